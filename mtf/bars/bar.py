@@ -1,0 +1,262 @@
+"""Bars: the completed one, the partial one, and the window of the last completed ones.
+
+Immutable values, compiled. They know nothing of how they were made.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Final, overload
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.calendars.day import Gap
+from mtf.timeframe import Timeframe
+
+__all__ = ["Bar", "BarWindow", "PartialBar"]
+
+
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
+class Bar:
+    """A completed bar over `[start_ns, end_ns)`: never changed afterwards.
+
+    Prices are in the feed's unit at the pipeline's price side, `volume` is the sum of sizes at that side, `ticks` the
+    number of ticks that made it. `trading_day` is the date that the calendar gives the day it lies in (None where a bar
+    was made by hand), `first` marks the first bar of its symbol and timeframe in this log, `incomplete` one of which
+    the beginning was not seen, `off_session` one of a day on which the market is closed (`closed="keep"`), `filled` a
+    flat one invented on request. `last` marks the bar that was still forming when the source ended; a completed bar
+    never is. `gap` is what lies between the bar before and this one, None where nothing does.
+    """
+
+    __slots__ = (
+        "close",
+        "end_ns",
+        "filled",
+        "first",
+        "gap",
+        "high",
+        "incomplete",
+        "last",
+        "low",
+        "off_session",
+        "open",
+        "start_ns",
+        "symbol",
+        "ticks",
+        "timeframe",
+        "trading_day",
+        "volume",
+    )
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        timeframe: Timeframe,
+        start_ns: int,
+        end_ns: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float = 0.0,
+        ticks: int = 0,
+        trading_day: datetime.date | None = None,
+        first: bool = False,
+        last: bool = False,
+        incomplete: bool = False,
+        off_session: bool = False,
+        filled: bool = False,
+        gap: Gap | None = None,
+    ) -> None:
+        self.symbol: Final = symbol
+        self.timeframe: Final = timeframe
+        self.start_ns: Final[i64] = start_ns
+        self.end_ns: Final[i64] = end_ns
+        self.open: Final[float] = float(open)
+        self.high: Final[float] = float(high)
+        self.low: Final[float] = float(low)
+        self.close: Final[float] = float(close)
+        self.volume: Final[float] = float(volume)
+        self.ticks: Final[i64] = ticks
+        self.trading_day: Final = trading_day
+        self.first: Final = first
+        self.last: Final = last
+        self.incomplete: Final = incomplete
+        self.off_session: Final = off_session
+        self.filled: Final = filled
+        self.gap: Final = gap
+
+    @property
+    def completed(self) -> bool:
+        """True for a bar that is closed for good."""
+        return True
+
+    def _key(self) -> tuple[object, ...]:
+        return (
+            self.symbol,
+            self.timeframe,
+            self.start_ns,
+            self.end_ns,
+            self.open,
+            self.high,
+            self.low,
+            self.close,
+            self.volume,
+            self.ticks,
+            self.trading_day,
+            self.first,
+            self.last,
+            self.incomplete,
+            self.off_session,
+            self.filled,
+            self.gap,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bar) and self.completed == other.completed and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        flags = "".join(
+            f", {name}"
+            for name, on in (
+                ("first", self.first),
+                ("last", self.last),
+                ("incomplete", self.incomplete),
+                ("off_session", self.off_session),
+                ("filled", self.filled),
+            )
+            if on
+        )
+        return (
+            f"{'Bar' if self.completed else 'PartialBar'}({self.symbol} {self.timeframe} {self.start_ns}..{self.end_ns} "
+            f"O {self.open} H {self.high} L {self.low} C {self.close} V {self.volume}, {self.ticks} ticks{flags})"
+        )
+
+
+@mypyc_attr(native_class=True)
+class PartialBar(Bar):
+    """The bar that is still forming, as of `time_ns`, the clock of its symbol."""
+
+    __slots__ = ("time_ns",)
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        timeframe: Timeframe,
+        start_ns: int,
+        end_ns: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        time_ns: int,
+        volume: float = 0.0,
+        ticks: int = 0,
+        trading_day: datetime.date | None = None,
+        first: bool = False,
+        last: bool = False,
+        incomplete: bool = False,
+        off_session: bool = False,
+        filled: bool = False,
+        gap: Gap | None = None,
+    ) -> None:
+        super().__init__(
+            symbol=symbol,
+            timeframe=timeframe,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            open=open,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            ticks=ticks,
+            trading_day=trading_day,
+            first=first,
+            last=last,
+            incomplete=incomplete,
+            off_session=off_session,
+            filled=filled,
+            gap=gap,
+        )
+        self.time_ns: Final[i64] = time_ns
+
+    @property
+    def completed(self) -> bool:
+        return False
+
+    @property
+    def elapsed_ns(self) -> int:
+        """Nanoseconds since the start of the bar."""
+        return self.time_ns - self.start_ns
+
+    @property
+    def remaining_ns(self) -> int:
+        """Nanoseconds until the end of the bar."""
+        return self.end_ns - self.time_ns
+
+    @property
+    def progress(self) -> float:
+        """The share of the bar that has passed, 0..1."""
+        return float(self.elapsed_ns) / float(self.end_ns - self.start_ns)
+
+
+@mypyc_attr(native_class=True)
+class BarWindow:
+    """The last completed bars as of one instant, oldest first: a sequence that never changes.
+
+    It looks into a list that its owner only ever appends to, and never past its own end.
+    """
+
+    __slots__ = ("_bars", "_start", "_stop")
+
+    def __init__(self, bars: list[Bar], start: i64, stop: i64) -> None:
+        assert 0 <= start <= stop <= len(bars), "a window lies in its list"
+        self._bars: Final = bars
+        self._start: Final[i64] = start
+        self._stop: Final[i64] = stop
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    @overload
+    def __getitem__(self, key: int) -> Bar: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Bar]: ...
+    def __getitem__(self, key: object) -> object:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            return [self._bars[self._start + i] for i in range(start, stop, step)]
+        if not isinstance(key, int):
+            raise TypeError(f"a bar is found by its position, not by {key!r}")
+        size: int = self._stop - self._start
+        position = key + size if key < 0 else key
+        if not 0 <= position < size:
+            raise IndexError(f"there are {size} bars, and no bar {key}")
+        return self._bars[self._start + position]
+
+    def __iter__(self) -> Iterator[Bar]:
+        return iter(self._bars[self._start : self._stop])
+
+    def __contains__(self, bar: object) -> bool:
+        return bar in self._bars[self._start : self._stop]
+
+    def __reversed__(self) -> Iterator[Bar]:
+        return iter(self._bars[self._start : self._stop][::-1])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (BarWindow, list, tuple)):
+            return list(self) == list(other)
+        return False
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"BarWindow({len(self)} bars)"

@@ -1,0 +1,95 @@
+"""The words of a calendar: day, span and gap.
+
+Plain compiled values; `mtf.calendars.calendar` makes them and everything else only reads them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+__all__ = ["BREAK", "CLOSED", "HOLIDAY", "OPEN", "Day", "Gap", "Span"]
+
+OPEN: Final = 0
+CLOSED: Final = 1  # outside the trading hours: night, weekend
+HOLIDAY: Final = 2  # would trade on an ordinary week, but not on this day
+BREAK: Final = 3  # a pause inside a trading day
+
+
+@mypyc_attr(native_class=True)
+class Day:
+    """A trading day `[start_ns, end_ns)`, or, off session, one day of the grid that goes on through a closure.
+
+    `date` is the date that the market gives the day (fx: that of the close in New York, so Sunday 17:00 begins
+    Monday); `number` is its proleptic ordinal.
+    """
+
+    __slots__ = ("date", "end_ns", "number", "off_session", "start_ns")
+
+    def __init__(self, start_ns: i64, end_ns: i64, date: datetime.date, off_session: bool) -> None:
+        assert start_ns < end_ns, "a day has a length"
+        self.start_ns: Final[i64] = start_ns
+        self.end_ns: Final[i64] = end_ns
+        self.date: Final = date
+        self.number: Final[i64] = date.toordinal()
+        self.off_session: Final = off_session
+
+    def __repr__(self) -> str:
+        off = ", off_session" if self.off_session else ""
+        return f"Day({self.date}, {self.start_ns}..{self.end_ns}{off})"
+
+
+@mypyc_attr(native_class=True)
+class Span:
+    """A stretch `[start_ns, end_ns)` of one day in which nothing changes: all of it is OPEN, CLOSED, HOLIDAY or BREAK."""
+
+    __slots__ = ("day", "end_ns", "start_ns", "state")
+
+    def __init__(self, start_ns: i64, end_ns: i64, state: i64, day: Day) -> None:
+        assert day.start_ns <= start_ns < end_ns <= day.end_ns, "a span lies in its day"
+        self.start_ns: Final[i64] = start_ns
+        self.end_ns: Final[i64] = end_ns
+        self.state: Final[i64] = state
+        self.day: Final = day
+
+    @property
+    def open(self) -> bool:
+        return self.state == OPEN
+
+    def __repr__(self) -> str:
+        names = ("open", "closed", "holiday", "break")
+        return f"Span({self.start_ns}..{self.end_ns}, {names[self.state]}, {self.day.date})"
+
+
+@mypyc_attr(native_class=True)
+class Gap:
+    """What lies between two bars, in nanoseconds by reason; `silence_ns` is open market without a tick."""
+
+    __slots__ = ("break_ns", "closed_ns", "holiday_ns", "silence_ns")
+
+    def __init__(self, *, closed_ns: i64 = 0, holiday_ns: i64 = 0, break_ns: i64 = 0, silence_ns: i64 = 0) -> None:
+        self.closed_ns: Final[i64] = closed_ns
+        self.holiday_ns: Final[i64] = holiday_ns
+        self.break_ns: Final[i64] = break_ns
+        self.silence_ns: Final[i64] = silence_ns
+
+    @property
+    def total_ns(self) -> int:
+        return self.closed_ns + self.holiday_ns + self.break_ns + self.silence_ns
+
+    def _key(self) -> tuple[int, int, int, int]:
+        return (self.closed_ns, self.holiday_ns, self.break_ns, self.silence_ns)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Gap) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return (
+            f"Gap(closed_ns={self.closed_ns}, holiday_ns={self.holiday_ns}, "
+            f"break_ns={self.break_ns}, silence_ns={self.silence_ns})"
+        )
