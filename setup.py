@@ -1,0 +1,81 @@
+"""Compiles the modules that run per tick with mypyc, and everything else of the build stands in pyproject.toml.
+
+Where that cannot be done (no compiler, no mypy, a type error) the build goes on in pure Python, with a notice that says
+why: same code, same results, slower. `MTF_PURE=1` asks for it; `MTF_REQUIRE_COMPILED=1` makes it an error. All modules
+are compiled, or none is: they share one library. An editable install is pure, for compiled modules would have to
+lie in the source tree.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+
+# Inward first, as the layers are. A module is listed once it runs per tick or is imported by one that does.
+COMPILED = [
+    "mtf/events/tick.py",
+    "mtf/events/block.py",
+    "mtf/events/door.py",
+    "mtf/calendars/day.py",
+    "mtf/calendars/calendar.py",
+    "mtf/bars/bar.py",
+]
+
+PURE = os.environ.get("MTF_PURE", "0") not in ("", "0")
+REQUIRED = os.environ.get("MTF_REQUIRE_COMPILED", "0") not in ("", "0")
+
+# Front ends ask for metadata in runs of their own, and those need no compiled modules.
+COMMANDS_THAT_BUILD = {"bdist_wheel", "build", "build_ext", "install"}
+
+
+def notice(reason: str) -> None:
+    """Say that the build is pure, or end it where it must not be."""
+    if REQUIRED:
+        raise SystemExit(f"mtf: not compiled: {reason}; MTF_REQUIRE_COMPILED is set, so this is an error")
+    print(f"mtf: pure Python build: {reason}", file=sys.stderr, flush=True)
+
+
+def extensions() -> list[Any]:
+    """Return what has to be compiled: the C of all modules of COMPILED, or nothing."""
+    if PURE:
+        notice("MTF_PURE is set")
+        return []
+    try:
+        from mypyc.build import mypycify
+    except ImportError:
+        notice("mypy is not installed")
+        return []
+    try:
+        built = mypycify(COMPILED, opt_level="3", debug_level="0", group_name="mtf")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - mypyc exits on a type error, and raises where it has a bug
+        notice(f"mypyc failed ({type(error).__name__}: {error}), what it said stands above")
+        return []
+    for extension in built:
+        arguments = [argument for argument in extension.extra_compile_args if argument != "-Werror"]
+        if os.name == "posix":
+            arguments.append("-ffp-contract=off")  # a fused multiply-add would round otherwise than pure Python does
+        extension.extra_compile_args = arguments
+    return built
+
+
+class BuildOrGoPure(build_ext):
+    """Builds all extensions; where one fails, takes away those that were built."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:  # noqa: BLE001 - whatever a compiler does, pure Python is still there
+            for path in self.get_outputs():
+                Path(path).unlink(missing_ok=True)
+            notice(f"the C compiler failed ({error})")
+
+
+setup(
+    ext_modules=extensions() if COMMANDS_THAT_BUILD & set(sys.argv) else [],
+    cmdclass={"build_ext": BuildOrGoPure},
+)
