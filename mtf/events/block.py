@@ -42,6 +42,7 @@ __all__ = [
     "Block",
     "SymbolTable",
     "check_rows",
+    "heap_length",
     "heap_text",
     "tick_at",
 ]
@@ -79,6 +80,10 @@ class Block:
     @property
     def last_seq(self) -> int:
         return self.first_seq + self.count - 1
+
+    def symbol_at(self, i: i64) -> i64:
+        """Return the number of row *i*'s symbol; -1 for a clock event."""
+        return i64(read_i32_le(self.rows, i * ROW_BYTES + 8))
 
     def __eq__(self, other: object) -> bool:
         return (

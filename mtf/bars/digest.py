@@ -1,0 +1,138 @@
+"""The digest: one number for all that a log led to, equal for equal logs however they were cut into blocks.
+
+Four streams are hashed, each a plain concatenation in seq order: the events' rows, their verdicts, the heap (symbol names
+and ids), and the completed bars with their completed indicator values. A stream is a chain over chunks of a fixed
+length, `d = xxh3_128(d + chunk)`, so that it can be carried over a restart. Floats are hashed as bits, every NaN as
+the same one. Block boundaries and wall time are nowhere in it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import BytesWriter, write_f64_le, write_i64_le
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+from xxhash import xxh3_128
+
+from mtf.bars.aggregate import Closing
+from mtf.bars.bar import Bar
+from mtf.bars.gate import Judged
+from mtf.events.block import ROW_BYTES
+
+__all__ = ["Digest"]
+
+ROWS_CHUNK: Final = 1024 * ROW_BYTES
+CHUNK: Final = 16_384
+HASH_BYTES: Final = 16
+NAN: Final = float("nan")
+
+
+@mypyc_attr(native_class=True)
+class _Chain:
+    """The hash of a stream of bytes, in chunks of a fixed length."""
+
+    __slots__ = ("_chunk", "_hash", "_length", "_pending")
+
+    def __init__(self, chunk: i64) -> None:
+        self._chunk: Final[i64] = chunk
+        self._hash = bytes(HASH_BYTES)  # of all whole chunks
+        self._pending = b""  # what came after them, shorter than a chunk
+        self._length: i64 = 0  # bytes fed
+
+    def feed(self, data: bytes) -> None:
+        size: i64 = len(data)
+        if size == 0:
+            return
+        self._length += size
+        have: i64 = len(self._pending)
+        if have + size < self._chunk:
+            self._pending += data
+            return
+        at = self._chunk - have
+        self._hash = xxh3_128(self._hash + self._pending + data[:at]).digest()
+        while at + self._chunk <= size:
+            self._hash = xxh3_128(self._hash + data[at : at + self._chunk]).digest()
+            at += self._chunk
+        self._pending = data[at:]
+
+    def value(self) -> bytes:
+        return bytes(xxh3_128(self._hash + self._pending + int(self._length).to_bytes(8, "little")).digest())
+
+    def save(self) -> bytes:
+        return int(self._length).to_bytes(8, "little") + self._hash + self._pending
+
+    def load(self, data: bytes) -> None:
+        self._length = i64(int.from_bytes(data[:8], "little"))
+        self._hash = data[8 : 8 + HASH_BYTES]
+        self._pending = data[8 + HASH_BYTES :]
+
+
+@mypyc_attr(native_class=True)
+class Digest:
+    """The running digest of a pipeline."""
+
+    __slots__ = ("_bars", "_heap", "_rows", "_verdicts")
+
+    def __init__(self) -> None:
+        self._rows: Final = _Chain(ROWS_CHUNK)
+        self._verdicts: Final = _Chain(1024)
+        self._heap: Final = _Chain(CHUNK)
+        self._bars: Final = _Chain(CHUNK)
+
+    def events(self, judged: Judged) -> None:
+        """Take the events of a block, with their verdicts."""
+        self._rows.feed(judged.block.rows)
+        self._verdicts.feed(bytes(judged.verdicts))
+        self._heap.feed(judged.block.heap)
+
+    def closing(self, seq: i64, closing: Closing, values: vec[float]) -> None:
+        """Take a completed bar, which the event *seq* revealed, and its completed indicator values."""
+        self._bars.feed(bar_bytes(seq, closing, values))
+
+    def value(self) -> str:
+        """Return the digest of all taken so far, 32 hexadecimal digits."""
+        streams = (self._rows, self._verdicts, self._heap, self._bars)
+        return str(xxh3_128(b"".join([stream.value() for stream in streams])).hexdigest())
+
+    def save(self) -> list[bytes]:
+        return [stream.save() for stream in (self._rows, self._verdicts, self._heap, self._bars)]
+
+    def load(self, parts: list[bytes]) -> None:
+        for stream, part in zip((self._rows, self._verdicts, self._heap, self._bars), parts, strict=True):
+            stream.load(part)
+
+
+def bar_bytes(seq: i64, closing: Closing, values: vec[float]) -> bytes:
+    """Return the canonical bytes of a completed bar."""
+    bar: Bar = closing.bar
+    out = BytesWriter()
+    write_i64_le(out, seq)
+    write_i64_le(out, closing.number)
+    write_i64_le(out, i64(bar.timeframe.length_ns))
+    write_i64_le(out, bar.start_ns)
+    write_i64_le(out, bar.end_ns)
+    write_f64_le(out, bar.open)
+    write_f64_le(out, bar.high)
+    write_f64_le(out, bar.low)
+    write_f64_le(out, bar.close)
+    write_f64_le(out, bar.volume)
+    write_i64_le(out, bar.ticks)
+    write_i64_le(out, closing.day.number)
+    flags: i64 = 0
+    if bar.first:
+        flags |= 1
+    if bar.incomplete:
+        flags |= 2
+    if bar.off_session:
+        flags |= 4
+    write_i64_le(out, flags)
+    gap = bar.gap
+    if gap is not None:
+        write_i64_le(out, gap.closed_ns)
+        write_i64_le(out, gap.holiday_ns)
+        write_i64_le(out, gap.break_ns)
+        write_i64_le(out, gap.silence_ns)
+    for value in values:
+        write_f64_le(out, value if value == value else NAN)
+    return out.getvalue()

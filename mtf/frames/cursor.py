@@ -1,0 +1,336 @@
+"""The cursor: one consumer's place in the stream of frames.
+
+It steps through a frame in the order in which things happened: the instants at which bars closed, then the row that
+revealed them. What it answers is the state at that very step; there is no way to ask it for a later one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import read_i32_le
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.aggregate import BarState, Closing
+from mtf.bars.bar import Bar
+from mtf.bars.gate import LATE_ACCEPTED, REASONS, TIME
+from mtf.errors import UnknownSymbol
+from mtf.events.block import HAS_ID, NEW_SYMBOL, ROW_BYTES, heap_length, heap_text, tick_at
+from mtf.events.tick import Tick
+from mtf.frames.frame import Frame, SymbolState
+from mtf.frames.snapshot import Snapshot
+from mtf.frames.state import Kept, TimeframeState
+from mtf.indicators.values import ValueState
+
+__all__ = ["BAR", "CLOCK_ROW", "END", "REJECT", "TICK", "Cursor"]
+
+# What a step shows, as bits so that a consumer can say which it wants.
+END: Final = 0  # nothing more in this frame
+BAR: Final = 1
+TICK: Final = 2
+CLOCK_ROW: Final = 4
+REJECT: Final = 8
+
+_NO_ROW: Final = -1
+
+
+@mypyc_attr(native_class=True)
+class Cursor:
+    """Walks frames for one consumer. `step` moves on; everything else tells of where it stands."""
+
+    __slots__ = (
+        "_clock_ns",
+        "_closed",
+        "_closing",
+        "_frame",
+        "_group_end",
+        "_heap_at",
+        "_id_at",
+        "_instant",
+        "_instant_number",
+        "_kept",
+        "_last_row",
+        "_numbers",
+        "_row",
+        "_states",
+        "_told",
+        "alive",
+        "generation",
+        "kind",
+        "number",
+        "recovered_seq",
+        "seq",
+    )
+
+    def __init__(self, kept: Kept, states: list[SymbolState], clock_ns: i64, seq: i64, recovered_seq: i64) -> None:
+        self._kept: Final = kept
+        self._states: Final = list(states)  # of each symbol before the frame, by number
+        self._numbers: Final[dict[str, int]] = {s.instrument.name: k for k, s in enumerate(states)}
+        self._clock_ns: i64 = clock_ns  # the newest clock event up to here
+        self._frame: Frame | None = None
+        self._row: i64 = _NO_ROW  # the row whose effects are visible
+        self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # visible row of each symbol in this frame
+        self._closed: dict[int, int] = {}  # index of the newest visible closing, by number and rank
+        self._closing: i64 = -1  # index of the closing that is told
+        self._told: i64 = 0  # closings told or visible so far
+        self._group_end: i64 = 0  # end of the closings of the present instant
+        self._instant: i64 = -1  # time of the present closing instant; -1 outside of one
+        self._instant_number: i64 = -1  # symbol whose time that is; -1 for all
+        self._heap_at: i64 = 0  # in the heap, after the entries of the row
+        self._id_at: i64 = 0  # entry of the row's id, where it has one
+        self.kind: i64 = END
+        self.number: i64 = -1  # symbol of the step; -1 for a clock event
+        self.seq: i64 = seq  # of the event that is shown
+        self.recovered_seq: i64 = recovered_seq  # events up to this one were logged before this start
+        self.generation: i64 = 0  # of the view that is alive
+        self.alive = False  # whether a callback runs
+
+    def enter(self, frame: Frame) -> None:
+        """Begin at the start of *frame*; the one before has been walked to its end."""
+        assert self._frame is None, "a frame is walked to its end before the next"
+        self._frame = frame
+        states = self._states
+        for k in range(len(frame.judged.touched)):
+            if frame.judged.touched[k] == len(states):
+                states.append(frame.before[k])  # appears in this frame: nobody can name it before its first row
+        grow = len(states) - len(self._last_row)
+        if grow > 0:
+            self._last_row = vec[i64]([_NO_ROW] * len(states))
+        self._row = _NO_ROW
+        self._told = 0
+        self._heap_at = 0
+
+    def step(self, wanted: i64) -> i64:
+        """Move to the next thing of a kind in *wanted* and return its kind; END after the last."""
+        frame = self._frame
+        assert frame is not None, "a cursor steps inside a frame"
+        judged = frame.judged
+        block = judged.block
+        rows = block.rows
+        closings = frame.closings
+        total: i64 = len(closings)
+        count = block.count
+        verdicts, deeds, clocks = judged.verdicts, judged.deeds, judged.clocks
+        while True:
+            upcoming = self._row + 1
+            if self._told < total and closings[self._told].row == upcoming:
+                closing = closings[self._told]
+                if self._told >= self._group_end:
+                    self._begin_instant(closing, block.symbol_at(upcoming) < 0)
+                self._closing = self._told
+                self._told += 1
+                self.number = closing.number
+                self.seq = block.first_seq + upcoming
+                if wanted & BAR:
+                    self.kind = BAR
+                    return BAR
+                continue
+            if self._instant >= 0:
+                self._instant = -1
+                self._group_end = 0
+            self._closing = -1
+            if upcoming >= count:
+                self._leave(frame)
+                return END
+            self._row = upcoming
+            self.seq = block.first_seq + upcoming
+            number: i64 = i64(read_i32_le(rows, upcoming * ROW_BYTES + 8))
+            self.number = number
+            kind: i64 = CLOCK_ROW
+            if number < 0:
+                if deeds[upcoming] == TIME:
+                    self._clock_ns = clocks[upcoming]
+                else:
+                    kind = REJECT
+            else:
+                self._last_row[number] = upcoming
+                if block.heap:
+                    self._pass_heap()
+                kind = TICK if verdicts[upcoming] <= LATE_ACCEPTED else REJECT
+            if wanted & kind:
+                self.kind = kind
+                return kind
+
+    def _begin_instant(self, closing: Closing, by_clock: bool) -> None:
+        """Make all bars that close with *closing* (same row, same end) visible as completed."""
+        frame = self._frame
+        assert frame is not None
+        closings = frame.closings
+        end_ns: i64 = closing.bar.end_ns
+        ranks: i64 = len(self._kept.timeframes)
+        k = self._told
+        while k < len(closings) and closings[k].row == closing.row and closings[k].bar.end_ns == end_ns:
+            self._closed[closings[k].number * ranks + closings[k].rank] = k
+            k += 1
+        self._group_end = k
+        self._instant = end_ns
+        self._instant_number = -1 if by_clock else closing.number
+
+    def _pass_heap(self) -> None:
+        frame = self._frame
+        assert frame is not None
+        block = frame.judged.block
+        flags = read_i32_le(block.rows, self._row * ROW_BYTES + 12) >> 8
+        if flags & NEW_SYMBOL:
+            name = heap_text(block.heap, self._heap_at)
+            self._numbers[name] = self.number
+            self._heap_at += 2 + heap_length(block.heap, self._heap_at)
+        if flags & HAS_ID:
+            self._id_at = self._heap_at
+            self._heap_at += 2 + heap_length(block.heap, self._heap_at)
+
+    def _leave(self, frame: Frame) -> None:
+        """Take over what the frame's symbols are after it."""
+        touched = frame.judged.touched
+        states = self._states
+        last_row = self._last_row
+        for k in range(len(touched)):
+            number = touched[k]
+            states[number] = frame.after[k]
+            last_row[number] = _NO_ROW
+        if self._closed:
+            self._closed.clear()
+        self._frame = None
+        self._row = _NO_ROW
+        self.kind = END
+        self.number = -1
+
+    # What is shown at this step.
+
+    @property
+    def closing(self) -> bool:
+        """True while a closing instant is shown: the tick that revealed it is not visible."""
+        return self._closing >= 0
+
+    @property
+    def time_ns(self) -> i64:
+        """The time of the step: the end of the bars that close, or the clock after the row."""
+        return self.time_of(self.number)
+
+    @property
+    def row(self) -> i64:
+        """The row in the frame whose effects are visible; -1 before the first."""
+        return self._row
+
+    def bar(self) -> Bar:
+        """Return the bar that just closed."""
+        frame = self._frame
+        assert frame is not None and self._closing >= 0, "no bar is told"
+        return frame.closings[self._closing].bar
+
+    def tick(self) -> Tick:
+        """Return the tick of the row."""
+        frame = self._frame
+        assert frame is not None and self.number >= 0, "no tick is told"
+        block = frame.judged.block
+        flags = read_i32_le(block.rows, self._row * ROW_BYTES + 12) >> 8
+        id: str | None = None
+        if flags & HAS_ID:
+            id = heap_text(block.heap, self._id_at)
+        return tick_at(block.rows, self._row, self._states[self.number].instrument.name, id)
+
+    def reason(self) -> str:
+        """Return why the row's event was rejected; empty where it was accepted."""
+        frame = self._frame
+        assert frame is not None and self._row >= 0, "no row is told"
+        if self.number < 0:
+            return "" if frame.judged.deeds[self._row] == TIME else "late"
+        return REASONS[frame.judged.verdicts[self._row]]
+
+    def clock_event_ns(self) -> i64:
+        """Return the time that the row's clock event tells."""
+        frame = self._frame
+        assert frame is not None and self.number < 0, "no clock event is told"
+        return frame.judged.clocks[self._row]
+
+    # The state at this step.
+
+    def number_of(self, symbol: str) -> i64:
+        """Return the number of *symbol*; UnknownSymbol where no event of it has been shown."""
+        found = self._numbers.get(symbol)
+        if found is None:
+            raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self._numbers) or 'none'}")
+        return found
+
+    def name_of(self, number: i64) -> str:
+        return self._states[number].instrument.name
+
+    def symbols(self) -> list[str]:
+        """Return the symbols seen so far, in order of appearance."""
+        return list(self._numbers)
+
+    def time_of(self, number: i64) -> i64:
+        """Return the clock of a symbol at this step."""
+        time_ns = self._clock_ns
+        if number >= 0:
+            row = self._last_row[number]
+            own: i64 = _NO_ROW
+            frame = self._frame
+            if row >= 0 and frame is not None:
+                own = frame.judged.clocks[row]
+            else:
+                own = self._states[number].clock_ns
+            if own > time_ns:
+                time_ns = own
+        if self._instant > time_ns and (self._instant_number < 0 or self._instant_number == number):
+            time_ns = self._instant
+        return time_ns
+
+    def state(self, number: i64, rank: i64) -> TimeframeState:
+        """Return one timeframe of one symbol as it is at this step."""
+        kept = self._kept
+        frame = self._frame
+        row = self._last_row[number]
+        known = self._states[number]
+        values: ValueState | None = None
+        live = vec[float]([])
+        offset: i64 = 0
+        found: i64 = -1
+        if self._closed:
+            index = self._closed.get(int(number * len(kept.timeframes) + rank))
+            if index is not None:
+                found = index
+        bars = known.bars[rank]
+        if known.values:
+            values = known.values[rank]
+            live = values.live
+        if frame is not None:
+            if found >= 0:
+                bars = frame.closings[found].state()
+                if frame.values:
+                    values = frame.closing_values[found]
+                    live = values.live
+            if row >= 0 and (found < 0 or frame.closings[found].row <= row):
+                bars = frame.columns[rank].state(row, bars)
+                if frame.values:
+                    live = frame.values[rank].live
+                    offset = row * frame.values[rank].width
+        return TimeframeState(
+            known.instrument.name,
+            kept.timeframes[rank],
+            self.time_of(number),
+            bars,
+            kept.columns[rank],
+            values,
+            live,
+            offset,
+            False,
+        )
+
+    def snapshot(self, number: i64) -> Snapshot:
+        """Return every timeframe of a symbol as it is at this step, to be kept."""
+        frame = self._frame
+        known = self._states[number]
+        if frame is None:
+            return Snapshot(self._kept, known, self.seq, self._clock_ns)
+        bars: list[BarState] = []
+        values: list[ValueState] = []
+        for rank in range(len(self._kept.timeframes)):
+            state = self.state(number, rank)
+            bars.append(state.bar_state())
+            value = state.value_state()
+            if value is not None:
+                values.append(value)
+        time_ns = self.time_of(number)
+        return Snapshot(self._kept, SymbolState(known.instrument, time_ns, bars, values), self.seq, time_ns)

@@ -1,0 +1,77 @@
+"""The snapshot: every timeframe of one symbol at one and the same seq, for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.frames.frame import SymbolState
+from mtf.frames.state import Kept, TimeframeState
+from mtf.timeframe import Timeframe
+
+__all__ = ["Snapshot"]
+
+
+@mypyc_attr(native_class=True)
+class Snapshot:
+    """The whole state of one symbol after the event `seq`, as `snapshot["5m"].partial.high`. Immutable.
+
+    `seq` is the newest event of the pipeline that is in it (of whatever symbol: nothing after the symbol's own last
+    event changed it), `time_ns` the symbol's clock; -1 before its first accepted tick.
+    """
+
+    __slots__ = ("_kept", "_last", "_state", "_states", "seq", "symbol", "time_ns")
+
+    def __init__(self, kept: Kept, state: SymbolState, seq: i64, clock_ns: i64, last: bool = False) -> None:
+        self._kept: Final = kept
+        self._state: Final = state
+        self._last: Final = last
+        self._states: list[TimeframeState | None] | None = None  # by rank, made when first asked for
+        self.seq: Final[i64] = seq
+        self.symbol: Final = state.instrument.name
+        self.time_ns: Final[i64] = clock_ns if clock_ns > state.clock_ns else state.clock_ns
+
+    def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
+        """Return one timeframe's part; UnknownTimeframe where it is not kept."""
+        return self._at(self._kept.rank(timeframe))
+
+    @property
+    def timeframes(self) -> list[Timeframe]:
+        """The timeframes in it, shortest first."""
+        return list(self._kept.timeframes)
+
+    def __iter__(self) -> Iterator[TimeframeState]:
+        return iter([self._at(rank) for rank in range(len(self._kept.timeframes))])
+
+    def __len__(self) -> int:
+        return len(self._kept.timeframes)
+
+    def _at(self, rank: i64) -> TimeframeState:
+        states = self._states
+        if states is None:
+            states = [None] * len(self._kept.timeframes)
+            self._states = states
+        found = states[rank]
+        if found is None:
+            state = self._state
+            values = state.values[rank] if state.values else None
+            live = vec[float]([]) if values is None else values.live
+            found = TimeframeState(
+                self.symbol,
+                self._kept.timeframes[rank],
+                self.time_ns,
+                state.bars[rank],
+                self._kept.columns[rank],
+                values,
+                live,
+                0,
+                self._last,
+            )
+            states[rank] = found
+        return found
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.symbol} at seq {self.seq}, {', '.join(t.name for t in self._kept.timeframes)})"

@@ -1,0 +1,186 @@
+"""What a reader sees of one timeframe of one symbol: partial bar, completed bars, live and completed values.
+
+Immutable values made when they are asked for. The same class serves views and snapshots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.aggregate import BarState
+from mtf.bars.bar import BarWindow, PartialBar
+from mtf.errors import UnknownIndicator, UnknownTimeframe
+from mtf.indicators.values import ValueState
+from mtf.timeframe import Timeframe
+
+__all__ = ["Kept", "TimeframeState", "Values"]
+
+
+@mypyc_attr(native_class=True)
+class Kept:
+    """What a pipeline keeps: its timeframes by rank, and the indicator columns of each."""
+
+    __slots__ = ("columns", "ranks", "timeframes")
+
+    def __init__(self, timeframes: list[Timeframe], names: list[list[str]]) -> None:
+        self.timeframes: Final = timeframes
+        # column by name, by rank
+        self.columns: Final[list[dict[str, int]]] = [{name: k for k, name in enumerate(row)} for row in names]
+        self.ranks: Final[dict[str, int]] = {timeframe.name: rank for rank, timeframe in enumerate(timeframes)}
+
+    def rank(self, key: object) -> i64:
+        """Return the rank of a timeframe given by name or value; UnknownTimeframe where it is not kept."""
+        if isinstance(key, str):
+            found = self.ranks.get(key)
+            if found is not None:
+                return found
+        name = Timeframe(str(key)).name
+        found = self.ranks.get(name)
+        if found is None:
+            raise UnknownTimeframe(f"timeframe {name} is not kept here; there are {', '.join(self.ranks)}")
+        return found
+
+
+@mypyc_attr(native_class=True)
+class Values:
+    """Indicator values by output name, as `values["rsi_14"]`; NaN until ready. A read-only mapping."""
+
+    __slots__ = ("_columns", "_offset", "_values")
+
+    def __init__(self, columns: dict[str, int], values: vec[float], offset: i64) -> None:
+        self._columns: Final = columns
+        self._values: vec[float] = values
+        self._offset: Final[i64] = offset
+
+    def __getitem__(self, name: str) -> float:
+        column = self._columns.get(name)
+        if column is None:
+            raise UnknownIndicator(
+                f"no indicator output {name!r} is kept here; there are {', '.join(self._columns) or 'none'}"
+            )
+        return self._values[self._offset + column]
+
+    def get(self, name: str, default: float | None = None) -> float | None:
+        column = self._columns.get(name)
+        return default if column is None else self._values[self._offset + column]
+
+    def keys(self) -> list[str]:
+        return list(self._columns)
+
+    def values(self) -> list[float]:
+        return [self._values[self._offset + k] for k in range(len(self._columns))]
+
+    def items(self) -> list[tuple[str, float]]:
+        return list(zip(self.keys(), self.values(), strict=True))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __repr__(self) -> str:
+        return f"Values({dict(self.items())})"
+
+
+@mypyc_attr(native_class=True)
+class TimeframeState:
+    """One timeframe of one symbol, at one seq."""
+
+    __slots__ = (
+        "_bars",
+        "_columns",
+        "_last",
+        "_live",
+        "_offset",
+        "_partial",
+        "_values",
+        "symbol",
+        "time_ns",
+        "timeframe",
+    )
+
+    def __init__(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        time_ns: i64,
+        bars: BarState,
+        columns: dict[str, int],
+        values: ValueState | None,
+        live: vec[float],
+        offset: i64,
+        last: bool,
+    ) -> None:
+        self.symbol: Final = symbol
+        self.timeframe: Final = timeframe
+        self.time_ns: Final[i64] = time_ns
+        self._bars: Final = bars
+        self._columns: Final = columns
+        self._values: Final = values
+        self._live: vec[float] = live
+        self._offset: Final[i64] = offset
+        self._last: Final = last
+        self._partial: PartialBar | None = None  # made when first asked for
+
+    @property
+    def partial(self) -> PartialBar | None:
+        """The bar that forms; None from the end of one until the timeframe's next tick."""
+        if self._partial is None and self._bars.slot is not None:
+            self._partial = self._bars.partial(self.symbol, self.timeframe, self.time_ns, self._last)
+        return self._partial
+
+    @property
+    def bars(self) -> BarWindow:
+        """The last completed bars, oldest first, at most as many as the history limit."""
+        return self._bars.window()
+
+    @property
+    def live(self) -> Values:
+        """Indicator values as if the partial bar closed now; the completed ones while there is none."""
+        if len(self._live) == 0 or self._bars.slot is None:
+            return self.completed
+        return Values(self._columns, self._live, self._offset)
+
+    @property
+    def completed(self) -> Values:
+        """Indicator values after the newest completed bar."""
+        values = self._values
+        if values is None:
+            return Values(self._columns, vec[float]([]), 0)
+        return Values(self._columns, values.completed.values, 0)
+
+    def history(self, name: str) -> list[float]:
+        """Return the completed values of one output, in step with `bars`."""
+        column = self._columns.get(name)
+        values = self._values
+        if column is None or values is None:
+            raise UnknownIndicator(
+                f"no indicator output {name!r} is kept here; there are {', '.join(self._columns) or 'none'}"
+            )
+        return [values.history[k].values[column] for k in range(values.start, values.stop)]
+
+    def bar_state(self) -> BarState:
+        """Return the bars as one value."""
+        return self._bars
+
+    def value_state(self) -> ValueState | None:
+        """Return the indicator values as one value that keeps nothing else alive; None where none are kept."""
+        values = self._values
+        if values is None:
+            return None
+        live = vec[float]([])
+        if len(self._live) and self._bars.slot is not None:
+            live = self._live[self._offset : self._offset + len(self._columns)]
+        return ValueState(live, values.completed, values.history, values.start, values.stop)
+
+    def __repr__(self) -> str:
+        return f"TimeframeState({self.symbol} {self.timeframe}, {len(self.bars)} bars, partial {self.partial})"
+

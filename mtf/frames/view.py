@@ -1,0 +1,122 @@
+"""The view: what a consumer is shown inside a callback, and only there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.errors import DeadView
+from mtf.frames.cursor import Cursor
+from mtf.frames.snapshot import Snapshot
+from mtf.frames.state import TimeframeState
+from mtf.frames.state import Kept
+from mtf.timeframe import Timeframe
+
+__all__ = ["SymbolView", "View"]
+
+
+@mypyc_attr(native_class=True)
+class SymbolView:
+    """All timeframes of one symbol at one step; dead after the callback."""
+
+    __slots__ = ("_cursor", "_generation", "_kept", "_number")
+
+    def __init__(self, cursor: Cursor, kept: Kept, number: i64) -> None:
+        self._cursor: Final = cursor
+        self._kept: Final = kept
+        self._number: Final[i64] = number
+        self._generation: Final[i64] = cursor.generation
+
+    def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
+        """Return one timeframe's part; UnknownTimeframe where it is not kept."""
+        return self._look().state(self._number, self._kept.rank(timeframe))
+
+    @property
+    def symbol(self) -> str:
+        return self._look().name_of(self._number)
+
+    @property
+    def time_ns(self) -> int:
+        """The symbol's clock."""
+        return self._look().time_of(self._number)
+
+    def snapshot(self) -> Snapshot:
+        """Return what this view shows, to be kept."""
+        return self._look().snapshot(self._number)
+
+    def _look(self) -> Cursor:
+        cursor = self._cursor
+        if not cursor.alive or cursor.generation != self._generation:
+            raise DeadView("this view's callback is over: take view.snapshot() inside it for what is to be kept")
+        return cursor
+
+
+@mypyc_attr(native_class=True)
+class View:
+    """The whole state at the step that a callback is told of: `view["5m"]` for the event's symbol, `view.of(symbol)`.
+
+    It is a cursor at one row of a frame and cannot reach a later one. After the callback, using it raises DeadView.
+    """
+
+    __slots__ = ("_cursor", "_generation", "_kept", "_number")
+
+    def __init__(self, cursor: Cursor, kept: Kept) -> None:
+        self._cursor: Final = cursor
+        self._kept: Final = kept
+        self._number: Final[i64] = cursor.number
+        self._generation: Final[i64] = cursor.generation
+
+    def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
+        """Return one timeframe of the event's symbol; UnknownTimeframe where it is not kept."""
+        cursor = self._look()
+        if self._number < 0:
+            raise DeadView("a clock event has no symbol of its own: ask view.of(symbol)")
+        return cursor.state(self._number, self._kept.rank(timeframe))
+
+    def of(self, symbol: str) -> SymbolView:
+        """Return the view of another symbol at the same step; UnknownSymbol where none of its events was shown."""
+        cursor = self._look()
+        return SymbolView(cursor, self._kept, cursor.number_of(symbol))
+
+    @property
+    def seq(self) -> int:
+        """The event that is shown; while `closing`, the one that revealed the closing."""
+        return self._look().seq
+
+    @property
+    def time_ns(self) -> int:
+        """The symbol's clock; while `closing`, the end of the bars that close."""
+        return self._look().time_of(self._number)
+
+    @property
+    def symbol(self) -> str:
+        """The event's symbol; empty for a clock event."""
+        cursor = self._look()
+        return cursor.name_of(self._number) if self._number >= 0 else ""
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols seen so far, in order of appearance."""
+        return self._look().symbols()
+
+    @property
+    def closing(self) -> bool:
+        """True while bars close: nothing of the event that revealed it is visible."""
+        return self._look().closing
+
+    @property
+    def recovering(self) -> bool:
+        """True for events that were in the log before this start."""
+        cursor = self._look()
+        return cursor.seq <= cursor.recovered_seq
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of the event's symbol, to be kept."""
+        return self._look().snapshot(self._number)
+
+    def _look(self) -> Cursor:
+        cursor = self._cursor
+        if not cursor.alive or cursor.generation != self._generation:
+            raise DeadView("this view's callback is over: take view.snapshot() inside it for what is to be kept")
+        return cursor

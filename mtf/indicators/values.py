@@ -1,0 +1,62 @@
+"""Indicator values as frames carry them: live ones for each row, completed ones for each bar that closed.
+
+Plain compiled containers of floats; NaN means not ready. What the columns mean is said by the names of the set that
+made them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+__all__ = ["Completed", "ValueColumns", "ValueState"]
+
+
+@mypyc_attr(native_class=True)
+class Completed:
+    """The values after one completed bar, one a column."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: vec[float]) -> None:
+        self.values: vec[float] = values
+
+
+@mypyc_attr(native_class=True)
+class ValueState:
+    """One symbol's values of one timeframe at one instant: live, completed, and the history in step with the bars.
+
+    `live` is empty where the live values are the completed ones.
+    """
+
+    __slots__ = ("completed", "history", "live", "start", "stop")
+
+    def __init__(
+        self, live: vec[float], completed: Completed, history: list[Completed], start: i64, stop: i64
+    ) -> None:
+        self.live: vec[float] = live
+        self.completed: Final = completed
+        self.history: Final = history  # only ever appended to; the window is [start, stop)
+        self.start: Final[i64] = start
+        self.stop: Final[i64] = stop
+
+
+@mypyc_attr(native_class=True)
+class ValueColumns:
+    """What one timeframe's indicators made of one block.
+
+    `live[row * width + column]` is a value as if the partial bar after that row closed then; where no bar forms, and in
+    every row where `live` is empty, it is the completed value. `closings[k]` is the state just after the k-th closing of
+    the timeframe's columns, `after[k]` that of the k-th touched symbol after the block. `fresh` is the state of a symbol that had no bar yet.
+    """
+
+    __slots__ = ("after", "closings", "fresh", "live", "width")
+
+    def __init__(self, width: i64, rows: i64, fresh: ValueState) -> None:
+        self.width: Final[i64] = width
+        self.fresh: Final = fresh
+        self.live: vec[float] = vec[float]([0.0] * (width * rows))
+        self.closings: list[ValueState] = []
+        self.after: list[ValueState] = []
