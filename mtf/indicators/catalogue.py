@@ -1,0 +1,243 @@
+"""The catalogue: every indicator by name, and the ways to ask for one.
+
+`create("rsi", period=14)`, `create("rsi:14")`, `create("sma:10@macd:12,26,9/signal")`. Names are those of the built-in
+indicators, of classes handed to `register`, and of the entry points in the group `mtf.indicators`: looked up among
+what is installed, never imported by path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+import attrs
+
+from mtf.errors import ConfigError, UnknownIndicator
+from mtf.indicators import momentum, trend
+from mtf.indicators.composed import Composed
+from mtf.indicators.declaration import Declaration, Param
+from mtf.indicators.indicator import Indicator
+from mtf.indicators.set import IndicatorSet
+from mtf.timeframe import Timeframe
+
+__all__ = ["TWENTY", "Entry", "catalogue", "create", "create_set", "names", "register"]
+
+ENTRY_POINTS: Final = "mtf.indicators"
+SPEC_CHARS_MAX: Final = 500
+CHAIN_MAX: Final = 8  # indicators in one spec, each feeding on the next
+
+TWENTY: Final = (
+    "sma",
+    "ema",
+    "wma",
+    "dema",
+    "rsi",
+    "macd",
+    "stoch",
+    "cci",
+    "willr",
+    "bbands",
+    "atr",
+    "keltner",
+    "donchian",
+    "obv",
+    "volume_sma",
+    "vwap",
+    "pivots",
+    "swings",
+    "adx",
+    "sar",
+)
+
+_Make = Callable[..., Indicator]
+_Class = TypeVar("_Class", bound=type[Indicator])
+
+_BUILT_IN: Final[dict[str, tuple[Declaration, _Make]]] = {
+    declaration.name: (declaration, make) for module in (trend, momentum) for declaration, make in module.INDICATORS
+}
+_REGISTERED: Final[dict[str, tuple[Declaration, _Make]]] = {}  # by `register` and from entry points
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One line of the catalogue; *outputs* and *warmup* are those with the default parameters."""
+
+    name: str
+    title: str
+    group: str
+    params: tuple[Param, ...]
+    outputs: tuple[str, ...]
+    warmup: int
+    formula: str
+    source: str
+    of_close: bool
+    timeframes: str
+    built_in: bool
+
+
+def create(
+    spec: str,
+    *,
+    source: str | Indicator | None = None,
+    output: str = "",
+    timeframe: Timeframe | str | None = None,
+    **params: object,
+) -> Indicator:
+    """Return a new indicator: by name and parameters, or by a string that has both.
+
+    *source* is another indicator (or its spec) to feed on in place of the bar, *output* which of its outputs (the
+    suffix, or the whole name; the first one if not given). With *timeframe*, ConfigError where the indicator makes no
+    sense there. UnknownIndicator and ConfigError list what exists.
+    """
+    if len(spec) > SPEC_CHARS_MAX:
+        raise ConfigError(f"an indicator is named in at most {SPEC_CHARS_MAX} characters, not {len(spec)}")
+    links = spec.split("@")
+    if len(links) > CHAIN_MAX:
+        raise ConfigError(f"{spec}: at most {CHAIN_MAX} indicators feed on each other")
+    if source is not None:
+        if len(links) > 1:
+            raise ConfigError(f"{spec} names its source already")
+        found: Indicator | None = source if isinstance(source, Indicator) else create(source, timeframe=timeframe)
+    else:
+        found = None
+        for link in reversed(links[1:]):
+            text, _, wanted = link.partition("/")
+            found = _feed(_make(text, {}, timeframe), found, output)
+            output = wanted
+    if "/" in links[0]:
+        raise ConfigError(f"{spec}: an output is chosen of a source; {links[0].partition('/')[0]} is none here")
+    return _feed(_make(links[0], params, timeframe), found, output)
+
+
+def create_set(specs: Iterable[str | Indicator], *, timeframe: Timeframe | str | None = None) -> IndicatorSet:
+    """Return a set of new indicators in the order of *specs*; ConfigError where one is given twice."""
+    items = []
+    for spec in specs:
+        if isinstance(spec, Indicator):
+            if timeframe is not None:
+                spec.declaration.check_timeframe(timeframe)
+            items.append(spec.fresh())
+        else:
+            items.append(create(spec, timeframe=timeframe))
+    return IndicatorSet(items)
+
+
+def names() -> tuple[str, ...]:
+    """Return every name that `create` knows: the twenty, the other built-in ones, then those of users."""
+    more = [name for name in _BUILT_IN if name not in TWENTY]
+    installed = {point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    own = sorted((set(_REGISTERED) | installed) - set(_BUILT_IN))
+    return (*(name for name in TWENTY if name in _BUILT_IN), *more, *own)
+
+
+def catalogue() -> tuple[Entry, ...]:
+    """Return what there is, in the order of `names`; an entry point that cannot be loaded is warned of and left out."""
+    entries = []
+    for name in names():
+        try:
+            declaration, make = _find(name)
+            item = make(*declaration.bind((), {}))
+        except Exception as error:
+            if name in _BUILT_IN:
+                raise
+            warnings.warn(f"the indicator {name} cannot be used: {error}", RuntimeWarning, stacklevel=2)
+            continue
+        entries.append(
+            Entry(
+                name=name,
+                title=declaration.title,
+                group=declaration.group,
+                params=declaration.params,
+                outputs=item.outputs,
+                warmup=item.warmup,
+                formula=declaration.formula,
+                source=declaration.source,
+                of_close=declaration.of_close,
+                timeframes=declaration.timeframes,
+                built_in=name in _BUILT_IN,
+            )
+        )
+    return tuple(entries)
+
+
+def register(cls: _Class) -> _Class:
+    """Make the user's class *cls* known by its declared name, and return it; ConfigError where the name is taken."""
+    declaration = _declared_by(cls)
+    if declaration is None:
+        raise ConfigError(f"{cls!r} is no indicator: subclass mtf.indicators.PythonIndicator and set declares")
+    name = declaration.name
+    if not name.isidentifier() or name in _BUILT_IN:
+        raise ConfigError(f"{cls.__name__} cannot be named {name!r}: that is built in or not an identifier")
+    if name in _REGISTERED and _REGISTERED[name][1] is not cls:
+        raise ConfigError(f"there is an indicator {name!r} already: {_REGISTERED[name][1]!r}")
+    _REGISTERED[name] = (declaration, cls)
+    return cls
+
+
+def _declared_by(cls: object) -> Declaration | None:
+    """Return what the indicator class *cls* declares; None where it is no such class."""
+    if not isinstance(cls, type) or not issubclass(cls, Indicator):
+        return None
+    declaration = getattr(cls, "declares", None)
+    return declaration if isinstance(declaration, Declaration) else None
+
+
+def _make(text: str, params: dict[str, object], timeframe: Timeframe | str | None) -> Indicator:
+    """Return the indicator that *text* (`name` or `name:values`) and *params* describe."""
+    name, mark, rest = text.strip().partition(":")
+    declaration, make = _find(name.strip())
+    positional: list[object] = []
+    named = dict(params)
+    for token in rest.split(",") if mark else ():
+        key, equals, value = token.partition("=")
+        if equals:
+            if key.strip() in named:
+                raise ConfigError(f"{name}: {key.strip()} is given twice")
+            named[key.strip()] = value.strip()
+        elif len(named) > len(params):
+            raise ConfigError(f"{name}: {token.strip()!r} stands behind a named parameter; name it too")
+        else:
+            positional.append(token.strip())
+    values = declaration.bind(tuple(positional), named)
+    if timeframe is not None:
+        declaration.check_timeframe(timeframe)
+    return make(*values)
+
+
+def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
+    """Return *outer*, fed with *output* of *inner* where there is one."""
+    if inner is None:
+        if output:
+            raise ConfigError(f"{outer.spec}: output {output} of what? Name a source")
+        return outer
+    if not outer.declaration.of_close:
+        raise ConfigError(f"{outer.name} needs whole bars; only indicators of the close feed on another's output")
+    index = 0
+    if output:
+        suffixes = inner.declaration.outputs
+        if output in suffixes:
+            index = suffixes.index(output)
+        elif output in inner.outputs:
+            index = inner.outputs.index(output)
+        else:
+            raise ConfigError(f"{inner.spec} has no output {output!r}; it has {', '.join(inner.outputs)}")
+    return Composed(outer, inner, index)
+
+
+def _find(name: str) -> tuple[Declaration, _Make]:
+    """Return what makes the indicator *name*; an entry point is loaded when it is first asked for."""
+    found = _BUILT_IN.get(name) or _REGISTERED.get(name)
+    if found is not None:
+        return found
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
+        register(point.load())
+        if name not in _REGISTERED:
+            raise ConfigError(f"the entry point {name} gives an indicator of another name: {point.value}")
+        return _REGISTERED[name]
+    known = names()
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise UnknownIndicator(f"no indicator {name!r}{hint}; there are {', '.join(known)}")

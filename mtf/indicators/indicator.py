@@ -1,0 +1,214 @@
+"""The contract of every indicator: commit a completed bar, preview the partial one, give the last values.
+
+An indicator is two operations on a bounded state. `preview` computes the outputs as if a bar closed now and writes
+nowhere but into the caller's row; `push` moves the state on by that bar. `commit` is the two in that order, so that a
+preview equals the value after the commit by construction, to the bit. Floats are combined in a fixed order, never by a
+builtin sum, so that compiled and pure Python agree to the bit.
+
+A subclass gives `preview`, `push` and `archive`; everything else is here. NaN stands for "no value yet".
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final, cast
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.bar import Bar
+from mtf.errors import CorruptCheckpoint
+from mtf.indicators.archive import Archive
+from mtf.indicators.declaration import Declaration, ParamValue
+from mtf.indicators.window import NAN, filled
+
+__all__ = ["COUNT_MAX", "INCOMPLETE", "Indicator", "bar_day", "bar_flags"]
+
+INCOMPLETE: Final = 1  # a flag of `commit` and `preview`: the beginning of the bar was not seen
+COUNT_MAX: Final = 1 << 62  # bars
+DAY_NS: Final = 86_400_000_000_000
+EPOCH_ORDINAL: Final = 719_163  # 1970-01-01
+
+
+def bar_day(bar: Bar) -> i64:
+    """Return the ordinal of *bar*'s trading day; of the UTC date that it starts on where it has none."""
+    day = bar.trading_day
+    if day is None:
+        return bar.start_ns // DAY_NS + EPOCH_ORDINAL
+    return day.toordinal()
+
+
+def bar_flags(bar: Bar) -> i64:
+    """Return the flags of *bar* as `commit` and `preview` take them."""
+    return INCOMPLETE if bar.incomplete else 0
+
+
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
+class Indicator:
+    """The base of all indicators, built-in or not.
+
+    *warmups* is the number of bars until each output's first value; of outputs that wait for an event (a complete
+    trading day, a swing) the fewest bars that it can take. *source* and *source_output* name what it feeds on where
+    that is not the bar (`@rsi:14`, `@rsi_14`).
+    """
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        values: tuple[ParamValue, ...],
+        warmups: tuple[int, ...],
+        source: str = "",
+        source_output: str = "",
+    ) -> None:
+        checked = declaration.check(values)
+        assert len(warmups) == len(declaration.outputs), "each output has its warm-up"
+        self.declaration: Final = declaration
+        self.param_values: Final = checked
+        self.name: Final[str] = declaration.name
+        self.spec: Final[str] = declaration.spec(checked) + source
+        self.outputs: Final[tuple[str, ...]] = tuple(
+            [name + source_output for name in declaration.output_names(checked)]
+        )
+        self.warmups: Final = warmups
+        self.warmup: Final[int] = max(warmups)
+        self.width: Final[i64] = len(warmups)
+        self.count: i64 = 0  # bars committed
+        self._last: Final = filled(len(warmups), NAN)  # the outputs after the last committed bar
+
+    # What a subclass gives.
+
+    def preview(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        day: i64,
+        flags: i64,
+        out: vec[float],
+        at: i64,
+    ) -> None:
+        """Write the outputs as if this bar closed now at `out[at]`, `out[at + 1]`, ...; change nothing else."""
+        raise NotImplementedError(f"{self.name} has no preview")
+
+    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        """Move the state on by one completed bar; `commit` has taken its preview before."""
+        raise NotImplementedError(f"{self.name} has no push")
+
+    def archive(self, archive: Archive) -> None:
+        """Hand every piece of state to *archive* and keep what it returns: this both saves and loads."""
+        raise NotImplementedError(f"{self.name} has no archive")
+
+    # The core path: unboxed numbers, rows of the caller.
+
+    def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        """Take in one completed bar; *day* is the ordinal of its trading day."""
+        self.preview(open_, high, low, close, volume, day, flags, self._last, 0)
+        self.push(open_, high, low, close, volume, day, flags)
+        self.count += 1
+
+    def current(self, out: vec[float], at: i64) -> None:
+        """Write the completed values at `out[at]`, `out[at + 1]`, ..."""
+        last = self._last
+        for i in range(self.width):
+            out[at + i] = last[i]
+
+    # The public face.
+
+    def update(self, bar: Bar) -> None:
+        """Take in one completed bar."""
+        self.commit(bar.open, bar.high, bar.low, bar.close, bar.volume, bar_day(bar), bar_flags(bar))
+
+    def peek(self, partial: Bar) -> tuple[float, ...]:
+        """Return the values as if *partial* closed now; nothing changes."""
+        out = filled(self.width, NAN)
+        self.preview(
+            partial.open,
+            partial.high,
+            partial.low,
+            partial.close,
+            partial.volume,
+            bar_day(partial),
+            bar_flags(partial),
+            out,
+            0,
+        )
+        return _as_tuple(out)
+
+    def values(self) -> tuple[float, ...]:
+        """Return the values after the last completed bar, in the order of `outputs`; NaN where there is none yet."""
+        return _as_tuple(self._last)
+
+    @property
+    def ready(self) -> bool:
+        """True where every output has a value."""
+        last = self._last
+        known = True
+        for i in range(self.width):
+            known = known and last[i] == last[i]
+        return known
+
+    @property
+    def params(self) -> dict[str, ParamValue]:
+        """The parameters by name, defaults included."""
+        return {param.name: value for param, value in zip(self.declaration.params, self.param_values, strict=True)}
+
+    def save(self) -> bytes:
+        """Return the state, from which `load` on an indicator of the same spec goes on to the bit."""
+        archive = Archive()
+        self.archive_all(archive)
+        body = archive.finish()
+        spec = self.spec.encode()
+        head = STATE_MAGIC + len(spec).to_bytes(2, "little") + spec
+        return head + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little") + body
+
+    def load(self, data: bytes) -> None:
+        """Take over a state that `save` returned; CorruptCheckpoint, and no change, where it is not this spec's."""
+        spec = self.spec.encode()
+        head = STATE_MAGIC + len(spec).to_bytes(2, "little") + spec
+        if not data.startswith(head):
+            raise CorruptCheckpoint(f"this is no state of {self.spec}, or one of another version")
+        body = data[len(head) + 4 :]
+        if data[len(head) : len(head) + 4] != zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"):
+            raise CorruptCheckpoint(f"the state of {self.spec} is damaged: its checksum does not fit")
+        before = Archive()
+        self.archive_all(before)
+        try:
+            archive = Archive(body)
+            self.archive_all(archive)
+            archive.finish()
+        except BaseException:
+            self.archive_all(Archive(before.finish()))
+            raise
+
+    def fresh(self) -> Indicator:
+        """Return a new indicator of the same spec that has seen no bar."""
+        make = cast(object, type(self))
+        return cast(Indicator, make(*self.param_values))  # type: ignore[operator]
+
+    def copy(self) -> Indicator:
+        """Return an indicator in the same state that goes its own way."""
+        twin = self.fresh()
+        twin.load(self.save())
+        return twin
+
+    def reset(self) -> None:
+        """Forget every bar."""
+        self.load(self.fresh().save())
+
+    def archive_all(self, archive: Archive) -> None:
+        """Hand the whole state, that of this base included, to *archive*."""
+        self.count = archive.whole(self.count, 0, COUNT_MAX)
+        archive.numbers(self._last)
+        self.archive(archive)
+
+    def __repr__(self) -> str:
+        return f"<{self.spec}: {self.count} bars, {'ready' if self.ready else f'warm-up {self.warmup}'}>"
+
+
+STATE_MAGIC: Final = b"mtfi\x01"  # the last byte is the version
+
+
+def _as_tuple(values: vec[float]) -> tuple[float, ...]:
+    return tuple(values)

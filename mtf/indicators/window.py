@@ -1,0 +1,325 @@
+"""Rolling windows: sums, weighted sums, moments and extremes of the last n values, and the values themselves.
+
+Each window is cut where its array wraps round: the part since the wrap is kept as a running total, the part before it
+as totals from each position to the end, made once a round. A window's total is one of each, so that nothing is ever
+subtracted: a value that left has left without a trace, no error builds up however long the stream, and a flat window
+is exactly flat. This is the two-stack queue, with both stacks in one array (van Herk 1992, Gil and Werman 1993 for
+extremes). A push is O(1) on average; `rest` is the total of the last n - 1 values, and with the next one it gives the
+window as it would be, in O(1).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.indicators.archive import Archive
+
+__all__ = ["INF", "NAN", "Extremes", "Moments", "Ring", "Sum", "WeightedSum", "filled"]
+
+NAN: Final = float("nan")
+INF: Final = float("inf")
+PUSHED_MAX: Final = 1 << 62
+
+
+def filled(count: i64, value: float) -> vec[float]:
+    """Return *count* times *value*."""
+    return vec[float]([value] * count)
+
+
+@mypyc_attr(native_class=True)
+class Ring:
+    """The last *size* values themselves."""
+
+    __slots__ = ("at", "full", "items", "size")
+
+    def __init__(self, size: i64) -> None:
+        assert size > 0, "a ring holds something"
+        self.size: Final[i64] = size
+        self.items: Final = filled(size, NAN)
+        self.at: i64 = 0  # where the next value goes; there stands the oldest one
+
+    @property
+    def oldest(self) -> float:
+        """The value pushed *size* pushes ago; NaN before that many."""
+        return self.items[self.at]
+
+    def push(self, value: float) -> None:
+        self.items[self.at] = value
+        self.at += 1
+        if self.at == self.size:
+            self.at = 0
+
+    def archive(self, archive: Archive) -> None:
+        self.at = archive.whole(self.at, 0, self.size - 1)
+        archive.numbers(self.items)
+
+
+@mypyc_attr(native_class=True)
+class Sum:
+    """The sum of the last *size* values."""
+
+    __slots__ = ("_at", "_head", "_items", "_left", "rest", "size")
+
+    def __init__(self, size: i64) -> None:
+        assert size > 0, "a window holds something"
+        self.size: Final[i64] = size
+        self._items: Final = filled(size, 0.0)  # before _at values of this round, from it on sums to the end
+        self._at: i64 = 0  # where the next value goes
+        self._head = 0.0  # sum of this round's values
+        self._left: i64 = size - 1  # pushes until rest is known
+        self.rest = 0.0 if size == 1 else NAN  # sum of the last size - 1 values
+
+    def push(self, value: float) -> None:
+        items = self._items
+        at = self._at
+        items[at] = value
+        self._head += value
+        at += 1
+        if at == self.size:
+            tail = 0.0
+            while at > 0:
+                at -= 1
+                tail += items[at]
+                items[at] = tail
+            self._head = 0.0
+        self._at = at
+        if self._left > 0:
+            self._left -= 1
+        if self._left == 0:
+            self.rest = self._head + items[at + 1] if at + 1 < self.size else self._head
+
+    def archive(self, archive: Archive) -> None:
+        self._at = archive.whole(self._at, 0, self.size - 1)
+        self._left = archive.whole(self._left, 0, self.size - 1)
+        self._head = archive.number(self._head)
+        self.rest = archive.number(self.rest)
+        archive.numbers(self._items)
+
+
+@mypyc_attr(native_class=True)
+class WeightedSum:
+    """The sum of the last *size* values, weighted 1 for the oldest to *size* for the newest."""
+
+    __slots__ = ("_at", "_head", "_left", "_ramp", "_ramps", "_sums", "rest", "rest_sum", "size")
+
+    def __init__(self, size: i64) -> None:
+        assert size > 0, "a window holds something"
+        self.size: Final[i64] = size
+        self._sums: Final = filled(size, 0.0)  # before _at values of this round, from it on sums to the end
+        self._ramps: Final = filled(size, 0.0)  # from _at on: sums to the end weighted 1, 2, 3 ...
+        self._at: i64 = 0  # where the next value goes
+        self._head = 0.0  # sum of this round's values
+        self._ramp = 0.0  # the same weighted 0, 1, 2 ... by position
+        self._left: i64 = size - 1  # pushes until rest is known
+        self.rest = 0.0 if size == 1 else NAN  # what the last size - 1 values add to the next weighted sum
+        self.rest_sum = 0.0 if size == 1 else NAN  # their plain sum
+
+    def push(self, value: float) -> None:
+        sums = self._sums
+        ramps = self._ramps
+        at = self._at
+        sums[at] = value
+        self._head += value
+        self._ramp += float(at) * value
+        at += 1
+        if at == self.size:
+            tail = 0.0
+            ramp = 0.0
+            while at > 0:
+                at -= 1
+                tail += sums[at]
+                ramp += tail
+                sums[at] = tail
+                ramps[at] = ramp
+            self._head = 0.0
+            self._ramp = 0.0
+        self._at = at
+        if self._left > 0:
+            self._left -= 1
+        if self._left == 0:
+            self.rest = float(self.size - at) * self._head + self._ramp
+            self.rest_sum = self._head
+            if at + 1 < self.size:
+                self.rest += ramps[at + 1]
+                self.rest_sum += sums[at + 1]
+
+    def archive(self, archive: Archive) -> None:
+        self._at = archive.whole(self._at, 0, self.size - 1)
+        self._left = archive.whole(self._left, 0, self.size - 1)
+        self._head = archive.number(self._head)
+        self._ramp = archive.number(self._ramp)
+        self.rest = archive.number(self.rest)
+        self.rest_sum = archive.number(self.rest_sum)
+        archive.numbers(self._sums)
+        archive.numbers(self._ramps)
+
+
+@mypyc_attr(native_class=True)
+class Moments:
+    """Mean and sum of squared deviations of the last *size* values, by Welford's and Chan's updates.
+
+    Source: Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance (1983). No term is ever negative.
+    """
+
+    __slots__ = ("_at", "_head_m2", "_head_mean", "_left", "_m2s", "_means", "rest_m2", "rest_mean", "share", "size")
+
+    def __init__(self, size: i64) -> None:
+        assert size > 0, "a window holds something"
+        self.size: Final[i64] = size
+        self.share: Final[float] = float(size - 1) / float(size)  # weight of the newest value's squared deviation
+        self._means: Final = filled(size, 0.0)  # before _at values of this round, from it on means to the end
+        self._m2s: Final = filled(size, 0.0)  # from _at on: squared deviations to the end
+        self._at: i64 = 0  # where the next value goes
+        self._head_mean = 0.0  # of this round's values
+        self._head_m2 = 0.0
+        self._left: i64 = size - 1  # pushes until rest is known
+        self.rest_mean = 0.0 if size == 1 else NAN  # of the last size - 1 values
+        self.rest_m2 = 0.0 if size == 1 else NAN
+
+    def variance(self, value: float) -> float:
+        """Return the population variance of the window as it would be with *value*."""
+        deviation = value - self.rest_mean
+        return (self.rest_m2 + deviation * deviation * self.share) / float(self.size)
+
+    def push(self, value: float) -> None:
+        means = self._means
+        at = self._at
+        size = self.size
+        means[at] = value
+        at += 1
+        deviation = value - self._head_mean
+        self._head_mean += deviation / float(at)
+        self._head_m2 += deviation * deviation * (float(at - 1) / float(at))
+        if at == size:
+            self._turn()
+            at = 0
+        self._at = at
+        if self._left > 0:
+            self._left -= 1
+        if self._left > 0:
+            return
+        mean = self._head_mean
+        m2 = self._head_m2
+        tail: i64 = size - 1 - at  # values of the round before that stay
+        if tail > 0:
+            if at == 0:
+                mean = means[1]
+                m2 = self._m2s[1]
+            else:
+                share = float(tail) / float(size - 1)
+                apart = means[at + 1] - mean
+                mean += apart * share
+                m2 = m2 + self._m2s[at + 1] + apart * apart * share * float(at)
+        self.rest_mean = mean
+        self.rest_m2 = m2
+
+    def _turn(self) -> None:
+        """Make the totals from each position to the end, and begin a round."""
+        means = self._means
+        m2s = self._m2s
+        mean = 0.0
+        m2 = 0.0
+        count = 0.0
+        at = self.size
+        while at > 0:
+            at -= 1
+            deviation = means[at] - mean
+            share = count / (count + 1.0)
+            count += 1.0
+            mean += deviation / count
+            m2 += deviation * deviation * share
+            means[at] = mean
+            m2s[at] = m2
+        self._head_mean = 0.0
+        self._head_m2 = 0.0
+
+    def archive(self, archive: Archive) -> None:
+        self._at = archive.whole(self._at, 0, self.size - 1)
+        self._left = archive.whole(self._left, 0, self.size - 1)
+        self._head_mean = archive.number(self._head_mean)
+        self._head_m2 = archive.number(self._head_m2)
+        self.rest_mean = archive.number(self.rest_mean)
+        self.rest_m2 = archive.number(self.rest_m2)
+        archive.numbers(self._means)
+        archive.numbers(self._m2s)
+
+
+@mypyc_attr(native_class=True)
+class Extremes:
+    """The highest high and the lowest low of the last *size* pairs."""
+
+    __slots__ = ("_at", "_head_high", "_head_low", "_highs", "_left", "_lows", "rest_high", "rest_low", "size")
+
+    def __init__(self, size: i64) -> None:
+        assert size > 0, "a window holds something"
+        self.size: Final[i64] = size
+        self._highs: Final = filled(size, -INF)  # before _at values of this round, from it on maxima to the end
+        self._lows: Final = filled(size, INF)
+        self._at: i64 = 0  # where the next pair goes
+        self._head_high = -INF  # of this round's pairs
+        self._head_low = INF
+        self._left: i64 = size - 1  # pushes until rest is known
+        self.rest_high = -INF if size == 1 else NAN  # of the last size - 1 pairs
+        self.rest_low = INF if size == 1 else NAN
+
+    def highest(self, high: float) -> float:
+        """Return the highest high of the window as it would be with *high*; NaN before it is full."""
+        rest = self.rest_high
+        return high if high > rest else rest
+
+    def lowest(self, low: float) -> float:
+        """Return the lowest low of the window as it would be with *low*; NaN before it is full."""
+        rest = self.rest_low
+        return low if low < rest else rest
+
+    def push(self, high: float, low: float) -> None:
+        highs = self._highs
+        lows = self._lows
+        at = self._at
+        highs[at] = high
+        lows[at] = low
+        if high > self._head_high:
+            self._head_high = high
+        if low < self._head_low:
+            self._head_low = low
+        at += 1
+        if at == self.size:
+            top = -INF
+            bottom = INF
+            while at > 0:
+                at -= 1
+                if highs[at] > top:
+                    top = highs[at]
+                if lows[at] < bottom:
+                    bottom = lows[at]
+                highs[at] = top
+                lows[at] = bottom
+            self._head_high = -INF
+            self._head_low = INF
+        self._at = at
+        if self._left > 0:
+            self._left -= 1
+        if self._left > 0:
+            return
+        top = self._head_high
+        bottom = self._head_low
+        if at + 1 < self.size:
+            if highs[at + 1] > top:
+                top = highs[at + 1]
+            if lows[at + 1] < bottom:
+                bottom = lows[at + 1]
+        self.rest_high = top
+        self.rest_low = bottom
+
+    def archive(self, archive: Archive) -> None:
+        self._at = archive.whole(self._at, 0, self.size - 1)
+        self._left = archive.whole(self._left, 0, self.size - 1)
+        self._head_high = archive.number(self._head_high)
+        self._head_low = archive.number(self._head_low)
+        self.rest_high = archive.number(self.rest_high)
+        self.rest_low = archive.number(self.rest_low)
+        archive.numbers(self._highs)
+        archive.numbers(self._lows)
