@@ -1,0 +1,21 @@
+"""Calendars: for any instant, is the market open, which trading day is it, when does that day start and end."""
+
+from mtf.calendars.calendar import Calendar
+from mtf.calendars.catalogue import BUILT_IN, from_dict, get
+from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Gap, Span
+from mtf.calendars.weekly import WeeklyCalendar
+
+__all__ = [
+    "BREAK",
+    "BUILT_IN",
+    "CLOSED",
+    "HOLIDAY",
+    "OPEN",
+    "Calendar",
+    "Day",
+    "Gap",
+    "Span",
+    "WeeklyCalendar",
+    "from_dict",
+    "get",
+]

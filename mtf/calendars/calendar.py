@@ -40,14 +40,34 @@ class Calendar:
     def week_at(self, ts_ns: i64) -> Day:
         """Return the ISO week of trading days that *ts_ns* lies in: first start to last end, dated by its last day.
 
-        Off-session days of the grid do not count: one before the week's first trading day or after its last belongs
-        to no week and is returned as it is.
+        What is off session between two of its trading days lies in the week too. An off-session day before the
+        week's first trading day or after its last belongs to no week and is returned as it is.
         """
         return self._union(self.day_at(ts_ns), False)
 
     def month_at(self, ts_ns: i64) -> Day:
         """Return the calendar month of trading days that *ts_ns* lies in, as `week_at` does the week."""
         return self._union(self.day_at(ts_ns), True)
+
+    def days(self, from_ns: i64, to_ns: i64) -> list[Day]:
+        """Return the days that `[from_ns, to_ns)` touches, in order, the off-session ones too."""
+        found: list[Day] = []
+        at = from_ns
+        while at < to_ns:
+            day = self.day_at(at)
+            found.append(day)
+            at = day.end_ns
+        return found
+
+    def spans(self, from_ns: i64, to_ns: i64) -> list[Span]:
+        """Return the spans that `[from_ns, to_ns)` touches, in order, whole."""
+        found: list[Span] = []
+        at = from_ns
+        while at < to_ns:
+            span = self.span_at(at)
+            found.append(span)
+            at = span.end_ns
+        return found
 
     def gap(self, from_ns: i64, to_ns: i64) -> Gap:
         """Return how much of `[from_ns, to_ns)` was closed, holiday, break, and open without a tick."""
@@ -58,28 +78,27 @@ class Calendar:
             end: i64 = min(to_ns, span.end_ns)
             totals[span.state] += end - at
             at = end
-        return Gap(
-            silence_ns=totals[0], closed_ns=totals[CLOSED], holiday_ns=totals[HOLIDAY], break_ns=totals[BREAK]
-        )
+        return Gap(silence_ns=totals[0], closed_ns=totals[CLOSED], holiday_ns=totals[HOLIDAY], break_ns=totals[BREAK])
 
     def _union(self, day: Day, by_month: bool) -> Day:
-        if day.off_session:
-            return day
         first = self._edge(day, by_month, False)
         last = self._edge(day, by_month, True)
+        if first is None or last is None:
+            return day
         return Day(first.start_ns, last.end_ns, last.date, False)
 
-    def _edge(self, day: Day, by_month: bool, forward: bool) -> Day:
-        """Return the last (or first) trading day of the week or month that *day* is in."""
-        edge = day
+    def _edge(self, day: Day, by_month: bool, forward: bool) -> Day | None:
+        """Return the last (or first) trading day of the week or month, seen from *day* on; None where there is none.
+
+        Dates never go back from one day to the next, so the period is left behind at the first date outside of it.
+        """
+        period = _period(day, by_month)
+        edge: Day | None = None
         at = day
-        for _ in range(64):  # a month has at most 31 days, each with at most one off-session piece between
+        while _period(at, by_month) == period:
+            if not at.off_session:
+                edge = at
             at = self.day_at(at.end_ns) if forward else self.day_at(at.start_ns - 1)
-            if at.off_session:
-                continue
-            if _period(at, by_month) != _period(day, by_month):
-                break
-            edge = at
         return edge
 
 

@@ -43,7 +43,7 @@ class Day:
 
 @mypyc_attr(native_class=True)
 class Span:
-    """A stretch `[start_ns, end_ns)` of one day in which nothing changes: all of it is OPEN, CLOSED, HOLIDAY or BREAK."""
+    """A stretch `[start_ns, end_ns)` of one day that is all OPEN, all CLOSED, all HOLIDAY or all BREAK."""
 
     __slots__ = ("day", "end_ns", "start_ns", "state")
 

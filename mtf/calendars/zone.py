@@ -1,0 +1,90 @@
+"""Local wall time: which instant a zone's clock shows a time at, and which tzdata says so.
+
+Owns the one rule for local times that exist twice or not at all: a wall time means the first instant at which the
+zone's clock shows that time or a later one. So an ambiguous time is its first occurrence (fold 0), and one that the
+clock jumps over is the instant of the jump; boundaries never change their order. Knows zoneinfo and nothing else
+about daylight saving.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import zoneinfo
+from pathlib import Path
+from typing import Final
+
+from mtf.errors import ConfigError
+
+__all__ = ["DAY_S", "EPOCH_ORDINAL", "SECOND_NS", "find_zone", "tzdata_version", "wall_ns"]
+
+SECOND_NS: Final = 1_000_000_000
+DAY_S: Final = 86_400
+EPOCH_ORDINAL: Final = datetime.date(1970, 1, 1).toordinal()
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  a wall time has no zone
+
+
+def find_zone(key: str) -> zoneinfo.ZoneInfo:
+    """Return the zone of the IANA name *key*; ConfigError where there is none."""
+    try:
+        return zoneinfo.ZoneInfo(key)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"no time zone {key!r}: write an IANA name as America/New_York (and install tzdata where it is missing)"
+        ) from error
+
+
+def wall_ns(zone: zoneinfo.ZoneInfo, wall_s: int) -> int:
+    """Return the first instant at which the clock of *zone* shows *wall_s* or later.
+
+    *wall_s* counts the seconds that a clock without daylight saving would have gone since it showed 1970-01-01 00:00.
+    """
+    wall = _EPOCH + datetime.timedelta(seconds=wall_s)
+    first = _offset_s(zone, wall)
+    second = _offset_s(zone, wall.replace(fold=1))
+    if first >= second:  # there once, or twice: the earlier
+        return (wall_s - first) * SECOND_NS
+    return _jump_s(zone, wall_s - second, wall_s - first) * SECOND_NS
+
+
+def tzdata_version() -> str:
+    """Return the release of the tz database that zoneinfo reads, as `2025b`; `unknown` where it does not say."""
+    for folder in zoneinfo.TZPATH:
+        root = Path(folder)
+        if not (root / "UTC").exists():
+            continue
+        if (root / "+VERSION").is_file():
+            return (root / "+VERSION").read_text("ascii").strip()
+        if (root / "tzdata.zi").is_file():
+            with (root / "tzdata.zi").open(encoding="ascii") as lines:
+                return lines.readline().removeprefix("# version ").strip()
+        return "unknown"
+    try:
+        year, _, number = importlib.metadata.version("tzdata").partition(".")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+    return f"{year}{chr(ord('a') + int(number.partition('.')[0]) - 1)}"
+
+
+def _offset_s(zone: zoneinfo.ZoneInfo, wall: datetime.datetime) -> int:
+    offset = zone.utcoffset(wall)
+    assert offset is not None, "a ZoneInfo knows its offset at every wall time"
+    return offset.days * DAY_S + offset.seconds
+
+
+def _jump_s(zone: zoneinfo.ZoneInfo, before_s: int, after_s: int) -> int:
+    """Return the second of the one change of offset in `(before_s, after_s]`."""
+    old = _offset_at(zone, before_s)
+    while after_s - before_s > 1:
+        middle = (before_s + after_s) // 2
+        if _offset_at(zone, middle) == old:
+            before_s = middle
+        else:
+            after_s = middle
+    return after_s
+
+
+def _offset_at(zone: zoneinfo.ZoneInfo, utc_s: int) -> int:
+    utc = (_EPOCH + datetime.timedelta(seconds=utc_s)).replace(tzinfo=zone)
+    return _offset_s(zone, zone.fromutc(utc))
