@@ -1,0 +1,84 @@
+# Everything starts from a bare checkout and Python 3.11 or later: each target sets up what it needs, once.
+#
+#   PYTHON=python3.12        the interpreter to use
+#   MTF_PURE=1               no compiled modules
+#   MTF_REQUIRE_COMPILED=1   a build that cannot compile is an error (always so in `make test`)
+#   MTF_TEST_DATA=DIR        market data of vendors that some tests read; they skip without it
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-builtin-rules
+unexport PYTHONPATH PYTHONHOME
+
+VENV := .venv
+BIN := $(VENV)/bin
+PURE := $(CURDIR)/build/pure
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+# Nothing is imported from the working directory: the build under test is the one that is installed.
+PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
+PYTEST_COMPILED := MTF_EXPECT=compiled $(PYTEST)
+PYTEST_PURE := MTF_EXPECT=pure PYTHONPATH="$(PURE)" $(PYTEST)
+
+.PHONY: help setup build build-pure run test lint types test-compiled test-pure test-slow bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@scripts/bootstrap.sh $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml scripts/requirements.py | $(BIN)/python
+	@echo "mtf: installing what mtf needs to build and run ..."
+	@$(BIN)/python scripts/requirements.py build run > $(VENV)/requirements.txt
+	@$(PIP_INSTALL) -r $(VENV)/requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml $(VENV)/run.stamp
+	@echo "mtf: installing what the tests need ..."
+	@$(BIN)/python scripts/requirements.py build run test dev > $(VENV)/requirements.txt
+	@$(PIP_INSTALL) -r $(VENV)/requirements.txt
+	@touch $@
+
+setup: $(VENV)/dev.stamp build ## the environment for development, in .venv
+
+build: $(VENV)/run.stamp
+	@$(BIN)/python scripts/install.py
+
+build-pure: $(VENV)/run.stamp
+	@$(BIN)/python scripts/install.py --pure "$(PURE)"
+
+run: build ## the pipeline on FILE=... (or on a synthetic market), more arguments through ARGS=...
+	@$(BIN)/mtf run $(if $(FILE),"$(FILE)",synthetic) $(ARGS)
+
+test: lint types $(if $(filter-out 0,$(MTF_PURE)),,test-compiled) test-pure ## lint, types, the suite compiled and pure
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+test-compiled: export MTF_REQUIRE_COMPILED ?= 1
+test-compiled: $(VENV)/dev.stamp build ## the suite on the compiled build (ARGS=... go to pytest)
+	$(PYTEST_COMPILED) $(ARGS)
+
+test-pure: $(VENV)/dev.stamp build-pure ## the suite on the pure build (ARGS=... go to pytest)
+	$(PYTEST_PURE) $(ARGS)
+
+test-slow: export MTF_REQUIRE_COMPILED ?= 1
+test-slow: $(VENV)/dev.stamp build ## the tests that take long, compiled
+	$(PYTEST_COMPILED) -m slow -o faulthandler_timeout=3600 $(ARGS)
+
+bench: export MTF_REQUIRE_COMPILED ?= 1
+bench: $(VENV)/dev.stamp build ## the figures of docs/performance.md
+	@$(BIN)/python scripts/bench.py $(ARGS)
+
+clean: ## remove everything that was built or installed here
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find mtf tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

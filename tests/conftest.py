@@ -1,0 +1,50 @@
+"""What holds for every test: which build of mtf is under test, how hypothesis draws, where the vendors' data lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import mtf.build
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = "compiled" if mtf.build.COMPILED else "pure"
+
+# `ci` draws the same examples in every run, so that a red one can be run again; `dev` goes on looking for new ones.
+settings.register_profile("dev", deadline=None)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("MTF_HYPOTHESIS", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_configure() -> None:
+    """Refuse to test another build than the one that MTF_EXPECT names: a suite must not go pure in silence."""
+    expected = os.environ.get("MTF_EXPECT", BUILD)
+    if expected != BUILD:
+        raise pytest.UsageError(f"MTF_EXPECT is {expected!r}, but the mtf in {_location()} is {BUILD}")
+
+
+def pytest_report_header() -> str:
+    return f"mtf: {mtf.build.VERSION}, {BUILD} ({len(mtf.build.compiled_modules())} compiled modules), {_location()}"
+
+
+@pytest.fixture(scope="session")
+def vendor_data() -> Path:
+    """The directory of the vendors' market data, with its PROVENANCE.md; tests that ask for it skip where it is not."""
+    path = Path(os.environ.get("MTF_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not (path / "PROVENANCE.md").is_file():
+        pytest.skip(f"no vendors' data in {path}: name its directory with MTF_TEST_DATA")
+    return path
+
+
+def _location() -> Path:
+    return Path(mtf.build.__file__).parent

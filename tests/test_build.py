@@ -1,0 +1,57 @@
+"""Which build runs is known, and is what it claims to be."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import inspect
+from pathlib import Path
+
+import pytest
+
+from mtf import build
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def listed_modules() -> list[str]:
+    """Return the names of the modules that setup.py lists to be compiled."""
+    for statement in ast.parse((ROOT / "setup.py").read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "COMPILED":
+            paths: list[str] = ast.literal_eval(statement.value)
+            return sorted(path.removesuffix(".py").replace("/", ".") for path in paths)
+    raise AssertionError("setup.py has no list COMPILED")
+
+
+def test_compiled_modules_are_those_that_setup_lists() -> None:
+    """A module that falls out of the compiled build would cost a factor of fifty, and no other test would notice."""
+    assert build.compiled_modules() == (listed_modules() if build.COMPILED else [])
+
+
+@pytest.mark.parametrize("name", listed_modules())
+def test_listed_module_runs_as_the_build_says(name: str) -> None:
+    """`COMPILED` looks at one module and speaks for all of them."""
+    module = importlib.import_module(name)
+    functions = [value for value in vars(module).values() if inspect.isfunction(value) and value.__module__ == name]
+    interpreted = bool(functions) or str(module.__file__).endswith(".py")
+    assert interpreted is not build.COMPILED
+
+
+def test_version_is_that_of_the_installed_package() -> None:
+    """One number, written down once."""
+    assert importlib.metadata.version("mtf") == build.VERSION
+
+
+def test_versions_name_what_state_depends_on() -> None:
+    """A bug report starts from these; a package that is missing is told as such and breaks nothing."""
+    found = build.versions()
+    assert found["mtf"] == build.VERSION
+    for name in ("python", "librt", "sqlite", "tzdata", "aiosqlite", "orjson"):
+        assert found[name], name
+
+
+def test_missing_package_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvloop is not to be had on every platform, and doctor must not fall over it."""
+    monkeypatch.setattr(build, "PACKAGES", ("no-such-package",))
+    assert build.versions()["no-such-package"] is None
