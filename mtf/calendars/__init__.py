@@ -3,6 +3,7 @@
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.catalogue import BUILT_IN, from_dict, get
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Gap, Span
+from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.weekly import WeeklyCalendar
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "HOLIDAY",
     "OPEN",
     "Calendar",
+    "CalendarMap",
     "Day",
     "Gap",
     "Span",

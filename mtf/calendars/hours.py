@@ -141,7 +141,7 @@ def text_of_sessions(sessions: Iterable[Stretch]) -> str:
 
 
 def _text_of_start(second: int) -> str:
-    return f"{_WEEKDAYS[second // DAY_S]} {text_of_time(second % DAY_S)}"
+    return f"{_WEEKDAYS[second // DAY_S % 7]} {text_of_time(second % DAY_S)}"
 
 
 def _text_of_end(second: int) -> str:
