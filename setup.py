@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def extensions() -> list[Any]:
     try:
         built = mypycify(COMPILED, opt_level="3", debug_level="0", group_name="mtf")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - mypyc exits on a type error, and raises where it has a bug
-        notice(f"mypyc failed ({type(error).__name__}: {error}), what it said stands above")
+        notice(f"mypyc failed, what it said stands above ({type(error).__name__}: {error})")
         return []
     for extension in built:
         arguments = [argument for argument in extension.extra_compile_args if argument != "-Werror"]
@@ -72,7 +73,7 @@ class BuildOrGoPure(build_ext):
         except Exception as error:  # noqa: BLE001 - whatever a compiler does, pure Python is still there
             for path in self.get_outputs():
                 Path(path).unlink(missing_ok=True)
-            notice(f"the C compiler failed ({error})")
+            notice(f"the C compiler failed: {textwrap.shorten(str(error), 100)}")
 
 
 setup(

@@ -14,12 +14,14 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 SOURCES = ("pyproject.toml", "setup.py")
 COMPILERS = ("cc", "gcc", "clang")
+FILE_BY_FILE = ("adding ", "copying ", "creating ", "reading ", "writing ")  # lines of setuptools that tell no cause
 
 
 def fingerprint(pure: bool) -> str:
@@ -49,7 +51,8 @@ def pip(*arguments: str, pure: bool) -> str:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{done.stdout}\nmtf: pip {arguments[0]} failed, see above")
+        told = [line for line in done.stdout.splitlines() if not line.strip().startswith(FILE_BY_FILE)]
+        sys.exit("\n".join([*told, f"mtf: pip {arguments[0]} failed, see above"]))
     return done.stdout
 
 
@@ -62,6 +65,12 @@ def build(pure: bool) -> tuple[Path, str]:
     return wheel, log
 
 
+def is_compiled(wheel: Path) -> bool:
+    """True where *wheel* holds compiled modules."""
+    with zipfile.ZipFile(wheel) as archive:
+        return any(name.endswith((".so", ".pyd")) for name in archive.namelist())
+
+
 def main() -> None:
     directory = Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["--pure"] else None
     pure = directory is not None or os.environ.get("MTF_PURE", "0") not in ("", "0")
@@ -71,7 +80,7 @@ def main() -> None:
     have, _, kind = stamp.read_text(encoding="utf-8").partition(" ") if stamp.exists() else ("", "", "")
     if have == want and not (required and kind != "compiled"):
         return
-    print(f"mtf: building {'in pure Python' if pure else 'with mypyc, this takes a minute'} ...", flush=True)
+    print(f"mtf: building {'in pure Python' if pure else 'with mypyc'} ...", flush=True)
     stamp.unlink(missing_ok=True)
     BUILD.mkdir(exist_ok=True)
     wheel, log = build(pure)
@@ -80,10 +89,10 @@ def main() -> None:
     else:
         shutil.rmtree(directory, ignore_errors=True)
         pip("install", "--no-deps", "--target", str(directory), str(wheel), pure=pure)
-    kind = "pure" if "mtf: pure Python build:" in log else "compiled"
+    kind = "compiled" if is_compiled(wheel) else "pure"
     if kind == "pure" and not pure:
         (BUILD / "build.log").write_text(log, encoding="utf-8")
-        reasons = [line.strip() for line in log.splitlines() if "mtf: pure Python build:" in line]
+        reasons = [line.strip() for line in log.splitlines() if line.strip().startswith("mtf: pure")]
         print(*reasons, f"mtf: the whole log is {BUILD / 'build.log'}", sep="\n")
     stamp.write_text(f"{want} {kind}", encoding="utf-8")
     print(f"mtf: installed, {kind}")
