@@ -1,0 +1,48 @@
+"""The log: what every event is written to before anyone sees what comes of it; and checkpoints, as files.
+
+`FileLog` (disk) and `MemoryLog` pass one contract, `EventLog`. `Writer` puts a log under an event loop, with one of
+three durabilities. Readers need no lock. Formats: docs/log-format.md; promises: docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+from mtf.log.checkpoint import Checkpoint, CheckpointStore, Skipped
+from mtf.log.compaction import Compressed, compress_sealed
+from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
+from mtf.log.event_log import EventLog, LoggedBlock
+from mtf.log.file_log import SEGMENT_BYTES, FileLog
+from mtf.log.filesystem import FileSystem, OsFileSystem
+from mtf.log.memory_log import MemoryLog
+from mtf.log.reader import LogReader, follow_log, read_log
+from mtf.log.recovery import TornTail
+from mtf.log.retention import retain
+from mtf.log.verification import Damage, Salvaged, VerifyReport, salvage_log, verify_log
+
+__all__ = [
+    "DURABILITIES",
+    "SEGMENT_BYTES",
+    "SYNC_WITHIN_MS",
+    "Checkpoint",
+    "CheckpointStore",
+    "Compressed",
+    "Damage",
+    "Durability",
+    "EventLog",
+    "FileLog",
+    "FileSystem",
+    "LogReader",
+    "LoggedBlock",
+    "MemoryLog",
+    "OsFileSystem",
+    "Salvaged",
+    "Skipped",
+    "TornTail",
+    "VerifyReport",
+    "Writer",
+    "compress_sealed",
+    "follow_log",
+    "read_log",
+    "retain",
+    "salvage_log",
+    "verify_log",
+]

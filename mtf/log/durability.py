@@ -1,0 +1,206 @@
+"""When the log is synced, for a writer on an event loop: the three modes, and one thread that never holds up the loop.
+
+Owns the thread, the timer and those who wait for a seq. The modes are named by what can be lost:
+
+- `each`: synced before `append` returns;
+- `group`: written when `try_append` returns; a sync starts at most 5 ms after the oldest unsynced write (or as soon as
+  the sync before it has ended, on a disk that takes longer);
+- `os`: written when `try_append` returns; synced when a segment is sealed, at close, and where `durable` asks for it.
+
+The first failed write or sync stops everything: each call from then on raises it, and so does each wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, Final, Literal, get_args
+
+from mtf.errors import ConfigError, LogWriteFailed
+from mtf.events.block import Block
+from mtf.log.event_log import NO_POSITIONS, EventLog
+
+__all__ = ["DURABILITIES", "SYNC_WITHIN_MS", "Durability", "Writer"]
+
+Durability = Literal["each", "group", "os"]
+DURABILITIES: Final[tuple[Durability, ...]] = get_args(Durability)
+SYNC_WITHIN_MS: Final = 5.0
+
+
+class Writer:
+    """Appends to *log* as *mode* promises; made on the loop that it will be used on.
+
+    One task appends at a time. *on_failure* is called once, on the loop, with what stopped the log.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        mode: Durability = "group",
+        *,
+        sync_within_ms: float = SYNC_WITHIN_MS,
+        on_failure: Callable[[LogWriteFailed], None] | None = None,
+    ) -> None:
+        if mode not in DURABILITIES:
+            raise ConfigError(f"durability {mode!r}: choose one of {', '.join(DURABILITIES)}")
+        self.log: Final = log
+        self.mode: Final = mode
+        self._within_s: Final = sync_within_ms / 1000
+        self._on_failure: Final = on_failure
+        self._loop: Final = asyncio.get_running_loop()
+        self._thread: Final = ThreadPoolExecutor(1, "mtf-log")
+        self._timed: Final = mode == "group"
+        self._in_thread = 0  # appends that the thread has not finished: only it may append as long as there are any
+        self._timer: asyncio.TimerHandle | None = None  # fires the next sync; None where none is due
+        self._sync: asyncio.Future[int] | None = None  # the sync that runs or is about to
+        self._dirty_since: float | None = None  # loop time of the oldest write that no sync has begun after
+        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []  # heap by seq
+        self._ticket: Final = count()  # orders waiters of one seq
+        self._closing: asyncio.Future[None] | None = None  # set by the first close
+        self.failed: LogWriteFailed | None = None  # what stopped the log; set once
+
+    @property
+    def last_seq(self) -> int:
+        return self.log.last_seq
+
+    @property
+    def durable_seq(self) -> int:
+        return self.log.durable_seq
+
+    def try_append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> bool:
+        """Append now and return True; or return False, nothing done, where that would wait: `await append(...)` then.
+
+        It would wait in mode `each`, where a segment is to be begun, and while an `append` is under way.
+        """
+        log = self.log
+        if self.failed is not None:
+            raise self.failed
+        if self.mode == "each" or self._in_thread or self._closing is not None or log.full:
+            return False
+        try:
+            log.append(block, positions)
+        except LogWriteFailed as error:
+            self._stop(error)
+            raise
+        if self._timed and self._dirty_since is None:
+            self._soil()
+        return True
+
+    async def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
+        """Append in the thread and return when written, in mode `each` when synced.
+
+        A caller that is cancelled while it waits takes nothing back: the block is in the log all the same.
+        """
+        if self._closing is not None:
+            raise LogWriteFailed("the log is closed")
+        if self.failed is not None:
+            raise self.failed
+        self._in_thread += 1
+        done = self._loop.run_in_executor(self._thread, self._append_in_thread, block, positions)
+        done.add_done_callback(self._appended)
+        await asyncio.shield(done)
+
+    async def durable(self, seq: int) -> None:
+        """Return once every event up to *seq* is synced; in mode `os` this starts a sync."""
+        if self.failed is not None:
+            raise self.failed
+        if self.durable_seq >= seq:
+            return
+        if self._closing is not None:
+            raise LogWriteFailed(f"the log is closed, and seq {seq} is not in it")
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        heappush(self._waiters, (seq, next(self._ticket), waiter))
+        if self.mode == "os" and self._dirty_since is None:
+            self._dirty_since = self._loop.time() - self._within_s
+            self._schedule()
+        await waiter
+
+    async def close(self) -> None:
+        """Sync, seal and close the log, and end the thread. Safe to call twice, and to cancel: it is done all the same.
+
+        Raises what stopped the log, if anything did.
+        """
+        if self._closing is None:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._closing = self._loop.run_in_executor(self._thread, self.log.close)
+            self._closing.add_done_callback(self._closed)
+        await asyncio.shield(self._closing)
+        if self.failed is not None:
+            raise self.failed
+
+    def _append_in_thread(self, block: Block, positions: Mapping[str, Any]) -> None:
+        self.log.append(block, positions)
+        if self.mode == "each":
+            self.log.sync()
+
+    def _appended(self, done: asyncio.Future[None]) -> None:
+        self._in_thread -= 1
+        error = done.exception()
+        if isinstance(error, LogWriteFailed):
+            self._stop(error)
+        elif self._timed and self._dirty_since is None and self.log.last_seq > self.log.durable_seq:
+            self._soil()
+        self._wake()
+
+    def _soil(self) -> None:
+        self._dirty_since = self._loop.time()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Arm the timer for the oldest unsynced write, unless a sync runs: its end will."""
+        if self._sync is None and self._timer is None and self._dirty_since is not None and self._closing is None:
+            self._timer = self._loop.call_at(self._dirty_since + self._within_s, self._start_sync)
+
+    def _start_sync(self) -> None:
+        self._timer = None
+        if self.failed is None and self._closing is None:
+            self._dirty_since = None
+            self._sync = self._loop.run_in_executor(self._thread, self.log.sync)
+            self._sync.add_done_callback(self._synced)
+
+    def _synced(self, done: asyncio.Future[int]) -> None:
+        self._sync = None
+        error = done.exception()
+        if isinstance(error, LogWriteFailed):
+            self._stop(error)
+        self._wake()
+        if self.mode == "os" and self._waiters and self._dirty_since is None:
+            self._dirty_since = self._loop.time()
+        self._schedule()
+
+    def _closed(self, done: asyncio.Future[None]) -> None:
+        error = done.exception()
+        if isinstance(error, LogWriteFailed):
+            self._stop(error)
+        self._wake()
+        self._stop_waiting(LogWriteFailed("the log was closed before that seq came"))
+        self._thread.shutdown(wait=False)
+
+    def _wake(self) -> None:
+        durable_seq = self.durable_seq
+        while self._waiters and self._waiters[0][0] <= durable_seq:
+            waiter = heappop(self._waiters)[2]
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _stop(self, error: LogWriteFailed) -> None:
+        if self.failed is not None:
+            return
+        self.failed = error
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake()
+        self._stop_waiting(error)
+        if self._on_failure is not None:
+            self._on_failure(error)
+
+    def _stop_waiting(self, error: LogWriteFailed) -> None:
+        for _, _, waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+        self._waiters.clear()

@@ -1,0 +1,370 @@
+"""The log on disk, as its one writer holds it: frames appended to the newest segment, segments sealed and begun.
+
+Owns the lock, the file that is written, and what the next frame needs (seq, chain, names, positions). The first write
+or sync that fails is kept and raised for ever after: nothing is tried again, since after a failed sync nobody knows
+what is on the disk. `append` belongs to one thread, and `sync` may run beside it in another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from struct import Struct
+from threading import Lock
+from typing import Any, Final, NoReturn
+
+import orjson
+from xxhash import xxh3_64_intdigest
+
+from mtf.errors import DataDirError, LogWriteFailed
+from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
+from mtf.log.event_log import NO_POSITIONS, LoggedBlock, changed_positions
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.format import (
+    BLOCK,
+    META,
+    META_BYTES_MAX,
+    POSITIONS_BYTES_MAX,
+    RAW,
+    RUN_ID_BYTES,
+    SEAL,
+    SEGMENT_BYTES_MAX,
+    SegmentHeader,
+    encode_meta,
+    encode_positions,
+    encode_segment_header,
+    first_chain,
+    frame_header,
+    run_seed,
+)
+from mtf.log.reader import read_log
+from mtf.log.recovery import Recovered, TornTail, cut_tail, recover
+from mtf.log.segment import learn_symbols, segment_name
+
+__all__ = ["SEGMENT_BYTES", "FileLog"]
+
+SEGMENT_BYTES: Final = 64 << 20
+SEGMENT_BYTES_LIMIT: Final = SEGMENT_BYTES_MAX // 2  # a segment may grow past its size by one frame
+REWRITE_BYTES: Final = 1 << 20
+WRITER_LOCK: Final = "writer.lock"
+FRESH: Final = ".new"  # a file that is not finished, and of no use after a crash
+
+_TIME: Final = Struct("<q")
+
+
+class FileLog:
+    """A directory of segment files; `FileLog.open` makes it or goes on with it."""
+
+    def __init__(self, directory: str, fs: FileSystem, segment_bytes: int, lock: int) -> None:
+        """Not for callers: `open` fills in the rest."""
+        self.directory: Final = directory
+        self._fs: Final = fs
+        self._segment_bytes: Final = segment_bytes
+        self._write: Final = fs.write
+        self._lock = lock  # the lock's file; -1 once closed
+        self._syncing: Final = Lock()  # held while the file is synced, and while it is closed
+        self._failed: LogWriteFailed | None = None  # the first failure; set once
+        self._file = -1  # the newest segment's; -1 where the next append must begin one
+        self._path = ""  # the newest segment's
+        self._number = 0  # of the newest segment
+        self._bytes = 0  # of the newest segment
+        self._events = 0  # in the newest segment
+        self._seed = 0
+        self._positions: dict[str, bytes] = {}  # the newest of each source, as JSON
+        self._symbols = SymbolTable()
+        self.config = b""
+        self.run_id = b""
+        self.chain = 0
+        self.first_seq = 1
+        self.last_seq = 0
+        self.durable_seq = 0
+        self.torn: TornTail | None = None  # what opening cut off, and where it is kept
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | Path,
+        *,
+        config: bytes | None,
+        segment_bytes: int = SEGMENT_BYTES,
+        fs: FileSystem | None = None,
+        run_id: bytes | None = None,
+        check_from: int = 1,
+    ) -> FileLog:
+        """Make the log with *config*, or go on with the one that is there (whose `config` may be another).
+
+        With *config* None there must be one (DataDirError). LogLocked where another process writes it, CorruptLog
+        where it is damaged; a torn tail is cut and kept aside, see `torn`. Sealed segments that end before
+        *check_from* are looked at from the outside only, for a start that does not take longer as the log grows.
+        """
+        assert 0 < segment_bytes <= SEGMENT_BYTES_LIMIT, "segment_bytes out of bounds"
+        fs = fs or OsFileSystem()
+        directory = str(directory)
+        _prepare_directory(fs, directory, make=config is not None)
+        log = cls(directory, fs, segment_bytes, fs.lock(join(directory, WRITER_LOCK)))
+        try:
+            recovered = recover(fs, directory, check_from=check_from)
+            for name in fs.names(directory):
+                if name.endswith(FRESH):
+                    fs.remove(join(directory, name))
+            if recovered is not None:
+                log._go_on(recovered)
+            elif config is not None:
+                log._begin(config, run_id or os.urandom(RUN_ID_BYTES))
+            else:
+                raise DataDirError(f"{directory}: there is no log here")
+        except BaseException:
+            log._let_go()
+            raise
+        return log
+
+    @property
+    def positions(self) -> dict[str, Any]:
+        return {name: orjson.loads(encoded) for name, encoded in self._positions.items()}
+
+    @property
+    def symbols(self) -> list[str]:
+        return list(self._symbols.names)
+
+    @property
+    def full(self) -> bool:
+        return self._file < 0 or self._bytes >= self._segment_bytes
+
+    @property
+    def failed(self) -> LogWriteFailed | None:
+        """The failure that stopped this log."""
+        return self._failed
+
+    def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
+        if self._failed is not None or self._lock < 0:
+            self._refuse()
+        first_seq, count, rows, heap = block.first_seq, block.count, block.rows, block.heap
+        if first_seq != self.last_seq + 1 or not 0 < count <= BLOCK_EVENTS_MAX:
+            raise AssertionError(f"{block!r} cannot follow seq {self.last_seq}")
+        if self._file < 0 or self._bytes >= self._segment_bytes:
+            self._rotate()
+        changed = changed_positions(self._positions, positions) if positions else NO_BYTES
+        encoded = b""
+        if changed:
+            encoded = encode_positions(changed)
+            if len(encoded) > POSITIONS_BYTES_MAX:
+                raise ValueError(f"positions of {len(encoded)} bytes, the limit is {POSITIONS_BYTES_MAX}")
+        body = b"".join((encoded, rows, heap)) if encoded or heap else rows
+        chain = xxh3_64_intdigest(body, self.chain)
+        data = (
+            frame_header(
+                self._seed,
+                BLOCK,
+                RAW,
+                len(self._symbols),
+                len(body),
+                count,
+                len(encoded),
+                len(heap),
+                first_seq,
+                self.durable_seq,
+                _TIME.unpack_from(rows)[0],
+                _TIME.unpack_from(rows, len(rows) - ROW_BYTES)[0],
+                chain,
+                xxh3_64_intdigest(body, self._seed),
+            )
+            + body
+        )
+        try:
+            written = self._write(self._file, data)
+        except OSError as error:
+            self._fail("a write", error)
+        if written != len(data):
+            self._fail(f"a write of {len(data)} bytes that took {written}", None)
+        self._bytes += written
+        self._events += count
+        self.chain = chain
+        if heap:
+            learn_symbols(self._symbols, block)
+        if changed:
+            self._positions.update(changed)
+        self.last_seq = first_seq + count - 1  # last: `sync` takes everything up to it as written
+
+    def sync(self) -> int:
+        with self._syncing:
+            if self._failed is not None:
+                raise self._failed
+            target = self.last_seq
+            if self._file >= 0 and target > self.durable_seq:
+                try:
+                    self._fs.sync(self._file)
+                except OSError as error:
+                    self._fail("a sync", error)
+                self.durable_seq = target
+            return self.durable_seq
+
+    def read(self, from_seq: int = 1) -> Iterator[LoggedBlock]:
+        return read_log(self.directory, from_seq, last_seq=self.last_seq, fs=self._fs)
+
+    def close(self) -> None:
+        if self._lock < 0:
+            return
+        try:
+            if self._failed is None and self._file >= 0:
+                if self._events:
+                    self._seal()
+                else:
+                    self.sync()
+        finally:
+            self._let_go()
+
+    def _begin(self, config: bytes, run_id: bytes) -> None:
+        assert len(run_id) == RUN_ID_BYTES, "a run id has 16 bytes"
+        if len(config) > META_BYTES_MAX // 2:
+            raise DataDirError(f"a configuration of {len(config)} bytes, the limit is {META_BYTES_MAX // 2}")
+        self.config, self.run_id = config, run_id
+        self._seed, self.chain = run_seed(run_id), first_chain(run_id)
+        self._start_segment()
+
+    def _go_on(self, found: Recovered) -> None:
+        self.config, self.run_id, self._seed = found.config, found.run_id, run_seed(found.run_id)
+        self.chain, self._symbols = found.chain, found.symbols
+        self._positions = {name: orjson.dumps(position) for name, position in found.positions.items()}
+        self.first_seq, self.last_seq = found.first_seq, found.last_seq
+        self._number, self._path, self._bytes, self._events = found.number, found.path, found.bytes, found.events
+        if found.tail is not None:
+            self.torn = cut_tail(self._fs, self.directory, found.tail)
+        if not found.sealed:
+            self._file = self._fs.open(found.path, "append")
+            self._rewrite(found.durable_offset)
+        self.durable_seq = self.last_seq
+
+    def _rewrite(self, start: int) -> None:
+        """Write what stands after *start* once more, in its place, and sync it.
+
+        A sync that failed before the crash can leave pages that were never written and yet look clean; one that is
+        called now would say that all is well. Written again they are not clean, and this sync counts.
+        """
+        for at in range(start, self._bytes, REWRITE_BYTES):
+            part = self._fs.read(self._file, min(REWRITE_BYTES, self._bytes - at), at)
+            if self._fs.write_at(self._file, part, at) != len(part):
+                raise DataDirError(f"{self._path}: a short write at byte {at} while opening")
+        self._fs.sync(self._file)
+        self._fs.sync_directory(self.directory)
+
+    def _rotate(self) -> None:
+        if self._file >= 0:
+            self._seal()
+        try:
+            self._start_segment()
+        except OSError as error:
+            self._fail("the start of a segment", error)
+
+    def _seal(self) -> None:
+        """Sync, write the SEAL, sync again: so that a SEAL says that all before it is on the disk."""
+        self.sync()
+        seal = frame_header(
+            self._seed,
+            SEAL,
+            RAW,
+            len(self._symbols),
+            0,
+            self._events,
+            0,
+            0,
+            self.last_seq + 1,
+            self.durable_seq,
+            0,
+            0,
+            xxh3_64_intdigest(b"", self.chain),
+            xxh3_64_intdigest(b"", self._seed),
+        )
+        with self._syncing:
+            try:
+                if self._write(self._file, seal) != len(seal):
+                    self._fail("a short write of a seal", None)
+                self._fs.sync(self._file)
+                file, self._file = self._file, -1
+                self._fs.close(file)
+            except LogWriteFailed:
+                raise
+            except OSError as error:
+                self._fail("the sealing of a segment", error)
+        self.chain = xxh3_64_intdigest(b"", self.chain)
+
+    def _start_segment(self) -> None:
+        first_seq = self.last_seq + 1
+        path = join(self.directory, segment_name(first_seq))
+        positions = encode_positions(self._positions)
+        meta = encode_meta(self.config, self._symbols.names)
+        body = positions + meta
+        if len(positions) > POSITIONS_BYTES_MAX or len(meta) > META_BYTES_MAX:
+            raise OSError(f"{path}: names and positions past their limits")
+        head = encode_segment_header(SegmentHeader(self._number + 1, self.run_id, first_seq, self.chain))
+        chain = xxh3_64_intdigest(body, self.chain)
+        data = b"".join(
+            (
+                head,
+                frame_header(
+                    self._seed,
+                    META,
+                    RAW,
+                    0,
+                    len(body),
+                    0,
+                    len(positions),
+                    len(meta),
+                    first_seq,
+                    self.durable_seq,
+                    0,
+                    0,
+                    chain,
+                    xxh3_64_intdigest(body, self._seed),
+                ),
+                body,
+            )
+        )
+        file = self._fs.open(path + FRESH, "create")
+        try:
+            written = self._write(file, data)
+            if written != len(data):
+                raise OSError(f"{path}: a write of {len(data)} bytes that took {written}")
+            self._fs.sync(file)
+            self._fs.rename(path + FRESH, path)
+            self._fs.sync_directory(self.directory)
+        except BaseException:
+            self._fs.close(file)
+            raise
+        self._file, self._path, self._bytes, self._events = file, path, len(data), 0
+        self._number += 1
+        self.chain = chain
+
+    def _let_go(self) -> None:
+        with self._syncing:
+            for file in (self._file, self._lock):
+                if file >= 0:
+                    self._fs.close(file)
+            self._file = self._lock = -1
+
+    def _fail(self, what: str, cause: OSError | None) -> NoReturn:
+        reason = f": {cause}" if cause is not None else ""
+        self._failed = LogWriteFailed(
+            f"{self._path}: {what} failed{reason}; the log is safe up to seq {self.durable_seq}, written up to "
+            f"{self.last_seq}: mend the disk, then start again"
+        )
+        raise self._failed from cause
+
+    def _refuse(self) -> NoReturn:
+        if self._failed is not None:
+            raise self._failed
+        raise LogWriteFailed(f"{self._path}: the log is closed")
+
+
+NO_BYTES: Final[dict[str, bytes]] = {}
+
+
+def _prepare_directory(fs: FileSystem, directory: str, *, make: bool) -> None:
+    kind = fs.kind(directory)
+    if kind == "nothing" and make:
+        fs.make_directory(directory)
+        fs.sync_directory(os.path.dirname(os.path.abspath(directory)))
+    elif kind == "nothing":
+        raise DataDirError(f"{directory}: there is no log here")
+    elif kind != "directory":
+        raise DataDirError(f"{directory}: not a plain directory; links are refused")

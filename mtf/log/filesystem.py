@@ -1,0 +1,196 @@
+"""The few operations on files that the log and the checkpoints are made of, so that tests can fail each of them.
+
+Owns no state of its own: `OsFileSystem` is the operating system, and a test puts a simulated disk in its place. A
+write or sync is done once and its outcome is told; nothing here tries again. Symbolic links are never followed, and
+what is made is readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
+
+from mtf.errors import DataDirError, LogLocked
+
+__all__ = ["FileKind", "FileSystem", "OpenMode", "OsFileSystem", "join"]
+
+FILE_MODE: Final = 0o600
+DIRECTORY_MODE: Final = 0o700
+LOCK_BYTES_MAX: Final = 64  # how much of a lock file is read to name its owner
+
+OpenMode = Literal["read", "create", "append"]
+FileKind = Literal["file", "directory", "link", "other", "nothing"]
+
+
+class FileSystem(Protocol):
+    """What the log needs of a disk; paths are strings, files are numbers; each call raises OSError where it fails."""
+
+    @property
+    def write(self) -> Callable[[int, bytes], int]:
+        """Write bytes at the file's end and return how many were taken, which may be fewer."""
+        ...
+
+    def open(self, path: str, mode: OpenMode) -> int:
+        """Open for reading, for a file that must not exist yet, or to write at the end of one."""
+        ...
+
+    def read(self, file: int, length: int, offset: int) -> bytes: ...
+
+    def write_at(self, file: int, data: bytes, offset: int) -> int: ...
+
+    def size(self, file: int) -> int: ...
+
+    def truncate(self, file: int, length: int) -> None: ...
+
+    def sync(self, file: int) -> None:
+        """Return once the file's bytes and its length would survive a loss of power."""
+        ...
+
+    def close(self, file: int) -> None: ...
+
+    def rename(self, old: str, new: str) -> None: ...
+
+    def remove(self, path: str) -> None: ...
+
+    def make_directory(self, path: str) -> None: ...
+
+    def sync_directory(self, path: str) -> None:
+        """Return once the names in *path* would survive a loss of power."""
+        ...
+
+    def names(self, path: str) -> list[str]: ...
+
+    def kind(self, path: str) -> FileKind: ...
+
+    def lock(self, path: str) -> int:
+        """Take the lock that *path* stands for, or raise LogLocked at once; held until the file is closed."""
+        ...
+
+
+class OsFileSystem:
+    """The operating system's files."""
+
+    write: Final = staticmethod(os.write)  # the very builtin: the hot path calls it without a detour
+
+    def open(self, path: str, mode: OpenMode) -> int:
+        file = os.open(path, _FLAGS[mode], FILE_MODE)
+        if mode == "append":
+            os.lseek(file, 0, os.SEEK_END)
+        return file
+
+    def read(self, file: int, length: int, offset: int) -> bytes:
+        if not _HAS_PREAD:  # pragma: no cover - Windows
+            os.lseek(file, offset, os.SEEK_SET)
+            return os.read(file, length)
+        return os.pread(file, length, offset)
+
+    def write_at(self, file: int, data: bytes, offset: int) -> int:
+        os.lseek(file, offset, os.SEEK_SET)
+        written = os.write(file, data)
+        os.lseek(file, 0, os.SEEK_END)
+        return written
+
+    def size(self, file: int) -> int:
+        return os.fstat(file).st_size
+
+    def truncate(self, file: int, length: int) -> None:
+        os.ftruncate(file, length)
+        os.lseek(file, 0, os.SEEK_END)
+
+    def sync(self, file: int) -> None:
+        _sync_file(file)
+
+    def close(self, file: int) -> None:
+        os.close(file)
+
+    def rename(self, old: str, new: str) -> None:
+        os.replace(old, new)
+
+    def remove(self, path: str) -> None:
+        os.unlink(path)
+
+    def make_directory(self, path: str) -> None:
+        os.makedirs(path, DIRECTORY_MODE, exist_ok=True)
+
+    def sync_directory(self, path: str) -> None:
+        if sys.platform == "win32":  # pragma: no cover - directories cannot be synced there
+            return
+        file = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def names(self, path: str) -> list[str]:
+        return os.listdir(path)
+
+    def kind(self, path: str) -> FileKind:
+        try:
+            mode = os.lstat(path).st_mode
+        except FileNotFoundError:
+            return "nothing"
+        if stat.S_ISREG(mode):
+            return "file"
+        if stat.S_ISDIR(mode):
+            return "directory"
+        return "link" if stat.S_ISLNK(mode) else "other"
+
+    def lock(self, path: str) -> int:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, FILE_MODE)
+        try:
+            _lock_file(file, path)
+            os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
+            os.write(file, b"%d\n" % os.getpid())
+        except BaseException:
+            os.close(file)
+            raise
+        return file
+
+
+def join(directory: str, name: str) -> str:
+    """Return the path of *name* in *directory*; DataDirError where the name could lead out of it."""
+    if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
+        raise DataDirError(f"{name!r} is no name for a file in {directory}")
+    return os.path.join(directory, name)
+
+
+_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_HAS_PREAD: Final = hasattr(os, "pread")
+_PLAIN: Final = _NOFOLLOW | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_FLAGS: Final[dict[OpenMode, int]] = {
+    "read": os.O_RDONLY | _PLAIN,
+    "create": os.O_RDWR | os.O_CREAT | os.O_EXCL | _PLAIN,
+    "append": os.O_RDWR | _PLAIN,
+}
+
+
+def _sync_file(file: int) -> None:
+    if sys.platform == "darwin":  # pragma: no cover - fsync leaves the bytes in the drive's own cache there
+        import fcntl
+
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+    elif hasattr(os, "fdatasync"):
+        os.fdatasync(file)  # writes the length too, and spares the time stamps
+    else:  # pragma: no cover - Windows
+        os.fsync(file)
+
+
+def _lock_file(file: int, path: str) -> None:
+    try:
+        if sys.platform == "win32":  # pragma: no cover
+            import msvcrt
+
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        owner = os.read(file, LOCK_BYTES_MAX).decode("ascii", "replace").strip() or "unknown"
+        raise LogLocked(
+            f"{path}: the process with pid {owner} writes this log; end it first, or read with `mtf tail`"
+        ) from None

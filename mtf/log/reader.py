@@ -1,0 +1,164 @@
+"""The log as readers see it, with no lock: to its end, or following it as it grows, from another process too.
+
+Owns a cursor over segments. A frame that is not complete yet at the newest segment's end is "not yet"; what the judge
+of `mtf.log.recovery` calls a torn tail ends the reading just as it will be cut by the next writer; all else that is
+not intact is CorruptLog. A reader may see events that are written and not yet synced, which a loss of power takes back.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.errors import DataDirError
+from mtf.log.event_log import LoggedBlock
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.recovery import TornTail, check_follows, judge
+from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
+
+__all__ = ["LogReader", "follow_log", "read_log"]
+
+POLL_S: Final = 0.1
+
+
+class LogReader(Iterator[LoggedBlock]):
+    """Yields blocks from the one that contains *from_seq*; `poll` says whether there may be more."""
+
+    def __init__(
+        self, directory: str, from_seq: int, last_seq: int | None, *, check: bool = True, fs: FileSystem | None = None
+    ) -> None:
+        self.directory: Final = directory
+        self._fs: Final = fs or OsFileSystem()
+        self._from_seq: Final = from_seq
+        self._last_seq: Final = last_seq  # nothing after it is read; None: no such limit
+        self._check: Final = check
+        self._ready: deque[LoggedBlock] = deque()  # blocks of the frame read last
+        self.tail: TornTail | None = None  # what was found after the last intact frame, when `next` last stopped
+        names = segment_names(self._fs, directory)
+        if not names:
+            raise DataDirError(f"{directory}: there is no log here")
+        starts = [segment_seq(name) for name in names]
+        if from_seq < starts[0]:
+            raise DataDirError(f"{directory}: the log starts at seq {starts[0]}, and {from_seq} is gone")
+        self._segment = self._open(names[bisect_right(starts, from_seq) - 1], None)
+        self.first_seq: Final = starts[0]
+        self.config: Final = self._segment.config
+        self.run_id: Final = self._segment.header.run_id
+
+    @property
+    def last_seq(self) -> int:
+        """The newest event that was passed."""
+        return self._segment.next_seq - 1 - sum(ready.block.count for ready in self._ready)
+
+    @property
+    def symbols(self) -> list[str]:
+        """The names by number, as of `last_seq` at least."""
+        return list(self._segment.symbols.names)
+
+    @property
+    def positions(self) -> dict[str, Any]:
+        """The newest position of each source, as of `last_seq` at least."""
+        return dict(self._segment.positions)
+
+    def __next__(self) -> LoggedBlock:
+        found = self.poll()
+        if found is None:
+            self.close()
+            raise StopIteration
+        return found
+
+    def poll(self) -> LoggedBlock | None:
+        """Return the next block, or None where there is none yet."""
+        while not self._ready:
+            segment = self._segment
+            if self._last_seq is not None and segment.next_seq > self._last_seq:
+                return None
+            if segment.is_closed:
+                return None
+            frame = segment.next()
+            if frame is not None:
+                blocks = segment.blocks(frame, check=self._check and segment.next_seq > self._from_seq)
+                self._ready.extend(found for found in blocks if found.block.last_seq >= self._from_seq)
+            elif not self._go_on(segment):
+                return None
+        return self._ready.popleft()
+
+    def close(self) -> None:
+        self._segment.close()
+
+    def _go_on(self, segment: Segment) -> bool:
+        """Find more after the end that *segment* came to: it has grown, or there is a next one."""
+        grown = segment.refresh()
+        if grown and not (segment.sealed and segment.why):
+            return True
+        if segment.sealed and not segment.why:
+            name = segment_name(segment.next_seq)
+            if self._fs.kind(join(self.directory, name)) == "nothing":
+                if any(segment_seq(other) > segment.next_seq for other in segment_names(self._fs, self.directory)):
+                    raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow, and is gone")
+                return False
+            self._segment = self._open(name, segment)
+            segment.close()
+            return True
+        self.tail = None
+        if segment.why and not segment.partial:
+            self.tail = judge(segment)
+        if any(segment_seq(name) > segment.header.first_seq for name in segment_names(self._fs, self.directory)):
+            if segment.refresh():  # sealed between the two looks
+                return True
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal, and a later segment")
+        return False
+
+    def _open(self, name: str, before: Segment | None) -> Segment:
+        segment = Segment(self._fs, join(self.directory, name))
+        try:
+            check_follows(segment, before)
+        except BaseException:
+            segment.close()
+            raise
+        return segment
+
+
+def read_log(
+    directory: str | Path,
+    from_seq: int = 1,
+    *,
+    last_seq: int | None = None,
+    check: bool = True,
+    fs: FileSystem | None = None,
+) -> LogReader:
+    """Return an iterator over the blocks from the one that contains *from_seq* to the end there is now.
+
+    With *check* each row is looked at as one from a stranger. The reader also has `config`, `run_id`, `symbols`,
+    `positions`, and, once it stopped, `tail`. DataDirError where there is no log, or *from_seq* is no longer kept.
+    """
+    return LogReader(str(directory), from_seq, last_seq, check=check, fs=fs)
+
+
+def follow_log(
+    directory: str | Path,
+    from_seq: int = 1,
+    *,
+    poll_s: float = POLL_S,
+    sleep: Callable[[float], object] = time.sleep,
+    check: bool = True,
+    fs: FileSystem | None = None,
+) -> Iterator[LoggedBlock]:
+    """Yield blocks as they are written, for ever; between looks, *sleep* for *poll_s*.
+
+    For an event loop, use `read_log(...)` and its `poll()` with a sleep of your own.
+    """
+    reader = LogReader(str(directory), from_seq, None, check=check, fs=fs)
+    try:
+        while True:
+            found = reader.poll()
+            if found is not None:
+                yield found
+            else:
+                sleep(poll_s)
+    finally:
+        reader.close()

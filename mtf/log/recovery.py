@@ -1,0 +1,195 @@
+"""What a log's files say when it is opened: which events are there, what is a torn tail, and what is damage.
+
+Owns the judgement, and the one change that opening makes: a torn tail is cut, and kept aside. A tail is torn where the
+newest segment has no seal and no intact frame found after the damage knew the damaged events synced. Anything else
+that is not intact is CorruptLog, and nothing is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from mtf.errors import CorruptLog, DataDirError
+from mtf.events.block import SymbolTable
+from mtf.log.filesystem import FileSystem, join
+from mtf.log.format import SEAL, SegmentHeader, first_chain
+from mtf.log.retention import retained_seq
+from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
+
+__all__ = ["Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recover"]
+
+COPY_BYTES: Final = 1 << 20
+TORN_MAX: Final = 10_000
+
+
+class TornTail(NamedTuple):
+    """The end of the newest segment that no crash-free run would have left."""
+
+    path: str
+    offset: int
+    bytes: int
+    seq: int  # of the first event that is not there
+    why: str
+    kept: str  # the file that the bytes were copied to; "" as long as they stand where they were
+
+
+class Recovered(NamedTuple):
+    """All that a writer has to know to go on."""
+
+    config: bytes
+    run_id: bytes
+    number: int  # of the newest segment
+    path: str  # of the newest segment
+    bytes: int  # of its intact part
+    events: int  # in it
+    sealed: bool
+    first_seq: int
+    last_seq: int
+    durable_seq: int  # the highest that the newest segment's frames know synced
+    durable_offset: int  # the newest segment is known synced up to there
+    chain: int
+    symbols: SymbolTable
+    positions: dict[str, Any]
+    tail: TornTail | None
+
+
+def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered | None:
+    """Read the log in *directory* and return what is there, or None where no log was ever begun.
+
+    CorruptLog where it is damaged. Sealed segments that end before *check_from* are looked at from the outside only
+    (header, seal, and how they join); the others frame by frame. Changes nothing.
+    """
+    names = segment_names(fs, directory)
+    start_seq = retained_seq(fs, directory)
+    if not names:
+        if start_seq > 1:
+            what = f"{directory}: the log's segments are gone; restore them from a copy"
+            raise CorruptLog(what, path=directory, seq=start_seq)
+        return None
+    before: Segment | None = None
+    first_seq = segment_seq(names[0])
+    if first_seq > start_seq:
+        path = join(directory, segment_name(start_seq))
+        raise CorruptLog(f"{path}: the segment is gone; restore it from a copy", path=path, seq=start_seq)
+    for i, name in enumerate(names):
+        segment = Segment(fs, join(directory, name))
+        try:
+            check_follows(segment, before)
+            is_newest = i == len(names) - 1
+            if is_newest:
+                return _newest(segment, first_seq)
+            if segment_seq(names[i + 1]) > check_from:
+                while segment.next() is not None:
+                    pass
+            else:
+                _skip_to_seal(segment)
+            if segment.why or not segment.sealed:
+                what = segment.why or "no seal, though a later segment is there"
+                raise segment.damage(segment.offset, segment.next_seq, what)
+        finally:
+            segment.close()
+        before = segment
+    raise AssertionError("unreachable")
+
+
+def check_follows(segment: Segment, before: Segment | None) -> None:
+    """Raise CorruptLog unless *segment* goes on where the one *before*, read to its end, stopped."""
+    header = segment.header
+    if segment_name(header.first_seq) != segment.path[-len(segment_name(0)) :]:
+        raise segment.damage(0, header.first_seq, f"a segment of seq {header.first_seq} under another's name")
+    if before is None:
+        if header.first_seq == 1 and (header.number != 1 or header.chain != first_chain(header.run_id)):
+            raise segment.damage(0, 1, "not the beginning of a log")
+        return
+    expected = SegmentHeader(before.header.number + 1, before.header.run_id, before.next_seq, before.chain)
+    if header == expected and segment.config == before.config:
+        return
+    if header.run_id != expected.run_id or segment.config != before.config:
+        what = "a segment of another log"
+    elif header.first_seq != expected.first_seq:
+        what = f"a segment that starts at seq {header.first_seq}, where {expected.first_seq} should follow"
+    else:
+        what = "a segment that does not follow the one before"
+    raise segment.damage(0, expected.first_seq, what)
+
+
+def judge(segment: Segment) -> TornTail:
+    """Return the torn tail at which the newest *segment* stopped; CorruptLog where events known synced are lost."""
+    for offset, header in segment.later_headers():
+        if header.durable_seq >= segment.next_seq:
+            what = f"{segment.why} (the frame at byte {offset} knew the log synced up to seq {header.durable_seq})"
+            raise segment.damage(segment.offset, segment.next_seq, what)
+    if segment.sealed:
+        raise segment.damage(segment.offset, segment.next_seq, segment.why)
+    return TornTail(segment.path, segment.offset, segment.bytes - segment.offset, segment.next_seq, segment.why, "")
+
+
+def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
+    """Copy *tail* to a file of its own, synced, then cut it off, synced; return where it is kept."""
+    taken = set(fs.names(directory))
+    for number in range(1, TORN_MAX + 1):
+        name = f"torn-{tail.offset}-{number}"
+        if name not in taken:
+            break
+    else:
+        raise DataDirError(f"{directory}: {TORN_MAX} torn tails are kept here; move them away")
+    kept = join(directory, name)
+    segment = fs.open(tail.path, "append")
+    try:
+        copy = fs.open(kept, "create")
+        try:
+            for at in range(tail.offset, tail.offset + tail.bytes, COPY_BYTES):
+                part = fs.read(segment, min(COPY_BYTES, tail.offset + tail.bytes - at), at)
+                if fs.write(copy, part) != len(part):
+                    raise OSError(f"{kept}: a short write")
+            fs.sync(copy)
+        finally:
+            fs.close(copy)
+        fs.sync_directory(directory)
+        fs.truncate(segment, tail.offset)
+        fs.sync(segment)
+    finally:
+        fs.close(segment)
+    return tail._replace(kept=kept)
+
+
+def _newest(segment: Segment, first_seq: int) -> Recovered:
+    durable_seq, durable_offset = segment.header.first_seq - 1, segment.offset
+    ends: list[tuple[int, int]] = []  # last seq and end of the frames that no frame so far knew synced
+    while (frame := segment.next()) is not None:
+        segment.blocks(frame, check=False)
+        ends.append((segment.next_seq - 1, segment.offset))
+        if frame.header.durable_seq > durable_seq:
+            durable_seq = frame.header.durable_seq
+            synced = [end for seq, end in ends if seq <= durable_seq]
+            durable_offset = synced[-1] if synced else durable_offset
+            ends = ends[len(synced) :]
+    tail = judge(segment) if segment.why else None
+    return Recovered(
+        config=segment.config,
+        run_id=segment.header.run_id,
+        number=segment.header.number,
+        path=segment.path,
+        bytes=segment.offset,
+        events=segment.events,
+        sealed=segment.sealed,
+        first_seq=first_seq,
+        last_seq=segment.next_seq - 1,
+        durable_seq=durable_seq,
+        durable_offset=durable_offset,
+        chain=segment.chain,
+        symbols=segment.symbols,
+        positions=segment.positions,
+        tail=tail,
+    )
+
+
+def _skip_to_seal(segment: Segment) -> None:
+    """Move *segment* to its end without reading what is between, where it ends with a seal."""
+    header = segment.last_header()
+    if header is None or header.kind != SEAL:
+        segment.why = "no seal at the end"
+        return
+    segment.next_seq, segment.chain, segment.events = header.first_seq, header.chain, header.events
+    segment.offset = segment.bytes
+    segment.sealed = True

@@ -1,0 +1,83 @@
+"""Which old segments may go: whole sealed ones that nobody needs any more, and only when asked.
+
+Owns the mark `retained`, which says where the log now starts. It is made durable before the first segment is removed,
+so that a segment that is missing without leave is always seen as damage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from xxhash import xxh3_64_hexdigest
+
+from mtf.errors import CorruptLog
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.segment import segment_names, segment_seq
+
+__all__ = ["MAINTENANCE_LOCK", "retain", "retained_seq"]
+
+MAINTENANCE_LOCK: Final = "maintenance.lock"
+MARK: Final = "retained"
+MARK_BYTES_MAX: Final = 64
+
+
+def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None = None) -> list[str]:
+    """Remove the segments that end before *min_needed_seq*, oldest first, and return their names.
+
+    *min_needed_seq* is the first event that the oldest checkpoint kept, or the slowest consumer, still needs. The
+    newest segment always stays. Safe beside a running writer and beside readers that are past it.
+    """
+    fs = fs or OsFileSystem()
+    directory = str(directory)
+    lock = fs.lock(join(directory, MAINTENANCE_LOCK))
+    try:
+        names = segment_names(fs, directory)
+        old = [name for i, name in enumerate(names[:-1]) if segment_seq(names[i + 1]) <= min_needed_seq]
+        if old:
+            _mark(fs, directory, segment_seq(names[len(old)]))
+        for name in old:
+            fs.remove(join(directory, name))
+        if old:
+            fs.sync_directory(directory)
+        return old
+    finally:
+        fs.close(lock)
+
+
+def retained_seq(fs: FileSystem, directory: str) -> int:
+    """Return the first seq that must be there: 1, or what the mark says; CorruptLog where it cannot be read."""
+    path = join(directory, MARK)
+    if fs.kind(path) == "nothing":
+        return 1
+    file = fs.open(path, "read")
+    try:
+        data = fs.read(file, MARK_BYTES_MAX, 0)
+    finally:
+        fs.close(file)
+    digits = data[:19]
+    if not digits.isdigit() or data != _encode(int(digits)):
+        raise CorruptLog(f"{path}: the mark of where the log starts is damaged; restore it from a copy", path=path)
+    return int(digits)
+
+
+def _mark(fs: FileSystem, directory: str, first_seq: int) -> None:
+    path = join(directory, MARK)
+    fresh = path + ".new"
+    if fs.kind(fresh) != "nothing":
+        fs.remove(fresh)
+    data = _encode(first_seq)
+    file = fs.open(fresh, "create")
+    try:
+        if fs.write(file, data) != len(data):
+            raise OSError(f"{fresh}: a short write")
+        fs.sync(file)
+    finally:
+        fs.close(file)
+    fs.rename(fresh, path)
+    fs.sync_directory(directory)
+
+
+def _encode(first_seq: int) -> bytes:
+    digits = b"%019d" % first_seq
+    return b"%s %s\n" % (digits, xxh3_64_hexdigest(digits).encode())

@@ -1,0 +1,298 @@
+"""One segment file, read from its start: each frame checked against its checksum, its place and the chain.
+
+Owns the position in the file, the chain, and the names of symbols known there. Never writes, and holds one frame (or
+one megabyte) at a time. It does not judge: where a frame is not intact it stops and says why; whether that is a torn
+tail, damage, or only not written yet is for `mtf.log.recovery` and `mtf.log.reader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from mtf.errors import CorruptLog, DataDirError
+from mtf.events.block import NEW_SYMBOL, ROW_BYTES, Block, SymbolTable, check_rows
+from mtf.log.event_log import LoggedBlock
+from mtf.log.filesystem import FileSystem, join
+from mtf.log.format import (
+    BLOCK,
+    FRAME_MAGIC,
+    HEADER_BYTES,
+    META,
+    PACK,
+    SEAL,
+    SEGMENT_BYTES_MAX,
+    SEGMENT_HEADER_BYTES,
+    FrameHeader,
+    decode_meta,
+    decode_positions,
+    frame_header,
+    parse_frame_header,
+    parse_segment_header,
+    run_seed,
+    split_block,
+)
+from mtf.log.pack import unpack_frames
+
+__all__ = ["Frame", "Segment", "segment_name", "segment_names", "segment_seq"]
+
+SUFFIX: Final = ".log"
+SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort as their seqs do
+WINDOW_BYTES: Final = 1 << 20
+SEGMENTS_MAX: Final = 1_000_000
+
+
+class Frame(NamedTuple):
+    """An intact frame."""
+
+    offset: int
+    header: FrameHeader
+    body: bytes  # as stored
+    chain: int  # before it; -1 after damage
+
+
+class Segment:
+    """A cursor over the frames of the segment file *path*; CorruptLog where its header or META frame is not intact."""
+
+    def __init__(self, fs: FileSystem, path: str) -> None:
+        self._fs: Final = fs
+        self.path: Final = path
+        self._window = b""  # what was read last
+        self._window_at = 0  # where it stands in the file
+        if fs.kind(path) != "file":
+            raise DataDirError(f"{path}: not a plain file; links and devices are refused")
+        self._file = fs.open(path, "read")  # -1 once closed
+        try:
+            self.bytes = fs.size(self._file)  # length of the file when it was last looked at
+            if self.bytes > SEGMENT_BYTES_MAX:
+                raise CorruptLog(f"{path}: {self.bytes} bytes, the limit is {SEGMENT_BYTES_MAX}", path=path)
+            self.header: Final = parse_segment_header(self._get(0, SEGMENT_HEADER_BYTES), path)
+            self.seed: Final = run_seed(self.header.run_id)
+            self.offset = SEGMENT_HEADER_BYTES  # of the next frame
+            self.chain = self.header.chain  # up to there
+            self.next_seq = self.header.first_seq  # of the next event
+            self.events = 0  # in the frames passed
+            self.is_joined = True  # whether `chain` is known: all before was intact
+            self.sealed = False  # whether the SEAL has been passed
+            self.why = ""  # what was wrong at `offset` when `next` gave None; "" where the file ends
+            self.partial = False  # whether what stands at `offset` could be a frame not yet written to its end
+            self.meta_frame: bytes  # as it stands in the file
+            self.config: bytes
+            self.symbols: SymbolTable  # up to `offset`, given that each frame was passed to `blocks`
+            self.positions: dict[str, Any]  # of each source, likewise
+            self._take_meta()
+        except BaseException:
+            self.close()
+            raise
+
+    def next(self) -> Frame | None:
+        """Return the next frame, or None (and why) where no intact one follows."""
+        self.why, self.partial = "", False
+        at = self.offset
+        if self.sealed:
+            self.why = "bytes after the seal" if at < self.bytes else ""
+            return None
+        head = self._get(at, HEADER_BYTES)
+        header = parse_frame_header(head, 0, self.seed)
+        if header is None:
+            self.partial = len(head) < HEADER_BYTES
+            self.why = ("a header cut short" if self.partial else "no intact header") if head else ""
+            return None
+        body = self._get(at + HEADER_BYTES, header.stored_bytes)
+        if len(body) < header.stored_bytes:
+            self.why, self.partial = "a frame cut short", True
+            return None
+        if header.first_seq != self.next_seq:
+            self.why = f"a frame of seq {header.first_seq} where {self.next_seq} should follow"
+        elif header.kind == PACK or not self.is_joined:  # the chain over a pack shows when it is taken apart
+            self.why = "" if xxh3_64_intdigest(body, self.seed) == header.checksum else "a body that was altered"
+        elif xxh3_64_intdigest(body, self.chain) != header.chain:
+            altered = xxh3_64_intdigest(body, self.seed) != header.checksum
+            self.why = "a body that was altered" if altered else "a frame that does not follow the one before"
+        elif header.kind == SEAL and header.events != self.next_seq - self.header.first_seq:
+            self.why = f"a seal over {header.events} events, where {self.next_seq - self.header.first_seq} should stand"
+        elif (header.kind == META) != (at == SEGMENT_HEADER_BYTES):
+            self.why = "a frame of a kind that does not belong there"
+        if self.why:
+            return None
+        self.offset = at + HEADER_BYTES + header.stored_bytes
+        chain = self.chain if self.is_joined else -1
+        self.chain = header.chain
+        self.is_joined = True
+        self.sealed = header.kind == SEAL
+        if header.kind in (BLOCK, PACK):
+            self.next_seq += header.events
+            self.events += header.events
+        return Frame(at, header, body, chain)
+
+    def blocks(self, frame: Frame, *, check: bool = True) -> list[LoggedBlock]:
+        """Return the blocks of *frame*, each row checked unless *check* is off, and learn names and positions.
+
+        CorruptLog where a frame that is intact holds what this mtf would not write.
+        """
+        kind = frame.header.kind
+        if kind == BLOCK:
+            return [self._block(frame, frame.header, frame.body, check)]
+        if kind != PACK:
+            return []
+        try:
+            parts = unpack_frames(frame.header, frame.body)
+        except ValueError as error:
+            raise self.damage(frame.offset, frame.header.first_seq, str(error)) from error
+        blocks = []
+        chain = frame.chain
+        for header, body in parts:
+            chain = xxh3_64_intdigest(body, max(chain, 0))
+            blocks.append(self._block(frame, header._replace(chain=chain), body, check))
+        if chain != frame.header.chain and frame.chain >= 0:
+            raise self.damage(frame.offset, frame.header.first_seq, "a pack that does not follow the frame before")
+        return blocks
+
+    def damage(self, offset: int, seq: int, what: str) -> CorruptLog:
+        """Return the error that says what is wrong here."""
+        return CorruptLog(
+            f"{self.path}: byte {offset}: {what}: the log is safe up to seq {seq - 1}; "
+            f"restore it from a copy, or keep what is good with `mtf salvage`",
+            path=self.path,
+            offset=offset,
+            seq=seq,
+        )
+
+    def later_headers(self) -> Iterator[tuple[int, FrameHeader]]:
+        """Yield each intact frame header that stands anywhere after `offset`, with its place."""
+        at = self.offset + 1
+        while True:
+            window = self._get(at, WINDOW_BYTES)
+            found = window.find(FRAME_MAGIC)
+            while found >= 0:
+                header = parse_frame_header(window, found, self.seed)
+                if header is not None:
+                    yield at + found, header
+                found = window.find(FRAME_MAGIC, found + 1)
+            if len(window) < WINDOW_BYTES:
+                return
+            at += WINDOW_BYTES - HEADER_BYTES + 1
+
+    def skip_damage(self) -> bool:
+        """Move to the first intact header after `offset`, if there is one that can follow; for reports, not for use."""
+        for offset, header in self.later_headers():
+            if header.first_seq >= self.next_seq and header.kind != META:
+                self.offset, self.next_seq, self.is_joined = offset, header.first_seq, False
+                return True
+        return False
+
+    def peek(self) -> FrameHeader | None:
+        """Return the header at `offset`; None where there is no intact one."""
+        return parse_frame_header(self._get(self.offset, HEADER_BYTES), 0, self.seed)
+
+    def last_header(self) -> FrameHeader | None:
+        """Return the header that the file ends with; None where it does not end with an intact one."""
+        return parse_frame_header(self._get(max(self.bytes - HEADER_BYTES, 0), HEADER_BYTES), 0, self.seed)
+
+    def refresh(self) -> bool:
+        """Look again how long the file is, for it may be written to, and say whether that has changed."""
+        size = self._fs.size(self._file)
+        if size == self.bytes:
+            return False
+        self._window = b""
+        self.bytes = size
+        return True
+
+    @property
+    def is_closed(self) -> bool:
+        return self._file < 0
+
+    def close(self) -> None:
+        if self._file >= 0:
+            file, self._file = self._file, -1
+            self._fs.close(file)
+
+    def _take_meta(self) -> None:
+        frame = self.next()
+        if frame is None:
+            raise self.damage(self.offset, self.next_seq, self.why or "the segment ends before its configuration")
+        self.meta_frame = frame_header(self.seed, *frame.header[1:]) + frame.body
+        start = frame.header.positions_bytes
+        try:
+            self.config, names = decode_meta(frame.body[start:])
+            self.symbols = SymbolTable(names)
+            self.positions = decode_positions(frame.body[:start])
+        except ValueError as error:
+            raise self.damage(frame.offset, self.next_seq, f"the segment's configuration: {error}") from error
+
+    def _block(self, frame: Frame, header: FrameHeader, body: bytes, check: bool) -> LoggedBlock:
+        encoded, block = split_block(header, body)
+        rows = block.rows
+        try:
+            if header.symbols != len(self.symbols):
+                raise CorruptLog(f"{len(self.symbols)} symbols are known, not {header.symbols}")
+            if check:
+                check_rows(block, len(self.symbols))
+            learn_symbols(self.symbols, block)
+            positions = decode_positions(encoded) if encoded else {}
+            if first_ns(rows) != header.first_ns or first_ns(rows[-ROW_BYTES:]) != header.last_ns:
+                raise CorruptLog("the frame says other times than its rows")
+        except (CorruptLog, ValueError) as error:
+            raise self.damage(frame.offset, header.first_seq, str(error)) from error
+        self.positions.update(positions)
+        return LoggedBlock(block, positions, header.durable_seq, header.chain)
+
+    def _get(self, offset: int, length: int) -> bytes:
+        """Return *length* bytes at *offset*, fewer where the file ends; *length* was checked against its limit."""
+        start = offset - self._window_at
+        window = self._window
+        if start >= 0 and start + length <= len(window):
+            return window[start : start + length]
+        wanted = min(max(length, WINDOW_BYTES), max(self.bytes - offset, 0))
+        parts: list[bytes] = []
+        while wanted:
+            part = self._fs.read(self._file, wanted, offset + sum(map(len, parts)))
+            if not part:  # shorter than it was a moment ago
+                break
+            parts.append(part)
+            wanted -= len(part)
+        self._window_at = offset
+        self._window = window = parts[0] if len(parts) == 1 else b"".join(parts)
+        return window[:length]
+
+
+def first_ns(rows: bytes) -> int:
+    """Return the stamp of the first row."""
+    return int.from_bytes(rows[:8], "little", signed=True)
+
+
+def learn_symbols(symbols: SymbolTable, block: Block) -> None:
+    """Add the symbols that are new in *block*; at the speed of C where there are none."""
+    if block.heap and 1 in block.rows[13::ROW_BYTES].translate(_IS_NEW):
+        symbols.learn(block)
+
+
+def segment_name(first_seq: int) -> str:
+    return f"{first_seq:0{SEQ_DIGITS}d}{SUFFIX}"
+
+
+def segment_seq(name: str) -> int:
+    """Return the first seq of the segment that *name* is the name of; 0 for any other file."""
+    digits, suffix = name[:SEQ_DIGITS], name[SEQ_DIGITS:]
+    return int(digits) if suffix == SUFFIX and digits.isascii() and digits.isdigit() else 0
+
+
+def segment_names(fs: FileSystem, directory: str) -> list[str]:
+    """Return the names of the segments in *directory*, oldest first; DataDirError where it is no directory."""
+    kind = fs.kind(directory)
+    if kind == "nothing":
+        raise DataDirError(f"{directory}: there is no log here")
+    if kind != "directory":
+        raise DataDirError(f"{directory}: not a plain directory; links are refused")
+    names = sorted(name for name in fs.names(directory) if segment_seq(name))
+    if len(names) > SEGMENTS_MAX:
+        raise DataDirError(f"{directory}: {len(names)} segments, the limit is {SEGMENTS_MAX}")
+    for name in names:
+        if fs.kind(join(directory, name)) != "file":
+            raise DataDirError(f"{join(directory, name)}: not a plain file; links and devices are refused")
+    return names
+
+
+_IS_NEW: Final = bytes(1 if flags & NEW_SYMBOL else 0 for flags in range(256))  # by a row's flags
