@@ -40,7 +40,7 @@ $(VENV)/run.stamp: pyproject.toml scripts/requirements.py | $(BIN)/python
 
 $(VENV)/dev.stamp: pyproject.toml $(VENV)/run.stamp
 	@echo "mtf: installing what the tests need ..."
-	@$(BIN)/python scripts/requirements.py build run test dev > $(VENV)/requirements.txt
+	@$(BIN)/python scripts/requirements.py build run exchanges test dev > $(VENV)/requirements.txt
 	@$(PIP_INSTALL) -r $(VENV)/requirements.txt
 	@touch $@
 
