@@ -114,6 +114,11 @@ class FileLog:
                 log._begin(config, run_id or os.urandom(RUN_ID_BYTES))
             else:
                 raise DataDirError(f"{directory}: there is no log here")
+        except OSError as error:
+            log._let_go()
+            if isinstance(error, DataDirError):
+                raise
+            raise DataDirError(f"{directory}: cannot be opened: {error}") from error
         except BaseException:
             log._let_go()
             raise
@@ -230,10 +235,12 @@ class FileLog:
         self._number, self._path, self._bytes, self._events = found.number, found.path, found.bytes, found.events
         if found.tail is not None:
             self.torn = cut_tail(self._fs, self.directory, found.tail)
-        if not found.sealed:
-            self._file = self._fs.open(found.path, "append")
-            self._rewrite(found.durable_offset)
+        self._file = self._fs.open(found.path, "append")
+        self._rewrite(found.durable_offset)
         self.durable_seq = self.last_seq
+        if found.sealed:
+            file, self._file = self._file, -1
+            self._fs.close(file)
 
     def _rewrite(self, start: int) -> None:
         """Write what stands after *start* once more, in its place, and sync it.
@@ -337,10 +344,14 @@ class FileLog:
 
     def _let_go(self) -> None:
         with self._syncing:
-            for file in (self._file, self._lock):
+            file, lock = self._file, self._lock
+            self._file = self._lock = -1
+            try:
                 if file >= 0:
                     self._fs.close(file)
-            self._file = self._lock = -1
+            finally:
+                if lock >= 0:
+                    self._fs.close(lock)
 
     def _fail(self, what: str, cause: OSError | None) -> NoReturn:
         reason = f": {cause}" if cause is not None else ""

@@ -7,6 +7,7 @@ that is not intact is CorruptLog, and nothing is changed.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
@@ -155,15 +156,14 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
 
 def _newest(segment: Segment, first_seq: int) -> Recovered:
     durable_seq, durable_offset = segment.header.first_seq - 1, segment.offset
-    ends: list[tuple[int, int]] = []  # last seq and end of the frames that no frame so far knew synced
+    ends: deque[tuple[int, int]] = deque()  # last seq and end of the frames that no frame so far knew synced
     while (frame := segment.next()) is not None:
         segment.blocks(frame, check=False)
-        ends.append((segment.next_seq - 1, segment.offset))
         if frame.header.durable_seq > durable_seq:
             durable_seq = frame.header.durable_seq
-            synced = [end for seq, end in ends if seq <= durable_seq]
-            durable_offset = synced[-1] if synced else durable_offset
-            ends = ends[len(synced) :]
+            while ends and ends[0][0] <= durable_seq:
+                durable_offset = ends.popleft()[1]
+        ends.append((segment.next_seq - 1, segment.offset))  # after: a frame knows of those before it, not of itself
     tail = judge(segment) if segment.why else None
     return Recovered(
         config=segment.config,
