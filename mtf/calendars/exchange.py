@@ -31,17 +31,17 @@ def exchange_calendar(code: str) -> WeeklyCalendar:
     Outside of the dates that it knows, the ordinary week goes on without holidays.
     """
     package = _package()
+    if code not in package.get_calendar_names():
+        raise ConfigError(f"exchange_calendars knows no exchange {code!r}: write its MIC, as exchange:XNYS")
     try:
-        known = package.get_calendar(code)
-    except package.errors.InvalidCalendarName as error:
-        raise ConfigError(f"exchange_calendars knows no exchange {code!r}: write its MIC, as exchange:XNYS") from error
-    start, end = known.bound_min(), known.bound_max()
-    first = FIRST_DATE if start is None else max(FIRST_DATE, start.date())
-    last = LAST_DATE if end is None else min(LAST_DATE, end.date())
-    calendar = package.get_calendar(code, start=first.isoformat(), end=last.isoformat())
-    zone = zoneinfo.ZoneInfo(calendar.tz.key)
-    dates = {row.Index.date(): _sessions(row, zone) for row in calendar.schedule.itertuples()}
-    return _converted(code, zone.key, dates, first, last)
+        return _taken(package, code)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever goes wrong in another package, that calendar cannot be had
+        raise ConfigError(
+            f"exchange_calendars {package.__version__} cannot make the calendar of {code!r} ({str(error)[:200]}): "
+            f"try another release of it or of pandas, or write the hours as TOML"
+        ) from error
 
 
 def _package() -> Any:
@@ -51,6 +51,17 @@ def _package() -> Any:
         raise ConfigError(
             "calendars of exchanges need the package exchange_calendars: pip install 'mtf[exchanges]'"
         ) from error
+
+
+def _taken(package: Any, code: str) -> WeeklyCalendar:
+    known = package.get_calendar(code)
+    start, end = known.bound_min(), known.bound_max()
+    first = FIRST_DATE if start is None else max(FIRST_DATE, start.date())
+    last = LAST_DATE if end is None else min(LAST_DATE, end.date())
+    calendar = package.get_calendar(code, start=first.isoformat(), end=last.isoformat())
+    zone = zoneinfo.ZoneInfo(calendar.tz.key)
+    dates = {row.Index.date(): _sessions(row, zone) for row in calendar.schedule.itertuples()}
+    return _converted(code, zone.key, dates, first, last)
 
 
 def _sessions(row: Any, zone: zoneinfo.ZoneInfo) -> tuple[Stretch, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mtf.calendars.calendar import Calendar
@@ -89,7 +89,7 @@ class WeeklyCalendar(Calendar):
         day_close: str | datetime.time = "24:00",
         breaks: Iterable[str] = (),
         holidays: Iterable[str | datetime.date] = (),
-        closures: Iterable[Iterable[str | datetime.datetime]] = (),
+        closures: Iterable[Sequence[str | datetime.datetime]] = (),
         early_closes: Mapping[str, Iterable[str | datetime.date]] | None = None,
         late_opens: Mapping[str, Iterable[str | datetime.date]] | None = None,
         special_hours: Mapping[str, Iterable[str | datetime.date]] | None = None,
@@ -134,9 +134,8 @@ class WeeklyCalendar(Calendar):
         for key in ("name", "zone", "hours"):
             if key not in value:
                 raise ConfigError(f"key {key!r} is missing: a calendar has at least name, zone and hours")
-        for key in ("early_closes", "late_opens", "special_hours"):
-            if not isinstance(value.get(key, {}), Mapping):
-                raise ConfigError(f"{key} is a table of dates by time, as {{'13:00' = [2024-11-29]}}")
+        for key, found in value.items():
+            _check_shape(key, found)
         return cls(**{key: value[key] for key in _KEYS if key in value})
 
     @property
@@ -261,6 +260,20 @@ class WeeklyCalendar(Calendar):
                 raise ConfigError(f"{_date_text(ordinal)} closes before it opens: mend early_closes or late_opens")
 
 
+def _check_shape(key: str, value: object) -> None:
+    """Refuse a setting that is not even of the kind that *key* takes; a file or a log can hold anything."""
+    if key in {"name", "zone"} and not isinstance(value, str):
+        raise ConfigError(f"{key} is a text, not {value!r}: write it in quotes")
+    if key in {"hours", "breaks", "holidays", "closures"} and not isinstance(value, list):
+        raise ConfigError(f"{key} is a list, not {value!r}: write it in [brackets]")
+    if key in {"early_closes", "late_opens", "special_hours"}:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{key} is a table of dates by time, as {{'13:00' = [2024-11-29]}}")
+        for time, dates in value.items():
+            if not isinstance(dates, list):
+                raise ConfigError(f"{key}: the dates at {time} are a list, not {dates!r}: write them in [brackets]")
+
+
 def _ordinals(dates: Iterable[Any], what: str) -> list[int]:
     if isinstance(dates, (str, datetime.date)):
         raise ConfigError(f"{what}: the dates are a list: write [{dates}]")
@@ -277,11 +290,11 @@ def _open_of(text: str, day_close_s: int) -> int:
     return second if second < day_close_s else second - DAY_S
 
 
-def _stretches(closures: Iterable[Iterable[Any]]) -> tuple[Stretch, ...]:
+def _stretches(closures: Iterable[Sequence[Any]]) -> tuple[Stretch, ...]:
     """Return *closures* in order, in wall seconds since 1970."""
     found: list[Stretch] = []
     for closure in closures:
-        pair = [] if isinstance(closure, str) else list(closure)
+        pair = list(closure) if isinstance(closure, (list, tuple)) else []
         if len(pair) != 2:
             raise ConfigError(f"closure {closure!r}: write [from, until], as ['2024-12-24T13:00', '2024-12-25T17:00']")
         start, end = ((wall_of(wall) - _EPOCH) // datetime.timedelta(seconds=1) for wall in pair)
