@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import attrs
 
 from mtf.errors import ConfigError, UnknownIndicator
-from mtf.indicators import momentum, trend
+from mtf.indicators import adaptive, directional, levels, momentum, oscillators, trend, volatility, volume
 from mtf.indicators.composed import Composed
 from mtf.indicators.declaration import Declaration, Param
 from mtf.indicators.indicator import Indicator
@@ -56,7 +56,9 @@ _Make = Callable[..., Indicator]
 _Class = TypeVar("_Class", bound=type[Indicator])
 
 _BUILT_IN: Final[dict[str, tuple[Declaration, _Make]]] = {
-    declaration.name: (declaration, make) for module in (trend, momentum) for declaration, make in module.INDICATORS
+    declaration.name: (declaration, make)
+    for module in (trend, adaptive, momentum, oscillators, volatility, volume, levels, directional)
+    for declaration, make in module.INDICATORS
 }
 _REGISTERED: Final[dict[str, tuple[Declaration, _Make]]] = {}  # by `register` and from entry points
 
@@ -217,9 +219,8 @@ def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
         raise ConfigError(f"{outer.name} needs whole bars; only indicators of the close feed on another's output")
     index = 0
     if output:
-        suffixes = inner.declaration.outputs
-        if output in suffixes:
-            index = suffixes.index(output)
+        if output in inner.suffixes:
+            index = inner.suffixes.index(output)
         elif output in inner.outputs:
             index = inner.outputs.index(output)
         else:

@@ -20,7 +20,7 @@ class Composed(Indicator):
 
     def __init__(self, outer: Indicator, inner: Indicator, index: int) -> None:
         name = inner.outputs[index]
-        suffix = inner.declaration.outputs[index]
+        suffix = inner.suffixes[index]
         super().__init__(
             outer.declaration,
             outer.param_values,

@@ -16,7 +16,18 @@ import attrs
 from mtf.errors import ConfigError
 from mtf.timeframe import DAY, Timeframe
 
-__all__ = ["PERIOD_MAX", "Choice", "Declaration", "Number", "Param", "ParamValue", "Whole"]
+__all__ = [
+    "ANY",
+    "PERIOD_MAX",
+    "UP_TO_DAY",
+    "WITHIN_DAY",
+    "Choice",
+    "Declaration",
+    "Number",
+    "Param",
+    "ParamValue",
+    "Whole",
+]
 
 PERIOD_MAX: Final = 10_000  # bars; bounds the memory of one indicator to a few hundred kilobytes
 
@@ -120,7 +131,8 @@ Param = Whole | Number | Choice
 class Declaration:
     """One kind of indicator. *outputs* are suffixes, the empty one first where there is a main output.
 
-    *of_close* is true where nothing but the close is read, so that another indicator may be the source.
+    *variants* are the outputs where those depend on the first parameter. *of_close* is true where nothing but the close
+    is read, so that another indicator may be the source.
     """
 
     name: str
@@ -130,6 +142,7 @@ class Declaration:
     source: str
     params: tuple[Param, ...] = ()
     outputs: tuple[str, ...] = ("",)
+    variants: tuple[tuple[str, tuple[str, ...]], ...] = ()
     of_close: bool = False
     timeframes: str = attrs.field(default=ANY, validator=attrs.validators.in_((ANY, WITHIN_DAY, UP_TO_DAY)))
 
@@ -169,7 +182,14 @@ class Declaration:
     def output_names(self, values: tuple[ParamValue, ...]) -> tuple[str, ...]:
         """Return the names of the outputs: name and parameters joined by `_`, then the suffix where there is one."""
         base = "_".join([self.name, *self.texts(values)])
-        return tuple(f"{base}_{suffix}" if suffix else base for suffix in self.outputs)
+        return tuple(f"{base}_{suffix}" if suffix else base for suffix in self.suffixes(values))
+
+    def suffixes(self, values: tuple[ParamValue, ...]) -> tuple[str, ...]:
+        """Return the suffixes of the outputs with these parameters."""
+        for word, outputs in self.variants:
+            if values[0] == word:
+                return outputs
+        return self.outputs
 
     @property
     def signature(self) -> str:

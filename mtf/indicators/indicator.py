@@ -61,11 +61,13 @@ class Indicator:
         source_output: str = "",
     ) -> None:
         checked = declaration.check(values)
-        assert len(warmups) == len(declaration.outputs), "each output has its warm-up"
+        suffixes = declaration.suffixes(checked)
+        assert len(warmups) == len(suffixes), "each output has its warm-up"
         self.declaration: Final = declaration
         self.param_values: Final = checked
         self.name: Final[str] = declaration.name
         self.spec: Final[str] = declaration.spec(checked) + source
+        self.suffixes: Final = suffixes
         self.outputs: Final[tuple[str, ...]] = tuple(
             [name + source_output for name in declaration.output_names(checked)]
         )

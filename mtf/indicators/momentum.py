@@ -1,4 +1,4 @@
-"""Momentum: how fast and how far the price has moved, seen against its own recent range."""
+"""Momentum: how fast and how far the price has moved."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.errors import ConfigError
 from mtf.indicators.archive import Archive
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.indicator import Indicator
-from mtf.indicators.smoothing import Wilder
-from mtf.indicators.window import NAN
+from mtf.indicators.smoothing import Exponential, Wilder
+from mtf.indicators.window import NAN, Ring, Sum
 
-__all__ = ["INDICATORS", "Rsi"]
+__all__ = ["INDICATORS", "Cci", "Macd", "Mom", "Roc", "Rsi", "Trix"]
 
-EPSILON: Final = 1e-14  # below this TA-Lib takes a divisor for zero
+ZERO_SHARE: Final = 1e-14  # TA-Lib takes a deviation below this share of its level for zero
+CCI_UNIT: Final = 0.015
 
 RSI: Final = Declaration(
     name="rsi",
@@ -24,6 +26,51 @@ RSI: Final = Declaration(
     formula="100 up / (up + down), Wilder's averages of the rises and falls of the close; 0 where there is neither",
     source="TA-Lib RSI; Welles Wilder, New Concepts in Technical Trading Systems, 1978",
     params=(Whole("period", 14, low=2),),
+    of_close=True,
+)
+MACD: Final = Declaration(
+    name="macd",
+    title="Moving average convergence divergence",
+    group="momentum",
+    formula="ema(fast) - ema(slow); signal: ema of that; hist: the difference of the two; all begin with the signal",
+    source="TA-Lib MACD (the fast average begins on the bar of the slow one); Gerald Appel, 1979",
+    params=(Whole("fast", 12, low=2), Whole("slow", 26, low=3), Whole("signal", 9)),
+    outputs=("", "signal", "hist"),
+    of_close=True,
+)
+CCI: Final = Declaration(
+    name="cci",
+    title="Commodity channel index",
+    group="momentum",
+    formula="(tp - mean) / (0.015 * mean |tp_i - mean|) over n typical prices (h + l + c) / 3; 0 where all are equal",
+    source="TA-Lib CCI; Donald Lambert, Commodities, October 1980",
+    params=(Whole("period", 20, low=2),),
+)
+MOM: Final = Declaration(
+    name="mom",
+    title="Momentum",
+    group="momentum",
+    formula="close - close n bars ago",
+    source="TA-Lib MOM",
+    params=(Whole("period", 10),),
+    of_close=True,
+)
+ROC: Final = Declaration(
+    name="roc",
+    title="Rate of change",
+    group="momentum",
+    formula="100 (close / close n bars ago - 1); 0 where that was 0",
+    source="TA-Lib ROC",
+    params=(Whole("period", 10),),
+    of_close=True,
+)
+TRIX: Final = Declaration(
+    name="trix",
+    title="Rate of change of a triple exponential average",
+    group="momentum",
+    formula="100 (e / e' - 1), e = ema(ema(ema(close)))",
+    source="TA-Lib TRIX; Jack Hutson, Technical Analysis of Stocks & Commodities, 1983",
+    params=(Whole("period", 15),),
     of_close=True,
 )
 
@@ -53,7 +100,7 @@ class Rsi(Indicator):
         change = close - self._close
         up = self._up.following(change if change > 0.0 else 0.0)
         moved = up + self._down.following(-change if change < 0.0 else 0.0)
-        out[at] = 0.0 if -EPSILON < moved < EPSILON else 100.0 * (up / moved)
+        out[at] = 0.0 if moved == 0.0 else 100.0 * (up / moved)
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
         change = close - self._close
@@ -68,4 +115,201 @@ class Rsi(Indicator):
         self._close = archive.number(self._close)
 
 
-INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = ((RSI, Rsi),)
+@mypyc_attr(native_class=True)
+class Macd(Indicator):
+    """The distance of a fast from a slow average, and its own average."""
+
+    def __init__(self, fast: int = 12, slow: int = 26, signal: int = 9) -> None:
+        super().__init__(MACD, (fast, slow, signal), (slow + signal - 1,) * 3)
+        if fast >= slow:
+            raise ConfigError(f"macd: fast is shorter than slow, not {fast} and {slow}")
+        self._fast: Final = Exponential(fast, slow - fast)
+        self._slow: Final = Exponential(slow)
+        self._signal: Final = Exponential(signal, slow - 1)
+
+    def preview(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        day: i64,
+        flags: i64,
+        out: vec[float],
+        at: i64,
+    ) -> None:
+        line = self._fast.following(close) - self._slow.following(close)
+        signal = self._signal.following(line)
+        distance = line - signal
+        out[at] = line if signal == signal else NAN
+        out[at + 1] = signal
+        out[at + 2] = distance
+
+    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        self._fast.push(close)
+        self._slow.push(close)
+        self._signal.push(self._fast.value - self._slow.value)
+
+    def archive(self, archive: Archive) -> None:
+        self._fast.archive(archive)
+        self._slow.archive(archive)
+        self._signal.archive(archive)
+
+
+@mypyc_attr(native_class=True)
+class Cci(Indicator):
+    """The typical price's distance from its mean, in mean deviations."""
+
+    def __init__(self, period: int = 20) -> None:
+        super().__init__(CCI, (period,), (period,))
+        self._sum: Final = Sum(period)
+        self._prices: Final = Ring(period)
+        self._size: Final[i64] = period
+
+    def preview(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        day: i64,
+        flags: i64,
+        out: vec[float],
+        at: i64,
+    ) -> None:
+        price = (high + low + close) / 3.0
+        size = float(self._size)
+        mean = (self._sum.rest + price) / size
+        if mean != mean:
+            out[at] = NAN
+            return
+        prices = self._prices.items
+        oldest = self._prices.at
+        spread = 0.0
+        i: i64 = oldest + 1
+        while i < self._size:
+            spread += abs(prices[i] - mean)
+            i += 1
+        i = 0
+        while i < oldest:
+            spread += abs(prices[i] - mean)
+            i += 1
+        spread = (spread + abs(price - mean)) / size
+        out[at] = 0.0 if spread <= ZERO_SHARE * abs(mean) else (price - mean) / (CCI_UNIT * spread)
+
+    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        price = (high + low + close) / 3.0
+        self._sum.push(price)
+        self._prices.push(price)
+
+    def archive(self, archive: Archive) -> None:
+        self._sum.archive(archive)
+        self._prices.archive(archive)
+
+
+@mypyc_attr(native_class=True)
+class Mom(Indicator):
+    """The change of the close over n bars."""
+
+    def __init__(self, period: int = 10) -> None:
+        super().__init__(MOM, (period,), (period + 1,))
+        self._closes: Final = Ring(period)
+
+    def preview(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        day: i64,
+        flags: i64,
+        out: vec[float],
+        at: i64,
+    ) -> None:
+        out[at] = close - self._closes.oldest
+
+    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        self._closes.push(close)
+
+    def archive(self, archive: Archive) -> None:
+        self._closes.archive(archive)
+
+
+@mypyc_attr(native_class=True)
+class Roc(Indicator):
+    """The change of the close over n bars, in percent."""
+
+    def __init__(self, period: int = 10) -> None:
+        super().__init__(ROC, (period,), (period + 1,))
+        self._closes: Final = Ring(period)
+
+    def preview(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        day: i64,
+        flags: i64,
+        out: vec[float],
+        at: i64,
+    ) -> None:
+        before = self._closes.oldest
+        out[at] = 0.0 if before == 0.0 else (close / before - 1.0) * 100.0
+
+    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        self._closes.push(close)
+
+    def archive(self, archive: Archive) -> None:
+        self._closes.archive(archive)
+
+
+@mypyc_attr(native_class=True)
+class Trix(Indicator):
+    """The change from bar to bar of a triple exponential average, in percent."""
+
+    def __init__(self, period: int = 15) -> None:
+        super().__init__(TRIX, (period,), (3 * period - 1,))
+        self._first: Final = Exponential(period)
+        self._second: Final = Exponential(period, period - 1)
+        self._third: Final = Exponential(period, 2 * period - 2)
+
+    def preview(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        day: i64,
+        flags: i64,
+        out: vec[float],
+        at: i64,
+    ) -> None:
+        before = self._third.value
+        now = self._third.following(self._second.following(self._first.following(close)))
+        out[at] = 0.0 if before == 0.0 else (now / before - 1.0) * 100.0
+
+    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        self._first.push(close)
+        self._second.push(self._first.value)
+        self._third.push(self._second.value)
+
+    def archive(self, archive: Archive) -> None:
+        self._first.archive(archive)
+        self._second.archive(archive)
+        self._third.archive(archive)
+
+
+INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (
+    (RSI, Rsi),
+    (MACD, Macd),
+    (CCI, Cci),
+    (MOM, Mom),
+    (ROC, Roc),
+    (TRIX, Trix),
+)

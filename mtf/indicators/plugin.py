@@ -54,7 +54,7 @@ class PythonIndicator(Indicator):
         bound = declaration.bind(values, {})
         named = {param.name: value for param, value in zip(declaration.params, bound, strict=True)}
         bars = self.bars_needed(named)
-        super().__init__(declaration, bound, (bars,) * len(declaration.outputs))
+        super().__init__(declaration, bound, (bars,) * len(declaration.suffixes(bound)))
         self._named: dict[str, ParamValue] = named
         self._state: list[float] = []
 

@@ -58,14 +58,15 @@ class Exponential:
 
 @mypyc_attr(native_class=True)
 class Wilder:
-    """Wilder's average."""
+    """Wilder's average; *skip* as in `Exponential`."""
 
     __slots__ = ("_left", "_sum", "size", "value")
 
-    def __init__(self, size: i64) -> None:
+    def __init__(self, size: i64, skip: i64 = 0) -> None:
         assert size > 0, "an average is of something"
+        assert 0 <= skip <= SKIP_MAX, "a skip is bounded"
         self.size: Final[i64] = size
-        self._left: i64 = size  # values until there is an average
+        self._left: i64 = size + skip  # values until there is an average
         self._sum = 0.0  # of the values to begin with
         self.value = NAN
 
@@ -81,10 +82,11 @@ class Wilder:
     def push(self, value: float) -> None:
         self.value = self.following(value)
         if self._left > 0:
-            self._sum += value
+            if self._left <= self.size:
+                self._sum += value
             self._left -= 1
 
     def archive(self, archive: Archive) -> None:
-        self._left = archive.whole(self._left, 0, self.size)
+        self._left = archive.whole(self._left, 0, self.size + SKIP_MAX)
         self._sum = archive.number(self._sum)
         self.value = archive.number(self.value)

@@ -137,8 +137,6 @@ class Wma(Indicator):
     def __init__(self, period: int = 20) -> None:
         super().__init__(WMA, (period,), (period,))
         self._sum: Final = WeightedSum(period)
-        self._size: Final[float] = float(period)
-        self._weights: Final[float] = float(period) * float(period + 1) / 2.0
 
     def preview(
         self,
@@ -152,7 +150,7 @@ class Wma(Indicator):
         out: vec[float],
         at: i64,
     ) -> None:
-        out[at] = (self._sum.rest + self._size * close) / self._weights
+        out[at] = self._sum.mean(close)
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
         self._sum.push(close)

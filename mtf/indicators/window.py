@@ -17,7 +17,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.indicators.archive import Archive
 
-__all__ = ["INF", "NAN", "Extremes", "Moments", "Ring", "Sum", "WeightedSum", "filled"]
+__all__ = ["INF", "NAN", "Extremes", "Moments", "Peak", "Ring", "Sum", "Total", "WeightedSum", "filled"]
 
 NAN: Final = float("nan")
 INF: Final = float("inf")
@@ -103,7 +103,7 @@ class Sum:
 class WeightedSum:
     """The sum of the last *size* values, weighted 1 for the oldest to *size* for the newest."""
 
-    __slots__ = ("_at", "_head", "_left", "_ramp", "_ramps", "_sums", "rest", "rest_sum", "size")
+    __slots__ = ("_at", "_head", "_left", "_ramp", "_ramps", "_sums", "_weights", "rest", "rest_sum", "size")
 
     def __init__(self, size: i64) -> None:
         assert size > 0, "a window holds something"
@@ -116,6 +116,11 @@ class WeightedSum:
         self._left: i64 = size - 1  # pushes until rest is known
         self.rest = 0.0 if size == 1 else NAN  # what the last size - 1 values add to the next weighted sum
         self.rest_sum = 0.0 if size == 1 else NAN  # their plain sum
+        self._weights: Final[float] = float(size) * float(size + 1) / 2.0
+
+    def mean(self, value: float) -> float:
+        """Return the weighted mean of the window as it would be with *value*."""
+        return (self.rest + float(self.size) * value) / self._weights
 
     def push(self, value: float) -> None:
         sums = self._sums
@@ -323,3 +328,102 @@ class Extremes:
         self.rest_low = archive.number(self.rest_low)
         archive.numbers(self._highs)
         archive.numbers(self._lows)
+
+
+@mypyc_attr(native_class=True)
+class Peak:
+    """The highest of the last *size* values, and how many values ago it was; the newest of equal ones."""
+
+    __slots__ = ("_at", "_head", "_head_at", "_items", "_left", "_places", "rest", "rest_age", "size")
+
+    def __init__(self, size: i64) -> None:
+        assert size > 0, "a window holds something"
+        self.size: Final[i64] = size
+        self._items: Final = filled(size, -INF)  # before _at values of this round, from it on maxima to the end
+        self._places: Final = filled(size, 0.0)  # from _at on: where that maximum stood
+        self._at: i64 = 0  # where the next value goes
+        self._head = -INF  # highest of this round
+        self._head_at: i64 = 0  # and where it stands
+        self._left: i64 = size - 1  # pushes until rest is known
+        self.rest = -INF if size == 1 else NAN  # highest of the last size - 1 values
+        self.rest_age = NAN  # how long ago that will be once the next value is in
+
+    def age(self, value: float) -> float:
+        """Return how many values ago the highest was, as it would be after *value*; NaN before the window is full."""
+        return 0.0 if value >= self.rest else self.rest_age
+
+    def push(self, value: float) -> None:
+        items = self._items
+        at = self._at
+        items[at] = value
+        if value >= self._head:
+            self._head = value
+            self._head_at = at
+        at += 1
+        if at == self.size:
+            places = self._places
+            top = -INF
+            place: i64 = 0
+            while at > 0:
+                at -= 1
+                if items[at] > top:
+                    top = items[at]
+                    place = at
+                items[at] = top
+                places[at] = float(place)
+            self._head = -INF
+            self._head_at = 0
+        self._at = at
+        if self._left > 0:
+            self._left -= 1
+        if self._left > 0:
+            return
+        top = self._head
+        age = float(at - self._head_at)
+        if at + 1 < self.size and items[at + 1] > top:
+            top = items[at + 1]
+            age = float(at + self.size) - self._places[at + 1]
+        self.rest = top
+        self.rest_age = age
+
+    def archive(self, archive: Archive) -> None:
+        self._at = archive.whole(self._at, 0, self.size - 1)
+        self._left = archive.whole(self._left, 0, self.size - 1)
+        self._head = archive.number(self._head)
+        self._head_at = archive.whole(self._head_at, 0, self.size - 1)
+        self.rest = archive.number(self.rest)
+        self.rest_age = archive.number(self.rest_age)
+        archive.numbers(self._items)
+        archive.numbers(self._places)
+
+
+@mypyc_attr(native_class=True)
+class Total:
+    """The sum of everything since the start, with what rounding took away kept beside it.
+
+    Source: Neumaier, Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen (1974).
+    """
+
+    __slots__ = ("_lost", "_sum")
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._lost = 0.0  # what rounding took away from _sum
+
+    def following(self, value: float) -> float:
+        """Return the sum as it would be with *value*."""
+        return self._sum + value + (self._lost + _lost(self._sum, value))
+
+    def push(self, value: float) -> None:
+        self._lost += _lost(self._sum, value)
+        self._sum += value
+
+    def archive(self, archive: Archive) -> None:
+        self._sum = archive.number(self._sum)
+        self._lost = archive.number(self._lost)
+
+
+def _lost(a: float, b: float) -> float:
+    """Return what rounding takes away from `a + b`."""
+    total = a + b
+    return (a - total) + b if abs(a) >= abs(b) else (b - total) + a
