@@ -92,7 +92,7 @@ def main() -> None:
     kind = "compiled" if is_compiled(wheel) else "pure"
     if kind == "pure" and not pure:
         (BUILD / "build.log").write_text(log, encoding="utf-8")
-        reasons = [line.strip() for line in log.splitlines() if line.strip().startswith("mtf: pure")]
+        reasons = [line.strip() for line in log.splitlines() if ": error: " in line or "mtf: pure" in line]
         print(*reasons, f"mtf: the whole log is {BUILD / 'build.log'}", sep="\n")
     stamp.write_text(f"{want} {kind}", encoding="utf-8")
     print(f"mtf: installed, {kind}")
