@@ -25,6 +25,20 @@ COMPILED = [
     "mtf/calendars/day.py",
     "mtf/calendars/calendar.py",
     "mtf/bars/bar.py",
+    "mtf/bars/gate.py",
+    "mtf/bars/aggregate.py",
+    "mtf/bars/digest.py",
+    "mtf/indicators/values.py",
+    "mtf/indicators/bank.py",
+    "mtf/frames/frame.py",
+    "mtf/frames/state.py",
+    "mtf/frames/snapshot.py",
+    "mtf/frames/cursor.py",
+    "mtf/frames/view.py",
+    "mtf/actors/mailbox.py",
+    "mtf/actors/actor.py",
+    "mtf/actors/cores.py",
+    "mtf/actors/source.py",
 ]
 
 PURE = os.environ.get("MTF_PURE", "0") not in ("", "0")

@@ -1,0 +1,55 @@
+"""mtf keeps every timeframe of a market in one consistent state, at every tick.
+
+These are the public names; everything else may move. See `docs/architecture.md` for how it is built.
+"""
+
+from __future__ import annotations
+
+from mtf import calendars, errors, indicators, sources
+from mtf.actors.consumer import Consumer
+from mtf.bars.bar import Bar, BarWindow, PartialBar
+from mtf.build import COMPILED, VERSION
+from mtf.calendars import Calendar, CalendarMap, Gap
+from mtf.config import Config
+from mtf.errors import MtfError
+from mtf.events.tick import Tick
+from mtf.frames.frame import Frame
+from mtf.frames.snapshot import Snapshot
+from mtf.frames.state import TimeframeState, Values
+from mtf.frames.view import View
+from mtf.pipeline import Pipeline
+from mtf.sources import open_source
+from mtf.sources.source import Source
+from mtf.summary import Summary
+from mtf.timeframe import Timeframe
+
+__all__ = [
+    "COMPILED",
+    "Bar",
+    "BarWindow",
+    "Calendar",
+    "CalendarMap",
+    "Config",
+    "Consumer",
+    "Frame",
+    "Gap",
+    "MtfError",
+    "PartialBar",
+    "Pipeline",
+    "Snapshot",
+    "Source",
+    "Summary",
+    "Tick",
+    "Timeframe",
+    "TimeframeState",
+    "Values",
+    "View",
+    "__version__",
+    "calendars",
+    "errors",
+    "indicators",
+    "open_source",
+    "sources",
+]
+
+__version__ = VERSION

@@ -210,13 +210,14 @@ class _Forming:
 class Aggregator:
     """Keeps the bars of one timeframe, for all symbols."""
 
-    __slots__ = ("_forming", "_history", "rank", "timeframe")
+    __slots__ = ("_forming", "_history", "completed", "rank", "timeframe")
 
     def __init__(self, timeframe: Timeframe, rank: i64, history: i64) -> None:
         self.timeframe: Final = timeframe
         self.rank: Final[i64] = rank
         self._history: Final[i64] = history  # completed bars kept a symbol
         self._forming: list[_Forming] = []  # by number of the symbol
+        self.completed: i64 = 0  # bars closed
 
     def aggregate(self, judged: Judged) -> Columns:
         """Return what *judged* makes of this timeframe."""
@@ -362,6 +363,7 @@ class Aggregator:
             off_session=slot.day.off_session,
             gap=slot.gap,
         )
+        self.completed += 1
         bar.slot = None
         bar.end_ns = 0
         bar.columns_index = NO_BAR

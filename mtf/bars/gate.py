@@ -164,6 +164,7 @@ class Gate:
         "clock_ns",
         "clocks",
         "instruments",
+        "late_clocks",
     )
 
     def __init__(
@@ -183,7 +184,8 @@ class Gate:
         self._symbols: list[_Symbol] = []  # by number
         self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
         self.clock_ns: i64 = -1  # the newest clock event; no symbol's clock is before it
-        self.clocks: i64 = 0  # clock events judged, the rejected ones too
+        self.clocks: i64 = 0  # clock events judged, the late ones too
+        self.late_clocks: i64 = 0  # clock events before the newest one
 
     def judge(self, block: Block) -> Judged:
         """Return *block* with a verdict for each of its rows."""
@@ -203,6 +205,7 @@ class Gate:
                 self.clocks += 1
                 judged.has_clock = True
                 if ts_ns < self.clock_ns:
+                    self.late_clocks += 1
                     verdicts[i] = LATE
                     clocks[i] = self.clock_ns
                 else:

@@ -196,6 +196,10 @@ class Cursor:
         self.kind = END
         self.number = -1
 
+    def belongs_to(self, kept: Kept) -> bool:
+        """True where this is a cursor of the pipeline that keeps *kept*."""
+        return self._kept is kept
+
     # What is shown at this step.
 
     @property

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.aggregate import BarState, Closing, Columns
+from mtf.bars.digest import Digest
 from mtf.bars.gate import Instrument, Judged
 from mtf.indicators.values import ValueColumns, ValueState
 
@@ -73,6 +75,18 @@ class Frame:
 
     def __len__(self) -> int:
         return self.judged.block.count
+
+    def feed(self, digest: Digest) -> None:
+        """Hand the block's events and its completed bars to *digest*."""
+        digest.events(self.judged)
+        closings = self.closings
+        if closings:
+            first_seq = self.judged.block.first_seq
+            none = vec[float]([])
+            for k in range(len(closings)):
+                closing = closings[k]
+                values = self.closing_values[k].completed.values if self.closing_values else none
+                digest.closing(first_seq + closing.row, closing, values)
 
 
 @mypyc_attr(native_class=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.errors import DeadView
+from mtf.errors import DeadView, UnknownSymbol
 from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import TimeframeState
@@ -71,7 +71,7 @@ class View:
         """Return one timeframe of the event's symbol; UnknownTimeframe where it is not kept."""
         cursor = self._look()
         if self._number < 0:
-            raise DeadView("a clock event has no symbol of its own: ask view.of(symbol)")
+            raise UnknownSymbol("a clock event has no symbol of its own: ask view.of(symbol)")
         return cursor.state(self._number, self._kept.rank(timeframe))
 
     def of(self, symbol: str) -> SymbolView:

@@ -1,0 +1,108 @@
+"""The actor: a synchronous core with a mailbox, a task that reads it, and the actors that hear its answers.
+
+A message to an idle actor is handled in the sender's turn, without a task switch, wherever all that hear of it have
+room; else it waits in the mailbox. Either way messages are handled one at a time, in the order in which they were sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mypy_extensions import mypyc_attr
+
+from mtf.actors.mailbox import Mailbox
+
+__all__ = ["MAILBOX_LIMIT", "Actor", "Marker"]
+
+MAILBOX_LIMIT: Final = 8  # messages; each is a block or a part of a frame
+
+
+@mypyc_attr(native_class=True)
+class Marker:
+    """Goes through all actors between two blocks: what was sent before it is done when it arrives.
+
+    `parts` collects what actors say of themselves on the way (their state, for a checkpoint).
+    """
+
+    __slots__ = ("kind", "parts", "seq")
+
+    def __init__(self, kind: str, seq: int) -> None:
+        self.kind: Final = kind
+        self.seq: Final = seq  # of the last event before it
+        self.parts: Final[dict[str, bytes]] = {}
+
+
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
+class Actor:
+    """The shell: subclasses say what a message leads to in `handle`."""
+
+    def __init__(self, name: str, limit: int = MAILBOX_LIMIT) -> None:
+        self.name: Final = name
+        self.mailbox: Final[Mailbox] = Mailbox(limit)
+        self.outlets: list[Actor] = []  # who hears the answers
+        self.on_failure: Callable[[Actor, BaseException], None] | None = None
+        self._busy = False  # a message is being handled, or its answer waits for room
+        self._failed = False  # nothing is handled any more
+
+    def handle(self, message: Any) -> Any:
+        """Return the answer to *message*, None where there is none (yet)."""
+        raise NotImplementedError
+
+    @property
+    def idle(self) -> bool:
+        return not self._busy and not len(self.mailbox)
+
+    def accept(self, message: Any) -> bool:
+        """Take *message* at once: handled now, or put in the mailbox; False where neither can be."""
+        if self._can_handle_now():
+            self._handle_now(message)
+            return True
+        return self.mailbox.offer(message)
+
+    async def send(self, message: Any) -> None:
+        """Give *message* to this actor, waiting for room."""
+        while not self.accept(message):
+            await self.mailbox.room()
+
+    async def run(self) -> None:
+        """Read the mailbox until cancelled."""
+        while True:
+            message = await self.mailbox.get()
+            self._busy = True
+            try:
+                answer = await self.answer(message)
+                if answer is not None:
+                    for outlet in tuple(self.outlets):
+                        await outlet.send(answer)
+            finally:
+                self._busy = False
+
+    async def answer(self, message: Any) -> Any:
+        """Handle *message* in this actor's own task."""
+        return self.handle(message)
+
+    def _can_handle_now(self) -> bool:
+        if self._busy or self._failed or len(self.mailbox):
+            return False
+        for outlet in self.outlets:
+            if outlet.mailbox.full:
+                return False
+        return True
+
+    def _handle_now(self, message: Any) -> None:
+        self._busy = True
+        try:
+            answer = self.handle(message)
+            if answer is not None:
+                for outlet in self.outlets:
+                    taken = outlet.accept(answer)
+                    assert taken, "an outlet that had room has taken the answer"
+        except Exception as error:
+            # In the sender's turn: the sender is not at fault and goes on; the pipeline stops.
+            self._failed = True
+            if self.on_failure is None:
+                raise
+            self.on_failure(self, error)
+        finally:
+            self._busy = False

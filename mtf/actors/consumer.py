@@ -1,0 +1,192 @@
+"""Consumers: what users plug in, and the actor that shows each of them every step in order.
+
+A consumer is told of each completed bar once in a run, at the instant at which it closed, then of the tick that
+revealed it. A callback may be plain or async; plain ones of an idle consumer run in the turn of whoever pushed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from mtf.actors.actor import Actor, Marker
+from mtf.bars.bar import Bar
+from mtf.events.tick import Tick
+from mtf.frames.cursor import BAR, CLOCK_ROW, END, REJECT, TICK, Cursor
+from mtf.frames.frame import Frame
+from mtf.frames.state import Kept
+from mtf.frames.view import View
+
+__all__ = ["Consumer", "ConsumerActor", "shown"]
+
+_CALLBACKS: Final = ("on_start", "on_bar", "on_tick", "on_clock", "on_reject", "on_frame", "on_stop")
+
+# The cursors whose callbacks the present code runs in; the innermost is last.
+_running: ContextVar[tuple[Cursor, ...]] = ContextVar("mtf_running", default=())
+
+
+class Consumer:
+    """The base of all consumers: override what you want to be told of, plain or async.
+
+    `name` must be unique in a pipeline. Within a callback, `view` is the state at that very instant; pushing raises.
+    """
+
+    name: str = ""
+
+    def on_start(self) -> Any:
+        """Called once before anything else."""
+
+    def on_bar(self, bar: Bar, view: View) -> Any:
+        """A bar closed. `view.closing` is true: all bars with this end are completed, nothing later is visible."""
+
+    def on_tick(self, tick: Tick, view: View) -> Any:
+        """A tick was accepted and is in the bars."""
+
+    def on_clock(self, ts_ns: int, view: View) -> Any:
+        """A clock event: it is *ts_ns* now; the bars that were due have been told."""
+
+    def on_reject(self, tick: Tick | None, reason: str, view: View) -> Any:
+        """An event was rejected: `duplicate`, `price`, `closed` or `late`. *tick* is None for a clock event."""
+
+    def on_frame(self, frame: Frame) -> Any:
+        """All rows of a block have been shown; here they are as columns."""
+
+    def on_stop(self) -> Any:
+        """Called once after everything else, in an orderly stop."""
+
+    def save(self) -> bytes | None:
+        """Return the state to keep in a checkpoint; None for none. What this consumer did so far must be durable."""
+        return None
+
+    def load(self, state: bytes) -> None:
+        """Take over a state that `save` returned."""
+
+
+class ConsumerActor(Actor):
+    """Walks frames for one consumer."""
+
+    def __init__(self, consumer: Consumer, kept: Kept, cursor: Cursor, done: Callable[[ConsumerActor, Marker], None]):
+        name = consumer.name or type(consumer).__name__
+        super().__init__(f"consumer {name}")
+        self.consumer: Final = consumer
+        self.consumer_name: Final = name
+        self.seq = cursor.seq  # last event that was shown in full
+        self._kept: Final = kept
+        self._cursor: Final = cursor
+        self._done: Final = done
+        overridden = {each for each in _CALLBACKS if getattr(type(consumer), each) is not getattr(Consumer, each)}
+        self._has_frame: Final = "on_frame" in overridden
+        self._wanted: Final = (
+            (BAR if "on_bar" in overridden else 0)
+            | (TICK if "on_tick" in overridden else 0)
+            | (CLOCK_ROW if "on_clock" in overridden else 0)
+            | (REJECT if "on_reject" in overridden else 0)
+        )
+        self._async: Final = any(inspect.iscoroutinefunction(getattr(consumer, each)) for each in overridden)
+        self._started = False
+
+    def _can_handle_now(self) -> bool:
+        return not self._async and super()._can_handle_now()
+
+    async def answer(self, message: Any) -> Any:
+        if not self._async:
+            return self.handle(message)
+        await _settle(self._start())
+        if isinstance(message, Marker):
+            if message.kind == "stop":
+                await _settle(self.consumer.on_stop())
+            self._mark(message)
+            return None
+        cursor = self._cursor
+        cursor.enter(message)
+        while cursor.step(self._wanted) != END:
+            token = _running.set((*_running.get(), cursor))
+            cursor.alive = True
+            try:
+                await _settle(self._tell())
+            finally:
+                cursor.alive = False
+                cursor.generation += 1
+                _running.reset(token)
+        if self._has_frame:
+            await _settle(self.consumer.on_frame(message))
+        self.seq = message.last_seq
+        return None
+
+    def handle(self, message: Any) -> Any:
+        self._plain(self._start())
+        if isinstance(message, Marker):
+            if message.kind == "stop":
+                self._plain(self.consumer.on_stop())
+            self._mark(message)
+            return None
+        cursor = self._cursor
+        cursor.enter(message)
+        wanted = self._wanted
+        if cursor.step(wanted) != END:
+            token = _running.set((*_running.get(), cursor))
+            try:
+                while True:
+                    cursor.alive = True
+                    self._plain(self._tell())
+                    cursor.alive = False
+                    cursor.generation += 1
+                    if cursor.step(wanted) == END:
+                        break
+            finally:
+                cursor.alive = False
+                cursor.generation += 1
+                _running.reset(token)
+        if self._has_frame:
+            self._plain(self.consumer.on_frame(message))
+        self.seq = message.last_seq
+        return None
+
+    def _start(self) -> Any:
+        if self._started:
+            return None
+        self._started = True
+        return self.consumer.on_start()
+
+    def _tell(self) -> Any:
+        cursor = self._cursor
+        view = View(cursor, self._kept)
+        kind = cursor.kind
+        if kind == TICK:
+            return self.consumer.on_tick(cursor.tick(), view)
+        if kind == BAR:
+            return self.consumer.on_bar(cursor.bar(), view)
+        if kind == CLOCK_ROW:
+            return self.consumer.on_clock(cursor.clock_event_ns(), view)
+        tick = cursor.tick() if cursor.number >= 0 else None
+        return self.consumer.on_reject(tick, cursor.reason(), view)
+
+    def _mark(self, marker: Marker) -> None:
+        if marker.kind == "checkpoint":
+            state = self.consumer.save()
+            if state is not None:
+                marker.parts[f"consumer:{self.consumer_name}"] = state
+        self._done(self, marker)
+
+    def _plain(self, result: Any) -> None:
+        if result is not None and inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            raise TypeError(
+                f"{type(self.consumer).__name__} returned an awaitable from a plain callback: write it as async def"
+            )
+
+
+def shown(kept: Kept) -> Cursor | None:
+    """Return the cursor in whose callback the caller runs, of the pipeline that keeps *kept*; None outside of one."""
+    for cursor in reversed(_running.get()):
+        if cursor.alive and cursor.belongs_to(kept):
+            return cursor
+    return None
+
+
+async def _settle(result: Any) -> None:
+    if result is not None and inspect.isawaitable(result):
+        await result

@@ -1,0 +1,100 @@
+"""The core actors: an aggregator and an indicator actor a timeframe, and the synchronizer that joins their parts.
+
+Thin shells: each carries messages in and out of a pure core. A block goes from the source to all aggregators, the part
+of each timeframe through its indicator actor to the synchronizer, and the frame from there to every consumer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mtf.actors.actor import Actor, Marker
+from mtf.bars.aggregate import Aggregator, Columns
+from mtf.bars.digest import Digest
+from mtf.bars.gate import Judged
+from mtf.frames.frame import Frame, Joiner
+from mtf.indicators.bank import Bank
+from mtf.indicators.values import ValueColumns
+
+__all__ = ["AggregatorActor", "IndicatorActor", "Part", "Synchronizer"]
+
+
+class Part:
+    """One timeframe's share of a block: its bars, and once they are known its indicator values."""
+
+    __slots__ = ("columns", "judged", "values")
+
+    def __init__(self, judged: Judged, columns: Columns) -> None:
+        self.judged = judged
+        self.columns = columns
+        self.values: ValueColumns | None = None  # set by the indicator actor, which owns the part then
+
+
+class AggregatorActor(Actor):
+    """Makes the bars of one timeframe."""
+
+    def __init__(self, core: Aggregator) -> None:
+        super().__init__(f"aggregator {core.timeframe}")
+        self.core = core
+
+    def handle(self, message: Any) -> Any:
+        if isinstance(message, Marker):
+            return message
+        return Part(message, self.core.aggregate(message))
+
+
+class IndicatorActor(Actor):
+    """Computes the indicators of one timeframe; without any it hands parts on."""
+
+    def __init__(self, name: str, core: Bank | None) -> None:
+        super().__init__(f"indicators {name}")
+        self.core = core
+
+    def handle(self, message: Any) -> Any:
+        if self.core is not None and isinstance(message, Part):
+            message.values = self.core.compute(message.judged, message.columns)
+        return message
+
+
+class Synchronizer(Actor):
+    """Joins the parts of each block into a frame and publishes it."""
+
+    def __init__(self, joiner: Joiner, digest: Digest, ranks: int, published: Callable[[Frame], None]) -> None:
+        super().__init__("synchronizer", limit=8 * ranks)
+        self._joiner = joiner
+        self._digest = digest
+        self._ranks = ranks
+        self._published = published
+        self._gathering: dict[int, list[Part]] = {}  # parts that have come in, by the first seq of their block
+        self._markers: dict[Marker, int] = {}  # how often a marker has come in
+
+    def handle(self, message: Any) -> Any:
+        if isinstance(message, Marker):
+            return self._mark(message)
+        key = message.judged.block.first_seq
+        parts = self._gathering.setdefault(key, [])
+        parts.append(message)
+        if len(parts) < self._ranks:
+            return None
+        # Each timeframe answers in order, so the parts of a block are complete before those of the next.
+        del self._gathering[key]
+        parts.sort(key=_rank)
+        values = [part.values for part in parts if part.values is not None]
+        frame = self._joiner.join(message.judged, [part.columns for part in parts], values)
+        frame.feed(self._digest)
+        self._published(frame)
+        return frame
+
+    def _mark(self, marker: Marker) -> Marker | None:
+        count = self._markers.get(marker, 0) + 1
+        if count < self._ranks:
+            self._markers[marker] = count
+            return None
+        self._markers.pop(marker, None)
+        assert not self._gathering or min(self._gathering) > marker.seq, "a marker comes after the blocks before it"
+        return marker
+
+
+def _rank(part: Part) -> int:
+    return part.columns.rank

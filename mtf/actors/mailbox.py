@@ -1,0 +1,85 @@
+"""The mailbox: a bounded queue with one reader, between two actors of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+from mypy_extensions import i64, mypyc_attr
+
+__all__ = ["Mailbox"]
+
+
+@mypyc_attr(native_class=True)
+class Mailbox:
+    """At most *limit* messages wait, first in first out; who puts one more waits for room.
+
+    Not for several event loops or threads, and not for several readers. A cancelled `put` has put nothing, a cancelled
+    `get` has taken nothing.
+    """
+
+    __slots__ = ("_limit", "_messages", "_reader", "_writers")
+
+    def __init__(self, limit: i64) -> None:
+        assert limit > 0, "a mailbox holds something"
+        self._limit: Final[i64] = limit
+        self._messages: Final[deque[Any]] = deque()
+        self._reader: asyncio.Future[None] | None = None  # waits while there is no message
+        self._writers: Final[deque[asyncio.Future[None]]] = deque()  # wait for room, in order
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @property
+    def full(self) -> bool:
+        return len(self._messages) >= self._limit
+
+    def offer(self, message: Any) -> bool:
+        """Put *message* if there is room, at once; False where there is none."""
+        if len(self._messages) >= self._limit:
+            return False
+        self._messages.append(message)
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+        return True
+
+    async def room(self) -> None:
+        """Return once there is room for a message; for one waiting writer at a time."""
+        while len(self._messages) >= self._limit:
+            writer = asyncio.get_running_loop().create_future()
+            self._writers.append(writer)
+            try:
+                await writer
+            except BaseException:
+                if writer.done() and not writer.cancelled():
+                    self._wake_writer()  # the room that was announced to us is another's now
+                elif writer in self._writers:
+                    self._writers.remove(writer)
+                raise
+
+    async def put(self, message: Any) -> None:
+        """Put *message*, waiting for room."""
+        while not self.offer(message):
+            await self.room()
+
+    async def get(self) -> Any:
+        """Take the oldest message, waiting for one."""
+        while not self._messages:
+            assert self._reader is None or self._reader.done(), "a mailbox has one reader"
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        message = self._messages.popleft()
+        self._wake_writer()
+        return message
+
+    def _wake_writer(self) -> None:
+        while self._writers and not self.full:
+            writer = self._writers.popleft()
+            if not writer.done():
+                writer.set_result(None)
+                return

@@ -1,0 +1,156 @@
+"""The source actor: gives every event its seq, writes it to the log, has it judged, and sends it to the aggregators.
+
+The one place where the order of events is made. Whoever has an event writes it into the door; what waits there becomes
+a block, whole, as soon as the aggregators have room: one event when idle, as many as waited under load. A block that is
+not in the log is seen by nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from mtf.actors.actor import Actor, Marker
+from mtf.bars.gate import Gate
+from mtf.events.block import Block
+from mtf.events.door import Door
+
+__all__ = ["LogWriter", "SourceActor"]
+
+
+class LogWriter(Protocol):
+    """How the source actor writes to the log (`mtf.log.Writer`)."""
+
+    def try_append(self, block: Block, positions: dict[str, Any]) -> bool: ...
+
+    async def append(self, block: Block, positions: dict[str, Any]) -> None: ...
+
+
+class SourceActor(Actor):
+    """Turns what waits in the door into blocks."""
+
+    def __init__(self, door: Door, gate: Gate, writer: LogWriter | None, last_seq: int, on_logged: Callable[[], None]):
+        super().__init__("source")
+        self.door: Final = door
+        self.gate: Final = gate
+        self.taken_seq = last_seq  # last event that has left the door; what waits there follows
+        self.sent_seq = last_seq  # last event that all aggregators have been given
+        self.positions: dict[str, Any] = {}  # of sources, to be written with the next block
+        self._writer: Final = writer
+        self._on_logged: Final = on_logged
+        self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
+        self._markers: list[Marker] = []  # to be sent once the door is empty
+        self._wake: Final = asyncio.Event()
+        self._sent: list[tuple[int, asyncio.Future[None]]] = []  # who waits for a seq to be sent
+        self._failure: BaseException | None = None  # why nothing is sent any more
+
+    @property
+    def next_seq(self) -> int:
+        """The seq of the next event that is written into the door."""
+        return self.taken_seq + self.door.count + 1
+
+    def flush_now(self) -> bool:
+        """Send what waits in the door, in the caller's turn; False where that needs waiting (the task does it)."""
+        if self._busy or self._failed or self._unlogged is not None or self._markers:
+            return False
+        for outlet in self.outlets:
+            if outlet.mailbox.full:
+                return False
+        if not self.door.count:
+            return True
+        self._busy = True
+        try:
+            block, positions = self._take()
+            if self._writer is not None and not self._writer.try_append(block, positions):
+                self._unlogged = (block, positions)
+                return False
+            judged = self.gate.judge(block)
+            for outlet in self.outlets:
+                taken = outlet.accept(judged)
+                assert taken, "an outlet that had room has taken the block"
+            self._arrived(block)
+        except Exception as error:
+            self._failed = True
+            if self.on_failure is None:
+                raise
+            self.on_failure(self, error)
+        finally:
+            self._busy = False
+        return True
+
+    async def flush(self, seq: int) -> None:
+        """Return once *seq* is in the log, as its mode promises, and sent."""
+        if self.flush_now() and self.sent_seq >= seq:
+            return
+        if self._failure is not None:
+            raise self._failure
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sent.append((seq, waiter))
+        self._wake.set()
+        await waiter
+
+    def wake(self) -> None:
+        """Have the task send what waits in the door."""
+        if self.door.count:
+            self._wake.set()
+
+    def mark(self, marker: Marker) -> None:
+        """Send *marker* after everything that waits."""
+        self._markers.append(marker)
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._busy = True
+            try:
+                while self.door.count or self._unlogged is not None:
+                    await self._flush()
+                while self._markers:
+                    marker = self._markers[0]
+                    for outlet in self.outlets:
+                        await outlet.send(marker)
+                    del self._markers[0]
+            finally:
+                self._busy = False
+
+    def fail_waiters(self, error: BaseException) -> None:
+        """Tell everyone who waits for an event to be sent, now or later, that it will not be."""
+        self._failed = True
+        self._failure = error
+        for _, waiter in self._sent:
+            if not waiter.done():
+                waiter.set_exception(error)
+        self._sent.clear()
+
+    async def _flush(self) -> None:
+        if self._unlogged is None:
+            self._unlogged = self._take()
+        block, positions = self._unlogged
+        if self._writer is not None:
+            await self._writer.append(block, positions)
+        self._unlogged = None
+        judged = self.gate.judge(block)
+        for outlet in self.outlets:
+            await outlet.send(judged)
+        self._arrived(block)
+
+    def _take(self) -> tuple[Block, dict[str, Any]]:
+        block = self.door.take(self.taken_seq + 1)
+        self.taken_seq = block.last_seq
+        positions = self.positions
+        if positions:
+            self.positions = {}
+        return block, positions
+
+    def _arrived(self, block: Block) -> None:
+        self.sent_seq = block.last_seq
+        self._on_logged()
+        if self._sent:
+            waiting = self._sent
+            self._sent = [entry for entry in waiting if entry[0] > self.sent_seq]
+            for seq, waiter in waiting:
+                if seq <= self.sent_seq and not waiter.done():
+                    waiter.set_result(None)

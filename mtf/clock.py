@@ -1,0 +1,35 @@
+"""The wall clock, as a parameter: what time it is, and a call at a later time. Nothing else in mtf asks for the time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["SystemClock", "Timer", "WallClock"]
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class WallClock(Protocol):
+    def now_ns(self) -> int:
+        """Return the time in nanoseconds UTC."""
+        ...
+
+    def call_at(self, ts_ns: int, callback: Callable[[], None]) -> Timer:
+        """Call *callback* once, in the running loop, when it is *ts_ns* or later."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def call_at(self, ts_ns: int, callback: Callable[[], None]) -> Timer:
+        delay_s = max(0.0, (ts_ns - time.time_ns()) / 1e9)
+        return asyncio.get_running_loop().call_later(delay_s, callback)

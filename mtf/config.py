@@ -1,0 +1,157 @@
+"""The configuration of a pipeline: everything that its results depend on, besides the events.
+
+It is the first record of the log, by value: calendars as their hours, indicators as their parameters. What only changes
+how fast or where to (block size, durability, checkpoint cadence) is not in it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import orjson
+
+from mtf.bars.gate import PRICE_SIDES
+from mtf.calendars.symbols import CalendarMap
+from mtf.errors import ConfigError, CorruptLog
+from mtf.indicators.specs import canonical_specs
+from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
+
+__all__ = ["Config", "IndicatorSpecs"]
+
+FORMAT: Final = 1
+HISTORY_MAX: Final = 1_000_000
+CLOSED: Final = ("reject", "keep")
+LATE: Final = ("reject", "accept")
+LIVE: Final = ("each", "off")
+
+IndicatorSpecs = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """What a pipeline keeps and how it decides; equal configurations and equal logs give equal results."""
+
+    timeframes: TimeframeSet
+    calendars: CalendarMap
+    price: str
+    closed: str
+    late: str
+    history: int  # completed bars kept a symbol and timeframe
+    live: str  # live indicator values: on each row, or not at all
+    indicators: tuple[tuple[str, ...], ...]  # canonical specs, by rank of the timeframe
+    tzdata: str  # version of the time zone database that the calendars were read with
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        timeframes: Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
+        calendar: Any = "fx",
+        price: str = "auto",
+        closed: str = "reject",
+        late: str = "reject",
+        history: int = 1000,
+        live: str = "each",
+        indicators: IndicatorSpecs = None,
+    ) -> Config:
+        """Return the configuration with these settings; ConfigError names the one that is wrong."""
+        kept = TimeframeSet(timeframes)
+        _one_of("price", price, PRICE_SIDES)
+        _one_of("closed", closed, CLOSED)
+        _one_of("late", late, LATE)
+        _one_of("live", live, LIVE)
+        if not 1 <= history <= HISTORY_MAX:
+            raise ConfigError(f"history is {history}: keep between 1 and {HISTORY_MAX} bars")
+        return cls(
+            timeframes=kept,
+            calendars=CalendarMap(calendar),
+            price=price,
+            closed=closed,
+            late=late,
+            history=history,
+            live=live,
+            indicators=_specs(kept, indicators),
+            tzdata=tzdata_version(),
+        )
+
+    def to_json(self) -> bytes:
+        """Return the canonical bytes: the same for equal configurations."""
+        return orjson.dumps(
+            {
+                "format": FORMAT,
+                "timeframes": self.timeframes.names,
+                "calendars": self.calendars.to_dict(),
+                "price": self.price,
+                "closed": self.closed,
+                "late": self.late,
+                "history": self.history,
+                "live": self.live,
+                "indicators": [list(specs) for specs in self.indicators],
+                "tzdata": self.tzdata,
+            },
+            option=orjson.OPT_SORT_KEYS,
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Config:
+        """Return the configuration that `to_json` wrote; CorruptLog or ConfigError where it is none."""
+        try:
+            fields = orjson.loads(data)
+            if fields["format"] != FORMAT:
+                raise CorruptLog(
+                    f"the configuration has format {fields['format']}, and this mtf reads {FORMAT}: use a newer mtf"
+                )
+            kept = TimeframeSet(fields["timeframes"])
+            return cls(
+                timeframes=kept,
+                calendars=CalendarMap.from_dict(fields["calendars"]),
+                price=fields["price"],
+                closed=fields["closed"],
+                late=fields["late"],
+                history=int(fields["history"]),
+                live=fields["live"],
+                indicators=tuple(tuple(specs) for specs in fields["indicators"]),
+                tzdata=fields["tzdata"],
+            )
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise CorruptLog(f"the configuration in the log cannot be read: {error!r}") from error
+
+    def differences(self, other: Config) -> list[str]:
+        """Return a line for each setting in which *other* differs: `history: 1000 there, 500 here`."""
+        mine, theirs = orjson.loads(self.to_json()), orjson.loads(other.to_json())
+        return [
+            f"{name}: {_short(theirs[name])} there, {_short(mine[name])} asked for"
+            for name in mine
+            if mine[name] != theirs[name] and name != "tzdata"
+        ]
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{name} is {value!r}: it is one of {', '.join(allowed)}")
+
+
+def _short(value: Any) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _specs(kept: TimeframeSet, indicators: IndicatorSpecs) -> tuple[tuple[str, ...], ...]:
+    """Return canonical indicator specs by rank: the same list for all timeframes, or one for each that is named."""
+    if indicators is None or indicators == "none":
+        return tuple(() for _ in kept)
+    if isinstance(indicators, Mapping):
+        rows: list[tuple[str, ...]] = [() for _ in kept]
+        for name, specs in indicators.items():
+            rank = kept.index(name)
+            rows[rank] = tuple(canonical_specs(specs, kept[rank], strict=True))
+        return tuple(rows)
+    return tuple(tuple(canonical_specs(indicators, timeframe, strict=False)) for timeframe in kept)
+
+
+def tzdata_version() -> str:
+    """Return the version of the time zone database that zoneinfo reads here: the package's."""
+    return importlib.metadata.version("tzdata")

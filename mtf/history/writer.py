@@ -1,0 +1,73 @@
+"""The history writer: a consumer that stores completed bars in SQLite, and knows up to which event it has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+
+from mtf.actors.consumer import Consumer
+from mtf.frames.frame import Frame
+from mtf.history.store import INSERT_BAR, SCHEMA, SET_POSITION, bar_row
+
+__all__ = ["HistoryWriter"]
+
+ROWS_MAX: Final = 4_096  # bars that wait in memory for one transaction
+
+
+class HistoryWriter(Consumer):
+    """Writes the bars of each frame, and its position with them; what it wrote before a restart it passes over."""
+
+    name = "history"
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        self._rows: list[tuple[Any, ...]] = []  # not yet in the database
+        self._seq = 0  # last event seen
+        self._stored_seq = 0  # position in the database
+        self._connection: aiosqlite.Connection | None = None
+
+    async def on_start(self) -> None:
+        if not self.path.exists():
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        connection = self._connection = await aiosqlite.connect(self.path)
+        await connection.execute("PRAGMA journal_mode = WAL")
+        await connection.execute("PRAGMA synchronous = FULL")
+        await connection.executescript(SCHEMA)
+        async with connection.execute("SELECT seq FROM position") as cursor:
+            row = await cursor.fetchone()
+        self._stored_seq = 0 if row is None else int(row[0])
+
+    async def on_frame(self, frame: Frame) -> None:
+        first_seq = frame.first_seq
+        for closing in frame.closings:
+            seq = first_seq + closing.row
+            if seq > self._stored_seq:
+                self._rows.append(bar_row(closing.bar, seq))
+        self._seq = frame.last_seq
+        if len(self._rows) >= ROWS_MAX:
+            await self.flush()
+
+    async def on_stop(self) -> None:
+        await self.flush()
+        await self.close()
+
+    async def flush(self) -> None:
+        """Store what waits, with the position, in one transaction."""
+        connection = self._connection
+        if connection is None or self._seq <= self._stored_seq:
+            return
+        rows, seq = self._rows, self._seq
+        self._rows = []
+        await connection.executemany(INSERT_BAR, rows)
+        await connection.execute(SET_POSITION, (seq,))
+        await connection.commit()
+        self._stored_seq = seq
+
+    async def close(self) -> None:
+        """Let go of the database; what waits is not stored. Safe to call twice."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
