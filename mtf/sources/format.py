@@ -1,0 +1,69 @@
+"""What a format is, what the user may say about a file, and what a format makes of both: a plan for reading it.
+
+A new format is one small module with a `Format` value, listed in `mtf.sources.formats`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import attrs
+
+from mtf.sources.limits import DEFAULT_LIMITS, Limits
+from mtf.sources.parts import Part
+from mtf.sources.reader import Reader
+from mtf.timeframe import Timeframe
+
+__all__ = ["CERTAIN", "LIKELY", "NO", "POSSIBLE", "Format", "Options", "Plan"]
+
+# How sure a format is that a file is one of its own.
+NO: Final = 0
+POSSIBLE: Final = 10  # it could be read so: what the generic format answers
+LIKELY: Final = 50  # looks like it, by its columns or its name
+CERTAIN: Final = 100  # nothing else looks like that
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What the user says; None leaves it to the format, and what is said always wins."""
+
+    symbol: str | None = None  # of all rows, where no column has it
+    kind: str | None = None  # "quotes", "trades" or "bars"
+    columns: Mapping[str, str | int] | None = None  # role (see `mtf.sources.table.ROLES`) to header name or index
+    delimiter: str | None = None
+    header: bool | None = None  # whether the first line names the columns
+    time_format: str | None = None  # "ymd", "dmy", "mdy", "s", "ms", "us", "ns"
+    zone: str | None = None  # of times that do not say their own: IANA name, or UTC-05:00
+    timeframe: Timeframe | None = None  # of bars
+    stamp: str | None = None  # bars are stamped at their "open" or at their "close"
+    side: str | None = None  # bars are of "last", "bid" or "ask"
+    point: float | None = None  # what a price in whole points is multiplied with: 0.00001
+    limits: Limits = DEFAULT_LIMITS
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """How to read one part. *kind* says what its rows are, with the length of bars: `quotes`, `bars 1m`.
+
+    *symbol* is that of all its rows, or None where they say it; *start_ns* the time before which none of its rows can
+    be, where the name of the part tells, else None. *reader* makes the reader; of a text without rows there is none.
+    """
+
+    kind: str
+    symbol: str | None
+    reader: Callable[[], Reader] | None
+    start_ns: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Format:
+    """One format: how sure it is of a part (`NO` to `CERTAIN`), and its plan for it.
+
+    `plan` raises ConfigError where the user has to say something first.
+    """
+
+    name: str
+    description: str
+    sniff: Callable[[Part], int]
+    plan: Callable[[Part, Options], Plan]

@@ -1,0 +1,68 @@
+"""Any iterable of ticks as a source: a list, a generator, a reader of your own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from mtf.errors import MalformedEvent, SourceError
+from mtf.events.door import REASONS, Door
+from mtf.events.tick import Tick
+
+__all__ = ["IterSource"]
+
+
+class IterSource:
+    """The ticks of *ticks*, once, in their order; the position is how many have been taken.
+
+    A tick that the door does not take is refused with its number, from 1 on. `seek` takes that many again and drops
+    them, so it needs an iterable that starts afresh with the same ticks.
+    """
+
+    def __init__(self, ticks: Iterable[Tick], *, name: str = "ticks") -> None:
+        self.name: Final = name
+        self._ticks: Final = ticks
+        self._left: Iterator[Tick] = iter(ticks)
+        self._count = 0  # taken from `_left`
+
+    def fill(self, door: Door, limit: int) -> bool:
+        for _ in range(limit):
+            tick = next(self._left, None)
+            if tick is None:
+                return False
+            self._count += 1
+            try:
+                reason = REASONS[door.tick(tick)]
+            except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
+                reason = str(error)
+            if reason:
+                door.refuse(self.name, self._count, reason, repr(tick))
+        return True
+
+    def identity(self) -> dict[str, Any]:
+        return {"name": self.name, "format": ["ticks"]}
+
+    def position(self) -> dict[str, Any]:
+        return {"count": self._count}
+
+    def seek(self, position: dict[str, Any]) -> None:
+        """Go on behind as many ticks as *position* says; SourceError where there are fewer."""
+        count = position.get("count", 0)
+        if count < self._count:
+            self._left = iter(self._ticks)
+            self._count = 0
+        wanted = count - self._count
+        self._count += sum(1 for _ in itertools.islice(self._left, wanted))
+        if self._count != count:
+            raise SourceError(
+                f"{self.name}: it has {self._count} ticks, where {count} were read before: hand in the same ones",
+                path=self.name,
+                line=self._count,
+            )
+
+    def progress(self) -> float | None:
+        return None
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,68 @@
+"""An mtf log as a source: its events, rejected ones and clock events too, handed in again in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.errors import SourceError
+from mtf.events.door import Door
+from mtf.log import LogReader, read_log
+from mtf.log.event_log import LoggedBlock
+
+__all__ = ["LogSource"]
+
+
+class LogSource:
+    """The log in a data directory, from *from_seq* to the end that it has when it is reached."""
+
+    def __init__(self, directory: str | Path, from_seq: int = 1) -> None:
+        path = Path(directory)
+        self.path: Final = path / "log" if (path / "log").is_dir() else path
+        self._reader: LogReader = read_log(self.path, from_seq)
+        self._run_id: Final = self._reader.run_id
+        self._next_seq = from_seq  # the event that is handed in next
+        self._logged: LoggedBlock | None = None  # the block that contains it, once read
+
+    @property
+    def name(self) -> str:
+        return f"log:{self._run_id.hex()}"
+
+    def fill(self, door: Door, limit: int) -> bool:
+        taken = 0
+        while taken < limit:
+            if self._logged is None:
+                self._logged = next(self._reader, None)
+                if self._logged is None:
+                    return False
+            block = self._logged.block
+            start = self._next_seq - block.first_seq
+            stop = min(block.count, start + limit - taken)
+            door.copy(block, self._reader.symbols, start, stop)
+            taken += stop - start
+            self._next_seq = block.first_seq + stop
+            if stop == block.count:
+                self._logged = None
+        return True
+
+    def identity(self) -> dict[str, Any]:
+        return {"log": self._run_id.hex()}
+
+    def position(self) -> dict[str, Any]:
+        return {"next_seq": self._next_seq}
+
+    def seek(self, position: dict[str, Any]) -> None:
+        try:
+            next_seq = int(position["next_seq"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(f"{self.path}: {position!r} is no position in a log", path=str(self.path)) from error
+        self._reader.close()
+        self._reader = read_log(self.path, next_seq)
+        self._next_seq = next_seq
+        self._logged = None
+
+    def progress(self) -> float | None:
+        return None
+
+    def close(self) -> None:
+        self._reader.close()

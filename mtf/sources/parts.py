@@ -1,0 +1,146 @@
+"""The parts that a path is read as, one after another: files, or members of zip files.
+
+A part is where one text is, how to open it, and a look at its start. Parts of a zip file are in natural
+order of their names; those of a folder are found here, and put in order of time by `mtf.sources.opening`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import xxhash
+
+from mtf.errors import HostileFile, SourceError
+from mtf.sources.archive import Archive
+from mtf.sources.limits import Limits
+from mtf.sources.natural import natural_key
+from mtf.sources.streams import CHUNK_BYTES, MAGIC_BYTES, ZIP, Stream, compression, open_stream
+
+__all__ = ["HEAD_BYTES", "Part", "parts_of"]
+
+HEAD_BYTES: Final = 65_536  # of the text, looked at to tell the format
+
+
+class Part:
+    """One text: the file *path*, or its *member*. `name` is its path from *root* on, and tells it from other parts."""
+
+    def __init__(
+        self, path: Path, root: Path, limits: Limits, *, archive: Archive | None = None, member: str = ""
+    ) -> None:
+        self.path: Final = path
+        self.member: Final = member
+        self.limits: Final = limits
+        relative = path.name if path == root else path.relative_to(root).as_posix()
+        self.name: Final = f"{relative}!{member}" if member else relative
+        self.place: Final = f"{path}!{member}" if member else str(path)
+        self._archive: Final = archive  # shared by the parts of one zip file
+        self._head: bytes | None = None  # read once, when it is asked for
+        self._head_whole = False  # whether `_head` is all there is
+
+    @property
+    def file_bytes(self) -> int:
+        """The size of the file, of an archive for all its members."""
+        return self.path.stat().st_size
+
+    def open(self) -> Stream:
+        """Open the text at its start."""
+        try:
+            archive = self._archive
+            if archive is not None:
+                return open_stream(
+                    self.place, archive.open(self.member), archive.size(self.member), self.limits, archived=True
+                )
+            return open_stream(self.place, self.path.open("rb"), self.file_bytes, self.limits)
+        except OSError as error:
+            raise SourceError(f"{self.place}: {error.strerror or error}", path=self.place) from error
+
+    @property
+    def head(self) -> bytes:
+        """The first `HEAD_BYTES` of the text."""
+        if self._head is None:
+            stream = self.open()
+            try:
+                head = b""
+                while len(head) < HEAD_BYTES:
+                    piece = stream.read(HEAD_BYTES - len(head))
+                    if not piece:
+                        self._head_whole = True
+                        break
+                    head += piece
+            finally:
+                stream.close()
+            self._head = head
+        return self._head
+
+    @property
+    def lines(self) -> list[str]:
+        """The whole lines at the start of the text, without byte order mark and line breaks."""
+        text = self.head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+        lines = text.split("\n")
+        if not self._head_whole or not lines[-1]:
+            lines.pop()
+        return [line.removesuffix("\r") for line in lines]
+
+    @property
+    def text_bytes(self) -> int:
+        """What `Stream.raw_offset` counts up to."""
+        return self.file_bytes if self._archive is None else self._archive.expanded(self.member)
+
+    def release(self) -> None:
+        """Let go of the head and of the archive; both come back when they are asked for."""
+        self._head = None
+        if self._archive is not None:
+            self._archive.close()
+
+    def check(self, head_bytes: int) -> str:
+        """Return the xxh3 of the first *head_bytes* of the file itself, in hexadecimal."""
+        with self.path.open("rb") as file:
+            return xxhash.xxh3_64_hexdigest(file.read(min(head_bytes, CHUNK_BYTES)))
+
+
+def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part]:
+    """Yield the parts of *path*, a file or a folder, in natural order; hidden files of a folder are passed over.
+
+    *pattern* says which files of a folder are meant, by their names.
+    """
+    if not path.is_dir():
+        yield from _parts_of_file(path, path, limits)
+        return
+    count = 0
+    for file in _files(path, limits):
+        if not file.match(pattern):
+            continue
+        for part in _parts_of_file(file, path, limits):
+            count += 1
+            if count > limits.members:
+                raise HostileFile(
+                    f"{path}: more than {limits.members} files; if they are right, raise Limits.members", path=str(path)
+                )
+            yield part
+
+
+def _files(root: Path, limits: Limits) -> list[Path]:
+    found: list[Path] = []
+    for path in root.rglob("*"):
+        hidden = any(piece.startswith(".") for piece in path.relative_to(root).parts)
+        if not hidden and path.is_file():
+            found.append(path)
+        if len(found) > limits.members:
+            break
+    return sorted(found, key=lambda file: natural_key(file.relative_to(root).as_posix()))
+
+
+def _parts_of_file(path: Path, root: Path, limits: Limits) -> Iterator[Part]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(MAGIC_BYTES)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or error}", path=str(path)) from error
+    if compression(head) != ZIP:
+        yield Part(path, root, limits)
+        return
+    archive = Archive(path, limits)
+    for member in archive.members:
+        yield Part(path, root, limits, archive=archive, member=member)

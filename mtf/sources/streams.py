@@ -1,0 +1,216 @@
+"""Bytes of a file as text has them: decompressed by what they start with, never by their name, in bounded pieces.
+
+gzip, xz, lzma (as Dukascopy's .bi5) and zstd are read through, and so is UTF-16. What comes out is counted against the
+`Limits`. Seeking is a seek in a plain file; in a compressed one everything before is decompressed again and dropped.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from typing import IO, Final, Protocol
+
+import zstandard
+
+from mtf.errors import HostileFile, SourceError
+from mtf.sources.limits import Limits
+
+__all__ = ["CHUNK_BYTES", "MAGIC_BYTES", "ZIP", "Stream", "compression", "open_stream"]
+
+CHUNK_BYTES: Final = 256 * 1024
+MAGIC_BYTES: Final = 16
+
+ZIP: Final = "zip"
+_MAGIC: Final = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"PK\x03\x04", ZIP),
+    (b"PK\x05\x06", ZIP),
+    (b"\x5d\x00\x00", "lzma"),
+    (b"BZh", "bzip2"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
+)
+
+
+def compression(head: bytes) -> str:
+    """Return what *head*, the first `MAGIC_BYTES` of a file, says it is compressed with, or nothing."""
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    return ""
+
+
+_DAMAGE: Final = (
+    EOFError,
+    UnicodeError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+    zstandard.ZstdError,
+)
+
+
+class Pieces(Protocol):
+    """Where bytes come from: `read` gives at most that many, and none at the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Stream:
+    """The bytes of one text. `offset` counts those read; `raw` is the open file, which it closes."""
+
+    def __init__(self, place: str, raw: IO[bytes], pieces: Pieces, limits: Limits, compressed_bytes: int) -> None:
+        self.place: Final = place
+        self.offset = 0
+        self._raw: Final = raw
+        self._pieces: Final = pieces
+        self._limits: Final = limits
+        self._compressed_bytes: Final = compressed_bytes  # 0 where the file is plain
+
+    def read(self, size: int = CHUNK_BYTES) -> bytes:
+        """Return the next bytes, at most *size*, and none at the end; SourceError where they are damaged."""
+        try:
+            piece = self._pieces.read(size)
+        except _DAMAGE as error:
+            raise SourceError(
+                f"{self.place}: damaged after {self.offset} bytes of text ({error}): get the file again",
+                path=self.place,
+            ) from error
+        self.offset += len(piece)
+        if self._compressed_bytes:
+            self._check()
+        return piece
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at byte *offset* of the text; SourceError where it is not that long."""
+        if not self._compressed_bytes and self._pieces is self._raw:
+            if offset > self._raw.seek(0, io.SEEK_END):
+                raise self._too_short(offset)
+            self._raw.seek(offset)
+            self.offset = offset
+            return
+        assert offset >= self.offset, "a compressed text is skipped forwards"
+        while self.offset < offset:
+            if not self.read(min(CHUNK_BYTES, offset - self.offset)):
+                raise self._too_short(offset)
+
+    def raw_offset(self) -> int:
+        """Return how far the file itself has been read."""
+        return self._raw.tell()
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def _too_short(self, offset: int) -> SourceError:
+        return SourceError(
+            f"{self.place}: it ends before byte {offset}, where it was read to before: it is another file now",
+            path=self.place,
+        )
+
+    def _check(self) -> None:
+        limits = self._limits
+        if self.offset > limits.expanded_bytes:
+            raise HostileFile(
+                f"{self.place}: more than {limits.expanded_bytes} bytes come out of {self._compressed_bytes}; "
+                "if that is right, raise Limits.expanded_bytes",
+                path=self.place,
+            )
+        if self.offset > limits.ratio_from_bytes and self.offset > limits.ratio * self._compressed_bytes:
+            raise HostileFile(
+                f"{self.place}: a decompression bomb: more than {limits.ratio} bytes come out of each of its "
+                f"{self._compressed_bytes}; if it is none, raise Limits.ratio",
+                path=self.place,
+            )
+
+
+def open_stream(place: str, raw: IO[bytes], size: int, limits: Limits, *, archived: bool = False) -> Stream:
+    """Return the text of *raw*, an open file of *size* bytes, at its start; takes *raw* over.
+
+    With *archived*, *raw* is a member of an archive whose compressed size is *size*, and must be plain.
+    """
+    head = raw.read(MAGIC_BYTES)
+    raw.seek(0)
+    name = compression(head)
+    if not name:
+        return Stream(place, raw, _plain(raw, head), limits, max(1, size) if archived else 0)
+    if archived:
+        raise HostileFile(f"{place}: {name} inside an archive is not read: unpack it first", path=place)
+    pieces = _decompressor(name, place, raw, limits)
+    stream = Stream(place, raw, pieces, limits, max(1, size))
+    first = stream.read(MAGIC_BYTES)
+    inner = compression(first)
+    if inner and inner != "lzma":
+        raise HostileFile(f"{place}: {inner} inside {name} is not read: unpack it first", path=place)
+    raw.seek(0)
+    return Stream(place, raw, _plain(_decompressor(name, place, raw, limits), first), limits, max(1, size))
+
+
+def _decompressor(name: str, place: str, raw: IO[bytes], limits: Limits) -> Pieces:
+    if name == "gzip":
+        return gzip.GzipFile(fileobj=raw, mode="rb")
+    if name in {"xz", "lzma"}:
+        return _Lzma(raw, limits.window_bytes)
+    if name == "zstd":
+        window = 1 << (limits.window_bytes.bit_length() - 1)
+        return zstandard.ZstdDecompressor(max_window_size=window).stream_reader(raw, read_across_frames=True)
+    raise SourceError(f"{place}: {name} is not read: unpack it, or pack it as gzip, xz, zstd or zip", path=place)
+
+
+def _plain(pieces: Pieces, head: bytes) -> Pieces:
+    """Return *pieces* as UTF-8, where *head*, its first bytes, says that it is UTF-16."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _Utf16(pieces)
+    return pieces
+
+
+class _Lzma:
+    """xz and lzma, any number of streams one after another, with a bound on the window."""
+
+    def __init__(self, raw: IO[bytes], window_bytes: int) -> None:
+        self._raw: Final = raw
+        self._window_bytes: Final = window_bytes
+        self._decoder = self._new()
+
+    def _new(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=self._window_bytes)
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            decoder = self._decoder
+            if decoder.eof:
+                rest = decoder.unused_data.lstrip(b"\x00") or self._raw.read(CHUNK_BYTES).lstrip(b"\x00")
+                if not rest:
+                    return b""
+                self._decoder = decoder = self._new()
+                piece = decoder.decompress(rest, size)
+            elif decoder.needs_input:
+                more = self._raw.read(CHUNK_BYTES)
+                if not more:
+                    raise EOFError("it ends in the midst of its compressed data")
+                piece = decoder.decompress(more, size)
+            else:
+                piece = decoder.decompress(b"", size)
+            if piece:
+                return piece
+
+
+class _Utf16:
+    """UTF-16 text, with its byte order mark, as UTF-8."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces: Final = pieces
+        self._decoder: Final = codecs.getincrementaldecoder("utf-16")()
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            raw = self._pieces.read(max(2, size // 2))
+            text = self._decoder.decode(raw, final=not raw)
+            if text or not raw:
+                return text.encode()
