@@ -6,17 +6,21 @@ frames from the same blocks, because they are the same code.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from mtf.archive import Archive
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.digest import Digest
-from mtf.bars.gate import PRICE_SIDES, Gate
+from mtf.bars.gate import PRICE_SIDES, Gate, Instrument, Judged
 from mtf.config import Config
+from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block
 from mtf.frames.frame import Frame, Joiner
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import Kept
 from mtf.indicators.bank import Bank
 from mtf.indicators.catalogue import create_set
-from mtf.timeframe import DAY_NS
 
 __all__ = ["Engine"]
 
@@ -26,13 +30,12 @@ class Engine:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        finest = config.timeframes[0]
         self.gate = Gate(
             config.calendars.calendar_of,
+            config.timeframes[0],
             side=PRICE_SIDES.index(config.price),
             keep_closed=config.closed == "keep",
             accept_late=config.late == "accept",
-            finest_ns=finest.length_ns if finest.length_ns < DAY_NS else 0,
         )
         self.aggregators = [
             Aggregator(timeframe, rank, config.history) for rank, timeframe in enumerate(config.timeframes)
@@ -49,7 +52,10 @@ class Engine:
 
     def step(self, block: Block) -> Frame:
         """Take the next block of the log and return its frame."""
-        judged = self.gate.judge(block)
+        return self.apply(self.gate.judge(block))
+
+    def apply(self, judged: Judged) -> Frame:
+        """Take the next block, once judged, and return its frame."""
         columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
         values = [
             bank.compute(judged, part) for bank, part in zip(self.banks, columns, strict=True) if bank is not None
@@ -57,6 +63,49 @@ class Engine:
         frame = self.joiner.join(judged, columns, values)
         frame.feed(self.digest)
         return frame
+
+    def save(self) -> dict[str, bytes]:
+        """Return the state of every core by name, as of the same event."""
+        return {name: save() for name, save in self.savers().items()}
+
+    def savers(self) -> dict[str, Callable[[], bytes]]:
+        """Return, by name, what saves each core: an actor saves its own when a marker passes."""
+        return {name: partial(_saved, archive) for name, archive in self._archives().items()}
+
+    def load(self, parts: Mapping[str, bytes]) -> None:
+        """Take over a state that was saved, into an engine that has taken nothing.
+
+        CorruptCheckpoint where a part is missing or is none of this configuration's; the engine is of no use then.
+        """
+        for name, archive in self._archives().items():
+            if name not in parts:
+                raise CorruptCheckpoint(f"the state of {name} is missing")
+            loading = Archive(parts[name])
+            try:
+                archive(loading)
+                loading.finish()
+            except (IndexError, ValueError, OverflowError) as error:
+                raise CorruptCheckpoint(f"the state of {name} is none: {error}") from error
+        joiner = self.joiner
+        for number in range(len(joiner.states)):
+            joiner.restore(
+                number,
+                [aggregator.after(number) for aggregator in self.aggregators],
+                [bank.after(number) for bank in self.banks if bank is not None],
+            )
+
+    def _archives(self) -> dict[str, Callable[[Archive], None]]:
+        """Return, by name, what archives each core; in the order in which they can be loaded."""
+        instruments = self.gate.instruments
+        found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
+        for aggregator in self.aggregators:
+            found[f"bars:{aggregator.timeframe}"] = partial(_flip, aggregator.archive, instruments)
+        for aggregator, bank in zip(self.aggregators, self.banks, strict=True):
+            if bank is not None:
+                found[f"values:{aggregator.timeframe}"] = partial(_archive_bank, bank, instruments)
+        found["joiner"] = partial(_flip, self.joiner.archive, instruments)
+        found["digest"] = self.digest.archive
+        return found
 
     def number_of(self, symbol: str) -> int:
         """Return the number of a symbol that has been published; -1 where there is none."""
@@ -69,3 +118,17 @@ class Engine:
         """Return the newest state of the symbol with this number."""
         joiner = self.joiner
         return Snapshot(self.kept, joiner.states[number], joiner.seq, joiner.clock_ns, last)
+
+
+def _saved(archive: Callable[[Archive], None]) -> bytes:
+    saving = Archive()
+    archive(saving)
+    return saving.finish()
+
+
+def _flip(archive: Callable[[Archive, list[Instrument]], None], instruments: list[Instrument], into: Archive) -> None:
+    archive(into, instruments)
+
+
+def _archive_bank(bank: Bank, instruments: list[Instrument], into: Archive) -> None:
+    bank.archive(into, len(instruments))

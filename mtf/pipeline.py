@@ -177,9 +177,7 @@ class Pipeline:
     def _wire(self, engine: Engine, last_seq: int) -> None:
         """Make the actors and connect them: source, aggregators, indicators, synchronizer."""
         self._source = SourceActor(self._door, engine.gate, self._writer, last_seq, self._on_logged)
-        self._synchronizer = Synchronizer(
-            engine.joiner, engine.digest, len(engine.aggregators), self._on_published
-        )
+        self._synchronizer = Synchronizer(engine.joiner, engine.digest, len(engine.aggregators), self._on_published)
         cores: list[Actor] = [self._source, self._synchronizer]
         for aggregator, bank in zip(engine.aggregators, engine.banks, strict=True):
             bars = AggregatorActor(aggregator)

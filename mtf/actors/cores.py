@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mtf.actors.actor import Actor, Marker
-from mtf.bars.aggregate import Aggregator, Columns
+from mtf.bars.aggregate import Aggregator
+from mtf.bars.columns import Columns
 from mtf.bars.digest import Digest
 from mtf.bars.gate import Judged
 from mtf.frames.frame import Frame, Joiner

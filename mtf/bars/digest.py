@@ -15,9 +15,11 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 from xxhash import xxh3_128
 
-from mtf.bars.aggregate import Closing
+from mtf.archive import ANY_MAX, Archive
 from mtf.bars.bar import Bar
+from mtf.bars.columns import Closing
 from mtf.bars.gate import Judged
+from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES
 
 __all__ = ["Digest"]
@@ -59,13 +61,12 @@ class _Chain:
     def value(self) -> bytes:
         return bytes(xxh3_128(self._hash + self._pending + int(self._length).to_bytes(8, "little")).digest())
 
-    def save(self) -> bytes:
-        return int(self._length).to_bytes(8, "little") + self._hash + self._pending
-
-    def load(self, data: bytes) -> None:
-        self._length = i64(int.from_bytes(data[:8], "little"))
-        self._hash = data[8 : 8 + HASH_BYTES]
-        self._pending = data[8 + HASH_BYTES :]
+    def archive(self, archive: Archive) -> None:
+        self._length = archive.whole(self._length, 0, ANY_MAX)
+        self._hash = archive.blob(self._hash)
+        self._pending = archive.blob(self._pending)
+        if len(self._hash) != HASH_BYTES or len(self._pending) != self._length % self._chunk:
+            raise CorruptCheckpoint("saved state: the digest does not fit its length")
 
 
 @mypyc_attr(native_class=True)
@@ -95,12 +96,12 @@ class Digest:
         streams = (self._rows, self._verdicts, self._heap, self._bars)
         return str(xxh3_128(b"".join([stream.value() for stream in streams])).hexdigest())
 
-    def save(self) -> list[bytes]:
-        return [stream.save() for stream in (self._rows, self._verdicts, self._heap, self._bars)]
-
-    def load(self, parts: list[bytes]) -> None:
-        for stream, part in zip((self._rows, self._verdicts, self._heap, self._bars), parts, strict=True):
-            stream.load(part)
+    def archive(self, archive: Archive) -> None:
+        """Save or load."""
+        self._rows.archive(archive)
+        self._verdicts.archive(archive)
+        self._heap.archive(archive)
+        self._bars.archive(archive)
 
 
 def bar_bytes(seq: i64, closing: Closing, values: vec[float]) -> bytes:

@@ -14,6 +14,7 @@ from librt.strings import read_f64_le, read_i32_le, read_i64_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr, u8
 
+from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN
 from mtf.events.block import (
@@ -28,6 +29,7 @@ from mtf.events.block import (
     heap_length,
     heap_text,
 )
+from mtf.timeframe import INTRADAY, Timeframe
 
 __all__ = [
     "ACCEPTED",
@@ -149,6 +151,24 @@ class _Symbol:
         self.oldest: i64 = 0
         self.counts: vec[i64] = vec[i64]([0] * VERDICTS)  # events by verdict
 
+    def archive(self, archive: Archive) -> None:
+        """Save or load; the span is looked up anew."""
+        instrument = self.instrument
+        instrument.first_ns = archive.whole(instrument.first_ns, ANY_MIN, ANY_MAX)
+        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.side = archive.whole(self.side, AUTO, LAST)
+        self.slot_start = archive.whole(self.slot_start, ANY_MIN, ANY_MAX)
+        self.slot_end = archive.whole(self.slot_end, ANY_MIN, ANY_MAX)
+        for verdict in range(VERDICTS):
+            self.counts[verdict] = archive.whole(self.counts[verdict], 0, ANY_MAX)
+        size = archive.count(len(self.ring), 8)
+        for k in range(size):
+            id = archive.text("" if archive.loading else self.ring[k])
+            if archive.loading:
+                self.ring.append(id)
+                self.ids.add(id)
+        self.oldest = archive.whole(self.oldest, 0, IDS_MAX)
+
 
 @mypyc_attr(native_class=True)
 class Gate:
@@ -157,7 +177,7 @@ class Gate:
     __slots__ = (
         "_accept_late",
         "_calendar_of",
-        "_finest_ns",
+        "_finest",
         "_keep_closed",
         "_side",
         "_symbols",
@@ -170,17 +190,17 @@ class Gate:
     def __init__(
         self,
         calendar_of: Callable[[str], Calendar],
+        finest: Timeframe,
         *,
         side: i64 = AUTO,
         keep_closed: bool = False,
         accept_late: bool = False,
-        finest_ns: i64 = 0,
     ) -> None:
         self._calendar_of: Final = calendar_of
         self._side: Final[i64] = side
         self._keep_closed: Final = keep_closed
         self._accept_late: Final = accept_late
-        self._finest_ns: Final[i64] = finest_ns  # length of the shortest timeframe; 0 where that is a day or longer
+        self._finest: Final = finest  # the shortest timeframe
         self._symbols: list[_Symbol] = []  # by number
         self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
         self.clock_ns: i64 = -1  # the newest clock event; no symbol's clock is before it
@@ -293,6 +313,27 @@ class Gate:
             judged.touched = list(range(len(symbols)))
         return judged
 
+    @property
+    def newest_ns(self) -> i64:
+        """The latest stamp of an accepted event, of any symbol; -1 before the first."""
+        newest = self.clock_ns
+        for symbol in self._symbols:
+            if symbol.clock_ns > newest:
+                newest = symbol.clock_ns
+        return newest
+
+    def archive(self, archive: Archive) -> None:
+        """Save all state, or load it into a gate that has judged nothing."""
+        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.clocks = archive.whole(self.clocks, 0, ANY_MAX)
+        self.late_clocks = archive.whole(self.late_clocks, 0, ANY_MAX)
+        count = archive.count(len(self._symbols), 8)
+        for number in range(count):
+            name = archive.text("" if archive.loading else self.instruments[number].name)
+            if archive.loading:
+                self._meet(number, name)
+            self._symbols[number].archive(archive)
+
     def counts_of(self, number: i64) -> dict[str, int]:
         """Return the rejected events of a symbol by reason, those that there are."""
         counts = self._symbols[number].counts
@@ -316,14 +357,16 @@ class Gate:
         symbol.open = self._keep_closed or span.state == OPEN
 
     def _open_slot(self, symbol: _Symbol, ts_ns: i64) -> None:
-        day = symbol.instrument.calendar.day_at(ts_ns)
-        if self._finest_ns <= 0:
-            symbol.slot_start = day.start_ns
-            symbol.slot_end = day.end_ns
-            return
-        symbol.slot_start = ts_ns - (ts_ns - day.start_ns) % self._finest_ns
-        end = symbol.slot_start + self._finest_ns
-        symbol.slot_end = end if end < day.end_ns else day.end_ns
+        period = symbol.instrument.calendar.period_at(ts_ns, self._finest.kind)
+        start_ns: i64 = period.start_ns
+        end_ns: i64 = period.end_ns
+        if self._finest.kind == INTRADAY:
+            length_ns: i64 = self._finest.length_ns
+            start_ns = ts_ns - (ts_ns - start_ns) % length_ns
+            if start_ns + length_ns < end_ns:
+                end_ns = start_ns + length_ns
+        symbol.slot_start = start_ns
+        symbol.slot_end = end_ns
 
     def _seen(self, symbol: _Symbol, id: str) -> bool:
         """Remember *id*; True where it is among the last IDS_MAX."""

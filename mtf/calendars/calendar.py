@@ -7,6 +7,7 @@ from typing import Any
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, Day, Gap, Span
+from mtf.timeframe import MONTH, WEEK
 
 __all__ = ["Calendar"]
 
@@ -68,6 +69,14 @@ class Calendar:
             found.append(span)
             at = span.end_ns
         return found
+
+    def period_at(self, ts_ns: i64, kind: i64) -> Day:
+        """Return what bars of a timeframe of *kind* count from: the day, the week or the month of *ts_ns*."""
+        if kind == WEEK:
+            return self.week_at(ts_ns)
+        if kind == MONTH:
+            return self.month_at(ts_ns)
+        return self.day_at(ts_ns)
 
     def gap(self, from_ns: i64, to_ns: i64) -> Gap:
         """Return how much of `[from_ns, to_ns)` was closed, holiday, break, and open without a tick."""

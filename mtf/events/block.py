@@ -42,6 +42,7 @@ __all__ = [
     "Block",
     "SymbolTable",
     "check_rows",
+    "cut",
     "heap_length",
     "heap_text",
     "tick_at",
@@ -147,6 +148,25 @@ class SymbolTable:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def cut(block: Block, count: i64) -> tuple[Block, Block]:
+    """Return the first *count* events of *block* and the rest, as two blocks; `0 < count < block.count`."""
+    assert 0 < count < block.count, "both parts hold events"
+    rows, heap = block.rows, block.heap
+    at: i64 = 0
+    if heap:
+        for i in range(count):
+            flags = read_i32_le(rows, i * ROW_BYTES + 12) >> 8
+            if flags & NEW_SYMBOL:
+                at += 2 + heap_length(heap, at)
+            if flags & HAS_ID:
+                at += 2 + heap_length(heap, at)
+    middle = count * ROW_BYTES
+    return (
+        Block(block.first_seq, count, rows[:middle], heap[:at]),
+        Block(block.first_seq + count, block.count - count, rows[middle:], heap[at:]),
+    )
 
 
 def heap_length(heap: bytes, at: i64) -> i64:

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from librt.strings import BytesWriter, write_f64_le, write_i16_le, write_i32_le, write_i64_le
+from librt.strings import (
+    BytesWriter,
+    read_f64_le,
+    read_i32_le,
+    read_i64_le,
+    write_f64_le,
+    write_i16_le,
+    write_i32_le,
+    write_i64_le,
+)
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.errors import MalformedEvent, SourceError
@@ -23,9 +32,12 @@ from mtf.events.block import (
     NAME_BYTES_MAX,
     NEW_SYMBOL,
     QUOTE,
+    ROW_BYTES,
     TRADE,
     Block,
     SymbolTable,
+    heap_length,
+    heap_text,
 )
 from mtf.events.tick import Tick
 
@@ -175,6 +187,42 @@ class Door:
         return self.quote(
             tick.symbol, ts_ns, bid_price, ask_price, tick.bid_size, tick.ask_size, sides, id, tick.from_bar
         )
+
+    def copy(self, block: Block, names: list[str], start: i64, stop: i64) -> None:
+        """Take the rows `[start, stop)` of another log's *block*; *names* are that log's symbols by number."""
+        rows, heap = block.rows, block.heap
+        at: i64 = 0
+        for i in range(stop):
+            base: i64 = i * ROW_BYTES
+            tag: i64 = i64(read_i32_le(rows, base + 12))
+            flags = (tag >> 8) & 0xFF
+            id: str | None = None
+            if flags & NEW_SYMBOL:
+                at += 2 + heap_length(heap, at)
+            if flags & HAS_ID:
+                id = heap_text(heap, at)
+                at += 2 + heap_length(heap, at)
+            if i < start:
+                continue
+            ts_ns = read_i64_le(rows, base)
+            kind = tag & 0xFF
+            code: i64 = 0
+            if kind == CLOCK:
+                code = self.clock(ts_ns)
+            else:
+                code = self._take(
+                    kind,
+                    flags & (BOTH_SIDES | FROM_BAR),
+                    names[i64(read_i32_le(rows, base + 8))],
+                    ts_ns,
+                    read_f64_le(rows, base + 16),
+                    read_f64_le(rows, base + 24),
+                    read_f64_le(rows, base + 32),
+                    read_f64_le(rows, base + 40),
+                    id,
+                )
+            if code:
+                self.refuse(f"seq {block.first_seq + i}", 0, REASONS[code], "")
 
     def refuse(self, place: str, line: int, reason: str, raw: str) -> None:
         """Count a malformed row and keep it aside; raises SourceError when strict."""

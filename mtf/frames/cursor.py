@@ -12,7 +12,7 @@ from librt.strings import read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.aggregate import BarState, Closing
+from mtf.bars.columns import BarState, Closing
 from mtf.bars.bar import Bar
 from mtf.bars.gate import LATE_ACCEPTED, REASONS, TIME
 from mtf.errors import UnknownSymbol

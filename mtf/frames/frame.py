@@ -11,9 +11,11 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.aggregate import BarState, Closing, Columns
+from mtf.archive import ANY_MAX, ANY_MIN, Archive
+from mtf.bars.columns import BarState, Closing, Columns
 from mtf.bars.digest import Digest
 from mtf.bars.gate import Instrument, Judged
+from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import ValueColumns, ValueState
 
 __all__ = ["Frame", "Joiner", "SymbolState"]
@@ -25,9 +27,7 @@ class SymbolState:
 
     __slots__ = ("bars", "clock_ns", "instrument", "values")
 
-    def __init__(
-        self, instrument: Instrument, clock_ns: i64, bars: list[BarState], values: list[ValueState]
-    ) -> None:
+    def __init__(self, instrument: Instrument, clock_ns: i64, bars: list[BarState], values: list[ValueState]) -> None:
         self.instrument: Final = instrument
         self.clock_ns: Final[i64] = clock_ns  # -1 before the first accepted tick
         self.bars: Final = bars  # by rank of the timeframe
@@ -132,6 +132,23 @@ class Joiner:
             self.clock_ns = _last_time(judged, self.clock_ns)
         closings, closing_values = _in_order(columns, values)
         return Frame(judged, columns, values, closings, closing_values, before, after, self.clock_ns)
+
+    def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
+        """Save the seq and the clocks, or load them; `restore` then puts the states in."""
+        self.seq = archive.whole(self.seq, 0, ANY_MAX)
+        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
+        count = archive.count(len(self.states), 8)
+        if count > len(instruments):
+            raise CorruptCheckpoint(f"saved state: {count} symbols, where {len(instruments)} are known")
+        for number in range(count):
+            clock_ns = archive.whole(-1 if archive.loading else self.states[number].clock_ns, ANY_MIN, ANY_MAX)
+            if archive.loading:
+                self.states.append(SymbolState(instruments[number], clock_ns, [], []))
+
+    def restore(self, number: i64, bars: list[BarState], values: list[ValueState]) -> None:
+        """Give a loaded symbol its bars and values."""
+        old = self.states[number]
+        self.states[number] = SymbolState(old.instrument, old.clock_ns, bars, values)
 
 
 def _unseen(instrument: Instrument, columns: list[Columns], values: list[ValueColumns]) -> SymbolState:

@@ -11,7 +11,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.aggregate import BarState
+from mtf.bars.columns import BarState
 from mtf.bars.bar import BarWindow, PartialBar
 from mtf.errors import UnknownIndicator, UnknownTimeframe
 from mtf.indicators.values import ValueState
@@ -183,4 +183,3 @@ class TimeframeState:
 
     def __repr__(self) -> str:
         return f"TimeframeState({self.symbol} {self.timeframe}, {len(self.bars)} bars, partial {self.partial})"
-

@@ -9,8 +9,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.errors import DeadView, UnknownSymbol
 from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
-from mtf.frames.state import TimeframeState
-from mtf.frames.state import Kept
+from mtf.frames.state import Kept, TimeframeState
 from mtf.timeframe import Timeframe
 
 __all__ = ["SymbolView", "View"]

@@ -12,8 +12,10 @@ from librt.strings import read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.aggregate import Closing, Columns
+from mtf.archive import Archive
+from mtf.bars.columns import Closing, Columns
 from mtf.bars.gate import Judged
+from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES
 from mtf.indicators.indicator import INCOMPLETE
 from mtf.indicators.set import IndicatorSet
@@ -97,6 +99,43 @@ class Bank:
         for number in judged.touched:
             values.after.append(self._after(symbols[number], columns, live))
         return values
+
+    def after(self, number: i64) -> ValueState:
+        """Return the newest state of a symbol."""
+        return self._symbols[number].after
+
+    def archive(self, archive: Archive, symbols: i64) -> None:
+        """Save all state, or load it into a bank that has seen nothing, of a gate that knows *symbols*."""
+        count = archive.count(len(self._symbols), 8)
+        if count > symbols:
+            raise CorruptCheckpoint(f"saved state: indicators of {count} symbols, where {symbols} are known")
+        for number in range(count):
+            if archive.loading:
+                self._symbols.append(_Symbol(self.items.fresh(), self._fresh))
+            self._archive_symbol(archive, self._symbols[number])
+
+    def _archive_symbol(self, archive: Archive, symbol: _Symbol) -> None:
+        state = archive.blob(b"" if archive.loading else symbol.items.save())
+        if archive.loading:
+            symbol.items.load(state)
+        kept: i64 = len(symbol.history)
+        start = kept - self._history if kept > self._history else 0
+        count = archive.count(kept - start, 8)
+        if archive.loading and count > self._history:
+            raise CorruptCheckpoint(f"saved state: {count} indicator values, where {self._history} are kept")
+        for k in range(count):
+            if archive.loading:
+                symbol.history.append(Completed(vec[float]([NAN] * self.width)))
+            archive.numbers(symbol.history[start + k].values)
+        live = symbol.after.live
+        if archive.flag(len(live) > 0):
+            if archive.loading:
+                live = vec[float]([NAN] * self.width)
+            archive.numbers(live)
+        if archive.loading:
+            if count:
+                symbol.completed = symbol.history[count - 1]
+            symbol.after = ValueState(live, symbol.completed, symbol.history, 0, count)
 
     def _commit(self, symbol: _Symbol, closing: Closing) -> ValueState:
         """Take in a completed bar and return the state just after."""

@@ -1,0 +1,105 @@
+"""State as bytes: one method of a core both writes and reads its state, so that the two cannot disagree.
+
+An `Archive` either collects what it is handed (saving) or hands back what was collected (loading), always in the same
+order and with the same widths: 8 bytes a number, floats as their bits. What is loaded is checked: whole numbers lie in
+their bounds, a window has the length that its owner made room for, nothing is missing and nothing is left over.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import BytesWriter, read_f64_le, read_i64_le, write_f64_le, write_i64_le
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.errors import CorruptCheckpoint
+
+__all__ = ["ANY_MAX", "ANY_MIN", "Archive"]
+
+ANY_MIN: Final = -(1 << 62)  # bounds for whole numbers that have no narrower ones
+ANY_MAX: Final = 1 << 62
+COUNT_MAX: Final = 1 << 40
+
+
+@mypyc_attr(native_class=True)
+class Archive:
+    """Saves where it is made without bytes, loads where it is made with some."""
+
+    __slots__ = ("_at", "_data", "_writer", "loading")
+
+    def __init__(self, data: bytes | None = None) -> None:
+        self.loading: Final = data is not None
+        self._data: Final = data if data is not None else b""
+        self._at: i64 = 0  # next byte to load
+        self._writer: Final = BytesWriter()
+
+    def whole(self, value: i64, low: i64, high: i64) -> i64:
+        """Save *value* and return it, or return the one loaded; it lies in `low..high`."""
+        if not self.loading:
+            write_i64_le(self._writer, value)
+            return value
+        found = read_i64_le(self._data, self._take())
+        if found < low or found > high:
+            raise CorruptCheckpoint(f"saved state: {found} at byte {self._at - 8} is not in {low}..{high}")
+        return found
+
+    def number(self, value: float) -> float:
+        """Save *value* and return it, or return the one loaded, to the bit."""
+        if not self.loading:
+            write_f64_le(self._writer, value)
+            return value
+        return read_f64_le(self._data, self._take())
+
+    def numbers(self, values: vec[float]) -> None:
+        """Save *values*, or fill them with what is loaded; the length is the owner's."""
+        count: i64 = len(values)
+        self.whole(count, count, count)
+        i: i64 = 0
+        if not self.loading:
+            while i < count:
+                write_f64_le(self._writer, values[i])
+                i += 1
+            return
+        while i < count:
+            values[i] = read_f64_le(self._data, self._take())
+            i += 1
+
+    def flag(self, value: bool) -> bool:
+        """Save *value* and return it, or return the one loaded."""
+        return self.whole(1 if value else 0, 0, 1) != 0
+
+    def blob(self, value: bytes) -> bytes:
+        """Save *value* and return it, or return the one loaded."""
+        if not self.loading:
+            write_i64_le(self._writer, len(value))
+            self._writer.write(value)
+            return value
+        size = self.whole(0, 0, len(self._data) - self._at - 8)
+        start = self._at
+        self._at = start + size
+        return self._data[start : start + size]
+
+    def text(self, value: str) -> str:
+        """Save *value* and return it, or return the one loaded."""
+        try:
+            return self.blob(value.encode()).decode()
+        except UnicodeDecodeError as error:
+            raise CorruptCheckpoint(f"saved state: no text before byte {self._at}") from error
+
+    def count(self, value: i64, width: i64) -> i64:
+        """Save the length of a list and return it, or return the one loaded; each item takes *width* bytes or more."""
+        return self.whole(value, 0, (len(self._data) - self._at) // width if self.loading else COUNT_MAX)
+
+    def finish(self) -> bytes:
+        """Return what was saved; when loading, raise CorruptCheckpoint unless all of it was taken."""
+        if self.loading and self._at != len(self._data):
+            raise CorruptCheckpoint(f"saved state: {len(self._data) - self._at} bytes too many")
+        return self._writer.getvalue()
+
+    def _take(self) -> i64:
+        at = self._at
+        if at + 8 > len(self._data):
+            raise CorruptCheckpoint(f"saved state ends at byte {len(self._data)}, before its time")
+        self._at = at + 8
+        return at

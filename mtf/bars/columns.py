@@ -1,0 +1,159 @@
+"""Columns: what one timeframe made of one block, as an aggregator writes it and everyone after it reads it.
+
+Plain compiled values. A row of numbers for each event, a slot for what stays the same while a bar forms, a closing for
+each bar that was completed, and the state of a symbol as one value.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.bar import Bar, BarWindow, PartialBar
+from mtf.calendars.day import Day, Gap
+from mtf.timeframe import Timeframe
+
+__all__ = ["NO_BAR", "BarState", "Closing", "Columns", "Slot"]
+
+NO_BAR: Final = -1  # in place of the index of a slot
+
+
+@mypyc_attr(native_class=True)
+class Slot:
+    """What stays the same while a bar forms: its bounds, day, flags, and the gap before it."""
+
+    __slots__ = ("day", "end_ns", "first", "gap", "incomplete", "start_ns")
+
+    def __init__(self, start_ns: i64, end_ns: i64, day: Day, first: bool, incomplete: bool, gap: Gap | None) -> None:
+        self.start_ns: Final[i64] = start_ns
+        self.end_ns: Final[i64] = end_ns
+        self.day: Final = day
+        self.first: Final = first
+        self.incomplete: Final = incomplete
+        self.gap: Final = gap
+
+
+@mypyc_attr(native_class=True)
+class BarState:
+    """One symbol's bars of one timeframe at one instant: the partial bar, and the window of completed ones. Immutable."""
+
+    __slots__ = ("bars", "close", "high", "low", "open", "slot", "start", "stop", "ticks", "volume")
+
+    def __init__(
+        self,
+        slot: Slot | None,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        ticks: i64,
+        bars: list[Bar],
+        start: i64,
+        stop: i64,
+    ) -> None:
+        self.slot: Final = slot  # None where no bar forms; the prices are then of no meaning
+        self.open: Final[float] = open
+        self.high: Final[float] = high
+        self.low: Final[float] = low
+        self.close: Final[float] = close
+        self.volume: Final[float] = volume
+        self.ticks: Final[i64] = ticks
+        self.bars: Final = bars
+        self.start: Final[i64] = start
+        self.stop: Final[i64] = stop
+
+    def partial(self, symbol: str, timeframe: Timeframe, time_ns: i64, last: bool = False) -> PartialBar | None:
+        """Return the partial bar as of *time_ns*, or None."""
+        slot = self.slot
+        if slot is None:
+            return None
+        return PartialBar(
+            symbol=symbol,
+            timeframe=timeframe,
+            start_ns=slot.start_ns,
+            end_ns=slot.end_ns,
+            open=self.open,
+            high=self.high,
+            low=self.low,
+            close=self.close,
+            time_ns=time_ns,
+            volume=self.volume,
+            ticks=self.ticks,
+            trading_day=slot.day.date,
+            first=slot.first,
+            last=last,
+            incomplete=slot.incomplete,
+            off_session=slot.day.off_session,
+            gap=slot.gap,
+        )
+
+    def window(self) -> BarWindow:
+        """Return the completed bars, oldest first."""
+        return BarWindow(self.bars, self.start, self.stop)
+
+
+@mypyc_attr(native_class=True)
+class Closing:
+    """A bar that closed: the row that revealed it, and the symbol's history just after."""
+
+    __slots__ = ("bar", "bars", "day", "number", "rank", "row", "start", "stop")
+
+    def __init__(
+        self, row: i64, number: i64, rank: i64, bar: Bar, day: Day, bars: list[Bar], start: i64, stop: i64
+    ) -> None:
+        self.row: Final[i64] = row
+        self.number: Final[i64] = number  # of the symbol
+        self.rank: Final[i64] = rank  # of the timeframe, 0 for the shortest
+        self.bar: Final = bar
+        self.day: Final = day
+        self.bars: Final = bars
+        self.start: Final[i64] = start
+        self.stop: Final[i64] = stop
+
+    def state(self) -> BarState:
+        """Return the symbol's state just after: no bar forms."""
+        return BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.bars, self.start, self.stop)
+
+
+@mypyc_attr(native_class=True)
+class Columns:
+    """What one timeframe made of one block: a row of numbers for each event, and the bars that closed.
+
+    Row *i* holds the partial bar of the row's symbol after the row; `slot[i]` is the index of its `Slot` in `slots`, or
+    -1 where no bar forms (and after a clock event, which has no symbol). `after[k]` is the state after the block of the
+    k-th touched symbol.
+    """
+
+    __slots__ = ("after", "close", "closings", "high", "low", "open", "rank", "slot", "slots", "ticks", "volume")
+
+    def __init__(self, rank: i64, n: i64) -> None:
+        self.rank: Final[i64] = rank
+        self.open: vec[float] = vec[float]([0.0] * n)
+        self.high: vec[float] = vec[float]([0.0] * n)
+        self.low: vec[float] = vec[float]([0.0] * n)
+        self.close: vec[float] = vec[float]([0.0] * n)
+        self.volume: vec[float] = vec[float]([0.0] * n)
+        self.ticks: vec[i64] = vec[i64]([0] * n)
+        self.slot: vec[i64] = vec[i64]([0] * n)
+        self.slots: list[Slot] = []
+        self.closings: list[Closing] = []
+        self.after: list[BarState] = []
+
+    def state(self, row: i64, base: BarState) -> BarState:
+        """Return the state after *row*, its history that of *base*."""
+        index = self.slot[row]
+        return BarState(
+            None if index < 0 else self.slots[index],
+            self.open[row],
+            self.high[row],
+            self.low[row],
+            self.close[row],
+            self.volume[row],
+            self.ticks[row],
+            base.bars,
+            base.start,
+            base.stop,
+        )
