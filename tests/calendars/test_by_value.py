@@ -11,7 +11,7 @@ import mtf.calendars
 from mtf.calendars import WeeklyCalendar
 from mtf.calendars.catalogue import TOML_BYTES_MAX
 from mtf.errors import ConfigError
-from tests.calendars.builders import day_text, utc
+from tests.calendars.builders import day_text, stretches, utc
 
 EVERYTHING = """
 name = "tokyo_like"
@@ -129,6 +129,21 @@ def test_error_in_a_file_names_the_file_and_the_key(tmp_path: Path, toml: str, m
     with pytest.raises(ConfigError, match=r"mine\.toml: ") as caught:
         mtf.calendars.get(str(path))
     assert message in str(caught.value)
+
+
+def test_toml_of_the_documentation_is_a_calendar(tmp_path: Path) -> None:
+    """Whoever copies it has one that works."""
+    document = (Path(__file__).resolve().parents[2] / "docs" / "calendars.md").read_text("utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(document.partition("```toml\n")[2].partition("```")[0], "utf-8")
+    calendar = mtf.calendars.get(path)
+    assert stretches(calendar, "2024-02-06 08:00", "2024-02-07 06:45") == [
+        "2024-02-06 08:00 .. 2024-02-06 21:00 open 2024-02-07",
+        "2024-02-06 21:00 .. 2024-02-06 23:45 break 2024-02-07",
+        "2024-02-06 23:45 .. 2024-02-07 02:30 open 2024-02-07",
+        "2024-02-07 02:30 .. 2024-02-07 03:30 break 2024-02-07",
+        "2024-02-07 03:30 .. 2024-02-07 06:45 open 2024-02-07",
+    ]
 
 
 def test_missing_and_oversized_files_are_refused(tmp_path: Path) -> None:
