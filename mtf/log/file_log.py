@@ -69,8 +69,11 @@ class FileLog:
         self._path = ""  # the newest segment's
         self._number = 0  # of the newest segment
         self._bytes = 0  # of the newest segment
+        self._full_at = 0  # it takes no more once it has as many: never before it holds an event
         self._events = 0  # in the newest segment
         self._seed = 0
+        self._positions_bytes = 0  # no less than the positions come to in the next META frame
+        self._names_bytes = 0  # no less than configuration and names come to there
         self._positions: dict[str, bytes] = {}  # the newest of each source, as JSON
         self._symbols = SymbolTable()
         self.config = b""
@@ -101,27 +104,18 @@ class FileLog:
         assert 0 < segment_bytes <= SEGMENT_BYTES_LIMIT, "segment_bytes out of bounds"
         fs = fs or OsFileSystem()
         directory = str(directory)
-        _prepare_directory(fs, directory, make=config is not None)
-        log = cls(directory, fs, segment_bytes, fs.lock(join(directory, WRITER_LOCK)))
         try:
-            recovered = recover(fs, directory, check_from=check_from)
-            for name in fs.names(directory):
-                if name.endswith(FRESH):
-                    fs.remove(join(directory, name))
-            if recovered is not None:
-                log._go_on(recovered)
-            elif config is not None:
-                log._begin(config, run_id or os.urandom(RUN_ID_BYTES))
-            else:
-                raise DataDirError(f"{directory}: there is no log here")
-        except OSError as error:
-            log._let_go()
-            if isinstance(error, DataDirError):
+            _prepare_directory(fs, directory, make=config is not None)
+            log = cls(directory, fs, segment_bytes, fs.lock(join(directory, WRITER_LOCK)))
+            try:
+                log._open(config, run_id, check_from)
+            except BaseException:
+                log._let_go()
                 raise
-            raise DataDirError(f"{directory}: cannot be opened: {error}") from error
-        except BaseException:
-            log._let_go()
+        except DataDirError:
             raise
+        except OSError as error:
+            raise DataDirError(f"{directory}: cannot be opened: {error}") from error
         return log
 
     @property
@@ -134,7 +128,7 @@ class FileLog:
 
     @property
     def full(self) -> bool:
-        return self._file < 0 or self._bytes >= self._segment_bytes
+        return self._file < 0 or self._bytes >= self._full_at
 
     @property
     def failed(self) -> LogWriteFailed | None:
@@ -147,14 +141,16 @@ class FileLog:
         first_seq, count, rows, heap = block.first_seq, block.count, block.rows, block.heap
         if first_seq != self.last_seq + 1 or not 0 < count <= BLOCK_EVENTS_MAX:
             raise AssertionError(f"{block!r} cannot follow seq {self.last_seq}")
-        if self._file < 0 or self._bytes >= self._segment_bytes:
+        if self._file < 0 or self._bytes >= self._full_at:
             self._rotate()
         changed = changed_positions(self._positions, positions) if positions else NO_BYTES
         encoded = b""
-        if changed:
+        if changed or heap:
             encoded = encode_positions(changed)
-            if len(encoded) > POSITIONS_BYTES_MAX:
-                raise ValueError(f"positions of {len(encoded)} bytes, the limit is {POSITIONS_BYTES_MAX}")
+            self._positions_bytes += len(encoded)
+            self._names_bytes += len(heap)
+            if self._positions_bytes > POSITIONS_BYTES_MAX or self._names_bytes > META_BYTES_MAX:
+                self._check_meta(changed, len(heap))
         body = b"".join((encoded, rows, heap)) if encoded or heap else rows
         chain = xxh3_64_intdigest(body, self.chain)
         data = (
@@ -219,6 +215,18 @@ class FileLog:
         finally:
             self._let_go()
 
+    def _open(self, config: bytes | None, run_id: bytes | None, check_from: int) -> None:
+        recovered = recover(self._fs, self.directory, check_from=check_from)
+        for name in self._fs.names(self.directory):
+            if name.endswith(FRESH):
+                self._fs.remove(join(self.directory, name))
+        if recovered is not None:
+            self._go_on(recovered)
+        elif config is not None:
+            self._begin(config, run_id or os.urandom(RUN_ID_BYTES))
+        else:
+            raise DataDirError(f"{self.directory}: there is no log here")
+
     def _begin(self, config: bytes, run_id: bytes) -> None:
         assert len(run_id) == RUN_ID_BYTES, "a run id has 16 bytes"
         if len(config) > META_BYTES_MAX // 2:
@@ -231,8 +239,11 @@ class FileLog:
         self.config, self.run_id, self._seed = found.config, found.run_id, run_seed(found.run_id)
         self.chain, self._symbols = found.chain, found.symbols
         self._positions = {name: orjson.dumps(position) for name, position in found.positions.items()}
+        self._positions_bytes = len(encode_positions(self._positions))
+        self._names_bytes = len(encode_meta(self.config, self._symbols.names))
         self.first_seq, self.last_seq = found.first_seq, found.last_seq
         self._number, self._path, self._bytes, self._events = found.number, found.path, found.bytes, found.events
+        self._full_at = max(self._segment_bytes, 0 if found.events else found.bytes + 1)
         if found.tail is not None:
             self.torn = cut_tail(self._fs, self.directory, found.tail)
         self._file = self._fs.open(found.path, "append")
@@ -254,6 +265,16 @@ class FileLog:
                 raise DataDirError(f"{self._path}: a short write at byte {at} while opening")
         self._fs.sync(self._file)
         self._fs.sync_directory(self.directory)
+
+    def _check_meta(self, changed: Mapping[str, bytes], heap_bytes: int) -> None:
+        """Raise ValueError where the next META frame could not hold the positions and the names."""
+        positions = len(encode_positions({**self._positions, **changed}))
+        names = len(encode_meta(self.config, self._symbols.names))
+        self._positions_bytes, self._names_bytes = positions, names + heap_bytes
+        if positions > POSITIONS_BYTES_MAX:
+            raise ValueError(f"positions of {positions} bytes, the limit is {POSITIONS_BYTES_MAX}")
+        if names + heap_bytes > META_BYTES_MAX:
+            raise ValueError(f"names of {names + heap_bytes} bytes, the limit is {META_BYTES_MAX}")
 
     def _rotate(self) -> None:
         if self._file >= 0:
@@ -301,8 +322,6 @@ class FileLog:
         positions = encode_positions(self._positions)
         meta = encode_meta(self.config, self._symbols.names)
         body = positions + meta
-        if len(positions) > POSITIONS_BYTES_MAX or len(meta) > META_BYTES_MAX:
-            raise OSError(f"{path}: names and positions past their limits")
         head = encode_segment_header(SegmentHeader(self._number + 1, self.run_id, first_seq, self.chain))
         chain = xxh3_64_intdigest(body, self.chain)
         data = b"".join(
@@ -339,7 +358,9 @@ class FileLog:
             self._fs.close(file)
             raise
         self._file, self._path, self._bytes, self._events = file, path, len(data), 0
+        self._full_at = max(self._segment_bytes, self._bytes + 1)
         self._number += 1
+        self._positions_bytes, self._names_bytes = len(positions), len(meta)
         self.chain = chain
 
     def _let_go(self) -> None:

@@ -1,0 +1,232 @@
+"""Checkpoints as files: the newest good one is found, whatever became of the others, and none can do harm."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from struct import Struct
+
+import orjson
+import pytest
+import zstandard
+from xxhash import xxh3_64_intdigest
+
+from mtf.errors import CorruptCheckpoint, DataDirError
+from mtf.log import CheckpointStore
+from mtf.log.checkpoint import decode_checkpoint, encode_checkpoint
+from tests.log.disk import Disk
+
+DIRECTORY = "checkpoints"
+META = {"config": {"timeframes": ["1m"]}, "digest": "ab", "big": 1 << 53}
+PARTS = {"aggregator 1m": b"\0\1\2" * 10, "consumer/../../etc/passwd": b"", "ü": b"x"}
+
+
+def store(disk: Disk, *seqs: int) -> CheckpointStore:
+    made = CheckpointStore(DIRECTORY, fs=disk)
+    for seq in seqs:
+        made.save(seq, {"seq": seq}, PARTS)
+    return made
+
+
+def path_of(seq: int) -> str:
+    return f"{DIRECTORY}/checkpoint-{seq:019d}.mtf"
+
+
+def test_checkpoint_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    checkpoints = CheckpointStore(tmp_path / "checkpoints")
+    assert checkpoints.load() == (None, [])
+    assert checkpoints.list() == []
+    path = checkpoints.save(7, META, PARTS)
+    found, skipped = checkpoints.load()
+    assert found is not None
+    assert (found.seq, found.meta, found.parts, found.path) == (7, META, PARTS, str(path))
+    assert skipped == []
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["checkpoints", path.name]
+
+
+def test_checkpoint_of_the_same_seq_takes_the_place_of_the_old() -> None:
+    checkpoints = store(Disk(), 1, 2)
+    checkpoints.save(2, {"again": True}, {})
+    assert checkpoints.list() == [1, 2]
+    assert checkpoints.read(2).meta == {"again": True}
+
+
+def test_newest_three_are_kept() -> None:
+    assert store(Disk(), 1, 2, 3, 4, 5).list() == [3, 4, 5]
+
+
+def test_empty_checkpoint_of_seq_zero() -> None:
+    checkpoints = CheckpointStore(DIRECTORY, fs=Disk())
+    checkpoints.save(0, {}, {})
+    found, _ = checkpoints.load()
+    assert found is not None
+    assert (found.seq, found.meta, found.parts) == (0, {}, {})
+
+
+def test_one_that_is_ahead_of_the_limit_is_skipped_and_told() -> None:
+    checkpoints = store(Disk(), 10, 20, 30)
+    found, skipped = checkpoints.load(29)
+    assert found is not None
+    assert found.seq == 20
+    assert [(s.path, s.reason) for s in skipped] == [(path_of(30), "it stands at seq 30, after 29")]
+    assert checkpoints.load(9)[0] is None
+
+
+def test_bad_one_falls_back_to_the_one_before() -> None:
+    disk = Disk()
+    checkpoints = store(disk, 10, 20, 30)
+    disk.inodes[path_of(30)].seen[-1] ^= 1
+    disk.inodes[path_of(20)].seen[:] = b""
+    found, skipped = checkpoints.load()
+    assert found is not None
+    assert found.seq == 10
+    assert [s.path for s in skipped] == [path_of(30), path_of(20)]
+    assert "damaged or cut short" in skipped[0].reason
+    assert "not a checkpoint" in skipped[1].reason
+
+
+def test_those_of_a_lost_end_of_the_log_are_discarded() -> None:
+    """A log that goes on from an earlier seq would grow past them with other events."""
+    disk = Disk()
+    checkpoints = store(disk, 10, 20, 30)
+    assert checkpoints.discard_after(30) == []
+    assert checkpoints.discard_after(15) == [20, 30]
+    assert checkpoints.list() == [10]
+    assert not disk.name_changes
+
+
+def test_every_bit_flip_and_every_truncation_is_detected() -> None:
+    data = encode_checkpoint(7, META, PARTS)
+    assert decode_checkpoint(data, "p").parts == PARTS
+    for bit in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(CorruptCheckpoint):
+            decode_checkpoint(bytes(flipped), "p")
+    for end in range(len(data)):
+        with pytest.raises(CorruptCheckpoint):
+            decode_checkpoint(data[:end], "p")
+    with pytest.raises(CorruptCheckpoint):
+        decode_checkpoint(data + b"\0", "p")
+
+
+def test_checkpoint_under_the_name_of_another_is_refused() -> None:
+    disk = Disk()
+    checkpoints = store(disk, 1, 2)
+    disk.inodes[path_of(2)] = disk.inodes[path_of(1)]
+    with pytest.raises(CorruptCheckpoint, match="holds the checkpoint of seq 1"):
+        checkpoints.read(2)
+
+
+def forged(
+    raw: bytes,
+    *,
+    version: int = 1,
+    flags: int = 0,
+    count: int = 0,
+    raw_bytes: int | None = None,
+    stored: bytes | None = None,
+) -> bytes:
+    """Return a file whose checksums are right, as a stranger can make it."""
+    stored = zstandard.ZstdCompressor().compress(raw) if stored is None else stored
+    raw_bytes = len(raw) if raw_bytes is None else raw_bytes
+    head = Struct("<8sHHIQQQQ").pack(
+        b"mtf-ckpt", version, flags, count, 1, len(stored), raw_bytes, xxh3_64_intdigest(stored)
+    )
+    return head + Struct("<Q").pack(xxh3_64_intdigest(head)) + stored
+
+
+def meta(value: object = None) -> bytes:
+    encoded = orjson.dumps({} if value is None else value)
+    return len(encoded).to_bytes(8, "little") + encoded
+
+
+BOMB = zstandard.ZstdCompressor().compress(bytes(50 << 20))
+UNSIZED = zstandard.ZstdCompressor(write_content_size=False).compress(meta())
+HOSTILE = {
+    "another version": (forged(meta(), version=2), "format version 2"),
+    "unknown flags": (forged(meta(), flags=1), "flags 1"),
+    "a size past the limit": (forged(b"", raw_bytes=1 << 40), "past the limits"),
+    "too many parts": (forged(meta(), count=1 << 30), "past the limits"),
+    "a bomb that says it is small": (forged(b"", stored=BOMB, raw_bytes=100), "not of 100 bytes"),
+    "data that does not say its size": (forged(b"", stored=UNSIZED, raw_bytes=10), "not of 10 bytes"),
+    "no zstd at all": (forged(b"", stored=b"rubbish", raw_bytes=7), "cannot be read"),
+    "nothing": (forged(b""), "of nothing"),
+    "meta past the end": (forged(b"\xff" * 8), "do not add up"),
+    "meta that is no object": (forged(meta([1])), "no JSON object"),
+    "meta that is no JSON": (forged((1).to_bytes(8, "little") + b"{"), "unexpected|EOF"),
+    "deep meta": (forged((100_000).to_bytes(8, "little") + b"[" * 100_000), "recursion|depth|nest"),
+    "a part past the end": (forged(meta() + b"\1\0" + b"\xff" * 8 + b"n", count=1), "do not add up"),
+    "a part cut short": (forged(meta() + b"\1", count=1), "do not add up"),
+    "bytes too many": (forged(meta() + b"x"), "do not add up"),
+    "a part twice": (forged(meta() + (b"\1\0" + bytes(8) + b"n") * 2, count=2), "do not add up"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_stranger_s_checkpoint_is_refused(name: str) -> None:
+    """Its checksums are right; its lengths are believed only as far as the file and the limits go."""
+    data, why = HOSTILE[name]
+    with pytest.raises(CorruptCheckpoint, match=why):
+        decode_checkpoint(data, "p")
+
+
+def test_file_past_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+    checkpoints = store(disk, 1)
+    monkeypatch.setattr("mtf.log.checkpoint.CHECKPOINT_BYTES_MAX", 10)
+    disk.operations.clear()
+    with pytest.raises(CorruptCheckpoint, match="the limit is 10"):
+        checkpoints.read(1)
+    assert "read" not in disk.operations
+
+
+def test_checkpoint_past_the_limits_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="longer than 1000 bytes"):
+        encode_checkpoint(1, {}, {"x" * 1001: b""})
+    monkeypatch.setattr("mtf.log.checkpoint.CHECKPOINT_BYTES_MAX", 10)
+    with pytest.raises(ValueError, match="past the limits"):
+        encode_checkpoint(1, {}, {"a": b"x"})
+
+
+@pytest.mark.parametrize("what", ["file", "directory"])
+def test_links_are_refused(tmp_path: Path, what: str) -> None:
+    real = CheckpointStore(tmp_path / "real")
+    path = real.save(1, {}, {})
+    if what == "directory":
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        with pytest.raises(DataDirError, match="links are refused"):
+            CheckpointStore(tmp_path / "link").load()
+        return
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    found, skipped = real.load()
+    assert found is None
+    assert "links and devices are refused" in skipped[0].reason
+
+
+def test_unfinished_files_are_swept_by_the_next_save() -> None:
+    disk = Disk()
+    checkpoints = store(disk, 1)
+    disk.close(disk.open(path_of(2) + ".new", "create"))
+    disk.close(disk.open(f"{DIRECTORY}/notes.txt", "create"))
+    assert checkpoints.list() == [1]
+    checkpoints.save(3, {}, {})
+    assert sorted(disk.names(DIRECTORY)) == [
+        "checkpoint-0000000000000000001.mtf",
+        "checkpoint-0000000000000000003.mtf",
+        "notes.txt",
+    ]
+
+
+def test_file_that_shrinks_while_it_is_read_is_cut_short() -> None:
+    class Shrinking(Disk):
+        def read(self, file: int, length: int, offset: int) -> bytes:
+            return super().read(file, 30, 0) if not offset else b""
+
+    disk = Shrinking()
+    with pytest.raises(CorruptCheckpoint, match="cut short"):
+        store(disk, 1).read(1)
+    assert not disk.open_files

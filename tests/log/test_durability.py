@@ -1,0 +1,380 @@
+"""The writer on an event loop: what each mode promises, when a sync starts, and how a failure reaches everyone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from mtf.errors import ConfigError, LogWriteFailed
+from mtf.log import FileLog, MemoryLog, Writer
+from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of
+from tests.log.disk import Disk
+
+MADE = blocks(2, 1, 1, 2, 1, 1, 1)
+
+
+class GatedDisk(Disk):
+    """Each sync of a file waits until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = threading.Semaphore(0)
+        self.threads: set[str] = set()
+
+    def sync(self, file: int) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.begun.release()
+        assert self.gate.wait(60)
+        super().sync(file)
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Run a coroutine on a loop of each kind."""
+    factory = asyncio.new_event_loop if request.param == "asyncio" else uvloop.new_event_loop
+
+    def run_it(main: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(asyncio.wait_for(main, 60))
+
+    return run_it
+
+
+def open_log(disk: Disk, segment_bytes: int = 1 << 20) -> FileLog:
+    return FileLog.open(DIRECTORY, config=CONFIG, fs=disk, segment_bytes=segment_bytes, run_id=RUN_ID)
+
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+async def begun(disk: GatedDisk) -> None:
+    """Wait, off the loop, until a sync has begun."""
+    assert await asyncio.to_thread(disk.begun.acquire, timeout=60)
+
+
+def test_unknown_mode_is_refused() -> None:
+    async def main() -> None:
+        with pytest.raises(ConfigError, match="choose one of each, group, os"):
+            Writer(MemoryLog(), "fast")  # type: ignore[arg-type]
+
+    asyncio.run(main())
+
+
+def test_each_returns_when_synced(run: Run) -> None:
+    async def main() -> None:
+        disk = Disk()
+        writer = Writer(open_log(disk), "each")
+        for block in MADE:
+            assert not writer.try_append(block)
+            await writer.append(block)
+            assert writer.durable_seq == writer.last_seq == block.last_seq
+            assert not any(inode.unsynced for inode in disk.inodes.values())
+        await writer.close()
+
+    run(main())
+
+
+def test_group_returns_when_written_and_syncs_soon_after(run: Run) -> None:
+    async def main() -> None:
+        disk = GatedDisk()
+        writer = Writer(open_log(disk), "group")
+        disk.begun = threading.Semaphore(0)
+        disk.gate.clear()
+        assert writer.try_append(MADE[0])
+        assert writer.last_seq == 2
+        assert writer.durable_seq == 0
+        loop = asyncio.get_running_loop()
+        written = loop.time()
+        await begun(disk)
+        assert loop.time() - written < 5
+        assert writer.try_append(MADE[1])  # the loop is free while the disk is busy
+        assert writer.durable_seq == 0
+        disk.gate.set()
+        await writer.durable(2)
+        assert writer.durable_seq >= 2
+        await writer.durable(3)
+        assert writer.durable_seq == 3
+        await writer.durable(1)
+        assert disk.threads == {"MainThread", "mtf-log_0"}
+        await writer.close()
+
+    run(main())
+
+
+def test_one_sync_serves_all_that_was_written_before_it(run: Run) -> None:
+    async def main() -> None:
+        disk = GatedDisk()
+        writer = Writer(open_log(disk), "group")
+        disk.operations.clear()
+        for block in MADE:
+            assert writer.try_append(block)
+        await asyncio.gather(*(writer.durable(seq) for seq in (9, 1, 5, 9)))
+        assert disk.operations == ["write"] * len(MADE) + ["sync"]
+        await writer.close()
+
+    run(main())
+
+
+def test_os_syncs_only_when_asked_and_at_close(run: Run) -> None:
+    async def main() -> None:
+        disk = Disk()
+        log = open_log(disk)
+        writer = Writer(log, "os", sync_within_ms=0)
+        disk.operations.clear()
+        for block in MADE[:3]:
+            assert writer.try_append(block)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert disk.operations == ["write"] * 3
+        await asyncio.gather(writer.durable(3), writer.durable(4))
+        assert disk.operations == ["write"] * 3 + ["sync"]
+        assert writer.try_append(MADE[3])
+        await writer.close()
+        assert writer.durable_seq == 6
+
+    run(main())
+
+
+def test_os_waits_for_an_event_that_is_yet_to_come(run: Run) -> None:
+    async def main() -> None:
+        writer = Writer(open_log(Disk()), "os", sync_within_ms=1)
+        waiting = asyncio.create_task(writer.durable(2))
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert writer.try_append(MADE[0])
+        await waiting
+        assert writer.durable_seq == 2
+        await writer.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("mode", ["group", "os"])
+def test_segment_is_begun_in_the_thread(run: Run, mode: Any) -> None:
+    """Sealing waits for the disk; the loop does not."""
+
+    async def main() -> None:
+        disk = GatedDisk()
+        writer = Writer(open_log(disk, segment_bytes=1), mode)
+        assert writer.try_append(MADE[0])
+        assert not writer.try_append(MADE[1])
+        disk.threads.clear()
+        await writer.append(MADE[1])
+        assert disk.threads == {"mtf-log_0"}
+        if mode == "group":
+            await writer.durable(3)
+        await writer.close()
+        assert events_of(FileLog.open(DIRECTORY, config=None, fs=disk).read()) == MADE[:2]
+
+    run(main())
+
+
+def test_appends_are_written_in_the_order_of_the_calls(run: Run) -> None:
+    async def main() -> None:
+        disk = GatedDisk()
+        log = open_log(disk)
+        writer = Writer(log, "group")
+        disk.gate.clear()
+        first = asyncio.create_task(writer.append(MADE[0]))
+        await asyncio.sleep(0)
+        assert not writer.try_append(MADE[1])
+        second = asyncio.create_task(writer.append(MADE[1]))
+        disk.gate.set()
+        await asyncio.gather(first, second)
+        assert writer.try_append(MADE[2])
+        await writer.close()
+        assert events_of(log.read()) == MADE[:3]
+
+    run(main())
+
+
+@pytest.mark.parametrize("mode", ["each", "group", "os"])
+def test_cancelled_append_is_in_the_log_all_the_same(run: Run, mode: Any) -> None:
+    """The bytes are on their way: nobody may take the same seq again."""
+
+    async def main() -> None:
+        disk = GatedDisk()
+        log = open_log(disk, segment_bytes=1 if mode != "each" else 1 << 20)
+        writer = Writer(log, mode)
+        await writer.append(MADE[0])
+        disk.gate.clear()
+        task = asyncio.create_task(writer.append(MADE[1]))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        disk.gate.set()
+        await writer.append(MADE[2])
+        await writer.close()
+        assert events_of(log.read()) == MADE[:3]
+
+    run(main())
+
+
+def test_cancelled_wait_leaves_the_others_waiting(run: Run) -> None:
+    async def main() -> None:
+        disk = GatedDisk()
+        writer = Writer(open_log(disk), "group")
+        disk.gate.clear()
+        assert writer.try_append(MADE[0])
+        cancelled = asyncio.create_task(writer.durable(2))
+        waiting = asyncio.create_task(writer.durable(2))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        disk.gate.set()
+        await waiting
+        assert cancelled.cancelled()
+        await writer.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("mode", ["each", "group", "os"])
+def test_failed_write_reaches_everyone(run: Run, mode: Any) -> None:
+    async def main() -> None:
+        told: list[LogWriteFailed] = []
+        disk = Disk()
+        writer = Writer(open_log(disk), mode, on_failure=told.append)
+        waiting = asyncio.create_task(writer.durable(5))
+        await asyncio.sleep(0)
+        disk.fail_at, disk.fault = len(disk.operations) + 1, "short"
+        if mode == "each":
+            with pytest.raises(LogWriteFailed):
+                await writer.append(MADE[0])
+        else:
+            with pytest.raises(LogWriteFailed):
+                writer.try_append(MADE[0])
+        with pytest.raises(LogWriteFailed):
+            await waiting
+        assert told == [writer.failed]
+        with pytest.raises(LogWriteFailed):
+            writer.try_append(MADE[0])
+        with pytest.raises(LogWriteFailed):
+            await writer.append(MADE[0])
+        with pytest.raises(LogWriteFailed):
+            await writer.durable(1)
+        with pytest.raises(LogWriteFailed):
+            await writer.close()
+        assert told == [writer.failed]
+        assert not disk.locks
+
+    run(main())
+
+
+@pytest.mark.parametrize("mode", ["group", "os"])
+def test_failed_sync_reaches_everyone(run: Run, mode: Any) -> None:
+    async def main() -> None:
+        told: list[LogWriteFailed] = []
+        disk = Disk()
+        writer = Writer(open_log(disk), mode, on_failure=told.append)
+        assert writer.try_append(MADE[0])
+        disk.fail_at = len(disk.operations) + 1
+        with pytest.raises(LogWriteFailed, match="a sync failed"):
+            await writer.durable(2)
+        with pytest.raises(LogWriteFailed, match="a sync failed"):
+            writer.try_append(MADE[1])
+        assert len(told) == 1
+        with pytest.raises(LogWriteFailed):
+            await writer.close()
+
+    run(main())
+
+
+def test_failure_while_closing_reaches_those_who_wait(run: Run) -> None:
+    async def main() -> None:
+        disk = Disk()
+        writer = Writer(open_log(disk), "group", sync_within_ms=1e6)
+        assert writer.try_append(MADE[0])
+        waiting = asyncio.create_task(writer.durable(2))
+        await asyncio.sleep(0)
+        disk.fail_at = len(disk.operations) + 1
+        with pytest.raises(LogWriteFailed, match="a sync failed"):
+            await writer.close()
+        with pytest.raises(LogWriteFailed, match="a sync failed"):
+            await waiting
+
+    run(main())
+
+
+def test_block_that_cannot_follow_is_an_error_of_its_own(run: Run) -> None:
+    """A programmer's error writes nothing and stops nothing."""
+
+    async def main() -> None:
+        writer = Writer(open_log(Disk()), "each")
+        with pytest.raises(AssertionError):
+            await writer.append(MADE[1])
+        await writer.append(MADE[0])
+        await writer.close()
+
+    run(main())
+
+
+def test_close_syncs_and_is_safe_to_call_twice_and_to_cancel(run: Run) -> None:
+    async def main() -> None:
+        disk = GatedDisk()
+        writer = Writer(open_log(disk), "group", sync_within_ms=1e6)
+        assert writer.try_append(MADE[0])
+        waiting = asyncio.create_task(writer.durable(2))
+        hopeless = asyncio.create_task(writer.durable(3))
+        await asyncio.sleep(0)
+        disk.gate.clear()
+        closing = asyncio.create_task(writer.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        disk.gate.set()
+        await writer.close()
+        await writer.close()
+        await waiting
+        with pytest.raises(LogWriteFailed, match="before that seq came"):
+            await hopeless
+        assert not writer.try_append(MADE[1])
+        with pytest.raises(LogWriteFailed, match="closed"):
+            await writer.append(MADE[1])
+        with pytest.raises(LogWriteFailed, match="closed"):
+            await writer.durable(3)
+        await writer.durable(2)
+        assert not disk.locks
+
+    run(main())
+
+
+def test_close_waits_for_the_sync_under_way(run: Run) -> None:
+    async def main() -> None:
+        disk = GatedDisk()
+        writer = Writer(open_log(disk), "group")
+        disk.begun = threading.Semaphore(0)
+        disk.gate.clear()
+        assert writer.try_append(MADE[0])
+        await begun(disk)
+        assert writer.try_append(MADE[1])
+        closing = asyncio.create_task(writer.close())
+        await asyncio.sleep(0)
+        disk.gate.set()
+        await closing
+        assert writer.durable_seq == 3
+
+    run(main())
+
+
+def test_memory_log_is_written_in_every_mode(run: Run) -> None:
+    async def main() -> None:
+        for mode in ("each", "group", "os"):
+            writer = Writer(MemoryLog(), mode)
+            for block in MADE:
+                if not writer.try_append(block):
+                    await writer.append(block)
+            await writer.durable(9)
+            await writer.close()
+            assert writer.durable_seq == 9
+
+    run(main())

@@ -1,0 +1,213 @@
+"""Readers without a lock: beside the writer, behind it, and from another process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtf.errors import CorruptLog, DataDirError
+from mtf.log import FileLog, compress_sealed, follow_log, read_log, retain
+from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, position, small_log
+from tests.log.disk import Disk
+
+MADE = blocks(2, 1, 1, 2, 1, 1, 1)
+
+
+def test_reader_knows_what_the_log_is() -> None:
+    disk = Disk()
+    log = small_log(disk, MADE)
+    reader = read_log(DIRECTORY, fs=disk)
+    assert (reader.config, reader.run_id, reader.first_seq) == (CONFIG, log.run_id, 1)
+    assert (reader.last_seq, reader.symbols, reader.positions) == (0, [], {})
+    next(reader)
+    assert (reader.last_seq, reader.symbols, reader.positions) == (2, ["EURUSD"], position(MADE[0]))
+    assert events_of(reader) == MADE[1:]
+    assert (reader.last_seq, reader.symbols, reader.tail) == (9, ["EURUSD", "GBPUSD"], None)
+    assert len(disk.open_files) == 2  # the writer's own: the reader let go of its files
+
+
+def test_reader_that_starts_late_knows_all_names() -> None:
+    disk = Disk()
+    small_log(disk, blocks(1, 1, 1, 1), segment_bytes=1 << 20)
+    reader = read_log(DIRECTORY, 4, fs=disk)
+    assert [found.block.first_seq for found in reader] == [4]
+    assert reader.symbols == ["EURUSD", "GBPUSD"]
+
+
+def test_frame_at_every_stage_of_its_writing_is_not_yet() -> None:
+    """Another process sees a prefix of the frame: neither an end nor damage."""
+    disk = Disk()
+    small_log(disk, MADE[:2], segment_bytes=1 << 20)
+    disk.kill()
+    path = f"{DIRECTORY}/0000000000000000001.log"
+    whole = bytes(disk.inodes[path].seen)
+    single = Disk()
+    small_log(single, MADE[:1], segment_bytes=1 << 20)
+    start = len(single.inodes[path].seen)
+    del disk.inodes[path].seen[start:]
+    reader = read_log(DIRECTORY, fs=disk)
+    first = reader.poll()
+    assert first is not None
+    assert first.block == MADE[0]
+    for end in range(start, len(whole)):
+        disk.inodes[path].seen[:] = whole[:end]
+        assert reader.poll() is None
+        assert reader.tail is None
+    disk.inodes[path].seen[:] = whole
+    second = reader.poll()
+    assert second is not None
+    assert second.block == MADE[1]
+    assert reader.poll() is None
+
+
+def test_reader_follows_from_segment_to_segment() -> None:
+    disk = Disk()
+    log = small_log(disk, [])
+    reader = read_log(DIRECTORY, fs=disk)
+    for block in MADE:
+        assert reader.poll() is None
+        log.append(block)
+        found = reader.poll()
+        assert found is not None
+        assert found.block == block
+    log.close()
+    assert reader.poll() is None
+    FileLog.open(DIRECTORY, config=None, fs=disk).close()
+    assert reader.poll() is None
+    reader.close()
+    assert reader.poll() is None
+
+
+def test_following_sleeps_only_when_there_is_nothing() -> None:
+    disk = Disk()
+    log = small_log(disk, MADE[:2])
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        log.append(MADE[1 + len(slept)])
+
+    follower = follow_log(DIRECTORY, 3, poll_s=0.5, sleep=sleep, fs=disk)
+    assert [next(follower).block for _ in range(4)] == MADE[1:5]
+    assert slept == [0.5] * 3
+    assert next(follower).block == MADE[5]
+    before = len(disk.open_files)
+    follower.close()  # type: ignore[attr-defined]
+    assert len(disk.open_files) == before - 1
+
+
+def test_torn_tail_ends_the_reading_and_is_told() -> None:
+    """Just where the next writer will cut; the reader itself changes nothing."""
+    disk = Disk()
+    small_log(disk, MADE[:3], segment_bytes=1 << 20)
+    disk.kill()
+    path = f"{DIRECTORY}/0000000000000000001.log"
+    disk.inodes[path].seen[-1] ^= 1
+    before = bytes(disk.inodes[path].seen)
+    reader = read_log(DIRECTORY, fs=disk)
+    assert events_of(reader) == MADE[:2]
+    assert reader.tail is not None
+    assert (reader.tail.path, reader.tail.seq, reader.tail.kept) == (path, 4, "")
+    assert bytes(disk.inodes[path].seen) == before
+    follower = read_log(DIRECTORY, 3, fs=disk)
+    assert follower.poll() is not None
+    assert follower.poll() is None
+    log = FileLog.open(DIRECTORY, config=None, fs=disk)
+    assert follower.poll() is None
+    log.append(MADE[2])
+    found = follower.poll()
+    assert found is not None
+    assert found.block == MADE[2]
+
+
+def test_damage_is_raised_where_it_is_reached() -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    names = sorted(path for path in disk.inodes if path.endswith(".log"))
+    disk.inodes[names[1]].seen[-100] ^= 1
+    reader = read_log(DIRECTORY, fs=disk)
+    with pytest.raises(CorruptLog) as caught:
+        list(reader)
+    assert caught.value.path == names[1]
+    assert caught.value.seq == reader.last_seq + 1
+
+
+def test_missing_segment_is_damage_not_an_end() -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    names = sorted(path for path in disk.inodes if path.endswith(".log"))
+    del disk.inodes[names[1]]
+    with pytest.raises(CorruptLog, match="should follow, and is gone"):
+        list(read_log(DIRECTORY, fs=disk))
+
+
+def test_unsealed_segment_before_another_is_damage() -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    first = min(path for path in disk.inodes if path.endswith(".log"))
+    del disk.inodes[first].seen[-80:]
+    with pytest.raises(CorruptLog, match="no seal, and a later segment"):
+        list(read_log(DIRECTORY, fs=disk))
+
+
+def test_bytes_after_a_seal_are_damage() -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    last = max(path for path in disk.inodes if path.endswith(".log"))
+    disk.inodes[last].seen.extend(b"more")
+    with pytest.raises(CorruptLog, match="bytes after the seal"):
+        list(read_log(DIRECTORY, fs=disk))
+    with pytest.raises(CorruptLog, match="bytes after the seal"):
+        FileLog.open(DIRECTORY, config=None, fs=disk)
+
+
+def test_reader_goes_on_through_compression_and_retention(tmp_path: Path) -> None:
+    """What it has open stays open; what it opens next is there under the same name."""
+    log = FileLog.open(tmp_path / "log", config=CONFIG, segment_bytes=400)
+    for block in MADE:
+        log.append(block)
+    reader = read_log(tmp_path / "log")
+    assert next(reader).block == MADE[0]
+    assert compress_sealed(tmp_path / "log")
+    assert retain(tmp_path / "log", 4)
+    assert events_of(reader) == MADE[1:]
+    with pytest.raises(DataDirError, match="and 1 is gone"):
+        read_log(tmp_path / "log")
+    log.close()
+
+
+def test_log_is_followed_from_another_process(tmp_path: Path) -> None:
+    """Each event arrives, in order, across segments, while it is being written."""
+    made = blocks(*[1, 7, 2, 30] * 25)
+    log = FileLog.open(tmp_path / "log", config=CONFIG, segment_bytes=4000)
+    code = (
+        "import sys\n"
+        "from mtf.log import follow_log\n"
+        "for found in follow_log(sys.argv[1], poll_s=0.001):\n"
+        "    block = found.block\n"
+        "    print(block.first_seq, block.count, hash(block.rows), flush=True)\n"
+        "    if block.last_seq == 1000: break\n"
+    )
+    reader = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONHASHSEED": "0"},
+    )
+    assert reader.stdout is not None
+    seen = []
+    try:
+        for i, block in enumerate(made):
+            log.append(block)
+            if i % 10 == 9:
+                seen += [reader.stdout.readline() for _ in range(10)]
+        assert reader.wait(60) == 0
+    finally:
+        reader.kill()
+        reader.stdout.close()
+        reader.wait()
+    log.close()
+    assert [line.split()[:2] for line in seen] == [[str(block.first_seq), str(block.count)] for block in made]
