@@ -139,6 +139,15 @@ class TestHolidays:
             "2024-01-01 23:00 .. 2024-01-02 22:00 open 2024-01-02",
         ]
 
+    def test_closure_that_begins_in_a_break_ends_the_day_with_the_morning(self) -> None:
+        """What is left of the pause comes after the day, and is closed: a break has a session on either side."""
+        calendar = office(closures=[["2024-01-09T12:30", "2024-01-10T00:00"]])
+        assert stretches(calendar, "2024-01-09 09:00", "2024-01-09 17:00") == [
+            "2024-01-09 09:00 .. 2024-01-09 12:00 open 2024-01-09",
+            "2024-01-09 12:00 .. 2024-01-09 12:30 closed 2024-01-09 off",
+            "2024-01-09 12:30 .. 2024-01-09 17:00 holiday 2024-01-09 off",
+        ]
+
     def test_closure_inside_a_session_cuts_nothing(self) -> None:
         """The market reopens the same day: one day, with a hole."""
         calendar = office(closures=[["2024-01-09T10:00", "2024-01-09T11:30"]])
