@@ -7,6 +7,7 @@ give.
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 import re
 from collections import Counter
@@ -93,6 +94,7 @@ class Table:
         return {_plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
 
 
+@functools.lru_cache(maxsize=4)  # each format looks at the same start of a file
 def look(part: Part, *, delimiter: str | None = None, header: bool | None = None) -> Table | None:
     """Return the table that *part* starts with; None where it has no rows, or is no table."""
     lines = part.lines[: SAMPLE_ROWS + 20]

@@ -135,6 +135,14 @@ def open_stream(place: str, raw: IO[bytes], size: int, limits: Limits, *, archiv
 
     With *archived*, *raw* is a member of an archive whose compressed size is *size*, and must be plain.
     """
+    try:
+        return _opened(place, raw, size, limits, archived=archived)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _opened(place: str, raw: IO[bytes], size: int, limits: Limits, *, archived: bool) -> Stream:
     head = raw.read(MAGIC_BYTES)
     raw.seek(0)
     name = compression(head)

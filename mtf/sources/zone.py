@@ -24,6 +24,7 @@ SKIPPED_TIME: Final = -8_999_999_999_999_999_999  # and for a local time that th
 SECOND_NS: Final = 1_000_000_000
 QUARTER_NS: Final = 900 * SECOND_NS
 DAY_NS: Final = 86_400 * SECOND_NS
+SPAN_NS: Final = 6 * DAY_NS  # two changes of a clock are further apart
 LOCAL_MAX_NS: Final = 7_300_000_000_000_000_000  # past 2200: an offset makes no difference, the door refuses it
 
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?|[A-Z]{3}([+-]?)(\d{1,2})")
@@ -71,8 +72,10 @@ class Zone:
     def _look_up(self, local_ns: i64, not_before_ns: i64) -> i64:
         if local_ns < 0 or local_ns > LOCAL_MAX_NS:
             return local_ns
-        if self._learn(local_ns - local_ns % DAY_NS, DAY_NS) or self._learn(
-            local_ns - local_ns % QUARTER_NS, QUARTER_NS
+        if (
+            self._learn(local_ns - local_ns % SPAN_NS, SPAN_NS)
+            or self._learn(local_ns - local_ns % DAY_NS, DAY_NS)
+            or self._learn(local_ns - local_ns % QUARTER_NS, QUARTER_NS)
         ):
             return local_ns - self._offset_ns
         first = self._offset_at(local_ns, 0)
@@ -84,7 +87,10 @@ class Zone:
         return local_ns - second
 
     def _learn(self, from_ns: i64, length_ns: i64) -> bool:
-        """Remember the offset of `[from_ns, from_ns + length_ns)` if it is one; clocks are set at most once a day."""
+        """Remember the offset of `[from_ns, from_ns + length_ns)` if it is one.
+
+        Looks at both ends only: since 1970 no zone has set its clock twice within six days.
+        """
         offset = self._offset_at(from_ns, 0)
         last = from_ns + length_ns - SECOND_NS
         if (

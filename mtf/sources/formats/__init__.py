@@ -6,16 +6,38 @@ from typing import Final
 
 from mtf.errors import ConfigError
 from mtf.sources.format import Format
-from mtf.sources.formats import csv, dukascopy, lean
+from mtf.sources.formats import (
+    binance,
+    crypto,
+    csv,
+    dukascopy,
+    histdata,
+    lean,
+    metatrader,
+    ninjatrader,
+    oanda,
+    truefx,
+)
 
 __all__ = ["FORMATS", "find_format"]
 
+# Those that look at the path alone stand in front: a certain one ends the search before the file is opened.
 FORMATS: Final[tuple[Format, ...]] = (
-    csv.FORMAT,
     lean.FORMAT,
     dukascopy.TICKS,
     dukascopy.CANDLES,
     dukascopy.CSV,
+    binance.FORMAT,
+    crypto.KRAKEN,
+    crypto.MTGOX,
+    crypto.TARDIS,
+    histdata.FORMAT,
+    metatrader.EXPORT,
+    metatrader.POINTS,
+    ninjatrader.FORMAT,
+    oanda.FORMAT,
+    truefx.FORMAT,
+    csv.FORMAT,
 )
 
 

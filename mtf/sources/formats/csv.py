@@ -9,12 +9,15 @@ from mtf.sources.guess import Table, guess_layout, look
 from mtf.sources.layout import Layout
 from mtf.sources.parts import Part
 
-__all__ = ["FORMAT", "nothing", "table_plan"]
+__all__ = ["FORMAT", "guessed_plan", "table_plan"]
 
 
-def nothing(kind: str = "rows") -> Plan:
-    """Return the plan for a text without rows."""
-    return Plan(kind=kind, symbol=None, reader=None)
+def guessed_plan(part: Part, options: Options, *, symbol: str = "", zone: str = "UTC") -> Plan:
+    """Return the plan to read *part* as its start looks, with *symbol* and *zone* where nobody says."""
+    table = look(part, delimiter=options.delimiter, header=options.header)
+    if table is None or not table.rows:
+        return Plan(kind="rows", symbol=None, reader=None)
+    return table_plan(part, guess_layout(part, table, options, symbol=symbol, zone=zone))
 
 
 def table_plan(part: Part, layout: Layout, start_ns: int | None = None) -> Plan:
@@ -37,16 +40,9 @@ def _figures(table: Table) -> bool:
     return table.header is not None or table.rows[0][0].strip()[:1].isdigit()
 
 
-def _plan(part: Part, options: Options) -> Plan:
-    table = look(part, delimiter=options.delimiter, header=options.header)
-    if table is None or not table.rows:
-        return nothing()
-    return table_plan(part, guess_layout(part, table, options))
-
-
 FORMAT: Final = Format(
     name="csv",
     description="delimited text: quotes, trades or bars, by header or column map",
     sniff=_sniff,
-    plan=_plan,
+    plan=guessed_plan,
 )

@@ -13,8 +13,8 @@ from typing import Final
 from mtf.errors import ConfigError
 from mtf.events.block import HAS_ASK, HAS_BID
 from mtf.sources.format import CERTAIN, LIKELY, NO, Format, Options, Plan
-from mtf.sources.formats.csv import nothing, table_plan
-from mtf.sources.guess import guess_layout, look, shift_of
+from mtf.sources.formats.csv import guessed_plan
+from mtf.sources.guess import look, shift_of
 from mtf.sources.naming import point_shift
 from mtf.sources.parts import Part
 from mtf.sources.reader import Reader
@@ -90,13 +90,6 @@ def _sniff_csv(part: Part) -> int:
     return LIKELY if {"ask", "bid", "askvolume", "bidvolume"} <= set(table.named()) else NO
 
 
-def _plan_csv(part: Part, options: Options) -> Plan:
-    table = look(part, delimiter=options.delimiter, header=options.header)
-    if table is None or not table.rows:
-        return nothing()
-    return table_plan(part, guess_layout(part, table, options))
-
-
 TICKS: Final = Format(
     name="dukascopy-bi5",
     description="Dukascopy .bi5 tick files, in folders SYMBOL/YEAR/MONTH from 00/DAY",
@@ -113,5 +106,5 @@ CSV: Final = Format(
     name="dukascopy-csv",
     description="Dukascopy's CSV export: ticks, day first, or candles; UTC",
     sniff=_sniff_csv,
-    plan=_plan_csv,
+    plan=guessed_plan,
 )

@@ -1,0 +1,40 @@
+"""Candles of OANDA's v20 API as CSV: `index,volume,time,Open,High,Low,Close,Pair`, stamped at their open, in UTC.
+
+How long they last stands in the name of the file, `EUR_USD_M5.csv`, as OANDA calls it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import attrs
+
+from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.formats.csv import guessed_plan
+from mtf.sources.guess import look
+from mtf.sources.parts import Part
+from mtf.timeframe import Timeframe
+
+__all__ = ["FORMAT"]
+
+_NAME: Final = re.compile(r"[A-Z]{3}_[A-Z]{3}_(?:([SMH])(\d+)|([DWM]))(?=\.|$)")
+_LONG: Final = {"D": "1d", "W": "1w", "M": "1mo"}
+
+
+def _sniff(part: Part) -> int:
+    table = look(part)
+    if table is None or table.header is None:
+        return NO
+    return LIKELY if {"time", "open", "high", "low", "close", "volume", "pair"} <= set(table.named()) else NO
+
+
+def _plan(part: Part, options: Options) -> Plan:
+    match = _NAME.match(part.member or part.path.name)
+    if options.timeframe is None and match is not None:
+        name = _LONG[match[3]] if match[3] else f"{match[2]}{match[1].lower()}"
+        options = attrs.evolve(options, timeframe=Timeframe(name))
+    return guessed_plan(part, options)
+
+
+FORMAT: Final = Format(name="oanda", description="OANDA v20 candles as CSV, UTC", sniff=_sniff, plan=_plan)

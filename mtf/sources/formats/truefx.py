@@ -1,0 +1,37 @@
+"""TrueFX: quotes in UTC, `EUR/USD,20130101 22:00:00.295,bid,ask` without a header, or `timestamp,bid,ask` with one."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import attrs
+
+from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.formats.csv import guessed_plan
+from mtf.sources.guess import look
+from mtf.sources.parts import Part
+
+__all__ = ["FORMAT"]
+
+_PAIR: Final = re.compile(r"[A-Z]{3}/[A-Z]{3}")
+_TIME: Final = re.compile(r"\d{8} \d{2}:\d{2}:\d{2}\.\d{3}")
+_COLUMNS: Final = {"symbol": 0, "time": 1, "bid": 2, "ask": 3}
+
+
+def _sniff(part: Part) -> int:
+    table = look(part)
+    if table is None or table.fields != 4 or not table.rows:
+        return NO
+    first = table.rows[0]
+    return LIKELY + 1 if _PAIR.fullmatch(first[0]) and _TIME.fullmatch(first[1]) else NO
+
+
+def _plan(part: Part, options: Options) -> Plan:
+    table = look(part, delimiter=options.delimiter, header=options.header)
+    if options.columns is None and table is not None and table.header is None:
+        options = attrs.evolve(options, columns=_COLUMNS)
+    return guessed_plan(part, options)
+
+
+FORMAT: Final = Format(name="truefx", description="TrueFX quotes, UTC", sniff=_sniff, plan=_plan)
