@@ -168,7 +168,8 @@ class Keltner(Indicator):
 
     def __init__(self, period: int = 20, width: float = 2.0, atr: int = 10, price: str = "close") -> None:
         start = max(period, atr + 1)
-        super().__init__(KELTNER, (period, width, atr, price), (period, start, start))
+        middle = start if price == "typical" else period
+        super().__init__(KELTNER, (period, width, atr, price), (middle, start, start))
         self._typical: Final = price == "typical"
         self._middle: Final = Exponential(period, start - period if price == "typical" else 0)
         self._ranges: Final = Wilder(atr, start - atr - 1 if price == "typical" else 0)

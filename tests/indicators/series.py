@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtf.indicators import Indicator, IndicatorSet
+from mtf.indicators.window import filled
 
 __all__ = ["Series", "made", "run", "vendors", "walk"]
 
@@ -26,7 +26,7 @@ SEED: Final = 20_240_310
 
 @attrs.frozen(eq=False)
 class Series:
-    """Bars as columns; `day` is the ordinal of the trading day and `incomplete` marks bars whose beginning is unseen."""
+    """Bars as columns; `day` is the ordinal of the trading day."""
 
     open: Column
     high: Column
@@ -43,6 +43,16 @@ class Series:
         """The largest price up to and including each bar."""
         return np.maximum.accumulate(np.maximum(np.abs(self.high), np.abs(self.low)))
 
+    def tail(self, count: int) -> Series:
+        return Series(
+            self.open[-count:],
+            self.high[-count:],
+            self.low[-count:],
+            self.close[-count:],
+            self.volume[-count:],
+            self.day[-count:],
+        )
+
     def head(self, count: int) -> Series:
         return Series(
             self.open[:count],
@@ -56,8 +66,6 @@ class Series:
 
 def run(indicator: Indicator | IndicatorSet, series: Series) -> NDArray[np.float64]:
     """Commit every bar and return the completed values, one row an output."""
-    from mtf.indicators.window import filled
-
     width = int(indicator.width)
     row = filled(width, 0.0)
     out = np.empty((width, len(series)))
@@ -157,5 +165,5 @@ def _skender(path: Path) -> Series:
 
 
 def _of_table(table: NDArray[np.float64], days: NDArray[np.int64]) -> Series:
-    columns: Callable[[int], Column] = lambda k: np.ascontiguousarray(table[:, k])  # noqa: E731 - short
-    return Series(columns(0), columns(1), columns(2), columns(3), columns(4), days)
+    open_, high, low, close, volume = (np.ascontiguousarray(table[:, k]) for k in range(5))
+    return Series(open_, high, low, close, volume, days)

@@ -22,6 +22,7 @@ TOLERANCE: Final = 1e-9
 PRICE: Final = "price"
 PERCENT: Final = "percent"
 VOLUME: Final = "volume"
+PLAIN: Final = talib.MA_Type.SMA  # type: ignore[attr-defined]
 
 Want = Callable[[Series], tuple[Any, ...]]
 
@@ -45,16 +46,20 @@ REFERENCES: Final[list[tuple[str, str, Want]]] = [
     *((f"cci:{n}", PERCENT, lambda s, n=n: (talib.CCI(s.high, s.low, s.close, n),)) for n in (2, 5, 20)),
     *((f"willr:{n}", PERCENT, lambda s, n=n: (talib.WILLR(s.high, s.low, s.close, n),)) for n in (2, 5, 14)),
     *(
-        (f"stoch:{k},{w},{d}", PERCENT, lambda s, k=k, w=w, d=d: talib.STOCH(s.high, s.low, s.close, k, w, 0, d, 0))
+        (
+            f"stoch:{k},{w},{d}",
+            PERCENT,
+            lambda s, k=k, w=w, d=d: talib.STOCH(s.high, s.low, s.close, k, w, PLAIN, d, PLAIN),
+        )
         for k, w, d in ((14, 1, 3), (14, 3, 3), (5, 3, 3), (1, 1, 1))
     ),
     *(
-        (f"stochrsi:{n},{k},{d}", PERCENT, lambda s, n=n, k=k, d=d: talib.STOCHRSI(s.close, n, k, d, 0))
+        (f"stochrsi:{n},{k},{d}", PERCENT, lambda s, n=n, k=k, d=d: talib.STOCHRSI(s.close, n, k, d, PLAIN))
         for n, k, d in ((14, 14, 3), (14, 5, 3), (5, 5, 1))
     ),
     *((f"aroon:{n}", PERCENT, lambda s, n=n: talib.AROON(s.high, s.low, n)[::-1]) for n in (2, 5, 14)),
     *(
-        (f"bbands:{n},{w}", PRICE, lambda s, n=n, w=w: _middle_first(talib.BBANDS(s.close, n, w, w, 0)))
+        (f"bbands:{n},{w}", PRICE, lambda s, n=n, w=w: _middle_first(talib.BBANDS(s.close, n, w, w, PLAIN)))
         for n, w in ((20, 2.0), (5, 1.5), (2, 2.0))
     ),
     *((f"stddev:{n}", PRICE, lambda s, n=n: (talib.STDDEV(s.close, n, 1.0),)) for n in (2, 5, 20)),

@@ -1,0 +1,357 @@
+"""Asking for indicators: names, strings, sources, sets, and a user's own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+from collections.abc import Iterator
+
+import pytest
+
+import mtf
+from mtf.errors import ConfigError, CorruptCheckpoint, UnknownIndicator
+from mtf.indicators import (
+    TWENTY,
+    BarNow,
+    Declaration,
+    IndicatorSet,
+    PythonIndicator,
+    Whole,
+    catalogue,
+    create,
+    create_set,
+    names,
+    register,
+)
+from mtf.indicators import catalogue as catalogue_function
+from mtf.indicators.window import filled
+from tests.indicators.bars import bars, bits
+from tests.indicators.series import made, run
+
+CLASSIC_OUTPUTS = {
+    "sma": ("sma_20",),
+    "ema": ("ema_20",),
+    "wma": ("wma_20",),
+    "dema": ("dema_20",),
+    "rsi": ("rsi_14",),
+    "macd": ("macd_12_26_9", "macd_12_26_9_signal", "macd_12_26_9_hist"),
+    "stoch": ("stoch_14_1_3", "stoch_14_1_3_d"),
+    "cci": ("cci_20",),
+    "willr": ("willr_14",),
+    "bbands": ("bbands_20_2", "bbands_20_2_upper", "bbands_20_2_lower"),
+    "atr": ("atr_14",),
+    "keltner": ("keltner_20_2_10", "keltner_20_2_10_upper", "keltner_20_2_10_lower"),
+    "donchian": ("donchian_20", "donchian_20_upper", "donchian_20_lower"),
+    "obv": ("obv",),
+    "volume_sma": ("volume_sma_20",),
+    "vwap": ("vwap",),
+    "pivots": ("pivots", "pivots_r1", "pivots_r2", "pivots_r3", "pivots_s1", "pivots_s2", "pivots_s3"),
+    "swings": ("swings_5_5_high", "swings_5_5_low"),
+    "adx": ("adx_14", "adx_14_plus", "adx_14_minus"),
+    "sar": ("sar_0.02_0.2",),
+}
+
+
+@pytest.mark.parametrize("name", TWENTY)
+def test_names_and_defaults_of_the_twenty(name: str) -> None:
+    """Users write these names down: they do not change."""
+    assert create(name).outputs == CLASSIC_OUTPUTS[name]
+
+
+def test_the_twenty_come_first_in_the_catalogue() -> None:
+    assert len(TWENTY) == 20
+    assert names()[:20] == TWENTY
+    assert [entry.name for entry in catalogue()] == list(names())
+
+
+@pytest.mark.parametrize(
+    ("asked", "spec"),
+    [
+        (create("rsi"), "rsi:14"),
+        (create("rsi", period=9), "rsi:9"),
+        (create("rsi:9"), "rsi:9"),
+        (create(" macd : 3, 5 ,2 "), "macd:3,5,2"),
+        (create("macd:3,slow=5"), "macd:3,5,9"),
+        (create("macd:3", slow=5), "macd:3,5,9"),
+        (create("bbands:20,2.0"), "bbands:20,2"),
+        (create("keltner", price="typical"), "keltner:20,2,10,typical"),
+        (create("keltner:20,2,10,close"), "keltner:20,2,10"),
+        (create("pivots"), "pivots"),
+        (create("pivots:woodie"), "pivots:woodie"),
+        (create("sma:10@rsi:14"), "sma:10@rsi:14"),
+        (create("sma:10", source="rsi"), "sma:10@rsi:14"),
+        (create("sma:10", source=create("macd"), output="signal"), "sma:10@macd:12,26,9/signal"),
+        (create("sma:10@macd/macd_12_26_9_hist"), "sma:10@macd:12,26,9/hist"),
+        (create("sma:3@macd:3,5,2/hist@rsi:5"), "sma:3@macd:3,5,2/hist@rsi:5"),
+    ],
+)
+def test_one_indicator_has_one_spec(asked: mtf.indicators.Indicator, spec: str) -> None:
+    """However it was asked for."""
+    assert asked.spec == spec
+    assert create(spec).spec == spec
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "says"),
+    [
+        ("rsj", UnknownIndicator, "did you mean rsi"),
+        ("", UnknownIndicator, "there are sma, ema"),
+        ("os.path", UnknownIndicator, "no indicator 'os.path'"),
+        ("rsi:0", ConfigError, "period is between 2 and 10000, not 0"),
+        ("rsi:14,3", ConfigError, "rsi takes period=14"),
+        ("rsi:14.5", ConfigError, "whole number"),
+        ("rsi:nan", ConfigError, "whole number"),
+        ("bbands:20,nan", ConfigError, "width is between"),
+        ("bbands:20,inf", ConfigError, "width is between"),
+        ("rsi:length=3", ConfigError, "no parameter 'length'; it takes period=14"),
+        ("macd:fast=3,5", ConfigError, "name it too"),
+        ("macd:3,fast=5", ConfigError, "given twice"),
+        ("macd:26,12,9", ConfigError, "fast is shorter than slow"),
+        ("keltner:20,2,10,median", ConfigError, "close, typical"),
+        ("sma:3@atr:14/x", ConfigError, "has no output 'x'; it has atr_14"),
+        ("atr:14@rsi:14", ConfigError, "needs whole bars"),
+        ("sma:3/x", ConfigError, "chosen of a source"),
+        ("@".join(["sma:3"] * 9), ConfigError, "at most 8"),
+        ("sma:" + "3" * 600, ConfigError, "at most 500 characters"),
+    ],
+)
+def test_errors_say_what_exists(asked: str, error: type[Exception], says: str) -> None:
+    """A name or number that cannot be is told at once, with what can."""
+    with pytest.raises(error, match=says):
+        create(asked)
+
+
+def test_named_parameters_are_checked_too() -> None:
+    with pytest.raises(ConfigError, match="no parameter 'length'"):
+        create("rsi", length=3)
+    with pytest.raises(ConfigError, match="given twice"):
+        create("rsi:3", period=3)
+    with pytest.raises(ConfigError, match="Name a source"):
+        create("rsi", output="x")
+    with pytest.raises(ConfigError, match="names its source already"):
+        create("sma:3@rsi:3", source="rsi")
+
+
+def test_set_has_the_columns_of_its_indicators_in_order() -> None:
+    items = create_set(["macd", "rsi:14", "sma:3@rsi:14"])
+    assert items.names == ("macd_12_26_9", "macd_12_26_9_signal", "macd_12_26_9_hist", "rsi_14", "sma_3@rsi_14")
+    assert items.width == 5
+    assert items.specs() == ("macd:12,26,9", "rsi:14", "sma:3@rsi:14")
+
+
+def test_set_has_the_values_of_its_indicators_alone() -> None:
+    """Side by side changes no bit, live or completed."""
+    specs = [name for name in names() if name != "obv"] + ["sma:3@rsi:5", "keltner:5,1,3,typical"]
+    items = create_set(specs)
+    series = made(60)["walk"]
+    together = run(items, series)
+    at = 0
+    live = filled(items.width, 0.0)
+    items.preview(1.0, 2.0, 0.5, 1.5, 10.0, int(series.day[-1]), 0, live, 0)
+    for spec in specs:
+        alone = create(spec)
+        width = len(alone.outputs)
+        assert together[at : at + width].tobytes() == run(alone, series).tobytes()
+        row = filled(width, 0.0)
+        alone.preview(1.0, 2.0, 0.5, 1.5, 10.0, int(series.day[-1]), 0, row, 0)
+        assert bits(tuple(row)) == bits(tuple(live)[at : at + width])
+        at += width
+
+
+def test_set_writes_only_its_own_columns() -> None:
+    """Rows of other symbols lie before and behind."""
+    items = create_set(["bbands", "obv"])
+    row = filled(items.width + 4, -7.0)
+    items.preview(1.0, 2.0, 0.5, 1.5, 10.0, 1, 0, row, 2)
+    items.current(row, 2)
+    assert [row[0], row[1], row[items.width + 2], row[items.width + 3]] == [-7.0] * 4
+    with pytest.raises(IndexError):
+        items.current(filled(items.width, 0.0), 1)
+
+
+def test_set_saves_and_loads_to_the_bit() -> None:
+    first = create_set(list(TWENTY))
+    series = made(120)["walk"]
+    run(first, series.head(60))
+    second = first.fresh()
+    second.load(first.save())
+    assert run(first, series).tobytes() == run(second, series).tobytes()
+    assert first.save() == second.save()
+
+
+def test_set_refuses_a_foreign_state_and_keeps_its_own() -> None:
+    """Not the first indicators' states taken and the last one's refused."""
+    items, other = create_set(["sma:3", "rsi:5"]), create_set(["sma:3", "rsi:6"])
+    run(items, made(30)["walk"])
+    run(other, made(30)["gapped"])
+    before = items.save()
+    for state in (other.save(), before[:-1], before + b"\0", b"", b"\xff" * 40):
+        with pytest.raises(CorruptCheckpoint):
+            items.load(state)
+        assert items.save() == before
+
+
+def test_set_refuses_the_same_output_twice() -> None:
+    with pytest.raises(ConfigError, match="rsi_14 is asked for twice"):
+        create_set(["rsi", "rsi:14"])
+
+
+def test_a_thousand_indicators_in_one_set() -> None:
+    items = create_set([f"{name}:{period}" for name in ("sma", "ema", "rsi", "atr") for period in range(2, 252)])
+    values = run(items, made(20)["walk"])
+    assert len(items) == 1000
+    assert values.shape == (1000, 20)
+
+
+class MeanRange(PythonIndicator):
+    """Mean of high - low over n bars."""
+
+    declares = Declaration(
+        name="meanrange",
+        title="Mean range",
+        group="custom",
+        formula="mean of high - low over n bars",
+        source="this test",
+        params=(Whole("period", 3, high=50),),
+    )
+
+    def step(self, state: list[float], bar: BarNow) -> float:
+        period = int(self.params["period"])
+        state.append(bar.high - bar.low)
+        del state[:-period]
+        return math.fsum(state) / period if len(state) == period else math.nan
+
+
+@pytest.fixture
+def _own() -> Iterator[None]:
+    registered = catalogue_function.__globals__["_REGISTERED"]
+    before = dict(registered)
+    yield
+    registered.clear()
+    registered.update(before)
+
+
+@pytest.mark.usefixtures("_own")
+def test_a_users_own_indicator_is_one_among_others() -> None:
+    """In a dozen lines: named, saved, peeked at and put into sets like any other."""
+    assert register(MeanRange) is MeanRange
+    register(MeanRange)
+    own = create("meanrange:2")
+    history = bars("10/12/9/11 11/11/10/10 10/14/10/13")
+    own.update(history[0])
+    assert own.values()[0] != own.values()[0]
+    assert own.peek(history[1]) == (2.0,)
+    assert own.peek(history[2]) == (3.5,)
+    own.update(history[1])
+    assert own.values() == (2.0,)
+    assert (own.spec, own.outputs, own.warmup, own.ready) == ("meanrange:2", ("meanrange_2",), 2, True)
+    twin = create("meanrange:2")
+    twin.load(own.save())
+    twin.update(history[2])
+    assert twin.values() == (2.5,)
+    items = create_set(["sma:2", "meanrange:2", "ema:2@meanrange:2"])
+    assert run(items, made(30)["walk"])[1][5] == run(create("meanrange:2"), made(30)["walk"])[0][5]
+    assert "meanrange" in names()
+    assert next(entry for entry in catalogue() if entry.name == "meanrange").built_in is False
+    with pytest.raises(ConfigError, match="period is between"):
+        create("meanrange:99")
+
+
+@pytest.mark.usefixtures("_own")
+def test_a_users_own_indicator_cannot_take_a_name() -> None:
+    """Neither a built-in one nor that of another class, and it has to be an indicator."""
+
+    class Sma(MeanRange):
+        declares = Declaration(name="sma", title="x", group="custom", formula="x", source="x")
+
+    class Other(MeanRange):
+        pass
+
+    register(MeanRange)
+    for wrong in (Sma, Other, PythonIndicator, int):
+        with pytest.raises(ConfigError):
+            register(wrong)  # type: ignore[type-var]
+
+
+@pytest.mark.usefixtures("_own")
+def test_an_indicator_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is installed brings its indicators along; one that cannot be loaded harms no other."""
+    group = "mtf.indicators"
+    points = importlib.metadata.EntryPoints(
+        [
+            importlib.metadata.EntryPoint("meanrange", f"{__name__}:MeanRange", group),
+            importlib.metadata.EntryPoint("broken", "no_such_package_at_all:X", group),
+        ]
+    )
+    monkeypatch.setattr(MeanRange, "__module__", __name__)
+    monkeypatch.setitem(__import__("sys").modules, __name__, __import__("types").SimpleNamespace(MeanRange=MeanRange))
+    monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
+    assert {"meanrange", "broken"} <= set(names())
+    assert create("meanrange").spec == "meanrange:3"
+    with pytest.raises(ModuleNotFoundError):
+        create("broken")
+    with pytest.warns(RuntimeWarning, match="broken cannot be used"):
+        assert "rsi" in [entry.name for entry in catalogue()]
+
+
+@pytest.mark.usefixtures("_own")
+def test_a_step_that_breaks_the_contract_is_told() -> None:
+    """Too many values, or a state without bounds."""
+
+    class Two(MeanRange):
+        declares = Declaration(name="two", title="x", group="custom", formula="x", source="x")
+
+        def step(self, state: list[float], bar: BarNow) -> float | tuple[float, ...]:  # type: ignore[override]
+            return (1.0, 2.0)
+
+    class Hoard(MeanRange):
+        declares = Declaration(name="hoard", title="x", group="custom", formula="x", source="x")
+
+        def step(self, state: list[float], bar: BarNow) -> float:
+            state.extend([0.0] * 50_000)
+            return 0.0
+
+    register(Two)
+    register(Hoard)
+    with pytest.raises(ConfigError, match="returned 2 values and declares 1"):
+        create("two").update(bars("1")[0])
+    hoard = create("hoard")
+    hoard.update(bars("1")[0])
+    with pytest.raises(ConfigError, match="keeps 100000 numbers"):
+        hoard.update(bars("1")[0])
+    assert hoard.count == 1
+
+
+def test_bars_without_a_trading_day_use_the_utc_date() -> None:
+    """A bar that was made by hand has no calendar."""
+    vwap = create("vwap")
+    hour = 3_600_000_000_000
+    for k, price in enumerate((10.0, 20.0, 30.0)):
+        start_ns = 1_709_683_200_000_000_000 + k * 12 * hour
+        vwap.update(
+            mtf.Bar(
+                symbol="X",
+                timeframe=mtf.Timeframe("1h"),
+                start_ns=start_ns,
+                end_ns=start_ns + hour,
+                open=price,
+                high=price,
+                low=price,
+                close=price,
+                volume=1.0,
+            )
+        )
+        if k == 1:
+            assert vwap.values() == (15.0,)
+    assert vwap.values() == (30.0,)
+
+
+def test_set_is_made_of_specs_or_indicators() -> None:
+    """Indicators that are handed in are taken fresh: a set never shares state."""
+    warm = create("sma:2")
+    run(warm, made(10)["walk"])
+    items = create_set([warm, "rsi:3"])
+    assert isinstance(items, IndicatorSet)
+    assert items.items[0].count == 0
+    with pytest.raises(ConfigError, match="vwap makes no sense on 1d"):
+        create_set(["vwap"], timeframe="1d")
