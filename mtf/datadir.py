@@ -58,14 +58,16 @@ class DataDir:
         except BaseException:
             log.close()
             raise
-        return cls(path, log)
+        opened = cls(path, log)
+        opened.checkpoints.discard_after(log.last_seq)  # made from events that a crash took back
+        return opened
 
     def writer(self, durability: str, on_failure: Callable[[LogWriteFailed], None]) -> Writer:
         return Writer(self.log, durability, on_failure=on_failure)  # type: ignore[arg-type]
 
     def history(self) -> HistoryWriter:
         """Return the consumer that stores completed bars here."""
-        self._history = HistoryWriter(self.path / HISTORY)
+        self._history = HistoryWriter(self.path / HISTORY, self.log.last_seq)
         return self._history
 
     def resume(self, source: Source, identity: dict[str, Any]) -> bool:

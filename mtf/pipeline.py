@@ -13,19 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from mtf.actors.actor import Actor, Marker
+from mtf.actors.actor import Marker
 from mtf.actors.bars import BarStream
-from mtf.actors.consumer import Consumer, ConsumerActor, shown
+from mtf.actors.consumer import PART, Consumer, ConsumerActor, shown
 from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
 from mtf.actors.source import SourceActor
+from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import GRACE_NS, BarTimer
+from mtf.checkpoints import Checkpointer
 from mtf.clock import SystemClock, WallClock
 from mtf.config import Config, IndicatorSpecs
-from mtf.datadir import DataDir
+from mtf.datadir import DataDir, logged_config
 from mtf.engine import Engine
 from mtf.errors import (
-    ActorFailed,
     ConfigError,
+    ConfigMismatch,
+    LogWriteFailed,
     MalformedEvent,
     PipelineStopped,
     PushInCallback,
@@ -37,7 +40,10 @@ from mtf.events.tick import Tick
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
-from mtf.sources.source import Source
+from mtf.log import Skipped, Writer
+from mtf.pace import Pace
+from mtf.recovery import engine_at, logged_blocks, restore, state_at
+from mtf.sources import IterSource, Source, open_source
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 
@@ -55,7 +61,8 @@ class Pipeline:
     `async with` starts and stops it. With *data*, a directory, all that comes in is logged there and a next start goes
     on from it; None keeps nothing on disk. Settings that decide results are those of `mtf.Config`; *config* gives
     them as one. *durability* names what can be lost (`each`, `group`, `os`), *block_events* bounds how many events
-    go through the actors at once, *clock* is `both` where the wall clock closes bars too in live use, else `ticks`.
+    go through the actors at once, checkpoints are written every *checkpoint_seconds* of wall time and
+    *checkpoint_events* (None: not), *clock* is `both` where the wall clock closes bars too in live use, else `ticks`.
     """
 
     def __init__(
@@ -72,6 +79,8 @@ class Pipeline:
         live: str = "each",
         config: Config | None = None,
         durability: str = "group",
+        checkpoint_seconds: float | None = 60.0,
+        checkpoint_events: int | None = None,
         block_events: int = BLOCK_EVENTS,
         max_ahead_ns: int = MAX_AHEAD_NS,
         clock: str = "both",
@@ -101,18 +110,21 @@ class Pipeline:
         self._grace_ns: Final = grace_ns
         self._wall: Final[WallClock] = wall or SystemClock()
         self._strict: Final = strict
-        self._consumers: list[Consumer] = []  # added before the start
-        self._actors: list[ConsumerActor] = []  # of the consumers, in the order in which they were added
-        self._tasks: dict[Actor, asyncio.Task[None]] = {}
-        self._cores: list[Actor] = []
-        self._group: asyncio.TaskGroup | None = None
-        self._supervisor: asyncio.Task[None] | None = None
-        self._failure: BaseException | None = None  # why it stopped, if not by its user
+        self._checkpoints: Final = checkpoint_seconds is not None or checkpoint_events is not None
+        self._checkpoint_ns: Final = None if checkpoint_seconds is None else round(checkpoint_seconds * 1e9)
+        self._checkpoint_events: Final = checkpoint_events
+        self.skipped_checkpoints: list[Skipped] = []  # those that the recovery could not use, and why
+        self._supervisor: Final = Supervisor(self._release)
+        self._writer: Writer | None = None
+        self._checkpointer: Checkpointer | None = None
+        self._consumers: list[Consumer] = []  # in the order in which they were added
+        self._actors: list[ConsumerActor] = []  # of the consumers, once it runs
         self._state = "new"  # new, running, stopped
-        self._applied: list[tuple[int, asyncio.Future[None]]] = []  # who waits for a seq to be published
-        self._marking: dict[Marker, tuple[int, asyncio.Future[None]]] = {}  # consumers that have not answered yet
-        self._recovering: asyncio.Task[None] | None = None  # brings the state up to the end of the log
+        self._recovered = False  # the state is that of the log's end
+        self._recovering: asyncio.Task[None] | None = None
         self._ahead: Engine | None = None  # the state at the end of the log, while consumers are not there yet
+        self._applied: list[tuple[int, asyncio.Future[None]]] = []  # who waits for a seq to be published
+        self._marking: dict[Marker, _Marking] = {}  # markers on their way
         self._ended = False  # the last source has come to its end, and nothing was pushed since
 
     # Life cycle.
@@ -122,39 +134,51 @@ class Pipeline:
             raise PipelineStopped("a pipeline is started once: make a new one")
         engine = self._engine = Engine(self.config)
         datadir = self._datadir = None if self._data is None else DataDir.open(self._data, self.config)
-        last_seq = 0
-        symbols = SymbolTable()
-        if datadir is not None:
-            last_seq = datadir.log.last_seq
-            symbols = SymbolTable(datadir.log.symbols)
-        self._recovered_seq = last_seq
-        self._recovered = last_seq == 0
-        self._door = Door(symbols, aside=self._keep_aside, strict=self._strict)
-        self._writer = None if datadir is None else datadir.writer(self._durability, self._writer_failed)
-        self._wire(engine, last_seq)
-        self._timer = BarTimer(self._wall, engine.joiner.states, self._tell_time, self._grace_ns)
-        self._stop = asyncio.Event()
-        started = asyncio.Event()
-        self._supervisor = asyncio.create_task(self._supervise(started), name="mtf supervisor")
-        await started.wait()
-        self._state = "running"
-        if datadir is not None:
-            self.add(datadir.history())
-        for consumer in self._consumers:
-            self._attach(consumer)
+        try:
+            last_seq = 0 if datadir is None else datadir.log.last_seq
+            symbols = SymbolTable(None if datadir is None else datadir.log.symbols)
+            self._recovered_seq = last_seq
+            self._door = Door(symbols, aside=self._keep_aside, strict=self._strict)
+            self._timer = BarTimer(self._wall, self._tell_time, self._grace_ns)
+            if datadir is not None:
+                self._writer = datadir.writer(self._durability, self._writer_failed)
+                self._checkpointer = Checkpointer(
+                    datadir.checkpoints,
+                    self._writer,
+                    self._wall,
+                    self._mark,
+                    every_ns=self._checkpoint_ns,
+                    every_events=self._checkpoint_events,
+                )
+                self._checkpointer.on_failure = self._writer_failed
+            await self._supervisor.start()
+            self._wire(engine, last_seq)
+            self._state = "running"
+            if datadir is not None:
+                self._consumers.insert(0, datadir.history())
+            for consumer in self._consumers:
+                self._attach(consumer)
+            if not last_seq:
+                await self._ready()
+        except BaseException:
+            await self._shut()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if error is None and self._failure is None:
+            if error is None and self._supervisor.failure is None:
                 await self._ready()
+                await self.drain()
+                if self._checkpointer is not None and self._checkpoints:
+                    await self._checkpointer.take()
                 await self._mark("stop")
         finally:
             await self._shut()
-        if error is None and self._failure is not None:
-            raise self._stopped()
+        if error is None and self._supervisor.failure is not None:
+            raise self._supervisor.reason()
 
     async def _shut(self) -> None:
         """End all tasks and close the log; whatever happened."""
@@ -163,91 +187,113 @@ class Pipeline:
             if isinstance(consumer, BarStream):
                 consumer.end()
         self._timer.disarm()
-        self._stop.set()
-        if self._supervisor is not None:
-            await asyncio.wait([self._supervisor])
+        if self._recovering is not None:
+            self._recovering.cancel()
+        await self._supervisor.stop()
+        self._release(self._supervisor.reason())
+        if self._checkpointer is not None:
+            await self._checkpointer.stop()
         try:
             if self._writer is not None:
                 await self._writer.close()
+        except LogWriteFailed:
+            if self._supervisor.failure is None:
+                raise
         finally:
             if self._datadir is not None:
                 await self._datadir.close()
-            self._release(PipelineStopped("the pipeline has stopped"))
 
     def _wire(self, engine: Engine, last_seq: int) -> None:
         """Make the actors and connect them: source, aggregators, indicators, synchronizer."""
-        self._source = SourceActor(self._door, engine.gate, self._writer, last_seq, self._on_logged)
-        self._synchronizer = Synchronizer(engine.joiner, engine.digest, len(engine.aggregators), self._on_published)
-        cores: list[Actor] = [self._source, self._synchronizer]
+        source = self._source = SourceActor(self._door, engine.gate, self._writer, last_seq)
+        synchronizer = self._synchronizer = Synchronizer(
+            engine.joiner, engine.digest, len(engine.aggregators), self._on_published, self._on_passed
+        )
+        self._supervisor.launch(source)
+        self._supervisor.launch(synchronizer)
         for aggregator, bank in zip(engine.aggregators, engine.banks, strict=True):
             bars = AggregatorActor(aggregator)
             values = IndicatorActor(aggregator.timeframe.name, bank)
-            self._source.outlets.append(bars)
+            source.outlets.append(bars)
             bars.outlets.append(values)
-            values.outlets.append(self._synchronizer)
-            cores += [bars, values]
-        for actor in cores:
-            actor.on_failure = self._fail
-        self._cores = cores
+            values.outlets.append(synchronizer)
+            self._supervisor.launch(bars)
+            self._supervisor.launch(values)
+        self._adopt(engine)
 
-    async def _supervise(self, started: asyncio.Event) -> None:
-        """Own the actors' tasks, until the stop or the first failure."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                for actor in self._cores:
-                    self._launch(actor)
-                started.set()
-                await self._stop.wait()
-                for task in self._tasks.values():
-                    task.cancel()
-        except BaseExceptionGroup as errors:
-            if self._failure is None:
-                self._failure = errors.exceptions[0]
-            self._release(self._stopped())
-        finally:
-            self._group = None
+    def _adopt(self, engine: Engine) -> None:
+        """Give the actors the cores of *engine*, before the first event goes through them."""
+        self._engine = engine
+        savers = engine.savers()
+        source, synchronizer = self._source, self._synchronizer
+        source.gate = engine.gate
+        source.save = savers["gate"]
+        synchronizer.joiner, synchronizer.digest = engine.joiner, engine.digest
+        synchronizer.savers = {name: savers[name] for name in ("joiner", "digest")}
+        for bars, aggregator, bank in zip(source.outlets, engine.aggregators, engine.banks, strict=True):
+            assert isinstance(bars, AggregatorActor), "the source sends to the aggregators"
+            bars.core = aggregator
+            bars.save = savers[bars.part]
+            values = bars.outlets[0]
+            assert isinstance(values, IndicatorActor), "bars go to the indicators"
+            values.core = bank
+            values.save = savers.get(values.part)
+        for actor in self._actors:
+            actor.rewind(self._cursor())
 
-    def _launch(self, actor: Actor) -> None:
-        assert self._group is not None, "actors run in the supervisor's group"
-        self._tasks[actor] = self._group.create_task(self._run(actor), name=f"mtf {actor.name}")
+    def _cursor(self) -> Cursor:
+        """Return a cursor at the newest published event."""
+        joiner = self._engine.joiner
+        return Cursor(self._engine.kept, joiner.states, joiner.clock_ns, joiner.seq, self._recovered_seq)
 
-    async def _run(self, actor: Actor) -> None:
-        try:
-            await actor.run()
-        except Exception as error:
-            self._fail(actor, error)
+    async def _ready(self) -> None:
+        """Bring the state up to the end of the log, showing consumers what was logged before this start."""
+        if self._recovered:
+            return
+        if self._recovering is None:
+            self._recovering = asyncio.create_task(self._recover(), name="mtf recovery")
+        await asyncio.shield(self._recovering)
 
-    def _fail(self, actor: Actor | None, error: BaseException) -> None:
-        """Stop because of *error*: nothing more is handled, and whoever waits is told."""
-        if self._failure is None:
-            if actor is None or isinstance(error, PipelineStopped):
-                self._failure = error
-            else:
-                failed = ActorFailed(f"{actor.name} failed: {error!r}", actor=actor.name)
-                failed.__cause__ = error
-                self._failure = failed
-        self._stop.set()
-        self._release(self._stopped())
+    async def _recover(self) -> None:
+        """Start from the newest checkpoint that is not ahead of any consumer, and play the rest of the log."""
+        checkpoint_seq = 0
+        if self._recovered_seq:
+            assert self._datadir is not None, "only what is on disk is recovered"
+            checkpoint_seq = self._restore(self._datadir)
+            for logged in self._datadir.log.read(self._engine.joiner.seq + 1):
+                await self._source.replay(logged.block)
+                await asyncio.sleep(0)
+        self._ahead = None
+        if self._recovered_seq:
+            await self._mark("drain")
+        self._recovered = True
+        if self._checkpointer is not None and self._checkpoints:
+            self._checkpointer.start(self._engine, checkpoint_seq)
+
+    def _restore(self, datadir: DataDir) -> int:
+        positions = [actor.consumer.position() for actor in self._actors]
+        limit = min([self._recovered_seq, *(position for position in positions if position is not None)])
+        names = {actor.consumer_name for actor in self._actors}
+        engine, checkpoint, self.skipped_checkpoints = restore(
+            self.config, datadir.checkpoints, limit, lambda found: not names & set(found.meta["left_out"])
+        )
+        self._source.taken_seq = self._source.sent_seq = engine.joiner.seq
+        self._adopt(engine)
+        if checkpoint is None:
+            return 0
+        for actor in self._actors:
+            state = checkpoint.parts.get(f"{PART}{actor.consumer_name}")
+            if state is not None:
+                actor.consumer.load(state)
+        return checkpoint.seq
 
     def _writer_failed(self, error: BaseException) -> None:
-        self._fail(None, error)
-
-    def _stopped(self) -> BaseException:
-        """Return what to raise now that the pipeline does not run."""
-        failure = self._failure
-        if failure is None:
-            return PipelineStopped("the pipeline does not run: use it inside `async with`")
-        if isinstance(failure, PipelineStopped):
-            return failure
-        stopped = PipelineStopped(f"the pipeline has stopped: {failure}")
-        stopped.__cause__ = failure
-        return stopped
+        self._supervisor.fail(None, error)
 
     def _release(self, error: BaseException) -> None:
         """Let everyone go who waits for something that will not come."""
         self._source.fail_waiters(error)
-        waiting = [waiter for _, waiter in self._applied] + [waiter for _, waiter in self._marking.values()]
+        waiting = [waiter for _, waiter in self._applied] + [marking.waiter for marking in self._marking.values()]
         self._applied.clear()
         self._marking.clear()
         for waiter in waiting:
@@ -256,8 +302,8 @@ class Pipeline:
                 waiter.exception()  # nobody may be waiting any more: that is no error of its own
 
     def _check(self) -> None:
-        if self._state != "running" or self._failure is not None:
-            raise self._stopped()
+        if self._state != "running" or self._supervisor.failure is not None:
+            raise self._supervisor.reason()
 
     # Consumers.
 
@@ -271,17 +317,13 @@ class Pipeline:
             self._consumers.append(consumer)
         self._attach(consumer)
 
-    def _attach(self, consumer: Consumer) -> ConsumerActor:
-        joiner = self._engine.joiner
-        cursor = Cursor(self._engine.kept, joiner.states, joiner.clock_ns, joiner.seq, self._recovered_seq)
-        actor = ConsumerActor(consumer, self._engine.kept, cursor, self._answered)
+    def _attach(self, consumer: Consumer) -> None:
+        actor = ConsumerActor(consumer, self._engine.kept, self._cursor(), self._answered)
         if any(actor.consumer_name == other.consumer_name for other in self._actors):
             raise ConfigError(f"there is a consumer {actor.consumer_name!r} already: give each its own name")
-        actor.on_failure = self._fail
         self._actors.append(actor)
         self._synchronizer.outlets.append(actor)
-        self._launch(actor)
-        return actor
+        self._supervisor.launch(actor)
 
     def bars(self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024) -> AsyncIterator[Any]:
         """Return the completed bars of a timeframe from now on, of one symbol or all, as an async iterator.
@@ -301,8 +343,7 @@ class Pipeline:
         MalformedEvent where it is no tick (it is counted and has no seq); PushInCallback inside a callback of this
         pipeline; PipelineStopped once the pipeline has stopped.
         """
-        if self._state != "running" or self._failure is not None:
-            raise self._stopped()
+        self._check()
         if shown(self._engine.kept) is not None:
             raise PushInCallback("a callback cannot push: the event would come before what is shown; use a task")
         if not self._recovered:
@@ -349,11 +390,47 @@ class Pipeline:
         if hasattr(source, "__aiter__"):
             await self._run_feed(source)
         else:
-            opened = source if isinstance(source, Source) else _open(source, options)
+            opened = _open(source, options)
             try:
                 await self._run_source(opened)
             finally:
                 opened.close()
+        self._ended = True
+        await self.drain()
+        return self.summary()
+
+    async def replay(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        start: int = 1,
+        until: int | None = None,
+        speed: float | None = None,
+    ) -> Summary:
+        """Play the log of a data directory through this pipeline, which must be new, of its configuration, and on no disk.
+
+        Consumers are shown the events from the seq *start* to *until*; with *speed*, that many seconds of event time in
+        a second, else as fast as it goes. The digest is that of the original run.
+        """
+        self._check()
+        if self._data is not None or self.seq or self._source.next_seq != 1:
+            raise ConfigError("a replay needs a new pipeline without a data directory")
+        path = Path(directory)
+        differences = logged_config(path).differences(self.config)
+        if differences:
+            raise ConfigMismatch(f"{path} was made with another configuration: {'; '.join(differences)}")
+        if start > 1:
+            engine = await asyncio.to_thread(engine_at, path, seq=start - 1)
+            self._source.taken_seq = self._source.sent_seq = engine.joiner.seq
+            self._adopt(engine)
+        pace = None if speed is None else Pace(self._wall, speed)
+        for block in logged_blocks(path, start, until):
+            for piece in (block,) if pace is None else pace.pieces(block):
+                if pace is not None:
+                    await pace.wait(piece)
+                await self._source.replay(piece)
+                self._check()
+            await asyncio.sleep(0)
         self._ended = True
         await self.drain()
         return self.summary()
@@ -375,8 +452,7 @@ class Pipeline:
             self._ended = False
             if not actor.flush_now():
                 await actor.flush(actor.next_seq - 1)
-            if self._failure is not None:
-                raise self._stopped()
+            self._check()
             if loop.time() - turn_s > YIELD_EVERY_S:
                 await asyncio.sleep(0)
                 turn_s = loop.time()
@@ -397,7 +473,7 @@ class Pipeline:
                 continue  # counted and kept aside by push
 
     def _tell_time(self, end_ns: int) -> None:
-        if self._state == "running" and self._failure is None and not self._door.clock(end_ns):
+        if self._state == "running" and self._supervisor.failure is None and not self._door.clock(end_ns):
             self._source.flush_now()
             self._source.wake()
 
@@ -419,13 +495,34 @@ class Pipeline:
         cursor = shown(self._engine.kept)
         if cursor is not None:
             return cursor.snapshot(cursor.number_of(symbol))
-        if not self._recovered:
-            return self._logged_snapshot(symbol)
-        joiner = self._engine.joiner
-        number = self._engine.number_of(symbol)
+        engine = self._engine if self._recovered else self._logged_engine()
+        number = engine.number_of(symbol)
         if number < 0:
             raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
-        return Snapshot(self._engine.kept, joiner.states[number], joiner.seq, joiner.clock_ns, self._ended)
+        joiner = engine.joiner
+        return Snapshot(engine.kept, joiner.states[number], joiner.seq, joiner.clock_ns, self._ended)
+
+    def state_at(self, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot:
+        """Return the snapshot of *symbol* as it was after the event *seq*, or at *time_ns*, from checkpoints and log.
+
+        At a time: after the last event before the first accepted one that is stamped later. Blocks the loop for the
+        length of a replay; ask `mtf.recovery.state_at` from a thread where that matters.
+        """
+        if self._data is None:
+            raise ConfigError("without a data directory nothing of the past is kept: give the pipeline data=")
+        found = state_at(self._data, symbol, seq=seq, time_ns=time_ns)
+        if found is None:
+            raise UnknownSymbol(f"no event of {symbol!r} had been seen then")
+        return found
+
+    async def checkpoint(self) -> int:
+        """Write a checkpoint now and return its seq; ConfigError without a data directory."""
+        self._check()
+        await self._ready()
+        if self._checkpointer is None:
+            raise ConfigError("without a data directory there is nothing to write a checkpoint to: give data=")
+        self._checkpointer.engine = self._engine
+        return await self._checkpointer.take()
 
     @property
     def symbols(self) -> list[str]:
@@ -475,11 +572,10 @@ class Pipeline:
 
     # Inside.
 
-    def _on_logged(self) -> None:
-        """A block is in the log and sent."""
-
     def _on_published(self, frame: Frame) -> None:
-        self._timer.published(frame)
+        self._timer.published(frame, self._engine.joiner.states)
+        if self._checkpointer is not None:
+            self._checkpointer.published(frame.last_seq)
         if self._applied:
             seq = frame.last_seq
             waiting = self._applied
@@ -488,63 +584,64 @@ class Pipeline:
                 if wanted <= seq and not waiter.done():
                     waiter.set_result(None)
 
-    async def _mark(self, kind: str) -> Marker:
-        """Send a marker through all actors and return it once every consumer has answered."""
+    async def _mark(self, kind: str, timeout_ns: int | None = None) -> tuple[Marker, list[str]]:
+        """Send a marker through all actors; return it and the consumers that had not answered after *timeout_ns*."""
         marker = Marker(kind, self._source.next_seq - 1)
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._actors:
-            # nobody hears the synchronizer: what counts is that everything is published
-            await self._source.flush(marker.seq)
-            await self.applied(marker.seq)
-            return marker
-        self._marking[marker] = (len(self._actors), waiter)
+        marking = self._marking[marker] = _Marking(asyncio.get_running_loop().create_future())
         self._source.mark(marker)
-        await waiter
-        return marker
+        timer = None
+        if timeout_ns is not None:
+            timer = self._wall.call_at(self._wall.now_ns() + timeout_ns, lambda: self._close_marking(marker))
+        try:
+            await marking.waiter
+        finally:
+            self._marking.pop(marker, None)
+            if timer is not None:
+                timer.cancel()
+        return marker, sorted(actor.consumer_name for actor in marking.missing)
+
+    def _on_passed(self, marker: Marker) -> None:
+        """All cores have seen *marker*: what counts from here are the consumers that there are now."""
+        marking = self._marking.get(marker)
+        if marking is not None:
+            marking.missing = set(self._actors)
+            if not marking.missing:
+                self._close_marking(marker)
 
     def _answered(self, actor: ConsumerActor, marker: Marker) -> None:
-        missing, waiter = self._marking[marker]
-        if missing > 1:
-            self._marking[marker] = (missing - 1, waiter)
-            return
-        del self._marking[marker]
-        if not waiter.done():
-            waiter.set_result(None)
+        marking = self._marking.get(marker)
+        if marking is not None:
+            marking.missing.discard(actor)
+            if not marking.missing:
+                self._close_marking(marker)
 
-    async def _ready(self) -> None:
-        """Bring the state up to the end of the log, showing consumers what was logged before this start."""
-        if self._recovered:
-            return
-        if self._recovering is None:
-            self._recovering = asyncio.create_task(self._recover(), name="mtf recovery")
-        await asyncio.shield(self._recovering)
+    def _close_marking(self, marker: Marker) -> None:
+        marking = self._marking.get(marker)
+        if marking is not None and not marking.waiter.done():
+            marking.waiter.set_result(None)
 
-    async def _recover(self) -> None:
-        assert self._datadir is not None, "only what is on disk is recovered"
-        gate = self._engine.gate
-        for logged in self._datadir.log.read(self._engine.joiner.seq + 1):
-            judged = gate.judge(logged.block)
-            for outlet in self._source.outlets:
-                await outlet.send(judged)
-            await asyncio.sleep(0)
-        self._recovered = True
-        await self._mark("drain")
-
-    def _logged_snapshot(self, symbol: str) -> Snapshot:
-        """Return the state at the end of the log, before consumers have been brought there."""
+    def _logged_engine(self) -> Engine:
+        """Return the state at the end of the log, while consumers have not been brought there."""
         if self._ahead is None:
-            assert self._datadir is not None, "only what is on disk is recovered"
-            engine = Engine(self.config)
-            for logged in self._datadir.log.read():
-                engine.step(logged.block)
-            self._ahead = engine
-        number = self._ahead.number_of(symbol)
-        if number < 0:
-            raise UnknownSymbol(f"no event of {symbol!r} has been seen")
-        return self._ahead.snapshot(number)
+            assert self._data is not None, "only what is on disk is recovered"
+            self._ahead = engine_at(self._data)
+        return self._ahead
+
+
+class _Marking:
+    """Who has not answered a marker yet, and who waits for it."""
+
+    def __init__(self, waiter: asyncio.Future[None]) -> None:
+        self.waiter: Final = waiter
+        self.missing: set[ConsumerActor] = set()
 
 
 def _open(source: Any, options: dict[str, Any]) -> Source:
-    from mtf.sources import open_source
-
-    return open_source(source, **options)
+    """Return the source that `run` was given."""
+    if isinstance(source, str | os.PathLike):
+        return open_source(source, **options)
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, Iterable):
+        return IterSource(source, **options)
+    raise ConfigError(f"{source!r} is no source: give a path, a Source, or an iterable of ticks")

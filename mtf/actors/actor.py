@@ -25,11 +25,13 @@ class Marker:
     `parts` collects what actors say of themselves on the way (their state, for a checkpoint).
     """
 
-    __slots__ = ("kind", "parts", "seq")
+    __slots__ = ("digest", "kind", "newest_ns", "parts", "seq")
 
     def __init__(self, kind: str, seq: int) -> None:
         self.kind: Final = kind
-        self.seq: Final = seq  # of the last event before it
+        self.seq = seq  # of the last event before it; set when it is sent
+        self.newest_ns = -1  # the latest stamp of an accepted event before it; set when it is sent
+        self.digest = ""  # of everything before it; set by the synchronizer
         self.parts: Final[dict[str, bytes]] = {}
 
 
@@ -42,6 +44,7 @@ class Actor:
         self.mailbox: Final[Mailbox] = Mailbox(limit)
         self.outlets: list[Actor] = []  # who hears the answers
         self.on_failure: Callable[[Actor, BaseException], None] | None = None
+        self.save: Callable[[], bytes] | None = None  # what saves the core, for a checkpoint
         self._busy = False  # a message is being handled, or its answer waits for room
         self._failed = False  # nothing is handled any more
 
@@ -77,6 +80,12 @@ class Actor:
                         await outlet.send(answer)
             finally:
                 self._busy = False
+
+    def marked(self, marker: Marker, part: str) -> Marker:
+        """Add this actor's state to a checkpoint's marker and hand it on."""
+        if marker.kind == "checkpoint" and self.save is not None:
+            marker.parts[part] = self.save()
+        return marker
 
     async def answer(self, message: Any) -> Any:
         """Handle *message* in this actor's own task."""

@@ -19,9 +19,10 @@ from mtf.frames.frame import Frame
 from mtf.frames.state import Kept
 from mtf.frames.view import View
 
-__all__ = ["Consumer", "ConsumerActor", "shown"]
+__all__ = ["PART", "Consumer", "ConsumerActor", "shown"]
 
-_CALLBACKS: Final = ("on_start", "on_bar", "on_tick", "on_clock", "on_reject", "on_frame", "on_stop")
+PART: Final = "consumer:"  # begins the name of a consumer's state in a checkpoint
+_CALLBACKS: Final = ("on_start", "on_bar", "on_tick", "on_clock", "on_reject", "on_frame", "on_stop", "save")
 
 # The cursors whose callbacks the present code runs in; the innermost is last.
 _running: ContextVar[tuple[Cursor, ...]] = ContextVar("mtf_running", default=())
@@ -56,12 +57,22 @@ class Consumer:
     def on_stop(self) -> Any:
         """Called once after everything else, in an orderly stop."""
 
-    def save(self) -> bytes | None:
-        """Return the state to keep in a checkpoint; None for none. What this consumer did so far must be durable."""
+    def save(self) -> Any:
+        """Return the state (bytes) to keep in a checkpoint, None for none; may be async.
+
+        Once it has returned, what this consumer did so far is durable. One that takes too long is left out.
+        """
         return None
 
     def load(self, state: bytes) -> None:
-        """Take over a state that `save` returned."""
+        """Take over a state that `save` returned; before the start, in a recovery."""
+
+    def position(self) -> int | None:
+        """Return the last event whose effects this consumer has kept by itself; None where it keeps none.
+
+        A recovery starts no later than there.
+        """
+        return None
 
 
 class ConsumerActor(Actor):
@@ -74,7 +85,7 @@ class ConsumerActor(Actor):
         self.consumer_name: Final = name
         self.seq = cursor.seq  # last event that was shown in full
         self._kept: Final = kept
-        self._cursor: Final = cursor
+        self._cursor = cursor
         self._done: Final = done
         overridden = {each for each in _CALLBACKS if getattr(type(consumer), each) is not getattr(Consumer, each)}
         self._has_frame: Final = "on_frame" in overridden
@@ -95,9 +106,11 @@ class ConsumerActor(Actor):
             return self.handle(message)
         await _settle(self._start())
         if isinstance(message, Marker):
-            if message.kind == "stop":
+            if message.kind == "checkpoint":
+                self._keep(message, await _settled(self.consumer.save()))
+            elif message.kind == "stop":
                 await _settle(self.consumer.on_stop())
-            self._mark(message)
+            self._done(self, message)
             return None
         cursor = self._cursor
         cursor.enter(message)
@@ -118,9 +131,11 @@ class ConsumerActor(Actor):
     def handle(self, message: Any) -> Any:
         self._plain(self._start())
         if isinstance(message, Marker):
-            if message.kind == "stop":
+            if message.kind == "checkpoint":
+                self._keep(message, self.consumer.save())
+            elif message.kind == "stop":
                 self._plain(self.consumer.on_stop())
-            self._mark(message)
+            self._done(self, message)
             return None
         cursor = self._cursor
         cursor.enter(message)
@@ -144,6 +159,12 @@ class ConsumerActor(Actor):
         self.seq = message.last_seq
         return None
 
+    def rewind(self, cursor: Cursor) -> None:
+        """Stand at *cursor* from now on; before anything was shown."""
+        assert not self._started, "a consumer is put back before it is shown anything"
+        self._cursor = cursor
+        self.seq = cursor.seq
+
     def _start(self) -> Any:
         if self._started:
             return None
@@ -163,12 +184,12 @@ class ConsumerActor(Actor):
         tick = cursor.tick() if cursor.number >= 0 else None
         return self.consumer.on_reject(tick, cursor.reason(), view)
 
-    def _mark(self, marker: Marker) -> None:
-        if marker.kind == "checkpoint":
-            state = self.consumer.save()
-            if state is not None:
-                marker.parts[f"consumer:{self.consumer_name}"] = state
-        self._done(self, marker)
+    def _keep(self, marker: Marker, state: Any) -> None:
+        if state is None:
+            return
+        if not isinstance(state, bytes):
+            raise TypeError(f"{self.consumer_name} saved {type(state).__name__}: return bytes, or None")
+        marker.parts[f"{PART}{self.consumer_name}"] = state
 
     def _plain(self, result: Any) -> None:
         if result is not None and inspect.isawaitable(result):
@@ -190,3 +211,7 @@ def shown(kept: Kept) -> Cursor | None:
 async def _settle(result: Any) -> None:
     if result is not None and inspect.isawaitable(result):
         await result
+
+
+async def _settled(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result

@@ -38,10 +38,11 @@ class AggregatorActor(Actor):
     def __init__(self, core: Aggregator) -> None:
         super().__init__(f"aggregator {core.timeframe}")
         self.core = core
+        self.part = f"bars:{core.timeframe}"  # names its state in a checkpoint
 
     def handle(self, message: Any) -> Any:
         if isinstance(message, Marker):
-            return message
+            return self.marked(message, self.part)
         return Part(message, self.core.aggregate(message))
 
 
@@ -51,9 +52,12 @@ class IndicatorActor(Actor):
     def __init__(self, name: str, core: Bank | None) -> None:
         super().__init__(f"indicators {name}")
         self.core = core
+        self.part = f"values:{name}"  # names its state in a checkpoint
 
     def handle(self, message: Any) -> Any:
-        if self.core is not None and isinstance(message, Part):
+        if isinstance(message, Marker):
+            return self.marked(message, self.part)
+        if self.core is not None:
             message.values = self.core.compute(message.judged, message.columns)
         return message
 
@@ -61,12 +65,21 @@ class IndicatorActor(Actor):
 class Synchronizer(Actor):
     """Joins the parts of each block into a frame and publishes it."""
 
-    def __init__(self, joiner: Joiner, digest: Digest, ranks: int, published: Callable[[Frame], None]) -> None:
+    def __init__(
+        self,
+        joiner: Joiner,
+        digest: Digest,
+        ranks: int,
+        published: Callable[[Frame], None],
+        passed: Callable[[Marker], None],
+    ) -> None:
         super().__init__("synchronizer", limit=8 * ranks)
-        self._joiner = joiner
-        self._digest = digest
+        self.joiner = joiner
+        self.digest = digest
         self._ranks = ranks
-        self._published = published
+        self._published = published  # told of each frame before the consumers
+        self._passed = passed  # told of each marker before the consumers
+        self.savers: dict[str, Callable[[], bytes]] = {}  # of the joiner and the digest
         self._gathering: dict[int, list[Part]] = {}  # parts that have come in, by the first seq of their block
         self._markers: dict[Marker, int] = {}  # how often a marker has come in
 
@@ -82,8 +95,8 @@ class Synchronizer(Actor):
         del self._gathering[key]
         parts.sort(key=_rank)
         values = [part.values for part in parts if part.values is not None]
-        frame = self._joiner.join(message.judged, [part.columns for part in parts], values)
-        frame.feed(self._digest)
+        frame = self.joiner.join(message.judged, [part.columns for part in parts], values)
+        frame.feed(self.digest)
         self._published(frame)
         return frame
 
@@ -93,7 +106,12 @@ class Synchronizer(Actor):
             self._markers[marker] = count
             return None
         self._markers.pop(marker, None)
-        assert not self._gathering or min(self._gathering) > marker.seq, "a marker comes after the blocks before it"
+        if marker.kind == "checkpoint":
+            marker.digest = self.digest.value()
+            for name, save in self.savers.items():
+                marker.parts[name] = save()
+        assert all(key > marker.seq for key in self._gathering), "a marker comes after the blocks before it"
+        self._passed(marker)
         return marker
 
 

@@ -8,7 +8,6 @@ not in the log is seen by nobody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from mtf.actors.actor import Actor, Marker
@@ -30,15 +29,14 @@ class LogWriter(Protocol):
 class SourceActor(Actor):
     """Turns what waits in the door into blocks."""
 
-    def __init__(self, door: Door, gate: Gate, writer: LogWriter | None, last_seq: int, on_logged: Callable[[], None]):
+    def __init__(self, door: Door, gate: Gate, writer: LogWriter | None, last_seq: int) -> None:
         super().__init__("source")
         self.door: Final = door
-        self.gate: Final = gate
+        self.gate = gate
         self.taken_seq = last_seq  # last event that has left the door; what waits there follows
         self.sent_seq = last_seq  # last event that all aggregators have been given
         self.positions: dict[str, Any] = {}  # of sources, to be written with the next block
         self._writer: Final = writer
-        self._on_logged: Final = on_logged
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
         self._markers: list[Marker] = []  # to be sent once the door is empty
         self._wake: Final = asyncio.Event()
@@ -90,6 +88,16 @@ class SourceActor(Actor):
         self._wake.set()
         await waiter
 
+    async def replay(self, block: Block) -> None:
+        """Send *block*, which is in a log already, as it is."""
+        assert block.first_seq == self.taken_seq + 1, "a log is played in order"
+        assert not self.door.count, "nothing waits in the door while a log is played"
+        self.taken_seq = block.last_seq
+        judged = self.gate.judge(block)
+        for outlet in self.outlets:
+            await outlet.send(judged)
+        self.sent_seq = block.last_seq
+
     def wake(self) -> None:
         """Have the task send what waits in the door."""
         if self.door.count:
@@ -110,6 +118,10 @@ class SourceActor(Actor):
                     await self._flush()
                 while self._markers:
                     marker = self._markers[0]
+                    marker.seq = self.taken_seq
+                    marker.newest_ns = self.gate.newest_ns
+                    if marker.kind == "checkpoint" and self.save is not None:
+                        marker.parts["gate"] = self.save()
                     for outlet in self.outlets:
                         await outlet.send(marker)
                     del self._markers[0]
@@ -147,7 +159,6 @@ class SourceActor(Actor):
 
     def _arrived(self, block: Block) -> None:
         self.sent_seq = block.last_seq
-        self._on_logged()
         if self._sent:
             waiting = self._sent
             self._sent = [entry for entry in waiting if entry[0] > self.sent_seq]

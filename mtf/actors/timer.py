@@ -20,9 +20,9 @@ GRACE_NS: Final = 500_000_000
 class BarTimer:
     """Watches published frames for the next end of a forming bar; `tell(end_ns)` makes the clock event."""
 
-    def __init__(self, clock: WallClock, states: list[SymbolState], tell: Callable[[int], None], grace_ns: int) -> None:
+    def __init__(self, clock: WallClock, tell: Callable[[int], None], grace_ns: int) -> None:
         self._clock: Final = clock
-        self._states: Final = states  # the joiner's, by number
+        self._states: list[SymbolState] = []  # the joiner's, by number, as of the newest frame
         self._tell: Final = tell
         self._grace_ns: Final = grace_ns
         self._timer: Timer | None = None
@@ -44,8 +44,9 @@ class BarTimer:
         self._timer = None
         self._due_ns = 0
 
-    def published(self, frame: Frame) -> None:
+    def published(self, frame: Frame, states: list[SymbolState]) -> None:
         """Look at a new frame: a bar may have begun that ends before the one that is waited for."""
+        self._states = states
         if not self._armed:
             return
         if not self._due_ns:

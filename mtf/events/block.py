@@ -86,6 +86,13 @@ class Block:
         """Return the number of row *i*'s symbol; -1 for a clock event."""
         return i64(read_i32_le(self.rows, i * ROW_BYTES + 8))
 
+    def first_after(self, ts_ns: i64) -> i64:
+        """Return the first row that is stamped after *ts_ns*; -1 where none is."""
+        for i in range(self.count):
+            if read_i64_le(self.rows, i * ROW_BYTES) > ts_ns:
+                return i
+        return -1
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Block)

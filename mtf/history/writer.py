@@ -10,7 +10,7 @@ import aiosqlite
 
 from mtf.actors.consumer import Consumer
 from mtf.frames.frame import Frame
-from mtf.history.store import INSERT_BAR, SCHEMA, SET_POSITION, bar_row
+from mtf.history.store import INSERT_BAR, SCHEMA, SET_POSITION, HistoryStore, bar_row
 
 __all__ = ["HistoryWriter"]
 
@@ -22,8 +22,9 @@ class HistoryWriter(Consumer):
 
     name = "history"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, logged_seq: int) -> None:
         self.path: Final = path
+        self._logged_seq: Final = logged_seq  # last event in the log at the start; what is stored beyond is taken back
         self._rows: list[tuple[Any, ...]] = []  # not yet in the database
         self._seq = 0  # last event seen
         self._stored_seq = 0  # position in the database
@@ -39,6 +40,12 @@ class HistoryWriter(Consumer):
         async with connection.execute("SELECT seq FROM position") as cursor:
             row = await cursor.fetchone()
         self._stored_seq = 0 if row is None else int(row[0])
+        if self._stored_seq > self._logged_seq:
+            # The log lost its unsynced end in a crash that the database survived: the log is the truth.
+            await connection.execute("DELETE FROM bars WHERE seq > ?", (self._logged_seq,))
+            await connection.execute(SET_POSITION, (self._logged_seq,))
+            await connection.commit()
+            self._stored_seq = self._logged_seq
 
     async def on_frame(self, frame: Frame) -> None:
         first_seq = frame.first_seq
@@ -53,6 +60,12 @@ class HistoryWriter(Consumer):
     async def on_stop(self) -> None:
         await self.flush()
         await self.close()
+
+    async def save(self) -> None:
+        await self.flush()
+
+    def position(self) -> int:
+        return min(HistoryStore(self.path).position(), self._logged_seq) if self.path.exists() else 0
 
     async def flush(self) -> None:
         """Store what waits, with the position, in one transaction."""

@@ -1,0 +1,140 @@
+"""Recovery: an engine brought to any moment of a log, from the nearest checkpoint that can be used.
+
+Owns what a checkpoint of a pipeline holds besides the cores' states, and which one may be started from. Reads only; the
+pipeline shows consumers what it finds, time travel and `mtf state` just look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from xxhash import xxh3_128_hexdigest
+
+from mtf.bars.gate import LATE_ACCEPTED
+from mtf.config import Config
+from mtf.engine import Engine
+from mtf.errors import ConfigError, CorruptCheckpoint
+from mtf.events.block import Block, cut
+from mtf.frames.snapshot import Snapshot
+from mtf.log import Checkpoint, CheckpointStore, Skipped, read_log
+
+__all__ = ["checkpoint_meta", "engine_at", "logged_blocks", "restore", "state_at"]
+
+LOG: Final = "log"
+CHECKPOINTS: Final = "checkpoints"
+
+
+def checkpoint_meta(config: Config, seq: int, digest: str, newest_ns: int, left_out: list[str]) -> dict[str, Any]:
+    """Return what a checkpoint says of itself; *left_out* are the consumers that did not answer in time."""
+    return {
+        "config": _config_mark(config),
+        "seq": seq,
+        "digest": digest,
+        "newest_ns": newest_ns,  # the latest stamp of an accepted event
+        "left_out": left_out,
+    }
+
+
+def restore(
+    config: Config, store: CheckpointStore, limit: int, usable: Callable[[Checkpoint], bool] = lambda checkpoint: True
+) -> tuple[Engine, Checkpoint | None, list[Skipped]]:
+    """Return an engine at the newest usable checkpoint of a seq up to *limit*, or at the log's start.
+
+    The checkpoint is returned with it, and those that were passed over, with the reason.
+    """
+    skipped: list[Skipped] = []
+    while True:
+        found, bad = store.load(limit)
+        skipped += [each for each in bad if each not in skipped]
+        engine = Engine(config)
+        if found is None:
+            return engine, None, skipped
+        limit = found.seq - 1
+        if found.meta.get("config") != _config_mark(config):
+            skipped.append(Skipped(found.path, "it was made with another configuration"))
+        elif not usable(found):
+            skipped.append(Skipped(found.path, "a consumer has not come as far"))
+        else:
+            try:
+                engine.load(found.parts)
+                return engine, found, skipped
+            except CorruptCheckpoint as error:
+                skipped.append(Skipped(found.path, str(error)))
+
+
+def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Engine:
+    """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
+
+    At a time: after the last event before the first accepted one that is stamped later. ConfigError where the log
+    does not go as far as *seq*; DataDirError where there is no log.
+    """
+    reader = read_log(path / LOG)
+    reader.close()
+    config = Config.from_json(reader.config)
+    if time_ns is not None:
+        engine, _, _ = restore(config, CheckpointStore(path / CHECKPOINTS), _ANY, _not_after(time_ns))
+    else:
+        engine, _, _ = restore(config, CheckpointStore(path / CHECKPOINTS), _ANY if seq is None else seq)
+    if seq is not None and engine.joiner.seq == seq:
+        return engine
+    for block in logged_blocks(path, engine.joiner.seq + 1, seq):
+        if time_ns is None:
+            engine.step(block)
+        elif not _step_until(engine, block, time_ns):
+            return engine
+    if seq is not None and engine.joiner.seq != seq:
+        raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}, and {seq} was asked for")
+    return engine
+
+
+def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
+    """Yield the events of the data directory *path* from *first_seq* to *last_seq*, or to the end, in blocks."""
+    for logged in read_log(path / LOG, first_seq, last_seq=last_seq):
+        block = logged.block
+        if block.first_seq < first_seq:
+            block = cut(block, first_seq - block.first_seq)[1]
+        if last_seq is not None and block.last_seq > last_seq:
+            if block.first_seq > last_seq:
+                return
+            block = cut(block, last_seq - block.first_seq + 1)[0]
+        yield block
+
+
+def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
+    """Return the snapshot of *symbol* as it was then; None where none of its events had come."""
+    engine = engine_at(path, seq=seq, time_ns=time_ns)
+    number = engine.number_of(symbol)
+    return None if number < 0 else engine.snapshot(number)
+
+
+_ANY: Final = (1 << 62) - 1  # no limit
+
+
+def _not_after(time_ns: int) -> Callable[[Checkpoint], bool]:
+    return lambda checkpoint: int(checkpoint.meta.get("newest_ns", _ANY)) <= time_ns
+
+
+def _step_until(engine: Engine, block: Block, time_ns: int) -> bool:
+    """Take *block* up to the first accepted event that is stamped after *time_ns*; False where there is one."""
+    while True:
+        later = block.first_after(time_ns)
+        if later < 0:
+            engine.step(block)
+            return True
+        if later > 0:
+            before, block = cut(block, later)
+            engine.step(before)
+        one, rest = (block, None) if block.count == 1 else cut(block, 1)
+        judged = engine.gate.judge(one)
+        if judged.verdicts[0] <= LATE_ACCEPTED:
+            return False  # the gate has seen it, but nothing that is shown has
+        engine.apply(judged)
+        if rest is None:
+            return True
+        block = rest
+
+
+def _config_mark(config: Config) -> str:
+    return str(xxh3_128_hexdigest(config.to_json()))
