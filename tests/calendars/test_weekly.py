@@ -186,8 +186,9 @@ class TestSpecialHours:
             zone="UTC",
             day_close="17:00",
             hours=["Sun 17:00 - Fri 17:00"],
-            special_hours={"20:00-12:00": ["2024-01-09"]},
+            special_hours={"20:00-12:00": ["2024-01-09"], "17:00-13:00": ["2024-01-10"]},
         )
+        assert day_text(calendar.day_at(utc("2024-01-10 10:00"))) == "2024-01-09 17:00 .. 2024-01-10 13:00 2024-01-10"
         assert day_text(calendar.day_at(utc("2024-01-09 10:00"))) == "2024-01-08 20:00 .. 2024-01-09 12:00 2024-01-09"
 
 
@@ -301,6 +302,7 @@ class TestErrors:
                 "2024-01-09 closes before it opens",
             ),
             ({"special_hours": {"noon": ["2024-01-09"]}}, "no hours 'noon': write those of one day as"),
+            ({"special_hours": {"10:00-09:00": ["2024-01-09"]}}, "end by its close at 17:00"),
             ({"special_hours": {"10:00-12:00, 11:00-13:00": ["2024-01-09"]}}, "come in order, apart"),
             ({"closures": ["2024-01-09T10:00"]}, r"write \[from, until\]"),
             ({"closures": [["2024-01-09T10:00"]]}, r"write \[from, until\]"),
