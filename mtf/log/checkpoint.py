@@ -16,7 +16,7 @@ import zstandard
 from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptCheckpoint, DataDirError
-from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
 from mtf.log.pack import inflate
 
 __all__ = ["CHECKPOINT_BYTES_MAX", "Checkpoint", "CheckpointStore", "Skipped"]
@@ -82,8 +82,7 @@ class CheckpointStore:
         data = encode_checkpoint(seq, meta, parts)
         fs = self._fs
         if fs.kind(self.directory) == "nothing":
-            fs.make_directory(self.directory)
-            fs.sync_directory(str(Path(self.directory).absolute().parent))
+            make_directories(fs, self.directory)
         path = join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
         for name in self._names():
             if name.endswith(FRESH):

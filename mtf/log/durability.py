@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Final, Literal, get_args
 
@@ -85,7 +85,7 @@ class Writer:
         except LogWriteFailed as error:
             self._stop(error)
             raise
-        if self._timed and self._dirty_since is None:
+        if self._dirty_since is None and (self._timed or self._waiters):
             self._soil()
         return True
 
@@ -113,10 +113,13 @@ class Writer:
             raise LogWriteFailed(f"the log is closed, and seq {seq} is not in it")
         waiter: asyncio.Future[None] = self._loop.create_future()
         heappush(self._waiters, (seq, next(self._ticket), waiter))
-        if self.mode == "os" and self._dirty_since is None:
-            self._dirty_since = self._loop.time() - self._within_s
-            self._schedule()
-        await waiter
+        self._soil_if_due()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self._waiters = [entry for entry in self._waiters if entry[2] is not waiter]
+            heapify(self._waiters)
+            raise
 
     async def close(self) -> None:
         """Sync, seal and close the log, and end the thread. Safe to call twice, and to cancel: it is done all the same.
@@ -142,11 +145,16 @@ class Writer:
         error = done.exception()
         if isinstance(error, LogWriteFailed):
             self._stop(error)
-        elif self._timed and self._dirty_since is None and self.log.last_seq > self.log.durable_seq:
-            self._soil()
+        else:
+            self._soil_if_due()
         self._wake()
 
+    def _soil_if_due(self) -> None:
+        if self._dirty_since is None and (self._timed or self._waiters) and self.log.last_seq > self.durable_seq:
+            self._soil()
+
     def _soil(self) -> None:
+        """Note that something is written that no sync has begun after."""
         self._dirty_since = self._loop.time()
         self._schedule()
 
@@ -168,8 +176,7 @@ class Writer:
         if isinstance(error, LogWriteFailed):
             self._stop(error)
         self._wake()
-        if self.mode == "os" and self._waiters and self._dirty_since is None:
-            self._dirty_since = self._loop.time()
+        self._soil_if_due()
         self._schedule()
 
     def _closed(self, done: asyncio.Future[None]) -> None:
@@ -184,7 +191,7 @@ class Writer:
         durable_seq = self.durable_seq
         while self._waiters and self._waiters[0][0] <= durable_seq:
             waiter = heappop(self._waiters)[2]
-            if not waiter.done():
+            if not waiter.done():  # cancelled a moment ago
                 waiter.set_result(None)
 
     def _stop(self, error: LogWriteFailed) -> None:

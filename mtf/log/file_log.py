@@ -20,7 +20,7 @@ from xxhash import xxh3_64_intdigest
 from mtf.errors import DataDirError, LogWriteFailed
 from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
 from mtf.log.event_log import NO_POSITIONS, LoggedBlock, changed_positions
-from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
 from mtf.log.format import (
     BLOCK,
     META,
@@ -394,8 +394,7 @@ NO_BYTES: Final[dict[str, bytes]] = {}
 def _prepare_directory(fs: FileSystem, directory: str, *, make: bool) -> None:
     kind = fs.kind(directory)
     if kind == "nothing" and make:
-        fs.make_directory(directory)
-        fs.sync_directory(os.path.dirname(os.path.abspath(directory)))
+        make_directories(fs, directory)
     elif kind == "nothing":
         raise DataDirError(f"{directory}: there is no log here")
     elif kind != "directory":

@@ -15,7 +15,7 @@ from typing import Final, Literal, Protocol
 
 from mtf.errors import DataDirError, LogLocked
 
-__all__ = ["FileKind", "FileSystem", "OpenMode", "OsFileSystem", "join"]
+__all__ = ["FileKind", "FileSystem", "OpenMode", "OsFileSystem", "join", "make_directories"]
 
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
@@ -113,7 +113,7 @@ class OsFileSystem:
         os.unlink(path)
 
     def make_directory(self, path: str) -> None:
-        os.makedirs(path, DIRECTORY_MODE, exist_ok=True)
+        os.mkdir(path, DIRECTORY_MODE)
 
     def sync_directory(self, path: str) -> None:
         if sys.platform == "win32":  # pragma: no cover - directories cannot be synced there
@@ -156,6 +156,15 @@ def join(directory: str, name: str) -> str:
     if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
         raise DataDirError(f"{name!r} is no name for a file in {directory}")
     return os.path.join(directory, name)
+
+
+def make_directories(fs: FileSystem, path: str) -> None:
+    """Make *path* and what is missing above it, each durable before the next."""
+    parent = os.path.dirname(path)
+    if parent and fs.kind(parent) == "nothing":
+        make_directories(fs, parent)
+    fs.make_directory(path)
+    fs.sync_directory(parent or os.curdir)
 
 
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)

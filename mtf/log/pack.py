@@ -82,12 +82,9 @@ def inflate(stored: bytes, raw_bytes: int) -> bytes:
             raise ValueError(f"compressed data that is not of {raw_bytes} bytes")
         if not raw_bytes:  # zstandard takes 0 for "not known"
             raise ValueError("compressed data of nothing")
-        data = zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_bytes, allow_extra_data=False)
+        return zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_bytes, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ValueError(f"compressed data that cannot be read: {error}") from error
-    if len(data) != raw_bytes:
-        raise ValueError(f"compressed data that is not of {raw_bytes} bytes")
-    return data
 
 
 def _columns(rows: bytes) -> bytes:

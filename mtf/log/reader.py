@@ -10,19 +10,22 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from mtf.errors import DataDirError
+from mtf.events.block import Block
 from mtf.log.event_log import LoggedBlock
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.recovery import TornTail, check_follows, judge
+from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
 
-__all__ = ["LogReader", "follow_log", "read_log"]
+__all__ = ["LogReader", "follow_log", "merged", "read_log"]
 
 POLL_S: Final = 0.1
+MERGED_EVENTS: Final = 1024
 
 
 class LogReader(Iterator[LoggedBlock]):
@@ -97,10 +100,13 @@ class LogReader(Iterator[LoggedBlock]):
             return True
         if segment.sealed and not segment.why:
             name = segment_name(segment.next_seq)
-            if self._fs.kind(join(self.directory, name)) == "nothing":
-                if any(segment_seq(other) > segment.next_seq for other in segment_names(self._fs, self.directory)):
-                    raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow, and is gone")
-                return False
+            names = segment_names(self._fs, self.directory)
+            if name not in names:
+                if all(segment_seq(other) < segment.next_seq for other in names):
+                    return False
+                if retained_seq(self._fs, self.directory) > segment.next_seq:
+                    raise DataDirError(f"{self.directory}: seq {segment.next_seq} was removed before it was read")
+                raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow, and is gone")
             self._segment = self._open(name, segment)
             segment.close()
             return True
@@ -139,6 +145,23 @@ def read_log(
     return LogReader(str(directory), from_seq, last_seq, check=check, fs=fs)
 
 
+def merged(blocks: Iterable[LoggedBlock], events: int = MERGED_EVENTS) -> Iterator[LoggedBlock]:
+    """Yield the same events in blocks of *events* or more, for a replay that is not slowed down by small ones.
+
+    No block is cut, so that one may be longer by what its last part held. Positions are the newest of those merged.
+    """
+    parts: list[LoggedBlock] = []
+    held = 0
+    for part in blocks:
+        parts.append(part)
+        held += part.block.count
+        if held >= events:
+            yield _join(parts)
+            parts, held = [], 0
+    if parts:
+        yield _join(parts)
+
+
 def follow_log(
     directory: str | Path,
     from_seq: int = 1,
@@ -162,3 +185,16 @@ def follow_log(
                 sleep(poll_s)
     finally:
         reader.close()
+
+
+def _join(parts: list[LoggedBlock]) -> LoggedBlock:
+    if len(parts) == 1:
+        return parts[0]
+    first_seq, last_seq = parts[0].block.first_seq, parts[-1].block.last_seq
+    rows = b"".join([part.block.rows for part in parts])
+    heap = b"".join([part.block.heap for part in parts])
+    positions: dict[str, Any] = {}
+    for part in parts:
+        positions.update(part.positions)
+    block = Block(first_seq, last_seq + 1 - first_seq, rows, heap)
+    return LoggedBlock(block, positions, parts[-1].durable_seq, parts[-1].chain)

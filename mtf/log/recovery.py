@@ -21,6 +21,7 @@ __all__ = ["Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recov
 
 COPY_BYTES: Final = 1 << 20
 TORN_MAX: Final = 10_000
+ENDS_BYTES: Final = 1 << 16
 
 
 class TornTail(NamedTuple):
@@ -47,7 +48,7 @@ class Recovered(NamedTuple):
     first_seq: int
     last_seq: int
     durable_seq: int  # the highest that the newest segment's frames know synced
-    durable_offset: int  # the newest segment is known synced up to there
+    durable_offset: int  # the newest segment is known synced up to there at least
     chain: int
     symbols: SymbolTable
     positions: dict[str, Any]
@@ -140,9 +141,9 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
         copy = fs.open(kept, "create")
         try:
             for at in range(tail.offset, tail.offset + tail.bytes, COPY_BYTES):
-                part = fs.read(segment, min(COPY_BYTES, tail.offset + tail.bytes - at), at)
-                if fs.write(copy, part) != len(part):
-                    raise OSError(f"{kept}: a short write")
+                length = min(COPY_BYTES, tail.offset + tail.bytes - at)
+                if fs.write(copy, fs.read(segment, length, at)) != length:
+                    raise OSError(f"{kept}: a short read or write")
             fs.sync(copy)
         finally:
             fs.close(copy)
@@ -156,14 +157,16 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
 
 def _newest(segment: Segment, first_seq: int) -> Recovered:
     durable_seq, durable_offset = segment.header.first_seq - 1, segment.offset
-    ends: deque[tuple[int, int]] = deque()  # last seq and end of the frames that no frame so far knew synced
+    ends: deque[tuple[int, int]] = deque()  # last seq and end of some frames that no frame so far knew synced
     while (frame := segment.next()) is not None:
         segment.blocks(frame, check=False)
         if frame.header.durable_seq > durable_seq:
             durable_seq = frame.header.durable_seq
             while ends and ends[0][0] <= durable_seq:
                 durable_offset = ends.popleft()[1]
-        ends.append((segment.next_seq - 1, segment.offset))  # after: a frame knows of those before it, not of itself
+        # After: a frame knows of those before it, not of itself. Not each: `durable_offset` may be too early.
+        if not ends or segment.offset - ends[-1][1] > ENDS_BYTES:
+            ends.append((segment.next_seq - 1, segment.offset))
     tail = judge(segment) if segment.why else None
     return Recovered(
         config=segment.config,

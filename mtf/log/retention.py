@@ -11,7 +11,7 @@ from typing import Final
 
 from xxhash import xxh3_64_hexdigest
 
-from mtf.errors import CorruptLog
+from mtf.errors import CorruptLog, DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.segment import segment_names, segment_seq
 
@@ -48,8 +48,11 @@ def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None 
 def retained_seq(fs: FileSystem, directory: str) -> int:
     """Return the first seq that must be there: 1, or what the mark says; CorruptLog where it cannot be read."""
     path = join(directory, MARK)
-    if fs.kind(path) == "nothing":
+    kind = fs.kind(path)
+    if kind == "nothing":
         return 1
+    if kind != "file":
+        raise DataDirError(f"{path}: not a plain file; links and devices are refused")
     file = fs.open(path, "read")
     try:
         data = fs.read(file, MARK_BYTES_MAX, 0)

@@ -40,6 +40,7 @@ __all__ = ["Frame", "Segment", "segment_name", "segment_names", "segment_seq"]
 
 SUFFIX: Final = ".log"
 SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort as their seqs do
+WINDOW_BYTES_MIN: Final = 1 << 14
 WINDOW_BYTES: Final = 1 << 20
 SEGMENTS_MAX: Final = 1_000_000
 
@@ -59,11 +60,13 @@ class Segment:
     def __init__(self, fs: FileSystem, path: str) -> None:
         self._fs: Final = fs
         self.path: Final = path
+        self._file = -1  # open from here to `close`
         self._window = b""  # what was read last
+        self._window_bytes = WINDOW_BYTES_MIN  # how much is read next: more each time, for one read to its end
         self._window_at = 0  # where it stands in the file
         if fs.kind(path) != "file":
             raise DataDirError(f"{path}: not a plain file; links and devices are refused")
-        self._file = fs.open(path, "read")  # -1 once closed
+        self._file = fs.open(path, "read")
         try:
             self.bytes = fs.size(self._file)  # length of the file when it was last looked at
             if self.bytes > SEGMENT_BYTES_MAX:
@@ -209,6 +212,9 @@ class Segment:
             file, self._file = self._file, -1
             self._fs.close(file)
 
+    def __del__(self) -> None:
+        self.close()  # a reader that is dropped half way leaves no file open
+
     def _take_meta(self) -> None:
         frame = self.next()
         if frame is None:
@@ -245,7 +251,8 @@ class Segment:
         window = self._window
         if start >= 0 and start + length <= len(window):
             return window[start : start + length]
-        wanted = min(max(length, WINDOW_BYTES), max(self.bytes - offset, 0))
+        wanted = min(max(length, self._window_bytes), max(self.bytes - offset, 0))
+        self._window_bytes = min(2 * self._window_bytes, WINDOW_BYTES)
         parts: list[bytes] = []
         while wanted:
             part = self._fs.read(self._file, wanted, offset + sum(map(len, parts)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
-from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
 from mtf.log.format import SEGMENT_BYTES_MAX
 from mtf.log.recovery import COPY_BYTES, TornTail, check_follows, judge
 from mtf.log.retention import MARK, MARK_BYTES_MAX, retained_seq
@@ -87,7 +87,7 @@ def salvage_log(src: str | Path, dst: str | Path, *, fs: FileSystem | None = Non
         raise DataDirError(f"{dst}: is there already; salvage writes to a new directory only")
     report = verify_log(src, fs=fs)
     end = report.damage[0] if report.damage else report.tail
-    fs.make_directory(dst)
+    make_directories(fs, dst)
     for name in segment_names(fs, src):
         path = join(src, name)
         if end is not None and end.path == path:

@@ -151,7 +151,7 @@ class Disk:
         inode.unsynced.clear()
 
     def close(self, file: int) -> None:
-        self.open_files.pop(file)
+        self.open_files.pop(file, None)  # after a kill, what the dead process held is gone
         self.locks.pop(file, None)
         self._step("close")
 
@@ -172,6 +172,8 @@ class Disk:
 
     def make_directory(self, path: str) -> None:
         self._step("make_directory")
+        if path in self.directories:
+            raise FileExistsError(errno.EEXIST, "exists", path)
         self.directories.add(path)
 
     def sync_directory(self, path: str) -> None:
