@@ -85,12 +85,14 @@ def open_source(
     planned: list[PlannedPart] = []
     skipped: list[str] = []
     for part in parts_of(where, limits, pattern=pattern):
-        found = _format_of(part, chosen, alone=part.path == where)
-        if found is None:
-            skipped.append(part.name)
-        else:
-            planned.append(PlannedPart(part, _plan(found, part, options), found.name))
-        part.release()
+        try:
+            found = _format_of(part, chosen, alone=part.path == where)
+            if found is None:
+                skipped.append(part.name)
+            else:
+                planned.append(PlannedPart(part, _plan(found, part, options), found.name))
+        finally:
+            part.release()
     if not planned and skipped:
         raise SourceError(
             f"{where}: not in a format that is known here; name one of {', '.join(f.name for f in FORMATS)}, "

@@ -23,6 +23,7 @@ __all__ = ["CHUNK_BYTES", "MAGIC_BYTES", "ZIP", "Stream", "compression", "open_s
 
 CHUNK_BYTES: Final = 256 * 1024
 MAGIC_BYTES: Final = 16
+ZSTD_BLOCK_BYTES_MAX: Final = 128 * 1024
 
 ZIP: Final = "zip"
 _MAGIC: Final = (
@@ -166,8 +167,7 @@ def _decompressor(name: str, place: str, raw: IO[bytes], limits: Limits) -> Piec
     if name in {"xz", "lzma"}:
         return _Lzma(raw, limits.window_bytes)
     if name == "zstd":
-        window = 1 << (limits.window_bytes.bit_length() - 1)
-        return zstandard.ZstdDecompressor(max_window_size=window).stream_reader(raw, read_across_frames=True)
+        return _Zstd(raw, limits.window_bytes)
     raise SourceError(f"{place}: {name} is not read: unpack it, or pack it as gzip, xz, zstd or zip", path=place)
 
 
@@ -207,6 +207,71 @@ class _Lzma:
                 piece = decoder.decompress(b"", size)
             if piece:
                 return piece
+
+
+class _Zstd:
+    """zstd, any number of frames one after another, a block at a time.
+
+    Walks the frames itself (RFC 8878, section 3.1): so that what comes out of one step is bounded, and a file that is
+    cut is an error, where the library's own reader takes it for shorter.
+    """
+
+    def __init__(self, raw: IO[bytes], window_bytes: int) -> None:
+        self._raw: Final = raw
+        self._library: Final = zstandard.ZstdDecompressor(max_window_size=window_bytes)
+        self._decoder: zstandard.ZstdDecompressionObj | None = None  # of the frame being read
+        self._checksum = False  # whether four bytes come behind its last block
+        self._ready = b""  # decompressed, and not asked for yet
+
+    def read(self, size: int, /) -> bytes:
+        while not self._ready:
+            if self._decoder is None:
+                if not self._next_frame():
+                    return b""
+            else:
+                self._ready = self._block(self._decoder)
+        piece, self._ready = self._ready[:size], self._ready[size:]
+        return piece
+
+    def _next_frame(self) -> bool:
+        """Read the header of a frame, over those that are to be skipped; False at the end of the file."""
+        while True:
+            magic = self._raw.read(4)
+            if not magic:
+                return False
+            if magic[1:] != b"\x2a\x4d\x18" or magic[0] & 0xF0 != 0x50:
+                break
+            left = int.from_bytes(self._exactly(4), "little")
+            while left > 0:
+                left -= len(self._exactly(min(left, CHUNK_BYTES)))
+        if magic != b"\x28\xb5\x2f\xfd":
+            raise EOFError("what follows is not zstd")
+        descriptor = self._exactly(1)
+        single = descriptor[0] >> 5 & 1
+        rest = (0 if single else 1) + (0, 1, 2, 4)[descriptor[0] & 3] + (single, 2, 4, 8)[descriptor[0] >> 6]
+        self._checksum = bool(descriptor[0] & 4)
+        self._decoder = self._library.decompressobj()
+        self._ready = self._decoder.decompress(magic + descriptor + self._exactly(rest))
+        return True
+
+    def _block(self, decoder: zstandard.ZstdDecompressionObj) -> bytes:
+        header = self._exactly(3)
+        word = int.from_bytes(header, "little")
+        size = 1 if word >> 1 & 3 == 1 else word >> 3  # a run is one byte, and the size is its length
+        if size > ZSTD_BLOCK_BYTES_MAX:
+            raise EOFError(f"a block of {size} bytes")
+        data = header + self._exactly(size)
+        if word & 1:
+            self._decoder = None
+            if self._checksum:
+                data += self._exactly(4)
+        return decoder.decompress(data)
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._raw.read(size)
+        if len(data) < size:
+            raise EOFError("it ends in the midst of its compressed data")
+        return data
 
 
 class _Utf16:

@@ -109,7 +109,7 @@ class TableReader(Reader):
         self._ends: Final = vec[i64]([i64(0) for _ in range(fields)])
         self._next: i64 = 0  # behind the row being read, its line break included
         self._names: Final[dict[bytes, str]] = {}  # symbols by the bytes they are written with
-        self._problem = ""  # what is wrong with the row being read
+        self._problem = ""  # the first thing that is wrong with the row being read
 
     def scan(self, door: Door, data: bytes, at: i64, limit: i64, final: bool) -> i64:
         self.left = limit
@@ -320,14 +320,14 @@ class TableReader(Reader):
         start = self._starts[column]
         end = self._ends[column]
         if start == end:
-            self._problem = "a price is missing"
+            self._problem = self._problem or "a price is missing"
             return 0.0
         if self._whole:
             value = _whole(decimal(data, start, end, 0), self._shift)
         else:
             value = decimal(data, start, end, self._shift)
         if value - value != 0.0:
-            self._problem = f"{ROLES[role]} is not a number"
+            self._problem = self._problem or f"{ROLES[role]} is not a number"
         return value
 
     def _size(self, data: bytes, role: i64) -> float:
@@ -340,7 +340,7 @@ class TableReader(Reader):
             return 0.0
         value = decimal(data, start, end, 0)
         if value - value != 0.0:
-            self._problem = f"{ROLES[role]} is not a number"
+            self._problem = self._problem or f"{ROLES[role]} is not a number"
         return value
 
     def _name(self, data: bytes) -> str:

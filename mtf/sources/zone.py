@@ -25,7 +25,7 @@ SECOND_NS: Final = 1_000_000_000
 QUARTER_NS: Final = 900 * SECOND_NS
 DAY_NS: Final = 86_400 * SECOND_NS
 SPAN_NS: Final = 6 * DAY_NS  # two changes of a clock are further apart
-LOCAL_MAX_NS: Final = 7_300_000_000_000_000_000  # past 2200: an offset makes no difference, the door refuses it
+LOCAL_MAX_NS: Final = 7_300_000_000_000_000_000  # past 2200, and before 1970, the door refuses it anyway
 
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?|[A-Z]{3}([+-]?)(\d{1,2})")
 
@@ -70,7 +70,7 @@ class Zone:
         return self._look_up(local_ns, not_before_ns)
 
     def _look_up(self, local_ns: i64, not_before_ns: i64) -> i64:
-        if local_ns < 0 or local_ns > LOCAL_MAX_NS:
+        if local_ns < -DAY_NS or local_ns > LOCAL_MAX_NS:
             return local_ns
         if (
             self._learn(local_ns - local_ns % SPAN_NS, SPAN_NS)
