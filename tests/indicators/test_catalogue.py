@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -355,3 +356,11 @@ def test_set_is_made_of_specs_or_indicators() -> None:
     assert items.items[0].count == 0
     with pytest.raises(ConfigError, match="vwap makes no sense on 1d"):
         create_set(["vwap"], timeframe="1d")
+
+
+def test_every_indicator_is_documented() -> None:
+    """With its default parameters, as a user would ask for it."""
+    text = (Path(__file__).parents[2] / "docs" / "indicators.md").read_text()
+    for name in TWENTY + tuple(name for name in names() if name not in TWENTY):
+        if name in {entry.name for entry in catalogue() if entry.built_in}:
+            assert f"`{create(name).spec}`" in text, name
