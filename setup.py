@@ -24,6 +24,7 @@ COMPILED = [
     "mtf/events/door.py",
     "mtf/calendars/day.py",
     "mtf/calendars/calendar.py",
+    "mtf/calendars/grid.py",
     "mtf/bars/bar.py",
     "mtf/archive.py",
     "mtf/bars/gate.py",

@@ -6,7 +6,6 @@ how fast or where to (block size, durability, checkpoint cadence) is not in it.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,7 +13,9 @@ import attrs
 import orjson
 
 from mtf.bars.gate import PRICE_SIDES
+from mtf.calendars.grid import DAY_START, UTC_GRID
 from mtf.calendars.symbols import CalendarMap
+from mtf.calendars.zone import tzdata_version
 from mtf.errors import ConfigError, CorruptLog
 from mtf.indicators.specs import canonical_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
@@ -26,6 +27,7 @@ HISTORY_MAX: Final = 1_000_000
 CLOSED: Final = ("reject", "keep")
 LATE: Final = ("reject", "accept")
 LIVE: Final = ("each", "off")
+ANCHORS: Final = {"day": DAY_START, "utc": UTC_GRID}
 
 IndicatorSpecs = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
 
@@ -39,10 +41,20 @@ class Config:
     price: str
     closed: str
     late: str
+    anchor: str  # what intraday bars count from: the start of their trading day, or the UTC grid
     history: int  # completed bars kept a symbol and timeframe
     live: str  # live indicator values: on each row, or not at all
     indicators: tuple[tuple[str, ...], ...]  # canonical specs, by rank of the timeframe
     tzdata: str  # version of the time zone database that the calendars were read with
+
+    def __attrs_post_init__(self) -> None:
+        _one_of("price", self.price, PRICE_SIDES)
+        _one_of("closed", self.closed, CLOSED)
+        _one_of("late", self.late, LATE)
+        _one_of("anchor", self.anchor, tuple(ANCHORS))
+        _one_of("live", self.live, LIVE)
+        if not 1 <= self.history <= HISTORY_MAX:
+            raise ConfigError(f"history is {self.history}: keep between 1 and {HISTORY_MAX} bars")
 
     @classmethod
     def make(
@@ -53,29 +65,30 @@ class Config:
         price: str = "auto",
         closed: str = "reject",
         late: str = "reject",
+        anchor: str = "day",
         history: int = 1000,
         live: str = "each",
         indicators: IndicatorSpecs = None,
     ) -> Config:
         """Return the configuration with these settings; ConfigError names the one that is wrong."""
         kept = TimeframeSet(timeframes)
-        _one_of("price", price, PRICE_SIDES)
-        _one_of("closed", closed, CLOSED)
-        _one_of("late", late, LATE)
-        _one_of("live", live, LIVE)
-        if not 1 <= history <= HISTORY_MAX:
-            raise ConfigError(f"history is {history}: keep between 1 and {HISTORY_MAX} bars")
         return cls(
             timeframes=kept,
             calendars=CalendarMap(calendar),
             price=price,
             closed=closed,
             late=late,
+            anchor=anchor,
             history=history,
             live=live,
             indicators=_specs(kept, indicators),
             tzdata=tzdata_version(),
         )
+
+    @property
+    def anchor_ns(self) -> int:
+        """What intraday bars count from, as `mtf.calendars.grid` takes it."""
+        return ANCHORS[self.anchor]
 
     def to_json(self) -> bytes:
         """Return the canonical bytes: the same for equal configurations."""
@@ -87,6 +100,7 @@ class Config:
                 "price": self.price,
                 "closed": self.closed,
                 "late": self.late,
+                "anchor": self.anchor,
                 "history": self.history,
                 "live": self.live,
                 "indicators": [list(specs) for specs in self.indicators],
@@ -111,6 +125,7 @@ class Config:
                 price=fields["price"],
                 closed=fields["closed"],
                 late=fields["late"],
+                anchor=fields["anchor"],
                 history=int(fields["history"]),
                 live=fields["live"],
                 indicators=tuple(tuple(specs) for specs in fields["indicators"]),
@@ -150,8 +165,3 @@ def _specs(kept: TimeframeSet, indicators: IndicatorSpecs) -> tuple[tuple[str, .
             rows[rank] = tuple(canonical_specs(specs, kept[rank], strict=True))
         return tuple(rows)
     return tuple(tuple(canonical_specs(indicators, timeframe, strict=False)) for timeframe in kept)
-
-
-def tzdata_version() -> str:
-    """Return the version of the time zone database that zoneinfo reads here: the package's."""
-    return importlib.metadata.version("tzdata")

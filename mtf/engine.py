@@ -33,12 +33,14 @@ class Engine:
         self.gate = Gate(
             config.calendars.calendar_of,
             config.timeframes[0],
+            anchor_ns=config.anchor_ns,
             side=PRICE_SIDES.index(config.price),
             keep_closed=config.closed == "keep",
             accept_late=config.late == "accept",
         )
         self.aggregators = [
-            Aggregator(timeframe, rank, config.history) for rank, timeframe in enumerate(config.timeframes)
+            Aggregator(timeframe, rank, config.history, config.anchor_ns)
+            for rank, timeframe in enumerate(config.timeframes)
         ]
         any_kept = any(config.indicators)  # a frame has values of all timeframes, or of none
         self.banks = [
@@ -87,9 +89,10 @@ class Engine:
             except (IndexError, ValueError, OverflowError) as error:
                 raise CorruptCheckpoint(f"the state of {name} is none: {error}") from error
         joiner = self.joiner
-        for number in range(len(joiner.states)):
+        for number, counts in zip(range(len(joiner.states)), self.gate.counts(), strict=False):
             joiner.restore(
                 number,
+                counts,
                 [aggregator.after(number) for aggregator in self.aggregators],
                 [bank.after(number) for bank in self.banks if bank is not None],
             )

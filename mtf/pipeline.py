@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +75,7 @@ class Pipeline:
         price: str = "auto",
         closed: str = "reject",
         late: str = "reject",
+        anchor: str = "day",
         history: int = 1000,
         indicators: IndicatorSpecs = None,
         live: str = "each",
@@ -98,6 +100,7 @@ class Pipeline:
             price=price,
             closed=closed,
             late=late,
+            anchor=anchor,
             history=history,
             live=live,
             indicators=indicators,
@@ -387,6 +390,7 @@ class Pipeline:
         """
         self._check()
         await self._ready()
+        begun, seq = time.perf_counter(), self._source.next_seq
         if hasattr(source, "__aiter__"):
             await self._run_feed(source)
         else:
@@ -397,7 +401,7 @@ class Pipeline:
                 opened.close()
         self._ended = True
         await self.drain()
-        return self.summary()
+        return self.summary(seconds=time.perf_counter() - begun, new_events=self._source.next_seq - seq)
 
     async def replay(
         self,
@@ -407,7 +411,7 @@ class Pipeline:
         until: int | None = None,
         speed: float | None = None,
     ) -> Summary:
-        """Play the log of a data directory through this pipeline, which must be new, of its configuration, and on no disk.
+        """Play the log of a data directory through this pipeline: a new one of its configuration, on no disk.
 
         Consumers are shown the events from the seq *start* to *until*; with *speed*, that many seconds of event time in
         a second, else as fast as it goes. The digest is that of the original run.
@@ -415,6 +419,7 @@ class Pipeline:
         self._check()
         if self._data is not None or self.seq or self._source.next_seq != 1:
             raise ConfigError("a replay needs a new pipeline without a data directory")
+        begun = time.perf_counter()
         path = Path(directory)
         differences = logged_config(path).differences(self.config)
         if differences:
@@ -433,7 +438,7 @@ class Pipeline:
             await asyncio.sleep(0)
         self._ended = True
         await self.drain()
-        return self.summary()
+        return self.summary(seconds=time.perf_counter() - begun, new_events=self.seq - start + 1)
 
     async def _run_source(self, source: Source) -> None:
         loop = asyncio.get_running_loop()
@@ -566,9 +571,9 @@ class Pipeline:
         await self._ready()
         await self._mark("drain")
 
-    def summary(self) -> Summary:
-        """Return the counts so far."""
-        return Summary.of(self._engine, self._door.malformed)
+    def summary(self, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
+        """Return the counts so far, as of the newest published event."""
+        return Summary.of(self._engine, self._door.malformed, seconds=seconds, new_events=new_events)
 
     # Inside.
 

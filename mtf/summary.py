@@ -17,10 +17,12 @@ class Summary:
 
     events: int  # in the log: ticks, rejected ones too, and clock events
     ticks: int  # accepted
+    crossed: int  # accepted quotes with ask < bid
+    locked: int  # accepted quotes with ask = bid
     clocks: int  # clock events
     rejected: dict[str, int]  # by reason; malformed ones are those of this run, and in no log
     bars: dict[str, int]  # completed, by timeframe
-    symbols: dict[str, dict[str, Any]]  # by symbol: ticks and rejected
+    symbols: dict[str, dict[str, Any]]  # the same by symbol
     seq: int
     digest: str
     seconds: float = 0.0
@@ -30,21 +32,30 @@ class Summary:
     def of(cls, engine: Engine, malformed: int, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
         """Return the summary of everything that *engine* has taken."""
         gate = engine.gate
+        counts = gate.counts()
         symbols: dict[str, dict[str, Any]] = {
-            instrument.name: {"ticks": gate.ticks_of(number), "rejected": gate.counts_of(number)}
-            for number, instrument in enumerate(gate.instruments)
+            instrument.name: {
+                "ticks": each.ticks,
+                "late_accepted": each.late_accepted,
+                "crossed": each.crossed,
+                "locked": each.locked,
+                "rejected": each.rejected,
+            }
+            for instrument, each in zip(gate.instruments, counts, strict=True)
         }
         rejected: dict[str, int] = {}
         if malformed:
             rejected["malformed"] = malformed
-        for counts in symbols.values():
-            for reason, count in counts["rejected"].items():
+        for each in counts:
+            for reason, count in each.rejected.items():
                 rejected[reason] = rejected.get(reason, 0) + count
         if gate.late_clocks:
             rejected["late"] = rejected.get("late", 0) + gate.late_clocks
         return cls(
             events=engine.joiner.seq,
-            ticks=sum(counts["ticks"] for counts in symbols.values()),
+            ticks=sum(each.ticks for each in counts),
+            crossed=sum(each.crossed for each in counts),
+            locked=sum(each.locked for each in counts),
             clocks=gate.clocks,
             rejected=rejected,
             bars={aggregator.timeframe.name: aggregator.completed for aggregator in engine.aggregators},

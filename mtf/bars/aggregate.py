@@ -19,6 +19,7 @@ from mtf.bars.forming import Forming
 from mtf.bars.gate import APPLY, NOTHING, STRETCH, TIME, Instrument, Judged
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import Gap
+from mtf.calendars.grid import DAY_START, bar_bounds
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES
 from mtf.timeframe import INTRADAY, Timeframe
@@ -30,12 +31,13 @@ __all__ = ["Aggregator"]
 class Aggregator:
     """Keeps the bars of one timeframe, for all symbols."""
 
-    __slots__ = ("_forming", "_history", "completed", "rank", "timeframe")
+    __slots__ = ("_anchor_ns", "_forming", "_history", "completed", "rank", "timeframe")
 
-    def __init__(self, timeframe: Timeframe, rank: i64, history: i64) -> None:
+    def __init__(self, timeframe: Timeframe, rank: i64, history: i64, anchor_ns: i64 = DAY_START) -> None:
         self.timeframe: Final = timeframe
         self.rank: Final[i64] = rank
         self._history: Final[i64] = history  # completed bars kept a symbol
+        self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
         self._forming: list[Forming] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
 
@@ -138,10 +140,7 @@ class Aggregator:
         start_ns = day.start_ns
         end_ns = day.end_ns
         if self.timeframe.kind == INTRADAY:
-            length_ns: i64 = self.timeframe.length_ns
-            start_ns = ts_ns - (ts_ns - start_ns) % length_ns
-            if start_ns + length_ns < end_ns:
-                end_ns = start_ns + length_ns
+            start_ns, end_ns = bar_bounds(day, ts_ns, self.timeframe.length_ns, self._anchor_ns)
         first = bar.previous_end_ns < 0
         gap: Gap | None = None
         if not first and bar.previous_end_ns < start_ns:
@@ -201,7 +200,7 @@ class Aggregator:
         bar.changed = True
 
     def _remember(self, bar: Forming, completed: Bar) -> None:
-        """Append to the history; windows that were given out look into a list that is never changed before their end."""
+        """Append to the history; a window that was given out looks into a list that never changes before its end."""
         bars = bar.bars
         if len(bars) >= 2 * self._history:
             bars = bars[len(bars) - self._history + 1 :] if self._history > 1 else []

@@ -132,8 +132,9 @@ class Bar:
             )
             if on
         )
+        name = "Bar" if self.completed else "PartialBar"
         return (
-            f"{'Bar' if self.completed else 'PartialBar'}({self.symbol} {self.timeframe} {self.start_ns}..{self.end_ns} "
+            f"{name}({self.symbol} {self.timeframe} {self.start_ns}..{self.end_ns} "
             f"O {self.open} H {self.high} L {self.low} C {self.close} V {self.volume}, {self.ticks} ticks{flags})"
         )
 
@@ -190,6 +191,9 @@ class PartialBar(Bar):
     @property
     def completed(self) -> bool:
         return False
+
+    def _key(self) -> tuple[object, ...]:
+        return (*super()._key(), self.time_ns)
 
     @property
     def elapsed_ns(self) -> int:

@@ -37,7 +37,7 @@ class Slot:
 
 @mypyc_attr(native_class=True)
 class BarState:
-    """One symbol's bars of one timeframe at one instant: the partial bar, and the window of completed ones. Immutable."""
+    """One symbol's bars of one timeframe at one instant: the partial one, and the completed ones; immutable."""
 
     __slots__ = ("bars", "close", "high", "low", "open", "slot", "start", "stop", "ticks", "volume")
 

@@ -1,7 +1,7 @@
 """The digest: one number for all that a log led to, equal for equal logs however they were cut into blocks.
 
-Four streams are hashed, each a plain concatenation in seq order: the events' rows, their verdicts, the heap (symbol names
-and ids), and the completed bars with their completed indicator values. A stream is a chain over chunks of a fixed
+Four streams are hashed, each a plain concatenation in seq order: the events' rows, their verdicts, the heap (symbol
+names and ids), and the completed bars with their completed indicator values. A stream is a chain over chunks of a fixed
 length, `d = xxh3_128(d + chunk)`, so that it can be carried over a restart. Floats are hashed as bits, every NaN as
 the same one. Block boundaries and wall time are nowhere in it.
 """

@@ -17,6 +17,7 @@ from mypy_extensions import i64, mypyc_attr, u8
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN
+from mtf.calendars.grid import DAY_START, bar_bounds
 from mtf.events.block import (
     CLOCK,
     HAS_ASK,
@@ -36,10 +37,13 @@ __all__ = [
     "APPLY",
     "AUTO",
     "CLOSED_MARKET",
+    "COUNTS",
+    "CROSSED",
     "DUPLICATE",
     "IDS_MAX",
     "LATE",
     "LATE_ACCEPTED",
+    "LOCKED",
     "MOVE",
     "NOTHING",
     "PRICE_SIDES",
@@ -47,6 +51,7 @@ __all__ = [
     "STRETCH",
     "TIME",
     "WRONG_PRICE",
+    "Counts",
     "Gate",
     "Instrument",
     "Judged",
@@ -60,6 +65,9 @@ WRONG_PRICE: Final = 3
 CLOSED_MARKET: Final = 4
 LATE: Final = 5
 VERDICTS: Final = 6
+CROSSED: Final = 6  # not a verdict: an accepted quote with ask < bid
+LOCKED: Final = 7  # an accepted quote with ask = bid
+COUNTS: Final = 8
 REASONS: Final = ("", "", "duplicate", "price", "closed", "late")
 
 # What a row does to its symbol's bars.
@@ -93,15 +101,74 @@ class Instrument:
 
 
 @mypyc_attr(native_class=True)
+class Counts:
+    """How many events a symbol had, by what became of them; immutable."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, numbers: vec[i64]) -> None:
+        self.numbers: vec[i64] = numbers  # by verdict, then CROSSED and LOCKED
+
+    @property
+    def ticks(self) -> int:
+        """Accepted ticks."""
+        return self.numbers[ACCEPTED] + self.numbers[LATE_ACCEPTED]
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Rejected ticks by reason, those that there are."""
+        return {REASONS[each]: self.numbers[each] for each in range(DUPLICATE, VERDICTS) if self.numbers[each]}
+
+    @property
+    def crossed(self) -> int:
+        """Accepted quotes with the ask below the bid."""
+        return self.numbers[CROSSED]
+
+    @property
+    def locked(self) -> int:
+        """Accepted quotes with the ask at the bid."""
+        return self.numbers[LOCKED]
+
+    @property
+    def late_accepted(self) -> int:
+        """Late ticks that were accepted."""
+        return self.numbers[LATE_ACCEPTED]
+
+    def _key(self) -> list[int]:
+        return list(self.numbers)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Counts) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._key()))
+
+    def __repr__(self) -> str:
+        return f"Counts(ticks={self.ticks}, rejected={self.rejected}, crossed={self.crossed}, locked={self.locked})"
+
+
+@mypyc_attr(native_class=True)
 class Judged:
-    """A block with what the gate found: for each row its verdict, its deed, the price and volume, and the clock after it.
+    """A block with what the gate found: for each row its verdict, deed, price and volume, and the clock after it.
 
     `clocks[i]` is the clock of the row's symbol after the row (of a clock event: the time it tells). `touched` lists
-    the symbols that this block may change, by number and without repeats; a clock event touches all of them.
+    the symbols that this block may change, by number and without repeats; a clock event touches all of them. `counts`
+    are theirs after the block.
     `instruments` is the gate's own list, by number; it only grows.
     """
 
-    __slots__ = ("block", "clocks", "deeds", "has_clock", "instruments", "prices", "touched", "verdicts", "volumes")
+    __slots__ = (
+        "block",
+        "clocks",
+        "counts",
+        "deeds",
+        "has_clock",
+        "instruments",
+        "prices",
+        "touched",
+        "verdicts",
+        "volumes",
+    )
 
     def __init__(self, block: Block, instruments: list[Instrument]) -> None:
         n = block.count
@@ -113,6 +180,7 @@ class Judged:
         self.volumes: vec[float] = vec[float]([0.0] * n)
         self.clocks: vec[i64] = vec[i64]([0] * n)
         self.touched: list[int] = []
+        self.counts: list[Counts] = []
         self.has_clock = False
 
 
@@ -149,7 +217,7 @@ class _Symbol:
         self.ids: set[str] = set()  # the last IDS_MAX ids
         self.ring: list[str] = []  # the same in order of arrival, from `oldest` on, round and round
         self.oldest: i64 = 0
-        self.counts: vec[i64] = vec[i64]([0] * VERDICTS)  # events by verdict
+        self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict; crossed and locked quotes
 
     def archive(self, archive: Archive) -> None:
         """Save or load; the span is looked up anew."""
@@ -159,8 +227,8 @@ class _Symbol:
         self.side = archive.whole(self.side, AUTO, LAST)
         self.slot_start = archive.whole(self.slot_start, ANY_MIN, ANY_MAX)
         self.slot_end = archive.whole(self.slot_end, ANY_MIN, ANY_MAX)
-        for verdict in range(VERDICTS):
-            self.counts[verdict] = archive.whole(self.counts[verdict], 0, ANY_MAX)
+        for each in range(COUNTS):
+            self.counts[each] = archive.whole(self.counts[each], 0, ANY_MAX)
         size = archive.count(len(self.ring), 8)
         for k in range(size):
             id = archive.text("" if archive.loading else self.ring[k])
@@ -176,6 +244,7 @@ class Gate:
 
     __slots__ = (
         "_accept_late",
+        "_anchor_ns",
         "_calendar_of",
         "_finest",
         "_keep_closed",
@@ -192,6 +261,7 @@ class Gate:
         calendar_of: Callable[[str], Calendar],
         finest: Timeframe,
         *,
+        anchor_ns: i64 = DAY_START,
         side: i64 = AUTO,
         keep_closed: bool = False,
         accept_late: bool = False,
@@ -201,6 +271,7 @@ class Gate:
         self._keep_closed: Final = keep_closed
         self._accept_late: Final = accept_late
         self._finest: Final = finest  # the shortest timeframe
+        self._anchor_ns: Final[i64] = anchor_ns  # what its bars count from: see `mtf.calendars.grid`
         self._symbols: list[_Symbol] = []  # by number
         self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
         self.clock_ns: i64 = -1  # the newest clock event; no symbol's clock is before it
@@ -278,6 +349,8 @@ class Gate:
                         symbol.instrument.first_ns = ts_ns
                         if symbol.side == AUTO:
                             symbol.side = LAST if kind == TRADE else MID
+                if flags & HAS_BID and flags & HAS_ASK and second <= first:
+                    symbol.counts[CROSSED if second < first else LOCKED] += 1
                 side = symbol.side
                 priced = False
                 if kind == TRADE:
@@ -311,6 +384,8 @@ class Gate:
             base += ROW_BYTES
         if judged.has_clock:
             judged.touched = list(range(len(symbols)))
+        for touched in judged.touched:
+            judged.counts.append(Counts(symbols[touched].counts[:]))
         return judged
 
     @property
@@ -334,15 +409,9 @@ class Gate:
                 self._meet(number, name)
             self._symbols[number].archive(archive)
 
-    def counts_of(self, number: i64) -> dict[str, int]:
-        """Return the rejected events of a symbol by reason, those that there are."""
-        counts = self._symbols[number].counts
-        return {REASONS[v]: counts[v] for v in range(DUPLICATE, VERDICTS) if counts[v]}
-
-    def ticks_of(self, number: i64) -> int:
-        """Return how many ticks of a symbol were accepted."""
-        counts = self._symbols[number].counts
-        return counts[ACCEPTED] + counts[LATE_ACCEPTED]
+    def counts(self) -> list[Counts]:
+        """Return the counts of each symbol, by number."""
+        return [Counts(symbol.counts[:]) for symbol in self._symbols]
 
     def _meet(self, number: i64, name: str) -> None:
         assert number == len(self.instruments), "symbols are numbered by appearance"
@@ -361,10 +430,7 @@ class Gate:
         start_ns: i64 = period.start_ns
         end_ns: i64 = period.end_ns
         if self._finest.kind == INTRADAY:
-            length_ns: i64 = self._finest.length_ns
-            start_ns = ts_ns - (ts_ns - start_ns) % length_ns
-            if start_ns + length_ns < end_ns:
-                end_ns = start_ns + length_ns
+            start_ns, end_ns = bar_bounds(period, ts_ns, self._finest.length_ns, self._anchor_ns)
         symbol.slot_start = start_ns
         symbol.slot_end = end_ns
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import read_i32_le
+from librt.strings import read_f64_le, read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.columns import BarState, Closing
 from mtf.bars.bar import Bar
-from mtf.bars.gate import LATE_ACCEPTED, REASONS, TIME
+from mtf.bars.columns import BarState, Closing
+from mtf.bars.gate import CROSSED, LATE_ACCEPTED, LOCKED, REASONS, TIME, Counts
 from mtf.errors import UnknownSymbol
-from mtf.events.block import HAS_ID, NEW_SYMBOL, ROW_BYTES, heap_length, heap_text, tick_at
+from mtf.events.block import HAS_ASK, HAS_BID, HAS_ID, NEW_SYMBOL, ROW_BYTES, heap_length, heap_text, tick_at
 from mtf.events.tick import Tick
 from mtf.frames.frame import Frame, SymbolState
 from mtf.frames.snapshot import Snapshot
@@ -220,13 +220,15 @@ class Cursor:
     def bar(self) -> Bar:
         """Return the bar that just closed."""
         frame = self._frame
-        assert frame is not None and self._closing >= 0, "no bar is told"
+        assert frame is not None, "no bar is told"
+        assert self._closing >= 0, "no bar is told"
         return frame.closings[self._closing].bar
 
     def tick(self) -> Tick:
         """Return the tick of the row."""
         frame = self._frame
-        assert frame is not None and self.number >= 0, "no tick is told"
+        assert frame is not None, "no tick is told"
+        assert self.number >= 0, "no tick is told"
         block = frame.judged.block
         flags = read_i32_le(block.rows, self._row * ROW_BYTES + 12) >> 8
         id: str | None = None
@@ -237,7 +239,8 @@ class Cursor:
     def reason(self) -> str:
         """Return why the row's event was rejected; empty where it was accepted."""
         frame = self._frame
-        assert frame is not None and self._row >= 0, "no row is told"
+        assert frame is not None, "no row is told"
+        assert self._row >= 0, "no row is told"
         if self.number < 0:
             return "" if frame.judged.deeds[self._row] == TIME else "late"
         return REASONS[frame.judged.verdicts[self._row]]
@@ -245,7 +248,8 @@ class Cursor:
     def clock_event_ns(self) -> i64:
         """Return the time that the row's clock event tells."""
         frame = self._frame
-        assert frame is not None and self.number < 0, "no clock event is told"
+        assert frame is not None, "no clock event is told"
+        assert self.number < 0, "no clock event is told"
         return frame.judged.clocks[self._row]
 
     # The state at this step.
@@ -269,12 +273,8 @@ class Cursor:
         time_ns = self._clock_ns
         if number >= 0:
             row = self._last_row[number]
-            own: i64 = _NO_ROW
             frame = self._frame
-            if row >= 0 and frame is not None:
-                own = frame.judged.clocks[row]
-            else:
-                own = self._states[number].clock_ns
+            own = frame.judged.clocks[row] if row >= 0 and frame is not None else self._states[number].clock_ns
             if own > time_ns:
                 time_ns = own
         if self._instant > time_ns and (self._instant_number < 0 or self._instant_number == number):
@@ -337,4 +337,28 @@ class Cursor:
             if value is not None:
                 values.append(value)
         time_ns = self.time_of(number)
-        return Snapshot(self._kept, SymbolState(known.instrument, time_ns, bars, values), self.seq, time_ns)
+        return Snapshot(
+            self._kept, SymbolState(known.instrument, time_ns, self._counts(number), bars, values), self.seq, time_ns
+        )
+
+    def _counts(self, number: i64) -> Counts:
+        """Return a symbol's counts up to the visible row."""
+        frame = self._frame
+        before = self._states[number].counts
+        if frame is None or self._row < 0:
+            return before
+        numbers = before.numbers[:]
+        judged = frame.judged
+        rows = judged.block.rows
+        for i in range(self._row + 1):
+            if judged.block.symbol_at(i) != number:
+                continue
+            verdict = i64(judged.verdicts[i])
+            numbers[verdict] += 1
+            flags = read_i32_le(rows, i * ROW_BYTES + 12) >> 8
+            if verdict <= LATE_ACCEPTED and flags & HAS_BID and flags & HAS_ASK:
+                bid = read_f64_le(rows, i * ROW_BYTES + 16)
+                ask = read_f64_le(rows, i * ROW_BYTES + 24)
+                if ask <= bid:
+                    numbers[CROSSED if ask < bid else LOCKED] += 1
+        return Counts(numbers)

@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.columns import BarState, Closing, Columns
 from mtf.bars.digest import Digest
-from mtf.bars.gate import Instrument, Judged
+from mtf.bars.gate import COUNTS, Counts, Instrument, Judged
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import ValueColumns, ValueState
 
@@ -25,11 +25,19 @@ __all__ = ["Frame", "Joiner", "SymbolState"]
 class SymbolState:
     """Everything that is known of one symbol after one event: its bars and values by timeframe, and its clock."""
 
-    __slots__ = ("bars", "clock_ns", "instrument", "values")
+    __slots__ = ("bars", "clock_ns", "counts", "instrument", "values")
 
-    def __init__(self, instrument: Instrument, clock_ns: i64, bars: list[BarState], values: list[ValueState]) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        clock_ns: i64,
+        counts: Counts,
+        bars: list[BarState],
+        values: list[ValueState],
+    ) -> None:
         self.instrument: Final = instrument
         self.clock_ns: Final[i64] = clock_ns  # -1 before the first accepted tick
+        self.counts: Final = counts
         self.bars: Final = bars  # by rank of the timeframe
         self.values: Final = values  # by rank; empty where no indicators are kept
 
@@ -123,7 +131,7 @@ class Joiner:
             row: list[ValueState] = []
             for value in values:
                 row.append(value.after[k])
-            new = SymbolState(instrument, clock_ns, bars, row)
+            new = SymbolState(instrument, clock_ns, judged.counts[k], bars, row)
             before.append(old)
             after.append(new)
             states[number] = new
@@ -143,18 +151,22 @@ class Joiner:
         for number in range(count):
             clock_ns = archive.whole(-1 if archive.loading else self.states[number].clock_ns, ANY_MIN, ANY_MAX)
             if archive.loading:
-                self.states.append(SymbolState(instruments[number], clock_ns, [], []))
+                self.states.append(SymbolState(instruments[number], clock_ns, _no_counts(), [], []))
 
-    def restore(self, number: i64, bars: list[BarState], values: list[ValueState]) -> None:
-        """Give a loaded symbol its bars and values."""
+    def restore(self, number: i64, counts: Counts, bars: list[BarState], values: list[ValueState]) -> None:
+        """Give a loaded symbol its counts, bars and values."""
         old = self.states[number]
-        self.states[number] = SymbolState(old.instrument, old.clock_ns, bars, values)
+        self.states[number] = SymbolState(old.instrument, old.clock_ns, counts, bars, values)
 
 
 def _unseen(instrument: Instrument, columns: list[Columns], values: list[ValueColumns]) -> SymbolState:
     """Return the state of a symbol before its first event."""
     empty = BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, [], 0, 0)
-    return SymbolState(instrument, -1, [empty] * len(columns), [value.fresh for value in values])
+    return SymbolState(instrument, -1, _no_counts(), [empty] * len(columns), [value.fresh for value in values])
+
+
+def _no_counts() -> Counts:
+    return Counts(vec[i64]([0] * COUNTS))
 
 
 def _last_clocks(judged: Judged) -> list[int]:

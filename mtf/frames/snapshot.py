@@ -8,6 +8,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.bars.gate import Counts
 from mtf.frames.frame import SymbolState
 from mtf.frames.state import Kept, TimeframeState
 from mtf.timeframe import Timeframe
@@ -42,6 +43,11 @@ class Snapshot:
     def timeframes(self) -> list[Timeframe]:
         """The timeframes in it, shortest first."""
         return list(self._kept.timeframes)
+
+    @property
+    def counts(self) -> Counts:
+        """How many of the symbol's events were accepted, rejected (by reason), crossed and locked, up to `seq`."""
+        return self._state.counts
 
     def __iter__(self) -> Iterator[TimeframeState]:
         return iter([self._at(rank) for rank in range(len(self._kept.timeframes))])

@@ -11,8 +11,8 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.columns import BarState
 from mtf.bars.bar import BarWindow, PartialBar
+from mtf.bars.columns import BarState
 from mtf.errors import UnknownIndicator, UnknownTimeframe
 from mtf.indicators.values import ValueState
 from mtf.timeframe import Timeframe
