@@ -1,0 +1,47 @@
+"""`mtf doctor`: which build runs, on what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.table import Table
+
+from mtf.build import COMPILED, compiled_modules, versions
+from mtf.calendars import BUILT_IN
+from mtf.cli.loop import loop_name
+from mtf.cli.output import document, show
+from mtf.indicators import names
+from mtf.sources import FORMATS
+
+__all__ = ["doctor"]
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def doctor(as_json: bool) -> None:
+    """Say which build runs: versions, compiled or not, event loop, formats."""
+    found: dict[str, Any] = {
+        "versions": versions(),
+        "compiled": COMPILED,
+        "compiled_modules": compiled_modules(),
+        "event_loop": loop_name(),
+        "formats": {each.name: each.description for each in FORMATS},
+        "calendars": list(BUILT_IN),
+        "indicators": len(names()),
+    }
+    if as_json:
+        document(found)
+        return
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    modules = found["compiled_modules"]
+    build = f"compiled, {len(modules)} modules" if COMPILED else "pure Python: same results, slower"
+    grid.add_row("build", build)
+    grid.add_row("event loop", found["event_loop"])
+    for name, version in found["versions"].items():
+        grid.add_row(name, version or "not installed")
+    grid.add_row("calendars", f"{', '.join(BUILT_IN)}, exchange:MIC, .toml")
+    grid.add_row("indicators", str(found["indicators"]))
+    for number, (name, description) in enumerate(found["formats"].items()):
+        grid.add_row("" if number else "formats", f"{name:<22} {description}")
+    show(grid)

@@ -1,0 +1,58 @@
+"""`mtf indicators`: the catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.table import Table
+
+from mtf.cli.output import document, show
+from mtf.indicators import Choice, Entry, Whole, catalogue
+from mtf.indicators.declaration import Param
+
+__all__ = ["indicators"]
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def indicators(as_json: bool) -> None:
+    """List every indicator with its parameters, outputs and warm-up."""
+    entries = catalogue()
+    if as_json:
+        document([_entry(each) for each in entries])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("name", no_wrap=True)
+    table.add_column("what")
+    table.add_column("parameters")
+    table.add_column("outputs")
+    table.add_column("warm-up", justify="right")
+    for each in entries:
+        params = ", ".join(f"{param.name}={param.text(param.default)}" for param in each.params)
+        table.add_row(each.name, each.title, params, " ".join(each.outputs), str(each.warmup))
+    show(table)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "group": entry.group,
+        "params": [_param(param) for param in entry.params],
+        "outputs": entry.outputs,
+        "warmup": entry.warmup,
+        "formula": entry.formula,
+        "source": entry.source,
+        "of_close": entry.of_close,
+        "timeframes": entry.timeframes,
+        "built_in": entry.built_in,
+    }
+
+
+def _param(param: Param) -> dict[str, Any]:
+    common = {"name": param.name, "default": param.default, "doc": param.doc}
+    if isinstance(param, Choice):
+        return common | {"type": "choice", "words": param.words}
+    kind = "whole" if isinstance(param, Whole) else "number"
+    return common | {"type": kind, "low": param.low, "high": param.high}

@@ -1,0 +1,79 @@
+"""The event loop that commands run on, and how they are asked to stop: once in good order, twice at once.
+
+uvloop where it is installed; `MTF_LOOP=asyncio` asks for the other one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, TypeVar
+
+from mtf.errors import ConfigError
+
+__all__ = ["LOOPS", "loop_name", "run_async", "stop_on_signals"]
+
+VARIABLE: Final = "MTF_LOOP"
+LOOPS: Final = ("uvloop", "asyncio")
+
+_Result = TypeVar("_Result")
+
+
+def loop_name() -> str:
+    """Return which loop `run_async` takes; ConfigError where the one asked for is not installed."""
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted not in ("", *LOOPS):
+        raise ConfigError(f"{VARIABLE} is {wanted!r}: it is one of {', '.join(LOOPS)}")
+    if wanted == "asyncio":
+        return wanted
+    try:
+        import uvloop  # noqa: F401 - whether it is there
+    except ImportError:
+        if wanted:
+            raise ConfigError(f"{VARIABLE} asks for uvloop, which is not installed here") from None
+        return "asyncio"
+    return "uvloop"
+
+
+def run_async(main: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run *main* to its end on the loop of `loop_name`."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if loop_name() == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: Callable[[int], bool]) -> Iterator[None]:
+    """Within, call *stop* with the number of the first SIGINT or SIGTERM; a second one cancels the present task.
+
+    *stop* answers whether the task will end by itself; where it will not, the task is cancelled at once.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None, "signals stop the task that asks for it"
+    asked = False
+
+    def heard(number: int) -> None:
+        nonlocal asked
+        if asked or not stop(number):
+            task.cancel()
+        asked = True
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    # Not every platform and thread has signals for a loop; Ctrl-C then cancels the task, as asyncio has it.
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        for number in numbers:
+            loop.add_signal_handler(number, heard, number)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            for number in numbers:
+                loop.remove_signal_handler(number)

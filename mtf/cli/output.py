@@ -1,0 +1,174 @@
+"""What goes to stdout: one JSON document, or rows as a table, CSV or JSON, streamed in bounded memory.
+
+Owns the formats and nothing of what is in them. Numbers are written so that reading gives back the same bits; NaN is
+null in JSON and empty in CSV. Nothing is written before the first row is there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import click
+import orjson
+from rich.console import Console, RenderableType
+
+from mtf.cli.times import clock_text
+
+__all__ = ["FORMATS", "Column", "document", "json_line", "note", "prices_text", "show", "write_rows"]
+
+FORMATS: Final = ("table", "csv", "json")
+WIDTH_WITHOUT_TERMINAL: Final = 200
+WIDTH_ROWS: Final = 500  # rows looked at before the widths of a table's columns are set
+FLUSH_ROWS: Final = 512
+PRICE_DIGITS: Final = 10  # in a table: what mid prices have beyond that is rounding
+SIZE_DIGITS: Final = 7
+
+Row = Mapping[str, Any]
+
+
+class Column(NamedTuple):
+    """One column: its name in CSV and JSON, and what it holds (`text`, `time`, `price`, `size`, `whole` or `flag`)."""
+
+    name: str
+    kind: str
+    title: str = ""  # in a table; "": not shown there
+
+
+def show(*tables: RenderableType) -> None:
+    """Print tables for people; without a terminal wide enough for any of them, and without colour."""
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False, width=None if terminal else WIDTH_WITHOUT_TERMINAL, no_color=not terminal)
+    with console.capture() as capture:
+        console.print(*tables, sep="\n")
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def note(text: str) -> None:
+    """Tell the user something that is not the result, on stderr."""
+    click.echo(f"mtf: {text}", err=True)
+
+
+def document(value: Any) -> None:
+    """Print *value* as one JSON document: on one line, or for people on a terminal indented."""
+    option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
+    stream = sys.stdout.buffer
+    stream.write(orjson.dumps(value, option=option | orjson.OPT_APPEND_NEWLINE))
+    stream.flush()
+
+
+def json_line(value: Any) -> None:
+    """Print *value* as one line of JSON, at once."""
+    stream = sys.stdout.buffer
+    stream.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+    stream.flush()
+
+
+def write_rows(rows: Iterable[Row], columns: list[Column], format: str) -> None:
+    """Print *rows* in one of `FORMATS` as they come."""
+    stream = sys.stdout.buffer
+    iterator = iter(rows)
+    first = list(itertools.islice(iterator, 1))  # what is wrong with the data shows before anything is printed
+    whole = itertools.chain(first, iterator)
+    writers: dict[str, Callable[[Iterator[Row], list[Column], BinaryIO], None]] = {
+        "table": _write_table,
+        "csv": _write_csv,
+        "json": _write_json,
+    }
+    writers[format](whole, columns, stream)
+    stream.flush()
+
+
+def prices_text(values: Iterable[float]) -> list[str]:
+    """Return prices with as many decimals each as the longest of them needs."""
+    texts = [f"{value:.{PRICE_DIGITS}g}" for value in values]
+    decimals = max((_decimals(text) for text in texts), default=0)
+    return [text if "e" in text or "n" in text else f"{float(text):.{decimals}f}" for text in texts]
+
+
+def _write_csv(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")  # floats by repr
+    names = [column.name for column in columns]
+    flags = [column.name for column in columns if column.kind == "flag"]
+    writer.writerow(names)
+    for count, row in enumerate(rows, 1):
+        values = dict(row)
+        for name in flags:
+            values[name] = int(values[name])
+        writer.writerow(["" if values[name] != values[name] else values[name] for name in names])
+        if count % FLUSH_ROWS == 0:
+            _pour(text, stream)
+    _pour(text, stream)
+
+
+def _write_json(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
+    """Write one array, a row a line."""
+    before = b"[\n"
+    for row in rows:
+        stream.write(before + orjson.dumps({column.name: row[column.name] for column in columns}))
+        before = b",\n"
+    stream.write(b"\n]\n" if before == b",\n" else b"[]\n")
+
+
+def _write_table(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
+    shown = [column for column in columns if column.title]
+    sample = list(itertools.islice(rows, WIDTH_ROWS))
+    if not sample:
+        note("nothing to show")
+        return
+    decimals = [_column_decimals(column, sample) for column in shown]
+    widths = [
+        max([len(column.title), *(len(_cell(row[column.name], column, places)) for row in sample)])
+        for column, places in zip(shown, decimals, strict=True)
+    ]
+    text = io.StringIO()
+    text.write(_line([column.title for column in shown], shown, widths))
+    for count, row in enumerate(itertools.chain(sample, rows), 1):
+        cells = [_cell(row[column.name], column, places) for column, places in zip(shown, decimals, strict=True)]
+        text.write(_line(cells, shown, widths))
+        if count % FLUSH_ROWS == 0:
+            _pour(text, stream)
+    _pour(text, stream)
+
+
+def _pour(text: io.StringIO, stream: BinaryIO) -> None:
+    stream.write(text.getvalue().encode())
+    text.seek(0)
+    text.truncate()
+
+
+def _line(cells: list[str], columns: list[Column], widths: list[int]) -> str:
+    padded = [
+        cell.ljust(width) if column.kind in ("text", "time", "flag") else cell.rjust(width)
+        for cell, column, width in zip(cells, columns, widths, strict=True)
+    ]
+    return "  ".join(padded).rstrip() + "\n"
+
+
+def _cell(value: Any, column: Column, decimals: int) -> str:
+    if value is None or value != value:
+        return "" if column.kind == "text" else "-"
+    if column.kind == "time":
+        return clock_text(value)
+    if column.kind == "flag":
+        return column.title if value else ""
+    if column.kind in ("price", "size"):
+        return f"{value:.{decimals}f}"
+    return str(value)
+
+
+def _column_decimals(column: Column, sample: list[Row]) -> int:
+    if column.kind not in ("price", "size"):
+        return 0
+    digits = PRICE_DIGITS if column.kind == "price" else SIZE_DIGITS
+    values = [row[column.name] for row in sample]
+    return max((_decimals(f"{value:.{digits}g}") for value in values if value is not None), default=0)
+
+
+def _decimals(text: str) -> int:
+    return len(text.partition(".")[2]) if "e" not in text else 0

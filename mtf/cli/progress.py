@@ -1,0 +1,70 @@
+"""The progress bar: on stderr, only where that is a terminal, and gone when the work is done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+__all__ = ["Share", "progress_bar"]
+
+REFRESH_S: Final = 0.1
+
+Share = tuple[str, float | None, int]  # what is going on, the share that is done (None: not known), events so far
+
+
+class _Rate(ProgressColumn):
+    """Events so far, and events a second since the last change of what is going on."""
+
+    def render(self, task: Task) -> Text:
+        events, rate = task.fields["events"], task.fields["rate"]
+        return Text(f"{events:,} events  {rate:,.0f}/s" if rate else f"{events:,} events")
+
+
+@contextlib.asynccontextmanager
+async def progress_bar(look: Callable[[], Share]) -> AsyncIterator[None]:
+    """Within, show what *look* says, ten times a second, from a task of its own."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f}%"),
+        _Rate(),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    )
+    with bar:
+        watcher = asyncio.create_task(_watch(bar, look), name="mtf progress")
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+
+
+async def _watch(bar: Progress, look: Callable[[], Share]) -> None:
+    what, share, events = look()
+    task = bar.add_task(what, total=None, events=events, rate=0.0)
+    start_s, start_events = time.monotonic(), events
+    while True:
+        now, share, events = look()
+        if now != what:
+            what, start_s, start_events = now, time.monotonic(), events
+            bar.reset(task)
+        elapsed_s = time.monotonic() - start_s
+        rate = (events - start_events) / elapsed_s if elapsed_s > 0.0 else 0.0
+        total = None if share is None else 1.0
+        bar.update(task, description=what, total=total, completed=share or 0.0, events=events, rate=rate)
+        bar.refresh()
+        await asyncio.sleep(REFRESH_S)

@@ -1,0 +1,110 @@
+"""The command `mtf` itself: the group that all commands hang on, and what becomes of an error in one of them.
+
+An error is one line on stderr and an exit code of `mtf.cli.exits`; `MTF_DEBUG=1` shows the traceback too. A reader that
+closes the pipe (`mtf bars ... | head`) has what it wanted, so that is no error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from mtf.build import VERSION
+from mtf.cli.exits import CALL, DONE, INTERRUPTED, exit_code
+
+__all__ = ["Root", "root"]
+
+DEBUG: Final = "MTF_DEBUG"
+
+
+class Root(click.Group):
+    """A group that ends with an exit code whatever happens in a command."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        code = self._answer(args, prog_name or "mtf", complete_var, windows_expand_args, extra)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which one comes to need them
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _abandon_stdout()
+            return DONE
+        return result
+
+    def _answer(
+        self,
+        args: Sequence[str] | None,
+        prog_name: str,
+        complete_var: str | None,
+        windows_expand_args: bool,
+        extra: dict[str, Any],
+    ) -> int:
+        try:
+            result = super().main(
+                args,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            return CALL
+        except click.ClickException as error:
+            return _fail(error, _message_of(error, prog_name), CALL)
+        except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
+            return INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - whatever it is, its code and one line are the answer
+            text = str(error) or type(error).__name__
+            if not type(error).__module__.startswith("mtf."):
+                text = f"{type(error).__name__}: {text}"
+            return _fail(error, f"{prog_name}: {text}", exit_code(error))
+        return result if isinstance(result, int) else DONE
+
+
+def _message_of(error: click.ClickException, prog_name: str) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if isinstance(context, click.Context) else prog_name
+    return f"{path}: {error.format_message()}"
+
+
+def _fail(error: BaseException, message: str, code: int) -> int:
+    if os.environ.get(DEBUG, "0") not in ("", "0"):
+        traceback.print_exception(error)
+    click.echo(" ".join(message.split()), err=True)
+    return code
+
+
+def _abandon_stdout() -> None:
+    """Point stdout at nothing, so that closing it at exit does not complain again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, "-V", "--version", prog_name="mtf", message="%(prog)s %(version)s")
+def root() -> None:
+    """Keep every timeframe of a market in one consistent state, at every tick."""

@@ -1,0 +1,175 @@
+"""`mtf run`: a source through the pipeline to its end, and the summary of it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from mtf.bars.gate import PRICE_SIDES
+from mtf.cli.exits import DONE, INTERRUPTED, TERMINATED
+from mtf.cli.loop import run_async, stop_on_signals
+from mtf.cli.output import note
+from mtf.cli.progress import Share, progress_bar
+from mtf.cli.sources import StoppableSource, open_named, source_options
+from mtf.cli.summary import show_summary
+from mtf.config import CLOSED, LATE, Config
+from mtf.datadir import ASIDE
+from mtf.log import DURABILITIES
+from mtf.pipeline import Pipeline
+from mtf.summary import Summary
+from mtf.timeframe import DEFAULT_TIMEFRAMES
+
+__all__ = ["run"]
+
+SKIPPED_SHOWN: Final = 5
+
+
+@click.command
+@click.argument("source")
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Directory to log to, and to go on from."
+)
+@source_options
+@click.option("--price", type=click.Choice(PRICE_SIDES), default="auto", show_default=True, help="Price of the bars.")
+@click.option(
+    "--calendar", default="fx", show_default=True, metavar="C", help="Name, exchange:MIC, .toml, or PATTERN=C,..."
+)
+@click.option("--closed", type=click.Choice(CLOSED), default="reject", show_default=True, help="Ticks in closed hours.")
+@click.option(
+    "--late", type=click.Choice(LATE), default="reject", show_default=True, help="Ticks older than the clock."
+)
+@click.option(
+    "--timeframes", default=",".join(DEFAULT_TIMEFRAMES), show_default=True, metavar="T,...", help="Bars to keep."
+)
+@click.option("--indicators", default="none", show_default=True, metavar="SPEC,...|all|none", help="As sma:20,rsi:14.")
+@click.option("--history", type=int, default=1000, show_default=True, help="Completed bars in memory, a timeframe.")
+@click.option(
+    "--durability", type=click.Choice(DURABILITIES), default="group", show_default=True, help="What a crash may cost."
+)
+@click.option(
+    "--checkpoint-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="Wall time between; 0: not."
+)
+@click.option(
+    "--checkpoint-events", type=click.IntRange(0), default=0, show_default=True, help="Events between; 0: not."
+)
+@click.option("--strict", is_flag=True, help="Stop at the first malformed row.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def run(
+    source: str,
+    data: Path | None,
+    price: str,
+    calendar: str,
+    closed: str,
+    late: str,
+    timeframes: str,
+    indicators: str,
+    history: int,
+    durability: str,
+    checkpoint_seconds: float,
+    checkpoint_events: int,
+    strict: bool,
+    as_json: bool,
+    **described: Any,
+) -> int:
+    """Run SOURCE to its end: a file, a folder of files, `synthetic`, or an mtf data directory.
+
+    With --data all of it is logged there; the same command given again goes on where it was.
+    """
+    config = Config.make(
+        timeframes=[name.strip() for name in timeframes.split(",") if name.strip()],
+        calendar=_calendars(calendar),
+        price=price,
+        closed=closed,
+        late=late,
+        history=history,
+        indicators=indicators,
+    )
+    opened = StoppableSource(open_named(source, described))
+    try:
+        pipeline = Pipeline(
+            data=data,
+            config=config,
+            durability=durability,
+            checkpoint_seconds=checkpoint_seconds or None,
+            checkpoint_events=checkpoint_events or None,
+            strict=strict,
+            clock="ticks",
+        )
+        summary, resumed_seq = run_async(_run(pipeline, opened))
+    except asyncio.CancelledError:
+        note(f"stopped; {_onward(data)}")
+    else:
+        _tell(pipeline, summary, opened, data, resumed_seq, as_json=as_json)
+    finally:
+        opened.close()
+    if not opened.stopped_by:
+        return DONE
+    return INTERRUPTED if opened.stopped_by == signal.SIGINT else TERMINATED
+
+
+async def _run(pipeline: Pipeline, source: StoppableSource) -> tuple[Summary, int]:
+    """Return the summary, and the seq that the log had before."""
+
+    def stop(number: int) -> bool:
+        source.stopped_by = number
+        return source.started
+
+    def look() -> Share:
+        if source.started:
+            return source.name, source.progress(), pipeline.seq
+        return "going on from the log", None, pipeline.seq
+
+    with stop_on_signals(stop):
+        async with pipeline, progress_bar(look):
+            await pipeline.drain()
+            resumed_seq = pipeline.seq
+            start_s = time.perf_counter()
+            summary = await pipeline.run(source)
+            seconds = time.perf_counter() - start_s
+    return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - resumed_seq), resumed_seq
+
+
+def _tell(
+    pipeline: Pipeline, summary: Summary, source: StoppableSource, data: Path | None, resumed_seq: int, *, as_json: bool
+) -> None:
+    """Print the summary, and on stderr what a user should know besides."""
+    for passed in pipeline.skipped_checkpoints:
+        note(f"checkpoint passed over: {passed.reason}")
+    skipped = getattr(source.inner, "skipped", ())
+    if skipped:
+        rest = f" and {len(skipped) - SKIPPED_SHOWN} more" if len(skipped) > SKIPPED_SHOWN else ""
+        note(f"passed over, in no known format: {', '.join(skipped[:SKIPPED_SHOWN])}{rest}")
+    if resumed_seq:
+        news = f"{summary.new_events:,} new events" if summary.new_events else "nothing new"
+        note(f"resumed {data} after seq {resumed_seq}: {news}")
+    malformed = summary.rejected.get("malformed", 0)
+    if malformed:
+        where = (
+            f"kept aside in {data / ASIDE}" if data else "were counted; --data keeps them aside, --strict stops there"
+        )
+        note(f"{malformed:,} malformed rows {where}")
+    more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq}
+    if data is not None:
+        more["data"] = str(data)
+    if source.stopped_by:
+        more["interrupted"] = True
+        note(f"stopped after seq {summary.seq}; {_onward(data)}")
+    show_summary(summary, more, "new", as_json=as_json)
+
+
+def _onward(data: Path | None) -> str:
+    return "nothing is kept: with --data it could go on" if data is None else "the same command goes on from there"
+
+
+def _calendars(text: str) -> str | dict[str, str]:
+    """Return one calendar, or calendars by symbol where *text* is `PATTERN=CALENDAR,...`."""
+    if "=" not in text:
+        return text
+    pairs = [rule.partition("=") for rule in text.split(",")]
+    return {pattern.strip(): name.strip() for pattern, _, name in pairs}

@@ -1,0 +1,54 @@
+"""The summary of a run or a replay, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from mtf.cli.output import document, show
+from mtf.summary import Summary
+
+__all__ = ["show_summary"]
+
+
+def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: bool) -> None:
+    """Print *summary*, with what else is to be said in *more*; *new* is the word for this run's own events."""
+    if as_json:
+        document(summary.to_dict() | more)
+        return
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_row("events", _events(summary, new))
+    grid.add_row("ticks", f"{summary.ticks:,} accepted" + _clocks(summary))
+    grid.add_row("rejected", _counts(summary.rejected) or "none")
+    grid.add_row("bars", _counts(summary.bars) or "none")
+    if len(summary.symbols) > 1:
+        ticks = {name: counts["ticks"] for name, counts in summary.symbols.items()}
+        grid.add_row("symbols", _counts(ticks))
+    else:
+        grid.add_row("symbols", ", ".join(summary.symbols) or "none")
+    grid.add_row("seq", f"{summary.seq}")
+    grid.add_row("digest", summary.digest)
+    show(grid)
+
+
+def _events(summary: Summary, new: str) -> str:
+    text = f"{summary.events:,}"
+    if summary.seconds > 0.0:
+        if summary.new_events != summary.events:
+            text += f", {summary.new_events:,} of them {new}"
+        text += f", in {summary.seconds:,.2f} s"
+        if summary.new_events:
+            text += f" ({summary.new_events / summary.seconds:,.0f}/s)"
+    return text
+
+
+def _clocks(summary: Summary) -> str:
+    return f", {summary.clocks:,} clock events" if summary.clocks else ""
+
+
+def _counts(counts: dict[str, int], most: int = 12) -> str:
+    shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
+    if len(counts) > most:
+        shown.append(f"and {len(counts) - most} more")
+    return "  ".join(shown)

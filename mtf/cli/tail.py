@@ -1,0 +1,88 @@
+"""`mtf tail`: the newest events of a log, and with -f those that come, from a writer in another process too."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from mtf.cli.datadir import DIRECTORY, config_of, reader_of
+from mtf.cli.events import event_rows
+from mtf.cli.output import json_line
+from mtf.cli.times import clock_text
+from mtf.datadir import LOG
+from mtf.log import LogReader, OsFileSystem
+from mtf.log.segment import segment_names, segment_seq
+
+__all__ = ["tail"]
+
+POLL_S: Final = 0.1
+LINES_MAX: Final = 100_000
+
+
+@click.command
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+@click.option("-f", "--follow", is_flag=True, help="Go on with the events that come, until Ctrl-C.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(0, LINES_MAX), default=10, show_default=True, help="How many at first."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
+def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
+    """Print the newest events of DIR."""
+    config_of(directory)
+    reader = reader_of(directory, _start_seq(directory, lines))
+    newest: deque[dict[str, Any]] = deque(maxlen=lines)
+    newest.extend(_rows(reader))
+    for row in newest:
+        _show(row, as_json)
+    if not follow:
+        reader.close()
+        return
+    try:
+        while True:
+            for row in _rows(reader):
+                _show(row, as_json)
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        pass  # the way to end it
+    finally:
+        reader.close()
+
+
+def _start_seq(directory: Path, lines: int) -> int:
+    """Return a seq to read from so that the last *lines* events are read, and not much more than their segments."""
+    starts = [segment_seq(name) for name in segment_names(OsFileSystem(), str(directory / LOG))]
+    wanted = starts[-1] - lines if starts else 1
+    return next((start for start in reversed(starts) if start <= wanted), starts[0] if starts else 1)
+
+
+def _rows(reader: LogReader) -> Iterator[dict[str, Any]]:
+    """Yield the events that are there now."""
+    while (logged := reader.poll()) is not None:
+        yield from event_rows(logged.block, reader.symbols)
+
+
+def _show(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        json_line(row)
+        return
+    click.echo(f"{row['seq']:>10}  {clock_text(row['ts_ns']):<24}  {row['symbol'] or '':<10}  {_what(row)}")
+
+
+def _what(row: dict[str, Any]) -> str:
+    if row["kind"] == "clock":
+        return "clock"
+    if row["kind"] == "trade":
+        return f"trade {row['price']:.10g} × {row['size']:.9g}"
+    sides = [_side(row["bid"], row["bid_size"]), _side(row["ask"], row["ask_size"])]
+    return f"quote {sides[0]} / {sides[1]}"
+
+
+def _side(price: float | None, size: float) -> str:
+    if price is None:
+        return "-"
+    return f"{price:.10g} × {size:.9g}" if size else f"{price:.10g}"

@@ -1,0 +1,93 @@
+"""Times on the command line: ISO 8601 with a zone, or integer nanoseconds UTC; never a naive one. And times for people.
+
+Nanoseconds survive: what datetime cuts to microseconds is read here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Final
+
+import attrs
+import click
+
+from mtf.events.door import TS_MAX_NS, TS_MIN_NS
+
+__all__ = ["SEQ_MAX", "Moment", "clock_text", "moment_of", "span_text", "time_of"]
+
+SECOND_NS: Final = 1_000_000_000
+SEQ_MAX: Final = 10**15  # a smaller integer is a seq where a seq may stand, a larger one nanoseconds
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
+_ISO: Final = re.compile(r"(?P<head>[^.,]+?:\d\d:\d\d)[.,](?P<fraction>\d{1,9})(?P<zone>.*)")
+_UNITS: Final = (("d", 86_400 * SECOND_NS), ("h", 3_600 * SECOND_NS), ("m", 60 * SECOND_NS), ("s", SECOND_NS))
+
+
+@attrs.frozen(kw_only=True)
+class Moment:
+    """A place in a log: after the event *seq*, at the time *ts_ns*, or at its end where neither is given."""
+
+    seq: int | None = None
+    ts_ns: int | None = None
+
+
+def time_of(text: str) -> int:
+    """Return the nanoseconds UTC that the user wrote; BadParameter says how to write it."""
+    try:
+        return _nanoseconds(text.strip())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def moment_of(text: str) -> Moment:
+    """Return the seq or the time that the user wrote."""
+    if _WHOLE.fullmatch(text.strip()) and int(text) < SEQ_MAX:
+        if int(text) < 0:
+            raise click.BadParameter(f"{text} is no seq: the first is 1")
+        return Moment(seq=int(text))
+    return Moment(ts_ns=time_of(text))
+
+
+def clock_text(ts_ns: int | None) -> str:
+    """Return a time for people, in UTC: `2024-03-06 10:00:00Z`, with as much of the fraction as there is."""
+    if ts_ns is None or ts_ns < 0:
+        return "-"
+    seconds, rest = divmod(ts_ns, SECOND_NS)
+    text = (_EPOCH + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
+    if rest:
+        fraction = f"{rest:09d}"
+        while fraction.endswith("000"):
+            fraction = fraction[:-3]
+        text += f".{fraction}"
+    return text + "Z"
+
+
+def span_text(ns: int) -> str:
+    """Return a duration for people, in its two largest units: `3h 12m`."""
+    parts = []
+    rest = ns
+    for unit, length_ns in _UNITS:
+        count, rest = divmod(rest, length_ns)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"
+
+
+def _nanoseconds(text: str) -> int:
+    if _WHOLE.fullmatch(text):
+        ts_ns = int(text)
+    else:
+        match = _ISO.fullmatch(text)
+        fraction = match["fraction"] if match else ""
+        try:
+            moment = datetime.datetime.fromisoformat(match["head"] + match["zone"] if match else text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no time: write 2024-03-06T10:00Z, or nanoseconds since 1970") from None
+        if moment.tzinfo is None:
+            raise ValueError(f"{text!r} has no time zone: write {moment.isoformat()}Z for UTC, or +01:00 behind it")
+        ts_ns = (moment - _EPOCH) // datetime.timedelta(seconds=1) * SECOND_NS + int(fraction.ljust(9, "0"))
+    if not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
+        raise ValueError(f"{text!r} is before 1970 or after 2200")
+    return ts_ns
