@@ -27,9 +27,11 @@ class IndicatorSet:
         if len(items) > SET_MAX:
             raise ConfigError(f"a set holds at most {SET_MAX} indicators, not {len(items)}")
         names = [name for item in items for name in item.outputs]
+        seen: set[str] = set()
         for name in names:
-            if names.count(name) > 1:
+            if name in seen:
                 raise ConfigError(f"indicator output {name} is asked for twice")
+            seen.add(name)
         self.items: Final[list[Indicator]] = list(items)
         self.names: Final[tuple[str, ...]] = tuple(names)
         self.width: Final[i64] = len(names)

@@ -8,10 +8,12 @@ from typing import Final
 import numpy as np
 import pytest
 
-from mtf.indicators import create_set
+from mtf.indicators import IndicatorSet, create_set
+from mtf.indicators.window import filled
 from tests.indicators.series import Series, of_closes, run, walk
 
 TOLERANCE: Final = 1e-9
+CHUNK: Final = 100_000  # bars
 TAIL: Final = 1500  # bars after which nothing is left of what was before
 SPECS: Final = (
     "sma:20",
@@ -34,37 +36,52 @@ SPECS: Final = (
 )
 
 
-def long_series(count: int) -> Series:
-    """A walk over many orders of magnitude: what was added a thousand times larger must leave without a trace."""
-    rng = np.random.default_rng(99)
-    close = walk(count, step=0.002)
-    close *= np.where(np.arange(count) // 997 % 5 == 0, 1e6, 1.0)
-    close /= np.maximum(np.abs(close).max() / 1e9, 1.0)
-    return of_closes(close, spread=0.001, volume=np.floor(rng.random(count) * 1e6) / 7.0)
+def chunk(seed: int) -> Series:
+    """A walk over many orders of magnitude: what was added a million times larger must leave without a trace."""
+    rng = np.random.default_rng(seed)
+    close = walk(CHUNK, step=0.002, seed=seed)
+    close *= np.where(np.arange(CHUNK) // 997 % 5 == 0, 1e6, 1.0)
+    return of_closes(close, spread=0.001, volume=np.floor(rng.random(CHUNK) * 1e6) / 7.0)
+
+
+def feed(items: IndicatorSet, series: Series) -> dict[str, float]:
+    """Commit every bar and return the last values by name."""
+    columns = (series.open, series.high, series.low, series.close, series.volume, series.day)
+    for open_, high, low, close, volume, day in zip(*(column.tolist() for column in columns), strict=True):
+        items.commit(open_, high, low, close, volume, day, 0)
+    row = filled(items.width, 0.0)
+    items.current(row, 0)
+    return {name: row[k] for k, name in enumerate(items.names)}
 
 
 def check(count: int) -> None:
-    series = long_series(count)
-    items, fresh = create_set(SPECS), create_set(SPECS)
-    whole = run(items, series)
+    """Compare the values after *count* bars, a multiple of CHUNK, with fresh ones."""
+    items = create_set(SPECS)
+    flows: list[float] = []
+    last: dict[str, float] = {}
+    before = 0.0
+    series = chunk(0)
+    for seed in range(count // CHUNK):
+        series = chunk(seed)
+        last = feed(items, series)
+        flows.append(math.fsum(np.sign(np.diff(series.close, prepend=before)) * series.volume))
+        before = float(series.close[-1])
     tail = series.tail(TAIL)
-    again = run(fresh, tail)
+    again = feed(create_set(SPECS), tail)
     close = tail.close
-    last = {name: whole[k][-1] for k, name in enumerate(items.names)}
-    for k, name in enumerate(items.names):
+    for name, value in last.items():
         if name == "obv":
             continue
-        scale = 100.0 if name.partition("_")[0] in ("rsi", "cci", "mfi", "stoch", "adx") else np.abs(close[-60:]).max()
-        scale = np.abs(tail.volume[-60:]).max() if name.startswith("volume") else scale
-        assert abs(whole[k][-1] - again[k][-1]) <= TOLERANCE * max(abs(again[k][-1]), scale), name
+        scale = 100.0 if name.partition("_")[0] in ("rsi", "cci", "mfi", "stoch", "adx") else close[-60:].max()
+        scale = tail.volume[-60:].max() if name.startswith("volume") else scale
+        assert abs(value - again[name]) <= TOLERANCE * max(abs(again[name]), scale), name
     window = close[-20:]
     mean = math.fsum(window) / 20
     assert math.isclose(last["sma_20"], mean, rel_tol=TOLERANCE)
     deviation = math.sqrt(math.fsum((window - mean) ** 2) / 20)
     assert abs(last["stddev_20"] - deviation) <= TOLERANCE * window.max()
     assert math.isclose(last["wma_20"], math.fsum(window * np.arange(1, 21)) / 210, rel_tol=TOLERANCE)
-    signs = np.concatenate([[1.0], np.sign(np.diff(series.close))])
-    obv = math.fsum(signs * series.volume)
+    obv = math.fsum(flows)
     assert abs(last["obv"] - obv) <= TOLERANCE * max(abs(obv), float(series.volume.max()))
 
 
