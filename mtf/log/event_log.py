@@ -13,7 +13,7 @@ import orjson
 
 from mtf.events.block import Block
 
-__all__ = ["NO_POSITIONS", "EventLog", "LoggedBlock", "changed_positions"]
+__all__ = ["NO_POSITIONS", "EventLog", "LoggedBlock", "changed_positions", "join_blocks"]
 
 NO_POSITIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -101,13 +101,30 @@ class EventLog(Protocol):
         """Make what was appended before the call durable and return `durable_seq`; LogWriteFailed as in `append`."""
         ...
 
-    def read(self, from_seq: int = 1) -> Iterator[LoggedBlock]:
-        """Yield the blocks from the one that contains *from_seq* to the newest there is at the call."""
+    def read(self, from_seq: int = 1, *, block_events: int = 1) -> Iterator[LoggedBlock]:
+        """Yield the blocks from the one that contains *from_seq* to the newest there is at the call.
+
+        With *block_events*, blocks are put together until one holds that many or more.
+        """
         ...
 
     def close(self) -> None:
         """Sync and seal (unless a write failed) and let go of the lock. Safe to call twice."""
         ...
+
+
+def join_blocks(parts: list[LoggedBlock]) -> LoggedBlock:
+    """Return *parts*, which follow each other, as one block; positions are the newest of each source."""
+    if len(parts) == 1:
+        return parts[0]
+    first_seq, last_seq = parts[0].block.first_seq, parts[-1].block.last_seq
+    rows = b"".join([part.block.rows for part in parts])
+    heap = b"".join([part.block.heap for part in parts])
+    positions: dict[str, Any] = {}
+    for part in parts:
+        positions.update(part.positions)
+    block = Block(first_seq, last_seq + 1 - first_seq, rows, heap)
+    return LoggedBlock(block, positions, parts[-1].durable_seq, parts[-1].chain)
 
 
 def changed_positions(known: Mapping[str, bytes], positions: Mapping[str, Any]) -> dict[str, bytes]:

@@ -200,8 +200,8 @@ class FileLog:
                 self.durable_seq = target
             return self.durable_seq
 
-    def read(self, from_seq: int = 1) -> Iterator[LoggedBlock]:
-        return read_log(self.directory, from_seq, last_seq=self.last_seq, fs=self._fs)
+    def read(self, from_seq: int = 1, *, block_events: int = 1) -> Iterator[LoggedBlock]:
+        return read_log(self.directory, from_seq, last_seq=self.last_seq, block_events=block_events, fs=self._fs)
 
     def close(self) -> None:
         if self._lock < 0:

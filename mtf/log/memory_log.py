@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 
 from mtf.errors import DataDirError, LogWriteFailed
 from mtf.events.block import Block, SymbolTable
-from mtf.log.event_log import NO_POSITIONS, LoggedBlock, changed_positions
+from mtf.log.event_log import NO_POSITIONS, LoggedBlock, changed_positions, join_blocks
 from mtf.log.format import RUN_ID_BYTES, decode_positions, encode_positions, first_chain
 from mtf.log.segment import learn_symbols
 
@@ -76,13 +76,26 @@ class MemoryLog:
         self.durable_seq = max(self.durable_seq, self.last_seq)
         return self.durable_seq
 
-    def read(self, from_seq: int = 1) -> Iterator[LoggedBlock]:
+    def read(self, from_seq: int = 1, *, block_events: int = 1) -> Iterator[LoggedBlock]:
         if from_seq < self.first_seq:
             raise DataDirError(f"the log in memory starts at seq {self.first_seq}, and {from_seq} is gone")
         at = max(bisect_right(self._starts, from_seq) - 1, 0)
-        return iter(self._blocks[at:] if from_seq <= self.last_seq else [])
+        return _joined(self._blocks[at:] if from_seq <= self.last_seq else [], block_events)
 
     def close(self) -> None:
         if not self._closed:
             self.sync()
             self._closed = True
+
+
+def _joined(blocks: list[LoggedBlock], block_events: int) -> Iterator[LoggedBlock]:
+    parts: list[LoggedBlock] = []
+    held = 0
+    for block in blocks:
+        parts.append(block)
+        held += block.block.count
+        if held >= block_events:
+            yield join_blocks(parts)
+            parts, held = [], 0
+    if parts:
+        yield join_blocks(parts)

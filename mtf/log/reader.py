@@ -10,34 +10,40 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from mtf.errors import DataDirError
-from mtf.events.block import Block
-from mtf.log.event_log import LoggedBlock
+from mtf.log.event_log import LoggedBlock, join_blocks
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
 
-__all__ = ["LogReader", "follow_log", "merged", "read_log"]
+__all__ = ["LogReader", "follow_log", "read_log"]
 
 POLL_S: Final = 0.1
-MERGED_EVENTS: Final = 1024
 
 
 class LogReader(Iterator[LoggedBlock]):
     """Yields blocks from the one that contains *from_seq*; `poll` says whether there may be more."""
 
     def __init__(
-        self, directory: str, from_seq: int, last_seq: int | None, *, check: bool = True, fs: FileSystem | None = None
+        self,
+        directory: str,
+        from_seq: int,
+        last_seq: int | None,
+        *,
+        block_events: int = 1,
+        check: bool = True,
+        fs: FileSystem | None = None,
     ) -> None:
         self.directory: Final = directory
         self._fs: Final = fs or OsFileSystem()
         self._from_seq: Final = from_seq
         self._last_seq: Final = last_seq  # nothing after it is read; None: no such limit
+        self._block_events: Final = block_events
         self._check: Final = check
         self._ready: deque[LoggedBlock] = deque()  # blocks of the frame read last
         self.tail: TornTail | None = None  # what was found after the last intact frame, when `next` last stopped
@@ -76,12 +82,26 @@ class LogReader(Iterator[LoggedBlock]):
 
     def poll(self) -> LoggedBlock | None:
         """Return the next block, or None where there is none yet."""
+        parts: list[LoggedBlock] = []
+        held = 0
+        while held < self._block_events and (part := self._next_part()) is not None:
+            parts.append(part)
+            held += part.block.count
+        return join_blocks(parts) if parts else None
+
+    def _next_part(self) -> LoggedBlock | None:
         while not self._ready:
             segment = self._segment
             if self._last_seq is not None and segment.next_seq > self._last_seq:
                 return None
             if segment.is_closed:
                 return None
+            if segment.next_seq < self._from_seq:
+                segment.skim(learn=True, until=self._from_seq)
+            elif self._block_events > 1:
+                run = segment.run(self._block_events, last_seq=self._last_seq, check=self._check)
+                if run is not None:
+                    return run
             frame = segment.next()
             if frame is not None:
                 blocks = segment.blocks(frame, check=self._check and segment.next_seq > self._from_seq)
@@ -134,32 +154,18 @@ def read_log(
     from_seq: int = 1,
     *,
     last_seq: int | None = None,
+    block_events: int = 1,
     check: bool = True,
     fs: FileSystem | None = None,
 ) -> LogReader:
     """Return an iterator over the blocks from the one that contains *from_seq* to the end there is now.
 
-    With *check* each row is looked at as one from a stranger. The reader also has `config`, `run_id`, `symbols`,
+    With *block_events*, blocks are put together until one holds that many or more, for a replay that is not slowed
+    down by small ones; positions are the newest of those put together. With *check* each row is looked at as one from a
+    stranger. The reader also has `config`, `run_id`, `symbols`,
     `positions`, and, once it stopped, `tail`. DataDirError where there is no log, or *from_seq* is no longer kept.
     """
-    return LogReader(str(directory), from_seq, last_seq, check=check, fs=fs)
-
-
-def merged(blocks: Iterable[LoggedBlock], events: int = MERGED_EVENTS) -> Iterator[LoggedBlock]:
-    """Yield the same events in blocks of *events* or more, for a replay that is not slowed down by small ones.
-
-    No block is cut, so that one may be longer by what its last part held. Positions are the newest of those merged.
-    """
-    parts: list[LoggedBlock] = []
-    held = 0
-    for part in blocks:
-        parts.append(part)
-        held += part.block.count
-        if held >= events:
-            yield _join(parts)
-            parts, held = [], 0
-    if parts:
-        yield _join(parts)
+    return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, fs=fs)
 
 
 def follow_log(
@@ -185,16 +191,3 @@ def follow_log(
                 sleep(poll_s)
     finally:
         reader.close()
-
-
-def _join(parts: list[LoggedBlock]) -> LoggedBlock:
-    if len(parts) == 1:
-        return parts[0]
-    first_seq, last_seq = parts[0].block.first_seq, parts[-1].block.last_seq
-    rows = b"".join([part.block.rows for part in parts])
-    heap = b"".join([part.block.heap for part in parts])
-    positions: dict[str, Any] = {}
-    for part in parts:
-        positions.update(part.positions)
-    block = Block(first_seq, last_seq + 1 - first_seq, rows, heap)
-    return LoggedBlock(block, positions, parts[-1].durable_seq, parts[-1].chain)

@@ -7,7 +7,6 @@ that is not intact is CorruptLog, and nothing is changed.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
@@ -21,7 +20,7 @@ __all__ = ["Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recov
 
 COPY_BYTES: Final = 1 << 20
 TORN_MAX: Final = 10_000
-ENDS_BYTES: Final = 1 << 16
+STARTS_BYTES: Final = 1 << 16
 
 
 class TornTail(NamedTuple):
@@ -47,7 +46,6 @@ class Recovered(NamedTuple):
     sealed: bool
     first_seq: int
     last_seq: int
-    durable_seq: int  # the highest that the newest segment's frames know synced
     durable_offset: int  # the newest segment is known synced up to there at least
     chain: int
     symbols: SymbolTable
@@ -82,7 +80,7 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
                 return _newest(segment, first_seq)
             if segment_seq(names[i + 1]) > check_from:
                 while segment.next() is not None:
-                    pass
+                    segment.skim(learn=False)
             else:
                 _skip_to_seal(segment)
             if segment.why or not segment.sealed:
@@ -156,17 +154,16 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
 
 
 def _newest(segment: Segment, first_seq: int) -> Recovered:
-    durable_seq, durable_offset = segment.header.first_seq - 1, segment.offset
-    ends: deque[tuple[int, int]] = deque()  # last seq and end of some frames that no frame so far knew synced
+    durable_seq = segment.header.first_seq - 1
+    starts = [(durable_seq, segment.offset)]  # last seq before, and offset of, a frame every now and then
     while (frame := segment.next()) is not None:
         segment.blocks(frame, check=False)
-        if frame.header.durable_seq > durable_seq:
-            durable_seq = frame.header.durable_seq
-            while ends and ends[0][0] <= durable_seq:
-                durable_offset = ends.popleft()[1]
-        # After: a frame knows of those before it, not of itself. Not each: `durable_offset` may be too early.
-        if not ends or segment.offset - ends[-1][1] > ENDS_BYTES:
-            ends.append((segment.next_seq - 1, segment.offset))
+        durable_seq = max(durable_seq, frame.header.durable_seq)
+        if frame.offset - starts[-1][1] > STARTS_BYTES or frame.header.is_seal:
+            starts.append((frame.header.first_seq - 1, frame.offset))
+        segment.skim(learn=True)
+    # No frame knows of itself, hence starts and not ends. Skimmed frames are not asked: too early does no harm.
+    durable_offset = max(offset for seq, offset in starts if seq <= durable_seq)
     tail = judge(segment) if segment.why else None
     return Recovered(
         config=segment.config,
@@ -178,7 +175,6 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
         sealed=segment.sealed,
         first_seq=first_seq,
         last_seq=segment.next_seq - 1,
-        durable_seq=durable_seq,
         durable_offset=durable_offset,
         chain=segment.chain,
         symbols=segment.symbols,

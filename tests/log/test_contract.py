@@ -60,6 +60,27 @@ def test_reading_starts_with_the_block_that_contains_the_seq(log: EventLog) -> N
     }
 
 
+@pytest.mark.parametrize("events", [2, 3, 5, 1000])
+def test_small_blocks_are_put_together_for_a_replay(log: EventLog, events: int) -> None:
+    """The same events, names and positions, in fewer blocks; none is cut."""
+    made = blocks(*[1, 3, 1, 1] * 10, ids=True)
+    for block in made:
+        log.append(block, {"a": {"row": block.last_seq}, "b": {"row": block.first_seq // 9}})
+    found = list(log.read(block_events=events))
+    assert b"".join(part.block.rows for part in found) == b"".join(block.rows for block in made)
+    assert b"".join(part.block.heap for part in found) == b"".join(block.heap for block in made)
+    assert all(part.block.count >= events for part in found[:-1])
+    assert len(found) < len(made)
+    seq = 0
+    for part in found:
+        assert part.block.first_seq == seq + 1
+        seq = part.block.last_seq
+        assert part.positions["a"] == {"row": seq}
+    assert found[-1].chain == log.chain
+    late = next(iter(log.read(20, block_events=events))).block
+    assert late.first_seq <= 20 <= late.last_seq
+
+
 def test_reading_stops_at_what_was_there_at_the_call(log: EventLog) -> None:
     log.append(MADE[0])
     reader = log.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from mtf.errors import CorruptLog, DataDirError
 from mtf.log import FileLog, compress_sealed, follow_log, read_log, retain
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, position, small_log
 from tests.log.disk import Disk
+from tests.log.forger import GOOD, Forger
 
 MADE = blocks(2, 1, 1, 2, 1, 1, 1)
 
@@ -211,3 +213,82 @@ def test_log_is_followed_from_another_process(tmp_path: Path) -> None:
         reader.wait()
     log.close()
     assert [line.split()[:2] for line in seen] == [[str(block.first_seq), str(block.count)] for block in made]
+
+
+def test_position_in_a_frame_is_not_passed_over_when_it_is_no_json() -> None:
+    """Frames that are read ahead are taken in quickly, and what is wrong with one is told all the same."""
+    forger = Forger().block(GOOD.rows, GOOD.heap)
+    row = GOOD.rows[:13] + b"\3" + GOOD.rows[14:]
+    for seq, positions in ((2, b"{}"), (3, b"{")):
+        forger.block(row, positions=positions, symbols=1, first_seq=seq)
+    disk = forger.done()
+    for block_events in (1, 100):
+        with pytest.raises(CorruptLog) as caught:
+            list(read_log(DIRECTORY, block_events=block_events, fs=disk))
+        assert caught.value.seq == 3
+    with pytest.raises(CorruptLog) as caught:
+        FileLog.open(DIRECTORY, config=None, fs=disk)
+    assert caught.value.seq == 3
+
+
+def test_row_that_is_no_event_is_told_however_blocks_are_put_together() -> None:
+    forger = Forger().block(GOOD.rows, GOOD.heap)
+    row = GOOD.rows[:13] + b"\3" + GOOD.rows[14:]
+    forger.block(row, symbols=1, first_seq=2).block(row[:12] + b"\7" + row[13:], symbols=1, first_seq=3)
+    disk = forger.done()
+    for block_events in (1, 100):
+        with pytest.raises(CorruptLog) as caught:
+            list(read_log(DIRECTORY, block_events=block_events, fs=disk))
+        assert caught.value.seq == 3
+    assert len(list(read_log(DIRECTORY, block_events=100, check=False, fs=disk))) == 1
+
+
+def test_retention_that_overtakes_a_reader_is_told_apart_from_damage() -> None:
+    disk = Disk()
+    small_log(disk, MADE)
+    reader = read_log(DIRECTORY, fs=disk)
+    next(reader)
+    retain(DIRECTORY, 9, fs=disk)
+    with pytest.raises(DataDirError, match="seq 4 was removed before it was read"):
+        list(reader)
+
+
+def test_segment_that_does_not_follow_is_damage_and_is_closed() -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    names = sorted(path for path in disk.inodes if path.endswith(".log"))
+    disk.inodes[names[1]] = disk.inodes[names[0]]
+    with pytest.raises(CorruptLog, match="under another's name"):
+        list(read_log(DIRECTORY, fs=disk))
+    assert not disk.open_files
+
+
+def test_segment_sealed_between_two_looks_is_no_damage() -> None:
+    """The writer seals it and makes the next while the reader is looking."""
+    log: FileLog
+
+    class Racing(Disk):
+        racing = False
+
+        def names(self, path: str) -> list[str]:
+            if self.racing:
+                self.racing = False
+                log.append(MADE[2])  # begins a segment
+            return super().names(path)
+
+    disk = Racing()
+    log = small_log(disk, MADE[:2])
+    reader = read_log(DIRECTORY, fs=disk)
+    disk.racing = True
+    assert events_of(reader) == MADE[:3]
+
+
+def test_reader_that_is_dropped_leaves_no_file_open() -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    reader = read_log(DIRECTORY, fs=disk)
+    next(reader)
+    assert disk.open_files
+    del reader
+    gc.collect()
+    assert not disk.open_files
