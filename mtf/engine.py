@@ -112,9 +112,12 @@ class Engine:
 
     def number_of(self, symbol: str) -> int:
         """Return the number of a symbol that has been published; -1 where there is none."""
+        found = self._numbers.get(symbol)
+        if found is not None:
+            return found
         states = self.joiner.states
-        while len(self._numbers) < len(states):
-            self._numbers[states[len(self._numbers)].instrument.name] = len(self._numbers)
+        for number in range(len(self._numbers), len(states)):
+            self._numbers[states[number].instrument.name] = number
         return self._numbers.get(symbol, -1)
 
     def snapshot(self, number: int, last: bool = False) -> Snapshot:

@@ -202,7 +202,10 @@ class ConsumerActor(Actor):
 
 def shown(kept: Kept) -> Cursor | None:
     """Return the cursor in whose callback the caller runs, of the pipeline that keeps *kept*; None outside of one."""
-    for cursor in reversed(_running.get()):
+    running = _running.get()
+    if not running:
+        return None
+    for cursor in reversed(running):
         if cursor.alive and cursor.belongs_to(kept):
             return cursor
     return None

@@ -1,0 +1,36 @@
+"""Runs the benchmarks one after the other and prints their figures as they stand in docs/performance.md.
+
+    make bench                        all but the long ones
+    make bench ARGS="latency log"     only these
+    make bench ARGS="memory"          50 million events; takes minutes
+
+Each is a program of its own, `scripts/bench_NAME.py`, in a process of its own. Figures are medians over rounds; what is
+compared is timed in turn, in the same process.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LONG = ("memory",)
+
+
+def main(wanted: list[str]) -> int:
+    known = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    for name in wanted:
+        if name not in known:
+            print(f"no benchmark {name!r}; there are {', '.join(known)}", file=sys.stderr)
+            return 2
+    for name in wanted or [name for name in known if name not in LONG]:
+        print(f"\n## {name}\n", flush=True)
+        done = subprocess.run([sys.executable, str(HERE / f"bench_{name}.py")], check=False)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""What the benchmarks feed on: a seeded walk of quotes, as blocks in memory, and how figures are printed."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+from collections.abc import Callable
+
+from mtf.build import COMPILED
+from mtf.events.block import Block, SymbolTable
+from mtf.events.door import Door
+
+START_NS = 1_709_719_200_000_000_000  # Wednesday 2024-03-06 10:00 UTC
+TICK_NS = 100_000_000
+
+
+def quotes(count: int, seed: int = 1) -> list[tuple[int, float, float, float, float]]:
+    """Return *count* quotes of one symbol: time, bid, ask and sizes."""
+    rng = random.Random(seed)
+    price = 110_000
+    found = []
+    for i in range(count):
+        price += rng.choice((-1, 0, 1))
+        bid, ask = price / 1e5, (price + 10) / 1e5
+        found.append((START_NS + i * TICK_NS, bid, ask, rng.randrange(1, 64) / 8, rng.randrange(1, 64) / 8))
+    return found
+
+
+def blocks(rows: list[tuple[int, float, float, float, float]], size: int, symbol: str = "EURUSD") -> list[Block]:
+    """Return *rows* as blocks of *size* events, from seq 1."""
+    door = Door(SymbolTable())
+    seq, found = 1, []
+    for ts_ns, bid, ask, bid_size, ask_size in rows:
+        door.quote(symbol, ts_ns, bid, ask, bid_size, ask_size)
+        if door.count == size:
+            found.append(door.take(seq))
+            seq += size
+    if door.count:
+        found.append(door.take(seq))
+    return found
+
+
+def in_turn(rounds: int, *works: Callable[[], float]) -> list[list[float]]:
+    """Return what each of *works* gave in each round; they are run in turn, so that drifts of the machine hit all."""
+    found: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, figures in zip(works, found, strict=True):
+            figures.append(work())
+    return found
+
+
+def median(figures: list[float]) -> float:
+    return statistics.median(figures)
+
+
+def quantile(figures: list[float], share: float) -> float:
+    """Return the figure below which *share* of all lie."""
+    ordered = sorted(figures)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def head(*columns: str) -> None:
+    """Print which build this is and the head of a table."""
+    print(f"{'compiled' if COMPILED else 'pure'} build, Python {sys.version.split()[0]}\n")
+    row(*columns)
+    row(*("---" for _ in columns))
+
+
+def row(*cells: str) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
