@@ -43,8 +43,6 @@ _NEEDED: Final = {
 
 def _check_columns(layout: Layout, _: object, columns: Mapping[str, int]) -> None:
     for role, column in columns.items():
-        if role not in ROLES:
-            raise ConfigError(f"no column can be {role!r}: it is one of {', '.join(ROLES)}")
         if not 0 <= column < layout.fields:
             raise ConfigError(f"there is no column {column} for {role}: the file has {layout.fields}")
     for role in ("time", *_NEEDED[layout.kind]):
@@ -73,8 +71,6 @@ class Layout:
     limits: Limits = DEFAULT_LIMITS
 
     def __attrs_post_init__(self) -> None:
-        if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n':
-            raise ConfigError(f"{self.delimiter!r} cannot part columns: give one character, as ',' or ';'")
         if self.time_format not in TIME_FORMATS:
             raise ConfigError(f"no time format {self.time_format!r}: it is one of {', '.join(TIME_FORMATS)}")
         if self.kind in (BARS, QUOTE_BARS) and self.timeframe is None:

@@ -34,7 +34,7 @@ def symbol_of(name: str) -> str:
     for word in words:
         for cut in (3, 4):
             if word[:cut] in _MONEY:
-                for end in (cut + 3, cut + 4):
+                for end in (cut + 4, cut + 3):
                     if word[cut:end] in _MONEY and (end >= len(word) or len(word) - end <= 1):
                         return word[:end]
     return stem.upper()

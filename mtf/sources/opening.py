@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from librt.strings import read_i64_le
 
@@ -24,10 +24,13 @@ from mtf.sources.layout import SIDES
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
 from mtf.sources.parts import Part, parts_of
 from mtf.sources.source import Source
+from mtf.sources.synthetic import SyntheticMarket
+from mtf.sources.table import ROLES
 from mtf.timeframe import Timeframe
 
 __all__ = ["open_source"]
 
+SYNTHETIC_EVENTS: Final = 1_000_000  # of a synthetic market for which nobody says how long it goes on
 FIRST_ROWS: Final = 100  # of a file, looked at to find its first time
 
 
@@ -52,6 +55,8 @@ def open_source(
 ) -> Source:
     """Return *path*, a file or a folder of them, as a source; what is not said is told from its content and name.
 
+    `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one.
+
     *columns* maps what a column is (see `mtf.sources.table.ROLES`) to its name or number, or lists what the columns are
     in their order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`. The
     other options are those of `mtf.sources.format.Options`. *pattern* says which files of a folder are meant. *name* is
@@ -62,6 +67,8 @@ def open_source(
         raise ConfigError(f"bars are not stamped at their {stamp!r}: give 'open' or 'close'")
     if side is not None and side not in SIDES:
         raise ConfigError(f"bars have no side {side!r}: it is one of {', '.join(SIDES)}")
+    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
+        raise ConfigError(f"{delimiter!r} cannot part columns: give one character, as ',' or ';'")
     options = Options(
         symbol=symbol,
         kind=kind,
@@ -77,6 +84,8 @@ def open_source(
         limits=limits,
     )
     where = Path(path)
+    if str(path).partition(":")[0] == "synthetic" and not where.exists():
+        return _synthetic(str(path), name or "synthetic")
     if not where.exists():
         raise SourceError(f"{where}: no such file or folder", path=str(where))
     chosen = find_format(format) if format is not None else None
@@ -103,8 +112,39 @@ def open_source(
     return FileSource(name or where.absolute().name, _in_order(planned), skipped)
 
 
+def _synthetic(text: str, name: str) -> SyntheticMarket:
+    """Return the market that `synthetic` or `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` calls for."""
+    parameters: dict[str, Any] = {}
+    for pair in filter(None, text.partition(":")[2].split(",")):
+        key, _, value = pair.partition("=")
+        if key in {"seed", "events", "pace_ms"} and value.removeprefix("-").isdigit():
+            parameters[key] = int(value)
+        elif key == "symbols":
+            parameters[key] = value.split("+")
+        elif key in {"start", "end"}:
+            parameters[key] = value
+        else:
+            raise ConfigError(
+                f"{pair!r} is nothing that a synthetic market has: it has seed, symbols, start, end, events and pace_ms, "
+                "as synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000"
+            )
+    if "end" not in parameters:
+        parameters.setdefault("events", SYNTHETIC_EVENTS)
+    return SyntheticMarket(name=name, **parameters)
+
+
 def _columns(columns: str | Mapping[str, str | int] | Sequence[str] | None) -> Mapping[str, str | int] | None:
-    if columns is None or isinstance(columns, Mapping):
+    if columns is None:
+        return None
+    roles = _roles(columns)
+    for role in roles:
+        if role not in ROLES:
+            raise ConfigError(f"no column can be {role!r}: it is one of {', '.join(ROLES)}")
+    return roles
+
+
+def _roles(columns: str | Mapping[str, str | int] | Sequence[str]) -> Mapping[str, str | int]:
+    if isinstance(columns, Mapping):
         return columns
     words = [word.strip() for word in columns.split(",")] if isinstance(columns, str) else list(columns)
     if any("=" in word for word in words):

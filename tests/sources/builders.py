@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
@@ -67,9 +68,9 @@ def drain(source: Source, limit: int = 1_000, into: Taken | None = None) -> Take
     return taken
 
 
-def read(path: Path, *, limit: int = 1_000, **options: object) -> Taken:
+def read(path: Path, *, limit: int = 1_000, **options: Any) -> Taken:
     """Open *path* and read it to its end."""
-    return drain(open_source(path, **options), limit)  # type: ignore[arg-type]
+    return drain(open_source(path, **options), limit)
 
 
 def written(folder: Path, name: str, text: str | bytes) -> Path:

@@ -1,0 +1,44 @@
+"""Any iterable of ticks as a source."""
+
+from __future__ import annotations
+
+import pytest
+
+from mtf.errors import SourceError
+from mtf.events.tick import Tick
+from mtf.sources import IterSource, Source
+from tests.sources.builders import Taken, drain
+
+TICKS = [Tick("A", 10**9 * i, 1.0, 2.0) for i in range(1, 8)]
+
+
+def test_ticks_come_as_they_are() -> None:
+    source = IterSource(iter(TICKS))
+    assert isinstance(source, Source)
+    assert drain(source, limit=3).ticks == TICKS
+
+
+def test_malformed_tick_is_refused_with_its_number() -> None:
+    ticks = [TICKS[0], Tick("A", -1, 1.0, 2.0), Tick("A", 1, 1.0, price=2.0), Tick("A", 1, float("nan"), 1.0), TICKS[1]]
+    taken = drain(IterSource(ticks, name="mine"))
+    assert taken.ticks == TICKS[:2]
+    assert [(place, line) for place, line, _, _ in taken.refused] == [("mine", 2), ("mine", 3), ("mine", 4)]
+    assert taken.reasons[::2] == ["time is before 1970 or after 2200", "a number is NaN or infinite"]
+
+
+def test_position_is_how_many_were_taken() -> None:
+    source = IterSource(TICKS)
+    taken = Taken()
+    assert source.fill(taken.door, 3)
+    taken.take()
+    assert source.position() == {"count": 3}
+    again = IterSource(TICKS)
+    again.seek({"count": 3})
+    assert drain(again, into=taken).ticks == TICKS
+    again.seek({"count": 0})
+    assert drain(again).ticks == TICKS
+
+
+def test_too_few_ticks_to_go_on_from_is_an_error() -> None:
+    with pytest.raises(SourceError, match="it has 7 ticks, where 8 were read before"):
+        IterSource(TICKS).seek({"count": 8})

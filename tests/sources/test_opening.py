@@ -1,0 +1,248 @@
+"""A path becomes a source: format told or named, folders in order of time, columns guessed or given."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtf.errors import ConfigError, HostileFile, SourceError
+from mtf.sources import FORMATS, Limits, Source, open_source
+from mtf.sources.natural import natural_key
+from tests.sources.builders import brief, read, written
+
+ROW = "2014-05-01 00:00:00"
+AT = 1_398_902_400
+
+
+def first(path: Path, **options: Any) -> str:
+    return brief(read(path, **options).ticks[0])
+
+
+def test_what_is_opened_is_a_source(tmp_path: Path) -> None:
+    assert isinstance(open_source(written(tmp_path, "x.csv", f"time,bid,ask\n{ROW},1,2\n")), Source)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("timestamp,bid,ask", f"{ROW},1,2"),
+        ("Time;Ask;Bid", f"{ROW};2;1"),
+        ("Gmt time\tBid\tAsk", f"{ROW}\t1\t2"),
+        ("date|time|bid price|ask price", "2014.05.01|00:00|1|2"),
+        ("note,Bid_Price,AskPrice,ts_event", f'"a,b",1,2,{AT}000000000'),
+        ('"time","bid","ask"', f'"{ROW}","1","2"'),
+        ("symbol,time,bid,ask", f"X,{ROW},1,2"),
+    ],
+)
+def test_columns_are_told_by_their_header(tmp_path: Path, header: str, row: str) -> None:
+    assert first(written(tmp_path, "x.csv", f"{header}\n{row}\n")) == f"X {AT} 1.0/2.0 0.0x0.0"
+
+
+@pytest.mark.parametrize(
+    ("row", "tick"),
+    [
+        (f"{ROW},1.10,1.11", f"X {AT} 1.1/1.11 0.0x0.0"),
+        (f"{ROW},1.11,1.10", f"X {AT} 1.1/1.11 0.0x0.0"),
+        (f"{ROW},1.10,1.11,5,6", f"X {AT} 1.1/1.11 5.0x6.0"),
+        (f"{AT},500,0.25", f"X {AT} 500.0x0.25"),
+        (f"{AT},500", f"X {AT} 500.0x0.0"),
+        ("20140501 000000;1;3;0.5;2;9\n20140501 000100;1;3;0.5;2;9", f"X {AT - 60} 1.0x0.0 b"),
+        ("2014.05.01,00:00,1,3,0.5,2,9\n2014.05.01,00:01,1,3,0.5,2,9", f"X {AT} 1.0x0.0 b"),
+    ],
+)
+def test_without_a_header_columns_are_told_by_what_is_in_them(tmp_path: Path, row: str, tick: str) -> None:
+    assert first(written(tmp_path, "x.csv", row + "\n")) == tick
+
+
+def test_columns_may_be_named_numbered_or_listed(tmp_path: Path) -> None:
+    path = written(tmp_path, "x.csv", f"when,a,b,c\n{ROW},9,1,2\n")
+    for columns in (
+        {"time": "when", "bid": "b", "ask": 3},
+        "time,_,bid,ask",
+        ["time", "", "bid", "ask"],
+        "time=when,bid=b,ask=3",
+    ):
+        assert first(path, columns=columns) == f"X {AT} 1.0/2.0 0.0x0.0"
+
+
+def test_header_can_be_said_to_be_or_not_to_be(tmp_path: Path) -> None:
+    path = written(tmp_path, "x.csv", f"1,2,3\n{ROW},1,2\n")
+    taken = read(path, header=True, columns="time,bid,ask")
+    assert (taken.count, taken.refused) == (1, [])
+    taken = read(path, header=False, columns="time,bid,ask", time_format="ymd")
+    assert (taken.count, taken.lines) == (1, [1])
+
+
+@pytest.mark.parametrize(
+    ("cell", "time_format"),
+    [
+        (f"{AT}", None),
+        (f"{AT}.0", None),
+        (f"{AT}000", None),
+        (f"{AT}000000", None),
+        (f"{AT}000000000", None),
+        ("20140501", None),
+        ("20140501000000", None),
+        ("20140501 000000000", None),
+        ("01.05.2014 00:00:00.000", None),
+        ("01/05/2014 00:00", "dmy"),
+        ("05/01/2014 00:00", "mdy"),
+        ("5/1/14 00:00", "mdy"),
+        (f"{AT * 1000}", "ms"),
+    ],
+)
+def test_time_format_is_told_or_given(tmp_path: Path, cell: str, time_format: str | None) -> None:
+    path = written(tmp_path, "x.csv", f"time,bid,ask\n{cell},1,2\n")
+    assert first(path, time_format=time_format) == f"X {AT} 1.0/2.0 0.0x0.0"
+
+
+def test_a_day_past_the_twelfth_settles_which_comes_first(tmp_path: Path) -> None:
+    for cells in (["01/05/2014", "13/05/2014"], ["05/01/2014", "05/13/2014"]):
+        rows = "".join(f"{cell},1,2\n" for cell in cells)
+        assert first(written(tmp_path, "x.csv", f"time,bid,ask\n{rows}")) == f"X {AT} 1.0/2.0 0.0x0.0"
+
+
+def test_naive_times_are_in_the_zone_that_is_given(tmp_path: Path) -> None:
+    path = written(tmp_path, "x.csv", f"time,bid,ask\n{ROW},1,2\n")
+    assert first(path, zone="America/New_York").startswith(f"X {AT + 4 * 3600} ")
+    assert first(path, zone="UTC-05:00").startswith(f"X {AT + 5 * 3600} ")
+
+
+@pytest.mark.parametrize(("step", "name"), [("00:01", "1m"), ("00:05", "5m"), ("04:00", "4h"), ("23:00", "1d")])
+def test_length_of_bars_is_the_commonest_step(tmp_path: Path, step: str, name: str) -> None:
+    hours, minutes = map(int, step.split(":"))
+    seconds = hours * 3600 + minutes * 60
+    rows = "".join(f"{AT + i * seconds},1,2,1,2\n" for i in (0, 5, 6, 7, 9))
+    path = written(tmp_path, "x.csv", f"time,open,high,low,close\n{rows}")
+    source = open_source(path)
+    assert source.parts[0].plan.kind == f"bars {name}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "says"),
+    [
+        ("time,bid,ask\n01/02/2014,1,2\n", {}, "day or month first"),
+        ("time,open,high,low,close\n2014-05-01,1,1,1,1\n", {}, "give timeframe="),
+        ("time,foo,bar\n2014-05-01,1,1\n", {}, "no column is a price"),
+        ("when,bid,ask\n2014-05-01,1,1\n", {}, "no column is the time"),
+        ("2014-05-01,1,1,7,a\n", {}, "cannot be told without a header"),
+        ("time,bid,ask\nsoon,1,1\n", {}, "no time that is known"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"zone": "Nowhere"}, "no time zone"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"time_format": "iso8601"}, "no time format"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"columns": {"time": "date", "bid": 1}}, "no column 'date'"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"columns": {"time": 0, "bid": 7}}, "no column 7"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"columns": {"time": 0, "bit": 1}}, "no column can be 'bit'"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"kind": "candles"}, "not 'candles'"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"kind": "trades"}, "no column is the price"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"format": "cvs"}, "no format 'cvs'"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"stamp": "end"}, "'open' or 'close'"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"side": "both"}, "no side 'both'"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"point": 0.02}, "no power of ten"),
+        ("time,bid,ask\n2014-05-01,1,1\n", {"delimiter": ",,"}, "cannot part columns"),
+    ],
+)
+def test_what_has_to_be_said_first_is_asked_for(
+    tmp_path: Path, content: str, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read(written(tmp_path, "x.csv", content), **options)
+
+
+def test_content_that_no_format_knows_is_told_with_the_formats(tmp_path: Path) -> None:
+    for content in (b"hello world\n", bytes(range(256)), b"{}", b"\x00" * 100, b"Lorem, ipsum\ndolor, sit\n"):
+        with pytest.raises(SourceError, match="name one of lean"):
+            open_source(written(tmp_path, "x.csv", content))
+
+
+def test_synthetic_market_is_opened_by_name() -> None:
+    assert open_source("synthetic").identity()["events"] == 1_000_000
+    source = open_source("synthetic:seed=3,symbols=A+B,start=2024-05-01,end=2024-05-02,pace_ms=50", name="made")
+    assert source.identity() == {
+        "name": "made",
+        "format": ["synthetic"],
+        "version": 1,
+        "seed": 3,
+        "symbols": ["A", "B"],
+        "start": "2024-05-01",
+        "end": "2024-05-02",
+        "events": None,
+        "pace_ms": 50,
+    }
+    with pytest.raises(ConfigError, match="nothing that a synthetic market has"):
+        open_source("synthetic:sede=3")
+
+
+def test_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        open_source(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("EURUSD.csv", "EURUSD"),
+        ("eur_usd_ticks_2014.csv.gz", "EURUSD"),
+        ("GBPUSDh1.csv", "GBPUSD"),
+        ("usdjpy-ticks.csv", "USDJPY"),
+        ("kraken_BCHEUR_q2.csv", "BCHEUR"),
+        ("BTCUSDT-trades-2021.csv", "BTCUSDT"),
+        ("XBT-USD.csv", "XBTUSD"),
+        ("spy.csv.gz", "SPY"),
+        ("my data.csv", "MY DATA"),
+    ],
+)
+def test_symbol_is_told_by_the_name(tmp_path: Path, name: str, symbol: str) -> None:
+    content = f"time,bid,ask\n{ROW},1,2\n".encode()
+    path = written(tmp_path, name, gzip.compress(content) if name.endswith("gz") else content)
+    assert read(path).symbols.names == [symbol]
+
+
+def test_folder_is_read_in_order_of_time(tmp_path: Path) -> None:
+    """By the first row of each file, whatever their names and packing; hidden files are passed over."""
+    written(tmp_path, "d/a/late.csv", "time,bid,ask\n2014-05-03,3,3\n")
+    written(tmp_path, "d/b.csv.gz", gzip.compress(b"time,bid,ask\nx,1,1\n2014-05-01,1,1\n"))
+    written(tmp_path, "d/c.csv", "time;ask;bid\n02.05.2014 01:00;2;2\n")
+    written(tmp_path, "d/.hidden.csv", "time,bid,ask\n2014-05-09,9,9\n")
+    written(tmp_path, "d/empty.csv", "")
+    taken = read(tmp_path / "d", symbol="X", pattern="*")
+    assert [tick.bid for tick in taken.ticks] == [1.0, 2.0, 3.0]
+
+
+def test_files_of_a_folder_that_no_format_takes_are_named(tmp_path: Path) -> None:
+    written(tmp_path, "d/x.csv", "time,bid,ask\n2014-05-03,3,3\n")
+    written(tmp_path, "d/README.md", "# About\n\nSome words.\n")
+    source = open_source(tmp_path / "d", symbol="X")
+    assert source.identity()["skipped"] == ["README.md"]
+
+
+def test_same_market_told_twice_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, "d/ticks.csv", "time,bid,ask\n2014-05-03,3,3\n")
+    written(tmp_path, "d/bars.csv", "time,open,high,low,close\n2014-05-03,3,3,3,3\n2014-05-04,3,3,3,3\n")
+    with pytest.raises(ConfigError, match="holds bars 1d and quotes of X: name one with"):
+        open_source(tmp_path / "d", symbol="X")
+    assert read(tmp_path / "d", symbol="X", pattern="t*.csv").count == 1
+
+
+def test_empty_folder_is_a_source_without_rows(tmp_path: Path) -> None:
+    assert read(tmp_path).count == 0
+
+
+def test_folder_with_too_many_files_is_refused(tmp_path: Path) -> None:
+    for i in range(4):
+        written(tmp_path, f"d/{i}.csv", "time,bid,ask\n2014-05-03,3,3\n")
+    with pytest.raises(HostileFile, match=r"raise Limits\.members"):
+        open_source(tmp_path / "d", symbol="X", limits=Limits(members=3))
+
+
+def test_natural_order_counts_numbers_as_numbers() -> None:
+    names = ["b", "a10", "a9", "a", "a09", "2", "10"]
+    assert sorted(names, key=natural_key) == ["2", "10", "a", "a09", "a9", "a10", "b"]
+
+
+def test_formats_have_names_of_their_own_and_say_what_they_are() -> None:
+    names = [each.name for each in FORMATS]
+    assert len(set(names)) == len(names)
+    assert all(each.description for each in FORMATS)
