@@ -5,6 +5,7 @@ A series is columns of equal length; `made()` gives the awkward ones by name, `v
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import zipfile
@@ -37,11 +38,6 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.close)
-
-    @property
-    def scale(self) -> Column:
-        """The largest price up to and including each bar."""
-        return np.maximum.accumulate(np.maximum(np.abs(self.high), np.abs(self.low)))
 
     def tail(self, count: int) -> Series:
         return Series(
@@ -136,10 +132,11 @@ def made(count: int = 400) -> dict[str, Series]:
     }
 
 
+@functools.cache
 def vendors(folder: Path) -> dict[str, Series]:
     """Return real bars by name, some hundreds to thousands each."""
     series = {}
-    for pair, frame, count in (("EUR_USD", "M1", 2500), ("USD_JPY", "H1", 1500), ("AUD_USD", "D", 1500)):
+    for pair, frame, count in (("EUR_USD", "M1", 2000), ("USD_JPY", "H1", 1200), ("AUD_USD", "D", 1200)):
         path = folder / "bars_oanda_v20" / f"{pair}_{frame}.csv.gz"
         with gzip.open(path, "rt") as file:
             lines = [line.split(",") for line in file.read().splitlines()[1 : count + 1]]
@@ -148,7 +145,7 @@ def vendors(folder: Path) -> dict[str, Series]:
         series[f"oanda_{pair}_{frame}"] = _of_table(table, days)
     with zipfile.ZipFile(folder / "lean/equity/usa/daily/spy.zip") as archive:
         text = archive.read("spy.csv").decode()
-    table = np.loadtxt(io.StringIO(text), delimiter=",", usecols=(1, 2, 3, 4, 5))[-1500:]
+    table = np.loadtxt(io.StringIO(text), delimiter=",", usecols=(1, 2, 3, 4, 5))[-1200:]
     table[:, :4] /= 10_000.0
     series["lean_spy_daily"] = _of_table(table, np.arange(len(table), dtype=np.int64) + 730_000)
     series["skender_zeros"] = _skender(folder / "robustness/skender_zeros.csv")

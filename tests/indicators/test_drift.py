@@ -25,12 +25,9 @@ SPECS: Final = (
     "kama:10",
     "hma:20",
     "rsi:14",
-    "macd:12,26,9",
     "cci:20",
     "mfi:14",
     "cmf:20",
-    "stoch:14,3,3",
-    "atr:14",
     "adx:14",
     "obv",
 )
