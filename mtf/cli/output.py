@@ -22,7 +22,7 @@ from mtf.cli.times import clock_text
 __all__ = ["FORMATS", "Column", "document", "json_line", "note", "prices_text", "show", "write_rows"]
 
 FORMATS: Final = ("table", "csv", "json")
-WIDTH_WITHOUT_TERMINAL: Final = 200
+WIDTH_WITHOUT_TERMINAL: Final = 1000
 WIDTH_ROWS: Final = 500  # rows looked at before the widths of a table's columns are set
 FLUSH_ROWS: Final = 512
 PRICE_DIGITS: Final = 10  # in a table: what mid prices have beyond that is rounding

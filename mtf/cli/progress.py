@@ -20,6 +20,13 @@ REFRESH_S: Final = 0.1
 Share = tuple[str, float | None, int]  # what is going on, the share that is done (None: not known), events so far
 
 
+class _Percent(ProgressColumn):
+    """The share that is done, where it is known."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{int(task.percentage):>3}%")
+
+
 class _Rate(ProgressColumn):
     """Events so far, and events a second since the last change of what is going on."""
 
@@ -37,7 +44,7 @@ async def progress_bar(look: Callable[[], Share]) -> AsyncIterator[None]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        TextColumn("{task.percentage:>3.0f}%"),
+        _Percent(),
         _Rate(),
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True),

@@ -69,9 +69,6 @@ class Root(click.Group):
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
-        except click.exceptions.NoArgsIsHelpError as error:
-            error.show()
-            return CALL
         except click.ClickException as error:
             return _fail(error, _message_of(error, prog_name), CALL)
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
@@ -104,7 +101,17 @@ def _abandon_stdout() -> None:
     os.close(nowhere)
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "mtf",
+    cls=Root,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(VERSION, "-V", "--version", prog_name="mtf", message="%(prog)s %(version)s")
-def root() -> None:
+@click.pass_context
+def root(context: click.Context) -> int | None:
     """Keep every timeframe of a market in one consistent state, at every tick."""
+    if context.invoked_subcommand is not None:
+        return None
+    click.echo(context.get_help(), err=True)
+    return CALL

@@ -11,19 +11,17 @@ from typing import Any, Final
 import attrs
 import click
 
-from mtf.bars.gate import PRICE_SIDES
 from mtf.cli.exits import DONE, INTERRUPTED, TERMINATED
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
 from mtf.cli.progress import Share, progress_bar
+from mtf.cli.settings import config_from, config_options
 from mtf.cli.sources import StoppableSource, open_named, source_options
 from mtf.cli.summary import show_summary
-from mtf.config import CLOSED, LATE, Config
 from mtf.datadir import ASIDE
 from mtf.log import DURABILITIES
 from mtf.pipeline import Pipeline
 from mtf.summary import Summary
-from mtf.timeframe import DEFAULT_TIMEFRAMES
 
 __all__ = ["run"]
 
@@ -36,19 +34,7 @@ SKIPPED_SHOWN: Final = 5
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Directory to log to, and to go on from."
 )
 @source_options
-@click.option("--price", type=click.Choice(PRICE_SIDES), default="auto", show_default=True, help="Price of the bars.")
-@click.option(
-    "--calendar", default="fx", show_default=True, metavar="C", help="Name, exchange:MIC, .toml, or PATTERN=C,..."
-)
-@click.option("--closed", type=click.Choice(CLOSED), default="reject", show_default=True, help="Ticks in closed hours.")
-@click.option(
-    "--late", type=click.Choice(LATE), default="reject", show_default=True, help="Ticks older than the clock."
-)
-@click.option(
-    "--timeframes", default=",".join(DEFAULT_TIMEFRAMES), show_default=True, metavar="T,...", help="Bars to keep."
-)
-@click.option("--indicators", default="none", show_default=True, metavar="SPEC,...|all|none", help="As sma:20,rsi:14.")
-@click.option("--history", type=int, default=1000, show_default=True, help="Completed bars in memory, a timeframe.")
+@config_options
 @click.option(
     "--durability", type=click.Choice(DURABILITIES), default="group", show_default=True, help="What a crash may cost."
 )
@@ -63,34 +49,19 @@ SKIPPED_SHOWN: Final = 5
 def run(
     source: str,
     data: Path | None,
-    price: str,
-    calendar: str,
-    closed: str,
-    late: str,
-    timeframes: str,
-    indicators: str,
-    history: int,
     durability: str,
     checkpoint_seconds: float,
     checkpoint_events: int,
     strict: bool,
     as_json: bool,
-    **described: Any,
+    **options: Any,
 ) -> int:
     """Run SOURCE to its end: a file, a folder of files, `synthetic`, or an mtf data directory.
 
     With --data all of it is logged there; the same command given again goes on where it was.
     """
-    config = Config.make(
-        timeframes=[name.strip() for name in timeframes.split(",") if name.strip()],
-        calendar=_calendars(calendar),
-        price=price,
-        closed=closed,
-        late=late,
-        history=history,
-        indicators=indicators,
-    )
-    opened = StoppableSource(open_named(source, described))
+    config = config_from(options)
+    opened = StoppableSource(open_named(source, options))
     try:
         pipeline = Pipeline(
             data=data,
@@ -123,7 +94,7 @@ async def _run(pipeline: Pipeline, source: StoppableSource) -> tuple[Summary, in
     def look() -> Share:
         if source.started:
             return source.name, source.progress(), pipeline.seq
-        return "going on from the log", None, pipeline.seq
+        return "opening", None, pipeline.seq
 
     with stop_on_signals(stop):
         async with pipeline, progress_bar(look):
@@ -165,11 +136,3 @@ def _tell(
 
 def _onward(data: Path | None) -> str:
     return "nothing is kept: with --data it could go on" if data is None else "the same command goes on from there"
-
-
-def _calendars(text: str) -> str | dict[str, str]:
-    """Return one calendar, or calendars by symbol where *text* is `PATTERN=CALENDAR,...`."""
-    if "=" not in text:
-        return text
-    pairs = [rule.partition("=") for rule in text.split(",")]
-    return {pattern.strip(): name.strip() for pattern, _, name in pairs}

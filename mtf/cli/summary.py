@@ -21,6 +21,8 @@ def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: b
     grid.add_row("events", _events(summary, new))
     grid.add_row("ticks", f"{summary.ticks:,} accepted" + _clocks(summary))
     grid.add_row("rejected", _counts(summary.rejected) or "none")
+    if summary.crossed or summary.locked:
+        grid.add_row("quotes", f"{summary.crossed:,} crossed, {summary.locked:,} locked")
     grid.add_row("bars", _counts(summary.bars) or "none")
     if len(summary.symbols) > 1:
         ticks = {name: counts["ticks"] for name, counts in summary.symbols.items()}
