@@ -22,7 +22,7 @@ from mtf.actors.source import SourceActor
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import GRACE_NS, BarTimer
 from mtf.checkpoints import Checkpointer
-from mtf.clock import SystemClock, WallClock
+from mtf.clock import SystemClock, Timer, WallClock
 from mtf.config import Config, IndicatorSpecs
 from mtf.datadir import DataDir, logged_config
 from mtf.engine import Engine
@@ -41,7 +41,7 @@ from mtf.events.tick import Tick
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
-from mtf.log import Skipped, Writer
+from mtf.log import DURABILITIES, Skipped, Writer
 from mtf.pace import Pace
 from mtf.recovery import engine_at, logged_blocks, restore, state_at
 from mtf.sources import IterSource, Source, open_source
@@ -92,6 +92,8 @@ class Pipeline:
     ) -> None:
         if not 1 <= block_events <= BLOCK_EVENTS_MAX:
             raise ConfigError(f"block_events is {block_events}: use 1 to {BLOCK_EVENTS_MAX}")
+        if durability not in DURABILITIES:
+            raise ConfigError(f"durability is {durability!r}: it is one of {', '.join(DURABILITIES)}")
         if clock not in CLOCKS:
             raise ConfigError(f"clock is {clock!r}: it is one of {', '.join(CLOCKS)}")
         self.config: Final = config or Config.make(
@@ -177,6 +179,7 @@ class Pipeline:
                 await self.drain()
                 if self._checkpointer is not None and self._checkpoints:
                     await self._checkpointer.take()
+                    await self._checkpointer.stop()
                 await self._mark("stop")
         finally:
             await self._shut()
@@ -386,7 +389,8 @@ class Pipeline:
         """Read *source* to its end, wait until every consumer has seen all of it, and return the summary.
 
         *source* is a path (with the options of `mtf.sources.open_source`), a `Source`, or an iterable or async iterable
-        of ticks. With a data directory a source that was read before goes on where it was.
+        of ticks. With a data directory a source that was read before goes on where it was; an iterable only where it is
+        given a `name=` to be known by.
         """
         self._check()
         await self._ready()
@@ -395,8 +399,10 @@ class Pipeline:
             await self._run_feed(source)
         else:
             opened = _open(source, options)
+            # Ticks without a name cannot be known again: those of the next call are other ones.
+            known = opened is source or not isinstance(opened, IterSource) or "name" in options
             try:
-                await self._run_source(opened)
+                await self._run_source(opened, known)
             finally:
                 opened.close()
         self._ended = True
@@ -440,10 +446,10 @@ class Pipeline:
         await self.drain()
         return self.summary(seconds=time.perf_counter() - begun, new_events=self.seq - start + 1)
 
-    async def _run_source(self, source: Source) -> None:
+    async def _run_source(self, source: Source, known: bool) -> None:
         loop = asyncio.get_running_loop()
         actor, door = self._source, self._door
-        resumed = self._resume(source)
+        resumed = self._resume(source) if known else None
         turn_s = loop.time()
         more = True
         while more:
@@ -545,6 +551,11 @@ class Pipeline:
         return self._engine.digest.value()
 
     @property
+    def logged_seq(self) -> int:
+        """The newest event that has its seq: in the log, where there is one, and perhaps not published yet."""
+        return self._source.taken_seq if self._recovered else self._recovered_seq
+
+    @property
     def durable_seq(self) -> int:
         """The newest event known to be synced; 0 without a data directory."""
         return 0 if self._writer is None else self._writer.durable_seq
@@ -590,19 +601,17 @@ class Pipeline:
                     waiter.set_result(None)
 
     async def _mark(self, kind: str, timeout_ns: int | None = None) -> tuple[Marker, list[str]]:
-        """Send a marker through all actors; return it and the consumers that had not answered after *timeout_ns*."""
+        """Send a marker through all actors; return it and the consumers that took longer than *timeout_ns* to answer."""
+        self._check()
         marker = Marker(kind, self._source.next_seq - 1)
-        marking = self._marking[marker] = _Marking(asyncio.get_running_loop().create_future())
+        marking = self._marking[marker] = _Marking(asyncio.get_running_loop().create_future(), timeout_ns)
         self._source.mark(marker)
-        timer = None
-        if timeout_ns is not None:
-            timer = self._wall.call_at(self._wall.now_ns() + timeout_ns, lambda: self._close_marking(marker))
         try:
             await marking.waiter
         finally:
             self._marking.pop(marker, None)
-            if timer is not None:
-                timer.cancel()
+            if marking.timer is not None:
+                marking.timer.cancel()
         return marker, sorted(actor.consumer_name for actor in marking.missing)
 
     def _on_passed(self, marker: Marker) -> None:
@@ -612,6 +621,10 @@ class Pipeline:
             marking.missing = set(self._actors)
             if not marking.missing:
                 self._close_marking(marker)
+            elif marking.timeout_ns is not None:
+                # Not from its sending on: while it waits behind blocks, it has not the state of the cores.
+                due_ns = self._wall.now_ns() + marking.timeout_ns
+                marking.timer = self._wall.call_at(due_ns, lambda: self._close_marking(marker))
 
     def _answered(self, actor: ConsumerActor, marker: Marker) -> None:
         marking = self._marking.get(marker)
@@ -636,8 +649,10 @@ class Pipeline:
 class _Marking:
     """Who has not answered a marker yet, and who waits for it."""
 
-    def __init__(self, waiter: asyncio.Future[None]) -> None:
+    def __init__(self, waiter: asyncio.Future[None], timeout_ns: int | None) -> None:
         self.waiter: Final = waiter
+        self.timeout_ns: Final = timeout_ns  # how long consumers may take, once it has passed the cores
+        self.timer: Timer | None = None  # runs meanwhile
         self.missing: set[ConsumerActor] = set()
 
 
