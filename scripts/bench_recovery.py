@@ -1,0 +1,101 @@
+"""Checkpoints and recovery: time and size of a checkpoint, what one every second costs, how fast a start is.
+
+Six timeframes, all twenty indicators, 1,000 bars of history; for 1 and for 10 symbols. A start is timed as a user would
+see it: from opening the directory until the state is that of the log's end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from market import head, median, row
+
+import mtf
+from mtf.sources import SyntheticMarket
+
+ROUNDS = 5
+EVENTS_PER_SYMBOL = 150_000
+REST = 60_000  # events after the last checkpoint: a minute of a busy market
+
+
+def market(symbols: int, events: int) -> SyntheticMarket:
+    return SyntheticMarket(seed=3, symbols=[f"SYM{k:02d}" for k in range(symbols)], events=events, pace_ms=2_000)
+
+
+async def fill(data: Path, symbols: int) -> tuple[float, int]:
+    """Make a directory with one checkpoint and a rest of log; return the seconds of the checkpoint and its bytes."""
+    source = market(symbols, EVENTS_PER_SYMBOL * symbols)
+    settings = {"clock": "ticks", "indicators": "all", "durability": "os", "checkpoint_seconds": None}
+    async with mtf.Pipeline(data=data, **settings) as pipeline:  # type: ignore[arg-type]
+        await pipeline.run(source)
+        begun = time.perf_counter()
+        await pipeline.checkpoint()
+        spent = time.perf_counter() - begun
+    newest = max((data / "checkpoints").iterdir())
+    return spent, newest.stat().st_size
+
+
+async def start(data: Path) -> float:
+    """Return the seconds until the state is that of the log's end."""
+    begun = time.perf_counter()
+    settings = {"clock": "ticks", "indicators": "all", "durability": "os", "checkpoint_seconds": None}
+    async with mtf.Pipeline(data=data, **settings) as pipeline:  # type: ignore[arg-type]
+        await pipeline.applied(pipeline.logged_seq)
+        return time.perf_counter() - begun
+
+
+async def add_rest(data: Path, symbols: int) -> None:
+    """Log another minute of market without a checkpoint."""
+    source = market(symbols, EVENTS_PER_SYMBOL * symbols + REST)
+    settings = {"clock": "ticks", "indicators": "all", "durability": "os", "checkpoint_seconds": None}
+    async with mtf.Pipeline(data=data, **settings) as pipeline:  # type: ignore[arg-type]
+        await pipeline.run(source)
+
+
+async def run_with(every: float | None, symbols: int) -> float:
+    """Return the seconds of a run with a checkpoint *every* so many seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"clock": "ticks", "indicators": "all", "durability": "os", "checkpoint_seconds": every}
+        async with mtf.Pipeline(data=Path(folder) / "data", **settings) as pipeline:  # type: ignore[arg-type]
+            summary = await pipeline.run(market(symbols, 400_000))
+            return summary.seconds
+
+
+def main() -> None:
+    head("", "1 symbol", "10 symbols")
+    cells: dict[str, list[str]] = {}
+
+    def note(label: str, text: str) -> None:
+        cells.setdefault(label, []).append(text)
+
+    for symbols in (1, 10):
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder) / "data"
+            spent, size = asyncio.run(fill(data, symbols))
+            note("checkpoint, ms", f"{spent * 1e3:.0f}")
+            note("checkpoint, KiB", f"{size / 1024:,.0f}")
+            starts = [asyncio.run(start(data)) for _ in range(ROUNDS)]
+            note("start with an empty rest of log, ms", f"{median(starts) * 1e3:.0f}")
+            asyncio.run(add_rest(data, symbols))
+            starts = []
+            for k in range(ROUNDS):
+                copy = Path(folder) / f"copy{k}"
+                shutil.copytree(data, copy)
+                starts.append(asyncio.run(start(copy)))
+            note(f"start with {REST:,} events after the checkpoint, ms", f"{median(starts) * 1e3:.0f}")
+        without, each_second = [], []
+        for _ in range(ROUNDS):
+            without.append(asyncio.run(run_with(None, symbols)))
+            each_second.append(asyncio.run(run_with(1.0, symbols)))
+        share = median([b / a - 1 for a, b in zip(without, each_second, strict=True)])
+        note("a checkpoint every second: more time, %", f"{share * 100:.1f}")
+    for label, figures in cells.items():
+        row(label, *figures)
+
+
+if __name__ == "__main__":
+    main()
