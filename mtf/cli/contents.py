@@ -11,7 +11,7 @@ import orjson
 from rich.table import Table
 
 from mtf.cli.datadir import DIRECTORY, config_of, reader_of
-from mtf.cli.output import document, show
+from mtf.cli.output import document, plain, show
 from mtf.cli.times import clock_text
 from mtf.config import Config
 from mtf.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
@@ -117,7 +117,7 @@ def _show(found: dict[str, Any], config: Config) -> None:
     checkpoints = ", ".join(f"seq {seq}" for seq in found["checkpoints"])
     grid.add_row("checkpoints", f"{checkpoints}, {_size(sizes[CHECKPOINTS])}" if checkpoints else "none")
     for number, (name, position) in enumerate(log["sources"].items()):
-        grid.add_row("" if number else "sources", f"{name}: {_position(position)}")
+        grid.add_row("" if number else "sources", plain(f"{name}: {_position(position)}"))
     grid.add_row("malformed", f"{found['malformed']:,} rows kept aside" if found["malformed"] else "none")
     grid.add_row("history", f"up to seq {history['seq']}, {_size(sizes[HISTORY])}" if history else "none")
     if history and history["bars"]:
@@ -132,7 +132,7 @@ def _bars_table(bars: dict[str, dict[str, int]], names: list[str]) -> Table:
     for name in names:
         table.add_column(name, justify="right")
     for symbol, counts in bars.items():
-        table.add_row(symbol, *(f"{counts.get(name, 0):,}" for name in names))
+        table.add_row(plain(symbol), *(f"{counts.get(name, 0):,}" for name in names))
     return table
 
 

@@ -11,7 +11,6 @@ from mtf.errors import (
     DataDirError,
     LogWriteFailed,
     MalformedEvent,
-    MtfError,
     PipelineStopped,
     SourceError,
     UnknownSymbol,
@@ -27,7 +26,7 @@ INTERRUPTED: Final = 130  # as shells count SIGINT
 TERMINATED: Final = 143  # and SIGTERM
 
 # The first that fits counts.
-_CODES: Final[tuple[tuple[type[MtfError], int], ...]] = (
+_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (ConfigError, CALL),  # with ConfigMismatch, UnknownTimeframe, UnknownIndicator
     (UnknownSymbol, CALL),
     (DataDirError, CALL),  # with LogLocked
@@ -36,6 +35,9 @@ _CODES: Final[tuple[tuple[type[MtfError], int], ...]] = (
     (CorruptLog, DATA),
     (CorruptCheckpoint, DATA),
     (LogWriteFailed, INSIDE),
+    (PermissionError, CALL),
+    (FileNotFoundError, CALL),
+    (NotADirectoryError, CALL),
 )
 
 

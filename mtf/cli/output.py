@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 
 from mtf.cli.times import clock_text
 
-__all__ = ["FORMATS", "Column", "document", "json_line", "note", "prices_text", "show", "write_rows"]
+__all__ = ["FORMATS", "Column", "document", "json_line", "note", "plain", "prices_text", "show", "write_rows"]
 
 FORMATS: Final = ("table", "csv", "json")
 WIDTH_WITHOUT_TERMINAL: Final = 1000
@@ -42,7 +42,13 @@ class Column(NamedTuple):
 def show(*tables: RenderableType) -> None:
     """Print tables for people; without a terminal wide enough for any of them, and without colour."""
     terminal = sys.stdout.isatty()
-    console = Console(highlight=False, width=None if terminal else WIDTH_WITHOUT_TERMINAL, no_color=not terminal)
+    console = Console(
+        width=None if terminal else WIDTH_WITHOUT_TERMINAL,
+        no_color=not terminal,
+        highlight=False,
+        markup=False,  # a symbol may be called [red]
+        emoji=False,
+    )
     with console.capture() as capture:
         console.print(*tables, sep="\n")
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
@@ -50,7 +56,12 @@ def show(*tables: RenderableType) -> None:
 
 def note(text: str) -> None:
     """Tell the user something that is not the result, on stderr."""
-    click.echo(f"mtf: {text}", err=True)
+    click.echo(plain(f"mtf: {text}"), err=True)
+
+
+def plain(text: str) -> str:
+    """Return *text* without what a terminal could take for a command: names in a log may be a stranger's."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def document(value: Any) -> None:
@@ -159,7 +170,7 @@ def _cell(value: Any, column: Column, decimals: int) -> str:
         return column.title if value else ""
     if column.kind in ("price", "size"):
         return f"{value:.{decimals}f}"
-    return str(value)
+    return plain(str(value))
 
 
 def _column_decimals(column: Column, sample: list[Row]) -> int:

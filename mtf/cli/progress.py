@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from mtf.cli.output import plain
+
 __all__ = ["Share", "progress_bar"]
 
 REFRESH_S: Final = 0.1
@@ -42,7 +44,7 @@ async def progress_bar(look: Callable[[], Share]) -> AsyncIterator[None]:
         yield
         return
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         _Percent(),
         _Rate(),
@@ -72,6 +74,6 @@ async def _watch(bar: Progress, look: Callable[[], Share]) -> None:
         elapsed_s = time.monotonic() - start_s
         rate = (events - start_events) / elapsed_s if elapsed_s > 0.0 else 0.0
         total = None if share is None else 1.0
-        bar.update(task, description=what, total=total, completed=share or 0.0, events=events, rate=rate)
+        bar.update(task, description=plain(what), total=total, completed=share or 0.0, events=events, rate=rate)
         bar.refresh()
         await asyncio.sleep(REFRESH_S)

@@ -17,6 +17,7 @@ import click
 
 from mtf.build import VERSION
 from mtf.cli.exits import CALL, DONE, INTERRUPTED, exit_code
+from mtf.cli.output import plain
 
 __all__ = ["Root", "root"]
 
@@ -90,7 +91,7 @@ def _message_of(error: click.ClickException, prog_name: str) -> str:
 def _fail(error: BaseException, message: str, code: int) -> int:
     if os.environ.get(DEBUG, "0") not in ("", "0"):
         traceback.print_exception(error)
-    click.echo(" ".join(message.split()), err=True)
+    click.echo(plain(" ".join(message.split())), err=True)
     return code
 
 

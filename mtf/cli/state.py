@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mtf.bars.bar import Bar, PartialBar
 from mtf.cli.datadir import DIRECTORY, config_of
-from mtf.cli.output import document, note, prices_text, show
+from mtf.cli.output import document, note, plain, prices_text, show
 from mtf.cli.times import Moment, clock_text, moment_of, span_text
 from mtf.errors import UnknownSymbol
 from mtf.frames.snapshot import Snapshot
@@ -107,7 +107,7 @@ def _bar(bar: Bar) -> dict[str, Any]:
 
 
 def _show(snapshot: Snapshot) -> None:
-    heading = Text.assemble((snapshot.symbol, "bold"), f" at seq {snapshot.seq}, {clock_text(snapshot.time_ns)}")
+    heading = Text.assemble((plain(snapshot.symbol), "bold"), f" at seq {snapshot.seq}, {clock_text(snapshot.time_ns)}")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("")
     for title in ("open", "high", "low", "close", "volume", "ticks"):

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from mtf.cli.output import document, show
+from mtf.cli.output import document, plain, show
 from mtf.summary import Summary
 
 __all__ = ["show_summary"]
@@ -28,7 +28,7 @@ def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: b
         ticks = {name: counts["ticks"] for name, counts in summary.symbols.items()}
         grid.add_row("symbols", _counts(ticks))
     else:
-        grid.add_row("symbols", ", ".join(summary.symbols) or "none")
+        grid.add_row("symbols", plain(", ".join(summary.symbols)) or "none")
     grid.add_row("seq", f"{summary.seq}")
     grid.add_row("digest", summary.digest)
     show(grid)
@@ -39,7 +39,8 @@ def _events(summary: Summary, new: str) -> str:
     if summary.seconds > 0.0:
         if summary.new_events != summary.events:
             text += f", {summary.new_events:,} of them {new}"
-        text += f", in {summary.seconds:,.2f} s"
+        seconds = summary.seconds
+        text += f", in {seconds:,.2f} s" if seconds >= 1.0 else f", in {seconds * 1000:.3g} ms"
         if summary.new_events:
             text += f" ({summary.new_events / summary.seconds:,.0f}/s)"
     return text
@@ -50,7 +51,7 @@ def _clocks(summary: Summary) -> str:
 
 
 def _counts(counts: dict[str, int], most: int = 12) -> str:
-    shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
+    shown = [f"{plain(name)} {count:,}" for name, count in list(counts.items())[:most]]
     if len(counts) > most:
         shown.append(f"and {len(counts) - most} more")
     return "  ".join(shown)

@@ -12,7 +12,7 @@ import click
 
 from mtf.cli.datadir import DIRECTORY, config_of, reader_of
 from mtf.cli.events import event_rows
-from mtf.cli.output import json_line
+from mtf.cli.output import json_line, plain
 from mtf.cli.times import clock_text
 from mtf.datadir import LOG
 from mtf.log import LogReader, OsFileSystem
@@ -70,7 +70,7 @@ def _show(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         json_line(row)
         return
-    click.echo(f"{row['seq']:>10}  {clock_text(row['ts_ns']):<24}  {row['symbol'] or '':<10}  {_what(row)}")
+    click.echo(f"{row['seq']:>10}  {clock_text(row['ts_ns']):<24}  {plain(row['symbol'] or ''):<10}  {_what(row)}")
 
 
 def _what(row: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from xxhash import xxh3_128
 
 from mtf.cli.datadir import DIRECTORY, config_of
 from mtf.cli.exits import DATA, DONE
-from mtf.cli.output import document, show
+from mtf.cli.output import document, plain, show
 from mtf.datadir import CHECKPOINTS, HISTORY, LOG, history_of
 from mtf.engine import Engine
 from mtf.errors import CorruptCheckpoint, DataDirError
@@ -164,7 +164,7 @@ def _show(found: dict[str, Any]) -> None:
         )
     for part in found.values():
         for each in part["damage"]:
-            click.echo(f"damaged: {each['what']}{_place(each)}")
+            click.echo(plain(f"damaged: {each['what']}{_place(each)}"))
     if log["damage"]:
         runs = ", ".join(f"{first} to {last}" for first, last in log["safe"][:SAFE_SHOWN]) or "none"
         more = f" and {len(log['safe']) - SAFE_SHOWN} more runs" if len(log["safe"]) > SAFE_SHOWN else ""

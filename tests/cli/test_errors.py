@@ -162,3 +162,31 @@ def test_indicators_are_the_catalogue() -> None:
     lines = mtf("indicators").stdout.splitlines()
     assert len(lines) == len(entries) + 1
     assert lines[1].split()[0] == "sma"
+
+
+def test_a_place_where_no_directory_can_be_is_the_calls_fault(tmp_path: Path) -> None:
+    """Not a failure inside: another place will do."""
+    (tmp_path / "file").touch()
+    result = mtf("run", write_market(tmp_path / "market.csv"), "--data", tmp_path / "file" / "run")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_names_of_a_stranger_are_no_commands(tmp_path: Path) -> None:
+    """Neither the terminal nor the tables take a symbol for anything but a name; programs get it as it is."""
+    name = "[/b]:x:\x1b[31m"
+    path = tmp_path / "ticks.csv"
+    path.write_text(f"time,symbol,bid,ask\n2024-03-06T10:00Z,{name},1.0,1.5\n2024-03-06T10:01Z,{name},1.0,1.5\n")
+    data = tmp_path / "run"
+    shown = [
+        mtf("run", path, "--data", data),
+        mtf("state", data),
+        mtf("inspect", data),
+        mtf("tail", data),
+        mtf("ticks", data, "--symbol", name),
+        mtf("bars", data, "--symbol", "nothing", "-t", "1m"),
+    ]
+    assert [result.exit_code for result in shown] == [0, 0, 0, 0, 0, 2]
+    for result in shown:
+        assert "\x1b" not in result.output
+        assert "[/b]:x:" in result.output
+    assert [tick["symbol"] for tick in json_of("ticks", data, "--symbol", name, "--format", "json")] == [name] * 2
