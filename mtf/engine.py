@@ -19,8 +19,9 @@ from mtf.events.block import Block
 from mtf.frames.frame import Frame, Joiner
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import Kept
-from mtf.indicators.bank import Bank
+from mtf.indicators.calculator import Calculator
 from mtf.indicators.catalogue import create_set
+from mtf.indicators.ledger import Ledger
 
 __all__ = ["Engine"]
 
@@ -42,15 +43,21 @@ class Engine:
             Aggregator(timeframe, rank, config.history, config.anchor_ns)
             for rank, timeframe in enumerate(config.timeframes)
         ]
-        any_kept = any(config.indicators)  # a frame has values of all timeframes, or of none
-        self.banks = [
-            Bank(create_set(specs, timeframe=timeframe), config.history, config.live == "each") if any_kept else None
-            for timeframe, specs in zip(config.timeframes, config.indicators, strict=True)
-        ]
+        self.calculators: list[Calculator] = []  # by rank; none at all where no indicator is kept
+        self.ledgers: list[Ledger] = []
+        if any(config.indicators):
+            for timeframe, specs in zip(config.timeframes, config.indicators, strict=True):
+                calculator = Calculator(create_set(specs, timeframe=timeframe), config.live == "each")
+                self.calculators.append(calculator)
+                self.ledgers.append(Ledger(calculator.width, config.history))
         self.joiner = Joiner()
         self.digest = Digest()
         self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled when asked
-        self.kept = Kept(list(config.timeframes), [bank.names if bank else [] for bank in self.banks])
+        self.kept = Kept(list(config.timeframes), self.names())
+
+    def names(self) -> list[list[str]]:
+        """Return the names of the indicator outputs, by rank of the timeframe."""
+        return [calculator.names for calculator in self.calculators] or [[] for _ in self.aggregators]
 
     def step(self, block: Block) -> Frame:
         """Take the next block of the log and return its frame."""
@@ -60,7 +67,8 @@ class Engine:
         """Take the next block, once judged, and return its frame."""
         columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
         values = [
-            bank.compute(judged, part) for bank, part in zip(self.banks, columns, strict=True) if bank is not None
+            ledger.enter(judged, part, calculator.compute(judged, part))
+            for calculator, ledger, part in zip(self.calculators, self.ledgers, columns, strict=False)
         ]
         frame = self.joiner.join(judged, columns, values)
         frame.feed(self.digest)
@@ -94,7 +102,7 @@ class Engine:
                 number,
                 counts,
                 [aggregator.after(number) for aggregator in self.aggregators],
-                [bank.after(number) for bank in self.banks if bank is not None],
+                [ledger.after(number) for ledger in self.ledgers],
             )
 
     def _archives(self) -> dict[str, Callable[[Archive], None]]:
@@ -103,9 +111,9 @@ class Engine:
         found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
         for aggregator in self.aggregators:
             found[f"bars:{aggregator.timeframe}"] = partial(_flip, aggregator.archive, instruments)
-        for aggregator, bank in zip(self.aggregators, self.banks, strict=True):
-            if bank is not None:
-                found[f"values:{aggregator.timeframe}"] = partial(_archive_bank, bank, instruments)
+        for timeframe, calculator, ledger in zip(self.config.timeframes, self.calculators, self.ledgers, strict=False):
+            found[f"indicators:{timeframe}"] = partial(_sized, calculator.archive, instruments)
+            found[f"values:{timeframe}"] = partial(_sized, ledger.archive, instruments)
         found["joiner"] = partial(_flip, self.joiner.archive, instruments)
         found["digest"] = self.digest.archive
         return found
@@ -136,5 +144,5 @@ def _flip(archive: Callable[[Archive, list[Instrument]], None], instruments: lis
     archive(into, instruments)
 
 
-def _archive_bank(bank: Bank, instruments: list[Instrument], into: Archive) -> None:
-    bank.archive(into, len(instruments))
+def _sized(archive: Callable[[Archive, int], None], instruments: list[Instrument], into: Archive) -> None:
+    archive(into, len(instruments))

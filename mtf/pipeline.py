@@ -217,9 +217,9 @@ class Pipeline:
         )
         self._supervisor.launch(source)
         self._supervisor.launch(synchronizer)
-        for aggregator, bank in zip(engine.aggregators, engine.banks, strict=True):
+        for aggregator in engine.aggregators:
             bars = AggregatorActor(aggregator)
-            values = IndicatorActor(aggregator.timeframe.name, bank)
+            values = IndicatorActor(aggregator.timeframe.name, None, None)
             source.outlets.append(bars)
             bars.outlets.append(values)
             values.outlets.append(synchronizer)
@@ -236,14 +236,15 @@ class Pipeline:
         source.save = savers["gate"]
         synchronizer.joiner, synchronizer.digest = engine.joiner, engine.digest
         synchronizer.savers = {name: savers[name] for name in ("joiner", "digest")}
-        for bars, aggregator, bank in zip(source.outlets, engine.aggregators, engine.banks, strict=True):
+        for rank, (bars, aggregator) in enumerate(zip(source.outlets, engine.aggregators, strict=True)):
             assert isinstance(bars, AggregatorActor), "the source sends to the aggregators"
             bars.core = aggregator
             bars.save = savers[bars.part]
             values = bars.outlets[0]
             assert isinstance(values, IndicatorActor), "bars go to the indicators"
-            values.core = bank
-            values.save = savers.get(values.part)
+            if engine.calculators:
+                values.calculator, values.ledger = engine.calculators[rank], engine.ledgers[rank]
+                values.save, values.save_ledger = savers[values.part], savers[values.ledger_part]
         for actor in self._actors:
             actor.rewind(self._cursor())
 
@@ -360,11 +361,15 @@ class Pipeline:
             await source.flush(source.next_seq - 1)
         if self._clock_mode == "both":
             door.limit_ns = self._wall.now_ns() + self._max_ahead_ns
-        code = door.tick(tick)
-        door.limit_ns = TS_MAX_NS
-        if code:
-            self._malformed("push", door.malformed + 1, REASONS[code], repr(tick))
-            raise MalformedEvent(f"{tick!r}: {REASONS[code]}")
+        try:
+            reason = REASONS[door.tick(tick)]
+        except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
+            reason = str(error)
+        finally:
+            door.limit_ns = TS_MAX_NS
+        if reason:
+            self._malformed("push", door.malformed + 1, reason, repr(tick))
+            raise MalformedEvent(f"{tick!r}: {reason}")
         self._ended = False
         seq = source.next_seq - 1
         await source.flush(seq)
@@ -427,7 +432,7 @@ class Pipeline:
             raise ConfigError("a replay needs a new pipeline without a data directory")
         begun = time.perf_counter()
         path = Path(directory)
-        differences = logged_config(path).differences(self.config)
+        differences = self.config.differences(logged_config(path))
         if differences:
             raise ConfigMismatch(f"{path} was made with another configuration: {'; '.join(differences)}")
         if start > 1:

@@ -15,7 +15,8 @@ from mtf.bars.columns import Columns
 from mtf.bars.digest import Digest
 from mtf.bars.gate import Judged
 from mtf.frames.frame import Frame, Joiner
-from mtf.indicators.bank import Bank
+from mtf.indicators.calculator import Calculator
+from mtf.indicators.ledger import Ledger
 from mtf.indicators.values import ValueColumns
 
 __all__ = ["AggregatorActor", "IndicatorActor", "Part", "Synchronizer"]
@@ -49,16 +50,22 @@ class AggregatorActor(Actor):
 class IndicatorActor(Actor):
     """Computes the indicators of one timeframe; without any it hands parts on."""
 
-    def __init__(self, name: str, core: Bank | None) -> None:
+    def __init__(self, name: str, calculator: Calculator | None, ledger: Ledger | None) -> None:
         super().__init__(f"indicators {name}")
-        self.core = core
-        self.part = f"values:{name}"  # names its state in a checkpoint
+        self.calculator = calculator
+        self.ledger = ledger
+        self.part = f"indicators:{name}"  # names the calculator's state in a checkpoint
+        self.ledger_part = f"values:{name}"
+        self.save_ledger: Callable[[], bytes] | None = None
 
     def handle(self, message: Any) -> Any:
         if isinstance(message, Marker):
+            if message.kind == "checkpoint" and self.save_ledger is not None:
+                message.parts[self.ledger_part] = self.save_ledger()
             return self.marked(message, self.part)
-        if self.core is not None:
-            message.values = self.core.compute(message.judged, message.columns)
+        if self.calculator is not None and self.ledger is not None:
+            numbers = self.calculator.compute(message.judged, message.columns)
+            message.values = self.ledger.enter(message.judged, message.columns, numbers)
         return message
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-__all__ = ["Completed", "ValueColumns", "ValueState"]
+__all__ = ["Completed", "Numbers", "ValueColumns", "ValueState"]
 
 
 @mypyc_attr(native_class=True)
@@ -44,6 +44,20 @@ class ValueState:
 
 
 @mypyc_attr(native_class=True)
+class Numbers:
+    """What a calculator found for one block: live values by row, and the completed ones of each closing, in order.
+
+    `live[row * width + column]` is of meaning where a bar forms; it is empty where rows are not previewed.
+    """
+
+    __slots__ = ("completed", "live")
+
+    def __init__(self, live: vec[float], completed: list[Completed]) -> None:
+        self.live: vec[float] = live
+        self.completed: Final = completed
+
+
+@mypyc_attr(native_class=True)
 class ValueColumns:
     """What one timeframe's indicators made of one block.
 
@@ -54,9 +68,9 @@ class ValueColumns:
 
     __slots__ = ("after", "closings", "fresh", "live", "width")
 
-    def __init__(self, width: i64, rows: i64, fresh: ValueState) -> None:
+    def __init__(self, width: i64, live: vec[float], fresh: ValueState) -> None:
         self.width: Final[i64] = width
         self.fresh: Final = fresh
-        self.live: vec[float] = vec[float]([0.0] * (width * rows))
+        self.live: vec[float] = live
         self.closings: list[ValueState] = []
         self.after: list[ValueState] = []
