@@ -160,15 +160,14 @@ class Writer:
 
     def _schedule(self) -> None:
         """Arm the timer for the oldest unsynced write, unless a sync runs: its end will."""
-        if self._sync is None and self._timer is None and self._dirty_since is not None and self._closing is None:
+        stopped = self.failed is not None or self._closing is not None
+        if self._sync is None and self._timer is None and self._dirty_since is not None and not stopped:
             self._timer = self._loop.call_at(self._dirty_since + self._within_s, self._start_sync)
 
     def _start_sync(self) -> None:
-        self._timer = None
-        if self.failed is None and self._closing is None:
-            self._dirty_since = None
-            self._sync = self._loop.run_in_executor(self._thread, self.log.sync)
-            self._sync.add_done_callback(self._synced)
+        self._timer = self._dirty_since = None
+        self._sync = self._loop.run_in_executor(self._thread, self.log.sync)
+        self._sync.add_done_callback(self._synced)
 
     def _synced(self, done: asyncio.Future[int]) -> None:
         self._sync = None

@@ -371,8 +371,7 @@ class FileLog:
                 if file >= 0:
                     self._fs.close(file)
             finally:
-                if lock >= 0:
-                    self._fs.close(lock)
+                self._fs.close(lock)
 
     def _fail(self, what: str, cause: OSError | None) -> NoReturn:
         reason = f": {cause}" if cause is not None else ""

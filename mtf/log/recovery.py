@@ -7,6 +7,7 @@ that is not intact is CorruptLog, and nothing is changed.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
@@ -71,14 +72,11 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
     if first_seq > start_seq:
         path = join(directory, segment_name(start_seq))
         raise CorruptLog(f"{path}: the segment is gone; restore it from a copy", path=path, seq=start_seq)
-    for i, name in enumerate(names):
+    for name, following in pairwise(names):
         segment = Segment(fs, join(directory, name))
         try:
             check_follows(segment, before)
-            is_newest = i == len(names) - 1
-            if is_newest:
-                return _newest(segment, first_seq)
-            if segment_seq(names[i + 1]) > check_from:
+            if segment_seq(following) > check_from:
                 while segment.next() is not None:
                     segment.skim(learn=False)
             else:
@@ -89,7 +87,12 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
         finally:
             segment.close()
         before = segment
-    raise AssertionError("unreachable")
+    newest = Segment(fs, join(directory, names[-1]))
+    try:
+        check_follows(newest, before)
+        return _newest(newest, first_seq)
+    finally:
+        newest.close()
 
 
 def check_follows(segment: Segment, before: Segment | None) -> None:

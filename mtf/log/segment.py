@@ -67,8 +67,6 @@ class Segment:
         self._window = b""  # what was read last
         self._window_bytes = WINDOW_BYTES_MIN  # how much is read next: more each time, for one read to its end
         self._window_at = 0  # where it stands in the file
-        if fs.kind(path) != "file":
-            raise DataDirError(f"{path}: not a plain file; links and devices are refused")
         self._file = fs.open(path, "read")
         try:
             self.bytes = fs.size(self._file)  # length of the file when it was last looked at

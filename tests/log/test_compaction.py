@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from mtf.log.format import FrameHeader
 from mtf.log.pack import inflate, pack_frames, unpack_frames
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, position, small_log
 from tests.log.disk import Disk
+from tests.log.forger import GOOD, Forger, header
 
 MADE = blocks(2, 1, 1, 2, 1, 1, 1, ids=True)
 
@@ -235,4 +235,26 @@ def test_compressed_bytes_that_end_early_are_refused() -> None:
         inflate(stored[:-1], 300)
     with pytest.raises(ValueError, match="cannot be read"):
         inflate(stored + b"x", 300)
-    assert math.isfinite(len(inflate(stored, 300)))
+    assert inflate(stored, 300) == b"abc" * 100
+
+
+def test_last_pack_may_end_just_before_the_seal() -> None:
+    disk = Disk()
+    made = quotes(16_384, 4_096)
+    small_log(disk, made, segment_bytes=1 << 30).close()
+    compress_sealed(DIRECTORY, fs=disk)
+    assert events_of(read_log(DIRECTORY, fs=disk)) == made
+
+
+@pytest.mark.parametrize(("body", "why"), [(b"rubbish", "cannot be read"), (b"", "does not follow the frame before")])
+def test_stranger_s_pack_is_refused_with_its_place(body: bytes, why: str) -> None:
+    """A body that is no zstd; and a good one whose blocks do not lead to the chain that its header says."""
+    forger = Forger()
+    plain = header(symbols=0, first_seq=1, durable_seq=0, heap_bytes=len(GOOD.heap))
+    stamp = int.from_bytes(GOOD.rows[:8], "little")
+    plain = plain._replace(first_ns=stamp, last_ns=stamp)
+    stored, raw_bytes = pack_frames([(plain, GOOD.rows + GOOD.heap)])
+    wanted = header(symbols=0, codec=1, first_seq=1, durable_seq=0, heap_bytes=raw_bytes)
+    forger.frame(4, body or stored, wanted)  # chained over the packed body, which is wrong
+    with pytest.raises(CorruptLog, match=why):
+        list(read_log(DIRECTORY, fs=forger.done()))

@@ -83,9 +83,9 @@ def test_small_blocks_are_put_together_for_a_replay(log: EventLog, events: int) 
 
 def test_reading_stops_at_what_was_there_at_the_call(log: EventLog) -> None:
     log.append(MADE[0])
-    reader = log.read()
+    reader, replay = log.read(), log.read(block_events=1000)
     log.append(MADE[1])
-    assert events_of(reader) == MADE[:1]
+    assert events_of(reader) == events_of(replay) == MADE[:1]
     assert events_of(log.read()) == MADE[:2]
 
 
@@ -185,3 +185,14 @@ class TestMemoryLog:
 
     def test_each_has_a_run_id_of_its_own(self) -> None:
         assert MemoryLog().run_id != MemoryLog().run_id
+
+
+def test_logged_blocks_compare_by_content() -> None:
+    log, other = MemoryLog(run_id=RUN_ID), MemoryLog(run_id=RUN_ID)
+    for each in (log, other):
+        each.append(MADE[0], {"a": 1})
+    first, second = next(log.read()), next(other.read())
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != MADE[0]
+    assert repr(first) == "LoggedBlock(Block(seq 1..3), durable 0)"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mtf.errors import CorruptLog
+from mtf.errors import CorruptLog, DataDirError
 from mtf.log import FileLog, read_log, verify_log
 from tests.log.builders import DIRECTORY, blocks, events_of, is_prefix, small_log
 from tests.log.disk import Disk
+from tests.log.forger import Forger, segment_header
 
 MADE = blocks(2, 1, 1, 2, 1)
 
@@ -205,5 +206,56 @@ def test_frames_of_a_segment_in_another_order_are_refused() -> None:
     second, third = data[seal - 2 * frame : seal - frame], data[seal - frame : seal]
     disk.inodes[path].seen[seal - 2 * frame : seal] = third + second
     assert opened(disk) is None
+    assert verify_log(DIRECTORY, fs=disk).safe == [(1, 2)]
     disk.inodes[path].seen[seal - 2 * frame : seal] = third
     assert opened(disk) is None
+
+
+def test_segment_under_the_name_of_another_is_refused() -> None:
+    disk = closed()
+    names = segments(disk)
+    disk.inodes[names[0]] = disk.inodes[names[1]]
+    with pytest.raises(CorruptLog, match="under another's name"):
+        FileLog.open(DIRECTORY, config=None, fs=disk)
+
+
+def test_log_that_does_not_begin_at_its_beginning_is_refused() -> None:
+    """Its first segment says that it starts at seq 1, as the second of a run."""
+    forger = Forger()
+    forger.data = segment_header(number=2) + forger.data[56:]
+    with pytest.raises(CorruptLog, match="not the beginning of a log"):
+        FileLog.open(DIRECTORY, config=None, fs=forger.done())
+
+
+def test_segment_whose_chain_does_not_go_on_is_refused() -> None:
+    """Another log of the same run id, seqs and configuration, as a copy that was gone on with would be."""
+    disk, other = closed(), Disk()
+    log = small_log(other, [])
+    for block in MADE:
+        log.append(block)
+    log.close()
+    names = segments(disk)
+    fitting = [name for name in segments(other) if name in names[1:]]
+    disk.inodes[fitting[0]] = other.inodes[fitting[0]]
+    with pytest.raises(CorruptLog, match="does not follow the one before"):
+        FileLog.open(DIRECTORY, config=None, fs=disk)
+
+
+def test_ten_thousand_torn_tails_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtf.log.recovery.TORN_MAX", 0)
+    disk = crashed()
+    disk.inodes[segments(disk)[-1]].seen[-1] ^= 1
+    with pytest.raises(DataDirError, match="torn tails are kept here; move them away"):
+        FileLog.open(DIRECTORY, config=None, fs=disk)
+
+
+def test_short_write_while_opening_is_refused() -> None:
+    """What opening writes once more must be all there before it counts as synced."""
+    disk = crashed()
+
+    def half(file: int, data: bytes, offset: int) -> int:
+        return len(data) // 2
+
+    disk.write_at = half  # type: ignore[method-assign]
+    with pytest.raises(DataDirError, match="a short write at byte"):
+        FileLog.open(DIRECTORY, config=None, fs=disk)

@@ -378,3 +378,42 @@ def test_memory_log_is_written_in_every_mode(run: Run) -> None:
             assert writer.durable_seq == 9
 
     run(main())
+
+
+def test_appends_that_fail_together_stop_the_log_once(run: Run) -> None:
+    async def main() -> None:
+        told: list[LogWriteFailed] = []
+        disk = Disk()
+        writer = Writer(open_log(disk), "each", on_failure=told.append)
+        disk.fail_at = len(disk.operations) + 1
+        done = await asyncio.gather(writer.append(MADE[0]), writer.append(MADE[0]), return_exceptions=True)
+        assert [type(error) for error in done] == [LogWriteFailed, LogWriteFailed]
+        assert told == [done[0]]
+        with pytest.raises(LogWriteFailed):
+            await writer.close()
+
+    run(main())
+
+
+def test_wait_that_is_cancelled_a_moment_before_its_end_stays_cancelled(run: Run) -> None:
+    async def main() -> None:
+        disk = Disk()
+        writer = Writer(open_log(disk), "group", sync_within_ms=1e6)
+        assert writer.try_append(MADE[0])
+        for failing in (False, True):
+            waiting = asyncio.create_task(writer.durable(2 + failing))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            if failing:
+                disk.fail_at = len(disk.operations) + 1
+                with pytest.raises(LogWriteFailed):
+                    writer.try_append(MADE[1])
+            else:
+                writer.log.sync()
+                writer._wake()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        with pytest.raises(LogWriteFailed):
+            await writer.close()
+
+    run(main())

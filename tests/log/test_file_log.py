@@ -301,3 +301,28 @@ def test_segment_holds_a_block_however_small_it_is_to_be() -> None:
     log.append(MADE[0])
     log.close()
     assert events_of(read_log("other", fs=disk)) == MADE[:1]
+
+
+def test_a_directory_of_too_many_segments_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    monkeypatch.setattr("mtf.log.segment.SEGMENTS_MAX", 2)
+    with pytest.raises(DataDirError, match="the limit is 2"):
+        FileLog.open(DIRECTORY, config=None, fs=disk)
+
+
+def test_error_while_opening_lets_go_of_a_lock_that_was_never_taken() -> None:
+    disk = Disk()
+    small_log(disk, MADE).close()
+    disk.fail_at = len(disk.operations) + disk_operations_until(disk, "lock")
+    with pytest.raises(DataDirError, match="cannot be opened"):
+        FileLog.open(DIRECTORY, config=None, fs=disk)
+    assert not disk.locks
+    FileLog.open(DIRECTORY, config=None, fs=disk).close()
+
+
+def disk_operations_until(disk: Disk, name: str) -> int:
+    """Return how many operations an opening of a copy of *disk* takes up to the first *name*."""
+    copy = disk.copy()
+    FileLog.open(DIRECTORY, config=None, fs=copy).close()
+    return copy.operations.index(name) + 1

@@ -292,3 +292,11 @@ def test_reader_that_is_dropped_leaves_no_file_open() -> None:
     del reader
     gc.collect()
     assert not disk.open_files
+
+
+@pytest.mark.parametrize("block_events", [1, 1000])
+def test_reading_stops_at_the_seq_that_is_named(block_events: int) -> None:
+    disk = Disk()
+    small_log(disk, MADE, segment_bytes=1 << 20)
+    found = list(read_log(DIRECTORY, last_seq=4, block_events=block_events, fs=disk))
+    assert found[-1].block.last_seq == 4

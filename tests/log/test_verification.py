@@ -242,3 +242,65 @@ def test_damaged_retention_mark_is_damage() -> None:
     assert not verify_log(DIRECTORY, fs=disk).clean
     with pytest.raises(CorruptLog, match="mark"):
         FileLog.open(DIRECTORY, config=None, fs=disk)
+
+
+def test_segment_of_another_run_is_told_after_damage_too() -> None:
+    """Where the one before is damaged, the chain cannot be held against it; the run id can."""
+    disk, other = closed(), Disk()
+    log = FileLog.open(DIRECTORY, config=CONFIG, fs=other, segment_bytes=400, run_id=bytes(16))
+    for block in MADE:
+        log.append(block, position(block))
+    log.close()
+    names = segments(disk)
+    disk.inodes[names[1]].seen[-100] ^= 1
+    disk.inodes[names[2]] = other.inodes[names[2]]
+    whats = [found.what for found in verify_log(DIRECTORY, fs=disk).damage]
+    assert any("a segment of another log" in what for what in whats)
+
+
+def test_segment_that_ends_early_before_another_is_damage() -> None:
+    disk = closed()
+    del disk.inodes[segments(disk)[0]].seen[-200:]
+    report = verify_log(DIRECTORY, fs=disk)
+    assert report.damage[0].path == segments(disk)[0]
+    assert report.safe[-1] == (4, 9)
+    assert salvage_log(DIRECTORY, "copy", fs=disk).last_seq == report.damage[0].seq - 1
+
+
+def test_unsealed_segment_before_another_is_damage() -> None:
+    disk = closed()
+    del disk.inodes[segments(disk)[0]].seen[-80:]
+    report = verify_log(DIRECTORY, fs=disk)
+    assert [found.seq for found in report.damage] == [4]
+    assert "no seal" in report.damage[0].what
+    assert report.safe == [(1, 9)]
+
+
+def test_short_write_of_a_copy_is_an_error() -> None:
+    disk = closed()
+    disk.fault = "short"
+    disk.fail_at = len(disk.operations) + 1
+    with pytest.raises(OSError, match="a short write"):
+        salvage_log(DIRECTORY, "copy", fs=disk)
+
+
+def test_frame_that_stands_twice_is_told_once() -> None:
+    """After the damage comes a copy of an earlier frame, which cannot follow."""
+    disk = Disk()
+    small_log(disk, blocks(1, 1, 1, symbols=["EURUSD"]), segment_bytes=1 << 20).close()
+    path = segments(disk)[0]
+    frame = 80 + 48 + len(b'{"ticks.csv":{"row":3}}')
+    data = bytes(disk.inodes[path].seen)
+    third = len(data) - 80 - frame
+    disk.inodes[path].seen[third + 100] ^= 1
+    disk.inodes[path].seen[third + frame : third + frame] = data[third - frame : third]
+    report = verify_log(DIRECTORY, fs=disk)
+    assert report.safe == [(1, 2)]
+    assert [found.seq for found in report.damage] == [3]
+
+
+def test_log_without_its_first_segment_cannot_be_salvaged() -> None:
+    disk = closed()
+    del disk.inodes[segments(disk)[0]]
+    with pytest.raises(CorruptLog, match="nothing is intact"):
+        salvage_log(DIRECTORY, "copy", fs=disk)
