@@ -49,6 +49,7 @@ class Checkpointer:
         self._timer: Timer | None = None
         self._task: asyncio.Task[int] | None = None  # the newest one that the clock or the count began
         self._one: Final = asyncio.Lock()  # held while one is taken
+        self._stopped = False  # the clock and the count begin no more
 
     def start(self, engine: Engine, seq: int) -> None:
         """Begin; *seq* is that of the checkpoint that was started from."""
@@ -69,15 +70,17 @@ class Checkpointer:
             if engine.joiner.seq <= self.seq:
                 return self.seq
             marker, left_out = await self._mark("checkpoint", ANSWER_NS)
-            await self._writer.durable(marker.seq)
+            parts = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
             meta = checkpoint_meta(engine.config, marker.seq, marker.digest, marker.newest_ns, left_out)
+            await self._writer.durable(marker.seq)
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, self._store.save, marker.seq, meta, marker.parts)
+            await loop.run_in_executor(None, self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
             return self.seq
 
     async def stop(self) -> None:
         """Take no more; wait for one that is under way."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -94,7 +97,7 @@ class Checkpointer:
 
     def _begin(self) -> None:
         idle = self._task is None or self._task.done()
-        if idle and self.engine is not None and self.engine.joiner.seq > self.seq:
+        if idle and not self._stopped and self.engine is not None and self.engine.joiner.seq > self.seq:
             self._task = asyncio.create_task(self.take(), name="mtf checkpoint")
             self._task.add_done_callback(self._done)
 

@@ -606,7 +606,7 @@ class Pipeline:
                     waiter.set_result(None)
 
     async def _mark(self, kind: str, timeout_ns: int | None = None) -> tuple[Marker, list[str]]:
-        """Send a marker through all actors; return it and the consumers that took longer than *timeout_ns* to answer."""
+        """Send a marker through all actors; return it and the consumers that took longer than *timeout_ns* over it."""
         self._check()
         marker = Marker(kind, self._source.next_seq - 1)
         marking = self._marking[marker] = _Marking(asyncio.get_running_loop().create_future(), timeout_ns)
