@@ -5,14 +5,16 @@
     history.sqlite  completed bars
     malformed.jsonl rows that were kept aside, the first 10,000 of each run
 
-Owns names and opening, and the agreement between the configuration in the log and the one asked for.
+A directory may come from a stranger: nothing in it is followed out of it. Owns names and opening, and the agreement
+between the configuration in the log and the one asked for.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -20,7 +22,7 @@ from mtf.config import Config
 from mtf.errors import ConfigMismatch, DataDirError, LogWriteFailed, SourceError
 from mtf.history.store import HistoryStore
 from mtf.history.writer import HistoryWriter
-from mtf.log import CheckpointStore, FileLog, Writer, read_log
+from mtf.log import CheckpointStore, FileLog, FileSystem, Writer, read_log
 from mtf.sources.source import Source
 
 __all__ = ["DataDir", "history_of", "logged_config"]
@@ -30,37 +32,46 @@ CHECKPOINTS: Final = "checkpoints"
 HISTORY: Final = "history.sqlite"
 ASIDE: Final = "malformed.jsonl"
 
+SIZES: Final = ("size", "bytes", "parts")  # of a source: may grow, and never shrink
+GROWN: Final = (*SIZES, "head_bytes", "head_xxh3", "skipped", "events", "end")  # differ in one that has grown
+
 
 class DataDir:
     """A data directory that is open for writing."""
 
-    def __init__(self, path: Path, log: FileLog) -> None:
+    def __init__(self, path: Path, log: FileLog, checkpoints: CheckpointStore) -> None:
         self.path: Final = path
         self.log: Final = log
-        self.checkpoints: Final = CheckpointStore(path / CHECKPOINTS)
-        self._aside: IO[bytes] | None = None
+        self.checkpoints: Final = checkpoints
+        self._aside = -1  # the file of malformed rows, open from the first one on
         self._history: HistoryWriter | None = None
 
     @classmethod
-    def open(cls, path: Path, config: Config) -> DataDir:
-        """Open *path* for *config*, making it where it is not; ConfigMismatch where it was made with another one."""
+    def open(cls, path: Path, config: Config, *, fs: FileSystem | None = None) -> DataDir:
+        """Open *path* for *config*, making it where it is not; ConfigMismatch where it was made with another one.
+
+        Log and checkpoints are written through *fs*.
+        """
         if path.is_symlink() and not path.exists():
             raise DataDirError(f"{path}: is a link to nothing")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        log = FileLog.open(path / LOG, config=config.to_json())
+        for name in (HISTORY, ASIDE):
+            if (path / name).is_symlink():
+                raise DataDirError(f"{path / name}: is a link; links are refused: remove it")
+        log = FileLog.open(path / LOG, config=config.to_json(), fs=fs)
         try:
-            differences = Config.from_json(log.config).differences(config)
+            differences = config.differences(Config.from_json(log.config))
             if differences:
                 raise ConfigMismatch(
                     f"{path} was made with another configuration ({'; '.join(differences)}): "
                     "ask for the same one, or use another directory"
                 )
+            checkpoints = CheckpointStore(path / CHECKPOINTS, fs=fs)
+            checkpoints.discard_after(log.last_seq)  # made from events that a crash took back
         except BaseException:
             log.close()
             raise
-        opened = cls(path, log)
-        opened.checkpoints.discard_after(log.last_seq)  # made from events that a crash took back
-        return opened
+        return cls(path, log, checkpoints)
 
     def writer(self, durability: str, on_failure: Callable[[LogWriteFailed], None]) -> Writer:
         return Writer(self.log, durability, on_failure=on_failure)  # type: ignore[arg-type]
@@ -71,12 +82,14 @@ class DataDir:
         return self._history
 
     def resume(self, source: Source, identity: dict[str, Any]) -> bool:
-        """Put *source* where the log says that it was; False where it was never read."""
+        """Put *source* where the log says that it was; False where it was never read.
+
+        What it is must be the same but for what grows with it; whether it begins as it did, `seek` says.
+        """
         known = self.log.positions.get(source.name)
         if known is None:
             return False
-        grown = {**known["identity"], "size": identity.get("size")}
-        if grown != identity or (identity.get("size") or 0) < (known["identity"].get("size") or 0):
+        if not _same(known["identity"], identity):
             raise SourceError(
                 f"{source.name} was read into {self.path} before, and is another file now: "
                 "use another directory, or restore the file",
@@ -87,13 +100,15 @@ class DataDir:
 
     def keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
         """Append a malformed row."""
-        if self._aside is None:
-            self._aside = (self.path / ASIDE).open("ab")
-        self._aside.write(orjson.dumps({"place": place, "line": line, "reason": reason, "raw": raw}) + b"\n")
+        if self._aside < 0:
+            self._aside = os.open(self.path / ASIDE, _ASIDE_FLAGS, 0o600)
+        # Written at once: the source's position, logged after it, says that the row was dealt with.
+        os.write(self._aside, orjson.dumps({"place": place, "line": line, "reason": reason, "raw": raw}) + b"\n")
 
     async def close(self) -> None:
-        if self._aside is not None:
-            self._aside.close()
+        if self._aside >= 0:
+            os.close(self._aside)
+            self._aside = -1
         if self._history is not None:
             await self._history.close()
 
@@ -108,3 +123,13 @@ def logged_config(path: Path) -> Config:
 def history_of(path: Path) -> HistoryStore:
     """Return the stored bars of *path*."""
     return HistoryStore(path / HISTORY)
+
+
+_ASIDE_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+
+
+def _same(known: dict[str, Any], identity: dict[str, Any]) -> bool:
+    """Return whether *identity* can be that of the source that was *known*, which may have grown."""
+    if {**known, **dict.fromkeys(GROWN)} != {**identity, **dict.fromkeys(GROWN)}:
+        return False
+    return all((identity.get(name) or 0) >= (known.get(name) or 0) for name in SIZES)

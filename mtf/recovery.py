@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
@@ -20,10 +20,19 @@ from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
 from mtf.log import Checkpoint, CheckpointStore, Skipped, read_log
 
-__all__ = ["checkpoint_meta", "engine_at", "logged_blocks", "restore", "state_at"]
+__all__ = ["Replayed", "checkpoint_meta", "engine_at", "logged_blocks", "restore", "state_at", "verify_replay"]
 
 LOG: Final = "log"
 CHECKPOINTS: Final = "checkpoints"
+
+
+class Replayed(NamedTuple):
+    """What a replay of a whole log has come to, and the checkpoints beside it."""
+
+    seq: int  # of the last event
+    digest: str  # of everything
+    agreed: list[int]  # seqs of the checkpoints that hold, to the bit, the state and the digest of the replay
+    damage: list[Skipped]  # the others, and why
 
 
 def checkpoint_meta(config: Config, seq: int, digest: str, newest_ns: int, left_out: list[str]) -> dict[str, Any]:
@@ -47,13 +56,16 @@ def restore(
     skipped: list[Skipped] = []
     while True:
         found, bad = store.load(limit)
-        skipped += [each for each in bad if each not in skipped]
+        paths = {each.path for each in skipped}
+        skipped += [each for each in bad if each.path not in paths]
         engine = Engine(config)
         if found is None:
             return engine, None, skipped
         limit = found.seq - 1
         if found.meta.get("config") != _config_mark(config):
             skipped.append(Skipped(found.path, "it was made with another configuration"))
+        elif not _is_meta(found.meta):
+            skipped.append(Skipped(found.path, "it does not say what it is of"))
         elif not usable(found):
             skipped.append(Skipped(found.path, "a consumer has not come as far"))
         else:
@@ -70,13 +82,14 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
     At a time: after the last event before the first accepted one that is stamped later. ConfigError where the log
     does not go as far as *seq*; DataDirError where there is no log.
     """
-    reader = read_log(path / LOG)
-    reader.close()
-    config = Config.from_json(reader.config)
-    if time_ns is not None:
-        engine, _, _ = restore(config, CheckpointStore(path / CHECKPOINTS), _ANY, _not_after(time_ns))
-    else:
-        engine, _, _ = restore(config, CheckpointStore(path / CHECKPOINTS), _ANY if seq is None else seq)
+    config = _config_of(path)
+    store = CheckpointStore(path / CHECKPOINTS)
+    usable = _any_time if time_ns is None else _not_after(time_ns)
+    engine, checkpoint, _ = restore(config, store, _ANY if seq is None else seq, usable)
+    if checkpoint is not None:
+        last_seq = _last_seq(path, checkpoint.seq)
+        if last_seq < checkpoint.seq:  # of events that a crash took back, and no start has cleared away yet
+            engine, _, _ = restore(config, store, last_seq, usable)
     if seq is not None and engine.joiner.seq == seq:
         return engine
     for block in logged_blocks(path, engine.joiner.seq + 1, seq):
@@ -109,11 +122,81 @@ def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | 
     return None if number < 0 else engine.snapshot(number)
 
 
+def verify_replay(path: Path) -> Replayed:
+    """Play the whole log of the data directory *path*, and compare each checkpoint with what it then should hold.
+
+    Reads only. A log that is damaged is CorruptLog, as ever; a checkpoint that differs, or that cannot be read, is in
+    the answer.
+    """
+    config = _config_of(path)
+    store = CheckpointStore(path / CHECKPOINTS)
+    engine = Engine(config)
+    agreed: list[int] = []
+    damage: list[Skipped] = []
+    for seq in store.list():
+        _play(engine, path, seq)
+        try:
+            found = store.read(seq)
+        except (CorruptCheckpoint, OSError) as error:
+            damage.append(Skipped(str(Path(store.directory) / f"seq {seq}"), str(error)))
+            continue
+        reason = _difference(engine, found)
+        if reason:
+            damage.append(Skipped(found.path, reason))
+        else:
+            agreed.append(seq)
+    _play(engine, path, None)
+    return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
+
+
+def _play(engine: Engine, path: Path, last_seq: int | None) -> None:
+    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
+        engine.step(block)
+
+
+def _difference(engine: Engine, found: Checkpoint) -> str:
+    """Return in what *found* differs from what *engine* came to at its seq; "" where it does not."""
+    if engine.joiner.seq != found.seq:
+        return f"it stands at seq {found.seq}, and the log ends at {engine.joiner.seq}"
+    if found.meta.get("config") != _config_mark(engine.config):
+        return "it was made with another configuration"
+    if found.meta.get("digest") != engine.digest.value():
+        return (
+            f"its digest is {found.meta.get('digest')}, and a replay to seq {found.seq} gives {engine.digest.value()}"
+        )
+    differing = [name for name, state in engine.save().items() if found.parts.get(name) != state]
+    return f"its state of {', '.join(differing)} is not that of a replay to seq {found.seq}" if differing else ""
+
+
 _ANY: Final = (1 << 62) - 1  # no limit
 
 
 def _not_after(time_ns: int) -> Callable[[Checkpoint], bool]:
-    return lambda checkpoint: int(checkpoint.meta.get("newest_ns", _ANY)) <= time_ns
+    return lambda checkpoint: int(checkpoint.meta["newest_ns"]) <= time_ns
+
+
+def _any_time(checkpoint: Checkpoint) -> bool:
+    return True
+
+
+def _is_meta(meta: dict[str, Any]) -> bool:
+    """Return whether *meta* is what `checkpoint_meta` makes: files come from strangers too."""
+    left_out = meta.get("left_out")
+    return (
+        isinstance(meta.get("newest_ns"), int)
+        and isinstance(meta.get("digest"), str)
+        and isinstance(left_out, list)
+        and all(isinstance(name, str) for name in left_out)
+    )
+
+
+def _last_seq(path: Path, seq: int) -> int:
+    """Return *seq* where the log goes as far, else its end."""
+    reader = read_log(path / LOG, seq, last_seq=seq)
+    try:
+        return min(seq, max((logged.block.last_seq for logged in reader), default=reader.last_seq))
+    finally:
+        reader.close()
 
 
 def _step_until(engine: Engine, block: Block, time_ns: int) -> bool:
@@ -134,6 +217,12 @@ def _step_until(engine: Engine, block: Block, time_ns: int) -> bool:
         if rest is None:
             return True
         block = rest
+
+
+def _config_of(path: Path) -> Config:
+    reader = read_log(path / LOG)
+    reader.close()
+    return Config.from_json(reader.config)
 
 
 def _config_mark(config: Config) -> str:

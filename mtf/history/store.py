@@ -7,7 +7,7 @@ and its position stands in the same transaction as its rows.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,16 @@ from mtf.bars.bar import Bar
 from mtf.calendars.day import Gap
 from mtf.errors import DataDirError, UnknownSymbol
 
-__all__ = ["COLUMNS", "INSERT_BAR", "SCHEMA", "SET_POSITION", "HistoryStore", "bar_row"]
+__all__ = [
+    "COLUMNS",
+    "FIND_SCHEMA",
+    "INSERT_BAR",
+    "SCHEMA",
+    "SET_POSITION",
+    "HistoryStore",
+    "bar_row",
+    "check_schema",
+]
 
 VERSION: Final = 1
 COLUMNS: Final = (
@@ -40,8 +49,8 @@ COLUMNS: Final = (
     "gap_silence_ns",
     "seq",
 )
-SCHEMA: Final = f"""
-CREATE TABLE IF NOT EXISTS bars (
+TABLES: Final = {
+    "bars": """CREATE TABLE bars (
     symbol TEXT NOT NULL,
     timeframe TEXT NOT NULL,
     start_ns INTEGER NOT NULL,
@@ -62,12 +71,28 @@ CREATE TABLE IF NOT EXISTS bars (
     gap_silence_ns INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     PRIMARY KEY (symbol, timeframe, start_ns)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);
-PRAGMA user_version = {VERSION};
-"""
+) WITHOUT ROWID""",
+    "position": "CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)",
+}
+# In one transaction: a crash leaves all of it, or an empty database.
+SCHEMA: Final = f"BEGIN; {'; '.join(TABLES.values())}; PRAGMA user_version = {VERSION}; COMMIT;"
+AFRESH: Final = "move it away: the next start writes it anew from the log"
 INSERT_BAR: Final = f"INSERT INTO bars ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 SET_POSITION: Final = "INSERT INTO position (one, seq) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq"
+
+
+# SQLite reads a schema without acting on it. What stands in a trigger, a view or a default is run by the next query,
+# so that nothing else is asked of a database before its schema is known to be this one.
+FIND_SCHEMA: Final = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+
+
+def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> bool:
+    """Return whether the tables are there; DataDirError where *found* has anything but them, or only some."""
+    schema = {(kind, name): sql for kind, name, sql in found}
+    if schema and schema != {("table", name): sql for name, sql in TABLES.items()}:
+        names = ", ".join(sorted(str(name)[:80] for _, name in list(schema)[:10]))
+        raise DataDirError(f"{path}: is no history of version {VERSION} (it has {names}); {AFRESH}")
+    return bool(schema)
 
 
 def bar_row(bar: Bar, seq: int) -> tuple[Any, ...]:
@@ -107,8 +132,10 @@ class HistoryStore:
 
     def position(self) -> int:
         """Return the newest event whose bars are stored; 0 where there is none."""
-        for row in self._rows("SELECT seq FROM position", ()):
-            return int(row[0])
+        for (seq,) in self._rows("SELECT seq FROM position", ()):
+            if not isinstance(seq, int) or seq < 0:
+                raise DataDirError(f"{self.path}: its position is {seq!r}; {AFRESH}")
+            return seq
         return 0
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -142,9 +169,10 @@ class HistoryStore:
     def _rows(self, query: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         try:
             with closing(sqlite3.connect(self._uri, uri=True)) as connection:
-                yield from connection.execute(query, values)
+                if check_schema(self.path, connection.execute(FIND_SCHEMA).fetchall()):
+                    yield from connection.execute(query, values)
         except sqlite3.Error as error:
-            raise DataDirError(f"{self.path}: the history cannot be read: {error}") from error
+            raise DataDirError(f"{self.path}: the history cannot be read: {error}; {AFRESH}") from error
 
 
 _NO_GAP: Final = Gap()

@@ -10,7 +10,7 @@ import aiosqlite
 
 from mtf.actors.consumer import Consumer
 from mtf.frames.frame import Frame
-from mtf.history.store import INSERT_BAR, SCHEMA, SET_POSITION, HistoryStore, bar_row
+from mtf.history.store import FIND_SCHEMA, INSERT_BAR, SCHEMA, SET_POSITION, HistoryStore, bar_row, check_schema
 
 __all__ = ["HistoryWriter"]
 
@@ -24,6 +24,7 @@ class HistoryWriter(Consumer):
 
     def __init__(self, path: Path, logged_seq: int) -> None:
         self.path: Final = path
+        self._journal: Final = path.with_name(path.name + "-journal")
         self._logged_seq: Final = logged_seq  # last event in the log at the start; what is stored beyond is taken back
         self._rows: list[tuple[Any, ...]] = []  # not yet in the database
         self._seq = 0  # last event seen
@@ -31,12 +32,19 @@ class HistoryWriter(Consumer):
         self._connection: aiosqlite.Connection | None = None
 
     async def on_start(self) -> None:
+        if self._journal.is_symlink() or self._journal.exists():
+            # Of a database that was being made: no other has one, and SQLite would do what it says to any file.
+            self._journal.unlink()
+            self.path.unlink(missing_ok=True)
         if not self.path.exists():
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         connection = self._connection = await aiosqlite.connect(self.path)
+        async with connection.execute(FIND_SCHEMA) as schema:
+            is_made = check_schema(self.path, [tuple(row) for row in await schema.fetchall()])
         await connection.execute("PRAGMA journal_mode = WAL")
         await connection.execute("PRAGMA synchronous = FULL")
-        await connection.executescript(SCHEMA)
+        if not is_made:
+            await connection.executescript(SCHEMA)
         async with connection.execute("SELECT seq FROM position") as cursor:
             row = await cursor.fetchone()
         self._stored_seq = 0 if row is None else int(row[0])
@@ -65,7 +73,9 @@ class HistoryWriter(Consumer):
         await self.flush()
 
     def position(self) -> int:
-        return min(HistoryStore(self.path).position(), self._logged_seq) if self.path.exists() else 0
+        if self._journal.exists() or not self.path.exists():
+            return 0
+        return min(HistoryStore(self.path).position(), self._logged_seq)
 
     async def flush(self) -> None:
         """Store what waits, with the position, in one transaction."""
