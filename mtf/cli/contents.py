@@ -121,9 +121,9 @@ def _show(found: dict[str, Any], config: Config) -> None:
     grid.add_row("malformed", f"{found['malformed']:,} rows kept aside" if found["malformed"] else "none")
     grid.add_row("history", f"up to seq {history['seq']}, {_size(sizes[HISTORY])}" if history else "none")
     if history and history["bars"]:
-        show(grid, "", _bars_table(history["bars"], config.timeframes.names))
+        show(grid, "", _bars_table(history["bars"], config.timeframes.names), fold=False)
     else:
-        show(grid)
+        show(grid, fold=False)
 
 
 def _bars_table(bars: dict[str, dict[str, int]], names: list[str]) -> Table:

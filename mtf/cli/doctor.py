@@ -42,6 +42,8 @@ def doctor(as_json: bool) -> None:
         grid.add_row(name, version or "not installed")
     grid.add_row("calendars", f"{', '.join(BUILT_IN)}, exchange:MIC, .toml")
     grid.add_row("indicators", str(found["indicators"]))
-    for number, (name, description) in enumerate(found["formats"].items()):
-        grid.add_row("" if number else "formats", f"{name:<22} {description}")
+    formats = Table.grid(padding=(0, 2, 0, 0))
+    for name, description in found["formats"].items():
+        formats.add_row(name, description)
+    grid.add_row("formats", formats)
     show(grid)

@@ -24,13 +24,13 @@ def indicators(as_json: bool) -> None:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("name", no_wrap=True)
+    table.add_column("parameters", min_width=22)
+    table.add_column("outputs", min_width=22, overflow="fold")
+    table.add_column("warm-up", min_width=7, justify="right")
     table.add_column("what")
-    table.add_column("parameters")
-    table.add_column("outputs")
-    table.add_column("warm-up", justify="right")
     for each in entries:
-        params = ", ".join(f"{param.name}={param.text(param.default)}" for param in each.params)
-        table.add_row(each.name, each.title, params, " ".join(each.outputs), str(each.warmup))
+        params = " ".join(f"{param.name}={param.text(param.default)}" for param in each.params)
+        table.add_row(each.name, params, " ".join(each.outputs), str(each.warmup), each.title)
     show(table)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -22,7 +23,8 @@ from mtf.cli.times import clock_text
 __all__ = ["FORMATS", "Column", "document", "json_line", "note", "plain", "prices_text", "show", "write_rows"]
 
 FORMATS: Final = ("table", "csv", "json")
-WIDTH_WITHOUT_TERMINAL: Final = 1000
+WIDTH_UNFOLDED: Final = 1000
+HEIGHT: Final = 25
 WIDTH_ROWS: Final = 500  # rows looked at before the widths of a table's columns are set
 FLUSH_ROWS: Final = 512
 PRICE_DIGITS: Final = 10  # in a table: what mid prices have beyond that is rounding
@@ -39,11 +41,12 @@ class Column(NamedTuple):
     title: str = ""  # in a table; "": not shown there
 
 
-def show(*tables: RenderableType) -> None:
-    """Print tables for people; without a terminal wide enough for any of them, and without colour."""
+def show(*tables: RenderableType, fold: bool = True) -> None:
+    """Print tables for people. A terminal's width folds them unless *fold* is false, so that no figure is cut."""
     terminal = sys.stdout.isatty()
     console = Console(
-        width=None if terminal else WIDTH_WITHOUT_TERMINAL,
+        width=shutil.get_terminal_size().columns if terminal and fold else WIDTH_UNFOLDED,
+        height=HEIGHT,  # with a width alone, rich would take 80 on a dumb terminal
         no_color=not terminal,
         highlight=False,
         markup=False,  # a symbol may be called [red]

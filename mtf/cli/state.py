@@ -112,13 +112,15 @@ def _show(snapshot: Snapshot) -> None:
     table.add_column("")
     for title in ("open", "high", "low", "close", "volume", "ticks"):
         table.add_column(title, justify="right")
-    table.add_column("forming since")
+    table.add_column("since")
     for title in ("elapsed", "left", "done", "bars", "last close"):
         table.add_column(title, justify="right")
+    closes = iter(prices_text([each.bars[-1].close for each in snapshot if len(each.bars)]))
     for each in snapshot:
-        table.add_row(each.timeframe.name, *_partial_cells(each.partial), *_completed_cells(each))
+        completed = (str(len(each.bars)), next(closes) if len(each.bars) else "-")
+        table.add_row(each.timeframe.name, *_partial_cells(each.partial), *completed)
     names = list(dict.fromkeys(name for each in snapshot for name in each.live))
-    show(heading, table, *(("", _values_table(snapshot, names)) if names else ()), "")
+    show(heading, table, *(("", _values_table(snapshot, names)) if names else ()), "", fold=False)
 
 
 def _partial_cells(partial: PartialBar | None) -> list[str]:
@@ -126,18 +128,13 @@ def _partial_cells(partial: PartialBar | None) -> list[str]:
         return ["-"] * 10
     return [
         *prices_text((partial.open, partial.high, partial.low, partial.close)),
-        f"{partial.volume:.9g}",
+        f"{partial.volume:.6g}",
         str(partial.ticks),
-        clock_text(partial.start_ns),
+        clock_text(partial.start_ns)[5:],  # without the year
         span_text(partial.elapsed_ns),
         span_text(partial.remaining_ns),
         f"{int(partial.progress * 100)}%",  # 100 % is never shown
     ]
-
-
-def _completed_cells(each: TimeframeState) -> list[str]:
-    bars = each.bars
-    return [str(len(bars)), *(prices_text([bars[-1].close]) if len(bars) else ["-"])]
 
 
 def _values_table(snapshot: Snapshot, names: list[str]) -> Table:

@@ -31,7 +31,7 @@ def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: b
         grid.add_row("symbols", plain(", ".join(summary.symbols)) or "none")
     grid.add_row("seq", f"{summary.seq}")
     grid.add_row("digest", summary.digest)
-    show(grid)
+    show(grid, fold=False)
 
 
 def _events(summary: Summary, new: str) -> str:

@@ -156,7 +156,7 @@ def _show(found: dict[str, Any]) -> None:
     grid.add_row("history", _verdict(history), f"bars up to seq {history['seq']}" if history["seq"] else "none")
     if replay is not None:
         grid.add_row("replay", _verdict(replay), f"digest {replay['digest']}")
-    show(grid)
+    show(grid, fold=False)
     if log["torn_tail"]:
         tail = log["torn_tail"]
         click.echo(

@@ -83,7 +83,6 @@ def test_another_configuration_is_refused_with_what_differs(tmp_path: Path) -> N
     assert "history: " not in other.stderr
 
 
-@pytest.mark.xfail(strict=False, reason="mtf.datadir asks the logged configuration how the one asked for differs")
 def test_what_differs_is_told_the_right_way_round(market: Path) -> None:
     """What is there cannot be changed, what was asked for can."""
     other = mtf("run", "synthetic", "--data", market, *SETTINGS, "--history", "500")
