@@ -24,7 +24,7 @@ def live_and_die(disk: Disk, mode: Durability, random: Random, acknowledged: lis
     made = blocks(*COUNTS)
     disk.operations.clear()
     disk.fail_at = random.randrange(1, 250)
-    disk.fault = errno.EIO
+    disk.fault = random.choice((errno.EIO, "short"))
     written = 0
     try:
         log = FileLog.open(DIRECTORY, config=CONFIG, fs=disk, segment_bytes=2000)
