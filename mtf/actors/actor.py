@@ -104,8 +104,9 @@ class Actor:
         try:
             answer = self.handle(message)
             if answer is not None:
-                for outlet in self.outlets:
-                    taken = outlet.accept(answer)
+                outlets = self.outlets
+                for k in range(len(outlets)):  # who is added meanwhile, by a callback, begins after this answer
+                    taken = outlets[k].accept(answer)
                     assert taken, "an outlet that had room has taken the answer"
         except Exception as error:
             # In the sender's turn: the sender is not at fault and goes on; the pipeline stops.

@@ -24,8 +24,10 @@ __all__ = ["PART", "Consumer", "ConsumerActor", "shown"]
 PART: Final = "consumer:"  # begins the name of a consumer's state in a checkpoint
 _CALLBACKS: Final = ("on_start", "on_bar", "on_tick", "on_clock", "on_reject", "on_frame", "on_stop", "save")
 
-# The cursors whose callbacks the present code runs in; the innermost is last.
-_running: ContextVar[tuple[Cursor, ...]] = ContextVar("mtf_running", default=())
+# The cursors whose callbacks the present code runs in, the innermost last, each with the generation of its view. A task
+# that a callback makes inherits this, and lives on: it is inside only until that very callback is over.
+_running: ContextVar[tuple[tuple[Cursor, int], ...]] = ContextVar("mtf_running", default=())
+_ANY: Final = -1  # plain callbacks: no other task runs while one does
 
 
 class Consumer:
@@ -115,7 +117,7 @@ class ConsumerActor(Actor):
         cursor = self._cursor
         cursor.enter(message)
         while cursor.step(self._wanted) != END:
-            token = _running.set((*_running.get(), cursor))
+            token = _running.set((*_running.get(), (cursor, cursor.generation)))
             cursor.alive = True
             try:
                 await _settle(self._tell())
@@ -141,7 +143,7 @@ class ConsumerActor(Actor):
         cursor.enter(message)
         wanted = self._wanted
         if cursor.step(wanted) != END:
-            token = _running.set((*_running.get(), cursor))
+            token = _running.set((*_running.get(), (cursor, _ANY)))
             try:
                 while True:
                     cursor.alive = True
@@ -205,8 +207,8 @@ def shown(kept: Kept) -> Cursor | None:
     running = _running.get()
     if not running:
         return None
-    for cursor in reversed(running):
-        if cursor.alive and cursor.belongs_to(kept):
+    for cursor, generation in reversed(running):
+        if cursor.alive and generation in (_ANY, cursor.generation) and cursor.belongs_to(kept):
             return cursor
     return None
 

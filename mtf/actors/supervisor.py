@@ -78,5 +78,10 @@ class Supervisor:
     async def _run(self, actor: Actor) -> None:
         try:
             await actor.run()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # not asked to end: it awaited something that was cancelled
+                self.fail(actor, error)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever an actor raises ends the pipeline with that reason
             self.fail(actor, error)

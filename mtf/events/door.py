@@ -7,6 +7,7 @@ is decided after it is in the log, by the gate. Nothing that is not finite, or o
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import index
 from typing import Final
 
 from librt.strings import (
@@ -64,8 +65,8 @@ REASONS: Final = (
     "a price is missing",
     "a number is NaN or infinite",
     "a size is negative",
-    "the symbol is empty or longer than 255 bytes",
-    "the id is longer than 255 bytes",
+    "the symbol is empty, longer than 255 bytes, or no text",
+    "the id is longer than 255 bytes, or no text",
     "stamped too far ahead of its arrival",
 )
 BAD_TIME: Final = 1
@@ -163,8 +164,10 @@ class Door:
         return 0
 
     def tick(self, tick: Tick) -> i64:
-        """Take a tick of the API; MalformedEvent where a field is of the wrong type."""
-        ts_ns = tick.ts_ns
+        """Take a tick of the API; MalformedEvent where it is two in one, TypeError where a field is of a wrong type."""
+        # Where ticks are not compiled their fields may be anything: `index` and `* 1.0` leave numbers as they are, to
+        # the bit, and raise on all else before anything is kept.
+        ts_ns = index(tick.ts_ns)
         if not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
             return BAD_TIME
         price = tick.price
@@ -172,7 +175,7 @@ class Door:
         if price is not None:
             if tick.bid is not None or tick.ask is not None:
                 raise MalformedEvent(f"{tick!r} is a quote and a trade at once: push two ticks")
-            return self.trade(tick.symbol, ts_ns, price, tick.size, id, tick.from_bar)
+            return self.trade(tick.symbol, ts_ns, price * 1.0, tick.size * 1.0, id, tick.from_bar)
         bid = tick.bid
         ask = tick.ask
         sides: i64 = 0
@@ -180,12 +183,20 @@ class Door:
         ask_price = 0.0
         if bid is not None:
             sides |= HAS_BID
-            bid_price = bid
+            bid_price = bid * 1.0
         if ask is not None:
             sides |= HAS_ASK
-            ask_price = ask
+            ask_price = ask * 1.0
         return self.quote(
-            tick.symbol, ts_ns, bid_price, ask_price, tick.bid_size, tick.ask_size, sides, id, tick.from_bar
+            tick.symbol,
+            ts_ns,
+            bid_price,
+            ask_price,
+            tick.bid_size * 1.0,
+            tick.ask_size * 1.0,
+            sides,
+            id,
+            tick.from_bar,
         )
 
     def copy(self, block: Block, names: list[str], start: i64, stop: i64) -> None:
@@ -267,7 +278,10 @@ class Door:
             return BAD_TIME if ts_ns > TS_MAX_NS else TOO_FAR_AHEAD
         encoded_id = b""
         if id is not None:
-            encoded_id = id.encode()
+            try:
+                encoded_id = id.encode()
+            except UnicodeEncodeError:
+                return BAD_ID
             if len(encoded_id) > ID_BYTES_MAX:
                 return BAD_ID
             flags |= HAS_ID
@@ -275,7 +289,10 @@ class Door:
         if number < 0 or symbol != self._last_name:
             number = self.symbols.find(symbol)
             if number < 0:
-                encoded = symbol.encode()
+                try:
+                    encoded = symbol.encode()
+                except UnicodeEncodeError:
+                    return BAD_SYMBOL
                 if not encoded or len(encoded) > NAME_BYTES_MAX:
                     return BAD_SYMBOL
                 number = self.symbols.add(symbol)

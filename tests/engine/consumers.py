@@ -1,0 +1,69 @@
+"""Consumers that hold what they are told to the model's word, plain, async and slow."""
+
+from __future__ import annotations
+
+import asyncio
+
+import mtf
+from mtf.bars.bar import Bar
+from mtf.events.tick import Tick
+from mtf.frames.view import View
+from tests.engine.follower import Follower
+
+__all__ = ["AsyncReader", "PlainReader", "SlowReader"]
+
+
+class PlainReader(mtf.Consumer):
+    """Tells its follower everything, in the turn of whoever pushes."""
+
+    def __init__(self, follower: Follower, name: str = "plain") -> None:
+        self.name = name
+        self.follower = follower
+
+    def on_bar(self, bar: Bar, view: View) -> None:
+        self.follower.bar(bar, view)
+
+    def on_tick(self, tick: Tick, view: View) -> None:
+        self.follower.tick(tick, view)
+
+    def on_clock(self, ts_ns: int, view: View) -> None:
+        self.follower.clock(ts_ns, view)
+
+    def on_reject(self, tick: Tick | None, reason: str, view: View) -> None:
+        self.follower.reject(tick, reason, view)
+
+
+class AsyncReader(mtf.Consumer):
+    """The same in a task of its own; *turns* are given away before each look, and the view must not move meanwhile."""
+
+    def __init__(self, follower: Follower, name: str = "async", turns: int = 0) -> None:
+        self.name = name
+        self.follower = follower
+        self._turns = turns
+
+    async def on_bar(self, bar: Bar, view: View) -> None:
+        await self._wait()
+        self.follower.bar(bar, view)
+
+    async def on_tick(self, tick: Tick, view: View) -> None:
+        await self._wait()
+        self.follower.tick(tick, view)
+
+    async def on_clock(self, ts_ns: int, view: View) -> None:
+        await self._wait()
+        self.follower.clock(ts_ns, view)
+
+    async def on_reject(self, tick: Tick | None, reason: str, view: View) -> None:
+        await self._wait()
+        self.follower.reject(tick, reason, view)
+
+    async def _wait(self) -> None:
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
+
+
+class SlowReader(AsyncReader):
+    """Takes many turns of the loop for each step, so that mailboxes fill up and the source has to wait."""
+
+    def __init__(self, follower: Follower, name: str = "slow") -> None:
+        super().__init__(follower, name, turns=7)

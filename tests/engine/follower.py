@@ -1,0 +1,206 @@
+"""The model beside the engine: a follower is told what a consumer is told, and holds it to what the model shows.
+
+It looks at everything a view can answer, of every symbol and timeframe, at every step, and through snapshots too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from mtf.bars.bar import Bar, PartialBar
+from mtf.bars.gate import REASONS, Counts
+from mtf.config import Config
+from mtf.engine import Engine
+from mtf.events.block import Block
+from mtf.events.tick import Tick
+from mtf.frames.cursor import BAR, CLOCK_ROW, END, REJECT, TICK, Cursor
+from mtf.frames.frame import Frame
+from mtf.frames.snapshot import Snapshot
+from mtf.frames.view import SymbolView, View
+from mtf.timeframe import TimeframeSet
+from tests.builders import Clock, Event
+from tests.model.model import LATE_OK, OK, Model, Shown, State, replay
+
+__all__ = ["Follower", "assert_same", "counted", "cursor_of", "follow", "model_of", "partial_fields", "walk"]
+
+ALL: Final = BAR | TICK | CLOCK_ROW | REJECT
+
+
+def model_of(config: Config) -> Model:
+    """Return the model of *config*, which has one calendar for all symbols."""
+    return Model(
+        config.timeframes,
+        config.calendars.calendar_of("X"),
+        price=config.price,
+        closed=config.closed,
+        late=config.late,
+        history=config.history,
+    )
+
+
+def partial_fields(partial: PartialBar | None) -> tuple[object, ...] | None:
+    """Return all that a partial bar says; its equality leaves its time aside."""
+    if partial is None:
+        return None
+    return (partial, partial.time_ns, partial.elapsed_ns, partial.remaining_ns, partial.progress)
+
+
+def assert_same(found: Snapshot | SymbolView, expected: State, timeframes: TimeframeSet, what: object = "") -> None:
+    """Assert that *found* is the state *expected*, in every field."""
+    assert found.symbol == expected.symbol
+    assert found.time_ns == (-1 if expected.clock_ns is None else expected.clock_ns), what
+    for timeframe in timeframes:
+        state = found[timeframe.name]
+        wanted = expected.partial[timeframe.name]
+        assert partial_fields(state.partial) == partial_fields(wanted), (timeframe, what)
+        assert list(state.bars) == list(expected.bars[timeframe.name]), (timeframe, what)
+        assert (state.symbol, state.timeframe, state.time_ns) == (found.symbol, timeframe, found.time_ns)
+
+
+def counted(counts: Counts) -> dict[str, int]:
+    """Return *counts* by the model's words, those that are not 0."""
+    numbers = {
+        OK: counts.ticks - counts.late_accepted,
+        LATE_OK: counts.late_accepted,
+        "crossed": counts.crossed,
+        "locked": counts.locked,
+        **counts.rejected,
+    }
+    return {word: number for word, number in numbers.items() if number}
+
+
+class Follower:
+    """Compares one thing after the other with *shown*; `done` asserts that nothing was left out."""
+
+    def __init__(self, shown: Sequence[Shown], timeframes: TimeframeSet, first_seq: int = 1) -> None:
+        self._shown: Final = [one for one in shown if one.seq >= first_seq]
+        self._timeframes: Final = timeframes
+        self._at = 0  # index of what comes next in `_shown`
+        self._told = 0  # bars of a closing instant that have been told
+        self._kept: Final[list[tuple[Snapshot, State]]] = []  # looked at again at the end: they never change
+        self.steps = 0
+        self.counts: Final[dict[str, Counter[str]]] = {}  # of what was shown, or went before, by symbol
+        for one in shown:
+            if one.seq < first_seq and not one.closing:
+                self._count(one)
+
+    def bar(self, bar: Bar, view: View) -> None:
+        one = self._next(view)
+        assert one.closing, f"{bar} is told, where the model shows {one}"
+        assert view.closing
+        assert bar == one.bars[self._told]
+        assert bar.symbol == view.symbol
+        assert view.time_ns == one.time_ns == bar.end_ns
+        self._look(one, view)
+        self._told += 1
+        if self._told == len(one.bars):
+            self._told = 0
+            self._at += 1
+
+    def tick(self, tick: Tick, view: View) -> None:
+        one = self._row(view)
+        assert one.verdict in (OK, LATE_OK)
+        assert tick == one.event
+        assert view.symbol == tick.symbol
+
+    def clock(self, ts_ns: int, view: View) -> None:
+        one = self._row(view)
+        assert one.verdict == OK
+        assert Clock(ts_ns) == one.event
+        assert (view.symbol, view.time_ns) == ("", ts_ns)
+
+    def reject(self, tick: Tick | None, reason: str, view: View) -> None:
+        one = self._row(view)
+        assert reason == one.verdict
+        assert reason in REASONS
+        assert tick == (None if isinstance(one.event, Clock) else one.event)
+
+    def done(self) -> None:
+        """Assert that everything was told, and that no snapshot that was kept has changed."""
+        assert self._at == len(self._shown), f"not told: {self._shown[self._at :]}"
+        for snapshot, state in self._kept:
+            assert_same(snapshot, state, self._timeframes)
+
+    def _row(self, view: View) -> Shown:
+        one = self._next(view)
+        assert not one.closing, f"the row of seq {view.seq} is shown, where the model shows {one}"
+        assert not view.closing
+        self._count(one)
+        self._look(one, view)
+        self._at += 1
+        return one
+
+    def _count(self, one: Shown) -> None:
+        tick = one.event
+        if isinstance(tick, Clock):
+            return
+        counts = self.counts.setdefault(tick.symbol, Counter())
+        counts[one.verdict] += 1
+        if one.verdict in (OK, LATE_OK) and tick.bid is not None and tick.ask is not None and tick.ask <= tick.bid:
+            counts["locked" if tick.ask == tick.bid else "crossed"] += 1
+
+    def _next(self, view: View) -> Shown:
+        self.steps += 1
+        assert self._at < len(self._shown), f"seq {view.seq}: more is told than there is"
+        one = self._shown[self._at]
+        assert view.seq == one.seq
+        return one
+
+    def _look(self, one: Shown, view: View) -> None:
+        assert view.symbols == list(one.states)
+        for name, state in one.states.items():
+            assert_same(view.of(name), state, self._timeframes, one)
+            if self.steps % 3 == 0:
+                snapshot = view.of(name).snapshot()
+                assert snapshot.seq == one.seq
+                assert counted(snapshot.counts) == self.counts[name]
+                self._kept.append((snapshot, state))
+        if view.symbol:
+            assert_same(view.snapshot(), one.states[view.symbol], self._timeframes, one)
+            for timeframe in self._timeframes:
+                assert view[timeframe].partial == one.states[view.symbol].partial[timeframe.name]
+
+
+def cursor_of(engine: Engine) -> Cursor:
+    """Return a cursor at the newest event of *engine*."""
+    joiner = engine.joiner
+    return Cursor(engine.kept, joiner.states, joiner.clock_ns, joiner.seq, 0)
+
+
+def walk(cursor: Cursor, engine: Engine, frame: Frame, told: Any) -> None:
+    """Show *told*, a Follower or anything with its methods, all of *frame*, as the actor of a consumer does."""
+    cursor.enter(frame)
+    while (kind := cursor.step(ALL)) != END:
+        cursor.alive = True
+        view = View(cursor, engine.kept)
+        if kind == BAR:
+            told.bar(cursor.bar(), view)
+        elif kind == TICK:
+            told.tick(cursor.tick(), view)
+        elif kind == CLOCK_ROW:
+            told.clock(cursor.clock_event_ns(), view)
+        else:
+            told.reject(cursor.tick() if cursor.number >= 0 else None, cursor.reason(), view)
+        cursor.alive = False
+        cursor.generation += 1
+
+
+def follow(config: Config, stream: Iterable[Event], made: Iterable[Block]) -> None:
+    """Assert that the engine shows of *made*, the blocks of *stream*, what the model shows of it."""
+    model = model_of(config)
+    follower = Follower(replay(model, stream), config.timeframes)
+    engine = Engine(config)
+    cursor = cursor_of(engine)
+    for block in made:
+        walk(cursor, engine, engine.step(block), follower)
+    follower.done()
+    assert [state.instrument.name for state in engine.joiner.states] == model.symbols
+    for number, name in enumerate(model.symbols):
+        assert_same(engine.snapshot(number), model.state(name), config.timeframes)
+        assert counted(engine.gate.counts()[number]) == follower.counts[name]
+    told = [bar.timeframe for bar in model.told]
+    assert [aggregator.completed for aggregator in engine.aggregators] == [
+        told.count(aggregator.timeframe) for aggregator in engine.aggregators
+    ]

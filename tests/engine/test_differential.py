@@ -1,0 +1,84 @@
+"""The engine and the slow model agree on everything that can be asked, at every step of any stream."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtf.config import Config
+from mtf.events.block import Block
+from tests.builders import Event, blocks, streams
+from tests.engine.follower import follow
+
+SETS = (
+    ("1m", "5m", "15m", "1h", "4h", "1d"),
+    ("1m", "1h", "1d", "1w", "1mo"),
+    ("5m",),
+    ("30s", "7m", "1d"),
+    ("1d", "1w"),
+    ("1mo",),
+)
+
+
+@pytest.mark.parametrize("calendar", ["fx", "crypto"])
+@given(
+    stream=streams(),
+    timeframes=st.sampled_from(SETS),
+    price=st.sampled_from(("auto", "mid", "bid", "ask", "last")),
+    closed=st.sampled_from(("reject", "keep")),
+    late=st.sampled_from(("reject", "accept")),
+    size=st.sampled_from((1, 2, 7, 1024)),
+    history=st.sampled_from((1, 2, 1000)),
+)
+@settings(max_examples=60)
+def test_engine_shows_what_the_model_shows(
+    calendar: str,
+    stream: list[Event],
+    timeframes: tuple[str, ...],
+    price: str,
+    closed: str,
+    late: str,
+    size: int,
+    history: int,
+) -> None:
+    """Verdicts, told order, clocks, partial bars and windows: the rules of the design, written twice."""
+    config = Config.make(
+        timeframes=timeframes, calendar=calendar, price=price, closed=closed, late=late, history=history
+    )
+    follow(config, stream, blocks(stream, size=size))
+
+
+@given(
+    stream=streams(symbols_max=1, events_max=120, kinds=("quotes",), ids=False, bad_prices=False),
+    size=st.sampled_from((1, 7, 1024)),
+    history=st.sampled_from((1, 3)),
+    late=st.sampled_from(("reject", "accept")),
+)
+@settings(max_examples=15)
+def test_long_streams_of_one_symbol_agree(stream: list[Event], size: int, history: int, late: str) -> None:
+    """Histories are replaced when they are twice too long: windows given out before must not notice."""
+    config = Config.make(timeframes=("1m", "5m", "1h", "1d"), calendar="crypto", late=late, history=history)
+    follow(config, stream, blocks(stream, size=size))
+
+
+@given(
+    stream=streams(symbols_max=3, events_max=30),
+    cuts=st.lists(st.integers(1, 5), min_size=1, max_size=8),
+    late=st.sampled_from(("reject", "accept")),
+)
+@settings(max_examples=25)
+def test_uneven_blocks_agree(stream: list[Event], cuts: list[int], late: str) -> None:
+    """Under load blocks have any length, and a symbol may come first in the middle of one."""
+    config = Config.make(timeframes=("1m", "15m", "1d"), calendar="fx", late=late, history=2)
+    one_by_one = blocks(stream, size=1)
+    made: list[Block] = []
+    at = 0
+    while at < len(one_by_one):
+        length = cuts[len(made) % len(cuts)]
+        part = one_by_one[at : at + length]
+        made.append(
+            type(part[0])(part[0].first_seq, len(part), b"".join(b.rows for b in part), b"".join(b.heap for b in part))
+        )
+        at += length
+    follow(config, stream, made)
