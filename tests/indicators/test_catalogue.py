@@ -142,7 +142,14 @@ def test_set_has_the_columns_of_its_indicators_in_order() -> None:
 
 def test_set_has_the_values_of_its_indicators_alone() -> None:
     """Side by side changes no bit, live or completed."""
-    specs = [name for name in names() if name != "obv"] + ["sma:3@rsi:5", "keltner:5,1,3,typical"]
+    specs = [name for name in names() if name != "obv"] + [
+        "sma:3@rsi:5",
+        "keltner:5,1,3,typical",
+        "sma:3@rsi:14",
+        "ema:4@sma:3@rsi:14",
+        "wma:2@bbands:20,2/lower",
+        "macd:2,4,3@vwap",
+    ]
     items = create_set(specs)
     series = made(60)["walk"]
     together = run(items, series)
@@ -178,6 +185,26 @@ def test_set_saves_and_loads_to_the_bit() -> None:
     second.load(first.save())
     assert run(first, series).tobytes() == run(second, series).tobytes()
     assert first.save() == second.save()
+
+
+def test_a_source_in_the_set_is_computed_once() -> None:
+    """Three that feed on a slow one cost it one step a bar, not four."""
+    steps = 0
+
+    class Counted(MeanRange):
+        declares = Declaration(name="counted", title="x", group="custom", formula="x", source="x")
+
+        def step(self, state: list[float], bar: BarNow) -> float:
+            nonlocal steps
+            steps += 1
+            return bar.close
+
+    counted = Counted()
+    items = IndicatorSet([counted, *(create(f"sma:{n}", source=Counted()) for n in (2, 3, 4))])
+    items.update(bars("1")[0])
+    assert steps == 1
+    items.preview(1.0, 1.0, 1.0, 1.0, 0.0, 1, 0, filled(items.width, 0.0), 0)
+    assert steps == 2
 
 
 def test_set_refuses_a_foreign_state_and_keeps_its_own() -> None:
@@ -353,7 +380,10 @@ def test_set_is_made_of_specs_or_indicators() -> None:
     run(warm, made(10)["walk"])
     items = create_set([warm, "rsi:3"])
     assert isinstance(items, IndicatorSet)
-    assert items.items[0].count == 0
+    row = filled(items.width, 0.0)
+    items.current(row, 0)
+    assert row[0] != row[0]
+    assert warm.ready
     with pytest.raises(ConfigError, match="vwap makes no sense on 1d"):
         create_set(["vwap"], timeframe="1d")
 
