@@ -108,7 +108,9 @@ def look(part: Part, *, delimiter: str | None = None, header: bool | None = None
         delimiter = _delimiter(lines[:50])
         if delimiter is None:
             return None
-    rows = list(csv.reader((line for line in lines if line), delimiter=delimiter))
+    rows = [row for line in lines if (row := _cells(line, delimiter))]
+    if not rows:
+        return None
     names = None
     if header or (header is None and _is_header(rows[0])):
         names = rows.pop(0)
@@ -135,7 +137,7 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
     if not options.symbol and "symbol" not in columns:
         symbol = symbol or symbol_of(part.member or part.path.name)
     timeframe = options.timeframe
-    if timeframe is None and kind in (BARS, QUOTE_BARS):
+    if timeframe is None and kind in (BARS, QUOTE_BARS) and "time" in columns:
         timeframe = guess_timeframe(table, columns, time_format, zone)
     if options.symbol:
         columns.pop("symbol", None)
@@ -192,6 +194,14 @@ def guess_timeframe(table: Table, columns: Mapping[str, int], time_format: str, 
         return Timeframe(f"{seconds}s") if step < DAY_NS else None
     days = round(step / DAY_NS)
     return Timeframe("1d" if days == 1 else "1w" if days == 7 else "1mo") if days in (1, 7, 28, 29, 30, 31) else None
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Return the fields of one line; a row is a line here, whatever its quotes say."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _plain(name: str) -> str:
@@ -326,23 +336,28 @@ def _find_clock(table: Table, columns: dict[str, int]) -> None:
 
 
 def _time_format(table: Table, columns: Mapping[str, int]) -> str:
+    """Return how the times are written, by the first cell that is one; what is none is the reader's to refuse."""
     cells = table.column(columns["time"]) if "time" in columns else []
-    if not cells:
-        return "ymd"
-    first = cells[0]
-    epoch = _EPOCH.fullmatch(first)
-    if epoch is not None and not (len(epoch[1]) in (8, 14, 17) and _COMPACT.fullmatch(first)):
-        digits = len(epoch[1])
-        return "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns"
-    if _COMPACT.fullmatch(first):
-        return "ymd"
+    for cell in cells:
+        epoch = _EPOCH.fullmatch(cell)
+        if epoch is not None and not (len(epoch[1]) in (8, 14, 17) and _COMPACT.fullmatch(cell)):
+            digits = len(epoch[1])
+            return "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns"
+        if _COMPACT.fullmatch(cell):
+            return "ymd"
+        if _DATED.fullmatch(cell):
+            return _date_order(cells)
+    if cells:
+        raise ConfigError(f"{cells[0]!r} is no time that is known here: give columns= or time_format=")
+    return "ymd"
+
+
+def _date_order(cells: Sequence[str]) -> str:
     dated = [match for match in map(_DATED.fullmatch, cells) if match is not None]
-    if not dated:
-        raise ConfigError(f"{first!r} is no time that is known here: give columns= or time_format=")
     if len(dated[0][1]) == 4:
         return "ymd"
     if any(int(match[1]) > 12 for match in dated) or dated[0][2] == ".":
         return "dmy"
     if any(int(match[3]) > 12 for match in dated):
         return "mdy"
-    raise ConfigError(f"{first!r}: day or month first? Give time_format='dmy' or 'mdy'")
+    raise ConfigError(f"{dated[0][0]!r}: day or month first? Give time_format='dmy' or 'mdy'")

@@ -125,8 +125,8 @@ def _synthetic(text: str, name: str) -> SyntheticMarket:
             parameters[key] = value
         else:
             raise ConfigError(
-                f"{pair!r} is nothing that a synthetic market has: it has seed, symbols, start, end, events and pace_ms, "
-                "as synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000"
+                f"{pair!r} is nothing that a synthetic market has: it has seed, symbols, start, end, events and "
+                "pace_ms, as synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000"
             )
     if "end" not in parameters:
         parameters.setdefault("events", SYNTHETIC_EVENTS)

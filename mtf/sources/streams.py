@@ -80,10 +80,7 @@ class Stream:
         try:
             piece = self._pieces.read(size)
         except _DAMAGE as error:
-            raise SourceError(
-                f"{self.place}: damaged after {self.offset} bytes of text ({error}): get the file again",
-                path=self.place,
-            ) from error
+            raise _damaged(self.place, self.offset, error) from error
         self.offset += len(piece)
         if self._compressed_bytes:
             self._check()
@@ -131,6 +128,10 @@ class Stream:
             )
 
 
+def _damaged(place: str, offset: int, error: Exception) -> SourceError:
+    return SourceError(f"{place}: damaged after {offset} bytes of text ({error}): get the file again", path=place)
+
+
 def open_stream(place: str, raw: IO[bytes], size: int, limits: Limits, *, archived: bool = False) -> Stream:
     """Return the text of *raw*, an open file of *size* bytes, at its start; takes *raw* over.
 
@@ -138,6 +139,9 @@ def open_stream(place: str, raw: IO[bytes], size: int, limits: Limits, *, archiv
     """
     try:
         return _opened(place, raw, size, limits, archived=archived)
+    except _DAMAGE as error:
+        raw.close()
+        raise _damaged(place, 0, error) from error
     except BaseException:
         raw.close()
         raise

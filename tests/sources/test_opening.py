@@ -128,6 +128,8 @@ def test_length_of_bars_is_the_commonest_step(tmp_path: Path, step: str, name: s
         ("time,open,high,low,close\n2014-05-01,1,1,1,1\n", {}, "give timeframe="),
         ("time,foo,bar\n2014-05-01,1,1\n", {}, "no column is a price"),
         ("when,bid,ask\n2014-05-01,1,1\n", {}, "no column is the time"),
+        ("when,open,high,low,close\n2014-05-01,1,1,1,1\n", {}, "give timeframe="),
+        ("when,open,high,low,close\n2014-05-01,1,1,1,1\n", {"timeframe": "1d"}, "no column is the time"),
         ("2014-05-01,1,1,7,a\n", {}, "cannot be told without a header"),
         ("time,bid,ask\nsoon,1,1\n", {}, "no time that is known"),
         ("time,bid,ask\n2014-05-01,1,1\n", {"zone": "Nowhere"}, "no time zone"),
@@ -149,6 +151,13 @@ def test_what_has_to_be_said_first_is_asked_for(
 ) -> None:
     with pytest.raises(ConfigError, match=says):
         read(written(tmp_path, "x.csv", content), **options)
+
+
+def test_malformed_rows_at_the_start_do_not_hide_what_the_others_are(tmp_path: Path) -> None:
+    """The first time is none, and a lone carriage return is no line break."""
+    content = f"time,bid,ask\nsoon,1,2\na\rb,1,2\n{ROW},1,2\n13.05.2014,1,2\n"
+    taken = read(written(tmp_path, "x.csv", content))
+    assert (taken.count, taken.lines) == (1, [2, 3, 5])
 
 
 def test_content_that_no_format_knows_is_told_with_the_formats(tmp_path: Path) -> None:
