@@ -49,6 +49,7 @@ COMPILED = [
     "mtf/indicators/values.py",
     "mtf/indicators/calculator.py",
     "mtf/indicators/ledger.py",
+    "mtf/indicators/transfer.py",
     "mtf/frames/frame.py",
     "mtf/frames/state.py",
     "mtf/frames/snapshot.py",

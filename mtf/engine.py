@@ -87,15 +87,10 @@ class Engine:
 
         CorruptCheckpoint where a part is missing or is none of this configuration's; the engine is of no use then.
         """
-        for name, archive in self._archives().items():
-            if name not in parts:
-                raise CorruptCheckpoint(f"the state of {name} is missing")
-            loading = Archive(parts[name])
-            try:
-                archive(loading)
-                loading.finish()
-            except (IndexError, ValueError, OverflowError) as error:
-                raise CorruptCheckpoint(f"the state of {name} is none: {error}") from error
+        missing = [name for name in self._archives() if name not in parts]
+        if missing:
+            raise CorruptCheckpoint(f"the state of {', '.join(missing)} is missing")
+        self.load_parts(parts)
         joiner = self.joiner
         for number, counts in zip(range(len(joiner.states)), self.gate.counts(), strict=False):
             joiner.restore(
@@ -104,6 +99,18 @@ class Engine:
                 [aggregator.after(number) for aggregator in self.aggregators],
                 [ledger.after(number) for ledger in self.ledgers],
             )
+
+    def load_parts(self, parts: Mapping[str, bytes]) -> None:
+        """Take over the state of the cores that *parts* has, as `load` does of all."""
+        for name, archive in self._archives().items():
+            if name not in parts:
+                continue
+            loading = Archive(parts[name])
+            try:
+                archive(loading)
+                loading.finish()
+            except (IndexError, ValueError, OverflowError) as error:
+                raise CorruptCheckpoint(f"the state of {name} is none: {error}") from error
 
     def _archives(self) -> dict[str, Callable[[Archive], None]]:
         """Return, by name, what archives each core; in the order in which they can be loaded."""

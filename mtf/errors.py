@@ -25,6 +25,7 @@ __all__ = [
     "UnknownIndicator",
     "UnknownSymbol",
     "UnknownTimeframe",
+    "WorkerLost",
 ]
 
 
@@ -123,3 +124,7 @@ class ActorFailed(PipelineStopped):
     def __init__(self, message: str, *, actor: str = "") -> None:
         super().__init__(message)
         self.actor = actor
+
+
+class WorkerLost(PipelineStopped):
+    """A worker process is gone, or failed: what it computed cannot be gone on with."""

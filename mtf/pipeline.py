@@ -17,8 +17,6 @@ from typing import Any, Final, Self
 from mtf.actors.actor import Marker
 from mtf.actors.bars import BarStream
 from mtf.actors.consumer import PART, Consumer, ConsumerActor, shown
-from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
-from mtf.actors.source import SourceActor
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import GRACE_NS, BarTimer
 from mtf.checkpoints import Checkpointer
@@ -47,6 +45,7 @@ from mtf.recovery import engine_at, logged_blocks, restore, state_at
 from mtf.sources import IterSource, Source, open_source
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
+from mtf.wiring import Wiring
 
 __all__ = ["Pipeline"]
 
@@ -60,10 +59,16 @@ class Pipeline:
     """Keeps every timeframe of every symbol in one consistent state, at every tick.
 
     `async with` starts and stops it. With *data*, a directory, all that comes in is logged there and a next start goes
-    on from it; None keeps nothing on disk. Settings that decide results are those of `mtf.Config`; *config* gives
-    them as one. *durability* names what can be lost (`each`, `group`, `os`), *block_events* bounds how many events
-    go through the actors at once, checkpoints are written every *checkpoint_seconds* of wall time and
-    *checkpoint_events* (None: not), *clock* is `both` where the wall clock closes bars too in live use, else `ticks`.
+    on from it; None keeps nothing on disk. The settings from *timeframes* to *live* decide results, and are those of
+    `mtf.Config`; *config* gives them as one. The others do not:
+
+    - *durability* names what can be lost: `each`, `group` or `os` (docs/reliability.md);
+    - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; None: not by that;
+    - *block_events* bounds how many events go through the actors at once;
+    - *workers* is how many processes compute indicators beside this one (docs/performance.md says when that pays);
+    - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`;
+    - a tick that is stamped more than *max_ahead_ns* after its arrival is malformed, in live use;
+    - *wall* is the clock, to be replaced in tests; with *strict* the first malformed row of a source stops the run.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Pipeline:
         checkpoint_seconds: float | None = 60.0,
         checkpoint_events: int | None = None,
         block_events: int = BLOCK_EVENTS,
+        workers: int = 0,
         max_ahead_ns: int = MAX_AHEAD_NS,
         clock: str = "both",
         grace_ns: int = GRACE_NS,
@@ -110,6 +116,7 @@ class Pipeline:
         self._data: Final = None if data is None else Path(data)
         self._durability: Final = durability
         self._block_events: Final = block_events
+        self._workers: Final = workers
         self._max_ahead_ns: Final = max_ahead_ns
         self._clock_mode: Final = clock
         self._grace_ns: Final = grace_ns
@@ -120,6 +127,7 @@ class Pipeline:
         self._checkpoint_events: Final = checkpoint_events
         self.skipped_checkpoints: list[Skipped] = []  # those that the recovery could not use, and why
         self._supervisor: Final = Supervisor(self._release)
+        self._wiring: Wiring
         self._writer: Writer | None = None
         self._checkpointer: Checkpointer | None = None
         self._consumers: list[Consumer] = []  # in the order in which they were added
@@ -157,7 +165,19 @@ class Pipeline:
                 )
                 self._checkpointer.on_failure = self._writer_failed
             await self._supervisor.start()
-            self._wire(engine, last_seq)
+            wiring = self._wiring = Wiring(
+                engine,
+                self._door,
+                self._writer,
+                block_events=self._block_events,
+                workers=self._workers,
+                published=self._on_published,
+                passed=self._on_passed,
+            )
+            self._source = wiring.source
+            await wiring.start()
+            for actor in wiring.actors:
+                self._supervisor.launch(actor)
             self._state = "running"
             if datadir is not None:
                 self._consumers.insert(0, datadir.history())
@@ -196,6 +216,8 @@ class Pipeline:
         if self._recovering is not None:
             self._recovering.cancel()
         await self._supervisor.stop()
+        if self._wiring is not None:
+            await self._wiring.close()
         self._release(self._supervisor.reason())
         if self._checkpointer is not None:
             await self._checkpointer.stop()
@@ -209,42 +231,10 @@ class Pipeline:
             if self._datadir is not None:
                 await self._datadir.close()
 
-    def _wire(self, engine: Engine, last_seq: int) -> None:
-        """Make the actors and connect them: source, aggregators, indicators, synchronizer."""
-        source = self._source = SourceActor(self._door, engine.gate, self._writer, last_seq)
-        synchronizer = self._synchronizer = Synchronizer(
-            engine.joiner, engine.digest, len(engine.aggregators), self._on_published, self._on_passed
-        )
-        self._supervisor.launch(source)
-        self._supervisor.launch(synchronizer)
-        for aggregator in engine.aggregators:
-            bars = AggregatorActor(aggregator)
-            values = IndicatorActor(aggregator.timeframe.name, None, None)
-            source.outlets.append(bars)
-            bars.outlets.append(values)
-            values.outlets.append(synchronizer)
-            self._supervisor.launch(bars)
-            self._supervisor.launch(values)
-        self._adopt(engine)
-
     def _adopt(self, engine: Engine) -> None:
-        """Give the actors the cores of *engine*, before the first event goes through them."""
+        """Go on from the state of *engine*, before the first event."""
         self._engine = engine
-        savers = engine.savers()
-        source, synchronizer = self._source, self._synchronizer
-        source.gate = engine.gate
-        source.save = savers["gate"]
-        synchronizer.joiner, synchronizer.digest = engine.joiner, engine.digest
-        synchronizer.savers = {name: savers[name] for name in ("joiner", "digest")}
-        for rank, (bars, aggregator) in enumerate(zip(source.outlets, engine.aggregators, strict=True)):
-            assert isinstance(bars, AggregatorActor), "the source sends to the aggregators"
-            bars.core = aggregator
-            bars.save = savers[bars.part]
-            values = bars.outlets[0]
-            assert isinstance(values, IndicatorActor), "bars go to the indicators"
-            if engine.calculators:
-                values.calculator, values.ledger = engine.calculators[rank], engine.ledgers[rank]
-                values.save, values.save_ledger = savers[values.part], savers[values.ledger_part]
+        self._wiring.adopt(engine)
         for actor in self._actors:
             actor.rewind(self._cursor())
 
@@ -284,7 +274,6 @@ class Pipeline:
         engine, checkpoint, self.skipped_checkpoints = restore(
             self.config, datadir.checkpoints, limit, lambda found: not names & set(found.meta["left_out"])
         )
-        self._source.taken_seq = self._source.sent_seq = engine.joiner.seq
         self._adopt(engine)
         if checkpoint is None:
             return 0
@@ -329,7 +318,7 @@ class Pipeline:
         if any(actor.consumer_name == other.consumer_name for other in self._actors):
             raise ConfigError(f"there is a consumer {actor.consumer_name!r} already: give each its own name")
         self._actors.append(actor)
-        self._synchronizer.outlets.append(actor)
+        self._wiring.synchronizer.outlets.append(actor)
         self._supervisor.launch(actor)
 
     def bars(self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024) -> AsyncIterator[Any]:
@@ -436,9 +425,7 @@ class Pipeline:
         if differences:
             raise ConfigMismatch(f"{path} was made with another configuration: {'; '.join(differences)}")
         if start > 1:
-            engine = await asyncio.to_thread(engine_at, path, seq=start - 1)
-            self._source.taken_seq = self._source.sent_seq = engine.joiner.seq
-            self._adopt(engine)
+            self._adopt(await asyncio.to_thread(engine_at, path, seq=start - 1))
         pace = None if speed is None else Pace(self._wall, speed)
         for block in logged_blocks(path, start, until):
             for piece in (block,) if pace is None else pace.pieces(block):

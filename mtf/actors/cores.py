@@ -50,10 +50,10 @@ class AggregatorActor(Actor):
 class IndicatorActor(Actor):
     """Computes the indicators of one timeframe; without any it hands parts on."""
 
-    def __init__(self, name: str, calculator: Calculator | None, ledger: Ledger | None) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(f"indicators {name}")
-        self.calculator = calculator
-        self.ledger = ledger
+        self.calculator: Calculator | None = None
+        self.ledger: Ledger | None = None
         self.part = f"indicators:{name}"  # names the calculator's state in a checkpoint
         self.ledger_part = f"values:{name}"
         self.save_ledger: Callable[[], bytes] | None = None

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from mtf.actors.actor import Actor, Marker
 from mtf.bars.gate import Gate
-from mtf.events.block import Block
+from mtf.events.block import Block, cut
 from mtf.events.door import Door
 
 __all__ = ["LogWriter", "SourceActor"]
@@ -29,14 +29,15 @@ class LogWriter(Protocol):
 class SourceActor(Actor):
     """Turns what waits in the door into blocks."""
 
-    def __init__(self, door: Door, gate: Gate, writer: LogWriter | None, last_seq: int) -> None:
+    def __init__(self, door: Door, gate: Gate, writer: LogWriter | None, block_events: int) -> None:
         super().__init__("source")
         self.door: Final = door
         self.gate = gate
-        self.taken_seq = last_seq  # last event that has left the door; what waits there follows
-        self.sent_seq = last_seq  # last event that all aggregators have been given
+        self.taken_seq = 0  # last event that has left the door; what waits there follows
+        self.sent_seq = 0  # last event that all aggregators have been given
         self.positions: dict[str, Any] = {}  # of sources, to be written with the next block
         self._writer: Final = writer
+        self._block_events: Final = block_events  # at most so many go through the actors at once
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
         self._markers: list[Marker] = []  # to be sent once the door is empty
         self._wake: Final = asyncio.Event()
@@ -92,11 +93,14 @@ class SourceActor(Actor):
         """Send *block*, which is in a log already, as it is."""
         assert block.first_seq == self.taken_seq + 1, "a log is played in order"
         assert not self.door.count, "nothing waits in the door while a log is played"
-        self.taken_seq = block.last_seq
-        judged = self.gate.judge(block)
-        for outlet in self.outlets:
-            await outlet.send(judged)
-        self.sent_seq = block.last_seq
+        rest: Block | None = block
+        while rest is not None:
+            piece, rest = (rest, None) if rest.count <= self._block_events else cut(rest, self._block_events)
+            self.taken_seq = piece.last_seq
+            judged = self.gate.judge(piece)
+            for outlet in self.outlets:
+                await outlet.send(judged)
+            self.sent_seq = piece.last_seq
 
     def wake(self) -> None:
         """Have the task send what waits in the door."""

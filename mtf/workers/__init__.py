@@ -1,0 +1,1 @@
+"""Workers: indicators computed in processes of their own."""

@@ -1,0 +1,113 @@
+"""The worker process: `python -m mtf.workers.process SOCKET MEMORY`, two inherited file descriptors.
+
+Makes the bars of its timeframes from the same blocks by the same cores, computes their indicators, and writes what they
+give into the shared memory. Ends when the socket does.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import socket
+import sys
+from typing import Final
+
+import orjson
+
+from mtf.config import Config
+from mtf.engine import Engine
+from mtf.events.block import Block
+from mtf.indicators.transfer import pack_completed
+from mtf.workers.wire import (
+    BLOCK,
+    BLOCK_HEAD,
+    DONE,
+    DONE_HEAD,
+    FAILED,
+    LENGTH,
+    LOAD,
+    SAVE,
+    SAVED,
+    Layout,
+    decode_parts,
+    encode_parts,
+)
+
+__all__ = ["main"]
+
+
+class Shard:
+    """The cores of one worker."""
+
+    def __init__(self, setup: bytes, memory_file: int) -> None:
+        given = orjson.loads(setup)
+        config = Config.from_json(given["config"].encode())
+        self.ranks: Final[list[int]] = given["ranks"]
+        self.engine: Final = Engine(config)
+        self.parts: Final = [f"indicators:{config.timeframes[rank]}" for rank in self.ranks]
+        widths = [self.engine.calculators[rank].width for rank in self.ranks]
+        self.layout: Final = Layout(given["block_events"], widths)
+        self.memory: Final = mmap.mmap(memory_file, self.layout.bytes)
+
+    def block(self, body: bytes) -> bytes:
+        """Compute a block and return the answer."""
+        slot, first_seq, count = BLOCK_HEAD.unpack_from(body)
+        rows = self.memory[self.layout.rows(slot, count)]
+        engine = self.engine
+        judged = engine.gate.judge(Block(first_seq, count, rows, body[BLOCK_HEAD.size :]))
+        answer = [DONE, DONE_HEAD.pack(slot, first_seq)]
+        for index, rank in enumerate(self.ranks):
+            columns = engine.aggregators[rank].aggregate(judged)
+            numbers = engine.calculators[rank].compute(judged, columns)
+            if len(numbers.live):
+                place = self.layout.live(slot, index, count)
+                self.memory[place] = memoryview(numbers.live).cast("B")
+            completed = pack_completed(numbers.completed, self.layout.widths[index])
+            answer += [LENGTH.pack(len(completed)), completed]
+        return b"".join(answer)
+
+    def save(self) -> bytes:
+        savers = self.engine.savers()
+        return SAVED + encode_parts({part: savers[part]() for part in self.parts})
+
+
+def serve(connection: socket.socket, memory_file: int) -> None:
+    """Answer messages until the connection ends."""
+    stream = connection.makefile("rwb", buffering=1 << 16)
+    shard: Shard | None = None
+    while head := stream.read(LENGTH.size):
+        body = stream.read(LENGTH.unpack(head)[0])
+        kind, body = body[:1], body[1:]
+        answer = b""
+        if shard is None:
+            shard = Shard(body, memory_file)
+        elif kind == BLOCK:
+            answer = shard.block(body)
+        elif kind == SAVE:
+            answer = shard.save()
+        elif kind == LOAD:
+            shard.engine.load_parts(decode_parts(body))
+        if answer:
+            stream.write(LENGTH.pack(len(answer)) + answer)
+            stream.flush()
+
+
+def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted pipeline ends its workers itself
+    connection = socket.socket(fileno=int(arguments[0]))
+    try:
+        serve(connection, int(arguments[1]))
+    except (BrokenPipeError, ConnectionResetError):
+        return 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, the pipeline is told and stops with it
+        told = FAILED + repr(error).encode()
+        connection.sendall(LENGTH.pack(len(told)) + told)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(status)

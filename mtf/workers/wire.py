@@ -1,0 +1,84 @@
+"""What goes between a pipeline and a worker: short messages over a socket, rows and live values in shared memory.
+
+Both sides are the same mtf on the same machine, started by one another; there is no version to agree on. A message is
+its length, its kind, and its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import Final
+
+from mtf.events.block import ROW_BYTES
+
+__all__ = [
+    "BLOCK",
+    "BLOCK_HEAD",
+    "DONE",
+    "DONE_HEAD",
+    "FAILED",
+    "LENGTH",
+    "LOAD",
+    "SAVE",
+    "SAVED",
+    "SETUP",
+    "SLOTS",
+    "Layout",
+    "decode_parts",
+    "encode_parts",
+]
+
+LENGTH: Final = Struct("<Q")  # of kind and body
+SLOTS: Final = 3  # blocks under way at a worker
+
+SETUP: Final = b"c"  # JSON: configuration, ranks, events a block
+LOAD: Final = b"l"  # parts to start from
+BLOCK: Final = b"b"  # BLOCK_HEAD, heap; its rows are in the slot
+SAVE: Final = b"s"
+DONE: Final = b"d"  # DONE_HEAD, then for each rank the completed values; live ones are in the slot
+SAVED: Final = b"p"  # parts
+FAILED: Final = b"f"  # what went wrong, as text
+
+BLOCK_HEAD: Final = Struct("<qqq")  # slot, first seq, count
+DONE_HEAD: Final = Struct("<qq")  # slot, first seq
+
+_PART: Final = Struct("<QQ")  # length of the name, length of the part
+
+
+class Layout:
+    """Where things lie in the shared memory: slots, each with rows and then the live values of each rank."""
+
+    def __init__(self, block_events: int, widths: Sequence[int]) -> None:
+        self.block_events: Final = block_events
+        self.widths: Final = tuple(widths)
+        self._rows: Final = block_events * ROW_BYTES
+        self._slot: Final = self._rows + sum(widths) * block_events * 8
+        self.bytes: Final = SLOTS * self._slot
+
+    def rows(self, slot: int, count: int) -> slice:
+        """Return the place of the rows of a block of *count* events."""
+        start = slot * self._slot
+        return slice(start, start + count * ROW_BYTES)
+
+    def live(self, slot: int, index: int, count: int) -> slice:
+        """Return the place of the live values of the worker's *index*-th rank."""
+        start = slot * self._slot + self._rows + sum(self.widths[:index]) * self.block_events * 8
+        return slice(start, start + self.widths[index] * count * 8)
+
+
+def encode_parts(parts: Mapping[str, bytes]) -> bytes:
+    return b"".join(_PART.pack(len(name.encode()), len(part)) + name.encode() + part for name, part in parts.items())
+
+
+def decode_parts(data: bytes) -> dict[str, bytes]:
+    parts: dict[str, bytes] = {}
+    at = 0
+    while at < len(data):
+        name_bytes, part_bytes = _PART.unpack_from(data, at)
+        at += _PART.size
+        name = data[at : at + name_bytes].decode()
+        at += name_bytes
+        parts[name] = data[at : at + part_bytes]
+        at += part_bytes
+    return parts
