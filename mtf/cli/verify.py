@@ -5,29 +5,24 @@ With --replay the whole log is played from its start, and what came of it then c
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.table import Table
-from xxhash import xxh3_128
 
 from mtf.cli.datadir import DIRECTORY, config_of
 from mtf.cli.exits import DATA, DONE
 from mtf.cli.output import document, plain, show
-from mtf.datadir import CHECKPOINTS, HISTORY, LOG, history_of
-from mtf.engine import Engine
+from mtf.cli.stored import check_history, compare_bars
+from mtf.datadir import CHECKPOINTS, LOG
 from mtf.errors import CorruptCheckpoint, DataDirError
-from mtf.history.store import bar_row
 from mtf.log import CheckpointStore, VerifyReport, verify_log
-from mtf.recovery import logged_blocks
+from mtf.recovery import verify_replay
 
 __all__ = ["verify"]
 
-SAFE_SHOWN = 20
+SAFE_SHOWN: Final = 20
 
 
 @click.command
@@ -45,8 +40,7 @@ def verify(directory: Path, replayed: bool, as_json: bool) -> int:
         "history": _history(directory, report.last_seq),
     }
     if replayed and report.clean:
-        found["replay"] = _replay(directory, found["checkpoints"]["digests"])
-    del found["checkpoints"]["digests"]
+        found["replay"] = _replay(directory, with_bars=not found["history"]["damage"])
     clean = not any(part["damage"] for part in found.values())
     if as_json:
         document({"clean": clean, **found})
@@ -73,76 +67,31 @@ def _log(report: VerifyReport) -> dict[str, Any]:
 def _checkpoints(directory: Path, last_seq: int) -> dict[str, Any]:
     store = CheckpointStore(directory / CHECKPOINTS)
     seqs = store.list()
-    damage, digests = [], {}
+    damage = []
     for seq in seqs:
         try:
-            digests[seq] = store.read(seq).meta.get("digest")
+            store.read(seq)
         except (CorruptCheckpoint, DataDirError) as error:
             damage.append({"path": getattr(error, "path", ""), "seq": seq, "what": str(error)})
             continue
         if seq > last_seq:
-            damage.append(
-                {"path": "", "seq": seq, "what": f"a checkpoint of seq {seq}, where the log ends at {last_seq}"}
-            )
-    return {"seqs": seqs, "damage": damage, "digests": digests}
+            what = f"a checkpoint of seq {seq}, where the log ends at {last_seq}"
+            damage.append({"path": store.directory, "seq": seq, "what": what})
+    return {"seqs": seqs, "damage": damage}
 
 
 def _history(directory: Path, last_seq: int) -> dict[str, Any]:
-    path = directory / HISTORY
-    if not path.is_file():
-        return {"seq": None, "damage": []}  # the next start writes it anew
-    damage = []
-    seq = None
-    try:
-        store = history_of(directory)
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            for (answer,) in connection.execute("PRAGMA integrity_check(20)"):
-                if answer != "ok":
-                    damage.append({"path": str(path), "seq": None, "what": answer})
-        seq = store.position()
-        if seq > last_seq:
-            damage.append(
-                {"path": str(path), "seq": seq, "what": f"bars up to seq {seq}, where the log ends at {last_seq}"}
-            )
-    except (sqlite3.Error, DataDirError) as error:
-        damage.append({"path": str(path), "seq": None, "what": str(error)})
+    seq, damage = check_history(directory, last_seq)
     return {"seq": seq, "damage": damage}
 
 
-def _replay(directory: Path, digests: dict[int, str | None]) -> dict[str, Any]:
-    """Play the log from its start; what differs from the checkpoints' digests and the stored bars is damage."""
-    engine = Engine(config_of(directory))
-    store = history_of(directory) if (directory / HISTORY).is_file() else None
-    stored_seq = store.position() if store else 0
-    seen: dict[tuple[str, str], Any] = {}  # a hash of all bars, by symbol and timeframe
-    damage = []
-    seq = 0
-    for stop in [*sorted(digests), None]:
-        for block in logged_blocks(directory, seq + 1, stop):
-            for closing_bar in engine.step(block).closings:
-                bar_seq = block.first_seq + closing_bar.row
-                if bar_seq <= stored_seq:
-                    bar = closing_bar.bar
-                    _feed(seen.setdefault((bar.symbol, bar.timeframe.name), xxh3_128()), bar_row(bar, bar_seq))
-        seq = engine.joiner.seq
-        wanted = digests.get(seq) if stop is not None else None
-        if wanted is not None and engine.digest.value() != wanted:
-            what = f"the digest at seq {seq} was {wanted} and is {engine.digest.value()}"
-            damage.append({"path": "", "seq": seq, "what": what})
-    if store is not None:
-        for symbol, timeframe in sorted(set(seen) | set(store.counts())):
-            stored = xxh3_128()
-            for row in store.bars(symbol, timeframe):
-                _feed(stored, row.values())
-            replayed = seen.get((symbol, timeframe), xxh3_128())
-            if stored.digest() != replayed.digest():
-                what = f"stored {timeframe} bars of {symbol} are not those of the log"
-                damage.append({"path": str(directory / HISTORY), "seq": None, "what": what})
-    return {"seq": seq, "digest": engine.digest.value(), "damage": damage}
-
-
-def _feed(hashed: xxh3_128, row: Iterable[Any]) -> None:
-    hashed.update(repr(tuple(row)).encode())
+def _replay(directory: Path, *, with_bars: bool) -> dict[str, Any]:
+    """Play the log from its start; what differs from checkpoints and stored bars is damage."""
+    replayed = verify_replay(directory)
+    damage: list[dict[str, Any]] = [{"path": each.path, "seq": None, "what": each.reason} for each in replayed.damage]
+    if with_bars:
+        damage += compare_bars(directory)
+    return {"seq": replayed.seq, "digest": replayed.digest, "agreed": replayed.agreed, "damage": damage}
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -98,12 +98,12 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
 def test_every_error_of_mtf_has_its_code() -> None:
     """A new error is given its place in the table, or is one that failed inside."""
     codes = {name: exit_code(getattr(errors, name)("x")) for name in errors.__all__}
-    assert codes == {
-        "ActorFailed": 3, "ConfigError": 2, "ConfigMismatch": 2, "CorruptCheckpoint": 1, "CorruptLog": 1,
-        "DataDirError": 2, "DeadView": 3, "HostileFile": 1, "LogLocked": 2, "LogWriteFailed": 3, "MalformedEvent": 1,
-        "MtfError": 3, "PipelineStopped": 3, "PushInCallback": 3, "SourceError": 1, "UnknownIndicator": 2,
+    assert {name: code for name, code in codes.items() if code != 3} == {
+        "ConfigError": 2, "ConfigMismatch": 2, "CorruptCheckpoint": 1, "CorruptLog": 1, "DataDirError": 2,
+        "HostileFile": 1, "LogLocked": 2, "MalformedEvent": 1, "SourceError": 1, "UnknownIndicator": 2,
         "UnknownSymbol": 2, "UnknownTimeframe": 2,
     }  # fmt: skip
+    assert set(codes.values()) == {1, 2, 3}
 
 
 def test_a_stopped_pipeline_answers_for_its_cause() -> None:

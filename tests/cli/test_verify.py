@@ -46,6 +46,7 @@ def test_a_good_directory_is_clean(market: Path) -> None:
     assert (found["log"]["events"], found["log"]["safe"], found["log"]["sealed"]) == (8, [[1, 8]], True)
     assert found["checkpoints"]["seqs"] == [8]
     assert found["history"]["seq"] == 8
+    assert found["replay"]["agreed"] == [8]
     assert found["replay"]["digest"] == json_of("replay", market, "--json")["digest"]
     lines = mtf("verify", market, "--replay").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [
