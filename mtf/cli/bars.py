@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import click
 
-from mtf.cli.datadir import DIRECTORY, config_of, symbols_of
-from mtf.cli.output import FORMATS, Column, write_rows
+from mtf.cli.datadir import DIRECTORY, config_of, last_seq_of, symbols_of
+from mtf.cli.output import FORMATS, Column, note, write_rows
 from mtf.cli.times import time_of
 from mtf.datadir import history_of
 from mtf.errors import ConfigError, UnknownSymbol
@@ -69,8 +69,16 @@ def bars(
         forming = _forming(directory, symbol, name)
         wanted = [row for row in forming if _within(row["start_ns"], start, end)]
         rows = itertools.chain(rows, wanted)
+    _tell_lag(directory)
     columns = [column for column in _SHOWN if format == "table" or column.name != "flags"]
     write_rows(rows, columns, format)
+
+
+def _tell_lag(directory: Path) -> None:
+    """Say on stderr where bars are not stored yet that come of the log: after a kill, or while a run goes on."""
+    stored_seq, last_seq = history_of(directory).position(), last_seq_of(directory)
+    if stored_seq < last_seq:
+        note(f"bars are stored up to seq {stored_seq}, and the log goes to {last_seq}: the next run stores the others")
 
 
 def _completed(

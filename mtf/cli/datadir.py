@@ -9,9 +9,10 @@ import click
 from mtf.config import Config
 from mtf.datadir import LOG, logged_config
 from mtf.errors import DataDirError
-from mtf.log import LogReader, read_log
+from mtf.log import LogReader, OsFileSystem, read_log
+from mtf.log.segment import segment_names, segment_seq
 
-__all__ = ["DIRECTORY", "config_of", "reader_of", "symbols_of"]
+__all__ = ["DIRECTORY", "config_of", "last_seq_of", "newest_start", "reader_of", "symbols_of"]
 
 DIRECTORY = click.Path(path_type=Path)  # whether it is there is asked where it is opened: one message for all commands
 
@@ -27,6 +28,22 @@ def config_of(directory: Path) -> Config:
 def reader_of(directory: Path, from_seq: int = 1, *, last_seq: int | None = None) -> LogReader:
     """Return a reader of the log in *directory*."""
     return read_log(directory / LOG, from_seq, last_seq=last_seq)
+
+
+def newest_start(directory: Path, events: int = 0) -> int:
+    """Return a seq to read from so that the last *events* are read, and not much more than their segments."""
+    starts = [segment_seq(name) for name in segment_names(OsFileSystem(), str(directory / LOG))]
+    if not starts:
+        return 1
+    return next((start for start in reversed(starts) if start <= starts[-1] - events), starts[0])
+
+
+def last_seq_of(directory: Path) -> int:
+    """Return the newest event in the log; reads the newest segment only."""
+    reader = read_log(directory / LOG, newest_start(directory), check=False)
+    for _ in reader:
+        pass
+    return reader.last_seq
 
 
 def symbols_of(directory: Path) -> list[str]:

@@ -10,13 +10,11 @@ from typing import Any, Final
 
 import click
 
-from mtf.cli.datadir import DIRECTORY, config_of, reader_of
+from mtf.cli.datadir import DIRECTORY, config_of, newest_start, reader_of
 from mtf.cli.events import event_rows
 from mtf.cli.output import json_line, plain
 from mtf.cli.times import clock_text
-from mtf.datadir import LOG
-from mtf.log import LogReader, OsFileSystem
-from mtf.log.segment import segment_names, segment_seq
+from mtf.log import LogReader
 
 __all__ = ["tail"]
 
@@ -34,7 +32,7 @@ LINES_MAX: Final = 100_000
 def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
     """Print the newest events of DIR."""
     config_of(directory)
-    reader = reader_of(directory, _start_seq(directory, lines))
+    reader = reader_of(directory, newest_start(directory, lines))
     newest: deque[dict[str, Any]] = deque(maxlen=lines)
     newest.extend(_rows(reader))
     for row in newest:
@@ -51,13 +49,6 @@ def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
         pass  # the way to end it
     finally:
         reader.close()
-
-
-def _start_seq(directory: Path, lines: int) -> int:
-    """Return a seq to read from so that the last *lines* events are read, and not much more than their segments."""
-    starts = [segment_seq(name) for name in segment_names(OsFileSystem(), str(directory / LOG))]
-    wanted = starts[-1] - lines if starts else 1
-    return next((start for start in reversed(starts) if start <= wanted), starts[0] if starts else 1)
 
 
 def _rows(reader: LogReader) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +151,16 @@ def test_json_rows_stand_one_a_line(market: Path) -> None:
     lines = mtf("ticks", market, "--symbol", "EURUSD", "--format", "json").stdout.splitlines()
     assert (lines[0], lines[-1]) == ("[", "]")
     assert orjson.loads(lines[1].rstrip(","))["seq"] == 1
+
+
+def test_bars_that_are_not_stored_yet_are_told_of(market: Path, tmp_path: Path) -> None:
+    """After a kill the history may be behind the log: the answer is then not all there is, and says so."""
+    assert mtf("bars", market, "--symbol", "EURUSD", "-t", "1m").stderr == ""
+    shutil.copytree(market, tmp_path / "run")
+    with closing(sqlite3.connect(tmp_path / "run" / "history.sqlite")) as connection:
+        connection.execute("DELETE FROM bars WHERE seq > 4")
+        connection.execute("UPDATE position SET seq = 4")
+        connection.commit()
+    behind = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
+    assert len(behind.stdout.splitlines()) == 2
+    assert behind.stderr == "mtf: bars are stored up to seq 4, and the log goes to 8: the next run stores the others\n"
