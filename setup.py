@@ -32,7 +32,6 @@ COMPILED = [
     "mtf/bars/forming.py",
     "mtf/bars/aggregate.py",
     "mtf/bars/digest.py",
-    "mtf/indicators/archive.py",
     "mtf/indicators/window.py",
     "mtf/indicators/indicator.py",
     "mtf/indicators/smoothing.py",

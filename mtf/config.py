@@ -26,7 +26,7 @@ FORMAT: Final = 1
 HISTORY_MAX: Final = 1_000_000
 CLOSED: Final = ("reject", "keep")
 LATE: Final = ("reject", "accept")
-LIVE: Final = ("each", "off")
+LIVE: Final = ("each", "asked", "off")
 ANCHORS: Final = {"day": DAY_START, "utc": UTC_GRID}
 
 IndicatorSpecs = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
@@ -43,7 +43,7 @@ class Config:
     late: str
     anchor: str  # what intraday bars count from: the start of their trading day, or the UTC grid
     history: int  # completed bars kept a symbol and timeframe
-    live: str  # live indicator values: on each row, or not at all
+    live: str  # live indicator values: for each row; for rows only while someone is shown them; not at all
     indicators: tuple[tuple[str, ...], ...]  # canonical specs, by rank of the timeframe
     tzdata: str  # version of the time zone database that the calendars were read with
 

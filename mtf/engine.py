@@ -47,7 +47,7 @@ class Engine:
         self.ledgers: list[Ledger] = []
         if any(config.indicators):
             for timeframe, specs in zip(config.timeframes, config.indicators, strict=True):
-                calculator = Calculator(create_set(specs, timeframe=timeframe), config.live == "each")
+                calculator = Calculator(create_set(specs, timeframe=timeframe), config.live != "off")
                 self.calculators.append(calculator)
                 self.ledgers.append(Ledger(calculator.width, config.history))
         self.joiner = Joiner()

@@ -173,6 +173,7 @@ class Pipeline:
                 workers=self._workers,
                 published=self._on_published,
                 passed=self._on_passed,
+                rows_asked=self._rows_asked,
             )
             self._source = wiring.source
             await wiring.start()
@@ -257,7 +258,7 @@ class Pipeline:
         if self._recovered_seq:
             assert self._datadir is not None, "only what is on disk is recovered"
             checkpoint_seq = self._restore(self._datadir)
-            for logged in self._datadir.log.read(self._engine.joiner.seq + 1):
+            for logged in self._datadir.log.read(self._engine.joiner.seq + 1, block_events=self._block_events):
                 await self._source.replay(logged.block)
                 await asyncio.sleep(0)
         self._ahead = None
@@ -579,6 +580,10 @@ class Pipeline:
         return Summary.of(self._engine, self._door.malformed, seconds=seconds, new_events=new_events)
 
     # Inside.
+
+    def _rows_asked(self) -> bool:
+        """Return whether live values of single rows are computed: always, or while a consumer is shown them."""
+        return self.config.live == "each" or any(actor.shows_rows for actor in self._actors)
 
     def _on_published(self, frame: Frame) -> None:
         self._timer.published(frame, self._engine.joiner.states)

@@ -35,6 +35,7 @@ class Wiring:
         workers: int,
         published: Callable[[Frame], None],
         passed: Callable[[Marker], None],
+        rows_asked: Callable[[], bool],
     ) -> None:
         self.source: Final = SourceActor(door, engine.gate, writer, block_events)
         self.synchronizer: Final = Synchronizer(
@@ -48,6 +49,7 @@ class Wiring:
             name = aggregator.timeframe.name
             bars = AggregatorActor(aggregator)
             values = RemoteIndicatorActor(name, owner[rank]) if rank in owner else IndicatorActor(name)
+            values.rows_asked = rows_asked
             self.source.outlets.append(bars)
             bars.outlets.append(values)
             values.outlets.append(self.synchronizer)
@@ -55,7 +57,7 @@ class Wiring:
             self._values.append(values)
         worker_actors: list[Actor] = []
         for number, worker in enumerate(self.workers, 1):
-            hands = WorkerActor(worker, str(number))
+            hands = WorkerActor(worker, str(number), rows_asked)
             self.source.outlets.append(hands)
             worker_actors += [hands, WorkerListener(worker, str(number))]
         self._worker_actors: Final = worker_actors
@@ -109,5 +111,5 @@ def _workers(engine: Engine, workers: int, block_events: int) -> list[Worker]:
     if not engine.calculators:
         return []  # there is nothing to compute elsewhere
     widths = [calculator.width for calculator in engine.calculators]
-    live = engine.config.live == "each"
+    live = engine.config.live != "off"
     return [Worker(engine.config, ranks, widths, block_events, live) for ranks in owned]

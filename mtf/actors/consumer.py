@@ -19,7 +19,7 @@ from mtf.frames.frame import Frame
 from mtf.frames.state import Kept
 from mtf.frames.view import View
 
-__all__ = ["PART", "Consumer", "ConsumerActor", "shown"]
+__all__ = ["PART", "ClosingsOnly", "Consumer", "ConsumerActor", "shown"]
 
 PART: Final = "consumer:"  # begins the name of a consumer's state in a checkpoint
 _CALLBACKS: Final = ("on_start", "on_bar", "on_tick", "on_clock", "on_reject", "on_frame", "on_stop", "save")
@@ -77,6 +77,10 @@ class Consumer:
         return None
 
 
+class ClosingsOnly(Consumer):
+    """A consumer that looks only at what closed, through `on_frame`: no live value is computed for its sake."""
+
+
 class ConsumerActor(Actor):
     """Walks frames for one consumer."""
 
@@ -97,6 +101,7 @@ class ConsumerActor(Actor):
             | (CLOCK_ROW if "on_clock" in overridden else 0)
             | (REJECT if "on_reject" in overridden else 0)
         )
+        self.shows_rows: Final = self._wanted != 0 or (self._has_frame and not isinstance(consumer, ClosingsOnly))
         self._async: Final = any(inspect.iscoroutinefunction(getattr(consumer, each)) for each in overridden)
         self._started = False
 

@@ -57,6 +57,7 @@ class IndicatorActor(Actor):
         self.part = f"indicators:{name}"  # names the calculator's state in a checkpoint
         self.ledger_part = f"values:{name}"
         self.save_ledger: Callable[[], bytes] | None = None
+        self.rows_asked: Callable[[], bool] = _always  # whether someone is shown single rows
 
     def handle(self, message: Any) -> Any:
         if isinstance(message, Marker):
@@ -64,7 +65,7 @@ class IndicatorActor(Actor):
                 message.parts[self.ledger_part] = self.save_ledger()
             return self.marked(message, self.part)
         if self.calculator is not None and self.ledger is not None:
-            numbers = self.calculator.compute(message.judged, message.columns)
+            numbers = self.calculator.compute(message.judged, message.columns, self.rows_asked())
             message.values = self.ledger.enter(message.judged, message.columns, numbers)
         return message
 
@@ -124,3 +125,7 @@ class Synchronizer(Actor):
 
 def _rank(part: Part) -> int:
     return part.columns.rank
+
+
+def _always() -> bool:
+    return True

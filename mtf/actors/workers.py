@@ -5,6 +5,7 @@ Histories, frames, consumers and checkpoints are where they are without workers,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from mtf.actors.actor import Actor, Marker
@@ -17,9 +18,10 @@ __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
 class WorkerActor(Actor):
     """Hands every judged block to a worker."""
 
-    def __init__(self, worker: Worker, name: str) -> None:
+    def __init__(self, worker: Worker, name: str, rows_asked: Callable[[], bool]) -> None:
         super().__init__(f"worker {name}")
         self.worker: Final = worker
+        self._rows_asked: Final = rows_asked
 
     def _can_handle_now(self) -> bool:
         return False  # it may have to wait for a slot
@@ -29,7 +31,7 @@ class WorkerActor(Actor):
             if message.kind == "checkpoint":
                 self.worker.save(message.seq)
             return None
-        await self.worker.submit(message)
+        await self.worker.submit(message, self._rows_asked())
         return None
 
 

@@ -308,8 +308,9 @@ class Cursor:
             if row >= 0 and (found < 0 or frame.closings[found].row <= row):
                 bars = frame.columns[rank].state(row, bars)
                 if frame.values:
-                    live = frame.values[rank].live
-                    offset = row * frame.values[rank].width
+                    shown = frame.values[rank]
+                    live = shown.live if shown.rows else vec[float]([])
+                    offset = row * shown.width
         return TimeframeState(
             known.instrument.name,
             kept.timeframes[rank],

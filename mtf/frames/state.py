@@ -17,6 +17,8 @@ from mtf.errors import UnknownIndicator, UnknownTimeframe
 from mtf.indicators.values import ValueState
 from mtf.timeframe import Timeframe
 
+NAN: Final = float("nan")
+
 __all__ = ["Kept", "TimeframeState", "Values"]
 
 
@@ -144,9 +146,14 @@ class TimeframeState:
 
     @property
     def live(self) -> Values:
-        """Indicator values as if the partial bar closed now; the completed ones while there is none."""
-        if len(self._live) == 0 or self._bars.slot is None:
+        """Indicator values as if the partial bar closed now; the completed ones while there is none.
+
+        NaN where they were not computed: `live="off"`, or `"asked"` and nobody had.
+        """
+        if self._bars.slot is None:
             return self.completed
+        if len(self._live) == 0:
+            return Values(self._columns, vec[float]([NAN] * len(self._columns)), 0)
         return Values(self._columns, self._live, self._offset)
 
     @property

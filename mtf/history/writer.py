@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import aiosqlite
 
-from mtf.actors.consumer import Consumer
+from mtf.actors.consumer import ClosingsOnly
 from mtf.frames.frame import Frame
 from mtf.history.store import FIND_SCHEMA, INSERT_BAR, SCHEMA, SET_POSITION, HistoryStore, bar_row, check_schema
 
@@ -17,7 +17,7 @@ __all__ = ["HistoryWriter"]
 ROWS_MAX: Final = 4_096  # bars that wait in memory for one transaction
 
 
-class HistoryWriter(Consumer):
+class HistoryWriter(ClosingsOnly):
     """Writes the bars of each frame, and its position with them; what it wrote before a restart it passes over."""
 
     name = "history"

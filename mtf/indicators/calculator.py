@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.vecs import vec
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import Archive
 from mtf.bars.columns import Closing, Columns
@@ -26,7 +26,7 @@ NAN: Final = float("nan")
 
 @mypyc_attr(native_class=True)
 class Calculator:
-    """Computes the indicators of one timeframe. *live* is False where rows are not previewed."""
+    """Computes the indicators of one timeframe; live values only where *live* is true."""
 
     __slots__ = ("_live", "_sets", "items", "names", "width")
 
@@ -37,15 +37,15 @@ class Calculator:
         self._live: Final = live
         self._sets: list[IndicatorSet] = []  # by number of the symbol
 
-    def compute(self, judged: Judged, columns: Columns) -> Numbers:
-        """Return the values for the rows and closings of *columns*."""
+    def compute(self, judged: Judged, columns: Columns, rows: bool = True) -> Numbers:
+        """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last."""
         block = judged.block
         count = block.count
         width = self.width
         while len(self._sets) < len(judged.instruments):
             self._sets.append(self.items.fresh())
         sets = self._sets
-        numbers = Numbers(vec[float]([0.0] * (count * width if self._live else 0)), [])
+        numbers = Numbers(vec[float]([0.0] * (count * width if self._live else 0)), rows, [])
         live = numbers.live
         closings = columns.closings
         total: i64 = len(closings)
@@ -57,6 +57,7 @@ class Calculator:
             return numbers
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, slots = columns.volume, columns.slot
+        wanted = vec[u8]([]) if rows else _last_rows(judged)
         slot_index: i64 = -1  # of which `day` and `flags` are
         day: i64 = 0
         flags: i64 = 0
@@ -65,7 +66,7 @@ class Calculator:
                 numbers.completed.append(self._commit(closings[told]))
                 told += 1
             index = slots[i]
-            if index < 0:
+            if index < 0 or (not rows and wanted[i] == 0):
                 continue
             if index != slot_index:
                 slot = columns.slots[index]
@@ -105,3 +106,18 @@ class Calculator:
         values = vec[float]([NAN] * self.width)
         items.current(values, 0)
         return Completed(values)
+
+
+def _last_rows(judged: Judged) -> vec[u8]:
+    """Return 1 for the last row of each symbol in the block, 0 for the others."""
+    block = judged.block
+    found = vec[u8]([0] * block.count)
+    seen: set[int] = set()
+    for i in range(block.count - 1, -1, -1):
+        number = block.symbol_at(i)
+        if number >= 0 and number not in seen:
+            seen.add(number)
+            found[i] = 1
+            if len(seen) == len(judged.touched):
+                break
+    return found

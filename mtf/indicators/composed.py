@@ -7,7 +7,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.indicators.archive import Archive
+from mtf.archive import Archive
 from mtf.indicators.indicator import Indicator
 from mtf.indicators.window import NAN, filled
 

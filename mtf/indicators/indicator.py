@@ -16,9 +16,9 @@ from typing import Final, cast
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.archive import Archive
 from mtf.bars.bar import Bar
 from mtf.errors import CorruptCheckpoint
-from mtf.indicators.archive import Archive
 from mtf.indicators.declaration import Declaration, ParamValue
 from mtf.indicators.window import NAN, filled
 

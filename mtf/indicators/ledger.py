@@ -50,7 +50,7 @@ class Ledger:
     def enter(self, judged: Judged, columns: Columns, numbers: Numbers) -> ValueColumns:
         """Return the value columns of a block, of which *numbers* were found."""
         assert len(numbers.completed) == len(columns.closings), "each bar that closed has its values"
-        values = ValueColumns(self.width, numbers.live, self._fresh)
+        values = ValueColumns(self.width, numbers, self._fresh)
         while len(self._pages) < len(judged.instruments):
             self._pages.append(_Page(self._fresh))
         pages = self._pages

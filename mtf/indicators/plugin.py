@@ -21,8 +21,8 @@ from typing import ClassVar, Final
 import attrs
 from librt.vecs import vec
 
+from mtf.archive import Archive
 from mtf.errors import ConfigError
-from mtf.indicators.archive import Archive
 from mtf.indicators.declaration import Declaration, ParamValue
 from mtf.indicators.indicator import INCOMPLETE, Indicator
 

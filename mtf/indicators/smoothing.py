@@ -11,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.indicators.archive import Archive
+from mtf.archive import Archive
 from mtf.indicators.window import NAN
 
 __all__ = ["Exponential", "Wilder"]

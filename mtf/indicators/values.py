@@ -28,14 +28,12 @@ class Completed:
 class ValueState:
     """One symbol's values of one timeframe at one instant: live, completed, and the history in step with the bars.
 
-    `live` is empty where the live values are the completed ones.
+    `live` is empty where no bar forms, and where live values were not computed.
     """
 
     __slots__ = ("completed", "history", "live", "start", "stop")
 
-    def __init__(
-        self, live: vec[float], completed: Completed, history: list[Completed], start: i64, stop: i64
-    ) -> None:
+    def __init__(self, live: vec[float], completed: Completed, history: list[Completed], start: i64, stop: i64) -> None:
         self.live: vec[float] = live
         self.completed: Final = completed
         self.history: Final = history  # only ever appended to; the window is [start, stop)
@@ -47,13 +45,15 @@ class ValueState:
 class Numbers:
     """What a calculator found for one block: live values by row, and the completed ones of each closing, in order.
 
-    `live[row * width + column]` is of meaning where a bar forms; it is empty where rows are not previewed.
+    `live[row * width + column]` is of meaning where a bar forms: in every row where *rows* is true, else only in the
+    last row of each symbol. It is empty where live values are off.
     """
 
-    __slots__ = ("completed", "live")
+    __slots__ = ("completed", "live", "rows")
 
-    def __init__(self, live: vec[float], completed: list[Completed]) -> None:
+    def __init__(self, live: vec[float], rows: bool, completed: list[Completed]) -> None:
         self.live: vec[float] = live
+        self.rows: Final = rows
         self.completed: Final = completed
 
 
@@ -61,16 +61,18 @@ class Numbers:
 class ValueColumns:
     """What one timeframe's indicators made of one block.
 
-    `live[row * width + column]` is a value as if the partial bar after that row closed then; where no bar forms, and in
-    every row where `live` is empty, it is the completed value. `closings[k]` is the state just after the k-th closing of
-    the timeframe's columns, `after[k]` that of the k-th touched symbol after the block. `fresh` is the state of a symbol that had no bar yet.
+    `live[row * width + column]` is a value as if the partial bar after that row closed then; of no meaning where no bar
+    forms, and but for each symbol's last row where *rows* is false. `closings[k]` is the state just after the k-th
+    closing of the timeframe's columns, `after[k]` that of the k-th touched symbol after the block. `fresh` is the state
+    of a symbol that had no bar yet.
     """
 
-    __slots__ = ("after", "closings", "fresh", "live", "width")
+    __slots__ = ("after", "closings", "fresh", "live", "rows", "width")
 
-    def __init__(self, width: i64, live: vec[float], fresh: ValueState) -> None:
+    def __init__(self, width: i64, numbers: Numbers, fresh: ValueState) -> None:
         self.width: Final[i64] = width
         self.fresh: Final = fresh
-        self.live: vec[float] = live
+        self.live: vec[float] = numbers.live
+        self.rows: Final = numbers.rows
         self.closings: list[ValueState] = []
         self.after: list[ValueState] = []

@@ -8,7 +8,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.indicators.archive import Archive
+from mtf.archive import Archive
 from mtf.indicators.declaration import Choice, Declaration, Number, Whole
 from mtf.indicators.indicator import Indicator
 from mtf.indicators.smoothing import Exponential, Wilder

@@ -15,7 +15,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.indicators.archive import Archive
+from mtf.archive import Archive
 
 __all__ = ["INF", "NAN", "Extremes", "Moments", "Peak", "Ring", "Sum", "Total", "WeightedSum", "filled"]
 

@@ -52,14 +52,14 @@ class Shard:
 
     def block(self, body: bytes) -> bytes:
         """Compute a block and return the answer."""
-        slot, first_seq, count = BLOCK_HEAD.unpack_from(body)
+        slot, first_seq, count, every_row = BLOCK_HEAD.unpack_from(body)
         rows = self.memory[self.layout.rows(slot, count)]
         engine = self.engine
         judged = engine.gate.judge(Block(first_seq, count, rows, body[BLOCK_HEAD.size :]))
         answer = [DONE, DONE_HEAD.pack(slot, first_seq)]
         for index, rank in enumerate(self.ranks):
             columns = engine.aggregators[rank].aggregate(judged)
-            numbers = engine.calculators[rank].compute(judged, columns)
+            numbers = engine.calculators[rank].compute(judged, columns, every_row)
             if len(numbers.live):
                 place = self.layout.live(slot, index, count)
                 self.memory[place] = memoryview(numbers.live).cast("B")

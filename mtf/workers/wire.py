@@ -40,7 +40,7 @@ DONE: Final = b"d"  # DONE_HEAD, then for each rank the completed values; live o
 SAVED: Final = b"p"  # parts
 FAILED: Final = b"f"  # what went wrong, as text
 
-BLOCK_HEAD: Final = Struct("<qqq")  # slot, first seq, count
+BLOCK_HEAD: Final = Struct("<qqq?")  # slot, first seq, count, whether live values of all rows are wanted
 DONE_HEAD: Final = Struct("<qq")  # slot, first seq
 
 _PART: Final = Struct("<QQ")  # length of the name, length of the part

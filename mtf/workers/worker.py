@@ -65,7 +65,7 @@ class Worker:
         self._memory: Final = mmap.mmap(self._file.fileno(), max(1, self._layout.bytes))
         self._free: Final = list(range(SLOTS))
         self._freed: Final = asyncio.Event()
-        self._counts: Final[dict[int, int]] = {}  # events of the block in each slot
+        self._blocks: Final[dict[int, tuple[int, bool]]] = {}  # by slot: events, and whether all rows are wanted
         self._numbers: Final[dict[tuple[int, int], asyncio.Future[Numbers]]] = {}  # by first seq and rank
         self._asked: Final[deque[int]] = deque()  # seqs of the states that it was asked for, and has not given
         self._states: Final[dict[int, asyncio.Future[dict[str, bytes]]]] = {}  # by seq; the newest few
@@ -95,16 +95,16 @@ class Worker:
         """Have it start from *parts*, before the first block."""
         self._send(LOAD + encode_parts(parts))
 
-    async def submit(self, judged: Judged) -> None:
-        """Hand it a block; waits while `SLOTS` are under way."""
+    async def submit(self, judged: Judged, rows: bool) -> None:
+        """Hand it a block, live values of all *rows* wanted or not; waits while `SLOTS` are under way."""
         while not self._free:
             self._freed.clear()
             await self._freed.wait()
         slot = self._free.pop()
         block = judged.block
-        self._counts[slot] = block.count
+        self._blocks[slot] = (block.count, rows)
         self._memory[self._layout.rows(slot, block.count)] = block.rows
-        self._send(BLOCK + BLOCK_HEAD.pack(slot, block.first_seq, block.count) + block.heap)
+        self._send(BLOCK + BLOCK_HEAD.pack(slot, block.first_seq, block.count, rows) + block.heap)
 
     async def numbers(self, first_seq: int, rank: int) -> Numbers:
         """Return what it found for a block and timeframe; each is asked for once."""
@@ -165,7 +165,7 @@ class Worker:
 
     def _done(self, body: bytes) -> None:
         slot, first_seq = DONE_HEAD.unpack_from(body)
-        count = self._counts.pop(slot)
+        count, rows = self._blocks.pop(slot)
         at = DONE_HEAD.size
         for index, rank in enumerate(self.ranks):
             (size,) = LENGTH.unpack_from(body, at)
@@ -175,7 +175,7 @@ class Worker:
             live = self._memory[self._layout.live(slot, index, count)] if self._live else b""
             waiting = self._numbers_of((first_seq, rank))
             if not waiting.done():
-                waiting.set_result(Numbers(unpack_live(live), completed))
+                waiting.set_result(Numbers(unpack_live(live), rows, completed))
         self._free.append(slot)
         self._freed.set()
 
