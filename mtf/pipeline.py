@@ -322,13 +322,17 @@ class Pipeline:
         self._wiring.synchronizer.outlets.append(actor)
         self._supervisor.launch(actor)
 
-    def bars(self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024) -> AsyncIterator[Any]:
+    def bars(
+        self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024, fill: bool = False
+    ) -> AsyncIterator[Any]:
         """Return the completed bars of a timeframe from now on, of one symbol or all, as an async iterator.
 
-        At most *limit* bars wait to be read; then the pipeline waits for the reader. Ends when the pipeline stops.
+        At most *limit* bars wait to be read; then the pipeline waits for the reader. Ends when the pipeline stops. With
+        *fill*, silences in an open market come as flat bars, marked `filled`, when the bar that ends them comes.
         """
-        kept = self.config.timeframes[self.config.timeframes.index(timeframe)]
-        stream = BarStream(kept, symbol, limit)
+        config = self.config
+        kept = config.timeframes[config.timeframes.index(timeframe)]
+        stream = BarStream(kept, symbol, limit, config.calendars.calendar_of if fill else None, config.anchor_ns)
         self.add(stream)
         return stream
 
@@ -532,6 +536,11 @@ class Pipeline:
     def symbols(self) -> list[str]:
         """The symbols seen so far, in order of appearance."""
         return [state.instrument.name for state in self._engine.joiner.states]
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers."""
+        return [worker.pid for worker in self._wiring.workers]
 
     @property
     def seq(self) -> int:

@@ -73,6 +73,11 @@ class Worker:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process id; 0 before the start."""
+        return 0 if self._process is None else self._process.pid
+
     async def start(self) -> None:
         """Start the process and tell it what it is for."""
         here, there = socket.socketpair()

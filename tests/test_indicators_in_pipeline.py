@@ -1,0 +1,142 @@
+"""Indicators in a pipeline equal stand-alone ones fed the same bars, at every row; history is in step with bars."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import mtf
+from mtf.indicators import Indicator, create
+from mtf.sources import SyntheticMarket
+
+SYMBOLS = ["EURUSD", "GBPUSD", "USDJPY"]
+TIMEFRAMES = ("1m", "5m", "1h")
+SPECS = ["sma:5", "macd:3,6,4", "rsi:5", "atr:4", "stoch:5,2,2", "obv", "vwap", "pivots", "sma:3@rsi:5"]
+
+
+def market(events: int = 4_000) -> SyntheticMarket:
+    return SyntheticMarket(seed=7, symbols=SYMBOLS, start="2024-03-07", events=events, pace_ms=3_000)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal to the bit, NaN to NaN."""
+    return bool(left == right or (math.isnan(left) and math.isnan(right)))
+
+
+class AgainstStandAlone(mtf.Consumer):
+    """Feeds indicators of its own with the bars it is told, and compares at every row."""
+
+    def __init__(self) -> None:
+        self.own: dict[tuple[str, str], list[Indicator]] = {}
+        self.rows = 0
+        self.bars = 0
+
+    def items(self, symbol: str, timeframe: str) -> list[Indicator]:
+        key = (symbol, timeframe)
+        if key not in self.own:
+            self.own[key] = [create(spec) for spec in SPECS]
+        return self.own[key]
+
+    def on_bar(self, bar: mtf.Bar, view: mtf.View) -> None:
+        state = view[bar.timeframe]
+        for item in self.items(bar.symbol, bar.timeframe.name):
+            item.update(bar)
+            for name, value in zip(item.outputs, item.values(), strict=True):
+                assert same(state.completed[name], value)
+                assert same(state.live[name], value), "until the next tick live values are the completed ones"
+        self.bars += 1
+
+    def on_tick(self, tick: mtf.Tick, view: mtf.View) -> None:
+        self.rows += 1
+        for timeframe in TIMEFRAMES:
+            state = view[timeframe]
+            partial = state.partial
+            assert partial is not None
+            for item in self.items(tick.symbol, timeframe):
+                for name, value in zip(item.outputs, item.peek(partial), strict=True):
+                    assert same(state.live[name], value)
+                for name, value in zip(item.outputs, item.values(), strict=True):
+                    assert same(state.completed[name], value)
+
+
+async def test_values_equal_those_of_a_stand_alone_indicator_at_every_row() -> None:
+    """Other symbols' rows lie between, blocks hold hundreds of rows: none of it may show."""
+    seen = AgainstStandAlone()
+    async with mtf.Pipeline(timeframes=TIMEFRAMES, indicators=SPECS, clock="ticks") as pipeline:
+        pipeline.add(seen)
+        await pipeline.run(market())
+    assert seen.rows == 4_000
+    assert seen.bars > 200
+
+
+async def test_history_of_values_is_in_step_with_the_bars() -> None:
+    """`history(name)[k]` belongs to `bars[k]`, also once the oldest have fallen out."""
+    async with mtf.Pipeline(timeframes=["1m"], indicators=["sma:1"], history=7, clock="ticks") as pipeline:
+        await pipeline.run(market())
+        for symbol in SYMBOLS:
+            state = pipeline.snapshot(symbol)["1m"]
+            assert len(state.bars) == 7
+            assert state.history("sma_1") == [bar.close for bar in state.bars]
+
+
+async def test_a_set_may_differ_by_timeframe() -> None:
+    """What is asked of one timeframe is neither computed nor found on another."""
+    async with mtf.Pipeline(timeframes=TIMEFRAMES, indicators={"5m": ["rsi:3"]}, clock="ticks") as pipeline:
+        await pipeline.run(market())
+        state = pipeline.snapshot("EURUSD")
+        assert list(state["5m"].live) == ["rsi_3"]
+        assert list(state["1m"].live) == []
+        with pytest.raises(mtf.errors.UnknownIndicator, match="rsi_3"):
+            state["1h"].completed["rsi_3"]
+
+
+async def test_the_twenty_leave_out_what_makes_no_sense_on_a_timeframe() -> None:
+    """A volume-weighted price that starts anew each day means nothing on a daily bar."""
+    async with mtf.Pipeline(timeframes=["1m", "1d"], indicators="all") as pipeline:
+        columns = pipeline.config.indicators
+    assert "vwap" in columns[0]
+    assert "vwap" not in columns[1]
+    with pytest.raises(mtf.errors.ConfigError, match="vwap makes no sense on 1d"):
+        mtf.Config.make(timeframes=["1m", "1d"], indicators={"1d": ["vwap"]})
+
+
+async def test_live_off_computes_completed_values_only() -> None:
+    """A value that was not computed is NaN, never a stale one; completed values and the digest are the same."""
+    digests = []
+    for live in ("each", "off"):
+        async with mtf.Pipeline(timeframes=TIMEFRAMES, indicators=["sma:2"], live=live, clock="ticks") as pipeline:
+            summary = await pipeline.run(market())
+            state = pipeline.snapshot("EURUSD")["1m"]
+            assert state.partial is not None
+            assert math.isnan(state.live["sma_2"]) is (live == "off")
+            assert not math.isnan(state.completed["sma_2"])
+            digests.append(summary.digest)
+    assert digests[0] == digests[1]
+
+
+class Rows(mtf.Consumer):
+    """Notes the live values of every row."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+
+    def on_tick(self, tick: mtf.Tick, view: mtf.View) -> None:
+        self.found.append(view["1m"].live["sma_2"])
+
+
+async def test_live_asked_gives_a_consumer_every_row_and_a_snapshot_the_last() -> None:
+    """What nobody can look at is not computed; what somebody can is as always."""
+    found = {}
+    for live in ("each", "asked"):
+        rows = Rows()
+        async with mtf.Pipeline(timeframes=TIMEFRAMES, indicators=["sma:2"], live=live, clock="ticks") as pipeline:
+            pipeline.add(rows)
+            await pipeline.run(market())
+            found[live] = (rows.found, [pipeline.snapshot(symbol)["1m"].live["sma_2"] for symbol in SYMBOLS])
+    assert repr(found["each"]) == repr(found["asked"])
+    async with mtf.Pipeline(timeframes=TIMEFRAMES, indicators=["sma:2"], live="asked", clock="ticks") as pipeline:
+        await pipeline.run(market())
+        last = [pipeline.snapshot(symbol)["1m"].live["sma_2"] for symbol in SYMBOLS]
+    assert last == found["each"][1]
