@@ -1,13 +1,17 @@
-"""Completed bars as an async iterator."""
+"""Completed bars as an async iterator, with flat ones for silence where they are asked for."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Self
 
 from mtf.actors.consumer import Consumer
 from mtf.bars.bar import Bar
+from mtf.bars.fill import fill
+from mtf.calendars.calendar import Calendar
+from mtf.calendars.grid import DAY_START
 from mtf.frames.view import View
 from mtf.timeframe import Timeframe
 
@@ -15,23 +19,48 @@ __all__ = ["BarStream"]
 
 
 class BarStream(Consumer):
-    """A consumer that hands its bars to one reader; the pipeline waits for the reader once *limit* bars wait."""
+    """A consumer that hands its bars to one reader; the pipeline waits for the reader once *limit* bars wait.
+
+    With *calendar_of*, filled bars come before a bar that ends a silence, one by one and within the same limit: for
+    the silences between bars that this stream has handed out, so none before its first.
+    """
 
     _count = 0  # streams made, so that each has a name of its own
 
-    def __init__(self, timeframe: Timeframe, symbol: str | None, limit: int) -> None:
+    def __init__(
+        self,
+        timeframe: Timeframe,
+        symbol: str | None,
+        limit: int,
+        calendar_of: Callable[[str], Calendar] | None = None,
+        anchor_ns: int = DAY_START,
+    ) -> None:
         BarStream._count += 1
         self.name = f"bars {timeframe} {BarStream._count}"
         self._timeframe: Final = timeframe
         self._symbol: Final = symbol
         self._limit: Final = limit
-        self._bars: deque[Bar] = deque()
+        self._calendar_of: Final = calendar_of  # None: nothing is filled
+        self._anchor_ns: Final = anchor_ns
+        self._previous: dict[str, Bar] = {}  # the newest bar by symbol, where silences are filled
+        self._bars: deque[Bar] = deque()  # at most `limit`
         self._changed = asyncio.Event()
         self._ended = False
 
     async def on_bar(self, bar: Bar, view: View) -> None:
         if bar.timeframe != self._timeframe or (self._symbol is not None and bar.symbol != self._symbol):
             return
+        if self._calendar_of is not None:
+            previous = self._previous.get(bar.symbol)
+            self._previous[bar.symbol] = bar
+            if previous is not None:
+                for flat in fill(previous, bar, self._calendar_of(bar.symbol), self._anchor_ns):
+                    await self._hand_out(flat)
+                    if self._ended:
+                        break
+        await self._hand_out(bar)
+
+    async def _hand_out(self, bar: Bar) -> None:
         while len(self._bars) >= self._limit and not self._ended:
             self._changed.clear()
             await self._changed.wait()
