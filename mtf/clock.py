@@ -1,4 +1,4 @@
-"""The wall clock, as a parameter: what time it is, and a call at a later time. Nothing else in mtf asks for the time."""
+"""The wall clock, as a parameter: what time it is, and a call at a later time. Nothing else asks what time it is."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ __all__ = ["SystemClock", "Timer", "WallClock"]
 
 
 class Timer(Protocol):
+    """A call that is due later."""
+
     def cancel(self) -> None: ...
 
 
 class WallClock(Protocol):
+    """What tells the time in live use; `SystemClock`, or a test's own."""
+
     def now_ns(self) -> int:
         """Return the time in nanoseconds UTC."""
         ...

@@ -26,6 +26,10 @@ ROUNDS = 5
 CONFIG = mtf.Config.make()
 
 
+def count_of(chosen: list[Block]) -> int:
+    return sum(int(block.count) for block in chosen)
+
+
 def plain_write(chosen: list[Block]) -> float:
     """Return nanoseconds an event of writing the same rows to a file, and nothing else."""
     with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +39,7 @@ def plain_write(chosen: list[Block]) -> float:
             os.write(file, block.rows)
         spent = time.perf_counter() - begun
         os.close(file)
-    return spent / sum(block.count for block in chosen) * 1e9
+    return spent / count_of(chosen) * 1e9
 
 
 def logged(chosen: list[Block], mode: str) -> float:
@@ -51,7 +55,7 @@ def logged(chosen: list[Block], mode: str) -> float:
                     await writer.append(block)
             spent = time.perf_counter() - begun
             await writer.close()
-            return spent / sum(block.count for block in chosen) * 1e9
+            return spent / count_of(chosen) * 1e9
 
     return asyncio.run(run())
 
@@ -64,14 +68,14 @@ def stored(chosen: list[Block]) -> float:
         origin, version = uuid.uuid4(), 0
         begun = time.perf_counter()
         for block in chosen:
-            events = []
+            stored_events = []
             for i in range(block.count):
                 version += 1
-                events.append(StoredEvent(origin, version, "Tick", block.rows[i * 48 : i * 48 + 48]))
-            recorder.insert_events(events)
+                stored_events.append(StoredEvent(origin, version, "Tick", block.rows[i * 48 : i * 48 + 48]))
+            recorder.insert_events(stored_events)
         spent = time.perf_counter() - begun
         recorder.datastore.close()
-    return spent / sum(block.count for block in chosen) * 1e9
+    return spent / count_of(chosen) * 1e9
 
 
 def main() -> None:
@@ -91,8 +95,8 @@ def main() -> None:
         }
         for label, figures in zip(works, in_turn(ROUNDS, *works.values()), strict=True):
             cells.setdefault(label, []).append(f"{median(figures):,.0f}")
-    for label, figures in cells.items():
-        row(label, *figures)
+    for label, texts in cells.items():
+        row(label, *texts)
     sizes_and_replay(rows)
 
 

@@ -1,4 +1,4 @@
-"""Events through the actors from memory: six timeframes, all rows of the frames written; a plain-Python loop beside it."""
+"""Events through the actors from memory: six timeframes, all rows of the frames; a plain-Python loop beside it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def actors(**settings: object) -> float:
 
     async def run() -> float:
         async with mtf.Pipeline(clock="ticks", **settings) as pipeline:  # type: ignore[arg-type]
-            source = pipeline._source  # noqa: SLF001 - blocks that are in memory already go in here
+            source = pipeline._source  # blocks that are in memory already go in here
             begun = time.perf_counter()
             for block in BLOCKS:
                 await source.replay(block)
@@ -78,8 +78,10 @@ def main() -> None:
         ("a plain-Python loop: six lists, no calendar, no frames, no log", plain),
     ):
         row(label, f"{median(figures):,.0f}", f"{median(figures) / base:.2f}")
-    twenty = in_turn(3, lambda: actors(indicators="all"))[0]
-    row("through the actors, all twenty indicators live on six timeframes", f"{median(twenty):,.0f}", "")
+    for workers in (0, 1, 2, 3):
+        twenty = in_turn(3, lambda workers=workers: actors(indicators="all", workers=workers))[0]  # type: ignore[misc]
+        label = f"with all twenty indicators live on six timeframes, {workers} workers"
+        row(label, f"{median(twenty):,.0f}", f"{median(twenty) / base:.2f}")
 
 
 if __name__ == "__main__":
