@@ -24,6 +24,7 @@ CIVIL_MDY: Final = 3
 
 DAY_NS: Final = 86_400 * SECOND_NS
 EPOCH_MAX_NS: Final = 8_000_000_000_000_000_000
+EPOCH_MIN_NS: Final = -3_000_000_000_000_000_000
 NO_OFFSET: Final = -1_000_000 * SECOND_NS
 
 SPACE: Final = 32
@@ -45,7 +46,7 @@ class StampReader:
     A civil time without an offset of its own is in *zone*, and so is an epoch whose *base_ns* is *local*.
     """
 
-    __slots__ = ("_at", "_base_ns", "_kind", "_local", "_offset_ns", "_unit_ns", "_zone", "last_ns")
+    __slots__ = ("_at", "_base_ns", "_kind", "_local", "_most", "_offset_ns", "_unit_ns", "_zone", "last_ns")
 
     def __init__(self, kind: i64, zone: Zone, *, unit_ns: i64 = 1, base_ns: i64 = 0, local: bool = False) -> None:
         self._kind: Final = kind
@@ -53,6 +54,7 @@ class StampReader:
         self._unit_ns: Final = unit_ns
         self._base_ns: Final = base_ns
         self._local: Final = local
+        self._most: Final[i64] = EPOCH_MAX_NS // unit_ns  # units of an epoch: an i64 holds them as nanoseconds
         self._at: i64 = 0  # where the next character of the field being read is
         self._offset_ns: i64 = NO_OFFSET  # what the field being read says of its own zone
         self.last_ns: i64 = 0  # the time of the row above, which settles a doubled hour; the row's reader sets it
@@ -106,7 +108,7 @@ class StampReader:
         if negative:
             i += 1
         value: i64 = 0
-        most: i64 = EPOCH_MAX_NS // self._unit_ns
+        most = self._most
         first = i
         while i < end:
             digit: i64 = i64(data[i]) - 48
@@ -129,6 +131,8 @@ class StampReader:
             whole += part
         if negative:
             whole = -whole
+            if whole < EPOCH_MIN_NS:
+                return BAD_TIME
         whole += self._base_ns
         return self._zone.to_utc(whole, self.last_ns) if self._local else whole
 

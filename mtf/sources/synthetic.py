@@ -92,8 +92,9 @@ class SyntheticMarket:
         self._end_ns: Final[i64] = TS_MAX_NS if end is None else _instant(end)
         self._most: Final[i64] = (1 << 62) if events is None else events
         self._pace_ms: Final[i64] = pace_ms
-        # 256 quantiles of the exponential distribution with mean 4096.
-        self._quantiles: Final = _quantiles()
+
+        self._waits: Final = vec[i64]([i64(wait) for wait in _WAITS])  # a constant tuple is made anew at each use
+        self._quantiles: Final = _quantiles()  # of the exponential distribution with mean 4096
         self._divisors: Final[list[float]] = [float(10 ** -point_shift(symbol)) for symbol in symbols]
         self._starts: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])
         self._points: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])  # of each mid, now
@@ -197,7 +198,7 @@ class SyntheticMarket:
     def _step(self) -> i64:
         """Move the time to the next quote, over the weekend where one comes first, and return it."""
         now = self._now_ns
-        wait = i64(_WAITS[now // HOUR_NS % 24]) * self._pace_ms
+        wait = self._waits[now // HOUR_NS % 24] * self._pace_ms
         dice = self._draw()
         wait = wait * self._quantiles[dice >> 24] * ((dice & 0xFFFF) + 32_768) // (16 * 4_096 * 65_536)
         now += wait * MILLISECOND_NS
@@ -237,7 +238,7 @@ class SyntheticMarket:
 
     def _thin(self, now: i64) -> i64:
         """Return by how many points the hour of *now* widens half the spread."""
-        return i64(_WAITS[now // HOUR_NS % 24]) // 8
+        return self._waits[now // HOUR_NS % 24] // 8
 
 
 def _start_points(symbol: str) -> int:

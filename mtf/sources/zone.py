@@ -18,8 +18,9 @@ from mtf.errors import ConfigError
 
 __all__ = ["BAD_TIME", "SKIPPED_TIME", "Zone"]
 
-BAD_TIME: Final = -9_000_000_000_000_000_000  # what a reader of times answers for text that is none
-SKIPPED_TIME: Final = -8_999_999_999_999_999_999  # and for a local time that the clock skipped
+# Far before any time that can be read (1843), and small enough for 63 bits: larger constants are objects when compiled.
+BAD_TIME: Final = -4_000_000_000_000_000_000  # what a reader of times answers for text that is none
+SKIPPED_TIME: Final = -3_999_999_999_999_999_999  # and for a local time that the clock skipped
 
 SECOND_NS: Final = 1_000_000_000
 QUARTER_NS: Final = 900 * SECOND_NS
