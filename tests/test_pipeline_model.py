@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -12,45 +11,11 @@ from hypothesis import strategies as st
 import mtf
 from mtf.config import Config
 from mtf.engine import Engine
-from mtf.events.door import Door
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import Clock, Event, blocks, events, streams
-from tests.engine.consumers import AsyncReader, PlainReader, SlowReader
+from tests.engine.consumers import AsyncReader, PlainReader, Played, SlowReader
 from tests.engine.follower import Follower, assert_same, model_of
 from tests.model.model import Shown, replay
-
-
-class Played:
-    """A stream of ticks and clock events as a source of the pipeline."""
-
-    name = "played"
-
-    def __init__(self, stream: Iterable[Event]) -> None:
-        self._left: Iterator[Event] = iter(stream)
-
-    def fill(self, door: Door, limit: int) -> bool:
-        for _ in range(limit):
-            event = next(self._left, None)
-            if event is None:
-                return False
-            refused = door.clock(event.ts_ns) if isinstance(event, Clock) else door.tick(event)
-            assert refused == 0
-        return True
-
-    def identity(self) -> dict[str, object]:
-        return {}
-
-    def position(self) -> dict[str, object]:
-        return {}
-
-    def seek(self, position: dict[str, object]) -> None:
-        raise AssertionError("nothing is resumed here")
-
-    def progress(self) -> float | None:
-        return None
-
-    def close(self) -> None:
-        pass
 
 
 def readers_of(shown: list[Shown], config: Config) -> list[PlainReader | AsyncReader]:

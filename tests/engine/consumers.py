@@ -1,16 +1,52 @@
-"""Consumers that hold what they are told to the model's word, plain, async and slow."""
+"""Both ends of a pipeline: a source of events as tests draw them, and consumers that are held to the model's word."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 
 import mtf
 from mtf.bars.bar import Bar
+from mtf.events.door import Door
 from mtf.events.tick import Tick
 from mtf.frames.view import View
+from tests.builders import Clock, Event
 from tests.engine.follower import Follower
 
-__all__ = ["AsyncReader", "PlainReader", "SlowReader"]
+__all__ = ["AsyncReader", "PlainReader", "Played", "SlowReader"]
+
+
+class Played:
+    """A stream of ticks and clock events as a source of the pipeline."""
+
+    name = "played"
+
+    def __init__(self, stream: Iterable[Event]) -> None:
+        self._left: Iterator[Event] = iter(stream)
+
+    def fill(self, door: Door, limit: int) -> bool:
+        for _ in range(limit):
+            event = next(self._left, None)
+            if event is None:
+                return False
+            refused = door.clock(event.ts_ns) if isinstance(event, Clock) else door.tick(event)
+            assert refused == 0
+        return True
+
+    def identity(self) -> dict[str, object]:
+        return {}
+
+    def position(self) -> dict[str, object]:
+        return {}
+
+    def seek(self, position: dict[str, object]) -> None:
+        raise AssertionError("nothing is resumed here")
+
+    def progress(self) -> float | None:
+        return None
+
+    def close(self) -> None:
+        pass
 
 
 class PlainReader(mtf.Consumer):
