@@ -16,7 +16,7 @@ from mtf.bars.gate import PRICE_SIDES
 from mtf.calendars.grid import DAY_START, UTC_GRID
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version
-from mtf.errors import ConfigError, CorruptLog
+from mtf.errors import ConfigError, CorruptLog, MtfError
 from mtf.indicators.specs import canonical_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 
@@ -119,6 +119,8 @@ class Config:
                     f"the configuration has format {fields['format']}, and this mtf reads {FORMAT}: use a newer mtf"
                 )
             kept = TimeframeSet(fields["timeframes"])
+            if len(fields["indicators"]) != len(kept) or not isinstance(fields["tzdata"], str):
+                raise TypeError("indicators go with timeframes, and tzdata is a text")
             return cls(
                 timeframes=kept,
                 calendars=CalendarMap.from_dict(fields["calendars"]),
@@ -131,7 +133,9 @@ class Config:
                 indicators=tuple(tuple(specs) for specs in fields["indicators"]),
                 tzdata=fields["tzdata"],
             )
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except MtfError:
+            raise
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise CorruptLog(f"the configuration in the log cannot be read: {error!r}") from error
 
     def differences(self, other: Config) -> list[str]:

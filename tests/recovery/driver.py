@@ -73,8 +73,7 @@ def run(source: str, data: str, mode: str) -> None:
     mtf.cli.main()
 
 
-async def push(source: str, data: str, mode: str) -> None:
-    rows = Path(source).read_text().splitlines()[1:]
+async def push(rows: list[str], data: str, mode: str) -> None:
     async with mtf.Pipeline(
         data=data,
         durability=mode,
@@ -98,8 +97,8 @@ async def push(source: str, data: str, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    what, *arguments = sys.argv[1:]
+    what, source, data, mode = sys.argv[1:]
     if what == "run":
-        run(*arguments)
+        run(source, data, mode)
     else:
-        asyncio.run(push(*arguments))
+        asyncio.run(push(Path(source).read_text().splitlines()[1:], data, mode))

@@ -105,10 +105,8 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reference]
 
 
 def drawn_place(random: Random) -> str:
-    place = random.choice(("seq", "seq", "seq", "save", "stop"))
-    return (
-        f"{place}:{random.randrange(1, ROWS) if place == 'seq' else random.randrange(1, 4) if place == 'save' else 1}"
-    )
+    number = random.randrange(1, ROWS)
+    return random.choice((f"seq:{number}", f"seq:{number}", f"seq:{number}", f"save:{1 + number % 4}", "stop:1"))
 
 
 def kill_again_and_again(whole: Reference, data: Path, mode: str, kind: str, random: Random) -> int:
