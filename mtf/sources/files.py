@@ -43,11 +43,13 @@ class FileSource:
         self._base = 0
         self._at = 0  # what of `_data` the reader has taken
         self._final = False  # nothing comes behind `_data`
+        self._closed = False  # by `close`, until `seek`
         self._check: list[int | str] = []  # how many bytes of the part's file, and their hash
         self._weights: Final = _weights(self.parts)
 
     def fill(self, door: Door, limit: int) -> bool:
         """Hand up to *limit* rows to *door*; a malformed row counts as one, so that one call is bounded."""
+        assert not self._closed, "a source that is closed is read on from a position: seek first"
         left = limit
         while left > 0:
             reader = self._reader
@@ -104,8 +106,8 @@ class FileSource:
 
     def seek(self, position: dict[str, Any]) -> None:
         """Go on from *position*: at once in a plain file, by decompressing up to it in a packed one."""
-        self.close()
-        self._index, self._reader = -1, None
+        self._let_go()
+        self._index, self._reader, self._closed = -1, None, False
         if not position:
             return
         index = position["part"]
@@ -144,16 +146,13 @@ class FileSource:
         return (done + share * self._weights[self._index]) / total
 
     def close(self) -> None:
-        """Let go of the open file. Reading on would start with the next part: only for the end, or before `seek`."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-        if self._index >= 0:
-            self.parts[self._index].part.release()
+        """Let go of the open file; `position` stays, and `seek` opens it again."""
+        self._closed = True
+        self._let_go()
 
     def _start(self, index: int) -> tuple[Reader | None, Stream | None]:
         """Open the part *index* at its start; one without rows is done with at once."""
-        self.close()
+        self._let_go()
         self._index = index
         planned = self.parts[index]
         self._data, self._base, self._at, self._final = b"", 0, 0, False
@@ -164,6 +163,13 @@ class FileSource:
             self._reader = planned.plan.reader()
             self._stream = planned.part.open()
         return self._reader, self._stream
+
+    def _let_go(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        if self._index >= 0:
+            self.parts[self._index].part.release()
 
     def _finish(self) -> None:
         """Close a part that has been read to its end; its place there stays, should it grow."""

@@ -42,7 +42,10 @@ class Part:
     @property
     def file_bytes(self) -> int:
         """The size of the file, of an archive for all its members."""
-        return self.path.stat().st_size
+        try:
+            return self.path.stat().st_size
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror or error}", path=str(self.path)) from error
 
     def open(self) -> Stream:
         """Open the text at its start."""
@@ -96,8 +99,11 @@ class Part:
 
     def check(self, head_bytes: int) -> str:
         """Return the xxh3 of the first *head_bytes* of the file itself, in hexadecimal."""
-        with self.path.open("rb") as file:
-            return xxhash.xxh3_64_hexdigest(file.read(min(head_bytes, CHUNK_BYTES)))
+        try:
+            with self.path.open("rb") as file:
+                return xxhash.xxh3_64_hexdigest(file.read(min(head_bytes, CHUNK_BYTES)))
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror or error}", path=str(self.path)) from error
 
 
 def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part]:

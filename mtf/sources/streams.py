@@ -49,8 +49,8 @@ def compression(head: bytes) -> str:
 
 _DAMAGE: Final = (
     EOFError,
+    OSError,  # of which a bad gzip file is one
     UnicodeError,
-    gzip.BadGzipFile,
     lzma.LZMAError,
     zipfile.BadZipFile,
     zlib.error,

@@ -183,6 +183,28 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path, kind: str) -> None:
     assert (known[0], known[-1], len(known)) == (0.0, 1.0, len(shares))
 
 
+def test_closed_source_keeps_its_place_and_is_not_read_on_by_mistake(tmp_path: Path) -> None:
+    """Reading on would pass over the rest of the file in silence."""
+    path = MADE["plain"](tmp_path)
+    source = open_source(path)
+    taken = Taken()
+    source.fill(taken.door, 10)
+    taken.take()
+    source.close()
+    with pytest.raises(AssertionError, match="seek first"):
+        source.fill(taken.door, 10)
+    source.seek(source.position())
+    assert drain(source, into=taken).digest == read(path).digest
+
+
+def test_file_that_is_gone_says_so(tmp_path: Path) -> None:
+    path = MADE["plain"](tmp_path)
+    source = open_source(path)
+    path.unlink()
+    with pytest.raises(SourceError, match="No such file"):
+        source.fill(Taken().door, 10)
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "time,bid,ask\n", "# nothing\n"])
 def test_file_without_rows_is_a_source_without_rows(tmp_path: Path, content: str) -> None:
     taken = read(written(tmp_path, "x.csv", content), format="csv")
