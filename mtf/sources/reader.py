@@ -11,19 +11,15 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import HostileFile
-from mtf.events.block import HAS_ASK, HAS_BID
 from mtf.events.door import REASONS, Door
 
-__all__ = ["BID_AND_ASK", "LINE_BYTES_MAX", "TRADES", "Reader"]
+__all__ = ["LINE_BYTES_MAX", "TRADES", "Reader", "reason"]
 
 LINE_BYTES_MAX: Final = 65_536
 RAW_BYTES_MAX: Final = 2_000  # of a malformed row; the door keeps less
 
-# The prices that a bar is made of.
+# What a bar's prices are of, where not of the sides HAS_BID and HAS_ASK.
 TRADES: Final = 0
-BID_ONLY: Final = HAS_BID
-ASK_ONLY: Final = HAS_ASK
-BID_AND_ASK: Final = HAS_BID | HAS_ASK
 
 TICKS_A_BAR: Final = 4
 
