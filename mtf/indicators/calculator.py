@@ -45,7 +45,10 @@ class Calculator:
         while len(self._sets) < len(judged.instruments):
             self._sets.append(self.items.fresh())
         sets = self._sets
-        numbers = Numbers(vec[float]([0.0] * (count * width if self._live else 0)), rows, [])
+        size: i64 = 0
+        if self._live:
+            size = count * width
+        numbers = Numbers(vec[float]([0.0] * size), rows, [])
         live = numbers.live
         closings = columns.closings
         total: i64 = len(closings)
