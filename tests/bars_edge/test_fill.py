@@ -177,11 +177,8 @@ def test_filled_and_real_bars_leave_no_open_silence(anchor: str, stream: list[mt
             assert right is after or right.gap == (between if between.total_ns else None)
         for flat in row[1:-1]:
             assert flat.filled
-            assert (flat.open, flat.high, flat.low, flat.close, flat.volume, flat.ticks) == (
-                *[before.close] * 4,
-                0.0,
-                0,
-            )
+            assert {flat.open, flat.high, flat.low, flat.close} == {before.close}
+            assert flat.volume == flat.ticks == 0
             assert FX.gap(flat.start_ns, flat.end_ns).silence_ns > 0
             assert not FX.day_at(flat.start_ns).off_session
 

@@ -1,0 +1,80 @@
+"""Late ticks, by both policies, inside and outside of the bar that forms."""
+
+from __future__ import annotations
+
+from tests.bars_edge.builders import run
+
+
+def test_a_late_tick_is_rejected_by_default_even_within_the_bar() -> None:
+    """Older than its symbol's clock by a nanosecond: counted, and in no bar."""
+    ran = run("10:00:30@1 10:00:29.999999999@9 10:01@1")
+    assert ran.lines == ["1m 10:00 1 1 1 1 v0 n1 first incomplete"]
+    assert ran.rejected() == {"late": 1}
+
+
+def test_a_tick_on_the_clock_itself_is_not_late() -> None:
+    """Equal stamps are accepted."""
+    assert run("10:00:30@1 10:00:30@9 10:01@1").rejected() == {}
+
+
+def test_accepted_late_it_changes_high_low_volume_and_ticks() -> None:
+    """Never the open, which it might precede, nor the close, which it does precede."""
+    ran = run("10:00:10@2x1 10:00:30@3x1 10:00:20@9x2 10:00:05@1x4 10:01@1", late="accept")
+    assert ran.lines == ["1m 10:00 2 9 1 3 v16 n4 first incomplete"]
+    assert ran.rejected() == {}
+    assert ran.snapshot().counts.late_accepted == 2
+
+
+def test_accepted_late_it_moves_no_clock() -> None:
+    """A tick between the late one's stamp and the clock is late as well."""
+    ran = run("10:00:30@2 10:00:10@2 10:00:20@2", late="accept")
+    assert ran.snapshot().counts.late_accepted == 2
+    assert ran.snapshot().time_ns % (60 * 10**9) == 30 * 10**9
+
+
+def test_late_for_the_shortest_timeframe_is_late_for_all() -> None:
+    """10:00:59 after 10:01:00 lies in the 5m bar that forms, but its minute is closed: nested bars agree."""
+    ran = run("10:00@1 10:01@2 10:00:59@9 10:05@3", ("1m", "5m"), late="accept")
+    assert ran.only("5m") == ["5m 10:00 1 2 1 2 v0 n2 first"]
+    assert ran.rejected() == {"late": 1}
+
+
+def test_late_on_the_start_of_the_forming_bar_is_accepted() -> None:
+    """ "Not before the start of the open bar": its first nanosecond is in it."""
+    ran = run("10:00@1 10:01:30@2 10:01@9 10:02@1", late="accept")
+    assert ran.lines[1] == "1m 10:01 2 9 2 2 v0 n2"
+
+
+def test_after_a_clock_event_closed_the_bar_nothing_late_is_accepted() -> None:
+    """What is closed is closed for good."""
+    ran = run("10:00@1 !10:01 10:00:59@9 10:01:30@2 10:02@1", late="accept")
+    assert ran.lines == ["1m 10:00 1 1 1 1 v0 n1 first", "1m 10:01 2 2 2 2 v0 n1"]
+    assert ran.rejected() == {"late": 1}
+
+
+def test_late_and_no_bar_forms_is_rejected() -> None:
+    """After the clock has closed the bar no bar is open that a late tick could be in."""
+    ran = run("10:00@1 !10:01:30 10:01:10@9", late="accept")
+    assert ran.rejected() == {"late": 1}
+    assert ran.partial("1m") is None
+
+
+def test_a_late_tick_stretches_every_timeframe() -> None:
+    """It lies in the shortest open bar, so in each longer one."""
+    ran = run("10:00@2 10:00:30@2 10:00:10@9x1", ("1m", "5m", "1h"), late="accept")
+    assert ran.partial("1m") == "1m 10:00 2 9 2 2 v2 n3 first"
+    assert ran.partial("5m") == "5m 10:00 2 9 2 2 v2 n3 first"
+    assert ran.partial("1h") == "1h 10:00 2 9 2 2 v2 n3 first"
+
+
+def test_a_late_tick_of_a_year_ago_is_rejected_and_closes_nothing() -> None:
+    """A clock never goes back."""
+    ran = run("10:00@1 2023-03-06T10:00@9 10:01@1", late="accept")
+    assert ran.rejected() == {"late": 1}
+
+
+def test_shuffled_within_a_bar_the_late_policy_keeps_high_low_volume_and_ticks() -> None:
+    """Any order of the same ticks of a minute, begun by its first: all but the close is the same."""
+    ordered = run("10:00@2x1 10:00:10@4x2 10:00:20@1x3 10:00:30@3x4 10:01@1", late="accept")
+    shuffled = run("10:00@2x1 10:00:30@3x4 10:00:20@1x3 10:00:10@4x2 10:01@1", late="accept")
+    assert ordered.lines == shuffled.lines == ["1m 10:00 2 4 1 3 v20 n4 first"]

@@ -1,0 +1,149 @@
+"""Price sides, one-sided, crossed and locked quotes, sizes, trades among quotes, and what the door refuses."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import mtf
+from mtf.errors import MalformedEvent
+from mtf.events.block import SymbolTable
+from mtf.events.door import Door
+from mtf.events.tick import Tick
+from tests.bars_edge.builders import run
+from tests.builders import at
+
+
+def test_auto_is_mid_where_the_first_tick_is_a_quote() -> None:
+    """Half of bid and ask, and both sizes."""
+    assert run("10:00@1x2/2x3 10:01@1").lines == ["1m 10:00 1.5 1.5 1.5 1.5 v5 n1 first"]
+
+
+def test_auto_is_last_where_the_first_tick_is_a_trade() -> None:
+    """And stays so: the quotes that follow are shown, and change no bar."""
+    ran = run("10:00@=2x7 10:00:10@1/9 10:01@=3x1")
+    assert ran.lines == ["1m 10:00 2 2 2 2 v7 n1 first"]
+    assert ran.snapshot().counts.ticks == 3
+
+
+@pytest.mark.parametrize(
+    ("side", "bar"),
+    [
+        ("mid", "1m 10:00 1.5 1.5 1.5 1.5 v5 n1 first"),
+        ("bid", "1m 10:00 1 1 1 1 v2 n1 first"),
+        ("ask", "1m 10:00 2 2 2 2 v3 n1 first"),
+    ],
+)
+def test_the_side_decides_price_and_volume(side: str, bar: str) -> None:
+    """Each side with its own size."""
+    assert run("10:00@1x2/2x3 10:01@1", price=side).lines == [bar]
+
+
+def test_a_trade_among_quotes_moves_the_clock_and_no_bar() -> None:
+    """Its stamp closes what is due, its price is another kind's."""
+    ran = run("10:00@1 10:01:30@=9x9 10:01:40@2")
+    assert ran.lines == ["1m 10:00 1 1 1 1 v0 n1 first"]
+    assert ran.partial("1m") == "1m 10:01 2 2 2 2 v0 n1"
+
+
+def test_a_one_sided_quote_has_no_mid() -> None:
+    """Nothing is remembered from the quote before: a mid needs both."""
+    ran = run("10:00@1/2 10:00:10@5/ 10:00:20@/9 10:01@1")
+    assert ran.lines == ["1m 10:00 1.5 1.5 1.5 1.5 v0 n1 first"]
+    assert ran.rejected() == {}
+
+
+@pytest.mark.parametrize(("side", "high"), [("bid", "5"), ("ask", "9")])
+def test_a_one_sided_quote_feeds_its_side(side: str, high: str) -> None:
+    """The bid alone is a bid."""
+    ran = run("10:00@1/2 10:00:10@5/ 10:00:20@/9 10:01@1", price=side)
+    start = "1" if side == "bid" else "2"
+    assert ran.lines == [f"1m 10:00 {start} {high} {start} {high} v0 n2 first"]
+
+
+def test_crossed_and_locked_quotes_are_kept_and_counted() -> None:
+    """A vendor's book that crosses is the vendor's data: it is in the bar."""
+    ran = run("10:00@2/1 10:00:10@2/2 10:00:20@1/2 10:01@1/2")
+    assert ran.lines == ["1m 10:00 1.5 2 1.5 1.5 v0 n3 first"]
+    assert (ran.snapshot().counts.crossed, ran.snapshot().counts.locked) == (1, 1)
+
+
+def test_quotes_without_sizes_count_ticks_and_no_volume() -> None:
+    """Volume 0 is what is known."""
+    assert run("10:00@1/2 10:00:30@1/2 10:01@1").lines == ["1m 10:00 1.5 1.5 1.5 1.5 v0 n2 first"]
+
+
+def test_a_trade_of_size_zero_is_a_tick() -> None:
+    """Its price counts."""
+    assert run("10:00@=1x0 10:01@=1").lines == ["1m 10:00 1 1 1 1 v0 n1 first"]
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "-0"])
+def test_a_price_of_zero_or_less_is_rejected(price: str) -> None:
+    """Counted as `price`, it closes nothing and moves no clock."""
+    ran = run(f"10:00@=1 10:05@={price} 10:00:30@=2")
+    assert ran.lines == []
+    assert ran.rejected() == {"price": 1}
+    assert ran.partial("1m") == "1m 10:00 1 2 1 2 v0 n2 first"
+
+
+def test_one_bad_side_rejects_the_whole_quote() -> None:
+    """Also where the bars are of the other side: half of a broken quote is not trusted."""
+    ran = run("10:00@1/2 10:00:10@0/3 10:01@1/2", price="ask")
+    assert (ran.lines, ran.rejected()) == (["1m 10:00 2 2 2 2 v0 n1 first"], {"price": 1})
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(math.nan, 1.0), (1.0, math.inf), (-math.inf, 1.0), (math.nan, math.nan)])
+def test_nan_and_infinity_never_come_in(bid: float, ask: float) -> None:
+    """They are malformed: refused at the door, in no log, with no seq."""
+    door = Door(SymbolTable())
+    assert door.tick(Tick("EURUSD", at("10:00"), bid, ask)) != 0
+    assert door.count == 0
+
+
+def test_huge_and_tiny_prices_are_prices() -> None:
+    """Any finite one above 0, as it is written."""
+    ran = run("10:00@=0.0000001 10:00:01@=100000000000000000000000 10:01@=1")
+    assert (ran.bars[0].low, ran.bars[0].high) == (1e-07, 1e23)
+
+
+def test_a_duplicate_id_counts_once() -> None:
+    """The same id again within the last 4,096 of its symbol: rejected, whatever else it says."""
+    ran = run("10:00@=1x1#a 10:00:10@=9x9#a 10:00:20@=2x2#b 10:01@=1#c")
+    assert ran.lines == ["1m 10:00 1 2 1 2 v3 n2 first"]
+    assert ran.rejected() == {"duplicate": 1}
+
+
+def test_a_duplicate_id_is_told_before_any_other_reason() -> None:
+    """Verdicts have an order: a duplicate with a price of 0 in closed hours, late, is a duplicate."""
+    ran = run("10:00@=1#a 2024-03-09T10:00@=0#a 10:01@=1#b")
+    assert ran.rejected() == {"duplicate": 1}
+
+
+def test_ids_of_two_symbols_are_apart() -> None:
+    """1 of EURUSD is not 1 of GBPUSD."""
+    ran = run("EURUSD:10:00@=1#1 GBPUSD:10:00@=2#1")
+    assert (ran.rejected("EURUSD"), ran.rejected("GBPUSD")) == ({}, {})
+
+
+def test_a_rejected_ticks_id_is_remembered() -> None:
+    """Late with the id x, then in time with x: it was told twice."""
+    ran = run("10:00:30@=1#a 10:00:10@=9#x 10:00:40@=9#x")
+    assert ran.rejected() == {"late": 1, "duplicate": 1}
+
+
+def test_the_oldest_of_4096_ids_is_forgotten() -> None:
+    """Memory is bounded: the 4,097th new id pushes the first one out, which then counts again."""
+    text = " ".join(f"10:00@=1#{number}" for number in range(4_097))
+    ran = run(f"{text} 10:00@=2#0 10:00@=3#4096")
+    assert ran.rejected() == {"duplicate": 1}
+    assert ran.partial("1m") == "1m 10:00 1 2 1 2 v0 n4098 first"
+
+
+async def test_a_nan_that_is_pushed_raises_and_has_no_seq() -> None:
+    """The caller is told; the next tick gets the seq."""
+    async with mtf.Pipeline(clock="ticks") as pipeline:
+        with pytest.raises(MalformedEvent):
+            await pipeline.push(Tick("EURUSD", at("10:00"), math.nan, 1.0))
+        assert await pipeline.push(Tick("EURUSD", at("10:00"), 1.0, 1.0)) == 1
