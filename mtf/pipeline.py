@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -324,11 +324,12 @@ class Pipeline:
 
     def bars(
         self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024, fill: bool = False
-    ) -> AsyncIterator[Any]:
+    ) -> BarStream:
         """Return the completed bars of a timeframe from now on, of one symbol or all, as an async iterator.
 
-        At most *limit* bars wait to be read; then the pipeline waits for the reader. Ends when the pipeline stops. With
-        *fill*, silences in an open market come as flat bars, marked `filled`, when the bar that ends them comes.
+        At most *limit* bars wait to be read; then the pipeline waits for the reader, who calls `aclose()` (or uses
+        `contextlib.aclosing`) to leave early. Ends when the pipeline stops. With *fill*, silences in an open market
+        come as flat bars, marked `filled`, when the bar that ends them comes.
         """
         config = self.config
         kept = config.timeframes[config.timeframes.index(timeframe)]
@@ -400,6 +401,7 @@ class Pipeline:
             opened = _open(source, options)
             # Ticks without a name cannot be known again: those of the next call are other ones.
             known = opened is source or not isinstance(opened, IterSource) or "name" in options
+            self._timer.disarm()  # the next push arms it again: the wall clock says nothing of a source's own time
             try:
                 await self._run_source(opened, known)
             finally:

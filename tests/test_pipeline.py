@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -604,6 +605,23 @@ async def test_pipeline_waits_for_a_reader_of_bars_and_loses_none() -> None:
     assert found == [float(minute) for minute in range(1, 30)]
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_reader_of_bars_that_leaves_early_holds_up_nobody(loop: str) -> None:
+    """`break` alone leaves bars behind that nobody reads; `aclose` lets the pipeline go on."""
+
+    async def main() -> int:
+        async with pipeline(timeframes=["1m"]) as p:
+            async with aclosing(p.bars("1m", limit=1)) as stream:
+                run = asyncio.create_task(p.run(ticks(" ".join(f"10:{minute:02}@1" for minute in range(30)))))
+                async for bar in stream:
+                    assert bar.start_ns == at("10:00")
+                    break
+            assert [bar async for bar in stream] == []
+            return (await run).bars["1m"]
+
+    assert on_loop(loop, main) == 29
 
 
 # The end

@@ -205,6 +205,19 @@ async def test_no_clock_event_without_live_ticks(kind: str) -> None:
         assert (summary.clocks, summary.bars) == (0, {"1m": 0, "5m": 0})
 
 
+async def test_source_with_an_end_is_read_without_the_timer_that_live_ticks_began() -> None:
+    """A file of last week, read after a live tick, must not find its bars closed by today's clock in mid-file."""
+    wall = FakeClock(at("10:00"))
+    async with live(wall, timeframes=["1m"], block_events=1) as p:
+        await p.push(ticks("LIVE:10:00:10@1")[0])
+        summary = await p.run(ticks("FILE:2024-03-01T10:00:10@1 FILE:2024-03-01T10:00:20@2 FILE:2024-03-01T10:01:20@3"))
+        assert (summary.clocks, summary.rejected, summary.bars) == (0, {}, {"1m": 1})
+        await p.push(ticks("LIVE:10:00:20@1")[0])
+        wall.go_to(at("10:01") + GRACE_NS)
+        await settle()
+        assert p.summary().clocks > 0, "and goes on with the next live tick"
+
+
 async def test_feed_is_live() -> None:
     """An async iterable has to be waited for: its market may fall silent like any other."""
     wall = FakeClock(at("10:00:10"))

@@ -46,9 +46,10 @@ class BarStream(Consumer):
         self._bars: deque[Bar] = deque()  # at most `limit`
         self._changed = asyncio.Event()
         self._ended = False
+        self._left = False  # the reader reads no more
 
     async def on_bar(self, bar: Bar, view: View) -> None:
-        if bar.timeframe != self._timeframe or (self._symbol is not None and bar.symbol != self._symbol):
+        if self._left or bar.timeframe != self._timeframe or (self._symbol is not None and bar.symbol != self._symbol):
             return
         if self._calendar_of is not None:
             previous = self._previous.get(bar.symbol)
@@ -64,13 +65,20 @@ class BarStream(Consumer):
         while len(self._bars) >= self._limit and not self._ended:
             self._changed.clear()
             await self._changed.wait()
-        self._bars.append(bar)
-        self._changed.set()
+        if not self._left:
+            self._bars.append(bar)
+            self._changed.set()
 
     def end(self) -> None:
         """Give out what waits, then end the iteration."""
         self._ended = True
         self._changed.set()
+
+    async def aclose(self) -> None:
+        """Read no more: the pipeline waits for this reader no longer. A reader that leaves early calls it."""
+        self._left = True
+        self._bars.clear()
+        self.end()
 
     def __aiter__(self) -> Self:
         return self
