@@ -34,7 +34,7 @@ from mtf.errors import (
     UnknownSymbol,
 )
 from mtf.events.block import BLOCK_EVENTS_MAX, SymbolTable
-from mtf.events.door import REASONS, TS_MAX_NS, Door
+from mtf.events.door import BAD_TIME, REASONS, TS_MAX_NS, TS_MIN_NS, Door
 from mtf.events.tick import Tick
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
@@ -378,7 +378,7 @@ class Pipeline:
         if shown(self._engine.kept) is not None:
             raise PushInCallback("a callback cannot push: the event would come before what is shown; use a task")
         await self._ready()
-        code = self._door.clock(ts_ns)
+        code = self._door.clock(ts_ns) if TS_MIN_NS <= ts_ns <= TS_MAX_NS else BAD_TIME
         if code:
             raise MalformedEvent(f"clock event at {ts_ns}: {REASONS[code]}")
         seq = self._source.next_seq - 1

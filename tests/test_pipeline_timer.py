@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -208,9 +209,15 @@ async def test_no_clock_event_without_live_ticks(kind: str) -> None:
 async def test_source_with_an_end_is_read_without_the_timer_that_live_ticks_began() -> None:
     """A file of last week, read after a live tick, must not find its bars closed by today's clock in mid-file."""
     wall = FakeClock(at("10:00"))
+
+    def file() -> Iterator[mtf.Tick]:
+        for tick in ticks("FILE:2024-03-01T10:00:10@1 FILE:2024-03-01T10:00:20@2 FILE:2024-03-01T10:01:20@3"):
+            yield tick
+            wall.pass_ns(SECOND_NS)
+
     async with live(wall, timeframes=["1m"], block_events=1) as p:
         await p.push(ticks("LIVE:10:00:10@1")[0])
-        summary = await p.run(ticks("FILE:2024-03-01T10:00:10@1 FILE:2024-03-01T10:00:20@2 FILE:2024-03-01T10:01:20@3"))
+        summary = await p.run(file())
         assert (summary.clocks, summary.rejected, summary.bars) == (0, {}, {"1m": 1})
         await p.push(ticks("LIVE:10:00:20@1")[0])
         wall.go_to(at("10:01") + GRACE_NS)

@@ -44,6 +44,7 @@ from mtf.events.tick import Tick
 
 __all__ = [
     "ASIDE_MAX",
+    "BAD_TIME",
     "BOTH_SIDES",
     "REASONS",
     "TS_MAX_NS",
