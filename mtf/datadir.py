@@ -22,7 +22,7 @@ from mtf.config import Config
 from mtf.errors import ConfigMismatch, DataDirError, LogWriteFailed, SourceError
 from mtf.history.store import HistoryStore
 from mtf.history.writer import HistoryWriter
-from mtf.log import CheckpointStore, FileLog, FileSystem, Writer, read_log
+from mtf.log import CheckpointStore, FileLog, FileSystem, Skipped, Writer, read_log
 from mtf.sources.source import Source
 
 __all__ = ["DataDir", "history_of", "logged_config"]
@@ -39,10 +39,11 @@ GROWN: Final = (*SIZES, "head_bytes", "head_xxh3", "skipped", "events", "end")  
 class DataDir:
     """A data directory that is open for writing."""
 
-    def __init__(self, path: Path, log: FileLog, checkpoints: CheckpointStore) -> None:
+    def __init__(self, path: Path, log: FileLog, checkpoints: CheckpointStore, discarded: list[Skipped]) -> None:
         self.path: Final = path
         self.log: Final = log
         self.checkpoints: Final = checkpoints
+        self.discarded: Final = discarded  # checkpoints ahead of the log, which opening removed
         self._aside = -1  # the file of malformed rows, open from the first one on
         self._history: HistoryWriter | None = None
 
@@ -67,11 +68,15 @@ class DataDir:
                     "ask for the same one, or use another directory"
                 )
             checkpoints = CheckpointStore(path / CHECKPOINTS, fs=fs)
-            checkpoints.discard_after(log.last_seq)  # made from events that a crash took back
+            folder, last_seq = str(path / CHECKPOINTS), log.last_seq
+            discarded = [  # made from events that are no more
+                Skipped(folder, f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}")
+                for seq in checkpoints.discard_after(last_seq)
+            ]
         except BaseException:
             log.close()
             raise
-        return cls(path, log, checkpoints)
+        return cls(path, log, checkpoints, discarded)
 
     def writer(self, durability: str, on_failure: Callable[[LogWriteFailed], None]) -> Writer:
         return Writer(self.log, durability, on_failure=on_failure)  # type: ignore[arg-type]

@@ -154,6 +154,7 @@ class Pipeline:
             self._door = Door(symbols, aside=self._keep_aside, strict=self._strict)
             self._timer = BarTimer(self._wall, self._tell_time, self._grace_ns)
             if datadir is not None:
+                self.skipped_checkpoints += datadir.discarded
                 self._writer = datadir.writer(self._durability, self._writer_failed)
                 self._checkpointer = Checkpointer(
                     datadir.checkpoints,
@@ -272,9 +273,10 @@ class Pipeline:
         positions = [actor.consumer.position() for actor in self._actors]
         limit = min([self._recovered_seq, *(position for position in positions if position is not None)])
         names = {actor.consumer_name for actor in self._actors}
-        engine, checkpoint, self.skipped_checkpoints = restore(
+        engine, checkpoint, skipped = restore(
             self.config, datadir.checkpoints, limit, lambda found: not names & set(found.meta["left_out"])
         )
+        self.skipped_checkpoints += skipped
         self._adopt(engine)
         if checkpoint is None:
             return 0

@@ -158,6 +158,9 @@ async def test_checkpoint_ahead_of_a_log_that_was_cut_is_discarded(tmp_path: Pat
     async with Pipeline(data=tmp_path, config=CONFIG, clock="ticks", checkpoint_seconds=None) as pipeline:
         assert CheckpointStore(tmp_path / "checkpoints").list() == [40, 80]
         await pipeline.drain()
+        assert [each.reason for each in pipeline.skipped_checkpoints] == [
+            "the checkpoint of seq 120 was discarded: the log ends at 100"
+        ]
         assert pipeline.seq == 100
         assert engine_bits(pipeline._engine) == engine_bits(expected)
         await feed(pipeline, EVENTS[100:])
