@@ -128,6 +128,7 @@ class Pipeline:
         self.skipped_checkpoints: list[Skipped] = []  # those that the recovery could not use, and why
         self._supervisor: Final = Supervisor(self._release)
         self._wiring: Wiring
+        self._wired = False  # `_wiring` and `_source` are there
         self._writer: Writer | None = None
         self._checkpointer: Checkpointer | None = None
         self._consumers: list[Consumer] = []  # in the order in which they were added
@@ -177,6 +178,7 @@ class Pipeline:
                 rows_asked=self._rows_asked,
             )
             self._source = wiring.source
+            self._wired = True
             await wiring.start()
             for actor in wiring.actors:
                 self._supervisor.launch(actor)
@@ -218,7 +220,7 @@ class Pipeline:
         if self._recovering is not None:
             self._recovering.cancel()
         await self._supervisor.stop()
-        if self._wiring is not None:
+        if self._wired:
             await self._wiring.close()
         self._release(self._supervisor.reason())
         if self._checkpointer is not None:
@@ -291,7 +293,8 @@ class Pipeline:
 
     def _release(self, error: BaseException) -> None:
         """Let everyone go who waits for something that will not come."""
-        self._source.fail_waiters(error)
+        if self._wired:
+            self._source.fail_waiters(error)
         waiting = [waiter for _, waiter in self._applied] + [marking.waiter for marking in self._marking.values()]
         self._applied.clear()
         self._marking.clear()

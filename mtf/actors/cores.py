@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mypy_extensions import mypyc_attr
+
 from mtf.actors.actor import Actor, Marker
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.columns import Columns
@@ -47,6 +49,7 @@ class AggregatorActor(Actor):
         return Part(message, self.core.aggregate(message))
 
 
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class IndicatorActor(Actor):
     """Computes the indicators of one timeframe; without any it hands parts on."""
 
