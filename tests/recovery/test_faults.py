@@ -22,19 +22,19 @@ from mtf.summary import Summary
 from tests.recovery.builders import history_rows, market, results
 from tests.recovery.faulty import Fault, FaultyFileSystem
 
-TICKS = [event for event in market(21, 130) if isinstance(event, Tick)][:96]
+TICKS = [event for event in market(21, 100) if isinstance(event, Tick)][:72]
 CONFIG = Config.make(indicators="ema:5", timeframes=["1m", "5m"], history=20)
 
 
 async def run(data: Path, mode: str, promised: list[int], *, end: int = len(TICKS)) -> Summary:
-    """Read the ticks up to *end*, with a checkpoint every 24; note each seq that was promised."""
+    """Read the ticks up to *end*, with a checkpoint every 18; note each seq that was promised."""
     source = IterSource(TICKS, name="ticks")
     async with Pipeline(
         data=data, config=CONFIG, durability=mode, clock="ticks", block_events=16, checkpoint_seconds=None
     ) as pipeline:
         await pipeline.drain()
         done = pipeline.seq
-        for stop in range(24, end + 1, 24):
+        for stop in range(18, end + 1, 18):
             if stop > done:
                 await pipeline.run(Until(source, stop))
                 promised.append(pipeline.seq if mode == "each" else pipeline.durable_seq)
@@ -128,7 +128,7 @@ async def test_kth_operation_fails_in_each_mode_by_each_fault(
 async def test_kth_operation_of_going_on_after_a_crash_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A torn tail to cut, a checkpoint to discard, pages to write again: what fails then costs nothing either."""
     start = tmp_path / "start"
-    await run(start, "os", [], end=72)
+    await run(start, "os", [], end=54)
     newest = max((start / "log").glob("*.log"))
     newest.write_bytes(newest.read_bytes()[:-100])  # without the seal, and the end of the last block
     failed_in = await fail_each(tmp_path, monkeypatch, "each", errno.EIO, start)

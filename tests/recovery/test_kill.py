@@ -117,7 +117,7 @@ def kill_again_and_again(whole: Reference, data: Path, mode: str, kind: str, ran
             process = Process(whole.what, whole.source, data, mode, drawn_place(random))
         else:
             process = Process(whole.what, whole.source, data, mode)
-            process.kill_after(random.random() * whole.seconds * 0.7)
+            process.kill_after(random.random() * whole.seconds * 0.5)
         killed, lines = process.ended()
         if not killed:
             break
