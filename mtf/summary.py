@@ -30,7 +30,7 @@ class Summary:
 
     @classmethod
     def of(cls, engine: Engine, malformed: int, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
-        """Return the summary of everything that *engine* has taken."""
+        """Return the summary of everything that *engine* has taken; exact once nothing is under way in it."""
         gate = engine.gate
         counts = gate.counts()
         symbols: dict[str, dict[str, Any]] = {

@@ -54,6 +54,7 @@ class Cursor:
         "_numbers",
         "_row",
         "_states",
+        "_tallies",
         "_told",
         "alive",
         "generation",
@@ -72,6 +73,7 @@ class Cursor:
         self._row: i64 = _NO_ROW  # the row whose effects are visible
         self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # visible row of each symbol in this frame
         self._closed: dict[int, int] = {}  # index of the newest visible closing, by number and rank
+        self._tallies: dict[int, _Tally] = {}  # counts of the symbols that were asked for in this frame
         self._closing: i64 = -1  # index of the closing that is told
         self._told: i64 = 0  # closings told or visible so far
         self._group_end: i64 = 0  # end of the closings of the present instant
@@ -191,6 +193,8 @@ class Cursor:
             last_row[number] = _NO_ROW
         if self._closed:
             self._closed.clear()
+        if self._tallies:
+            self._tallies.clear()
         self._frame = None
         self._row = _NO_ROW
         self.kind = END
@@ -343,16 +347,36 @@ class Cursor:
         )
 
     def _counts(self, number: i64) -> Counts:
-        """Return a symbol's counts up to the visible row."""
+        """Return a symbol's counts up to the visible row, going on from where they were asked for last."""
         frame = self._frame
-        before = self._states[number].counts
         if frame is None or self._row < 0:
-            return before
-        numbers = before.numbers[:]
+            return self._states[number].counts
+        tally = self._tallies.get(int(number))
+        if tally is None:
+            tally = _Tally(self._states[number].counts.numbers[:])
+            self._tallies[int(number)] = tally
+        tally.count(frame, number, self._row)
+        return Counts(tally.numbers[:])
+
+
+@mypyc_attr(native_class=True)
+class _Tally:
+    """A symbol's counts while a frame is walked."""
+
+    __slots__ = ("next_row", "numbers")
+
+    def __init__(self, numbers: vec[i64]) -> None:
+        self.numbers: vec[i64] = numbers  # up to the row before `next_row`
+        self.next_row: i64 = 0
+
+    def count(self, frame: Frame, number: i64, last_row: i64) -> None:
+        """Add the symbol's rows up to *last_row*."""
+        numbers = self.numbers
         judged = frame.judged
-        rows = judged.block.rows
-        for i in range(self._row + 1):
-            if judged.block.symbol_at(i) != number:
+        block = judged.block
+        rows = block.rows
+        for i in range(self.next_row, last_row + 1):
+            if block.symbol_at(i) != number:
                 continue
             verdict = i64(judged.verdicts[i])
             numbers[verdict] += 1
@@ -362,4 +386,4 @@ class Cursor:
                 ask = read_f64_le(rows, i * ROW_BYTES + 24)
                 if ask <= bid:
                     numbers[CROSSED if ask < bid else LOCKED] += 1
-        return Counts(numbers)
+        self.next_row = last_row + 1

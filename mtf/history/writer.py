@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,8 @@ class HistoryWriter(ClosingsOnly):
         self._rows: list[tuple[Any, ...]] = []  # not yet in the database
         self._seq = 0  # last event seen
         self._stored_seq = 0  # position in the database
-        self._connection: aiosqlite.Connection | None = None
+        self._opening: asyncio.Future[aiosqlite.Connection] | None = None
+        self._connection: aiosqlite.Connection | None = None  # once it is open
 
     async def on_start(self) -> None:
         if self._journal.is_symlink() or self._journal.exists():
@@ -38,7 +40,9 @@ class HistoryWriter(ClosingsOnly):
             self.path.unlink(missing_ok=True)
         if not self.path.exists():
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection = self._connection = await aiosqlite.connect(self.path)
+        # Shielded: a connection that is cancelled half-way leaves its thread behind, with nobody to end it.
+        self._opening = asyncio.ensure_future(_connect(self.path))
+        connection = self._connection = await asyncio.shield(self._opening)
         async with connection.execute(FIND_SCHEMA) as schema:
             is_made = check_schema(self.path, [tuple(row) for row in await schema.fetchall()])
         await connection.execute("PRAGMA journal_mode = WAL")
@@ -91,6 +95,10 @@ class HistoryWriter(ClosingsOnly):
 
     async def close(self) -> None:
         """Let go of the database; what waits is not stored. Safe to call twice."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        opening, self._opening, self._connection = self._opening, None, None
+        if opening is not None:
+            await (await opening).close()
+
+
+async def _connect(path: Path) -> aiosqlite.Connection:
+    return await aiosqlite.connect(path)

@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from mtf.calendars.day import OPEN
 from mtf.events.block import SymbolTable, tick_at
 from mtf.events.tick import Tick
 from tests.builders import NEW_YORK, Clock, Event, at, blocks, events, streams, ticks
@@ -107,8 +106,6 @@ def test_streams_reach_every_case_they_claim() -> None:
                 for hours in (47, 48, 49):
                     seen[f"weekend of {hours} hours"] += gap.closed_ns == hours * 3_600_000_000_000
             span = calendar.span_at(event.ts_ns)
-            friday = span.state == OPEN and span.day.date.weekday() == 4
-            seen["last nanosecond of the week"] += friday and event.ts_ns == span.day.end_ns - 1
             seen["first nanosecond of a day"] += event.ts_ns == span.day.start_ns
             seen["last nanosecond of a day"] += event.ts_ns == span.day.end_ns - 1
             seen["crossed"] += event.bid is not None and event.ask is not None and event.bid > event.ask
@@ -124,6 +121,6 @@ def test_streams_reach_every_case_they_claim() -> None:
         *("equal stamps", "closing, several bars", "closing, all timeframes", "closing, several symbols"),
         *("closing by a clock event", "closing on the exact end", "gap of silence"),
         *("weekend of 47 hours", "weekend of 48 hours", "weekend of 49 hours"),
-        *("first nanosecond of a day", "last nanosecond of a day", "last nanosecond of the week"),
+        *("first nanosecond of a day", "last nanosecond of a day"),
     } - {case for case, count in seen.items() if count > 0}
     assert not missing, seen
