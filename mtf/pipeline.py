@@ -17,10 +17,12 @@ from typing import Any, Final, Self
 from mtf.actors.actor import Marker
 from mtf.actors.bars import BarStream
 from mtf.actors.consumer import PART, Consumer, ConsumerActor, shown
+from mtf.actors.markings import Markings
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import GRACE_NS, BarTimer
+from mtf.actors.waiters import Waiters
 from mtf.checkpoints import Checkpointer
-from mtf.clock import SystemClock, Timer, WallClock
+from mtf.clock import SystemClock, WallClock
 from mtf.config import Config, IndicatorSpecs
 from mtf.datadir import DataDir, logged_config
 from mtf.engine import Engine
@@ -41,8 +43,8 @@ from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
 from mtf.log import DURABILITIES, Skipped, Writer
 from mtf.pace import Pace
+from mtf.reading import open_given, read_source
 from mtf.recovery import engine_at, logged_blocks, restore, state_at
-from mtf.sources import IterSource, Source, open_source
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 from mtf.wiring import Wiring
@@ -51,7 +53,7 @@ __all__ = ["Pipeline"]
 
 BLOCK_EVENTS: Final = 1024
 MAX_AHEAD_NS: Final = 60_000_000_000
-YIELD_EVERY_S: Final = 0.002  # how long a source may be read before other tasks get their turn
+LIVE_WITHIN_NS: Final = 60_000_000_000  # a pushed tick that is older than this tells of the past, not of now
 CLOCKS: Final = ("both", "ticks")
 
 
@@ -66,7 +68,8 @@ class Pipeline:
     - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; None: not by that;
     - *block_events* bounds how many events go through the actors at once;
     - *workers* is how many processes compute indicators beside this one (docs/performance.md says when that pays);
-    - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`;
+    - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use
+      is live from the first pushed tick on that is stamped within a minute of its arrival;
     - a tick that is stamped more than *max_ahead_ns* after its arrival is malformed, in live use;
     - *wall* is the clock, to be replaced in tests; with *strict* the first malformed row of a source stops the run.
     """
@@ -137,8 +140,8 @@ class Pipeline:
         self._recovered = False  # the state is that of the log's end
         self._recovering: asyncio.Task[None] | None = None
         self._ahead: Engine | None = None  # the state at the end of the log, while consumers are not there yet
-        self._applied: list[tuple[int, asyncio.Future[None]]] = []  # who waits for a seq to be published
-        self._marking: dict[Marker, _Marking] = {}  # markers on their way
+        self._applied: Final = Waiters()  # who waits for a seq to be published
+        self._markings: Final = Markings(self._wall)  # markers on their way
         self._ended = False  # the last source has come to its end, and nothing was pushed since
 
     # Life cycle.
@@ -294,14 +297,9 @@ class Pipeline:
     def _release(self, error: BaseException) -> None:
         """Let everyone go who waits for something that will not come."""
         if self._wired:
-            self._source.fail_waiters(error)
-        waiting = [waiter for _, waiter in self._applied] + [marking.waiter for marking in self._marking.values()]
-        self._applied.clear()
-        self._marking.clear()
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_exception(error)
-                waiter.exception()  # nobody may be waiting any more: that is no error of its own
+            self._source.stop(error)
+        self._applied.fail(error)
+        self._markings.fail(error)
 
     def _check(self) -> None:
         if self._state != "running" or self._supervisor.failure is not None:
@@ -320,7 +318,7 @@ class Pipeline:
         self._attach(consumer)
 
     def _attach(self, consumer: Consumer) -> None:
-        actor = ConsumerActor(consumer, self._engine.kept, self._cursor(), self._answered)
+        actor = ConsumerActor(consumer, self._engine.kept, self._cursor(), self._markings.answered)
         if any(actor.consumer_name == other.consumer_name for other in self._actors):
             raise ConfigError(f"there is a consumer {actor.consumer_name!r} already: give each its own name")
         self._actors.append(actor)
@@ -359,8 +357,9 @@ class Pipeline:
         door = self._door
         while door.count >= self._block_events:
             await source.flush(source.next_seq - 1)
-        if self._clock_mode == "both":
-            door.limit_ns = self._wall.now_ns() + self._max_ahead_ns
+        now_ns = self._wall.now_ns() if self._clock_mode == "both" else 0
+        if now_ns:
+            door.limit_ns = now_ns + self._max_ahead_ns
         try:
             reason = REASONS[door.tick(tick)]
         except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
@@ -373,7 +372,7 @@ class Pipeline:
         self._ended = False
         seq = source.next_seq - 1
         await source.flush(seq)
-        if self._clock_mode == "both":
+        if now_ns and now_ns - tick.ts_ns <= LIVE_WITHIN_NS:
             self._timer.arm()
         return seq
 
@@ -403,12 +402,11 @@ class Pipeline:
         if hasattr(source, "__aiter__"):
             await self._run_feed(source)
         else:
-            opened = _open(source, options)
-            # Ticks without a name cannot be known again: those of the next call are other ones.
-            known = opened is source or not isinstance(opened, IterSource) or "name" in options
+            opened, known = open_given(source, options)
             self._timer.disarm()  # the next push arms it again: the wall clock says nothing of a source's own time
             try:
-                await self._run_source(opened, known)
+                datadir = self._datadir if known else None
+                await read_source(opened, self._source, datadir, self._block_events, self._check)
             finally:
                 opened.close()
         self._ended = True
@@ -449,36 +447,6 @@ class Pipeline:
         self._ended = True
         await self.drain()
         return self.summary(seconds=time.perf_counter() - begun, new_events=self.seq - start + 1)
-
-    async def _run_source(self, source: Source, known: bool) -> None:
-        loop = asyncio.get_running_loop()
-        actor, door = self._source, self._door
-        resumed = self._resume(source) if known else None
-        turn_s = loop.time()
-        more = True
-        while more:
-            if door.count:
-                await actor.flush(actor.next_seq - 1)
-            more = source.fill(door, self._block_events)
-            if not door.count:
-                continue
-            if resumed is not None:
-                actor.positions[source.name] = {"identity": resumed, "position": source.position()}
-            self._ended = False
-            if not actor.flush_now():
-                await actor.flush(actor.next_seq - 1)
-            self._check()
-            if loop.time() - turn_s > YIELD_EVERY_S:
-                await asyncio.sleep(0)
-                turn_s = loop.time()
-
-    def _resume(self, source: Source) -> dict[str, Any] | None:
-        """Put *source* where the log says it was; return its identity, None where positions are not kept."""
-        if self._datadir is None:
-            return None
-        identity = source.identity()
-        self._datadir.resume(source, identity)
-        return identity
 
     async def _run_feed(self, feed: Any) -> None:
         async for tick in feed:
@@ -575,9 +543,7 @@ class Pipeline:
         await self._ready()
         if self.seq >= seq:
             return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._applied.append((seq, waiter))
-        await waiter
+        await self._applied.wait(seq)
 
     async def durable(self, seq: int) -> None:
         """Return once the event *seq* is synced to disk; at once without a data directory."""
@@ -605,51 +571,17 @@ class Pipeline:
         self._timer.published(frame, self._engine.joiner.states)
         if self._checkpointer is not None:
             self._checkpointer.published(frame.last_seq)
-        if self._applied:
-            seq = frame.last_seq
-            waiting = self._applied
-            self._applied = [entry for entry in waiting if entry[0] > seq]
-            for wanted, waiter in waiting:
-                if wanted <= seq and not waiter.done():
-                    waiter.set_result(None)
+        self._applied.reached(frame.last_seq)
 
     async def _mark(self, kind: str, timeout_ns: int | None = None) -> tuple[Marker, list[str]]:
         """Send a marker through all actors; return it and the consumers that took longer than *timeout_ns* over it."""
         self._check()
         marker = Marker(kind, self._source.next_seq - 1)
-        marking = self._marking[marker] = _Marking(asyncio.get_running_loop().create_future(), timeout_ns)
         self._source.mark(marker)
-        try:
-            await marking.waiter
-        finally:
-            self._marking.pop(marker, None)
-            if marking.timer is not None:
-                marking.timer.cancel()
-        return marker, sorted(actor.consumer_name for actor in marking.missing)
+        return marker, await self._markings.closed(marker, timeout_ns)
 
     def _on_passed(self, marker: Marker) -> None:
-        """All cores have seen *marker*: what counts from here are the consumers that there are now."""
-        marking = self._marking.get(marker)
-        if marking is not None:
-            marking.missing = set(self._actors)
-            if not marking.missing:
-                self._close_marking(marker)
-            elif marking.timeout_ns is not None:
-                # Not from its sending on: while it waits behind blocks, it has not the state of the cores.
-                due_ns = self._wall.now_ns() + marking.timeout_ns
-                marking.timer = self._wall.call_at(due_ns, lambda: self._close_marking(marker))
-
-    def _answered(self, actor: ConsumerActor, marker: Marker) -> None:
-        marking = self._marking.get(marker)
-        if marking is not None:
-            marking.missing.discard(actor)
-            if not marking.missing:
-                self._close_marking(marker)
-
-    def _close_marking(self, marker: Marker) -> None:
-        marking = self._marking.get(marker)
-        if marking is not None and not marking.waiter.done():
-            marking.waiter.set_result(None)
+        self._markings.passed(marker, self._actors)
 
     def _logged_engine(self) -> Engine:
         """Return the state at the end of the log, while consumers have not been brought there."""
@@ -657,24 +589,3 @@ class Pipeline:
             assert self._data is not None, "only what is on disk is recovered"
             self._ahead = engine_at(self._data)
         return self._ahead
-
-
-class _Marking:
-    """Who has not answered a marker yet, and who waits for it."""
-
-    def __init__(self, waiter: asyncio.Future[None], timeout_ns: int | None) -> None:
-        self.waiter: Final = waiter
-        self.timeout_ns: Final = timeout_ns  # how long consumers may take, once it has passed the cores
-        self.timer: Timer | None = None  # runs meanwhile
-        self.missing: set[ConsumerActor] = set()
-
-
-def _open(source: Any, options: dict[str, Any]) -> Source:
-    """Return the source that `run` was given."""
-    if isinstance(source, str | os.PathLike):
-        return open_source(source, **options)
-    if isinstance(source, Source):
-        return source
-    if isinstance(source, Iterable):
-        return IterSource(source, **options)
-    raise ConfigError(f"{source!r} is no source: give a path, a Source, or an iterable of ticks")

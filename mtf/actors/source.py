@@ -11,6 +11,7 @@ import asyncio
 from typing import Any, Final, Protocol
 
 from mtf.actors.actor import Actor, Marker
+from mtf.actors.waiters import Waiters
 from mtf.bars.gate import Gate
 from mtf.events.block import Block, cut
 from mtf.events.door import Door
@@ -41,8 +42,7 @@ class SourceActor(Actor):
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
         self._markers: list[Marker] = []  # to be sent once the door is empty
         self._wake: Final = asyncio.Event()
-        self._sent: list[tuple[int, asyncio.Future[None]]] = []  # who waits for a seq to be sent
-        self._failure: BaseException | None = None  # why nothing is sent any more
+        self._sent: Final = Waiters()  # who waits for a seq to be sent
 
     @property
     def next_seq(self) -> int:
@@ -82,10 +82,7 @@ class SourceActor(Actor):
         """Return once *seq* is in the log, as its mode promises, and sent."""
         if self.flush_now() and self.sent_seq >= seq:
             return
-        if self._failure is not None:
-            raise self._failure
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sent.append((seq, waiter))
+        waiter = self._sent.wait(seq)
         self._wake.set()
         await waiter
 
@@ -132,14 +129,10 @@ class SourceActor(Actor):
             finally:
                 self._busy = False
 
-    def fail_waiters(self, error: BaseException) -> None:
-        """Tell everyone who waits for an event to be sent, now or later, that it will not be."""
+    def stop(self, error: BaseException) -> None:
+        """Send nothing any more, and tell everyone who waits for it."""
         self._failed = True
-        self._failure = error
-        for _, waiter in self._sent:
-            if not waiter.done():
-                waiter.set_exception(error)
-        self._sent.clear()
+        self._sent.fail(error)
 
     async def _flush(self) -> None:
         if self._unlogged is None:
@@ -163,9 +156,4 @@ class SourceActor(Actor):
 
     def _arrived(self, block: Block) -> None:
         self.sent_seq = block.last_seq
-        if self._sent:
-            waiting = self._sent
-            self._sent = [entry for entry in waiting if entry[0] > self.sent_seq]
-            for seq, waiter in waiting:
-                if seq <= self.sent_seq and not waiter.done():
-                    waiter.set_result(None)
+        self._sent.reached(self.sent_seq)

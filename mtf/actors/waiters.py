@@ -1,0 +1,44 @@
+"""Who waits for an event: until it is sent, published, or will not be any more."""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["Waiters"]
+
+
+class Waiters:
+    """Tasks that wait for a seq to be reached. The seqs only grow."""
+
+    __slots__ = ("_failure", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []  # seq that is waited for
+        self._failure: BaseException | None = None  # why no seq is reached any more
+
+    def wait(self, seq: int) -> asyncio.Future[None]:
+        """Return what is done once *seq* is reached; raises what `fail` was told."""
+        if self._failure is not None:
+            raise self._failure
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((seq, waiter))
+        return waiter
+
+    def reached(self, seq: int) -> None:
+        """Let everyone go who waits for *seq* or an earlier one."""
+        if not self._waiting:
+            return
+        waiting = self._waiting
+        self._waiting = [entry for entry in waiting if entry[0] > seq]
+        for wanted, waiter in waiting:
+            if wanted <= seq and not waiter.done():
+                waiter.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell everyone who waits, now or later, that it will not come."""
+        self._failure = error
+        waiting, self._waiting = self._waiting, []
+        for _, waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(error)
+                waiter.exception()  # nobody may be waiting any more: that is no error of its own
