@@ -129,6 +129,7 @@ class Pipeline:
         self._checkpoint_ns: Final = None if checkpoint_seconds is None else round(checkpoint_seconds * 1e9)
         self._checkpoint_events: Final = checkpoint_events
         self.skipped_checkpoints: list[Skipped] = []  # those that the recovery could not use, and why
+        self.malformed_rows: list[tuple[str, int, str, str]] = []  # the first 10,000, where no data directory has them
         self._supervisor: Final = Supervisor(self._release)
         self._wiring: Wiring
         self._wired = False  # `_wiring` and `_source` are there
@@ -466,6 +467,8 @@ class Pipeline:
     def _keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
         if self._datadir is not None:
             self._datadir.keep_aside(place, line, reason, raw)
+        else:
+            self.malformed_rows.append((place, line, reason, raw))
 
     # State out.
 

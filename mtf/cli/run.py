@@ -26,6 +26,7 @@ from mtf.summary import Summary
 __all__ = ["run"]
 
 SKIPPED_SHOWN: Final = 5
+MALFORMED_SHOWN: Final = 5
 
 
 @click.command
@@ -44,6 +45,7 @@ SKIPPED_SHOWN: Final = 5
 @click.option(
     "--checkpoint-events", type=click.IntRange(0), default=0, show_default=True, help="Events between; 0: not."
 )
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes for the indicators.")
 @click.option("--strict", is_flag=True, help="Stop at the first malformed row.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def run(
@@ -52,6 +54,7 @@ def run(
     durability: str,
     checkpoint_seconds: float,
     checkpoint_events: int,
+    workers: int,
     strict: bool,
     as_json: bool,
     **options: Any,
@@ -69,6 +72,7 @@ def run(
             durability=durability,
             checkpoint_seconds=checkpoint_seconds or None,
             checkpoint_events=checkpoint_events or None,
+            workers=workers,
             strict=strict,
             clock="ticks",
         )
@@ -121,10 +125,9 @@ def _tell(
         note(f"resumed {data} after seq {resumed_seq}: {news}")
     malformed = summary.rejected.get("malformed", 0)
     if malformed:
-        where = (
-            f"kept aside in {data / ASIDE}" if data else "were counted; --data keeps them aside, --strict stops there"
-        )
-        note(f"{malformed:,} malformed rows {where}")
+        note(f"{malformed:,} malformed rows" + (f", kept aside in {data / ASIDE}" if data else ""))
+        for place, line, reason, raw in pipeline.malformed_rows[:MALFORMED_SHOWN]:
+            note(f"{place}:{line}: {reason}: {raw!r}")
     more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq}
     if data is not None:
         more["data"] = str(data)

@@ -32,7 +32,7 @@ _OPTIONS: Final = (
     _choice("anchor", tuple(ANCHORS), "day", "What intraday bars count from: the trading day's start, or UTC."),
     _text("timeframes", "T,...", ",".join(DEFAULT_TIMEFRAMES), "Which bars are made."),
     _text("indicators", "SPEC,...|all|none", "none", "Which indicators, as sma:20,rsi:14."),
-    _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, or off."),
+    _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, while asked, or off."),
     click.option("--history", type=int, default=1000, show_default=True, help="Completed bars kept in memory."),
 )
 

@@ -127,7 +127,7 @@ def test_malformed_rows_are_counted_and_kept_aside(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert orjson.loads(result.stdout)["rejected"]["malformed"] == 1
     aside = tmp_path / "run" / "malformed.jsonl"
-    assert result.stderr == f"mtf: 1 malformed rows kept aside in {aside}\n"
+    assert result.stderr == f"mtf: 1 malformed rows, kept aside in {aside}\n"
     assert orjson.loads(aside.read_bytes())["line"] == 10
 
 
