@@ -54,26 +54,45 @@ async def progress_bar(look: Callable[[], Share]) -> AsyncIterator[None]:
         transient=True,
     )
     with bar:
-        watcher = asyncio.create_task(_watch(bar, look), name="mtf progress")
+        line = _Line(bar, look)
+        watcher = asyncio.create_task(line.watch(), name="mtf progress")
         try:
             yield
         finally:
             watcher.cancel()
             await asyncio.wait([watcher])
+            line.draw()  # a run that is over before the first look has been seen too
 
 
-async def _watch(bar: Progress, look: Callable[[], Share]) -> None:
-    what, share, events = look()
-    task = bar.add_task(what, total=None, events=events, rate=0.0)
-    start_s, start_events = time.monotonic(), events
-    while True:
-        now, share, events = look()
-        if now != what:
-            what, start_s, start_events = now, time.monotonic(), events
-            bar.reset(task)
-        elapsed_s = time.monotonic() - start_s
-        rate = (events - start_events) / elapsed_s if elapsed_s > 0.0 else 0.0
-        total = None if share is None else 1.0
-        bar.update(task, description=plain(what), total=total, completed=share or 0.0, events=events, rate=rate)
-        bar.refresh()
-        await asyncio.sleep(REFRESH_S)
+class _Line:
+    """The one line of the bar, and since when what it tells of has been going on."""
+
+    def __init__(self, bar: Progress, look: Callable[[], Share]) -> None:
+        self._bar: Final = bar
+        self._look: Final = look
+        self._what, _, self._start_events = look()
+        self._start_s = time.monotonic()
+        self._task: Final = bar.add_task(self._what, total=None, events=self._start_events, rate=0.0)
+
+    async def watch(self) -> None:
+        """Draw the line again and again."""
+        while True:
+            self.draw()
+            await asyncio.sleep(REFRESH_S)
+
+    def draw(self) -> None:
+        what, share, events = self._look()
+        if what != self._what:
+            self._what, self._start_s, self._start_events = what, time.monotonic(), events
+            self._bar.reset(self._task)
+        elapsed_s = time.monotonic() - self._start_s
+        rate = (events - self._start_events) / elapsed_s if elapsed_s > 0.0 else 0.0
+        self._bar.update(
+            self._task,
+            description=plain(what),
+            total=None if share is None else 1.0,
+            completed=share or 0.0,
+            events=events,
+            rate=rate,
+        )
+        self._bar.refresh()
