@@ -85,6 +85,7 @@ class Worker:
             passed = (there.fileno(), self._file.fileno())
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # the mtf that runs here, not one that lies in the working directory
                 "-m",
                 "mtf.workers.process",
                 *map(str, passed),
