@@ -8,7 +8,7 @@ from mypy_extensions import i64
 
 from mtf.indicators.values import Completed
 
-__all__ = ["pack_completed", "unpack_completed", "unpack_live"]
+__all__ = ["fill", "floats", "pack_completed", "unpack_completed"]
 
 
 def pack_completed(rows: list[Completed], width: i64) -> bytes:
@@ -36,12 +36,15 @@ def unpack_completed(data: bytes, width: i64) -> list[Completed]:
     return rows
 
 
-def unpack_live(data: bytes) -> vec[float]:
-    """Return *data* as floats."""
+def floats(count: i64) -> vec[float]:
+    """Return *count* floats, to be filled."""
+    return vec[float]([0.0] * count)
+
+
+def fill(values: vec[float], at: i64, data: bytes) -> None:
+    """Put *data* into *values* as floats, from the index *at* on."""
     count: i64 = len(data) // 8
-    values = vec[float]([0.0] * count)
     i: i64 = 0
     while i < count:
-        values[i] = read_f64_le(data, i * 8)
+        values[at + i] = read_f64_le(data, i * 8)
         i += 1
-    return values

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import orjson
+from librt.vecs import vec
 
 from mtf.bars.gate import Judged
 from mtf.config import Config
 from mtf.errors import ConfigError, WorkerLost
-from mtf.indicators.transfer import unpack_completed, unpack_live
+from mtf.indicators.transfer import fill, floats, unpack_completed
 from mtf.indicators.values import Numbers
 from mtf.workers.wire import (
     BLOCK,
@@ -37,6 +38,7 @@ from mtf.workers.wire import (
 
 __all__ = ["Worker", "shards"]
 
+COPY_BYTES: Final = 1 << 15  # small enough that the allocator keeps the memory, and does not fault it in each time
 STATES_MAX: Final = 4  # checkpoints are taken one at a time
 GOING_S: Final = 2.0  # how long a worker may take to end
 
@@ -178,12 +180,20 @@ class Worker:
             at += LENGTH.size
             completed = unpack_completed(body[at : at + size], self._layout.widths[index])
             at += size
-            live = self._memory[self._layout.live(slot, index, count)] if self._live else b""
+            live = self._copy(self._layout.live(slot, index, count)) if self._live else floats(0)
             waiting = self._numbers_of((first_seq, rank))
             if not waiting.done():
-                waiting.set_result(Numbers(unpack_live(live), rows, completed))
+                waiting.set_result(Numbers(live, rows, completed))
         self._free.append(slot)
         self._freed.set()
+
+    def _copy(self, place: slice) -> vec[float]:
+        """Return the floats in a place of the shared memory."""
+        values = floats((place.stop - place.start) // 8)
+        for start in range(place.start, place.stop, COPY_BYTES):
+            stop = min(start + COPY_BYTES, place.stop)
+            fill(values, (start - place.start) // 8, self._memory[start:stop])
+        return values
 
     def _send(self, message: bytes) -> None:
         assert self._writer is not None, "a worker is started before it is spoken to"
