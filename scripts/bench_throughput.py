@@ -84,11 +84,15 @@ def main() -> None:
     print()
     row("indicators on six timeframes, live on each event", "no workers, µs", "1", "2", "3")
     row("---", "---", "---", "---", "---")
-    heavy = [f"cci:{period}" for period in range(400, 410)]
-    for label, indicators in (("the twenty", "all"), ("ten CCI over 400 bars and more", heavy)):
-        works = [
-            functools.partial(actors, indicators=indicators, workers=workers, history=1) for workers in (0, 1, 2, 3)
-        ]
+    heavy = {
+        "timeframes": ("1s", "2s", "5s", "10s", "15s", "30s"),
+        "indicators": [f"cci:{period}" for period in range(300, 310)],
+    }
+    for label, settings in (
+        ("the twenty", {"indicators": "all"}),
+        ("ten that need each bar of 300 at each tick (CCI), 1s to 30s", heavy),
+    ):
+        works = [functools.partial(actors, workers=workers, **settings) for workers in (0, 1, 2, 3)]
         row(label, *(f"{median(figures) / 1e3:.2f}" for figures in in_turn(3, *works)))
 
 

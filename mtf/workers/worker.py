@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import IO, Final
 
 import orjson
 from librt.vecs import vec
@@ -62,7 +62,7 @@ class Worker:
         self._setup: Final = SETUP + orjson.dumps(
             {"config": config.to_json().decode(), "ranks": ranks, "block_events": block_events}
         )
-        self._file: Final = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`; the process has it too
+        self._file: Final = _memory_file()
         self._file.truncate(max(1, self._layout.bytes))
         self._memory: Final = mmap.mmap(self._file.fileno(), max(1, self._layout.bytes))
         self._free: Final = list(range(SLOTS))
@@ -215,3 +215,10 @@ class Worker:
         except TimeoutError:
             return "closed its connection"
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _memory_file() -> IO[bytes]:
+    """Return a file without a name, in memory where the system has that; the process inherits it."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("mtf"), "r+b")
+    return tempfile.TemporaryFile()
