@@ -36,6 +36,7 @@ class Checkpointer:
         *,
         every_ns: int | None,
         every_events: int | None,
+        clean: Callable[[int], None] | None = None,
     ) -> None:
         self._store: Final = store
         self._writer: Final = writer
@@ -43,6 +44,7 @@ class Checkpointer:
         self._mark: Final = mark
         self._every_ns: Final = every_ns
         self._every_events: Final = every_events
+        self._clean: Final = clean  # called in a thread after each, with the oldest seq that one is kept of
         self.engine: Engine | None = None  # whose state it is; set when the pipeline is ready
         self.on_failure: Callable[[BaseException], None] | None = None
         self.seq = 0  # of the newest checkpoint
@@ -76,6 +78,8 @@ class Checkpointer:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
+            if self._clean is not None and not left_out:  # all consumers have made durable what came before
+                await loop.run_in_executor(None, self._clean, self._store.list()[0])
             return self.seq
 
     async def stop(self) -> None:

@@ -22,7 +22,7 @@ from mtf.config import Config
 from mtf.errors import ConfigMismatch, DataDirError, LogWriteFailed, SourceError
 from mtf.history.store import HistoryStore
 from mtf.history.writer import HistoryWriter
-from mtf.log import CheckpointStore, FileLog, FileSystem, Skipped, Writer, read_log
+from mtf.log import CheckpointStore, FileLog, FileSystem, Skipped, Writer, read_config, retain
 from mtf.sources.source import Source
 
 __all__ = ["DataDir", "history_of", "logged_config"]
@@ -30,6 +30,7 @@ __all__ = ["DataDir", "history_of", "logged_config"]
 LOG: Final = "log"
 CHECKPOINTS: Final = "checkpoints"
 HISTORY: Final = "history.sqlite"
+SEGMENT_BYTES: Final = 32 << 20  # a whole one of single events is looked through in half a second
 ASIDE: Final = "malformed.jsonl"
 
 SIZES: Final = ("size", "bytes", "parts")  # of a source: may grow, and never shrink
@@ -59,7 +60,7 @@ class DataDir:
         for name in (HISTORY, ASIDE):
             if (path / name).is_symlink():
                 raise DataDirError(f"{path / name}: is a link; links are refused: remove it")
-        log = FileLog.open(path / LOG, config=config.to_json(), fs=fs)
+        log = FileLog.open(path / LOG, config=config.to_json(), segment_bytes=SEGMENT_BYTES, fs=fs)
         try:
             differences = config.differences(Config.from_json(log.config))
             if differences:
@@ -103,6 +104,10 @@ class DataDir:
         source.seek(known["position"])
         return True
 
+    def forget(self, before_seq: int) -> None:
+        """Remove the segments of the log that hold only events before *before_seq*; to be called in a thread."""
+        retain(self.path / LOG, before_seq)
+
     def keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
         """Append a malformed row."""
         if self._aside < 0:
@@ -120,9 +125,7 @@ class DataDir:
 
 def logged_config(path: Path) -> Config:
     """Return the configuration that *path* was made with; DataDirError where there is no data directory."""
-    reader = read_log(path / LOG)
-    reader.close()
-    return Config.from_json(reader.config)
+    return Config.from_json(read_config(path / LOG))
 
 
 def history_of(path: Path) -> HistoryStore:

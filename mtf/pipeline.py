@@ -66,6 +66,8 @@ class Pipeline:
 
     - *durability* names what can be lost: `each`, `group` or `os` (docs/reliability.md);
     - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; None: not by that;
+    - *keep_events* is how many events stay in the log at least; None (the default): all. Older ones go after a
+      checkpoint, a segment at a time, and never one that a kept checkpoint or a consumer still needs;
     - *block_events* bounds how many events go through the actors at once;
     - *workers* is how many processes compute indicators beside this one (docs/performance.md says when that pays);
     - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use
@@ -91,6 +93,7 @@ class Pipeline:
         durability: str = "group",
         checkpoint_seconds: float | None = 60.0,
         checkpoint_events: int | None = None,
+        keep_events: int | None = None,
         block_events: int = BLOCK_EVENTS,
         workers: int = 0,
         max_ahead_ns: int = MAX_AHEAD_NS,
@@ -103,6 +106,8 @@ class Pipeline:
             raise ConfigError(f"block_events is {block_events}: use 1 to {BLOCK_EVENTS_MAX}")
         if durability not in DURABILITIES:
             raise ConfigError(f"durability is {durability!r}: it is one of {', '.join(DURABILITIES)}")
+        if keep_events is not None and keep_events < 0:
+            raise ConfigError(f"keep_events is {keep_events}: give how many events stay, or None for all")
         if clock not in CLOCKS:
             raise ConfigError(f"clock is {clock!r}: it is one of {', '.join(CLOCKS)}")
         self.config: Final = config or Config.make(
@@ -128,6 +133,7 @@ class Pipeline:
         self._checkpoints: Final = checkpoint_seconds is not None or checkpoint_events is not None
         self._checkpoint_ns: Final = None if checkpoint_seconds is None else round(checkpoint_seconds * 1e9)
         self._checkpoint_events: Final = checkpoint_events
+        self._keep_events: Final = keep_events
         self.skipped_checkpoints: list[Skipped] = []  # those that the recovery could not use, and why
         self.malformed_rows: list[tuple[str, int, str, str]] = []  # the first 10,000, where no data directory has them
         self._supervisor: Final = Supervisor(self._release)
@@ -168,6 +174,7 @@ class Pipeline:
                     self._mark,
                     every_ns=self._checkpoint_ns,
                     every_events=self._checkpoint_events,
+                    clean=None if self._keep_events is None else self._forget,
                 )
                 self._checkpointer.on_failure = self._writer_failed
             await self._supervisor.start()
@@ -291,6 +298,12 @@ class Pipeline:
             if state is not None:
                 actor.consumer.load(state)
         return checkpoint.seq
+
+    def _forget(self, checkpoint_seq: int) -> None:
+        """Let go of old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
+        assert self._datadir is not None, "only what is on disk is removed"
+        assert self._keep_events is not None, "by default everything is kept"
+        self._datadir.forget(min(checkpoint_seq, self._datadir.log.last_seq - self._keep_events) + 1)
 
     def _writer_failed(self, error: BaseException) -> None:
         self._supervisor.fail(None, error)

@@ -14,6 +14,7 @@ from xxhash import xxh3_128_hexdigest
 
 from mtf.bars.gate import LATE_ACCEPTED
 from mtf.config import Config
+from mtf.datadir import CHECKPOINTS, LOG, logged_config
 from mtf.engine import Engine
 from mtf.errors import ConfigError, CorruptCheckpoint
 from mtf.events.block import Block, cut
@@ -22,8 +23,6 @@ from mtf.log import Checkpoint, CheckpointStore, Skipped, read_log
 
 __all__ = ["Replayed", "checkpoint_meta", "engine_at", "logged_blocks", "restore", "state_at", "verify_replay"]
 
-LOG: Final = "log"
-CHECKPOINTS: Final = "checkpoints"
 BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are played together
 
 
@@ -83,7 +82,7 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
     At a time: after the last event before the first accepted one that is stamped later. ConfigError where the log
     does not go as far as *seq*; DataDirError where there is no log.
     """
-    config = _config_of(path)
+    config = logged_config(path)
     store = CheckpointStore(path / CHECKPOINTS)
     usable = _any_time if time_ns is None else _not_after(time_ns)
     engine, checkpoint, _ = restore(config, store, _ANY if seq is None else seq, usable)
@@ -129,7 +128,7 @@ def verify_replay(path: Path) -> Replayed:
     Reads only. A log that is damaged is CorruptLog, as ever; a checkpoint that differs, or that cannot be read, is in
     the answer.
     """
-    config = _config_of(path)
+    config = logged_config(path)
     store = CheckpointStore(path / CHECKPOINTS)
     engine = Engine(config)
     agreed: list[int] = []
@@ -216,12 +215,6 @@ def _step_until(engine: Engine, block: Block, time_ns: int) -> bool:
         if rest is None:
             return True
         block = rest
-
-
-def _config_of(path: Path) -> Config:
-    reader = read_log(path / LOG)
-    reader.close()
-    return Config.from_json(reader.config)
 
 
 def _config_mark(config: Config) -> str:

@@ -13,7 +13,7 @@ from mtf.log.event_log import EventLog, LoggedBlock
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
 from mtf.log.filesystem import FileSystem, OsFileSystem
 from mtf.log.memory_log import MemoryLog
-from mtf.log.reader import LogReader, follow_log, read_log
+from mtf.log.reader import LogReader, follow_log, read_config, read_log
 from mtf.log.recovery import TornTail
 from mtf.log.retention import retain
 from mtf.log.verification import Damage, Salvaged, VerifyReport, salvage_log, verify_log
@@ -41,6 +41,7 @@ __all__ = [
     "Writer",
     "compress_sealed",
     "follow_log",
+    "read_config",
     "read_log",
     "retain",
     "salvage_log",

@@ -21,7 +21,7 @@ from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
 
-__all__ = ["LogReader", "follow_log", "read_log"]
+__all__ = ["LogReader", "follow_log", "read_config", "read_log"]
 
 POLL_S: Final = 0.1
 
@@ -166,6 +166,15 @@ def read_log(
     `positions`, and, once it stopped, `tail`. DataDirError where there is no log, or *from_seq* is no longer kept.
     """
     return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, fs=fs)
+
+
+def read_config(directory: str | Path, *, fs: FileSystem | None = None) -> bytes:
+    """Return the configuration that every segment of the log repeats; DataDirError where there is no log."""
+    fs = fs or OsFileSystem()
+    names = segment_names(fs, str(directory))
+    reader = LogReader(str(directory), segment_seq(names[0]) if names else 1, None, fs=fs)
+    reader.close()
+    return reader.config
 
 
 def follow_log(
