@@ -17,6 +17,7 @@ from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import TimeframeState, Values
 from mtf.frames.view import View
+from mtf.frozen import freeze
 from mtf.pipeline import Pipeline
 from mtf.sources import open_source
 from mtf.sources.source import Source
@@ -53,3 +54,9 @@ __all__ = [
 ]
 
 __version__ = VERSION
+
+if not COMPILED:
+    for _value in (Bar, Tick, Gap):
+        freeze(_value)
+    for _state in (Snapshot, TimeframeState):
+        freeze(_state, ("seq", "symbol", "time_ns", "timeframe"))

@@ -141,11 +141,23 @@ class Config:
     def differences(self, other: Config) -> list[str]:
         """Return a line for each setting in which *other* differs: `history: 1000 there, 500 here`."""
         mine, theirs = orjson.loads(self.to_json()), orjson.loads(other.to_json())
-        return [
-            f"{name}: {_short(theirs[name])} there, {_short(mine[name])} asked for"
-            for name in mine
-            if mine[name] != theirs[name] and name != "tzdata"
-        ]
+        told = {
+            "calendars": (f"{other.calendars!r}", f"{self.calendars!r}"),
+            "indicators": (_only(other.indicators, self.indicators), _only(self.indicators, other.indicators)),
+        }
+        lines = []
+        for name in mine:
+            if mine[name] != theirs[name] and name != "tzdata":
+                there, here = told.get(name) or (_short(theirs[name]), _short(mine[name]))
+                lines.append(f"{name}: {there} there, {here} asked for")
+        return lines
+
+
+def _only(left: tuple[tuple[str, ...], ...], right: tuple[tuple[str, ...], ...]) -> str:
+    """Return the indicators that are in *left* and not in *right*, whatever the timeframe."""
+    others = {spec for specs in right for spec in specs}
+    only = list(dict.fromkeys(spec for specs in left for spec in specs if spec not in others))
+    return ", ".join(only) or "nothing else, but in another order or on other timeframes"
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -106,6 +106,14 @@ class Pipeline:
             raise ConfigError(f"block_events is {block_events}: use 1 to {BLOCK_EVENTS_MAX}")
         if durability not in DURABILITIES:
             raise ConfigError(f"durability is {durability!r}: it is one of {', '.join(DURABILITIES)}")
+        for name, value in (
+            ("checkpoint_seconds", checkpoint_seconds),
+            ("checkpoint_events", checkpoint_events),
+            ("grace_ns", grace_ns),
+            ("max_ahead_ns", max_ahead_ns),
+        ):
+            if value is not None and value < 0:
+                raise ConfigError(f"{name} is {value}: give 0 or more")
         if keep_events is not None and keep_events < 0:
             raise ConfigError(f"keep_events is {keep_events}: give how many events stay, or None for all")
         if clock not in CLOCKS:
@@ -137,6 +145,7 @@ class Pipeline:
         self.skipped_checkpoints: list[Skipped] = []  # those that the recovery could not use, and why
         self.malformed_rows: list[tuple[str, int, str, str]] = []  # the first 10,000, where no data directory has them
         self._supervisor: Final = Supervisor(self._release)
+        self._engine = Engine(self.config)
         self._wiring: Wiring
         self._wired = False  # `_wiring` and `_source` are there
         self._writer: Writer | None = None
@@ -156,7 +165,7 @@ class Pipeline:
     async def __aenter__(self) -> Self:
         if self._state != "new":
             raise PipelineStopped("a pipeline is started once: make a new one")
-        engine = self._engine = Engine(self.config)
+        engine = self._engine
         datadir = self._datadir = None if self._data is None else DataDir.open(self._data, self.config)
         try:
             last_seq = 0 if datadir is None else datadir.log.last_seq
@@ -494,6 +503,8 @@ class Pipeline:
         cursor = shown(self._engine.kept)
         if cursor is not None:
             return cursor.snapshot(cursor.number_of(symbol))
+        if self._state == "new":
+            raise self._supervisor.reason()
         engine = self._engine if self._recovered else self._logged_engine()
         number = engine.number_of(symbol)
         if number < 0:

@@ -51,7 +51,7 @@ def _parse(text: str) -> tuple[str, int, int]:
     raise AssertionError("a whole number of seconds has a unit")
 
 
-@attrs.frozen(init=False, order=False, repr=False)
+@attrs.frozen(init=False, eq=False, order=False, repr=False)
 class Timeframe:
     """One timeframe, by its name: `30s`, `1m`, `5m`, `1h`, `4h`, `1d`, `1w`, `1mo`; `60m` and `1H` mean `1h`.
 
@@ -60,8 +60,8 @@ class Timeframe:
     """
 
     name: str
-    kind: int = attrs.field(init=False, eq=False)
-    length_ns: int = attrs.field(init=False, eq=False)
+    kind: int
+    length_ns: int
 
     def __init__(self, name: str | Timeframe) -> None:
         canonical, kind, length_ns = _parse(str(name))
@@ -79,6 +79,15 @@ class Timeframe:
 
     def __repr__(self) -> str:
         return f"Timeframe({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to itself and to its name, so that `bar.timeframe == "1h"` is what it looks like."""
+        if isinstance(other, Timeframe):
+            return self.name == other.name
+        return self.name == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __lt__(self, other: Timeframe) -> bool:
         return self.length_ns < other.length_ns

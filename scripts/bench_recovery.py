@@ -61,7 +61,7 @@ async def run_with(every: float | None, symbols: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"clock": "ticks", "indicators": "all", "durability": "os", "checkpoint_seconds": every}
         async with mtf.Pipeline(data=Path(folder) / "data", **settings) as pipeline:  # type: ignore[arg-type]
-            summary = await pipeline.run(market(symbols, 400_000))
+            summary = await pipeline.run(market(symbols, 1_500_000))
             return summary.seconds
 
 
@@ -88,7 +88,7 @@ def main() -> None:
                 starts.append(asyncio.run(start(copy)))
             note(f"start with {REST:,} events after the checkpoint, ms", f"{median(starts) * 1e3:.0f}")
         without, each_second = [], []
-        for _ in range(ROUNDS):
+        for _ in range(3):
             without.append(asyncio.run(run_with(None, symbols)))
             each_second.append(asyncio.run(run_with(1.0, symbols)))
         share = median([b / a - 1 for a, b in zip(without, each_second, strict=True)])

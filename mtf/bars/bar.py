@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import Final, overload
+from typing import Any, Final, overload
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -15,6 +15,8 @@ from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 
 __all__ = ["Bar", "BarWindow", "PartialBar"]
+
+FIELDS: Final = 17  # of a completed bar
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -113,6 +115,9 @@ class Bar:
             self.filled,
             self.gap,
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, (self._key(),))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Bar) and self.completed == other.completed and self._key() == other._key()
@@ -264,3 +269,47 @@ class BarWindow:
 
     def __repr__(self) -> str:
         return f"BarWindow({len(self)} bars)"
+
+
+def _restored(key: tuple[Any, ...]) -> Bar:
+    """Return the bar that pickle, or copy, took apart."""
+    if len(key) == FIELDS:
+        return Bar(
+            symbol=key[0],
+            timeframe=key[1],
+            start_ns=key[2],
+            end_ns=key[3],
+            open=key[4],
+            high=key[5],
+            low=key[6],
+            close=key[7],
+            volume=key[8],
+            ticks=key[9],
+            trading_day=key[10],
+            first=key[11],
+            last=key[12],
+            incomplete=key[13],
+            off_session=key[14],
+            filled=key[15],
+            gap=key[16],
+        )
+    return PartialBar(
+        symbol=key[0],
+        timeframe=key[1],
+        start_ns=key[2],
+        end_ns=key[3],
+        open=key[4],
+        high=key[5],
+        low=key[6],
+        close=key[7],
+        time_ns=key[17],
+        volume=key[8],
+        ticks=key[9],
+        trading_day=key[10],
+        first=key[11],
+        last=key[12],
+        incomplete=key[13],
+        off_session=key[14],
+        filled=key[15],
+        gap=key[16],
+    )

@@ -82,6 +82,9 @@ class Gap:
     def _key(self) -> tuple[int, int, int, int]:
         return (self.closed_ns, self.holiday_ns, self.break_ns, self.silence_ns)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, self._key())
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Gap) and self._key() == other._key()
 
@@ -93,3 +96,8 @@ class Gap:
             f"Gap(closed_ns={self.closed_ns}, holiday_ns={self.holiday_ns}, "
             f"break_ns={self.break_ns}, silence_ns={self.silence_ns})"
         )
+
+
+def _restored(closed_ns: i64, holiday_ns: i64, break_ns: i64, silence_ns: i64) -> Gap:
+    """Return the gap that pickle, or copy, took apart."""
+    return Gap(closed_ns=closed_ns, holiday_ns=holiday_ns, break_ns=break_ns, silence_ns=silence_ns)

@@ -14,7 +14,7 @@ from mtf.cli.datadir import config_of
 from mtf.datadir import HISTORY, history_of
 from mtf.engine import Engine
 from mtf.errors import DataDirError
-from mtf.history.store import FIND_SCHEMA, bar_row, check_schema
+from mtf.history.store import FIND_SCHEMA, bar_row, check_schema, read_only_uri
 from mtf.recovery import logged_blocks
 
 __all__ = ["check_history", "compare_bars"]
@@ -32,7 +32,7 @@ def check_history(directory: Path, last_seq: int) -> tuple[int | None, list[Dama
     damage: list[Damage] = []
     try:
         seq = history_of(directory).position()
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
             if check_schema(path, connection.execute(FIND_SCHEMA).fetchall()):
                 for (answer,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
                     if answer != "ok":

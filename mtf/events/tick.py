@@ -6,7 +6,7 @@ A value, compiled, built by the million; it checks nothing. Whether it is well-f
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from mypy_extensions import mypyc_attr
 
@@ -88,6 +88,9 @@ class Tick:
             self.from_bar,
         )
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, (self._key(),))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tick) and self._key() == other._key()
 
@@ -99,3 +102,8 @@ class Tick:
             return f"Tick({self.symbol!r}, {self.ts_ns}, price={self.price}, size={self.size})"
         sizes = f", {self.bid_size}, {self.ask_size}" if self.bid_size or self.ask_size else ""
         return f"Tick({self.symbol!r}, {self.ts_ns}, {self.bid}, {self.ask}{sizes})"
+
+
+def _restored(key: tuple[Any, ...]) -> Tick:
+    """Return the tick that pickle, or copy, took apart."""
+    return Tick(key[0], key[1], key[2], key[3], key[4], key[5], price=key[6], size=key[7], id=key[8], from_bar=key[9])

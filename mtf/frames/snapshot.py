@@ -52,6 +52,9 @@ class Snapshot:
     def __iter__(self) -> Iterator[TimeframeState]:
         return iter([self._at(rank) for rank in range(len(self._kept.timeframes))])
 
+    def __contains__(self, timeframe: object) -> bool:
+        return timeframe in self._kept.timeframes
+
     def __len__(self) -> int:
         return len(self._kept.timeframes)
 

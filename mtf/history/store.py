@@ -25,6 +25,7 @@ __all__ = [
     "HistoryStore",
     "bar_row",
     "check_schema",
+    "read_only_uri",
 ]
 
 VERSION: Final = 1
@@ -121,6 +122,15 @@ def bar_row(bar: Bar, seq: int) -> tuple[Any, ...]:
     )
 
 
+def read_only_uri(path: Path) -> str:
+    """Return how SQLite opens *path* to read it, and leaves nothing beside it.
+
+    Without a write-ahead log nobody writes, and the file is taken as it is, also where the folder cannot be written.
+    """
+    quiet = not path.with_name(path.name + "-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
+
+
 class HistoryStore:
     """Reads the bars of a data directory; opens nothing for writing, and can be used while a pipeline writes."""
 
@@ -128,7 +138,7 @@ class HistoryStore:
         self.path: Final = path
         if path.is_symlink() or not path.is_file():
             raise DataDirError(f"{path}: there is no history here")
-        self._uri: Final = f"{path.absolute().as_uri()}?mode=ro"
+        self._uri: Final = read_only_uri(path)
 
     def position(self) -> int:
         """Return the newest event whose bars are stored; 0 where there is none."""

@@ -1,0 +1,22 @@
+"""Values that cannot be changed in the pure build either.
+
+A compiled class refuses to have a final attribute set a second time. In pure Python nothing does; this makes the same
+of the classes that consumers are shown, so that no consumer can rewrite what another one is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+__all__ = ["freeze"]
+
+
+def freeze(cls: type, names: Collection[str] | None = None) -> None:
+    """Have the attributes *names* of *cls* (all, where not given) set once, by the constructor."""
+
+    def refuse(self: object, name: str, value: object) -> None:
+        if (names is None or name in names) and hasattr(self, name):
+            raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects is not writable")
+        object.__setattr__(self, name, value)
+
+    cls.__setattr__ = refuse  # type: ignore[assignment, method-assign]

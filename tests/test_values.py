@@ -1,0 +1,88 @@
+"""Values that users hold: they cannot be changed, in either build, and can be copied and pickled."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import pickle
+from typing import Any
+
+import pytest
+
+import mtf
+
+BAR: dict[str, Any] = {
+    "symbol": "X",
+    "timeframe": mtf.Timeframe("1h"),
+    "start_ns": 0,
+    "end_ns": 3_600_000_000_000,
+    "open": 1.0,
+    "high": 3.0,
+    "low": 0.5,
+    "close": 2.0,
+    "volume": 4.0,
+    "ticks": 5,
+    "trading_day": datetime.date(1970, 1, 1),
+    "first": True,
+    "gap": mtf.Gap(closed_ns=7),
+}
+VALUES = [
+    mtf.Bar(**BAR),
+    mtf.PartialBar(time_ns=60, **BAR),
+    mtf.Tick("X", 1, 1.0, 2.0, 3.0, 4.0, id="a"),
+    mtf.Tick("X", 1, price=1.0, size=2.0, from_bar=True),
+    mtf.Gap(silence_ns=1, break_ns=2),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_survives_copy_and_pickle(value: Any) -> None:
+    """Users hand bars to other threads and processes, and keep them in files of their own."""
+    for other in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert type(other) is type(value)
+        assert other == value
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [(VALUES[0], "close"), (VALUES[1], "high"), (VALUES[1], "time_ns"), (VALUES[2], "bid")]
+)
+def test_a_value_cannot_be_changed(value: Any, name: str) -> None:
+    """A consumer that rewrites a bar would rewrite it for everyone, the history on disk included."""
+    with pytest.raises(AttributeError, match="not writable"):
+        setattr(value, name, 9.0)
+
+
+async def test_a_snapshot_cannot_be_changed() -> None:
+    """Its seq and symbol say what it is."""
+    async with mtf.Pipeline(clock="ticks") as pipeline:
+        await pipeline.push(mtf.Tick("X", 1_709_719_200_000_000_000, 1.0, 1.1))
+        snapshot: Any = pipeline.snapshot("X")
+        with pytest.raises(AttributeError, match="not writable"):
+            snapshot.seq = 7
+        assert "1m" in snapshot
+        assert "2m" not in snapshot
+
+
+def test_a_timeframe_equals_its_name() -> None:
+    """`if bar.timeframe == "1h"` is what people write."""
+    assert mtf.Timeframe("60m") == "1h"
+    assert mtf.Timeframe("1h") != "60m"
+    assert {"1h": 1}[mtf.Timeframe("1H")] == 1  # type: ignore[index]
+
+
+async def test_nothing_is_asked_of_a_pipeline_before_its_start() -> None:
+    """A clear error beats a missing attribute."""
+    pipeline = mtf.Pipeline()
+    with pytest.raises(mtf.errors.PipelineStopped, match="async with"):
+        pipeline.snapshot("X")
+    assert pipeline.seq == 0
+
+
+def test_another_configuration_is_told_by_what_differs() -> None:
+    """Two long lists that look alike tell nobody what to mend."""
+    there = mtf.Config.make(indicators=["sma:20", "stoch:14,1,3", "cci:20"])
+    asked = mtf.Config.make(indicators=["sma:20", "stoch:14,1,3", "cci:21"], calendar="crypto")
+    assert asked.differences(there) == [
+        "calendars: CalendarMap({'*': fx}) there, CalendarMap({'*': crypto}) asked for",
+        "indicators: cci:20 there, cci:21 asked for",
+    ]
