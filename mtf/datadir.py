@@ -95,6 +95,12 @@ class DataDir:
         known = self.log.positions.get(source.name)
         if known is None:
             return False
+        before, now = known["identity"].get("read_as", {}), identity.get("read_as", {})
+        if before != now:
+            raise ConfigMismatch(
+                f"{source.name} was read into {self.path} before as {_said(before)}, and now as {_said(now)}: "
+                "say the same of it, or use another directory"
+            )
         if not _same(known["identity"], identity):
             raise SourceError(
                 f"{source.name} was read into {self.path} before, and is another file now: "
@@ -134,6 +140,10 @@ def history_of(path: Path) -> HistoryStore:
 
 
 _ASIDE_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+
+
+def _said(options: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items()) or "it tells itself"
 
 
 def _same(known: dict[str, Any], identity: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mtf.actors.actor import Marker
-from mtf.actors.bars import BarStream
+from mtf.actors.bars import BarReader, BarStream
 from mtf.actors.consumer import PART, Consumer, ConsumerActor, shown
 from mtf.actors.markings import Markings
 from mtf.actors.supervisor import Supervisor
@@ -350,18 +350,18 @@ class Pipeline:
 
     def bars(
         self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024, fill: bool = False
-    ) -> BarStream:
+    ) -> BarReader:
         """Return the completed bars of a timeframe from now on, of one symbol or all, as an async iterator.
 
-        At most *limit* bars wait to be read; then the pipeline waits for the reader, who calls `aclose()` (or uses
-        `contextlib.aclosing`) to leave early. Ends when the pipeline stops. With *fill*, silences in an open market
-        come as flat bars, marked `filled`, when the bar that ends them comes.
+        At most *limit* bars wait to be read; then the pipeline waits for the reader, so read in another task than the
+        one that pushes. A reader that is let go of is waited for no longer. Ends when the pipeline stops. With *fill*,
+        silences in an open market come as flat bars, marked `filled`, when the bar that ends them comes.
         """
         config = self.config
         kept = config.timeframes[config.timeframes.index(timeframe)]
         stream = BarStream(kept, symbol, limit, config.calendars.calendar_of if fill else None, config.anchor_ns)
         self.add(stream)
-        return stream
+        return BarReader(stream)
 
     # Events in.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import datetime
 import pickle
@@ -86,3 +87,21 @@ def test_another_configuration_is_told_by_what_differs() -> None:
         "calendars: CalendarMap({'*': fx}) there, CalendarMap({'*': crypto}) asked for",
         "indicators: cci:20 there, cci:21 asked for",
     ]
+
+
+async def test_a_reader_of_bars_that_is_let_go_of_holds_up_nobody() -> None:
+    """Breaking out of the loop is ordinary use: the pipeline must not wait for who reads no more."""
+    async with mtf.Pipeline(clock="ticks") as pipeline:
+
+        async def first_bar() -> mtf.Bar:
+            async for bar in pipeline.bars("1m", limit=1):
+                return bar
+            raise AssertionError("a bar has closed")
+
+        reading = asyncio.create_task(first_bar())
+        await asyncio.sleep(0)
+        for minute in range(40):
+            await pipeline.push(mtf.Tick("X", 1_709_719_200_000_000_000 + minute * 60_000_000_000, 1.0, 1.1))
+            await asyncio.sleep(0)
+        assert (await reading).start_ns == 1_709_719_200_000_000_000
+        await pipeline.drain()

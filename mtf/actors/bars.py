@@ -15,7 +15,7 @@ from mtf.calendars.grid import DAY_START
 from mtf.frames.view import View
 from mtf.timeframe import Timeframe
 
-__all__ = ["BarStream"]
+__all__ = ["BarReader", "BarStream"]
 
 
 class BarStream(Consumer):
@@ -74,16 +74,14 @@ class BarStream(Consumer):
         self._ended = True
         self._changed.set()
 
-    async def aclose(self) -> None:
-        """Read no more: the pipeline waits for this reader no longer. A reader that leaves early calls it."""
+    def leave(self) -> None:
+        """Read no more: the pipeline waits for this reader no longer."""
         self._left = True
         self._bars.clear()
         self.end()
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Bar:
+    async def read(self) -> Bar:
+        """Return the next bar; StopAsyncIteration after the last."""
         while not self._bars:
             if self._ended:
                 raise StopAsyncIteration
@@ -92,3 +90,23 @@ class BarStream(Consumer):
         bar = self._bars.popleft()
         self._changed.set()
         return bar
+
+
+class BarReader:
+    """The user's end of a stream of bars: an async iterator. Once it is let go of, nobody waits for it any more."""
+
+    def __init__(self, stream: BarStream) -> None:
+        self._stream: Final = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Bar:
+        return await self._stream.read()
+
+    async def aclose(self) -> None:
+        """Read no more; the same as letting go of it."""
+        self._stream.leave()
+
+    def __del__(self) -> None:
+        self._stream.leave()

@@ -5,7 +5,8 @@ Owns the open file and the bytes between it and the reader. Memory is one chunk 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
@@ -32,8 +33,15 @@ class PlannedPart:
 class FileSource:
     """Reads *parts* one after another. *skipped* are the files of a folder that no format took."""
 
-    def __init__(self, name: str, parts: Sequence[PlannedPart], skipped: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[PlannedPart],
+        skipped: Sequence[str] = (),
+        read_as: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.name: Final = name
+        self.read_as: Final = dict(read_as)  # what was said of the file, and decides what its rows mean
         self.parts: Final = tuple(parts)
         self.skipped: Final = tuple(skipped)
         self._index = -1  # of the part being read, or read last; -1 before the first
@@ -85,6 +93,8 @@ class FileSource:
             part = self.parts[0].part
             answer["head_bytes"] = min(HEAD_BYTES, part.file_bytes)
             answer["head_xxh3"] = part.check(HEAD_BYTES)
+        if self.read_as:
+            answer["read_as"] = self.read_as
         if self.skipped:
             answer["skipped"] = list(self.skipped[:20])
         return answer

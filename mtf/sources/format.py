@@ -28,7 +28,7 @@ CERTAIN: Final = 100  # nothing else looks like that
 class Options:
     """What the user says; None leaves it to the format, and what is said always wins."""
 
-    symbol: str | None = None  # of all rows, where no column has it
+    symbol: str | None = None  # of all rows, whatever a column says
     kind: str | None = None  # "quotes", "trades" or "bars"
     columns: Mapping[str, str | int] | None = None  # role (see `mtf.sources.table.ROLES`) to header name or index
     delimiter: str | None = None

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 from librt.strings import read_i64_le
 
 from mtf.errors import ConfigError, SourceError
@@ -109,7 +110,12 @@ def open_source(
             path=str(where),
         )
     _check_told_once(where, planned)
-    return FileSource(name or where.absolute().name, _in_order(planned), skipped)
+    said = {
+        field.name: str(getattr(options, field.name))
+        for field in attrs.fields(Options)
+        if field.name != "limits" and getattr(options, field.name) is not None
+    }
+    return FileSource(name or where.absolute().name, _in_order(planned), skipped, said)
 
 
 def _synthetic(text: str, name: str) -> SyntheticMarket:

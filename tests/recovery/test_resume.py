@@ -8,6 +8,7 @@ from random import Random
 import orjson
 import pytest
 
+import mtf
 from mtf.actors.consumer import Consumer
 from mtf.errors import ActorFailed, SourceError
 from mtf.events.tick import Tick
@@ -165,3 +166,15 @@ async def test_ticks_with_a_name_go_on_and_ticks_without_are_new_each_time(tmp_p
             with pytest.raises(SourceError, match="hand in the same ones"):
                 await pipeline.run(first[:1], name="first")
             raise Crashed
+
+
+async def test_a_file_is_gone_on_with_only_as_it_was_read_before(tmp_path: Path) -> None:
+    """The rest of a file, read in another zone or as another symbol, would not fit what is in the log."""
+    file = tmp_path / "quotes.csv"
+    file.write_text("time,bid,ask\n2024-03-06T10:00:00,1.1,1.2\n2024-03-06T10:00:01,1.1,1.2\n")
+    async with mtf.Pipeline(data=tmp_path / "data", clock="ticks") as pipeline:
+        await pipeline.run(file, symbol="EURUSD", zone="UTC")
+    async with mtf.Pipeline(data=tmp_path / "data", clock="ticks") as pipeline:
+        with pytest.raises(mtf.errors.ConfigMismatch, match=r"zone=UTC, and now as .*zone=America/New_York"):
+            await pipeline.run(file, symbol="EURUSD", zone="America/New_York")
+        assert (await pipeline.run(file, symbol="EURUSD", zone="UTC")).new_events == 0
