@@ -390,7 +390,7 @@ class Pipeline:
         finally:
             door.limit_ns = TS_MAX_NS
         if reason:
-            self._malformed("push", door.malformed + 1, reason, repr(tick))
+            door.refuse("push", door.malformed + 1, reason, repr(tick))
             raise MalformedEvent(f"{tick!r}: {reason}")
         self._ended = False
         seq = source.next_seq - 1
@@ -482,9 +482,6 @@ class Pipeline:
         if self._state == "running" and self._supervisor.failure is None and not self._door.clock(end_ns):
             self._source.flush_now()
             self._source.wake()
-
-    def _malformed(self, place: str, line: int, reason: str, raw: str) -> None:
-        self._door.refuse(place, line, reason, raw)
 
     def _keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
         if self._datadir is not None:

@@ -52,10 +52,6 @@ class Actor:
         """Return the answer to *message*, None where there is none (yet)."""
         raise NotImplementedError
 
-    @property
-    def idle(self) -> bool:
-        return not self._busy and not len(self.mailbox)
-
     def accept(self, message: Any) -> bool:
         """Take *message* at once: handled now, or put in the mailbox; False where neither can be."""
         if self._can_handle_now():

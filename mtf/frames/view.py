@@ -45,10 +45,7 @@ class SymbolView:
         return self._look().snapshot(self._number)
 
     def _look(self) -> Cursor:
-        cursor = self._cursor
-        if not cursor.alive or cursor.generation != self._generation:
-            raise DeadView("this view's callback is over: take view.snapshot() inside it for what is to be kept")
-        return cursor
+        return _alive(self._cursor, self._generation)
 
 
 @mypyc_attr(native_class=True)
@@ -115,7 +112,11 @@ class View:
         return self._look().snapshot(self._number)
 
     def _look(self) -> Cursor:
-        cursor = self._cursor
-        if not cursor.alive or cursor.generation != self._generation:
-            raise DeadView("this view's callback is over: take view.snapshot() inside it for what is to be kept")
-        return cursor
+        return _alive(self._cursor, self._generation)
+
+
+def _alive(cursor: Cursor, generation: i64) -> Cursor:
+    """Return *cursor* while the callback that it was shown in runs; DeadView after it."""
+    if not cursor.alive or cursor.generation != generation:
+        raise DeadView("this view's callback is over: take view.snapshot() inside it for what is to be kept")
+    return cursor
