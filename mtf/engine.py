@@ -27,9 +27,12 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """All cores of a pipeline: gate, an aggregator a timeframe, indicators, joiner, digest."""
+    """All cores of a pipeline: gate, an aggregator a timeframe, indicators, joiner, digest.
 
-    def __init__(self, config: Config) -> None:
+    A worker's computes the indicators of those symbols only that it *owns*, by rank of the timeframe and number.
+    """
+
+    def __init__(self, config: Config, owns: Callable[[int, int], bool] | None = None) -> None:
         self.config = config
         self.gate = Gate(
             config.calendars.calendar_of,
@@ -46,8 +49,10 @@ class Engine:
         self.calculators: list[Calculator] = []  # by rank; none at all where no indicator is kept
         self.ledgers: list[Ledger] = []
         if any(config.indicators):
-            for timeframe, specs in zip(config.timeframes, config.indicators, strict=True):
-                calculator = Calculator(create_set(specs, timeframe=timeframe), config.live != "off")
+            for rank, (timeframe, specs) in enumerate(zip(config.timeframes, config.indicators, strict=True)):
+                items = create_set(specs, timeframe=timeframe)
+                owned = None if owns is None else partial(owns, rank)
+                calculator = Calculator(items, config.live != "off", owned)
                 self.calculators.append(calculator)
                 self.ledgers.append(Ledger(calculator.width, config.history))
         self.joiner = Joiner()

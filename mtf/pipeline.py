@@ -55,6 +55,7 @@ BLOCK_EVENTS: Final = 1024
 MAX_AHEAD_NS: Final = 60_000_000_000
 LIVE_WITHIN_NS: Final = 60_000_000_000  # a pushed tick that is older than this tells of the past, not of now
 CLOCKS: Final = ("both", "ticks")
+WORKERS_MAX: Final = 256
 
 
 class Pipeline:
@@ -116,6 +117,8 @@ class Pipeline:
                 raise ConfigError(f"{name} is {value}: give 0 or more")
         if keep_events is not None and keep_events < 0:
             raise ConfigError(f"keep_events is {keep_events}: give how many events stay, or None for all")
+        if not 0 <= workers <= WORKERS_MAX:
+            raise ConfigError(f"workers is {workers}: give 1 to {WORKERS_MAX}, or 0 for none")
         if clock not in CLOCKS:
             raise ConfigError(f"clock is {clock!r}: it is one of {', '.join(CLOCKS)}")
         self.config: Final = config or Config.make(
@@ -539,7 +542,8 @@ class Pipeline:
     @property
     def worker_pids(self) -> list[int]:
         """The process ids of the workers."""
-        return [worker.pid for worker in self._wiring.workers]
+        team = self._wiring.team
+        return [] if team is None else [worker.pid for worker in team.workers]
 
     @property
     def seq(self) -> int:

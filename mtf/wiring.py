@@ -2,7 +2,7 @@
 
 source ─► aggregator ─► indicators ─┐
        ─► aggregator ─► indicators ─┴► synchronizer ─► consumers
-       ─► worker (where there are some) ─► indicators
+       ─► workers (where there are some) ─► indicators
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mtf.actors.workers import RemoteIndicatorActor, WorkerActor, WorkerListener
 from mtf.engine import Engine
 from mtf.events.door import Door
 from mtf.frames.frame import Frame
-from mtf.workers.worker import Worker, shards
+from mtf.workers.team import Team
 
 __all__ = ["Wiring"]
 
@@ -41,14 +41,15 @@ class Wiring:
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
         )
-        self.workers: Final = _workers(engine, workers, block_events)
+        self.team: Final = _team(engine, workers, block_events)
         self._bars: Final[list[AggregatorActor]] = []  # by rank
         self._values: Final[list[IndicatorActor]] = []
-        owner = {rank: worker for worker in self.workers for rank in worker.ranks}
+        team = self.team
         for rank, aggregator in enumerate(engine.aggregators):
             name = aggregator.timeframe.name
             bars = AggregatorActor(aggregator)
-            values = RemoteIndicatorActor(name, owner[rank]) if rank in owner else IndicatorActor(name)
+            remote = None if team is None or rank not in team.shards.ranks else team
+            values = IndicatorActor(name) if remote is None else RemoteIndicatorActor(name, remote)
             values.rows_asked = rows_asked
             self.source.outlets.append(bars)
             bars.outlets.append(values)
@@ -56,10 +57,10 @@ class Wiring:
             self._bars.append(bars)
             self._values.append(values)
         worker_actors: list[Actor] = []
-        for number, worker in enumerate(self.workers, 1):
-            hands = WorkerActor(worker, str(number), rows_asked)
+        if team is not None:
+            hands = WorkerActor(team, rows_asked)
             self.source.outlets.append(hands)
-            worker_actors += [hands, WorkerListener(worker, str(number))]
+            worker_actors = [hands, *(WorkerListener(team, number) for number in range(workers))]
         self._worker_actors: Final = worker_actors
         self.adopt(engine)
 
@@ -79,11 +80,11 @@ class Wiring:
         for bars, aggregator in zip(self._bars, engine.aggregators, strict=True):
             bars.core = aggregator
             bars.save = savers[bars.part]
-        if engine.joiner.seq:
-            for worker in self.workers:
-                parts = [self._bars[rank].part for rank in worker.ranks]
-                parts += [self._values[rank].part for rank in worker.ranks]
-                worker.load({name: savers[name]() for name in ("gate", *parts)})
+        if engine.joiner.seq and self.team is not None:
+            parts = [
+                part for rank in self.team.shards.ranks for part in (self._bars[rank].part, self._values[rank].part)
+            ]
+            self.team.load({name: savers[name]() for name in ("gate", *parts)})
         if not engine.calculators:
             return
         for rank, values in enumerate(self._values):
@@ -95,21 +96,17 @@ class Wiring:
 
     async def start(self) -> None:
         """Start the worker processes, before the actors are run."""
-        for worker in self.workers:
-            await worker.start()
+        if self.team is not None:
+            await self.team.start()
 
     async def close(self) -> None:
         """End the worker processes."""
-        for worker in self.workers:
-            await worker.close()
+        if self.team is not None:
+            await self.team.close()
 
 
-def _workers(engine: Engine, workers: int, block_events: int) -> list[Worker]:
-    if not workers:
-        return []
-    owned = shards(len(engine.aggregators), workers)
-    if not engine.calculators:
-        return []  # there is nothing to compute elsewhere
+def _team(engine: Engine, workers: int, block_events: int) -> Team | None:
     widths = [calculator.width for calculator in engine.calculators]
-    live = engine.config.live != "off"
-    return [Worker(engine.config, ranks, widths, block_events, live) for ranks in owned]
+    if not workers or not any(widths):
+        return None  # nothing is to be computed elsewhere
+    return Team(engine.config, widths, workers, block_events)

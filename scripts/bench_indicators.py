@@ -12,7 +12,8 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
+
+from peers import Row, talib_handles
 
 from mtf.build import COMPILED
 from mtf.indicators import TWENTY, create, create_set, names
@@ -21,8 +22,6 @@ from mtf.indicators.window import filled
 ROWS = 5_000
 ROUNDS = 15
 WARM = 500
-
-Row = tuple[float, float, float, float, float, int, int]
 
 
 def rows(count: int) -> list[Row]:
@@ -73,36 +72,7 @@ def time_set(label: str, specs: list[str]) -> None:
 
 def time_talib() -> None:
     """Print what TA-Lib's stream handles cost for those of the twenty that it has, with the same parameters."""
-    try:
-        import numpy as np
-        from talib import stream
-    except ImportError as error:
-        print(f"TA-Lib is not timed: {error}")
-        return
-    h, lo, c, v = (np.array([bar[k] for bar in BARS[:WARM]]) for k in range(1, 5))
-    plain = 0  # a plain mean
-    handles: list[tuple[Any, tuple[int, ...]]] = [
-        (stream.SMA(c, 20), (3,)),
-        (stream.EMA(c, 20), (3,)),
-        (stream.WMA(c, 20), (3,)),
-        (stream.DEMA(c, 20), (3,)),
-        (stream.RSI(c, 14), (3,)),
-        (stream.MACD(c, 12, 26, 9), (3,)),
-        (stream.STOCH(h, lo, c, 14, 1, plain, 3, plain), (1, 2, 3)),
-        (stream.CCI(h, lo, c, 20), (1, 2, 3)),
-        (stream.WILLR(h, lo, c, 14), (1, 2, 3)),
-        (stream.BBANDS(c, 20, 2.0, 2.0, plain), (3,)),
-        (stream.ATR(h, lo, c, 14), (1, 2, 3)),
-        (stream.KC(h, lo, c, 20, 10, 2.0), (1, 2, 3)),
-        (stream.DONCHIAN(h, lo, 20), (1, 2)),
-        (stream.OBV(c, v), (3, 4)),
-        (stream.SMA(v, 20), (4,)),
-        (stream.VWAP(h, lo, c, v), (1, 2, 3, 4)),
-        (stream.ADX(h, lo, c, 14), (1, 2, 3)),
-        (stream.PLUS_DI(h, lo, c, 14), (1, 2, 3)),
-        (stream.MINUS_DI(h, lo, c, 14), (1, 2, 3)),
-        (stream.SAR(h, lo, 0.02, 0.2), (1, 2)),
-    ]
+    handles = talib_handles(BARS[:WARM])
     live = BARS[WARM:]
     peeks = [(handle.peek, columns) for handle, columns in handles]
     updates = [(handle.update, columns) for handle, columns in handles]

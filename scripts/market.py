@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mtf.build import COMPILED
 from mtf.events.block import Block, SymbolTable
@@ -27,11 +28,13 @@ def quotes(count: int, seed: int = 1) -> list[tuple[int, float, float, float, fl
     return found
 
 
-def blocks(rows: list[tuple[int, float, float, float, float]], size: int, symbol: str = "EURUSD") -> list[Block]:
-    """Return *rows* as blocks of *size* events, from seq 1."""
+def blocks(
+    rows: list[tuple[int, float, float, float, float]], size: int, symbols: Sequence[str] = ("EURUSD",)
+) -> list[Block]:
+    """Return *rows*, of *symbols* in turn, as blocks of *size* events, from seq 1."""
     door = Door(SymbolTable())
     seq, found = 1, []
-    for ts_ns, bid, ask, bid_size, ask_size in rows:
+    for (ts_ns, bid, ask, bid_size, ask_size), symbol in zip(rows, itertools.cycle(symbols), strict=False):
         door.quote(symbol, ts_ns, bid, ask, bid_size, ask_size)
         if door.count == size:
             found.append(door.take(seq))

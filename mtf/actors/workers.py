@@ -1,4 +1,4 @@
-"""The actors of a worker: one hands it blocks, one hears its answers, and each of its timeframes waits for its numbers.
+"""The actors of the workers: one hands out blocks, one hears each worker, one a timeframe enters what was found.
 
 Histories, frames, consumers and checkpoints are where they are without workers, and so are the results.
 """
@@ -10,17 +10,17 @@ from typing import Any, Final
 
 from mtf.actors.actor import Actor, Marker
 from mtf.actors.cores import IndicatorActor
-from mtf.workers.worker import Worker
+from mtf.workers.team import Team
 
 __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
 
 
 class WorkerActor(Actor):
-    """Hands every judged block to a worker."""
+    """Hands every judged block to the workers."""
 
-    def __init__(self, worker: Worker, name: str, rows_asked: Callable[[], bool]) -> None:
-        super().__init__(f"worker {name}")
-        self.worker: Final = worker
+    def __init__(self, team: Team, rows_asked: Callable[[], bool]) -> None:
+        super().__init__("workers")
+        self.team: Final = team
         self._rows_asked: Final = rows_asked
 
     def _can_handle_now(self) -> bool:
@@ -29,30 +29,31 @@ class WorkerActor(Actor):
     async def answer(self, message: Any) -> Any:
         if isinstance(message, Marker):
             if message.kind == "checkpoint":
-                self.worker.save(message.seq)
+                self.team.save(message.seq)
             return None
-        await self.worker.submit(message, self._rows_asked())
+        await self.team.submit(message, self._rows_asked())
         return None
 
 
 class WorkerListener(Actor):
-    """Hears what a worker answers; ends the pipeline where the worker is gone."""
+    """Hears what one worker answers; ends the pipeline where the worker is gone."""
 
-    def __init__(self, worker: Worker, name: str) -> None:
-        super().__init__(f"listener of worker {name}")
-        self.worker: Final = worker
+    def __init__(self, team: Team, number: int) -> None:
+        super().__init__(f"listener of worker {number + 1}")
+        self.team: Final = team
+        self._number: Final = number
 
     async def run(self) -> None:
         while True:
-            await self.worker.answer()
+            await self.team.answer(self._number)
 
 
 class RemoteIndicatorActor(IndicatorActor):
     """Waits for the numbers of one timeframe, and enters them."""
 
-    def __init__(self, name: str, worker: Worker) -> None:
+    def __init__(self, name: str, team: Team) -> None:
         super().__init__(name)
-        self.worker: Final = worker
+        self.team: Final = team
 
     def _can_handle_now(self) -> bool:
         return False
@@ -60,10 +61,11 @@ class RemoteIndicatorActor(IndicatorActor):
     async def answer(self, message: Any) -> Any:
         if isinstance(message, Marker):
             if message.kind == "checkpoint":
-                message.parts[self.part] = (await self.worker.saved(message.seq))[self.part]
+                message.parts[self.part] = (await self.team.saved(message.seq))[self.part]
             return self.handle(message)
         ledger = self.ledger
-        assert ledger is not None, "a worker is for timeframes that have indicators"
-        numbers = await self.worker.numbers(message.judged.block.first_seq, message.columns.rank)
-        message.values = ledger.enter(message.judged, message.columns, numbers)
+        assert ledger is not None, "workers are for timeframes that have indicators"
+        columns = message.columns
+        numbers = await self.team.numbers(message.judged.block.first_seq, columns.rank, columns.closings)
+        message.values = ledger.enter(message.judged, columns, numbers)
         return message

@@ -1,15 +1,16 @@
 """The calculator: one timeframe's indicators, of every symbol, fed from the aggregator's columns.
 
 Owns a set of indicators for each symbol and nothing of what they found before: each bar that closed is committed, each
-row previewed, and the numbers are handed on. It may run in another process than the rest.
+row previewed, and the numbers are handed on. Several may share the symbols of one timeframe, in processes of their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from librt.vecs import vec
-from mypy_extensions import i64, mypyc_attr, u8
+from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.bars.columns import Closing, Columns
@@ -19,23 +20,24 @@ from mtf.indicators.indicator import INCOMPLETE
 from mtf.indicators.set import IndicatorSet
 from mtf.indicators.values import Completed, Numbers
 
-__all__ = ["Calculator"]
+__all__ = ["Calculator", "merged"]
 
 NAN: Final = float("nan")
 
 
 @mypyc_attr(native_class=True)
 class Calculator:
-    """Computes the indicators of one timeframe; live values only where *live* is true."""
+    """Computes the indicators of one timeframe, for the symbols it *owns* by number; live values only if *live*."""
 
-    __slots__ = ("_live", "_sets", "items", "names", "width")
+    __slots__ = ("_live", "_owns", "_sets", "items", "names", "width")
 
-    def __init__(self, items: IndicatorSet, live: bool) -> None:
+    def __init__(self, items: IndicatorSet, live: bool, owns: Callable[[int], bool] | None = None) -> None:
         self.items: Final = items  # never fed: each symbol has a fresh one
         self.names: Final[list[str]] = list(items.names)
         self.width: Final[i64] = items.width
         self._live: Final = live
-        self._sets: list[IndicatorSet] = []  # by number of the symbol
+        self._owns: Final = owns  # None: all
+        self._sets: list[IndicatorSet | None] = []  # by number of the symbol; None where it is another's
 
     def compute(self, judged: Judged, columns: Columns, rows: bool = True) -> Numbers:
         """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last."""
@@ -43,11 +45,11 @@ class Calculator:
         count = block.count
         width = self.width
         while len(self._sets) < len(judged.instruments):
-            self._sets.append(self.items.fresh())
+            self._meet()
         sets = self._sets
         size: i64 = 0
         if self._live:
-            size = count * width
+            size = (count if rows else len(judged.touched)) * width
         numbers = Numbers(vec[float]([0.0] * size), rows, [])
         live = numbers.live
         closings = columns.closings
@@ -55,31 +57,52 @@ class Calculator:
         told: i64 = 0
         if not self._live:
             while told < total:
-                numbers.completed.append(self._commit(closings[told]))
+                self._commit(closings[told], numbers)
                 told += 1
             return numbers
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, slots = columns.volume, columns.slot
-        wanted = vec[u8]([]) if rows else _last_rows(judged)
+        places = vec[i64]([]) if rows else _last_places(judged)
         slot_index: i64 = -1  # of which `day` and `flags` are
         day: i64 = 0
         flags: i64 = 0
         for i in range(count):
             while told < total and closings[told].row == i:
-                numbers.completed.append(self._commit(closings[told]))
+                self._commit(closings[told], numbers)
                 told += 1
             index = slots[i]
-            if index < 0 or (not rows and wanted[i] == 0):
+            place = i if rows else places[i]
+            if index < 0 or place < 0:
+                continue
+            items = sets[block.symbol_at(i)]
+            if items is None:
                 continue
             if index != slot_index:
                 slot = columns.slots[index]
                 slot_index = index
                 day = slot.day.number
                 flags = INCOMPLETE if slot.incomplete else 0
-            sets[block.symbol_at(i)].preview(
-                opens[i], highs[i], lows[i], closes[i], sums[i], day, flags, live, i * width
-            )
+            items.preview(opens[i], highs[i], lows[i], closes[i], sums[i], day, flags, live, place * width)
         return numbers
+
+    def runs(self, judged: Judged, rows: bool) -> list[tuple[int, int]]:
+        """Return which places of a block's live values are of the symbols owned: runs of them, as start and stop."""
+        found: list[tuple[int, int]] = []
+        touched = judged.touched
+        block = judged.block
+        places: i64 = block.count if rows else len(touched)
+        start: i64 = -1
+        for place in range(places):
+            number: i64 = block.symbol_at(place) if rows else touched[place]
+            if number >= 0 and self._sets[number] is not None:
+                if start < 0:
+                    start = place
+            elif start >= 0:
+                found.append((start, place))
+                start = -1
+        if start >= 0:
+            found.append((start, places))
+        return found
 
     def archive(self, archive: Archive, symbols: i64) -> None:
         """Save all state, or load it into a calculator that has seen nothing; the gate knows *symbols*."""
@@ -88,15 +111,28 @@ class Calculator:
             raise CorruptCheckpoint(f"saved state: indicators of {count} symbols, where {symbols} are known")
         for number in range(count):
             if archive.loading:
-                self._sets.append(self.items.fresh())
-                self._sets[number].load(archive.blob(b""))
+                state = archive.blob(b"")
+                items = self._meet()
+                if items is not None:
+                    items.load(state)
             else:
-                archive.blob(self._sets[number].save())
+                saved = self._sets[number]
+                archive.blob(b"" if saved is None else saved.save())
 
-    def _commit(self, closing: Closing) -> Completed:
-        """Take in a completed bar and return the values after it."""
-        bar = closing.bar
+    def _meet(self) -> IndicatorSet | None:
+        """Make room for the next symbol and return its indicators; None where they are another's."""
+        items = None
+        if self._owns is None or self._owns(len(self._sets)):
+            items = self.items.fresh()
+        self._sets.append(items)
+        return items
+
+    def _commit(self, closing: Closing, numbers: Numbers) -> None:
+        """Take in a completed bar and add the values after it to *numbers*."""
         items = self._sets[closing.number]
+        if items is None:
+            return
+        bar = closing.bar
         items.commit(
             bar.open,
             bar.high,
@@ -108,19 +144,32 @@ class Calculator:
         )
         values = vec[float]([NAN] * self.width)
         items.current(values, 0)
-        return Completed(values)
+        numbers.completed.append(Completed(values))
 
 
-def _last_rows(judged: Judged) -> vec[u8]:
-    """Return 1 for the last row of each symbol in the block, 0 for the others."""
+def merged(states: Sequence[bytes]) -> bytes:
+    """Return the state of one calculator that owns all symbols, from those of several that share them."""
+    if len(states) == 1:
+        return states[0]
+    readers = [Archive(state) for state in states]
+    into = Archive()
+    counts = {reader.count(0, 8) for reader in readers}
+    assert len(counts) == 1, "those that share symbols have met the same ones"
+    count = into.count(counts.pop(), 8)
+    for _ in range(count):
+        into.blob(max([reader.blob(b"") for reader in readers], key=len))
+    return into.finish()
+
+
+def _last_places(judged: Judged) -> vec[i64]:
+    """Return, by row of the block, the place of its symbol among those touched where it is its last row, else -1."""
     block = judged.block
-    found = vec[u8]([0] * block.count)
-    seen: set[int] = set()
+    found = vec[i64]([-1] * block.count)
+    places = {number: k for k, number in enumerate(judged.touched)}
     for i in range(block.count - 1, -1, -1):
         number = block.symbol_at(i)
-        if number >= 0 and number not in seen:
-            seen.add(number)
-            found[i] = 1
-            if len(seen) == len(judged.touched):
+        if number >= 0 and number in places:
+            found[i] = places.pop(number)
+            if not places:
                 break
     return found

@@ -66,8 +66,8 @@ class Ledger:
                 number = block.symbol_at(i)
                 if number >= 0:
                     pages[number].last_row = i
-        for number in judged.touched:
-            values.after.append(self._after(number, columns, numbers.live))
+        for k in range(len(judged.touched)):
+            values.after.append(self._after(judged.touched[k], columns, numbers, k))
         return values
 
     def after(self, number: i64) -> ValueState:
@@ -117,14 +117,15 @@ class Ledger:
         page.after = ValueState(vec[float]([]), completed, history, start, stop)
         return page.after
 
-    def _after(self, number: i64, columns: Columns, live: vec[float]) -> ValueState:
-        """Return the state after the block: the last row's live values, unless the bar closed since."""
+    def _after(self, number: i64, columns: Columns, numbers: Numbers, k: i64) -> ValueState:
+        """Return the state of the *k*-th touched symbol after the block: live values, unless the bar closed since."""
         page = self._pages[number]
+        live = numbers.live
         row = page.last_row
         if row < 0 or columns.slot[row] < 0 or len(live) == 0 or _closed_since(number, row, columns):
             return page.after
         old = page.after
-        at = row * self.width
+        at = (row if numbers.rows else k) * self.width
         page.after = ValueState(live[at : at + self.width], page.completed, old.history, old.start, old.stop)
         return page.after
 

@@ -56,7 +56,7 @@ class IndicatorSet:
                 seen.add(name)
                 names.append(name)
         self._given: Final[list[Indicator]] = list(items)  # as asked for: names and specs; fed only where not linked
-        self._cores: Final[list[Indicator]] = cores  # what is fed, in the same order
+        self._cores: Final[vec[Indicator]] = vec[Indicator](cores)  # what is fed, in the same order
         self._feeds: Final[vec[i64]] = vec[i64](feeds)  # the column that each one feeds on, or THE_BAR
         self._linked: Final = any([feed != THE_BAR for feed in feeds])
         self._row: Final = filled(len(names), NAN)  # scratch: completed values in a commit

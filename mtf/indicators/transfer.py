@@ -1,4 +1,7 @@
-"""Indicator values as bytes, for the way between processes: floats as their bits, little-endian."""
+"""Indicator values as bytes, for the way between processes: floats as their bits.
+
+Compiled, and so is whatever takes a `vec`: one that interpreted code hands to compiled code is never freed (mypyc 2.4).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from librt.strings import BytesWriter, read_f64_le, write_f64_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from mtf.indicators.values import Completed
+from mtf.indicators.values import Completed, Numbers
 
-__all__ = ["fill", "floats", "pack_completed", "unpack_completed"]
+__all__ = ["copied", "pack_completed", "unpack_completed"]
 
 
 def pack_completed(rows: list[Completed], width: i64) -> bytes:
@@ -24,8 +27,6 @@ def pack_completed(rows: list[Completed], width: i64) -> bytes:
 def unpack_completed(data: bytes, width: i64) -> list[Completed]:
     """Return the rows that `pack_completed` wrote."""
     rows: list[Completed] = []
-    if width == 0:
-        return rows
     at: i64 = 0
     while at < len(data):
         values = vec[float]([0.0] * width)
@@ -36,15 +37,6 @@ def unpack_completed(data: bytes, width: i64) -> list[Completed]:
     return rows
 
 
-def floats(count: i64) -> vec[float]:
-    """Return *count* floats, to be filled."""
-    return vec[float]([0.0] * count)
-
-
-def fill(values: vec[float], at: i64, data: bytes) -> None:
-    """Put *data* into *values* as floats, from the index *at* on."""
-    count: i64 = len(data) // 8
-    i: i64 = 0
-    while i < count:
-        values[at + i] = read_f64_le(data, i * 8)
-        i += 1
+def copied(live: memoryview[float], rows: bool) -> Numbers:
+    """Return a copy of *live* values, without completed ones."""
+    return Numbers(vec[float](live), rows, [])

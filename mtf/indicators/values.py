@@ -43,10 +43,11 @@ class ValueState:
 
 @mypyc_attr(native_class=True)
 class Numbers:
-    """What a calculator found for one block: live values by row, and the completed ones of each closing, in order.
+    """What a calculator found for one block: live values by place, and the completed ones of each closing, in order.
 
-    `live[row * width + column]` is of meaning where a bar forms: in every row where *rows* is true, else only in the
-    last row of each symbol. It is empty where live values are off.
+    `live[place * width + column]` is of meaning where a bar forms. With *rows* each row has its place; without, each
+    touched symbol has one, for its last row. It is empty where live values are off. A calculator that shares symbols
+    with others fills the places of its own, and has the closings of its own.
     """
 
     __slots__ = ("completed", "live", "rows")
@@ -62,9 +63,9 @@ class ValueColumns:
     """What one timeframe's indicators made of one block.
 
     `live[row * width + column]` is a value as if the partial bar after that row closed then; of no meaning where no bar
-    forms, and but for each symbol's last row where *rows* is false. `closings[k]` is the state just after the k-th
-    closing of the timeframe's columns, `after[k]` that of the k-th touched symbol after the block. `fresh` is the state
-    of a symbol that had no bar yet.
+    forms. Where *rows* is false, it is for each touched symbol's last row, by place of the symbol. `closings[k]` is the
+    state just after the k-th closing of the timeframe's columns, `after[k]` that of the k-th touched symbol after the
+    block. `fresh` is the state of a symbol that had no bar yet.
     """
 
     __slots__ = ("after", "closings", "fresh", "live", "rows", "width")

@@ -1,7 +1,7 @@
 """The worker process: `python -m mtf.workers.process SOCKET MEMORY`, two inherited file descriptors.
 
-Makes the bars of its timeframes from the same blocks by the same cores, computes their indicators, and writes what they
-give into the shared memory. Ends when the socket does.
+Makes the bars of its timeframes from the same blocks by the same cores, computes the indicators of its shards, and
+writes what they give into the shared memory. Ends when the socket does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mtf.config import Config
 from mtf.engine import Engine
 from mtf.events.block import Block
 from mtf.indicators.transfer import pack_completed
+from mtf.workers.shards import Shards
 from mtf.workers.wire import (
     BLOCK,
     BLOCK_HEAD,
@@ -37,18 +38,20 @@ from mtf.workers.wire import (
 __all__ = ["main"]
 
 
-class Shard:
-    """The cores of one worker."""
+class Share:
+    """The cores of one worker's shards, and the memory that it writes into."""
 
     def __init__(self, setup: bytes, memory_file: int) -> None:
         given = orjson.loads(setup)
         config = Config.from_json(given["config"].encode())
-        self.ranks: Final[list[int]] = given["ranks"]
-        self.engine: Final = Engine(config)
+        shards = Shards(given["ranks"], given["workers"])
+        worker = given["worker"]
+        self.ranks: Final = shards.ranks_of(worker)
+        self.engine: Final = Engine(config, lambda rank, number: shards.owner(rank, number) == worker)
         self.parts: Final = [f"indicators:{config.timeframes[rank]}" for rank in self.ranks]
-        widths = [self.engine.calculators[rank].width for rank in self.ranks]
-        self.layout: Final = Layout(given["block_events"], widths)
+        self.layout: Final = Layout(given["block_events"], [each.width for each in self.engine.calculators])
         self.memory: Final = mmap.mmap(memory_file, self.layout.bytes)
+        self.floats: Final = memoryview(self.memory).cast("d")
 
     def block(self, body: bytes) -> bytes:
         """Compute a block and return the answer."""
@@ -56,14 +59,15 @@ class Shard:
         rows = self.memory[self.layout.rows(slot, count)]
         engine = self.engine
         judged = engine.gate.judge(Block(first_seq, count, rows, body[BLOCK_HEAD.size :]))
-        answer = [DONE, DONE_HEAD.pack(slot, first_seq)]
-        for index, rank in enumerate(self.ranks):
-            columns = engine.aggregators[rank].aggregate(judged)
-            numbers = engine.calculators[rank].compute(judged, columns, every_row)
+        answer = [DONE, DONE_HEAD.pack(slot)]
+        for rank in self.ranks:
+            calculator = engine.calculators[rank]
+            numbers = calculator.compute(judged, engine.aggregators[rank].aggregate(judged), every_row)
             if len(numbers.live):
-                place = self.layout.live(slot, index, count)
-                self.memory[place] = memoryview(numbers.live).cast("B")
-            completed = pack_completed(numbers.completed, self.layout.widths[index])
+                live, width = memoryview(numbers.live), calculator.width
+                for start, stop in calculator.runs(judged, every_row):
+                    self.floats[self.layout.live(slot, rank, start, stop)] = live[start * width : stop * width]
+            completed = pack_completed(numbers.completed, calculator.width)
             answer += [LENGTH.pack(len(completed)), completed]
         return b"".join(answer)
 
@@ -75,19 +79,19 @@ class Shard:
 def serve(connection: socket.socket, memory_file: int) -> None:
     """Answer messages until the connection ends."""
     stream = connection.makefile("rwb", buffering=1 << 16)
-    shard: Shard | None = None
+    share: Share | None = None
     while head := stream.read(LENGTH.size):
         body = stream.read(LENGTH.unpack(head)[0])
         kind, body = body[:1], body[1:]
         answer = b""
-        if shard is None:
-            shard = Shard(body, memory_file)
+        if share is None:
+            share = Share(body, memory_file)
         elif kind == BLOCK:
-            answer = shard.block(body)
+            answer = share.block(body)
         elif kind == SAVE:
-            answer = shard.save()
+            answer = share.save()
         elif kind == LOAD:
-            shard.engine.load_parts(decode_parts(body))
+            share.engine.load_parts(decode_parts(body))
         if answer:
             stream.write(LENGTH.pack(len(answer)) + answer)
             stream.flush()

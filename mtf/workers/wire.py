@@ -1,4 +1,4 @@
-"""What goes between a pipeline and a worker: short messages over a socket, rows and live values in shared memory.
+"""What goes between a pipeline and its workers: short messages over sockets, rows and live values in one shared memory.
 
 Both sides are the same mtf on the same machine, started by one another; there is no version to agree on. A message is
 its length, its kind, and its body.
@@ -30,41 +30,46 @@ __all__ = [
 ]
 
 LENGTH: Final = Struct("<Q")  # of kind and body
-SLOTS: Final = 3  # blocks under way at a worker
+SLOTS: Final = 3  # blocks under way at the workers
 
-SETUP: Final = b"c"  # JSON: configuration, ranks, events a block
+SETUP: Final = b"c"  # JSON: configuration, which worker of how many, events a block
 LOAD: Final = b"l"  # parts to start from
 BLOCK: Final = b"b"  # BLOCK_HEAD, heap; its rows are in the slot
 SAVE: Final = b"s"
-DONE: Final = b"d"  # DONE_HEAD, then for each rank the completed values; live ones are in the slot
+DONE: Final = b"d"  # DONE_HEAD, then for each of the worker's ranks the completed values; live ones are in the slot
 SAVED: Final = b"p"  # parts
 FAILED: Final = b"f"  # what went wrong, as text
 
 BLOCK_HEAD: Final = Struct("<qqq?")  # slot, first seq, count, whether live values of all rows are wanted
-DONE_HEAD: Final = Struct("<qq")  # slot, first seq
+DONE_HEAD: Final = Struct("<q")  # slot
 
 _PART: Final = Struct("<QQ")  # length of the name, length of the part
 
 
 class Layout:
-    """Where things lie in the shared memory: slots, each with rows and then the live values of each rank."""
+    """Where things lie in the shared memory: slots, each with the rows of a block and the live values of each rank.
+
+    All workers read the same rows, and each writes its own shards' values into the same places.
+    """
 
     def __init__(self, block_events: int, widths: Sequence[int]) -> None:
-        self.block_events: Final = block_events
         self.widths: Final = tuple(widths)
         self._rows: Final = block_events * ROW_BYTES
-        self._slot: Final = self._rows + sum(widths) * block_events * 8
+        sizes = [width * block_events * 8 for width in widths]
+        self._starts: Final = [self._rows + sum(sizes[:rank]) for rank in range(len(sizes))]
+        self._slot: Final = self._rows + sum(sizes)
         self.bytes: Final = SLOTS * self._slot
 
     def rows(self, slot: int, count: int) -> slice:
-        """Return the place of the rows of a block of *count* events."""
+        """Return the place of the rows of a block of *count* events, in bytes."""
         start = slot * self._slot
         return slice(start, start + count * ROW_BYTES)
 
-    def live(self, slot: int, index: int, count: int) -> slice:
-        """Return the place of the live values of the worker's *index*-th rank."""
-        start = slot * self._slot + self._rows + sum(self.widths[:index]) * self.block_events * 8
-        return slice(start, start + self.widths[index] * count * 8)
+    def live(self, slot: int, rank: int, start: int, stop: int) -> slice:
+        """Return the place of the live values from *start* to *stop* of a rank, in floats."""
+        width = self.widths[rank]
+        base = (slot * self._slot + self._starts[rank]) // 8
+        return slice(base + start * width, base + stop * width)
 
 
 def encode_parts(parts: Mapping[str, bytes]) -> bytes:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tracemalloc
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mtf
 from mtf.errors import ConfigError, WorkerLost
 from mtf.sources import SyntheticMarket
-from mtf.workers.worker import shards
+from mtf.workers.shards import Shards
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are for POSIX systems")
 
@@ -38,20 +41,36 @@ class Everything(mtf.Consumer):
         self.shown.append(f"{tick} {[(view[name].partial, view[name].live) for name in TIMEFRAMES]}")
 
 
-async def run_with(workers: int, block_events: int = 256) -> tuple[list[str], str]:
+async def run_with(workers: int, block_events: int = 256, **settings: Any) -> tuple[list[str], str, list[str]]:
+    """Return what is shown, the digest, and what snapshots say at the end."""
     seen = Everything()
-    async with mtf.Pipeline(
-        timeframes=TIMEFRAMES, indicators=SPECS, clock="ticks", workers=workers, block_events=block_events
-    ) as pipeline:
-        pipeline.add(seen)
+    given = {"timeframes": TIMEFRAMES, "indicators": SPECS, "clock": "ticks", **settings}
+    async with mtf.Pipeline(**given, workers=workers, block_events=block_events) as pipeline:
+        if given.get("live") != "asked":
+            pipeline.add(seen)
         summary = await pipeline.run(market())
-    return seen.shown, summary.digest
+        newest = [
+            f"{each.timeframe} {each.partial} {each.live} {each.completed}"
+            for symbol in SYMBOLS
+            for each in pipeline.snapshot(symbol)
+        ]
+    return seen.shown, summary.digest, newest
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 7])
 async def test_results_are_those_without_workers(workers: int) -> None:
-    """Every value that a consumer is shown, at every row, and the digest."""
+    """Every value that a consumer is shown, at every row, and the digest; with more workers than shards too."""
     assert await run_with(workers) == await run_with(0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"live": "asked"}, {"live": "off"}, {"indicators": {"1m": ["rsi:5"], "1h": ["sma:5"]}}],
+    ids=["asked", "off", "a timeframe without"],
+)
+async def test_settings_hold_with_workers(settings: dict[str, Any]) -> None:
+    """Where fewer values are computed, workers compute fewer, and those are the same."""
+    assert await run_with(4, **settings) == await run_with(0, **settings)
 
 
 async def test_block_size_changes_nothing_with_workers() -> None:
@@ -59,7 +78,7 @@ async def test_block_size_changes_nothing_with_workers() -> None:
     assert await run_with(2, block_events=7) == await run_with(0)
 
 
-@pytest.mark.parametrize(("first", "then"), [(2, 0), (0, 2), (1, 3)])
+@pytest.mark.parametrize(("first", "then"), [(2, 0), (0, 2), (1, 3), (4, 0), (0, 5), (5, 4)])
 async def test_a_checkpoint_is_started_from_with_any_number_of_workers(tmp_path: Path, first: int, then: int) -> None:
     """Workers are no part of the configuration: a restart may have more, fewer or none."""
     expected = (await run_with(0))[1]
@@ -70,6 +89,23 @@ async def test_a_checkpoint_is_started_from_with_any_number_of_workers(tmp_path:
         summary = await pipeline.run(market(3_000))
         assert pipeline.skipped_checkpoints == []
     assert summary.digest == expected
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_memory_does_not_grow_with_the_events(workers: int) -> None:
+    """A block's values are gone when nobody reads them any more."""
+    settings: dict[str, Any] = {"timeframes": TIMEFRAMES, "indicators": SPECS, "clock": "ticks", "history": 5}
+    async with mtf.Pipeline(**settings, workers=workers) as pipeline:
+        await pipeline.run(market(2_000))
+        tracemalloc.start()
+        try:
+            await pipeline.run(market(2_000))
+            before = tracemalloc.get_traced_memory()[0]
+            await pipeline.run(market(20_000))
+            grown = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+    assert grown < 500_000, "20,000 events of 27 values take 4.3 MB"
 
 
 async def test_a_killed_worker_stops_the_run_with_the_reason() -> None:
@@ -101,9 +137,23 @@ async def test_without_indicators_there_are_no_workers() -> None:
         assert (await pipeline.run(market(500))).events == 500
 
 
-def test_each_timeframe_has_one_owner() -> None:
-    """Work is spread evenly, and no timeframe is computed twice."""
-    assert shards(6, 2) == [[0, 2, 4], [1, 3, 5]]
-    assert shards(6, 4) == [[0, 4], [1, 5], [2], [3]]
-    with pytest.raises(ConfigError, match="give 1 to 6"):
-        shards(6, 7)
+@pytest.mark.parametrize("workers", range(1, 14))
+@pytest.mark.parametrize("ranks", [(0,), (0, 2), (0, 1, 2, 3, 4, 5)])
+def test_shards_are_spread_evenly(ranks: tuple[int, ...], workers: int) -> None:
+    """No worker has more than one shard above another, and each is prepared for the timeframes of all it owns."""
+    shards = Shards(ranks, workers)
+    for symbols in (1, 2, 7, 30):
+        owned = Counter(shards.owner(rank, number) for rank in ranks for number in range(symbols))
+        counts = [owned[worker] for worker in range(workers)]
+        assert sum(counts) == symbols * len(ranks)
+        assert max(counts) - min(counts) <= 1
+    for worker in range(workers):
+        owned_ranks = {rank for rank in ranks for number in range(100) if shards.owner(rank, number) == worker}
+        assert set(shards.ranks_of(worker)) == owned_ranks
+
+
+@pytest.mark.parametrize("workers", [-1, 257])
+def test_a_number_of_workers_that_cannot_be_is_refused(workers: int) -> None:
+    """At once, not at the start."""
+    with pytest.raises(ConfigError, match="give 1 to 256"):
+        mtf.Pipeline(workers=workers)
