@@ -60,7 +60,7 @@ class Config:
     def make(
         cls,
         *,
-        timeframes: Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
+        timeframes: str | Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
         calendar: Any = "fx",
         price: str = "auto",
         closed: str = "reject",
@@ -70,7 +70,12 @@ class Config:
         live: str = "each",
         indicators: IndicatorSpecs = None,
     ) -> Config:
-        """Return the configuration with these settings; ConfigError names the one that is wrong."""
+        """Return the configuration with these settings; ConfigError names the one that is wrong.
+
+        *timeframes* may be one string, `1m,5m,1h`, and *indicators* too, `sma:20,macd:12,26,9`, `all` or `none`.
+        """
+        if isinstance(timeframes, str):
+            timeframes = [name.strip() for name in timeframes.split(",") if name.strip()]
         kept = TimeframeSet(timeframes)
         return cls(
             timeframes=kept,

@@ -56,6 +56,8 @@ class DataDir:
         """
         if path.is_symlink() and not path.exists():
             raise DataDirError(f"{path}: is a link to nothing")
+        if path.is_file():
+            raise DataDirError(f"{path}: is a file: give a directory")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in (HISTORY, ASIDE):
             if (path / name).is_symlink():

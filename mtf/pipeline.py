@@ -81,7 +81,7 @@ class Pipeline:
         self,
         *,
         data: str | os.PathLike[str] | None = None,
-        timeframes: Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
+        timeframes: str | Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
         calendar: Any = "fx",
         price: str = "auto",
         closed: str = "reject",
@@ -115,6 +115,8 @@ class Pipeline:
         ):
             if value is not None and value < 0:
                 raise ConfigError(f"{name} is {value}: give 0 or more")
+        if data is not None and not os.fspath(data):
+            raise ConfigError("data is '': give a directory, or None to keep nothing on disk")
         if keep_events is not None and keep_events < 0:
             raise ConfigError(f"keep_events is {keep_events}: give how many events stay, or None for all")
         if not 0 <= workers <= WORKERS_MAX:

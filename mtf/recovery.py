@@ -98,7 +98,7 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
         elif not _step_until(engine, block, time_ns):
             return engine
     if seq is not None and engine.joiner.seq != seq:
-        raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}, and {seq} was asked for")
+        raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}: ask for what is in it")
     return engine
 
 

@@ -105,3 +105,8 @@ async def test_a_reader_of_bars_that_is_let_go_of_holds_up_nobody() -> None:
             await asyncio.sleep(0)
         assert (await reading).start_ns == 1_709_719_200_000_000_000
         await pipeline.drain()
+
+
+def test_timeframes_may_be_one_string() -> None:
+    """As on the command line."""
+    assert mtf.Config.make(timeframes="1m, 1h") == mtf.Config.make(timeframes=["1m", "1h"])

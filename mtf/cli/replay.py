@@ -103,7 +103,7 @@ async def _replay(
 def _first_seq(directory: Path, start: Moment) -> int:
     """Return the seq of the first event at or after *start*."""
     if start.ts_ns is None:
-        return max(1, start.seq or 0)
+        return start.seq or 1
     return engine_at(directory, time_ns=start.ts_ns - 1).joiner.seq + 1
 
 
@@ -125,4 +125,7 @@ def _consumer(path: str) -> Consumer:
     found = getattr(module, class_name, None)
     if not isinstance(found, type) or not issubclass(found, Consumer):
         raise ConfigError(f"--consumer {path}: {class_name} is no subclass of mtf.Consumer in {module_name}")
-    return found()
+    try:
+        return found()
+    except TypeError as error:
+        raise ConfigError(f"--consumer {path}: it is made without arguments: {error}") from error

@@ -12,6 +12,7 @@ import attrs
 import click
 
 from mtf.cli.exits import DONE, INTERRUPTED, TERMINATED
+from mtf.cli.hints import hints
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
 from mtf.cli.progress import Share, progress_bar
@@ -128,6 +129,8 @@ def _tell(
         note(f"{malformed:,} malformed rows" + (f", kept aside in {data / ASIDE}" if data else ""))
         for place, line, reason, raw in pipeline.malformed_rows[:MALFORMED_SHOWN]:
             note(f"{place}:{line}: {reason}: {raw!r}")
+    for hint in hints(pipeline, summary):
+        note(hint)
     more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq}
     if data is not None:
         more["data"] = str(data)

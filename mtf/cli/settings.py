@@ -46,13 +46,8 @@ def config_options(function: _Function) -> _Function:
 
 def config_from(options: dict[str, Any]) -> Config:
     """Take what `config_options` declares out of *options*, and return the configuration that it makes."""
-    calendar, timeframes = options.pop("calendar"), options.pop("timeframes")
-    names = ("price", "closed", "late", "anchor", "indicators", "live", "history")
-    return Config.make(
-        calendar=_calendars(calendar),
-        timeframes=[name.strip() for name in timeframes.split(",") if name.strip()],
-        **{name: options.pop(name) for name in names},
-    )
+    names = ("timeframes", "price", "closed", "late", "anchor", "indicators", "live", "history")
+    return Config.make(calendar=_calendars(options.pop("calendar")), **{name: options.pop(name) for name in names})
 
 
 def _calendars(text: str) -> str | dict[str, str]:

@@ -47,7 +47,7 @@ _SYNTHETIC: Final = ("seed", "events", "symbols")
 _FORMAT_HELP: Final = "Format of the file, where it cannot be told; mtf doctor lists them."
 _OPTIONS: Final = (
     click.option("--format", type=click.Choice([each.name for each in FORMATS]), metavar="F", help=_FORMAT_HELP),
-    click.option("--symbol", help="Symbol of all rows, where no column has it."),
+    click.option("--symbol", help="Symbol of all rows; a file of several is refused then."),
     click.option("--kind", type=click.Choice(["quotes", "trades", "bars"]), help="What the rows are."),
     click.option("--columns", metavar="ROLE=COLUMN,...", help="What is in which column: time=when,bid=2,ask=3."),
     click.option("--delimiter", metavar="CHAR", help="What parts the columns."),

@@ -155,7 +155,8 @@ class Declaration:
     def bind(self, positional: tuple[object, ...], named: dict[str, object]) -> tuple[ParamValue, ...]:
         """Return every parameter's value, defaults filled in; ConfigError that lists what exists."""
         if len(positional) > len(self.params):
-            raise ConfigError(f"{self.name} takes {self.signature}; {len(positional)} values were given")
+            given = ", ".join(map(str, positional))
+            raise ConfigError(f"{self.name} takes {self.signature}; {len(positional)} values were given: {given}")
         known = [param.name for param in self.params]
         for name in named:
             if name not in known:

@@ -139,8 +139,6 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
     timeframe = options.timeframe
     if timeframe is None and kind in (BARS, QUOTE_BARS) and "time" in columns:
         timeframe = guess_timeframe(table, columns, time_format, zone)
-    if options.symbol:
-        columns.pop("symbol", None)
     return Layout(
         kind=kind,
         fields=table.fields,
@@ -149,7 +147,7 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
         skip=table.skip,
         time_format=time_format,
         zone=zone,
-        symbol=options.symbol or symbol,
+        symbol=options.symbol or ("" if "symbol" in columns else symbol),
         shift=shift_of(options.point, 0),
         timeframe=timeframe,
         close_stamped=options.stamp == "close",

@@ -104,6 +104,8 @@ def open_source(
         finally:
             part.release()
     if not planned and skipped:
+        if where.is_file() and not where.stat().st_size:
+            raise SourceError(f"{where}: is empty", path=str(where))
         raise SourceError(
             f"{where}: not in a format that is known here; name one of {', '.join(f.name for f in FORMATS)}, "
             "or say what its columns are",

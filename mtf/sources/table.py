@@ -12,6 +12,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.errors import SourceError
 from mtf.events.block import HAS_ASK, HAS_BID
 from mtf.events.door import Door
 from mtf.sources.decimals import decimal
@@ -69,7 +70,7 @@ class TableReader(Reader):
     """Reads rows of *kind* with *fields* fields; `columns[i]` is the column of `ROLES[i]`, or -1.
 
     *skip* lines at the start are a header. Prices are times 10**shift; with *whole* rounded to a whole number before
-    that. *symbol* is that of all rows where there is no column. Bars last *length_ns*, are stamped at their start, or
+    that. *symbol* is that of all rows; "": that of its column. Bars last *length_ns*, are stamped at their start, or
     with *close_stamped* at their end, and are of *side* (BARS: TRADES, HAS_BID or HAS_ASK).
     """
 
@@ -351,9 +352,24 @@ class TableReader(Reader):
         name = self._names.get(raw)
         if name is None:
             name = _unquoted(raw)
+            if self._symbol:
+                if self._names:
+                    raise self._several(name)
+                self._names[raw] = self._symbol
+                return self._symbol
             if len(self._names) < SYMBOLS_MAX:
                 self._names[raw] = name
         return name
+
+    def _several(self, name: str) -> SourceError:
+        """Return the error for a second symbol where all rows are to be of one."""
+        line = self.line + 1
+        return SourceError(
+            f"{self.place}:{line}: the symbol is {name!r} here and another before, where all were to be "
+            f"{self._symbol!r}: leave that away, or give a file of one symbol",
+            path=self.place,
+            line=line,
+        )
 
     def _text(self, data: bytes, role: i64) -> str:
         column = self._columns[role]

@@ -233,3 +233,42 @@ def test_signal_stops_in_good_order_and_the_same_command_goes_on(
     assert (more["resumed_seq"], more["events"]) == (summary["seq"], events)
     whole = json_of("run", "synthetic", "--events", events, "--timeframes", "1m", "--json")
     assert more["digest"] == whole["digest"]
+
+
+def test_a_calendar_that_does_not_fit_is_hinted_at(tmp_path: Path) -> None:
+    """Everything rejected is what a wrong calendar or zone looks like; the run itself is right."""
+    path = tmp_path / "night.csv"
+    path.write_text("time,symbol,bid,ask\n2024-03-07T03:00:00Z,SPY,1.0,1.5\n")
+    done = mtf("run", path, "--calendar", "us_equities")
+    assert done.exit_code == 0
+    assert "1 of 1 events came while the market was closed: are the calendar (us_equities)" in done.stderr
+
+
+def test_times_in_disorder_are_hinted_at(tmp_path: Path) -> None:
+    """Most events late: the file is not what it was taken for."""
+    path = tmp_path / "back.csv"
+    rows = [f"2024-03-07T10:0{minute}:00Z,EURUSD,1.0,1.5" for minute in (5, 4, 3)]
+    path.write_text("\n".join(["time,symbol,bid,ask", *rows, ""]))
+    assert "2 of 3 events came late: is the source in order of time?" in mtf("run", path).stderr
+
+
+def test_prices_that_make_no_bar_are_hinted_at(tmp_path: Path) -> None:
+    """Bids alone have no mid: the user is told which setting makes bars of them."""
+    path = tmp_path / "bids.csv"
+    path.write_text("time,symbol,bid,ask\n2024-03-07T10:00:00Z,EURUSD,1.0,\n")
+    assert "1 ticks made no bar" in mtf("run", path).stderr
+    assert mtf("run", path, "--price", "bid").stderr == ""
+
+
+def test_a_file_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
+    """Before anything is read."""
+    path = write_market(tmp_path / "market.csv")
+    done = mtf("run", path, "--data", path)
+    assert done.exit_code == 2
+    assert "is a file" in done.stderr
+
+
+def test_a_source_without_events_is_hinted_at(tmp_path: Path) -> None:
+    """A typing error in a pattern must not look like a market without ticks."""
+    write_market(tmp_path / "market.csv")
+    assert mtf("run", tmp_path, "--pattern", "*.zip").stderr == "mtf: there was no event in the source\n"

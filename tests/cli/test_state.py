@@ -119,6 +119,10 @@ class Broken(mtf.Consumer):
     def on_tick(self, tick, view):
         raise RuntimeError("no\\nidea")
 
+class Asking(mtf.Consumer):
+    def __init__(self, limit):
+        self.limit = limit
+
 class Nothing:
     pass
 """
@@ -147,7 +151,9 @@ def test_a_consumer_that_fails_is_an_error_inside(market: Path, tmp_path: Path) 
     assert "Traceback" in debug.stderr
 
 
-@pytest.mark.parametrize("consumer", ["strategy", "nowhere:Printer", "strategy:Nothing", "strategy:Missing"])
+@pytest.mark.parametrize(
+    "consumer", ["strategy", "nowhere:Printer", "strategy:Nothing", "strategy:Missing", "strategy:Asking"]
+)
 def test_what_is_no_consumer_is_refused(market: Path, tmp_path: Path, consumer: str) -> None:
     """Before anything is played."""
     (tmp_path / "strategy.py").write_text(CONSUMER)

@@ -254,3 +254,24 @@ def test_formats_have_names_of_their_own_and_say_what_they_are() -> None:
     names = [each.name for each in FORMATS]
     assert len(set(names)) == len(names)
     assert all(each.description for each in FORMATS)
+
+
+def test_a_symbol_that_is_said_names_all_rows(tmp_path: Path) -> None:
+    """Whatever a column calls it, as long as it is one."""
+    path = written(tmp_path, "x.csv", f"time,symbol,bid,ask\n{ROW},a,1,2\n{ROW},a,1,2\n")
+    ticks = read(path, symbol="B").ticks
+    assert [tick.symbol for tick in ticks] == ["B", "B"]
+
+
+def test_several_symbols_are_never_made_one(tmp_path: Path) -> None:
+    """Bars of two markets under one name are worse than none; the row is named."""
+    path = written(tmp_path, "x.csv", f"time,symbol,bid,ask\n{ROW},a,1,2\n{ROW},b,1,2\n")
+    with pytest.raises(SourceError, match=r"x\.csv:3: the symbol is 'b' here and another before") as raised:
+        read(path, symbol="B")
+    assert raised.value.line == 3
+
+
+def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
+    """It says nothing, not even that there were no ticks."""
+    with pytest.raises(SourceError, match=r"x\.csv: is empty"):
+        open_source(written(tmp_path, "x.csv", ""))
