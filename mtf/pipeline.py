@@ -16,11 +16,12 @@ from typing import Any, Final, Self
 
 from mtf.actors.actor import Marker
 from mtf.actors.bars import BarReader, BarStream
-from mtf.actors.consumer import PART, Consumer, ConsumerActor, shown
+from mtf.actors.consumer import Consumer, ConsumerActor, shown
 from mtf.actors.markings import Markings
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import GRACE_NS, BarTimer
 from mtf.actors.waiters import Waiters
+from mtf.catchup import CatchUp
 from mtf.checkpoints import Checkpointer
 from mtf.clock import SystemClock, WallClock
 from mtf.config import Config, IndicatorSpecs
@@ -44,7 +45,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.log import DURABILITIES, Skipped, Writer
 from mtf.pace import Pace
 from mtf.reading import open_given, read_source
-from mtf.recovery import engine_at, logged_blocks, restore, state_at
+from mtf.recovery import engine_at, logged_blocks, state_at
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 from mtf.wiring import Wiring
@@ -147,20 +148,17 @@ class Pipeline:
         self._checkpoint_ns: Final = None if checkpoint_seconds is None else round(checkpoint_seconds * 1e9)
         self._checkpoint_events: Final = checkpoint_events
         self._keep_events: Final = keep_events
-        self.skipped_checkpoints: list[Skipped] = []  # those that the recovery could not use, and why
         self.malformed_rows: list[tuple[str, int, str, str]] = []  # the first 10,000, where no data directory has them
         self._supervisor: Final = Supervisor(self._release)
         self._engine = Engine(self.config)
         self._wiring: Wiring
-        self._wired = False  # `_wiring` and `_source` are there
+        self._catchup: CatchUp
+        self._wired = False  # these and `_source` are there
         self._writer: Writer | None = None
         self._checkpointer: Checkpointer | None = None
         self._consumers: list[Consumer] = []  # in the order in which they were added
         self._actors: list[ConsumerActor] = []  # of the consumers, once it runs
         self._state = "new"  # new, running, stopped
-        self._recovered = False  # the state is that of the log's end
-        self._recovering: asyncio.Task[None] | None = None
-        self._ahead: Engine | None = None  # the state at the end of the log, while consumers are not there yet
         self._applied: Final = Waiters()  # who waits for a seq to be published
         self._markings: Final = Markings(self._wall)  # markers on their way
         self._ended = False  # the last source has come to its end, and nothing was pushed since
@@ -173,13 +171,10 @@ class Pipeline:
         engine = self._engine
         datadir = self._datadir = None if self._data is None else DataDir.open(self._data, self.config)
         try:
-            last_seq = 0 if datadir is None else datadir.log.last_seq
             symbols = SymbolTable(None if datadir is None else datadir.log.symbols)
-            self._recovered_seq = last_seq
             self._door = Door(symbols, aside=self._keep_aside, strict=self._strict)
             self._timer = BarTimer(self._wall, self._tell_time, self._grace_ns)
             if datadir is not None:
-                self.skipped_checkpoints += datadir.discarded
                 self._writer = datadir.writer(self._durability, self._writer_failed)
                 self._checkpointer = Checkpointer(
                     datadir.checkpoints,
@@ -203,6 +198,16 @@ class Pipeline:
                 rows_asked=self._rows_asked,
             )
             self._source = wiring.source
+            self._catchup = CatchUp(
+                self.config,
+                datadir,
+                wiring.source,
+                self._actors,
+                block_events=self._block_events,
+                adopt=self._adopt,
+                drain=lambda: self._mark("drain"),
+                finished=self._caught_up,
+            )
             self._wired = True
             await wiring.start()
             for actor in wiring.actors:
@@ -212,7 +217,7 @@ class Pipeline:
                 self._consumers.insert(0, datadir.history())
             for consumer in self._consumers:
                 self._attach(consumer)
-            if not last_seq:
+            if not self._catchup.seq:
                 await self._ready()
         except BaseException:
             await self._shut()
@@ -242,8 +247,8 @@ class Pipeline:
             if isinstance(consumer, BarStream):
                 consumer.end()
         self._timer.disarm()
-        if self._recovering is not None:
-            self._recovering.cancel()
+        if self._wired:
+            self._catchup.cancel()
         await self._supervisor.stop()
         if self._wired:
             await self._wiring.close()
@@ -270,48 +275,16 @@ class Pipeline:
     def _cursor(self) -> Cursor:
         """Return a cursor at the newest published event."""
         joiner = self._engine.joiner
-        return Cursor(self._engine.kept, joiner.states, joiner.clock_ns, joiner.seq, self._recovered_seq)
+        return Cursor(self._engine.kept, joiner.states, joiner.clock_ns, joiner.seq, self._catchup.seq)
 
     async def _ready(self) -> None:
         """Bring the state up to the end of the log, showing consumers what was logged before this start."""
-        if self._recovered:
-            return
-        if self._recovering is None:
-            self._recovering = asyncio.create_task(self._recover(), name="mtf recovery")
-        await asyncio.shield(self._recovering)
+        if not self._catchup.done:
+            await self._catchup.wait()
 
-    async def _recover(self) -> None:
-        """Start from the newest checkpoint that is not ahead of any consumer, and play the rest of the log."""
-        checkpoint_seq = 0
-        if self._recovered_seq:
-            assert self._datadir is not None, "only what is on disk is recovered"
-            checkpoint_seq = self._restore(self._datadir)
-            for logged in self._datadir.log.read(self._engine.joiner.seq + 1, block_events=self._block_events):
-                await self._source.replay(logged.block)
-                await asyncio.sleep(0)
-        self._ahead = None
-        if self._recovered_seq:
-            await self._mark("drain")
-        self._recovered = True
+    def _caught_up(self, checkpoint_seq: int) -> None:
         if self._checkpointer is not None and self._checkpoints:
             self._checkpointer.start(self._engine, checkpoint_seq)
-
-    def _restore(self, datadir: DataDir) -> int:
-        positions = [actor.consumer.position() for actor in self._actors]
-        limit = min([self._recovered_seq, *(position for position in positions if position is not None)])
-        names = {actor.consumer_name for actor in self._actors}
-        engine, checkpoint, skipped = restore(
-            self.config, datadir.checkpoints, limit, lambda found: not names & set(found.meta["left_out"])
-        )
-        self.skipped_checkpoints += skipped
-        self._adopt(engine)
-        if checkpoint is None:
-            return 0
-        for actor in self._actors:
-            state = checkpoint.parts.get(f"{PART}{actor.consumer_name}")
-            if state is not None:
-                actor.consumer.load(state)
-        return checkpoint.seq
 
     def _forget(self, checkpoint_seq: int) -> None:
         """Let go of old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
@@ -379,7 +352,7 @@ class Pipeline:
         self._check()
         if shown(self._engine.kept) is not None:
             raise PushInCallback("a callback cannot push: the event would come before what is shown; use a task")
-        if not self._recovered:
+        if not self._catchup.done:
             await self._ready()
         source = self._source
         door = self._door
@@ -507,7 +480,7 @@ class Pipeline:
             return cursor.snapshot(cursor.number_of(symbol))
         if self._state == "new":
             raise self._supervisor.reason()
-        engine = self._engine if self._recovered else self._logged_engine()
+        engine = self._engine if self._catchup.done else self._catchup.engine()
         number = engine.number_of(symbol)
         if number < 0:
             raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
@@ -537,6 +510,13 @@ class Pipeline:
         return await self._checkpointer.take()
 
     @property
+    def skipped_checkpoints(self) -> list[Skipped]:
+        """The checkpoints that this start could not use, and why."""
+        if not self._wired or self._datadir is None:
+            return []
+        return [*self._datadir.discarded, *self._catchup.skipped]
+
+    @property
     def symbols(self) -> list[str]:
         """The symbols seen so far, in order of appearance."""
         return [state.instrument.name for state in self._engine.joiner.states]
@@ -544,7 +524,7 @@ class Pipeline:
     @property
     def worker_pids(self) -> list[int]:
         """The process ids of the workers."""
-        team = self._wiring.team
+        team = self._wiring.team if self._wired else None
         return [] if team is None else [worker.pid for worker in team.workers]
 
     @property
@@ -560,7 +540,9 @@ class Pipeline:
     @property
     def logged_seq(self) -> int:
         """The newest event that has its seq: in the log, where there is one, and perhaps not published yet."""
-        return self._source.taken_seq if self._recovered else self._recovered_seq
+        if not self._wired:
+            return 0
+        return self._source.taken_seq if self._catchup.done else self._catchup.seq
 
     @property
     def durable_seq(self) -> int:
@@ -612,10 +594,3 @@ class Pipeline:
 
     def _on_passed(self, marker: Marker) -> None:
         self._markings.passed(marker, self._actors)
-
-    def _logged_engine(self) -> Engine:
-        """Return the state at the end of the log, while consumers have not been brought there."""
-        if self._ahead is None:
-            assert self._data is not None, "only what is on disk is recovered"
-            self._ahead = engine_at(self._data)
-        return self._ahead

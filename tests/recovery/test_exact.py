@@ -135,7 +135,7 @@ async def test_run_that_is_stopped_and_started_again_shows_what_an_uninterrupted
             ) as pipeline:
                 pipeline.add(recorder)
                 marks = sorted(random.sample(range(max(done, 1), end), min(2, end - max(done, 1))))
-                assert pipeline._recovered_seq == done
+                assert pipeline.logged_seq == done
                 for mark in marks:
                     await feed(pipeline, events[done:mark])
                     done = mark
@@ -166,7 +166,7 @@ async def test_recovering_is_true_exactly_up_to_the_last_event_that_the_log_had_
         recorder = Recorder()
         async with Pipeline(data=tmp_path / "d", config=CONFIG, clock="ticks", checkpoint_seconds=None) as pipeline:
             pipeline.add(recorder)
-            had = pipeline._recovered_seq
+            had = pipeline.logged_seq
             await feed(pipeline, events[had:first])
             if first == 30:
                 await pipeline.checkpoint()
