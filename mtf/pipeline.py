@@ -124,17 +124,23 @@ class Pipeline:
             raise ConfigError(f"workers is {workers}: give 1 to {WORKERS_MAX}, or 0 for none")
         if clock not in CLOCKS:
             raise ConfigError(f"clock is {clock!r}: it is one of {', '.join(CLOCKS)}")
-        self.config: Final = config or Config.make(
-            timeframes=timeframes,
-            calendar=calendar,
-            price=price,
-            closed=closed,
-            late=late,
-            anchor=anchor,
-            history=history,
-            live=live,
-            indicators=indicators,
-        )
+        settings: dict[str, Any] = {
+            "timeframes": timeframes,
+            "calendar": calendar,
+            "price": price,
+            "closed": closed,
+            "late": late,
+            "anchor": anchor,
+            "history": history,
+            "indicators": indicators,
+            "live": live,
+        }
+        if config is not None:
+            defaults = Pipeline.__init__.__kwdefaults__ or {}
+            twice = [name for name, value in settings.items() if value != defaults[name]]
+            if twice:
+                raise ConfigError(f"{', '.join(twice)}: said beside config, which has it already; say it in one place")
+        self.config: Final = config or Config.make(**settings)
         self._data: Final = None if data is None else Path(data)
         self._durability: Final = durability
         self._block_events: Final = block_events

@@ -891,3 +891,11 @@ async def test_bar_stream_ends_when_the_pipeline_fails() -> None:
     with pytest.raises(ActorFailed):
         await body()
     assert [bar async for bar in streams[0]] == []
+
+
+def test_a_setting_is_said_in_one_place() -> None:
+    """A timeframe that a configuration does not have would be passed over in silence."""
+    config = mtf.Config.make(timeframes=["1m"])
+    assert mtf.Pipeline(config=config, workers=1).config is config
+    with pytest.raises(ConfigError, match="timeframes, history: said beside config"):
+        mtf.Pipeline(config=config, timeframes=["1m", "1h"], history=5)
