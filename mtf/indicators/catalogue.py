@@ -23,7 +23,7 @@ from mtf.indicators.indicator import Indicator
 from mtf.indicators.set import IndicatorSet
 from mtf.timeframe import Timeframe
 
-__all__ = ["TWENTY", "Entry", "catalogue", "create", "create_set", "names", "register"]
+__all__ = ["TWENTY", "Entry", "catalogue", "create", "create_set", "names", "register", "registered"]
 
 ENTRY_POINTS: Final = "mtf.indicators"
 SPEC_CHARS_MAX: Final = 500
@@ -60,7 +60,7 @@ _BUILT_IN: Final[dict[str, tuple[Declaration, _Make]]] = {
     for module in (trend, adaptive, momentum, oscillators, volatility, volume, levels, directional)
     for declaration, make in module.INDICATORS
 }
-_REGISTERED: Final[dict[str, tuple[Declaration, _Make]]] = {}  # by `register` and from entry points
+_REGISTERED: Final[dict[str, tuple[Declaration, type[Indicator]]]] = {}  # by `register` and from entry points
 
 
 @attrs.frozen(kw_only=True)
@@ -177,6 +177,11 @@ def register(cls: _Class) -> _Class:
         raise ConfigError(f"there is an indicator {name!r} already: {_REGISTERED[name][1]!r}")
     _REGISTERED[name] = (declaration, cls)
     return cls
+
+
+def registered() -> dict[str, type[Indicator]]:
+    """Return the classes of users that are known by now, by name."""
+    return {name: cls for name, (_, cls) in _REGISTERED.items()}
 
 
 def _declared_by(cls: object) -> Declaration | None:

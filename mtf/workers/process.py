@@ -19,6 +19,7 @@ from mtf.config import Config
 from mtf.engine import Engine
 from mtf.events.block import Block
 from mtf.indicators.transfer import pack_completed
+from mtf.workers.own import register_paths
 from mtf.workers.shards import Shards
 from mtf.workers.wire import (
     BLOCK,
@@ -43,6 +44,7 @@ class Share:
 
     def __init__(self, setup: bytes, memory_file: int) -> None:
         given = orjson.loads(setup)
+        register_paths(given["own"])
         config = Config.from_json(given["config"].encode())
         shards = Shards(given["ranks"], given["workers"])
         worker = given["worker"]

@@ -22,6 +22,7 @@ from mtf.config import Config
 from mtf.indicators.calculator import merged
 from mtf.indicators.transfer import copied, unpack_completed
 from mtf.indicators.values import Completed, Numbers
+from mtf.workers.own import class_paths
 from mtf.workers.shards import Shards
 from mtf.workers.wire import (
     BLOCK,
@@ -73,6 +74,7 @@ class Team:
             "ranks": self.shards.ranks,
             "workers": workers,
             "block_events": block_events,
+            "own": class_paths(spec for specs in config.indicators for spec in specs),
         }
         self._file: Final = _memory_file()
         self._file.truncate(self._layout.bytes)

@@ -32,7 +32,7 @@ __all__ = [
 LENGTH: Final = Struct("<Q")  # of kind and body
 SLOTS: Final = 3  # blocks under way at the workers
 
-SETUP: Final = b"c"  # JSON: configuration, which worker of how many, events a block
+SETUP: Final = b"c"  # JSON: configuration, classes of users, which worker of how many, events a block
 LOAD: Final = b"l"  # parts to start from
 BLOCK: Final = b"b"  # BLOCK_HEAD, heap; its rows are in the slot
 SAVE: Final = b"s"

@@ -48,7 +48,11 @@ class Worker:
                 *map(str, passed),
                 pass_fds=passed,
                 stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, **KEEP_MEMORY, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={
+                    **os.environ,
+                    **KEEP_MEMORY,
+                    "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+                },
             )
         here.setblocking(False)
         self._reader, self._writer = await asyncio.open_connection(sock=here)

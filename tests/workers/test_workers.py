@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -14,7 +15,10 @@ import pytest
 
 import mtf
 from mtf.errors import ConfigError, WorkerLost
+from mtf.indicators import Declaration, PythonIndicator, register
+from mtf.indicators.catalogue import registered
 from mtf.sources import SyntheticMarket
+from mtf.workers.own import class_paths
 from mtf.workers.shards import Shards
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are for POSIX systems")
@@ -157,3 +161,53 @@ def test_a_number_of_workers_that_cannot_be_is_refused(workers: int) -> None:
     """At once, not at the start."""
     with pytest.raises(ConfigError, match="give 1 to 256"):
         mtf.Pipeline(workers=workers)
+
+
+OWN = """
+import math
+from mtf.indicators import Declaration, PythonIndicator, Whole, register
+
+
+class MeanRange(PythonIndicator):
+    "Mean of high - low over n bars."
+
+    declares = Declaration(
+        name="meanrange", title="x", group="custom", formula="x", source="x", params=(Whole("period", 14),)
+    )
+
+    def step(self, state, bar):
+        state.append(bar.high - bar.low)
+        del state[: -self.params["period"]]
+        return math.fsum(state) / len(state)
+
+
+register(MeanRange)
+"""
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[registered.__module__], "_REGISTERED", {})
+
+
+@pytest.mark.usefixtures("own")
+async def test_a_users_own_indicator_runs_in_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registered in a module of the user's: the workers import it from there."""
+    (tmp_path / "my_indicators.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("my_indicators")
+    specs = ["ema:3@meanrange:5", "rsi:5"]
+    assert await run_with(2, indicators=specs) == await run_with(0, indicators=specs)
+
+
+@pytest.mark.usefixtures("own")
+def test_an_indicator_that_no_worker_can_import_is_refused() -> None:
+    """At the start, with what to do, not as a worker that was lost."""
+
+    class Local(PythonIndicator):
+        declares = Declaration(name="local", title="x", group="custom", formula="x", source="x")
+
+    register(Local)
+    with pytest.raises(ConfigError, match="put it in a module"):
+        class_paths(["ema:3@local"])
+    assert class_paths(["ema:3", "rsi:14"]) == []
