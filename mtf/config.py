@@ -17,7 +17,7 @@ from mtf.calendars.grid import DAY_START, UTC_GRID
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version
 from mtf.errors import ConfigError, CorruptLog, MtfError
-from mtf.indicators.specs import canonical_specs
+from mtf.indicators.specs import canonical_specs, split_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 
 __all__ = ["Config", "IndicatorSpecs"]
@@ -185,4 +185,11 @@ def _specs(kept: TimeframeSet, indicators: IndicatorSpecs) -> tuple[tuple[str, .
             rank = kept.index(name)
             rows[rank] = tuple(canonical_specs(specs, kept[rank], strict=True))
         return tuple(rows)
-    return tuple(tuple(canonical_specs(indicators, timeframe, strict=False)) for timeframe in kept)
+    if indicators == "all":
+        return tuple(tuple(canonical_specs(indicators, timeframe, strict=False)) for timeframe in kept)
+    given = split_specs(indicators) if isinstance(indicators, str) else list(indicators)
+    found = [canonical_specs(given, timeframe, strict=False) for timeframe in kept]
+    for spec in given:  # each on the timeframes on which it makes sense, and on one at least
+        if not any(canonical_specs([spec], timeframe, strict=False) for timeframe in kept):
+            canonical_specs([spec], kept[0], strict=True)
+    return tuple(map(tuple, found))

@@ -23,6 +23,7 @@ from mtf.log import Checkpoint, CheckpointStore, Skipped, read_log
 
 __all__ = ["Replayed", "checkpoint_meta", "engine_at", "logged_blocks", "restore", "state_at", "verify_replay"]
 
+RESULTS: Final = 1  # counts up when the same log comes to give other results: states of before are not gone on from
 BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are played together
 
 
@@ -63,7 +64,7 @@ def restore(
             return engine, None, skipped
         limit = found.seq - 1
         if found.meta.get("config") != _config_mark(config):
-            skipped.append(Skipped(found.path, "it was made with another configuration"))
+            skipped.append(Skipped(found.path, "it was made with another configuration, or by an mtf that computes otherwise"))
         elif not _is_meta(found.meta):
             skipped.append(Skipped(found.path, "it does not say what it is of"))
         elif not usable(found):
@@ -218,4 +219,4 @@ def _step_until(engine: Engine, block: Block, time_ns: int) -> bool:
 
 
 def _config_mark(config: Config) -> str:
-    return str(xxh3_128_hexdigest(config.to_json()))
+    return str(xxh3_128_hexdigest(b"%d:%b" % (RESULTS, config.to_json())))

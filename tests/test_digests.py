@@ -23,7 +23,7 @@ from tests.builders import Clock, Event, at, blocks
 from tests.engine.consumers import Played
 
 EVENTS = 1_500
-EXPECTED = "9c866624b5c3ad95838fd5ce44603bdc"
+EXPECTED = "603de3fb1282224712eb4de6bb9938d5"
 
 
 def stream() -> list[Event]:

@@ -145,7 +145,8 @@ class Aggregator:
         gap: Gap | None = None
         if not first and bar.previous_end_ns < start_ns:
             gap = calendar.gap(bar.previous_end_ns, start_ns)
-        slot = Slot(start_ns, end_ns, day, first, first and bar.instrument.first_ns > start_ns, gap)
+        first_ns = bar.instrument.first_ns
+        slot = Slot(start_ns, end_ns, day, first, first and first_ns > start_ns, gap, first_ns)
         bar.slot = slot
         bar.end_ns = end_ns
         bar.columns_index = len(columns.slots)
@@ -185,6 +186,7 @@ class Aggregator:
             trading_day=slot.day.date,
             first=slot.first,
             incomplete=slot.incomplete,
+            day_incomplete=slot.day_incomplete,
             off_session=slot.day.off_session,
             gap=slot.gap,
         )

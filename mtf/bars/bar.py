@@ -16,7 +16,7 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["Bar", "BarWindow", "PartialBar"]
 
-FIELDS: Final = 17  # of a completed bar
+FIELDS: Final = 18  # of a completed bar
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -26,13 +26,15 @@ class Bar:
     Prices are in the feed's unit at the pipeline's price side, `volume` is the sum of sizes at that side, `ticks` the
     number of ticks that made it. `trading_day` is the date that the calendar gives the day it lies in (None where a bar
     was made by hand), `first` marks the first bar of its symbol and timeframe in this log, `incomplete` one of which
-    the beginning was not seen, `off_session` one of a day on which the market is closed (`closed="keep"`), `filled` a
-    flat one invented on request. `last` marks the bar that was still forming when the source ended; a completed bar
-    never is. `gap` is what lies between the bar before and this one, None where nothing does.
+    the beginning was not seen, `day_incomplete` one of a trading day (or week, or month) of which that holds,
+    `off_session` one of a day on which the market is closed (`closed="keep"`), `filled` a flat one invented on request.
+    `last` marks the bar that was still forming when the source ended; a completed bar never is. `gap` is what lies
+    between the bar before and this one, None where nothing does.
     """
 
     __slots__ = (
         "close",
+        "day_incomplete",
         "end_ns",
         "filled",
         "first",
@@ -68,6 +70,7 @@ class Bar:
         first: bool = False,
         last: bool = False,
         incomplete: bool = False,
+        day_incomplete: bool = False,
         off_session: bool = False,
         filled: bool = False,
         gap: Gap | None = None,
@@ -86,6 +89,7 @@ class Bar:
         self.first: Final = first
         self.last: Final = last
         self.incomplete: Final = incomplete
+        self.day_incomplete: Final = day_incomplete
         self.off_session: Final = off_session
         self.filled: Final = filled
         self.gap: Final = gap
@@ -114,6 +118,7 @@ class Bar:
             self.off_session,
             self.filled,
             self.gap,
+            self.day_incomplete,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -132,6 +137,7 @@ class Bar:
                 ("first", self.first),
                 ("last", self.last),
                 ("incomplete", self.incomplete),
+                ("day_incomplete", self.day_incomplete),
                 ("off_session", self.off_session),
                 ("filled", self.filled),
             )
@@ -168,6 +174,7 @@ class PartialBar(Bar):
         first: bool = False,
         last: bool = False,
         incomplete: bool = False,
+        day_incomplete: bool = False,
         off_session: bool = False,
         filled: bool = False,
         gap: Gap | None = None,
@@ -187,6 +194,7 @@ class PartialBar(Bar):
             first=first,
             last=last,
             incomplete=incomplete,
+            day_incomplete=day_incomplete,
             off_session=off_session,
             filled=filled,
             gap=gap,
@@ -292,6 +300,7 @@ def _restored(key: tuple[Any, ...]) -> Bar:
             off_session=key[14],
             filled=key[15],
             gap=key[16],
+            day_incomplete=key[17],
         )
     return PartialBar(
         symbol=key[0],
@@ -302,7 +311,7 @@ def _restored(key: tuple[Any, ...]) -> Bar:
         high=key[5],
         low=key[6],
         close=key[7],
-        time_ns=key[17],
+        time_ns=key[18],
         volume=key[8],
         ticks=key[9],
         trading_day=key[10],
@@ -312,4 +321,5 @@ def _restored(key: tuple[Any, ...]) -> Bar:
         off_session=key[14],
         filled=key[15],
         gap=key[16],
+        day_incomplete=key[17],
     )

@@ -24,14 +24,17 @@ NO_BAR: Final = -1  # in place of the index of a slot
 class Slot:
     """What stays the same while a bar forms: its bounds, day, flags, and the gap before it."""
 
-    __slots__ = ("day", "end_ns", "first", "gap", "incomplete", "start_ns")
+    __slots__ = ("day", "day_incomplete", "end_ns", "first", "gap", "incomplete", "start_ns")
 
-    def __init__(self, start_ns: i64, end_ns: i64, day: Day, first: bool, incomplete: bool, gap: Gap | None) -> None:
+    def __init__(
+        self, start_ns: i64, end_ns: i64, day: Day, first: bool, incomplete: bool, gap: Gap | None, first_ns: i64
+    ) -> None:
         self.start_ns: Final[i64] = start_ns
         self.end_ns: Final[i64] = end_ns
         self.day: Final = day
         self.first: Final = first
         self.incomplete: Final = incomplete
+        self.day_incomplete: Final = first_ns > day.start_ns  # the first event of the symbol came after it had begun
         self.gap: Final = gap
 
 
@@ -86,6 +89,7 @@ class BarState:
             first=slot.first,
             last=last,
             incomplete=slot.incomplete,
+            day_incomplete=slot.day_incomplete,
             off_session=slot.day.off_session,
             gap=slot.gap,
         )

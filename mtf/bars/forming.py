@@ -64,7 +64,7 @@ class Forming:
     def archive(self, archive: Archive, timeframe: Timeframe, history: i64) -> None:
         """Save or load: the forming bar, and the last *history* completed ones."""
         self.previous_end_ns = archive.whole(self.previous_end_ns, ANY_MIN, ANY_MAX)
-        self.slot = _archive_slot(archive, self.slot)
+        self.slot = _archive_slot(archive, self.slot, self.instrument.first_ns)
         slot = self.slot
         self.end_ns = 0 if slot is None else slot.end_ns
         if slot is not None:
@@ -90,7 +90,7 @@ class Forming:
         self.changed = True
 
 
-def _archive_slot(archive: Archive, slot: Slot | None) -> Slot | None:
+def _archive_slot(archive: Archive, slot: Slot | None, first_ns: i64) -> Slot | None:
     if not archive.flag(slot is not None):
         return None
     start_ns = archive.whole(0 if slot is None else slot.start_ns, ANY_MIN, ANY_MAX)
@@ -99,7 +99,7 @@ def _archive_slot(archive: Archive, slot: Slot | None) -> Slot | None:
     first = archive.flag(slot is not None and slot.first)
     incomplete = archive.flag(slot is not None and slot.incomplete)
     gap = _archive_gap(archive, None if slot is None else slot.gap)
-    return slot if slot is not None else Slot(start_ns, end_ns, day, first, incomplete, gap)
+    return slot if slot is not None else Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns)
 
 
 def _archive_day(archive: Archive, day: Day | None) -> Day:
@@ -141,7 +141,8 @@ def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Time
     flags: i64 = 0
     if bar is not None:
         flags = (1 if bar.first else 0) | (2 if bar.incomplete else 0) | (4 if bar.off_session else 0)
-    flags = archive.whole(flags, 0, 7)
+        flags |= 8 if bar.day_incomplete else 0
+    flags = archive.whole(flags, 0, 15)
     gap = _archive_gap(archive, None if bar is None else bar.gap)
     if bar is not None:
         return bar
@@ -160,5 +161,6 @@ def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Time
         first=flags & 1 != 0,
         incomplete=flags & 2 != 0,
         off_session=flags & 4 != 0,
+        day_incomplete=flags & 8 != 0,
         gap=gap,
     )

@@ -17,20 +17,27 @@ __all__ = ["indicators"]
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def indicators(as_json: bool) -> None:
-    """List every indicator with its parameters, outputs and warm-up."""
+    """List every indicator with its parameters, outputs, warm-up, formula and source."""
     entries = catalogue()
     if as_json:
         document([_entry(each) for each in entries])
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("name", no_wrap=True)
-    table.add_column("parameters", min_width=22)
-    table.add_column("outputs", min_width=22, overflow="fold")
-    table.add_column("warm-up", min_width=7, justify="right")
-    table.add_column("what")
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
     for each in entries:
-        params = " ".join(f"{param.name}={param.text(param.default)}" for param in each.params)
-        table.add_row(each.name, params, " ".join(each.outputs), str(each.warmup), each.title)
+        params = ", ".join(f"{param.name}={param.text(param.default)}" for param in each.params)
+        table.add_row(each.name, "what", each.title)
+        for label, text in (
+            ("parameters", params or "none"),
+            ("outputs", " ".join(each.outputs)),
+            ("warm-up", f"{each.warmup} bars"),
+            ("formula", each.formula),
+            ("source", each.source),
+        ):
+            table.add_row("", label, text)
+        table.add_row()
     show(table)
 
 

@@ -16,7 +16,7 @@ from mtf.archive import Archive
 from mtf.bars.columns import Closing, Columns
 from mtf.bars.gate import Judged
 from mtf.errors import CorruptCheckpoint
-from mtf.indicators.indicator import INCOMPLETE
+from mtf.indicators.indicator import bar_flags, flags_of
 from mtf.indicators.set import IndicatorSet
 from mtf.indicators.values import Completed, Numbers
 
@@ -81,7 +81,7 @@ class Calculator:
                 slot = columns.slots[index]
                 slot_index = index
                 day = slot.day.number
-                flags = INCOMPLETE if slot.incomplete else 0
+                flags = flags_of(slot.incomplete, slot.day_incomplete, slot.day.off_session)
             items.preview(opens[i], highs[i], lows[i], closes[i], sums[i], day, flags, live, place * width)
         return numbers
 
@@ -140,7 +140,7 @@ class Calculator:
             bar.close,
             bar.volume,
             closing.day.number,
-            INCOMPLETE if bar.incomplete else 0,
+            bar_flags(bar),
         )
         values = vec[float]([NAN] * self.width)
         items.current(values, 0)

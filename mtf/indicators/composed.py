@@ -54,6 +54,11 @@ class Composed(Indicator):
             for i in range(self.width):
                 out[at + i] = NAN
 
+    def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        self.push(open_, high, low, close, volume, day, flags)
+        self.outer.current(self._last, 0)  # what a preview would have said, without previewing the inner again
+        self.count += 1
+
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
         row = self._row
         self.inner.commit(open_, high, low, close, volume, day, flags)
@@ -61,6 +66,8 @@ class Composed(Indicator):
         value = row[self.index]
         if value == value:
             self.outer.commit(value, value, value, value, volume, day, flags)
+        else:
+            self.outer.skip()
 
     def archive(self, archive: Archive) -> None:
         self.inner.archive_all(archive)

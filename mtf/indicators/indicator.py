@@ -22,9 +22,12 @@ from mtf.errors import CorruptCheckpoint
 from mtf.indicators.declaration import Declaration, ParamValue
 from mtf.indicators.window import NAN, filled
 
-__all__ = ["COUNT_MAX", "INCOMPLETE", "Indicator", "bar_day", "bar_flags"]
+__all__ = ["COUNT_MAX", "DAY_INCOMPLETE", "INCOMPLETE", "OFF_SESSION", "Indicator", "bar_day", "bar_flags", "flags_of"]
 
-INCOMPLETE: Final = 1  # a flag of `commit` and `preview`: the beginning of the bar was not seen
+# Flags of `commit` and `preview`.
+INCOMPLETE: Final = 1  # the beginning of the bar was not seen
+DAY_INCOMPLETE: Final = 2  # nor that of its trading day
+OFF_SESSION: Final = 4  # the bar is of no trading day: the market was closed
 COUNT_MAX: Final = 1 << 62  # bars
 DAY_NS: Final = 86_400_000_000_000
 EPOCH_ORDINAL: Final = 719_163  # 1970-01-01
@@ -40,7 +43,19 @@ def bar_day(bar: Bar) -> i64:
 
 def bar_flags(bar: Bar) -> i64:
     """Return the flags of *bar* as `commit` and `preview` take them."""
-    return INCOMPLETE if bar.incomplete else 0
+    return flags_of(bar.incomplete, bar.day_incomplete, bar.off_session)
+
+
+def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
+    """Return the flags of a bar of which these hold."""
+    flags: i64 = 0
+    if incomplete:
+        flags |= INCOMPLETE
+    if day_incomplete:
+        flags |= DAY_INCOMPLETE
+    if off_session:
+        flags |= OFF_SESSION
+    return flags
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -109,6 +124,12 @@ class Indicator:
         self.preview(open_, high, low, close, volume, day, flags, self._last, 0)
         self.push(open_, high, low, close, volume, day, flags)
         self.count += 1
+
+    def skip(self) -> None:
+        """Take in a bar that has no value to feed on: there is none after it, and nothing else changes."""
+        last = self._last
+        for i in range(self.width):
+            last[i] = NAN
 
     def current(self, out: vec[float], at: i64) -> None:
         """Write the completed values at `out[at]`, `out[at + 1]`, ..."""

@@ -9,7 +9,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.declaration import UP_TO_DAY, Choice, Declaration, Whole
-from mtf.indicators.indicator import INCOMPLETE, Indicator
+from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION, Indicator
 from mtf.indicators.window import NAN, Extremes, Ring, filled
 
 __all__ = ["INDICATORS", "Ichimoku", "Pivots", "Swings"]
@@ -61,7 +61,10 @@ _DEMARK: Final = 4
 
 @mypyc_attr(native_class=True)
 class Pivots(Indicator):
-    """Levels from the previous trading day; NaN until there was one that was seen from its beginning."""
+    """Levels from the previous trading day; NaN until there was one that was seen from its beginning.
+
+    Bars off session are of no trading day: they are shown the levels of their date, and change nothing.
+    """
 
     def __init__(self, kind: str = "standard") -> None:
         super().__init__(PIVOTS, (kind,), (2,) * len(PIVOTS.suffixes((kind,))))
@@ -94,6 +97,8 @@ class Pivots(Indicator):
             out[at + i] = levels[i]
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        if flags & OFF_SESSION:
+            return
         if day != self._day:
             self._write_next(self._levels, 0)
             self._day = day
@@ -101,7 +106,7 @@ class Pivots(Indicator):
             self._open = open_
             self._high = high
             self._low = low
-        if flags & INCOMPLETE:
+        if flags & (INCOMPLETE | DAY_INCOMPLETE):
             self._whole = 0
         if high > self._high:
             self._high = high

@@ -12,7 +12,7 @@ from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.indicator import Indicator
 from mtf.indicators.smoothing import Exponential, Wilder
-from mtf.indicators.window import NAN, Ring, Sum
+from mtf.indicators.window import NAN, Ring
 
 __all__ = ["INDICATORS", "Cci", "Macd", "Mom", "Roc", "Rsi", "Trix"]
 
@@ -163,7 +163,6 @@ class Cci(Indicator):
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(CCI, (period,), (period,))
-        self._sum: Final = Sum(period)
         self._prices: Final = Ring(period)
         self._size: Final[i64] = period
 
@@ -179,33 +178,34 @@ class Cci(Indicator):
         out: vec[float],
         at: i64,
     ) -> None:
+        # The price less its mean is a small difference of large numbers, so the order of the sums shows: it is that of
+        # TA-Lib, by place in the ring, where the price takes that of the oldest one.
         price = (high + low + close) / 3.0
-        size = float(self._size)
-        mean = (self._sum.rest + price) / size
+        prices = self._prices.items
+        oldest = self._prices.at
+        total = 0.0
+        i: i64 = 0
+        while i < self._size:
+            total += price if i == oldest else prices[i]
+            i += 1
+        mean = total / float(self._size)
         if mean != mean:
             out[at] = NAN
             return
-        prices = self._prices.items
-        oldest = self._prices.at
         spread = 0.0
-        i: i64 = oldest + 1
-        while i < self._size:
-            spread += abs(prices[i] - mean)
-            i += 1
         i = 0
-        while i < oldest:
-            spread += abs(prices[i] - mean)
+        while i < self._size:
+            spread += abs((price if i == oldest else prices[i]) - mean)
             i += 1
-        spread = (spread + abs(price - mean)) / size
-        out[at] = 0.0 if spread <= ZERO_SHARE * abs(mean) else (price - mean) / (CCI_UNIT * spread)
+        spread /= float(self._size)
+        distance = price - mean
+        zero = ZERO_SHARE * abs(mean)
+        out[at] = 0.0 if spread <= zero or abs(distance) <= zero else distance / (CCI_UNIT * spread)
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        price = (high + low + close) / 3.0
-        self._sum.push(price)
-        self._prices.push(price)
+        self._prices.push((high + low + close) / 3.0)
 
     def archive(self, archive: Archive) -> None:
-        self._sum.archive(archive)
         self._prices.archive(archive)
 
 

@@ -173,7 +173,9 @@ class StochRsi(Indicator):
         row = self._row
         self._rsi.preview(open_, high, low, close, volume, day, flags, row, 0)
         rsi = row[0]
-        k = place(rsi, self._range.highest(rsi), self._range.lowest(rsi))
+        k = NAN
+        if rsi == rsi:
+            k = place(rsi, self._range.highest(rsi), self._range.lowest(rsi))
         d = (self._mean.rest + k) / self._mean_size
         out[at] = k if d == d else NAN
         out[at + 1] = d

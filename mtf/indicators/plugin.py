@@ -24,7 +24,7 @@ from librt.vecs import vec
 from mtf.archive import Archive
 from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, ParamValue
-from mtf.indicators.indicator import INCOMPLETE, Indicator
+from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION, Indicator
 
 __all__ = ["STATE_MAX", "BarNow", "PythonIndicator"]
 
@@ -41,7 +41,9 @@ class BarNow:
     close: float
     volume: float
     day: int
-    incomplete: bool
+    incomplete: bool  # its beginning was not seen
+    day_incomplete: bool = False  # nor that of its trading day
+    off_session: bool = False  # it is of no trading day: the market was closed
 
 
 class PythonIndicator(Indicator):
@@ -83,11 +85,11 @@ class PythonIndicator(Indicator):
         out: vec[float],
         at: int,
     ) -> None:
-        self._step(list(self._state), BarNow(open_, high, low, close, volume, day, bool(flags & INCOMPLETE)), out, at)
+        self._step(list(self._state), _bar_now(open_, high, low, close, volume, day, flags), out, at)
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: int, flags: int) -> None:
         state = list(self._state)
-        self._step(state, BarNow(open_, high, low, close, volume, day, bool(flags & INCOMPLETE)), self._last, 0)
+        self._step(state, _bar_now(open_, high, low, close, volume, day, flags), self._last, 0)
         self._state = state
         self.count += 1
 
@@ -108,3 +110,17 @@ class PythonIndicator(Indicator):
             raise ConfigError(f"{self.spec} keeps {len(state)} numbers; at most {STATE_MAX} are allowed")
         for i, value in enumerate(values):
             out[at + i] = float(value)
+
+
+def _bar_now(open_: float, high: float, low: float, close: float, volume: float, day: int, flags: int) -> BarNow:
+    return BarNow(
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        day,
+        bool(flags & INCOMPLETE),
+        bool(flags & DAY_INCOMPLETE),
+        bool(flags & OFF_SESSION),
+    )

@@ -9,13 +9,13 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.declaration import WITHIN_DAY, Declaration, Whole
-from mtf.indicators.indicator import Indicator
+from mtf.indicators.indicator import OFF_SESSION, Indicator
 from mtf.indicators.window import NAN, Sum, Total
 
 __all__ = ["INDICATORS", "Cmf", "Mfi", "Obv", "VolumeSma", "Vwap"]
 
 ZERO_SHARE: Final = 1e-14  # TA-Lib takes a change below this share of |price| + |price'| for none
-DAY_MAX: Final = 1 << 40  # ordinals
+DAY_MAX: Final = 1 << 40  # ordinals, doubled
 
 OBV: Final = Declaration(
     name="obv",
@@ -127,11 +127,11 @@ class VolumeSma(Indicator):
 
 @mypyc_attr(native_class=True)
 class Vwap(Indicator):
-    """The mean price of the trading day so far, weighted by volume; each day begins anew."""
+    """The mean price of the trading day so far, weighted by volume; each day begins anew, one off session too."""
 
     def __init__(self) -> None:
         super().__init__(VWAP, (), (1,))
-        self._day: i64 = -1  # of the last bar; -1 before the first
+        self._day: i64 = -1  # of the last bar, told from others by `_anchor`; -1 before the first
         self._money = 0.0  # price times volume of that day
         self._volume = 0.0
 
@@ -149,14 +149,15 @@ class Vwap(Indicator):
     ) -> None:
         money = (high + low + close) / 3.0 * volume
         traded = volume
-        if day == self._day:
+        if _anchor(day, flags) == self._day:
             money += self._money
             traded += self._volume
         out[at] = money / traded if traded > 0.0 else NAN
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        if day != self._day:
-            self._day = day
+        anchor = _anchor(day, flags)
+        if anchor != self._day:
+            self._day = anchor
             self._money = 0.0
             self._volume = 0.0
         self._money += (high + low + close) / 3.0 * volume
@@ -166,6 +167,11 @@ class Vwap(Indicator):
         self._day = archive.whole(self._day, -1, DAY_MAX)
         self._money = archive.number(self._money)
         self._volume = archive.number(self._volume)
+
+
+def _anchor(day: i64, flags: i64) -> i64:
+    """Return what tells a trading day from others, and from a stretch off session that has its date."""
+    return day * 2 + (1 if flags & OFF_SESSION else 0)
 
 
 @mypyc_attr(native_class=True)

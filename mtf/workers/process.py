@@ -6,6 +6,7 @@ writes what they give into the shared memory. Ends when the socket does.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import signal
@@ -108,7 +109,8 @@ def main(arguments: list[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, the pipeline is told and stops with it
         told = FAILED + repr(error).encode()
-        connection.sendall(LENGTH.pack(len(told)) + told)
+        with contextlib.suppress(OSError):  # a pipeline that has ended listens no more
+            connection.sendall(LENGTH.pack(len(told)) + told)
         return 3
     return 0
 

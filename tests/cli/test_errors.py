@@ -159,9 +159,10 @@ def test_indicators_are_the_catalogue() -> None:
     macd = entries["macd"]
     assert [param["default"] for param in macd["params"]] == [12, 26, 9]
     assert macd["outputs"] == ["macd_12_26_9", "macd_12_26_9_signal", "macd_12_26_9_hist"]
-    lines = mtf("indicators").stdout.splitlines()
-    assert len(lines) == len(entries) + 1
-    assert lines[1].split()[0] == "sma"
+    text = mtf("indicators").stdout
+    assert [line.split()[0] for line in text.splitlines() if line[:1].strip()] == list(entries)
+    for entry in entries.values():
+        assert all(word in text for word in (*entry["outputs"], entry["title"], entry["formula"], entry["source"]))
 
 
 def test_a_place_where_no_directory_can_be_is_the_calls_fault(tmp_path: Path) -> None:

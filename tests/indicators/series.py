@@ -128,6 +128,10 @@ def made(count: int = 400) -> dict[str, Series]:
         "huge": of_closes(base * 1e12, spread=0.004),
         "tiny": of_closes(base * 1e-14, spread=0.004),
         "spike": of_closes(spike),
+        "huge_with_small_steps": of_closes(1e9 + np.cumsum(np.random.default_rng(3).normal(size=count)), spread=1e-9),
+        "large_against_its_tick": of_closes(
+            np.round(65_000.0 + 0.01 * np.cumsum(np.random.default_rng(4).integers(-2, 3, count)), 2)
+        ),
         "one_in_a_million": of_closes(1.1 * (1.0 + 1e-6 * np.sin(ramp))),
     }
 

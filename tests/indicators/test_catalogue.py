@@ -25,6 +25,7 @@ from mtf.indicators import (
     register,
 )
 from mtf.indicators import catalogue as catalogue_function
+from mtf.indicators.indicator import bar_day
 from mtf.indicators.window import filled
 from tests.indicators.bars import bars, bits
 from tests.indicators.series import made, run
@@ -187,24 +188,57 @@ def test_set_saves_and_loads_to_the_bit() -> None:
     assert first.save() == second.save()
 
 
-def test_a_source_in_the_set_is_computed_once() -> None:
-    """Three that feed on a slow one cost it one step a bar, not four."""
+COUNTED = "counted"
+SHARING = [
+    [COUNTED, "sma:2@counted", "sma:3@counted"],
+    ["sma:2@counted", "sma:3@counted"],
+    ["sma:2@counted", COUNTED],
+    ["sma:2@counted", "ema:2@sma:2@counted"],
+    ["ema:2@sma:2@counted", COUNTED, "sma:2@counted"],
+]
+
+
+@pytest.mark.usefixtures("_own")
+@pytest.mark.parametrize("specs", SHARING, ids=" ".join)
+def test_what_several_feed_on_is_computed_once(specs: list[str]) -> None:
+    """One step a bar, whoever asks, in whatever order, asked for itself or not."""
     steps = 0
 
     class Counted(MeanRange):
-        declares = Declaration(name="counted", title="x", group="custom", formula="x", source="x")
+        declares = Declaration(name=COUNTED, title="x", group="custom", formula="x", source="x")
 
         def step(self, state: list[float], bar: BarNow) -> float:
             nonlocal steps
             steps += 1
             return bar.close
 
-    counted = Counted()
-    items = IndicatorSet([counted, *(create(f"sma:{n}", source=Counted()) for n in (2, 3, 4))])
+    register(Counted)
+    items = create_set(specs)
     items.update(bars("1")[0])
     assert steps == 1
     items.preview(1.0, 1.0, 1.0, 1.0, 0.0, 1, 0, filled(items.width, 0.0), 0)
     assert steps == 2
+    alone = create("sma:2@counted")
+    steps = 0
+    alone.update(bars("1")[0])
+    assert steps == 1
+
+
+@pytest.mark.parametrize("specs", [["vwap", "sma:2@vwap"], ["sma:2@vwap", "vwap"], ["ema:2@sma:2@vwap"]], ids=" ".join)
+def test_what_feeds_on_nothing_has_no_value(specs: list[str]) -> None:
+    """A source may lose its value (a day without volume): what feeds on it loses its own, in a set and alone."""
+    items, alone = create_set(specs), [create(spec) for spec in specs]
+    for bar in bars("1x1 2x1 3x1 | 9 | 4x1 5x1"):
+        live = filled(items.width, 0.0)
+        items.preview(bar.open, bar.high, bar.low, bar.close, bar.volume, bar_day(bar), 0, live, 0)
+        peeked = tuple(value for each in alone for value in each.peek(bar))
+        items.update(bar)
+        row = filled(items.width, 0.0)
+        items.current(row, 0)
+        for each in alone:
+            each.update(bar)
+        values = tuple(value for each in alone for value in each.values())
+        assert bits(tuple(row)) == bits(values) == bits(peeked) == bits(tuple(live))
 
 
 def test_set_refuses_a_foreign_state_and_keeps_its_own() -> None:

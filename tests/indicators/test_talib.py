@@ -42,7 +42,7 @@ REFERENCES: Final[list[tuple[str, str, Want]]] = [
         (f"macd:{f},{s},{g}", PRICE, lambda x, f=f, s=s, g=g: talib.MACD(x.close, f, s, g))
         for f, s, g in ((12, 26, 9), (3, 5, 1), (2, 30, 4))
     ),
-    *((f"cci:{n}", PERCENT, lambda s, n=n: (talib.CCI(s.high, s.low, s.close, n),)) for n in (2, 5, 20)),
+    *((f"cci:{n}", PERCENT, lambda s, n=n: (talib.CCI(s.high, s.low, s.close, n),)) for n in (2, 3, 5, 14, 20, 50)),
     *((f"willr:{n}", PERCENT, lambda s, n=n: (talib.WILLR(s.high, s.low, s.close, n),)) for n in (2, 5, 14)),
     *(
         (
@@ -54,7 +54,7 @@ REFERENCES: Final[list[tuple[str, str, Want]]] = [
     ),
     *(
         (f"stochrsi:{n},{k},{d}", PERCENT, lambda s, n=n, k=k, d=d: talib.STOCHRSI(s.close, n, k, d, PLAIN))
-        for n, k, d in ((14, 14, 3), (14, 5, 3), (5, 5, 1))
+        for n, k, d in ((14, 14, 3), (14, 5, 3), (5, 5, 1), (14, 1, 1))
     ),
     *((f"aroon:{n}", PERCENT, lambda s, n=n: talib.AROON(s.high, s.low, n)[::-1]) for n in (2, 5, 14)),
     *(

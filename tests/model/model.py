@@ -74,6 +74,7 @@ class _Bounds:
     end_ns: int
     date: datetime.date
     off_session: bool
+    day_start_ns: int  # of the trading day, the week or the month
 
 
 @dataclass
@@ -83,6 +84,7 @@ class _Forming:
     bounds: _Bounds
     first: bool
     incomplete: bool
+    day_incomplete: bool
     gap: Gap | None
     open: float
     high: float
@@ -308,6 +310,7 @@ class Model:
                 # CHOICE: counted from the symbol's own first accepted tick, of whichever kind. Clock events do not
                 # count: with and without them the bars are the same.
                 incomplete=last_end_ns is None and symbol.first_tick_ns > bounds.start_ns,
+                day_incomplete=symbol.first_tick_ns > bounds.day_start_ns,
                 gap=None if last_end_ns is None else self.gap(last_end_ns, bounds.start_ns),
                 open=price,
                 high=price,
@@ -331,9 +334,9 @@ class Model:
         if timeframe.intraday:
             start_ns = day.start_ns + (ts_ns - day.start_ns) // timeframe.length_ns * timeframe.length_ns
             end_ns = min(start_ns + timeframe.length_ns, day.end_ns)
-            return _Bounds(start_ns, end_ns, day.date, day.off_session)
+            return _Bounds(start_ns, end_ns, day.date, day.off_session, day.start_ns)
         if timeframe.kind == DAY:
-            return _Bounds(day.start_ns, day.end_ns, day.date, day.off_session)
+            return _Bounds(day.start_ns, day.end_ns, day.date, day.off_session, day.start_ns)
         return self._period(day, timeframe.kind)
 
     def _period(self, day: Day, kind: int) -> _Bounds:
@@ -344,7 +347,7 @@ class Model:
             before = self._trading_day(self._day(day.start_ns - 1), forward=False)
             after = self._trading_day(self._day(day.end_ns), forward=True)
             if _number(before, kind) != _number(after, kind):
-                return _Bounds(day.start_ns, day.end_ns, day.date, True)
+                return _Bounds(day.start_ns, day.end_ns, day.date, True, day.start_ns)
             day = before
         first = last = day
         while _number(day, kind) == _number(
@@ -354,7 +357,7 @@ class Model:
         while _number(day, kind) == _number(after := self._trading_day(self._day(last.end_ns), forward=True), kind):
             last = after
         # CHOICE: a week and a month are dated by their last trading day.
-        return _Bounds(first.start_ns, last.end_ns, last.date, False)
+        return _Bounds(first.start_ns, last.end_ns, last.date, False, first.start_ns)
 
     def _trading_day(self, day: Day, *, forward: bool) -> Day:
         """Return *day*, or the nearest trading day after (or before) it."""
@@ -445,6 +448,7 @@ def _completed(symbol: str, timeframe: Timeframe, forming: _Forming) -> Bar:
         trading_day=forming.bounds.date,
         first=forming.first,
         incomplete=forming.incomplete,
+        day_incomplete=forming.day_incomplete,
         off_session=forming.bounds.off_session,
         gap=forming.gap,
     )
@@ -466,6 +470,7 @@ def _partial(symbol: str, timeframe: Timeframe, forming: _Forming, now_ns: int) 
         trading_day=forming.bounds.date,
         first=forming.first,
         incomplete=forming.incomplete,
+        day_incomplete=forming.day_incomplete,
         off_session=forming.bounds.off_session,
         gap=forming.gap,
     )

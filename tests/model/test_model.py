@@ -113,6 +113,7 @@ def test_values_are_those_of_the_library() -> None:
             ticks=1,
             trading_day=datetime.date(2024, 3, 6),
             first=True,
+            day_incomplete=True,
         )
     ]
     assert model.partial("X", "1m") == PartialBar(
@@ -128,6 +129,7 @@ def test_values_are_those_of_the_library() -> None:
         volume=5.0,
         ticks=2,
         trading_day=datetime.date(2024, 3, 6),
+        day_incomplete=True,
     )
 
 
