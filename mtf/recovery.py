@@ -64,7 +64,7 @@ def restore(
             return engine, None, skipped
         limit = found.seq - 1
         if found.meta.get("config") != _config_mark(config):
-            skipped.append(Skipped(found.path, "it was made with another configuration, or by an mtf that computes otherwise"))
+            skipped.append(Skipped(found.path, "it is of another configuration, or of an mtf that computes otherwise"))
         elif not _is_meta(found.meta):
             skipped.append(Skipped(found.path, "it does not say what it is of"))
         elif not usable(found):
