@@ -27,7 +27,7 @@ def indicators(as_json: bool) -> None:
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for each in entries:
-        params = ", ".join(f"{param.name}={param.text(param.default)}" for param in each.params)
+        params = ", ".join(f"{param.name}={param.text(param.default)} ({param.bounds})" for param in each.params)
         table.add_row(each.name, "what", each.title)
         for label, text in (
             ("parameters", params or "none"),
