@@ -56,6 +56,7 @@ def _flat(previous: Bar, start_ns: int, end_ns: int, period: Day, gap: Gap | Non
         low=previous.close,
         close=previous.close,
         trading_day=period.date,
+        day_incomplete=previous.day_incomplete and previous.trading_day == period.date,
         filled=True,
         gap=gap,
     )

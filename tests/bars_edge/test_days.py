@@ -255,3 +255,17 @@ def test_a_silent_open_day_leaves_no_daily_bar() -> None:
     ran = run("2024-03-08T10:00@1 2024-03-12T10:00@2 2024-03-13T10:00@3", ("1d",), zone=NEW_YORK)
     assert [str(bar.trading_day) for bar in ran.bars] == ["2024-03-08", "2024-03-12"]
     assert ran.only("1d")[1] == "1d 2024-03-11T17:00 2 2 2 2 v0 n1 gap closed 47h silence 24h"
+
+
+def test_the_day_that_a_log_begins_in_is_known_by_each_of_its_bars() -> None:
+    """Also by those that are whole. The next day and its bars are not marked, nor is the next week."""
+    ran = run("10:00@1 10:01@2 16:59@3 17:00@4 17:01@5 2024-03-11T10:00@6", ("1m", "1h", "1d", "1w"), zone=NEW_YORK)
+    told = {name: [bar.day_incomplete for bar in ran.bars if bar.timeframe.name == name] for name in ("1m", "1h", "1d")}
+    assert told == {
+        "1m": [True, True, True, False, False],
+        "1h": [True, True, False],
+        "1d": [True, False],
+    }
+    assert [bar.incomplete for bar in ran.bars if bar.timeframe.name == "1m"] == [False] * 5
+    assert ran.snapshot()["1w"].bars[-1].day_incomplete
+    assert [each.partial.day_incomplete for each in ran.snapshot() if each.partial is not None] == [False] * 4

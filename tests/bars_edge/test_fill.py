@@ -219,3 +219,10 @@ def test_filled_bars_are_in_no_count() -> None:
     ran = run_events(events("10:00@1.25 10:05@1.5 10:06@1.5"))
     assert [each.filled for each in ran.bars] == [False, False]
     assert ran.engine.aggregators[0].completed == 2
+
+
+def test_what_is_filled_is_of_the_day_that_it_lies_in() -> None:
+    """The rest of a day that was not seen from its beginning is no better; the next day is."""
+    ran = run_events(ticks("10:00@1 22:02@2"), ("4h",))
+    previous, following = ran.bars[0], bar("4h", "22:00", "22:00:01")
+    assert [each.day_incomplete for each in fill(previous, following, FX)] == [True] * 2
