@@ -31,7 +31,8 @@ class HistoryWriter(ClosingsOnly):
         self._seq = 0  # last event seen
         self._stored_seq = 0  # position in the database
         self._opening: asyncio.Future[aiosqlite.Connection] | None = None
-        self._connection: aiosqlite.Connection | None = None  # once it is open
+        self._connection: aiosqlite.Connection | None = None  # while it is open
+        self._closing: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
         if self._journal.is_symlink() or self._journal.exists():
@@ -94,10 +95,20 @@ class HistoryWriter(ClosingsOnly):
         self._stored_seq = seq
 
     async def close(self) -> None:
-        """Let go of the database; what waits is not stored. Safe to call twice."""
-        opening, self._opening, self._connection = self._opening, None, None
-        if opening is not None:
-            await (await opening).close()
+        """Let go of the database; what waits is not stored. Safe to call twice: each returns once it is let go of.
+
+        Shielded: SQLite holds a lock while it closes, and who is cancelled here leaves the waiting to the next.
+        """
+        self._connection = None
+        if self._opening is None:
+            return
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(_disconnect(self._opening))
+        await asyncio.shield(self._closing)
+
+
+async def _disconnect(opening: asyncio.Future[aiosqlite.Connection]) -> None:
+    await (await opening).close()
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

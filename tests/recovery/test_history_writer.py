@@ -1,0 +1,42 @@
+"""The history writer lets go of its database, whatever happens while it does."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from mtf.history.writer import HistoryWriter
+
+
+async def test_a_close_that_is_cancelled_is_waited_for_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start on the same directory must not come upon the lock of the run before."""
+    may_close = asyncio.Event()
+    closed: list[bool] = []
+    close = aiosqlite.Connection.close
+
+    async def slow(connection: aiosqlite.Connection) -> None:
+        await may_close.wait()
+        await close(connection)
+        closed.append(True)
+
+    writer = HistoryWriter(tmp_path / "history.sqlite", 0)
+    await writer.on_start()
+    monkeypatch.setattr(aiosqlite.Connection, "close", slow)
+    cancelled = asyncio.create_task(writer.close())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    waiting = asyncio.create_task(writer.close())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    may_close.set()
+    await waiting
+    await writer.close()
+    assert closed == [True]
