@@ -150,9 +150,12 @@ class Config:
             "calendars": (f"{other.calendars!r}", f"{self.calendars!r}"),
             "indicators": (_only(other.indicators, self.indicators), _only(self.indicators, other.indicators)),
         }
+        passed_over = {"tzdata"}
+        if mine["timeframes"] != theirs["timeframes"] and _asked(self.indicators) == _asked(other.indicators):
+            passed_over.add("indicators")  # they differ by timeframe, as they must
         lines = []
         for name in mine:
-            if mine[name] != theirs[name] and name != "tzdata":
+            if mine[name] != theirs[name] and name not in passed_over:
                 there, here = told.get(name) or (_short(theirs[name]), _short(mine[name]))
                 lines.append(f"{name}: {there} there, {here} asked for")
         return lines
@@ -160,9 +163,13 @@ class Config:
 
 def _only(left: tuple[tuple[str, ...], ...], right: tuple[tuple[str, ...], ...]) -> str:
     """Return the indicators that are in *left* and not in *right*, whatever the timeframe."""
-    others = {spec for specs in right for spec in specs}
+    others = _asked(right)
     only = list(dict.fromkeys(spec for specs in left for spec in specs if spec not in others))
     return ", ".join(only) or "nothing else, but in another order or on other timeframes"
+
+
+def _asked(indicators: tuple[tuple[str, ...], ...]) -> set[str]:
+    return {spec for specs in indicators for spec in specs}
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ __all__ = [
     "ConfigError",
     "ConfigMismatch",
     "CorruptCheckpoint",
+    "CorruptHistory",
     "CorruptLog",
     "DataDirError",
     "DeadView",
@@ -80,6 +81,10 @@ class DataDirError(MtfError, OSError):
     """A data directory cannot be opened."""
 
 
+class CorruptHistory(DataDirError):
+    """The stored bars of a data directory are damaged, or not such; they can be written anew from the log."""
+
+
 class LogLocked(DataDirError):
     """Another process writes this log."""
 
@@ -111,7 +116,7 @@ class DeadView(MtfError, RuntimeError):
 
 
 class PushInCallback(MtfError, RuntimeError):
-    """An event was pushed from inside a consumer's callback: hand it to a task of your own."""
+    """A callback of a consumer pushed an event, or waits for what comes after it: hand that to a task of your own."""
 
 
 class PipelineStopped(MtfError, RuntimeError):

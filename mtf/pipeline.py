@@ -212,7 +212,7 @@ class Pipeline:
                 block_events=self._block_events,
                 adopt=self._adopt,
                 drain=lambda: self._mark("drain"),
-                finished=self._caught_up,
+                finished=self._checkpoints_from,
             )
             self._wired = True
             await wiring.start()
@@ -288,9 +288,17 @@ class Pipeline:
         if not self._catchup.done:
             await self._catchup.wait()
 
-    def _caught_up(self, checkpoint_seq: int) -> None:
+    def _caught_up(self) -> bool:
+        """Return whether the engine in place stands at the end of the log."""
+        return not self._wired or self._catchup.done
+
+    def _logged_engine(self) -> Engine:
+        """Return the state at the end of the log, also before consumers were brought there."""
+        return self._engine if self._caught_up() else self._catchup.engine()
+
+    def _checkpoints_from(self, seq: int) -> None:
         if self._checkpointer is not None and self._checkpoints:
-            self._checkpointer.start(self._engine, checkpoint_seq)
+            self._checkpointer.start(self._engine, seq)
 
     def _forget(self, checkpoint_seq: int) -> None:
         """Let go of old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
@@ -307,6 +315,12 @@ class Pipeline:
             self._source.stop(error)
         self._applied.fail(error)
         self._markings.fail(error)
+
+    def _check_outside(self, what: str) -> None:
+        """Raise where nothing runs, and inside a callback, which all that comes after it waits for."""
+        self._check()
+        if shown(self._engine.kept) is not None:
+            raise PushInCallback(f"a callback cannot {what}: that would have to come before what is shown; use a task")
 
     def _check(self) -> None:
         if self._state != "running" or self._supervisor.failure is not None:
@@ -355,9 +369,7 @@ class Pipeline:
         MalformedEvent where it is no tick (it is counted and has no seq); PushInCallback inside a callback of this
         pipeline; PipelineStopped once the pipeline has stopped.
         """
-        self._check()
-        if shown(self._engine.kept) is not None:
-            raise PushInCallback("a callback cannot push: the event would come before what is shown; use a task")
+        self._check_outside("push")
         if not self._catchup.done:
             await self._ready()
         source = self._source
@@ -385,9 +397,7 @@ class Pipeline:
 
     async def clock(self, ts_ns: int) -> int:
         """Log a clock event, "it is *ts_ns* now", and return its seq: every bar that ends by then closes."""
-        self._check()
-        if shown(self._engine.kept) is not None:
-            raise PushInCallback("a callback cannot push: the event would come before what is shown; use a task")
+        self._check_outside("push")
         await self._ready()
         code = self._door.clock(ts_ns) if TS_MIN_NS <= ts_ns <= TS_MAX_NS else BAD_TIME
         if code:
@@ -403,7 +413,7 @@ class Pipeline:
         of ticks. With a data directory a source that was read before goes on where it was; an iterable only where it is
         given a `name=` to be known by.
         """
-        self._check()
+        self._check_outside("run")
         await self._ready()
         begun, seq = time.perf_counter(), self._source.next_seq
         if hasattr(source, "__aiter__"):
@@ -433,7 +443,7 @@ class Pipeline:
         Consumers are shown the events from the seq *start* to *until*; with *speed*, that many seconds of event time in
         a second, else as fast as it goes. The digest is that of the original run.
         """
-        self._check()
+        self._check_outside("replay")
         if self._data is not None or self.seq or self._source.next_seq != 1:
             raise ConfigError("a replay needs a new pipeline without a data directory")
         begun = time.perf_counter()
@@ -486,7 +496,7 @@ class Pipeline:
             return cursor.snapshot(cursor.number_of(symbol))
         if self._state == "new":
             raise self._supervisor.reason()
-        engine = self._engine if self._catchup.done else self._catchup.engine()
+        engine = self._logged_engine()
         number = engine.number_of(symbol)
         if number < 0:
             raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
@@ -508,7 +518,7 @@ class Pipeline:
 
     async def checkpoint(self) -> int:
         """Write a checkpoint now and return its seq; ConfigError without a data directory."""
-        self._check()
+        self._check_outside("checkpoint")
         await self._ready()
         if self._checkpointer is None:
             raise ConfigError("without a data directory there is nothing to write a checkpoint to: give data=")
@@ -525,7 +535,10 @@ class Pipeline:
     @property
     def symbols(self) -> list[str]:
         """The symbols seen so far, in order of appearance."""
-        return [state.instrument.name for state in self._engine.joiner.states]
+        cursor = shown(self._engine.kept)
+        if cursor is not None:
+            return cursor.symbols()
+        return [state.instrument.name for state in self._logged_engine().joiner.states]
 
     @property
     def worker_pids(self) -> list[int]:
@@ -535,20 +548,20 @@ class Pipeline:
 
     @property
     def seq(self) -> int:
-        """The newest published event."""
-        return self._engine.joiner.seq
+        """The newest published event; the last one of the log, until the start has come there."""
+        return self._engine.joiner.seq if self._caught_up() else self._catchup.seq
 
     @property
     def digest(self) -> str:
         """The digest of everything published so far."""
-        return self._engine.digest.value()
+        return self._logged_engine().digest.value()
 
     @property
     def logged_seq(self) -> int:
         """The newest event that has its seq: in the log, where there is one, and perhaps not published yet."""
         if not self._wired:
             return 0
-        return self._source.taken_seq if self._catchup.done else self._catchup.seq
+        return self._source.taken_seq if self._caught_up() else self._catchup.seq
 
     @property
     def durable_seq(self) -> int:
@@ -571,13 +584,14 @@ class Pipeline:
 
     async def drain(self) -> None:
         """Return once every consumer has been shown all events so far."""
-        self._check()
+        self._check_outside("drain")
         await self._ready()
         await self._mark("drain")
 
     def summary(self, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
         """Return the counts so far, as of the newest published event."""
-        return Summary.of(self._engine, self._door.malformed, seconds=seconds, new_events=new_events)
+        malformed = self._door.malformed if self._wired else 0
+        return Summary.of(self._logged_engine(), malformed, seconds=seconds, new_events=new_events)
 
     # Inside.
 

@@ -41,6 +41,8 @@ async def read_source(
     loop = asyncio.get_running_loop()
     door = actor.door
     identity = None
+    if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
+        await actor.flush(actor.next_seq - 1)
     if datadir is not None:
         identity = source.identity()
         datadir.resume(source, identity)

@@ -110,3 +110,10 @@ async def test_a_reader_of_bars_that_is_let_go_of_holds_up_nobody() -> None:
 def test_timeframes_may_be_one_string() -> None:
     """As on the command line."""
     assert mtf.Config.make(timeframes="1m, 1h") == mtf.Config.make(timeframes=["1m", "1h"])
+
+
+def test_indicators_do_not_differ_where_only_timeframes_do() -> None:
+    """One cause, one line."""
+    for specs in (None, ["sma:5"]):
+        there, here = (mtf.Config.make(timeframes=names, indicators=specs) for names in ("1m,5m", "1m,5m,1h"))
+        assert here.differences(there) == ['timeframes: ["1m","5m"] there, ["1m","5m","1h"] asked for']

@@ -75,10 +75,12 @@ def bars(
 
 
 def _tell_lag(directory: Path) -> None:
-    """Say on stderr where bars are not stored yet that come of the log: after a kill, or while a run goes on."""
+    """Say on stderr where the stored bars are not those of the log: after a kill or a loss, or while a run goes on."""
     stored_seq, last_seq = history_of(directory).position(), last_seq_of(directory)
     if stored_seq < last_seq:
         note(f"bars are stored up to seq {stored_seq}, and the log goes to {last_seq}: the next run stores the others")
+    elif stored_seq > last_seq:
+        note(f"bars are stored up to seq {stored_seq}, and the log ends at {last_seq}: mtf verify says what is damaged")
 
 
 def _completed(

@@ -7,6 +7,7 @@ from typing import Final
 from mtf.errors import (
     ConfigError,
     CorruptCheckpoint,
+    CorruptHistory,
     CorruptLog,
     DataDirError,
     LogWriteFailed,
@@ -29,6 +30,7 @@ TERMINATED: Final = 143  # and SIGTERM
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (ConfigError, CALL),  # with ConfigMismatch, UnknownTimeframe, UnknownIndicator
     (UnknownSymbol, CALL),
+    (CorruptHistory, DATA),
     (DataDirError, CALL),  # with LogLocked
     (SourceError, DATA),  # with HostileFile
     (MalformedEvent, DATA),

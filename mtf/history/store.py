@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from mtf.bars.bar import Bar
 from mtf.calendars.day import Gap
-from mtf.errors import DataDirError, UnknownSymbol
+from mtf.errors import CorruptHistory, DataDirError, UnknownSymbol
 
 __all__ = [
     "COLUMNS",
@@ -88,11 +88,11 @@ FIND_SCHEMA: Final = "SELECT type, name, sql FROM sqlite_master WHERE name NOT L
 
 
 def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> bool:
-    """Return whether the tables are there; DataDirError where *found* has anything but them, or only some."""
+    """Return whether the tables are there; CorruptHistory where *found* has anything but them, or only some."""
     schema = {(kind, name): sql for kind, name, sql in found}
     if schema and schema != {("table", name): sql for name, sql in TABLES.items()}:
         names = ", ".join(sorted(str(name)[:80] for _, name in list(schema)[:10]))
-        raise DataDirError(f"{path}: is no history of version {VERSION} (it has {names}); {AFRESH}")
+        raise CorruptHistory(f"{path}: is no history of version {VERSION} (it has {names}); {AFRESH}")
     return bool(schema)
 
 
@@ -144,7 +144,7 @@ class HistoryStore:
         """Return the newest event whose bars are stored; 0 where there is none."""
         for (seq,) in self._rows("SELECT seq FROM position", ()):
             if not isinstance(seq, int) or seq < 0:
-                raise DataDirError(f"{self.path}: its position is {seq!r}; {AFRESH}")
+                raise CorruptHistory(f"{self.path}: its position is {seq!r}; {AFRESH}")
             return seq
         return 0
 
@@ -182,7 +182,7 @@ class HistoryStore:
                 if check_schema(self.path, connection.execute(FIND_SCHEMA).fetchall()):
                     yield from connection.execute(query, values)
         except sqlite3.Error as error:
-            raise DataDirError(f"{self.path}: the history cannot be read: {error}; {AFRESH}") from error
+            raise CorruptHistory(f"{self.path}: the history cannot be read: {error}; {AFRESH}") from error
 
 
 _NO_GAP: Final = Gap()

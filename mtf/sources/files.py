@@ -20,6 +20,8 @@ from mtf.sources.streams import Stream
 
 __all__ = ["FileSource", "PlannedPart"]
 
+NEWLINE: Final = 10
+
 
 @attrs.frozen
 class PlannedPart:
@@ -51,9 +53,11 @@ class FileSource:
         self._base = 0
         self._at = 0  # what of `_data` the reader has taken
         self._final = False  # nothing comes behind `_data`
+        self._open = False  # the last row that was taken had no line break behind it
         self._closed = False  # by `close`, until `seek`
         self._check: list[int | str] = []  # how many bytes of the part's file, and their hash
         self._weights: Final = _weights(self.parts)
+        self._behind: Final[dict[str, int]] = {}  # bytes of the files that are read to their end, by path
 
     def fill(self, door: Door, limit: int) -> bool:
         """Hand up to *limit* rows to *door*; a malformed row counts as one, so that one call is bounded."""
@@ -65,9 +69,12 @@ class FileSource:
             if reader is None or stream is None:
                 if self._index + 1 >= len(self.parts):
                     return False
+                self._leave_behind(self._index)
                 self._start(self._index + 1)
                 continue
             self._at = reader.scan(door, self._data, self._at, left, self._final)
+            if self._at:
+                self._open = reader.by_line and self._data[self._at - 1] != NEWLINE
             left = reader.left
             if left == 0:
                 break
@@ -108,16 +115,20 @@ class FileSource:
             "part": self._index,
             "name": self.parts[self._index].part.name,
             "check": self._check,
+            "behind": sum(self._behind.values()),
             "offset": self._base + self._at,
         }
         if reader is not None:
             position |= {"line": reader.line, "step": reader.step, "last_ns": reader.last_ns}
+            if self._open:
+                position["open"] = True
         return position
 
     def seek(self, position: dict[str, Any]) -> None:
         """Go on from *position*: at once in a plain file, by decompressing up to it in a packed one."""
         self._let_go()
         self._index, self._reader, self._closed = -1, None, False
+        self._behind.clear()
         if not position:
             return
         index = position["part"]
@@ -135,6 +146,14 @@ class FileSource:
                 "afresh",
                 path=part.place,
             )
+        for before in range(index):
+            self._leave_behind(before)
+        if sum(self._behind.values()) != position.get("behind", sum(self._behind.values())):
+            raise SourceError(
+                f"{self.name}: a file before {name!r}, which was read to its end, has another size now: rows that came "
+                "later belong into a file that comes later; put it back, or start afresh",
+                path=name,
+            )
         reader, stream = self._start(index)
         if reader is None or stream is None:
             return
@@ -143,6 +162,18 @@ class FileSource:
         reader.line = position["line"]
         reader.step = position["step"]
         reader.last_ns = position["last_ns"]
+        if position.get("open"):
+            self._open = True
+            self._data = stream.read()
+            if self._data[:1] not in (b"", b"\n", b"\r"):
+                raise SourceError(
+                    f"{part.place}:{reader.line}: this row had no end when it was read, and goes on now: what was "
+                    "logged of it is not what stands there; start afresh",
+                    path=part.place,
+                    line=reader.line,
+                )
+            self._at = 2 if self._data[:2] == b"\r\n" else len(self._data[:1])
+            self._open = not self._at
 
     def progress(self) -> float | None:
         """Return the share of the bytes that has been read."""
@@ -165,7 +196,7 @@ class FileSource:
         self._let_go()
         self._index = index
         planned = self.parts[index]
-        self._data, self._base, self._at, self._final = b"", 0, 0, False
+        self._data, self._base, self._at, self._final, self._open = b"", 0, 0, False, False
         self._reader = None
         size = min(HEAD_BYTES, planned.part.file_bytes)
         self._check = [size, planned.part.check(size)]
@@ -173,6 +204,12 @@ class FileSource:
             self._reader = planned.plan.reader()
             self._stream = planned.part.open()
         return self._reader, self._stream
+
+    def _leave_behind(self, index: int) -> None:
+        """Note how large the file of a part is that has been read to its end."""
+        if index >= 0:
+            part = self.parts[index].part
+            self._behind[str(part.path)] = part.file_bytes
 
     def _let_go(self) -> None:
         if self._stream is not None:

@@ -10,6 +10,7 @@ import csv
 import functools
 import itertools
 import re
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -30,6 +31,7 @@ __all__ = ["Table", "guess_layout", "guess_timeframe", "look", "shift_of"]
 
 SAMPLE_ROWS: Final = 2_000
 DELIMITERS: Final = ",;\t|"
+EPOCH_DIGITS_MIN: Final = 9  # fewer are milliseconds of a day, or no time at all
 SECOND_NS: Final = 1_000_000_000
 DAY_NS: Final = 86_400 * SECOND_NS
 
@@ -115,7 +117,7 @@ def look(part: Part, *, delimiter: str | None = None, header: bool | None = None
     if header or (header is None and _is_header(rows[0])):
         names = rows.pop(0)
         skip += 1
-    fields = len(names) if names is not None else len(rows[0])
+    fields = len(names) if names is not None else Counter(map(len, rows)).most_common(1)[0][0]
     rows = [row for row in rows[:SAMPLE_ROWS] if len(row) == fields]
     if names is None and not rows:
         return None
@@ -207,13 +209,13 @@ def _plain(name: str) -> str:
 
 
 def _delimiter(lines: Sequence[str]) -> str | None:
-    """Return what parts the columns: in as many lines as often as in the first, and of these the commonest."""
+    """Return what parts the columns: as often in as many lines as can be, and of these the commonest."""
     best, best_score = None, (0, 0)
     for delimiter in DELIMITERS:
-        count = lines[0].count(delimiter)
-        score = (sum(line.count(delimiter) == count for line in lines), count)
-        if count and score > best_score:
-            best, best_score = delimiter, score
+        counts = Counter(count for line in lines if (count := line.count(delimiter)))
+        for count, found in counts.items():
+            if (found, count) > best_score:
+                best, best_score = delimiter, (found, count)
     return best
 
 
@@ -293,9 +295,9 @@ def _numbers_mean(table: Table, first: int, kind: str | None) -> tuple[str, ...]
         return None
     width = len(numbers[0])
     bars = width >= 4 and all(min(o, c) >= low and max(o, c) <= high for o, high, low, c, *_ in numbers)
-    if bars and kind in (None, "bars"):
-        return (*_OPEN, "volume") if width >= 5 else _OPEN
     near = width >= 2 and all(0 < a <= b * 1.05 and b <= a * 1.05 for a, b, *_ in numbers)
+    if bars and (kind == "bars" or (kind is None and not (near and _leaps(numbers)))):
+        return (*_OPEN, "volume") if width >= 5 else _OPEN
     if near and kind in (None, "quotes"):
         up = sum(1 for a, b, *_ in numbers if a < b)
         down = sum(1 for a, b, *_ in numbers if a > b)
@@ -304,6 +306,19 @@ def _numbers_mean(table: Table, first: int, kind: str | None) -> tuple[str, ...]
     if width in (1, 2) and kind in (None, "trades"):
         return ("price", "size")[:width]
     return None
+
+
+def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
+    """Whether these are no bars: the next one opens further from a close than from the open before it.
+
+    So it is with quotes and small sizes, 1.0850,1.0851,1,1, which are between one another as open, high, low and close.
+    """
+    pairs = list(itertools.pairwise(numbers))
+    if not pairs:
+        return not all(abs(close - open_) <= open_ * 0.05 for open_, _, _, close, *_ in numbers)
+    leap = statistics.median(abs(after[0] - before[3]) for before, after in pairs)
+    step = statistics.median(abs(after[0] - before[0]) for before, after in pairs)
+    return leap > step
 
 
 def _kind(columns: Mapping[str, int], options: Options) -> int:
@@ -340,6 +355,10 @@ def _time_format(table: Table, columns: Mapping[str, int]) -> str:
         epoch = _EPOCH.fullmatch(cell)
         if epoch is not None and not (len(epoch[1]) in (8, 14, 17) and _COMPACT.fullmatch(cell)):
             digits = len(epoch[1])
+            if digits < EPOCH_DIGITS_MIN:
+                raise ConfigError(
+                    f"{cell!r} would be a time before 1974, if seconds since 1970: say with time_format= what it is"
+                )
             return "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns"
         if _COMPACT.fullmatch(cell):
             return "ymd"

@@ -27,18 +27,16 @@ class IterSource:
         self._count = 0  # taken from `_left`
 
     def fill(self, door: Door, limit: int) -> bool:
-        for _ in range(limit):
-            tick = next(self._left, None)
-            if tick is None:
-                return False
+        for tick in itertools.islice(self._left, limit):
             self._count += 1
+            limit -= 1
             try:
                 reason = REASONS[door.tick(tick)]
             except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
                 reason = str(error)
             if reason:
                 door.refuse(self.name, self._count, reason, repr(tick))
-        return True
+        return limit == 0
 
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "format": ["ticks"]}

@@ -92,6 +92,7 @@ class TableReader(Reader):
         side: i64 = TRADES,
     ) -> None:
         super().__init__(place)
+        self.by_line = True
         assert len(columns) == len(ROLES), "one column a role"
         assert all(-1 <= column < fields for column in columns), "columns are among the fields"
         self._kind: Final = kind
@@ -233,7 +234,7 @@ class TableReader(Reader):
         ask_size = self._size(data, 7)
         if self._problem:
             return
-        id = self._text(data, 3) if self._columns[3] >= 0 else None
+        id = self._text(data, 3) if self._given(3) else None
         code = door.quote(self._name(data), ts_ns, bid, ask, bid_size, ask_size, sides, id)
         if code:
             self._problem = reason(code)

@@ -164,3 +164,22 @@ def test_bars_that_are_not_stored_yet_are_told_of(market: Path, tmp_path: Path) 
     behind = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
     assert len(behind.stdout.splitlines()) == 2
     assert behind.stderr == "mtf: bars are stored up to seq 4, and the log goes to 8: the next run stores the others\n"
+
+
+def test_bars_of_events_that_the_log_has_lost_are_told_of(market: Path, tmp_path: Path) -> None:
+    """The log is the truth; what is stored beyond it is not passed off as such."""
+    shutil.copytree(market, tmp_path / "run")
+    with closing(sqlite3.connect(tmp_path / "run" / "history.sqlite")) as connection:
+        connection.execute("UPDATE position SET seq = 99")
+        connection.commit()
+    ahead = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
+    assert ahead.stderr == "mtf: bars are stored up to seq 99, and the log ends at 8: mtf verify says what is damaged\n"
+
+
+def test_a_damaged_history_is_the_datas_fault(market: Path, tmp_path: Path) -> None:
+    """And says that it can be written anew."""
+    shutil.copytree(market, tmp_path / "run")
+    (tmp_path / "run" / "history.sqlite").write_bytes(b"garbage" * 1000)
+    done = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the next start writes it anew" in done.stderr

@@ -99,9 +99,9 @@ def test_every_error_of_mtf_has_its_code() -> None:
     """A new error is given its place in the table, or is one that failed inside."""
     codes = {name: exit_code(getattr(errors, name)("x")) for name in errors.__all__}
     assert {name: code for name, code in codes.items() if code != 3} == {
-        "ConfigError": 2, "ConfigMismatch": 2, "CorruptCheckpoint": 1, "CorruptLog": 1, "DataDirError": 2,
-        "HostileFile": 1, "LogLocked": 2, "MalformedEvent": 1, "SourceError": 1, "UnknownIndicator": 2,
-        "UnknownSymbol": 2, "UnknownTimeframe": 2,
+        "ConfigError": 2, "ConfigMismatch": 2, "CorruptCheckpoint": 1, "CorruptHistory": 1, "CorruptLog": 1,
+        "DataDirError": 2, "HostileFile": 1, "LogLocked": 2, "MalformedEvent": 1, "SourceError": 1,
+        "UnknownIndicator": 2, "UnknownSymbol": 2, "UnknownTimeframe": 2,
     }  # fmt: skip
     assert set(codes.values()) == {1, 2, 3}
 

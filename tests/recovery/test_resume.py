@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ import pytest
 
 import mtf
 from mtf.actors.consumer import Consumer
-from mtf.errors import ActorFailed, SourceError
+from mtf.errors import ActorFailed, SourceError, UnknownSymbol
 from mtf.events.tick import Tick
 from mtf.frames.view import View
 from mtf.pipeline import Pipeline
@@ -178,3 +179,41 @@ async def test_a_file_is_gone_on_with_only_as_it_was_read_before(tmp_path: Path)
         with pytest.raises(mtf.errors.ConfigMismatch, match=r"zone=UTC, and now as .*zone=America/New_York"):
             await pipeline.run(file, symbol="EURUSD", zone="America/New_York")
         assert (await pipeline.run(file, symbol="EURUSD", zone="UTC")).new_events == 0
+
+
+async def test_a_run_that_is_cancelled_goes_on_in_the_same_pipeline(tmp_path: Path) -> None:
+    """What it had read and not logged yet is logged first: no row twice, none left out."""
+    path = tmp_path / "quotes.csv"
+    path.write_text(HEADER + rows(0, 600))
+    whole = (await run(tmp_path / "whole", path)).digest
+
+    class Slow(Consumer):
+        async def on_tick(self, tick: Tick, view: View) -> None:
+            await asyncio.sleep(0)
+
+    async with pipeline_of(tmp_path / "cut", block_events=8) as pipeline:
+        pipeline.add(Slow())
+        for turns in (5, 40, 3, 90, 17):
+            running = asyncio.create_task(pipeline.run(path))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.wait([running])
+        assert 0 < pipeline.seq < 600
+        summary = await pipeline.run(path)
+    assert (summary.events, summary.digest) == (600, whole)
+
+
+async def test_a_start_shows_the_end_of_its_log_at_once(tmp_path: Path) -> None:
+    """Before consumers were brought there: snapshot, symbols, seq, digest and summary are of one moment."""
+    path = tmp_path / "quotes.csv"
+    path.write_text(HEADER + rows(0, 50))
+    before = await run(tmp_path / "data", path)
+    async with pipeline_of(tmp_path / "data") as pipeline:
+        assert (pipeline.seq, pipeline.symbols, pipeline.digest) == (50, ["EURUSD"], before.digest)
+        assert pipeline.summary().ticks == before.ticks
+        assert pipeline.snapshot("EURUSD").seq == 50
+        with pytest.raises(UnknownSymbol, match="there are EURUSD"):
+            pipeline.snapshot("NOPE")
+        await pipeline.drain()
+        assert (pipeline.seq, pipeline.symbols, pipeline.digest) == (50, ["EURUSD"], before.digest)

@@ -6,8 +6,9 @@ import gzip
 import json
 import lzma
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import zstandard
@@ -118,6 +119,56 @@ def test_folder_that_has_grown_goes_on(tmp_path: Path) -> None:
     longer.seek(position)
     drain(longer, into=taken)
     assert taken.digest == read(folder, symbol="X", timeframe="1m").digest
+
+
+def test_an_earlier_file_of_a_folder_that_has_grown_is_told(tmp_path: Path) -> None:
+    """Its rows would come after those of the files behind it: never passed over in silence."""
+    folder = written(tmp_path, "d/1.csv", HEAD + TAIL[:400]).parent
+    written(folder, "2.csv", HEAD + TAIL[-400:])
+    source = open_source(folder, symbol="X", timeframe="1m")
+    drain(source)
+    position = source.position()
+    with closing(open_source(folder, symbol="X", timeframe="1m")) as same:
+        same.seek(position)
+    written(folder, "1.csv", HEAD + TAIL[:500])
+    with (
+        closing(open_source(folder, symbol="X", timeframe="1m")) as longer,
+        pytest.raises(SourceError, match=r"a file before '2\.csv', .* has another size now"),
+    ):
+        longer.seek(position)
+
+
+ROWS: Final = b"time,bid,ask\n2024-03-05T10:00:00Z,1.1,1.2\n2024-03-05T10:01:00Z,1.1,1.2"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_last_row_without_its_end_is_read_and_gone_on_behind(tmp_path: Path, end: bytes) -> None:
+    """A file whose writer puts line breaks in front: rows and line numbers are those of the whole."""
+    path = written(tmp_path, "EURUSD.csv", ROWS)
+    source = open_source(path)
+    taken = drain(source)
+    position = source.position()
+    path.write_bytes(ROWS + end + b"no time,1,2\n2024-03-05T10:02:00Z,1.3,1.4\n")
+    longer = open_source(path)
+    longer.seek(position)
+    drain(longer, into=taken)
+    whole = read(path)
+    assert (taken.digest, taken.refused) == (whole.digest, whole.refused)
+    assert taken.lines == [4]
+
+
+def test_a_row_that_goes_on_after_it_was_read_is_told(tmp_path: Path) -> None:
+    """Its price was another one, and it is in the log: no reading on can mend that."""
+    path = written(tmp_path, "EURUSD.csv", ROWS)
+    source = open_source(path)
+    drain(source)
+    path.write_bytes(ROWS + b"004\n2024-03-05T10:02:00Z,1.3,1.4\n")
+    with (
+        closing(open_source(path)) as longer,
+        pytest.raises(SourceError, match=r"EURUSD\.csv:3: this row had no end when it was read") as raised,
+    ):
+        longer.seek(source.position())
+    assert raised.value.line == 3
 
 
 def test_another_file_of_the_same_name_is_told(tmp_path: Path) -> None:

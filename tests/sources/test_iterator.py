@@ -42,3 +42,10 @@ def test_position_is_how_many_were_taken() -> None:
 def test_too_few_ticks_to_go_on_from_is_an_error() -> None:
     with pytest.raises(SourceError, match="it has 7 ticks, where 8 were read before"):
         IterSource(TICKS).seek({"count": 8})
+
+
+def test_what_is_no_tick_is_refused_and_ends_nothing() -> None:
+    """None too, with which some iterables say that they have nothing yet."""
+    taken = drain(IterSource([TICKS[0], None, TICKS[1], "junk", TICKS[2]], name="mine"), limit=2)  # type: ignore[list-item]
+    assert taken.ticks == TICKS[:3]
+    assert taken.lines == [2, 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +276,48 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
     """It says nothing, not even that there were no ticks."""
     with pytest.raises(SourceError, match=r"x\.csv: is empty"):
         open_source(written(tmp_path, "x.csv", ""))
+
+
+@pytest.mark.parametrize("sizes", ["1,1", "0.5,1.0", "0,0", "3,3", "1000000,1000000"])
+def test_quotes_with_the_same_sizes_throughout_are_no_bars(tmp_path: Path, sizes: str) -> None:
+    """1.0850,1.0851,1,1 could be open, high, low and close: but the next row opens far from that close."""
+    lines = [
+        f"2014-05-01 00:00:{second:02},{1.085 + second % 9 / 1e5:.5f},{1.0851 + second % 9 / 1e5:.5f},{sizes}"
+        for second in range(40)
+    ]
+    tick = read(written(tmp_path, "x.csv", "\n".join(lines) + "\n")).ticks[1]
+    assert (tick.bid, tick.ask, tick.from_bar) == (1.08501, 1.08511, False)
+    assert [tick.bid_size, tick.ask_size] == [float(size) for size in sizes.split(",")]
+
+
+def test_bars_without_a_header_are_bars(tmp_path: Path) -> None:
+    """Each opens about where the one before closed, gaps, flat ones and all."""
+    closes = [100.0, 100.5, 100.5, 103.0, 102.0, 102.0, 101.0]
+    lines = [
+        f"2014-05-0{day + 1},{before},{max(before, after) + 0.5},{min(before, after) - 0.25},{after}"
+        for day, (before, after) in enumerate(itertools.pairwise(closes))
+    ]
+    assert all(tick.from_bar for tick in read(written(tmp_path, "x.csv", "\n".join(lines) + "\n")).ticks)
+
+
+@pytest.mark.parametrize("torn", [f"{AT + 9},1.1", "garbage", "9.1,1.2,x", ",,,,,"])
+def test_a_broken_first_row_does_not_say_what_the_others_are(tmp_path: Path, torn: str) -> None:
+    """The tail of a file often begins in the middle of a row: it is one malformed row."""
+    lines = [torn, *(f"{AT + second},1.1,1.2" for second in range(10, 20))]
+    taken = read(written(tmp_path, "x.csv", "\n".join(lines) + "\n"))
+    assert taken.count == 10
+    assert taken.lines == [1]
+
+
+def test_an_empty_id_is_none(tmp_path: Path) -> None:
+    """Or every quote after the first would be its duplicate."""
+    path = written(tmp_path, "x.csv", f"time,id,bid,ask\n{ROW},,1,2\n{ROW},7,1,2\n")
+    assert read(path).heap == b"\x01\x00X" + b"\x01\x007"  # the name at the first row, an id at the second
+
+
+def test_milliseconds_of_a_day_are_not_taken_for_1970(tmp_path: Path) -> None:
+    """Some vendors' files have the day in their name only: better asked than half a century off."""
+    path = written(tmp_path, "x.csv", "34200000,1.1,1.2\n34200500,1.1,1.2\n")
+    with pytest.raises(ConfigError, match="would be a time before 1974"):
+        open_source(path)
+    assert read(path, time_format="s", columns="time,bid,ask").count == 2
