@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import Final
 
-__all__ = ["point_shift", "symbol_of"]
+__all__ = ["moneys_of", "point_shift", "symbol_of"]
 
 # Money that pairs are made of, so that `EUR_USD_M1` and `kraken_BCHEUR_q2` tell their symbol.
 _MONEY: Final = frozenset(
@@ -38,6 +38,11 @@ def symbol_of(name: str) -> str:
                     if word[cut:end] in _MONEY and (end >= len(word) or len(word) - end <= 1):
                         return word[:end]
     return stem.upper()
+
+
+def moneys_of(name: str) -> list[str]:
+    """Return the currencies that stand as words in the file name *name*, in capitals."""
+    return [word for word in map(str.upper, _WORDS.findall(name)) if word in _MONEY]
 
 
 def point_shift(symbol: str) -> int:

@@ -321,3 +321,10 @@ def test_milliseconds_of_a_day_are_not_taken_for_1970(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="would be a time before 1974"):
         open_source(path)
     assert read(path, time_format="s", columns="time,bid,ask").count == 2
+
+
+@pytest.mark.parametrize(("name", "symbol"), [("trades-eur-2013.csv", "BTCEUR"), ("trades-2013.csv", "BTCUSD")])
+def test_mt_gox_was_paid_in_what_the_name_says(tmp_path: Path, name: str, symbol: str) -> None:
+    """Bitcoin, always; in dollars where nothing is said."""
+    path = written(tmp_path, name, "id,price,amount,type\n1357000000000000,13.5,1,buy\n")
+    assert read(path).symbols.names == [symbol]

@@ -15,6 +15,7 @@ import attrs
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
 from mtf.sources.formats.csv import guessed_plan
 from mtf.sources.guess import look
+from mtf.sources.naming import moneys_of
 from mtf.sources.parts import Part
 
 __all__ = ["KRAKEN", "MTGOX", "TARDIS"]
@@ -50,7 +51,8 @@ def _plan_mtgox(part: Part, options: Options) -> Plan:
         columns=options.columns or {"time": "id", "id": "id", "price": "price", "size": "amount"},
         time_format=options.time_format or "us",
     )
-    return guessed_plan(part, options, symbol="BTCUSD")
+    paid_in = [money for money in moneys_of(part.member or part.path.name) if money not in ("BTC", "XBT")]
+    return guessed_plan(part, options, symbol=f"BTC{paid_in[0] if paid_in else 'USD'}")
 
 
 def _sniff_tardis(part: Part) -> int:
