@@ -24,7 +24,7 @@ def table_plan(part: Part, layout: Layout, start_ns: int | None = None) -> Plan:
     """Return the plan to read *part* as *layout* says."""
     return Plan(
         kind=layout.label,
-        symbol=None if "symbol" in layout.columns else layout.symbol,
+        symbol=layout.symbol or None,
         reader=lambda: layout.reader(part.place),
         start_ns=start_ns,
     )
