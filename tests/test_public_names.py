@@ -41,6 +41,7 @@ ERRORS = {
     "ConfigError": ValueError,
     "ConfigMismatch": ValueError,
     "CorruptCheckpoint": ValueError,
+    "CorruptHistory": OSError,
     "CorruptLog": ValueError,
     "DataDirError": OSError,
     "DeadView": RuntimeError,
