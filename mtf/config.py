@@ -17,6 +17,7 @@ from mtf.calendars.grid import DAY_START, UTC_GRID
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version
 from mtf.errors import ConfigError, CorruptLog, MtfError
+from mtf.indicators.catalogue import create
 from mtf.indicators.specs import canonical_specs, split_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 
@@ -196,7 +197,8 @@ def _specs(kept: TimeframeSet, indicators: IndicatorSpecs) -> tuple[tuple[str, .
         return tuple(tuple(canonical_specs(indicators, timeframe, strict=False)) for timeframe in kept)
     given = split_specs(indicators) if isinstance(indicators, str) else list(indicators)
     found = [canonical_specs(given, timeframe, strict=False) for timeframe in kept]
+    kept_specs = {spec for specs in found for spec in specs}
     for spec in given:  # each on the timeframes on which it makes sense, and on one at least
-        if not any(canonical_specs([spec], timeframe, strict=False) for timeframe in kept):
-            canonical_specs([spec], kept[0], strict=True)
+        if create(spec).spec not in kept_specs:
+            create(spec, timeframe=kept[0])
     return tuple(map(tuple, found))

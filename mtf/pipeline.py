@@ -290,7 +290,7 @@ class Pipeline:
 
     def _caught_up(self) -> bool:
         """Return whether the engine in place stands at the end of the log."""
-        return not self._wired or self._catchup.done
+        return not self._wired or self._catchup.done or not self._catchup.seq
 
     def _logged_engine(self) -> Engine:
         """Return the state at the end of the log, also before consumers were brought there."""
@@ -570,7 +570,7 @@ class Pipeline:
 
     async def applied(self, seq: int) -> None:
         """Return once the event *seq* is visible in `snapshot()`."""
-        self._check()
+        self._check_outside("wait for what is applied")
         await self._ready()
         if self.seq >= seq:
             return

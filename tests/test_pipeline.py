@@ -295,7 +295,7 @@ async def test_push_inside_a_callback_raises(kind: str) -> None:
     raised: list[type[BaseException]] = []
 
     async def try_push(p: mtf.Pipeline) -> None:
-        for call in (p.push(TICKS[1]), p.clock(at("11:00")), p.run(TICKS), p.drain(), p.checkpoint()):
+        for call in (p.push(TICKS[1]), p.clock(at("11:00")), p.run(TICKS), p.drain(), p.checkpoint(), p.applied(9)):
             try:
                 await call
             except PushInCallback as error:
@@ -314,7 +314,7 @@ async def test_push_inside_a_callback_raises(kind: str) -> None:
     async with pipeline() as p:
         p.add(Plain() if kind == "plain" else Async())
         await p.push(TICKS[0])
-    assert raised == [PushInCallback] * 5
+    assert raised == [PushInCallback] * 6
     assert p.seq == 1
 
 

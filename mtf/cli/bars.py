@@ -20,7 +20,7 @@ from mtf.recovery import engine_at
 __all__ = ["bars"]
 
 PARQUET: Final = "parquet"
-FLAGS: Final = ("first", "incomplete", "off_session", "completed")
+FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "completed")
 
 _TITLES: Final = {
     "start_ns": Column("start_ns", "time", "start"),
@@ -117,7 +117,7 @@ def _dressed(row: dict[str, Any], *, completed: bool) -> dict[str, Any]:
     words = []
     for name in FLAGS[:-1]:
         row[name] = bool(row[name])
-        if row[name]:
+        if row[name] and name != "day_incomplete":  # said by the first bar of the day well enough
             words.append(name.replace("_", " "))
     if row["gap_closed_ns"] or row["gap_holiday_ns"] or row["gap_break_ns"] or row["gap_silence_ns"]:
         words.append("gap before")

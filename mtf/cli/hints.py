@@ -25,7 +25,7 @@ def hints(pipeline: Pipeline, summary: Summary) -> Iterator[str]:
         )
     if late > summary.events * MANY:
         yield f"{late:,} of {summary.events:,} events came late: is the source in order of time?"
-    if not summary.events:
+    if not summary.events and not summary.rejected:
         yield "there was no event in the source"
     finest = config.timeframes.names[0]
     if summary.ticks and not any(

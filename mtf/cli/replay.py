@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import os
 import signal
 import sys
@@ -126,6 +127,7 @@ def _consumer(path: str) -> Consumer:
     if not isinstance(found, type) or not issubclass(found, Consumer):
         raise ConfigError(f"--consumer {path}: {class_name} is no subclass of mtf.Consumer in {module_name}")
     try:
-        return found()
+        inspect.signature(found).bind()
     except TypeError as error:
         raise ConfigError(f"--consumer {path}: it is made without arguments: {error}") from error
+    return found()

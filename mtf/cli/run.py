@@ -129,7 +129,7 @@ def _tell(
         note(f"{malformed:,} malformed rows" + (f", kept aside in {data / ASIDE}" if data else ""))
         for place, line, reason, raw in pipeline.malformed_rows[:MALFORMED_SHOWN]:
             note(f"{place}:{line}: {reason}: {raw!r}")
-    for hint in hints(pipeline, summary):
+    for hint in () if source.stopped_by else hints(pipeline, summary):
         note(hint)
     more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq}
     if data is not None:

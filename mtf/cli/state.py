@@ -98,6 +98,7 @@ def _bar(bar: Bar) -> dict[str, Any]:
         "trading_day": bar.trading_day,
         "first": bar.first,
         "incomplete": bar.incomplete,
+        "day_incomplete": bar.day_incomplete,
         "off_session": bar.off_session,
         "gap_closed_ns": gap.closed_ns if gap else 0,
         "gap_holiday_ns": gap.holiday_ns if gap else 0,

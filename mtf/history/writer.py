@@ -108,7 +108,11 @@ class HistoryWriter(ClosingsOnly):
 
 
 async def _disconnect(opening: asyncio.Future[aiosqlite.Connection]) -> None:
-    await (await opening).close()
+    try:
+        connection = await opening
+    except Exception:  # noqa: BLE001 - who opened it has been told
+        return
+    await connection.close()
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

@@ -40,7 +40,11 @@ class Calculator:
         self._sets: list[IndicatorSet | None] = []  # by number of the symbol; None where it is another's
 
     def compute(self, judged: Judged, columns: Columns, rows: bool = True) -> Numbers:
-        """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last."""
+        """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last.
+
+        A block with a clock event touches every symbol there is: its few rows are all computed.
+        """
+        rows = rows or judged.has_clock
         block = judged.block
         count = block.count
         width = self.width

@@ -6,6 +6,7 @@ Owns the open file and the bytes between it and the reader. Memory is one chunk 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ class FileSource:
         self._base = 0
         self._at = 0  # what of `_data` the reader has taken
         self._final = False  # nothing comes behind `_data`
+        self._told = ""  # the symbol that the parts behind have, where all rows are said to be of another name
         self._open = False  # the last row that was taken had no line break behind it
         self._closed = False  # by `close`, until `seek`
         self._check: list[int | str] = []  # how many bytes of the part's file, and their hash
@@ -115,11 +117,13 @@ class FileSource:
             "part": self._index,
             "name": self.parts[self._index].part.name,
             "check": self._check,
-            "behind": sum(self._behind.values()),
+            "behind": self._bytes_behind(),
             "offset": self._base + self._at,
         }
         if reader is not None:
             position |= {"line": reader.line, "step": reader.step, "last_ns": reader.last_ns}
+            if reader.told:
+                position["told"] = reader.told
             if self._open:
                 position["open"] = True
         return position
@@ -129,6 +133,7 @@ class FileSource:
         self._let_go()
         self._index, self._reader, self._closed = -1, None, False
         self._behind.clear()
+        self._told = position.get("told", "")
         if not position:
             return
         index = position["part"]
@@ -148,7 +153,8 @@ class FileSource:
             )
         for before in range(index):
             self._leave_behind(before)
-        if sum(self._behind.values()) != position.get("behind", sum(self._behind.values())):
+        self._index = index
+        if self._bytes_behind() != position.get("behind", self._bytes_behind()):
             raise SourceError(
                 f"{self.name}: a file before {name!r}, which was read to its end, has another size now: rows that came "
                 "later belong into a file that comes later; put it back, or start afresh",
@@ -197,11 +203,14 @@ class FileSource:
         self._index = index
         planned = self.parts[index]
         self._data, self._base, self._at, self._final, self._open = b"", 0, 0, False, False
+        if self._reader is not None:
+            self._told = self._reader.told
         self._reader = None
         size = min(HEAD_BYTES, planned.part.file_bytes)
         self._check = [size, planned.part.check(size)]
         if planned.plan.reader is not None:
             self._reader = planned.plan.reader()
+            self._reader.told = self._told
             self._stream = planned.part.open()
         return self._reader, self._stream
 
@@ -209,7 +218,13 @@ class FileSource:
         """Note how large the file of a part is that has been read to its end."""
         if index >= 0:
             part = self.parts[index].part
-            self._behind[str(part.path)] = part.file_bytes
+            with suppress(SourceError):  # it may be gone by now: it has been read
+                self._behind[str(part.path)] = part.file_bytes
+
+    def _bytes_behind(self) -> int:
+        """Return how large the files are that have been read to their end; not the one that the present part is of."""
+        here = str(self.parts[self._index].part.path)
+        return sum(size for path, size in self._behind.items() if path != here)
 
     def _let_go(self) -> None:
         if self._stream is not None:

@@ -32,6 +32,7 @@ class Reader:
         self.place: Final = place
         self.line_bytes_max: i64 = LINE_BYTES_MAX
         self.by_line = False  # whether rows end with a line break, and the last one perhaps with the text
+        self.told = ""  # the one symbol that a column has, where all rows are said to be of another name
         self.line: i64 = 0  # lines (or records) that are done with
         self.step: i64 = 0  # ticks of the bar after `line` that have been handed in; 0 but in the midst of a bar
         self.last_ns: i64 = 0  # the time of the last row handed in; settles a doubled hour

@@ -354,8 +354,9 @@ class TableReader(Reader):
         if name is None:
             name = _unquoted(raw)
             if self._symbol:
-                if self._names:
+                if self.told not in ("", name):
                     raise self._several(name)
+                self.told = name
                 self._names[raw] = self._symbol
                 return self._symbol
             if len(self._names) < SYMBOLS_MAX:
@@ -366,7 +367,7 @@ class TableReader(Reader):
         """Return the error for a second symbol where all rows are to be of one."""
         line = self.line + 1
         return SourceError(
-            f"{self.place}:{line}: the symbol is {name!r} here and another before, where all were to be "
+            f"{self.place}:{line}: the symbol is {name!r} here and {self.told!r} before, where all were to be "
             f"{self._symbol!r}: leave that away, or give a file of one symbol",
             path=self.place,
             line=line,

@@ -105,6 +105,7 @@ class Team:
             self._freed.clear()
             await self._freed.wait()
         slot = self._free.pop()
+        rows = rows or judged.has_clock  # as the calculators have it
         block = judged.block
         self._under_way[slot] = _UnderWay(judged, rows, len(self.workers))
         self._memory[self._layout.rows(slot, block.count)] = block.rows
@@ -143,11 +144,12 @@ class Team:
 
     async def close(self) -> None:
         """End the processes and give the memory back. Safe to call twice."""
-        for worker in self.workers:
-            await worker.close()
-        self._floats.release()
-        self._memory.close()
-        self._file.close()
+        try:
+            await asyncio.gather(*(worker.close() for worker in self.workers))
+        finally:
+            self._floats.release()
+            self._memory.close()
+            self._file.close()
 
     def _done(self, number: int, body: bytes) -> None:
         (slot,) = DONE_HEAD.unpack_from(body)

@@ -295,3 +295,12 @@ async def test_directory_is_let_go_of_where_opening_fails(tmp_path: Path, monkey
                 pass
     async with Pipeline(data=tmp_path, config=CONFIG, clock="ticks") as pipeline:
         await pipeline.drain()
+
+
+async def test_a_checkpoint_of_an_mtf_that_computes_otherwise_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state would go on into results that no replay of the log comes to."""
+    expected = await made(tmp_path)
+    monkeypatch.setattr("mtf.recovery.RESULTS", 2)
+    await check(tmp_path, expected, ["of an mtf that computes otherwise"] * len(SEQS))

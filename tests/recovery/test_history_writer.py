@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import aiosqlite
@@ -40,3 +41,13 @@ async def test_a_close_that_is_cancelled_is_waited_for_by_the_next(
     await waiting
     await writer.close()
     assert closed == [True]
+
+
+async def test_a_database_that_cannot_be_opened_is_let_go_of(tmp_path: Path) -> None:
+    """Who opened it is told; closing has nothing to add, once or twice."""
+    (tmp_path / "history.sqlite").mkdir()
+    writer = HistoryWriter(tmp_path / "history.sqlite", 0)
+    with pytest.raises(sqlite3.OperationalError):
+        await writer.on_start()
+    await writer.close()
+    await writer.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -169,6 +170,40 @@ def test_a_row_that_goes_on_after_it_was_read_is_told(tmp_path: Path) -> None:
     ):
         longer.seek(source.position())
     assert raised.value.line == 3
+
+
+def test_an_archive_that_has_grown_by_a_member_goes_on(tmp_path: Path) -> None:
+    """Other members of the file that is being read are not files behind it."""
+    rows = [b"time,bid,ask\n2024-03-0%dT10:00:00Z,1.1,1.2\n" % day for day in (5, 6, 7)]
+    rows[0] += b"\n" * 70_000  # more than the start that is hashed
+    members = [(f"EURUSD_{number}.csv", text) for number, text in enumerate(rows, 1)]
+    path = tmp_path / "EURUSD.zip"
+    path.write_bytes(zipped(*members[:2], method=zipfile.ZIP_STORED))
+    source = open_source(path, symbol="X")
+    taken = drain(source)
+    position = source.position()
+    path.write_bytes(zipped(*members, method=zipfile.ZIP_STORED))
+    longer = open_source(path, symbol="X")
+    longer.seek(position)
+    drain(longer, into=taken)
+    assert taken.count == 3
+
+
+@pytest.mark.parametrize("part", ["the same file", "another file"])
+def test_a_second_symbol_is_told_also_after_a_stop(tmp_path: Path, part: str) -> None:
+    """One name was said for all rows: which one they have goes with the position, and from file to file."""
+    row = "2024-03-0{}T10:00:00Z,{},1.1,1.2\n"
+    folder = written(tmp_path, "d/1.csv", "time,symbol,bid,ask\n" + row.format(5, "AAA")).parent
+    source = open_source(folder, symbol="X")
+    drain(source)
+    if part == "the same file":
+        written(folder, "1.csv", "time,symbol,bid,ask\n" + row.format(5, "AAA") + row.format(6, "BBB"))
+    else:
+        written(folder, "2.csv", "time,symbol,bid,ask\n" + row.format(6, "BBB"))
+    with closing(open_source(folder, symbol="X")) as longer:
+        longer.seek(source.position())
+        with pytest.raises(SourceError, match="the symbol is 'BBB' here and 'AAA' before"):
+            drain(longer)
 
 
 def test_another_file_of_the_same_name_is_told(tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_a_symbol_that_is_said_names_all_rows(tmp_path: Path) -> None:
 def test_several_symbols_are_never_made_one(tmp_path: Path) -> None:
     """Bars of two markets under one name are worse than none; the row is named."""
     path = written(tmp_path, "x.csv", f"time,symbol,bid,ask\n{ROW},a,1,2\n{ROW},b,1,2\n")
-    with pytest.raises(SourceError, match=r"x\.csv:3: the symbol is 'b' here and another before") as raised:
+    with pytest.raises(SourceError, match=r"x\.csv:3: the symbol is 'b' here and 'a' before") as raised:
         read(path, symbol="B")
     assert raised.value.line == 3
 

@@ -77,6 +77,25 @@ async def test_settings_hold_with_workers(settings: dict[str, Any]) -> None:
     assert await run_with(4, **settings) == await run_with(0, **settings)
 
 
+@pytest.mark.parametrize("workers", [0, 3])
+async def test_a_clock_event_touches_more_symbols_than_a_block_has_rows(workers: int) -> None:
+    """Nobody is shown single rows, and every symbol is touched: values stay each in its place."""
+    names = [f"S{number}" for number in range(20)]
+    settings: dict[str, Any] = {"timeframes": TIMEFRAMES, "indicators": ["sma:2"], "live": "asked", "clock": "ticks"}
+    found = []
+    for many, block_events in ((workers, 4), (0, 1024)):
+        async with mtf.Pipeline(**settings, workers=many, block_events=block_events) as pipeline:
+            for minute in range(4):
+                at_ns = 1_709_719_200_000_000_000 + minute * 60_000_000_000
+                await pipeline.run(
+                    [mtf.Tick(name, at_ns, 1.0 + k + minute, 1.0 + k + minute) for k, name in enumerate(names)]
+                )
+                await pipeline.clock(at_ns + 30_000_000_000)
+            await pipeline.drain()
+            found.append([f"{[(each.live, each.completed) for each in pipeline.snapshot(name)]}" for name in names])
+    assert found[0] == found[1]
+
+
 async def test_block_size_changes_nothing_with_workers() -> None:
     """A block is one message: its size is nobody's business."""
     assert await run_with(2, block_events=7) == await run_with(0)
