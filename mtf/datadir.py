@@ -62,6 +62,8 @@ class DataDir:
         for name in (HISTORY, ASIDE):
             if (path / name).is_symlink():
                 raise DataDirError(f"{path / name}: is a link; links are refused: remove it")
+            if (path / name).is_dir():
+                raise DataDirError(f"{path / name}: is a folder, where a file belongs: move it away")
         log = FileLog.open(path / LOG, config=config.to_json(), segment_bytes=SEGMENT_BYTES, fs=fs)
         try:
             differences = config.differences(Config.from_json(log.config))

@@ -9,6 +9,9 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
+from mtf.config import Config
+from mtf.datadir import DataDir
+from mtf.errors import DataDirError
 from mtf.history.writer import HistoryWriter
 
 
@@ -43,11 +46,22 @@ async def test_a_close_that_is_cancelled_is_waited_for_by_the_next(
     assert closed == [True]
 
 
-async def test_a_database_that_cannot_be_opened_is_let_go_of(tmp_path: Path) -> None:
+async def test_a_database_that_cannot_be_opened_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who opened it is told; closing has nothing to add, once or twice."""
-    (tmp_path / "history.sqlite").mkdir()
+
+    async def fail(path: Path) -> aiosqlite.Connection:
+        raise sqlite3.OperationalError(f"unable to open {path.name}")
+
+    monkeypatch.setattr(aiosqlite, "connect", fail)
     writer = HistoryWriter(tmp_path / "history.sqlite", 0)
     with pytest.raises(sqlite3.OperationalError):
         await writer.on_start()
     await writer.close()
     await writer.close()
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """Before anything is opened."""
+    (tmp_path / "history.sqlite").mkdir()
+    with pytest.raises(DataDirError, match="is a folder, where a file belongs"):
+        DataDir.open(tmp_path, Config.make())
