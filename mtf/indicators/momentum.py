@@ -164,6 +164,7 @@ class Cci(Indicator):
     def __init__(self, period: int = 20) -> None:
         super().__init__(CCI, (period,), (period,))
         self._prices: Final = Ring(period)
+        self._head = 0.0  # sum of the prices since the ring wrapped, those in the places before the next one
         self._size: Final[i64] = period
 
     def preview(
@@ -183,29 +184,38 @@ class Cci(Indicator):
         price = (high + low + close) / 3.0
         prices = self._prices.items
         oldest = self._prices.at
-        total = 0.0
-        i: i64 = 0
-        while i < self._size:
-            total += price if i == oldest else prices[i]
+        size = self._size
+        total = self._head + price
+        i = oldest + 1
+        while i < size:
+            total += prices[i]
             i += 1
-        mean = total / float(self._size)
+        mean = total / float(size)
         if mean != mean:
             out[at] = NAN
             return
         spread = 0.0
         i = 0
-        while i < self._size:
-            spread += abs((price if i == oldest else prices[i]) - mean)
+        while i < oldest:
+            spread += abs(prices[i] - mean)
             i += 1
-        spread /= float(self._size)
+        spread += abs(price - mean)
+        i = oldest + 1
+        while i < size:
+            spread += abs(prices[i] - mean)
+            i += 1
+        spread /= float(size)
         distance = price - mean
         zero = ZERO_SHARE * abs(mean)
         out[at] = 0.0 if spread <= zero or abs(distance) <= zero else distance / (CCI_UNIT * spread)
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._prices.push((high + low + close) / 3.0)
+        price = (high + low + close) / 3.0
+        self._prices.push(price)
+        self._head = self._head + price if self._prices.at > 0 else 0.0
 
     def archive(self, archive: Archive) -> None:
+        self._head = archive.number(self._head)
         self._prices.archive(archive)
 
 
