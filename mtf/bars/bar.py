@@ -16,7 +16,28 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["Bar", "BarWindow", "PartialBar"]
 
-FIELDS: Final = 18  # of a completed bar
+# As `_key` has them; a completed bar has all but the last.
+FIELDS: Final = (
+    "symbol",
+    "timeframe",
+    "start_ns",
+    "end_ns",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "ticks",
+    "trading_day",
+    "first",
+    "last",
+    "incomplete",
+    "off_session",
+    "filled",
+    "gap",
+    "day_incomplete",
+    "time_ns",
+)
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -281,45 +302,5 @@ class BarWindow:
 
 def _restored(key: tuple[Any, ...]) -> Bar:
     """Return the bar that pickle, or copy, took apart."""
-    if len(key) == FIELDS:
-        return Bar(
-            symbol=key[0],
-            timeframe=key[1],
-            start_ns=key[2],
-            end_ns=key[3],
-            open=key[4],
-            high=key[5],
-            low=key[6],
-            close=key[7],
-            volume=key[8],
-            ticks=key[9],
-            trading_day=key[10],
-            first=key[11],
-            last=key[12],
-            incomplete=key[13],
-            off_session=key[14],
-            filled=key[15],
-            gap=key[16],
-            day_incomplete=key[17],
-        )
-    return PartialBar(
-        symbol=key[0],
-        timeframe=key[1],
-        start_ns=key[2],
-        end_ns=key[3],
-        open=key[4],
-        high=key[5],
-        low=key[6],
-        close=key[7],
-        time_ns=key[18],
-        volume=key[8],
-        ticks=key[9],
-        trading_day=key[10],
-        first=key[11],
-        last=key[12],
-        incomplete=key[13],
-        off_session=key[14],
-        filled=key[15],
-        gap=key[16],
-        day_incomplete=key[17],
-    )
+    fields: dict[str, Any] = dict(zip(FIELDS, key, strict=False))
+    return PartialBar(**fields) if "time_ns" in fields else Bar(**fields)

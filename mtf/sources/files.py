@@ -60,6 +60,7 @@ class FileSource:
         self._check: list[int | str] = []  # how many bytes of the part's file, and their hash
         self._weights: Final = _weights(self.parts)
         self._behind: Final[dict[str, int]] = {}  # bytes of the files that are read to their end, by path
+        self._behind_bytes = 0  # of all of them
 
     def fill(self, door: Door, limit: int) -> bool:
         """Hand up to *limit* rows to *door*; a malformed row counts as one, so that one call is bounded."""
@@ -133,6 +134,7 @@ class FileSource:
         self._let_go()
         self._index, self._reader, self._closed = -1, None, False
         self._behind.clear()
+        self._behind_bytes = 0
         self._told = position.get("told", "")
         if not position:
             return
@@ -218,13 +220,15 @@ class FileSource:
         """Note how large the file of a part is that has been read to its end."""
         if index >= 0:
             part = self.parts[index].part
+            path = str(part.path)
             with suppress(SourceError):  # it may be gone by now: it has been read
-                self._behind[str(part.path)] = part.file_bytes
+                size = part.file_bytes
+                self._behind_bytes += size - self._behind.get(path, 0)
+                self._behind[path] = size
 
     def _bytes_behind(self) -> int:
         """Return how large the files are that have been read to their end; not the one that the present part is of."""
-        here = str(self.parts[self._index].part.path)
-        return sum(size for path, size in self._behind.items() if path != here)
+        return self._behind_bytes - self._behind.get(str(self.parts[self._index].part.path), 0)
 
     def _let_go(self) -> None:
         if self._stream is not None:

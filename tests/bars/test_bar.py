@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import pickle
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ CHANGES: dict[str, Any] = {
     "first": True,
     "last": True,
     "incomplete": True,
+    "day_incomplete": True,
     "off_session": True,
     "filled": True,
     "gap": mtf.Gap(silence_ns=1),
@@ -67,3 +69,14 @@ def test_partial_bar_knows_how_far_it_is() -> None:
     assert mtf.Bar(**FIELDS) != partial
     assert partial != mtf.PartialBar(**FIELDS, time_ns=76_000_000_000)
     assert repr(partial).startswith("PartialBar(X 1m ")
+
+
+@pytest.mark.parametrize("name", [*CHANGES])
+def test_every_field_survives_pickling(name: str) -> None:
+    """In its own place, of the completed bar and of the partial one."""
+    changed = {**FIELDS, name: CHANGES[name]}
+    for bar in (mtf.Bar(**changed), mtf.PartialBar(**changed, time_ns=75_000_000_000)):
+        again = pickle.loads(pickle.dumps(bar))
+        assert again == bar
+        assert getattr(again, name) == CHANGES[name]
+        assert type(again) is type(bar)

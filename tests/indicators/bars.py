@@ -58,6 +58,8 @@ def bar(
     minute: int = 0,
     day: datetime.date | None = None,
     incomplete: bool = False,
+    day_incomplete: bool = False,
+    off_session: bool = False,
 ) -> Bar:
     start_ns = START_NS + minute * MINUTE_NS
     return Bar(
@@ -73,6 +75,8 @@ def bar(
         ticks=1,
         trading_day=day,
         incomplete=incomplete,
+        day_incomplete=day_incomplete,
+        off_session=off_session,
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import math
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -171,33 +170,11 @@ def test_pivots_make_sense_on_days() -> None:
     create("pivots", timeframe="1d")
 
 
-OFF: Final = datetime.date(2024, 3, 7)
-
-
-def off_session(close: float, *, minute: int) -> Bar:
-    """A bar of a night that has the date of the session before it."""
-    plain = one_bar(close, close, close, close, 5.0, minute=minute, day=OFF)
-    return Bar(
-        symbol=plain.symbol,
-        timeframe=plain.timeframe,
-        start_ns=plain.start_ns,
-        end_ns=plain.end_ns,
-        open=close,
-        high=close,
-        low=close,
-        close=close,
-        volume=5.0,
-        trading_day=OFF,
-        off_session=True,
-    )
-
-
 def test_a_night_off_session_is_no_part_of_the_day() -> None:
     """A print at 500 after hours: neither in the day's VWAP, nor in the levels of the day after."""
-    before, day, after_it = bars("100x1 102x1 | 100x1 102x1 | 100x1")[:2], [], []
-    _, _, *rest = bars("100x1 102x1 | 100x1 102x1 | 100x1")
-    day, after_it = rest[:2], rest[2:]
-    plain, stray = [*before, *day, *after_it], [*before, *day, off_session(500.0, minute=9), *after_it]
+    plain = bars("100x1 102x1 | 100x1 102x1 | 100x1")
+    night = one_bar(500.0, 500.0, 500.0, 500.0, 5.0, minute=9, day=plain[3].trading_day, off_session=True)
+    stray = [*plain[:4], night, plain[4]]
     for spec in ("vwap", "pivots"):
         assert same(after(spec, stray)[-1], after(spec, plain)[-1])
         assert same(after(spec, stray)[3], after(spec, plain)[3])
@@ -208,20 +185,7 @@ def test_a_night_off_session_is_no_part_of_the_day() -> None:
 def test_a_day_that_the_log_begins_in_gives_no_levels() -> None:
     """Whatever the timeframe: the bar may be whole where the day is not."""
     days = bars("10 12 | 11 | 10")
-    first = days[0]
-    begun = Bar(
-        symbol=first.symbol,
-        timeframe=first.timeframe,
-        start_ns=first.start_ns,
-        end_ns=first.end_ns,
-        open=first.open,
-        high=first.high,
-        low=first.low,
-        close=first.close,
-        trading_day=first.trading_day,
-        first=True,
-        day_incomplete=True,
-    )
+    begun = one_bar(10.0, 10.0, 10.0, 10.0, day=days[0].trading_day, day_incomplete=True)
     levels = after("pivots", [begun, *days[1:]])
     assert math.isnan(levels[2][0])
     assert levels[3][0] == 11.0
