@@ -52,8 +52,8 @@ build: $(VENV)/run.stamp
 build-pure: $(VENV)/run.stamp
 	@$(BIN)/python scripts/install.py --pure "$(PURE)"
 
-run: build ## the pipeline on FILE=... (or on a synthetic market), more arguments through ARGS=...
-	@$(BIN)/mtf run $(if $(FILE),"$(FILE)",synthetic) $(ARGS)
+run: build ## the pipeline on FILE=... (or on a synthetic market), kept in run/; more arguments through ARGS=...
+	@$(BIN)/mtf run $(if $(FILE),"$(FILE)",synthetic) --data run --make-room --indicators sma:20,rsi:14 $(ARGS)
 
 test: lint types $(if $(filter-out 0,$(MTF_PURE)),,test-compiled) test-pure ## lint, types, the suite compiled and pure
 

@@ -1,6 +1,6 @@
 """Builds mtf and installs it, unless what is installed was built from the very same sources.
 
-    install.py             into the environment that runs this: compiled, or pure where it cannot be
+    install.py             into the environment that runs this: compiled, or pure if that cannot be done
     install.py --pure DIR  a pure build into DIR, to be put on PYTHONPATH
 
 The source tree is only read: compiled modules exist in `build/` and in what is installed, never in `mtf/`, so that
@@ -9,18 +9,24 @@ running from the source tree is always the pure build. Environment: MTF_PURE, MT
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
-SOURCES = ("pyproject.toml", "setup.py")
+LOG = BUILD / "build.log"
+SOURCES = ("pyproject.toml", "setup.py", "scripts/objects.py", "scripts/units.py")
+FORMER_NAME = "mtf"
 COMPILERS = ("cc", "gcc", "clang")
+BUILD_WHEEL = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 FILE_BY_FILE = ("adding ", "copying ", "creating ", "reading ", "writing ")  # lines of setuptools that tell no cause
 
 
@@ -38,31 +44,56 @@ def fingerprint(pure: bool) -> str:
     return digest.hexdigest()
 
 
-def pip(*arguments: str, pure: bool) -> str:
-    """Run pip and return what it said; where it fails, show that and exit."""
-    wanted = {"MTF_PURE": "1", "MTF_REQUIRE_COMPILED": "0"} if pure else {}
+def fail(output: str, what: str) -> NoReturn:
+    """Show what of *output* may tell the cause, and exit."""
+    shown = [line for line in output.splitlines() if not line.strip().startswith(FILE_BY_FILE)]
+    sys.exit("\n".join([*shown, f"mtf: {what} failed, see above"]))
+
+
+def pip(*arguments: str) -> None:
+    """Run pip; if it fails, show what it said and exit."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
         cwd=ROOT,
-        env={**os.environ, **wanted},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
     if done.returncode:
-        told = [line for line in done.stdout.splitlines() if not line.strip().startswith(FILE_BY_FILE)]
-        sys.exit("\n".join([*told, f"mtf: pip {arguments[0]} failed, see above"]))
-    return done.stdout
+        fail(done.stdout, f"pip {arguments[0]}")
 
 
 def build(pure: bool) -> tuple[Path, str]:
-    """Build the wheel, and return it with what the build said."""
+    """Build the wheel as pip would, and return it with what the build said, which is in LOG too."""
     for stale in (*BUILD.glob("lib*"), *BUILD.glob("bdist*"), *BUILD.glob("wheel")):
         shutil.rmtree(stale)  # setuptools would pack what is left of modules that are gone
-    log = pip("wheel", "-v", ".", "--no-deps", "--no-build-isolation", "--wheel-dir", str(BUILD / "wheel"), pure=pure)
-    (wheel,) = (BUILD / "wheel").glob("mtf-*.whl")
-    return wheel, log
+    settings = {"MTF_PURE": "1", "MTF_REQUIRE_COMPILED": "0"} if pure else {}
+    progress = os.dup(sys.stdout.fileno())
+    with LOG.open("w+", encoding="utf-8") as log:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", BUILD_WHEEL, str(BUILD / "wheel")],
+            cwd=ROOT,
+            env={**os.environ, "MTF_PROGRESS": str(progress), **settings},
+            pass_fds=[progress],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        log.seek(0)
+        output = log.read()
+    os.close(progress)
+    if done.returncode:
+        fail(output, "the build")
+    (wheel,) = (BUILD / "wheel").glob("*.whl")
+    return wheel, output
+
+
+def remove_former_name() -> None:
+    """Uninstall the distribution `mtf`: in an environment older than the name mtf-engine it owns the same files."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.distribution(FORMER_NAME)
+        pip("uninstall", "--yes", FORMER_NAME)
 
 
 def is_compiled(wheel: Path) -> bool:
@@ -85,15 +116,15 @@ def main() -> None:
     BUILD.mkdir(exist_ok=True)
     wheel, log = build(pure)
     if directory is None:
-        pip("install", "--no-deps", "--force-reinstall", str(wheel), pure=pure)
+        remove_former_name()
+        pip("install", "--no-deps", "--force-reinstall", str(wheel))
     else:
         shutil.rmtree(directory, ignore_errors=True)
-        pip("install", "--no-deps", "--target", str(directory), str(wheel), pure=pure)
+        pip("install", "--no-deps", "--target", str(directory), str(wheel))
     kind = "compiled" if is_compiled(wheel) else "pure"
     if kind == "pure" and not pure:
-        (BUILD / "build.log").write_text(log, encoding="utf-8")
         reasons = [line.strip() for line in log.splitlines() if ": error: " in line or "mtf: pure" in line]
-        print(*reasons, f"mtf: the whole log is {BUILD / 'build.log'}", sep="\n")
+        print(*reasons, f"mtf: the whole log is {LOG}", sep="\n")
     stamp.write_text(f"{want} {kind}", encoding="utf-8")
     print(f"mtf: installed, {kind}")
 

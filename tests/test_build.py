@@ -6,6 +6,8 @@ import ast
 import importlib
 import importlib.metadata
 import inspect
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,7 +42,34 @@ def test_listed_module_runs_as_the_build_says(name: str) -> None:
 
 def test_version_is_that_of_the_installed_package() -> None:
     """One number, written down once."""
-    assert importlib.metadata.version("mtf") == build.VERSION
+    assert importlib.metadata.version("mtf-engine") == build.VERSION
+
+
+# What asks for the distribution `mtf`, which on PyPI is somebody else's: commands that install, requirements, look-ups.
+OTHER_PROJECT = re.compile(
+    r"""\b(?:pip|pip3|pipx|uv|poetry)\s+(?:tool\s+)?(?:install|add)\s[^\n`]*?(?<![\w./\\-])mtf(?![\w./-])"""
+    r"""|\bmtf\[(?:exchanges|test|dev)\]"""
+    r"""|\b(?:version|distribution|metadata|requires|files)\(["']mtf["']\)"""
+)
+
+
+@pytest.mark.parametrize("wrong", ["pip install mtf", "pip install -U 'mtf[dev]'", "uv add mtf", "version('mtf')"])
+def test_pattern_finds_the_other_project(wrong: str) -> None:
+    """The next test could not fail if it did not."""
+    assert OTHER_PROJECT.search(wrong)
+
+
+def test_nothing_asks_for_the_other_project() -> None:
+    """PyPI's `mtf` is no part of this: the distribution is mtf-engine, in every message, page and look-up."""
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"] == "mtf-engine"
+    pages = [path for path in ROOT.iterdir() if path.suffix in {".md", ".toml", ".py", ".in"}] + [ROOT / "Makefile"]
+    for folder in ("mtf", "docs", "scripts", "tests"):
+        pages += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md", ".sh", ".toml"}]
+    pages.remove(Path(__file__).resolve())
+    found = {
+        path.relative_to(ROOT).as_posix(): OTHER_PROJECT.findall(path.read_text(encoding="utf-8")) for path in pages
+    }
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
 def test_versions_name_what_state_depends_on() -> None:
