@@ -1,7 +1,7 @@
 """Calendars: for any instant, is the market open, which trading day is it, when does that day start and end."""
 
 from mtf.calendars.calendar import Calendar
-from mtf.calendars.catalogue import BUILT_IN, from_dict, get
+from mtf.calendars.catalogue import BUILT_IN, WITH_PACKAGE, from_dict, get
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Gap, Span
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.weekly import WeeklyCalendar
@@ -12,6 +12,7 @@ __all__ = [
     "CLOSED",
     "HOLIDAY",
     "OPEN",
+    "WITH_PACKAGE",
     "Calendar",
     "CalendarMap",
     "Day",

@@ -1,23 +1,33 @@
-"""What every calendar answers: which span and which day an instant lies in, and what lies between two instants."""
+"""What every calendar answers: which span and which day an instant lies in, which day has a date, and what lies
+between two instants.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime
+from typing import Any, Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, Day, Gap, Span
+from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Gap, Span
 from mtf.timeframe import MONTH, WEEK
+from mtf.units import DAY_NS, NEVER_NS
 
-__all__ = ["Calendar"]
+__all__ = ["FIRST_ORDINAL", "LAST_ORDINAL", "Calendar"]
+
+FIRST_ORDINAL: Final[i64] = 612_513  # 1678-01-01: whole years within i64 nanoseconds
+LAST_ORDINAL: Final[i64] = 825_813  # 2261-12-31
+
+_EPOCH_ORDINAL: Final[i64] = 719_163  # 1970-01-01
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class Calendar:
     """The trading days of a market. Subclasses answer `span_at` and `to_dict`; the rest follows from it.
 
-    Immutable but for a bounded cache. Every instant from 1970 to 2200 lies in exactly one span and one day: the grid of
-    days goes on through closures, in days that are `off_session`.
+    Immutable but for bounded caches, and safe to share between threads. Every instant from 1678 to 2261 lies in exactly
+    one span and one day: the grid of days goes on through closures, in days that are `off_session`. From one day to
+    the next dates never go back, and a date has one trading day at most.
     """
 
     __slots__ = ()
@@ -38,8 +48,13 @@ class Calendar:
         """Return the day that *ts_ns* lies in."""
         return self.span_at(ts_ns).day
 
+    @property
+    def week_begins(self) -> int:
+        """The weekday on which the market's week begins: 0 is Monday (ISO), 6 is Sunday."""
+        return 0
+
     def week_at(self, ts_ns: i64) -> Day:
-        """Return the ISO week of trading days that *ts_ns* lies in: first start to last end, dated by its last day.
+        """Return the week of trading days that *ts_ns* lies in: first start to last end, dated by its last day.
 
         What is off session between two of its trading days lies in the week too. An off-session day before the
         week's first trading day or after its last belongs to no week and is returned as it is.
@@ -89,6 +104,58 @@ class Calendar:
             at = end
         return Gap(silence_ns=totals[0], closed_ns=totals[CLOSED], holiday_ns=totals[HOLIDAY], break_ns=totals[BREAK])
 
+    def day_of(self, date_ordinal: i64) -> Day | None:
+        """Return the trading day that has the date *date_ordinal*, a proleptic ordinal from 1678 to 2261.
+
+        For a date without a trading day it is the first off-session day of that date (a Saturday of fx, a holiday);
+        None if no day has the date: one that lies inside another date's trading day as a whole (a Sunday between
+        Friday's night session and the Monday that it belongs to), or one that the zone left out (Samoa, 2011-12-30).
+        """
+        off_session: Day | None = None
+        day = self._first_from(date_ordinal)
+        while day.number == date_ordinal:
+            if not day.off_session:
+                return day
+            if off_session is None:
+                off_session = day
+            day = self.day_at(day.end_ns)
+        return off_session
+
+    def period_of(self, date_ordinal: i64, kind: i64) -> Day | None:
+        """Return the day, week or month of trading days, by *kind* of timeframe, that the date *date_ordinal* is of.
+
+        A day is what `day_of` says. A month is that of the date, and a week too, but for a date that never trades (not
+        a holiday) after the last trading day of its week: a weekend belongs to the coming week. None if that week or
+        month has no trading day.
+        """
+        if kind != WEEK and kind != MONTH:
+            return self.day_of(date_ordinal)
+        by_month = kind == MONTH
+        period = self._period(date_ordinal, by_month)
+        first = self._first_from(date_ordinal)
+        found = self._trading_day_in(first, period, by_month, True)
+        if found is None and (by_month or self._has_holiday(first, date_ordinal)):
+            found = self._trading_day_in(first, period, by_month, False)
+        elif found is None:
+            found = self._trading_day_in(first, period + 1, by_month, True)
+        return None if found is None else self._union(found, by_month)
+
+    def last_open_ns(self, from_ns: i64, to_ns: i64) -> i64:
+        """Return the last instant of open market in `[from_ns, to_ns)`; NEVER_NS if none of it is open."""
+        at = to_ns
+        while at > from_ns:
+            span = self.span_at(at - 1)
+            if span.state == OPEN:
+                return at - 1
+            at = span.start_ns
+        return NEVER_NS
+
+    def local_time(self, ts_ns: i64) -> tuple[str, str]:
+        """Return what the clock of the calendar's zone shows at *ts_ns*, as 16:00 or 16:59:30, and the zone's name."""
+        second = ts_ns // 1_000_000_000 % 86_400
+        text = f"{second // 3600:02}:{second // 60 % 60:02}"
+        return (text if second % 60 == 0 else f"{text}:{second % 60:02}"), "UTC"
+
     def _union(self, day: Day, by_month: bool) -> Day:
         first = self._edge(day, by_month, False)
         last = self._edge(day, by_month, True)
@@ -101,18 +168,48 @@ class Calendar:
 
         Dates never go back from one day to the next, so the period is left behind at the first date outside of it.
         """
-        period = _period(day, by_month)
+        period = self._period(day.number, by_month)
         edge: Day | None = None
         at = day
-        while _period(at, by_month) == period:
+        while self._period(at.number, by_month) == period:
             if not at.off_session:
                 edge = at
             at = self.day_at(at.end_ns) if forward else self.day_at(at.start_ns - 1)
         return edge
 
+    def _period(self, date_ordinal: i64, by_month: bool) -> i64:
+        """Return the number of the month or week that a date lies in; they count up without a hole."""
+        if by_month:
+            date = datetime.date.fromordinal(date_ordinal)
+            return i64(date.year * 12 + date.month)
+        begins: i64 = self.week_begins
+        return (date_ordinal - 1 - begins) // 7
 
-def _period(day: Day, by_month: bool) -> tuple[int, int]:
-    if by_month:
-        return day.date.year, day.date.month
-    iso = day.date.isocalendar()
-    return iso[0], iso[1]
+    def _first_from(self, date_ordinal: i64) -> Day:
+        """Return the first day that has the date or a later one."""
+        assert FIRST_ORDINAL - 7 <= date_ordinal <= LAST_ORDINAL + 7, "calendars answer for dates from 1678 to 2261"
+        day = self.day_at((date_ordinal - _EPOCH_ORDINAL) * DAY_NS + DAY_NS // 2)
+        while day.number >= date_ordinal:
+            day = self.day_at(day.start_ns - 1)
+        while day.number < date_ordinal:
+            day = self.day_at(day.end_ns)
+        return day
+
+    def _trading_day_in(self, day: Day, period: i64, by_month: bool, forward: bool) -> Day | None:
+        """Return the nearest trading day of a week or month, from *day* on or before it; None if there is none."""
+        found = self._period(day.number, by_month)
+        while (found <= period) if forward else (found >= period):
+            if found == period and not day.off_session:
+                return day
+            day = self.day_at(day.end_ns) if forward else self.day_at(day.start_ns - 1)
+            found = self._period(day.number, by_month)
+        return None
+
+    def _has_holiday(self, day: Day, date_ordinal: i64) -> bool:
+        """Return whether anything of the days of a date, of which *day* is the first, is a holiday."""
+        while day.number == date_ordinal:
+            for span in self.spans(day.start_ns, day.end_ns):
+                if span.state == HOLIDAY:
+                    return True
+            day = self.day_at(day.end_ns)
+        return False

@@ -8,19 +8,24 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from mtf.calendars import nyse
 from mtf.calendars.calendar import Calendar
+from mtf.calendars.china import CHINA, china_futures
+from mtf.calendars.cme import us_futures
+from mtf.calendars.derived import derived
 from mtf.calendars.exchange import exchange_calendar
+from mtf.calendars.japan import JAPAN, ose_futures
 from mtf.calendars.weekly import WeeklyCalendar
 from mtf.errors import ConfigError
 
-__all__ = ["BUILT_IN", "from_dict", "get", "read_toml"]
+__all__ = ["BUILT_IN", "WITH_PACKAGE", "from_dict", "get", "is_name", "read_toml"]
 
-BUILT_IN: Final = ("fx", "crypto", "us_futures", "us_equities")
+BUILT_IN: Final = ("fx", "crypto", "us_futures", "us_equities", *CHINA, *JAPAN)
+WITH_PACKAGE: Final = ("taifex_futures",)  # made with the holidays of an exchange, so that they need `exchanges` too
 TOML_BYTES_MAX: Final = 1_000_000  # a calendar of 50 years of holidays takes 10,000
 
 _EXCHANGE: Final = "exchange:"
@@ -36,7 +41,7 @@ def get(spec: str | Path | Calendar) -> Calendar:
     if isinstance(spec, Calendar):
         return spec
     text = str(spec)
-    if text in BUILT_IN:
+    if text in BUILT_IN or text in WITH_PACKAGE:
         return _built_in(text)
     if text.endswith(".toml"):
         return read_toml(Path(text))
@@ -45,9 +50,14 @@ def get(spec: str | Path | Calendar) -> Calendar:
     if _MIC.fullmatch(text):
         return exchange_calendar(text)
     raise ConfigError(
-        f"no calendar {text!r}: there are {', '.join(BUILT_IN)}, exchange:XNYS (any exchange's code), "
-        f"or the path of a .toml file"
+        f"no calendar {text!r}: there are {', '.join((*BUILT_IN, *WITH_PACKAGE))}, exchange:XNYS (any exchange's "
+        "code), or the path of a .toml file"
     )
+
+
+def is_name(text: str) -> bool:
+    """Return whether *text* is the name of a calendar: a built-in one's, or an exchange's code."""
+    return text in BUILT_IN or text in WITH_PACKAGE or text.startswith(_EXCHANGE) or bool(_MIC.fullmatch(text))
 
 
 def from_dict(value: Mapping[str, Any]) -> Calendar:
@@ -59,7 +69,7 @@ def from_dict(value: Mapping[str, Any]) -> Calendar:
 
 
 def read_toml(path: Path) -> Calendar:
-    """Return the calendar that a TOML file describes; every error names the file."""
+    """Return the calendar that a TOML file describes, on its own or from a *base*; every error names the file."""
     try:
         with path.open("rb") as file:
             raw = file.read(TOML_BYTES_MAX + 1)
@@ -68,22 +78,38 @@ def read_toml(path: Path) -> Calendar:
     if len(raw) > TOML_BYTES_MAX:
         raise ConfigError(f"{path}: longer than {TOML_BYTES_MAX} bytes: no calendar is that long")
     try:
-        return WeeklyCalendar.from_dict(tomllib.loads(raw.decode("utf-8")))
+        return _read(tomllib.loads(raw.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: brackets within brackets, too deep: no calendar is like that") from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
+def _read(value: dict[str, Any]) -> Calendar:
+    base = value.pop("base", None)
+    if base is None:
+        return WeeklyCalendar.from_dict(value)
+    if not isinstance(base, str) or base.endswith(".toml"):
+        raise ConfigError(f"base is {base!r}: write the name of a calendar, as 'us_equities' or 'exchange:XLON'")
+    return WeeklyCalendar.from_dict(derived(get(base).to_dict(), value))
+
+
 @functools.cache
 def _built_in(name: str) -> Calendar:
-    if name == "fx":
-        return WeeklyCalendar(name=name, zone=_NEW_YORK, day_close="17:00", hours=["Sun 17:00 - Fri 17:00"])
-    if name == "crypto":
-        return WeeklyCalendar(name=name, zone="UTC", day_close="24:00", hours=["Mon-Sun 00:00-24:00"])
-    if name == "us_futures":
-        return WeeklyCalendar(name=name, zone=_NEW_YORK, day_close="17:00", hours=["Sun-Thu 18:00-17:00"])
-    assert name == "us_equities", "every built-in name has its calendar"
+    return _MAKERS[name](name)
+
+
+def _fx(name: str) -> Calendar:
+    return WeeklyCalendar(name=name, zone=_NEW_YORK, day_close="17:00", hours=["Sun 17:00 - Fri 17:00"])
+
+
+def _crypto(name: str) -> Calendar:
+    return WeeklyCalendar(name=name, zone="UTC", day_close="24:00", hours=["Mon-Sun 00:00-24:00"])
+
+
+def _us_equities(name: str) -> Calendar:
     return WeeklyCalendar(
         name=name,
         zone=_NEW_YORK,
@@ -92,3 +118,29 @@ def _built_in(name: str) -> Calendar:
         holidays=nyse.holidays(),
         early_closes=nyse.half_days(),
     )
+
+
+def _taifex_futures(name: str) -> Calendar:
+    """Index futures in Taipei, with the holidays of its stock exchange; a night is held on every trading day.
+
+    Sources: TAIFEX, "After-hours Trading" (15:00 to 05:00), and the Financial Supervisory Commission on the calendar of
+    2024: wherever there is a regular session there is a night, also before the Lunar New Year.
+    """
+    return WeeklyCalendar.based_on(
+        exchange_calendar("XTAI"),
+        name=name,
+        day_close="13:45",
+        hours=["Mon-Fri 08:45-13:45"],
+        night=["Mon-Fri 15:00-05:00"],
+    )
+
+
+_MAKERS: Final[dict[str, Callable[[str], Calendar]]] = {
+    "fx": _fx,
+    "crypto": _crypto,
+    "us_futures": us_futures,
+    "us_equities": _us_equities,
+    **dict.fromkeys(CHINA, china_futures),
+    **dict.fromkeys(JAPAN, ose_futures),
+    "taifex_futures": _taifex_futures,
+}

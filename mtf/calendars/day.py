@@ -10,7 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-__all__ = ["BREAK", "CLOSED", "HOLIDAY", "OPEN", "Day", "Gap", "Span"]
+__all__ = ["BREAK", "CLOSED", "HOLIDAY", "OPEN", "Day", "Gap", "Grid", "Span", "Window"]
 
 OPEN: Final = 0
 CLOSED: Final = 1  # outside the trading hours: night, weekend
@@ -19,22 +19,71 @@ BREAK: Final = 3  # a pause inside a trading day
 
 
 @mypyc_attr(native_class=True)
+class Window:
+    """A stretch `[start_ns, end_ns)` beside a session, with the auctions in it: the grid of bars does not count it.
+
+    *last*: it begins at the session's end, and belongs to the session's last bar; else it ends at the session's start,
+    and belongs to its first bar.
+    """
+
+    __slots__ = ("end_ns", "last", "start_ns")
+
+    def __init__(self, start_ns: i64, end_ns: i64, last: bool) -> None:
+        assert start_ns < end_ns, "a window has a length"
+        self.start_ns: Final[i64] = start_ns
+        self.end_ns: Final[i64] = end_ns
+        self.last: Final = last
+
+
+@mypyc_attr(native_class=True)
+class Grid:
+    """What the bars of a day with auctions count from: the day `[start_ns, end_ns)` without them, and their windows."""
+
+    __slots__ = ("end_ns", "start_ns", "windows")
+
+    def __init__(self, start_ns: i64, end_ns: i64, windows: list[Window]) -> None:
+        self.start_ns: Final[i64] = start_ns
+        self.end_ns: Final[i64] = end_ns
+        self.windows: Final = windows  # in order, apart
+
+    def counted(self, ts_ns: i64) -> i64:
+        """Return the instant that *ts_ns* counts as: in a window, the session's last or first one."""
+        for window in self.windows:
+            if window.start_ns <= ts_ns < window.end_ns:
+                return window.start_ns - 1 if window.last else window.end_ns
+        return ts_ns
+
+    def edge(self, ts_ns: i64) -> i64:
+        """Return where a bar really starts or ends whose edge on the grid is *ts_ns*: outside of all windows."""
+        for window in self.windows:
+            if window.last:
+                if window.start_ns <= ts_ns < window.end_ns:
+                    return window.end_ns
+            elif window.start_ns < ts_ns <= window.end_ns:
+                return window.start_ns
+        return ts_ns
+
+
+@mypyc_attr(native_class=True)
 class Day:
     """A trading day `[start_ns, end_ns)`, or, off session, one day of the grid that goes on through a closure.
 
     `date` is the date that the market gives the day (fx: that of the close in New York, so Sunday 17:00 begins
-    Monday); `number` is its proleptic ordinal.
+    Monday); `number` is its proleptic ordinal. `grid` is None unless auctions belong to the day.
     """
 
-    __slots__ = ("date", "end_ns", "number", "off_session", "start_ns")
+    __slots__ = ("date", "end_ns", "grid", "number", "off_session", "start_ns")
 
-    def __init__(self, start_ns: i64, end_ns: i64, date: datetime.date, off_session: bool) -> None:
+    def __init__(
+        self, start_ns: i64, end_ns: i64, date: datetime.date, off_session: bool, grid: Grid | None = None
+    ) -> None:
         assert start_ns < end_ns, "a day has a length"
         self.start_ns: Final[i64] = start_ns
         self.end_ns: Final[i64] = end_ns
         self.date: Final = date
         self.number: Final[i64] = date.toordinal()
         self.off_session: Final = off_session
+        self.grid: Final = grid
 
     def __repr__(self) -> str:
         off = ", off_session" if self.off_session else ""
@@ -63,7 +112,7 @@ class Span:
         return f"Span({self.start_ns}..{self.end_ns}, {names[self.state]}, {self.day.date})"
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Gap:
     """What lies between two bars, in nanoseconds by reason; `silence_ns` is open market without a tick."""
 
@@ -78,6 +127,14 @@ class Gap:
     @property
     def total_ns(self) -> int:
         return self.closed_ns + self.holiday_ns + self.break_ns + self.silence_ns
+
+    def __add__(self, other: Gap) -> Gap:
+        return Gap(
+            closed_ns=self.closed_ns + other.closed_ns,
+            holiday_ns=self.holiday_ns + other.holiday_ns,
+            break_ns=self.break_ns + other.break_ns,
+            silence_ns=self.silence_ns + other.silence_ns,
+        )
 
     def _key(self) -> tuple[int, int, int, int]:
         return (self.closed_ns, self.holiday_ns, self.break_ns, self.silence_ns)

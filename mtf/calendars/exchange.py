@@ -22,6 +22,7 @@ __all__ = ["FIRST_DATE", "LAST_DATE", "exchange_calendar"]
 # Fixed dates, not a distance from today: the same name means the same calendar on every day it is asked for.
 FIRST_DATE: Final = datetime.date(1990, 1, 1)
 LAST_DATE: Final = datetime.date(2030, 12, 31)
+WEEKEND_SHARE: Final = 0.05  # of a weekday among all trading days, up to which it is no trading day of the week
 RECENT_DATES: Final = 300  # how many of the newest trading days say what the ordinary week is
 
 
@@ -49,7 +50,7 @@ def _package() -> Any:
         return importlib.import_module("exchange_calendars")
     except ImportError as error:
         raise ConfigError(
-            "calendars of exchanges need the package exchange_calendars: pip install 'mtf[exchanges]'"
+            "calendars of exchanges need the package exchange_calendars: pip install 'mtf-engine[exchanges]'"
         ) from error
 
 
@@ -110,6 +111,7 @@ def _converted(
         name=name,
         zone=zone,
         day_close=text_of_time(day_close_s),
+        week=_week(dates),
         hours=text_of_week(
             (weekday * DAY_S + start, weekday * DAY_S + end)
             for weekday, sessions in week.items()
@@ -120,6 +122,13 @@ def _converted(
         late_opens=late,
         special_hours=special,
     )
+
+
+def _week(dates: dict[datetime.date, tuple[Stretch, ...]]) -> str:
+    """Return the day that the exchange's week begins on: Sunday where it trades on Sundays and not on Saturdays."""
+    counts = collections.Counter(date.weekday() for date in dates)
+    trades = [counts[weekday] > len(dates) * WEEKEND_SHARE for weekday in range(7)]
+    return "sunday" if trades[6] and not trades[5] else "monday"
 
 
 def _ordinary_week(dates: dict[datetime.date, tuple[Stretch, ...]]) -> dict[int, tuple[Stretch, ...]]:

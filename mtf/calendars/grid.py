@@ -3,6 +3,9 @@
 Pure arithmetic on a day; no calendar is asked. Bars count from the start of their day, or from a stated anchor, and
 never leave their day: so the bars of a length tile it, and each is a union of the bars of every shorter length that
 divides it.
+
+Auctions are outside of the grid. Each instant of a window counts as the last or the first one of its session, and a bar
+is all that counts as something in it: that map never goes back, so bars tile the day and nest with auctions as without.
 """
 
 from __future__ import annotations
@@ -23,15 +26,25 @@ def bar_bounds(day: Day, ts_ns: i64, length_ns: i64, anchor_ns: i64 = DAY_START)
     """Return `[start, end)` of the bar of *length_ns* that *ts_ns* lies in; *ts_ns* lies in *day*.
 
     With an *anchor_ns* (an instant, 0 or later) each bar starts a whole number of lengths from it, but for the first
-    of a day, which starts with the day. The last bar of a day ends with it.
+    of a day, which starts with the day. The last bar of a day ends with it. The bar beside an auction has it in it.
     """
     assert day.start_ns <= ts_ns < day.end_ns, "the instant lies in the day"
     assert length_ns > 0, "a bar has a length"
-    origin: i64 = day.start_ns if anchor_ns < 0 else anchor_ns
-    start: i64 = ts_ns - (ts_ns - origin) % length_ns
+    grid = day.grid
+    first_ns: i64 = day.start_ns
+    last_ns: i64 = day.end_ns
+    at: i64 = ts_ns
+    if grid is not None:
+        first_ns = grid.start_ns
+        last_ns = grid.end_ns
+        at = grid.counted(ts_ns)
+    origin: i64 = first_ns if anchor_ns < 0 else anchor_ns
+    start: i64 = at - (at - origin) % length_ns
     end: i64 = start + length_ns
-    if start < day.start_ns:
-        start = day.start_ns
-    if end > day.end_ns:
-        end = day.end_ns
+    if start < first_ns:
+        start = first_ns
+    if end > last_ns:
+        end = last_ns
+    if grid is not None:
+        return grid.edge(start), grid.edge(end)
     return start, end

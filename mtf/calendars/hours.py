@@ -1,14 +1,15 @@
 """Trading hours as text and as numbers: `Sun 17:00 - Fri 17:00`, `Mon-Fri 09:30-16:00`, `13:00`, `2024-12-25`.
 
 Owns the notation and the arithmetic of a week: stretches of it, merged, less the breaks, and cut into the sessions of
-each weekday. All of it is wall time in seconds; nothing here knows a zone or an instant.
+each weekday, with the nights before it. All of it is wall time in seconds; nothing here knows a zone or an instant.
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from mtf.calendars.zone import DAY_S
@@ -18,8 +19,11 @@ __all__ = [
     "WEEK_S",
     "Stretch",
     "date_of",
+    "night_among_hours",
+    "ordinary_days",
     "sessions_by_weekday",
     "sessions_of",
+    "stretches_by_start",
     "text_of_sessions",
     "text_of_time",
     "text_of_week",
@@ -79,9 +83,12 @@ def wall_of(value: object) -> datetime.datetime:
     )
 
 
-def week_of(hours: Iterable[str], breaks: Iterable[str]) -> tuple[Stretch, ...]:
-    """Return the open stretches of a week, in seconds from Monday 00:00, in order; one may end in the next week."""
-    return _joined(_without(_merged(hours, "hours"), _merged(breaks, "breaks")))
+def week_of(hours: Iterable[str], breaks: Iterable[str], what: str = "hours") -> tuple[Stretch, ...]:
+    """Return the open stretches of a week, in seconds from Monday 00:00, in order; one may end in the next week.
+
+    *what* is what messages call *hours*.
+    """
+    return _joined(_without(_merged(hours, what), _merged(breaks, "breaks")))
 
 
 def sessions_by_weekday(week: Iterable[Stretch], day_close_s: int) -> tuple[tuple[Stretch, ...], ...]:
@@ -97,6 +104,67 @@ def sessions_by_weekday(week: Iterable[Stretch], day_close_s: int) -> tuple[tupl
         cut = sorted((max(low, start), min(high, end)) for start, end in stretches if start < high and end > low)
         days.append(tuple((start - midnight, end - midnight) for start, end in cut))
     return tuple(days)
+
+
+def stretches_by_start(week: Iterable[Stretch]) -> tuple[tuple[Stretch, ...], ...]:
+    """Return for each weekday the stretches of *week* that start on it, in seconds from its midnight."""
+    days: list[list[Stretch]] = [[] for _ in range(7)]
+    for start, end in week:
+        midnight = start // DAY_S * DAY_S
+        days[start // DAY_S].append((start - midnight, end - midnight))
+    return tuple(map(tuple, days))
+
+
+def ordinary_days(
+    weekdays: Sequence[tuple[Stretch, ...]], nights: Sequence[tuple[Stretch, ...]]
+) -> dict[int, tuple[Stretch, ...]]:
+    """Return the sessions of each weekday's trading day, in order, in seconds from its midnight.
+
+    They are the day sessions in *weekdays*, and the night sessions in *nights* (by the weekday they start on) since the
+    trading day before. A weekday without day sessions is left out. ConfigError if a night overlaps a day session.
+    """
+    found: dict[int, tuple[Stretch, ...]] = {}
+    for weekday, sessions in enumerate(weekdays):
+        if not sessions:
+            continue
+        back = next(days for days in range(1, 8) if weekdays[(weekday - days) % 7])
+        before_s = weekdays[(weekday - back) % 7][-1][1] - back * DAY_S  # where the trading day before ends
+        for days in range(back + 1):
+            for start, end in nights[(weekday - days) % 7]:
+                if before_s <= start - days * DAY_S < sessions[-1][1]:
+                    sessions = (*sessions, (start - days * DAY_S, end - days * DAY_S))
+        found[weekday] = tuple(sorted(sessions))
+    every = sorted(
+        (weekday * DAY_S + start + shift, weekday * DAY_S + end + shift)
+        for by_weekday in (weekdays, nights)
+        for weekday, stretches in enumerate(by_weekday)
+        for start, end in stretches
+        for shift in (-WEEK_S, 0, WEEK_S)
+    )
+    for (_, end), (start, _) in itertools.pairwise(every):
+        if start < end:
+            raise ConfigError(f"night and hours overlap at {_text_of_start(start % WEEK_S)}: write each stretch once")
+    return found
+
+
+def night_among_hours(week: Iterable[Stretch], day_close_s: int) -> Stretch | None:
+    """Return a stretch of *week* that should be a night session; None if there is none.
+
+    It makes a trading day on which no session of its own date begins, while sessions of other trading days do begin on
+    their own date. A stretch of more than a day is trading round the clock and says nothing about that.
+    """
+    stretches = [(start + shift, end + shift) for start, end in week for shift in (-WEEK_S, 0, WEEK_S)]
+    own = False
+    alone: Stretch | None = None
+    for weekday in range(7):
+        midnight = weekday * DAY_S
+        low, high = midnight + day_close_s - DAY_S, midnight + day_close_s
+        begun = [stretch for stretch in stretches if stretch[0] < high and stretch[1] > low]
+        if any(midnight <= start for start, _ in begun):
+            own = True
+        elif begun and all(end - start <= DAY_S for start, end in begun):
+            alone = begun[-1]
+    return None if alone is None or not own else (alone[0] % WEEK_S, alone[0] % WEEK_S + alone[1] - alone[0])
 
 
 def sessions_of(text: str, day_close_s: int) -> tuple[Stretch, ...]:

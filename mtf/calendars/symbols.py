@@ -11,28 +11,34 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.calendars.calendar import Calendar
-from mtf.calendars.catalogue import from_dict, get
+from mtf.calendars.catalogue import from_dict, get, is_name
 from mtf.errors import ConfigError
 
-__all__ = ["CalendarMap"]
+__all__ = ["CalendarMap", "rules_of"]
 
 
 class CalendarMap:
     """An ordered list of (pattern, calendar); the first pattern that fits a symbol decides.
 
-    A pattern is a symbol, or has `*`, `?` and `[...]` as in file names; case counts. One calendar alone means `*`.
+    A pattern is a symbol, or has `*`, `?` and `[...]` as in file names; case counts, and a pattern that is the symbol
+    letter by letter always fits it (`BTC[PERP]`). One calendar alone means `*`.
     """
 
-    __slots__ = ("_rules",)
+    __slots__ = ("_named", "_rules")
 
     def __init__(self, calendars: str | Path | Calendar | Mapping[str, str | Path | Calendar] | CalendarMap) -> None:
         rules: tuple[tuple[str, Calendar], ...]
+        named: frozenset[
+            str
+        ]  # patterns whose calendar was asked for by a name that mtf, or a package, has the hours of
         if isinstance(calendars, CalendarMap):
-            rules = calendars._rules
-        elif isinstance(calendars, Mapping):
-            rules = tuple((pattern, get(spec)) for pattern, spec in calendars.items())
+            rules, named = calendars._rules, calendars._named
         else:
-            rules = (("*", get(calendars)),)
+            specs = calendars if isinstance(calendars, Mapping) else {"*": calendars}
+            rules = tuple((pattern, get(spec)) for pattern, spec in specs.items())
+            named = frozenset(
+                pattern for pattern, spec in specs.items() if isinstance(spec, str) and not spec.endswith(".toml")
+            )
         if not rules:
             raise ConfigError(
                 "no calendar given: name one, as 'fx', or some by symbol, as {'BTC*': 'crypto', '*': 'fx'}"
@@ -41,6 +47,7 @@ class CalendarMap:
             if pattern == "*":
                 raise ConfigError(f"calendar of {rules[position + 1][0]!r} is never reached: put '*' last")
         self._rules: Final[tuple[tuple[str, Calendar], ...]] = rules
+        self._named: Final[frozenset[str]] = named
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> CalendarMap:
@@ -55,10 +62,25 @@ class CalendarMap:
     def calendar_of(self, symbol: str) -> Calendar:
         """Return the calendar of *symbol*; ConfigError where no pattern fits."""
         for pattern, calendar in self._rules:
-            if fnmatch.fnmatchcase(symbol, pattern):
+            if symbol == pattern or fnmatch.fnmatchcase(symbol, pattern):
                 return calendar
         patterns = ", ".join(pattern for pattern, _ in self._rules)
         raise ConfigError(f"no calendar for symbol {symbol!r}: none of {patterns} fits; add one for '*'")
+
+    def settled(self, known: CalendarMap) -> tuple[CalendarMap, list[str]]:
+        """Return the map with the calendars of *known* for other editions of the same, and the names of these.
+
+        A calendar that was asked for by name may have learned of another holiday since *known* was made with it. The
+        maps must have the same patterns, else nothing is changed.
+        """
+        if [pattern for pattern, _ in self._rules] != [pattern for pattern, _ in known._rules]:
+            return self, []
+        rules = dict(self._rules)
+        for pattern, calendar in known._rules:
+            if pattern in self._named and calendar != rules[pattern] and calendar.name == rules[pattern].name:
+                rules[pattern] = calendar
+        names = [mine.name for (_, mine), calendar in zip(self._rules, rules.values(), strict=True) if mine != calendar]
+        return CalendarMap(rules), list(dict.fromkeys(names))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the map by value, as JSON can hold it, each calendar once."""
@@ -79,3 +101,38 @@ class CalendarMap:
     def __repr__(self) -> str:
         rules = ", ".join(f"{pattern!r}: {calendar.name}" for pattern, calendar in self._rules)
         return f"CalendarMap({{{rules}}})"
+
+
+def rules_of(text: str) -> str | dict[str, str]:
+    """Return the calendar that *text* names, or the calendars by pattern that `PATTERN=CALENDAR,...` says.
+
+    A pattern may have `=` in it (`ES=F=us_futures`), and the path of a file `=` or commas: the calendar is what follows
+    the last `=` before a name, or before the path of a file that is there.
+    """
+    if "=" not in text or _is_calendar(text):
+        return text
+    rules: list[str] = []
+    for piece in text.split(","):
+        if "=" in piece or not rules:
+            rules.append(piece)
+        else:  # a comma in the path before it
+            rules[-1] += f",{piece}"
+    found: dict[str, str] = {}
+    for rule in rules:
+        pattern, calendar = _parted(rule.strip())
+        if not pattern or not calendar:
+            raise ConfigError(f"{rule.strip()!r} is no calendar for a symbol: write PATTERN=CALENDAR, as BTC*=crypto")
+        if pattern in found:
+            raise ConfigError(f"{pattern!r} has two calendars, {found[pattern]} and {calendar}: give it one")
+        found[pattern] = calendar
+    return found
+
+
+def _parted(rule: str) -> tuple[str, str]:
+    ends = [position for position, letter in enumerate(rule) if letter == "="]
+    parts = [(rule[:end].strip(), rule[end + 1 :].strip()) for end in reversed(ends)]
+    return next((part for part in parts if _is_calendar(part[1])), parts[0] if parts else ("", rule))
+
+
+def _is_calendar(text: str) -> bool:
+    return is_name(text) or (text.endswith(".toml") and Path(text).is_file())

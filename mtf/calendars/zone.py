@@ -9,6 +9,7 @@ about daylight saving.
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.metadata
 import zoneinfo
 from pathlib import Path
@@ -16,11 +17,22 @@ from typing import Final
 
 from mtf.errors import ConfigError
 
-__all__ = ["DAY_S", "EPOCH_ORDINAL", "SECOND_NS", "find_zone", "tzdata_version", "wall_ns"]
+__all__ = [
+    "DAY_S",
+    "EPOCH_ORDINAL",
+    "PROBE_S",
+    "SECOND_NS",
+    "changes_between",
+    "find_zone",
+    "local_text",
+    "tzdata_version",
+    "wall_ns",
+]
 
 SECOND_NS: Final = 1_000_000_000
 DAY_S: Final = 86_400
 EPOCH_ORDINAL: Final = datetime.date(1970, 1, 1).toordinal()
+PROBE_S: Final = 3 * DAY_S  # no zone has ever changed its clock twice within less than this: a test looks at all
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  a wall time has no zone
 
@@ -40,12 +52,37 @@ def wall_ns(zone: zoneinfo.ZoneInfo, wall_s: int) -> int:
 
     *wall_s* counts the seconds that a clock without daylight saving would have gone since it showed 1970-01-01 00:00.
     """
+    fixed = zone.utcoffset(None)
+    if fixed is not None:
+        return (wall_s - fixed.days * DAY_S - fixed.seconds) * SECOND_NS
     wall = _EPOCH + datetime.timedelta(seconds=wall_s)
     first = _offset_s(zone, wall)
     second = _offset_s(zone, wall.replace(fold=1))
     if first >= second:  # there once, or twice: the earlier
         return (wall_s - first) * SECOND_NS
     return _jump_s(zone, wall_s - second, wall_s - first) * SECOND_NS
+
+
+@functools.lru_cache(maxsize=4096)
+def changes_between(zone: zoneinfo.ZoneInfo, from_s: int, to_s: int) -> tuple[tuple[int, int, int], ...]:
+    """Return the changes of the clock of *zone* in `(from_s, to_s]`: the second in UTC, the offset before and after."""
+    if zone.utcoffset(None) is not None:  # the same offset at all times
+        return ()
+    found: list[tuple[int, int, int]] = []
+    at, offset = from_s, _offset_at(zone, from_s)
+    while at < to_s:
+        then = min(at + PROBE_S, to_s)
+        after = _offset_at(zone, then)
+        if after != offset:
+            found.append((_jump_s(zone, at, then), offset, after))
+        at, offset = then, after
+    return tuple(found)
+
+
+def local_text(zone: zoneinfo.ZoneInfo, utc_s: int) -> str:
+    """Return the time of day that the clock of *zone* shows, as 16:00, or 16:59:30 if it is not a whole minute."""
+    utc = (_EPOCH + datetime.timedelta(seconds=utc_s)).replace(tzinfo=zone)
+    return zone.fromutc(utc).strftime("%H:%M:%S").removesuffix(":00")
 
 
 def tzdata_version() -> str:

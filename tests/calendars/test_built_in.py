@@ -1,4 +1,4 @@
-"""The four calendars that have a name of their own, at the instants that matter to who trades by them."""
+"""The calendars that have a name of their own, at the instants that matter to who trades by them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class TestCrypto:
 class TestUsFutures:
     def test_day_runs_from_18_00_to_17_00(self) -> None:
         """Globex: 23 hours, from the evening before."""
-        assert day_text(FUTURES.day_at(utc("2024-01-16 15:00"))) == "2024-01-15 23:00 .. 2024-01-16 22:00 2024-01-16"
+        assert day_text(FUTURES.day_at(utc("2024-01-23 15:00"))) == "2024-01-22 23:00 .. 2024-01-23 22:00 2024-01-23"
 
     def test_daily_hour_off_lies_between_two_days(self) -> None:
         """It belongs to neither: a bar that counts from the day's start counts from 18:00."""
@@ -91,13 +91,130 @@ class TestUsFutures:
 
     def test_week_from_sunday_18_00_to_friday_17_00(self) -> None:
         """The weekend is cut at 17:00 too, and Sunday's last hour is Monday's date."""
-        assert stretches(FUTURES, "2024-01-12 21:59", "2024-01-14 23:01") == [
-            "2024-01-11 23:00 .. 2024-01-12 22:00 open 2024-01-12",
-            "2024-01-12 22:00 .. 2024-01-13 22:00 closed 2024-01-13 off",
-            "2024-01-13 22:00 .. 2024-01-14 22:00 closed 2024-01-14 off",
-            "2024-01-14 22:00 .. 2024-01-14 23:00 closed 2024-01-15 off",
-            "2024-01-14 23:00 .. 2024-01-15 22:00 open 2024-01-15",
+        assert stretches(FUTURES, "2024-01-19 21:59", "2024-01-21 23:01") == [
+            "2024-01-18 23:00 .. 2024-01-19 22:00 open 2024-01-19",
+            "2024-01-19 22:00 .. 2024-01-20 22:00 closed 2024-01-20 off",
+            "2024-01-20 22:00 .. 2024-01-21 22:00 closed 2024-01-21 off",
+            "2024-01-21 22:00 .. 2024-01-21 23:00 closed 2024-01-22 off",
+            "2024-01-21 23:00 .. 2024-01-22 22:00 open 2024-01-22",
         ]
+
+    def test_memorial_day_belongs_to_tuesday(self) -> None:
+        """Globex opens on Sunday, halts on Monday at 13:00, and all of it has Tuesday's trade date."""
+        assert stretches(FUTURES, "2024-05-26 22:00", "2024-05-28 21:00") == [
+            "2024-05-26 22:00 .. 2024-05-27 17:00 open 2024-05-28",
+            "2024-05-27 17:00 .. 2024-05-27 21:00 holiday 2024-05-28",
+            "2024-05-27 21:00 .. 2024-05-27 22:00 break 2024-05-28",
+            "2024-05-27 22:00 .. 2024-05-28 21:00 open 2024-05-28",
+        ]
+
+    @pytest.mark.parametrize(
+        ("date", "day"),
+        [
+            ("2006-01-16", "2006-01-17"),  # Martin Luther King: "for trade date of Tuesday, Jan. 17"
+            ("2007-09-03", "2007-09-04"),  # Labor Day
+            ("2024-07-04", "2024-07-05"),  # Independence Day on a Thursday: "for trade date of Friday, July 5"
+            ("2020-07-03", "2020-07-06"),  # on a Saturday, observed on the Friday
+            ("2021-07-05", "2021-07-06"),  # on a Sunday, observed on the Monday
+            ("2024-11-28", "2024-11-29"),  # Thanksgiving
+            ("2024-06-19", "2024-06-20"),  # Juneteenth
+        ],
+    )
+    def test_holiday_with_short_hours_belongs_to_the_next_business_day(self, date: str, day: str) -> None:
+        """From the evening before until the halt."""
+        assert str(FUTURES.day_at(utc(f"{date} 14:00")).date) == day
+        assert FUTURES.span_at(utc(f"{date} 14:00")).open
+
+    def test_halt_is_at_noon_in_chicago_since_2014(self) -> None:
+        """Until then it came at 10:30."""
+        assert FUTURES.span_at(utc("2014-05-26 16:59")).open
+        assert FUTURES.span_at(utc("2014-02-17 16:29")).open
+        assert FUTURES.span_at(utc("2014-02-17 16:30")).state == HOLIDAY
+
+    def test_short_days_end_at_12_15_in_chicago(self) -> None:
+        """The day after Thanksgiving, Christmas Eve, the third of July."""
+        for date, end in (("2024-11-29", "18:15"), ("2024-12-24", "18:15"), ("2024-07-03", "17:15")):
+            assert day_text(FUTURES.day_at(utc(f"{date} 14:00"))).endswith(f"{date} {end} {date}")
+
+    def test_new_year_good_friday_and_christmas_do_not_trade(self) -> None:
+        """Not even the evening before; on Boxing Day 2022 it is the Monday that is observed."""
+        for at in ("2024-01-01 14:00", "2024-03-29 14:00", "2024-12-24 23:30", "2024-12-25 14:00", "2022-12-26 14:00"):
+            assert FUTURES.span_at(utc(at)).state == HOLIDAY
+        assert FUTURES.span_at(utc("2021-12-31 15:00")).open  # New Year's Day on a Saturday is not made up for
+        assert FUTURES.span_at(utc("2024-12-25 23:30")).open
+
+    def test_good_friday_with_the_jobs_report_trades_until_08_15_in_chicago(self) -> None:
+        """2023-04-07; the trade date is its own."""
+        assert day_text(FUTURES.day_at(utc("2023-04-07 13:00"))) == "2023-04-06 22:00 .. 2023-04-07 13:15 2023-04-07"
+
+
+class TestChineseFutures:
+    @pytest.mark.parametrize(
+        ("name", "day"),
+        [
+            ("cn_futures", "2024-06-03 01:00 .. 2024-06-03 07:00 2024-06-03"),
+            ("cn_futures_2300", "2024-05-31 13:00 .. 2024-06-03 07:00 2024-06-03"),
+            ("cn_futures_0100", "2024-05-31 13:00 .. 2024-06-03 07:00 2024-06-03"),
+            ("cn_futures_0230", "2024-05-31 13:00 .. 2024-06-03 07:00 2024-06-03"),
+        ],
+    )
+    def test_monday_begins_on_friday_night(self, name: str, day: str) -> None:
+        """But for products without a night."""
+        assert day_text(mtf.calendars.get(name).day_at(utc("2024-06-03 02:00"))) == day
+
+    def test_night_ends_by_product(self) -> None:
+        """23:00, 01:00 and 02:30 are 15:00, 17:00 and 18:30 UTC."""
+        opens = {
+            name: [mtf.calendars.get(name).span_at(utc(f"2024-06-03 {at}")).open for at in ("14:59", "16:59", "18:29")]
+            for name in ("cn_futures_2300", "cn_futures_0100", "cn_futures_0230")
+        }
+        assert opens == {
+            "cn_futures_2300": [True, False, False],
+            "cn_futures_0100": [True, True, False],
+            "cn_futures_0230": [True, True, True],
+        }
+
+    def test_no_night_before_a_holiday_and_none_in_spring_2020(self) -> None:
+        """Dragon Boat 2024 is a Monday: no night on Friday. The nights began again in the evening of 2020-05-06."""
+        gold = mtf.calendars.get("cn_futures_0230")
+        nights = {
+            date: gold.span_at(utc(f"{date} 14:00")).open
+            for date in (
+                "2024-06-06",
+                "2024-06-07",
+                "2024-06-10",
+                "2024-06-11",
+                "2020-01-22",
+                "2020-03-04",
+                "2020-05-06",
+            )
+        }
+        assert [date for date, held in nights.items() if held] == [
+            "2024-06-06",
+            "2024-06-11",
+            "2020-01-22",
+            "2020-05-06",
+        ]
+
+
+class TestOsaka:
+    def test_night_belongs_to_the_next_business_day(self) -> None:
+        """Friday 17:00 to Monday 15:45 in Osaka."""
+        osaka = mtf.calendars.get("ose_futures")
+        assert day_text(osaka.day_at(utc("2025-06-06 09:00"))) == "2025-06-06 08:00 .. 2025-06-09 06:45 2025-06-09"
+
+    def test_holiday_trading_belongs_to_the_next_business_day(self) -> None:
+        """From the 30th of December 2024 17:00 to the 6th of January 2025 is one trading day, with the 3rd in it."""
+        osaka = mtf.calendars.get("ose_futures")
+        assert day_text(osaka.day_at(utc("2025-01-03 02:00"))) == "2024-12-30 08:00 .. 2025-01-06 06:45 2025-01-06"
+        assert osaka.span_at(utc("2025-01-03 02:00")).open
+        assert osaka.span_at(utc("2025-01-02 02:00")).state == HOLIDAY
+
+    def test_holidays_did_not_trade_before_2022(self) -> None:
+        """The first one was 2022-09-23, a Friday, at former hours; the Monday before did not trade."""
+        osaka = mtf.calendars.get("ose_futures_2021")
+        assert day_text(osaka.day_at(utc("2022-09-23 02:00"))) == "2022-09-22 07:30 .. 2022-09-26 06:15 2022-09-26"
+        assert osaka.span_at(utc("2022-09-19 02:00")).state == HOLIDAY
 
 
 class TestUsEquities:

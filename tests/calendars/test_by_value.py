@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import mtf.calendars
-from mtf.calendars import WeeklyCalendar
+from mtf.calendars import HOLIDAY, WeeklyCalendar
 from mtf.calendars.catalogue import TOML_BYTES_MAX
 from mtf.errors import ConfigError
-from tests.calendars.builders import day_text, stretches, utc
+from tests.calendars.builders import day_text, utc
 
 EVERYTHING = """
 name = "tokyo_like"
@@ -109,6 +109,13 @@ def test_python_and_toml_make_equal_calendars(tmp_path: Path) -> None:
         ('name = "x"\nzone = "UTC"\nhours = ["Mon-Fri 9-5"]', "no hours 'Mon-Fri 9-5'"),
         ('name = "x"\nzone = "UTC"\nhours = [1]', "no hours 1"),
         ('name = "x"\nzone = "UTC"\nhours = 1', "hours"),
+        (
+            'name = "x"\nzone = "UTC"\nhours = ["Mon-Fri 09:00-17:00"]\nnight_before_holidays = 1',
+            "night_before_holidays is true or false, not 1",
+        ),
+        ('name = "x"\nzone = "UTC"\nhours = ["Mon-Fri 09:00-17:00"]\nweek = "sun"', "week is 'sun': write the day"),
+        ('name = "x"\nzone = "UTC"\nhours = ["Mon-Fri 09:00-17:00"]\nweek = 7', "week is a text"),
+        ('name = "x"\nzone = "UTC"\nhours = ["Mon-Fri 09:00-17:00"]\nauctions = 7', "auctions is a list"),
         ('name = 1\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]', "name"),
         ('name = "x"\nzone = 1\nhours = ["Mon 09:00-17:00"]', "zone"),
         ('name = "x"\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]\nclosures = [1]', "closure"),
@@ -131,19 +138,68 @@ def test_error_in_a_file_names_the_file_and_the_key(tmp_path: Path, toml: str, m
     assert message in str(caught.value)
 
 
-def test_toml_of_the_documentation_is_a_calendar(tmp_path: Path) -> None:
-    """Whoever copies it has one that works."""
-    document = (Path(__file__).resolve().parents[2] / "docs" / "calendars.md").read_text("utf-8")
-    path = tmp_path / "mine.toml"
-    path.write_text(document.partition("```toml\n")[2].partition("```")[0], "utf-8")
-    calendar = mtf.calendars.get(path)
-    assert stretches(calendar, "2024-02-06 08:00", "2024-02-07 06:45") == [
-        "2024-02-06 08:00 .. 2024-02-06 21:00 open 2024-02-07",
-        "2024-02-06 21:00 .. 2024-02-06 23:45 break 2024-02-07",
-        "2024-02-06 23:45 .. 2024-02-07 02:30 open 2024-02-07",
-        "2024-02-07 02:30 .. 2024-02-07 03:30 break 2024-02-07",
-        "2024-02-07 03:30 .. 2024-02-07 06:45 open 2024-02-07",
-    ]
+class TestBase:
+    """A calendar that starts from another one."""
+
+    def read(self, tmp_path: Path, text: str) -> mtf.calendars.Calendar:
+        path = tmp_path / "mine.toml"
+        path.write_text(text, "utf-8")
+        return mtf.calendars.get(path)
+
+    def test_what_is_not_said_stays(self, tmp_path: Path) -> None:
+        """All of New York's holidays, and auctions."""
+        mine = self.read(
+            tmp_path, 'name = "mine"\nbase = "us_equities"\nauctions = ["16:00-16:05 into last"]\nweek = "sunday"\n'
+        )
+        base = mtf.calendars.get("us_equities").to_dict()
+        assert mine.to_dict() == base | {"name": "mine", "auctions": ["16:00-16:05 into last"], "week": "sunday"}
+
+    def test_dates_are_added(self, tmp_path: Path) -> None:
+        """A day of mourning more, and one of the base's stays."""
+        mine = self.read(tmp_path, 'name = "mine"\nbase = "us_equities"\nholidays = [2031-03-04]\n')
+        assert mine.span_at(utc("2031-03-04 16:00")).state == HOLIDAY
+        assert mine.span_at(utc("2024-12-25 16:00")).state == HOLIDAY
+
+    def test_what_is_said_of_a_date_replaces_what_the_base_says(self, tmp_path: Path) -> None:
+        """A holiday becomes a half day, a half day a holiday, and metals halt later than the indices."""
+        mine = self.read(
+            tmp_path,
+            'name = "mine"\nbase = "us_equities"\nholidays = [2024-11-29]\n'
+            '[special_hours]\n"09:30-11:00" = ["2024-12-25"]\n',
+        )
+        assert mine.span_at(utc("2024-11-29 15:00")).state == HOLIDAY
+        assert day_text(mine.day_at(utc("2024-12-25 15:00"))) == "2024-12-25 14:30 .. 2024-12-25 16:00 2024-12-25"
+        metals = self.read(tmp_path, 'name = "gc"\nbase = "us_futures"\n[into_next]\n"14:30" = [2024-05-27]\n')
+        assert metals.span_at(utc("2024-05-27 18:29")).open
+        assert not metals.span_at(utc("2024-07-04 18:29")).open
+
+    def test_in_python(self) -> None:
+        """The same, with the constructor's names."""
+        mine = WeeklyCalendar.based_on(mtf.calendars.get("cn_futures_2300"), name="mine", no_night=["2027-01-29"])
+        assert not mine.span_at(utc("2027-01-29 13:30")).open
+        assert mine.span_at(utc("2027-01-28 13:30")).open
+        assert not mine.span_at(utc("2020-03-04 13:30")).open
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ('name = "x"\nbase = "nyse"', "no calendar 'nyse'"),
+            ('name = "x"\nbase = 1', "base is 1: write the name of a calendar, as 'us_equities' or 'exchange:XLON'"),
+            ('name = "x"\nbase = "other.toml"', "base is 'other.toml'"),
+            ('base = "fx"', "key 'name' is missing: a calendar that starts from another has a name of its own"),
+            ('name = "x"\nbase = "fx"\nholliday = []', "unknown key 'holliday'"),
+            ('name = "x"\nbase = "fx"\nholidays = 1', "holidays is a list"),
+            ('name = "x"\nbase = "fx"\nholidays = ["soon"]', "no date 'soon'"),
+            (
+                'name = "x"\nbase = "cn_futures"\nhours = ["Mon-Fri 09:00-15:00", "Mon-Fri 21:00-02:30"]',
+                "list it under night",
+            ),
+        ],
+    )
+    def test_errors_name_the_file(self, tmp_path: Path, text: str, message: str) -> None:
+        with pytest.raises(ConfigError, match=r"mine\.toml: ") as caught:
+            self.read(tmp_path, text)
+        assert message in str(caught.value)
 
 
 def test_missing_and_oversized_files_are_refused(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import importlib.util
 import json
 import sys
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -18,6 +20,9 @@ needs_package = pytest.mark.skipif(
     importlib.util.find_spec("exchange_calendars") is None, reason="exchange_calendars is not installed"
 )
 pytestmark = pytest.mark.filterwarnings("ignore")  # the package's own, about the pandas that it runs on
+
+TWENTY_YEARS: Final = (datetime.date(2006, 1, 1), datetime.date(2025, 12, 31))
+FEWEST: Final = 60  # exchanges that the package can make, whatever pandas it runs on
 
 
 def schedule(code: str, first: str, last: str) -> Any:
@@ -34,11 +39,34 @@ def trading_days(calendar: Calendar, first: str, last: str) -> list[tuple[str, i
     ]
 
 
-def sessions(code: str, first: str, last: str) -> list[tuple[str, int, int]]:
+def whole_days(code: str, first: str, last: str) -> list[tuple[str, int, int]]:
     return [
         (str(row.Index.date()), int(row.open.timestamp()) * SECOND_NS, int(row.close.timestamp()) * SECOND_NS)
         for row in schedule(code, first, last).itertuples()
     ]
+
+
+def our_sessions(calendar: Calendar, first: datetime.date, last: datetime.date) -> list[tuple[str, int, int]]:
+    """Return every stretch of open market, with the date of its trading day; asked for date by date."""
+    found = []
+    for ordinal in range(first.toordinal(), last.toordinal() + 1):
+        day = calendar.day_of(ordinal)
+        if day is not None and not day.off_session:
+            spans = calendar.spans(day.start_ns, day.end_ns)
+            found += [(str(day.date), int(span.start_ns), int(span.end_ns)) for span in spans if span.open]
+    return found
+
+
+def their_sessions(code: str, first: datetime.date, last: datetime.date) -> list[tuple[str, int, int]]:
+    """Return the same by the package: a session, or the two parts that its break leaves."""
+    found = []
+    for row in schedule(code, first.isoformat(), last.isoformat()).itertuples():
+        edges = [row.open, row.close]
+        if row.break_start == row.break_start:  # a time: there is a break
+            edges[1:1] = [row.break_start, row.break_end]
+        instants = [int(edge.timestamp()) * SECOND_NS for edge in edges]
+        found += [(str(row.Index.date()), *pair) for pair in zip(instants[::2], instants[1::2], strict=True)]
+    return found
 
 
 @needs_package
@@ -46,7 +74,7 @@ def test_us_equities_equal_the_packages_new_york_from_1990_to_2060() -> None:
     """Two lists made apart from each other: every date, open and close, half days too."""
     ours = trading_days(mtf.calendars.get("us_equities"), "1990-01-01", "2060-12-31")
     assert len(ours) == 17_854
-    assert ours == sessions("XNYS", "1990-01-01", "2060-12-31")
+    assert ours == whole_days("XNYS", "1990-01-01", "2060-12-31")
 
 
 @needs_package
@@ -63,9 +91,76 @@ def test_us_equities_equal_the_packages_new_york_from_1990_to_2060() -> None:
 def test_exchange_equals_the_package_session_by_session(code: str, first: str, days: int) -> None:
     """What is taken by value loses nothing."""
     ours = trading_days(mtf.calendars.get(f"exchange:{code}"), first, "2030-12-31")
-    theirs = sessions(code, first, "2030-12-31")
+    theirs = whole_days(code, first, "2030-12-31")
     assert ours == theirs
     assert len(theirs) == pytest.approx(days, abs=30)  # later releases learn of more holidays
+
+
+def of_twenty_years(code: str) -> tuple[list[tuple[str, int, int]], list[tuple[str, int, int]]]:
+    """Return the sessions of twenty years, as far as the package knows them: ours and theirs."""
+    import exchange_calendars
+
+    known = exchange_calendars.get_calendar(code)
+    start, end = known.bound_min(), known.bound_max()
+    first = max(TWENTY_YEARS[0], datetime.date.min if start is None else start.date())
+    last = min(TWENTY_YEARS[1], datetime.date.max if end is None else end.date())
+    return our_sessions(mtf.calendars.get(f"exchange:{code}"), first, last), their_sessions(code, first, last)
+
+
+@needs_package
+@pytest.mark.parametrize("code", ["XHKG", "XTKS", "XSAU", "us_futures"])
+def test_sessions_breaks_and_half_days_equal_the_packages(code: str) -> None:
+    """Each stretch of open market in twenty years, by date."""
+    ours, theirs = of_twenty_years(code)
+    assert ours == theirs
+    assert len(theirs) > 1000
+
+
+@needs_package
+@pytest.mark.slow
+def test_every_exchange_that_can_be_made_equals_the_package() -> None:
+    """Some 60 exchanges and 300,000 sessions; what the package itself cannot make says so, and is left out."""
+    import exchange_calendars
+
+    made = []
+    for code in exchange_calendars.get_calendar_names(include_aliases=False):
+        with contextlib.suppress(ConfigError):
+            mtf.calendars.get(f"exchange:{code}")
+            made.append(code)
+    assert len(made) >= FEWEST
+    for code in made:
+        ours, theirs = of_twenty_years(code)
+        assert ours == theirs, code
+
+
+@needs_package
+def test_week_begins_where_the_exchanges_does() -> None:
+    """Riyadh trades from Sunday to Thursday: one week, and the weekend belongs to the next."""
+    riyadh = mtf.calendars.get("exchange:XSAU")
+    assert riyadh.to_dict()["week"] == "sunday"
+    assert day_text(riyadh.week_at(utc("2024-03-05 09:00"))) == "2024-03-03 07:00 .. 2024-03-07 12:00 2024-03-07"
+    assert "week" not in mtf.calendars.get("exchange:XTKS").to_dict()
+
+
+@needs_package
+def test_holidays_of_china_and_japan_equal_the_packages() -> None:
+    """Chinese futures trade on the days of the Shanghai stock exchange, and Osaka's holidays are Tokyo's."""
+    shanghai = {date for date, _, _ in whole_days("XSHG", "2013-01-01", "2026-12-31")}
+    ours = trading_days(mtf.calendars.get("cn_futures"), "2013-01-01", "2026-12-31")
+    assert {date for date, _, _ in ours} == shanghai
+    tokyo = {date for date, _, _ in whole_days("XTKS", "2007-01-01", "2040-12-31")}
+    tokyo.add("2020-10-01")  # Tokyo's systems failed, Osaka's did not
+    ours = trading_days(mtf.calendars.get("ose_futures"), "2007-01-01", "2040-12-31")
+    assert {date for date, _, _ in ours} == tokyo
+
+
+@needs_package
+def test_taifex_nights_belong_to_the_next_trading_day() -> None:
+    """The last night before the Lunar New Year of 2024 is that of the 5th of February, and belongs to the 15th."""
+    taipei = mtf.calendars.get("taifex_futures")
+    assert day_text(taipei.day_at(utc("2024-02-05 08:00"))) == "2024-02-05 07:00 .. 2024-02-15 05:45 2024-02-15"
+    assert not taipei.span_at(utc("2024-02-06 08:00")).open
+    assert day_text(taipei.day_at(utc("2024-02-16 01:00"))) == "2024-02-15 07:00 .. 2024-02-16 05:45 2024-02-16"
 
 
 @needs_package
@@ -100,5 +195,5 @@ def test_unknown_exchange_says_what_to_write() -> None:
 def test_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """An extra, asked for by name."""
     monkeypatch.setitem(sys.modules, "exchange_calendars", None)
-    with pytest.raises(ConfigError, match=r"pip install 'mtf\[exchanges\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'mtf-engine\[exchanges\]'"):
         mtf.calendars.get("exchange:XNYS")

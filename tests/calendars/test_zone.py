@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import itertools
 import re
+import struct
 import zoneinfo
+from pathlib import Path
 
 import pytest
 
-from mtf.calendars.zone import find_zone, tzdata_version, wall_ns
+from mtf.calendars.zone import PROBE_S, changes_between, find_zone, tzdata_version, wall_ns
 from tests.calendars.builders import SECOND_NS, text, utc
 
 
@@ -54,3 +58,51 @@ def test_tzdata_version_of_the_package_where_the_system_has_none(monkeypatch: py
     """zoneinfo reads the tzdata package there, so its version counts."""
     monkeypatch.setattr(zoneinfo, "TZPATH", ())
     assert re.fullmatch(r"20\d\d[a-z]", tzdata_version())
+
+
+def listed_changes(key: str) -> list[tuple[int, int, int]]:
+    """Return the changes of offset that the file of a zone lists: second in UTC, offset before and after (RFC 8536)."""
+    raw = next((path.read_bytes() for folder in zoneinfo.TZPATH if (path := Path(folder) / key).is_file()), b"")
+    if not raw:
+        package, _, name = f"tzdata/zoneinfo/{key}".rpartition("/")
+        raw = importlib.resources.files(package.replace("/", ".")).joinpath(name).read_bytes()
+    isut, isstd, leaps, times, types, chars = struct.unpack_from(">6l", raw, 20)
+    at = 44 + times * 5 + types * 6 + chars + leaps * 8 + isstd + isut  # the second header: 64-bit times
+    _, _, _, times, types, _ = struct.unpack_from(">6l", raw, at + 20)
+    at += 44
+    seconds = struct.unpack_from(f">{times}q", raw, at)
+    kinds = raw[at + 8 * times : at + 9 * times]
+    offsets = [struct.unpack_from(">l", raw, at + 9 * times + 6 * kind)[0] for kind in range(types)]
+    before = offsets[0]
+    found = []
+    for second, kind in zip(seconds, kinds, strict=True):
+        if offsets[kind] != before:
+            found.append((second, before, offsets[kind]))
+        before = offsets[kind]
+    return found
+
+
+def test_no_zone_changes_its_clock_twice_between_two_probes() -> None:
+    """So that looking every three days misses nothing: of all zones, the shortest summer lasted four days."""
+    shortest = min(
+        later[0] - earlier[0]
+        for key in zoneinfo.available_timezones()
+        for earlier, later in itertools.pairwise(listed_changes(key))
+    )
+    assert shortest > PROBE_S
+
+
+@pytest.mark.parametrize("key", ["America/New_York", "Africa/Freetown", "America/Noronha", "Pacific/Apia", "Asia/Gaza"])
+def test_changes_are_those_that_the_zone_lists(key: str) -> None:
+    """Every one from 1900 to 2036, with its second; zones that had short summers, and one that left out a day."""
+    first, last = (utc(f"{year}-01-01 00:00") // SECOND_NS for year in (1900, 2036))
+    expected = [change for change in listed_changes(key) if first < change[0] <= last]
+    listed_to = max([change[0] for change in expected], default=first)
+    found = list(changes_between(find_zone(key), first, last))
+    assert [change for change in found if change[0] <= listed_to] == expected
+    assert len(found) >= 2
+
+
+def test_zone_without_changes_is_not_looked_at() -> None:
+    """UTC."""
+    assert changes_between(find_zone("UTC"), 0, 1 << 40) == ()

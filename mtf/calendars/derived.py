@@ -1,0 +1,55 @@
+"""A calendar that starts from another one: what of its settings a user changes, and what stays.
+
+Owns the rule: what is said of a date replaces all that the base says of that date; lists of dates and closures grow;
+every other setting replaces the base's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from mtf.calendars.hours import date_of
+from mtf.calendars.settings import KEYS, check_shape
+from mtf.errors import ConfigError
+
+__all__ = ["derived"]
+
+_TABLES: Final = ("early_closes", "late_opens", "into_next", "special_hours")
+_GROWING: Final = ("no_night", "closures")
+
+
+def derived(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of *base*, a calendar by value, with *changes*, which have at least a name."""
+    for key, value in changes.items():
+        if key not in KEYS:
+            raise ConfigError(f"unknown key {key!r}: a calendar has {', '.join(KEYS)}")
+        check_shape(key, value)
+    if "name" not in changes:
+        raise ConfigError("key 'name' is missing: a calendar that starts from another has a name of its own")
+    settings = {key: value for key, value in base.items() if key != "kind"}
+    changed = _dates_in(changes)
+    for key in ("holidays", *_TABLES):
+        if key == "holidays":
+            kept: Any = [date for date in settings.get(key, []) if date not in changed]
+            settings[key] = kept + [_text(date) for date in changes.get(key, [])]
+            continue
+        table = {time: [date for date in dates if date not in changed] for time, dates in settings.get(key, {}).items()}
+        for time, dates in changes.get(key, {}).items():
+            table.setdefault(time, []).extend(map(_text, dates))
+        settings[key] = table
+    for key in _GROWING:
+        settings[key] = [*settings.get(key, []), *changes.get(key, [])]
+    replaced = (key for key in changes if key not in ("holidays", *_TABLES, *_GROWING))
+    return settings | {key: changes[key] for key in replaced}
+
+
+def _dates_in(changes: Mapping[str, Any]) -> set[str]:
+    """Return the dates of which *changes* say something."""
+    lists: list[Iterable[Any]] = [changes.get("holidays", [])]
+    lists += [dates for key in _TABLES for dates in changes.get(key, {}).values()]
+    return {_text(date) for dates in lists for date in dates}
+
+
+def _text(date: object) -> str:
+    return date_of(date).isoformat()
