@@ -17,8 +17,8 @@ from mtf.errors import CorruptCheckpoint
 
 __all__ = ["ANY_MAX", "ANY_MIN", "Archive"]
 
-ANY_MIN: Final = -(1 << 62)  # bounds for whole numbers that have no narrower ones
-ANY_MAX: Final = 1 << 62
+ANY_MIN: Final = -(1 << 63) + 1  # bounds for whole numbers that have no narrower ones: an i64's
+ANY_MAX: Final = (1 << 63) - 1
 COUNT_MAX: Final = 1 << 40
 
 

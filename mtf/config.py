@@ -6,13 +6,14 @@ how fast or where to (block size, durability, checkpoint cadence) is not in it.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 import orjson
 
-from mtf.bars.gate import PRICE_SIDES
+from mtf.bars.gate import PRICE_MAX, PRICE_SIDES
 from mtf.calendars.grid import DAY_START, UTC_GRID
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version
@@ -27,8 +28,13 @@ FORMAT: Final = 1
 HISTORY_MAX: Final = 1_000_000
 CLOSED: Final = ("reject", "keep")
 LATE: Final = ("reject", "accept")
+PRICES: Final = ("positive", "any")
+DELAY_NS_MAX: Final = 86_400_000_000_000
 LIVE: Final = ("each", "asked", "off")
 ANCHORS: Final = {"day": DAY_START, "utc": UTC_GRID}
+
+# Settings that the first version of the configuration did not have, at their defaults.
+LATER: Final[Mapping[str, Any]] = {"prices": "positive", "price_max": PRICE_MAX, "delays": []}
 
 IndicatorSpecs = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
 
@@ -47,6 +53,14 @@ class Config:
     live: str  # live indicator values: for each row; for rows only while someone is shown them; not at all
     indicators: tuple[tuple[str, ...], ...]  # canonical specs, by rank of the timeframe
     tzdata: str  # version of the time zone database that the calendars were read with
+    prices: str = "positive"  # which numbers are prices: those above 0, or any
+    price_max: float = PRICE_MAX  # a number this far from 0 is not a price
+    # Whether the timeframes were asked for, and not the default ones; decides nothing but whether one that bars given
+    # as input cannot enter is an error.
+    asked: bool = attrs.field(default=False, eq=False)
+    delays: tuple[
+        tuple[str, int], ...
+    ] = ()  # how much later than its stamp a feed's event arrives, by symbol or pattern
 
     def __attrs_post_init__(self) -> None:
         _one_of("price", self.price, PRICE_SIDES)
@@ -54,6 +68,12 @@ class Config:
         _one_of("late", self.late, LATE)
         _one_of("anchor", self.anchor, tuple(ANCHORS))
         _one_of("live", self.live, LIVE)
+        _one_of("prices", self.prices, PRICES)
+        if not 0 < self.price_max < float("inf"):
+            raise ConfigError(f"price_max must be a finite number above 0, got {self.price_max}")
+        for pattern, delay_ns in self.delays:
+            if not 0 <= delay_ns <= DELAY_NS_MAX:
+                raise ConfigError(f"delay_ns of {pattern!r} must be between 0 and a day in nanoseconds, got {delay_ns}")
         if not 1 <= self.history <= HISTORY_MAX:
             raise ConfigError(f"history is {self.history}: keep between 1 and {HISTORY_MAX} bars")
 
@@ -70,11 +90,17 @@ class Config:
         history: int = 1000,
         live: str = "each",
         indicators: IndicatorSpecs = None,
+        prices: str = "positive",
+        price_max: float = PRICE_MAX,
+        delay_ns: int | Mapping[str, int] = 0,
     ) -> Config:
         """Return the configuration with these settings; ConfigError names the one that is wrong.
 
-        *timeframes* may be one string, `1m,5m,1h`, and *indicators* too, `sma:20,macd:12,26,9`, `all` or `none`.
+        *timeframes* may be one string, `1m,5m,1h`, and *indicators* too,
+        `sma:20,macd:12,26,9`, `all` or `none`. *delay_ns* is that of all feeds, or a mapping from symbols or patterns
+        (`*`, `?`, `[...]`) to theirs.
         """
+        asked = timeframes is not DEFAULT_TIMEFRAMES
         if isinstance(timeframes, str):
             timeframes = [name.strip() for name in timeframes.split(",") if name.strip()]
         kept = TimeframeSet(timeframes)
@@ -89,6 +115,10 @@ class Config:
             live=live,
             indicators=_specs(kept, indicators),
             tzdata=tzdata_version(),
+            prices=prices,
+            price_max=float(price_max),
+            asked=asked,
+            delays=_delays(delay_ns),
         )
 
     @property
@@ -96,10 +126,22 @@ class Config:
         """What intraday bars count from, as `mtf.calendars.grid` takes it."""
         return ANCHORS[self.anchor]
 
+    def delay_of(self, symbol: str) -> int:
+        """Return the delay of the feed of *symbol* in nanoseconds: that of the first pattern that fits, else 0."""
+        for pattern, delay_ns in self.delays:
+            if fnmatch.fnmatchcase(symbol, pattern):
+                return delay_ns
+        return 0
+
     def to_json(self) -> bytes:
-        """Return the canonical bytes: the same for equal configurations."""
+        """Return the canonical bytes: the same for equal configurations.
+
+        Settings that came after the first version are in it only where they differ from their defaults.
+        """
+        later = {"prices": self.prices, "price_max": self.price_max, "delays": [list(each) for each in self.delays]}
         return orjson.dumps(
-            {
+            {name: value for name, value in later.items() if value != LATER[name]}
+            | {
                 "format": FORMAT,
                 "timeframes": self.timeframes.names,
                 "calendars": self.calendars.to_dict(),
@@ -138,17 +180,29 @@ class Config:
                 live=fields["live"],
                 indicators=tuple(tuple(specs) for specs in fields["indicators"]),
                 tzdata=fields["tzdata"],
+                prices=fields.get("prices", LATER["prices"]),
+                price_max=float(fields.get("price_max", LATER["price_max"])),
+                delays=tuple((str(pattern), int(ns)) for pattern, ns in fields.get("delays", LATER["delays"])),
             )
         except MtfError:
             raise
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise CorruptLog(f"the configuration in the log cannot be read: {error!r}") from error
 
+    def settled(self, logged: Config) -> tuple[Config, list[str]]:
+        """Return the configuration for going on with a log that has *logged*, and the calendars taken from there.
+
+        These are calendars asked for by name of which mtf, or a package, has another edition now: the log goes on with
+        the one that it was made with.
+        """
+        calendars, names = self.calendars.settled(logged.calendars)
+        return (attrs.evolve(self, calendars=calendars), names) if names else (self, [])
+
     def differences(self, other: Config) -> list[str]:
         """Return a line for each setting in which *other* differs: `history: 1000 there, 500 here`."""
-        mine, theirs = orjson.loads(self.to_json()), orjson.loads(other.to_json())
+        mine, theirs = ({**LATER, **orjson.loads(each.to_json())} for each in (self, other))
         told = {
-            "calendars": (f"{other.calendars!r}", f"{self.calendars!r}"),
+            "calendars": _calendars(other, self),
             "indicators": (_only(other.indicators, self.indicators), _only(self.indicators, other.indicators)),
         }
         passed_over = {"tzdata"}
@@ -160,6 +214,18 @@ class Config:
                 there, here = told.get(name) or (_short(theirs[name]), _short(mine[name]))
                 lines.append(f"{name}: {there} there, {here} asked for")
         return lines
+
+
+def _calendars(there: Config, here: Config) -> tuple[str, str]:
+    """Return what the calendars are on either side; those of the same names differ in hours or holidays."""
+    texts = repr(there.calendars), repr(here.calendars)
+    return texts if texts[0] != texts[1] else (texts[0], "others of the same names, with other hours or holidays,")
+
+
+def _delays(given: int | Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    if isinstance(given, Mapping):
+        return tuple((pattern, int(ns)) for pattern, ns in given.items())
+    return (("*", int(given)),) if given else ()
 
 
 def _only(left: tuple[tuple[str, ...], ...], right: tuple[tuple[str, ...], ...]) -> str:

@@ -6,8 +6,9 @@ frames from the same blocks, because they are the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from mtf.archive import Archive
 from mtf.bars.aggregate import Aggregator
@@ -23,7 +24,9 @@ from mtf.indicators.calculator import Calculator
 from mtf.indicators.catalogue import create_set
 from mtf.indicators.ledger import Ledger
 
-__all__ = ["Engine"]
+__all__ = ["RESULTS", "Engine"]
+
+RESULTS: Final = 2  # counts up when the same log comes to give other results: what was kept of before is not used
 
 
 class Engine:
@@ -36,11 +39,14 @@ class Engine:
         self.config = config
         self.gate = Gate(
             config.calendars.calendar_of,
-            config.timeframes[0],
+            list(config.timeframes),
             anchor_ns=config.anchor_ns,
             side=PRICE_SIDES.index(config.price),
             keep_closed=config.closed == "keep",
             accept_late=config.late == "accept",
+            any_price=config.prices == "any",
+            price_max=config.price_max,
+            delay_of=config.delay_of if config.delays else None,
         )
         self.aggregators = [
             Aggregator(timeframe, rank, config.history, config.anchor_ns)
@@ -58,11 +64,16 @@ class Engine:
         self.joiner = Joiner()
         self.digest = Digest()
         self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled when asked
-        self.kept = Kept(list(config.timeframes), self.names())
+        outputs = [calculator.items.described for calculator in self.calculators]
+        self.kept = Kept(list(config.timeframes), outputs or [[] for _ in self.aggregators])
 
-    def names(self) -> list[list[str]]:
-        """Return the names of the indicator outputs, by rank of the timeframe."""
-        return [calculator.names for calculator in self.calculators] or [[] for _ in self.aggregators]
+    def begin(self, seq: int, names: Sequence[str]) -> None:
+        """Stand after the event *seq* of a log whose beginning is gone, before anything was taken.
+
+        *names* are the symbols that had appeared by then; nothing else is known of them.
+        """
+        self.gate.begin(names)
+        self.joiner.begin(seq, self.gate.instruments, len(self.aggregators), [each.fresh for each in self.ledgers])
 
     def step(self, block: Block) -> Frame:
         """Take the next block of the log and return its frame."""
@@ -96,6 +107,8 @@ class Engine:
         if missing:
             raise CorruptCheckpoint(f"the state of {', '.join(missing)} is missing")
         self.load_parts(parts)
+        for calculator, ledger in zip(self.calculators, self.ledgers, strict=True):
+            ledger.recount(calculator.counts())
         joiner = self.joiner
         for number, counts in zip(range(len(joiner.states)), self.gate.counts(), strict=False):
             joiner.restore(
@@ -130,20 +143,22 @@ class Engine:
         found["digest"] = self.digest.archive
         return found
 
+    def symbols(self) -> list[str]:
+        """Return the symbols of which an event has come, in order of appearance."""
+        return [state.instrument.name for state in self.joiner.states if state.seen]
+
     def number_of(self, symbol: str) -> int:
-        """Return the number of a symbol that has been published; -1 where there is none."""
-        found = self._numbers.get(symbol)
-        if found is not None:
-            return found
+        """Return the number of a symbol of which an event has come; -1 if none has."""
         states = self.joiner.states
-        for number in range(len(self._numbers), len(states)):
-            self._numbers[states[number].instrument.name] = number
-        return self._numbers.get(symbol, -1)
+        while len(self._numbers) < len(states):
+            self._numbers[states[len(self._numbers)].instrument.name] = len(self._numbers)
+        number = self._numbers.get(symbol, -1)
+        return number if number >= 0 and states[number].seen else -1
 
     def snapshot(self, number: int, last: bool = False) -> Snapshot:
         """Return the newest state of the symbol with this number."""
         joiner = self.joiner
-        return Snapshot(self.kept, joiner.states[number], joiner.seq, joiner.clock_ns, last)
+        return Snapshot(self.kept, joiner.states[number], joiner.seq, joiner.clock_of(number), last)
 
 
 def _saved(archive: Callable[[Archive], None]) -> bytes:

@@ -6,6 +6,8 @@ not only a word in the message.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 __all__ = [
     "ActorFailed",
     "ConfigError",
@@ -16,13 +18,18 @@ __all__ = [
     "DataDirError",
     "DeadView",
     "HostileFile",
+    "KindChanged",
     "LogLocked",
     "LogWriteFailed",
+    "LookAheadError",
     "MalformedEvent",
     "MtfError",
+    "OptionNeeded",
+    "OutOfOrder",
     "PipelineStopped",
     "PushInCallback",
     "SourceError",
+    "StraddlingBar",
     "UnknownIndicator",
     "UnknownSymbol",
     "UnknownTimeframe",
@@ -33,9 +40,35 @@ __all__ = [
 class MtfError(Exception):
     """The base of every error that mtf raises on purpose."""
 
+    def worded(self, spell: Callable[[str, object], str]) -> str:
+        """Return the message with each option that it names as *spell(name, value)* writes it.
+
+        The name is that of the Python argument; the command line has its own way of writing it.
+        """
+        return str(self)
+
 
 class ConfigError(MtfError, ValueError):
     """A setting is out of its bounds, or two settings contradict each other."""
+
+
+class OptionNeeded(ConfigError):
+    """A source cannot be read before an option says how; *options* are those that would, each with an example value.
+
+    In *template* `{name}` stands for the option of that name. The message names them as Python arguments.
+    """
+
+    def __init__(self, template: str, **options: object) -> None:
+        self.template = template
+        self.options = options
+        super().__init__(self.worded(_as_argument))
+
+    def worded(self, spell: Callable[[str, object], str]) -> str:
+        return _filled(self.template, self.options, spell)
+
+    def at(self, place: str) -> OptionNeeded:
+        """Return the same error with *place*, a file, in front of its message."""
+        return OptionNeeded(f"{place}: {self.template}", **self.options)
 
 
 class ConfigMismatch(ConfigError):
@@ -73,8 +106,43 @@ class SourceError(MtfError, ValueError):
         self.line = line
 
 
+class KindChanged(ConfigError):
+    """With price="auto", a quote after bars of trades, or a trade after bars of quotes: it would count nowhere."""
+
+
+class OutOfOrder(ConfigError):
+    """A finite source would be read out of the order of time; *what* says so, without what to do about it."""
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(f"{what}: {advice}" if advice else what)
+        self.what = what
+
+
+class LookAheadError(MtfError, RuntimeError):
+    """A callback asked for the state of a symbol that is ahead of what is shown, in a log not in order of time."""
+
+
+class StraddlingBar(ConfigError):
+    """A bar given as input lies in two bars of a timeframe; *start_ns* says where it begins."""
+
+    def __init__(self, message: str, *, start_ns: int = 0) -> None:
+        super().__init__(message)
+        self.start_ns = start_ns
+
+
 class HostileFile(SourceError):
-    """A file that asks for more than a stated limit, or reaches outside itself."""
+    """A file that asks for more than a stated limit, or reaches outside itself.
+
+    *limit* is the name of that limit, for which the message has `{limit}`.
+    """
+
+    def __init__(self, message: str, *, path: str = "", line: int = 0, limit: str = "") -> None:
+        self.template = message
+        self.limit = limit
+        super().__init__(_filled(message, {"limit": limit}, _as_argument), path=path, line=line)
+
+    def worded(self, spell: Callable[[str, object], str]) -> str:
+        return _filled(self.template, {"limit": self.limit}, spell)
 
 
 class DataDirError(MtfError, OSError):
@@ -133,3 +201,15 @@ class ActorFailed(PipelineStopped):
 
 class WorkerLost(PipelineStopped):
     """A worker process is gone, or failed: what it computed cannot be gone on with."""
+
+
+def _as_argument(name: str, value: object) -> str:
+    """Return an option as Python has it: `columns='time=NAME'`; a limit as the field that it is."""
+    return f"Limits.{value}" if name == "limit" else f"{name}={value!r}"
+
+
+def _filled(template: str, options: dict[str, object], spell: Callable[[str, object], str]) -> str:
+    """Return *template* with its options written out; other braces are what a file has, and stay."""
+    for name, value in options.items():
+        template = template.replace(f"{{{name}}}", spell(name, value))
+    return template

@@ -1,7 +1,8 @@
-"""Events for tests: written down in a line of text, or drawn by hypothesis.
+"""Events for tests, written down in a line of text; `tests.streams` draws them.
 
     ticks("09:59:59.9@1.1 10:00@1.2/1.3x5 10:01@=1.25x2#42")     # quote, quote with sizes, trade with an id
     events("A:10:00@1.1 B:10:00@2.5 !10:01 2024-03-10 17:00@1.2")  # two symbols, a clock event, another day
+    inputs("10:00~5m@1/4/0.5/2x7 2024-03-05~1d@1/4/0.5/2 >A:10:00@1 *A:10:00@1 *!10:01")  # bars, and how things came
 
 A word is one event, `[SYMBOL:]TIME@WHAT[#ID]`, or `!TIME` for a clock event, or a date, which holds for the words after
 it. TIME is `HH:MM[:SS[.fraction]]` in the zone, and a date may stand before it: `2024-03-10T17:00`. WHAT is
@@ -11,26 +12,50 @@ it. TIME is `HH:MM[:SS[.fraction]]` in the zone, and a date may stand before it:
     1.1/        the bid alone                       /1.2x4      the ask alone
     =1.1x3      a trade of 3 at 1.1
 
-`streams` draws lists of events that are well-formed, and otherwise as awkward as markets are: it starts at the edges of
-weeks, months and clock changes, and steps onto the ends of bars, over weekends, back in time and nowhere at all.
+Inputs are more than events: `[SYMBOL:]TIME~LENGTH@O/H/L/C[xV]` is a bar of trades that begins at TIME, or if that is a
+date alone, is of that date; with a `?` behind it, it was still forming when it came. A word that begins with `>` is of
+a run in order of time, one that begins with `*` is live, and `*!TIME` is a clock event of the timer.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from hypothesis import strategies as st
-
-from mtf.events.block import Block, SymbolTable
-from mtf.events.door import Door
+from mtf.bars.placement import MarketBarClock
+from mtf.config import Config
+from mtf.errors import StraddlingBar
+from mtf.events.bar_rows import BarClock, length_code
+from mtf.events.block import BY_FEED, BY_TIMER, BY_USER, HAS_ASK, HAS_BID, Block, SymbolTable, cut
+from mtf.events.door import NOT_LIVE, TRADES, Door
 from mtf.events.tick import Tick
+from mtf.timeframe import Timeframe
+from mtf.units import NEVER_NS, TS_MIN_NS
 
-__all__ = ["Clock", "Event", "at", "blocks", "events", "streams", "ticks"]
+__all__ = [
+    "BY_FEED",
+    "BY_TIMER",
+    "BY_USER",
+    "BarRow",
+    "Clock",
+    "Event",
+    "Four",
+    "Input",
+    "Sent",
+    "at",
+    "blocks",
+    "clock_of_bars",
+    "events",
+    "hand_in",
+    "inputs",
+    "tick_bits",
+    "ticks",
+]
 
 SECOND_NS: Final = 1_000_000_000
 MINUTE_NS: Final = 60 * SECOND_NS
@@ -43,17 +68,54 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME: Final = re.compile(r"(?:(\d{4}-\d\d-\d\d)[T ])?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?")
 _WORD: Final = re.compile(r"(?:(?P<symbol>[A-Za-z][^\s:@]*):)?(?P<time>[^@\s]+)@(?P<what>[^#\s]+)(?:#(?P<id>\S+))?")
+_BAR: Final = re.compile(
+    r"(?:(?P<symbol>[A-Za-z][^\s:~]*):)?(?P<time>[^~\s]+)~(?P<length>[^@\s]+)@"
+    r"(?P<open>[^/\s]+)/(?P<high>[^/\s]+)/(?P<low>[^/\s]+)/(?P<close>[^x\s?]+)(?:x(?P<size>[\d.]+))?(?P<forming>\?)?"
+)
 _AMOUNT: Final = re.compile(r"(?P<price>-?[\d.]+(?:e-?\d+)?)(?:x(?P<size>[\d.]+))?")
+
+
+Four = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Clock:
-    """A clock event: it is `ts_ns` now, and nothing traded."""
+    """A clock event: it is `ts_ns` now, and nothing traded; `maker` is BY_USER, BY_TIMER or BY_FEED."""
 
     ts_ns: int
+    maker: int = BY_USER
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """A bar as input: of trades, or of quotes of one side or both; open, high, low and close.
+
+    It begins at `start_ns`, or if `date` is given is the bar of that date. `size` is that of its trades, or of each of
+    its sides. `forming` says that it came before its end.
+    """
+
+    symbol: str
+    timeframe: str
+    start_ns: int = 0
+    date: datetime.date | None = None
+    trades: Four | None = None
+    bids: Four | None = None
+    asks: Four | None = None
+    size: float = 0.0
+    forming: bool = False
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A tick or bar with how it came: in a run in order of time, or within moments of its stamp."""
+
+    event: Tick | BarRow
+    ordered: bool = False
+    live: bool = False
 
 
 Event = Tick | Clock
+Input = Event | BarRow | Sent
 
 
 def at(text: str, *, day: str = "2024-03-06", zone: str = "UTC") -> int:
@@ -68,20 +130,31 @@ def at(text: str, *, day: str = "2024-03-06", zone: str = "UTC") -> int:
     return whole * SECOND_NS + int((match[5] or "0").ljust(9, "0"))
 
 
-def events(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: str = "UTC") -> list[Event]:
-    """Return the ticks and clock events of *text*, in the order in which they are written."""
-    made: list[Event] = []
+def inputs(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: str = "UTC") -> list[Input]:
+    """Return what *text* says, in the order in which it is written."""
+    made: list[Input] = []
     for word in text.split():
         if _DATE.fullmatch(word):
             day = word
         elif word.startswith("!"):
             made.append(Clock(at(word[1:], day=day, zone=zone)))
+        elif word.startswith("*!"):
+            made.append(Clock(at(word[2:], day=day, zone=zone), BY_TIMER))
         else:
-            match = _WORD.fullmatch(word)
-            if match is None:
-                raise ValueError(f"no event: {word!r}")
-            ts_ns = at(match["time"], day=day, zone=zone)
-            made.append(_tick(match["symbol"] or symbol, ts_ns, match["what"], match["id"]))
+            bare = word.lstrip("*>")
+            event = _bar(bare, symbol, day, zone) if "~" in bare else _quoted(bare, symbol, day, zone)
+            signs = word.removesuffix(bare)
+            made.append(Sent(event, ordered=">" in signs, live="*" in signs) if signs else event)
+    return made
+
+
+def events(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: str = "UTC") -> list[Event]:
+    """Return the ticks and clock events of *text*, in the order in which they are written."""
+    made: list[Event] = []
+    for event in inputs(text, symbol=symbol, day=day, zone=zone):
+        if not isinstance(event, Tick | Clock):
+            raise ValueError(f"no event: {event}")
+        made.append(event)
     return made
 
 
@@ -95,20 +168,119 @@ def ticks(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: s
     return made
 
 
-def blocks(stream: Iterable[Event], *, size: int = 1024, symbols: SymbolTable | None = None) -> list[Block]:
-    """Return *stream* as blocks of *size* events, the first of which has seq 1, all through one door."""
-    door = Door(symbols if symbols is not None else SymbolTable())
+def blocks(
+    stream: Iterable[Input],
+    *,
+    size: int = 1024,
+    symbols: SymbolTable | None = None,
+    config: Config | None = None,
+    straddling: list[BarRow] | None = None,
+) -> list[Block]:
+    """Return *stream* as blocks of at most *size* events, the first of which has seq 1, all through one door.
+
+    *config* says where bars lie; without it they lie in a market that never closes. A bar that lies in two bars of a
+    timeframe goes into *straddling*, if that is given, and into no block.
+    """
+    clock = BarClock() if config is None else clock_of_bars(config)
+    door = Door(symbols if symbols is not None else SymbolTable(), bar_clock=clock)
     made: list[Block] = []
     seq = 1
     for event in stream:
-        refused = door.clock(event.ts_ns) if isinstance(event, Clock) else door.tick(event)
+        try:
+            refused = hand_in(door, event)
+        except StraddlingBar:
+            if straddling is None:
+                raise
+            row = event.event if isinstance(event, Sent) else event
+            assert isinstance(row, BarRow), "only a bar can lie in two"
+            straddling.append(row)
+            continue
         assert refused == 0, f"{event} is not well-formed"
-        if door.count == size:
-            made.append(door.take(seq))
-            seq += size
-    if door.count:
-        made.append(door.take(seq))
+        if door.count >= size:
+            seq = _give_out(door, made, seq, size)
+    _give_out(door, made, seq, size)
     return made
+
+
+def clock_of_bars(config: Config) -> MarketBarClock:
+    """Return what places the bars of *config*."""
+    return MarketBarClock(
+        config.calendars.calendar_of,
+        list(config.timeframes),
+        anchor_ns=config.anchor_ns,
+        keep_closed=config.closed == "keep",
+    )
+
+
+def hand_in(door: Door, event: Input) -> int:
+    """Hand *event* to *door*, as it came; return the door's answer."""
+    if isinstance(event, Clock):
+        return door.clock(event.ts_ns, event.maker, event.ts_ns - 1, "down" if event.maker == BY_FEED else None)
+    sent = event if isinstance(event, Sent) else Sent(event)
+    door.ordered = sent.ordered
+    door.live_from_ns = TS_MIN_NS if sent.live else NOT_LIVE
+    try:
+        row = sent.event
+        if isinstance(row, Tick):
+            return door.tick(row)
+        if row.forming:
+            door.arrival_ns = TS_MIN_NS
+        sides = (HAS_BID if row.bids else 0) | (HAS_ASK if row.asks else 0)
+        none = (0.0, 0.0, 0.0, 0.0)
+        return door.bar(
+            row.symbol,
+            length_code(Timeframe(row.timeframe)),
+            row.start_ns,
+            0 if row.date is None else row.date.toordinal(),
+            row.trades or row.bids or none,
+            row.asks or none,
+            (row.size, row.size),
+            sides or TRADES,
+        )
+    finally:
+        door.ordered, door.live_from_ns, door.arrival_ns = False, NOT_LIVE, NEVER_NS
+
+
+def tick_bits(tick: Tick) -> tuple[object, ...]:
+    """Return all that *tick* says, floats as their bits: a NaN equals itself."""
+    numbers = (tick.bid, tick.ask, tick.price, tick.bid_size, tick.ask_size, tick.size)
+    packed = [None if number is None else struct.pack("<d", number) for number in numbers]
+    return (tick.symbol, tick.ts_ns, *packed, tick.id, tick.from_bar, tick.received_ns)
+
+
+def _give_out(door: Door, made: list[Block], seq: int, size: int) -> int:
+    """Append what waits in *door* to *made*, in blocks of at most *size*; return the next seq."""
+    if not door.count:
+        return seq
+    block = door.take(seq)
+    while block.count > size:
+        first, block = cut(block, size)
+        made.append(first)
+    made.append(block)
+    return block.last_seq + 1
+
+
+def _quoted(word: str, symbol: str, day: str, zone: str) -> Tick:
+    match = _WORD.fullmatch(word)
+    if match is None:
+        raise ValueError(f"no event: {word!r}")
+    return _tick(match["symbol"] or symbol, at(match["time"], day=day, zone=zone), match["what"], match["id"])
+
+
+def _bar(word: str, symbol: str, day: str, zone: str) -> BarRow:
+    match = _BAR.fullmatch(word)
+    if match is None:
+        raise ValueError(f"no event: {word!r}")
+    dated = _DATE.fullmatch(match["time"]) is not None
+    return BarRow(
+        match["symbol"] or symbol,
+        match["length"],
+        0 if dated else at(match["time"], day=day, zone=zone),
+        datetime.date.fromisoformat(match["time"]) if dated else None,
+        trades=(float(match["open"]), float(match["high"]), float(match["low"]), float(match["close"])),
+        size=float(match["size"] or 0),
+        forming=match["forming"] is not None,
+    )
 
 
 def _tick(symbol: str, ts_ns: int, what: str, id: str | None) -> Tick:
@@ -129,185 +301,3 @@ def _amount(text: str) -> tuple[float, float]:
     if match is None:
         raise ValueError(f"no price: {text!r}")
     return float(match["price"]), float(match["size"] or 0)
-
-
-# Where streams begin: an ordinary day, and just before and on the edges that bars, days, weeks and clocks have.
-_STARTS: Final = tuple(
-    at(text, zone=zone)
-    for text, zone in (
-        ("2024-03-06 10:00", "UTC"),
-        ("2024-03-06 09:59:30", "UTC"),
-        ("2024-03-08 16:58", NEW_YORK),  # the Friday before clocks go forward in the US
-        ("2024-03-08 16:40:10", NEW_YORK),
-        ("2024-03-10 01:59", NEW_YORK),  # the change itself, with the fx market closed
-        ("2024-03-10 17:00", NEW_YORK),
-        ("2024-11-01 16:57:30", NEW_YORK),  # the Friday before they go back
-        ("2024-11-01 16:40:10", NEW_YORK),
-        ("2024-11-03 01:58", NEW_YORK),
-        ("2024-11-03 17:00", NEW_YORK),
-        ("2024-03-29 16:59", NEW_YORK),  # Europe: forward on the 31st, which also ends a month and a quarter
-        ("2024-03-31 00:59", "UTC"),
-        ("2024-10-25 16:59", NEW_YORK),  # Europe: back on the 27th, a week before the US
-        ("2024-10-27 00:59", "UTC"),
-        ("2024-02-29 16:59", NEW_YORK),  # a month that ends within a week
-        ("2024-12-31 16:59", NEW_YORK),
-        ("2024-12-31 23:59", "UTC"),
-    )
-)
-_PRICE_BASES: Final = (110_000, 15_000_000, 6_500_000_000)  # of the first, second and third symbol, in 1e-5
-_SYMBOLS: Final = ("EURUSD", "USDJPY", "BTCUSD")
-
-
-@dataclass(frozen=True)
-class _Move:
-    """How event time goes on before an event: by *plus_ns*, after a step onto the next edge where there is one."""
-
-    edge: str = ""  # "utc", "ny": a multiple of length_ns since midnight UTC or 17:00 in New York; "week": Sunday 17:00
-    length_ns: int = MINUTE_NS
-    plus_ns: int = 0
-
-
-# Drawn from as they stand here, so that what is here twice comes twice as often, and the first is the simplest.
-_MOVES: Final = (
-    *(_Move(),) * 12,
-    *(_Move(plus_ns=plus_ns) for plus_ns in (1, 1000, SECOND_NS // 10)),
-    *(_Move(plus_ns=seconds * SECOND_NS) for seconds in (1, 7, 20) for _ in range(8)),
-    *(
-        _Move(edge, length_ns, plus_ns)
-        for edge in ("utc", "ny")
-        for length_ns in (MINUTE_NS, MINUTE_NS, 5 * MINUTE_NS, 15 * MINUTE_NS, HOUR_NS, 4 * HOUR_NS, DAY_NS)
-        for plus_ns in (0, -1, 1)
-    ),
-    *(_Move(plus_ns=minutes * MINUTE_NS) for minutes in (1, 2, 3, 5, 10) for _ in range(2)),
-    *(_Move(plus_ns=plus_ns) for plus_ns in (HOUR_NS, 3 * HOUR_NS, DAY_NS, 2 * DAY_NS, 7 * DAY_NS)),
-    *(_Move("week", plus_ns=plus_ns) for plus_ns in (0, -1, 90 * MINUTE_NS) for _ in range(3)),
-)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One event to come: how time moves before it, whose it is and what it says."""
-
-    move: _Move
-    back_ns: int  # how much older than the stream's time the stamp is
-    symbol: int  # -1 for a clock event
-    trade: bool
-    sides: int  # 1 bid, 2 ask, 3 both
-    price: int  # the offset from the symbol's base, in 1e-5
-    spread: int  # in 1e-5, negative where crossed
-    bad: float | None  # a price to put in the place of the bid or trade price
-    bid_size: int  # in 2^-10
-    ask_size: int
-    id: str | None
-
-
-def streams(
-    *,
-    symbols_max: int = 3,
-    events_max: int = 40,
-    kinds: Sequence[str] = ("quotes", "trades", "mixed"),
-    clocks: bool = True,
-    late: bool = True,
-    ids: bool = True,
-    bad_prices: bool = True,
-    one_sided: bool = True,
-) -> st.SearchStrategy[list[Event]]:
-    """Draw well-formed streams; each argument switches off what a law does not speak of.
-
-    Prices are multiples of 1e-5, sizes of 2^-10, so that their sums are exact.
-    """
-    older = st.sampled_from((0,) * 9 + (1, SECOND_NS // 2, 5 * SECOND_NS, MINUTE_NS, HOUR_NS, DAY_NS))
-    sizes = st.one_of(st.just(0), st.integers(0, 4096))
-
-    def of_kind(kind: str, symbols: int) -> st.SearchStrategy[list[Event]]:
-        trade = {"quotes": st.just(False), "trades": st.just(True), "mixed": st.booleans()}[kind]
-        named = tuple(range(symbols))
-        step = st.builds(
-            _Step,
-            move=st.sampled_from(_MOVES),
-            back_ns=older if late else st.just(0),
-            symbol=st.sampled_from(named * 4 + (-1,) * symbols if clocks else named),
-            trade=trade,
-            sides=st.sampled_from((3, 3, 3, 3, 1, 2)) if one_sided else st.just(3),
-            price=st.integers(-100, 100),
-            spread=st.integers(-3, 20),
-            bad=st.sampled_from((None,) * 30 + (0.0, -0.0, -1.0)) if bad_prices else st.none(),
-            bid_size=sizes,
-            ask_size=sizes,
-            id=st.sampled_from((None,) * 16 + ("1", "2", "3", "4")) if ids else st.none(),
-        )
-        # Left to itself hypothesis draws lists of half a dozen, in which little can happen.
-        short = st.lists(step, min_size=1, max_size=min(8, events_max))
-        long = st.lists(step, min_size=max(1, events_max // 2), max_size=events_max)
-        return st.builds(_play, st.sampled_from(_STARTS), st.one_of(short, long))
-
-    return st.tuples(st.sampled_from(tuple(kinds)), st.integers(1, symbols_max)).flatmap(lambda drawn: of_kind(*drawn))
-
-
-def _play(start_ns: int, steps: list[_Step]) -> list[Event]:
-    """Return the events that *steps* make when time starts at *start_ns*."""
-    made: list[Event] = []
-    now_ns = start_ns
-    for step in steps:
-        now_ns = _moved(now_ns, step.move)
-        made.append(_event(now_ns - step.back_ns, step))
-    return made
-
-
-def _moved(now_ns: int, move: _Move) -> int:
-    """Return the time after *move*, which never goes back."""
-    if not move.edge:
-        return now_ns + move.plus_ns
-    if move.edge == "week":
-        return max(now_ns, _week_open(now_ns) + move.plus_ns)
-    anchor_ns = now_ns - now_ns % DAY_NS if move.edge == "utc" else _new_york_close(now_ns)
-    steps = (now_ns - anchor_ns) // move.length_ns + 1
-    edge_ns = anchor_ns + steps * move.length_ns
-    if move.edge == "ny" and move.length_ns == DAY_NS:
-        edge_ns = _new_york_close(edge_ns + 2 * HOUR_NS)  # days of 23 and 25 hours: the close itself
-    return max(now_ns, edge_ns + move.plus_ns)
-
-
-def _week_open(now_ns: int) -> int:
-    """Return the next Sunday 17:00 in New York after *now_ns*."""
-    date = _new_york_date(now_ns)
-    for days in range(9):
-        later = date + datetime.timedelta(days=days)
-        if later.weekday() == 6:
-            open_ns = at(f"{later} 17:00", zone=NEW_YORK)
-            if open_ns > now_ns:
-                return open_ns
-    raise AssertionError("a week has a Sunday")
-
-
-def _new_york_close(now_ns: int) -> int:
-    """Return the last 17:00 in New York at or before *now_ns*."""
-    date = _new_york_date(now_ns)
-    close_ns = at(f"{date} 17:00", zone=NEW_YORK)
-    return close_ns if close_ns <= now_ns else at(f"{date - datetime.timedelta(days=1)} 17:00", zone=NEW_YORK)
-
-
-def _new_york_date(now_ns: int) -> datetime.date:
-    moment = _EPOCH + datetime.timedelta(microseconds=now_ns // 1000)
-    return moment.astimezone(ZoneInfo(NEW_YORK)).date()
-
-
-def _event(ts_ns: int, step: _Step) -> Event:
-    if step.symbol < 0:
-        return Clock(ts_ns)
-    symbol = _SYMBOLS[step.symbol]
-    units = _PRICE_BASES[step.symbol] + step.price
-    first = step.bad if step.bad is not None else units / 100_000
-    if step.trade:
-        return Tick(symbol, ts_ns, price=first, size=step.bid_size / 1024, id=step.id)
-    bid = first if step.sides & 1 else None
-    ask = (units + step.spread) / 100_000 if step.sides & 2 else None
-    return Tick(
-        symbol,
-        ts_ns,
-        bid,
-        ask,
-        step.bid_size / 1024 if bid is not None else 0.0,
-        step.ask_size / 1024 if ask is not None else 0.0,
-        id=step.id,
-    )

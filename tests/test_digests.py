@@ -23,11 +23,41 @@ from tests.builders import Clock, Event, at, blocks
 from tests.engine.consumers import Played
 
 EVENTS = 1_500
-EXPECTED = "603de3fb1282224712eb4de6bb9938d5"
+EXPECTED = "92987f277ca6915bdd259b74dbd5aa70"
+
+# What version 0.1 said of `plain_stream`, in which there is nothing that its results differ in.
+EXPECTED_OF_0_1 = "7b62e93e2a2120b5ef5a274dbd188c16"
+
+
+def plain_stream() -> list[Event]:
+    """Return a market without what is judged otherwise now: ids that come again, bad sides, sums that are not exact.
+
+    Four symbols, quotes and trades, one-sided, crossed and locked ones, every reason but `duplicate`, clock events.
+    """
+    made: list[Event] = []
+    for k, event in enumerate(stream()):
+        if isinstance(event, Clock):
+            made.append(event)
+        elif event.is_trade:
+            made.append(Tick(event.symbol, event.ts_ns, price=event.price, size=event.size, id=f"id-{k}"))
+        elif event.bid is None or event.bid > 0.0:
+            bid, ask = event.bid, event.ask
+            if k % 29 == 0:
+                bid, ask = ask, bid
+            if k % 31 == 0:
+                ask = bid
+            sizes = (k % 13 / 1024 if bid else 0.0, k % 7 / 1024 if ask else 0.0)
+            made.append(Tick(event.symbol, event.ts_ns, bid, ask, *sizes))
+        else:
+            made.append(Tick(event.symbol, event.ts_ns, event.bid, -1.0))
+    return made
 
 
 def stream() -> list[Event]:
-    """Return a market made by arithmetic: four symbols, quotes and trades, rejects of every kind, clock events."""
+    """Return a market made by arithmetic: four symbols, quotes and trades, rejects of every kind, clock events.
+
+    Ids are used again, ticks come again, sides are bad, and volumes are sums that are not exact.
+    """
     made: list[Event] = []
     seed = 20_240_308
     now_ns = at("2024-03-08 20:30")  # an hour and a half before the week ends
@@ -47,11 +77,13 @@ def stream() -> list[Event]:
         elif symbol == "ES":
             made.append(Tick(symbol, stamp_ns, price=price / 25.0, size=float(draw % 9), id=id))
         elif draw % 59 == 0:
-            made.append(Tick(symbol, stamp_ns, 0.0, 1.0))
+            made.append(Tick(symbol, stamp_ns, 0.0, 1.0 if draw % 2 else -1.0))  # one bad side, or two
         elif draw % 17 == 0:
             made.append(Tick(symbol, stamp_ns, price / 1e5, None, draw % 13 / 1024))
         else:
             made.append(Tick(symbol, stamp_ns, price / 1e5, (price + 3) / 1e5, draw % 13 / 1024, draw % 7 / 3, id=id))
+        if draw % 61 == 0 and id is not None:
+            made.append(made[-1])  # sent again
     return made
 
 
@@ -65,7 +97,7 @@ async def digest_through_actors(size: int, *, push: bool = False) -> str:
             for event in stream():
                 await (p.clock(event.ts_ns) if isinstance(event, Clock) else p.push(event))
         else:
-            await p.run(Played(stream()))
+            await p.run(Played(stream()), order="log")  # late events are among them
         await p.drain()
         return p.digest
 
@@ -81,7 +113,22 @@ def test_stream_has_everything_in_it() -> None:
     assert engine.gate.clocks > 10
     assert engine.gate.late_clocks == 0
     assert [aggregator.completed > 3 for aggregator in engine.aggregators] == [True] * 6
+    assert sum(each.bad_sides for each in counts) > 5
+    assert sum(each.id_reused for each in counts) > 5
     assert engine.digest.value() == EXPECTED
+
+
+def test_what_no_rule_touches_has_the_digest_of_version_0_1() -> None:
+    """Bytes, verdicts and bars of ticks are what they were, but where a rule has changed on purpose."""
+    engine = Engine(config())
+    for block in blocks(plain_stream()):
+        engine.step(block)
+    counts = engine.gate.counts()
+    assert {reason for each in counts for reason in each.rejected} == {"price", "closed", "late"}
+    assert sum(each.crossed for each in counts) > 5
+    assert sum(each.locked for each in counts) > 5
+    assert {(each.bad_sides, each.id_reused) for each in counts} == {(0, 0)}
+    assert engine.digest.value() == EXPECTED_OF_0_1
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -25,13 +25,14 @@ BAR: dict[str, Any] = {
     "ticks": 5,
     "trading_day": datetime.date(1970, 1, 1),
     "first": True,
+    "from_bars": True,
     "gap": mtf.Gap(closed_ns=7),
 }
 VALUES = [
     mtf.Bar(**BAR),
     mtf.PartialBar(time_ns=60, **BAR),
     mtf.Tick("X", 1, 1.0, 2.0, 3.0, 4.0, id="a"),
-    mtf.Tick("X", 1, price=1.0, size=2.0, from_bar=True),
+    mtf.Tick("X", 1, price=1.0, size=2.0, from_bar=True, received_ns=-7),
     mtf.Gap(silence_ns=1, break_ns=2),
 ]
 

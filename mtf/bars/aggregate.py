@@ -16,13 +16,14 @@ from mtf.archive import ANY_MAX, Archive
 from mtf.bars.bar import Bar
 from mtf.bars.columns import NO_BAR, BarState, Closing, Columns, Slot
 from mtf.bars.forming import Forming
-from mtf.bars.gate import APPLY, NOTHING, STRETCH, TIME, Instrument, Judged
+from mtf.bars.gate import APPLY, APPLY_BAR, MOVE, NOTHING, STRETCH, TEAR, TIME, Instrument, Judged
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES
 from mtf.timeframe import INTRADAY, Timeframe
+from mtf.units import NEVER_NS
 
 __all__ = ["Aggregator"]
 
@@ -54,6 +55,9 @@ class Aggregator:
             self._forming.append(Forming(judged.instruments[len(self._forming)]))
         forming = self._forming
         first_seq = block.first_seq
+        moves: i64 = len(judged.moves_row)
+        moved: i64 = 0  # clocks moved so far
+        move_row: i64 = judged.moves_row[0] if moves else n
         base: i64 = 8
         number: i64 = -1
         if n and not judged.has_clock and judged.touched:
@@ -63,6 +67,11 @@ class Aggregator:
             found: i64 = i64(read_i32_le(rows, base))
             base += ROW_BYTES
             deed = deeds[i]
+            if i == move_row:
+                while moved < moves and judged.moves_row[moved] == i:
+                    self._move(columns, i, forming[judged.moves_number[moved]], judged.moves_ns[moved])
+                    moved += 1
+                move_row = judged.moves_row[moved] if moved < moves else n
             if found != number or found < 0:
                 number = found
                 if number < 0:
@@ -71,36 +80,38 @@ class Aggregator:
                     slots[i] = NO_BAR
                     continue
                 bar = forming[number]
-            if deed != NOTHING:
-                if bar.newest_block != first_seq:
-                    bar.newest_block = first_seq
-                    self._enter(columns, bar)
-                if deed == STRETCH:
-                    self._stretch(bar, prices[i], volumes[i])
-                else:
-                    clock = clocks[i]
-                    if clock >= bar.end_ns and bar.end_ns > 0:
-                        self._close(columns, i, bar)
-                    if deed == APPLY:
-                        price = prices[i]
-                        if bar.end_ns == 0:
-                            self._open(columns, bar, clock, price)
-                        elif price > bar.high:
-                            bar.high = price
-                        elif price < bar.low:
-                            bar.low = price
-                        bar.close = price
-                        bar.volume += volumes[i]
-                        bar.ticks += 1
-                bar.changed = True
-            elif bar.newest_block != first_seq:
+            if bar.newest_block != first_seq:
                 bar.newest_block = first_seq
                 self._enter(columns, bar)
+            if deed == APPLY:
+                clock = clocks[i]
+                if clock >= bar.end_ns:
+                    if bar.end_ns != NEVER_NS:
+                        self._close(columns, i, bar)
+                    self._open(columns, bar, clock, prices[i])
+                price = prices[i]
+                if price > bar.high:
+                    bar.high = price
+                elif price < bar.low:
+                    bar.low = price
+                bar.close = price
+                # The sum and, beside it, what rounding has taken from it: a million trades of 0.1 add up to 100,000.
+                volume = volumes[i]
+                total = bar.volume + volume
+                back = total - bar.volume
+                lost = (bar.volume - (total - back)) + (volume - back)
+                if lost == lost:  # of a sum past the largest float it is NaN
+                    bar.carry += lost
+                bar.volume = total
+                bar.ticks += 1
+                bar.changed = True
+            elif deed != NOTHING:
+                self._apply_other(columns, judged, i, i64(deed), bar)
             opens[i] = bar.open
             highs[i] = bar.high
             lows[i] = bar.low
             closes[i] = bar.close
-            sums[i] = bar.volume
+            sums[i] = bar.volume + bar.carry
             ticks[i] = bar.ticks
             slots[i] = bar.columns_index
         for touched in judged.touched:
@@ -141,12 +152,16 @@ class Aggregator:
         end_ns = day.end_ns
         if self.timeframe.kind == INTRADAY:
             start_ns, end_ns = bar_bounds(day, ts_ns, self.timeframe.length_ns, self._anchor_ns)
-        first = bar.previous_end_ns < 0
+        first = bar.previous_end_ns == NEVER_NS
         gap: Gap | None = None
         if not first and bar.previous_end_ns < start_ns:
             gap = calendar.gap(bar.previous_end_ns, start_ns)
         first_ns = bar.instrument.first_ns
-        slot = Slot(start_ns, end_ns, day, first, first and first_ns > start_ns, gap, first_ns)
+        incomplete = first and first_ns > start_ns
+        if start_ns <= bar.torn_ns < end_ns:
+            bar.torn = not incomplete
+            incomplete = True
+        slot = Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns)
         bar.slot = slot
         bar.end_ns = end_ns
         bar.columns_index = len(columns.slots)
@@ -155,17 +170,78 @@ class Aggregator:
         bar.high = price
         bar.low = price
         bar.volume = 0.0
+        bar.carry = 0.0
         bar.ticks = 0
 
-    def _stretch(self, bar: Forming, price: float, volume: float) -> None:
-        """Apply a late tick: it lies in the open bar of the shortest timeframe, so in this one."""
-        assert bar.slot is not None, "a late tick is accepted only while a bar forms"
-        if price > bar.high:
+    def _mark_from_bars(self, columns: Columns, bar: Forming) -> None:
+        """Have the bar that forms say that it is made of bars."""
+        slot = bar.slot
+        assert slot is not None, "a bar was applied"
+        if not slot.from_bars:
+            self._replace_slot(columns, bar, slot.marked(slot.incomplete, True))
+
+    def _tear(self, columns: Columns, bar: Forming, start_ns: i64) -> None:
+        """Mark the bar that holds *start_ns*, where an unfinished bar began, as incomplete; now or once it opens."""
+        if start_ns == bar.torn_ns:
+            return
+        bar.torn_ns = start_ns
+        bar.torn = False
+        slot = bar.slot
+        if slot is not None and slot.start_ns <= start_ns < slot.end_ns and not slot.incomplete:
+            bar.torn = True
+            self._replace_slot(columns, bar, slot.marked(True, slot.from_bars))
+
+    def _make_up(self, columns: Columns, bar: Forming) -> None:
+        """Take the mark back: what the unfinished bar stood for has come, whole."""
+        bar.torn_ns = NEVER_NS
+        slot = bar.slot
+        if bar.torn and slot is not None:
+            self._replace_slot(columns, bar, slot.marked(False, slot.from_bars))
+        bar.torn = False
+
+    def _replace_slot(self, columns: Columns, bar: Forming, slot: Slot) -> None:
+        bar.slot = slot
+        bar.columns_index = len(columns.slots)
+        columns.slots.append(slot)
+
+    def _apply_other(self, columns: Columns, judged: Judged, i: i64, deed: i64, bar: Forming) -> None:
+        """Apply a row that is not a plain tick: of a bar, late, without a price, or torn."""
+        bar.changed = True
+        if deed == TEAR:
+            self._tear(columns, bar, judged.tears[i])
+            return
+        clock = judged.clocks[i]
+        if deed != STRETCH and clock >= bar.end_ns and bar.end_ns != NEVER_NS:
+            self._close(columns, i, bar)
+        if judged.made_up and int(i) in judged.made_up:
+            self._make_up(columns, bar)
+        if deed == MOVE or (deed == APPLY_BAR and i64(judged.ranks[i]) > self.rank):
+            return
+        price = judged.prices[i]
+        if bar.slot is None:
+            assert deed != STRETCH, "a late tick is accepted only while a bar forms"
+            self._open(columns, bar, clock, price)
+        elif price > bar.high:
             bar.high = price
         elif price < bar.low:
             bar.low = price
-        bar.volume += volume
+        if deed == APPLY_BAR:
+            self._mark_from_bars(columns, bar)
+        if deed != STRETCH:
+            bar.close = price
+        volume = judged.volumes[i]
+        total = bar.volume + volume
+        back = total - bar.volume
+        lost = (bar.volume - (total - back)) + (volume - back)
+        if lost == lost:
+            bar.carry += lost
+        bar.volume = total
         bar.ticks += 1
+
+    def _move(self, columns: Columns, row: i64, bar: Forming, clock_ns: i64) -> None:
+        """Complete the bar that forms if it ends by *clock_ns*, to which an event of no symbol or another moves it."""
+        if bar.end_ns <= clock_ns and bar.end_ns != NEVER_NS:
+            self._close(columns, row, bar)
 
     def _close(self, columns: Columns, row: i64, bar: Forming) -> None:
         """Complete the bar that forms, at its own end time."""
@@ -181,20 +257,22 @@ class Aggregator:
             high=bar.high,
             low=bar.low,
             close=bar.close,
-            volume=bar.volume,
+            volume=bar.volume + bar.carry,
             ticks=bar.ticks,
             trading_day=slot.day.date,
             first=slot.first,
             incomplete=slot.incomplete,
             day_incomplete=slot.day_incomplete,
             off_session=slot.day.off_session,
+            from_bars=slot.from_bars,
             gap=slot.gap,
         )
         self.completed += 1
         bar.slot = None
-        bar.end_ns = 0
+        bar.end_ns = NEVER_NS
         bar.columns_index = NO_BAR
         bar.previous_end_ns = slot.end_ns
+        bar.torn = False
         self._remember(bar, completed)
         stop: i64 = len(bar.bars)
         start = stop - self._history if stop > self._history else 0
@@ -212,8 +290,7 @@ class Aggregator:
     def _close_all(self, columns: Columns, row: i64, clock_ns: i64) -> None:
         """Complete every bar that ends at or before *clock_ns*, by order of appearance of its symbol."""
         for bar in self._forming:
-            if 0 < bar.end_ns <= clock_ns:
-                self._close(columns, row, bar)
+            self._move(columns, row, bar, clock_ns)
 
     def _after(self, bar: Forming) -> BarState:
         """Return the newest state of a symbol; the same object while nothing changes."""
@@ -222,7 +299,16 @@ class Aggregator:
             stop: i64 = len(bar.bars)
             start = stop - self._history if stop > self._history else 0
             bar.after = BarState(
-                bar.slot, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ticks, bar.bars, start, stop
+                bar.slot,
+                bar.open,
+                bar.high,
+                bar.low,
+                bar.close,
+                bar.volume + bar.carry,
+                bar.ticks,
+                bar.bars,
+                start,
+                stop,
             )
         return bar.after
 

@@ -36,11 +36,14 @@ FIELDS: Final = (
     "filled",
     "gap",
     "day_incomplete",
+    "from_bars",
     "time_ns",
 )
 
 
-@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
+# Acyclic, like everything of which a run keeps many: nothing in it leads back to it. Otherwise the garbage collector
+# would take longer to look at the bars of ten thousand symbols than everything else takes.
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True, acyclic=True)
 class Bar:
     """A completed bar over `[start_ns, end_ns)`: never changed afterwards.
 
@@ -48,7 +51,8 @@ class Bar:
     number of ticks that made it. `trading_day` is the date that the calendar gives the day it lies in (None where a bar
     was made by hand), `first` marks the first bar of its symbol and timeframe in this log, `incomplete` one of which
     the beginning was not seen, `day_incomplete` one of a trading day (or week, or month) of which that holds,
-    `off_session` one of a day on which the market is closed (`closed="keep"`), `filled` a flat one invented on request.
+    `off_session` one of a day on which the market is closed (`closed="keep"`), `filled` a flat one invented on request,
+    `from_bars` one that bars given as input have gone into (`ticks` then counts four for each of them).
     `last` marks the bar that was still forming when the source ended; a completed bar never is. `gap` is what lies
     between the bar before and this one, None where nothing does.
     """
@@ -59,6 +63,7 @@ class Bar:
         "end_ns",
         "filled",
         "first",
+        "from_bars",
         "gap",
         "high",
         "incomplete",
@@ -94,6 +99,7 @@ class Bar:
         day_incomplete: bool = False,
         off_session: bool = False,
         filled: bool = False,
+        from_bars: bool = False,
         gap: Gap | None = None,
     ) -> None:
         self.symbol: Final = symbol
@@ -113,6 +119,7 @@ class Bar:
         self.day_incomplete: Final = day_incomplete
         self.off_session: Final = off_session
         self.filled: Final = filled
+        self.from_bars: Final = from_bars
         self.gap: Final = gap
 
     @property
@@ -140,6 +147,7 @@ class Bar:
             self.filled,
             self.gap,
             self.day_incomplete,
+            self.from_bars,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -161,6 +169,7 @@ class Bar:
                 ("day_incomplete", self.day_incomplete),
                 ("off_session", self.off_session),
                 ("filled", self.filled),
+                ("from_bars", self.from_bars),
             )
             if on
         )
@@ -171,7 +180,7 @@ class Bar:
         )
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class PartialBar(Bar):
     """The bar that is still forming, as of `time_ns`, the clock of its symbol."""
 
@@ -198,6 +207,7 @@ class PartialBar(Bar):
         day_incomplete: bool = False,
         off_session: bool = False,
         filled: bool = False,
+        from_bars: bool = False,
         gap: Gap | None = None,
     ) -> None:
         super().__init__(
@@ -218,6 +228,7 @@ class PartialBar(Bar):
             day_incomplete=day_incomplete,
             off_session=off_session,
             filled=filled,
+            from_bars=from_bars,
             gap=gap,
         )
         self.time_ns: Final[i64] = time_ns

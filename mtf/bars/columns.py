@@ -20,14 +20,22 @@ __all__ = ["NO_BAR", "BarState", "Closing", "Columns", "Slot"]
 NO_BAR: Final = -1  # in place of the index of a slot
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Slot:
     """What stays the same while a bar forms: its bounds, day, flags, and the gap before it."""
 
-    __slots__ = ("day", "day_incomplete", "end_ns", "first", "gap", "incomplete", "start_ns")
+    __slots__ = ("day", "day_incomplete", "end_ns", "first", "first_ns", "from_bars", "gap", "incomplete", "start_ns")
 
     def __init__(
-        self, start_ns: i64, end_ns: i64, day: Day, first: bool, incomplete: bool, gap: Gap | None, first_ns: i64
+        self,
+        start_ns: i64,
+        end_ns: i64,
+        day: Day,
+        first: bool,
+        incomplete: bool,
+        gap: Gap | None,
+        first_ns: i64,
+        from_bars: bool = False,
     ) -> None:
         self.start_ns: Final[i64] = start_ns
         self.end_ns: Final[i64] = end_ns
@@ -36,9 +44,15 @@ class Slot:
         self.incomplete: Final = incomplete
         self.day_incomplete: Final = first_ns > day.start_ns  # the first event of the symbol came after it had begun
         self.gap: Final = gap
+        self.first_ns: Final[i64] = first_ns  # time of the first event of the symbol
+        self.from_bars: Final = from_bars  # a bar given as input is among what it is made of
+
+    def marked(self, incomplete: bool, from_bars: bool) -> Slot:
+        """Return the slot with these two flags."""
+        return Slot(self.start_ns, self.end_ns, self.day, self.first, incomplete, self.gap, self.first_ns, from_bars)
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class BarState:
     """One symbol's bars of one timeframe at one instant: the partial one, and the completed ones; immutable."""
 
@@ -91,6 +105,7 @@ class BarState:
             incomplete=slot.incomplete,
             day_incomplete=slot.day_incomplete,
             off_session=slot.day.off_session,
+            from_bars=slot.from_bars,
             gap=slot.gap,
         )
 
@@ -99,7 +114,7 @@ class BarState:
         return BarWindow(self.bars, self.start, self.stop)
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Closing:
     """A bar that closed: the row that revealed it, and the symbol's history just after."""
 

@@ -20,7 +20,7 @@ from mtf.bars.bar import Bar
 from mtf.bars.columns import Closing
 from mtf.bars.gate import Judged
 from mtf.errors import CorruptCheckpoint
-from mtf.events.block import ROW_BYTES
+from mtf.events.block import ROW_BYTES, canonical
 
 __all__ = ["Digest"]
 
@@ -83,9 +83,12 @@ class Digest:
 
     def events(self, judged: Judged) -> None:
         """Take the events of a block, with their verdicts."""
-        self._rows.feed(judged.block.rows)
+        block = judged.block
+        if judged.has_private:
+            block = canonical(block)
+        self._rows.feed(block.rows)
         self._verdicts.feed(bytes(judged.verdicts))
-        self._heap.feed(judged.block.heap)
+        self._heap.feed(block.heap)
 
     def closing(self, seq: i64, closing: Closing, values: vec[float]) -> None:
         """Take a completed bar, which the event *seq* revealed, and its completed indicator values."""
@@ -127,6 +130,8 @@ def bar_bytes(seq: i64, closing: Closing, values: vec[float]) -> bytes:
         flags |= 2
     if bar.off_session:
         flags |= 4
+    if bar.from_bars:
+        flags |= 8
     write_i64_le(out, flags)
     gap = bar.gap
     if gap is not None:

@@ -14,19 +14,21 @@ from mtf.bars.gate import Instrument
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
 from mtf.timeframe import INTRADAY, Timeframe
+from mtf.units import NEVER_NS
 
 __all__ = ["Forming"]
 
 MAX_ORDINAL: Final = 3_652_059  # 9999-12-31
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Forming:
     """One symbol's bar as it forms, and its history."""
 
     __slots__ = (
         "after",
         "bars",
+        "carry",
         "changed",
         "close",
         "columns_index",
@@ -40,21 +42,26 @@ class Forming:
         "previous_end_ns",
         "slot",
         "ticks",
+        "torn",
+        "torn_ns",
         "volume",
     )
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument: Final = instrument
         self.slot: Slot | None = None  # None while no bar forms
-        self.end_ns: i64 = 0  # of the bar that forms; 0 while none does
+        self.end_ns: i64 = NEVER_NS  # of the bar that forms; NEVER_NS while none does
         self.open = 0.0
         self.high = 0.0
         self.low = 0.0
         self.close = 0.0
         self.volume = 0.0
+        self.carry = 0.0  # what rounding has taken from `volume`: the sum of both is the bar's volume
         self.ticks: i64 = 0
         self.day: Day | None = None  # the day of the newest bar
-        self.previous_end_ns: i64 = -1  # end of the newest completed bar; -1 before there was one
+        self.previous_end_ns: i64 = NEVER_NS  # end of the newest completed bar; NEVER_NS before there was one
+        self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has come whole
+        self.torn = False  # the bar that forms is incomplete for that alone
         self.bars: list[Bar] = []  # completed ones, oldest first; only appended to, and replaced when twice too long
         self.newest_block: i64 = 0  # first seq of the block in which `columns_index` is right
         self.columns_index: i64 = NO_BAR  # of `slot` in the columns of that block
@@ -64,9 +71,11 @@ class Forming:
     def archive(self, archive: Archive, timeframe: Timeframe, history: i64) -> None:
         """Save or load: the forming bar, and the last *history* completed ones."""
         self.previous_end_ns = archive.whole(self.previous_end_ns, ANY_MIN, ANY_MAX)
+        self.torn_ns = archive.whole(self.torn_ns, ANY_MIN, ANY_MAX)
+        self.torn = archive.flag(self.torn)
         self.slot = _archive_slot(archive, self.slot, self.instrument.first_ns)
         slot = self.slot
-        self.end_ns = 0 if slot is None else slot.end_ns
+        self.end_ns = NEVER_NS if slot is None else slot.end_ns
         if slot is not None:
             self.day = slot.day if timeframe.kind != INTRADAY else None  # an intraday bar's day is looked up anew
             self.open = archive.number(self.open)
@@ -74,6 +83,7 @@ class Forming:
             self.low = archive.number(self.low)
             self.close = archive.number(self.close)
             self.volume = archive.number(self.volume)
+            self.carry = archive.number(self.carry)
             self.ticks = archive.whole(self.ticks, 0, ANY_MAX)
         kept: i64 = len(self.bars)
         start = kept - history if kept > history else 0
@@ -98,8 +108,9 @@ def _archive_slot(archive: Archive, slot: Slot | None, first_ns: i64) -> Slot | 
     day = _archive_day(archive, None if slot is None else slot.day)
     first = archive.flag(slot is not None and slot.first)
     incomplete = archive.flag(slot is not None and slot.incomplete)
+    from_bars = archive.flag(slot is not None and slot.from_bars)
     gap = _archive_gap(archive, None if slot is None else slot.gap)
-    return slot if slot is not None else Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns)
+    return slot if slot is not None else Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns, from_bars)
 
 
 def _archive_day(archive: Archive, day: Day | None) -> Day:
@@ -141,8 +152,8 @@ def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Time
     flags: i64 = 0
     if bar is not None:
         flags = (1 if bar.first else 0) | (2 if bar.incomplete else 0) | (4 if bar.off_session else 0)
-        flags |= 8 if bar.day_incomplete else 0
-    flags = archive.whole(flags, 0, 15)
+        flags |= (8 if bar.day_incomplete else 0) | (16 if bar.from_bars else 0)
+    flags = archive.whole(flags, 0, 31)
     gap = _archive_gap(archive, None if bar is None else bar.gap)
     if bar is not None:
         return bar
@@ -162,5 +173,6 @@ def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Time
         incomplete=flags & 2 != 0,
         off_session=flags & 4 != 0,
         day_incomplete=flags & 8 != 0,
+        from_bars=flags & 16 != 0,
         gap=gap,
     )

@@ -21,54 +21,71 @@ from librt.strings import (
     write_i64_le,
 )
 from mypy_extensions import i32, i64, mypyc_attr
+from xxhash import xxh3_64_digest
 
-from mtf.errors import MalformedEvent, SourceError
+from mtf.errors import KindChanged, MalformedEvent, SourceError
+from mtf.events.bar_rows import EVENTS_PER_BAR, UNFINISHED, BarClock
 from mtf.events.block import (
+    BAR_HEAD_BYTES,
+    BY_FEED,
+    BY_USER,
     CLOCK,
     FROM_BAR,
     HAS_ASK,
     HAS_BID,
     HAS_ID,
     ID_BYTES_MAX,
+    JOINS,
+    LIVE,
     NAME_BYTES_MAX,
     NEW_SYMBOL,
+    ORDERED,
     QUOTE,
+    RECEIVED,
     ROW_BYTES,
     TRADE,
     Block,
     SymbolTable,
+    has_bar_head,
+    heap_after,
     heap_length,
     heap_text,
+    received_at,
 )
 from mtf.events.tick import Tick
+from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = [
     "ASIDE_MAX",
     "BAD_TIME",
     "BOTH_SIDES",
+    "NOT_LIVE",
     "REASONS",
-    "TS_MAX_NS",
-    "TS_MIN_NS",
+    "STILL_FORMS",
+    "TRADES",
     "Door",
 ]
 
-TS_MIN_NS: Final = 0  # 1970-01-01
-TS_MAX_NS: Final = 7_258_118_400_000_000_000  # 2200-01-01, far from where i64 arithmetic could wrap
 ASIDE_MAX: Final = 10_000  # malformed rows kept with their text; more are only counted
 RAW_CHARS_MAX: Final = 500  # how much of a malformed row is kept
 
 BOTH_SIDES: Final = HAS_BID | HAS_ASK
+TRADES: Final = 0  # in place of sides: a bar's prices are those of trades
 
-# What `quote` and `trade` answer: 0 for a well-formed event, else the index of the reason.
+# What `quote`, `trade` and `bar` answer: 0 for a well-formed event, else the index of the reason.
 REASONS: Final = (
     "",
-    "time is before 1970 or after 2200",
+    "the time is before 1678 or after 2200",
     "a price is missing",
     "a number is NaN or infinite",
     "a size is negative",
-    "the symbol is empty, longer than 255 bytes, or no text",
-    "the id is longer than 255 bytes, or no text",
+    "the symbol is blank, longer than 255 bytes, not text, or has control characters",
+    "the id is longer than 255 bytes, or not text",
     "stamped too far ahead of its arrival",
+    "the high is below the low",
+    "the open is not between low and high",
+    "the close is not between low and high",
+    "the bar still forms: its end lies after its arrival",
 )
 BAD_TIME: Final = 1
 NO_PRICE: Final = 2
@@ -77,6 +94,12 @@ NEGATIVE_SIZE: Final = 4
 BAD_SYMBOL: Final = 5
 BAD_ID: Final = 6
 TOO_FAR_AHEAD: Final = 7
+HIGH_BELOW_LOW: Final = 8
+OPEN_OUTSIDE: Final = 9
+CLOSE_OUTSIDE: Final = 10
+STILL_FORMS: Final = 11
+
+NAN: Final = float("nan")
 
 
 @mypyc_attr(native_class=True)
@@ -94,11 +117,19 @@ class Door:
         "_heap",
         "_last_name",
         "_last_number",
+        "_received_ns",
         "_rows",
         "_strict",
+        "alone_ordered",
+        "arrival_ns",
+        "bar_clock",
+        "bar_kinds",
         "count",
         "limit_ns",
+        "live_from_ns",
         "malformed",
+        "one_kind",
+        "ordered",
         "symbols",
     )
 
@@ -108,8 +139,10 @@ class Door:
         *,
         aside: Callable[[str, int, str, str], None] | None = None,
         strict: bool = False,
+        bar_clock: BarClock | None = None,
     ) -> None:
         self.symbols: Final = symbols
+        self.bar_clock: Final = BarClock() if bar_clock is None else bar_clock  # says when a bar's events happen
         self._aside: Final = aside
         self._strict: Final = strict
         self._rows = BytesWriter()
@@ -119,6 +152,15 @@ class Door:
         self.count: i64 = 0  # rows that wait
         self.malformed: i64 = 0  # refused since the start
         self.limit_ns: i64 = TS_MAX_NS  # the latest stamp that is believed (live: arrival + max_ahead)
+        self.live_from_ns: i64 = NOT_LIVE  # events that are stamped at it or later are LIVE
+        self.arrival_ns: i64 = NEVER_NS  # when events arrive that are handed in now; NEVER_NS if that is not known
+        self.ordered = False  # events are of a run of finite sources in order of time, and so far have been
+        # The newest event of the first symbol was of such a run while it was the only one, and so was not ORDERED:
+        # there is nothing else to close, and its bytes stay those of a pushed one.
+        self.alone_ordered = False
+        self.one_kind = False  # bars of a symbol are made of the kind that its first event is, quotes or trades
+        self.bar_kinds: Final[dict[str, int]] = {}  # that kind, of symbols whose first event was of a bar
+        self._received_ns: i64 = NEVER_NS  # the time of arrival that is logged with the next event; NEVER_NS: none
 
     def quote(
         self,
@@ -132,7 +174,10 @@ class Door:
         id: str | None = None,
         from_bar: bool = False,
     ) -> i64:
-        """Take a quote; *sides* says which of bid and ask are there (HAS_BID, HAS_ASK), the other is ignored."""
+        """Take a quote; *sides* says which of bid and ask are there (HAS_BID, HAS_ASK), the other is ignored.
+
+        A side that is not a price (NaN, infinite, zero ...) is taken as it is, as long as one side is a number.
+        """
         if not sides & HAS_BID:
             bid = 0.0
             bid_size = 0.0
@@ -143,34 +188,178 @@ class Door:
             return NO_PRICE
         if bid_size < 0.0 or ask_size < 0.0:
             return NEGATIVE_SIZE
+        if (bid_size - bid_size) + (ask_size - ask_size) != 0.0:
+            return NOT_FINITE
+        if bid != bid or ask != ask:
+            if not (sides & HAS_BID and bid == bid) and not (sides & HAS_ASK and ask == ask):
+                return NOT_FINITE
+            bid = bid if bid == bid else NAN  # one NaN, so that equal events have equal bytes
+            ask = ask if ask == ask else NAN
         flags = sides & BOTH_SIDES
         if from_bar:
             flags |= FROM_BAR
-        return self._take(QUOTE, flags, symbol, ts_ns, bid, ask, bid_size, ask_size, id)
+        if self.bar_kinds and self.bar_kinds.get(symbol, QUOTE) != QUOTE:
+            raise self._other_kind(symbol, "trades", "a quote", "last")
+        return self._take(QUOTE, flags, 0, symbol, ts_ns, bid, ask, bid_size, ask_size, id)
 
     def trade(
         self, symbol: str, ts_ns: i64, price: float, size: float = 0.0, id: str | None = None, from_bar: bool = False
     ) -> i64:
-        """Take a trade."""
+        """Take a trade. An infinite price is taken as it is: that is for the gate to reject."""
         if size < 0.0:
             return NEGATIVE_SIZE
+        if price != price or size - size != 0.0:
+            return NOT_FINITE
         flags: i64 = FROM_BAR if from_bar else 0
-        return self._take(TRADE, flags, symbol, ts_ns, price, size, 0.0, 0.0, id)
+        if self.bar_kinds and self.bar_kinds.get(symbol, TRADE) != TRADE:
+            raise self._other_kind(symbol, "quotes", "a trade", "mid")
+        return self._take(TRADE, flags, 0, symbol, ts_ns, price, size, 0.0, 0.0, id)
 
-    def clock(self, ts_ns: i64) -> i64:
-        """Take a clock event: it is *ts_ns* now, and nothing traded."""
+    def bar(
+        self,
+        symbol: str,
+        length: i64,
+        start_ns: i64,
+        date: i64,
+        bids: tuple[float, float, float, float],
+        asks: tuple[float, float, float, float],
+        sizes: tuple[float, float],
+        sides: i64 = TRADES,
+        log_unfinished: bool = True,
+    ) -> i64:
+        """Take a bar: its open, high, low and close become four events at its end, all of them or none.
+
+        *length* is a `length_code`; the bar begins at *start_ns*, or if *date* (a proleptic ordinal) is not 0, is the
+        bar of that date. *sides* TRADES reads *bids* as prices of trades. A bar whose end lies after `arrival_ns` is
+        taken as unfinished, or with *log_unfinished* false answered with STILL_FORMS and not taken.
+        """
+        if sides & HAS_BID or sides == TRADES:
+            code = _contradiction(bids)
+            if code:
+                return code
+        else:
+            bids = (0.0, 0.0, 0.0, 0.0)  # written out: mypyc takes a Final of floats for one that was never set
+        if sides & HAS_ASK:
+            code = _contradiction(asks)
+            if code:
+                return code
+        else:
+            asks = (0.0, 0.0, 0.0, 0.0)
+        # What is not of the bar is not in its key: the same bar is the same, wherever it comes from.
+        sizes = (0.0 if sides == HAS_ASK else sizes[0], sizes[1] if sides & HAS_ASK else 0.0)
+        if sizes[0] < 0.0 or sizes[1] < 0.0:
+            return NEGATIVE_SIZE
+        if (sizes[0] - sizes[0]) + (sizes[1] - sizes[1]) != 0.0:
+            return NOT_FINITE
+        if not date and not TS_MIN_NS <= start_ns <= TS_MAX_NS:
+            return BAD_TIME
+        clock = self.bar_clock
+        clock.place(symbol, length, start_ns, date)
+        if not TS_MIN_NS <= clock.start_ns < clock.end_ns <= TS_MAX_NS:
+            return BAD_TIME
+        if clock.start_ns > self.limit_ns:
+            return TOO_FAR_AHEAD
+        detail = length
+        if self.arrival_ns != NEVER_NS and clock.end_ns > self.arrival_ns:
+            if not log_unfinished:
+                return STILL_FORMS
+            detail |= UNFINISHED
+        kind: i64 = TRADE if sides == TRADES else QUOTE
+        if self.one_kind and not detail & UNFINISHED and self.symbols.find(symbol) < 0:
+            self.bar_kinds[symbol] = kind
+        flags = FROM_BAR | (sides & BOTH_SIDES)
+        head = BytesWriter()
+        write_i64_le(head, clock.start_ns)
+        head.write(_bar_key(length, clock.start_ns, flags, bids, asks, sizes))
+        for low, high in ((bids[2], bids[1]), (asks[2], asks[1])):
+            write_f64_le(head, low)
+            write_f64_le(head, high)
+        limit_ns = self.limit_ns
+        self.limit_ns = TS_MAX_NS  # its events stand at its end, which may lie ahead while it is unfinished
+        received_ns = self._received_ns
+        code = self._take_bar(kind, flags, detail, symbol, clock.last_ns, bids, asks, sizes, head.getvalue())
+        self.limit_ns = limit_ns
+        self._received_ns = received_ns
+        return code
+
+    def _take_bar(
+        self,
+        kind: i64,
+        flags: i64,
+        detail: i64,
+        symbol: str,
+        last_ns: i64,
+        bids: tuple[float, float, float, float],
+        asks: tuple[float, float, float, float],
+        sizes: tuple[float, float],
+        head: bytes,
+    ) -> i64:
+        for place in range(EVENTS_PER_BAR):
+            last = place == EVENTS_PER_BAR - 1
+            bid = bids[0] if place == 0 else bids[1] if place == 1 else bids[2] if place == 2 else bids[3]
+            ask = asks[0] if place == 0 else asks[1] if place == 1 else asks[2] if place == 2 else asks[3]
+            bid_size = sizes[0] if last and (kind == TRADE or flags & HAS_BID) else 0.0
+            ask_size = sizes[1] if last and flags & HAS_ASK else 0.0
+            ts_ns = last_ns - (EVENTS_PER_BAR - 1 - place)
+            if kind == TRADE:
+                ask, bid_size, ask_size = bid_size, 0.0, 0.0
+            code = self._take(
+                kind, flags, detail | place, symbol, ts_ns, bid, ask, bid_size, ask_size, None, b"" if place else head
+            )
+            if code:
+                assert place == 0, "the first event of a bar is refused, or none"
+                return code
+        return 0
+
+    def _other_kind(self, symbol: str, kind: str, what: str, side: str) -> KindChanged:
+        """Return the error for a tick that could change no bar, because bars given as input decided otherwise."""
+        return KindChanged(
+            f"{symbol}: its bars are made of {kind}, as the bars given as input were, and {what} would change none of "
+            f"them; say which prices count (price='{side}' for those of the bars; 'bid', 'ask', 'mid', 'last')"
+        )
+
+    def clock(self, ts_ns: i64, maker: i64 = BY_USER, since_ns: i64 = 0, reason: str | None = None) -> i64:
+        """Take a clock event: it is *ts_ns* now, and nothing traded.
+
+        *maker* is BY_USER, BY_TIMER or BY_FEED; a feed that was down says *since_ns* when, and the *reason*.
+        """
         if ts_ns < TS_MIN_NS or ts_ns > TS_MAX_NS:
             return BAD_TIME
-        self._write(ts_ns, -1, CLOCK, 0.0, 0.0, 0.0, 0.0)
+        flags: i64 = 0
+        if reason is not None:
+            encoded = reason.encode("utf-8", "replace")[:ID_BYTES_MAX]
+            flags |= HAS_ID
+            write_i16_le(self._heap, len(encoded))
+            self._heap.write(encoded)
+        rows = self._rows
+        write_i64_le(rows, ts_ns)
+        write_i32_le(rows, -1)
+        write_i32_le(rows, i32(CLOCK | flags << 8 | maker << 16))
+        write_i64_le(rows, since_ns if maker == BY_FEED else 0)
+        rows.write(_NO_NUMBERS)
+        self.count += 1
         return 0
 
     def tick(self, tick: Tick) -> i64:
-        """Take a tick of the API; MalformedEvent where it is two in one, TypeError where a field is of a wrong type."""
+        """Take a tick of the API; MalformedEvent if it is two in one, TypeError if a field is of a wrong type."""
         # Where ticks are not compiled their fields may be anything: `index` and `* 1.0` leave numbers as they are, to
         # the bit, and raise on all else before anything is kept.
         ts_ns = index(tick.ts_ns)
         if not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
             return BAD_TIME
+        received = tick.received_ns
+        if received is None:
+            return self._tick(tick, ts_ns)
+        received_ns = index(received)
+        if not TS_MIN_NS <= received_ns <= TS_MAX_NS:
+            return BAD_TIME
+        self._received_ns = received_ns
+        try:
+            return self._tick(tick, ts_ns)
+        finally:
+            self._received_ns = NEVER_NS
+
+    def _tick(self, tick: Tick, ts_ns: i64) -> i64:
         price = tick.price
         id = tick.id
         if price is not None:
@@ -207,41 +396,56 @@ class Door:
         for i in range(stop):
             base: i64 = i * ROW_BYTES
             tag: i64 = i64(read_i32_le(rows, base + 12))
-            flags = (tag >> 8) & 0xFF
-            id: str | None = None
-            if flags & NEW_SYMBOL:
-                at += 2 + heap_length(heap, at)
-            if flags & HAS_ID:
-                id = heap_text(heap, at)
-                at += 2 + heap_length(heap, at)
-            if i < start:
-                continue
-            ts_ns = read_i64_le(rows, base)
-            kind = tag & 0xFF
-            code: i64 = 0
-            if kind == CLOCK:
-                code = self.clock(ts_ns)
-            else:
-                code = self._take(
-                    kind,
-                    flags & (BOTH_SIDES | FROM_BAR),
-                    names[i64(read_i32_le(rows, base + 8))],
-                    ts_ns,
-                    read_f64_le(rows, base + 16),
-                    read_f64_le(rows, base + 24),
-                    read_f64_le(rows, base + 32),
-                    read_f64_le(rows, base + 40),
-                    id,
-                )
-            if code:
-                self.refuse(f"seq {block.first_seq + i}", 0, REASONS[code], "")
+            end = heap_after(heap, at, tag)
+            if i >= start:
+                self._copy_row(block, names, i, tag, at, end)
+            at = end
+
+    def _copy_row(self, block: Block, names: list[str], i: i64, tag: i64, at: i64, end: i64) -> None:
+        """Take row *i*, whose entries in the heap are `[at, end)`."""
+        rows, heap = block.rows, block.heap
+        base: i64 = i * ROW_BYTES
+        flags = (tag >> 8) & 0xFF
+        detail = (tag >> 16) & 0xFFFF
+        id: str | None = None
+        if flags & NEW_SYMBOL:
+            at += 2 + heap_length(heap, at)
+        if flags & HAS_ID:
+            id = heap_text(heap, at)
+            at += 2 + heap_length(heap, at)
+        ts_ns = read_i64_le(rows, base)
+        kind = tag & 0xFF
+        code: i64 = 0
+        if kind == CLOCK:
+            code = self.clock(ts_ns, detail, read_i64_le(rows, base + 16), id)
+        else:
+            if detail & JOINS:
+                self.alone_ordered = True
+            if flags & RECEIVED:
+                self._received_ns = received_at(heap, end)
+            code = self._take(
+                kind,
+                flags & (BOTH_SIDES | FROM_BAR | LIVE | ORDERED),
+                detail & ~JOINS,
+                names[i64(read_i32_le(rows, base + 8))],
+                ts_ns,
+                read_f64_le(rows, base + 16),
+                read_f64_le(rows, base + 24),
+                read_f64_le(rows, base + 32),
+                read_f64_le(rows, base + 40),
+                id,
+                heap[at : at + BAR_HEAD_BYTES] if has_bar_head(tag) else b"",
+            )
+            self._received_ns = NEVER_NS
+        if code:
+            self.refuse(f"seq {block.first_seq + i}", 0, REASONS[code], "")
 
     def refuse(self, place: str, line: int, reason: str, raw: str) -> None:
         """Count a malformed row and keep it aside; raises SourceError when strict."""
         self.malformed += 1
         if self._strict:
             raise SourceError(
-                f"{place}:{line}: {reason}: {raw[:RAW_CHARS_MAX]!r}; mend the row, or leave --strict away to go on",
+                f"{place}:{line}: {reason}: {raw[:RAW_CHARS_MAX]!r}; fix the row, or run without --strict to skip it",
                 path=place,
                 line=line,
             )
@@ -262,6 +466,7 @@ class Door:
         self,
         kind: i64,
         flags: i64,
+        detail: i64,
         symbol: str,
         ts_ns: i64,
         first: float,
@@ -269,10 +474,8 @@ class Door:
         third: float,
         fourth: float,
         id: str | None,
+        bar_head: bytes = b"",
     ) -> i64:
-        # x - x is 0.0 for each finite x, and NaN otherwise; the sum could overflow, the differences cannot.
-        if (first - first) + (second - second) + (third - third) + (fourth - fourth) != 0.0:
-            return NOT_FINITE
         if ts_ns < TS_MIN_NS:
             return BAD_TIME
         if ts_ns > self.limit_ns:
@@ -294,7 +497,7 @@ class Door:
                     encoded = symbol.encode()
                 except UnicodeEncodeError:
                     return BAD_SYMBOL
-                if not encoded or len(encoded) > NAME_BYTES_MAX:
+                if len(encoded) > NAME_BYTES_MAX or not _is_name(symbol):
                     return BAD_SYMBOL
                 number = self.symbols.add(symbol)
                 flags |= NEW_SYMBOL
@@ -302,21 +505,82 @@ class Door:
                 self._heap.write(encoded)
             self._last_name = symbol
             self._last_number = number
+        if ts_ns >= self.live_from_ns:
+            flags |= LIVE
+        if len(self.symbols) > 1:
+            if self.ordered:
+                flags |= ORDERED
+            if flags & ORDERED and flags & NEW_SYMBOL and number == 1 and self.alone_ordered:
+                detail |= JOINS
+        else:
+            self.alone_ordered = self.ordered
         if id is not None:
             write_i16_le(self._heap, len(encoded_id))
             self._heap.write(encoded_id)
-        self._write(ts_ns, number, kind | (flags << 8), first, second, third, fourth)
-        return 0
-
-    def _write(
-        self, ts_ns: i64, number: i64, tag: i64, first: float, second: float, third: float, fourth: float
-    ) -> None:
+        if bar_head:
+            self._heap.write(bar_head)
+        if self._received_ns != NEVER_NS:
+            flags |= RECEIVED
+            write_i64_le(self._heap, self._received_ns)
         rows = self._rows
         write_i64_le(rows, ts_ns)
         write_i32_le(rows, i32(number))
-        write_i32_le(rows, i32(tag))
+        tag = kind | (flags << 8) | (detail << 16)
+        write_i32_le(rows, i32(tag if tag <= I32_MAX else tag - (1 << 32)))
         write_f64_le(rows, first)
         write_f64_le(rows, second)
         write_f64_le(rows, third)
         write_f64_le(rows, fourth)
         self.count += 1
+        return 0
+
+
+def _contradiction(prices: tuple[float, float, float, float]) -> i64:
+    """Return the reason for which open, high, low and close cannot be those of one bar; 0 if they can."""
+    open, high, low, close = prices
+    if open != open or high != high or low != low or close != close:
+        return NOT_FINITE
+    if high < low:
+        return HIGH_BELOW_LOW
+    if not low <= open <= high:
+        return OPEN_OUTSIDE
+    if not low <= close <= high:
+        return CLOSE_OUTSIDE
+    return 0
+
+
+def _bar_key(
+    length: i64,
+    start_ns: i64,
+    flags: i64,
+    bids: tuple[float, float, float, float],
+    asks: tuple[float, float, float, float],
+    sizes: tuple[float, float],
+) -> bytes:
+    """Return the 8 bytes that tell the content of a bar from that of another."""
+    out = BytesWriter()
+    write_i64_le(out, length)
+    write_i64_le(out, start_ns)
+    write_i64_le(out, flags)
+    for prices in (bids, asks):
+        write_f64_le(out, prices[0])
+        write_f64_le(out, prices[1])
+        write_f64_le(out, prices[2])
+        write_f64_le(out, prices[3])
+    write_f64_le(out, sizes[0])
+    write_f64_le(out, sizes[1])
+    return bytes(xxh3_64_digest(out.getvalue()))
+
+
+I32_MAX: Final = (1 << 31) - 1
+NOT_LIVE: Final = TS_MAX_NS + 1
+_NO_NUMBERS: Final = bytes(24)
+
+
+def _is_name(symbol: str) -> bool:
+    """Return whether *symbol* can be told apart on a screen, and is no command to a terminal."""
+    for letter in symbol:
+        code = ord(letter)
+        if code < 0x20 or 0x7F <= code < 0xA0:
+            return False
+    return len(symbol.strip()) > 0

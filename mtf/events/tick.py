@@ -19,10 +19,23 @@ class Tick:
 
     `ts_ns` is the event time in integer nanoseconds UTC; sizes are in the feed's own unit, 0 where it has none;
     `id` is the feed's identity of the tick, if any: a second tick of the same symbol and id is a duplicate.
-    `from_bar` marks one of the four ticks (open, high, low, close) that a bar given as input is read as.
+    `from_bar` marks one of the four ticks (open, high, low, close) that a bar given as input is read as. `received_ns`
+    is when it arrived, if that is known; it is logged and decides nothing.
     """
 
-    __slots__ = ("ask", "ask_size", "bid", "bid_size", "from_bar", "id", "price", "size", "symbol", "ts_ns")
+    __slots__ = (
+        "ask",
+        "ask_size",
+        "bid",
+        "bid_size",
+        "from_bar",
+        "id",
+        "price",
+        "received_ns",
+        "size",
+        "symbol",
+        "ts_ns",
+    )
 
     def __init__(
         self,
@@ -37,6 +50,7 @@ class Tick:
         size: float = 0.0,
         id: str | None = None,
         from_bar: bool = False,
+        received_ns: int | None = None,
     ) -> None:
         self.symbol: Final = symbol
         self.ts_ns: Final = ts_ns
@@ -48,6 +62,7 @@ class Tick:
         self.size: Final = size
         self.id: Final = id
         self.from_bar: Final = from_bar
+        self.received_ns: Final = received_ns
 
     @staticmethod
     def trade(symbol: str, ts_ns: int, price: float, size: float = 0.0, *, id: str | None = None) -> Tick:
@@ -86,6 +101,7 @@ class Tick:
             self.size,
             self.id,
             self.from_bar,
+            self.received_ns,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -106,4 +122,17 @@ class Tick:
 
 def _restored(key: tuple[Any, ...]) -> Tick:
     """Return the tick that pickle, or copy, took apart."""
-    return Tick(key[0], key[1], key[2], key[3], key[4], key[5], price=key[6], size=key[7], id=key[8], from_bar=key[9])
+    symbol, ts_ns, bid, ask, bid_size, ask_size, price, size, id, from_bar, received_ns = key
+    return Tick(
+        symbol,
+        ts_ns,
+        bid,
+        ask,
+        bid_size,
+        ask_size,
+        price=price,
+        size=size,
+        id=id,
+        from_bar=from_bar,
+        received_ns=received_ns,
+    )

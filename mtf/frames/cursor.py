@@ -8,20 +8,35 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import read_f64_le, read_i32_le
+from librt.strings import read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
 from mtf.bars.columns import BarState, Closing
-from mtf.bars.gate import CROSSED, LATE_ACCEPTED, LOCKED, REASONS, TIME, Counts
+from mtf.bars.gate import ACCEPTED, LATE_ACCEPTED, REASONS, TIME, TIMER, Counts, Judged, tally
 from mtf.errors import UnknownSymbol
-from mtf.events.block import HAS_ASK, HAS_BID, HAS_ID, NEW_SYMBOL, ROW_BYTES, heap_length, heap_text, tick_at
+from mtf.events.block import (
+    HAS_ASK,
+    HAS_BID,
+    HAS_ID,
+    NEW_SYMBOL,
+    ORDERED,
+    RECEIVED,
+    ROW_BYTES,
+    Block,
+    heap_after,
+    heap_length,
+    heap_text,
+    received_at,
+    tick_at,
+)
 from mtf.events.tick import Tick
-from mtf.frames.frame import Frame, SymbolState
+from mtf.frames.frame import Frame, Joiner, SymbolState
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import Kept, TimeframeState
 from mtf.indicators.values import ValueState
+from mtf.units import NEVER_NS
 
 __all__ = ["BAR", "CLOCK_ROW", "END", "REJECT", "TICK", "Cursor"]
 
@@ -31,6 +46,12 @@ BAR: Final = 1
 TICK: Final = 2
 CLOCK_ROW: Final = 4
 REJECT: Final = 8
+
+# Of which symbols a closing instant is the time.
+OF_ONE: Final = 0  # a tick's own
+OF_RUN: Final = 1  # and those of runs in order of time
+OF_MOVED: Final = 2  # those whose clocks the row moves
+OF_ALL: Final = 3
 
 _NO_ROW: Final = -1
 
@@ -48,11 +69,15 @@ class Cursor:
         "_heap_at",
         "_id_at",
         "_instant",
-        "_instant_number",
+        "_instant_of",
         "_kept",
         "_last_row",
+        "_moved",
+        "_moves",
         "_numbers",
+        "_ordered",
         "_row",
+        "_run_ns",
         "_states",
         "_tallies",
         "_told",
@@ -64,11 +89,17 @@ class Cursor:
         "seq",
     )
 
-    def __init__(self, kept: Kept, states: list[SymbolState], clock_ns: i64, seq: i64, recovered_seq: i64) -> None:
+    def __init__(self, kept: Kept, joiner: Joiner, recovered_seq: i64) -> None:
+        """Begin at what *joiner* has joined; events up to *recovered_seq* were logged before this start."""
+        states = joiner.states
         self._kept: Final = kept
         self._states: Final = list(states)  # of each symbol before the frame, by number
         self._numbers: Final[dict[str, int]] = {s.instrument.name: k for k, s in enumerate(states)}
-        self._clock_ns: i64 = clock_ns  # the newest clock event up to here
+        self._clock_ns: i64 = joiner.clock_ns  # the newest clock event of a user up to here
+        self._run_ns: i64 = joiner.run_ns  # the newest accepted event of runs in order of time up to here
+        self._ordered: Final[list[bool]] = [state.ordered for state in states]  # whether a symbol takes part in those
+        self._moves: i64 = 0  # clocks of other symbols that the rows so far have moved
+        self._moved: dict[int, int] = {}  # to which times, by number, in this frame
         self._frame: Frame | None = None
         self._row: i64 = _NO_ROW  # the row whose effects are visible
         self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # visible row of each symbol in this frame
@@ -77,14 +108,14 @@ class Cursor:
         self._closing: i64 = -1  # index of the closing that is told
         self._told: i64 = 0  # closings told or visible so far
         self._group_end: i64 = 0  # end of the closings of the present instant
-        self._instant: i64 = -1  # time of the present closing instant; -1 outside of one
-        self._instant_number: i64 = -1  # symbol whose time that is; -1 for all
+        self._instant: i64 = NEVER_NS  # time of the present closing instant; NEVER_NS outside of one
+        self._instant_of: i64 = OF_ONE  # whose time that is
         self._heap_at: i64 = 0  # in the heap, after the entries of the row
         self._id_at: i64 = 0  # entry of the row's id, where it has one
         self.kind: i64 = END
         self.number: i64 = -1  # symbol of the step; -1 for a clock event
-        self.seq: i64 = seq  # of the event that is shown
-        self.recovered_seq: i64 = recovered_seq  # events up to this one were logged before this start
+        self.seq: i64 = joiner.seq  # of the event that is shown
+        self.recovered_seq: Final[i64] = recovered_seq
         self.generation: i64 = 0  # of the view that is alive
         self.alive = False  # whether a callback runs
 
@@ -96,11 +127,13 @@ class Cursor:
         for k in range(len(frame.judged.touched)):
             if frame.judged.touched[k] == len(states):
                 states.append(frame.before[k])  # appears in this frame: nobody can name it before its first row
+                self._ordered.append(False)
         grow = len(states) - len(self._last_row)
         if grow > 0:
             self._last_row = vec[i64]([_NO_ROW] * len(states))
         self._row = _NO_ROW
         self._told = 0
+        self._moves = 0
         self._heap_at = 0
 
     def step(self, wanted: i64) -> i64:
@@ -119,7 +152,7 @@ class Cursor:
             if self._told < total and closings[self._told].row == upcoming:
                 closing = closings[self._told]
                 if self._told >= self._group_end:
-                    self._begin_instant(closing, block.symbol_at(upcoming) < 0)
+                    self._begin_instant(closing)
                 self._closing = self._told
                 self._told += 1
                 self.number = closing.number
@@ -128,8 +161,8 @@ class Cursor:
                     self.kind = BAR
                     return BAR
                 continue
-            if self._instant >= 0:
-                self._instant = -1
+            if self._instant != NEVER_NS:
+                self._instant = NEVER_NS
                 self._group_end = 0
             self._closing = -1
             if upcoming >= count:
@@ -140,21 +173,30 @@ class Cursor:
             number: i64 = i64(read_i32_le(rows, upcoming * ROW_BYTES + 8))
             self.number = number
             kind: i64 = CLOCK_ROW
+            if block.heap:
+                self._pass_heap(block)
+            if len(judged.moves_row) > self._moves:
+                self._pass_moves(judged, upcoming)
             if number < 0:
                 if deeds[upcoming] == TIME:
                     self._clock_ns = clocks[upcoming]
-                else:
+                elif verdicts[upcoming]:
                     kind = REJECT
             else:
                 self._last_row[number] = upcoming
-                if block.heap:
-                    self._pass_heap()
+                if upcoming == judged.joins_row:
+                    self._ordered[0] = True
                 kind = TICK if verdicts[upcoming] <= LATE_ACCEPTED else REJECT
+                if verdicts[upcoming] == ACCEPTED and (judged.has_ordered or self._ordered[number]):
+                    ordered = read_i32_le(rows, upcoming * ROW_BYTES + 12) >> 8 & ORDERED != 0
+                    self._ordered[number] = ordered
+                    if ordered and clocks[upcoming] > self._run_ns:
+                        self._run_ns = clocks[upcoming]
             if wanted & kind:
                 self.kind = kind
                 return kind
 
-    def _begin_instant(self, closing: Closing, by_clock: bool) -> None:
+    def _begin_instant(self, closing: Closing) -> None:
         """Make all bars that close with *closing* (same row, same end) visible as completed."""
         frame = self._frame
         assert frame is not None
@@ -167,20 +209,54 @@ class Cursor:
             k += 1
         self._group_end = k
         self._instant = end_ns
-        self._instant_number = -1 if by_clock else closing.number
+        row = closing.row
+        judged = frame.judged
+        if judged.deeds[row] == TIME:
+            self._instant_of = OF_ALL
+        elif judged.deeds[row] == TIMER:
+            self._instant_of = OF_MOVED
+        elif judged.has_ordered and read_i32_le(judged.block.rows, row * ROW_BYTES + 12) >> 8 & ORDERED:
+            self._instant_of = OF_RUN
+        else:
+            self._instant_of = OF_ONE
 
-    def _pass_heap(self) -> None:
+    def _instant_for(self, number: i64) -> i64:
+        """Return to what time the closing instant has moved the clock of the symbol *number*; NEVER_NS: it has not."""
+        if number < 0 or self._instant_of == OF_ALL:
+            return self._instant
         frame = self._frame
-        assert frame is not None
-        block = frame.judged.block
-        flags = read_i32_le(block.rows, self._row * ROW_BYTES + 12) >> 8
+        assert frame is not None, "an instant lies in a frame"
+        judged = frame.judged
+        row = self._row + 1  # that reveals it
+        if self._instant_of == OF_MOVED:
+            for m in range(self._moves, len(judged.moves_row)):
+                if judged.moves_row[m] > row:
+                    break
+                if judged.moves_number[m] == number:
+                    return min(self._instant, judged.moves_ns[m])
+            return NEVER_NS
+        if number == judged.block.symbol_at(row):
+            return self._instant
+        if self._instant_of == OF_RUN and (self._ordered[number] or (number == 0 and judged.joins_row == row)):
+            return self._instant
+        return NEVER_NS
+
+    def _pass_moves(self, judged: Judged, row: i64) -> None:
+        """Take over the clocks of other symbols that *row* moves."""
+        moves: i64 = len(judged.moves_row)
+        while self._moves < moves and judged.moves_row[self._moves] == row:
+            self._moved[judged.moves_number[self._moves]] = judged.moves_ns[self._moves]
+            self._moves += 1
+
+    def _pass_heap(self, block: Block) -> None:
+        """Go past the heap entries of the row, and learn the name that stands there."""
+        tag: i64 = i64(read_i32_le(block.rows, self._row * ROW_BYTES + 12))
+        flags = tag >> 8
+        self._id_at = self._heap_at
         if flags & NEW_SYMBOL:
-            name = heap_text(block.heap, self._heap_at)
-            self._numbers[name] = self.number
-            self._heap_at += 2 + heap_length(block.heap, self._heap_at)
-        if flags & HAS_ID:
-            self._id_at = self._heap_at
-            self._heap_at += 2 + heap_length(block.heap, self._heap_at)
+            self._numbers[heap_text(block.heap, self._heap_at)] = self.number
+            self._id_at += 2 + heap_length(block.heap, self._heap_at)
+        self._heap_at = heap_after(block.heap, self._heap_at, tag)
 
     def _leave(self, frame: Frame) -> None:
         """Take over what the frame's symbols are after it."""
@@ -191,8 +267,11 @@ class Cursor:
             number = touched[k]
             states[number] = frame.after[k]
             last_row[number] = _NO_ROW
+            self._ordered[number] = frame.after[k].ordered
         if self._closed:
             self._closed.clear()
+        if self._moved:
+            self._moved.clear()
         if self._tallies:
             self._tallies.clear()
         self._frame = None
@@ -236,9 +315,14 @@ class Cursor:
         block = frame.judged.block
         flags = read_i32_le(block.rows, self._row * ROW_BYTES + 12) >> 8
         id: str | None = None
+        received_ns: int | None = None
         if flags & HAS_ID:
             id = heap_text(block.heap, self._id_at)
-        return tick_at(block.rows, self._row, self._states[self.number].instrument.name, id)
+        if flags & RECEIVED:
+            received_ns = received_at(block.heap, self._heap_at)
+        name = self._states[self.number].instrument.name
+        sides = frame.judged.one_sided.get(int(self._row), HAS_BID | HAS_ASK)
+        return tick_at(block.rows, self._row, name, id, sides, received_ns)
 
     def reason(self) -> str:
         """Return why the row's event was rejected; empty where it was accepted."""
@@ -246,7 +330,7 @@ class Cursor:
         assert frame is not None, "no row is told"
         assert self._row >= 0, "no row is told"
         if self.number < 0:
-            return "" if frame.judged.deeds[self._row] == TIME else "late"
+            return REASONS[frame.judged.verdicts[self._row]]
         return REASONS[frame.judged.verdicts[self._row]]
 
     def clock_event_ns(self) -> i64:
@@ -273,17 +357,27 @@ class Cursor:
         return list(self._numbers)
 
     def time_of(self, number: i64) -> i64:
-        """Return the clock of a symbol at this step."""
+        """Return the clock of a symbol at this step (-1: that of clock events); -1 before any."""
         time_ns = self._clock_ns
+        frame = self._frame
         if number >= 0:
             row = self._last_row[number]
-            frame = self._frame
             own = frame.judged.clocks[row] if row >= 0 and frame is not None else self._states[number].clock_ns
             if own > time_ns:
                 time_ns = own
-        if self._instant > time_ns and (self._instant_number < 0 or self._instant_number == number):
-            time_ns = self._instant
-        return time_ns
+            if self._ordered[number] and self._run_ns > time_ns:
+                time_ns = self._run_ns
+            if self._moved:
+                moved = self._moved.get(int(number))
+                if moved is not None and moved > time_ns:
+                    time_ns = moved
+        elif frame is not None and self._row >= 0:
+            judged = frame.judged
+            if judged.verdicts[self._row] == ACCEPTED and judged.block.symbol_at(self._row) < 0:
+                time_ns = max(time_ns, judged.clocks[self._row])
+        if self._instant != NEVER_NS:
+            time_ns = max(time_ns, self._instant_for(number))
+        return -1 if time_ns == NEVER_NS else time_ns
 
     def state(self, number: i64, rank: i64) -> TimeframeState:
         """Return one timeframe of one symbol as it is at this step."""
@@ -317,10 +411,10 @@ class Cursor:
                     offset = row * shown.width
         return TimeframeState(
             known.instrument.name,
-            kept.timeframes[rank],
+            kept,
+            rank,
             self.time_of(number),
             bars,
-            kept.columns[rank],
             values,
             live,
             offset,
@@ -332,7 +426,7 @@ class Cursor:
         frame = self._frame
         known = self._states[number]
         if frame is None:
-            return Snapshot(self._kept, known, self.seq, self._clock_ns)
+            return Snapshot(self._kept, known, self.seq, self.time_of(number))
         bars: list[BarState] = []
         values: list[ValueState] = []
         for rank in range(len(self._kept.timeframes)):
@@ -371,19 +465,7 @@ class _Tally:
 
     def count(self, frame: Frame, number: i64, last_row: i64) -> None:
         """Add the symbol's rows up to *last_row*."""
-        numbers = self.numbers
-        judged = frame.judged
-        block = judged.block
-        rows = block.rows
         for i in range(self.next_row, last_row + 1):
-            if block.symbol_at(i) != number:
-                continue
-            verdict = i64(judged.verdicts[i])
-            numbers[verdict] += 1
-            flags = read_i32_le(rows, i * ROW_BYTES + 12) >> 8
-            if verdict <= LATE_ACCEPTED and flags & HAS_BID and flags & HAS_ASK:
-                bid = read_f64_le(rows, i * ROW_BYTES + 16)
-                ask = read_f64_le(rows, i * ROW_BYTES + 24)
-                if ask <= bid:
-                    numbers[CROSSED if ask < bid else LOCKED] += 1
+            if frame.judged.block.symbol_at(i) == number:
+                tally(frame.judged, i, self.numbers)
         self.next_row = last_row + 1

@@ -14,18 +14,19 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.columns import BarState, Closing, Columns
 from mtf.bars.digest import Digest
-from mtf.bars.gate import COUNTS, Counts, Instrument, Judged
+from mtf.bars.gate import COUNTS, TIME, Counts, Instrument, Judged
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import ValueColumns, ValueState
+from mtf.units import NEVER_NS
 
 __all__ = ["Frame", "Joiner", "SymbolState"]
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class SymbolState:
     """Everything that is known of one symbol after one event: its bars and values by timeframe, and its clock."""
 
-    __slots__ = ("bars", "clock_ns", "counts", "instrument", "values")
+    __slots__ = ("bars", "clock_ns", "counts", "instrument", "live", "ordered", "values")
 
     def __init__(
         self,
@@ -34,12 +35,24 @@ class SymbolState:
         counts: Counts,
         bars: list[BarState],
         values: list[ValueState],
+        ordered: bool = False,
+        live: bool = False,
     ) -> None:
         self.instrument: Final = instrument
-        self.clock_ns: Final[i64] = clock_ns  # -1 before the first accepted tick
+        self.clock_ns: Final[i64] = clock_ns  # its own; NEVER_NS before the first accepted tick
+        self.ordered: Final = ordered  # it takes part in runs in order of time, whose clock is its own too
+        self.live: Final = live  # its newest accepted tick arrived within moments of its stamp
         self.counts: Final = counts
         self.bars: Final = bars  # by rank of the timeframe
         self.values: Final = values  # by rank; empty where no indicators are kept
+
+    @property
+    def seen(self) -> bool:
+        """True once an event of the symbol has come, accepted or not."""
+        for number in self.counts.numbers:
+            if number:
+                return True
+        return False
 
 
 @mypyc_attr(native_class=True)
@@ -71,7 +84,7 @@ class Frame:
         self.closing_values: Final = closing_values
         self.before: Final = before
         self.after: Final = after
-        self.clock_ns: Final[i64] = clock_ns  # the newest clock event after the block; -1 before the first
+        self.clock_ns: Final[i64] = clock_ns  # the newest clock event of a user after the block; NEVER_NS: none yet
 
     @property
     def first_seq(self) -> int:
@@ -101,12 +114,21 @@ class Frame:
 class Joiner:
     """Joins the parts of a block into a frame, and keeps the newest state of each symbol."""
 
-    __slots__ = ("clock_ns", "seq", "states")
+    __slots__ = ("clock_ns", "run_ns", "seq", "states")
 
     def __init__(self) -> None:
         self.states: Final[list[SymbolState]] = []  # by number, as of `seq`
         self.seq: i64 = 0  # last event joined
-        self.clock_ns: i64 = -1  # the newest clock event up to `seq`
+        self.clock_ns: i64 = NEVER_NS  # the newest clock event of a user up to `seq`
+        self.run_ns: i64 = NEVER_NS  # the newest accepted event of runs in order of time up to `seq`
+
+    def clock_of(self, number: i64) -> i64:
+        """Return the clock of a symbol, as of `seq`; NEVER_NS before its first accepted tick."""
+        state = self.states[number]
+        clock_ns = self.clock_ns
+        if state.ordered and self.run_ns > clock_ns:
+            clock_ns = self.run_ns
+        return state.clock_ns if state.clock_ns > clock_ns else clock_ns
 
     def join(self, judged: Judged, columns: list[Columns], values: list[ValueColumns]) -> Frame:
         """Return the frame of *judged*, of which *columns* and *values* are the parts by rank."""
@@ -120,10 +142,10 @@ class Joiner:
             number = judged.touched[k]
             instrument = judged.instruments[number]
             if number == len(states):
-                states.append(_unseen(instrument, columns, values))
+                states.append(_unseen(instrument, len(columns), [value.fresh for value in values]))
             old = states[number]
             clock_ns: i64 = last_clock[k]
-            if clock_ns < 0:
+            if clock_ns < old.clock_ns:
                 clock_ns = old.clock_ns
             bars: list[BarState] = []
             for part in columns:
@@ -131,38 +153,49 @@ class Joiner:
             row: list[ValueState] = []
             for value in values:
                 row.append(value.after[k])
-            new = SymbolState(instrument, clock_ns, judged.counts[k], bars, row)
+            new = SymbolState(instrument, clock_ns, judged.counts[k], bars, row, judged.ordered[k], judged.live[k])
             before.append(old)
             after.append(new)
             states[number] = new
         self.seq = block.first_seq + block.count - 1
         if judged.has_clock:
             self.clock_ns = _last_time(judged, self.clock_ns)
+        if judged.run_ns > self.run_ns:
+            self.run_ns = judged.run_ns
         closings, closing_values = _in_order(columns, values)
         return Frame(judged, columns, values, closings, closing_values, before, after, self.clock_ns)
+
+    def begin(self, seq: i64, instruments: list[Instrument], ranks: i64, fresh: list[ValueState]) -> None:
+        """Stand after the event *seq*, of which nothing is known but the symbols; *fresh* are values by rank."""
+        self.seq = seq
+        for instrument in instruments:
+            self.states.append(_unseen(instrument, ranks, fresh))
 
     def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
         """Save the seq and the clocks, or load them; `restore` then puts the states in."""
         self.seq = archive.whole(self.seq, 0, ANY_MAX)
         self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.run_ns = archive.whole(self.run_ns, ANY_MIN, ANY_MAX)
         count = archive.count(len(self.states), 8)
         if count > len(instruments):
             raise CorruptCheckpoint(f"saved state: {count} symbols, where {len(instruments)} are known")
         for number in range(count):
-            clock_ns = archive.whole(-1 if archive.loading else self.states[number].clock_ns, ANY_MIN, ANY_MAX)
+            clock_ns = archive.whole(0 if archive.loading else self.states[number].clock_ns, ANY_MIN, ANY_MAX)
+            ordered = archive.flag(not archive.loading and self.states[number].ordered)
+            live = archive.flag(not archive.loading and self.states[number].live)
             if archive.loading:
-                self.states.append(SymbolState(instruments[number], clock_ns, _no_counts(), [], []))
+                self.states.append(SymbolState(instruments[number], clock_ns, _no_counts(), [], [], ordered, live))
 
     def restore(self, number: i64, counts: Counts, bars: list[BarState], values: list[ValueState]) -> None:
         """Give a loaded symbol its counts, bars and values."""
         old = self.states[number]
-        self.states[number] = SymbolState(old.instrument, old.clock_ns, counts, bars, values)
+        self.states[number] = SymbolState(old.instrument, old.clock_ns, counts, bars, values, old.ordered, old.live)
 
 
-def _unseen(instrument: Instrument, columns: list[Columns], values: list[ValueColumns]) -> SymbolState:
+def _unseen(instrument: Instrument, ranks: i64, fresh: list[ValueState]) -> SymbolState:
     """Return the state of a symbol before its first event."""
     empty = BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, [], 0, 0)
-    return SymbolState(instrument, -1, _no_counts(), [empty] * len(columns), [value.fresh for value in values])
+    return SymbolState(instrument, NEVER_NS, _no_counts(), [empty] * ranks, fresh)
 
 
 def _no_counts() -> Counts:
@@ -170,8 +203,8 @@ def _no_counts() -> Counts:
 
 
 def _last_clocks(judged: Judged) -> list[int]:
-    """Return, for each touched symbol, its clock after its last row in the block; -1 where it has none."""
-    found = [-1] * len(judged.touched)
+    """Return, for each touched symbol, its clock after the block; NEVER_NS if no row has moved it."""
+    found = [NEVER_NS] * len(judged.touched)
     if len(found) == 1 and not judged.has_clock:
         found[0] = judged.clocks[judged.block.count - 1]
         return found
@@ -181,13 +214,17 @@ def _last_clocks(judged: Judged) -> list[int]:
         number = judged.block.symbol_at(i)
         if number >= 0:
             found[place[number]] = clocks[i]
+    for m in range(len(judged.moves_number)):
+        k = place[judged.moves_number[m]]
+        if judged.moves_ns[m] > found[k]:
+            found[k] = judged.moves_ns[m]
     return found
 
 
 def _last_time(judged: Judged, clock_ns: i64) -> i64:
     newest = clock_ns
     for i in range(judged.block.count):
-        if judged.block.symbol_at(i) < 0 and judged.clocks[i] > newest:
+        if judged.deeds[i] == TIME and judged.clocks[i] > newest:
             newest = judged.clocks[i]
     return newest
 

@@ -8,10 +8,11 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.gate import Counts
+from mtf.bars.gate import AUTO, PRICE_SIDES, Counts
 from mtf.frames.frame import SymbolState
 from mtf.frames.state import Kept, TimeframeState
 from mtf.timeframe import Timeframe
+from mtf.units import NEVER_NS
 
 __all__ = ["Snapshot"]
 
@@ -26,14 +27,14 @@ class Snapshot:
 
     __slots__ = ("_kept", "_last", "_state", "_states", "seq", "symbol", "time_ns")
 
-    def __init__(self, kept: Kept, state: SymbolState, seq: i64, clock_ns: i64, last: bool = False) -> None:
+    def __init__(self, kept: Kept, state: SymbolState, seq: i64, time_ns: i64, last: bool = False) -> None:
         self._kept: Final = kept
         self._state: Final = state
         self._last: Final = last
         self._states: list[TimeframeState | None] | None = None  # by rank, made when first asked for
         self.seq: Final[i64] = seq
         self.symbol: Final = state.instrument.name
-        self.time_ns: Final[i64] = clock_ns if clock_ns > state.clock_ns else state.clock_ns
+        self.time_ns: Final[i64] = -1 if time_ns == NEVER_NS else time_ns
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
         """Return one timeframe's part; UnknownTimeframe where it is not kept."""
@@ -48,6 +49,12 @@ class Snapshot:
     def counts(self) -> Counts:
         """How many of the symbol's events were accepted, rejected (by reason), crossed and locked, up to `seq`."""
         return self._state.counts
+
+    @property
+    def side(self) -> str:
+        """The price that the bars are made of: `mid`, `bid`, `ask` or `last`; `auto` before a tick has decided."""
+        state = self._state
+        return PRICE_SIDES[AUTO] if state.counts.ticks == 0 else PRICE_SIDES[state.instrument.side]
 
     def __iter__(self) -> Iterator[TimeframeState]:
         return iter([self._at(rank) for rank in range(len(self._kept.timeframes))])
@@ -70,10 +77,10 @@ class Snapshot:
             live = vec[float]([]) if values is None else values.live
             found = TimeframeState(
                 self.symbol,
-                self._kept.timeframes[rank],
+                self._kept,
+                rank,
                 self.time_ns,
                 state.bars[rank],
-                self._kept.columns[rank],
                 values,
                 live,
                 0,

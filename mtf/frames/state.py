@@ -14,6 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.bars.bar import BarWindow, PartialBar
 from mtf.bars.columns import BarState
 from mtf.errors import UnknownIndicator, UnknownTimeframe
+from mtf.indicators.declaration import Output
 from mtf.indicators.values import ValueState
 from mtf.timeframe import Timeframe
 
@@ -24,14 +25,21 @@ __all__ = ["Kept", "TimeframeState", "Values"]
 
 @mypyc_attr(native_class=True)
 class Kept:
-    """What a pipeline keeps: its timeframes by rank, and the indicator columns of each."""
+    """What a pipeline keeps: its timeframes by rank, and the indicator outputs of each, a column each.
 
-    __slots__ = ("columns", "ranks", "timeframes")
+    `disordered_seq` is the first event that is not in order of time, 0 while all are (see `mtf.order`).
+    """
 
-    def __init__(self, timeframes: list[Timeframe], names: list[list[str]]) -> None:
+    __slots__ = ("columns", "disordered_seq", "outputs", "ranks", "timeframes")
+
+    def __init__(self, timeframes: list[Timeframe], outputs: list[list[Output]]) -> None:
         self.timeframes: Final = timeframes
+        self.outputs: Final = outputs  # by rank, in the order of their columns
+        self.disordered_seq: i64 = 0  # set once
         # column by name, by rank
-        self.columns: Final[list[dict[str, int]]] = [{name: k for k, name in enumerate(row)} for row in names]
+        self.columns: Final[list[dict[str, int]]] = [
+            {output.name: k for k, output in enumerate(row)} for row in outputs
+        ]
         self.ranks: Final[dict[str, int]] = {timeframe.name: rank for rank, timeframe in enumerate(timeframes)}
 
     def rank(self, key: object) -> i64:
@@ -102,6 +110,7 @@ class TimeframeState:
         "_last",
         "_live",
         "_offset",
+        "_outputs",
         "_partial",
         "_values",
         "symbol",
@@ -112,20 +121,21 @@ class TimeframeState:
     def __init__(
         self,
         symbol: str,
-        timeframe: Timeframe,
+        kept: Kept,
+        rank: i64,
         time_ns: i64,
         bars: BarState,
-        columns: dict[str, int],
         values: ValueState | None,
         live: vec[float],
         offset: i64,
         last: bool,
     ) -> None:
         self.symbol: Final = symbol
-        self.timeframe: Final = timeframe
+        self.timeframe: Final = kept.timeframes[rank]
         self.time_ns: Final[i64] = time_ns
         self._bars: Final = bars
-        self._columns: Final = columns
+        self._columns: Final = kept.columns[rank]
+        self._outputs: Final = kept.outputs[rank]
         self._values: Final = values
         self._live: vec[float] = live
         self._offset: Final[i64] = offset
@@ -164,6 +174,17 @@ class TimeframeState:
             return Values(self._columns, vec[float]([]), 0)
         return Values(self._columns, values.completed.values, 0)
 
+    @property
+    def outputs(self) -> list[Output]:
+        """What is known of each indicator output besides its values: how many bars it takes, and where it lies."""
+        return list(self._outputs)
+
+    @property
+    def bars_seen(self) -> int:
+        """The completed bars that the indicators have taken in since the log began: `bars` keeps the last ones."""
+        values = self._values
+        return 0 if values is None else values.count
+
     def history(self, name: str) -> list[float]:
         """Return the completed values of one output, in step with `bars`."""
         column = self._columns.get(name)
@@ -186,7 +207,7 @@ class TimeframeState:
         live = vec[float]([])
         if len(self._live) and self._bars.slot is not None:
             live = self._live[self._offset : self._offset + len(self._columns)]
-        return ValueState(live, values.completed, values.history, values.start, values.stop)
+        return ValueState(live, values.completed, values.history, values.start, values.stop, values.count)
 
     def __repr__(self) -> str:
         return f"TimeframeState({self.symbol} {self.timeframe}, {len(self.bars)} bars, partial {self.partial})"

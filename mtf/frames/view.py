@@ -6,13 +6,13 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.errors import DeadView, UnknownSymbol
+from mtf.errors import DeadView, LookAheadError, UnknownSymbol
 from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import Kept, TimeframeState
 from mtf.timeframe import Timeframe
 
-__all__ = ["SymbolView", "View"]
+__all__ = ["SymbolView", "View", "check_not_ahead"]
 
 
 @mypyc_attr(native_class=True)
@@ -71,9 +71,14 @@ class View:
         return cursor.state(self._number, self._kept.rank(timeframe))
 
     def of(self, symbol: str) -> SymbolView:
-        """Return the view of another symbol at the same step; UnknownSymbol where none of its events was shown."""
+        """Return the view of another symbol at the same step; UnknownSymbol where none of its events was shown.
+
+        LookAheadError where that symbol is ahead of this one, in a log that is not in order of time.
+        """
         cursor = self._look()
-        return SymbolView(cursor, self._kept, cursor.number_of(symbol))
+        number = cursor.number_of(symbol)
+        check_not_ahead(cursor, self._kept, number)
+        return SymbolView(cursor, self._kept, number)
 
     @property
     def seq(self) -> int:
@@ -113,6 +118,15 @@ class View:
 
     def _look(self) -> Cursor:
         return _alive(self._cursor, self._generation)
+
+
+def check_not_ahead(cursor: Cursor, kept: Kept, number: i64) -> None:
+    """Raise LookAheadError where the log is not in order of time, and symbol *number* is ahead of the step shown."""
+    if kept.disordered_seq and cursor.seq >= kept.disordered_seq and cursor.time_of(number) > cursor.time_ns:
+        raise LookAheadError(
+            f"{cursor.name_of(number)} is ahead of what is shown, and this log is not in order of time "
+            f"from seq {kept.disordered_seq} on: read its sources in one run, in order of time"
+        )
 
 
 def _alive(cursor: Cursor, generation: i64) -> Cursor:

@@ -26,6 +26,7 @@ HMA: Final = Declaration(
     source="TA-Lib HMA; Alan Hull, 2005",
     params=(Whole("period", 20, low=2),),
     of_close=True,
+    on_price=("",),
 )
 KAMA: Final = Declaration(
     name="kama",
@@ -35,6 +36,7 @@ KAMA: Final = Declaration(
     source="TA-Lib KAMA (begins with the close before its first value); Perry Kaufman, Smarter Trading, 1995",
     params=(Whole("period", 10, low=2),),
     of_close=True,
+    on_price=("",),
 )
 
 

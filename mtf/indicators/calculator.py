@@ -29,11 +29,10 @@ NAN: Final = float("nan")
 class Calculator:
     """Computes the indicators of one timeframe, for the symbols it *owns* by number; live values only if *live*."""
 
-    __slots__ = ("_live", "_owns", "_sets", "items", "names", "width")
+    __slots__ = ("_live", "_owns", "_sets", "items", "width")
 
     def __init__(self, items: IndicatorSet, live: bool, owns: Callable[[int], bool] | None = None) -> None:
         self.items: Final = items  # never fed: each symbol has a fresh one
-        self.names: Final[list[str]] = list(items.names)
         self.width: Final[i64] = items.width
         self._live: Final = live
         self._owns: Final = owns  # None: all
@@ -42,9 +41,9 @@ class Calculator:
     def compute(self, judged: Judged, columns: Columns, rows: bool = True) -> Numbers:
         """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last.
 
-        A block with a clock event touches every symbol there is: its few rows are all computed.
+        Computes all rows of a block that touches more symbols than it has rows: see `Judged.wants_rows`.
         """
-        rows = rows or judged.has_clock
+        rows = judged.wants_rows(rows)
         block = judged.block
         count = block.count
         width = self.width
@@ -107,6 +106,10 @@ class Calculator:
         if start >= 0:
             found.append((start, places))
         return found
+
+    def counts(self) -> list[int]:
+        """Return how many completed bars each symbol's indicators have taken in, by number; 0 for another's."""
+        return [0 if items is None else items.count for items in self._sets]
 
     def archive(self, archive: Archive, symbols: i64) -> None:
         """Save all state, or load it into a calculator that has seen nothing; the gate knows *symbols*."""

@@ -65,14 +65,20 @@ _REGISTERED: Final[dict[str, tuple[Declaration, type[Indicator]]]] = {}  # by `r
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """One line of the catalogue; *outputs* and *warmup* are those with the default parameters."""
+    """One line of the catalogue; *outputs*, *on_price* and *warmup* are those with the default parameters.
+
+    *on_price* are the outputs that are prices of the market; *waits* is true if a first value waits for more than
+    *warmup* bars, for an event.
+    """
 
     name: str
     title: str
     group: str
     params: tuple[Param, ...]
     outputs: tuple[str, ...]
+    on_price: tuple[str, ...]
     warmup: int
+    waits: bool
     formula: str
     source: str
     of_close: bool
@@ -154,7 +160,9 @@ def catalogue() -> tuple[Entry, ...]:
                 group=declaration.group,
                 params=declaration.params,
                 outputs=item.outputs,
+                on_price=tuple(output.name for output in item.described if output.on_price),
                 warmup=item.warmup,
+                waits=item.waits,
                 formula=declaration.formula,
                 source=declaration.source,
                 of_close=declaration.of_close,

@@ -28,6 +28,8 @@ class Composed(Indicator):
             source=f"@{_with_output(inner.spec, suffix)}",
             source_output=f"@{name}",
         )
+        self.on_price = tuple([each and inner.on_price[index] for each in outer.on_price])
+        self.waits = outer.waits or inner.waits
         self.outer: Final = outer
         self.inner: Final = inner
         self.index: Final[i64] = index

@@ -24,6 +24,7 @@ __all__ = [
     "Choice",
     "Declaration",
     "Number",
+    "Output",
     "Param",
     "ParamValue",
     "Whole",
@@ -128,11 +129,26 @@ Param = Whole | Number | Choice
 
 
 @attrs.frozen(kw_only=True)
+class Output:
+    """What is known of one output besides its values.
+
+    *warmup* is how many completed bars its first value takes; with *waits*, the fewest, for it waits for an event (a
+    complete trading day, a swing) too. *on_price* is true for a price of the market, which lies among the bars.
+    """
+
+    name: str
+    warmup: int
+    waits: bool
+    on_price: bool
+
+
+@attrs.frozen(kw_only=True)
 class Declaration:
     """One kind of indicator. *outputs* are suffixes, the empty one first where there is a main output.
 
     *variants* are the outputs where those depend on the first parameter. *of_close* is true where nothing but the close
-    is read, so that another indicator may be the source.
+    is read, so that another indicator may be the source. *on_price* lists the suffixes of the outputs that are prices
+    of the market; *waits* is true if a first value waits for more than a number of bars.
     """
 
     name: str
@@ -144,6 +160,8 @@ class Declaration:
     outputs: tuple[str, ...] = ("",)
     variants: tuple[tuple[str, tuple[str, ...]], ...] = ()
     of_close: bool = False
+    on_price: tuple[str, ...] = ()
+    waits: bool = False
     timeframes: str = attrs.field(default=ANY, validator=attrs.validators.in_((ANY, WITHIN_DAY, UP_TO_DAY)))
 
     def check(self, values: tuple[object, ...]) -> tuple[ParamValue, ...]:

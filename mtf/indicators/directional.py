@@ -36,6 +36,7 @@ SAR: Final = Declaration(
     formula="sar' + af (ep - sar'), not into the last two bars; af grows with each new extreme ep; turns when touched",
     source="TA-Lib SAR; Welles Wilder, 1978",
     params=(Number("acceleration", 0.02, 0.0, 10.0), Number("maximum", 0.2, 0.0, 10.0)),
+    on_price=("",),
 )
 
 

@@ -19,7 +19,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.bars.bar import Bar
 from mtf.errors import CorruptCheckpoint
-from mtf.indicators.declaration import Declaration, ParamValue
+from mtf.indicators.declaration import Declaration, Output, ParamValue
 from mtf.indicators.window import NAN, filled
 
 __all__ = ["COUNT_MAX", "DAY_INCOMPLETE", "INCOMPLETE", "OFF_SESSION", "Indicator", "bar_day", "bar_flags", "flags_of"]
@@ -89,6 +89,8 @@ class Indicator:
         self.warmups: Final = warmups
         self.warmup: Final[int] = max(warmups)
         self.width: Final[i64] = len(warmups)
+        self.on_price: tuple[bool, ...] = tuple([suffix in declaration.on_price for suffix in suffixes])  # by output
+        self.waits: bool = declaration.waits  # for more than bars; these two are set once, by constructors
         self.count: i64 = 0  # bars committed
         self._last: Final = filled(len(warmups), NAN)  # the outputs after the last committed bar
 
@@ -171,6 +173,14 @@ class Indicator:
         for i in range(self.width):
             known = known and last[i] == last[i]
         return known
+
+    @property
+    def described(self) -> list[Output]:
+        """The outputs with their warm-up and their place, in the order of `outputs`."""
+        return [
+            Output(name=name, warmup=warmup, waits=self.waits, on_price=on_price)
+            for name, warmup, on_price in zip(self.outputs, self.warmups, self.on_price, strict=True)
+        ]
 
     @property
     def params(self) -> dict[str, ParamValue]:

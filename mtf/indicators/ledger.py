@@ -5,6 +5,7 @@ Owns the history of completed values and each symbol's newest state; joins a blo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from librt.vecs import vec
@@ -25,10 +26,11 @@ NAN: Final = float("nan")
 class _Page:
     """One symbol's history of completed values."""
 
-    __slots__ = ("after", "completed", "history", "last_row")
+    __slots__ = ("after", "completed", "count", "history", "last_row")
 
     def __init__(self, fresh: ValueState) -> None:
         self.completed: Completed = fresh.completed
+        self.count: i64 = 0  # completed bars since the log began
         self.history: list[Completed] = []  # in step with the bars; only appended to, replaced when twice too long
         self.after: ValueState = fresh  # after the newest block that touched it
         self.last_row: i64 = -1  # its last row in the present block
@@ -45,7 +47,7 @@ class Ledger:
         self._history: Final[i64] = history
         self._pages: list[_Page] = []  # by number of the symbol
         none = Completed(vec[float]([NAN] * width))
-        self._fresh: Final = ValueState(vec[float]([]), none, [], 0, 0)
+        self._fresh: Final = ValueState(vec[float]([]), none, [], 0, 0, 0)
 
     def enter(self, judged: Judged, columns: Columns, numbers: Numbers) -> ValueColumns:
         """Return the value columns of a block, of which *numbers* were found."""
@@ -70,9 +72,21 @@ class Ledger:
             values.after.append(self._after(judged.touched[k], columns, numbers, k))
         return values
 
+    @property
+    def fresh(self) -> ValueState:
+        """The state of a symbol before its first event."""
+        return self._fresh
+
     def after(self, number: i64) -> ValueState:
         """Return the newest state of a symbol."""
         return self._pages[number].after
+
+    def recount(self, counts: Sequence[int]) -> None:
+        """Take over how many bars each symbol has had, after a load: the indicators' own state knows it."""
+        for page, count in zip(self._pages, counts, strict=False):
+            old = page.after
+            page.count = count
+            page.after = ValueState(old.live, old.completed, old.history, old.start, old.stop, count)
 
     def archive(self, archive: Archive, symbols: i64) -> None:
         """Save all state, or load it into a ledger that has seen nothing; the gate knows *symbols*."""
@@ -102,11 +116,12 @@ class Ledger:
         if archive.loading:
             if count:
                 page.completed = page.history[count - 1]
-            page.after = ValueState(live, page.completed, page.history, 0, count)
+            page.after = ValueState(live, page.completed, page.history, 0, count, page.count)
 
     def _turn(self, page: _Page, completed: Completed) -> ValueState:
         """Append to the history and return the state just after."""
         page.completed = completed
+        page.count += 1
         history = page.history
         if len(history) >= 2 * self._history:
             history = history[len(history) - self._history + 1 :] if self._history > 1 else []
@@ -114,7 +129,7 @@ class Ledger:
         history.append(completed)
         stop: i64 = len(history)
         start = stop - self._history if stop > self._history else 0
-        page.after = ValueState(vec[float]([]), completed, history, start, stop)
+        page.after = ValueState(vec[float]([]), completed, history, start, stop, page.count)
         return page.after
 
     def _after(self, number: i64, columns: Columns, numbers: Numbers, k: i64) -> ValueState:
@@ -126,7 +141,7 @@ class Ledger:
             return page.after
         old = page.after
         at = (row if numbers.rows else k) * self.width
-        page.after = ValueState(live[at : at + self.width], page.completed, old.history, old.start, old.stop)
+        page.after = ValueState(live[at : at + self.width], page.completed, old.history, old.start, old.stop, old.count)
         return page.after
 
 

@@ -30,6 +30,8 @@ PIVOTS: Final = Declaration(
         ("camarilla", ("", "r1", "r2", "r3", "r4", "s1", "s2", "s3", "s4")),
         ("demark", ("", "r1", "s1")),
     ),
+    on_price=(*STANDARD, "r4", "s4"),
+    waits=True,
     timeframes=UP_TO_DAY,
 )
 SWINGS: Final = Declaration(
@@ -40,6 +42,8 @@ SWINGS: Final = Declaration(
     source="Lean PivotPointsHighLow; Bill Williams' fractal is 2, 2",
     params=(Whole("left", 5, high=1000), Whole("right", 5, high=1000)),
     outputs=("high", "low"),
+    on_price=("high", "low"),
+    waits=True,
 )
 ICHIMOKU: Final = Declaration(
     name="ichimoku",
@@ -50,6 +54,7 @@ ICHIMOKU: Final = Declaration(
     source="Goichi Hosoda; StockCharts ChartSchool, Ichimoku Clouds",
     params=(Whole("tenkan", 9, high=1000), Whole("kijun", 26, high=1000), Whole("senkou", 52, high=2000)),
     outputs=("tenkan", "kijun", "senkou_a", "senkou_b"),
+    on_price=("tenkan", "kijun", "senkou_a", "senkou_b"),
 )
 
 _STANDARD: Final = 0

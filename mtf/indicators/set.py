@@ -15,6 +15,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.bars.bar import Bar
 from mtf.errors import ConfigError, CorruptCheckpoint
 from mtf.indicators.composed import Composed
+from mtf.indicators.declaration import Output
 from mtf.indicators.indicator import Indicator, bar_day, bar_flags
 from mtf.indicators.window import NAN, filled
 
@@ -61,7 +62,7 @@ class IndicatorSet:
     The set takes the indicators over: they are not to be used on their own, nor in a second set.
     """
 
-    __slots__ = ("_columns", "_feeds", "_given", "_linked", "_parts", "_row", "names", "width")
+    __slots__ = ("_columns", "_feeds", "_given", "_linked", "_parts", "_row", "described", "names", "width")
 
     def __init__(self, items: Sequence[Indicator]) -> None:
         if len(items) > SET_MAX:
@@ -85,7 +86,16 @@ class IndicatorSet:
         self._linked: Final = any([feed != THE_BAR for feed in parts.feeds])
         self._row: Final = filled(parts.width, NAN)  # scratch: the outputs of all parts
         self.names: Final[tuple[str, ...]] = tuple(names)
+        self.described: Final[list[Output]] = [output for item in items for output in item.described]  # as `names`
         self.width: Final[i64] = len(names)
+
+    @property
+    def count(self) -> i64:
+        """The completed bars that were taken in."""
+        for k in range(len(self._parts)):
+            if self._feeds[k] == THE_BAR:
+                return self._parts[k].count
+        return 0  # of an empty set
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
         """Take in one completed bar."""

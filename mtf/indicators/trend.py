@@ -23,6 +23,7 @@ SMA: Final = Declaration(
     source="TA-Lib SMA",
     params=(Whole("period", 20),),
     of_close=True,
+    on_price=("",),
 )
 EMA: Final = Declaration(
     name="ema",
@@ -32,6 +33,7 @@ EMA: Final = Declaration(
     source="TA-Lib EMA",
     params=(Whole("period", 20),),
     of_close=True,
+    on_price=("",),
 )
 WMA: Final = Declaration(
     name="wma",
@@ -41,6 +43,7 @@ WMA: Final = Declaration(
     source="TA-Lib WMA",
     params=(Whole("period", 20),),
     of_close=True,
+    on_price=("",),
 )
 DEMA: Final = Declaration(
     name="dema",
@@ -50,6 +53,7 @@ DEMA: Final = Declaration(
     source="TA-Lib DEMA; Patrick Mulloy, Technical Analysis of Stocks & Commodities, February 1994",
     params=(Whole("period", 20),),
     of_close=True,
+    on_price=("",),
 )
 TEMA: Final = Declaration(
     name="tema",
@@ -59,6 +63,7 @@ TEMA: Final = Declaration(
     source="TA-Lib TEMA; Patrick Mulloy, Technical Analysis of Stocks & Commodities, February 1994",
     params=(Whole("period", 20),),
     of_close=True,
+    on_price=("",),
 )
 LINREGSLOPE: Final = Declaration(
     name="linregslope",

@@ -28,17 +28,21 @@ class Completed:
 class ValueState:
     """One symbol's values of one timeframe at one instant: live, completed, and the history in step with the bars.
 
-    `live` is empty where no bar forms, and where live values were not computed.
+    `live` is empty if no bar forms, or live values were not computed. `count` is how many completed bars the
+    indicators have taken in since the log began, however few of them the history keeps.
     """
 
-    __slots__ = ("completed", "history", "live", "start", "stop")
+    __slots__ = ("completed", "count", "history", "live", "start", "stop")
 
-    def __init__(self, live: vec[float], completed: Completed, history: list[Completed], start: i64, stop: i64) -> None:
+    def __init__(
+        self, live: vec[float], completed: Completed, history: list[Completed], start: i64, stop: i64, count: i64
+    ) -> None:
         self.live: vec[float] = live
         self.completed: Final = completed
         self.history: Final = history  # only ever appended to; the window is [start, stop)
         self.start: Final[i64] = start
         self.stop: Final[i64] = stop
+        self.count: Final[i64] = count
 
 
 @mypyc_attr(native_class=True)

@@ -27,6 +27,7 @@ BBANDS: Final = Declaration(
     params=(Whole("period", 20, low=2), Number("width", 2.0, 0.0, WIDTH_MAX, "standard deviations")),
     outputs=("", "upper", "lower"),
     of_close=True,
+    on_price=("", "upper", "lower"),
 )
 ATR: Final = Declaration(
     name="atr",
@@ -49,6 +50,7 @@ KELTNER: Final = Declaration(
         Choice("price", ("close", "typical"), "what the middle is an average of"),
     ),
     outputs=("", "upper", "lower"),
+    on_price=("", "upper", "lower"),
 )
 DONCHIAN: Final = Declaration(
     name="donchian",
@@ -58,6 +60,7 @@ DONCHIAN: Final = Declaration(
     source="TA-Lib DONCHIAN; Richard Donchian",
     params=(Whole("period", 20),),
     outputs=("", "upper", "lower"),
+    on_price=("", "upper", "lower"),
 )
 STDDEV: Final = Declaration(
     name="stddev",
@@ -76,6 +79,7 @@ SUPERTREND: Final = Declaration(
     source="TA-Lib SUPERTREND; Olivier Seban",
     params=(Whole("period", 10), Number("width", 3.0, 0.0, WIDTH_MAX, "average true ranges")),
     outputs=("", "trend"),
+    on_price=("",),
 )
 
 

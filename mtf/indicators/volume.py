@@ -38,6 +38,8 @@ VWAP: Final = Declaration(
     group="volume",
     formula="sum of (h + l + c) / 3 * volume / sum of volume over the trading day so far; NaN before its first volume",
     source="StockCharts ChartSchool, VWAP",
+    on_price=("",),
+    waits=True,
     timeframes=WITHIN_DAY,
 )
 MFI: Final = Declaration(

@@ -105,7 +105,7 @@ class Team:
             self._freed.clear()
             await self._freed.wait()
         slot = self._free.pop()
-        rows = rows or judged.has_clock  # as the calculators have it
+        rows = judged.wants_rows(rows)  # as the calculators have it
         block = judged.block
         self._under_way[slot] = _UnderWay(judged, rows, len(self.workers))
         self._memory[self._layout.rows(slot, block.count)] = block.rows

@@ -41,6 +41,7 @@ CHANGES: dict[str, Any] = {
     "day_incomplete": True,
     "off_session": True,
     "filled": True,
+    "from_bars": True,
     "gap": mtf.Gap(silence_ns=1),
 }
 

@@ -12,7 +12,7 @@ DEEDS = {NOTHING: "nothing", MOVE: "move", APPLY: "apply", STRETCH: "stretch", T
 
 def gate(*, side: str = "auto", accept_late: bool = False) -> Gate:
     calendar = calendars.get("crypto")
-    return Gate(lambda _: calendar, Timeframe("1m"), side=PRICE_SIDES.index(side), accept_late=accept_late)
+    return Gate(lambda _: calendar, [Timeframe("1m")], side=PRICE_SIDES.index(side), accept_late=accept_late)
 
 
 def judged(text: str, *, side: str = "auto", accept_late: bool = False) -> Judged:
@@ -73,7 +73,7 @@ def test_touched_symbols_are_those_of_the_rows_or_all_where_the_clock_moved() ->
 
 def test_counts_of_a_block_are_those_after_it() -> None:
     one = gate()
-    first, second = blocks(events("X:10:00@1#a X:10:01@1#a X:09:00@1 X:10:01@2/1"), size=2)
+    first, second = blocks(events("X:10:00@1#a X:10:00@1#a X:09:00@1 X:10:01@2/1"), size=2)
     (after,) = one.judge(first).counts
     assert (after.ticks, after.rejected, after.locked) == (1, {"duplicate": 1}, 1)
     (later,) = one.judge(second).counts

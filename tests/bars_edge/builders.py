@@ -20,7 +20,7 @@ from mtf.bars.bar import Bar
 from mtf.engine import Engine
 from mtf.frames.snapshot import Snapshot
 from mtf.timeframe import Timeframe
-from tests.builders import Event, blocks, events
+from tests.builders import Input, blocks, inputs
 
 __all__ = ["DAY", "NEW_YORK", "Ran", "line", "run", "run_events"]
 
@@ -28,7 +28,7 @@ DAY: Final = "2024-03-06"
 NEW_YORK: Final = "America/New_York"
 
 _UNITS: Final = (("h", 3600 * 10**9), ("m", 60 * 10**9), ("s", 10**9), ("ns", 1))
-_FLAGS: Final = ("first", "last", "incomplete", "off_session", "filled")
+_FLAGS: Final = ("first", "last", "incomplete", "off_session", "filled", "from_bars")
 
 
 class Ran:
@@ -76,12 +76,12 @@ def run(
     symbol: str = "EURUSD",
     **settings: Any,
 ) -> Ran:
-    """Run the events of *text*, as `tests.builders.events` reads them, with the settings of `mtf.Config.make`."""
-    return run_events(events(text, symbol=symbol, day=day, zone=zone), timeframes, day=day, zone=zone, **settings)
+    """Run the inputs of *text*, as `tests.builders.inputs` reads them, with the settings of `mtf.Config.make`."""
+    return run_events(inputs(text, symbol=symbol, day=day, zone=zone), timeframes, day=day, zone=zone, **settings)
 
 
 def run_events(
-    stream: Iterable[Event],
+    stream: Iterable[Input],
     timeframes: Iterable[str] = ("1m",),
     *,
     day: str = DAY,
@@ -90,8 +90,9 @@ def run_events(
     **settings: Any,
 ) -> Ran:
     """Run *stream* in blocks of *size*."""
-    ran = Ran(Engine(mtf.Config.make(timeframes=timeframes, **settings)), day, zone)
-    for block in blocks(stream, size=size):
+    config = mtf.Config.make(timeframes=timeframes, **settings)
+    ran = Ran(Engine(config), day, zone)
+    for block in blocks(stream, size=size, config=config):
         for closing in ran.engine.step(block).closings:
             ran.bars.append(closing.bar)
             ran.seqs.append(block.first_seq + closing.row)

@@ -52,9 +52,17 @@ def test_after_a_clock_event_closed_the_bar_nothing_late_is_accepted() -> None:
     assert ran.rejected() == {"late": 1}
 
 
-def test_late_and_no_bar_forms_is_rejected() -> None:
-    """After the clock has closed the bar no bar is open that a late tick could be in."""
-    ran = run("10:00@1 !10:01:30 10:01:10@9", late="accept")
+def test_late_for_a_clock_event_alone_it_counts_in_full() -> None:
+    """Its bar is not over, and nothing newer has come: without the clock event it would not be late at all."""
+    ran = run("10:00@1 !10:01:30 10:01:10@9 10:01:20@8", late="accept")
+    assert ran.rejected() == {}
+    assert ran.partial("1m") == "1m 10:01 9 9 8 8 v0 n2"
+    assert ran.lines == run("10:00@1 10:01:10@9 10:01:20@8", late="accept").lines
+
+
+def test_late_in_a_bar_that_the_clock_closed_is_rejected() -> None:
+    """A completed bar never changes, though it had no tick."""
+    ran = run("10:00@1 !10:02 10:01:10@9", late="accept")
     assert ran.rejected() == {"late": 1}
     assert ran.partial("1m") is None
 

@@ -16,7 +16,8 @@ from mtf.bars.bar import Bar
 from mtf.calendars import WeeklyCalendar
 from mtf.events.tick import Tick
 from tests.bars_edge.builders import run_events
-from tests.builders import Clock, Event, streams
+from tests.builders import Clock, Event
+from tests.streams import streams
 
 HOUR_NS = 3600 * 10**9
 QUARTER_NS = HOUR_NS // 4

@@ -13,7 +13,7 @@ from mtf.frames.view import View
 from tests.builders import Clock, Event
 from tests.engine.follower import Follower
 
-__all__ = ["AsyncReader", "PlainReader", "Played", "SlowReader"]
+__all__ = ["AsyncReader", "PlainReader", "Played", "SlowReader", "hand_in"]
 
 
 class Played:
@@ -47,6 +47,22 @@ class Played:
 
     def close(self) -> None:
         pass
+
+
+async def hand_in(pipeline: mtf.Pipeline, stream: Iterable[Event]) -> mtf.Summary:
+    """Hand *stream* in as it stands, in blocks; return the summary once all is shown.
+
+    As pushes do: the order in which events come is the order in which things were known.
+    """
+    await pipeline.drain()
+    source, actor = Played(stream), pipeline._source
+    more = True
+    while more:
+        more = source.fill(actor.door, pipeline._block_events)
+        if actor.door.count:
+            await actor.flush(actor.next_seq - 1)
+    await pipeline.drain()
+    return pipeline.summary()
 
 
 class PlainReader(mtf.Consumer):

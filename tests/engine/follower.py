@@ -5,7 +5,6 @@ It looks at everything a view can answer, of every symbol and timeframe, at ever
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -20,10 +19,22 @@ from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import SymbolView, View
 from mtf.timeframe import TimeframeSet
-from tests.builders import Clock, Event
-from tests.model.model import LATE_OK, OK, Model, Shown, State, replay
+from mtf.units import NEVER_NS
+from tests.builders import BarRow, Clock, Input, Sent, tick_bits
+from tests.model.model import LATE_OK, OK, Model, replay
+from tests.model.state import Shown, State
 
-__all__ = ["Follower", "assert_same", "counted", "cursor_of", "follow", "model_of", "partial_fields", "walk"]
+__all__ = [
+    "Follower",
+    "assert_same",
+    "counted",
+    "cursor_of",
+    "follow",
+    "in_order",
+    "model_of",
+    "partial_fields",
+    "walk",
+]
 
 ALL: Final = BAR | TICK | CLOCK_ROW | REJECT
 
@@ -36,7 +47,11 @@ def model_of(config: Config) -> Model:
         price=config.price,
         closed=config.closed,
         late=config.late,
+        anchor=config.anchor,
+        prices=config.prices,
+        price_max=config.price_max,
         history=config.history,
+        delay_of=config.delay_of,
     )
 
 
@@ -50,13 +65,18 @@ def partial_fields(partial: PartialBar | None) -> tuple[object, ...] | None:
 def assert_same(found: Snapshot | SymbolView, expected: State, timeframes: TimeframeSet, what: object = "") -> None:
     """Assert that *found* is the state *expected*, in every field."""
     assert found.symbol == expected.symbol
-    assert found.time_ns == (-1 if expected.clock_ns is None else expected.clock_ns), what
+    assert found.time_ns == time_of(expected.clock_ns), what
     for timeframe in timeframes:
         state = found[timeframe.name]
         wanted = expected.partial[timeframe.name]
         assert partial_fields(state.partial) == partial_fields(wanted), (timeframe, what)
         assert list(state.bars) == list(expected.bars[timeframe.name]), (timeframe, what)
         assert (state.symbol, state.timeframe, state.time_ns) == (found.symbol, timeframe, found.time_ns)
+
+
+def time_of(clock_ns: int | None) -> int:
+    """Return what is shown of a clock: -1 before there is a time."""
+    return -1 if clock_ns is None else clock_ns
 
 
 def counted(counts: Counts) -> dict[str, int]:
@@ -66,6 +86,8 @@ def counted(counts: Counts) -> dict[str, int]:
         LATE_OK: counts.late_accepted,
         "crossed": counts.crossed,
         "locked": counts.locked,
+        "bad_sides": counts.bad_sides,
+        "id_reused": counts.id_reused,
         **counts.rejected,
     }
     return {word: number for word, number in numbers.items() if number}
@@ -81,10 +103,6 @@ class Follower:
         self._told = 0  # bars of a closing instant that have been told
         self._kept: Final[list[tuple[Snapshot, State]]] = []  # looked at again at the end: they never change
         self.steps = 0
-        self.counts: Final[dict[str, Counter[str]]] = {}  # of what was shown, or went before, by symbol
-        for one in shown:
-            if one.seq < first_seq and not one.closing:
-                self._count(one)
 
     def bar(self, bar: Bar, view: View) -> None:
         one = self._next(view)
@@ -102,20 +120,22 @@ class Follower:
     def tick(self, tick: Tick, view: View) -> None:
         one = self._row(view)
         assert one.verdict in (OK, LATE_OK)
-        assert tick == one.event
+        assert isinstance(one.event, Tick)
+        assert tick_bits(tick) == tick_bits(one.event)
         assert view.symbol == tick.symbol
 
     def clock(self, ts_ns: int, view: View) -> None:
         one = self._row(view)
         assert one.verdict == OK
-        assert Clock(ts_ns) == one.event
-        assert (view.symbol, view.time_ns) == ("", ts_ns)
+        assert isinstance(one.event, Clock)
+        assert (view.symbol, ts_ns) == ("", one.event.ts_ns)
+        assert view.time_ns == time_of(one.time_ns)
 
     def reject(self, tick: Tick | None, reason: str, view: View) -> None:
         one = self._row(view)
         assert reason == one.verdict
         assert reason in REASONS
-        assert tick == (None if isinstance(one.event, Clock) else one.event)
+        assert (tick and tick_bits(tick)) == (None if isinstance(one.event, Clock) else tick_bits(one.event))
 
     def done(self) -> None:
         """Assert that everything was told, and that no snapshot that was kept has changed."""
@@ -127,19 +147,9 @@ class Follower:
         one = self._next(view)
         assert not one.closing, f"the row of seq {view.seq} is shown, where the model shows {one}"
         assert not view.closing
-        self._count(one)
         self._look(one, view)
         self._at += 1
         return one
-
-    def _count(self, one: Shown) -> None:
-        tick = one.event
-        if isinstance(tick, Clock):
-            return
-        counts = self.counts.setdefault(tick.symbol, Counter())
-        counts[one.verdict] += 1
-        if one.verdict in (OK, LATE_OK) and tick.bid is not None and tick.ask is not None and tick.ask <= tick.bid:
-            counts["locked" if tick.ask == tick.bid else "crossed"] += 1
 
     def _next(self, view: View) -> Shown:
         self.steps += 1
@@ -155,7 +165,7 @@ class Follower:
             if self.steps % 3 == 0:
                 snapshot = view.of(name).snapshot()
                 assert snapshot.seq == one.seq
-                assert counted(snapshot.counts) == self.counts[name]
+                assert counted(snapshot.counts) == state.counts, one
                 self._kept.append((snapshot, state))
         if view.symbol:
             assert_same(view.snapshot(), one.states[view.symbol], self._timeframes, one)
@@ -166,7 +176,7 @@ class Follower:
 def cursor_of(engine: Engine) -> Cursor:
     """Return a cursor at the newest event of *engine*."""
     joiner = engine.joiner
-    return Cursor(engine.kept, joiner.states, joiner.clock_ns, joiner.seq, 0)
+    return Cursor(engine.kept, joiner, 0)
 
 
 def walk(cursor: Cursor, engine: Engine, frame: Frame, told: Any) -> None:
@@ -187,8 +197,26 @@ def walk(cursor: Cursor, engine: Engine, frame: Frame, told: Any) -> None:
         cursor.generation += 1
 
 
-def follow(config: Config, stream: Iterable[Event], made: Iterable[Block]) -> None:
-    """Assert that the engine shows of *made*, the blocks of *stream*, what the model shows of it."""
+def in_order(stream: Iterable[Input], config: Config) -> list[Input]:
+    """Return *stream* in which only what comes in order of time is of a run in order of time, as sources see to it."""
+    model = model_of(config)
+    newest_ns = NEVER_NS
+    made: list[Input] = []
+    for event in stream:
+        if isinstance(event, Sent) and event.ordered:
+            first_ns = last_ns = event.event.ts_ns if isinstance(event.event, Tick) else 0
+            if isinstance(event.event, BarRow):
+                last_ns = model.days.place(event.event, model.timeframes.items).last_ns
+                first_ns = last_ns - 3
+            if first_ns < newest_ns:
+                event = Sent(event.event, live=event.live)
+            newest_ns = max(newest_ns, last_ns)
+        made.append(event)
+    return made
+
+
+def follow(config: Config, stream: Iterable[Input], made: Iterable[Block]) -> Model:
+    """Assert that the engine shows of *made*, the blocks of *stream*, what the model shows of it; return the model."""
     model = model_of(config)
     follower = Follower(replay(model, stream), config.timeframes)
     engine = Engine(config)
@@ -199,8 +227,9 @@ def follow(config: Config, stream: Iterable[Event], made: Iterable[Block]) -> No
     assert [state.instrument.name for state in engine.joiner.states] == model.symbols
     for number, name in enumerate(model.symbols):
         assert_same(engine.snapshot(number), model.state(name), config.timeframes)
-        assert counted(engine.gate.counts()[number]) == follower.counts[name]
+        assert counted(engine.gate.counts()[number]) == model.state(name).counts
     told = [bar.timeframe for bar in model.told]
     assert [aggregator.completed for aggregator in engine.aggregators] == [
         told.count(aggregator.timeframe) for aggregator in engine.aggregators
     ]
+    return model

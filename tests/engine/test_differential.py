@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from mtf.config import Config
 from mtf.events.block import Block
-from tests.builders import Event, blocks, streams
-from tests.engine.follower import follow
+from tests.builders import BarRow, Event, Input, blocks
+from tests.engine.follower import follow, in_order
+from tests.streams import mixed_streams, streams
 
 SETS = (
     ("1m", "5m", "15m", "1h", "4h", "1d"),
@@ -82,3 +83,51 @@ def test_uneven_blocks_agree(stream: list[Event], cuts: list[int], late: str) ->
         )
         at += length
     follow(config, stream, made)
+
+
+CALENDARS = ("fx", "crypto", "us_equities")
+
+
+@pytest.mark.parametrize("calendar", CALENDARS)
+@given(
+    stream=mixed_streams(),
+    timeframes=st.sampled_from(SETS),
+    price=st.sampled_from(("auto", "auto", "mid", "bid", "ask", "last")),
+    closed=st.sampled_from(("reject", "keep")),
+    late=st.sampled_from(("reject", "accept")),
+    anchor=st.sampled_from(("day", "utc")),
+    prices=st.sampled_from(("positive", "any")),
+    delays=st.sampled_from(({}, {"USDJPY": 10_000_000_000}, {"*": 60_000_000_000})),
+    size=st.sampled_from((1, 2, 7, 1024)),
+    history=st.sampled_from((1, 2, 1000)),
+)
+@settings(max_examples=60)
+def test_engine_shows_of_all_that_may_come_in_what_the_model_shows(
+    calendar: str,
+    stream: list[Input],
+    timeframes: tuple[str, ...],
+    price: str,
+    closed: str,
+    late: str,
+    anchor: str,
+    prices: str,
+    delays: dict[str, int],
+    size: int,
+    history: int,
+) -> None:
+    """Bars, whole and unfinished, runs in order of time, live feeds, the timer: the newer rules, written twice."""
+    config = Config.make(
+        timeframes=timeframes,
+        calendar=calendar,
+        price=price,
+        closed=closed,
+        late=late,
+        anchor=anchor,
+        prices=prices,
+        delay_ns=delays,
+        history=history,
+    )
+    stream = in_order(stream, config)
+    straddling: list[BarRow] = []
+    model = follow(config, stream, blocks(stream, size=size, config=config, straddling=straddling))
+    assert model.straddling == straddling

@@ -19,8 +19,9 @@ from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import View
 from mtf.indicators.catalogue import TWENTY
-from tests.builders import Clock, Event, blocks, events, streams
-from tests.engine.follower import cursor_of, partial_fields, walk
+from tests.builders import Clock, Event, Input, blocks, events, tick_bits
+from tests.engine.follower import cursor_of, in_order, partial_fields, walk
+from tests.streams import mixed_streams, streams
 
 INDICATORS = ("sma:3", "ema:2", "rsi:2", "macd:2,4,3", "atr:3", "vwap", "obv")
 SETS = (("1m", "5m", "15m", "1h", "4h", "1d"), ("1m", "1h", "1d", "1w", "1mo"), ("30s", "7m", "1d"))
@@ -37,13 +38,13 @@ class Diary:
         self.lines.append(("bar", bar, self._state(view)))
 
     def tick(self, tick: Tick, view: View) -> None:
-        self.lines.append(("tick", tick, self._state(view)))
+        self.lines.append(("tick", tick_bits(tick), self._state(view)))
 
     def clock(self, ts_ns: int, view: View) -> None:
         self.lines.append(("clock", ts_ns, self._state(view)))
 
     def reject(self, tick: Tick | None, reason: str, view: View) -> None:
-        self.lines.append(("reject", tick, reason, self._state(view)))
+        self.lines.append(("reject", tick and tick_bits(tick), reason, self._state(view)))
 
     def _state(self, view: View) -> object:
         return (view.seq, view.closing, [state_of(view.of(name).snapshot()) for name in view.symbols])
@@ -114,6 +115,55 @@ def test_block_sizes_change_nothing(stream: list[Event], config: Config) -> None
         assert states(other) == states(one)
 
 
+@given(stream=mixed_streams(), config=configs)
+@settings(max_examples=25)
+def test_block_sizes_change_nothing_of_bars_runs_and_live_feeds(stream: list[Input], config: Config) -> None:
+    """A block may end within a bar, and a run or a timer may close bars of symbols that have no row in it."""
+    stream = in_order(stream, config)
+    one, diary = run(config, blocks(stream, size=1, config=config, straddling=[]))
+    for size in (2, 7, 1024):
+        other, found = run(config, blocks(stream, size=size, config=config, straddling=[]))
+        assert found == diary
+        assert other.digest.value() == one.digest.value()
+        assert states(other) == states(one)
+
+
+@given(stream=mixed_streams(), config=configs, size=st.sampled_from((1, 3, 1024)), data=st.data())
+@settings(max_examples=25)
+def test_outputs_of_a_prefix_of_bars_are_a_prefix_too(
+    stream: list[Input], config: Config, size: int, data: st.DataObject
+) -> None:
+    """A bar shows nothing before its events, its close nothing before its high."""
+    whole_blocks = blocks(in_order(stream, config), size=size, config=config, straddling=[])
+    if not whole_blocks:
+        return
+    _, whole = run(config, whole_blocks)
+    _, found = run(config, whole_blocks[: data.draw(st.integers(1, len(whole_blocks)))])
+    assert found == whole[: len(found)]
+
+
+@given(stream=mixed_streams(), config=configs, size=st.sampled_from((1, 3, 1024)), data=st.data())
+@settings(max_examples=40)
+def test_engine_that_is_saved_within_a_bar_goes_on_as_if_it_had_not_been(
+    stream: list[Input], config: Config, size: int, data: st.DataObject
+) -> None:
+    """Between the events of a bar, while one is unfinished, in a run, with live symbols: all of it is carried over."""
+    made = blocks(in_order(stream, config), size=size, config=config, straddling=[])
+    stop = data.draw(st.integers(0, len(made)))
+    whole = Engine(config)
+    for block in made[:stop]:
+        whole.step(block)
+    loaded = Engine(config)
+    loaded.load(whole.save())
+    assert loaded.save() == whole.save()
+    assert states(loaded) == states(whole)
+    _, ours = run(config, made[stop:], whole)
+    _, theirs = run(config, made[stop:], loaded)
+    assert theirs == ours
+    assert loaded.digest.value() == whole.digest.value()
+    assert loaded.save() == whole.save()
+
+
 @given(stream=dense, config=configs, size=st.sampled_from((1, 7, 1024)), data=st.data())
 @settings(max_examples=25)
 def test_outputs_of_a_prefix_are_a_prefix_of_the_outputs(
@@ -148,7 +198,7 @@ def test_clock_events_between_change_no_completed_bar(stream: list[Event], confi
         calendar=config.calendars,
         price=config.price,
         closed=config.closed,
-        late="reject",
+        late=config.late,
         history=1000,
         indicators="sma:2,rsi:2",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -10,27 +11,36 @@ from hypothesis import strategies as st
 
 from mtf.errors import CorruptLog
 from mtf.events.block import (
+    BAR_HEAD_BYTES,
     BLOCK_EVENTS_MAX,
     CLOCK,
     FROM_BAR,
     HAS_ASK,
     HAS_BID,
     HAS_ID,
+    JOINS,
+    LIVE,
     NEW_SYMBOL,
+    ORDERED,
     QUOTE,
+    RECEIVED,
     ROW_BYTES,
     TRADE,
     Block,
     SymbolTable,
+    canonical,
     check_rows,
     cut,
     heap_length,
     heap_text,
+    received_at,
     tick_at,
 )
 from mtf.events.door import Door
 from mtf.events.tick import Tick
-from tests.builders import Clock, Event, blocks, streams
+from mtf.units import TS_MAX_NS, TS_MIN_NS
+from tests.builders import BarRow, Clock, Event, Input, Sent, blocks, tick_bits
+from tests.streams import mixed_streams, streams
 
 ROW = struct.Struct("<qiBBHdddd")
 
@@ -40,13 +50,17 @@ def row(
     symbol: int = 0,
     kind: int = QUOTE,
     flags: int = HAS_BID | HAS_ASK | NEW_SYMBOL,
-    zero: int = 0,
+    detail: int = 0,
     first: float = 1.5,
     second: float = 1.75,
     third: float = 0.0,
     fourth: float = 0.0,
 ) -> bytes:
-    return ROW.pack(ts_ns, symbol, kind, flags, zero, first, second, third, fourth)
+    return ROW.pack(ts_ns, symbol, kind, flags, detail, first, second, third, fourth)
+
+
+def bar_head(start_ns: int = 0) -> bytes:
+    return struct.pack("<qQdddd", start_ns, 7, 1.0, 2.0, 0.0, 0.0)
 
 
 def entry(text: str) -> bytes:
@@ -64,20 +78,29 @@ def events_of(block: Block) -> list[Event]:
     made: list[Event] = []
     at = 0
     for i in range(block.count):
-        ts_ns, number, kind, flags, *_ = ROW.unpack_from(block.rows, i * ROW_BYTES)
-        if kind == CLOCK:
-            made.append(Clock(ts_ns))
-            continue
-        id = None
+        ts_ns, number, kind, flags, detail, *_ = ROW.unpack_from(block.rows, i * ROW_BYTES)
+        id = received_ns = None
         if flags & NEW_SYMBOL:
             names.append(heap_text(block.heap, at))
             at += 2 + heap_length(block.heap, at)
         if flags & HAS_ID:
             id = heap_text(block.heap, at)
             at += 2 + heap_length(block.heap, at)
-        made.append(tick_at(block.rows, i, names[number], id))
+        if flags & FROM_BAR and detail & 0x7FF8 and not detail & 3:
+            at += BAR_HEAD_BYTES
+        if flags & RECEIVED:
+            at += 8
+            received_ns = received_at(block.heap, at)
+        if kind == CLOCK:
+            made.append(Clock(ts_ns, detail))
+        else:
+            made.append(tick_at(block.rows, i, names[number], id, received_ns=received_ns))
     assert at == len(block.heap)
     return made
+
+
+def bits_of(stream: Iterable[Event]) -> list[object]:
+    return [event if isinstance(event, Clock) else tick_bits(event) for event in stream]
 
 
 def test_quote_is_written_as_documented() -> None:
@@ -118,14 +141,14 @@ def test_trade_one_sided_quote_and_clock_event_are_written_as_documented() -> No
 def test_what_goes_in_comes_out(stream: list[Event]) -> None:
     block = taken(*stream)
     check_rows(block, 0)
-    assert events_of(block) == stream
+    assert bits_of(events_of(block)) == bits_of(stream)
 
 
-@given(stream=streams(events_max=30), data=st.data())
+@given(stream=mixed_streams(), data=st.data())
 @settings(max_examples=40)
-def test_cutting_anywhere_gives_the_same_bytes(stream: list[Event], data: st.DataObject) -> None:
+def test_cutting_anywhere_gives_the_same_bytes(stream: list[Input], data: st.DataObject) -> None:
     """Block boundaries are nowhere in the digest because rows and heap are plain concatenations."""
-    whole = taken(*stream)
+    (whole,) = blocks(stream)
     if whole.count == 1:
         return
     at = data.draw(st.integers(1, whole.count - 1))
@@ -136,7 +159,39 @@ def test_cutting_anywhere_gives_the_same_bytes(stream: list[Event], data: st.Dat
     for part in (left, right):
         check_rows(part, len(symbols))
         symbols.learn(part)
-    assert symbols.names == list(dict.fromkeys(event.symbol for event in stream if isinstance(event, Tick)))
+    inner = [event.event if isinstance(event, Sent) else event for event in stream]
+    assert symbols.names == list(dict.fromkeys(event.symbol for event in inner if not isinstance(event, Clock)))
+
+
+@given(stream=mixed_streams(), size=st.sampled_from((1, 3, 1024)))
+@settings(max_examples=40)
+def test_how_events_came_is_not_in_their_canonical_bytes(stream: list[Input], size: int) -> None:
+    """The same events, live or read from a file, with their times of arrival or without, are one digest."""
+    plain: list[Input] = [
+        Sent(event.event, ordered=event.ordered) if isinstance(event, Sent) else event for event in stream
+    ]
+    timed: list[Input] = [
+        Sent(_received(event.event), event.ordered, event.live) if isinstance(event, Sent) else event
+        for event in stream
+    ]
+    (expected,) = blocks(plain)
+    assert canonical(expected) == expected
+    for which in (stream, timed):
+        made = [canonical(block) for block in blocks(which, size=size)]
+        assert b"".join(block.rows for block in made) == expected.rows
+        assert b"".join(block.heap for block in made) == expected.heap
+
+
+def _received(event: Tick | BarRow) -> Tick | BarRow:
+    if isinstance(event, BarRow):
+        return event
+    return Tick(
+        *(event.symbol, event.ts_ns, event.bid, event.ask, event.bid_size, event.ask_size),
+        price=event.price,
+        size=event.size,
+        id=event.id,
+        received_ns=event.ts_ns + 5,
+    )
 
 
 def test_names_of_any_alphabet_are_kept() -> None:
@@ -165,25 +220,45 @@ def test_rows_are_whole_records() -> None:
         Block(1, 1, row()[:-1], b"")
 
 
+BAR = HAS_BID | FROM_BAR | NEW_SYMBOL
+MINUTE = 1 << 3 | 1 << 6  # as the detail has the length of a bar
+
 DAMAGED = {
-    "padding": (row(zero=1), entry("X")),
+    "detail without a bar": (row(detail=MINUTE), entry("X")),
+    "place without a length": (row(flags=BAR, detail=1), entry("X")),
+    "joining without a run": (row(symbol=0, flags=HAS_BID | NEW_SYMBOL, detail=JOINS), entry("X")),
+    "time before 1678": (row(ts_ns=TS_MIN_NS - 1), entry("X")),
     "unknown kind": (row(kind=3), entry("X")),
-    "unknown flag": (row(flags=HAS_BID | NEW_SYMBOL | 32), entry("X")),
+    "first symbol that joins": (row(flags=HAS_BID | NEW_SYMBOL | ORDERED, detail=JOINS), entry("X")),
+    "no bar head": (row(flags=BAR, detail=MINUTE), entry("X")),
+    "bar head cut off": (row(flags=BAR, detail=MINUTE), entry("X") + bar_head()[:-1]),
+    "bar head of a later event": (row(flags=BAR, detail=MINUTE | 1), entry("X") + bar_head()),
+    "bar that begins before time": (row(flags=BAR, detail=MINUTE), entry("X") + bar_head(TS_MIN_NS - 1)),
+    "arrival cut off": (row(flags=HAS_BID | NEW_SYMBOL | RECEIVED), entry("X") + bytes(7)),
+    "arrival after time": (
+        row(flags=HAS_BID | NEW_SYMBOL | RECEIVED),
+        entry("X") + struct.pack("<q", TS_MAX_NS + 1),
+    ),
+    "unknown maker": (row(symbol=-1, kind=CLOCK, flags=0, detail=3), b""),
+    "since when a user was down": (row(symbol=-1, kind=CLOCK, flags=0, first=5e-324), b""),
+    "live clock event": (row(symbol=-1, kind=CLOCK, flags=LIVE, first=0.0, second=0.0), b""),
     "quote without a side": (row(flags=NEW_SYMBOL), entry("X")),
     "trade with a side": (row(kind=TRADE, flags=HAS_BID | NEW_SYMBOL), entry("X")),
     "symbol that nobody knows": (row(symbol=0, flags=HAS_BID), b""),
     "symbol below zero": (row(symbol=-1), entry("X")),
     "hole in the numbers": (row(symbol=1), entry("X")),
-    "clock event with a symbol": (row(symbol=0, kind=CLOCK, flags=0), b""),
-    "clock event with a flag": (row(symbol=-1, kind=CLOCK, flags=FROM_BAR), b""),
-    "NaN": (row(first=float("nan")), entry("X")),
+    "clock event with a symbol": (row(symbol=0, kind=CLOCK, flags=0, first=0.0), b""),
+    "clock event with a flag": (row(symbol=-1, kind=CLOCK, flags=FROM_BAR, first=0.0), b""),
+    "trade at NaN": (row(kind=TRADE, flags=NEW_SYMBOL, first=float("nan")), entry("X")),
+    "quote without a number": (row(first=float("nan"), second=float("nan")), entry("X")),
+    "bid alone and NaN": (row(flags=HAS_BID | NEW_SYMBOL, first=float("nan")), entry("X")),
     "infinity": (row(fourth=float("-inf")), entry("X")),
     "name cut off": (row(), entry("XYZ")[:-1]),
     "name missing": (row(), b""),
     "length cut off": (row(), b"\x01"),
     "id missing": (row(flags=HAS_BID | NEW_SYMBOL | HAS_ID), entry("X")),
     "heap too long": (row(), entry("X") + b"\x00"),
-    "name without a row": (row(symbol=-1, kind=CLOCK, flags=0), entry("X")),
+    "name without a row": (row(symbol=-1, kind=CLOCK, flags=0, first=0.0), entry("X")),
 }
 
 
@@ -199,6 +274,15 @@ def test_block_that_no_door_has_written_is_refused(what: str) -> None:
 def test_block_that_a_door_has_written_passes() -> None:
     """The same rows, undamaged: the tests above fail for the right reason."""
     check_rows(Block(41, 1, row(), entry("X")), 0)
+    check_rows(Block(41, 1, row(first=float("nan")), entry("X")), 0)
+    check_rows(Block(41, 1, row(kind=TRADE, flags=NEW_SYMBOL, first=float("inf")), entry("X")), 0)
+    check_rows(Block(41, 1, row(flags=BAR, detail=MINUTE), entry("X") + bar_head()), 0)
+    check_rows(Block(41, 1, row(flags=BAR, detail=MINUTE | 1), entry("X")), 0)
+    check_rows(Block(41, 1, row(flags=HAS_BID | NEW_SYMBOL | RECEIVED | LIVE), entry("X") + bytes(8)), 0)
+    check_rows(Block(41, 1, row(symbol=1, flags=HAS_BID | NEW_SYMBOL | ORDERED, detail=JOINS), entry("X")), 1)
+    for maker in (0, 1, 2):
+        check_rows(Block(41, 1, row(symbol=-1, kind=CLOCK, flags=0, detail=maker, first=0.0), b""), 0)
+    check_rows(Block(41, 1, row(symbol=-1, kind=CLOCK, flags=HAS_ID, detail=2, first=5e-324), entry("line down")), 0)
     check_rows(Block(41, 1, row(symbol=6, flags=HAS_BID), b""), 7)
     with pytest.raises(CorruptLog):
         check_rows(Block(41, 1, row(symbol=7, flags=HAS_BID), b""), 7)
@@ -227,7 +311,7 @@ def test_copy_hands_a_stretch_of_another_log_to_a_door() -> None:
     """Symbols are numbered anew, by appearance at this door."""
     stream: list[Event] = [
         Tick("A", 1, 1.0, 1.0, id="1"),
-        Tick("B", 2, 2.0, None, id="2"),
+        Tick("B", 2, 2.0, None, id="2", received_ns=9),
         Clock(3),
         Tick("A", 4, price=4.0, size=5.0),
         Tick("C", 5, 1.0, 1.0),
@@ -237,6 +321,24 @@ def test_copy_hands_a_stretch_of_another_log_to_a_door() -> None:
     door.copy(block, ["A", "B", "C"], 1, 4)
     assert events_of(door.take(1)) == stream[1:4]
     assert door.symbols.names == ["B", "A"]
+
+
+@given(stream=mixed_streams(), size=st.sampled_from((1, 3, 1024)))
+@settings(max_examples=40)
+def test_copying_a_whole_log_gives_its_bytes(stream: list[Input], size: int) -> None:
+    """Bars with their heads, runs in order of time, live bits, makers of clock events: nothing is lost on the way."""
+    door = Door(SymbolTable())
+    names: list[str] = []
+    made = blocks(stream, size=size)
+    for block in made:
+        learnt = SymbolTable(names)
+        learnt.learn(block)
+        names = learnt.names
+        door.copy(block, names, 0, block.count)
+    assert door.malformed == 0
+    copied = door.take(1)
+    assert copied.rows == b"".join(block.rows for block in made)
+    assert copied.heap == b"".join(block.heap for block in made)
 
 
 def test_most_events_of_a_block() -> None:

@@ -38,6 +38,7 @@ def test_ticks_are_equal_where_every_field_is() -> None:
         Tick("X", 7, 1.0, 2.0, 3.0, 4.0, id="b"),
         Tick("X", 7, 1.0, 2.0, 3.0, 4.0),
         Tick("X", 7, 1.0, 2.0, 3.0, 4.0, id="a", from_bar=True),
+        Tick("X", 7, 1.0, 2.0, 3.0, 4.0, id="a", received_ns=8),
     ]
     assert tick not in others
     assert tick != "tick"

@@ -60,6 +60,24 @@ def test_names_and_defaults_of_the_twenty(name: str) -> None:
     assert create(name).outputs == CLASSIC_OUTPUTS[name]
 
 
+ON_PRICE = {
+    *("sma", "ema", "wma", "dema", "tema", "hma", "kama", "vwap", "sar", "pivots", "swings", "ichimoku"),
+    *("bbands", "keltner", "donchian", "supertrend"),
+}
+
+
+def test_prices_of_the_market_are_told_from_other_values() -> None:
+    """A chart draws those among the bars, and a table with the decimals of the price."""
+    for entry in catalogue():
+        prices = set(entry.outputs) if entry.name in ON_PRICE else set()
+        assert set(entry.on_price) == prices - {"supertrend_10_3_trend"}, entry.name
+    assert create("pivots:camarilla").on_price == (True,) * 9
+    assert create("ema:9@sma:20").on_price == (True,)
+    assert create("sma:10@rsi:14").on_price == (False,)
+    assert create("sma:3@supertrend:10,3/trend").on_price == (False,)
+    assert create("rsi:14@sma:10").on_price == (False,)
+
+
 def test_the_twenty_come_first_in_the_catalogue() -> None:
     assert len(TWENTY) == 20
     assert names()[:20] == TWENTY

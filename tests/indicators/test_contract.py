@@ -90,7 +90,7 @@ def test_values_are_nan_until_the_warm_up_and_then_ready(spec: str) -> None:
     """`warmup` says how many bars a user has to wait; before, there is NaN and never 0."""
     indicator = create(spec)
     series = made(80)["walk"]
-    event = any(name in spec for name in AWAIT_AN_EVENT)
+    event = indicator.waits
     assert indicator.warmup == max(indicator.warmups)
     assert len(indicator.warmups) == len(indicator.outputs) == indicator.width
     assert not create(spec).ready
@@ -157,6 +157,23 @@ def test_a_damaged_state_is_refused_and_changes_nothing(spec: str) -> None:
         with pytest.raises(CorruptCheckpoint):
             indicator.load(state)
         assert indicator.save() == good
+
+
+@every
+def test_what_waits_for_an_event_is_known(spec: str) -> None:
+    """Of these alone the warm-up is a least number, also if they only feed another."""
+    assert create(spec).waits == any(name in spec for name in AWAIT_AN_EVENT)
+
+
+@every
+def test_outputs_are_described_one_by_one(spec: str) -> None:
+    """Who shows a value finds its name, its warm-up and whether it is a price, in step with the values."""
+    indicator = create(spec)
+    described = indicator.described
+    assert tuple(output.name for output in described) == indicator.outputs
+    assert tuple(output.warmup for output in described) == indicator.warmups
+    assert tuple(output.on_price for output in described) == indicator.on_price
+    assert {output.waits for output in described} == {indicator.waits}
 
 
 @pytest.mark.parametrize("name", names())

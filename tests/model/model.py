@@ -5,7 +5,7 @@ with the engine but the values `Tick`, `Bar`, `PartialBar`, `Gap` and the words 
 caches, one event at a time, with the complete state of every symbol at every instant that may be shown.
 
     model = Model(["1m", "5m", "1d"], calendar)
-    for shown in model.feed(event):      # closing instants first, then the event itself
+    for shown in model.feed(event):      # closing instants first, then the event itself; of a bar four events
         shown.closing, shown.time_ns, shown.bars, shown.verdict, shown.states["EURUSD"].partial["5m"]
     model.bars("EURUSD", "1m"), model.partial("EURUSD", "1m"), model.told
 
@@ -14,20 +14,29 @@ Where the rules leave a choice, a comment that begins with CHOICE says which one
 
 from __future__ import annotations
 
-import datetime
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mtf.bars.bar import Bar, PartialBar
-from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Gap
 from mtf.events.tick import Tick
-from mtf.timeframe import DAY, MONTH, WEEK, Timeframe, TimeframeSet
-from tests.builders import Clock, Event
+from mtf.timeframe import Timeframe, TimeframeSet
+from tests.builders import BY_FEED, BY_USER, BarRow, Clock, Event, Four, Input, Sent
+from tests.model.days import Days, Placed
 from tests.model.grids import CalendarLike
+from tests.model.rows import content, content_of_bar, of_bar, price_and_volume, with_sides
+from tests.model.state import Forming, Shown, State, Symbol, completed, is_incomplete, partial_bar
 
-__all__ = ["CLOSED_MARKET", "DUPLICATE", "LATE", "LATE_OK", "OK", "PRICE", "Model", "Shown", "State", "replay"]
+__all__ = [
+    "CLOSED_MARKET",
+    "DUPLICATE",
+    "LATE",
+    "LATE_OK",
+    "OK",
+    "PRICE",
+    "UNFINISHED",
+    "Model",
+    "replay",
+]
 
 OK: Final = "ok"
 LATE_OK: Final = "late_ok"
@@ -35,82 +44,17 @@ DUPLICATE: Final = "duplicate"
 PRICE: Final = "price"
 CLOSED_MARKET: Final = "closed"
 LATE: Final = "late"
+UNFINISHED: Final = "unfinished"
 
-IDS_KEPT: Final = 4096
-DAYS_WALKED_MAX: Final = 400
-
-
-@dataclass(frozen=True)
-class State:
-    """Every timeframe of one symbol at one instant. Bars are oldest first, the last *history* of them."""
-
-    symbol: str
-    clock_ns: int | None  # None before the first accepted tick, where no clock event came either
-    partial: Mapping[str, PartialBar | None]
-    bars: Mapping[str, tuple[Bar, ...]]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One instant that a consumer is shown: a closing instant, or an event after it was judged and applied.
-
-    In a closing instant `bars` are the ones that close in it, in the order in which they are told, `time_ns` is their
-    end, `verdict` is empty, and `event` and `seq` are those of the event that moved the clock. Otherwise `bars` is
-    empty and `time_ns` is the event's own stamp. `states` has every symbol known so far, in order of appearance.
-    """
-
-    seq: int
-    event: Event
-    closing: bool
-    time_ns: int
-    bars: tuple[Bar, ...]
-    verdict: str
-    states: Mapping[str, State]
-
-
-@dataclass(frozen=True)
-class _Bounds:
-    start_ns: int
-    end_ns: int
-    date: datetime.date
-    off_session: bool
-    day_start_ns: int  # of the trading day, the week or the month
-
-
-@dataclass
-class _Forming:
-    """A bar under way."""
-
-    bounds: _Bounds
-    first: bool
-    incomplete: bool
-    day_incomplete: bool
-    gap: Gap | None
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    ticks: int
-
-
-@dataclass
-class _Symbol:
-    name: str
-    clock_ns: int | None  # never goes back
-    forming: dict[str, _Forming | None]
-    bars: dict[str, tuple[Bar, ...]]  # the last *history* completed bars, by timeframe
-    last_end_ns: dict[str, int] = field(default_factory=dict)  # the end of the last completed bar, by timeframe
-    ids: deque[str] = field(default_factory=lambda: deque(maxlen=IDS_KEPT))
-    first_tick_ns: int | None = None  # the stamp of the first accepted tick
-    side: str = ""  # mid, bid, ask or last; "" until the first accepted tick decides
+PRICE_MAX: Final = 1e12
 
 
 class Model:
     """Keeps every timeframe of every symbol, one event at a time.
 
     *calendar* is anything that answers `span_at`. *price* is auto, mid, bid, ask or last; *closed* reject or keep;
-    *late* reject or accept; *history* the number of completed bars kept a symbol and timeframe.
+    *late* reject or accept; *anchor* day or utc; *prices* positive or any; *history* the number of completed bars kept
+    a symbol and timeframe; *delay_of* how much later than its stamp an event of a symbol's feed arrives.
     """
 
     def __init__(
@@ -121,31 +65,44 @@ class Model:
         price: str = "auto",
         closed: str = "reject",
         late: str = "reject",
+        anchor: str = "day",
+        prices: str = "positive",
+        price_max: float = PRICE_MAX,
         history: int = 1000,
+        delay_of: Callable[[str], int] | None = None,
     ) -> None:
         assert price in ("auto", "mid", "bid", "ask", "last")
         assert closed in ("reject", "keep")
         assert late in ("reject", "accept")
+        assert anchor in ("day", "utc")
+        assert prices in ("positive", "any")
         self.timeframes: Final = TimeframeSet(timeframes)
-        self.calendar: Final = calendar
+        self.days: Final = Days(calendar, keep=closed == "keep", utc=anchor == "utc")
         self.price: Final = price
-        self.closed: Final = closed
         self.late: Final = late
         self.history: Final = history
         self.seq = 0  # of the newest event
         self.told: list[Bar] = []  # every completed bar, in the order in which they are told
-        self.verdicts: Counter[tuple[str, str]] = Counter()  # (symbol, verdict) of each tick
-        self.quotes: Counter[str] = Counter()  # "crossed" and "locked", accepted ones
-        self._symbols: dict[str, _Symbol] = {}  # in order of appearance
-        self._clock_ns: int | None = None  # the newest clock event
+        self.straddling: list[BarRow] = []  # bars that lie in two of a timeframe: no events
+        self._least: Final = -price_max if prices == "any" else 0.0  # prices lie between these two
+        self._most: Final = price_max
+        self._delay_of: Final = delay_of
+        self._symbols: dict[str, Symbol] = {}  # in order of appearance
+        self._clock_ns: int | None = None  # the newest clock event of a user
+        self._run_ns: int | None = None  # the newest accepted tick of runs in order of time
+        self._alone_in_run = False  # the newest tick of the only symbol was of a run in order of time
         self._states: dict[str, State] = {}  # as of now, by symbol
 
-    def feed(self, event: Event) -> list[Shown]:
-        """Take the next event and return what is shown because of it, in order."""
-        self.seq += 1
+    def feed(self, event: Input) -> list[Shown]:
+        """Take the next event and return what is shown because of it, in order; of a bar, that of all its four."""
         if isinstance(event, Clock):
+            self.seq += 1
             return self._feed_clock(event)
-        return self._feed_tick(event)
+        sent = event if isinstance(event, Sent) else Sent(event)
+        if isinstance(sent.event, Tick):
+            self.seq += 1
+            return self._feed_tick(sent.event, sent)
+        return self._feed_bar(sent.event, sent)
 
     @property
     def symbols(self) -> list[str]:
@@ -167,157 +124,298 @@ class Model:
     # Events
 
     def _feed_clock(self, event: Clock) -> list[Shown]:
+        if event.maker == BY_FEED:  # it says that a feed was down, and moves nothing
+            return [self._shown(event, OK)]
+        if event.maker != BY_USER:
+            return self._feed_timer(event)
         # CHOICE: a clock event that is older than the newest clock event is late, as any event is that is older than
         # what moved every clock; it moves nothing. One that is older than the clocks of some symbols is in order: there
         # is a clock for each symbol, and it moves those that it is ahead of.
         if self._clock_ns is not None and event.ts_ns < self._clock_ns:
             return [self._shown(event, LATE)]
-        shown = self._close_due(event, list(self._symbols.values()))
+        shown = self._close_due(event, dict.fromkeys(self._symbols, event.ts_ns))
         for symbol in self._symbols.values():
             self._move_clock(symbol, event.ts_ns)
         self._clock_ns = event.ts_ns
         shown.append(self._shown(event, OK))
         return shown
 
-    def _feed_tick(self, tick: Tick) -> list[Shown]:
-        # CHOICE: a symbol appears with its first well-formed tick, be it rejected: numbers are given at the door.
-        symbol = self._symbols.get(tick.symbol)
-        if symbol is None:
-            symbol = self._appear(tick.symbol)
-        verdict = self._judge(symbol, tick)
-        self.verdicts[tick.symbol, verdict] += 1
-        # CHOICE: an id is remembered whatever became of its tick ("a second tick of the same symbol and id is a
-        # duplicate"), so that the correction of a tick rejected for its price needs an id of its own. A duplicate does
-        # not make its id younger: the window is the last 4,096 different ones.
-        if tick.id is not None and verdict != DUPLICATE:
-            symbol.ids.append(tick.id)
-        if verdict not in (OK, LATE_OK):
-            return [self._shown(tick, verdict)]
-
-        shown: list[Shown] = []
-        if verdict == OK:
-            shown = self._close_due(tick, [symbol])
-            self._move_clock(symbol, tick.ts_ns)
-        if symbol.first_tick_ns is None:
-            symbol.first_tick_ns = tick.ts_ns
-            # CHOICE: the first *accepted* tick decides, and a one-sided quote is a quote.
-            symbol.side = self.price if self.price != "auto" else "last" if tick.is_trade else "mid"
-        self._count_quote(tick)
-        traded = _price_and_volume(tick, symbol.side)
-        if traded is not None:
-            for timeframe in self.timeframes:
-                self._apply(symbol, timeframe, tick.ts_ns, traded[0], traded[1], is_late=verdict == LATE_OK)
-        self._refresh(symbol)
-        shown.append(self._shown(tick, verdict))
+    def _feed_timer(self, event: Clock) -> list[Shown]:
+        """Move each live symbol to the event's stamp minus the delay of its feed."""
+        targets = {symbol.name: event.ts_ns - symbol.delay_ns for symbol in self._symbols.values() if symbol.live}
+        shown = self._close_due(event, targets)
+        for name, target_ns in targets.items():
+            self._move_clock(self._symbols[name], target_ns)
+        shown.append(self._shown(event, OK))
         return shown
 
-    def _judge(self, symbol: _Symbol, tick: Tick) -> str:
+    def _feed_tick(self, tick: Tick, sent: Sent) -> list[Shown]:
+        symbol = self._met(tick.symbol, sent)
+        sides = self._sides(tick)
+        verdict = self._judge(symbol, tick, sides)
+        if verdict not in (OK, LATE_OK):
+            symbol.counts[verdict] += 1
+            return [self._shown(tick, verdict)]
+
+        newest = symbol.newest_ns is None or tick.ts_ns >= symbol.newest_ns
+        shown = self._accept(symbol, tick, sent) if verdict == OK else []
+        symbol.counts[verdict] += 1
+        if newest:
+            symbol.newest_ns = tick.ts_ns
+        self._decide(symbol, tick, tick.ts_ns)
+        self._remember(symbol, tick)
+        self._count_quote(symbol, tick, sides)
+        traded = price_and_volume(tick, sides, symbol.side)
+        if traded is not None:
+            for timeframe in self.timeframes:
+                self._apply(symbol, timeframe, tick.ts_ns, traded, is_late=not newest)
+        shown.append(self._shown(with_sides(tick, sides), verdict))
+        return shown
+
+    def _feed_bar(self, row: BarRow, sent: Sent) -> list[Shown]:
+        """Take a bar: one verdict for its open, high, low and close, which are the last four instants of its span."""
+        placed = self.days.place(row, self.timeframes.items)
+        if placed.straddles:
+            self.straddling.append(row)
+            return []
+        symbol = self._met(row.symbol, sent)
+        bids, asks = self._usable(row.trades or row.bids), self._usable(row.asks)
+        verdict = self._judge_bar(symbol, row, placed, bids or asks)
+        if verdict == OK:
+            symbol.rows.add(content_of_bar(row, placed))
+        else:
+            symbol.counts[verdict] += 1  # one bar is one row that is rejected
+        shown: list[Shown] = []
+        for place in range(4):
+            self.seq += 1
+            tick = of_bar(row, place, placed.last_ns)
+            if verdict != OK:
+                if place == 0 and verdict == UNFINISHED:
+                    self._tear(symbol, placed.start_ns)
+                shown.append(self._shown(tick, verdict))
+                continue
+            shown += self._accept(symbol, tick, sent)
+            if symbol.torn_ns is not None and place == 0 and placed.start_ns <= symbol.torn_ns <= tick.ts_ns:
+                symbol.torn_ns = None
+            symbol.counts[OK] += 1
+            if place == 0 and (bids < (row.bids is not None) or asks < (row.asks is not None)):
+                symbol.counts["bad_sides"] += 1
+            symbol.newest_ns = tick.ts_ns
+            self._decide(symbol, tick, placed.start_ns)
+            sides = (bids and row.trades is None, asks)
+            traded = price_and_volume(tick, sides, symbol.side)
+            for timeframe in self.timeframes:
+                # It goes into timeframes at least as long as itself.
+                if traded is not None and timeframe.length_ns >= Timeframe(row.timeframe).length_ns:
+                    self._apply(symbol, timeframe, tick.ts_ns, traded, is_late=False, from_bar=True)
+            shown.append(self._shown(with_sides(tick, sides), OK))
+        return shown
+
+    def _accept(self, symbol: Symbol, tick: Tick, sent: Sent) -> list[Shown]:
+        """Move the clocks that an accepted tick moves."""
+        targets = {symbol.name: tick.ts_ns}
+        ordered = sent.ordered and len(self._symbols) > 1  # one symbol alone is no run: there is nothing else to close
+        if ordered:
+            # In a run of finite sources in order of time the stamp is the time at which a thing was known: what is due
+            # closes in every symbol of the run.
+            targets |= {other.name: tick.ts_ns for other in self._symbols.values() if other.in_run}
+        shown = self._close_due(tick, targets, of_run=ordered)
+        self._move_clock(symbol, tick.ts_ns)
+        if ordered:
+            self._run_ns = _later(self._run_ns, tick.ts_ns)
+        # CHOICE: a symbol that leaves the run has its own clock again, which may lie before the run's.
+        symbol.in_run = ordered
+        symbol.live = sent.live
+        return shown
+
+    def _decide(self, symbol: Symbol, tick: Tick, start_ns: int) -> None:
+        """Have the first accepted tick say what bars are made of, and from when on the symbol is known."""
+        if symbol.first_tick_ns is None:
+            symbol.first_tick_ns = start_ns
+            # CHOICE: the first *accepted* tick decides, and a one-sided quote is a quote.
+            symbol.side = self.price if self.price != "auto" else "last" if tick.is_trade else "mid"
+
+    # Verdicts
+
+    def _judge(self, symbol: Symbol, tick: Tick, sides: tuple[bool, bool]) -> str:
         """Return the verdict on *tick*: the first reason that fits, or ok."""
-        if tick.id is not None and tick.id in symbol.ids:
+        # The same id with other content is an event of its own, and counted.
+        if tick.id is not None and (tick.id, content(tick)) in symbol.accepted:
             return DUPLICATE
-        # CHOICE: each price that the tick has must be positive, also the one that the price side does not look at.
-        if any(price is not None and price <= 0.0 for price in (tick.bid, tick.ask, tick.price)):
+        if not (self._is_price(tick.price) if tick.is_trade else any(sides)):
             return PRICE
-        if self.closed == "reject" and self.calendar.span_at(tick.ts_ns).state != OPEN:
+        if not self.days.is_open(tick.ts_ns):
             return CLOSED_MARKET
-        if symbol.clock_ns is None or tick.ts_ns >= symbol.clock_ns:
+        clock_ns = symbol.clock_ns
+        if clock_ns is None or tick.ts_ns >= clock_ns:
             return OK
-        # CHOICE: a late tick is accepted only into the shortest timeframe's open bar; where there is none (it was
-        # closed by the clock, or has no tick yet) there is nothing to mend. The other kind of tick, which changes no
-        # bar, passes by the same test.
+        # CHOICE: a late tick is accepted only if the bar of the shortest timeframe that it lies in is not over. One
+        # that is older than another accepted tick changes what is there already: it needs a bar that forms, or there is
+        # nothing to change. One that is late for a clock event alone is the newest tick all the same, and may open it.
+        if self.late == "reject" or clock_ns >= self.days.bounds(self.timeframes[0], tick.ts_ns).end_ns:
+            return LATE
         forming = symbol.forming[self.timeframes[0].name]
-        if self.late == "accept" and forming is not None and tick.ts_ns >= forming.bounds.start_ns:
+        if symbol.newest_ns is None or tick.ts_ns >= symbol.newest_ns:
+            return LATE_OK
+        if forming is not None and forming.bounds.start_ns <= tick.ts_ns:
             return LATE_OK
         return LATE
 
-    def _appear(self, name: str) -> _Symbol:
-        symbol = _Symbol(
-            name,
-            self._clock_ns,  # a clock event moves every symbol's clock, also of those that come later
-            {timeframe.name: None for timeframe in self.timeframes},
-            {timeframe.name: () for timeframe in self.timeframes},
-        )
-        self._symbols[name] = symbol
-        self._refresh(symbol)
-        return symbol
+    def _judge_bar(self, symbol: Symbol, row: BarRow, placed: Placed, has_price: bool) -> str:
+        """Return the verdict on a whole bar."""
+        # CHOICE: unfinished comes first: such a row will come again, complete.
+        if row.forming:
+            return UNFINISHED
+        if content_of_bar(row, placed) in symbol.rows:
+            return DUPLICATE
+        if not has_price:
+            return PRICE
+        if not self.days.is_open(placed.last_ns):
+            return CLOSED_MARKET
+        # It is late, whole, if it starts before its symbol's clock. CHOICE: late="accept" speaks of ticks: a late bar
+        # restates one that is known, and a mixture of the two would be neither.
+        return LATE if symbol.clock_ns is not None and placed.start_ns < symbol.clock_ns else OK
 
-    def _count_quote(self, tick: Tick) -> None:
+    def _is_price(self, price: float | None) -> bool:
+        return price is not None and self._least < price < self._most
+
+    def _usable(self, prices: Four | None) -> bool:
+        return prices is not None and all(map(self._is_price, prices))
+
+    def _sides(self, tick: Tick) -> tuple[bool, bool]:
+        """Return whether bid and ask are there and are prices."""
+        return self._is_price(tick.bid), self._is_price(tick.ask)
+
+    def _met(self, name: str, sent: Sent) -> Symbol:
+        """Return the symbol of an event, which appears with its first well-formed one."""
+        # CHOICE: be it rejected: numbers are given at the door.
+        known = self._symbols.get(name)
+        if known is None:
+            # A symbol that is alone closes bars by its own ticks in any case. It joins the run as the second appears.
+            if len(self._symbols) == 1 and sent.ordered and self._alone_in_run:
+                next(iter(self._symbols.values())).in_run = True
+            known = self._symbols[name] = Symbol(
+                name,
+                0 if self._delay_of is None else self._delay_of(name),
+                self._clock_ns,  # a clock event moves every symbol's clock, also of those that come later
+                {timeframe.name: None for timeframe in self.timeframes},
+                {timeframe.name: () for timeframe in self.timeframes},
+            )
+        if len(self._symbols) == 1:
+            self._alone_in_run = sent.ordered
+        return known
+
+    def _remember(self, symbol: Symbol, tick: Tick) -> None:
+        """Remember the id of an accepted tick; the window is the last 4,096 of them."""
+        if tick.id is None:
+            return
+        if any(id == tick.id for id, _ in symbol.accepted):
+            symbol.counts["id_reused"] += 1
+        symbol.accepted.append((tick.id, content(tick)))
+
+    def _count_quote(self, symbol: Symbol, tick: Tick, sides: tuple[bool, bool]) -> None:
         # CHOICE: counted where accepted; a rejected one is counted under its reason alone.
-        if tick.bid is not None and tick.ask is not None:
-            if tick.bid > tick.ask:
-                self.quotes["crossed"] += 1
-            elif tick.bid == tick.ask:
-                self.quotes["locked"] += 1
+        if tick.is_trade:
+            return
+        if sides != (tick.bid is not None, tick.ask is not None):
+            symbol.counts["bad_sides"] += 1
+        elif tick.bid is not None and tick.ask is not None and tick.bid >= tick.ask:
+            symbol.counts["crossed" if tick.bid > tick.ask else "locked"] += 1
 
     # Time
 
-    def _move_clock(self, symbol: _Symbol, now_ns: int) -> None:
-        if symbol.clock_ns is None or symbol.clock_ns < now_ns:
-            symbol.clock_ns = now_ns
-        self._refresh(symbol)
+    def _move_clock(self, symbol: Symbol, now_ns: int) -> None:
+        symbol.clock_ns = _later(symbol.clock_ns, now_ns)
 
-    def _close_due(self, event: Event, symbols: list[_Symbol]) -> list[Shown]:
-        """Close each bar of *symbols* that ends at or before the event's stamp, one instant for each end."""
+    def _close_due(self, event: Event, targets: Mapping[str, int], *, of_run: bool = False) -> list[Shown]:
+        """Close each bar of the symbols of *targets* that ends by the time that is given there, an instant an end."""
         shown: list[Shown] = []
         while True:
             ends = [
                 forming.bounds.end_ns
-                for symbol in symbols
-                for forming in symbol.forming.values()
-                if forming is not None and forming.bounds.end_ns <= event.ts_ns
+                for name, target_ns in targets.items()
+                for forming in self._symbols[name].forming.values()
+                if forming is not None and forming.bounds.end_ns <= target_ns
             ]
             if not ends:
                 return shown
-            shown.append(self._close_at(event, min(ends), symbols))
+            shown.append(self._close_at(event, min(ends), targets, of_run=of_run))
 
-    def _close_at(self, event: Event, end_ns: int, symbols: list[_Symbol]) -> Shown:
-        """Close each bar of *symbols* that ends at *end_ns*: shorter timeframes first, then in order of appearance."""
-        # CHOICE: the bars of several symbols that a clock event closes at the same end close in one instant, told
-        # timeframe by timeframe (rule 3's order), and in it the clock of each symbol that is not further on stands at
-        # that end. (Rule 2 says it of the bars of one symbol; rule 3 mixes symbols within an end, so that an instant
-        # a symbol would show a symbol's longer bar completed before another's shorter one is told.)
+    def _close_at(self, event: Event, end_ns: int, targets: Mapping[str, int], *, of_run: bool) -> Shown:
+        """Close each bar of *targets* that ends at *end_ns*: shorter timeframes first, then in order of appearance."""
+        # CHOICE: the bars of several symbols that one event closes at the same end close in one instant, told
+        # timeframe by timeframe (rule 3's order), and in it the clock of each symbol that the event moves, and that is
+        # not further on, stands at that end. (Rule 2 says it of the bars of one symbol; rule 3 mixes symbols within an
+        # end, so that an instant a symbol would show a symbol's longer bar completed before another's shorter one.)
         closed: list[Bar] = []
+        moved = [symbol for name, symbol in self._symbols.items() if name in targets]
         for timeframe in self.timeframes:
-            for symbol in symbols:
+            for symbol in moved:
                 forming = symbol.forming[timeframe.name]
-                if forming is None or forming.bounds.end_ns != end_ns:
+                if forming is None or forming.bounds.end_ns != end_ns or targets[symbol.name] < end_ns:
                     continue
-                bar = _completed(symbol.name, timeframe, forming)
+                bar = completed(symbol, timeframe, forming)
                 symbol.forming[timeframe.name] = None
                 symbol.last_end_ns[timeframe.name] = end_ns
                 symbol.bars[timeframe.name] = (*symbol.bars[timeframe.name], bar)[-self.history :]
                 closed.append(bar)
-        for symbol in symbols:
-            self._move_clock(symbol, end_ns)
+        own = event.symbol if isinstance(event, Tick) else ""
+        for symbol in moved:
+            # CHOICE: of the other symbols of a run only what has closed is over for good: one of their events that
+            # comes out of order, and lies in no completed bar, is not late. What is shown of them is as of the run.
+            if not of_run or symbol.name == own or any(bar.symbol == symbol.name for bar in closed):
+                self._move_clock(symbol, min(end_ns, targets[symbol.name]))
+        if of_run:
+            self._run_ns = _later(self._run_ns, end_ns)
+        self._refresh_all()
         self.told.extend(closed)
         return Shown(self.seq, event, True, end_ns, tuple(closed), "", dict(self._states))
+
+    def _tear(self, symbol: Symbol, start_ns: int) -> None:
+        """Have the bars that hold *start_ns*, where an unfinished bar began, be incomplete until it has come whole."""
+        # CHOICE: the newest one counts. What an older one stood for stays missing from the bars that form.
+        if symbol.torn_ns == start_ns:
+            return
+        for forming in symbol.forming.values():
+            if forming is not None:
+                forming.incomplete = is_incomplete(forming, symbol)
+        symbol.torn_ns = start_ns
 
     # Bars
 
     def _apply(
-        self, symbol: _Symbol, timeframe: Timeframe, ts_ns: int, price: float, volume: float, *, is_late: bool
+        self,
+        symbol: Symbol,
+        timeframe: Timeframe,
+        ts_ns: int,
+        traded: tuple[float, float],
+        *,
+        is_late: bool,
+        from_bar: bool = False,
     ) -> None:
-        bounds = self.bounds(timeframe, ts_ns)
+        price, volume = traded
+        bounds = self.days.bounds(timeframe, ts_ns)
         assert bounds.start_ns <= ts_ns < bounds.end_ns
         forming = symbol.forming[timeframe.name]
         if forming is None:
             assert not is_late
             assert symbol.first_tick_ns is not None
             last_end_ns = symbol.last_end_ns.get(timeframe.name)
-            symbol.forming[timeframe.name] = _Forming(
+            symbol.forming[timeframe.name] = Forming(
                 bounds=bounds,
                 first=last_end_ns is None,
                 # CHOICE: counted from the symbol's own first accepted tick, of whichever kind. Clock events do not
                 # count: with and without them the bars are the same.
                 incomplete=last_end_ns is None and symbol.first_tick_ns > bounds.start_ns,
                 day_incomplete=symbol.first_tick_ns > bounds.day_start_ns,
-                gap=None if last_end_ns is None else self.gap(last_end_ns, bounds.start_ns),
+                gap=None if last_end_ns is None else self.days.gap(last_end_ns, bounds.start_ns),
                 open=price,
                 high=price,
                 low=price,
                 close=price,
                 volume=volume,
                 ticks=1,
+                from_bars=from_bar,
             )
             return
         assert forming.bounds == bounds, f"{timeframe}: the bar under way is not the one that the tick lies in"
@@ -327,150 +425,45 @@ class Model:
             forming.close = price
         forming.volume += volume
         forming.ticks += 1
-
-    def bounds(self, timeframe: Timeframe, ts_ns: int) -> _Bounds:
-        """Return where the bar that *ts_ns* lies in starts and ends, its date, and whether it is off session."""
-        day = self._day(ts_ns)
-        if timeframe.intraday:
-            start_ns = day.start_ns + (ts_ns - day.start_ns) // timeframe.length_ns * timeframe.length_ns
-            end_ns = min(start_ns + timeframe.length_ns, day.end_ns)
-            return _Bounds(start_ns, end_ns, day.date, day.off_session, day.start_ns)
-        if timeframe.kind == DAY:
-            return _Bounds(day.start_ns, day.end_ns, day.date, day.off_session, day.start_ns)
-        return self._period(day, timeframe.kind)
-
-    def _period(self, day: Day, kind: int) -> _Bounds:
-        """Return the week or month that *day* is in: all from its first trading day's start to its last one's end."""
-        if day.off_session:
-            # CHOICE: an off-session day between two trading days of one week or month lies in that week or month
-            # (a bar of its own would overlap it); one between two of them is in neither, and is a bar of its own.
-            before = self._trading_day(self._day(day.start_ns - 1), forward=False)
-            after = self._trading_day(self._day(day.end_ns), forward=True)
-            if _number(before, kind) != _number(after, kind):
-                return _Bounds(day.start_ns, day.end_ns, day.date, True, day.start_ns)
-            day = before
-        first = last = day
-        while _number(day, kind) == _number(
-            before := self._trading_day(self._day(first.start_ns - 1), forward=False), kind
-        ):
-            first = before
-        while _number(day, kind) == _number(after := self._trading_day(self._day(last.end_ns), forward=True), kind):
-            last = after
-        # CHOICE: a week and a month are dated by their last trading day.
-        return _Bounds(first.start_ns, last.end_ns, last.date, False, first.start_ns)
-
-    def _trading_day(self, day: Day, *, forward: bool) -> Day:
-        """Return *day*, or the nearest trading day after (or before) it."""
-        for _ in range(DAYS_WALKED_MAX):
-            if not day.off_session:
-                return day
-            day = self._day(day.end_ns if forward else day.start_ns - 1)
-        raise AssertionError("the calendar has no trading day in sight")
-
-    def gap(self, from_ns: int, to_ns: int) -> Gap | None:
-        """Return what lies between two bars by reason, None where they touch."""
-        assert from_ns <= to_ns, "a bar starts before the end of the one before it"
-        if from_ns == to_ns:
-            return None
-        lengths = {OPEN: 0, CLOSED: 0, HOLIDAY: 0, BREAK: 0}
-        at_ns = from_ns
-        while at_ns < to_ns:
-            span = self.calendar.span_at(at_ns)
-            lengths[span.state] += min(span.end_ns, to_ns) - at_ns
-            at_ns = span.end_ns
-        return Gap(
-            closed_ns=lengths[CLOSED],
-            holiday_ns=lengths[HOLIDAY],
-            break_ns=lengths[BREAK],
-            silence_ns=lengths[OPEN],
-        )
-
-    def _day(self, ts_ns: int) -> Day:
-        return self.calendar.span_at(ts_ns).day
+        forming.from_bars |= from_bar
 
     # What is shown
 
     def _shown(self, event: Event, verdict: str) -> Shown:
-        return Shown(self.seq, event, False, event.ts_ns, (), verdict, dict(self._states))
+        if isinstance(event, Tick):
+            self._symbols[event.symbol].seen = True
+        self._refresh_all()
+        if isinstance(event, Tick):
+            time_ns = self._states[event.symbol].clock_ns
+        elif verdict == OK:
+            time_ns = _later(self._clock_ns, event.ts_ns)
+        else:
+            time_ns = self._clock_ns
+        return Shown(self.seq, event, False, time_ns, (), verdict, dict(self._states))
 
-    def _refresh(self, symbol: _Symbol) -> None:
+    def _refresh_all(self) -> None:
+        for symbol in self._symbols.values():
+            if symbol.seen:
+                self._refresh(symbol)
+
+    def _refresh(self, symbol: Symbol) -> None:
+        clock_ns = symbol.clock_ns
+        if symbol.in_run and self._run_ns is not None:
+            clock_ns = _later(clock_ns, self._run_ns)
         partial: dict[str, PartialBar | None] = {}
         for timeframe in self.timeframes:
             forming = symbol.forming[timeframe.name]
             partial[timeframe.name] = None
             if forming is not None:
-                assert symbol.clock_ns is not None
-                partial[timeframe.name] = _partial(symbol.name, timeframe, forming, symbol.clock_ns)
-        self._states[symbol.name] = State(symbol.name, symbol.clock_ns, partial, dict(symbol.bars))
+                assert clock_ns is not None
+                partial[timeframe.name] = partial_bar(symbol, timeframe, forming, clock_ns)
+        self._states[symbol.name] = State(symbol.name, clock_ns, partial, dict(symbol.bars), dict(symbol.counts))
 
 
-def replay(model: Model, stream: Iterable[Event]) -> list[Shown]:
+def replay(model: Model, stream: Iterable[Input]) -> list[Shown]:
     """Feed *stream* to *model* and return all that is shown."""
     return [shown for event in stream for shown in model.feed(event)]
 
 
-def _price_and_volume(tick: Tick, side: str) -> tuple[float, float] | None:
-    """Return what *tick* adds to bars made of *side*; None where it has no such price."""
-    bid, ask = tick.bid, tick.ask
-    if side == "last":
-        return None if tick.price is None else (tick.price, tick.size)
-    if side == "bid":
-        return None if bid is None else (bid, tick.bid_size)
-    if side == "ask":
-        return None if ask is None else (ask, tick.ask_size)
-    # CHOICE: at mid a one-sided quote has no price: the side that it lacks is not taken from an earlier quote.
-    if bid is None or ask is None:
-        return None
-    return (bid + ask) / 2, tick.bid_size + tick.ask_size
-
-
-def _number(day: Day, kind: int) -> tuple[int, int]:
-    """Return the ISO week or the month that the date of *day* is in."""
-    if kind == MONTH:
-        return day.date.year, day.date.month
-    assert kind == WEEK
-    year, week, _ = day.date.isocalendar()
-    return year, week
-
-
-def _completed(symbol: str, timeframe: Timeframe, forming: _Forming) -> Bar:
-    return Bar(
-        symbol=symbol,
-        timeframe=timeframe,
-        start_ns=forming.bounds.start_ns,
-        end_ns=forming.bounds.end_ns,
-        open=forming.open,
-        high=forming.high,
-        low=forming.low,
-        close=forming.close,
-        volume=forming.volume,
-        ticks=forming.ticks,
-        trading_day=forming.bounds.date,
-        first=forming.first,
-        incomplete=forming.incomplete,
-        day_incomplete=forming.day_incomplete,
-        off_session=forming.bounds.off_session,
-        gap=forming.gap,
-    )
-
-
-def _partial(symbol: str, timeframe: Timeframe, forming: _Forming, now_ns: int) -> PartialBar:
-    return PartialBar(
-        symbol=symbol,
-        timeframe=timeframe,
-        start_ns=forming.bounds.start_ns,
-        end_ns=forming.bounds.end_ns,
-        open=forming.open,
-        high=forming.high,
-        low=forming.low,
-        close=forming.close,
-        time_ns=now_ns,
-        volume=forming.volume,
-        ticks=forming.ticks,
-        trading_day=forming.bounds.date,
-        first=forming.first,
-        incomplete=forming.incomplete,
-        day_incomplete=forming.day_incomplete,
-        off_session=forming.bounds.off_session,
-        gap=forming.gap,
-    )
+def _later(known_ns: int | None, ns: int) -> int:
+    return ns if known_ns is None or known_ns < ns else known_ns

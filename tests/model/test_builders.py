@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from mtf.events.block import SymbolTable, tick_at
 from mtf.events.tick import Tick
-from tests.builders import NEW_YORK, Clock, Event, at, blocks, events, streams, ticks
+from tests.builders import NEW_YORK, Clock, Event, at, blocks, events, ticks
 from tests.model.grids import FxGrid
 from tests.model.model import Model, replay
+from tests.streams import streams
 
 TEN_NS = 1_709_719_200_000_000_000  # 2024-03-06 10:00 UTC
 

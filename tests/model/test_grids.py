@@ -46,8 +46,8 @@ def test_calendar_has_the_weeks_and_months_of_the_model(name: str, grid: Calenda
     week, month = model.timeframes
     for day in days(grid, at("2023-12-01 00:00"), at("2025-02-01 00:00")):
         for found, expected in (
-            (calendar.week_at(day.start_ns), model.bounds(week, day.start_ns)),
-            (calendar.month_at(day.end_ns - 1), model.bounds(month, day.start_ns)),
+            (calendar.week_at(day.start_ns), model.days.bounds(week, day.start_ns)),
+            (calendar.month_at(day.end_ns - 1), model.days.bounds(month, day.start_ns)),
         ):
             assert values(found) == (expected.start_ns, expected.end_ns, expected.date, expected.off_session)
 
@@ -57,4 +57,4 @@ def test_gaps_have_the_reasons_of_the_model(name: str, grid: CalendarLike) -> No
     model = Model(["1m"], grid)
     edges = [day.start_ns + 12_345 for day in days(grid, at("2024-03-06 00:00"), at("2024-03-20 00:00"))]
     for from_ns, to_ns in itertools.combinations(edges, 2):
-        assert calendars.get(name).gap(from_ns, to_ns) == model.gap(from_ns, to_ns)
+        assert calendars.get(name).gap(from_ns, to_ns) == model.days.gap(from_ns, to_ns)

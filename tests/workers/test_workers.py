@@ -114,17 +114,35 @@ async def test_a_checkpoint_is_started_from_with_any_number_of_workers(tmp_path:
     assert summary.digest == expected
 
 
+@pytest.mark.parametrize(("first", "then"), [(2, 0), (0, 2), (2, 1)])
+async def test_bars_seen_go_on_over_a_restart_with_any_number_of_workers(tmp_path: Path, first: int, then: int) -> None:
+    """How many bars a value still takes is known, though the indicators are elsewhere and few bars are kept."""
+    settings: dict[str, Any] = {
+        "timeframes": TIMEFRAMES, "indicators": SPECS, "clock": "ticks", "history": 3, "data": tmp_path / "run"
+    }  # fmt: skip
+    async with mtf.Pipeline(**settings, workers=first) as pipeline:
+        summary = await pipeline.run(market(2_000))
+        before = [each.bars_seen for symbol in SYMBOLS for each in pipeline.snapshot(symbol)]
+    async with mtf.Pipeline(**settings, workers=then) as pipeline:
+        after = [each.bars_seen for symbol in SYMBOLS for each in pipeline.snapshot(symbol)]
+        summary_after = await pipeline.run(market(3_000))
+        last = [each.bars_seen for symbol in SYMBOLS for each in pipeline.snapshot(symbol)]
+    assert before == after
+    for found, counted in ((before, summary), (last, summary_after)):
+        assert [sum(found[rank::3]) for rank in range(3)] == list(counted.bars.values())
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 async def test_memory_does_not_grow_with_the_events(workers: int) -> None:
     """A block's values are gone when nobody reads them any more."""
     settings: dict[str, Any] = {"timeframes": TIMEFRAMES, "indicators": SPECS, "clock": "ticks", "history": 5}
     async with mtf.Pipeline(**settings, workers=workers) as pipeline:
-        await pipeline.run(market(2_000))
+        await pipeline.run(market(2_000), order="log")
         tracemalloc.start()
         try:
-            await pipeline.run(market(2_000))
+            await pipeline.run(market(2_000), order="log")
             before = tracemalloc.get_traced_memory()[0]
-            await pipeline.run(market(20_000))
+            await pipeline.run(market(20_000), order="log")
             grown = tracemalloc.get_traced_memory()[0] - before
         finally:
             tracemalloc.stop()
@@ -135,10 +153,10 @@ async def test_a_killed_worker_stops_the_run_with_the_reason() -> None:
     """Its indicators cannot be gone on with: halting beats guessing."""
     pipeline = mtf.Pipeline(timeframes=TIMEFRAMES, indicators=SPECS, clock="ticks", workers=2)
     await pipeline.__aenter__()
-    await pipeline.run(market(500))
+    await pipeline.run(market(500), order="log")
     os.kill(pipeline.worker_pids[0], signal.SIGKILL)
     with pytest.raises(WorkerLost, match="signal 9"):
-        await pipeline.run(market(3_000))
+        await pipeline.run(market(3_000), order="log")
     with pytest.raises(WorkerLost, match="signal 9"):
         await pipeline.__aexit__(None, None, None)
 

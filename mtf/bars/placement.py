@@ -1,0 +1,214 @@
+"""Where a bar given as input lies in its market's time: its day or span, and the instant at which it is known.
+
+Owns the rules for bars as input that depend on calendar and grid: a bar of a day or longer belongs to the trading day,
+week or month of its date; a shorter one happens at the last open instant of its span; one that lies in two bars of a
+timeframe cannot be split, and is an error. Asked once a bar, as it comes in.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.calendars.calendar import Calendar
+from mtf.calendars.day import OPEN, Day
+from mtf.calendars.grid import DAY_START, UTC_GRID, bar_bounds
+from mtf.errors import ConfigError, StraddlingBar
+from mtf.events.bar_rows import EPOCH_ORDINAL, BarClock, length_kind, length_ns
+from mtf.timeframe import INTRADAY, MONTH, WEEK, Timeframe
+from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, NEVER_NS
+
+__all__ = ["MarketBarClock"]
+
+
+@mypyc_attr(native_class=True)
+class MarketBarClock(BarClock):
+    """Places bars by the calendars and the grid of a configuration.
+
+    With *keep_closed* every instant counts as open. *noted* hears, once for each length of bars, which timeframes are
+    shorter than they are and stay without them; while `strict` is true that is a ConfigError.
+    """
+
+    def __init__(
+        self,
+        calendar_of: Callable[[str], Calendar],
+        timeframes: Sequence[Timeframe],
+        *,
+        anchor_ns: i64 = DAY_START,
+        keep_closed: bool = False,
+        noted: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._calendar_of: Final = calendar_of
+        self._timeframes: Final[list[Timeframe]] = list(timeframes)
+        self._anchor_ns: Final[i64] = anchor_ns
+        self._keep_closed: Final = keep_closed
+        self._noted: Final = noted
+        self.strict = False  # timeframes were asked for by name: one that a bar cannot enter is an error
+        self._lengths: Final[list[int]] = []  # of bars that have come so far
+        self._calendars: Final[dict[str, Calendar]] = {}  # by symbol
+        self._day: Day | None = None  # of the newest bar, with its period
+        self._day_of: Calendar | None = None  # the calendar that it is of
+
+    def place(self, symbol: str, length: i64, start_ns: i64, date: i64) -> None:
+        """Place a bar; ConfigError, or StraddlingBar, for one that the timeframes have no use for."""
+        calendar = self._calendars.get(symbol)
+        if calendar is None:
+            calendar = self._calendar_of(symbol)
+            self._calendars[symbol] = calendar
+        if length not in self._lengths:
+            self._meet(length)
+        kind = length_kind(length)
+        if kind == INTRADAY:
+            self._place_span(symbol, calendar, length_ns(length), start_ns)
+        else:
+            self._place_period(symbol, calendar, kind, start_ns, date)
+
+    def _meet(self, length: i64) -> None:
+        """Say what bars of a length that has not come before leave empty."""
+        size = length_ns(length)
+        short = [timeframe.name for timeframe in self._timeframes if timeframe.length_ns < size]
+        name = _length_name(length)
+        if short and self.strict:
+            raise ConfigError(
+                f"the bars last {name}: no bar of {', '.join(short)} can be made of them; ask for timeframes of {name} "
+                "or longer"
+            )
+        self._lengths.append(length)
+        if short and self._noted is not None:
+            empty = short[0] if len(short) == 1 else f"{short[0]} to {short[-1]}"
+            self._noted(f"the source has bars of {name}: {empty} get no bars from it")
+
+    def _place_period(self, symbol: str, calendar: Calendar, kind: i64, start_ns: i64, date: i64) -> None:
+        """Place a bar of a day, week or month: it belongs, as a whole, to that of its date."""
+        if not date:
+            day = calendar.day_at(start_ns)
+            date = day.number  # off session, that of the trading day that has the same date
+            if not day.off_session:
+                self._set_period(symbol, calendar, kind, calendar.period_at(start_ns, kind))
+                return
+        period = calendar.period_of(date, kind)
+        if period is not None:
+            self._set_period(symbol, calendar, kind, period)
+            return
+        # No day has that date, or no trading day that week or month: nothing of it is open market.
+        self.start_ns = (date - EPOCH_ORDINAL) * DAY_NS
+        self.end_ns = self.start_ns + DAY_NS
+        self.last_ns = self._last_closed(calendar, self.start_ns, self.end_ns)
+
+    def _set_period(self, symbol: str, calendar: Calendar, kind: i64, period: Day) -> None:
+        self.start_ns = period.start_ns
+        self.end_ns = period.end_ns
+        last_ns = self._last_open(calendar, period.start_ns, period.end_ns)
+        self.last_ns = period.end_ns - 1 if last_ns == NEVER_NS else last_ns
+        if kind != WEEK or period.off_session:
+            return
+        for timeframe in self._timeframes:
+            if timeframe.kind == MONTH and calendar.month_at(period.end_ns - 1).start_ns > period.start_ns:
+                raise StraddlingBar(
+                    f"{symbol}: the weekly bar {_minute(period.start_ns)} to {_minute(period.end_ns)} UTC lies in two "
+                    f"bars of {timeframe} and cannot be split: leave out {timeframe}, or read daily bars",
+                    start_ns=self.start_ns,
+                )
+
+    def _place_span(self, symbol: str, calendar: Calendar, size: i64, start_ns: i64) -> None:
+        """Place a bar shorter than a day: at the last open instant of its span."""
+        day = calendar.day_at(start_ns)
+        end_ns: i64 = start_ns + size
+        if self._keep_closed or not day.off_session:  # where nothing is kept the grid has no bars
+            grid_start, grid_end = bar_bounds(day, start_ns, size, self._anchor_ns)
+            if grid_start == start_ns and grid_end < end_ns:
+                end_ns = grid_end  # the seventh 4h bar of a day of 25 hours lasts one
+        self.start_ns = start_ns
+        self.end_ns = end_ns
+        last_ns = self._last_open(calendar, start_ns, end_ns)
+        if last_ns == NEVER_NS:
+            self.last_ns = end_ns - 1  # the gate finds the market closed then
+            return
+        self.last_ns = last_ns
+        first_ns = start_ns
+        if not self._keep_closed:
+            span = calendar.span_at(start_ns)
+            while span.state != OPEN:  # what is closed at its beginning is not of it
+                first_ns = span.end_ns
+                span = calendar.span_at(first_ns)
+        self._check(symbol, calendar, size, first_ns, last_ns)
+
+    def _check(self, symbol: str, calendar: Calendar, size: i64, first_ns: i64, last_ns: i64) -> None:
+        """Raise StraddlingBar unless `[first_ns, last_ns]` lies in one bar of each timeframe that is long enough."""
+        day = calendar.day_at(last_ns)
+        for timeframe in self._timeframes:
+            if timeframe.length_ns < size:
+                continue
+            bar_start: i64 = day.start_ns
+            if timeframe.kind == INTRADAY:
+                bar_start = bar_bounds(day, last_ns, timeframe.length_ns, self._anchor_ns)[0]
+            elif first_ns >= bar_start:
+                return  # in one day, so in one week and one month
+            else:
+                bar_start = calendar.period_at(last_ns, timeframe.kind).start_ns
+            if first_ns < bar_start:
+                raise self._straddling(symbol, timeframe, size, day, first_ns, bar_start)
+
+    def _straddling(
+        self, symbol: str, timeframe: Timeframe, size: i64, day: Day, first_ns: i64, bar_start: i64
+    ) -> StraddlingBar:
+        """Return the error that names the bar, the grid, and what would fit."""
+        start_ns = self.start_ns
+        what = f"{symbol}: the bar {_minute(start_ns)} to {_minute(start_ns + size)} UTC"
+        if bar_start == day.start_ns:
+            grid = f"{day.date} begins at {_minute(day.start_ns)} UTC"
+            fits = "use a calendar whose trading day does not begin inside it"
+            return StraddlingBar(
+                f"{what} lies in two trading days ({grid}) and cannot be split: {fits}", start_ns=start_ns
+            )
+        origin = day.start_ns if self._anchor_ns < 0 else self._anchor_ns
+        past = f":{(start_ns // MINUTE_NS) % 60:02d}"
+        grid = f"bars of {timeframe} begin at :{(bar_start // MINUTE_NS) % 60:02d}"
+        fits = f"use a calendar whose trading day begins at {past} past the hour, or leave out {timeframe}"
+        if (bar_start - start_ns) % HOUR_NS == 0:  # the minutes are right, the hours are not
+            grid = f"one begins at {_minute(bar_start)} UTC"
+            before = f"whole bars of {_span(size)} before it"
+            fits = f"use a calendar whose trading day begins {before}, or leave out {timeframe}"
+        if self._anchor_ns < 0 and _fits(start_ns, size, timeframe.length_ns, UTC_GRID):
+            fits = "use the anchor utc (--anchor utc)"
+        elif (start_ns - origin) % size == 0:
+            fits = f"use timeframes of which {_span(size)} is a divisor"
+        return StraddlingBar(
+            f"{what} lies in two bars of {timeframe} ({grid}) and cannot be split: {fits}", start_ns=start_ns
+        )
+
+    def _last_open(self, calendar: Calendar, from_ns: i64, to_ns: i64) -> i64:
+        return to_ns - 1 if self._keep_closed else calendar.last_open_ns(from_ns, to_ns)
+
+    def _last_closed(self, calendar: Calendar, from_ns: i64, to_ns: i64) -> i64:
+        """Return the last instant in `[from_ns, to_ns)` at which the market is closed; the last of all if none is."""
+        at = to_ns
+        while at > from_ns:
+            span = calendar.span_at(at - 1)
+            if span.state != OPEN:
+                return at - 1
+            at = span.start_ns
+        return to_ns - 1
+
+
+def _fits(start_ns: i64, size: i64, length: i64, origin: i64) -> bool:
+    """Return whether a bar lies in one bar of *length* of the grid that counts from *origin*."""
+    return (start_ns - origin) // length == (start_ns + size - 1 - origin) // length
+
+
+def _minute(ns: i64) -> str:
+    moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(seconds=int(ns // 1_000_000_000))
+    return moment.strftime("%Y-%m-%d %H:%M" if ns % 60_000_000_000 == 0 else "%Y-%m-%d %H:%M:%S")
+
+
+def _span(size: i64) -> str:
+    return Timeframe(f"{size // 1_000_000_000}s").name
+
+
+def _length_name(length: i64) -> str:
+    kind = length_kind(length)
+    return ("", "1d", "1w", "1mo")[kind] if kind != INTRADAY else _span(length_ns(length))

@@ -1,0 +1,128 @@
+"""What a symbol's newest accepted events were, so that one that comes again is known: trades by id, bars by start.
+
+Bounded: the last `IDS_MAX` ids, and the last `BARS_MAX` bars. Only accepted events are remembered, so that what is sent
+again and rejected pushes nothing out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.archive import ANY_MAX, ANY_MIN, Archive
+from mtf.errors import CorruptCheckpoint
+
+__all__ = ["BARS_MAX", "IDS_MAX", "NEW", "REUSED", "SAME", "RecentBars", "RecentIds"]
+
+IDS_MAX: Final = 4096
+BARS_MAX: Final = 1024  # as many as exchanges send in one answer
+
+NEW: Final = 0
+SAME: Final = 1  # the same id with the same content: a duplicate
+REUSED: Final = 2  # the same id with other content: an event of its own
+
+
+@mypyc_attr(native_class=True)
+class RecentIds:
+    """The last `IDS_MAX` accepted events that had an id: the id, and a key of what else the event said."""
+
+    __slots__ = ("_count", "_ids", "_keys", "_newest", "_others")
+
+    def __init__(self) -> None:
+        self._count: i64 = 0  # events taken in; one is known by its number, from 0 on
+        self._ids: list[str] = []  # of event k at k % IDS_MAX
+        self._keys: vec[i64] = vec[i64]([])  # beside it
+        self._newest: Final[dict[str, int]] = {}  # the newest event with an id
+        self._others: Final[dict[tuple[str, int], int]] = {}  # events with the id of a newer one, by id and key
+
+    def compare(self, id: str, key: i64) -> i64:
+        """Return whether *id* is NEW, or one of its events has the SAME key, or it is REUSED."""
+        newest = self._newest.get(id)
+        if newest is None:
+            return NEW
+        if self._keys[newest % IDS_MAX] == key or (self._others and (id, int(key)) in self._others):
+            return SAME
+        return REUSED
+
+    def remember(self, id: str, key: i64) -> None:
+        """Take in an event with *id* that is not one of those known; the oldest goes if there are too many."""
+        number = self._count
+        place = number % IDS_MAX
+        if number >= IDS_MAX:
+            self._forget(number - IDS_MAX)
+            self._ids[place] = id
+            self._keys[place] = key
+        else:
+            self._ids.append(id)
+            self._keys = append(self._keys, key)
+        before = self._newest.get(id)
+        if before is not None:
+            self._others[(id, int(self._keys[before % IDS_MAX]))] = before
+        self._newest[id] = int(number)
+        self._count = number + 1
+
+    def _forget(self, number: i64) -> None:
+        place = number % IDS_MAX
+        id = self._ids[place]
+        if self._newest[id] == number:
+            del self._newest[id]
+        else:
+            del self._others[(id, int(self._keys[place]))]
+
+    def archive(self, archive: Archive) -> None:
+        """Save or load, from the oldest on."""
+        size = archive.count(len(self._ids), 16)
+        first = self._count - size
+        for k in range(size):
+            place = (first + k) % IDS_MAX
+            id = archive.text("" if archive.loading else self._ids[place])
+            key = archive.whole(0 if archive.loading else self._keys[place], ANY_MIN, ANY_MAX)
+            if archive.loading:
+                if k >= IDS_MAX or self.compare(id, key) == SAME:
+                    raise CorruptCheckpoint("saved state: more ids than are kept, or one event twice")
+                self.remember(id, key)
+
+
+@mypyc_attr(native_class=True)
+class RecentBars:
+    """The last bars given as input that were accepted: their starts, ascending, and a key of their content."""
+
+    __slots__ = ("_keys", "_starts")
+
+    def __init__(self) -> None:
+        self._starts: vec[i64] = vec[i64]([])
+        self._keys: vec[i64] = vec[i64]([])  # beside it
+
+    def knows(self, start_ns: i64, key: i64) -> bool:
+        """Return whether a bar with this start and content is among them."""
+        starts = self._starts
+        low: i64 = 0
+        high: i64 = len(starts)
+        while low < high:
+            middle = (low + high) >> 1
+            if starts[middle] < start_ns:
+                low = middle + 1
+            else:
+                high = middle
+        return low < len(starts) and starts[low] == start_ns and self._keys[low] == key
+
+    def remember(self, start_ns: i64, key: i64) -> None:
+        """Take in the newest bar, which starts after all others."""
+        if len(self._starts) >= 2 * BARS_MAX:
+            self._starts = self._starts[BARS_MAX:]
+            self._keys = self._keys[BARS_MAX:]
+        self._starts = append(self._starts, start_ns)
+        self._keys = append(self._keys, key)
+
+    def archive(self, archive: Archive) -> None:
+        """Save or load."""
+        count: i64 = len(self._starts)
+        size = archive.count(count, 16)
+        for k in range(size):
+            start_ns = archive.whole(0 if archive.loading else self._starts[k], ANY_MIN, ANY_MAX)
+            key = archive.whole(0 if archive.loading else self._keys[k], ANY_MIN, ANY_MAX)
+            if archive.loading:
+                self._starts = append(self._starts, start_ns)
+                self._keys = append(self._keys, key)

@@ -1,0 +1,20 @@
+"""Units of time, and the range of instants: integer nanoseconds UTC that an i64 holds with room for arithmetic.
+
+Instants lie in `TS_MIN_NS..TS_MAX_NS`; durations are below the distance of the two, so that sums and differences of an
+instant and a duration never wrap. `NEVER_NS` is before every instant: what has not happened yet has that time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["DAY_NS", "HOUR_NS", "MINUTE_NS", "NEVER_NS", "SECOND_NS", "TS_MAX_NS", "TS_MIN_NS"]
+
+SECOND_NS: Final = 1_000_000_000
+MINUTE_NS: Final = 60_000_000_000
+HOUR_NS: Final = 3_600_000_000_000
+DAY_NS: Final = 86_400_000_000_000
+
+TS_MIN_NS: Final = -9_214_560_000_000_000_000  # 1678-01-01, the first whole year of an i64 of nanoseconds
+TS_MAX_NS: Final = 7_258_118_400_000_000_000  # 2200-01-01, far from where i64 arithmetic could wrap
+NEVER_NS: Final = -9_223_372_036_854_775_807
