@@ -1,64 +1,196 @@
-"""Reading: how a source that is read at the pipeline's own pace goes through the door."""
+"""Reading: how sources that are read at the pipeline's own pace go through the door, in order of time."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from mtf.actors.source import SourceActor
 from mtf.datadir import DataDir
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, OutOfOrder
+from mtf.frames.frame import SymbolState
+from mtf.order import ADVICE, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
 from mtf.sources import IterSource, Source, open_source
+from mtf.sources.merge import MergedSource, Part
 
-__all__ = ["open_given", "read_source"]
+__all__ = ["OUT_OF_ORDER", "Reading", "open_given", "told_apart"]
 
 YIELD_EVERY_S: Final = 0.002  # how long a source may be read before other tasks get their turn
 
 
-def open_given(given: Any, options: dict[str, Any]) -> tuple[Source, bool]:
-    """Return the source that `Pipeline.run` was *given*, and whether it can be known again at a next start.
+def open_given(
+    given: Any, options: dict[str, Any], *, resumable: bool = False, reorder_ns: int = 0, sort: bool = False
+) -> MergedSource:
+    """Return what `Pipeline.run` was *given*, one source or several, as one.
 
-    Ticks without a name cannot: those of the next call are other ones.
+    Ticks without a name have no key: those of the next call are other ones, and cannot be known again. *resumable* says
+    that there is a log, which may know how files are read.
     """
+    if isinstance(given, MergedSource) and not reorder_ns and not sort:
+        return given
+    several = isinstance(given, Sequence) and not isinstance(given, str) and any(map(_is_source, given))
+    files = {**options, "resumable": True} if resumable else dict(options)
+    if sort:
+        files.setdefault("reverse", False)  # whichever way the rows stand, they are sorted
+    parts = _opened_all(given, options, files) if several else [_opened(given, options, files)]
+    return MergedSource(parts, name=getattr(given, "name", ""), reorder_ns=reorder_ns, sort=sort)
+
+
+def _is_source(given: Any) -> bool:
+    """Whether *given* is a source by itself, and not a tick or a list of them."""
+    return isinstance(given, str | os.PathLike | Source)
+
+
+def _opened(given: Any, options: dict[str, Any], files: dict[str, Any]) -> Source | Part:
+    """Open one source, with *options* as they were given, and for a file as it needs them."""
     if isinstance(given, str | os.PathLike):
-        return open_source(given, **options), True
+        return open_source(given, **files)
     if isinstance(given, Source):
-        return given, True
+        return given
     if isinstance(given, Iterable):
-        return IterSource(given, **options), "name" in options
-    raise ConfigError(f"{given!r} is no source: give a path, a Source, or an iterable of ticks")
+        source = IterSource(given, **options)
+        return Part(source=source, key=source.name if "name" in options else None)
+    raise ConfigError(f"{given!r} cannot be read: give a path, a Source, an iterable of ticks, or a list of such")
 
 
-async def read_source(
-    source: Source, actor: SourceActor, datadir: DataDir | None, block_events: int, check: Callable[[], None]
-) -> None:
-    """Read *source* to its end, from where *datadir* knows that it was; *check* raises once nothing runs any more.
+def _opened_all(several: Sequence[Any], options: dict[str, Any], files: dict[str, Any]) -> list[Source | Part]:
+    """Return all sources of a list, files of the same name under as much of their path as tells them apart."""
+    if "name" in options:
+        raise ConfigError(
+            "name: that is for one source, and here are several; open each with open_source(path, name=...)"
+        )
+    names = told_apart([each for each in several if isinstance(each, str | os.PathLike)])
+    return [
+        _opened(each, {}, {**files, "name": names[os.fspath(each)]} if isinstance(each, str | os.PathLike) else {})
+        for each in several
+    ]
 
-    The rows of a `fill` become a block with the source's position beside it, so that both are in the log or neither.
+
+def told_apart(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
+    """Return for each path its last pieces, as many as no other path ends with."""
+    pieces = {os.fspath(path): Path(path).absolute().parts for path in paths}
+    names: dict[str, str] = {}
+    for path, own in pieces.items():
+        length = 1
+        while length < len(own) and any(other != own and other[-length:] == own[-length:] for other in pieces.values()):
+            length += 1
+        names[path] = "/".join(own[-length:])
+    return names
+
+
+class Reading:
+    """Reads sources to their end through the door of *actor*, and keeps the order of time as *order* has it.
+
+    With *datadir* a source that was read before goes on where it was. *check* raises once nothing runs any more.
     """
-    loop = asyncio.get_running_loop()
-    door = actor.door
-    identity = None
-    if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
-        await actor.flush(actor.next_seq - 1)
-    if datadir is not None:
-        identity = source.identity()
-        datadir.resume(source, identity)
-    turn_s = loop.time()
-    more = True
-    while more:
-        if door.count:
+
+    def __init__(
+        self,
+        actor: SourceActor,
+        datadir: DataDir | None,
+        order: LogOrder,
+        block_events: int,
+        check: Callable[[], None],
+    ) -> None:
+        self.order: Final = order
+        self._actor: Final = actor
+        self._datadir: Final = datadir
+        self._block_events: Final = block_events
+        self._check: Final = check
+        self._running: list[str] = []  # the orders of the sources that are read now
+
+    async def read(self, source: MergedSource, states: Sequence[SymbolState], order: str = BY_TIME) -> None:
+        """Read *source* to its end. *states* are those of the symbols in the log.
+
+        With *order* `time` OutOfOrder where a source that was never read begins in the past of another symbol's events,
+        or while another source is being read; with `log` that is taken as it comes.
+        """
+        if order not in ORDERS:
+            raise ConfigError(f"order is {order!r}: use one of {', '.join(ORDERS)}")
+        if self._running and BY_TIME in (order, *self._running):
+            raise OutOfOrder("another source is being read: what comes of two at once is in no order of time", ADVICE)
+        actor = self._actor
+        if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
             await actor.flush(actor.next_seq - 1)
-        more = source.fill(door, block_events)
-        if not door.count:
-            continue
-        if identity is not None:
-            actor.positions[source.name] = {"identity": identity, "position": source.position()}
-        if not actor.flush_now():
-            await actor.flush(actor.next_seq - 1)
-        check()
-        if loop.time() - turn_s > YIELD_EVERY_S:
-            await asyncio.sleep(0)
-            turn_s = loop.time()
+        known: set[str] = set()
+        tail = None
+        if self._datadir is not None:
+            known = self._datadir.resume(source)
+            if not self.order.seeded and self.order.kind is not None:
+                tail = self._datadir.tail(TAIL_EVENTS)
+        if not self.order.seeded:
+            self.order.begin(states, tail)
+            actor.watch = self.order.look
+            actor.door.alone_ordered = self.order.kind == BY_TIME
+        if order == BY_TIME:
+            self._check_begin(source, known)
+        self._running.append(order)
+        try:
+            await self._fill(source, order)
+        finally:
+            self._running.remove(order)
+
+    def _check_begin(self, source: MergedSource, known: set[str]) -> None:
+        """Raise OutOfOrder where a part begins before what other finite sources have brought other symbols to.
+
+        Not for a part that was read before, nor for one of a folder of which others were: they may have grown unevenly.
+        """
+        if not self.order.has_finite:
+            return
+        door = self._actor.door
+        grown = {part.folder for part in source.parts if part.folder and part.key in known}
+        for number, part in enumerate(source.parts):
+            if part.key in known or part.folder in grown:
+                continue
+            first = source.first(number, door)
+            if first is not None:
+                self.order.check(part.source.name, door.symbols.find(first[0]), first[1], door.symbols.names)
+
+    async def _fill(self, source: MergedSource, order: str) -> None:
+        """Hand the rows of *source* in, block by block.
+
+        The rows of a `fill` become a block with the positions beside it, so that both are in the log or neither.
+        """
+        loop = asyncio.get_running_loop()
+        actor, door = self._actor, self._actor.door
+        known = self.order.out_of_order
+        reordered = self.order.reordered - source.reordered
+        turn_s = loop.time()
+        more = True
+        while more:
+            if door.count:
+                await actor.flush(actor.next_seq - 1)
+            first_seq = actor.next_seq
+            door.ordered = order == BY_TIME and not self.order.from_seq
+            try:
+                more = source.fill(door, self._block_events)
+            finally:
+                door.ordered = False
+            self.order.given(source.name, order, first_seq, actor.next_seq - 1, actor.taken_seq)
+            self.order.reordered = reordered + source.reordered
+            if self._datadir is not None:
+                actor.positions.update(source.moved())
+            if door.count:
+                if not actor.flush_now():
+                    await actor.flush(actor.next_seq - 1)
+                self._check()
+            else:
+                await asyncio.sleep(0)  # nothing has come through a pipe, or all of it was malformed
+            if self.order.out_of_order != known >= 0:
+                known = -1
+                if order == BY_TIME:
+                    warnings.warn(f"{source.name}: {OUT_OF_ORDER}", OutOfOrderWarning, stacklevel=4)
+            if loop.time() - turn_s > YIELD_EVERY_S:
+                await asyncio.sleep(0)
+                turn_s = loop.time()
+
+
+OUT_OF_ORDER: Final = (
+    "some events are stamped before what another symbol has had already, so that a callback could see that symbol's "
+    "future; from the first of them on, view.of() of a symbol that is ahead raises LookAheadError. Sort the source "
+    "(sort=True), or give it a window (reorder_ns=)"
+)

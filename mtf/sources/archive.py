@@ -106,13 +106,13 @@ class Archive:
                 raise HostileFile(f"{place}: twice in the archive: do not trust this file", path=place)
             names.add(info.filename)
             expanded += info.file_size
-        if expanded > limits.expanded_bytes or (
-            expanded > limits.ratio_from_bytes and expanded > limits.ratio * self._size
-        ):
+        large = expanded > limits.expanded_bytes
+        if large or (expanded > limits.ratio_from_bytes and expanded > limits.ratio * self._size):
             raise HostileFile(
                 f"{self.path}: a decompression bomb: {expanded} bytes in a file of {self._size}; "
-                "if it is none, raise Limits.ratio or Limits.expanded_bytes",
+                "if it is none, raise {limit}",
                 path=str(self.path),
+                limit="expanded_bytes" if large else "ratio",
             )
         return sorted(names, key=natural_key)
 
@@ -134,6 +134,7 @@ def _check_directory(path: Path, size: int, limits: Limits) -> None:
     if count > limits.members or directory_bytes > limits.members * DIRECTORY_BYTES_A_MEMBER_MAX:
         raise HostileFile(
             f"{path}: {count} members in a directory of {directory_bytes} bytes are too many; "
-            "if they are right, raise Limits.members",
+            "if they are right, raise {limit}",
             path=str(path),
+            limit="members",
         )

@@ -1,7 +1,8 @@
 """Decimal text to float, with the bits that `float()` would give, and times a power of ten without a second rounding.
 
 A number of at most 2**53 with an exponent of at most 22 is one exact integer and one exact power of ten, so one
-multiplication or division rounds it correctly. Everything else goes the slow way, through `float()` itself. Compiled.
+multiplication or division rounds it correctly. Everything else goes the slow way, through `float()` itself: there
+digits may be in groups (`1,234.5`, `1 234,5`, `1'234.5`), with a sign of a currency around them. Compiled.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-__all__ = ["decimal"]
+__all__ = ["COMMA", "POINT", "UNSURE", "amount", "decimal", "is_blank", "is_special"]
 
 MANTISSA_MAX: Final = 900_719_925_474_098  # times ten plus nine is still below 2**53
 EXPONENT_MAX: Final = 22  # 10.0**22 is the last power of ten that a float holds exactly
@@ -18,16 +19,29 @@ EXPONENT_DIGITS_MAX: Final = 5
 
 MINUS: Final = 45
 PLUS: Final = 43
+UNSURE: Final = 0  # for *mark*: not known, for no number so far had a fraction or groups
 POINT: Final = 46
+COMMA: Final = 44
 SMALL_E: Final = 101
 
 NAN: Final = float("nan")
 
+# What a large amount is written in: 138.88K, 1.2M.
+UNITS: Final = {b"k": 3, b"m": 6, b"b": 9, b"t": 12}
+# Cells that say that there is no number.
+BLANKS: Final = frozenset((b"", b"-", b"--", b"n/a", b"na", b"null", b"none", b"nan"))
+SPECIAL: Final = frozenset((b"nan", b"inf", b"infinity"))
 
-def decimal(data: bytes, start: i64, end: i64, shift: i64) -> float:
+_SPACES: Final = (b"\xc2\xa0", b"\xe2\x80\xaf", b"\xe2\x80\x89")  # no-break, narrow no-break and thin space, in UTF-8
+_CURRENCIES: Final = (b"$", b"\xe2\x82\xac", b"\xc2\xa3", b"\xc2\xa5")  # dollar, euro, pound, yen
+
+
+def decimal(data: bytes, start: i64, end: i64, shift: i64, mark: i64 = POINT) -> float:
     """Return the number `data[start:end]` times 10**shift, correctly rounded; NaN where it is not a decimal number.
 
-    Takes what `float()` takes of digits, sign, point and exponent; not its `inf`, `nan` and underscores.
+    *mark* is what stands before the fraction, POINT or COMMA, and the other one parts groups of digits. If it is UNSURE
+    a lone comma, `1,234`, could be either, and that is no number. Takes what `float()` takes of digits, sign, point and
+    exponent; not its `inf`, `nan` and underscores.
     """
     i = start
     negative = False
@@ -37,22 +51,22 @@ def decimal(data: bytes, start: i64, end: i64, shift: i64) -> float:
     mantissa: i64 = 0
     digits: i64 = 0
     exponent = shift
-    fraction: i64 = 0  # 1 behind the point
+    fraction: i64 = 0  # 1 behind the mark
     while i < end:
         digit: i64 = i64(data[i]) - 48
         if 0 <= digit <= 9:
             if mantissa > MANTISSA_MAX:
-                return _slow(data[start:end], shift)
+                return _slow(data[start:end], shift, mark)
             mantissa = mantissa * 10 + digit
             digits += 1
             exponent -= fraction
-        elif digit == POINT - 48 and fraction == 0:
+        elif digit == mark - 48 and fraction == 0:
             fraction = 1
         else:
-            return _slow(data[start:end], shift)
+            return _slow(data[start:end], shift, mark)
         i += 1
     if digits == 0 or exponent > EXPONENT_MAX or exponent < -EXPONENT_MAX:
-        return _slow(data[start:end], shift)
+        return _slow(data[start:end], shift, mark)
     value = float(mantissa)
     power = 1.0
     if exponent < 0:
@@ -68,16 +82,80 @@ def decimal(data: bytes, start: i64, end: i64, shift: i64) -> float:
     return -value if negative else value
 
 
-def _slow(text: bytes, shift: i64) -> float:
-    text = text.strip().lower()
-    for byte in text:
-        if not (48 <= byte <= 57 or byte in (PLUS, MINUS, POINT, SMALL_E)):
-            return NAN
+def amount(data: bytes, start: i64, end: i64, mark: i64 = POINT) -> float:
+    """Return the size or volume `data[start:end]`, which may have a unit (138.88K); 0 where it says that there is none.
+
+    NaN where it is not a number.
+    """
+    value = decimal(data, start, end, 0, mark)
+    if value == value:
+        return value
+    text = _bare(data[start:end])
+    if text in BLANKS:
+        return 0.0
+    power = UNITS.get(text[-1:])
+    if power is None:
+        return value
+    text = text[:-1]
+    return decimal(text, 0, len(text), power, mark)
+
+
+def is_blank(text: bytes) -> bool:
+    """Whether there is nothing but space in *text*."""
+    return not _bare(text)
+
+
+def is_special(text: bytes) -> bool:
+    """Whether *text* says that it is no number, or an infinite one, as programs write that."""
+    return _bare(text).lstrip(b"+-") in SPECIAL
+
+
+def _bare(text: bytes) -> bytes:
+    """Return *text* in lower case, without the space around it."""
+    for space in _SPACES:
+        text = text.replace(space, b" ")
+    return text.strip().lower()
+
+
+def _slow(text: bytes, shift: i64, mark: i64) -> float:
+    text = _bare(text)
+    if not text:
+        return NAN
+    for sign in _CURRENCIES:
+        if sign in text:
+            text = (text.removesuffix(sign) if text.endswith(sign) else text.replace(sign, b"", 1)).strip()
     mantissa, _, power = text.partition(b"e")
     if len(power) > EXPONENT_DIGITS_MAX or (not power and len(mantissa) != len(text)):
         return NAN
+    if mark == UNSURE:
+        if mantissa.count(b",") == 1 and b"." not in mantissa:
+            return NAN
+        mark = COMMA if mantissa.rfind(b",") > mantissa.rfind(b".") >= 0 or mantissa.count(b".") > 1 else POINT
+    whole, found, fraction = mantissa.partition(b"," if mark == COMMA else b".")
+    whole = _ungrouped(whole, b"." if mark == COMMA else b",")
+    for piece in (whole.lstrip(b"+-"), fraction, power.lstrip(b"+-")):
+        if not piece.isdigit() and piece:
+            return NAN
     try:
         exponent = int(power) if power else 0
-        return float(mantissa + b"e" + str(exponent + shift).encode())
+        return float(whole + (b"." if found else b"") + fraction + b"e" + str(exponent + shift).encode())
     except ValueError:
         return NAN
+
+
+def _ungrouped(whole: bytes, separator: bytes) -> bytes:
+    """Return *whole* without what parts its digits into groups; as it is where they are no groups.
+
+    The last group has three digits, those before it three or (lakh and crore) two; all are parted by the same sign.
+    """
+    for each in (separator, b" ", b"'"):
+        if each in whole:
+            groups = whole.split(each)
+            first = len(groups[0].lstrip(b"+-"))
+            if not 1 <= first <= 3 or len(groups[-1]) != 3:
+                return whole
+            for group in groups[1:-1]:
+                if len(group) not in (2, 3):
+                    return whole
+            return b"".join(groups)
+    return whole

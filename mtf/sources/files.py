@@ -5,7 +5,7 @@ Owns the open file and the bytes between it and the reader. Memory is one chunk 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,27 +14,43 @@ import attrs
 
 from mtf.errors import SourceError
 from mtf.events.door import Door
+from mtf.events.tick import Tick
+from mtf.sources.backward import BackwardStream, open_backward
 from mtf.sources.format import Plan
-from mtf.sources.parts import HEAD_BYTES, Part
+from mtf.sources.layout import Layout
+from mtf.sources.limits import DEFAULT_LIMITS
+from mtf.sources.parts import Part
+from mtf.sources.quotes import QuoteReader
+from mtf.sources.read_as import ReadAs
 from mtf.sources.reader import Reader
-from mtf.sources.streams import Stream
+from mtf.sources.source import iterate
+from mtf.sources.streams import CHUNK_BYTES, Stream
 
-__all__ = ["FileSource", "PlannedPart"]
+__all__ = ["Again", "FileSource", "PlannedPart"]
 
 NEWLINE: Final = 10
+READINGS_MAX: Final = 100  # ways of reading its parts that the log keeps of one source
+UNREAD_MAX: Final = 20  # parts of which no row could be read that are named
+
+Again = Callable[[Mapping[str, Any], str], Plan]
 
 
 @attrs.frozen
 class PlannedPart:
-    """A part and how it is read."""
+    """A part and how it is read; *again* plans it from what an identity says of an earlier reading, and its symbol."""
 
     part: Part
     plan: Plan
     format: str
+    again: Again
 
 
 class FileSource:
-    """Reads *parts* one after another. *skipped* are the files of a folder that no format took."""
+    """Reads *parts* one after another. *skipped* are the files of a folder that no format took.
+
+    With *resumable* it is gone on with at a next start, and a last line without its line break is left for then: a
+    file that grows may have half a number there. In a packed file, and in a pipe, such a line is whole.
+    """
 
     def __init__(
         self,
@@ -42,11 +58,15 @@ class FileSource:
         parts: Sequence[PlannedPart],
         skipped: Sequence[str] = (),
         read_as: Mapping[str, str] = MappingProxyType({}),
+        *,
+        resumable: bool = False,
     ) -> None:
         self.name: Final = name
         self.read_as: Final = dict(read_as)  # what was said of the file, and decides what its rows mean
-        self.parts: Final = tuple(parts)
+        self.parts: Final = list(parts)
         self.skipped: Final = tuple(skipped)
+        self._resumable: Final = resumable
+        self._resumed = False  # by `seek`, behind rows that were read before
         self._index = -1  # of the part being read, or read last; -1 before the first
         self._reader: Reader | None = None  # of that part; stays once it has been read to its end
         self._stream: Stream | None = None  # open while the part is being read
@@ -57,8 +77,18 @@ class FileSource:
         self._told = ""  # the symbol that the parts behind have, where all rows are said to be of another name
         self._open = False  # the last row that was taken had no line break behind it
         self._closed = False  # by `close`, until `seek`
+        self._suspended = -1  # the byte of the text to read on from, where the file was closed by `suspend`
+        self.read_bytes = CHUNK_BYTES  # how much text is read at once
         self._check: list[int | str] = []  # how many bytes of the part's file, and their hash
+        self._rows = 0  # of the parts before the present one, since this source was made
+        self._malformed = 0
+        self._doubled = 0
+        self._from_line = 0  # of the present part: where reading it began
+        self._unread: list[tuple[str, int]] = []  # parts of which no row could be read, and how many they have
+        self._cut = ""  # the place of a last line that is left for the next time
         self._weights: Final = _weights(self.parts)
+        self._readings: list[tuple[ReadAs, Layout | None]] = []  # that the parts have, or had, each once
+        self._reading = 0  # that of the present part
         self._behind: Final[dict[str, int]] = {}  # bytes of the files that are read to their end, by path
         self._behind_bytes = 0  # of all of them
 
@@ -68,28 +98,33 @@ class FileSource:
         left = limit
         while left > 0:
             reader = self._reader
-            stream = self._stream
+            stream = self._stream if self._suspended < 0 else self._reopened()
             if reader is None or stream is None:
                 if self._index + 1 >= len(self.parts):
                     return False
                 self._leave_behind(self._index)
                 self._start(self._index + 1)
                 continue
-            self._at = reader.scan(door, self._data, self._at, left, self._final)
+            self._at = reader.scan(door, self._data, self._at, left, self._final and not self._waits(stream))
             if self._at:
                 self._open = reader.by_line and self._data[self._at - 1] != NEWLINE
             left = reader.left
-            if left == 0:
+            if left <= 0:
                 break
             if self._final:
                 self._finish()
                 continue
-            more = stream.read()
+            if not stream.ready():
+                break
+            more = stream.read(self.read_bytes)
             self._base += self._at
             self._data = self._data[self._at :] + more
             self._at = 0
             self._final = not more
         return True
+
+    def __iter__(self) -> Iterator[Tick]:
+        return iterate(self)
 
     def identity(self) -> dict[str, Any]:
         """Return which data this is. The files may grow: `seek` checks what was read, not this."""
@@ -101,16 +136,75 @@ class FileSource:
         }
         if self.parts:
             part = self.parts[0].part
-            answer["head_bytes"] = min(HEAD_BYTES, part.file_bytes)
-            answer["head_xxh3"] = part.check(HEAD_BYTES)
+            answer["head_bytes"] = part.check_bytes
+            answer["head_xxh3"] = part.check(part.check_bytes)
         if self.read_as:
             answer["read_as"] = self.read_as
+        readings = self._known_readings()
+        if readings:
+            answer["reading"] = readings
         if self.skipped:
             answer["skipped"] = list(self.skipped[:20])
         return answer
 
+    def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:
+        """Read as *identity* says that it was read: what was inferred of the part at *position* holds when it grows.
+
+        Raises the ConfigError of a part about which something has to be said first, if it was not read before.
+        """
+        known = identity.get("reading", ())
+        self._readings = [_reading_of(each) for each in known]
+        number = position.get("as", 0)
+        for i, planned in enumerate(self.parts):
+            if planned.part.name == position.get("name") and number < len(known) and "layout" in known[number]:
+                plan = planned.again(known[number], self._symbol_of(planned, known[number]))
+                self.parts[i] = attrs.evolve(planned, plan=plan, format=known[number]["format"])
+        for planned in self.parts:
+            if planned.plan.problem is not None:
+                raise planned.plan.problem
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it was not read from its start."""
+        return self._resumed
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """How many rows were read since this source was made, and how many of them were malformed."""
+        reader = self._reader
+        if reader is None:
+            return self._rows, self._malformed
+        return self._rows + self._rows_of(reader), self._malformed + reader.refused
+
+    def notes(self) -> list[str]:
+        """Return what a user should know of how the parts were read so far, one sentence each."""
+        found: dict[str, list[str]] = {}
+        for planned in self.parts:
+            for note in planned.plan.notes:
+                found.setdefault(note, []).append(planned.part.place)
+        lines = [
+            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {note}"
+            for note, places in found.items()
+        ]
+        unread = [*self._unread, *self._unread_now()]
+        lines += [f"{place}: not one of its {rows:,} rows could be read" for place, rows in unread[:UNREAD_MAX]]
+        if len(unread) > UNREAD_MAX:
+            lines.append(f"{self.name}: nor could one row of {len(unread) - UNREAD_MAX:,} more files")
+        doubled = self._doubled + (0 if self._reader is None else self._reader.doubled_rows)
+        if doubled:
+            lines.append(
+                f"{self.name}: {doubled:,} rows have a time that their zone's clock had twice: they were read in the "
+                "order in which they stand"
+            )
+        if self._cut:
+            lines.append(
+                f"{self._cut}: the last line has no line break, so it may not be whole yet: it is left for the next "
+                "run; if it is whole, end it with a line break"
+            )
+        return lines
+
     def position(self) -> dict[str, Any]:
-        """Return the part, the byte of its text, the line, and in the midst of a bar how many of its ticks are out."""
+        """Return the part, the byte of its text, and the line."""
         if self._index < 0:
             return {}
         reader = self._reader
@@ -122,11 +216,17 @@ class FileSource:
             "offset": self._base + self._at,
         }
         if reader is not None:
-            position |= {"line": reader.line, "step": reader.step, "last_ns": reader.last_ns}
+            position |= {"line": reader.line, "last_ns": reader.last_ns}
             if reader.told:
                 position["told"] = reader.told
+            if reader.doubled:
+                position["doubled"] = dict(reader.doubled)
             if self._open:
                 position["open"] = True
+            if isinstance(reader, QuoteReader) and (held := reader.memo()):
+                position["held"] = held
+            if self._reading:  # 0, the first, is not written: few sources have another
+                position["as"] = self._reading
         return position
 
     def seek(self, position: dict[str, Any]) -> None:
@@ -136,6 +236,7 @@ class FileSource:
         self._behind.clear()
         self._behind_bytes = 0
         self._told = position.get("told", "")
+        self._resumed = bool(position)
         if not position:
             return
         index = position["part"]
@@ -147,12 +248,6 @@ class FileSource:
                 path=name,
             )
         part = self.parts[index].part
-        if position["check"] and part.check(position["check"][0]) != position["check"][1]:
-            raise SourceError(
-                f"{part.place}: it does not start as it did: it is another file now; put the old one back, or start "
-                "afresh",
-                path=part.place,
-            )
         for before in range(index):
             self._leave_behind(before)
         self._index = index
@@ -162,14 +257,17 @@ class FileSource:
                 "later belong into a file that comes later; put it back, or start afresh",
                 path=name,
             )
-        reader, stream = self._start(index)
+        reader, stream = self._start(index, position["check"])
         if reader is None or stream is None:
             return
         stream.skip_to(position["offset"])
         self._base = position["offset"]
         reader.line = position["line"]
-        reader.step = position["step"]
         reader.last_ns = position["last_ns"]
+        reader.doubled = dict(position.get("doubled", {}))
+        self._from_line = reader.line
+        if isinstance(reader, QuoteReader):
+            reader.recall(position.get("held", {}))
         if position.get("open"):
             self._open = True
             self._data = stream.read()
@@ -185,36 +283,137 @@ class FileSource:
 
     def progress(self) -> float | None:
         """Return the share of the bytes that has been read."""
-        total = sum(self._weights)
+        total = self.total_bytes
+        if any(planned.part.endless for planned in self.parts):
+            return None
         if not total or self._index < 0:
             return 1.0 if not total else 0.0
         done = sum(self._weights[: self._index])
         share = 1.0
-        if self._stream is not None:
-            share = min(1.0, self._stream.raw_offset() / max(1, self.parts[self._index].part.text_bytes))
+        if self._stream is not None or self._suspended >= 0:
+            offset = self._suspended if self._stream is None else self._stream.raw_offset()
+            share = min(1.0, offset / max(1, self.parts[self._index].part.text_bytes))
         return (done + share * self._weights[self._index]) / total
+
+    @property
+    def total_bytes(self) -> float:
+        """The size of all files; a member of an archive has its share of it."""
+        return sum(self._weights)
+
+    @property
+    def reopens(self) -> bool:
+        """Whether to close the file and to read on later costs no more than a seek."""
+        return self._stream is None or (self._stream.seekable and not self.parts[self._index].part.endless)
+
+    def suspend(self) -> None:
+        """Close the open file until it is read on; a packed one is not, for it would be unpacked from its start."""
+        if self._stream is not None and self.reopens:
+            self._suspended = self._stream.offset
+            self._stream.close()
+            self._stream = None
 
     def close(self) -> None:
         """Let go of the open file; `position` stays, and `seek` opens it again."""
         self._closed = True
         self._let_go()
+        for planned in self.parts:
+            if planned.part.endless:
+                planned.part.close()
 
-    def _start(self, index: int) -> tuple[Reader | None, Stream | None]:
-        """Open the part *index* at its start; one without rows is done with at once."""
+    def _start(self, index: int, known: Sequence[Any] = ()) -> tuple[Reader | None, Stream | None]:
+        """Open the part *index* at its start; one without rows is done with at once.
+
+        SourceError if its start is not the *known* one: how many bytes, and their hash.
+        """
         self._let_go()
+        before = self.parts[self._index] if self._index >= 0 else None
         self._index = index
         planned = self.parts[index]
         self._data, self._base, self._at, self._final, self._open = b"", 0, 0, False, False
+        self._cut = ""
         if self._reader is not None:
-            self._told = self._reader.told
+            assert before is not None, "a reader is that of a part"
+            self._unread += self._unread_now(before)
+            self._rows, self._malformed = self.rows
+            self._doubled += self._reader.doubled_rows
+            self._told = self._reader.told if before.plan.symbol == planned.plan.symbol else ""
         self._reader = None
-        size = min(HEAD_BYTES, planned.part.file_bytes)
-        self._check = [size, planned.part.check(size)]
-        if planned.plan.reader is not None:
-            self._reader = planned.plan.reader()
-            self._reader.told = self._told
-            self._stream = planned.part.open()
+        if planned.plan.problem is not None:
+            raise planned.plan.problem
+        self._from_line = 0
+        reader = None if planned.plan.reader is None else planned.plan.reader()
+        start: BackwardStream | Part = planned.part
+        if reader is not None and reader.backward:
+            self._stream = start = open_backward(planned.part, reader.header_lines)
+            reader.lines = start.lines
+        if known and start.check(known[0]) != known[1]:
+            place = planned.part.place
+            raise SourceError(
+                f"{place}: it does not start as it did: it is another file now; put the old one back, or use another "
+                "data directory",
+                path=place,
+            )
+        size = planned.part.check_bytes
+        self._check = [size, start.check(size)]
+        if reader is not None:
+            self._reading = self._number_of(planned.plan)
+            reader.told = self._told
+            self._reader = reader
+            self._stream = self._stream or planned.part.open()
         return self._reader, self._stream
+
+    def _reopened(self) -> Stream:
+        """Open the file again that `suspend` closed."""
+        stream = self.parts[self._index].part.open()
+        stream.skip_to(self._suspended)
+        self._stream = stream
+        self._suspended = -1
+        return stream
+
+    def _symbol_of(self, planned: PlannedPart, known: Mapping[str, Any]) -> str:
+        """Return the symbol of a part that is read as is *known*; "" if a column has it."""
+        if planned.plan.problem is None:
+            return planned.plan.symbol or ""
+        said = self.read_as.get("symbol") or planned.plan.symbol or known.get("symbol", "")
+        return str(said or ("" if "symbol" in known["layout"]["columns"] else planned.part.symbol))
+
+    def _number_of(self, plan: Plan) -> int:
+        """Return the number of the reading that *plan* has; what is not among the first of them is not kept."""
+        if plan.read_as is None:
+            return READINGS_MAX
+        reading = (plan.read_as, plan.layout)
+        if reading not in self._readings:
+            if len(self._readings) >= READINGS_MAX:
+                return READINGS_MAX
+            self._readings.append(reading)
+        return self._readings.index(reading)
+
+    def _known_readings(self) -> list[dict[str, Any]]:
+        """Return how the parts are read, each reading once, as JSON values."""
+        for planned in self.parts:
+            self._number_of(planned.plan)
+        symbols = {planned.plan.symbol for planned in self.parts}
+        alone = {"symbol": symbols.pop()} if len(symbols) == 1 and None not in symbols else {}
+        return [
+            read_as.to_dict() | alone | ({} if layout is None else {"layout": layout.to_dict()})
+            for read_as, layout in self._readings
+        ]
+
+    def _waits(self, stream: Stream) -> bool:
+        """Whether a last line without its line break is left for the next time."""
+        assert self._reader is not None, "a part that is read has a reader"
+        return self._resumable and self._reader.by_line and stream.grows and self._index == len(self.parts) - 1
+
+    def _rows_of(self, reader: Reader) -> int:
+        return reader.line - self._from_line - reader.passed
+
+    def _unread_now(self, planned: PlannedPart | None = None) -> list[tuple[str, int]]:
+        """Return the present part, with its rows, if none of them could be read."""
+        reader = self._reader
+        if reader is None or self._from_line or not reader.refused or self._rows_of(reader) != reader.refused:
+            return []
+        planned = planned or self.parts[self._index]
+        return [(planned.part.place, reader.refused)]
 
     def _leave_behind(self, index: int) -> None:
         """Note how large the file of a part is that has been read to its end."""
@@ -231,6 +430,7 @@ class FileSource:
         return self._behind_bytes - self._behind.get(str(self.parts[self._index].part.path), 0)
 
     def _let_go(self) -> None:
+        self._suspended = -1
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -239,12 +439,22 @@ class FileSource:
 
     def _finish(self) -> None:
         """Close a part that has been read to its end; its place there stays, should it grow."""
+        rest = self._data[self._at :]
+        if rest.strip() and rest[-1] != NEWLINE and self._reader is not None:
+            self._cut = f"{self.parts[self._index].part.place}:{self._reader.line + 1}"
         if self._stream is not None:
             self._stream.close()
             self._stream = None
         following = self._index + 1
         if following >= len(self.parts) or self.parts[following].part.path != self.parts[self._index].part.path:
             self.parts[self._index].part.release()
+
+
+def _reading_of(known: Mapping[str, Any]) -> tuple[ReadAs, Layout | None]:
+    layout = known.get("layout")
+    if layout is None:
+        return ReadAs.from_dict(known), None
+    return ReadAs.from_dict(known), Layout.from_dict(layout, symbol="?", limits=DEFAULT_LIMITS)
 
 
 def _weights(parts: Sequence[PlannedPart]) -> list[float]:

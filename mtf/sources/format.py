@@ -10,8 +10,11 @@ from typing import Final
 
 import attrs
 
+from mtf.errors import ConfigError
+from mtf.sources.layout import Layout
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
 from mtf.sources.parts import Part
+from mtf.sources.read_as import ReadAs
 from mtf.sources.reader import Reader
 from mtf.timeframe import Timeframe
 
@@ -33,11 +36,14 @@ class Options:
     columns: Mapping[str, str | int] | None = None  # role (see `mtf.sources.table.ROLES`) to header name or index
     delimiter: str | None = None
     header: bool | None = None  # whether the first line names the columns
+    decimal: str | None = None  # what stands before the fraction of a number, "." or ","
+    reverse: bool | None = None  # a table that is newest first is read from its end; False: as it stands
     time_format: str | None = None  # "ymd", "dmy", "mdy", "s", "ms", "us", "ns"
     zone: str | None = None  # of times that do not say their own: IANA name, or UTC-05:00
     timeframe: Timeframe | None = None  # of bars
     stamp: str | None = None  # bars are stamped at their "open" or at their "close"
     side: str | None = None  # bars are of "last", "bid" or "ask"
+    blank: str | None = None  # a quote's empty side is "missing", or "unchanged"
     point: float | None = None  # what a price in whole points is multiplied with: 0.00001
     limits: Limits = DEFAULT_LIMITS
 
@@ -47,23 +53,35 @@ class Plan:
     """How to read one part. *kind* says what its rows are, with the length of bars: `quotes`, `bars 1m`.
 
     *symbol* is that of all its rows, or None where they say it; *start_ns* the time before which none of its rows can
-    be, where the name of the part tells, else None. *reader* makes the reader; of a text without rows there is none.
+    be, if the name of the part says one. *reader* makes the reader; of a text without rows there is none. *read_as*
+    says how the rows are read and by whom that was settled; a table's *layout* is enough to read it so again. *notes*
+    are what a user should know besides.
+
+    A part that is known and holds nothing to read is *refused*, with the reason. *problem* is what has to be said
+    before the part can be read.
     """
 
-    kind: str
-    symbol: str | None
-    reader: Callable[[], Reader] | None
+    kind: str = "rows"
+    symbol: str | None = None
+    reader: Callable[[], Reader] | None = None
     start_ns: int | None = None
+    read_as: ReadAs | None = None
+    layout: Layout | None = None
+    refused: str = ""
+    problem: ConfigError | None = None
+    notes: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Format:
     """One format: how sure it is of a part (`NO` to `CERTAIN`), and its plan for it.
 
-    `plan` raises ConfigError where the user has to say something first.
+    Two formats that are equally sure of a part leave the choice to the user; *times* says in a few words what would
+    differ: its zone, and where bars are stamped. `plan` raises ConfigError if the user has to say something first.
     """
 
     name: str
     description: str
     sniff: Callable[[Part], int]
     plan: Callable[[Part, Options], Plan]
+    times: str = ""

@@ -1,146 +1,85 @@
 """Guesses how a table is laid out, from its first lines and from what the user says. What the user says wins.
 
-Where the lines allow two readings (is 01/02 in January or in February?) it does not choose: ConfigError says what to
-give.
+Where the lines allow two readings (is 01/02 in January or in February?) it does not choose: OptionNeeded says what to
+give. What most rows agree on counts, so that a broken one in the first few changes nothing.
 """
 
 from __future__ import annotations
 
-import csv
-import functools
 import itertools
 import re
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-import attrs
-
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, OptionNeeded
+from mtf.sources.cells import CLOCK, COMPACT, DATE, DATED, EPOCH, WORDED, is_date, mostly, plain
+from mtf.sources.decimals import POINT, decimal
 from mtf.sources.format import Options
+from mtf.sources.headings import OHLC, find_named, roles_of
 from mtf.sources.layout import SIDES, TIME_FORMATS, Layout
-from mtf.sources.naming import symbol_of
+from mtf.sources.length import infer_length
+from mtf.sources.look import Table, look
+from mtf.sources.markets import check_one_market
+from mtf.sources.marks import decimal_mark, mark_of
 from mtf.sources.parts import Part
-from mtf.sources.stamps import StampReader
+from mtf.sources.stamps import StampReader, time_problem
 from mtf.sources.table import BARS, QUOTE_BARS, QUOTES, TRADE_TICKS
-from mtf.sources.zone import SKIPPED_TIME, Zone
+from mtf.sources.zone import NO_TIME_MAX, Zone
 from mtf.timeframe import Timeframe
 
-__all__ = ["Table", "guess_layout", "guess_timeframe", "look", "shift_of"]
+__all__ = ["Table", "bar_times", "guess_layout", "look", "shift_of", "unused_note"]
 
-SAMPLE_ROWS: Final = 2_000
-DELIMITERS: Final = ",;\t|"
 EPOCH_DIGITS_MIN: Final = 9  # fewer are milliseconds of a day, or no time at all
-SECOND_NS: Final = 1_000_000_000
-DAY_NS: Final = 86_400 * SECOND_NS
+STAND_IN: Final = Timeframe("1m")  # for bars of which none is read
+BACKWARD: Final = 0.9  # the share of steps back in time from which on a table is newest first
 
-# Header names, in lower case and without anything but letters and digits, by what they mean.
-_NAMES: Final[Mapping[str, str]] = {
-    name: role
-    for role, names in {
-        "time": "time timestamp datetime date ts tsevent gmttime localtime utctime opentime dateandtime unix epoch",
-        "symbol": "symbol pair instrument ticker sym security market",
-        "id": "id tradeid tid aggtradeid",
-        "bid": "bid bidprice bestbid bidpx",
-        "ask": "ask askprice bestask askpx offer",
-        "bid_size": "bidsize bidvolume bidvol bidamount bidqty bidquantity bestbidsize bestbidqty",
-        "ask_size": "asksize askvolume askvol askamount askqty askquantity bestasksize bestaskqty",
-        "price": "price last lastprice tradeprice px",
-        "size": "size amount qty quantity lastsize tradesize",
-        "open": "open o",
-        "high": "high h",
-        "low": "low l",
-        "close": "close c",
-        "volume": "volume vol v tickvolume tickvol ticks",
-        "bid_open": "bidopen openbid",
-        "bid_high": "bidhigh highbid",
-        "bid_low": "bidlow lowbid",
-        "bid_close": "bidclose closebid",
-        "ask_open": "askopen openask",
-        "ask_high": "askhigh highask",
-        "ask_low": "asklow lowask",
-        "ask_close": "askclose closeask",
-    }.items()
-    for name in names.split()
-}
-_OPEN: Final = ("open", "high", "low", "close")
-_PRICES: Final = (*_OPEN, "bid", "ask", "price")
-
-_CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?|\d{6}(\d{3})?")
-_DATE: Final = re.compile(r"\d{8}|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
-_DATED: Final = re.compile(r"(\d{1,4})([-./])(\d{1,2})[-./](\d{1,4})(\D.*)?")
-_COMPACT: Final = re.compile(r"(19|20|21)\d\d[01]\d[0-3]\d([ T_]?[0-2]\d.*)?")
-_EPOCH: Final = re.compile(r"(\d{6,19})(\.\d{1,9})?")
-
-
-@attrs.frozen(kw_only=True)
-class Table:
-    """The start of a table as text: *header* names of columns or None, *rows* that have as many fields as the first."""
-
-    delimiter: str
-    skip: int
-    header: list[str] | None
-    rows: list[list[str]]
-
-    @property
-    def fields(self) -> int:
-        return len(self.header) if self.header is not None else len(self.rows[0])
-
-    def column(self, index: int) -> list[str]:
-        """The cells of one column that have something in them."""
-        return [row[index].strip() for row in self.rows if row[index].strip()]
-
-    def named(self) -> dict[str, int]:
-        """Return the columns by the names in the header, in lower case, without anything but letters and digits."""
-        return {_plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
-
-
-@functools.lru_cache(maxsize=4)  # each format looks at the same start of a file
-def look(part: Part, *, delimiter: str | None = None, header: bool | None = None) -> Table | None:
-    """Return the table that *part* starts with; None where it has no rows, or is no table."""
-    lines = part.lines[: SAMPLE_ROWS + 20]
-    skip = 0
-    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith("#")):
-        skip += 1
-    lines = lines[skip:]
-    if not lines or "\x00" in lines[0]:
-        return None
-    if delimiter is None:
-        delimiter = _delimiter(lines[:50])
-        if delimiter is None:
-            return None
-    rows = [row for line in lines if (row := _cells(line, delimiter))]
-    if not rows:
-        return None
-    names = None
-    if header or (header is None and _is_header(rows[0])):
-        names = rows.pop(0)
-        skip += 1
-    fields = len(names) if names is not None else Counter(map(len, rows)).most_common(1)[0][0]
-    rows = [row for row in rows[:SAMPLE_ROWS] if len(row) == fields]
-    if names is None and not rows:
-        return None
-    return Table(delimiter=delimiter, skip=skip, header=names, rows=rows)
+_TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do not hold numbers
 
 
 def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = "", zone: str = "UTC") -> Layout:
     """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are for where nobody says."""
-    columns = _columns(table, options)
-    kind = _kind(columns, options)
+    mark = None if options.decimal is None else mark_of(options.decimal)
+    columns = _columns(table, options, POINT if mark is None else mark)
+    notes = _header_notes(table)
+    kind = _kind(table, columns, options)
     if kind == BARS and "volume" not in columns and "size" in columns:
         columns["volume"] = columns["size"]
     if kind == TRADE_TICKS and "size" not in columns and "volume" in columns:
         columns["size"] = columns["volume"]
+    if not table.rows:
+        return _unread(part, table, options, kind, columns)
     if "time" in columns and "clock" not in columns:
         _find_clock(table, columns)
-    time_format = options.time_format or _time_format(table, columns)
+    _find_ids(table, columns, options, notes)
     zone = options.zone or zone
+    time_format = options.time_format or _time_format(table, columns)
+    if time_format not in TIME_FORMATS:
+        raise ConfigError(f"no time format {time_format!r}: it is one of {', '.join(TIME_FORMATS)}")
     if not options.symbol and "symbol" not in columns:
-        symbol = symbol or symbol_of(part.member or part.path.name)
+        symbol = _symbol_in(table) or symbol or part.symbol
+    watched: tuple[int, ...] = ()
+    if not options.symbol and "symbol" not in columns:
+        stamps = _stamps(table.rows, columns, time_format, zone) if "time" in columns else []
+        watched = check_one_market(table, columns.values(), stamps, bars=kind in (BARS, QUOTE_BARS))
+    if mark is None:
+        mark = decimal_mark(_figures(table, columns))
+    times = bar_times(table, columns, time_format, zone) if "time" in columns else []
+    backward = _is_backward([utc_ns for _, _, utc_ns in times], options.reverse)
+    if backward and not options.reverse:
+        raise OptionNeeded(
+            "the rows are newest first: give {reverse} to read them from the end of the file to its start",
+            reverse=True,
+        )
     timeframe = options.timeframe
+    unread = ""
     if timeframe is None and kind in (BARS, QUOTE_BARS) and "time" in columns:
-        timeframe = guess_timeframe(table, columns, time_format, zone)
+        if times:
+            timeframe = infer_length(times)
+        else:
+            timeframe = STAND_IN
+            unread = time_problem(_stamps(table.fitted, columns, time_format, zone)[0])
     return Layout(
         kind=kind,
         fields=table.fields,
@@ -151,9 +90,15 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
         zone=zone,
         symbol=options.symbol or ("" if "symbol" in columns else symbol),
         shift=shift_of(options.point, 0),
+        mark=mark,
         timeframe=timeframe,
         close_stamped=options.stamp == "close",
         side=SIDES[options.side or "last"],
+        blank=options.blank or "missing",
+        backward=backward,
+        unread=unread,
+        watched=tuple((column, table.header[column] if table.header else str(column)) for column in watched),
+        notes=tuple(notes),
         limits=options.limits,
     )
 
@@ -168,136 +113,114 @@ def shift_of(point: float | None, otherwise: int) -> int:
     raise ConfigError(f"a point of {point} is no power of ten: give one, as 0.00001")
 
 
-def guess_timeframe(table: Table, columns: Mapping[str, int], time_format: str, zone: str) -> Timeframe | None:
-    """Return how long the bars of *table* last: the commonest step from one to the next; None for too few."""
+def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: str) -> list[tuple[str, int, int]]:
+    """Return the symbol, the local and the UTC time of the rows of *table* whose time can be read, broken ones too."""
+    symbols = [row[columns["symbol"]] if "symbol" in columns else "" for row in table.fitted]
+    local = _stamps(table.fitted, columns, time_format, "UTC")
+    utc = _stamps(table.fitted, columns, time_format, zone)
+    return [each for each in zip(symbols, local, utc, strict=True) if min(each[1:]) > NO_TIME_MAX]
+
+
+def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_format: str, zone: str) -> list[int]:
+    """Return the time of each of *rows* in ns UTC, or what the reader of times answers where it is none."""
     kind, unit_ns = TIME_FORMATS[time_format]
     stamps = StampReader(kind, Zone(zone), unit_ns=unit_ns)
-    times: list[int] = []
-    for row in table.rows:
+    found: list[int] = []
+    for row in rows:
         date = row[columns["time"]].encode()
-        if "clock" in columns:
-            clock = row[columns["clock"]].encode()
-            both = date + clock
-            answer = stamps.read_two(both, 0, len(date), len(date), len(both))
-        else:
-            answer = stamps.read(date, 0, len(date))
-        if answer > SKIPPED_TIME:
-            times.append(answer)
-    steps = Counter(b - a for a, b in itertools.pairwise(times) if b > a)
-    if not steps:
-        return None
-    step = min(steps, key=lambda length: (-steps[length], length))
-    if step < SECOND_NS or step % SECOND_NS:
-        return None
-    if step % DAY_NS and not 23 * 3600 * SECOND_NS <= step <= 25 * 3600 * SECOND_NS:
-        seconds = step // SECOND_NS
-        return Timeframe(f"{seconds}s") if step < DAY_NS else None
-    days = round(step / DAY_NS)
-    return Timeframe("1d" if days == 1 else "1w" if days == 7 else "1mo") if days in (1, 7, 28, 29, 30, 31) else None
+        clock = row[columns["clock"]].encode() if "clock" in columns else b""
+        both = date + clock
+        answer = stamps.read_two(both, 0, len(date), len(date), len(both)) if clock else stamps.read(date, 0, len(date))
+        found.append(int(answer))
+    return found
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
-    """Return the fields of one line; a row is a line here, whatever its quotes say."""
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        return []
+def _columns(table: Table, options: Options, mark: int) -> dict[str, int]:
+    """Return the columns by role: those that the user names, and if that is not enough, others by their headings."""
+    said = {role: _index(table, role, column) for role, column in (options.columns or {}).items()}
+    if said and (table.header is None or _is_enough(said)):
+        return said
+    if table.header is None:
+        return _unnamed_columns(table, options, mark)
+    found = roles_of(table.header, table.rows, said)
+    return found if "time" in found else _find_time(table, found)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _delimiter(lines: Sequence[str]) -> str | None:
-    """Return what parts the columns: as often in as many lines as can be, and of these the commonest."""
-    best, best_score = None, (0, 0)
-    for delimiter in DELIMITERS:
-        counts = Counter(count for line in lines if (count := line.count(delimiter)))
-        for count, found in counts.items():
-            if (found, count) > best_score:
-                best, best_score = delimiter, (found, count)
-    return best
-
-
-def _is_header(row: Sequence[str]) -> bool:
-    """Whether *row* names columns: something in it has a letter in front, and no price or time is in it."""
-    named = sum(1 for cell in row if _plain(cell) in _NAMES)
-    figures = sum(1 for cell in row if cell.strip()[:1].isdigit())
-    return named > 0 and figures == 0
-
-
-def _columns(table: Table, options: Options) -> dict[str, int]:
-    if options.columns is not None:
-        return {role: _index(table, role, column) for role, column in options.columns.items()}
-    if table.header is not None:
-        return _named_columns(table.header)
-    return _unnamed_columns(table, options)
+def _is_enough(columns: Mapping[str, int]) -> bool:
+    """Whether *columns* say all that a row has to have."""
+    prices = any(role in columns for role in ("bid", "ask", "price", "bid_open", "ask_open"))
+    return "time" in columns and (prices or all(role in columns for role in OHLC))
 
 
 def _index(table: Table, role: str, column: str | int) -> int:
-    if isinstance(column, int):
-        return column
-    if table.header is not None:
-        exact = [name.strip() for name in table.header]
-        if column in exact:
-            return exact.index(column)
-        found = table.named().get(_plain(column))
+    if isinstance(column, str) and table.header is not None:
+        found = find_named(table.header, column)
         if found is not None:
             return found
-    if column.isdigit():
-        return int(column)
-    there = (
-        f"the file has {', '.join(table.header)}"
-        if table.header
-        else "the file has no header, so give numbers from 0 on"
-    )
-    raise ConfigError(f"there is no column {column!r} for {role}: {there}")
+    number = int(column) if isinstance(column, int) or column.isdigit() else -1
+    if 0 <= number < table.fields:
+        return number
+    raise ConfigError(f"there is no column {column!r} for {role}: {_there(table)}")
 
 
-def _named_columns(header: Sequence[str]) -> dict[str, int]:
-    """Return the columns by their names; of several that mean the same, the first."""
-    columns: dict[str, int] = {}
-    plain = [_plain(name) for name in header]
-    if "date" in plain and "time" in plain:
-        columns = {"time": plain.index("date"), "clock": plain.index("time")}
-    elif "timestamp" in plain:
-        columns = {"time": plain.index("timestamp")}
-    for index, name in enumerate(plain):
-        role = _NAMES.get(name)
-        if role is not None:
-            columns.setdefault(role, index)
-    return columns
+def _there(table: Table) -> str:
+    """Return which columns there are."""
+    if table.header:
+        return f"the file has {', '.join(repr(name) for name in table.header)}"
+    return f"the file has no header, so give numbers from 0 to {table.fields - 1}"
 
 
-def _unnamed_columns(table: Table, options: Options) -> dict[str, int]:
+def _find_time(table: Table, columns: dict[str, int]) -> dict[str, int]:
+    """Return *columns* with the first one as the time, if it has dates and no name, or that of something else."""
+    assert table.header is not None, "columns without names are found by what is in them"
+    name, cells = plain(table.header[0]), table.column(0)
+    unnamed = name in ("", "index", "unnamed0")
+    if not unnamed and 0 not in columns.values():
+        return columns
+    dates = sum(1 for cell in cells if is_date(cell) or (unnamed and _written(cell) not in ("", "short")))
+    if not mostly(dates, len(cells)):
+        return columns
+    return {role: column for role, column in columns.items() if column != 0} | {"time": 0}
+
+
+def _unnamed_columns(table: Table, options: Options, mark: int) -> dict[str, int]:
     """Return what the columns must be, by what is in them: a time in front, and prices that behave as such."""
     columns = {"time": 0}
     first = 1
-    if table.fields > 1 and all(map(_CLOCK.fullmatch, table.column(1))) and all(map(_DATE.fullmatch, table.column(0))):
+    if table.fields > 1 and _are(CLOCK, table.column(1)) and _are(DATE, table.column(0)):
         columns["clock"] = 1
         first = 2
-    roles = _numbers_mean(table, first, options.kind)
+    roles = _numbers_mean(table, first, options.kind, mark)
     if roles is None:
-        raise ConfigError(
-            "what the columns are cannot be told without a header: say it, as columns={'time': 0, 'bid': 1, 'ask': 2}"
+        raise OptionNeeded(
+            "what the columns are is not clear without a header: say it with {columns}", columns="time=0,bid=1,ask=2"
         )
     return columns | {role: index for index, role in enumerate(roles, first)}
 
 
-def _numbers_mean(table: Table, first: int, kind: str | None) -> tuple[str, ...] | None:
+def _are(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
+    """Whether *cells* look like *pattern*, but for a few broken ones."""
+    return mostly(sum(1 for cell in cells if pattern.fullmatch(cell)), len(cells))
+
+
+def _numbers_mean(table: Table, first: int, kind: str | None, mark: int) -> tuple[str, ...] | None:
+    if mark == POINT:
+        mark = decimal_mark(cell for row in table.rows for cell in row[first:])
     numbers: list[list[float]] = []
     for row in table.rows:
-        try:
-            numbers.append([float(cell) for cell in row[first:]])
-        except ValueError:
-            continue
+        values = [_number(cell, mark) for cell in row[first:]]
+        if all(value - value == 0.0 for value in values):
+            numbers.append(values)
     if not numbers or len(numbers) * 2 < len(table.rows):
         return None
     width = len(numbers[0])
-    bars = width >= 4 and all(min(o, c) >= low and max(o, c) <= high for o, high, low, c, *_ in numbers)
-    near = width >= 2 and all(0 < a <= b * 1.05 and b <= a * 1.05 for a, b, *_ in numbers)
+    count = len(numbers)
+    bars = width >= 4 and mostly(
+        sum(1 for o, high, low, c, *_ in numbers if min(o, c) >= low and max(o, c) <= high), count
+    )
+    near = width >= 2 and mostly(sum(1 for a, b, *_ in numbers if 0 < a <= b * 1.05 and b <= a * 1.05), count)
     if bars and (kind == "bars" or (kind is None and not (near and _leaps(numbers)))):
-        return (*_OPEN, "volume") if width >= 5 else _OPEN
+        return (*OHLC, "volume") if width >= 5 else OHLC
     if near and kind in (None, "quotes"):
         up = sum(1 for a, b, *_ in numbers if a < b)
         down = sum(1 for a, b, *_ in numbers if a > b)
@@ -306,6 +229,11 @@ def _numbers_mean(table: Table, first: int, kind: str | None) -> tuple[str, ...]
     if width in (1, 2) and kind in (None, "trades"):
         return ("price", "size")[:width]
     return None
+
+
+def _number(cell: str, mark: int) -> float:
+    data = cell.encode()
+    return decimal(data, 0, len(data), 0, mark)
 
 
 def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
@@ -321,21 +249,27 @@ def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
     return leap > step
 
 
-def _kind(columns: Mapping[str, int], options: Options) -> int:
+def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
     if options.kind is not None:
         kinds = {"quotes": QUOTES, "trades": TRADE_TICKS, "bars": QUOTE_BARS if "bid_open" in columns else BARS}
         if options.kind not in kinds:
             raise ConfigError(f"rows are not {options.kind!r}: they are one of {', '.join(kinds)}")
         return kinds[options.kind]
-    if all(role in columns for role in _OPEN):
+    if all(role in columns for role in OHLC):
         return BARS
     if "bid_open" in columns or "ask_open" in columns:
         return QUOTE_BARS
+    if all(role in columns for role in OHLC[:3]):
+        raise OptionNeeded(
+            f"no column is the close of the bars: say which with {{columns}}; {_there(table)}", columns="close=NAME"
+        )
     if "bid" in columns or "ask" in columns:
         return QUOTES
     if "price" in columns:
         return TRADE_TICKS
-    raise ConfigError("no column is a price: say which, as columns={'time': 'when', 'bid': 'b', 'ask': 'a'}")
+    raise OptionNeeded(
+        f"no column is a price: say which with {{columns}}; {_there(table)}", columns="time=NAME,bid=NAME,ask=NAME"
+    )
 
 
 def _find_clock(table: Table, columns: dict[str, int]) -> None:
@@ -343,38 +277,151 @@ def _find_clock(table: Table, columns: dict[str, int]) -> None:
     after = columns["time"] + 1
     if after >= table.fields or after in columns.values():
         return
-    dates, clocks = table.column(columns["time"]), table.column(after)
-    if dates and clocks and all(map(_DATE.fullmatch, dates)) and all(map(_CLOCK.fullmatch, clocks)):
+    if _are(DATE, table.column(columns["time"])) and _are(CLOCK, table.column(after)):
         columns["clock"] = after
 
 
+def _find_ids(table: Table, columns: dict[str, int], options: Options, notes: list[str]) -> None:
+    """Take a column whose ids come again with other rows for none of ids: a market's, a venue's, a user's."""
+    column = columns.get("id")
+    if column is None or "id" in (options.columns or {}):
+        return
+    symbol = columns.get("symbol")
+    rows = [row for row in table.rows if row[column]]
+    seen: dict[tuple[str, str], list[str]] = {}
+    again = 0
+    for row in rows:
+        key = (row[column], "" if symbol is None else row[symbol])
+        again += seen.setdefault(key, row) != row
+    if len(rows) > 1 and again * 2 >= len(rows):
+        del columns["id"]
+        notes.append(f"column {_called(table, column)} has the same value in many rows: it is not read as a trade's id")
+
+
+def unused_note(table: Table, layout: Layout) -> tuple[str, ...]:
+    """Name what a quote of *layout* has no place for."""
+    if layout.kind != QUOTES or layout.leaves_out:
+        return ()
+    unused = [column for role in ("volume", "size", "price") if (column := layout.columns.get(role)) is not None]
+    names = ", ".join(_called(table, column) for column in dict.fromkeys(unused))
+    return (f"beside bid and ask this is not used: {names}",) if names else ()
+
+
+def _called(table: Table, column: int) -> str:
+    return repr(table.header[column]) if table.header is not None else str(column)
+
+
+def _header_notes(table: Table) -> list[str]:
+    """Return which line is the header, where that is not plain to see."""
+    if not table.passed:
+        return []
+    lines = ", ".join(map(str, table.passed))
+    passed = f"lines {lines} are passed over" if len(table.passed) > 1 else f"line {lines} is passed over"
+    return [f"line {table.header_line} is taken as the header, and {passed}" if table.header_line else passed]
+
+
+def _symbol_in(table: Table) -> str:
+    """Return the symbol that the headings say, "" for none."""
+    if len(table.symbols) > 1:
+        raise OptionNeeded(
+            f"there are {len(table.symbols)} markets side by side ({', '.join(table.symbols[:5])}): say which columns "
+            "are of one of them with {columns}, and which it is with {symbol}",
+            columns="time=0,open=1,high=2,low=3,close=4",
+            symbol=table.symbols[0],
+        )
+    return table.symbols[0] if table.symbols else ""
+
+
+def _figures(table: Table, columns: Mapping[str, int]) -> Iterator[str]:
+    """Yield the cells of the columns that hold numbers."""
+    for column in {column for role, column in columns.items() if role not in _TEXTS}:
+        yield from table.column(column)
+
+
+def _written(cell: str) -> str:
+    """Return how the time in *cell* is written: its time format, `dated`, `short` for a short epoch, "" for none."""
+    epoch = EPOCH.fullmatch(cell)
+    if epoch is not None and not (len(epoch[1]) in (8, 14, 17) and COMPACT.fullmatch(cell)):
+        digits = len(epoch[1])
+        if digits < EPOCH_DIGITS_MIN:
+            return "short"
+        return "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns"
+    if COMPACT.fullmatch(cell) or WORDED.fullmatch(cell):
+        return "ymd"
+    return "dated" if DATED.fullmatch(cell) else ""
+
+
 def _time_format(table: Table, columns: Mapping[str, int]) -> str:
-    """Return how the times are written, by the first cell that is one; what is none is the reader's to refuse."""
+    """Return how the times are written, as most of the cells have it; the other ones are the reader's to refuse."""
     cells = table.column(columns["time"]) if "time" in columns else []
-    for cell in cells:
-        epoch = _EPOCH.fullmatch(cell)
-        if epoch is not None and not (len(epoch[1]) in (8, 14, 17) and _COMPACT.fullmatch(cell)):
-            digits = len(epoch[1])
-            if digits < EPOCH_DIGITS_MIN:
-                raise ConfigError(
-                    f"{cell!r} would be a time before 1974, if seconds since 1970: say with time_format= what it is"
-                )
-            return "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns"
-        if _COMPACT.fullmatch(cell):
+    ways = Counter(way for cell in cells if (way := _written(cell)))
+    if not ways:
+        if not cells:
             return "ymd"
-        if _DATED.fullmatch(cell):
-            return _date_order(cells)
-    if cells:
-        raise ConfigError(f"{cells[0]!r} is no time that is known here: give columns= or time_format=")
-    return "ymd"
+        of_day = " (a time of day, and no column has dates)" if CLOCK.fullmatch(cells[0]) else ""
+        raise OptionNeeded(
+            f"{cells[0]!r}{of_day} is not a time that can be read: say which column has the time with {{columns}}, or "
+            "how it is written with {time_format}",
+            columns="time=NAME",
+            time_format="dmy",
+        )
+    way = ways.most_common(1)[0][0]
+    if way == "short":
+        cell = next(cell for cell in cells if _written(cell) == "short")
+        raise OptionNeeded(
+            f"{cell!r} would be a time before 1974, if seconds since 1970: say what it is with {{time_format}}",
+            time_format="s",
+        )
+    return _date_order([cell for cell in cells if _written(cell) == "dated"]) if way == "dated" else way
 
 
 def _date_order(cells: Sequence[str]) -> str:
-    dated = [match for match in map(_DATED.fullmatch, cells) if match is not None]
-    if len(dated[0][1]) == 4:
+    """Return the order of day, month and year; one of a few that contradicts the others is a broken row."""
+    dated = [match for match in map(DATED.fullmatch, cells) if match is not None]
+    if sum(1 for match in dated if len(match[1]) > 2) * 2 >= len(dated):
         return "ymd"
-    if any(int(match[1]) > 12 for match in dated) or dated[0][2] == ".":
+    dated = [match for match in dated if len(match[1]) <= 2]
+    day_first = sum(1 for match in dated if int(match[1]) > 12)
+    month_first = sum(1 for match in dated if int(match[3]) > 12)
+    short = sum(1 for match in dated if len(match[4]) <= 2)
+    if day_first and not month_first and short * 2 > len(dated):
+        days, years = len({match[1] for match in dated}), len({match[4] for match in dated})
+        if days != years:
+            return "dmy" if days > years else "ymd"
+        raise OptionNeeded(
+            f"{dated[0][0]!r}: does the day or the year come first? Give {{time_format}}, or ymd", time_format="dmy"
+        )
+    if day_first or month_first:
+        if mostly(day_first, day_first + month_first) or mostly(month_first, day_first + month_first):
+            return "dmy" if day_first > month_first else "mdy"
+    elif dated[0][2] == ".":
         return "dmy"
-    if any(int(match[3]) > 12 for match in dated):
-        return "mdy"
-    raise ConfigError(f"{dated[0][0]!r}: day or month first? Give time_format='dmy' or 'mdy'")
+    raise OptionNeeded(
+        f"{dated[0][0]!r}: does the day or the month come first? Give {{time_format}}, or mdy", time_format="dmy"
+    )
+
+
+def _is_backward(times: Sequence[int], wanted: bool | None) -> bool:
+    """Whether rows of these *times* run from the newest to the oldest; if nothing shows what is *wanted* counts."""
+    if wanted is False:
+        return False
+    steps = [after - before for before, after in itertools.pairwise(times) if after != before]
+    if not steps:
+        return wanted is True
+    return sum(1 for step in steps if step < 0) >= BACKWARD * len(steps)
+
+
+def _unread(part: Part, table: Table, options: Options, kind: int, columns: dict[str, int]) -> Layout:
+    """Return a layout for a table of which no row has as many fields as the header: each is refused for that."""
+    return Layout(
+        kind=kind,
+        fields=table.fields,
+        columns={"time": 0} | columns,
+        delimiter=table.delimiter,
+        skip=table.skip,
+        symbol=options.symbol or part.symbol,
+        timeframe=options.timeframe or STAND_IN,
+        unread=f"no row at the start of the file has {table.fields} fields, so what they are is not known",
+        notes=tuple(_header_notes(table)),
+        limits=options.limits,
+    )

@@ -6,24 +6,27 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from mtf.bars.bar import Bar
+from mtf.bars.intake import take
 from mtf.errors import MalformedEvent, SourceError
 from mtf.events.door import REASONS, Door
 from mtf.events.tick import Tick
+from mtf.sources.source import iterate
 
 __all__ = ["IterSource"]
 
 
 class IterSource:
-    """The ticks of *ticks*, once, in their order; the position is how many have been taken.
+    """The ticks, or bars, of *ticks*, once, in their order; the position is how many have been taken.
 
     A tick that the door does not take is refused with its number, from 1 on. `seek` takes that many again and drops
     them, so it needs an iterable that starts afresh with the same ticks.
     """
 
-    def __init__(self, ticks: Iterable[Tick], *, name: str = "ticks") -> None:
+    def __init__(self, ticks: Iterable[Tick | Bar], *, name: str = "ticks") -> None:
         self.name: Final = name
         self._ticks: Final = ticks
-        self._left: Iterator[Tick] = iter(ticks)
+        self._left: Iterator[Tick | Bar] = iter(ticks)
         self._count = 0  # taken from `_left`
 
     def fill(self, door: Door, limit: int) -> bool:
@@ -31,12 +34,15 @@ class IterSource:
             self._count += 1
             limit -= 1
             try:
-                reason = REASONS[door.tick(tick)]
+                reason = REASONS[take(door, tick)]
             except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
                 reason = str(error)
             if reason:
                 door.refuse(self.name, self._count, reason, repr(tick))
         return limit == 0
+
+    def __iter__(self) -> Iterator[Tick]:
+        return iterate(self)
 
     def identity(self) -> dict[str, Any]:
         return {"name": self.name, "format": ["ticks"]}

@@ -5,23 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, OptionNeeded
+from mtf.events.bar_rows import length_code
 from mtf.events.block import HAS_ASK, HAS_BID
+from mtf.sources.decimals import POINT
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
+from mtf.sources.quotes import QuoteReader
 from mtf.sources.reader import TRADES
 from mtf.sources.stamps import CIVIL_DMY, CIVIL_MDY, CIVIL_YMD, EPOCH, StampReader
 from mtf.sources.table import BARS, QUOTE_BARS, QUOTES, ROLES, TRADE_TICKS, TableReader
 from mtf.sources.zone import Zone
 from mtf.timeframe import Timeframe
 
-__all__ = ["SIDES", "TIME_FORMATS", "Layout"]
+__all__ = ["BLANKS", "SIDES", "TIME_FORMATS", "Layout"]
 
 SIDES: Final = {"last": TRADES, "bid": HAS_BID, "ask": HAS_ASK}
+
+APART: Final = ("symbol", "notes", "limits")  # what is of one part, and not of how its rows are read
+
+BLANKS: Final = ("missing", "unchanged")
 
 TIME_FORMATS: Final = {
     "ymd": (CIVIL_YMD, 1),
@@ -41,18 +48,25 @@ _NEEDED: Final = {
 }
 
 
+def _pairs(watched: Iterable[Sequence[Any]]) -> tuple[tuple[int, str], ...]:
+    return tuple((int(column), str(name)) for column, name in watched)
+
+
 def _check_columns(layout: Layout, _: object, columns: Mapping[str, int]) -> None:
     for role, column in columns.items():
         if not 0 <= column < layout.fields:
             raise ConfigError(f"there is no column {column} for {role}: the file has {layout.fields}")
     for role in ("time", *_NEEDED[layout.kind]):
         if role not in columns:
-            raise ConfigError(f"no column is the {role}: say which with columns={{'{role}': NAME}}")
+            raise OptionNeeded(f"no column is the {role}: say which with {{columns}}", columns=f"{role}=NAME")
 
 
 @attrs.frozen(kw_only=True)
 class Layout:
-    """How the rows of a table are read; see `TableReader` for what each field does."""
+    """How the rows of a table are read; see `TableReader` for what each field does.
+
+    Layouts are equal if they read alike, whatever the symbol.
+    """
 
     kind: int
     fields: int
@@ -62,21 +76,32 @@ class Layout:
     time_format: str = "ymd"
     zone: str = "UTC"
     day_ns: int | None = None  # the midnight that an epoch is counted from, in the local time of `zone`
-    symbol: str = ""
+    symbol: str = attrs.field(default="", eq=False)
     shift: int = 0
+    mark: int = POINT  # what stands before the fraction of a number
     whole: bool = False
     timeframe: Timeframe | None = None
     close_stamped: bool = False
     side: int = TRADES
-    limits: Limits = DEFAULT_LIMITS
+    blank: str = "missing"  # what a quote's empty side means
+    undefined: str = ""  # what stands in a side that has no price
+    backward: bool = False  # the rows are newest first, and read from the last one on
+    unread: str = ""  # why no row can be read: all are refused
+    watched: tuple[tuple[int, str], ...] = attrs.field(default=(), converter=_pairs)  # columns that stay the same
+    notes: tuple[str, ...] = attrs.field(default=(), eq=False)  # what a user should know of how the table is read
+    limits: Limits = attrs.field(default=DEFAULT_LIMITS, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.time_format not in TIME_FORMATS:
             raise ConfigError(f"no time format {self.time_format!r}: it is one of {', '.join(TIME_FORMATS)}")
         if self.kind in (BARS, QUOTE_BARS) and self.timeframe is None:
-            raise ConfigError("how long a bar lasts cannot be told from the file: give timeframe='1m'")
+            raise OptionNeeded("how long a bar lasts is not clear from the rows: give {timeframe}", timeframe="1m")
+        if self.blank not in BLANKS:
+            raise ConfigError(f"an empty side cannot be {self.blank!r}: give {' or '.join(BLANKS)}")
         if not self.symbol and "symbol" not in self.columns:
-            raise ConfigError("no column is the symbol and the file's name does not tell it: give symbol=")
+            raise OptionNeeded(
+                "no column is the symbol, and the file's name does not say it: give {symbol}", symbol="NAME"
+            )
 
     @property
     def label(self) -> str:
@@ -85,7 +110,24 @@ class Layout:
             return "quotes"
         if self.kind == TRADE_TICKS:
             return "trades"
-        return f"bars {self.timeframe}"
+        side = next((f"{name} " for name, value in SIDES.items() if value == self.side and value != TRADES), "")
+        return f"{side}bars {self.timeframe}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the layout as a JSON value, without what belongs to the part that is read."""
+        found = attrs.asdict(self, filter=lambda field, _: field.name not in APART, recurse=False)
+        return found | {
+            "columns": dict(self.columns),
+            "timeframe": self.timeframe and str(self.timeframe),
+            "watched": [list(each) for each in self.watched],
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any], *, symbol: str, limits: Limits) -> Layout:
+        """Return the layout that gave *found*, for a part of *symbol*."""
+        timeframe = found["timeframe"] and Timeframe(found["timeframe"])
+        known = {field.name: found[field.name] for field in attrs.fields(cls) if field.name in found}
+        return cls(**{**known, "timeframe": timeframe, "symbol": symbol, "limits": limits})
 
     def reader(self, place: str) -> TableReader:
         """Return a reader of the text called *place*, at its start."""
@@ -97,7 +139,8 @@ class Layout:
             base_ns=self.day_ns or 0,
             local=self.day_ns is not None,
         )
-        reader = TableReader(
+        made = QuoteReader if self.leaves_out else TableReader
+        reader = made(
             place,
             kind=self.kind,
             delimiter=ord(self.delimiter),
@@ -107,10 +150,22 @@ class Layout:
             symbol=self.symbol,
             skip=self.skip,
             shift=self.shift,
+            mark=self.mark,
             whole=self.whole,
-            length_ns=self.timeframe.length_ns if self.timeframe is not None else 0,
+            length=length_code(self.timeframe) if self.timeframe is not None else 0,
             close_stamped=self.close_stamped,
             side=self.side,
+            watched=self.watched,
+            unread=self.unread,
         )
+        reader.backward = self.backward
+        reader.header_lines = self.skip
         reader.line_bytes_max = self.limits.line_bytes
+        if isinstance(reader, QuoteReader):
+            reader.leave_out(unchanged=self.blank == "unchanged", undefined=self.undefined.encode())
         return reader
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether rows of quotes or trades may leave out what another row said."""
+        return self.kind in (QUOTES, TRADE_TICKS) and (self.blank == "unchanged" or self.undefined != "")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from mtf.errors import SourceError
 from mtf.events.door import Door
+from mtf.events.tick import Tick
 from mtf.log import LogReader, read_log
 from mtf.log.event_log import LoggedBlock
+from mtf.sources.source import iterate
 
 __all__ = ["LogSource"]
 
@@ -19,6 +22,7 @@ class LogSource:
     def __init__(self, directory: str | Path, from_seq: int = 1) -> None:
         path = Path(directory)
         self.path: Final = path / "log" if (path / "log").is_dir() else path
+        self._from_seq: Final = from_seq
         self._reader: LogReader = read_log(self.path, from_seq)
         self._run_id: Final = self._reader.run_id
         self._next_seq = from_seq  # the event that is handed in next
@@ -45,6 +49,9 @@ class LogSource:
                 self._logged = None
         return True
 
+    def __iter__(self) -> Iterator[Tick]:
+        return iterate(self)
+
     def identity(self) -> dict[str, Any]:
         return {"log": self._run_id.hex()}
 
@@ -53,7 +60,7 @@ class LogSource:
 
     def seek(self, position: dict[str, Any]) -> None:
         try:
-            next_seq = int(position["next_seq"])
+            next_seq = int(position["next_seq"]) if position else self._from_seq
         except (KeyError, TypeError, ValueError) as error:
             raise SourceError(f"{self.path}: {position!r} is no position in a log", path=str(self.path)) from error
         self._reader.close()

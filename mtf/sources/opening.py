@@ -1,37 +1,50 @@
 """Opens a path as a source: finds its parts, tells their format, puts them in order of time.
 
-A folder is one source: its files in order of their first time (from their path where the format has it there, else
-from their first row), files of equal time in natural order of their names. A file that no format takes is passed over
-and named in `identity()`. The same market told twice, as ticks and as bars of them, is refused: say which is meant.
+A folder is one source, and so is an archive. Files of one symbol follow each other in order of their first time (from
+their path if the format has it there, else from their first row), files of equal time in natural order of their names;
+symbols are merged by the stamps of their rows, and so is each file that has several. A file that no format takes, or
+that holds nothing to read, is passed over and named in `identity()`. Two formats that are equally sure of a file are
+not chosen from, and the same market in two forms, as ticks and as bars of them, is refused: say which is meant.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 from librt.strings import read_i64_le
 
-from mtf.errors import ConfigError, SourceError
+from mtf.errors import ConfigError, OptionNeeded, SourceError
 from mtf.events.block import SymbolTable
 from mtf.events.door import Door
-from mtf.sources.files import FileSource, PlannedPart
+from mtf.sources.files import Again, FileSource, PlannedPart
+from mtf.sources.foreign import foreign
 from mtf.sources.format import CERTAIN, NO, Format, Options, Plan
 from mtf.sources.formats import FORMATS, find_format
-from mtf.sources.layout import SIDES
+from mtf.sources.formats.csv import table_plan
+from mtf.sources.layout import BLANKS, SIDES, Layout
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
-from mtf.sources.parts import Part, parts_of
-from mtf.sources.source import Source
+from mtf.sources.merge import MergedSource, Part, part_key
+from mtf.sources.parts import Part as FilePart
+from mtf.sources.parts import parts_of
+from mtf.sources.pipes import PipePart, is_pipe
+from mtf.sources.read_as import ReadAs
+from mtf.sources.source import IterableSource
 from mtf.sources.synthetic import SyntheticMarket
 from mtf.sources.table import ROLES
 from mtf.timeframe import Timeframe
+from mtf.units import NEVER_NS, TS_MAX_NS
 
 __all__ = ["open_source"]
 
+UNKNOWN: Final = "in no known format"
 SYNTHETIC_EVENTS: Final = 1_000_000  # of a synthetic market for which nobody says how long it goes on
+STAND_IN: Final = Timeframe("1m")  # for a length of bars that is not known: it decides only where the first one ends
+ALIKE_MAX: Final = 16  # ways of reading that files of a folder are compared with
 FIRST_ROWS: Final = 100  # of a file, looked at to find its first time
 
 
@@ -45,15 +58,19 @@ def open_source(
     columns: str | Mapping[str, str | int] | Sequence[str] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    decimal: str | None = None,
+    reverse: bool | None = None,
     time_format: str | None = None,
     zone: str | None = None,
     timeframe: str | Timeframe | None = None,
     stamp: str | None = None,
     side: str | None = None,
+    blank: str | None = None,
     point: float | None = None,
     pattern: str = "*",
     limits: Limits = DEFAULT_LIMITS,
-) -> Source:
+    resumable: bool = False,
+) -> IterableSource:
     """Return *path*, a file or a folder of them, as a source; what is not said is told from its content and name.
 
     `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one.
@@ -61,13 +78,16 @@ def open_source(
     *columns* maps what a column is (see `mtf.sources.table.ROLES`) to its name or number, or lists what the columns are
     in their order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`. The
     other options are those of `mtf.sources.format.Options`. *pattern* says which files of a folder are meant. *name* is
-    what the log calls the source; else the last piece of the path. Raises SourceError where the file cannot be read,
-    and ConfigError where something has to be said first.
+    what the log calls the source; else the last piece of the path. Raises SourceError if the file cannot be read,
+    and ConfigError if something has to be said first. With *resumable* the latter waits until the first row is asked
+    for, or the log is: what had to be inferred at the first reading is in there.
     """
     if stamp not in (None, "open", "close"):
         raise ConfigError(f"bars are not stamped at their {stamp!r}: give 'open' or 'close'")
     if side is not None and side not in SIDES:
         raise ConfigError(f"bars have no side {side!r}: it is one of {', '.join(SIDES)}")
+    if blank is not None and blank not in BLANKS:
+        raise ConfigError(f"an empty side cannot be {blank!r}: give {' or '.join(BLANKS)}")
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
         raise ConfigError(f"{delimiter!r} cannot part columns: give one character, as ',' or ';'")
     options = Options(
@@ -76,48 +96,93 @@ def open_source(
         columns=_columns(columns),
         delimiter=delimiter,
         header=header,
+        decimal=decimal,
+        reverse=reverse,
         time_format=time_format,
         zone=zone,
         timeframe=None if timeframe is None else Timeframe(timeframe),
         stamp=stamp,
         side=side,
+        blank=blank,
         point=point,
         limits=limits,
     )
     where = Path(path)
+    pipe = is_pipe(path)
     if str(path).partition(":")[0] == "synthetic" and not where.exists():
         return _synthetic(str(path), name or "synthetic")
-    if not where.exists():
+    if not pipe and not where.exists():
         raise SourceError(f"{where}: no such file or folder", path=str(where))
     chosen = find_format(format) if format is not None else None
-    if chosen is None and options.columns is not None:
+    if chosen is None and options.columns is not None and "time" in options.columns:
         chosen = find_format("csv")
     planned: list[PlannedPart] = []
     skipped: list[str] = []
-    for part in parts_of(where, limits, pattern=pattern):
+    refused: list[str] = []
+    alike = _Alike()
+    for part in [PipePart(path, limits)] if pipe else parts_of(where, limits, pattern=pattern):
+        alone = pipe or part.path == where
         try:
-            found = _format_of(part, chosen, alone=part.path == where)
-            if found is None:
-                skipped.append(part.name)
-            else:
-                planned.append(PlannedPart(part, _plan(found, part, options), found.name))
+            found, plan = alike.look(part, chosen, options) if planned else (None, None)
+            if plan is None:
+                found = _format_of(part, chosen, options, alone=alone)
+                plan = Plan(refused=foreign(part) or UNKNOWN) if found is None else _plan(found, part, options)
+                alike.add(plan)
+        except BaseException:
+            part.close()
+            raise
         finally:
             part.release()
+        if plan.refused:
+            refused.append(plan.refused)
+            skipped.append(part.name if plan.refused == UNKNOWN else f"{part.name} ({plan.refused})")
+        else:
+            planned.append(PlannedPart(part, plan, found.name if found is not None else "", _again(part, limits)))
     if not planned and skipped:
-        if where.is_file() and not where.stat().st_size:
-            raise SourceError(f"{where}: is empty", path=str(where))
-        raise SourceError(
-            f"{where}: not in a format that is known here; name one of {', '.join(f.name for f in FORMATS)}, "
-            "or say what its columns are",
-            path=str(where),
-        )
+        empty = (pipe or where.is_file()) and not part.head
+        part.close()
+        raise SourceError(f"{part.place}: is empty", path=part.place) if empty else _nothing_to_read(where, refused)
+    if not resumable:
+        _raise_problem(planned)
     _check_told_once(where, planned)
     said = {
         field.name: str(getattr(options, field.name))
         for field in attrs.fields(Options)
         if field.name != "limits" and getattr(options, field.name) is not None
     }
-    return FileSource(name or where.absolute().name, _in_order(planned), skipped, said)
+    if pipe:
+        named = [_named(each, part.path.name, options) for each in planned]
+        return FileSource(name or part.path.name, named, skipped, said, resumable=resumable)
+    name = name or where.absolute().name
+    if where.is_file() and len(planned) == 1:
+        return FileSource(name, planned, skipped, said, resumable=resumable)
+    groups = _by_symbol(planned)
+    if where.is_file() and len(groups) == 1:
+        return FileSource(name, groups[0].parts, skipped, said, resumable=resumable)
+    parts = [
+        Part(
+            source=FileSource(f"{name}/{group.label}", group.parts, (), said, resumable=resumable),
+            key=part_key(name, group.label),
+            folder=name,
+            starts_ns=group.starts_ns,
+        )
+        for group in groups
+    ]
+    return MergedSource(parts, name=name, skipped=skipped)
+
+
+def _nothing_to_read(where: Path, refused: Sequence[str]) -> SourceError:
+    """Return the error for a path of which no part is read, for the reasons *refused*."""
+    if where.is_file() and not where.stat().st_size:
+        return SourceError(f"{where}: is empty", path=str(where))
+    known = [reason for reason in dict.fromkeys(refused) if reason != UNKNOWN]
+    if known:
+        return SourceError(f"{where}: {'; '.join(known)}", path=str(where))
+    return SourceError(
+        f"{where}: not in a format that is known here; name one of {', '.join(f.name for f in FORMATS)}, or say what "
+        "its columns are",
+        path=str(where),
+    )
 
 
 def _synthetic(text: str, name: str) -> SyntheticMarket:
@@ -154,60 +219,204 @@ def _columns(columns: str | Mapping[str, str | int] | Sequence[str] | None) -> M
 def _roles(columns: str | Mapping[str, str | int] | Sequence[str]) -> Mapping[str, str | int]:
     if isinstance(columns, Mapping):
         return columns
-    words = [word.strip() for word in columns.split(",")] if isinstance(columns, str) else list(columns)
+    words = _words(columns) if isinstance(columns, str) else list(columns)
     if any("=" in word for word in words):
         pairs = [word.partition("=") for word in words]
         return {role.strip(): column.strip() for role, _, column in pairs}
     return {role: index for index, role in enumerate(words) if role not in ("", "_")}
 
 
-def _format_of(part: Part, chosen: Format | None, *, alone: bool) -> Format | None:
-    """Return the format of *part*: the chosen one (which of a folder takes only its own files), or the surest."""
+def _words(columns: str) -> list[str]:
+    """Return the parts of `time=when,bid=2` or `time,_,bid`; a comma within a column's name parts nothing."""
+    words: list[str] = []
+    for word in columns.split(","):
+        if "=" in columns and "=" not in word and words:
+            words[-1] += f",{word}"
+        else:
+            words.append(word)
+    return [word.strip() for word in words]
+
+
+def _format_of(part: FilePart, chosen: Format | None, options: Options, *, alone: bool) -> Format | None:
+    """Return the format of *part*: the chosen one (which of a folder takes only its own files), or the surest.
+
+    ConfigError if several are equally sure, and what would differ is not given.
+    """
     if chosen is not None:
         return chosen if alone or chosen.sniff(part) > NO else None
-    best, best_score = None, NO
+    best: list[Format] = []
+    best_score = NO + 1
     for candidate in FORMATS:
         score = candidate.sniff(part)
-        if score > best_score:
-            best, best_score = candidate, score
+        if score >= best_score:
+            best = [candidate] if score > best_score else [*best, candidate]
+            best_score = score
         if score >= CERTAIN:
             break
-    return best
+    if len(best) > 1 and not (options.zone is not None and options.stamp is not None):
+        writers = " and ".join(f"{each.name} ({each.times})" for each in best)
+        others = " or ".join(each.name for each in best[1:])
+        raise OptionNeeded(
+            f"{part.place}: written by {writers} alike: give {{format}}, or {others}", format=best[0].name
+        )
+    return best[0] if best else None
 
 
-def _plan(found: Format, part: Part, options: Options) -> Plan:
+def _plan(found: Format, part: FilePart, options: Options) -> Plan:
     try:
-        return found.plan(part, options)
+        plan = found.plan(part, options)
+    except OptionNeeded as error:
+        return _unplanned(found, part, options, error)
     except ConfigError as error:
-        raise ConfigError(f"{part.place}: {error}") from error
+        return Plan(problem=ConfigError(f"{part.place}: {error}"))
+    if plan.read_as is not None:
+        plan = attrs.evolve(plan, read_as=attrs.evolve(plan.read_as, format=found.name))
+    return plan
+
+
+def _unplanned(found: Format, part: FilePart, options: Options, error: OptionNeeded) -> Plan:
+    """Return the plan of a part that cannot be read before it is known what *error* asks for.
+
+    A length of bars is missing where a file has just begun: its symbol and its place among others are known.
+    """
+    plan = Plan(problem=error.at(part.place), start_ns=TS_MAX_NS)
+    if set(error.options) == {"timeframe"}:
+        with suppress(ConfigError):
+            other = found.plan(part, attrs.evolve(options, timeframe=STAND_IN))
+            plan = attrs.evolve(plan, symbol=other.symbol, start_ns=_start_of(part, other)[0])
+    return plan
+
+
+class _Alike:
+    """Spares a folder of files that look alike a long look at each of them.
+
+    What the first rows of a file say by themselves is believed if they say what a longer look said of another file;
+    with the least doubt or difference the file is looked at for as long as any.
+    """
+
+    def __init__(self) -> None:
+        self._known: Final[list[Plan]] = []
+
+    def add(self, plan: Plan) -> None:
+        """Remember how a part is read that was looked at."""
+        if plan.layout is not None and plan.problem is None and len(self._known) < ALIKE_MAX:
+            self._known.append(plan)
+
+    def look(self, part: FilePart, chosen: Format | None, options: Options) -> tuple[Format | None, Plan | None]:
+        """Return format and plan of *part*; None for a plan where that takes a longer look."""
+        if not self._known:
+            return None, None
+        glance = part.glance()
+        try:
+            found = _format_of(glance, chosen, options, alone=False)
+            plan = None if found is None else _plan(found, glance, options)
+        except ConfigError:
+            return None, None
+        finally:
+            glance.release()
+        if plan is None or plan.problem is not None or plan.refused or plan.notes:
+            return None, None
+        for known in self._known:
+            if plan.layout == known.layout and plan.read_as == known.read_as:
+                _ = part.head  # how its lines end is known from it, also for its reader
+                return found, attrs.evolve(plan, read_as=known.read_as)
+        return None, None
+
+
+def _again(part: FilePart, limits: Limits) -> Again:
+    """Return what plans *part* as it was read before: without looking at it."""
+
+    def again(reading: Mapping[str, Any], symbol: str) -> Plan:
+        layout = Layout.from_dict(reading["layout"], symbol=symbol, limits=limits)
+        return table_plan(part, layout, ReadAs.from_dict(reading))
+
+    return again
+
+
+def _raise_problem(planned: Sequence[PlannedPart]) -> None:
+    for each in planned:
+        if each.plan.problem is not None:
+            raise each.plan.problem
+
+
+def _named(planned: PlannedPart, name: str, options: Options) -> PlannedPart:
+    """Return the plan of a pipe with a note that its rows are called by its *name*, if they are."""
+    if options.symbol is not None or planned.plan.symbol is None or planned.plan.reader is None:
+        return planned
+    note = f"a pipe called {name} says no symbol, so its rows are called {planned.plan.symbol}: give one"
+    return attrs.evolve(planned, plan=attrs.evolve(planned.plan, notes=(*planned.plan.notes, note)))
 
 
 def _check_told_once(where: Path, planned: Sequence[PlannedPart]) -> None:
+    """Raise ConfigError if the parts have one market in two forms, or if rows of two venues would become one."""
     kinds: dict[str | None, set[str]] = {}
+    venues: dict[str | None, set[str]] = {}
     for each in planned:
         if each.plan.reader is not None:
             kinds.setdefault(each.plan.symbol, set()).add(each.plan.kind)
+            venues.setdefault(each.plan.symbol, set()).add(each.part.venue)
     for symbol, told in kinds.items():
         if len(told) > 1:
-            raise ConfigError(
+            raise OptionNeeded(
                 f"{where}: holds {' and '.join(sorted(told))} of {symbol or 'the same symbols'}: name one with "
-                "format= or pattern=, or give a folder that has only one"
+                "{format} or {pattern}, or give a folder that has only one",
+                format="NAME",
+                pattern="*_trade.zip",
+            )
+    for symbol, named in venues.items():
+        if symbol is not None and len(named) > 1:
+            raise OptionNeeded(
+                f"{where}: holds {symbol} of {' and '.join(name or 'no named venue' for name in sorted(named))}: name "
+                "one with {pattern}, or read them one by one, each with {symbol}",
+                pattern=f"{max(named)}*",
+                symbol="NAME",
             )
 
 
-def _in_order(planned: Sequence[PlannedPart]) -> list[PlannedPart]:
-    """Return the parts by their first time, equal ones by their names; ones without a row go first."""
-    if len(planned) < 2:
-        return list(planned)
-    keyed = [(_first_ns(each), index) for index, each in enumerate(planned)]
-    return [planned[index] for _, index in sorted(keyed)]
+@attrs.define
+class _Group:
+    """Files that follow each other: those of one symbol, or one file that has several."""
+
+    label: str  # its symbol, or the file's name
+    starts: list[tuple[int, int, PlannedPart]]  # first time, place among all files, and the file
+
+    @property
+    def parts(self) -> list[PlannedPart]:
+        """The files by their first time, equal ones by their names; one of which that is not known goes last."""
+        return [planned for _, _, planned in sorted(self.starts, key=lambda start: start[:2])]
+
+    @property
+    def starts_ns(self) -> int:
+        return min(start[0] for start in self.starts)
 
 
-def _first_ns(planned: PlannedPart) -> int:
-    plan, part = planned.plan, planned.part
-    if plan.start_ns is not None or plan.reader is None:
-        return plan.start_ns or 0
-    door = Door(SymbolTable())
-    plan.reader().scan(door, part.head, 0, FIRST_ROWS, False)
+def _by_symbol(planned: Sequence[PlannedPart]) -> list[_Group]:
+    """Return the files that have rows, those of one symbol together; groups in the order of their first files."""
+    groups: dict[str, _Group] = {}
+    for index, each in enumerate(planned):
+        if each.plan.reader is None and each.plan.problem is None:
+            continue
+        starts_ns, symbol = _start_of(each.part, each.plan)
+        if each.plan.problem is not None:
+            symbol = symbol or each.part.symbol
+        label = symbol or f"/{each.part.name}"
+        groups.setdefault(label, _Group(label, [])).starts.append((starts_ns, index, each))
+    return list(groups.values())
+
+
+def _start_of(part: FilePart, plan: Plan) -> tuple[int, str | None]:
+    """Return the time before which none of a file's rows is, and its symbol; None where it may have several.
+
+    A symbol that a column names is taken for the only one where the first rows have no other.
+    """
+    if plan.reader is None or (plan.start_ns is not None and plan.symbol is not None):
+        return NEVER_NS if plan.start_ns is None else plan.start_ns, plan.symbol
+    symbols = SymbolTable()
+    door = Door(symbols)
+    with suppress(SourceError):  # it comes up again when the file is read
+        plan.reader().scan(door, part.head, 0, FIRST_ROWS, False)
     part.release()
-    return read_i64_le(door.take(1).rows, 0) if door.count else 0
+    starts_ns = plan.start_ns
+    if starts_ns is None:
+        starts_ns = read_i64_le(door.take(1).rows, 0) if door.count else NEVER_NS
+    return starts_ns, plan.symbol or (symbols.names[0] if len(symbols) == 1 else None)

@@ -15,21 +15,32 @@ import xxhash
 from mtf.errors import HostileFile, SourceError
 from mtf.sources.archive import Archive
 from mtf.sources.limits import Limits
+from mtf.sources.naming import stem_of, symbol_of, venue_of
 from mtf.sources.natural import natural_key
 from mtf.sources.streams import CHUNK_BYTES, MAGIC_BYTES, ZIP, Stream, compression, open_stream
 
-__all__ = ["HEAD_BYTES", "Part", "parts_of"]
+__all__ = ["GLANCE_BYTES", "HEAD_BYTES", "Part", "parts_of"]
 
 HEAD_BYTES: Final = 65_536  # of the text, looked at to tell the format
+GLANCE_BYTES: Final = 1_024
 
 
 class Part:
     """One text: the file *path*, or its *member*. `name` is its path from *root* on, and tells it from other parts."""
 
     def __init__(
-        self, path: Path, root: Path, limits: Limits, *, archive: Archive | None = None, member: str = ""
+        self,
+        path: Path,
+        root: Path,
+        limits: Limits,
+        *,
+        archive: Archive | None = None,
+        member: str = "",
+        head_bytes: int = HEAD_BYTES,
     ) -> None:
         self.path: Final = path
+        self._root: Final = root
+        self._head_bytes: Final = head_bytes
         self.member: Final = member
         self.limits: Final = limits
         relative = path.name if path == root else path.relative_to(root).as_posix()
@@ -38,6 +49,28 @@ class Part:
         self._archive: Final = archive  # shared by the parts of one zip file
         self._head: bytes | None = None  # read once, when it is asked for
         self._head_whole = False  # whether `_head` is all there is
+        self._returns = False  # lines end with a carriage return alone, as far as is known
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that say what is in it: the member's, then the file's, without folders."""
+        return (self.member.rpartition("/")[2], self.path.name) if self.member else (self.path.name,)
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that its names say, the member's first; "" for none."""
+        told = [symbol_of(name, kinds=False) for name in self.names]
+        return next(filter(None, told), "") or symbol_of(self.names[0])
+
+    @property
+    def stem(self) -> str:
+        """The name of what is in it, without folders and suffixes."""
+        return stem_of(self.names[0])
+
+    @property
+    def venue(self) -> str:
+        """The venue or tool that its names say, the member's first; "" for none."""
+        return next(filter(None, map(venue_of, self.names)), "")
 
     @property
     def file_bytes(self) -> int:
@@ -47,35 +80,54 @@ class Part:
         except OSError as error:
             raise SourceError(f"{self.path}: {error.strerror or error}", path=str(self.path)) from error
 
+    @property
+    def endless(self) -> bool:
+        """Whether nobody knows how much there is."""
+        return False
+
+    @property
+    def check_bytes(self) -> int:
+        """How many bytes of the file's start tell it from another one; one that grows keeps them."""
+        return min(HEAD_BYTES, self.file_bytes)
+
     def open(self) -> Stream:
         """Open the text at its start."""
         try:
             archive = self._archive
             if archive is not None:
-                return open_stream(
+                stream = open_stream(
                     self.place, archive.open(self.member), archive.size(self.member), self.limits, archived=True
                 )
-            return open_stream(self.place, self.path.open("rb"), self.file_bytes, self.limits)
+            else:
+                stream = open_stream(self.place, self.path.open("rb"), self.file_bytes, self.limits)
         except OSError as error:
             raise SourceError(f"{self.place}: {error.strerror or error}", path=self.place) from error
+        stream.returns = self._returns
+        return stream
 
     @property
     def head(self) -> bytes:
-        """The first `HEAD_BYTES` of the text."""
+        """The first `HEAD_BYTES` of the text, of a `glance` fewer."""
         if self._head is None:
             stream = self.open()
             try:
                 head = b""
-                while len(head) < HEAD_BYTES:
-                    piece = stream.read(HEAD_BYTES - len(head))
+                while len(head) < self._head_bytes:
+                    piece = stream.read(self._head_bytes - len(head))
                     if not piece:
                         self._head_whole = True
                         break
                     head += piece
             finally:
                 stream.close()
-            self._head = head
+            self._head = self._unreturned(head)
         return self._head
+
+    def glance(self) -> Part:
+        """Return the same text with a shorter `head`: for one of many that look alike."""
+        return Part(
+            self.path, self._root, self.limits, archive=self._archive, member=self.member, head_bytes=GLANCE_BYTES
+        )
 
     @property
     def lines(self) -> list[str]:
@@ -85,6 +137,11 @@ class Part:
         if not self._head_whole or not lines[-1]:
             lines.pop()
         return [line.removesuffix("\r") for line in lines]
+
+    def _unreturned(self, head: bytes) -> bytes:
+        """Return *head* with line breaks, also if its lines end with carriage returns; then the rest is read so too."""
+        self._returns = self._returns or (b"\n" not in head and b"\r" in head)
+        return head.replace(b"\r", b"\n") if self._returns else head
 
     @property
     def text_bytes(self) -> int:
@@ -96,6 +153,10 @@ class Part:
         self._head = None
         if self._archive is not None:
             self._archive.close()
+
+    def close(self) -> None:
+        """Let go of everything for good."""
+        self.release()
 
     def check(self, head_bytes: int) -> str:
         """Return the xxh3 of the first *head_bytes* of the file itself, in hexadecimal."""
@@ -122,7 +183,9 @@ def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part
             count += 1
             if count > limits.members:
                 raise HostileFile(
-                    f"{path}: more than {limits.members} files; if they are right, raise Limits.members", path=str(path)
+                    f"{path}: more than {limits.members} files; if they are right, raise {{limit}}",
+                    path=str(path),
+                    limit="members",
                 )
             yield part
 

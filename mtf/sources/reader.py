@@ -1,6 +1,6 @@
 """What turns the bytes of one file, or of one member of an archive, into rows at the door.
 
-A reader owns where it stands in the text: lines behind it, and how many ticks of a half-told bar are out. The bytes
+A reader owns where it stands in the text: the lines behind it. The bytes
 are its caller's (`mtf.sources.files`), who hands it the same ones again, with more behind them, until it takes them.
 """
 
@@ -11,17 +11,15 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import HostileFile
-from mtf.events.door import REASONS, Door
+from mtf.events.bar_rows import EPOCH_ORDINAL, EVENTS_PER_BAR, length_kind, length_ns
+from mtf.events.door import REASONS, TRADES, Door
+from mtf.timeframe import INTRADAY
+from mtf.units import DAY_NS
 
 __all__ = ["LINE_BYTES_MAX", "TRADES", "Reader", "reason"]
 
 LINE_BYTES_MAX: Final = 65_536
 RAW_BYTES_MAX: Final = 2_000  # of a malformed row; the door keeps less
-
-# What a bar's prices are of, where not of the sides HAS_BID and HAS_ASK.
-TRADES: Final = 0
-
-TICKS_A_BAR: Final = 4
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -32,9 +30,17 @@ class Reader:
         self.place: Final = place
         self.line_bytes_max: i64 = LINE_BYTES_MAX
         self.by_line = False  # whether rows end with a line break, and the last one perhaps with the text
-        self.told = ""  # the one symbol that a column has, where all rows are said to be of another name
+        self.backward = False  # the text is to be read from its last line on, but for `header_lines` in front
+        self.header_lines: i64 = 0
+        self.lines: i64 = 0  # of a text that is read backward: how many there are
+        self.told = (
+            ""  # the one symbol that a column has if all rows are given another name; or what watched columns say
+        )
         self.line: i64 = 0  # lines (or records) that are done with
-        self.step: i64 = 0  # ticks of the bar after `line` that have been handed in; 0 but in the midst of a bar
+        self.passed: i64 = 0  # lines among them, since the reader was made, that are no rows: empty ones, a header
+        self.refused: i64 = 0  # rows among them, since the reader was made, that were kept aside
+        self.doubled: dict[str, int] = {}  # by symbol the last stamp that its clock had twice
+        self.doubled_rows: i64 = 0  # rows whose stamp the clock had twice
         self.last_ns: i64 = 0  # the time of the last row handed in; settles a doubled hour
         self.left: i64 = 0  # rows that this call may still hand in or refuse
 
@@ -48,53 +54,65 @@ class Reader:
 
     def refuse(self, door: Door, reason: str, raw: bytes) -> None:
         """Keep the row `line` aside."""
-        door.refuse(self.place, self.line, reason, raw[:RAW_BYTES_MAX].decode("utf-8", "replace"))
+        self.refused += 1
+        door.refuse(self.place, self.number(self.line), reason, raw[:RAW_BYTES_MAX].decode("utf-8", "replace"))
+
+    def number(self, line: i64) -> i64:
+        """Return the number, in the file as it is, of the line that is read as number *line*."""
+        if self.lines == 0 or line <= self.header_lines:
+            return line
+        return self.lines + self.header_lines + 1 - line
 
     def too_long(self) -> HostileFile:
         """Return the error for a row without an end."""
+        line = self.number(self.line + 1)
         return HostileFile(
-            f"{self.place}:{self.line + 1}: a line longer than {self.line_bytes_max} bytes is no market data; "
-            "if this one is, raise Limits.line_bytes",
+            f"{self.place}:{line}: a line longer than {self.line_bytes_max} bytes is no market data; "
+            "if this one is, raise {limit}",
             path=self.place,
-            line=self.line + 1,
+            line=line,
+            limit="line_bytes",
         )
 
     def give_bar(
         self,
         door: Door,
         symbol: str,
-        start_ns: i64,
-        length_ns: i64,
+        stamp_ns: i64,
+        length: i64,
         bids: tuple[float, float, float, float],
         asks: tuple[float, float, float, float],
         sizes: tuple[float, float],
         sides: i64,
+        *,
+        local_ns: i64,
+        close_stamped: bool = False,
+        is_last: bool = False,
     ) -> i64:
-        """Hand in what `left` allows of a bar's ticks open, high, low, close, from `step` on; return a reason or 0.
+        """Hand in a bar, whole, and return a reason or 0; STILL_FORMS for one that is the source's last and is left.
 
-        At the start of the bar, and a fifth, two and three fifths of its length after it (rounded down); the sizes
-        are the last one's. *sides* TRADES reads *bids* as prices of trades. Once all four are out `step` is 0 again,
-        while it is not the row has to be given again.
+        *length* is a `length_code`; *sides* as the door has them.
+
+        The bar is stamped *stamp_ns*, which is *local_ns* on the clock of the file. One of a day or longer that is
+        stamped at midnight there is of that date: an instant is what any other stamp is. With *close_stamped* the stamp
+        is that of the bar's end. A bar that still forms is logged as unfinished, but not if it *is_last*: it will be
+        read once it is complete.
         """
-        while self.left > 0:
-            step = self.step
-            ts_ns = start_ns + step * length_ns // 5
-            last = step == TICKS_A_BAR - 1
-            bid = bids[0] if step == 0 else bids[1] if step == 1 else bids[2] if step == 2 else bids[3]
-            ask = asks[0] if step == 0 else asks[1] if step == 1 else asks[2] if step == 2 else asks[3]
-            bid_size = sizes[0] if last else 0.0
-            ask_size = sizes[1] if last else 0.0
-            if sides == TRADES:
-                code = door.trade(symbol, ts_ns, bid, bid_size, None, True)
-            else:
-                code = door.quote(symbol, ts_ns, bid, ask, bid_size, ask_size, sides, None, True)
-            self.left -= 1
-            if code or last:
-                self.step = 0
-                self.last_ns = ts_ns
-                return code
-            self.step += 1
-        return 0
+        date: i64 = 0
+        start_ns = stamp_ns
+        if length_kind(length) == INTRADAY:
+            if close_stamped:
+                start_ns -= length_ns(length)
+        elif local_ns % DAY_NS == 0:
+            date = EPOCH_ORDINAL + local_ns // DAY_NS
+            if close_stamped:
+                date -= 1
+        elif close_stamped:
+            start_ns -= 1
+        code = door.bar(symbol, length, start_ns, date, bids, asks, sizes, sides, not is_last)
+        if not code:
+            self.left -= EVENTS_PER_BAR
+        return code
 
 
 def reason(code: i64) -> str:

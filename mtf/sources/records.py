@@ -12,7 +12,8 @@ from librt.strings import read_f32_be, read_i32_be
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.events.block import HAS_BID
-from mtf.events.door import Door
+from mtf.events.door import STILL_FORMS, Door
+from mtf.sources.ohlc import contradiction
 from mtf.sources.reader import Reader, reason
 
 __all__ = ["CandleRecords", "TickRecords"]
@@ -71,16 +72,14 @@ class TickRecords(Reader):
 
 @mypyc_attr(native_class=True)
 class CandleRecords(Reader):
-    """Reads the candles of *length_ns* of the file that starts at *start_ns*, as quotes of one *side*."""
+    """Reads the candles of *length* (a `length_code`) of the file that starts at *start_ns*: quotes of one *side*."""
 
-    def __init__(
-        self, place: str, symbol: str, start_ns: i64, points: float, length_ns: i64, side: i64 = HAS_BID
-    ) -> None:
+    def __init__(self, place: str, symbol: str, start_ns: i64, points: float, length: i64, side: i64 = HAS_BID) -> None:
         super().__init__(place)
         self._symbol: Final = symbol
         self._start_ns: Final = start_ns
         self._points: Final = points
-        self._length_ns: Final = length_ns
+        self._length: Final = length
         self._side: Final = side
 
     def scan(self, door: Door, data: bytes, at: i64, limit: i64, final: bool) -> i64:
@@ -106,15 +105,29 @@ class CandleRecords(Reader):
             problem = ""
             if volume - volume != 0.0 or volume < 0.0:
                 problem = "the volume is no number, or negative"
+            else:
+                problem = contradiction(prices)
+            if problem:
                 self.left -= 1
             else:
+                is_last = final and at + 2 * CANDLE_BYTES > size
                 code = self.give_bar(
-                    door, self._symbol, start_ns, self._length_ns, prices, prices, (volume, volume), self._side
+                    door,
+                    self._symbol,
+                    start_ns,
+                    self._length,
+                    prices,
+                    prices,
+                    (volume, volume),
+                    self._side,
+                    local_ns=start_ns,
+                    is_last=is_last,
                 )
+                if code == STILL_FORMS:
+                    break
                 if code:
                     problem = reason(code)
-                elif self.step > 0:
-                    break
+                    self.left -= 1
             self.line += 1
             if problem:
                 self.refuse(door, problem, data[at : at + CANDLE_BYTES].hex().encode())

@@ -6,11 +6,29 @@ to be waited for (a feed) is any async iterator of `mtf.Tick`.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final, Protocol, runtime_checkable
 
+from mtf.events.block import (
+    CLOCK,
+    HAS_ID,
+    NEW_SYMBOL,
+    RECEIVED,
+    ROW_BYTES,
+    SymbolTable,
+    heap_after,
+    heap_length,
+    heap_text,
+    received_at,
+    tick_at,
+)
 from mtf.events.door import Door
+from mtf.events.tick import Tick
 
-__all__ = ["Source"]
+__all__ = ["IterableSource", "Source", "iterate"]
+
+ITERATED_ROWS: Final = 1_024  # read at once
 
 
 @runtime_checkable
@@ -18,7 +36,8 @@ class Source(Protocol):
     """Events in their order, with a position that can be gone back to.
 
     `name` tells the source apart from others in the log; `identity()` says which data it is (for a file: name, size,
-    hash of its start), and `position()` where it stands after the rows handed in so far: both are JSON values.
+    hash of its start), and `position()` where it stands after the rows handed in so far: both are JSON values. The
+    sources of mtf can also be iterated, and then give their ticks.
     """
 
     @property
@@ -47,3 +66,45 @@ class Source(Protocol):
     def close(self) -> None:
         """Let go of files. Safe to call twice."""
         ...
+
+
+class IterableSource(Source, Protocol):
+    """A source that can be iterated."""
+
+    def __iter__(self) -> Iterator[Tick]:
+        """Yield its ticks from where it stands; of a bar its four, of a clock event none."""
+        ...
+
+
+def iterate(source: Source) -> Iterator[Tick]:
+    """Yield the ticks of *source* from where it stands: of a bar its four, of a clock event none.
+
+    A malformed row is passed over, with a warning for the first one.
+    """
+    names = SymbolTable()
+    warned = False
+
+    def aside(place: str, line: int, reason: str, raw: str) -> None:
+        nonlocal warned
+        if not warned:
+            warned = True
+            warnings.warn(f"{place}:{line}: {reason}: malformed rows are passed over", UserWarning, stacklevel=4)
+
+    more = True
+    while more:
+        door = Door(names, aside=aside)
+        more = source.fill(door, ITERATED_ROWS)
+        block = door.take(1)
+        rows, heap, at = block.rows, block.heap, 0
+        for i in range(block.count):
+            tag = int.from_bytes(rows[i * ROW_BYTES + 12 : i * ROW_BYTES + 16], "little")
+            flags, end = tag >> 8, heap_after(heap, at, tag)
+            if tag & 0xFF != CLOCK:
+                id = None
+                if flags & NEW_SYMBOL:
+                    at += 2 + heap_length(heap, at)
+                if flags & HAS_ID:
+                    id = heap_text(heap, at)
+                received_ns = received_at(heap, end) if flags & RECEIVED else None
+                yield tick_at(rows, i, names.names[block.symbol_at(i)], id, received_ns=received_ns)
+            at = end

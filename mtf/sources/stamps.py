@@ -1,9 +1,10 @@
 """Times as files write them, to nanoseconds UTC: civil dates in any usual layout, epochs in any unit. Compiled.
 
 Civil, as one field or as a date and a clock field: `2013-01-01T22:00:00.295Z`, `2013.01.01 22:00`, `31.12.2013 ...`,
-`12/31/13 ...`, `20130101 220000295`, `20130101220000`; a fraction has one to nine digits and may differ from row to
-row; `Z`, `UTC`, `+01:00` or nothing behind it, nothing meaning the zone that was given. An epoch is a whole or decimal
-number of seconds, milliseconds, microseconds or nanoseconds since 1970, or since a date of its own.
+`12/31/13 ...`, `20130101 220000295`, `20130101220000`, `6-Mar-2024`, `Mar 6, 2024`, `3/6/2024, 1:30:00 PM`; a fraction
+has one to nine digits and may differ from row to row. `Z`, `UTC`, `+01:00`, the name of a zone (`US/Eastern`) or
+nothing behind it, nothing meaning the zone that was given. An epoch is a whole or decimal number of seconds,
+milliseconds, microseconds or nanoseconds since 1970, or since a date of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.sources.zone import BAD_TIME, SECOND_NS, SKIPPED_TIME, Zone
+from mtf.sources.timewords import month_called, zone_called
+from mtf.sources.zone import BAD_TIME, SECOND_NS, SKIPPED_TIME, UNKNOWN_ZONE, Zone
 
 __all__ = ["CIVIL_DMY", "CIVIL_MDY", "CIVIL_YMD", "EPOCH", "StampReader", "civil_day", "time_problem"]
 
@@ -27,7 +29,10 @@ EPOCH_MAX_NS: Final = 8_000_000_000_000_000_000
 EPOCH_MIN_NS: Final = -3_000_000_000_000_000_000
 NO_OFFSET: Final = -1_000_000 * SECOND_NS
 
+ZONES_MAX: Final = 64  # names of zones remembered by their bytes
+
 SPACE: Final = 32
+LETTER_M: Final = 109
 
 
 def civil_day(year: i64, month: i64, day: i64) -> i64:
@@ -46,7 +51,21 @@ class StampReader:
     A civil time without an offset of its own is in *zone*, and so is an epoch whose *base_ns* is *local*.
     """
 
-    __slots__ = ("_at", "_base_ns", "_kind", "_local", "_most", "_offset_ns", "_unit_ns", "_zone", "last_ns")
+    __slots__ = (
+        "_at",
+        "_base_ns",
+        "_kind",
+        "_local",
+        "_most",
+        "_named",
+        "_named_zones",
+        "_offset_ns",
+        "_unit_ns",
+        "_unknown",
+        "_zone",
+        "last_ns",
+        "local_ns",
+    )
 
     def __init__(self, kind: i64, zone: Zone, *, unit_ns: i64 = 1, base_ns: i64 = 0, local: bool = False) -> None:
         self._kind: Final = kind
@@ -57,10 +76,14 @@ class StampReader:
         self._most: Final[i64] = EPOCH_MAX_NS // unit_ns  # units of an epoch: an i64 holds them as nanoseconds
         self._at: i64 = 0  # where the next character of the field being read is
         self._offset_ns: i64 = NO_OFFSET  # what the field being read says of its own zone
+        self.local_ns: i64 = 0  # the newest time read, on the clock that it was written by
+        self._named: Zone | None = None  # the zone that it names
+        self._unknown = False  # it names one that nobody knows
+        self._named_zones: Final[dict[bytes, Zone | None]] = {}  # by how they are written; None: not known
         self.last_ns: i64 = 0  # the time of the row above, which settles a doubled hour; the row's reader sets it
 
     def read(self, data: bytes, start: i64, end: i64) -> i64:
-        """Return the time in `data[start:end]`; BAD_TIME or SKIPPED_TIME where there is none."""
+        """Return the time in `data[start:end]`; BAD_TIME, SKIPPED_TIME or UNKNOWN_ZONE where there is none."""
         while start < end and data[start] == SPACE:
             start += 1
         while end > start and data[end - 1] == SPACE:
@@ -75,13 +98,13 @@ class StampReader:
         clock: i64 = 0
         if self._at < end:
             mark = data[self._at]
-            if mark == SPACE or mark == 84 or mark == 116 or mark == 95:  # T, t, _
+            if mark == SPACE or mark == 84 or self._is_between(mark, start):  # T
                 self._at += 1
                 while self._at < end and data[self._at] == SPACE:
                     self._at += 1
             clock = self._clock(data, end)
             if clock == BAD_TIME:
-                return BAD_TIME
+                return self._why()
         return self._utc(days * DAY_NS + clock)
 
     def read_two(self, data: bytes, start: i64, end: i64, clock_start: i64, clock_end: i64) -> i64:
@@ -94,13 +117,39 @@ class StampReader:
         self._at = clock_start
         clock = self._clock(data, clock_end)
         if clock == BAD_TIME:
-            return BAD_TIME
+            return self._why()
         return self._utc(days * DAY_NS + clock)
 
     def _utc(self, local_ns: i64) -> i64:
+        self.local_ns = local_ns
         if self._offset_ns != NO_OFFSET:
             return local_ns - self._offset_ns
-        return self._zone.to_utc(local_ns, self.last_ns)
+        zone = self._named
+        if zone is None:
+            return self._zone.to_utc(local_ns, self.last_ns)
+        self._named = None
+        return zone.to_utc(local_ns, self.last_ns)
+
+    @property
+    def doubled(self) -> i64:
+        """How many of the times read the clock had twice."""
+        count = self._zone.doubled
+        for zone in self._named_zones.values():
+            if zone is not None:
+                count += zone.doubled
+        return count
+
+    def _is_between(self, mark: i64, start: i64) -> bool:
+        """Whether *mark* parts a date that began at *start* from its time of day: t, _, a comma; `20240306-10:00`."""
+        return mark == 116 or mark == 95 or mark == 44 or (mark == 45 and self._at == start + 8)
+
+    def _why(self) -> i64:
+        """Return the answer for a time of day that could not be read."""
+        self._named = None
+        if self._unknown:
+            self._unknown = False
+            return UNKNOWN_ZONE
+        return BAD_TIME
 
     def _epoch(self, data: bytes, start: i64, end: i64) -> i64:
         i = start
@@ -134,6 +183,7 @@ class StampReader:
             if whole < EPOCH_MIN_NS:
                 return BAD_TIME
         whole += self._base_ns
+        self.local_ns = whole
         return self._zone.to_utc(whole, self.last_ns) if self._local else whole
 
     def _date(self, data: bytes, end: i64) -> i64:
@@ -143,17 +193,20 @@ class StampReader:
         width = self._at - start
         if width == 8:
             return _day(first // 10_000, first // 100 % 100, first % 100)
-        if width != 4 and (width > 2 or width == 0):
+        if width != 4 and width > 2:
             return BAD_TIME
         if self._at >= end:
             return BAD_TIME
+        begin = start
         mark = data[self._at]
-        if mark != 45 and mark != 46 and mark != 47:  # - . /
-            return BAD_TIME
+        if width == 0 or (mark != 45 and mark != 46 and mark != 47):  # - . /
+            return self._worded(data, begin, end)
         self._at += 1
         start = self._at
         second = self._number(data, end, 2)
-        if self._at == start or self._at >= end or data[self._at] != mark:
+        if self._at == start:
+            return self._worded(data, begin, end)
+        if self._at >= end or data[self._at] != mark:
             return BAD_TIME
         self._at += 1
         start = self._at
@@ -161,8 +214,10 @@ class StampReader:
         last = self._at - start
         if width == 4:
             return _day(first, second, third) if 1 <= last <= 2 else BAD_TIME
+        if self._kind == CIVIL_YMD:
+            return _day(_century(first), second, third) if width == 2 and 1 <= last <= 2 else BAD_TIME
         if last == 2:
-            third += 2000 if third < 70 else 1900
+            third = _century(third)
         elif last != 4:
             return BAD_TIME
         if self._kind == CIVIL_DMY:
@@ -170,6 +225,48 @@ class StampReader:
         if self._kind == CIVIL_MDY:
             return _day(third, first, second)
         return BAD_TIME
+
+    def _worded(self, data: bytes, start: i64, end: i64) -> i64:
+        """Read a date at *start* that has the name of its month, day or month first, or year, month, day."""
+        self._at = start
+        first = self._number(data, end, 4)
+        width = self._at - start
+        self._part(data, end)
+        start = self._at
+        while self._at < end and _is_letter(data[self._at]):
+            self._at += 1
+        month = month_called(data[start : self._at])
+        if month == 0:
+            return BAD_TIME
+        self._part(data, end)
+        start = self._at
+        second = self._number(data, end, 4)
+        last = self._at - start
+        if width == 4:
+            return _day(first, month, second) if 1 <= last <= 2 else BAD_TIME
+        if width == 0:
+            if last > 2 or last == 0:
+                return BAD_TIME
+            first = second
+            self._part(data, end)
+            start = self._at
+            second = self._number(data, end, 4)
+            last = self._at - start
+        elif width > 2:
+            return BAD_TIME
+        if last == 2:
+            second = _century(second)
+        elif last != 4:
+            return BAD_TIME
+        return _day(second, month, first)
+
+    def _part(self, data: bytes, end: i64) -> None:
+        """Go over what parts the pieces of a date that has a word in it."""
+        while self._at < end:
+            mark = data[self._at]
+            if mark != SPACE and mark != 44 and mark != 45 and mark != 46 and mark != 47:  # , - . /
+                return
+            self._at += 1
 
     def _clock(self, data: bytes, end: i64) -> i64:
         """Read a time of day, and an offset where there is one, at `_at`, to the *end*; return its nanoseconds."""
@@ -181,6 +278,7 @@ class StampReader:
         second: i64 = 0
         part: i64 = 0
         compact = False
+        alone = False  # an hour without minutes, which only AM or PM make a time
         if self._at < end and data[self._at] == 58:
             self._at += 1
             start = self._at
@@ -193,6 +291,8 @@ class StampReader:
                 second = self._number(data, end, 2)
                 if self._at != start + 2:
                     return BAD_TIME
+        elif self._at >= end or not 48 <= data[self._at] <= 57:
+            alone = True
         else:
             if self._at != start + 2:
                 return BAD_TIME
@@ -205,8 +305,6 @@ class StampReader:
             second = self._number(data, end, 2)
             if self._at != start and self._at != start + 2:
                 return BAD_TIME
-        if hour > 23 or minute > 59 or second > 59:
-            return BAD_TIME
         if self._at < end:
             mark = data[self._at]
             if mark == 46 or mark == 44:  # a point or, as ISO 8601 also has it, a comma
@@ -214,16 +312,54 @@ class StampReader:
                 part = self._fraction(data, end, SECOND_NS)
             elif compact and 48 <= mark <= 57:
                 part = self._fraction(data, end, SECOND_NS)
-            if part == BAD_TIME or not self._own_offset(data, end):
+            if part == BAD_TIME:
                 return BAD_TIME
+            half = self._half(data, end) if self._at < end else -1
+            if half >= 0:
+                if hour < 1 or hour > 12:
+                    return BAD_TIME
+                hour = hour % 12 + half
+                alone = False
+            if alone or not self._own_offset(data, end):
+                return BAD_TIME
+        elif alone:
+            return BAD_TIME
+        if hour > 23 or minute > 59 or second > 59:
+            return BAD_TIME
         return ((hour * 60 + minute) * 60 + second) * SECOND_NS + part
 
+    def _half(self, data: bytes, end: i64) -> i64:
+        """Read AM or PM behind a time of day; return the hours that it adds, or -1 if there is neither."""
+        i = self._at
+        while i < end and (data[i] == SPACE or data[i] == 45):
+            i += 1
+        if data[i : i + 3] == b"\xe2\x80\xaf":  # a narrow no-break space, as some systems write it
+            i += 3
+        if i >= end:
+            return -1
+        letter = data[i] | 32
+        if letter != 97 and letter != 112:  # a, p
+            return -1
+        i += 1
+        if i < end and data[i] == 46:
+            i += 1
+        if i >= end or data[i] | 32 != LETTER_M:
+            return -1
+        i += 1
+        if i < end and data[i] == 46:
+            i += 1
+        if i < end and _is_letter(data[i]):
+            return -1
+        self._at = i
+        return 12 if letter == 112 else 0
+
     def _own_offset(self, data: bytes, end: i64) -> bool:
-        """Read what is behind a time of day: nothing, `Z`, `UTC`, `+hh`, `+hhmm`, `GMT+hh:mm`."""
+        """Read what is behind a time of day: nothing, `Z`, `UTC`, `+hh`, `+hhmm`, `GMT+hh:mm`, or a zone's name."""
         while self._at < end and data[self._at] == SPACE:
             self._at += 1
         if self._at == end:
             return True
+        begin = self._at
         word = data[self._at : self._at + 3].upper()
         if word == b"UTC" or word == b"GMT":
             self._at += 3
@@ -235,7 +371,7 @@ class StampReader:
             self._at += 1
             start = self._at
             hours = self._number(data, end, 2)
-            if self._at != start + 2 or hours > 23:
+            if self._at == start or (self._at != start + 2 and self._at != end) or hours > 23:
                 return False
             if self._at < end and data[self._at] == 58:
                 self._at += 1
@@ -246,8 +382,25 @@ class StampReader:
             offset = (hours * 60 + minutes) * 60 * SECOND_NS
             self._offset_ns = -offset if mark == 45 else offset
             return True
-        self._offset_ns = 0
-        return (mark == 90 or mark == 122) and self._at + 1 == end  # Z, z
+        if (mark == 90 or mark == 122) and self._at + 1 == end:  # Z, z
+            self._offset_ns = 0
+            return True
+        self._offset_ns = NO_OFFSET
+        return self._zone_called(data[begin:end])
+
+    def _zone_called(self, name: bytes) -> bool:
+        """Have the zone called *name* be that of the field being read; False where it is none."""
+        if len(name) < 3 or not _is_letter(name[0]):
+            return False
+        if name in self._named_zones:
+            zone = self._named_zones[name]
+        else:
+            zone = zone_called(name)
+            if len(self._named_zones) < ZONES_MAX:
+                self._named_zones[name] = zone
+        self._unknown = zone is None
+        self._named = zone
+        return zone is not None
 
     def _number(self, data: bytes, end: i64, most: i64) -> i64:
         """Read at most *most* digits at `_at`."""
@@ -279,6 +432,15 @@ class StampReader:
         return value
 
 
+def _is_letter(byte: i64) -> bool:
+    return 65 <= byte <= 90 or 97 <= byte <= 122
+
+
+def _century(year: i64) -> i64:
+    """Return a year of two digits with its century: 69 is 2069, 70 is 1970."""
+    return year + (2000 if year < 70 else 1900)
+
+
 def _day(year: i64, month: i64, day: i64) -> i64:
     if month < 1 or month > 12 or day < 1 or year < 1900 or year > 2200:
         return BAD_TIME
@@ -292,4 +454,8 @@ def _day(year: i64, month: i64, day: i64) -> i64:
 
 def time_problem(answer: i64) -> str:
     """Return in words what a reader's *answer* says is wrong with a time."""
-    return "the time is one that the local clock skipped" if answer == SKIPPED_TIME else "the time cannot be read"
+    if answer == SKIPPED_TIME:
+        return "the time does not exist: the clock of the zone went forward over it"
+    if answer == UNKNOWN_ZONE:
+        return "the time has a zone behind it that is not known"
+    return "the time cannot be read"

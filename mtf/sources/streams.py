@@ -1,7 +1,8 @@
 """Bytes of a file as text has them: decompressed by what they start with, never by their name, in bounded pieces.
 
-gzip, xz, lzma (as Dukascopy's .bi5) and zstd are read through, and so is UTF-16. What comes out is counted against the
-`Limits`. Seeking is a seek in a plain file; in a compressed one everything before is decompressed again and dropped.
+gzip, xz, lzma (as Dukascopy's .bi5) and zstd are read through, and so are UTF-16 and UTF-32. What comes out is counted
+against the `Limits`. Seeking is a seek in a plain file; in a compressed one everything before is decompressed again and
+dropped.
 """
 
 from __future__ import annotations
@@ -65,15 +66,24 @@ class Pieces(Protocol):
 
 
 class Stream:
-    """The bytes of one text. `offset` counts those read; `raw` is the open file, which it closes."""
+    """The bytes of one text. `offset` counts those read; `raw` is the open file, which it closes.
+
+    With `returns` lines end with a carriage return alone, and are read as if with a line break.
+    """
 
     def __init__(self, place: str, raw: IO[bytes], pieces: Pieces, limits: Limits, compressed_bytes: int) -> None:
         self.place: Final = place
         self.offset = 0
+        self.returns = False
         self._raw: Final = raw
         self._pieces: Final = pieces
         self._limits: Final = limits
         self._compressed_bytes: Final = compressed_bytes  # 0 where the file is plain
+
+    @property
+    def seekable(self) -> bool:
+        """Whether `skip_to` is a seek: the text stands in the file as it is."""
+        return not self._compressed_bytes and self._pieces is self._raw
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Return the next bytes, at most *size*, and none at the end; SourceError where they are damaged."""
@@ -84,17 +94,27 @@ class Stream:
         self.offset += len(piece)
         if self._compressed_bytes:
             self._check()
-        return piece
+        return piece.replace(b"\r", b"\n") if self.returns else piece
+
+    @property
+    def grows(self) -> bool:
+        """Whether more may be written to its end while it is read, or later: it is a plain file."""
+        return not self._compressed_bytes and not hasattr(self._raw, "ready")
+
+    def ready(self) -> bool:
+        """Whether something can be read, or the end has come; of a pipe False after a moment in which nothing did."""
+        ready = getattr(self._raw, "ready", None)
+        return ready is None or ready()
 
     def skip_to(self, offset: int) -> None:
         """Go on at byte *offset* of the text; SourceError where it is not that long."""
-        if not self._compressed_bytes and self._pieces is self._raw:
+        if self.seekable and self.grows:
             if offset > self._raw.seek(0, io.SEEK_END):
                 raise self._too_short(offset)
             self._raw.seek(offset)
             self.offset = offset
             return
-        assert offset >= self.offset, "a compressed text is skipped forwards"
+        assert offset >= self.offset, "what is unpacked, or comes through a pipe, is skipped forward"
         while self.offset < offset:
             if not self.read(min(CHUNK_BYTES, offset - self.offset)):
                 raise self._too_short(offset)
@@ -117,14 +137,17 @@ class Stream:
         if self.offset > limits.expanded_bytes:
             raise HostileFile(
                 f"{self.place}: more than {limits.expanded_bytes} bytes come out of {self._compressed_bytes}; "
-                "if that is right, raise Limits.expanded_bytes",
+                "if that is right, raise {limit}",
                 path=self.place,
+                limit="expanded_bytes",
             )
-        if self.offset > limits.ratio_from_bytes and self.offset > limits.ratio * self._compressed_bytes:
+        packed = max(self._compressed_bytes, self._raw.tell())  # of a pipe only what has come is known
+        if self.offset > limits.ratio_from_bytes and self.offset > limits.ratio * packed:
             raise HostileFile(
                 f"{self.place}: a decompression bomb: more than {limits.ratio} bytes come out of each of its "
-                f"{self._compressed_bytes}; if it is none, raise Limits.ratio",
+                f"{packed}; if it is none, raise {{limit}}",
                 path=self.place,
+                limit="ratio",
             )
 
 
@@ -176,10 +199,22 @@ def _decompressor(name: str, place: str, raw: IO[bytes], limits: Limits) -> Piec
 
 
 def _plain(pieces: Pieces, head: bytes) -> Pieces:
-    """Return *pieces* as UTF-8, where *head*, its first bytes, says that it is UTF-16."""
+    """Return *pieces* as UTF-8, if *head*, its first bytes, says that it is UTF-16 or UTF-32."""
+    encoding = _encoding(head)
+    return _Decoded(pieces, encoding) if encoding else pieces
+
+
+def _encoding(head: bytes) -> str:
+    """Return UTF-16 or UTF-32 if *head* has its mark, or no mark and every other byte zero; else nothing."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _Utf16(pieces)
-    return pieces
+        return "utf-16"
+    if len(head) == MAGIC_BYTES:
+        for encoding, zeros, text in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+            if not any(zeros) and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in text):
+                return encoding
+    return ""
 
 
 class _Lzma:
@@ -278,12 +313,12 @@ class _Zstd:
         return data
 
 
-class _Utf16:
-    """UTF-16 text, with its byte order mark, as UTF-8."""
+class _Decoded:
+    """Text in another *encoding*, as UTF-8; a byte order mark is taken away with that."""
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: Pieces, encoding: str) -> None:
         self._pieces: Final = pieces
-        self._decoder: Final = codecs.getincrementaldecoder("utf-16")()
+        self._decoder: Final = codecs.getincrementaldecoder(encoding)()
 
     def read(self, size: int, /) -> bytes:
         while True:

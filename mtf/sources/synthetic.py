@@ -10,7 +10,7 @@ bits; only the last step, points to price, is one correctly rounded division.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import xxhash
@@ -18,9 +18,11 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import ConfigError, SourceError
-from mtf.events.door import BOTH_SIDES, REASONS, TS_MAX_NS, Door
-from mtf.sources.naming import point_shift
+from mtf.events.door import BOTH_SIDES, REASONS, Door
+from mtf.events.tick import Tick
+from mtf.sources.source import iterate
 from mtf.sources.stamps import civil_day
+from mtf.units import TS_MAX_NS
 
 __all__ = ["SyntheticMarket"]
 
@@ -36,6 +38,8 @@ SYMBOLS_MAX: Final = 10_000
 
 # How long the market waits for its next quote on average, by hour UTC, in parts of `pace_ms` / 16.
 _WAITS: Final = (40, 40, 36, 36, 36, 36, 24, 12, 8, 8, 10, 10, 8, 5, 4, 4, 6, 10, 16, 24, 40, 80, 96, 64)
+
+_THREE_DIGITS: Final = ("JPY", "HUF", "RUB", "XAU", "XAG")
 
 # Start prices in points. Any other symbol starts at 1.00000, or 100.000 where its point is 0.001.
 _STARTS: Final = {
@@ -95,7 +99,7 @@ class SyntheticMarket:
 
         self._waits: Final = vec[i64]([i64(wait) for wait in _WAITS])  # a constant tuple is made anew at each use
         self._quantiles: Final = _quantiles()  # of the exponential distribution with mean 4096
-        self._divisors: Final[list[float]] = [float(10 ** -point_shift(symbol)) for symbol in symbols]
+        self._divisors: Final[list[float]] = [float(10 ** _digits(symbol)) for symbol in symbols]
         self._starts: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])
         self._points: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])  # of each mid, now
         self._count: i64 = 0  # quotes made
@@ -135,6 +139,9 @@ class SyntheticMarket:
             if code:
                 door.refuse(self.name, self._count, REASONS[code], "")
         return True
+
+    def __iter__(self) -> Iterator[Tick]:
+        return iterate(self)
 
     def identity(self) -> dict[str, Any]:
         """Return the parameters, which are all there is to it."""
@@ -239,6 +246,11 @@ class SyntheticMarket:
     def _thin(self, now: i64) -> i64:
         """Return by how many points the hour of *now* widens half the spread."""
         return self._waits[now // HOUR_NS % 24] // 8
+
+
+def _digits(symbol: str) -> int:
+    """Return the digits behind the decimal point: three for yen and metals, else five."""
+    return 3 if any(money in symbol.upper() for money in _THREE_DIGITS) else 5
 
 
 def _start_points(symbol: str) -> int:

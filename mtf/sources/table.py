@@ -1,8 +1,8 @@
 """Rows of delimited text to ticks: quotes, trades and bars, in columns as a layout says. Compiled.
 
-One row is one line; a field may be quoted, and then hold the delimiter and doubled quotes, but no line break. Empty
-lines are passed over. A row with another number of fields than the layout's, with a time or a number that cannot be
-read, or that the door does not take, is refused with its line.
+Space around a field is not part of it, and empty fields at the end of a row that has too many are none. Empty lines are
+passed over. A row with another number of fields than the layout's, with a time or a number that cannot be read, with
+prices that contradict each other, or that the door does not take, is refused with its line.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.errors import SourceError
+from mtf.errors import OptionNeeded, SourceError
+from mtf.events.bar_rows import length_kind
 from mtf.events.block import HAS_ASK, HAS_BID
-from mtf.events.door import Door
-from mtf.sources.decimals import decimal
-from mtf.sources.reader import TRADES, Reader, reason
+from mtf.events.door import STILL_FORMS, Door
+from mtf.sources.decimals import POINT, UNSURE, amount, decimal, is_special
+from mtf.sources.ohlc import contradiction
+from mtf.sources.reader import TRADES, reason
+from mtf.sources.rows import BROKEN, NOT_SPLIT, RowReader
 from mtf.sources.stamps import StampReader, time_problem
-from mtf.sources.zone import SKIPPED_TIME
+from mtf.sources.zone import NO_TIME_MAX, SKIPPED_TIME
+from mtf.timeframe import INTRADAY
+from mtf.units import DAY_NS
 
-__all__ = ["BARS", "QUOTES", "QUOTE_BARS", "ROLES", "TRADE_TICKS", "TableReader"]
+__all__ = ["BARS", "QUOTES", "QUOTE_BARS", "ROLES", "TRADE_TICKS", "TableReader", "several_markets"]
 
 # What the rows are.
 QUOTES: Final = 0
@@ -53,25 +58,23 @@ ROLES: Final = (
     "ask_high",
     "ask_low",
     "ask_close",
+    "more_volume",  # of a bar, to be added to its volume
 )
 
-NEWLINE: Final = 10
-RETURN: Final = 13
-SPACE: Final = 32
-QUOTE_MARK: Final = 34
 SYMBOLS_MAX: Final = 100_000  # names remembered by their bytes; more are decoded each time
 
-NOT_SPLIT: Final = -1  # the row is not whole yet
-BROKEN: Final = -2  # a quoted field without its end
+SEPARATOR: Final = "\x1f"  # between the words of several watched columns
 
 
 @mypyc_attr(native_class=True)
-class TableReader(Reader):
+class TableReader(RowReader):
     """Reads rows of *kind* with *fields* fields; `columns[i]` is the column of `ROLES[i]`, or -1.
 
-    *skip* lines at the start are a header. Prices are times 10**shift; with *whole* rounded to a whole number before
-    that. *symbol* is that of all rows; "": that of its column. Bars last *length_ns*, are stamped at their start, or
-    with *close_stamped* at their end, and are of *side* (BARS: TRADES, HAS_BID or HAS_ASK).
+    *skip* lines at the start are a header. *mark* stands before the fraction of a number, see `decimal`. Prices are
+    times 10**shift; with *whole* rounded to a whole number before that. *symbol* is that of all rows; "": that of its
+    column. Bars last *length* (a `length_code`), are stamped at their start, or with *close_stamped* at their end, and
+    are of *side* (BARS: TRADES, HAS_BID or HAS_ASK). Each of the columns *watched*, given with their names, must say
+    the same in all rows. With *unread*, a reason, every row is refused.
     """
 
     def __init__(
@@ -86,31 +89,39 @@ class TableReader(Reader):
         symbol: str,
         skip: i64 = 0,
         shift: i64 = 0,
+        mark: i64 = POINT,
         whole: bool = False,
-        length_ns: i64 = 0,
+        length: i64 = 0,
         close_stamped: bool = False,
         side: i64 = TRADES,
+        watched: tuple[tuple[int, str], ...] = (),
+        unread: str = "",
     ) -> None:
-        super().__init__(place)
-        self.by_line = True
+        super().__init__(place, delimiter, fields)
         assert len(columns) == len(ROLES), "one column a role"
         assert all(-1 <= column < fields for column in columns), "columns are among the fields"
         self._kind: Final = kind
-        self._delimiter: Final = delimiter
-        self._fields: Final = fields
         self._stamps: Final = stamps
         self._symbol: Final = symbol
         self._skip: Final = skip
         self._shift: Final = shift
+        self._mark: Final = mark
         self._whole: Final = whole
-        self._length_ns: Final = length_ns
+        self._length: Final = length
         self._close_stamped: Final = close_stamped
         self._side: Final = side
+        self._watched: Final = watched
+        self._unread: Final = unread
         self._columns: Final = vec[i64]([i64(column) for column in columns])
-        self._starts: Final = vec[i64]([i64(0) for _ in range(fields)])  # of the fields of the row being read
-        self._ends: Final = vec[i64]([i64(0) for _ in range(fields)])
-        self._next: i64 = 0  # behind the row being read, its line break included
         self._names: Final[dict[bytes, str]] = {}  # symbols by the bytes they are written with
+        self._left_out = False  # the row being read is a bar that still forms, and none comes after it
+        self._words: list[bytes] = []  # what the watched columns had in the row before
+        self._spaced = False  # there is space around fields: it is taken away before they are read
+        self._careful = unread != "" or len(watched) > 0  # `_prepare` has something to do; also once `_spaced`
+        self._by_symbol: Final = kind >= BARS and columns[2] >= 0  # each symbol's bars have stamps of their own
+        self._read_again: i64 = 0  # times that were read twice
+        # Two bars of one symbol do not have one stamp, so that of a doubled hour the second has to be later.
+        self._step_ns: Final[i64] = 1 if kind >= BARS and not self._by_symbol else 0
         self._problem = ""  # the first thing that is wrong with the row being read
 
     def scan(self, door: Door, data: bytes, at: i64, limit: i64, final: bool) -> i64:
@@ -125,99 +136,58 @@ class TableReader(Reader):
                 break
             if self.line < self._skip or found == 0:
                 self.line += 1
+                self.passed += 1
                 at = self._next
                 continue
             self._problem = ""
-            stamps.last_ns = self.last_ns
-            if found == fields:
-                if self._kind == QUOTES:
-                    self._quote(door, data)
-                elif self._kind == TRADE_TICKS:
-                    self._trade(door, data)
-                else:
-                    self._bar(door, data)
-                if self.step > 0:
-                    break
+            stamps.last_ns = self.last_ns + self._step_ns
+            if found == fields or (found > fields and self._is_blank(data, self._ends[fields - 1])):
+                if not self._careful or self._prepare(data):
+                    self._row(door, data)
+                    if self._problem and not self._spaced and self._trim(data):
+                        self._spaced = True
+                        self._careful = True
+                        self._problem = ""
+                        self._row(door, data)
+                    if self._left_out:
+                        self._left_out = False
+                        break
             elif found == BROKEN:
                 self._problem = "a quoted field has no end, or something behind it"
+            elif found == 1 and self._is_space(data, at, self._next):
+                self.line += 1
+                self.passed += 1
+                at = self._next
+                continue
             else:
                 self._problem = f"{found} fields where there should be {fields}"
             self.line += 1
             if self._problem:
                 self.refuse(door, self._problem, data[at : self._next].rstrip(b"\r\n"))
-                if self._kind < BARS or found != fields:
-                    self.left -= 1
+                self.left -= 1
             at = self._next
+        self.doubled_rows = stamps.doubled - self._read_again
         return at
 
-    def _split(self, data: bytes, at: i64, final: bool) -> i64:
-        """Find the fields of the row at *at* and the row after it; return their number, 0 for an empty line."""
-        delimiter = self._delimiter
-        most = self._fields
-        size: i64 = len(data)
-        i = at
-        begin = at
-        count: i64 = 0
-        broken = False
-        while i < size:
-            byte: i64 = i64(data[i])
-            if byte == delimiter:
-                if count < most:
-                    self._starts[count] = begin
-                    self._ends[count] = i
-                count += 1
-                begin = i + 1
-            elif byte == NEWLINE:
-                break
-            elif byte == QUOTE_MARK and i == begin:
-                i += 1
-                while i < size and data[i] != NEWLINE:
-                    if data[i] == QUOTE_MARK:
-                        if i + 1 < size and data[i + 1] == QUOTE_MARK:
-                            i += 1
-                        else:
-                            break
-                    i += 1
-                if i == size or data[i] == NEWLINE:
-                    broken = True
-                    continue
-                if count < most:
-                    self._starts[count] = begin + 1
-                    self._ends[count] = i
-                count += 1
-                i += 1
-                if i < size and data[i] == RETURN:
-                    i += 1
-                begin = -1
-                if i < size and i64(data[i]) == delimiter:
-                    i += 1
-                    begin = i
-                elif i < size and data[i] != NEWLINE:
-                    broken = True
-                    while i < size and data[i] != NEWLINE:
-                        i += 1
-                if begin >= 0:
-                    continue
-                break
-            i += 1
-        if i - at > self.line_bytes_max:
-            raise self.too_long()
-        if i >= size and (not final or at >= size):
-            return NOT_SPLIT
-        self._next = i + 1 if i < size else size
-        if broken:
-            return BROKEN
-        if begin >= 0:
-            end = i
-            if end > begin and data[end - 1] == RETURN:
-                end -= 1
-            if count == 0 and begin == end:
-                return 0
-            if count < most:
-                self._starts[count] = begin
-                self._ends[count] = end
-            count += 1
-        return count
+    def _prepare(self, data: bytes) -> bool:
+        """See to what few tables need before a row is read; False for a row that is not to be read."""
+        if self._unread:
+            self._problem = self._unread
+            return False
+        if self._spaced:
+            self._trim(data)
+        if self._watched:
+            self._watch(data)
+        return True
+
+    def _row(self, door: Door, data: bytes) -> None:
+        """Hand in the row that was split, or say what the problem is."""
+        if self._kind == QUOTES:
+            self._quote(door, data)
+        elif self._kind == TRADE_TICKS:
+            self._trade(door, data)
+        else:
+            self._bar(door, data)
 
     def _quote(self, door: Door, data: bytes) -> None:
         ts_ns = self._time(data)
@@ -257,15 +227,13 @@ class TableReader(Reader):
         self.left -= 1
 
     def _bar(self, door: Door, data: bytes) -> None:
-        start_ns = self._time(data)
-        if self._close_stamped:
-            start_ns -= self._length_ns
+        stamp_ns = self._time(data)
         bids = (0.0, 0.0, 0.0, 0.0)
         asks = (0.0, 0.0, 0.0, 0.0)
         sides = self._side
         if self._kind == BARS:
             bids = self._four(data, 10)
-            volume = self._size(data, 14)
+            volume = self._size(data, 14) + self._size(data, 23)
             sizes = (volume, volume)
             asks = bids
         else:
@@ -282,32 +250,79 @@ class TableReader(Reader):
         if not self._problem and (sizes[0] < 0.0 or sizes[1] < 0.0):
             self._problem = "a size is negative"
         if self._problem:
-            self.left -= 1
             return
-        code = self.give_bar(door, self._name(data), start_ns, self._length_ns, bids, asks, sizes, sides)
+        name = self._name(data)
+        is_last = True
+        while True:
+            code = self.give_bar(
+                door,
+                name,
+                stamp_ns,
+                self._length,
+                bids,
+                asks,
+                sizes,
+                sides,
+                local_ns=self._stamps.local_ns,
+                close_stamped=self._close_stamped,
+                is_last=is_last,
+            )
+            if code != STILL_FORMS:
+                break
+            if not data[self._next :].strip():
+                self._left_out = True  # the last bar there is, or perhaps is: it is left until it is complete
+                return
+            is_last = False
         if code:
             self._problem = reason(code)
+            return
+        self.last_ns = stamp_ns
 
     def _four(self, data: bytes, role: i64) -> tuple[float, float, float, float]:
-        return (
+        prices = (
             self._price(data, role),
             self._price(data, role + 1),
             self._price(data, role + 2),
             self._price(data, role + 3),
         )
+        if not self._problem:
+            self._problem = contradiction(prices)
+        return prices
 
     def _time(self, data: bytes) -> i64:
+        doubled = self._stamps.doubled if self._by_symbol else 0
+        answer = self._stamp(data)
+        if answer <= NO_TIME_MAX:
+            if answer == SKIPPED_TIME and self._is_date():
+                return self._stamps.local_ns  # a midnight that the clock skipped still is a date
+            self._problem = time_problem(answer)
+        elif self._by_symbol and self._stamps.doubled != doubled:
+            return self._settled(data, answer)
+        return answer
+
+    def _is_date(self) -> bool:
+        """Whether the stamp that was read is the date of a bar of a day or longer."""
+        return self._kind >= BARS and length_kind(self._length) != INTRADAY and self._stamps.local_ns % DAY_NS == 0
+
+    def _stamp(self, data: bytes) -> i64:
         column = self._columns[0]
         clock = self._columns[1]
         if clock >= 0:
-            answer = self._stamps.read_two(
+            return self._stamps.read_two(
                 data, self._starts[column], self._ends[column], self._starts[clock], self._ends[clock]
             )
-        else:
-            answer = self._stamps.read(data, self._starts[column], self._ends[column])
-        if answer <= SKIPPED_TIME:
-            self._problem = time_problem(answer)
-        return answer
+        return self._stamps.read(data, self._starts[column], self._ends[column])
+
+    def _settled(self, data: bytes, first: i64) -> i64:
+        """Return the stamp of a bar in a doubled hour, *first* or an hour later: each symbol's own bars say which."""
+        name = self._name(data)
+        before = self.doubled.get(name)
+        if before is not None and first <= before:
+            self._stamps.last_ns = before + 1
+            self._read_again += 1
+            first = self._stamp(data)
+        self.doubled[name] = first
+        return first
 
     def _given(self, role: i64) -> bool:
         """Whether there is such a column, with something in it on this row."""
@@ -325,12 +340,19 @@ class TableReader(Reader):
             self._problem = self._problem or "a price is missing"
             return 0.0
         if self._whole:
-            value = _whole(decimal(data, start, end, 0), self._shift)
+            value = _whole(decimal(data, start, end, 0, self._mark), self._shift)
         else:
-            value = decimal(data, start, end, self._shift)
-        if value - value != 0.0:
-            self._problem = self._problem or f"{ROLES[role]} is not a number"
+            value = decimal(data, start, end, self._shift, self._mark)
+        if value - value != 0.0 and not self._is_judged(data, role, value):
+            self._refuse_number(data, role)
         return value
+
+    def _is_judged(self, data: bytes, role: i64, value: float) -> bool:
+        """Whether *value*, which is not finite, is a side of a quote that says so, and so is the gate's to judge."""
+        if role != 4 and role != 5:
+            return False
+        column = self._columns[role]
+        return value == value or is_special(data[self._starts[column] : self._ends[column]])
 
     def _size(self, data: bytes, role: i64) -> float:
         column = self._columns[role]
@@ -340,10 +362,36 @@ class TableReader(Reader):
         end = self._ends[column]
         if start == end:
             return 0.0
-        value = decimal(data, start, end, 0)
+        value = decimal(data, start, end, 0, self._mark)
         if value - value != 0.0:
-            self._problem = self._problem or f"{ROLES[role]} is not a number"
+            value = amount(data, start, end, self._mark)
+            if value - value != 0.0:
+                self._refuse_number(data, role)
         return value
+
+    def _refuse_number(self, data: bytes, role: i64) -> None:
+        column = self._columns[role]
+        text = data[self._starts[column] : self._ends[column]]
+        what = "is not a number"
+        if self._mark == UNSURE and b"," in text:
+            what = f"is {text.decode('utf-8', 'replace')}, whose comma could be that of a fraction or of thousands"
+        self._problem = self._problem or f"{ROLES[role]} {what}"
+
+    def _watch(self, data: bytes) -> None:
+        """Raise OptionNeeded where a watched column has another word than the row before."""
+        for i in range(len(self._watched)):
+            column, name = self._watched[i]
+            if len(self._words) <= i:
+                self._words.append(b"")
+            word = data[self._starts[column] : self._ends[column]]
+            if word != self._words[i] and word.strip():
+                text = _unquoted(word)
+                told = self.told.split(SEPARATOR) if self.told else [""] * len(self._watched)
+                if told[i] and told[i] != text:
+                    raise several_markets(f"{self.place}:{self.number(self.line + 1)}: ", name, text, told[i])
+                told[i] = text
+                self.told = SEPARATOR.join(told)
+                self._words[i] = word
 
     def _name(self, data: bytes) -> str:
         column = self._columns[2]
@@ -353,6 +401,8 @@ class TableReader(Reader):
         name = self._names.get(raw)
         if name is None:
             name = _unquoted(raw)
+            if "\x00" in name:
+                return ""  # which is no symbol either
             if self._symbol:
                 if self.told not in ("", name):
                     raise self._several(name)
@@ -365,10 +415,10 @@ class TableReader(Reader):
 
     def _several(self, name: str) -> SourceError:
         """Return the error for a second symbol where all rows are to be of one."""
-        line = self.line + 1
+        line = self.number(self.line + 1)
         return SourceError(
-            f"{self.place}:{line}: the symbol is {name!r} here and {self.told!r} before, where all were to be "
-            f"{self._symbol!r}: leave that away, or give a file of one symbol",
+            f"{self.place}:{line}: the symbol is {name!r} here and {self.told!r} before, and all were to be "
+            f"{self._symbol!r}: give a file of one symbol, or do not give a symbol",
             path=self.place,
             line=line,
         )
@@ -378,8 +428,25 @@ class TableReader(Reader):
         return _unquoted(data[self._starts[column] : self._ends[column]])
 
 
+def several_markets(place: str, heading: str, word: str, before: str) -> OptionNeeded:
+    """Return the error for a column, called *heading*, that has another *word* than the rows *before*.
+
+    *place* comes in front of the message.
+    """
+    return OptionNeeded(
+        f"{place}column {heading!r} has {word!r} and {before!r}: if these are markets give {{columns}}, and if all "
+        "rows are of one give {symbol}",
+        columns=f"symbol={heading}",
+        symbol="NAME",
+    )
+
+
 def _unquoted(raw: bytes) -> str:
-    return raw.strip().replace(b'""', b'"').decode("utf-8", "replace")
+    text = raw.strip().replace(b'""', b'"')
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")  # in which two names that differ still do
 
 
 def _whole(value: float, shift: i64) -> float:

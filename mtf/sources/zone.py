@@ -16,11 +16,13 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import ConfigError
 
-__all__ = ["BAD_TIME", "SKIPPED_TIME", "Zone"]
+__all__ = ["BAD_TIME", "NO_TIME_MAX", "SKIPPED_TIME", "UNKNOWN_ZONE", "Zone"]
 
 # Far before any time that can be read (1843), and small enough for 63 bits: larger constants are objects when compiled.
 BAD_TIME: Final = -4_000_000_000_000_000_000  # what a reader of times answers for text that is none
-SKIPPED_TIME: Final = -3_999_999_999_999_999_999  # and for a local time that the clock skipped
+SKIPPED_TIME: Final = -3_999_999_999_999_999_999  # for a local time that the clock skipped
+UNKNOWN_ZONE: Final = -3_999_999_999_999_999_998  # and for one with the name of a zone that nobody knows
+NO_TIME_MAX: Final = UNKNOWN_ZONE  # the largest of these answers: what is above is a time
 
 SECOND_NS: Final = 1_000_000_000
 QUARTER_NS: Final = 900 * SECOND_NS
@@ -35,10 +37,11 @@ _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?|[A-Z]{3}(
 class Zone:
     """The zone called *name*: an IANA name, `UTC`, `UTC-05:00`, `+02:00`, or POSIX `EST5` (fixed, five hours west)."""
 
-    __slots__ = ("_from_ns", "_info", "_offset_ns", "_to_ns", "name")
+    __slots__ = ("_from_ns", "_info", "_offset_ns", "_to_ns", "doubled", "name")
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
+        self.doubled: i64 = 0  # how many of the times asked for the clock had twice
         self._info: zoneinfo.ZoneInfo | None = None  # None where the offset is fixed
         self._offset_ns: i64 = 0  # local minus UTC, for local times in [_from_ns, _to_ns)
         self._from_ns: i64 = 0
@@ -83,6 +86,7 @@ class Zone:
         second = self._offset_at(local_ns, 1)
         if first < second:
             return SKIPPED_TIME
+        self.doubled += 1
         if local_ns - first >= not_before_ns:
             return local_ns - first
         return local_ns - second

@@ -7,10 +7,13 @@ from typing import Any
 
 import xxhash
 
-from mtf.events.block import ROW_BYTES, SymbolTable, tick_at
+from mtf.events.bar_rows import EVENTS_PER_BAR
+from mtf.events.block import BAR_HEAD_BYTES, ROW_BYTES, SymbolTable, tick_at
 from mtf.events.door import Door
 from mtf.events.tick import Tick
 from mtf.sources import Source, open_source
+from mtf.sources.files import FileSource, PlannedPart
+from mtf.sources.merge import MergedSource
 
 
 class Taken:
@@ -46,12 +49,29 @@ class Taken:
         return found
 
     @property
+    def starts(self) -> list[int]:
+        """Of a source of bars of one symbol: where each begins."""
+        names = sum(2 + len(name.encode()) for name in self.symbols.names)
+        return [
+            int.from_bytes(self.heap[at : at + 8], "little", signed=True)
+            for at in range(names, len(self.heap), BAR_HEAD_BYTES)
+        ]
+
+    @property
     def lines(self) -> list[int]:
         return [line for _, line, _, _ in self.refused]
 
     @property
     def reasons(self) -> list[str]:
         return [reason for _, _, reason, _ in self.refused]
+
+
+def files_of(source: Source) -> list[PlannedPart]:
+    """Return the files that *source* reads, in the order in which they follow each other."""
+    if isinstance(source, MergedSource):
+        return [planned for part in source.parts for planned in files_of(part.source)]
+    assert isinstance(source, FileSource), "only files are read from files"
+    return list(source.parts)
 
 
 def drain(source: Source, limit: int = 1_000, into: Taken | None = None) -> Taken:
@@ -61,7 +81,7 @@ def drain(source: Source, limit: int = 1_000, into: Taken | None = None) -> Take
     try:
         while more:
             more = source.fill(taken.door, limit)
-            assert taken.door.count <= limit, "a source keeps to the limit"
+            assert taken.door.count < limit + EVENTS_PER_BAR, "a source keeps to the limit, and never parts a bar"
             taken.take()
     finally:
         source.close()

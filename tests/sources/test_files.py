@@ -172,6 +172,49 @@ def test_a_row_that_goes_on_after_it_was_read_is_told(tmp_path: Path) -> None:
     assert raised.value.line == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("cut", range(1, 28))
+def test_a_last_line_that_is_being_written_waits_until_it_is_whole(tmp_path: Path, encoding: str, cut: int) -> None:
+    """Wherever it was cut: half a price is a price too, and half a time a time."""
+    rows = ROWS.decode()
+    path = written(tmp_path, "EURUSD.csv", rows[:-cut].encode(encoding))
+    source = open_source(path, resumable=True)
+    taken = drain(source)
+    assert taken.count == 1
+    assert "EURUSD.csv:3: the last line has no line break" in source.notes()[0]  # type: ignore[attr-defined]
+    path.write_bytes((rows + "\n2024-03-05T10:02:00Z,1.3,1.4\n").encode(encoding))
+    longer = open_source(path, resumable=True)
+    longer.seek(source.position())
+    drain(longer, into=taken)
+    assert (taken.digest, taken.refused) == (read(path).digest, [])
+
+
+def test_a_last_line_that_nothing_is_added_to_is_read_in_files_that_do_not_grow(tmp_path: Path) -> None:
+    """A packed file, one of an archive, one of a folder that has another one behind it."""
+    packed = written(tmp_path, "a.csv.gz", gzip.compress(ROWS))
+    archive = written(tmp_path, "b.zip", zipped(("b.csv", ROWS)))
+    folder = written(tmp_path, "c/1.csv", ROWS).parent
+    written(folder, "2.csv", ROWS.replace(b"03-05", b"03-06"))
+    assert [read(path, symbol="X", resumable=True).count for path in (packed, archive, folder)] == [2, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["plain", "bars", "zip", "folder"])
+@pytest.mark.parametrize("calls", [1, 7, 10, 11])
+def test_rows_before_and_after_a_stop_are_those_of_the_whole(tmp_path: Path, kind: str, calls: int) -> None:
+    """A bar that is half handed in is counted where its last event is."""
+    path = MADE[kind](tmp_path)
+    whole = open_source(path, symbol="X")
+    taken = drain(whole)
+    first = open_source(path, symbol="X")
+    _, position = stopped(first, calls, 7)
+    second = open_source(path, symbol="X")
+    second.seek(position)
+    drain(second)
+    rows = [source.rows for source in (whole, first, second)]  # type: ignore[attr-defined]
+    assert rows[0] == (rows[1][0] + rows[2][0], rows[1][1] + rows[2][1])
+    assert rows[0] == (taken.count // (1 if kind == "plain" else 4) + len(taken.refused), len(taken.refused))
+
+
 def test_an_archive_that_has_grown_by_a_member_goes_on(tmp_path: Path) -> None:
     """Other members of the file that is being read are not files behind it."""
     rows = [b"time,bid,ask\n2024-03-0%dT10:00:00Z,1.1,1.2\n" % day for day in (5, 6, 7)]
@@ -242,7 +285,10 @@ def test_identity_says_which_data_it_is(tmp_path: Path) -> None:
     path = written(tmp_path, "EURUSD.csv", "time,bid,ask\n2020-01-01,1,2\n")
     source = open_source(path)
     assert source.name == "EURUSD.csv"
-    assert source.identity() == {
+    identity = source.identity()
+    (reading,) = identity.pop("reading")
+    assert (reading["format"], reading["symbol"]) == ("csv", "EURUSD")
+    assert identity == {
         "name": "EURUSD.csv",
         "format": ["csv"],
         "parts": 1,

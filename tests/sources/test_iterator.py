@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+import mtf
 from mtf.errors import SourceError
 from mtf.events.tick import Tick
 from mtf.sources import IterSource, Source
+from mtf.units import TS_MIN_NS
 from tests.sources.builders import Taken, drain
 
 TICKS = [Tick("A", 10**9 * i, 1.0, 2.0) for i in range(1, 8)]
@@ -19,11 +23,33 @@ def test_ticks_come_as_they_are() -> None:
 
 
 def test_malformed_tick_is_refused_with_its_number() -> None:
-    ticks = [TICKS[0], Tick("A", -1, 1.0, 2.0), Tick("A", 1, 1.0, price=2.0), Tick("A", 1, float("nan"), 1.0), TICKS[1]]
+    nan = float("nan")
+    ticks = [
+        TICKS[0],
+        Tick("A", TS_MIN_NS - 1, 1.0, 2.0),
+        Tick("A", 1, 1.0, price=2.0),
+        Tick("A", 1, nan, nan),
+        TICKS[1],
+    ]
     taken = drain(IterSource(ticks, name="mine"))
     assert taken.ticks == TICKS[:2]
     assert [(place, line) for place, line, _, _ in taken.refused] == [("mine", 2), ("mine", 3), ("mine", 4)]
-    assert taken.reasons[::2] == ["time is before 1970 or after 2200", "a number is NaN or infinite"]
+    assert taken.reasons[::2] == ["the time is before 1678 or after 2200", "a number is NaN or infinite"]
+
+
+def test_bars_come_as_they_are_and_count_once_each() -> None:
+    """Klines of an exchange: an iterable may hold both, and what is no completed bar is refused."""
+    made: dict[str, Any] = {"symbol": "A", "timeframe": mtf.Timeframe("1m"), "start_ns": 0, "end_ns": 60 * 10**9}
+    made |= {"open": 1.0, "high": 3.0, "low": 0.5, "close": 2.0, "volume": 7.0}
+    bar, wrong = mtf.Bar(**made), mtf.Bar(**{**made, "low": 1.5})
+    partial = mtf.PartialBar(**made, time_ns=30 * 10**9)
+    source = IterSource([TICKS[0], bar, partial, wrong, TICKS[1]], name="mine")
+    taken = drain(source)
+    assert [tick.price for tick in taken.ticks] == [None, 1.0, 3.0, 0.5, 2.0, None]
+    assert [tick.size for tick in taken.ticks] == [0.0, 0.0, 0.0, 0.0, 7.0, 0.0]
+    assert taken.lines == [3, 4]
+    assert taken.reasons[1] == "the open is not between low and high"
+    assert source.position() == {"count": 5}
 
 
 def test_position_is_how_many_were_taken() -> None:

@@ -11,8 +11,12 @@ import pytest
 
 from mtf.errors import ConfigError, HostileFile, SourceError
 from mtf.sources import FORMATS, Limits, Source, open_source
+from mtf.sources.merge import MergedSource
 from mtf.sources.natural import natural_key
-from tests.sources.builders import brief, read, written
+from mtf.sources.parts import GLANCE_BYTES
+from mtf.sources.parts import Part as FilePart
+from tests.sources.builders import brief, drain, read, written
+from tests.sources.test_streams import zipped
 
 ROW = "2014-05-01 00:00:00"
 AT = 1_398_902_400
@@ -20,6 +24,15 @@ AT = 1_398_902_400
 
 def first(path: Path, **options: Any) -> str:
     return brief(read(path, **options).ticks[0])
+
+
+def test_column_given_by_a_name_with_a_comma(tmp_path: Path) -> None:
+    """In one text, as on the command line: a comma before what is no `ROLE=` belongs to the name."""
+    path = written(tmp_path, "X.csv", f'"Date, UTC","Bid, EUR","Ask","Last, if any"\n{ROW},1,2,3\n')
+    assert first(path, columns="time=Date, UTC,bid=Bid, EUR,ask=Ask") == f"X {AT} 1.0/2.0 0.0x0.0"
+    assert first(path, columns="time=Date, UTC, price=Last, if any") == f"X {AT} 3.0x0.0"
+    with pytest.raises(ConfigError, match="no column can be 'bdi'"):
+        read(path, columns="time=Date, UTC,bdi=Bid, EUR")
 
 
 def test_what_is_opened_is_a_source(tmp_path: Path) -> None:
@@ -50,8 +63,7 @@ def test_columns_are_told_by_their_header(tmp_path: Path, header: str, row: str)
         (f"{ROW},1.10,1.11,5,6", f"X {AT} 1.1/1.11 5.0x6.0"),
         (f"{AT},500,0.25", f"X {AT} 500.0x0.25"),
         (f"{AT},500", f"X {AT} 500.0x0.0"),
-        ("20140501 000000;1;3;0.5;2;9\n20140501 000100;1;3;0.5;2;9", f"X {AT - 60} 1.0x0.0 b"),
-        ("2014.05.01,00:00,1,3,0.5,2,9\n2014.05.01,00:01,1,3,0.5,2,9", f"X {AT} 1.0x0.0 b"),
+        ("2014-05-01,00:00,1,3,0.5,2,9\n2014-05-01,00:01,1,3,0.5,2,9", f"X {AT + 59}.999999996 1.0x0.0 b"),
     ],
 )
 def test_without_a_header_columns_are_told_by_what_is_in_them(tmp_path: Path, row: str, tick: str) -> None:
@@ -112,26 +124,18 @@ def test_naive_times_are_in_the_zone_that_is_given(tmp_path: Path) -> None:
     assert first(path, zone="UTC-05:00").startswith(f"X {AT + 5 * 3600} ")
 
 
-@pytest.mark.parametrize(("step", "name"), [("00:01", "1m"), ("00:05", "5m"), ("04:00", "4h"), ("23:00", "1d")])
-def test_length_of_bars_is_the_commonest_step(tmp_path: Path, step: str, name: str) -> None:
-    hours, minutes = map(int, step.split(":"))
-    seconds = hours * 3600 + minutes * 60
-    rows = "".join(f"{AT + i * seconds},1,2,1,2\n" for i in (0, 5, 6, 7, 9))
-    path = written(tmp_path, "x.csv", f"time,open,high,low,close\n{rows}")
-    source = open_source(path)
-    assert source.parts[0].plan.kind == f"bars {name}"  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize(
     ("content", "options", "says"),
     [
-        ("time,bid,ask\n01/02/2014,1,2\n", {}, "day or month first"),
-        ("time,open,high,low,close\n2014-05-01,1,1,1,1\n", {}, "give timeframe="),
+        ("time,bid,ask\n01/02/2014,1,2\n", {}, "does the day or the month come first"),
+        ("time,bid,ask\n24-01-25,1,2\n", {}, "does the day or the year come first"),
+        ("time,bid,ask\n10:00:00,1,2\n", {}, "a time of day, and no column has dates"),
+        ("time,open,high,low,close\n2014-05-01,1,1,1,1\n", {}, "give timeframe='1m'"),
         ("time,foo,bar\n2014-05-01,1,1\n", {}, "no column is a price"),
         ("when,bid,ask\n2014-05-01,1,1\n", {}, "no column is the time"),
         ("when,open,high,low,close\n2014-05-01,1,1,1,1\n", {}, "no column is the time"),
-        ("2014-05-01,1,1,7,a\n", {}, "cannot be told without a header"),
-        ("time,bid,ask\nsoon,1,1\n", {}, "no time that is known"),
+        ("2014-05-01,1,1,7,a\n", {}, "is not clear without a header"),
+        ("time,bid,ask\nsoon,1,1\n", {}, "is not a time that can be read"),
         ("time,bid,ask\n2014-05-01,1,1\n", {"zone": "Nowhere"}, "no time zone"),
         ("time,bid,ask\n2014-05-01,1,1\n", {"time_format": "iso8601"}, "no time format"),
         ("time,bid,ask\n2014-05-01,1,1\n", {"columns": {"time": "date", "bid": 1}}, "no column 'date'"),
@@ -328,3 +332,75 @@ def test_mt_gox_was_paid_in_what_the_name_says(tmp_path: Path, name: str, symbol
     """Bitcoin, always; in dollars where nothing is said."""
     path = written(tmp_path, name, "id,price,amount,type\n1357000000000000,13.5,1,buy\n")
     assert read(path).symbols.names == [symbol]
+
+
+def quotes(*seconds: int, symbol: str = "") -> str:
+    column, cell = (",symbol", f",{symbol}") if symbol else ("", "")
+    return f"time{column},bid,ask\n" + "".join(f"{AT + second}{cell},1,2\n" for second in seconds)
+
+
+def labels(source: Source) -> list[str]:
+    assert isinstance(source, MergedSource), "a folder is merged"
+    return [(part.key or "").partition("\0")[2] for part in source.parts]
+
+
+def test_a_folder_is_merged_by_symbol(tmp_path: Path) -> None:
+    """Days of one symbol follow each other; the name says it or a column does, and a file of several stands alone."""
+    written(tmp_path, "d/EURUSD-2014-05-02.csv", quotes(100, 110))
+    written(tmp_path, "d/EURUSD-2014-05-01.csv", quotes(0, 10))
+    written(tmp_path, "d/other.csv", quotes(5, 105, symbol="GBPUSD"))
+    written(tmp_path, "d/all.csv", "time,symbol,bid,ask\n" + f"{AT + 7},AAA,1,2\n{AT + 108},BBB,1,2\n")
+    source = open_source(tmp_path / "d")
+    assert labels(source) == ["EURUSD", "/all.csv", "GBPUSD"]
+    taken = drain(source)
+    assert [(tick.symbol, tick.ts_ns // 10**9 - AT) for tick in taken.ticks] == [
+        *[("EURUSD", 0), ("GBPUSD", 5), ("AAA", 7), ("EURUSD", 10)],
+        *[("EURUSD", 100), ("GBPUSD", 105), ("BBB", 108), ("EURUSD", 110)],
+    ]
+
+
+def test_an_archive_of_several_symbols_is_merged_too(tmp_path: Path) -> None:
+    members = [("EURUSD.csv", quotes(0, 2).encode()), ("GBPUSD.csv", quotes(1, 3).encode())]
+    taken = read(written(tmp_path, "fx.zip", zipped(*members)))
+    assert [tick.symbol for tick in taken.ticks] == ["EURUSD", "GBPUSD", "EURUSD", "GBPUSD"]
+
+
+@pytest.mark.parametrize(
+    ("other", "options"),
+    [
+        ("time,ask,bid\n" + "".join(f"{AT + n},2,1\n" for n in range(60)), {}),  # the columns are in another order
+        ("time,bid,ask\n" + "".join(f"2014-05-01 00:00:{n:02},1,2\n" for n in range(60)), {}),  # times are
+        ("time,bid,ask\n" + "".join(f"{AT + n}000,1,2\n" for n in range(60)), {}),  # their unit is
+        ("time;bid;ask\n" + "".join(f"{AT + n};1,0;2,0\n" for n in range(60)), {}),  # written elsewhere
+        (f"a title\n{quotes(*range(60))}", {}),
+        (quotes(*range(60)), {}),
+    ],
+)
+def test_a_file_is_not_read_as_another_that_it_only_stands_beside(
+    tmp_path: Path, other: str, options: dict[str, Any]
+) -> None:
+    """A short look at it has to say what a long look said of the other."""
+    written(tmp_path, "d/AUDUSD.csv", quotes(*range(60)))
+    written(tmp_path, "d/EURUSD.csv", other)
+    alone = read(written(tmp_path, "EURUSD.csv", other), **options)
+    both = read(tmp_path / "d", **options)
+    assert [brief(tick) for tick in both.ticks if tick.symbol == "EURUSD"] == [brief(tick) for tick in alone.ticks]
+    assert alone.count == 60
+
+
+def test_many_files_that_look_alike_are_looked_at_for_a_moment_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one of a thousand a long look is taken."""
+    looks: list[int] = []
+
+    def lines(part: FilePart) -> list[str]:
+        looks.append(len(part.head))
+        return part.head.decode().split("\n")[:-1]
+
+    for number in range(20):
+        written(tmp_path, f"d/{number:02}USD.csv", quotes(*range(200)))
+    monkeypatch.setattr(FilePart, "lines", property(lines))
+    assert len(labels(open_source(tmp_path / "d"))) == 20
+    assert sorted(set(looks)) == [GLANCE_BYTES, len(quotes(*range(200)))]
+    assert sum(1 for size in looks if size > GLANCE_BYTES) < 20

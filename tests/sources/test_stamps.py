@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtf.sources.stamps import CIVIL_DMY, CIVIL_MDY, CIVIL_YMD, EPOCH, StampReader, civil_day
-from mtf.sources.zone import BAD_TIME, Zone
+from mtf.sources.stamps import CIVIL_DMY, CIVIL_MDY, CIVIL_YMD, EPOCH, StampReader, civil_day, time_problem
+from mtf.sources.zone import BAD_TIME, UNKNOWN_ZONE, Zone
 
 UTC = Zone("UTC")
 EPOCH_DATE = datetime.date(1970, 1, 1)
@@ -129,12 +129,85 @@ def test_date_and_clock_in_two_fields() -> None:
         "2014-05-0100:00",
         "2014-05",
         "1889-05-01",
-        "2014-05-01 00:00:00.292 EST",
+        "2014-05-01 13:00 PM",
+        "2014-05-01 0:30 AM",
+        "2014-05-01 09",
+        "Mae 6, 2024",
+        "Mar 2024",
+        "6-Mar",
+        "31-Feb-2024",
         "2014-05-01T1:2:3",
     ],
 )
 def test_what_is_no_time_says_so(text: str) -> None:
     assert stamp(text) == BAD_TIME
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("1/25/2024 9:30:00 AM", "2024-01-25T09:30:00Z"),
+        ("1/25/2024 1:30:00 PM", "2024-01-25T13:30:00Z"),
+        ("1/25/2024 12:00 AM", "2024-01-25T00:00:00Z"),
+        ("1/25/2024 12:00PM", "2024-01-25T12:00:00Z"),
+        ("1/25/2024 1:30:00.5 pm", "2024-01-25T13:30:00.5Z"),
+        ("1/25/2024, 1:30:00\u202fp.m.", "2024-01-25T13:30:00Z"),
+        ("1/25/2024 1:30 PM -0500", "2024-01-25T18:30:00Z"),
+        ("1/25/2024 9 AM", "2024-01-25T09:00:00Z"),
+        ("2019-10-17 09-PM", "2019-10-17T21:00:00Z"),
+    ],
+)
+def test_times_of_day_may_be_counted_to_twelve(text: str, iso: str) -> None:
+    """The afternoon is twelve hours later, but for its first hour."""
+    assert stamp(text, CIVIL_MDY) == stamp(iso)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["06-Mar-2024 10:00", "6 March 24 10:00", "Mar 6, 2024 10:00", "06Mar2024 10:00", "2024-MAR-06 10:00"],
+)
+@pytest.mark.parametrize("kind", [CIVIL_YMD, CIVIL_DMY, CIVIL_MDY])
+def test_months_may_have_their_names(text: str, kind: int) -> None:
+    """Then it is plain which of the numbers is the day."""
+    assert stamp(text, kind) == stamp("2024-03-06T10:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("20221125 09:30:00 US/Eastern", "2022-11-25T14:30:00Z"),
+        ("2022-07-25 09:30:00 America/New_York", "2022-07-25T13:30:00Z"),
+        ("2022-07-25 09:30:00 EDT", "2022-07-25T13:30:00Z"),
+        ("2022-11-25 09:30:00 EST", "2022-11-25T14:30:00Z"),
+        ("2022-11-25 09:30:00 UTC+1", "2022-11-25T08:30:00Z"),
+        ("20221125  09:30:00 America/New_York", "2022-11-25T14:30:00Z"),
+        ("20221125-14:30:00 UTC", "2022-11-25T14:30:00Z"),
+    ],
+)
+def test_a_zone_may_stand_behind_the_time(text: str, iso: str) -> None:
+    """It counts for that time, whatever the zone of the file."""
+    assert stamp(text, CIVIL_YMD, Zone("Asia/Tokyo")) == stamp(iso)
+
+
+@pytest.mark.parametrize("zone", ["US/Estern", "CST", "IST", "XYZ"])
+def test_a_zone_that_is_not_known_is_the_reason(zone: str) -> None:
+    """Also an abbreviation that means several: the time is not read an hour or half a day off."""
+    answer = stamp(f"2022-11-25 09:30:00 {zone}")
+    assert answer == UNKNOWN_ZONE
+    assert time_problem(answer) == "the time has a zone behind it that is not known"
+
+
+def test_a_zone_behind_one_time_is_not_that_of_the_next() -> None:
+    reader = StampReader(CIVIL_YMD, UTC)
+    first, second = b"2022-11-25 09:30:00 US/Eastern", b"2022-11-25 09:30:00"
+    assert reader.read(first, 0, len(first)) - reader.read(second, 0, len(second)) == 5 * 3600 * 10**9
+
+
+def test_times_that_a_clock_had_twice_are_counted() -> None:
+    reader = StampReader(CIVIL_YMD, Zone("America/New_York"))
+    for text in (b"2014-11-02 00:30", b"2014-11-02 01:30", b"2014-11-02 02:30"):
+        reader.read(text, 0, len(text))
+    assert reader.doubled == 1
 
 
 @pytest.mark.parametrize("text", ["", "-", "1.", "1e9", "12a", "99999999999999999999", "1.1234567891"])

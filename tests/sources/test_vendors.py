@@ -13,7 +13,7 @@ import pytest
 from mtf.errors import ConfigError
 from mtf.events.block import ROW_BYTES
 from mtf.sources import open_source
-from tests.sources.builders import Taken, brief, drain
+from tests.sources.builders import Taken, brief, drain, files_of
 
 
 def ns(text: str) -> int:
@@ -21,7 +21,7 @@ def ns(text: str) -> int:
     return int(datetime.datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 10**9 + int(fraction.ljust(9, "0") or 0)
 
 
-# path, options, format, symbols, rows, first and last time (of a bar: of its first and its last tick)
+# path, options, format, symbols, rows, first and last time (of bars: where they begin, if dated at midnight UTC)
 TICKS: list[tuple[str, dict[str, Any], str, str, int, str, str]] = [
     (
         "lean/forex/oanda/tick/eurusd",
@@ -132,9 +132,9 @@ BARS: list[Any] = [
         "2018-07-05 04:00",
         marks=pytest.mark.slow,
     ),
-    ("lean/forex/fxcm/daily/nzdusd.zip", "lean", "bars 1d", "NZDUSD", 3_487, "2007-03-30 05:00", "2018-07-04 05:00"),
+    ("lean/forex/fxcm/daily/nzdusd.zip", "lean", "bars 1d", "NZDUSD", 3_487, "2007-03-30 00:00", "2018-07-04 00:00"),
     ("lean/equity/usa/minute/spy", "lean", "bars 1m", "SPY", 4_839, "2013-10-04 08:06", "2013-10-11 23:59"),
-    ("lean/equity/usa/daily/spy.zip", "lean", "bars 1d", "SPY", 5_849, "1998-01-02 05:00", "2021-03-31 04:00"),
+    ("lean/equity/usa/daily/spy.zip", "lean", "bars 1d", "SPY", 5_849, "1998-01-02 00:00", "2021-03-31 00:00"),
     (
         "dukascopy_bi5/EURUSD/2019/01/05/BID_candles_min_1.bi5",
         "dukascopy-bi5-candles",
@@ -162,7 +162,15 @@ BARS: list[Any] = [
         "2019-01-01 00:00",
         "2019-12-31 00:00",
     ),
-    ("dukascopy_csv/cadjpy_m1.csv.gz", "csv", "bars 1m", "CADJPY", 1_440, "2012-05-01 00:00", "2012-05-01 23:59"),
+    (
+        "dukascopy_csv/cadjpy_m1.csv.gz",
+        "dukascopy-csv",
+        "bars 1m",
+        "CADJPY",
+        1_440,
+        "2012-05-01 00:00",
+        "2012-05-01 23:59",
+    ),
     (
         "ninjatrader/nt-spy-minute-2011.csv.gz",
         "ninjatrader",
@@ -211,8 +219,8 @@ BARS: list[Any] = [
         "bars 1d",
         "GBPUSD",
         2_400,
-        "2012-12-03 22:00",
-        "2022-03-03 22:00",
+        "2012-12-04 00:00",
+        "2022-03-04 00:00",
     ),
     ("robustness/skender_penny.csv", "csv", "bars 1d", "SKENDER_PENNY", 533, "2018-12-21 00:00", "2021-02-03 00:00"),
     ("robustness/skender_zeros.csv", "csv", "bars 1d", "SKENDER_ZEROS", 200, "2017-01-03 00:00", "2017-10-17 00:00"),
@@ -238,12 +246,11 @@ def test_bars(
 ) -> None:
     source = open_source(vendor_data / path)
     assert source.identity()["format"] == [form]
-    assert {planned.plan.kind for planned in source.parts} == {kind}  # type: ignore[attr-defined]
+    assert {planned.plan.kind for planned in files_of(source)} == {kind}
     taken = drain(source)
     assert (taken.count, taken.symbols.names, taken.refused) == (4 * rows, [symbol], [])
-    times = times_of(taken)
-    assert (times[0], times[-4]) == (ns(first), ns(last))
-    assert all(a < b for a, b in itertools.pairwise(times))
+    assert (taken.starts[0], taken.starts[-1]) == (ns(first), ns(last))
+    assert all(a < b for a, b in itertools.pairwise(times_of(taken)))
 
 
 def times_of(taken: Taken) -> list[int]:
@@ -257,20 +264,20 @@ FIRST: list[tuple[str, dict[str, Any], list[str]]] = [
         "lean/forex/oanda/minute/eurusd/20140501_quote.zip",
         {},
         [
-            "EURUSD 1398902400 1.38676/1.38686 0.0x0.0 b",
-            "EURUSD 1398902412 1.38686/1.38697 0.0x0.0 b",
-            "EURUSD 1398902424 1.38669/1.3868 0.0x0.0 b",
-            "EURUSD 1398902436 1.38686/1.38697 0.0x0.0 b",
+            "EURUSD 1398902459.999999996 1.38676/1.38686 0.0x0.0 b",
+            "EURUSD 1398902459.999999997 1.38686/1.38697 0.0x0.0 b",
+            "EURUSD 1398902459.999999998 1.38669/1.3868 0.0x0.0 b",
+            "EURUSD 1398902459.999999999 1.38686/1.38697 0.0x0.0 b",
         ],
     ),
     (
         "lean/equity/usa/daily/spy.zip",
         {},
         [
-            "SPY 883717200 97.31x0.0 b",
-            "SPY 883734480 97.53x0.0 b",
-            "SPY 883751760 96.53x0.0 b",
-            "SPY 883769040 97.36x2150000.0 b",
+            "SPY 883785599.999999996 97.31x0.0 b",
+            "SPY 883785599.999999997 97.53x0.0 b",
+            "SPY 883785599.999999998 96.53x0.0 b",
+            "SPY 883785599.999999999 97.36x2150000.0 b",
         ],
     ),
     (
@@ -283,16 +290,20 @@ FIRST: list[tuple[str, dict[str, Any], list[str]]] = [
         "dukascopy_csv/cadjpy_m1.csv.gz",
         {},
         [
-            "CADJPY 1335830400 80.9195x0.0 b",
-            "CADJPY 1335830412 80.934x0.0 b",
-            "CADJPY 1335830424 80.895x0.0 b",
-            "CADJPY 1335830436 80.895x313.0 b",
+            "CADJPY 1335830459.999999996 80.9195x0.0 b",
+            "CADJPY 1335830459.999999997 80.934x0.0 b",
+            "CADJPY 1335830459.999999998 80.895x0.0 b",
+            "CADJPY 1335830459.999999999 80.895x313.0 b",
         ],
     ),
     ("trades/kraken_BCHEUR.csv", {}, ["BCHEUR 1672531436 90.54x1.1044842"]),
     ("trades/binance_XRP_ETH-trades.json.gz", {}, ["XRPETH 1570752011.62 0.00141342x23.0"]),
     ("trades/tardis_huobi-dm-swap_quotes_BTC-USD.csv", {}, ["BTC-USD 1588291201.099 8629.2/8629.3 806.0x5494.0"]),
-    ("bars_mt5_eet/GBPUSDd1.csv.gz", {}, ["GBPUSD 1354572000 1.60944x0.0 b", "GBPUSD 1354589280 1.61303x0.0 b"]),
+    (
+        "bars_mt5_eet/GBPUSDd1.csv.gz",
+        {},
+        ["GBPUSD 1354665599.999999996 1.60944x0.0 b", "GBPUSD 1354665599.999999997 1.61303x0.0 b"],
+    ),
 ]
 
 
@@ -333,13 +344,13 @@ def test_tree_of_dukascopy_with_ticks_and_candles_has_to_be_named(vendor_data: P
 @pytest.mark.parametrize("limit", [1, 7, 1_024])
 def test_number_of_rows_a_call_changes_nothing(vendor_data: Path, limit: int) -> None:
     path = vendor_data / "lean/equity/usa/minute/spy"
-    assert drain(open_source(path), limit).digest == "94d4f9937a25d0a24bb29ad9f56e5066"
+    assert drain(open_source(path), limit).digest == "4d70b19b5e11a364f14b6d17627ec805"
 
 
 DIGESTS: list[tuple[str, dict[str, Any], str]] = [
-    ("lean/forex/fxcm/minute", {}, "83b49b3c1bd1cef0e7c90f6908d5aee4"),
+    ("lean/forex/fxcm/minute", {}, "3509786511aad4419f37c0847f22ae95"),
     ("dukascopy_bi5/GBPJPY", {}, "e9dcd0a390123351ac5a4862557abf81"),
-    ("bars_oanda_v20/EUR_USD_D.csv.gz", {}, "0f9d8c1223bfb714cd1d53189c27dca2"),
+    ("bars_oanda_v20/EUR_USD_D.csv.gz", {}, "7763f82ccb0870b4bfb34811d1e44cd3"),
     ("trades/trades-mgtox-usd-2013-01-01.csv", {}, "f4aa6eb29239cbd419febab09077ad63"),
 ]
 

@@ -19,6 +19,7 @@ from mtf.events.block import SymbolTable
 from mtf.events.door import Door
 from mtf.sources import open_source
 from mtf.timeframe import DEFAULT_TIMEFRAMES
+from tests.builders import clock_of_bars
 
 __all__ = ["Made", "run", "whole"]
 
@@ -50,7 +51,7 @@ def run(path: Path, *, events: int | None = None, **options: Any) -> Made:
     """
     settings = {name: options.pop(name) for name in SETTINGS if name in options}
     config = mtf.Config.make(history=1, **{"timeframes": DEFAULT_TIMEFRAMES, **settings})
-    engine, door = Engine(config), Door(SymbolTable())
+    engine, door = Engine(config), Door(SymbolTable(), bar_clock=clock_of_bars(config))
     made = Made({name: [] for name in config.timeframes.names})
     source = open_source(path, **options)
     try:

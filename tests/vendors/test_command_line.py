@@ -113,7 +113,7 @@ def test_lean_equities(vendor_data: Path, tmp_path: Path) -> None:
     ]
     inside = [bar for bar in minutes if regular(bar)]
     assert differences(bars, inside[:-1]) == []
-    assert summary["rejected"] == {"closed": 4 * (len(minutes) - len(inside))}
+    assert summary["rejected"] == {"closed": len(minutes) - len(inside)}
 
 
 def test_ninjatrader(vendor_data: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import gzip
+import math
 import shutil
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_hour_candles_of_weekends_are_phantoms(vendor_data: Path) -> None:
     fx = mtf.calendars.get("fx")
     assert [bar.start_ns for bar in flat] == [bar.start_ns for bar in hours if not fx.span_at(bar.start_ns).open]
     made = run(path, timeframes=["1h", "4h", "1d"], price="bid")
-    assert (made.events, made.rejected) == (4 * 672, {"closed": 4 * 192})
+    assert (made.events, made.rejected) == (4 * 672, {"closed": 192})
     real = [bar for bar in hours if bar not in flat]
     assert differences(made.bars["1h"], real[:-1]) == []
     assert grid_differences(made.bars, NY_CLOSE) == []
@@ -200,13 +201,13 @@ def test_cadjpy_csv_mid_equals_the_vendors_minutes(vendor_data: Path) -> None:
     forming = made.forming["1m"]
     assert forming is not None
     assert tuple(round(price, 5) for price in prices(forming)) == minutes[-1][1:5]
-    sums: dict[int, float] = {}
+    sizes: dict[int, list[float]] = {}
     with gzip.open(folder / "CADJPY_tick.csv.gz", "rt", encoding="ascii", newline="") as file:
         for tick in csv.DictReader(file):
             minute = datetime.datetime.strptime(tick["Time"][:16], "%d.%m.%Y %H:%M").replace(tzinfo=datetime.UTC)
             start_ns = local_ns(minute)
-            sums[start_ns] = sums.get(start_ns, 0.0) + (float(tick["BidVolume"]) + float(tick["AskVolume"]))
-    assert [bar.volume for bar in made.bars["1m"]] == [sums[bar.start_ns] for bar in made.bars["1m"]]
+            sizes.setdefault(start_ns, []).append(float(tick["BidVolume"]) + float(tick["AskVolume"]))
+    assert [bar.volume for bar in made.bars["1m"]] == [math.fsum(sizes[bar.start_ns]) for bar in made.bars["1m"]]
     assert grid_differences(made.bars, NY_CLOSE) == []
 
 

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import orjson
 
+from mtf.errors import OptionNeeded
 from mtf.events.door import REASONS, Door
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
-from mtf.sources.naming import symbol_of
 from mtf.sources.parts import Part
+from mtf.sources.read_as import BY_FORMAT, ReadAs
 from mtf.sources.reader import Reader
 
 __all__ = ["FORMAT", "TradeArrays"]
@@ -75,14 +76,17 @@ def _sniff(part: Part) -> int:
 
 
 def _plan(part: Part, options: Options) -> Plan:
-    symbol = options.symbol or symbol_of(part.member or part.path.name)
+    symbol = options.symbol or part.symbol
+    if not symbol:
+        raise OptionNeeded("the file's name does not say the symbol: give {symbol}", symbol="NAME")
 
     def reader() -> Reader:
         made = TradeArrays(part.place, symbol)
         made.line_bytes_max = options.limits.line_bytes
         return made
 
-    return Plan(kind="trades", symbol=symbol, reader=reader)
+    read_as = ReadAs(kind="trades", zone="UTC", zone_by=BY_FORMAT, times="ms")
+    return Plan(kind="trades", symbol=symbol, reader=reader, read_as=read_as)
 
 
 FORMAT: Final = Format(

@@ -2,7 +2,8 @@
 
 Kraken's trades are `unix seconds,price,amount` without a header; many share a second, and their order is that of the
 file. Mt. Gox's are `id,price,amount,type`, where the id is the time in microseconds. Tardis has its columns named, and
-times in microseconds: `timestamp` is the exchange's own.
+times in microseconds: `timestamp` is the exchange's own. Of its order book snapshots the best level is read; what is
+neither trades nor quotes (changes of the book, liquidations, tickers of derivatives, chains of options) is refused.
 """
 
 from __future__ import annotations
@@ -13,14 +14,30 @@ from typing import Final
 import attrs
 
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
-from mtf.sources.formats.csv import guessed_plan
-from mtf.sources.guess import look
-from mtf.sources.naming import moneys_of
+from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
+from mtf.sources.guess import Table, look
+from mtf.sources.naming import symbol_of
 from mtf.sources.parts import Part
+from mtf.sources.read_as import BY_FORMAT
 
 __all__ = ["KRAKEN", "MTGOX", "TARDIS"]
 
 _SECONDS: Final = re.compile(r"\d{9,10}(\.\d+)?")
+_TARDIS: Final = ["exchange", "symbol", "timestamp", "local_timestamp"]
+_TARDIS_BOOK: Final = {
+    "symbol": "symbol",
+    "time": "timestamp",
+    "bid": "bids[0].price",
+    "bid_size": "bids[0].amount",
+    "ask": "asks[0].price",
+    "ask_size": "asks[0].amount",
+}
+# Tardis files that are no trades or quotes, by a column that only they have.
+_TARDIS_REFUSED: Final = {
+    "is_snapshot": "changes of the order book, level by level: no quotes",
+    "funding_rate": "a derivative's ticker: its last price comes again with each row",
+    "strike_price": "a chain of options: many instruments in one row's time",
+}
 
 
 def _sniff_kraken(part: Part) -> int:
@@ -32,12 +49,9 @@ def _sniff_kraken(part: Part) -> int:
 
 
 def _plan_kraken(part: Part, options: Options) -> Plan:
-    options = attrs.evolve(
-        options,
-        columns=options.columns or {"time": 0, "price": 1, "size": 2},
-        time_format=options.time_format or "s",
-    )
-    return guessed_plan(part, options)
+    options = with_columns(options, {"time": 0, "price": 1, "size": 2})
+    options = attrs.evolve(options, time_format=options.time_format or "s")
+    return guessed_plan(part, options, zone_by=BY_FORMAT)
 
 
 def _sniff_mtgox(part: Part) -> int:
@@ -46,25 +60,44 @@ def _sniff_mtgox(part: Part) -> int:
 
 
 def _plan_mtgox(part: Part, options: Options) -> Plan:
-    options = attrs.evolve(
-        options,
-        columns=options.columns or {"time": "id", "id": "id", "price": "price", "size": "amount"},
-        time_format=options.time_format or "us",
-    )
-    paid_in = [money for money in moneys_of(part.member or part.path.name) if money not in ("BTC", "XBT")]
-    return guessed_plan(part, options, symbol=f"BTC{paid_in[0] if paid_in else 'USD'}")
+    options = with_columns(options, {"time": "id", "id": "id", "price": "price", "size": "amount"})
+    options = attrs.evolve(options, time_format=options.time_format or "us")
+    return guessed_plan(part, options, symbol=f"BTC{_paid_in(part.names[0])}", zone_by=BY_FORMAT)
+
+
+def _paid_in(name: str) -> str:
+    """Return the currency that stands as a word in *name*, dollars if there is none: it was always bitcoin."""
+    words = re.findall(r"[A-Z]+", symbol_of(name, kinds=False))
+    return next((word for word in words if len(word) == 3 and word not in ("BTC", "XBT")), "USD")
 
 
 def _sniff_tardis(part: Part) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
-    return LIKELY if table.header[:4] == ["exchange", "symbol", "timestamp", "local_timestamp"] else NO
+    return LIKELY if table.header[:4] == _TARDIS else NO
 
 
 def _plan_tardis(part: Part, options: Options) -> Plan:
     options = attrs.evolve(options, time_format=options.time_format or "us")
-    return guessed_plan(part, options)
+    table = table_of(part, options)
+    if table is not None:
+        why = _tardis_refused(part, table)
+        if why:
+            return Plan(refused=why)
+        if "asks[0].price" in (table.header or ()):
+            options = with_columns(options, _TARDIS_BOOK)
+    return guessed_plan(part, options, zone_by=BY_FORMAT)
+
+
+def _tardis_refused(part: Part, table: Table) -> str:
+    """Return why *part* is not read, though it is Tardis's; "" if it is."""
+    for column, why in _TARDIS_REFUSED.items():
+        if column in (table.header or ()):
+            return f"Tardis, {why}"
+    if any("liquidations" in name.lower() for name in part.names):
+        return "Tardis, liquidations: they look like trades, and are some of them"
+    return ""
 
 
 KRAKEN: Final = Format(

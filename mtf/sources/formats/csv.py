@@ -2,32 +2,109 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
 
 from mtf.sources.format import NO, POSSIBLE, Format, Options, Plan
-from mtf.sources.guess import Table, guess_layout, look
-from mtf.sources.layout import Layout
+from mtf.sources.guess import Table, bar_times, guess_layout, look, unused_note
+from mtf.sources.layout import TIME_FORMATS, Layout
+from mtf.sources.length import check_length
 from mtf.sources.parts import Part
+from mtf.sources.read_as import ASSUMED, BY_FILE, BY_FORMAT, BY_USER, INFERRED, ReadAs
+from mtf.sources.stamps import EPOCH
+from mtf.sources.timewords import zone_called
+from mtf.timeframe import Timeframe
 
-__all__ = ["FORMAT", "guessed_plan", "table_plan"]
+__all__ = ["FORMAT", "guessed_plan", "table_of", "table_plan", "times_say_zone", "with_columns"]
+
+_OWN_ZONE: Final = re.compile(r".*\d ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?)", re.IGNORECASE)
+_ZONE_NAME: Final = re.compile(r".*\d ?([A-Za-z][\w/+-]{2,})")  # US/Eastern, EST; AM and PM are shorter
+_CLOCK_BEHIND: Final = re.compile(r".*\d[ T_]?\d\d?:\d\d.*|\d{8}[ T_]?\d{4,}.*")
 
 
-def guessed_plan(part: Part, options: Options, *, symbol: str = "", zone: str = "UTC") -> Plan:
-    """Return the plan to read *part* as its start looks, with *symbol* and *zone* where nobody says."""
-    table = look(part, delimiter=options.delimiter, header=options.header)
-    if table is None or not table.rows:
-        return Plan(kind="rows", symbol=None, reader=None)
-    return table_plan(part, guess_layout(part, table, options, symbol=symbol, zone=zone))
+def guessed_plan(
+    part: Part,
+    options: Options,
+    *,
+    symbol: str = "",
+    zone: str = "UTC",
+    zone_by: str = ASSUMED,
+    timeframe: Timeframe | None = None,
+    **layout: Any,
+) -> Plan:
+    """Return the plan to read *part* as its start looks.
+
+    *symbol* and *zone* are those of the format, for a user and a file that say nothing; *zone_by* whether the vendor
+    always writes in that zone. *timeframe* is the length of bars that the file's name or a column says. What else the
+    format knows of the *layout* wins over what its start looks like.
+    """
+    table = table_of(part, options)
+    if table is None or not (table.rows or table.misfits):
+        return Plan()
+    length_by = BY_USER if options.timeframe is not None else INFERRED
+    if options.timeframe is None and timeframe is not None:
+        options = attrs.evolve(options, timeframe=timeframe)
+        length_by = BY_FILE
+    found = attrs.evolve(guess_layout(part, table, options, symbol=symbol, zone=zone), **layout)
+    found = attrs.evolve(found, notes=(*found.notes, *unused_note(table, found)))
+    if length_by == BY_FILE and timeframe is not None and found.label.endswith(str(timeframe)):
+        times = bar_times(table, found.columns, found.time_format, found.zone)
+        check_length(timeframe, times, "its name")
+    point_by = BY_USER if options.point is not None else BY_FORMAT
+    read_as = ReadAs.of(found, table.header, zone_by=zone_by, timeframe_by=length_by, point_by=point_by)
+    if TIME_FORMATS[found.time_format][0] == EPOCH:
+        read_as = attrs.evolve(read_as, zone="UTC", zone_by=BY_FILE)
+    elif times_say_zone(table, found):
+        read_as = attrs.evolve(read_as, zone="as written", zone_by=BY_FILE)
+    elif options.zone is not None:
+        read_as = attrs.evolve(read_as, zone_by=BY_USER)
+    return table_plan(part, found, read_as)
 
 
-def table_plan(part: Part, layout: Layout, start_ns: int | None = None) -> Plan:
+def table_of(part: Part, options: Options) -> Table | None:
+    """Return the table that *part* starts with, as the user says that it is written."""
+    if options.delimiter is None and options.header is None:
+        return look(part)
+    return look(part, delimiter=options.delimiter, header=options.header)
+
+
+def with_columns(options: Options, columns: Mapping[str, str | int] | None) -> Options:
+    """Return *options* with the *columns* that a format has, but for what the user says of them.
+
+    A user who says which one the time is says what all are; else what the user says is added.
+    """
+    if columns is None or (options.columns is not None and "time" in options.columns):
+        return options
+    return attrs.evolve(options, columns={**columns, **(options.columns or {})})
+
+
+def table_plan(part: Part, layout: Layout, read_as: ReadAs, start_ns: int | None = None) -> Plan:
     """Return the plan to read *part* as *layout* says."""
     return Plan(
         kind=layout.label,
         symbol=layout.symbol or None,
         reader=lambda: layout.reader(part.place),
         start_ns=start_ns,
+        read_as=read_as,
+        layout=layout,
+        notes=layout.notes,
     )
+
+
+def times_say_zone(table: Table, layout: Layout) -> bool:
+    """Whether each time of *table* says its own zone."""
+    cells = table.column(layout.columns.get("clock", layout.columns["time"]))
+    return bool(cells) and all(map(_says_zone, cells))
+
+
+def _says_zone(cell: str) -> bool:
+    if not _CLOCK_BEHIND.fullmatch(cell):
+        return False
+    name = _ZONE_NAME.fullmatch(cell)
+    return bool(_OWN_ZONE.fullmatch(cell)) or (name is not None and zone_called(name[1].encode()) is not None)
 
 
 def _sniff(part: Part) -> int:
@@ -37,7 +114,7 @@ def _sniff(part: Part) -> int:
 
 def _figures(table: Table) -> bool:
     """Whether *table* has a header with a word that is known, or starts with figures."""
-    return table.header is not None or table.rows[0][0].strip()[:1].isdigit()
+    return table.header is not None or any(row[0][:1].isdigit() for row in table.rows)
 
 
 FORMAT: Final = Format(

@@ -2,21 +2,28 @@
 
 `EURUSD/2019/01/04/13h_ticks.bi5` is the hour from 13:00 UTC on 4 February 2019: the month's folder counts from zero. An
 empty file is an hour without ticks. Candles of one side lie with the day, month or year that they are of, and are read
-as quotes of that side. Flat candles with volume 0 are Dukascopy's own filling, and are read as they stand.
+as quotes of that side. Flat candles with volume 0 are Dukascopy's own filling, and are read as they stand. Candles of
+the CSV export are bars of the side that their name says; as with any vendor's bars, `--side` makes them one-sided.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from mtf.errors import ConfigError
+import attrs
+
+from mtf.errors import ConfigError, OptionNeeded
+from mtf.events.bar_rows import length_code
 from mtf.events.block import HAS_ASK, HAS_BID
 from mtf.sources.format import CERTAIN, LIKELY, NO, Format, Options, Plan
-from mtf.sources.formats.csv import guessed_plan
-from mtf.sources.guess import look, shift_of
-from mtf.sources.naming import point_shift
+from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
+from mtf.sources.formats.dotted import DOTTED_BARS, dotted_bars
+from mtf.sources.formats.points import dukascopy_point
+from mtf.sources.guess import Table, look, shift_of
 from mtf.sources.parts import Part
+from mtf.sources.read_as import BY_FILE, BY_FORMAT, BY_USER, ReadAs
 from mtf.sources.reader import Reader
 from mtf.sources.records import CandleRecords, TickRecords
 from mtf.sources.stamps import DAY_NS, civil_day
@@ -33,6 +40,40 @@ _CANDLES: Final = re.compile(
 )
 _UNITS: Final = {"min": "1m", "hour": "1h", "day": "1d"}
 
+# Names of exports, EURUSD_Candlestick_1_M_BID_01.01.2020-31.12.2020, of JForex, EURUSD_15 Mins_Bid_2020...,
+# and of the tool dukascopy-node, eurusd-m15-bid-2020-01-01-2020-12-31.
+_EXPORT_NAME: Final = re.compile(
+    r"(?P<symbol>[A-Za-z0-9.]+)_(?:Candlestick_(?P<count>\d+)_(?P<unit>s|m|h|d|w|mn|min|hour|day)_(?P<side>BID|ASK)|Ticks)_\d",
+    re.IGNORECASE,
+)
+_JFOREX_NAME: Final = re.compile(
+    r"(?P<symbol>[A-Za-z0-9.]+)_(?:(?P<count>\d+) (?P<unit>secs?|mins?|hours?)|(?P<length>hourly|daily|weekly|monthly))"
+    r"_(?P<side>bid|ask)_\d.*",
+    re.IGNORECASE,
+)
+_NODE_NAME: Final = re.compile(
+    r"(?P<symbol>[a-z0-9]+)-(?P<length>tick|s1|m1|m5|m15|m30|h1|h4|d1|mn1)(?:-(?P<side>bid|ask))?-\d{4}-\d\d-\d\d.*"
+)
+_EXPORT_UNITS: Final = {"mn": "mo", "sec": "s", "min": "m", "hour": "h", "day": "d"}
+_LENGTHS: Final = {
+    "s1": "1s", "m1": "1m", "m5": "5m", "m15": "15m", "m30": "30m", "h1": "1h", "h4": "4h", "d1": "1d", "mn1": "1mo",
+    "hourly": "1h", "daily": "1d", "weekly": "1w", "monthly": "1mo",
+}  # fmt: skip
+_TIME: Final = re.compile(r"(?:Gmt|Local) time|Time \((?P<zone>EET|UTC|GMT)\)", re.IGNORECASE)
+_ZONES: Final = {"EET": "Europe/Athens"}
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "time": ("gmttime", "localtime", "time", "timestamp"),
+    "bid": ("bid", "bidprice"),
+    "ask": ("ask", "askprice"),
+    "bid_size": ("bidvolume",),
+    "ask_size": ("askvolume",),
+    "open": ("open",),
+    "high": ("high",),
+    "low": ("low",),
+    "close": ("close",),
+    "volume": ("volume",),
+}
+
 
 def _start_ns(match: re.Match[str]) -> int:
     """Return the start of the year, month, day or hour that the path names."""
@@ -43,8 +84,18 @@ def _start_ns(match: re.Match[str]) -> int:
     return civil_day(int(words["y"]), month + 1, day) * DAY_NS + hour * HOUR_NS
 
 
-def _points(symbol: str, options: Options) -> float:
-    return float(10 ** -shift_of(options.point, point_shift(symbol)))
+def _point(symbol: str, options: Options) -> tuple[int, str]:
+    """Return the power of ten of one point of *symbol*, and who says so."""
+    if options.point is not None:
+        return shift_of(options.point, 0), BY_USER
+    power = dukascopy_point(symbol)
+    if power is None:
+        raise OptionNeeded(
+            f"what one point of {symbol} is in Dukascopy's files is not known here: give {{point}} if 1,234,567 points "
+            "are 1234.567",
+            point=0.001,
+        )
+    return power, BY_FORMAT
 
 
 def _path(part: Part) -> str:
@@ -55,39 +106,98 @@ def _plan_ticks(part: Part, options: Options) -> Plan:
     match = _TICKS.search(_path(part))
     if match is None:
         raise ConfigError(
-            "which hour it is of stands in its path, as EURUSD/2019/01/04/13h_ticks.bi5; this path says none"
+            "which hour it is of stands in its path, as EURUSD/2019/01/04/13h_ticks.bi5, and not in this one: keep "
+            "Dukascopy's folders"
         )
     symbol, start_ns = options.symbol or match["symbol"], _start_ns(match)
-    points = _points(match["symbol"], options)
+    power, power_by = _point(match["symbol"], options)
 
     def reader() -> Reader:
-        return TickRecords(part.place, symbol, start_ns, points)
+        return TickRecords(part.place, symbol, start_ns, float(10**-power))
 
-    return Plan(kind="quotes", symbol=symbol, reader=reader, start_ns=start_ns)
+    read_as = ReadAs(kind="quotes", zone="UTC", zone_by=BY_FORMAT, point=f"1e{power}", point_by=power_by)
+    return Plan(kind="quotes", symbol=symbol, reader=reader, start_ns=start_ns, read_as=read_as)
 
 
 def _plan_candles(part: Part, options: Options) -> Plan:
     match = _CANDLES.search(_path(part))
     if match is None:
         raise ConfigError(
-            "what it is of stands in its path, as EURUSD/2019/01/04/BID_candles_min_1.bi5; this path says nothing"
+            "what it is of stands in its path, as EURUSD/2019/01/04/BID_candles_min_1.bi5, and not in this one: keep "
+            "Dukascopy's folders"
         )
     symbol, start_ns = options.symbol or match["symbol"], _start_ns(match)
-    points = _points(match["symbol"], options)
+    power, power_by = _point(match["symbol"], options)
     timeframe = Timeframe(_UNITS[match["unit"]])
-    side = HAS_BID if match["side"] == "BID" else HAS_ASK
+    side = match["side"].lower()
 
     def reader() -> Reader:
-        return CandleRecords(part.place, symbol, start_ns, points, timeframe.length_ns, side)
+        has = HAS_BID if side == "bid" else HAS_ASK
+        return CandleRecords(part.place, symbol, start_ns, float(10**-power), length_code(timeframe), has)
 
-    return Plan(kind=f"{match['side'].lower()} bars {timeframe}", symbol=symbol, reader=reader, start_ns=start_ns)
+    read_as = ReadAs(
+        kind="bars",
+        zone="UTC",
+        zone_by=BY_FORMAT,
+        timeframe=str(timeframe),
+        timeframe_by=BY_FILE,
+        stamp="open",
+        side=side,
+        point=f"1e{power}",
+        point_by=power_by,
+    )
+    return Plan(kind=f"{side} bars {timeframe}", symbol=symbol, reader=reader, start_ns=start_ns, read_as=read_as)
 
 
 def _sniff_csv(part: Part) -> int:
     table = look(part)
-    if table is None or table.header is None:
+    if table is None or not table.rows:
         return NO
-    return LIKELY if {"ask", "bid", "askvolume", "bidvolume"} <= set(table.named()) else NO
+    if table.header is None:
+        return LIKELY + 1 if dotted_bars(table) and "dukascopy" in part.place.lower() else NO
+    named = set(table.named())
+    if _NODE_NAME.fullmatch(part.stem) and "timestamp" in named:
+        return LIKELY + 1
+    ticks = {"ask", "bid", "askvolume", "bidvolume"} <= named
+    return LIKELY if ticks or _TIME.fullmatch(table.header[0].strip()) else NO
+
+
+def _plan_csv(part: Part, options: Options) -> Plan:
+    table = table_of(part, options)
+    names = (_EXPORT_NAME.match(part.stem), _JFOREX_NAME.fullmatch(part.stem), _NODE_NAME.fullmatch(part.stem))
+    match = next(filter(None, names), None)
+    symbol, timeframe, side = (match["symbol"].upper(), _length(match), match["side"]) if match else ("", None, None)
+    zone = "UTC"
+    if table is not None:
+        if table.header is None:
+            options = with_columns(options, DOTTED_BARS)
+        else:
+            time = _TIME.fullmatch(table.header[0].strip())
+            zone = _ZONES.get(time["zone"] or "", zone) if time else zone
+            options = with_columns(options, _columns(table))
+    plan = guessed_plan(part, options, symbol=symbol, zone=zone, zone_by=BY_FORMAT, timeframe=timeframe)
+    # Of both sides in one folder, one has to be named: they are two markets.
+    return attrs.evolve(plan, kind=f"{side.lower()} {plan.kind}") if side and plan.kind.startswith("bars") else plan
+
+
+def _columns(table: Table) -> dict[str, str | int]:
+    """Return what Dukascopy's header names, the time first, and its prices with or without the word price."""
+    named = table.named()
+    found: dict[str, str | int] = {"time": 0}
+    for role, names in _NAMES.items():
+        index = next((named[name] for name in names if name in named), None)
+        if index is not None:
+            found[role] = index
+    return found
+
+
+def _length(match: re.Match[str]) -> Timeframe | None:
+    words = match.groupdict()
+    if words.get("unit"):
+        unit = words["unit"].lower().removesuffix("s") or "s"
+        return Timeframe(f"{words['count']}{_EXPORT_UNITS.get(unit, unit)}")
+    length = (words.get("length") or "").lower()
+    return Timeframe(_LENGTHS[length]) if length in _LENGTHS else None
 
 
 TICKS: Final = Format(
@@ -106,5 +216,6 @@ CSV: Final = Format(
     name="dukascopy-csv",
     description="Dukascopy's CSV export: ticks, day first, or candles; UTC",
     sniff=_sniff_csv,
-    plan=guessed_plan,
+    plan=_plan_csv,
+    times="UTC, stamped at the open",
 )

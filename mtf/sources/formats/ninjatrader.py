@@ -1,4 +1,9 @@
-"""NinjaTrader's exported bars, `20110103 090100;open;high;low;close;volume`: UTC, and stamped at their close."""
+"""NinjaTrader's exports: UTC, and bars stamped at their close.
+
+Minute bars are `20110103 090100;open;high;low;close;volume`, daily ones `20110103;open;high;low;close;volume`, ticks
+`20061107 000431;price;volume`. Files are named for the contract and the price that they have: `ES 03-24.Last.txt`. The
+ticks of version 8 that have a fraction of a second of its own, `20061107 000431 1230000;...`, are refused.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +13,75 @@ from typing import Final
 import attrs
 
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
-from mtf.sources.formats.csv import guessed_plan
-from mtf.sources.guess import look
+from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
+from mtf.sources.formats.dotted import STAMPED_BARS, stamped_bars
+from mtf.sources.guess import Table, look
 from mtf.sources.parts import Part
+from mtf.sources.read_as import BY_FORMAT
+from mtf.timeframe import Timeframe
 
 __all__ = ["FORMAT"]
 
-_TIME: Final = re.compile(r"\d{8} \d{6}")
-_COLUMNS: Final = {"time": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}
-_NAME: Final = re.compile(r"nt-([a-z]+)-", re.IGNORECASE)
+_NAME: Final = re.compile(
+    r"nt-(?P<word>[a-z0-9]+)-.*"
+    r"|(?P<symbol>[^.]+)\.(?P<side>last|bid|ask)"
+    r"|(?P<contract>[A-Z0-9]{1,5} (?:\d\d-\d\d|##-##))(?:\.(?P<of>last|bid|ask))?",
+    re.IGNORECASE,
+)
+_TICK: Final = re.compile(r"\d{8} \d{6}")
+_FINE_TICK: Final = re.compile(r"\d{8} \d{6} \d{7}")
+_DAY: Final = re.compile(r"\d{8}")
+_TRADE: Final[dict[str, str | int]] = {"time": 0, "price": 1, "size": 2}
+_SIDES: Final[dict[str, dict[str, str | int]]] = {
+    "bid": {"time": 0, "bid": 1, "bid_size": 2},
+    "ask": {"time": 0, "ask": 1, "ask_size": 2},
+}
 
 
 def _sniff(part: Part) -> int:
     table = look(part)
-    if table is None or table.header is not None or table.delimiter != ";" or table.fields != 6:
+    if table is None or table.header is not None or not table.rows or table.delimiter != ";":
         return NO
-    return LIKELY if _TIME.fullmatch(table.rows[0][0]) else NO
+    named = _NAME.fullmatch(part.stem) is not None or "ninjatrader" in part.venue.split()
+    first = table.rows[0][0].strip()
+    if stamped_bars(table):
+        return LIKELY + 1 if named else LIKELY
+    if _FINE_TICK.fullmatch(first):
+        return LIKELY + 1
+    ticks = table.fields == 3 and _TICK.fullmatch(first)
+    days = table.fields == 6 and _DAY.fullmatch(first)
+    return (LIKELY + 1 if named else LIKELY) if ticks or days else NO
 
 
 def _plan(part: Part, options: Options) -> Plan:
-    options = attrs.evolve(options, columns=options.columns or _COLUMNS, stamp=options.stamp or "close")
-    match = _NAME.match(part.member or part.path.name)
-    return guessed_plan(part, options, symbol=match[1].upper() if match else "")
+    table = table_of(part, options)
+    if table is not None and table.rows and _FINE_TICK.fullmatch(table.rows[0][0].strip()):
+        return Plan(refused="NinjaTrader's ticks with a fraction of a second of its own are not read: export minutes")
+    match = _NAME.fullmatch(part.stem)
+    words = match.groupdict() if match is not None else {}
+    symbol = (words.get("symbol") or words.get("contract") or words.get("word") or "").upper()
+    side = (words.get("side") or words.get("of") or "last").lower()
+    timeframe = None
+    if table is not None and table.rows:
+        options = with_columns(options, _columns(table, side))
+        daily = table.fields == 6 and _DAY.fullmatch(table.rows[0][0].strip())
+        timeframe = Timeframe("1d") if daily else None
+        # A daily bar has the date of its day; only shorter ones have the time of their end.
+        options = attrs.evolve(options, stamp=options.stamp or ("open" if daily else "close"))
+    plan = guessed_plan(part, options, symbol=symbol, zone_by=BY_FORMAT, timeframe=timeframe)
+    return attrs.evolve(plan, kind=f"{side} {plan.kind}") if side != "last" and plan.kind.startswith("bars") else plan
+
+
+def _columns(table: Table, side: str) -> dict[str, str | int] | None:
+    if table.fields == 6:
+        return STAMPED_BARS
+    return _SIDES.get(side, _TRADE) if table.fields == 3 else None
 
 
 FORMAT: Final = Format(
-    name="ninjatrader", description="NinjaTrader bars, stamped at their close, UTC", sniff=_sniff, plan=_plan
+    name="ninjatrader",
+    description="NinjaTrader's exports: bars stamped at their close, and ticks; UTC",
+    sniff=_sniff,
+    plan=_plan,
+    times="UTC, stamped at the close",
 )

@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import attrs
-
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
 from mtf.sources.formats.csv import guessed_plan
 from mtf.sources.guess import look
 from mtf.sources.parts import Part
+from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
 __all__ = ["FORMAT"]
@@ -30,11 +29,11 @@ def _sniff(part: Part) -> int:
 
 
 def _plan(part: Part, options: Options) -> Plan:
-    match = _NAME.match(part.member or part.path.name)
-    if options.timeframe is None and match is not None:
-        name = _LONG[match[3]] if match[3] else f"{match[2]}{match[1].lower()}"
-        options = attrs.evolve(options, timeframe=Timeframe(name))
-    return guessed_plan(part, options)
+    match = next(filter(None, map(_NAME.match, part.names)), None)
+    timeframe = None
+    if match is not None:
+        timeframe = Timeframe(_LONG[match[3]] if match[3] else f"{match[2]}{match[1].lower()}")
+    return guessed_plan(part, options, zone_by=BY_FORMAT, timeframe=timeframe)
 
 
 FORMAT: Final = Format(name="oanda", description="OANDA v20 candles as CSV, UTC", sniff=_sniff, plan=_plan)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import attrs
-
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
-from mtf.sources.formats.csv import guessed_plan
+from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
 from mtf.sources.guess import look
 from mtf.sources.parts import Part
+from mtf.sources.read_as import BY_FORMAT
 
 __all__ = ["FORMAT"]
 
@@ -28,10 +27,10 @@ def _sniff(part: Part) -> int:
 
 
 def _plan(part: Part, options: Options) -> Plan:
-    table = look(part, delimiter=options.delimiter, header=options.header)
-    if options.columns is None and table is not None and table.header is None:
-        options = attrs.evolve(options, columns=_COLUMNS)
-    return guessed_plan(part, options)
+    table = table_of(part, options)
+    if table is not None and table.header is None:
+        options = with_columns(options, _COLUMNS)
+    return guessed_plan(part, options, zone_by=BY_FORMAT)
 
 
 FORMAT: Final = Format(name="truefx", description="TrueFX quotes, UTC", sniff=_sniff, plan=_plan)

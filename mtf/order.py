@@ -1,0 +1,171 @@
+"""Whether what a log has of finite sources is in order of time, and since when it is not; noted in the log.
+
+A file or a history has no times of arrival: what it says was known at its stamp, so that nothing stamped later may be
+seen beside it. While events of finite sources come in order of time, that holds by itself. From the first one on that
+does not, or that was asked for in the order of the log, a callback is refused what it could not have known.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.errors import OutOfOrder
+from mtf.events.block import Block
+from mtf.frames.frame import SymbolState
+from mtf.log import LogReader, read_positions
+from mtf.sources.order import TimeOrder, without_order
+from mtf.units import TS_MAX_NS, TS_MIN_NS
+
+__all__ = ["ADVICE", "BY_LOG", "BY_TIME", "ORDER", "ORDERS", "TAIL_EVENTS", "LogOrder", "OutOfOrderWarning", "order_of"]
+
+ORDER: Final = "\0order"  # the entry among the positions in the log: no source can be called so
+BY_TIME: Final = "time"
+BY_LOG: Final = "log"
+ORDERS: Final = (BY_TIME, BY_LOG)
+TAIL_EVENTS: Final = 65_536  # at the end of a log, looked at when a run begins
+COUNT_MAX: Final = 1 << 62
+
+ADVICE: Final = (
+    "run both in one call, as p.run([a, b]), which merges them by time, or keep the order in which they come with "
+    "order='log'"
+)
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+class OutOfOrderWarning(UserWarning):
+    """Events of a finite source are stamped before what other symbols have had in the log."""
+
+
+class LogOrder:
+    """The order of the events of finite sources in one log, as *record*, its entry there, has it."""
+
+    def __init__(self, record: Mapping[str, Any] | None = None) -> None:
+        known = record if isinstance(record, Mapping) else {}
+        kind = known.get("order")
+        self.kind: str | None = kind if kind in ORDERS else None  # None: no finite source has been read
+        self.from_seq = _whole(known.get("from_seq"))  # the first event that is not in order of time; 0: all are
+        self.reordered = _whole(known.get("reordered"))  # events that went before others their source had before them
+        self.time: Final = TimeOrder(_whole(known.get("out_of_order")))
+        self.source = str(known.get("source", ""))  # that was read last
+        for number, ts_ns in _pairs(known.get("newest")):
+            self.time.finite.add(number, ts_ns)
+        self.broken: Callable[[int], None] | None = None  # called with `from_seq` when it is known
+        self._seeded = False  # by `begin`
+        self._first_seq = 1  # of the events of a finite source that may not have been looked at yet
+        self._last_seq = 0
+
+    @property
+    def has_finite(self) -> bool:
+        """Whether events of finite sources are in the log."""
+        return self.time.finite.number >= 0
+
+    @property
+    def seeded(self) -> bool:
+        """Whether it follows the log."""
+        return self._seeded
+
+    @property
+    def out_of_order(self) -> int:
+        return int(self.time.out_of_order)
+
+    def record(self) -> dict[str, Any]:
+        """Return the entry that stands for this in the log."""
+        finite = self.time.finite
+        newest = [[int(finite.number), int(finite.ns)], [int(finite.other_number), int(finite.other_ns)]]
+        return {
+            "order": self.kind,
+            "from_seq": self.from_seq,
+            "out_of_order": self.out_of_order,
+            "reordered": self.reordered,
+            "source": self.source,
+            "newest": [pair for pair in newest if pair[0] >= 0],
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what of it is for people and programs."""
+        names = ("order", "from_seq", "out_of_order", "reordered")
+        return {name: value for name, value in self.record().items() if name in names}
+
+    def begin(self, states: Sequence[SymbolState], tail: LogReader | None) -> None:
+        """Take in what was logged before, once: the events in *tail*, and of other symbols the clocks in *states*."""
+        self._seeded = True
+        for logged in tail or ():
+            self.time.look(logged.block, 1, 0)
+        for number, state in enumerate(states):
+            if not self.time.knows(number):
+                self.time.add(number, state.clock_ns)
+
+    def check(self, source: str, number: int, ts_ns: int, names: Sequence[str]) -> None:
+        """Raise OutOfOrder where *source*, whose first event is of symbol *number* at *ts_ns*, begins too early."""
+        newest = self.time.finite
+        others_ns = newest.besides(number)
+        if ts_ns >= others_ns:
+            return
+        other = names[newest.number if newest.number != number else newest.other_number]
+        raise OutOfOrder(
+            f"{source} begins at {_text(ts_ns)}, when {other} ({self.source}) is at {_text(int(others_ns))} already: "
+            "read one after the other, its events would be shown beside the other's future",
+            ADVICE,
+        )
+
+    def given(self, source: str, order: str, first_seq: int, last_seq: int, taken_seq: int) -> None:
+        """Note that the events *first_seq* to *last_seq* are of *source*; those up to *taken_seq* were looked at."""
+        if last_seq < first_seq:
+            return
+        if self._last_seq <= taken_seq:
+            self._first_seq = first_seq
+        self._last_seq = last_seq
+        self.source = source
+        if order == BY_LOG and not self.from_seq:
+            self._break(first_seq)
+        elif self.kind is None:
+            self.kind = BY_TIME
+
+    def look(self, block: Block, positions: dict[str, Any]) -> Block:
+        """Return *block* as it goes into the log: without the flag of the order of time from where that ends.
+
+        Adds the record to *positions* where it has changed.
+        """
+        row = int(self.time.look(block, self._first_seq, self._last_seq))
+        if row >= 0 and not self.from_seq:
+            self._break(int(block.first_seq) + row)
+            block = without_order(block, row)
+        if self._first_seq <= block.last_seq and self._last_seq >= block.first_seq:
+            positions[ORDER] = self.record()
+        return block
+
+    def _break(self, seq: int) -> None:
+        self.kind, self.from_seq = BY_LOG, seq
+        if self.broken is not None:
+            self.broken(seq)
+
+
+def order_of(log: Path) -> LogOrder:
+    """Return the order that is noted in the log in the folder *log*."""
+    return LogOrder(read_positions(log).get(ORDER))
+
+
+def _whole(value: Any) -> int:
+    """Return *value* where it is a number that counts something: records come from strangers too."""
+    return value if isinstance(value, int) and 0 <= value < COUNT_MAX else 0
+
+
+def _pairs(value: Any) -> list[tuple[int, int]]:
+    """Return *value* where it is a list of pairs of a symbol's number and a stamp."""
+    pairs = value if isinstance(value, list) else []
+    return [
+        (pair[0], pair[1])
+        for pair in pairs
+        if isinstance(pair, list)
+        and [type(each) for each in pair] == [int, int]
+        and 0 <= pair[0] < COUNT_MAX
+        and TS_MIN_NS <= pair[1] <= TS_MAX_NS
+    ]
+
+
+def _text(ts_ns: int) -> str:
+    return (_EPOCH + datetime.timedelta(microseconds=ts_ns // 1000)).isoformat(sep=" ").removesuffix("+00:00") + "Z"

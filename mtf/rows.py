@@ -1,0 +1,52 @@
+"""What became of the rows of sources: each that was read is accepted, rejected or malformed.
+
+A bar is one row, although it becomes four events.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from mtf.engine import Engine
+
+__all__ = ["NO_ROWS", "Rows", "rejected_by", "rows_read"]
+
+
+@attrs.frozen(kw_only=True)
+class Rows:
+    """Counts of rows, of which `read` is the sum of the others."""
+
+    read: int = 0
+    accepted: int = 0
+    rejected: int = 0  # logged, and not counted: duplicate, impossible price, closed, late
+    malformed: int = 0  # not logged: it could not be read, or contradicts itself
+
+    def and_those_of(self, other: Rows) -> Rows:
+        """Return the sum of both."""
+        return Rows(
+            read=self.read + other.read,
+            accepted=self.accepted + other.accepted,
+            rejected=self.rejected + other.rejected,
+            malformed=self.malformed + other.malformed,
+        )
+
+    @classmethod
+    def of(cls, read: int, rejected: int, malformed: int) -> Rows:
+        """Return the counts of *read* rows, of which all are accepted but for the *rejected* and *malformed* ones."""
+        return cls(read=read, accepted=read - rejected - malformed, rejected=rejected, malformed=malformed)
+
+
+NO_ROWS: Final = Rows()
+
+
+def rows_read(source: Any, events: int, malformed: int) -> int:
+    """Return how many rows *source* has read; of one that does not count them each of its *events* was a row."""
+    counted: tuple[int, int] | None = getattr(source, "rows", None)
+    return events + malformed if counted is None else counted[0]
+
+
+def rejected_by(engine: Engine) -> int:
+    """Return how many rows the gate of *engine* has rejected so far."""
+    return sum(sum(each.rejected.values()) for each in engine.gate.counts())

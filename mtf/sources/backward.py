@@ -1,0 +1,148 @@
+"""A text read from its last line to its first, for files that have the newest row in front.
+
+The lines of its header come first, and then the others from the end on, each with its line break: what is added on top
+of such a file is added to the end of what is read here. A packed text is unpacked into a temporary file first, for it
+can be read in one direction only; memory is one block and one line.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import IO, Final
+
+import xxhash
+
+from mtf.errors import HostileFile, SourceError
+from mtf.sources.parts import Part
+from mtf.sources.streams import CHUNK_BYTES, Stream
+
+__all__ = ["BackwardStream", "open_backward"]
+
+BLOCK_BYTES: Final = 1 << 20
+MARK: Final = b"\xef\xbb\xbf"
+
+
+def open_backward(part: Part, header_lines: int) -> BackwardStream:
+    """Return the text of *part* backward, but for *header_lines* in front."""
+    try:
+        file = tempfile.TemporaryFile(prefix="mtf-")  # noqa: SIM115 - the stream closes it
+    except OSError as error:
+        raise _no_room(error) from error
+    try:
+        lines = _copy(part, file)
+        return BackwardStream(part, file, header_lines, lines)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _copy(part: Part, file: IO[bytes]) -> int:
+    """Write the text of *part* to *file*, with a line break behind its last line; return how many lines there are."""
+    stream = part.open()
+    lines = 0
+    last = b"\n"
+    try:
+        while piece := stream.read(CHUNK_BYTES):
+            lines += piece.count(b"\n")
+            last = piece[-1:]
+            file.write(piece)
+        if last != b"\n":
+            lines += 1
+            file.write(b"\n")
+        file.flush()
+    except OSError as error:
+        raise _no_room(error) from error
+    finally:
+        stream.close()
+    return lines
+
+
+def _no_room(error: OSError) -> SourceError:
+    folder = tempfile.gettempdir()
+    return SourceError(
+        f"{folder}: a text cannot be put aside here to be read backward ({error.strerror or error}): free some space, "
+        "or set TMPDIR to a folder on another disk",
+        path=folder,
+    )
+
+
+class BackwardStream(Stream):
+    """The text in *file*, a temporary copy, from its end; `lines` is how many lines it has."""
+
+    def __init__(self, part: Part, file: IO[bytes], header_lines: int, lines: int) -> None:
+        self.lines: Final = lines
+        self._backward: Final = _Backward(part, file, header_lines)
+        super().__init__(part.place, file, self._backward, part.limits, 0)
+
+    @property
+    def grows(self) -> bool:
+        """No: it ends with the newest line of the file, which is whole."""
+        return False
+
+    def raw_offset(self) -> int:
+        """Return how much has been read: the file itself is gone through from its end."""
+        return self.offset
+
+    def check(self, head_bytes: int) -> str:
+        """Return the xxh3 of the first *head_bytes* of the text as it is read here, in hexadecimal."""
+        return xxhash.xxh3_64_hexdigest(self._backward.start(head_bytes))
+
+
+class _Backward:
+    """Pieces of the lines of *file*, from the last one on, behind the first *header_lines* of them."""
+
+    def __init__(self, part: Part, file: IO[bytes], header_lines: int) -> None:
+        self._part: Final = part
+        self._file: Final = file
+        self._header_lines: Final = header_lines
+        self._stop = 0  # where the rows begin
+        self._at = 0  # what is before it has still to be read
+        self._rest = b""  # of the block read last: the end of a line that begins before it
+        self._ready = b""  # lines in their order, to be handed out
+        self._restart()
+
+    def start(self, size: int) -> bytes:
+        """Return the first *size* bytes, and begin again."""
+        found = b""
+        while len(found) < size and (piece := self.read(size - len(found))):
+            found += piece
+        self._restart()
+        return found
+
+    def read(self, size: int, /) -> bytes:
+        while not self._ready:
+            if self._at <= self._stop:
+                self._ready, self._rest = self._rest, b""
+                break
+            begin = max(self._stop, self._at - BLOCK_BYTES)
+            self._file.seek(begin)
+            block = self._file.read(self._at - begin) + self._rest
+            self._at = begin
+            first = 0 if begin == self._stop else block.find(b"\n") + 1
+            if first == 0 and begin > self._stop:
+                self._check(len(block))
+                self._rest = block  # the line goes on further up
+                continue
+            self._rest = block[:first]
+            self._ready = b"".join(line + b"\n" for line in reversed(block[first:-1].split(b"\n")))
+        piece, self._ready = self._ready[:size], self._ready[size:]
+        return piece
+
+    def _check(self, size: int) -> None:
+        if size > self._part.limits.line_bytes:
+            raise HostileFile(
+                f"{self._part.place}: a line longer than {self._part.limits.line_bytes} bytes is no market data; "
+                "if this one is, raise {limit}",
+                path=self._part.place,
+                limit="line_bytes",
+            )
+
+    def _restart(self) -> None:
+        self._file.seek(0)
+        head = b"".join(self._file.readline() for _ in range(self._header_lines))
+        self._stop = len(head)
+        if not head and self._file.read(len(MARK)) == MARK:
+            self._stop = len(MARK)
+        self._at = self._file.seek(0, 2)
+        self._rest = b""
+        self._ready = head

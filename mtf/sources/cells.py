@@ -1,0 +1,83 @@
+"""What one cell of a table looks like: a number, a time, words, or nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = [
+    "BLANK",
+    "CLOCK",
+    "COMPACT",
+    "DATE",
+    "DATED",
+    "EPOCH",
+    "NUMBER",
+    "TIME",
+    "WORDED",
+    "WORDS",
+    "is_date",
+    "kind_of",
+    "mostly",
+    "plain",
+]
+
+# Kinds of cells.
+BLANK: Final = 0
+NUMBER: Final = 1
+TIME: Final = 2
+WORDS: Final = 3
+
+_MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_HALF: Final = r"[ \u202f-]*[AaPp]\.?[Mm]\.?"
+
+CLOCK: Final = re.compile(
+    rf"\d{{1,2}}:\d{{2}}(:\d{{2}}([.,]\d{{1,9}})?)?({_HALF})?( ?[A-Za-z+-].*)?"
+    rf"|([01]\d|2[0-3])[0-5]\d[0-5]\d(\d{{3}})?|\d{{1,2}}{_HALF}"
+)
+DATE: Final = re.compile(r"\d{8}|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
+DATED: Final = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(\D.*)?")
+WORDED: Final = re.compile(
+    rf"(\d{{1,2}}[ .-]*{_MONTH}[ ,.-]*\d{{2,4}}|{_MONTH}[ .-]*\d{{1,2}}[ ,.-]+\d{{2,4}}"
+    rf"|\d{{4}}[ -]{_MONTH}[ -]\d{{1,2}})(\D.*)?",
+    re.IGNORECASE,
+)
+COMPACT: Final = re.compile(r"(19|20|21)\d\d[01]\d[0-3]\d([ T_-]*[0-2]\d.*)?")
+EPOCH: Final = re.compile(r"(\d{6,19})(\.\d{1,9})?")
+_SPACED: Final = re.compile(r"\d{8}[ T_-]+\d{2}.*")
+_DAYTIME: Final = re.compile(r"\d{1,2}:\d{2}(\D.*)?")
+_NUMBER: Final = re.compile(
+    r"[+-]?[$€£¥]?[ ]?[+-]?(\d[\d.,' \u00a0\u202f]*|\.\d+)([eE][+-]?\d+)?[ ]?[KMBTkmbt%$€£¥]?|[+-]?(nan|inf|infinity)",
+    re.IGNORECASE,
+)
+_NOTHING: Final = frozenset(("", "-", "--", "n/a", "na", "null", "none"))
+
+
+def kind_of(cell: str) -> int:
+    """Return what *cell*, without the space around it, looks like."""
+    if cell.lower() in _NOTHING:
+        return BLANK
+    try:
+        float(cell)
+    except ValueError:
+        pass
+    else:
+        return NUMBER if "_" not in cell else WORDS
+    if is_date(cell) or _SPACED.fullmatch(cell) or _DAYTIME.fullmatch(cell):
+        return TIME
+    return NUMBER if _NUMBER.fullmatch(cell) else WORDS
+
+
+def is_date(cell: str) -> bool:
+    """Whether *cell* starts with a date that has its pieces parted."""
+    return DATED.fullmatch(cell) is not None or WORDED.fullmatch(cell) is not None
+
+
+def mostly(good: int, total: int) -> bool:
+    """Whether so many of *total* cells agree that the rest are broken rows: all of a few, four fifths of more."""
+    return total > 0 and (total - good) * 5 <= total
+
+
+def plain(name: str) -> str:
+    """Return a heading in lower case, without anything but letters and digits: `<Bid Price>` is `bidprice`."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())

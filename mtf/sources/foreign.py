@@ -1,0 +1,29 @@
+"""Files that are market data, but not text: known by their first bytes, so that the refusal says what they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mtf.sources.parts import Part
+
+__all__ = ["foreign"]
+
+_MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"PAR1", "a Parquet file: save it as CSV"),
+    (b"ARROW1", "an Arrow file: save it as CSV"),
+    (b"FEA1", "a Feather file: save it as CSV"),
+    (b"SQLite format 3\x00", "a SQLite database: export a table as CSV"),
+    (b"\x89HDF", "an HDF5 file: save it as CSV"),
+    (b"DBN", "Databento's binary encoding: convert it to CSV"),
+    (b"SCID", "Sierra Chart's binary file: export it as text"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file: save it as CSV"),
+    (b"%PDF", "a PDF file"),
+)
+_SPREADSHEET: Final = ("xl/", "[Content_Types].xml", "docProps/", "_rels/")
+
+
+def foreign(part: Part) -> str:
+    """Return what *part* is, and what can be done; "" if that is not known."""
+    if part.member.startswith(_SPREADSHEET):
+        return "an Excel file: save it as CSV"
+    return next((what for magic, what in _MAGIC if part.head.startswith(magic)), "")

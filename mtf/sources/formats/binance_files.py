@@ -1,0 +1,181 @@
+"""Binance's files of data.binance.vision, with and without a header, zipped or not.
+
+Klines are `open_time,open,high,low,close,volume,close_time,...`, trades `id,price,qty,quote_qty,time,is_buyer_maker`,
+aggregate trades `id,price,quantity,first_id,last_id,time,is_buyer_maker`, book tickers `update_id,bid,bid_qty,ask,
+ask_qty,transaction_time,event_time`. Times count from 1970 in milliseconds, in microseconds since 2025 (spot), or in
+what their digits say. A kline's own two times say how long it lasts. The volume is in the base asset.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import attrs
+
+from mtf.errors import OptionNeeded
+from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
+from mtf.sources.guess import Table, look
+from mtf.sources.parts import Part
+from mtf.sources.read_as import BY_FORMAT
+from mtf.timeframe import Timeframe
+
+__all__ = ["FORMAT"]
+
+MILLISECOND_NS: Final = 1_000_000
+SECOND_NS: Final = 1_000_000_000
+
+_NAME: Final = re.compile(
+    r"(?P<symbol>[A-Za-z0-9_]+)-(?P<kind>trades|aggTrades|bookTicker|bookDepth|metrics|fundingRate|liquidationSnapshot"
+    r"|\d{1,2}(?:s|m|h|d|w|mo))-\d{4}-\d\d(?:-\d\d)?"
+)
+_EPOCH: Final = re.compile(r"\d{10}|\d{13}|\d{16}|\d{19}")
+_BOOL: Final = frozenset({"true", "false"})
+_UNITS: Final = {10: ("s", SECOND_NS), 13: ("ms", MILLISECOND_NS), 16: ("us", 1_000), 19: ("ns", 1)}
+
+_KLINES: Final = {"time": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}
+_TRADES: Final = {"id": 0, "price": 1, "size": 2, "time": 4}
+_AGGREGATES: Final = {"id": 0, "price": 1, "size": 2, "time": 5}
+_BOOK: Final = {"bid": 1, "bid_size": 2, "ask": 3, "ask_size": 4, "time": 5}
+_CLOSE_TIME: Final = 6
+
+# What a header of Binance's names, without anything but letters and digits, by the layout that it goes with.
+_HEADERS: Final[tuple[tuple[frozenset[str], Mapping[str, int]], ...]] = (
+    (frozenset({"opentime", "open", "high", "low", "close", "volume", "closetime"}), _KLINES),
+    (frozenset({"aggtradeid", "price", "quantity", "transacttime"}), _AGGREGATES),
+    (frozenset({"id", "price", "qty", "quoteqty", "time"}), _TRADES),
+    (frozenset({"updateid", "bestbidprice", "bestbidqty", "bestaskprice", "bestaskqty"}), _BOOK),
+)
+# What is not a market's price, by a header's names.
+_REFUSED: Final[tuple[tuple[frozenset[str], str], ...]] = (
+    (frozenset({"timestamp", "percentage", "depth", "notional"}), "Binance's book depth: no prices are in it"),
+    (frozenset({"createtime", "sumopeninterest"}), "Binance's metrics: no prices are in them"),
+)
+
+
+def _layout_of(table: Table) -> Mapping[str, int] | None:
+    """Return where the roles are in a file of Binance's; None if *table* is none."""
+    if table.header is not None:
+        named = table.named()
+        for names, columns in _HEADERS:
+            if names <= set(named):
+                return _placed(columns, named)
+        return None
+    shapes: dict[int, Callable[[list[str]], Mapping[str, int] | None]] = {
+        12: _is_kline,
+        6: _is_trade,
+        7: _is_seven,
+        8: _is_eight,
+    }
+    shape = shapes.get(table.fields)
+    if shape is None or table.delimiter != "," or not table.rows:
+        return None
+    layouts = [shape([cell.strip() for cell in row]) for row in table.rows[:20]]
+    known = [each for each in layouts if each is not None]
+    return known[0] if known and len(known) * 2 > len(layouts) and all(each is known[0] for each in known) else None
+
+
+def _placed(columns: Mapping[str, int], named: Mapping[str, int]) -> Mapping[str, int]:
+    """Return *columns* with each role in the column that the header gives it, whatever the order."""
+    names = {
+        "open": ("open",), "high": ("high",), "low": ("low",), "close": ("close",), "volume": ("volume",),
+        "price": ("price",), "size": ("quantity", "qty"), "id": ("aggtradeid", "id"),
+        "bid": ("bestbidprice",), "bid_size": ("bestbidqty",), "ask": ("bestaskprice",), "ask_size": ("bestaskqty",),
+        "time": ("opentime", "transacttime", "transactiontime", "time"),
+    }  # fmt: skip
+    return {role: next((named[name] for name in names[role] if name in named), at) for role, at in columns.items()}
+
+
+def _is_kline(row: list[str]) -> Mapping[str, int] | None:
+    times = _EPOCH.fullmatch(row[0]) and _EPOCH.fullmatch(row[_CLOSE_TIME]) and len(row[0]) == len(row[_CLOSE_TIME])
+    return _KLINES if times and int(row[_CLOSE_TIME]) > int(row[0]) else None
+
+
+def _is_trade(row: list[str]) -> Mapping[str, int] | None:
+    return _TRADES if row[0].isdigit() and _EPOCH.fullmatch(row[4]) and row[5].lower() in _BOOL else None
+
+
+def _is_seven(row: list[str]) -> Mapping[str, int] | None:
+    if row[6].lower() in _BOOL:
+        if row[5].lower() in _BOOL:
+            return _is_trade(row)
+        whole = row[0].isdigit() and row[3].isdigit() and row[4].isdigit()
+        return _AGGREGATES if whole and _EPOCH.fullmatch(row[5]) else None
+    times = _EPOCH.fullmatch(row[5]) and _EPOCH.fullmatch(row[6])
+    return _BOOK if times and row[0].isdigit() and _below(row[1], row[3]) else None
+
+
+def _is_eight(row: list[str]) -> Mapping[str, int] | None:
+    return _is_seven(row[:7]) if row[7].lower() in _BOOL and row[6].lower() in _BOOL else None
+
+
+def _below(bid: str, ask: str) -> bool:
+    try:
+        return 0 < float(bid) <= float(ask) * 1.05
+    except ValueError:
+        return False
+
+
+def _refused(part: Part, table: Table) -> str:
+    named = set(table.named())
+    return next((why for names, why in _REFUSED if names <= named), "")
+
+
+def _sniff(part: Part) -> int:
+    table = look(part)
+    if table is None or not table.rows:
+        return NO
+    return LIKELY + 1 if _layout_of(table) is not None or _refused(part, table) else NO
+
+
+def _plan(part: Part, options: Options) -> Plan:
+    table = table_of(part, options)
+    if table is None or not table.rows:
+        return guessed_plan(part, options)
+    why = _refused(part, table)
+    if why:
+        return Plan(refused=why)
+    columns = _layout_of(table)
+    if columns is None:
+        raise OptionNeeded(
+            "not in a layout of Binance's: leave the format out, or say what its columns are with {columns}",
+            columns="time=NAME,price=NAME",
+        )
+    match = next(filter(None, (_NAME.fullmatch(part.stem), *(map(_NAME.match, part.names)))), None)
+    unit = _UNITS.get(max(len(row[columns["time"]].strip()) for row in table.rows[:20]))
+    options = with_columns(options, columns)
+    if options.time_format is None and unit is not None:
+        options = attrs.evolve(options, time_format=unit[0])
+    timeframe = _length(table, columns, unit[1]) if "open" in columns and unit is not None else None
+    symbol = match["symbol"].upper() if match is not None else ""
+    return guessed_plan(part, options, symbol=symbol, zone_by=BY_FORMAT, timeframe=timeframe)
+
+
+def _length(table: Table, columns: Mapping[str, int], unit_ns: int) -> Timeframe | None:
+    """Return how long klines last: from their open time to their close time, which is one unit before the next."""
+    closes = table.named().get("closetime", _CLOSE_TIME)
+    told: set[str] = set()
+    for row in table.rows:
+        begun, closed = row[columns["time"]].strip(), row[closes].strip()
+        if _EPOCH.fullmatch(begun) and _EPOCH.fullmatch(closed):
+            told.add(_name((int(closed) + 1 - int(begun)) * unit_ns))
+    if len(told) != 1:
+        return None
+    return Timeframe(told.pop())
+
+
+def _name(length_ns: int) -> str:
+    days, rest = divmod(length_ns, 86_400 * SECOND_NS)
+    if not rest and days:
+        return "1d" if days == 1 else "1w" if days == 7 else "1mo" if 28 <= days <= 31 else f"{days}d"
+    return f"{length_ns // SECOND_NS}s"
+
+
+FORMAT: Final = Format(
+    name="binance",
+    description="Binance's files of klines, trades, aggregate trades and book tickers",
+    sniff=_sniff,
+    plan=_plan,
+)

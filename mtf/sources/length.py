@@ -1,0 +1,110 @@
+"""How long the bars of a file last, inferred from the steps between them, or not at all.
+
+A length is inferred only if the smallest step is a usual one and is the step of most rows. Three bars two minutes apart
+may be of one minute or of two: then it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from mtf.errors import OptionNeeded
+from mtf.timeframe import Timeframe
+
+__all__ = ["check_length", "infer_length"]
+
+SECOND_NS: Final = 1_000_000_000
+HOUR_NS: Final = 3600 * SECOND_NS
+DAY_NS: Final = 24 * HOUR_NS
+THURSDAY: Final = 3  # 1970-01-01 was one, if Monday is 0
+FRIDAY: Final = 4
+
+_USUAL: Final = ("1s", "5s", "15s", "30s", "1m", "3m", "5m", "10m", "15m", "30m", "1h", "2h", "4h")
+_BY_STEP: Final = {Timeframe(name).length_ns: name for name in _USUAL}
+
+
+def infer_length(times: Iterable[tuple[str, int, int]]) -> Timeframe:
+    """Return how long bars last that start (or end) at *times*: each its symbol, its local and its UTC time in ns.
+
+    A zone's clock may be set forward or back between two bars, so that either the local or the UTC steps are equal.
+    OptionNeeded if the steps do not say it.
+    """
+    rows = list(times)
+    utc = _steps([(symbol, utc_ns) for symbol, _, utc_ns in rows])
+    for steps in (_steps([(symbol, local_ns) for symbol, local_ns, _ in rows]), utc):
+        length = _clear(steps)
+        if length is not None:
+            return length
+    raise OptionNeeded(f"how long a bar lasts is not clear: {_why(utc)}; give {{timeframe}}", timeframe="1m")
+
+
+def check_length(length: Timeframe, times: Iterable[tuple[str, int, int]], says: str) -> None:
+    """Raise OptionNeeded if bars follow each other more closely than the *length* that *says* them."""
+    steps = _steps([(symbol, utc_ns) for symbol, _, utc_ns in times])
+    if steps and length.intraday and min(steps)[0] < length.length_ns:
+        raise OptionNeeded(
+            f"{says} says bars of {length}, but two of them are {_text(min(steps)[0])} apart: give {{timeframe}}",
+            timeframe="1m",
+        )
+
+
+def _steps(rows: Sequence[tuple[str, int]]) -> list[tuple[int, bool]]:
+    """Return the steps from each bar to the next of its symbol, and whether each is over a weekend.
+
+    Whichever way the file runs; steps back against it, and none at all, are left out.
+    """
+    newest: dict[str, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for symbol, now in rows:
+        if symbol in newest:
+            pairs.append((newest[symbol], now))
+        newest[symbol] = now
+    if sum(1 for before, now in pairs if now < before) * 2 > len(pairs):
+        pairs = [(now, before) for before, now in pairs]
+    return [(now - before, _weekend(before, now)) for before, now in pairs if now > before]
+
+
+def _weekend(before: int, now: int) -> bool:
+    """Whether it is three days from *before* to *now*, from a Friday on, or from the Thursday evening that opens it."""
+    return _days(now - before) == 3 and (before // DAY_NS + THURSDAY) % 7 in (THURSDAY, FRIDAY)
+
+
+def _days(step: int) -> int:
+    """Return how many days *step* is, or with an hour more or less, by a clock that was set; 0 for no such number."""
+    days = round(step / DAY_NS)
+    return days if abs(step - days * DAY_NS) in (0, HOUR_NS) else 0
+
+
+def _clear(steps: Sequence[tuple[int, bool]]) -> Timeframe | None:
+    """Return the usual length that is the smallest of *steps* and that of most; a weekend is a step of a day."""
+    if not steps:
+        return None
+    smallest = _name(min(steps)[0])
+    count = sum(1 for step, weekend in steps if _name(step) == smallest or (weekend and smallest == "1d"))
+    return Timeframe(smallest) if smallest and count * 2 > len(steps) else None
+
+
+def _name(step: int) -> str:
+    """Return the usual length of bars that *step* is; "" for none."""
+    days = _days(step)
+    if days:
+        return "1d" if days == 1 else "1w" if days == 7 else "1mo" if 28 <= days <= 31 else ""
+    return _BY_STEP.get(step, "")
+
+
+def _why(steps: Sequence[tuple[int, bool]]) -> str:
+    if not steps:
+        return "there are not two rows of one symbol"
+    smallest = min(steps)[0]
+    if not _name(smallest):
+        return f"the smallest step from one row to the next is {_text(smallest)}"
+    count = sum(1 for step, _ in steps if step == smallest)
+    return f"the smallest step from one row to the next is {_text(smallest)}, but only {count} of {len(steps)} are it"
+
+
+def _text(step: int) -> str:
+    for unit, length in (("day", DAY_NS), ("hour", HOUR_NS), ("minute", 60 * SECOND_NS), ("second", SECOND_NS)):
+        if step % length == 0:
+            return f"{step // length} {unit}{'s' if step != length else ''}"
+    return f"{step / SECOND_NS:.9g} seconds"

@@ -1,0 +1,96 @@
+"""Whether the rows of a table are of one market: a column of words that nobody knows may be the one that says which.
+
+Two markets are never read as one. Where a column's words differ, and it is not known for something else, the user is
+asked; where they do not differ at the start of the file the reader watches the column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from mtf.errors import OptionNeeded
+from mtf.sources.cells import WORDS, kind_of, mostly, plain
+from mtf.sources.look import Table
+from mtf.sources.table import several_markets
+from mtf.sources.zone import NO_TIME_MAX
+
+__all__ = ["check_one_market"]
+
+# Headings, and words in cells, that tell rows of one market apart.
+_OTHER: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "side type direction aggressor aggressorside takerside makerside liquidity exchange venue mic source feed cond "
+        "conds conditions condition saleconditions salecondition tradeconditions indicators flags flag tickdirection "
+        "isbuyermaker isbestmatch buyermaker maker ordertype misc miscellaneous comment comments note notes remark "
+        "remarks currency status session tradetype event action series weekday dayofweek day tape correction timezone "
+        "tz zone",
+    )
+)
+_WORDS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "buy sell b s bid ask bids asks true false t f y n yes no up down maker taker buyer seller long short limit "
+        "market l m u d open close zeroplustick zerominustick plustick minustick",
+    )
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]{0,11}([/:][A-Za-z0-9.^=_-]{1,11})?")
+
+
+def check_one_market(table: Table, used: Iterable[int], times: Sequence[int], *, bars: bool) -> tuple[int, ...]:
+    """Return the columns of *table*, besides those that are *used*, which must not change from row to row.
+
+    *times* are those of its rows, up to NO_TIME_MAX where they are none. OptionNeeded where a column tells markets
+    apart, as far as anybody can see: by its words, or since time goes on in the rows of each of its values, and not
+    from row to row.
+    """
+    taken = set(used)
+    watched = []
+    for column in range(table.fields):
+        heading = table.header[column] if table.header is not None else ""
+        cells = table.column(column)
+        if column in taken or not cells:
+            continue
+        other = plain(heading) in _OTHER  # venues of one market may each have trades in their own order
+        if times and (bars or not other) and _has_its_own_times([row[column] for row in table.rows], times, bars=bars):
+            raise _two_of(cells, heading or str(column))
+        words = [cell for cell in cells if kind_of(cell) == WORDS]
+        if other or not mostly(len(words), len(cells)):
+            continue
+        different = dict.fromkeys(words)
+        if all(word.lower() in _WORDS for word in different):
+            continue
+        if len(different) == 1:
+            watched.append(column)
+        elif len(different) * 2 <= len(words) or all(_NAME.fullmatch(word) for word in different):
+            raise _two_of(words, heading or str(column))
+    return tuple(watched)
+
+
+def _has_its_own_times(cells: Sequence[str], times: Sequence[int], *, bars: bool) -> bool:
+    """Whether time stands still or goes back from row to row, but goes on among the rows of each value of a column.
+
+    A market's bars have each a time of their own; its ticks may share one.
+    """
+    least = 1 if bars else 0
+    newest: dict[str, int] = {}
+    before: tuple[str, int] | None = None
+    back = count = 0
+    for cell, time in zip(cells, times, strict=True):
+        if time <= NO_TIME_MAX:
+            continue
+        count += 1
+        if before is not None and time - before[1] < least:
+            back += 1
+        if cell in newest and time - newest[cell] < least:
+            return False
+        newest[cell] = time
+        before = (cell, time)
+    return back > 0 and 1 < len(newest) <= count // 2
+
+
+def _two_of(cells: Sequence[str], heading: str) -> OptionNeeded:
+    first, second, *_ = dict.fromkeys(cells)
+    return several_markets("", heading, second, first)

@@ -1,0 +1,79 @@
+"""What stands before the fraction of the numbers in a table: a point, or a comma as most of Europe writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from mtf.errors import ConfigError, OptionNeeded
+from mtf.sources.cells import NUMBER, kind_of
+from mtf.sources.decimals import COMMA, POINT, UNSURE
+
+__all__ = ["decimal_mark", "mark_of"]
+
+MARKS: Final = {".": POINT, ",": COMMA}
+_DIGITS: Final = re.compile(r"\d[\d.,]*|[.,]\d+")
+_PLAIN: Final = re.compile(r"-?\d+(?:\.\d+)?|")
+_BETWEEN: Final = re.compile(r"['\s]")  # between groups of digits, whatever the mark
+_GROUP: Final = 3  # digits that a comma or a point may part from others
+
+
+def mark_of(said: str) -> int:
+    """Return the mark that the user says; ConfigError for another one."""
+    if said not in MARKS:
+        raise ConfigError(f"{said!r} cannot stand before a fraction: it is '.' or ','")
+    return MARKS[said]
+
+
+def decimal_mark(cells: Iterable[str]) -> int:
+    """Return the mark in *cells*, those of numbers, as most of them have it; UNSURE if none of them has any.
+
+    OptionNeeded where all could be either: 1,234 is a thousand and more, or one and a fraction.
+    """
+    cells = list(cells)
+    if all(map(_PLAIN.fullmatch, cells)):  # nearly always, and then there is nothing to weigh
+        return POINT if any("." in cell for cell in cells) else UNSURE
+    votes = {POINT: 0, COMMA: 0}
+    unclear = ""
+    pointed = False  # 1.085 is taken for what it is wherever no comma says otherwise
+    for cell in cells:
+        if kind_of(cell) != NUMBER:
+            continue
+        match = _DIGITS.search(_BETWEEN.sub("", cell))
+        digits = match[0] if match is not None else ""
+        mark = _mark(digits)
+        if mark != UNSURE:
+            votes[mark] += 1
+        elif "," in digits:
+            unclear = unclear or cell
+        elif "." in digits:
+            pointed = True
+    if votes[POINT] or votes[COMMA]:
+        return COMMA if votes[COMMA] > votes[POINT] else POINT
+    if unclear:
+        raise OptionNeeded(
+            f"{unclear!r}: is the comma that of a fraction, or does it part thousands? Say what stands before "
+            "fractions with {decimal}",
+            decimal=",",
+        )
+    return POINT if pointed else UNSURE
+
+
+def _mark(digits: str) -> int:
+    """Return the mark that *digits* have without doubt."""
+    points, commas = digits.count("."), digits.count(",")
+    if points and commas:
+        if points > 1 or commas > 1:
+            return COMMA if points > 1 else POINT
+        return COMMA if digits.rindex(",") > digits.rindex(".") else POINT
+    if points > 1 or commas > 1:
+        return COMMA if points else POINT
+    if points:
+        return POINT if not _could_group(digits, ".") else UNSURE
+    return COMMA if commas and not _could_group(digits, ",") else UNSURE
+
+
+def _could_group(digits: str, mark: str) -> bool:
+    whole, _, rest = digits.partition(mark)
+    return 1 <= len(whole) <= _GROUP and len(rest) == _GROUP and whole[0] != "0"

@@ -1,0 +1,130 @@
+"""Rows of quotes that leave out a side: empty for "as before", or with a number that stands for none. Compiled.
+
+MetaTrader writes a side only if it changed; Databento writes a certain number into a side of the book that is empty. A
+row that has no side at all, and a trade's price, is a trade: exchange-traded instruments have both in one file.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.errors import SourceError
+from mtf.events.block import HAS_ASK, HAS_BID
+from mtf.events.door import Door
+from mtf.sources.reader import reason
+from mtf.sources.table import TableReader
+
+__all__ = ["HELD_MAX", "QuoteReader"]
+
+HELD_MAX: Final = 1_000  # symbols of one file whose last quote is held; they are in the source's position
+
+BID: Final = 4  # as in ROLES
+ASK: Final = 5
+BID_SIZE: Final = 6
+ASK_SIZE: Final = 7
+ID: Final = 3
+PRICE: Final = 8
+SIZE: Final = 9
+
+
+@mypyc_attr(native_class=True)
+class QuoteReader(TableReader):
+    """Reads quotes and trades of which a part may be left out; `leave_out` says what that means."""
+
+    _unchanged: bool = False
+    _undefined: bytes = b""
+
+    def leave_out(self, *, unchanged: bool, undefined: bytes) -> None:
+        """Take an empty side for *unchanged*, and *undefined* in a side for no price."""
+        self._unchanged = unchanged
+        self._undefined = undefined
+        self._held: dict[str, tuple[int, float, float, float, float]] = {}  # sides, bid, ask, sizes, by symbol
+
+    def memo(self) -> dict[str, list[float]]:
+        """Return the last quote of each symbol that is held, as a JSON value."""
+        return {name: list(quote) for name, quote in self._held.items()}
+
+    def recall(self, memo: dict[str, list[float]]) -> None:
+        """Hold what `memo` gave."""
+        self._held = {name: (int(each[0]), each[1], each[2], each[3], each[4]) for name, each in memo.items()}
+
+    def _quote(self, door: Door, data: bytes) -> None:
+        ts_ns = self._time(data)
+        has_bid = self._has(data, BID)
+        has_ask = self._has(data, ASK)
+        if not has_bid and not has_ask and self._given(PRICE):
+            self._trade(door, data)
+            return
+        sides: i64 = 0
+        bid = 0.0
+        ask = 0.0
+        bid_size = 0.0
+        ask_size = 0.0
+        if has_bid:
+            sides |= HAS_BID
+            bid = self._price(data, BID)
+            bid_size = self._size(data, BID_SIZE)
+        if has_ask:
+            sides |= HAS_ASK
+            ask = self._price(data, ASK)
+            ask_size = self._size(data, ASK_SIZE)
+        if self._problem:
+            return
+        name = self._name(data)
+        held = self._held.get(name) if self._unchanged else None
+        if held is not None:
+            sides |= held[0]
+            if not has_bid:
+                bid = held[1]
+                bid_size = held[3]
+            if not has_ask:
+                ask = held[2]
+                ask_size = held[4]
+        code = door.quote(name, ts_ns, bid, ask, bid_size, ask_size, sides, self._id(data))
+        if code:
+            self._problem = reason(code)
+            return
+        if self._unchanged:
+            if held is None and len(self._held) >= HELD_MAX:
+                raise self._too_many()
+            self._held[name] = (int(sides), bid, ask, bid_size, ask_size)
+        self.last_ns = ts_ns
+        self.left -= 1
+
+    def _trade(self, door: Door, data: bytes) -> None:
+        if not self._given(PRICE) and (self._has(data, BID) or self._has(data, ASK)):
+            self._quote(door, data)
+            return
+        ts_ns = self._time(data)
+        price = self._price(data, PRICE)
+        size = self._size(data, SIZE)
+        if self._problem:
+            return
+        code = door.trade(self._name(data), ts_ns, price, size, self._id(data))
+        if code:
+            self._problem = reason(code)
+            return
+        self.last_ns = ts_ns
+        self.left -= 1
+
+    def _has(self, data: bytes, role: i64) -> bool:
+        """Whether the row says a price for *role*."""
+        if not self._given(role):
+            return False
+        if not self._undefined:
+            return True
+        column = self._columns[role]
+        return data[self._starts[column] : self._ends[column]] != self._undefined
+
+    def _id(self, data: bytes) -> str | None:
+        return self._text(data, ID) if self._given(ID) else None
+
+    def _too_many(self) -> SourceError:
+        return SourceError(
+            f"{self.place}:{self.line + 1}: more than {HELD_MAX} symbols, whose last quotes would have to be held as "
+            "an empty side means unchanged: split the file by symbol",
+            path=self.place,
+            line=self.line + 1,
+        )

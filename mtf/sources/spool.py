@@ -1,0 +1,93 @@
+"""The spool: chunks put aside on disk, in one file without a name, and read back in order.
+
+For rows that cannot wait in memory: runs of an external sort, and packed files of which too many would be open at once.
+The file goes when the spool does, also after a kill. It lies where temporary files do (`TMPDIR`), and takes 48 bytes a
+row; nothing in it outlives the run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from struct import Struct
+from typing import IO, Any, Final
+
+import orjson
+
+from mtf.errors import SourceError
+from mtf.events.block import ROW_BYTES
+from mtf.sources.chunk import Chunk
+
+__all__ = ["Region", "Spool"]
+
+_HEAD: Final = Struct("<IIII")  # rows, bytes of ids, bytes of marks, bytes of what is noted beside them
+
+
+class Spool:
+    """Takes chunks, each with a note (any JSON value), and says where they are."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None  # open from the first chunk on
+        self._end = 0
+
+    @property
+    def end(self) -> int:
+        """Where the next chunk begins."""
+        return self._end
+
+    def write(self, chunk: Chunk, note: Any) -> int:
+        """Append *chunk* and return where it ends; SourceError where there is no room."""
+        noted = orjson.dumps([note, chunk.refused])
+        head = _HEAD.pack(chunk.count, len(chunk.heap), len(chunk.marks), len(noted))
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="mtf-")  # noqa: SIM115 - open as long as the spool is
+            self._file.seek(self._end)
+            self._file.write(b"".join((head, chunk.rows, chunk.heap, chunk.marks, noted)))
+        except OSError as error:
+            raise SourceError(
+                f"{tempfile.gettempdir()}: rows cannot be put aside here ({error.strerror or error}): free some space, "
+                "or set TMPDIR to a folder on another disk",
+                path=tempfile.gettempdir(),
+            ) from error
+        self._end = self._file.tell()
+        return self._end
+
+    def read(self, at: int) -> tuple[Chunk, Any, int]:
+        """Return the chunk that begins at *at*, its note, and where the next one begins."""
+        assert self._file is not None, "what is read was written"
+        self._file.seek(at)
+        count, heap, marks, noted = _HEAD.unpack(self._file.read(_HEAD.size))
+        rows = self._file.read(count * ROW_BYTES)
+        ids, bits = self._file.read(heap), self._file.read(marks)
+        note, refused = orjson.loads(self._file.read(noted))
+        return Chunk(count, rows, ids, [tuple(each) for each in refused], bits), note, self._file.tell()
+
+    def close(self) -> None:
+        """Let go of the file. Safe to call twice."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Region(Iterator[tuple[Chunk, Any]]):
+    """Chunks that are written one after another, with nothing of another region between, and read back once."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool: Final = spool
+        self._at = -1  # of the chunk that is read next; -1 as long as there is none
+        self._end = -1
+
+    def write(self, chunk: Chunk, note: Any = None) -> None:
+        """Append *chunk*."""
+        if self._at < 0:
+            self._at = self._spool.end
+        else:
+            assert self._end == self._spool.end, "one region is written after the other"
+        self._end = self._spool.write(chunk, note)
+
+    def __next__(self) -> tuple[Chunk, Any]:
+        if self._at == self._end:
+            raise StopIteration
+        chunk, note, self._at = self._spool.read(self._at)
+        return chunk, note

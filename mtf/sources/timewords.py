@@ -1,0 +1,65 @@
+"""The words in times: names of months, in English, and of zones. Compiled."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from mtf.errors import ConfigError
+from mtf.sources.zone import Zone
+
+__all__ = ["month_called", "zone_called"]
+
+MONTHS: Final = (
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"may",
+    b"june",
+    b"july",
+    b"august",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
+)
+MONTH_LETTERS_MIN: Final = 3
+
+# Hours from UTC of abbreviations that mean one zone only. CST, IST, BST mean several, and are not known; EST, CET and
+# others are names of the database of zones.
+ABBREVIATIONS: Final = {
+    b"EDT": -4,
+    b"CDT": -5,
+    b"MDT": -6,
+    b"PDT": -7,
+    b"PST": -8,
+    b"CEST": 2,
+    b"EEST": 3,
+    b"MSK": 3,
+    b"HKT": 8,
+    b"SGT": 8,
+    b"JST": 9,
+    b"AEST": 10,
+    b"AEDT": 11,
+}
+
+
+def month_called(word: bytes) -> i64:
+    """Return the number of the month called *word*, in full or by its first letters; 0 for none."""
+    word = word.lower()
+    if len(word) >= MONTH_LETTERS_MIN:
+        for i in range(len(MONTHS)):
+            if MONTHS[i].startswith(word):
+                return i + 1
+    return 0
+
+
+def zone_called(name: bytes) -> Zone | None:
+    """Return the zone called *name*, an IANA name or an abbreviation that means one zone only; None for no zone."""
+    hours = ABBREVIATIONS.get(name.upper())
+    try:
+        return Zone(name.decode("ascii") if hours is None else f"UTC{hours:+d}")
+    except (ConfigError, UnicodeDecodeError):
+        return None

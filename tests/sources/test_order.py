@@ -1,0 +1,94 @@
+"""The order of time, by stamps alone: what is late, what is out of order, and how a block loses its flag."""
+
+from __future__ import annotations
+
+import pytest
+
+from mtf.events.bar_rows import length_code
+from mtf.events.block import ORDERED, ROW_BYTES, Block, SymbolTable, check_rows
+from mtf.events.door import Door
+from mtf.sources.order import Newest, TimeOrder, without_order
+from mtf.timeframe import Timeframe
+from mtf.units import NEVER_NS
+from tests.builders import Clock, events, ticks
+
+
+def block_of(text: str, *, ordered: bool = False, first_seq: int = 1) -> Block:
+    door = Door(SymbolTable())
+    door.ordered = ordered
+    for tick in ticks(text):
+        assert not door.tick(tick)
+    return door.take(first_seq)
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "count"),
+    [
+        ("A:10:00@1 B:10:00@1 A:10:01@1 C:10:01@1", -1, 0),
+        ("A:10:00@1 B:10:05@1 A:10:01@1", 2, 1),
+        ("A:10:00@1 B:10:05@1 B:10:01@1 A:10:06@1", -1, 0),  # late, and of its own symbol alone
+        ("A:10:09@1 B:10:05@1 C:10:08@1 B:10:04@1 A:10:01@1 C:10:08@1 B:10:09@1", 1, 3),
+        ("A:10:00@1 A:09:00@1 A:10:05@1", -1, 0),
+    ],
+)
+def test_an_event_is_out_of_order_if_another_symbol_is_past_it(text: str, found: int, count: int) -> None:
+    order = TimeOrder()
+    assert order.look(block_of(text), 1, 100) == found
+    assert order.out_of_order == count
+
+
+def test_events_that_were_pushed_are_never_out_of_order() -> None:
+    """But what finite sources bring is looked at beside them."""
+    order = TimeOrder()
+    block = block_of("A:10:05@1 B:10:00@1 C:10:01@1")
+    assert order.look(block, 3, 3) == 2
+    assert (order.out_of_order, order.finite.number, order.newest.number) == (1, 2, 0)
+
+
+def test_a_bar_is_one_observation() -> None:
+    """Its four rows lie before those of another symbol's bar that ends with it, and are in order all the same."""
+    door = Door(SymbolTable())
+    for symbol in ("A", "B", "A"):
+        four = (1.0, 2.0, 0.5, 1.5)
+        start = 1_709_719_200_000_000_000 + (60_000_000_000 if door.count == 8 else 0)
+        assert not door.bar(symbol, length_code(Timeframe("1m")), start, 0, four, four, (1.0, 1.0))
+    assert TimeOrder().look(door.take(1), 1, 12) == -1
+
+
+def test_any_number_of_symbols_is_followed_from_anywhere_in_a_log() -> None:
+    """The end of a log that is looked at after a restart may begin with the ten-thousandth symbol."""
+    block = block_of(" ".join(f"S{n}:10:00@1" for n in range(5000)))
+    rows = block.rows[4990 * ROW_BYTES :]
+    order = TimeOrder()
+    assert order.look(Block(4991, 10, rows, b""), 1, 0) == -1
+    assert order.knows(4999)
+    assert not order.knows(4989)
+    order.add(70_000, 5)
+    assert order.knows(70_000)
+
+
+def test_the_newest_stamp_besides_a_symbols_own() -> None:
+    newest = Newest()
+    assert newest.besides(0) == NEVER_NS
+    for number, ts_ns in ((0, 5), (0, 7), (1, 6), (2, 6), (1, 9), (0, 8), (3, 1)):
+        newest.add(number, ts_ns)
+    assert [newest.besides(number) for number in range(4)] == [9, 8, 9, 9]
+
+
+@pytest.mark.parametrize("start", [0, 1, 2, 3])
+def test_a_block_without_the_flag_is_one_that_the_door_could_have_written(start: int) -> None:
+    """From the row on at which the order of time ends; those before keep it."""
+    block = block_of("A:10:00@1 B:10:05@1 A:10:01@1 C:10:02@1", ordered=True)
+    changed = without_order(block, start)
+    check_rows(changed, 0)
+    flags = [changed.rows[i * ROW_BYTES + 13] & ORDERED != 0 for i in range(4)]
+    assert flags == [each and i < start for i, each in enumerate((False, True, True, True))]
+    if not start:
+        assert changed == block_of("A:10:00@1 B:10:05@1 A:10:01@1 C:10:02@1")
+
+
+def test_clock_events_have_no_symbol_to_be_out_of_order_with() -> None:
+    door = Door(SymbolTable())
+    for event in events("A:10:00@1 !10:05 A:10:06@1"):
+        assert not (door.clock(event.ts_ns) if isinstance(event, Clock) else door.tick(event))
+    assert TimeOrder().look(door.take(1), 1, 3) == -1
