@@ -13,8 +13,12 @@ from typing import Final
 from mtf.actors.actor import Marker
 from mtf.clock import Timer, WallClock
 from mtf.engine import Engine
+from mtf.errors import LogWriteFailed, PipelineStopped
+from mtf.events.block import ROW_BYTES
+from mtf.frames.frame import Frame
 from mtf.log import CheckpointStore, Writer
 from mtf.recovery import checkpoint_meta
+from mtf.units import TS_MAX_NS
 
 __all__ = ["ANSWER_NS", "Checkpointer"]
 
@@ -46,10 +50,13 @@ class Checkpointer:
         self._every_events: Final = every_events
         self._clean: Final = clean  # called in a thread after each, with the oldest seq that one is kept of
         self.engine: Engine | None = None  # whose state it is; set when the pipeline is ready
-        self.on_failure: Callable[[BaseException], None] | None = None
+        self.on_failure: Callable[[BaseException], None] | None = None  # told what stops the pipeline
+        self.noted: Callable[[str], None] | None = None  # given a sentence each time that none could be made
         self.seq = 0  # of the newest checkpoint
+        self.oldest_ns = TS_MAX_NS  # the first stamp of any symbol: no result is of an earlier time
+        self._tried_seq = 0  # where none could be made
         self._timer: Timer | None = None
-        self._task: asyncio.Task[int] | None = None  # the newest one that the clock or the count began
+        self._task: asyncio.Task[None] | None = None  # the newest one that the clock or the count began
         self._one: Final = asyncio.Lock()  # held while one is taken
         self._stopped = False  # the clock and the count begin no more
 
@@ -59,9 +66,12 @@ class Checkpointer:
         self.seq = seq
         self._schedule()
 
-    def published(self, seq: int) -> None:
+    def published(self, frame: Frame) -> None:
         """Look whether enough events have come."""
-        if self._every_events is not None and seq - self.seq >= self._every_events:
+        seq, block = frame.last_seq, frame.judged.block
+        if block.heap:  # a symbol may be new
+            self.oldest_ns = min(self.oldest_ns, *memoryview(block.rows).cast("q")[:: ROW_BYTES // 8])
+        if self._every_events is not None and seq - max(self.seq, self._tried_seq) >= self._every_events:
             self._begin()
 
     async def take(self) -> int:
@@ -73,14 +83,38 @@ class Checkpointer:
                 return self.seq
             marker, left_out = await self._mark("checkpoint", ANSWER_NS)
             parts = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
-            meta = checkpoint_meta(engine.config, marker.seq, marker.digest, marker.newest_ns, left_out)
+            meta = checkpoint_meta(
+                engine.config, marker.seq, marker.digest, marker.newest_ns, left_out, oldest_ns=self.oldest_ns
+            )
             await self._writer.durable(marker.seq)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
+            if left_out and self.noted is not None:
+                self.noted(
+                    f"the checkpoint of seq {marker.seq} is without {', '.join(left_out)}, which did not answer within "
+                    f"{ANSWER_NS // 1_000_000_000} s: a start with that consumer does not use it"
+                )
             if self._clean is not None and not left_out:  # all consumers have made durable what came before
                 await loop.run_in_executor(None, self._clean, self._store.list()[0])
             return self.seq
+
+    async def try_take(self) -> None:
+        """Write a checkpoint of everything so far; say what keeps it from being made, and raise only what stops all.
+
+        A checkpoint is a short cut: without one the next start plays more of the log.
+        """
+        try:
+            await self.take()
+        except (PipelineStopped, LogWriteFailed):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on
+            self._tried_seq = 0 if self.engine is None else self.engine.joiner.seq
+            if self.noted is not None:
+                self.noted(
+                    f"no checkpoint could be made ({error}); the log goes on, and the next start plays it from seq "
+                    f"{self.seq + 1} on"
+                )
 
     async def stop(self) -> None:
         """Take no more; wait for one that is under way."""
@@ -102,10 +136,10 @@ class Checkpointer:
     def _begin(self) -> None:
         idle = self._task is None or self._task.done()
         if idle and not self._stopped and self.engine is not None and self.engine.joiner.seq > self.seq:
-            self._task = asyncio.create_task(self.take(), name="mtf checkpoint")
+            self._task = asyncio.create_task(self.try_take(), name="mtf checkpoint")
             self._task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[int]) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None and self.on_failure is not None:
             self.on_failure(error)

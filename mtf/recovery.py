@@ -10,20 +10,33 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import orjson
 from xxhash import xxh3_128_hexdigest
 
 from mtf.bars.gate import LATE_ACCEPTED
 from mtf.config import Config
-from mtf.datadir import CHECKPOINTS, LOG, logged_config
-from mtf.engine import Engine
+from mtf.datadir import LOG, checkpoints_of, logged_config
+from mtf.engine import RESULTS, Engine
 from mtf.errors import ConfigError, CorruptCheckpoint
 from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
-from mtf.log import Checkpoint, CheckpointStore, Skipped, read_log
+from mtf.log import Checkpoint, CheckpointStore, Skipped, first_logged_seq, read_log
+from mtf.zones import is_zones, other_instants, zones_of
 
-__all__ = ["Replayed", "checkpoint_meta", "engine_at", "logged_blocks", "restore", "state_at", "verify_replay"]
+__all__ = [
+    "Replayed",
+    "checkpoint_meta",
+    "engine_at",
+    "first_seq_after",
+    "fresh_engine",
+    "logged_blocks",
+    "replay_engine",
+    "restore",
+    "restore_oldest",
+    "state_at",
+    "verify_replay",
+]
 
-RESULTS: Final = 1  # counts up when the same log comes to give other results: states of before are not gone on from
 BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are played together
 
 
@@ -36,7 +49,9 @@ class Replayed(NamedTuple):
     damage: list[Skipped]  # the others, and why
 
 
-def checkpoint_meta(config: Config, seq: int, digest: str, newest_ns: int, left_out: list[str]) -> dict[str, Any]:
+def checkpoint_meta(
+    config: Config, seq: int, digest: str, newest_ns: int, left_out: list[str], *, oldest_ns: int
+) -> dict[str, Any]:
     """Return what a checkpoint says of itself; *left_out* are the consumers that did not answer in time."""
     return {
         "config": _config_mark(config),
@@ -44,6 +59,7 @@ def checkpoint_meta(config: Config, seq: int, digest: str, newest_ns: int, left_
         "digest": digest,
         "newest_ns": newest_ns,  # the latest stamp of an accepted event
         "left_out": left_out,
+        "zones": zones_of(config, oldest_ns, newest_ns),
     }
 
 
@@ -64,11 +80,13 @@ def restore(
             return engine, None, skipped
         limit = found.seq - 1
         if found.meta.get("config") != _config_mark(config):
-            skipped.append(Skipped(found.path, "it is of another configuration, or of an mtf that computes otherwise"))
+            skipped.append(Skipped(found.path, _other_config(config, found)))
         elif not _is_meta(found.meta):
             skipped.append(Skipped(found.path, "it does not say what it is of"))
         elif not usable(found):
             skipped.append(Skipped(found.path, "a consumer has not come as far"))
+        elif other := other_instants(found.meta["zones"]):
+            skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is played instead"))
         else:
             try:
                 engine.load(found.parts)
@@ -77,30 +95,75 @@ def restore(
                 skipped.append(Skipped(found.path, str(error)))
 
 
+def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tuple[Engine, Checkpoint] | None:
+    """Return an engine at the oldest checkpoint up to *last_seq* that can be used, and the checkpoint; None: none can.
+
+    For a log whose beginning is gone, if a consumer has not come as far as any checkpoint: the rest it cannot have.
+    """
+    for seq in sorted(store.list()):
+        if seq > last_seq:
+            return None
+        engine, found, _ = restore(config, store, seq)
+        if found is not None:
+            return engine, found
+    return None
+
+
+def fresh_engine(config: Config, path: Path) -> Engine:
+    """Return an engine before the first event that the log of the data directory *path* still has."""
+    engine = Engine(config)
+    first_seq = first_logged_seq(path / LOG)
+    if first_seq > 1:
+        reader = read_log(path / LOG, first_seq)
+        try:
+            engine.begin(first_seq - 1, reader.symbols)
+        finally:
+            reader.close()
+    return engine
+
+
 def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Engine:
     """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
 
-    At a time: after the last event before the first accepted one that is stamped later. ConfigError where the log
-    does not go as far as *seq*; DataDirError where there is no log.
+    At a time: each symbol is as before its first accepted event that is stamped later, whatever the order of the log.
+    The engine then is to be looked at, not to go on with; its seq is that of the newest event that is in it.
+    ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
     """
     config = logged_config(path)
-    store = CheckpointStore(path / CHECKPOINTS)
+    store = checkpoints_of(path, config)
     usable = _any_time if time_ns is None else _not_after(time_ns)
     engine, checkpoint, _ = restore(config, store, _ANY if seq is None else seq, usable)
     if checkpoint is not None:
         last_seq = _last_seq(path, checkpoint.seq)
         if last_seq < checkpoint.seq:  # of events that a crash took back, and no start has cleared away yet
             engine, _, _ = restore(config, store, last_seq, usable)
+    if engine.joiner.seq == 0:
+        engine = fresh_engine(config, path)
     if seq is not None and engine.joiner.seq == seq:
         return engine
-    for block in logged_blocks(path, engine.joiner.seq + 1, seq):
-        if time_ns is None:
-            engine.step(block)
-        elif not _step_until(engine, block, time_ns):
-            return engine
+    if time_ns is not None:
+        _play_until(engine, path, time_ns)
+        return engine
+    _play(engine, path, seq)
     if seq is not None and engine.joiner.seq != seq:
         raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}: ask for what is in it")
     return engine
+
+
+def first_seq_after(path: Path, time_ns: int) -> int:
+    """Return the seq of the first accepted event, of any symbol, that is stamped after *time_ns*.
+
+    One past the end of the log if there is none.
+    """
+    config = logged_config(path)
+    engine, _, _ = restore(config, checkpoints_of(path, config), _ANY, _not_after(time_ns))
+    if engine.joiner.seq == 0:
+        engine = fresh_engine(config, path)
+    for block in logged_blocks(path, engine.joiner.seq + 1):
+        found = _accepts_after(engine, block, time_ns)
+        if found:
+            return found
+    return engine.joiner.seq + 1
 
 
 def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
@@ -123,25 +186,43 @@ def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | 
     return None if number < 0 else engine.snapshot(number)
 
 
+def replay_engine(path: Path) -> tuple[Engine, bool]:
+    """Return the engine to replay the whole log of the data directory *path* with, and whether it comes to its states.
+
+    If the beginning of the log is gone, the engine is that of the oldest checkpoint; if none can be used, it knows
+    nothing of what came before, and comes to other states.
+    """
+    config = logged_config(path)
+    engine = fresh_engine(config, path)
+    if not engine.joiner.seq:
+        return engine, True
+    oldest = restore_oldest(config, checkpoints_of(path, config), _ANY)
+    return (engine, False) if oldest is None else (oldest[0], True)
+
+
 def verify_replay(path: Path) -> Replayed:
     """Play the whole log of the data directory *path*, and compare each checkpoint with what it then should hold.
 
     Reads only. A log that is damaged is CorruptLog, as ever; a checkpoint that differs, or that cannot be read, is in
-    the answer.
+    the answer. One of an earlier mtf, whose results are others, is passed over.
     """
-    config = logged_config(path)
-    store = CheckpointStore(path / CHECKPOINTS)
-    engine = Engine(config)
+    engine, _ = replay_engine(path)
+    store = checkpoints_of(path, engine.config)
     agreed: list[int] = []
     damage: list[Skipped] = []
     for seq in store.list():
+        if seq < engine.joiner.seq:
+            continue
         _play(engine, path, seq)
         try:
             found = store.read(seq)
         except (CorruptCheckpoint, OSError) as error:
             damage.append(Skipped(str(Path(store.directory) / f"seq {seq}"), str(error)))
             continue
-        reason = _difference(engine, found)
+        if _is_of_before(engine.config, found):
+            continue  # its results are others, and nothing is started from it
+        other = other_instants(found.meta["zones"]) if _is_meta(found.meta) else ""
+        reason = other or _difference(engine, found)
         if reason:
             damage.append(Skipped(found.path, reason))
         else:
@@ -151,6 +232,8 @@ def verify_replay(path: Path) -> Replayed:
 
 
 def _play(engine: Engine, path: Path, last_seq: int | None) -> None:
+    if last_seq == engine.joiner.seq:
+        return
     for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
         engine.step(block)
 
@@ -186,6 +269,7 @@ def _is_meta(meta: dict[str, Any]) -> bool:
         and isinstance(meta.get("digest"), str)
         and isinstance(left_out, list)
         and all(isinstance(name, str) for name in left_out)
+        and is_zones(meta.get("zones"))
     )
 
 
@@ -198,25 +282,60 @@ def _last_seq(path: Path, seq: int) -> int:
         reader.close()
 
 
-def _step_until(engine: Engine, block: Block, time_ns: int) -> bool:
-    """Take *block* up to the first accepted event that is stamped after *time_ns*; False where there is one."""
+def _play_until(engine: Engine, path: Path, time_ns: int) -> None:
+    """Play the whole log, but of each symbol nothing from its first accepted event on that is stamped after *time_ns*.
+
+    Blocks that are of symbols of which that event has come are not played.
+    """
+    gate = engine.gate
+    gate.horizon_ns, gate.horizon_seq = time_ns, engine.joiner.seq
+    for block in logged_blocks(path, engine.joiner.seq + 1):
+        if gate.is_over(block):
+            engine.joiner.seq = block.last_seq
+        else:
+            engine.step(block)
+    engine.joiner.seq = gate.horizon_seq
+
+
+def _accepts_after(engine: Engine, block: Block, time_ns: int) -> int:
+    """Take *block* up to the first accepted event that is stamped after *time_ns*; return its seq, or 0."""
     while True:
         later = block.first_after(time_ns)
         if later < 0:
             engine.step(block)
-            return True
+            return 0
         if later > 0:
             before, block = cut(block, later)
             engine.step(before)
         one, rest = (block, None) if block.count == 1 else cut(block, 1)
         judged = engine.gate.judge(one)
         if judged.verdicts[0] <= LATE_ACCEPTED:
-            return False  # the gate has seen it, but nothing that is shown has
+            return one.first_seq
         engine.apply(judged)
         if rest is None:
-            return True
+            return 0
         block = rest
 
 
 def _config_mark(config: Config) -> str:
-    return str(xxh3_128_hexdigest(b"%d:%b" % (RESULTS, config.to_json())))
+    """Return what stands for *config* and the present results; the release of tzdata is looked at by itself."""
+    fields = orjson.loads(config.to_json())
+    del fields["tzdata"]
+    return str(xxh3_128_hexdigest(b"%d:%b" % (RESULTS, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))))
+
+
+def _first_mark(config: Config, results: int) -> str:
+    """Return what stood for *config* in the first version of checkpoints."""
+    return str(xxh3_128_hexdigest(b"%d:%b" % (results, config.to_json())))
+
+
+def _is_of_before(config: Config, found: Checkpoint) -> bool:
+    """Return whether a checkpoint was made by an mtf of which the results of the same configuration are others."""
+    return found.meta.get("config") in [_first_mark(config, results) for results in range(1, RESULTS)]
+
+
+def _other_config(config: Config, found: Checkpoint) -> str:
+    """Return why a checkpoint cannot be started from that is not marked with *config* and the present results."""
+    if _is_of_before(config, found):
+        return "made by an earlier mtf, whose results differ: the log is played instead"
+    return "made with another configuration, or by a newer mtf"

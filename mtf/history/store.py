@@ -1,137 +1,41 @@
-"""The history store: completed bars in SQLite, and how they are found again.
+"""The history store as it is read: completed bars in SQLite, each checked as it is handed out.
 
-Owns the schema and the queries. Bars are written by an ordinary consumer (`mtf.history.writer`), never a row a tick,
-and its position stands in the same transaction as its rows.
+Bars are written by an ordinary consumer (`mtf.history.writer`), never a row a tick, and its position stands in the same
+transaction as its rows. What is read comes of one transaction, and adds up, or is CorruptHistory.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from mtf.bars.bar import Bar
-from mtf.calendars.day import Gap
+import orjson
+
 from mtf.errors import CorruptHistory, DataDirError, UnknownSymbol
+from mtf.history.schema import AFRESH, COLUMNS, FIND_SCHEMA, SELECT_BARS, VERSION, check_schema
+from mtf.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.log import check_plain
+from mtf.zones import is_zones
 
-__all__ = [
-    "COLUMNS",
-    "FIND_SCHEMA",
-    "INSERT_BAR",
-    "SCHEMA",
-    "SET_POSITION",
-    "HistoryStore",
-    "bar_row",
-    "check_schema",
-    "read_only_uri",
-]
+__all__ = ["BESIDE", "HistoryStore", "Series", "Stored", "is_damage", "named", "read_stored"]
 
-VERSION: Final = 1
-COLUMNS: Final = (
-    "symbol",
-    "timeframe",
-    "start_ns",
-    "end_ns",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "ticks",
-    "trading_day",
-    "first",
-    "incomplete",
-    "day_incomplete",
-    "off_session",
-    "gap_closed_ns",
-    "gap_holiday_ns",
-    "gap_break_ns",
-    "gap_silence_ns",
-    "seq",
-)
-TABLES: Final = {
-    "bars": """CREATE TABLE bars (
-    symbol TEXT NOT NULL,
-    timeframe TEXT NOT NULL,
-    start_ns INTEGER NOT NULL,
-    end_ns INTEGER NOT NULL,
-    open REAL NOT NULL,
-    high REAL NOT NULL,
-    low REAL NOT NULL,
-    close REAL NOT NULL,
-    volume REAL NOT NULL,
-    ticks INTEGER NOT NULL,
-    trading_day TEXT NOT NULL,
-    first INTEGER NOT NULL,
-    incomplete INTEGER NOT NULL,
-    day_incomplete INTEGER NOT NULL,
-    off_session INTEGER NOT NULL,
-    gap_closed_ns INTEGER NOT NULL,
-    gap_holiday_ns INTEGER NOT NULL,
-    gap_break_ns INTEGER NOT NULL,
-    gap_silence_ns INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    PRIMARY KEY (symbol, timeframe, start_ns)
-) WITHOUT ROWID""",
-    "position": "CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)",
-}
-# In one transaction: a crash leaves all of it, or an empty database.
-SCHEMA: Final = f"BEGIN; {'; '.join(TABLES.values())}; PRAGMA user_version = {VERSION}; COMMIT;"
-AFRESH: Final = "move it away: the next start writes it anew from the log"
-INSERT_BAR: Final = f"INSERT INTO bars ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-SET_POSITION: Final = "INSERT INTO position (one, seq) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq"
+BESIDE: Final = ("-wal", "-shm", "-journal")  # SQLite's own files beside a database
+PROBLEMS_MAX: Final = 20
+BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+PRIMARY: Final = 0xFF  # the part of an error code of SQLite that says what kind it is
+
+Series = dict[tuple[str, str], tuple[int, int]]  # how many bars, and the start of the last, by symbol and timeframe
 
 
-# SQLite reads a schema without acting on it. What stands in a trigger, a view or a default is run by the next query,
-# so that nothing else is asked of a database before its schema is known to be this one.
-FIND_SCHEMA: Final = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+class Stored(NamedTuple):
+    """What the history says of itself."""
 
-
-def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> bool:
-    """Return whether the tables are there; CorruptHistory where *found* has anything but them, or only some."""
-    schema = {(kind, name): sql for kind, name, sql in found}
-    if schema and schema != {("table", name): sql for name, sql in TABLES.items()}:
-        names = ", ".join(sorted(str(name)[:80] for _, name in list(schema)[:10]))
-        raise CorruptHistory(f"{path}: is no history of version {VERSION} (it has {names}); {AFRESH}")
-    return bool(schema)
-
-
-def bar_row(bar: Bar, seq: int) -> tuple[Any, ...]:
-    """Return *bar*, revealed by the event *seq*, as a row of `COLUMNS`."""
-    gap = bar.gap or _NO_GAP
-    return (
-        bar.symbol,
-        bar.timeframe.name,
-        bar.start_ns,
-        bar.end_ns,
-        bar.open,
-        bar.high,
-        bar.low,
-        bar.close,
-        bar.volume,
-        bar.ticks,
-        "" if bar.trading_day is None else bar.trading_day.isoformat(),
-        int(bar.first),
-        int(bar.incomplete),
-        int(bar.day_incomplete),
-        int(bar.off_session),
-        gap.closed_ns,
-        gap.holiday_ns,
-        gap.break_ns,
-        gap.silence_ns,
-        seq,
-    )
-
-
-def read_only_uri(path: Path) -> str:
-    """Return how SQLite opens *path* to read it, and leaves nothing beside it.
-
-    Without a write-ahead log nobody writes, and the file is taken as it is, also where the folder cannot be written.
-    """
-    quiet = not path.with_name(path.name + "-wal").exists()
-    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
+    seq: int  # the newest event whose bars are stored; 0: none
+    zones: dict[str, Any] | None  # what the time zones gave when its bars were made (`mtf.zones`); None: no bars
+    series: Series
 
 
 class HistoryStore:
@@ -139,53 +43,158 @@ class HistoryStore:
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
-        if path.is_symlink() or not path.is_file():
+        if not check_plain(path):
             raise DataDirError(f"{path}: there is no history here")
-        self._uri: Final = read_only_uri(path)
+        for ending in BESIDE:
+            check_plain(path.with_name(path.name + ending))
+
+    def stored(self) -> Stored:
+        """Return what is stored, by what the history says of itself; CorruptHistory if that does not add up."""
+        with self._open() as connection:
+            return read_stored(self.path, connection)
 
     def position(self) -> int:
         """Return the newest event whose bars are stored; 0 where there is none."""
-        for (seq,) in self._rows("SELECT seq FROM position", ()):
-            if not isinstance(seq, int) or seq < 0:
-                raise CorruptHistory(f"{self.path}: its position is {seq!r}; {AFRESH}")
-            return seq
-        return 0
+        return self.stored().seq
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Return how many bars are stored, by symbol and timeframe."""
-        return {
-            (row[0], row[1]): int(row[2])
-            for row in self._rows("SELECT symbol, timeframe, count(*) FROM bars GROUP BY 1, 2", ())
-        }
+        return {key: bars for key, (bars, _) in self.stored().series.items()}
 
     def bars(
         self, symbol: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as columns by name.
 
-        UnknownSymbol where no bar of the symbol is stored at all.
+        UnknownSymbol where no bar of the symbol is stored at all. Each bar is checked before it is handed out, and
+        after the last one that none is missing: CorruptHistory.
         """
-        if not any(True for _ in self._rows("SELECT 1 FROM bars WHERE symbol = ? LIMIT 1", (symbol,))):
-            known = [row[0] for row in self._rows("SELECT DISTINCT symbol FROM bars ORDER BY symbol LIMIT 50", ())]
-            raise UnknownSymbol(f"no bars of {symbol!r} are stored; there are {', '.join(known) or 'none'}")
-        query = f"SELECT {', '.join(COLUMNS)} FROM bars WHERE symbol = ? AND timeframe = ?"
-        values: list[Any] = [symbol, timeframe]
-        if start_ns is not None:
-            query += " AND start_ns >= ?"
-            values.append(start_ns)
-        if end_ns is not None:
-            query += " AND start_ns < ?"
-            values.append(end_ns)
-        for row in self._rows(query + " ORDER BY start_ns", tuple(values)):
-            yield dict(zip(COLUMNS, row, strict=True))
+        first_ns = FIRST if start_ns is None else start_ns
+        query = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = ? AND start_ns >= ? ORDER BY start_ns"
+        with self._open() as connection:
+            series = read_stored(self.path, connection).series
+            if all(symbol != known for known, _ in series):
+                known = ", ".join(sorted({known for known, _ in series})[:50]) or "none"
+                raise UnknownSymbol(f"no bars of {symbol!r} are stored; there are {known}")
+            last_ns = series.get((symbol, timeframe), (0, FIRST))[1]
+            links = _Links(self.path, f"{timeframe} bars of {symbol}")
+            for row in connection.execute(query, (symbol, timeframe, first_ns)):
+                links.follow(row, first_ns)
+                if end_ns is not None and row[2] >= end_ns:
+                    return  # it names the one before it, so that none is missing
+                yield dict(zip(COLUMNS, row, strict=False))
+            links.end(last_ns, first_ns)
 
-    def _rows(self, query: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    def damage(self) -> list[str]:
+        """Read all of it, and return what is wrong."""
+        problems: list[str] = []
+        with self._open() as connection:
+            series = read_stored(self.path, connection).series
+            for (answer,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
+                if answer != "ok":
+                    problems.append(str(answer))
+            found: dict[tuple[str, str], int] = {}
+            links = _Links(self.path, "bars")
+            for row in connection.execute(f"{SELECT_BARS} ORDER BY symbol, timeframe, start_ns"):
+                key = (row[0], row[1])
+                if key not in found:
+                    found[key] = 0
+                    links = _Links(self.path, f"{key[1]} bars of {key[0]}")
+                try:
+                    links.follow(row, FIRST)
+                except CorruptHistory as error:
+                    problems.append(str(error))
+                found[key] += 1
+                if len(problems) >= PROBLEMS_MAX:
+                    return problems
+        counts = {key: bars for key, (bars, _) in series.items()}
+        for symbol, timeframe in sorted({key for key, _ in set(counts.items()) ^ set(found.items())}):
+            bars, there = counts.get((symbol, timeframe), 0), found.get((symbol, timeframe), 0)
+            problems.append(f"{self.path}: {there} {timeframe} bars of {symbol}, where {bars} were stored")
+        return problems[:PROBLEMS_MAX]
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction, and name what fails in it."""
+        # Without a write-ahead log nobody writes, and the file is taken as it is: also if the folder is read-only.
+        quiet = not self.path.with_name(f"{self.path.name}-wal").exists()
+        uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
         try:
-            with closing(sqlite3.connect(self._uri, uri=True)) as connection:
-                if check_schema(self.path, connection.execute(FIND_SCHEMA).fetchall()):
-                    yield from connection.execute(query, values)
+            with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                connection.execute("BEGIN")
+                yield connection
         except sqlite3.Error as error:
-            raise CorruptHistory(f"{self.path}: the history cannot be read: {error}; {AFRESH}") from error
+            raise named(self.path, error) from error
 
 
-_NO_GAP: Final = Gap()
+class _Links:
+    """Checks the rows of one symbol and timeframe as they are read in order."""
+
+    def __init__(self, path: Path, whose: str) -> None:
+        self._path: Final = path
+        self._whose: Final = whose
+        self._last_ns: int | None = None  # the start of the row before; None: none was read
+
+    def follow(self, row: tuple[Any, ...], first_ns: int) -> None:
+        """Check *row*, the first one being the first that starts at or after *first_ns*."""
+        *values, before_ns, stored_sum = row
+        if row_sum(values, before_ns) != stored_sum:
+            raise self._damage(f"a bar that was altered, at {str(values[2])[:30]}")
+        last_ns, self._last_ns = self._last_ns, values[2]
+        if before_ns != last_ns if last_ns is not None else before_ns != FIRST and before_ns >= first_ns:
+            raise self._damage(f"a bar is missing before {values[2]}")
+
+    def end(self, last_ns: int, first_ns: int) -> None:
+        """Check that the last row was the last there is, which starts at *last_ns*."""
+        if self._last_ns != last_ns if self._last_ns is not None else last_ns != FIRST and last_ns >= first_ns:
+            raise self._damage("bars are missing at the end")
+
+    def _damage(self, what: str) -> CorruptHistory:
+        return CorruptHistory(f"{self._path}: {self._whose}: {what}; {AFRESH}")
+
+
+def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
+    """Return what the database of *connection* says of itself; CorruptHistory if it does not add up."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if 0 < version < VERSION:
+        raise CorruptHistory(f"{path}: made by an earlier mtf; the next run on the directory rebuilds it from the log")
+    if not check_schema(path, connection.execute(FIND_SCHEMA).fetchall()):
+        return Stored(0, None, {})
+    if version != VERSION:
+        raise CorruptHistory(f"{path}: of version {version}, with the tables of {VERSION}; {AFRESH}")
+    rows = connection.execute("SELECT symbol, timeframe, bars, last_ns FROM series").fetchall()
+    positions = connection.execute("SELECT seq, zones, series, sum FROM position").fetchall()
+    if len(positions) != 1:
+        raise CorruptHistory(f"{path}: its position is missing; {AFRESH}")
+    seq, zones, sums, total = positions[0]
+    series_sums = 0
+    for row in rows:
+        series_sums ^= series_sum(*row)
+    if total != position_sum(seq, zones, sums) or sums != series_sums or not isinstance(seq, int) or seq < 0:
+        raise CorruptHistory(f"{path}: its position is {seq!r}, and does not add up; {AFRESH}")
+    found = _zones(zones)
+    return Stored(seq, found, {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows})
+
+
+def named(path: Path, error: sqlite3.Error) -> DataDirError:
+    """Return what *error* means of the history at *path*: damage, or that it cannot be got at now."""
+    if is_damage(error):
+        return CorruptHistory(f"{path}: the history cannot be read: {error}; {AFRESH}")
+    if getattr(error, "sqlite_errorcode", 0) & PRIMARY in BUSY:
+        return DataDirError(f"{path}: another program has the history locked ({error}): end it, or wait")
+    return DataDirError(f"{path}: the history cannot be read now: {error}")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether *error* says that the file is not as it was written, and not that it cannot be got at now."""
+    if isinstance(error, sqlite3.OperationalError):  # locked, full, no more files, a failing disk; or no such table
+        return getattr(error, "sqlite_errorcode", 0) & PRIMARY in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA)
+    return True
+
+
+def _zones(text: Any) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(text)
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+    return found if is_zones(found) else None

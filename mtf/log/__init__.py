@@ -11,11 +11,12 @@ from mtf.log.compaction import Compressed, compress_sealed
 from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
 from mtf.log.event_log import EventLog, LoggedBlock
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
-from mtf.log.filesystem import FileSystem, OsFileSystem
+from mtf.log.filesystem import FileSystem, OsFileSystem, check_plain, open_plain
 from mtf.log.memory_log import MemoryLog
-from mtf.log.reader import LogReader, follow_log, read_config, read_log
+from mtf.log.reader import LogReader, first_logged_seq, follow_log, read_config, read_log, read_positions
 from mtf.log.recovery import TornTail
 from mtf.log.retention import retain
+from mtf.log.torn import KeptTail, kept_tails
 from mtf.log.verification import Damage, Salvaged, VerifyReport, salvage_log, verify_log
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "EventLog",
     "FileLog",
     "FileSystem",
+    "KeptTail",
     "LogReader",
     "LoggedBlock",
     "MemoryLog",
@@ -39,10 +41,15 @@ __all__ = [
     "TornTail",
     "VerifyReport",
     "Writer",
+    "check_plain",
     "compress_sealed",
+    "first_logged_seq",
     "follow_log",
+    "kept_tails",
+    "open_plain",
     "read_config",
     "read_log",
+    "read_positions",
     "retain",
     "salvage_log",
     "verify_log",

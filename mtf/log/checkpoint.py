@@ -21,7 +21,8 @@ from mtf.log.pack import inflate
 
 __all__ = ["CHECKPOINT_BYTES_MAX", "Checkpoint", "CheckpointStore", "Skipped"]
 
-CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression
+CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression, and without what symbols may come to
+SYMBOLS_MAX: Final = 1 << 20
 META_BYTES_MAX: Final = 64 << 20
 PARTS_MAX: Final = 100_000
 NAME_BYTES_MAX: Final = 1_000
@@ -68,8 +69,12 @@ Names: TypeAlias = list[str]
 class CheckpointStore:
     """The checkpoints in one folder, which is made when the first is saved; one thread at a time."""
 
-    def __init__(self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP) -> None:
+    def __init__(
+        self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP, symbol_bytes: int = 0
+    ) -> None:
+        """*symbol_bytes* is what the state of one symbol may come to, by the configuration that it is of."""
         assert keep > 0, "at least one checkpoint is kept"
+        self._symbol_bytes: Final = symbol_bytes
         self.directory: Final = str(directory)
         self._fs: Final = fs or OsFileSystem()
         self._keep: Final = keep
@@ -77,9 +82,10 @@ class CheckpointStore:
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
         """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest over `keep`.
 
-        OSError where a write or sync fails; the checkpoints that were there are as they were.
+        OSError where a write or sync fails, ValueError where it is larger than `read` takes; the checkpoints that were
+        there are as they were.
         """
-        data = encode_checkpoint(seq, meta, parts)
+        data = encode_checkpoint(seq, meta, parts, self._bytes_max(seq))
         fs = self._fs
         if fs.kind(self.directory) == "nothing":
             make_directories(fs, self.directory)
@@ -124,7 +130,8 @@ class CheckpointStore:
         path = join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
         if self._fs.kind(path) != "file":
             raise DataDirError(f"{path}: not a plain file; links and devices are refused")
-        found = decode_checkpoint(self._bytes_of(path), path)
+        limit = self._bytes_max(seq)
+        found = decode_checkpoint(self._bytes_of(path, limit), path, limit)
         if found.seq != seq:
             raise CorruptCheckpoint(f"{path}: holds the checkpoint of seq {found.seq}", path=path)
         return found
@@ -146,12 +153,16 @@ class CheckpointStore:
             raise DataDirError(f"{self.directory}: not a plain directory; links are refused")
         return self._fs.names(self.directory)
 
-    def _bytes_of(self, path: str) -> bytes:
+    def _bytes_max(self, seq: int) -> int:
+        """Return how many bytes the checkpoint of *seq* may have: so many events have at most as many symbols."""
+        return CHECKPOINT_BYTES_MAX + min(seq, SYMBOLS_MAX) * self._symbol_bytes
+
+    def _bytes_of(self, path: str, limit: int) -> bytes:
         file = self._fs.open(path, "read")
         try:
             size = self._fs.size(file)
-            if size > CHECKPOINT_BYTES_MAX + HEADER_BYTES:
-                raise CorruptCheckpoint(f"{path}: {size} bytes, the limit is {CHECKPOINT_BYTES_MAX}", path=path)
+            if size > limit + HEADER_BYTES:
+                raise CorruptCheckpoint(f"{path}: {size} bytes, the limit is {limit}", path=path)
             parts = []
             at = 0
             while at < size and (part := self._fs.read(file, min(READ_BYTES, size - at), at)):
@@ -162,7 +173,9 @@ class CheckpointStore:
             self._fs.close(file)
 
 
-def encode_checkpoint(seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> bytes:
+def encode_checkpoint(
+    seq: int, meta: dict[str, Any], parts: Mapping[str, bytes], limit: int = CHECKPOINT_BYTES_MAX
+) -> bytes:
     """Return the file that holds a checkpoint; ValueError where it is past a limit."""
     encoded = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS)
     pieces = [_LENGTH.pack(len(encoded)), encoded]
@@ -172,14 +185,18 @@ def encode_checkpoint(seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]
             raise ValueError(f"the name of a part, {name[:80]!r}..., is longer than {NAME_BYTES_MAX} bytes")
         pieces += (_PART.pack(len(encoded_name), len(part)), encoded_name, part)
     raw_bytes = sum(map(len, pieces))
-    if raw_bytes > CHECKPOINT_BYTES_MAX or len(encoded) > META_BYTES_MAX or len(parts) > PARTS_MAX:
-        raise ValueError(f"a checkpoint of {raw_bytes} bytes in {len(parts)} parts is past the limits")
+    if raw_bytes > limit or len(encoded) > META_BYTES_MAX or len(parts) > PARTS_MAX:
+        largest = max(parts, key=lambda name: len(parts[name]), default="")
+        raise ValueError(
+            f"a checkpoint of {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest part is "
+            f"{largest!r}: what a consumer saves belongs on its own disk if it is that large"
+        )
     stored = zstandard.ZstdCompressor(level=LEVEL).compress(b"".join(pieces))
     head = _HEADER.pack(MAGIC, VERSION, 0, len(parts), seq, len(stored), raw_bytes, xxh3_64_intdigest(stored))
     return b"".join((head, _SUM.pack(xxh3_64_intdigest(head)), stored))
 
 
-def decode_checkpoint(data: bytes, path: str) -> Checkpoint:
+def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX) -> Checkpoint:
     """Return what the file holds; CorruptCheckpoint where it is not all there, as it was written."""
     if len(data) < HEADER_BYTES or data[:8] != MAGIC:
         raise CorruptCheckpoint(f"{path}: not a checkpoint", path=path)
@@ -191,7 +208,7 @@ def decode_checkpoint(data: bytes, path: str) -> Checkpoint:
         raise CorruptCheckpoint(f"{path}: format version {version}, flags {flags}: not known here", path=path)
     if len(stored) != stored_bytes or xxh3_64_intdigest(stored) != checksum:
         raise CorruptCheckpoint(f"{path}: the body is damaged or cut short", path=path)
-    if raw_bytes > CHECKPOINT_BYTES_MAX or count > PARTS_MAX:
+    if raw_bytes > limit or count > PARTS_MAX:
         raise CorruptCheckpoint(f"{path}: {raw_bytes} bytes in {count} parts, which is past the limits", path=path)
     try:
         meta, parts = _split(inflate(bytes(stored), raw_bytes), count)

@@ -30,6 +30,7 @@ from mtf.log.format import (
     RUN_ID_BYTES,
     SEAL,
     SEGMENT_BYTES_MAX,
+    VERSION,
     SegmentHeader,
     encode_meta,
     encode_positions,
@@ -244,6 +245,8 @@ class FileLog:
         self.first_seq, self.last_seq = found.first_seq, found.last_seq
         self._number, self._path, self._bytes, self._events = found.number, found.path, found.bytes, found.events
         self._full_at = max(self._segment_bytes, 0 if found.events else found.bytes + 1)
+        if found.version != VERSION:
+            self._full_at = 0  # what follows is in the present format, so in a segment of its own
         if found.tail is not None:
             self.torn = cut_tail(self._fs, self.directory, found.tail)
         self._file = self._fs.open(found.path, "append")

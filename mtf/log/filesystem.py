@@ -11,11 +11,21 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from mtf.errors import DataDirError, LogLocked
 
-__all__ = ["FileKind", "FileSystem", "OpenMode", "OsFileSystem", "join", "make_directories"]
+__all__ = [
+    "FileKind",
+    "FileSystem",
+    "OpenMode",
+    "OsFileSystem",
+    "check_plain",
+    "join",
+    "make_directories",
+    "open_plain",
+]
 
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
@@ -76,7 +86,7 @@ class OsFileSystem:
     write: Final = staticmethod(os.write)  # the very builtin: the hot path calls it without a detour
 
     def open(self, path: str, mode: OpenMode) -> int:
-        file = os.open(path, _FLAGS[mode], FILE_MODE)
+        file = open_plain(path, _FLAGS[mode])
         if mode == "append":
             os.lseek(file, 0, os.SEEK_END)
         return file
@@ -104,6 +114,7 @@ class OsFileSystem:
         _sync_file(file)
 
     def close(self, file: int) -> None:
+        _locks.discard(file)
         os.close(file)
 
     def rename(self, old: str, new: str) -> None:
@@ -139,7 +150,7 @@ class OsFileSystem:
         return "link" if stat.S_ISLNK(mode) else "other"
 
     def lock(self, path: str) -> int:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, FILE_MODE)
+        file = open_plain(path, os.O_RDWR | os.O_CREAT)
         try:
             _lock_file(file, path)
             os.ftruncate(file, 0)
@@ -148,7 +159,33 @@ class OsFileSystem:
         except BaseException:
             os.close(file)
             raise
+        _locks.add(file)
         return file
+
+
+def open_plain(path: str | Path, flags: int) -> int:
+    """Open the plain file at *path*, made for its owner only where *flags* make it; DataDirError for anything else.
+
+    A link is not followed, and a pipe, socket or device is refused without waiting for whoever is at its other end.
+    """
+    if not flags & os.O_EXCL:
+        check_plain(path)
+    file = os.open(path, flags | _PLAIN | _NONBLOCK, FILE_MODE)
+    if not stat.S_ISREG(os.fstat(file).st_mode):  # it was put there a moment ago
+        os.close(file)
+        raise _not_plain(path)
+    return file
+
+
+def check_plain(path: str | Path) -> bool:
+    """Return whether there is a file at *path*; DataDirError for anything but a plain one."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(mode):
+        raise _not_plain(path)
+    return True
 
 
 def join(directory: str, name: str) -> str:
@@ -167,7 +204,25 @@ def make_directories(fs: FileSystem, path: str) -> None:
     fs.sync_directory(parent or os.curdir)
 
 
+def _not_plain(path: str | Path) -> DataDirError:
+    return DataDirError(f"{path}: not a plain file; links, folders, pipes and devices are refused: move it away")
+
+
+_locks: Final[set[int]] = set()  # files that hold a lock of this process
+
+
+def _let_go_in_child() -> None:
+    """Close what a forked child has of its parent's locks: a lock lasts as long as any copy of its file is open."""
+    for file in _locks:
+        os.close(file)
+    _locks.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)
+
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
 _HAS_PREAD: Final = hasattr(os, "pread")
 _PLAIN: Final = _NOFOLLOW | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _FLAGS: Final[dict[OpenMode, int]] = {

@@ -1,4 +1,4 @@
-"""Version 1 of the log's bytes: the segment header and the frame, written and taken apart; see docs/log-format.md.
+"""The log's bytes, version 2: the segment header and the frame, written and taken apart; see docs/log-format.md.
 
 Owns the layout, the checksums, the chain and the limits. Nothing here touches a file. Every length is checked against
 its limit, and against what else the header says, before anything of that length is made.
@@ -14,7 +14,7 @@ import orjson
 from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptLog
-from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block
+from mtf.events.block import BAR_HEAD_BYTES, BLOCK_EVENTS_MAX, ROW_BYTES, TIME_BYTES, Block
 
 __all__ = [
     "BLOCK",
@@ -50,7 +50,8 @@ __all__ = [
     "split_block",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2  # written
+VERSIONS: Final = (1, 2)  # read: the events of version 1 are events of version 2 (`mtf.events.block`)
 SEGMENT_MAGIC: Final = b"mtf-log\n"
 FRAME_MAGIC: Final = b"\xf7\xb1"
 RUN_ID_BYTES: Final = 16
@@ -65,8 +66,8 @@ PACK: Final = 4  # several blocks of a sealed segment, compressed together
 RAW: Final = 0
 PACKED: Final = 1  # columns, then zstd: see mtf.log.pack
 
-POSITIONS_BYTES_MAX: Final = 1 << 20
-HEAP_BYTES_MAX: Final = BLOCK_EVENTS_MAX * 2 * 257
+POSITIONS_BYTES_MAX: Final = 64 << 20  # of tens of thousands of sources
+HEAP_BYTES_MAX: Final = BLOCK_EVENTS_MAX * (2 * 257 + BAR_HEAD_BYTES + TIME_BYTES)
 META_BYTES_MAX: Final = 32 << 20
 FRAME_BYTES_MAX: Final = POSITIONS_BYTES_MAX + BLOCK_EVENTS_MAX * ROW_BYTES + HEAP_BYTES_MAX
 PACK_EVENTS_MAX: Final = 2 * BLOCK_EVENTS_MAX
@@ -84,12 +85,13 @@ HEADER_BYTES: Final = _HEADER.size + 8
 
 
 class SegmentHeader(NamedTuple):
-    """The first bytes of a segment file."""
+    """The first bytes of a segment file; *version* is that of the events in it."""
 
     number: int  # 1 for the first segment of the log
     run_id: bytes
     first_seq: int  # of the first event in it
     chain: int  # what the chain had come to before it
+    version: int = VERSION
 
 
 class FrameHeader(NamedTuple):
@@ -126,7 +128,7 @@ def first_chain(run_id: bytes) -> int:
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
-    head = _SEGMENT.pack(SEGMENT_MAGIC, VERSION, 0, header.number, header.run_id, header.first_seq, header.chain)
+    head = _SEGMENT.pack(SEGMENT_MAGIC, header.version, 0, header.number, header.run_id, header.first_seq, header.chain)
     return head + _SUM.pack(xxh3_64_intdigest(head))
 
 
@@ -137,11 +139,15 @@ def parse_segment_header(data: bytes, path: str) -> SegmentHeader:
     _, version, flags, number, run_id, first_seq, chain = _SEGMENT.unpack_from(data)
     if xxh3_64_intdigest(data[: _SEGMENT.size]) != _SUM.unpack_from(data, _SEGMENT.size)[0]:
         raise CorruptLog(f"{path}: the segment's header is damaged; restore it from a copy", path=path)
-    if version != VERSION or flags:
-        raise CorruptLog(f"{path}: format version {version}, flags {flags}, which this mtf does not know", path=path)
+    if version not in VERSIONS or flags:
+        raise CorruptLog(
+            f"{path}: written in format version {version}, flags {flags}; this mtf reads up to version {VERSION}: use "
+            "a newer mtf",
+            path=path,
+        )
     if not 0 < first_seq <= SEQ_MAX:
         raise CorruptLog(f"{path}: no segment starts at seq {first_seq}", path=path)
-    return SegmentHeader(number, run_id, first_seq, chain)
+    return SegmentHeader(number, run_id, first_seq, chain, version)
 
 
 def frame_header(

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.errors import DataDirError
+from mtf.events.block import BLOCK_EVENTS_MAX
 from mtf.log.event_log import LoggedBlock, join_blocks
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
 
-__all__ = ["LogReader", "follow_log", "read_config", "read_log"]
+__all__ = ["LogReader", "first_logged_seq", "follow_log", "read_config", "read_log", "read_positions"]
 
 POLL_S: Final = 0.1
 
@@ -170,11 +171,28 @@ def read_log(
 
 def read_config(directory: str | Path, *, fs: FileSystem | None = None) -> bytes:
     """Return the configuration that every segment of the log repeats; DataDirError where there is no log."""
-    fs = fs or OsFileSystem()
-    names = segment_names(fs, str(directory))
-    reader = LogReader(str(directory), segment_seq(names[0]) if names else 1, None, fs=fs)
+    reader = LogReader(str(directory), first_logged_seq(directory, fs=fs), None, fs=fs)
     reader.close()
     return reader.config
+
+
+def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:
+    """Return the first event that the log still has; DataDirError if there is no log."""
+    names = segment_names(fs or OsFileSystem(), str(directory))
+    if not names:
+        raise DataDirError(f"{directory}: there is no log here")
+    return segment_seq(names[0])
+
+
+def read_positions(directory: str | Path, *, fs: FileSystem | None = None) -> dict[str, Any]:
+    """Return the newest position of each source; DataDirError where there is no log, CorruptLog where it is damaged."""
+    fs = fs or OsFileSystem()
+    names = segment_names(fs, str(directory))
+    first_seq = segment_seq(names[-1]) if names else 1
+    reader = LogReader(str(directory), first_seq, None, block_events=BLOCK_EVENTS_MAX, fs=fs)
+    for _ in reader:
+        pass
+    return reader.positions
 
 
 def follow_log(

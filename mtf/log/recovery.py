@@ -16,6 +16,7 @@ from mtf.log.filesystem import FileSystem, join
 from mtf.log.format import SEAL, SegmentHeader, first_chain
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
+from mtf.log.torn import torn_name
 
 __all__ = ["Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recover"]
 
@@ -44,6 +45,7 @@ class Recovered(NamedTuple):
     path: str  # of the newest segment
     bytes: int  # of its intact part
     events: int  # in it
+    version: int  # of the events in its newest segment
     sealed: bool
     first_seq: int
     last_seq: int
@@ -104,7 +106,8 @@ def check_follows(segment: Segment, before: Segment | None) -> None:
         if header.first_seq == 1 and (header.number != 1 or header.chain != first_chain(header.run_id)):
             raise segment.damage(0, 1, "not the beginning of a log")
         return
-    expected = SegmentHeader(before.header.number + 1, before.header.run_id, before.next_seq, before.chain)
+    version = max(header.version, before.header.version)  # a log may go on in a later one
+    expected = SegmentHeader(before.header.number + 1, before.header.run_id, before.next_seq, before.chain, version)
     if header == expected and segment.config == before.config:
         return
     if header.run_id != expected.run_id or segment.config != before.config:
@@ -131,7 +134,7 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
     """Copy *tail* to a file of its own, synced, then cut it off, synced; return where it is kept."""
     taken = set(fs.names(directory))
     for number in range(1, TORN_MAX + 1):
-        name = f"torn-{tail.offset}-{number}"
+        name = torn_name(tail.offset, number)
         if name not in taken:
             break
     else:
@@ -176,6 +179,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
         bytes=segment.offset,
         events=segment.events,
         sealed=segment.sealed,
+        version=segment.header.version,
         first_seq=first_seq,
         last_seq=segment.next_seq - 1,
         durable_offset=durable_offset,

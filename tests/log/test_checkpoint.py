@@ -183,12 +183,11 @@ def test_file_past_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "read" not in disk.operations
 
 
-def test_checkpoint_past_the_limits_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoint_past_the_limits_is_not_written() -> None:
     with pytest.raises(ValueError, match="longer than 1000 bytes"):
         encode_checkpoint(1, {}, {"x" * 1001: b""})
-    monkeypatch.setattr("mtf.log.checkpoint.CHECKPOINT_BYTES_MAX", 10)
-    with pytest.raises(ValueError, match="past the limits"):
-        encode_checkpoint(1, {}, {"a": b"x"})
+    with pytest.raises(ValueError, match="the limit is 10; the largest part is 'a'"):
+        encode_checkpoint(1, {}, {"b": b"", "a": bytes(100)}, 10)
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])

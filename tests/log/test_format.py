@@ -27,6 +27,7 @@ from mtf.log.format import (
     decode_meta,
     decode_positions,
     encode_meta,
+    encode_segment_header,
     first_chain,
     frame_header,
     parse_frame_header,
@@ -116,7 +117,8 @@ def resealed(data: bytes) -> bytes:
         (segment_header()[:-1], "not a segment"),
         (b"x" + segment_header()[1:], "not a segment"),
         (segment_header()[:-1] + b"x", "header is damaged"),
-        (resealed(segment_header()[:8] + b"\2\0" + segment_header()[10:]), "format version 2"),
+        (resealed(segment_header()[:8] + b"\0\0" + segment_header()[10:]), "format version 0"),
+        (resealed(segment_header()[:8] + b"\3\0" + segment_header()[10:]), "reads up to version 2: use a newer mtf"),
         (resealed(segment_header()[:10] + b"\1\0" + segment_header()[12:]), "flags 1"),
         (segment_header(first_seq=0), "starts at seq 0"),
         (segment_header(first_seq=1 << 63), "starts at seq 9223372036854775808"),
@@ -125,6 +127,15 @@ def resealed(data: bytes) -> bytes:
 def test_segment_header_that_is_none_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(CorruptLog, match=why):
         parse_segment_header(data, "p")
+
+
+def test_segment_says_of_which_version_its_events_are() -> None:
+    """Both are read; what is written is 2."""
+    assert parse_segment_header(segment_header(), "p").version == 2
+    old = resealed(segment_header()[:8] + b"\1\0" + segment_header()[10:])
+    header = parse_segment_header(old, "p")
+    assert header.version == 1
+    assert encode_segment_header(header) == old
 
 
 @given(st.binary(max_size=300), st.lists(st.text(min_size=1, max_size=50), unique=True, max_size=20))
@@ -163,7 +174,8 @@ def test_positions_that_are_none_are_refused(data: bytes) -> None:
 LIES: dict[str, dict[str, Any]] = {
     "a row of no kind": {"rows": GOOD.rows[:12] + b"\7" + GOOD.rows[13:]},
     "a number that is not known": {"rows": GOOD.rows[:8] + b"\5" + GOOD.rows[9:]},
-    "a NaN": {"rows": GOOD.rows[:16] + b"\xff" * 8 + GOOD.rows[24:]},
+    "a quote without a number": {"rows": GOOD.rows[:16] + b"\xff" * 16 + GOOD.rows[32:]},
+    "a detail without a bar": {"rows": GOOD.rows[:14] + b"\1" + GOOD.rows[15:]},
     "a heap cut short": {"heap": GOOD.heap[:-1]},
     "a heap too long": {"heap": GOOD.heap + b"x"},
     "a name that is no text": {"heap": b"\2\0\xff\xff"},

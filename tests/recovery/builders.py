@@ -16,6 +16,8 @@ from mtf.config import Config
 from mtf.engine import Engine
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
+from mtf.history.schema import SET_POSITION, SET_SERIES
+from mtf.history.sums import position_sum, series_sum
 from mtf.pipeline import Pipeline
 from mtf.summary import Summary
 from tests.builders import SECOND_NS, Clock, Event, at
@@ -57,7 +59,10 @@ class FakeTimer:
 
 
 def market(seed: int, count: int) -> list[Event]:
-    """Return *count* events of three symbols over a week's end: every verdict, ids, trades, clock events, silence."""
+    """Return *count* events of three symbols over a week's end: every verdict, ids, trades, clock events, silence.
+
+    Ids are used again, and every seventh event with one comes again in the place of the event behind it.
+    """
     random = Random(seed)
     now_ns = FRIDAY
     prices = {"EURUSD": 1.1, "USDJPY": 150.0, "XAUUSD": 2100.0}
@@ -81,6 +86,10 @@ def market(seed: int, count: int) -> list[Event]:
         else:
             ask = None if random.random() < 0.04 else round(bid * 1.0001, 5)
             made.append(Tick(symbol, ts_ns, bid, ask, random.random(), random.random() if ask else 0.0, id=id))
+    named = [number for number, event in enumerate(made) if isinstance(event, Tick) and event.id is not None]
+    for number in named[::7]:
+        if number + 1 < count:
+            made[number + 1] = made[number]
     return made
 
 
@@ -152,7 +161,26 @@ def history_rows(data: Path) -> list[tuple[Any, ...]]:
     """Return the whole table of bars, and the position with it."""
     with closing(sqlite3.connect(data / "history.sqlite")) as connection:
         bars = connection.execute("SELECT * FROM bars ORDER BY symbol, timeframe, start_ns").fetchall()
-        return bars + connection.execute("SELECT * FROM position").fetchall()
+        series = connection.execute("SELECT * FROM series ORDER BY symbol, timeframe").fetchall()
+        return bars + series + connection.execute("SELECT * FROM position").fetchall()
+
+
+def rewind_history(data: Path, seq: int, position: int | None = None) -> None:
+    """Leave the history as it was after the event *seq*, by its own sums; or let it say that it is at *position*."""
+    position = seq if position is None else position
+    with closing(sqlite3.connect(data / "history.sqlite", isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        connection.execute("DELETE FROM bars WHERE seq > ?", (seq,))
+        connection.execute("DELETE FROM series")
+        counted = "SELECT symbol, timeframe, count(*), max(start_ns) FROM bars GROUP BY symbol, timeframe"
+        rows = connection.execute(counted).fetchall()
+        connection.executemany(SET_SERIES, rows)
+        sums = 0
+        for row in rows:
+            sums ^= series_sum(*row)
+        (zones,) = connection.execute("SELECT zones FROM position").fetchone()
+        connection.execute(SET_POSITION, (position, zones, sums, position_sum(position, zones, sums)))
+        connection.execute("COMMIT")
 
 
 def results(pipeline: Pipeline) -> Summary:

@@ -32,7 +32,7 @@ async def test_blocks_are_cut_at_the_events_that_are_asked_for(tmp_path: Path) -
 async def test_a_rejected_event_stamped_later_does_not_end_the_look_back(tmp_path: Path) -> None:
     """The last event of a block, alone after the time asked for, was rejected: the state goes on past it."""
     ticks = [mtf.Tick("X", START_NS + i * SECOND_NS, 1.0, 1.1) for i in range(99)]
-    ticks.append(mtf.Tick("X", START_NS + 3_600 * SECOND_NS, -1.0, 1.1))
+    ticks.append(mtf.Tick("X", START_NS + 3_600 * SECOND_NS, -1.0, -1.1))
     ticks += [mtf.Tick("X", START_NS + (100 + i) * SECOND_NS, 1.0, 1.1) for i in range(5)]
     await fill(tmp_path, ticks)
     assert engine_at(tmp_path, time_ns=START_NS + 101 * SECOND_NS).joiner.seq == 102

@@ -49,7 +49,7 @@ def test_engine_restored_at_drawn_seqs_equals_the_uninterrupted_one_at_every_lat
         whole.step(block)
         rows.append(engine_bits(whole, row_bits))
         if block.last_seq in saved_at:
-            meta = checkpoint_meta(CONFIG, block.last_seq, whole.digest.value(), whole.gate.newest_ns, [])
+            meta = checkpoint_meta(CONFIG, block.last_seq, whole.digest.value(), whole.gate.newest_ns, [], oldest_ns=0)
             store.save(block.last_seq, meta, whole.save())
     for seq in sorted(saved_at):
         engine, checkpoint, skipped = restore(CONFIG, store, seq)
@@ -179,7 +179,7 @@ async def test_files_of_a_data_directory_are_for_their_owner_alone(tmp_path: Pat
     """Checkpoints hold what a strategy knows: mode 0600, folders 0700, whatever the umask."""
     data = tmp_path / "data"
     async with Pipeline(data=data, clock="ticks") as pipeline:
-        await pipeline.run([*EVENTS_OF_A_FILE], name="ticks")
+        await pipeline.run([*EVENTS_OF_A_FILE], name="ticks", order="log")
         await pipeline.checkpoint()
         pipeline._keep_aside("here", 1, "why", "raw")
     files = [path for path in data.rglob("*") if path.is_file()]

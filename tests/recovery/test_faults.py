@@ -36,7 +36,7 @@ async def run(data: Path, mode: str, promised: list[int], *, end: int = len(TICK
         done = pipeline.seq
         for stop in range(18, end + 1, 18):
             if stop > done:
-                await pipeline.run(Until(source, stop))
+                await pipeline.run(Until(source, stop), order="log")
                 promised.append(pipeline.seq if mode == "each" else pipeline.durable_seq)
                 promised.append(await pipeline.checkpoint())
         return results(pipeline)

@@ -49,7 +49,7 @@ async def test_a_close_that_is_cancelled_is_waited_for_by_the_next(
 async def test_a_database_that_cannot_be_opened_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who opened it is told; closing has nothing to add, once or twice."""
 
-    async def fail(path: Path) -> aiosqlite.Connection:
+    async def fail(path: Path, **settings: object) -> aiosqlite.Connection:
         raise sqlite3.OperationalError(f"unable to open {path.name}")
 
     monkeypatch.setattr(aiosqlite, "connect", fail)
@@ -63,5 +63,5 @@ async def test_a_database_that_cannot_be_opened_is_let_go_of(tmp_path: Path, mon
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     """Before anything is opened."""
     (tmp_path / "history.sqlite").mkdir()
-    with pytest.raises(DataDirError, match="is a folder, where a file belongs"):
+    with pytest.raises(DataDirError, match="not a plain file; links, folders"):
         DataDir.open(tmp_path, Config.make())

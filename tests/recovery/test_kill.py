@@ -93,7 +93,7 @@ def result_of(lines: list[str]) -> dict[str, Any]:
         return {"digest": lines[-1].split()[1]}
     found: dict[str, Any] = orjson.loads("\n".join(line for line in lines if line != "started"))
     found["rejected"].pop("malformed", None)
-    for name in ("seconds", "events_per_second", "new_events", "resumed_seq", "data"):
+    for name in ("seconds", "events_per_second", "new_events", "resumed_seq", "data", "rows"):
         found.pop(name, None)
     return found
 

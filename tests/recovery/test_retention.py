@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 import mtf
@@ -12,6 +16,8 @@ from mtf.errors import ConfigError
 from mtf.log import read_log
 from mtf.recovery import engine_at
 from mtf.sources import SyntheticMarket
+from tests.cli.builders import json_of
+from tests.cli.builders import mtf as run_mtf
 
 SEGMENT_BYTES = 40_000  # some 800 events
 
@@ -61,6 +67,79 @@ async def test_no_event_after_the_oldest_checkpoint_goes(tmp_path: Path) -> None
     await fill(tmp_path / "data", 6_000, keep_events=0)
     oldest = min(int(path.name.split("-")[1].split(".")[0]) for path in (tmp_path / "data" / "checkpoints").iterdir())
     assert _first_seq(tmp_path / "data") <= oldest + 1
+
+
+class Ledger(mtf.Consumer):
+    """Keeps nothing yet, so that it asks for all events there ever were."""
+
+    name = "ledger"
+
+    def __init__(self) -> None:
+        self.ticks = 0
+
+    def on_tick(self, tick: mtf.Tick, view: mtf.View) -> None:
+        self.ticks += 1
+
+    def position(self) -> int:
+        return 0
+
+
+def cut_checkpoints(data: Path) -> None:
+    for path in (data / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+
+
+LOSSES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "the history is lost": (
+        lambda data: (data / "history.sqlite").unlink(),
+        "asked for earlier events: what is shown begins after the oldest checkpoint, seq ",
+    ),
+    "the history is damaged": (
+        lambda data: (data / "history.sqlite").write_bytes(b"x" * 5000),
+        "the history is damaged: it is rebuilt from the log, and kept as history-damaged-1.sqlite",
+    ),
+    "no checkpoint is good": (
+        cut_checkpoints,
+        "no checkpoint can be used: bars and indicators are made of what is there",
+    ),
+    "no checkpoint is there": (lambda data: shutil.rmtree(data / "checkpoints"), "no checkpoint can be used"),
+    "a consumer has kept nothing": (
+        lambda data: None,
+        "asked for earlier events: what is shown begins after the oldest checkpoint, seq ",
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+async def test_directory_without_its_beginning_starts_from_what_is_there(tmp_path: Path, loss: str) -> None:
+    """And says what is missing, once: the start after it is an ordinary one, and nothing is damaged."""
+    data = tmp_path / "data"
+    await fill(data, 6_000, keep_events=500)
+    first_seq = _first_seq(data)
+    assert first_seq > 1
+    lose, said = LOSSES[loss]
+    lose(data)
+    ledger = Ledger()
+    async with mtf.Pipeline(data=data, clock="ticks", checkpoint_seconds=None, block_events=100) as pipeline:
+        if loss == "a consumer has kept nothing":
+            pipeline.add(ledger)
+        await pipeline.drain()
+        assert any(said in note for note in pipeline.notes), pipeline.notes
+        assert any(f"the log begins at seq {first_seq}" in note for note in pipeline.notes)
+        assert pipeline.snapshot("EURUSD").seq == 6_000
+        if loss == "a consumer has kept nothing":
+            assert 0 < ledger.ticks < 6_000
+        await pipeline.run(market(7_000))
+        await pipeline.checkpoint()
+        digest = pipeline.digest
+    async with mtf.Pipeline(data=data, clock="ticks", checkpoint_seconds=None) as pipeline:
+        await pipeline.drain()
+        assert (pipeline.notes, pipeline.digest) == ([], digest)
+    found = orjson.loads(run_mtf("verify", data, "--replay", "--json").stdout)
+    damaged = [part for part in ("log", "checkpoints", "history", "replay") if found[part]["damage"]]
+    assert damaged == (["checkpoints"] if loss == "no checkpoint is good" else [])
+    assert (found["history"]["seq"], found["replay"]["digest"]) == (7_000, digest)
+    assert json_of("state", data, "--json")
 
 
 async def test_a_negative_number_of_events_is_refused() -> None:

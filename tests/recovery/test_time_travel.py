@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mtf.bars.gate import ACCEPTED
 from mtf.config import Config
 from mtf.engine import Engine
 from mtf.errors import ConfigError, DataDirError, UnknownSymbol
@@ -14,7 +15,6 @@ from mtf.events.tick import Tick
 from mtf.log import CheckpointStore
 from mtf.pipeline import Pipeline
 from mtf.recovery import engine_at, state_at
-from mtf.summary import Summary
 from tests.builders import SECOND_NS, Clock, Event, at, blocks, events
 from tests.recovery.builders import engine_bits, feed, market, row_bits, whole_bits
 
@@ -61,37 +61,67 @@ async def test_state_after_each_event_is_that_of_the_prefix(data: Path) -> None:
     assert engine_bits(engine_at(data)) == engine_bits(prefix(EVENTS, len(EVENTS)))
 
 
-def accepted_by(engine: Engine) -> int:
-    found = Summary.of(engine, 0)
-    return found.ticks + found.clocks - engine.gate.late_clocks
+def until(stream: list[Event], time_ns: int) -> tuple[list[Event], int]:
+    """Return what is known of *stream* at *time_ns*, and the seq of the last of it.
 
-
-async def test_state_at_each_time_is_that_before_the_first_accepted_event_stamped_later(data: Path) -> None:
-    """Asked at, just before and just after every stamp there is, and the late ones among them."""
+    Of each symbol that is what comes before its first accepted event that is stamped later, be it rejected; of clock
+    events those that are not stamped later.
+    """
     engine = Engine(CONFIG)
-    accepted = []  # (seq, stamp)
-    for block, event in zip(blocks(EVENTS, size=1), EVENTS, strict=True):
-        was = accepted_by(engine)
-        engine.step(block)
-        if accepted_by(engine) > was:
-            accepted.append((block.last_seq, event.ts_ns))
-    assert 0 < len(accepted) < len(EVENTS)
+    kept: list[Event] = []
+    over: set[str] = set()
+    last = 0
+    for block, event in zip(blocks(stream, size=1), stream, strict=True):
+        verdicts = engine.gate.judge(block).verdicts
+        is_later = event.ts_ns > time_ns
+        if isinstance(event, Tick):
+            if is_later and verdicts[0] == ACCEPTED:
+                over.add(event.symbol)
+            is_later = event.symbol in over
+        if not is_later:
+            kept.append(event)
+            last = block.last_seq
+    return kept, last
+
+
+def shown(engine: Engine) -> dict[str, tuple[object, ...]]:
+    """Return what each symbol shows of one row, but for its seq."""
+    snapshots = [engine.snapshot(engine.number_of(symbol)) for symbol in engine.symbols()]
+    return {one.symbol: (row_bits(one)[2:], one.counts) for one in snapshots}
+
+
+async def test_each_symbol_is_as_before_its_first_accepted_event_that_is_stamped_later(data: Path) -> None:
+    """Asked at, just before and just after every stamp there is, and the late ones among them."""
     for time_ns in {event.ts_ns + step for event in EVENTS for step in (-1, 0, 1)}:
-        expected = next((seq - 1 for seq, ts_ns in accepted if ts_ns > time_ns), len(EVENTS))
+        kept, last = until(EVENTS, time_ns)
+        whole = Engine(CONFIG)
+        for block in blocks(kept, size=5):
+            whole.step(block)
         found = engine_at(data, time_ns=time_ns)
-        assert found.joiner.seq == expected
-        snapshots = [row_bits(found.snapshot(number)) for number in range(len(found.joiner.states))]
-        whole = prefix(EVENTS, expected)
-        assert snapshots == [row_bits(whole.snapshot(number)) for number in range(len(whole.joiner.states))]
-        assert found.digest.value() == whole.digest.value()
+        assert found.joiner.seq == last
+        assert shown(found) == shown(whole)
+        assert (found.gate.clocks, found.gate.late_clocks) == (whole.gate.clocks, whole.gate.late_clocks)
 
 
 async def test_rejected_events_that_are_stamped_later_do_not_end_the_moment(tmp_path: Path) -> None:
     """A price of 0 stamped far ahead is rejected: what comes behind it, earlier, is still of that moment."""
     stream = events("10:00@1.1 10:05@0 10:01@1.2 10:00:30@1.9 !10:02 10:03@1.3 10:02:30@1.4")
-    await written(tmp_path / "data", stream, [1, 3])
-    for text, seq in (("09:59", 0), ("10:00", 2), ("10:01", 4), ("10:01:59.9", 4), ("10:02", 5), ("10:03", 7)):
-        assert engine_at(tmp_path / "data", time_ns=at(text)).joiner.seq == seq
+    for checkpoints in ([], [1, 3]):
+        data = tmp_path / str(len(checkpoints))
+        await written(data, stream, checkpoints)
+        for text, seq in (("09:59", 0), ("10:00", 2), ("10:01", 4), ("10:01:59.9", 4), ("10:02", 5), ("10:03", 7)):
+            found = engine_at(data, time_ns=at(text))
+            assert found.joiner.seq == seq
+            assert sum(counts.rejected.get("price", 0) for counts in found.gate.counts()) == (seq > 0)
+
+
+async def test_quiet_symbol_is_as_of_its_own_last_event_before_that_time(tmp_path: Path) -> None:
+    """Files run one after the other lie in the log so: the second one's events of that time are behind the first's."""
+    stream = events("A:10:00@1 A:10:01@2 A:10:02@3 B:10:00:30@5 B:10:01:30@6 B:10:02:30@7")
+    await written(tmp_path / "data", stream, [])
+    found = engine_at(tmp_path / "data", time_ns=at("10:01:45"))
+    partials = {name: found.snapshot(found.number_of(name))["1h"].partial for name in "AB"}
+    assert {name: partial.close for name, partial in partials.items() if partial is not None} == {"A": 2.0, "B": 6.0}
 
 
 async def test_clock_event_is_a_moment_of_its_own(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Sums over what the history stores, so that whoever reads it sees a flipped bit, a row that is gone or one too many.
+
+Each row has a sum over its values, and names the row before it. Each symbol and timeframe has a count and its last bar,
+and one sum over all of those stands with the position, which has a sum of its own. SQLite checks its structure at most.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Final
+
+from xxhash import xxh3_64_intdigest
+
+__all__ = ["FIRST", "position_sum", "row_sum", "series_sum"]
+
+FIRST: Final = -(1 << 63)  # what the first row of a symbol and timeframe names as the one before it
+TRADING_DAY: Final = 10  # where the trading day stands among the columns
+
+_NUMBERS: Final = struct.Struct("<2q5d11qq")  # start, end, prices and volume; ticks, flags, gaps, seq; the row before
+
+
+def row_sum(row: Sequence[Any], before_ns: Any) -> int:
+    """Return the sum of a row of `COLUMNS` that follows the one that starts at *before_ns*; -1 for what is no row."""
+    try:
+        numbers = _NUMBERS.pack(*row[2:TRADING_DAY], *row[TRADING_DAY + 1 :], before_ns)
+        return _sum(numbers + f"{row[0]}\0{row[1]}\0{row[TRADING_DAY]}".encode())
+    except (struct.error, UnicodeEncodeError):
+        return -1
+
+
+def series_sum(symbol: str, timeframe: str, bars: int, last_ns: int) -> int:
+    """Return the sum of one symbol and timeframe: *bars* are stored, the last one starts at *last_ns*."""
+    return _sum(repr((symbol, timeframe, bars, last_ns)).encode("utf-8", "surrogatepass"))
+
+
+def position_sum(seq: int, zones: str, series: int) -> int:
+    """Return the sum of the position; *series* is that of all series, by exclusive or."""
+    return _sum(repr((seq, zones, series)).encode("utf-8", "surrogatepass"))
+
+
+def _sum(data: bytes) -> int:
+    """Return a sum that fits a column of SQLite."""
+    return xxh3_64_intdigest(data) >> 1

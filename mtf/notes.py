@@ -1,0 +1,23 @@
+"""Notes: what a user should know and no result says, kept in sentences and handed to the standard library's logging.
+
+The logger is called `mtf`. Where nobody has set up logging, Python writes its warnings to stderr by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+__all__ = ["LOGGER", "Notes"]
+
+LOGGER: Final = logging.getLogger("mtf")
+NOTES_MAX: Final = 1_000  # kept; what comes after them is only logged
+
+
+class Notes(list[str]):
+    """Sentences in the order in which they came, each once; `append` logs it as a warning each time."""
+
+    def append(self, sentence: str) -> None:
+        LOGGER.warning("%s", sentence)
+        if len(self) < NOTES_MAX and sentence not in self:
+            super().append(sentence)
