@@ -14,13 +14,13 @@ from mtf.cli.output import FORMATS, Column, note, write_rows
 from mtf.cli.times import time_of
 from mtf.datadir import history_of
 from mtf.errors import ConfigError, UnknownSymbol
-from mtf.history.store import COLUMNS, bar_row
+from mtf.history.schema import COLUMNS, bar_row
 from mtf.recovery import engine_at
 
 __all__ = ["bars"]
 
 PARQUET: Final = "parquet"
-FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "completed")
+FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "from_bars", "completed")
 
 _TITLES: Final = {
     "start_ns": Column("start_ns", "time", "start"),
@@ -30,7 +30,7 @@ _TITLES: Final = {
     "low": Column("low", "price", "low"),
     "close": Column("close", "price", "close"),
     "volume": Column("volume", "size", "volume"),
-    "ticks": Column("ticks", "whole", "ticks"),
+    "ticks": Column("ticks", "count", "ticks"),
     "trading_day": Column("trading_day", "text", "day"),
     "flags": Column("flags", "text", " "),
 }
@@ -80,7 +80,7 @@ def _tell_lag(directory: Path) -> None:
     if stored_seq < last_seq:
         note(f"bars are stored up to seq {stored_seq}, and the log goes to {last_seq}: the next run stores the others")
     elif stored_seq > last_seq:
-        note(f"bars are stored up to seq {stored_seq}, and the log ends at {last_seq}: mtf verify says what is damaged")
+        note(f"bars are stored up to seq {stored_seq}, the log ends at {last_seq}: the next run takes back the others")
 
 
 def _completed(

@@ -10,17 +10,22 @@ import click
 import orjson
 from rich.table import Table
 
+from mtf.aside import rows_aside
 from mtf.cli.datadir import DIRECTORY, config_of, reader_of
 from mtf.cli.output import document, plain, show
+from mtf.cli.summary import order_text
 from mtf.cli.times import clock_text
 from mtf.config import Config
 from mtf.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
 from mtf.events.block import ROW_BYTES
-from mtf.log import CheckpointStore
+from mtf.log import CheckpointStore, kept_tails
+from mtf.order import ORDER, LogOrder
+from mtf.sources.merge import known_sources
+from mtf.sources.read_as import reading_text, readings_of
 
-__all__ = ["inspect"]
+__all__ = ["inspect", "torn_text"]
 
-READ_BYTES: Final = 1 << 20
+PARTS_SHOWN: Final = 8
 
 _STAMP: Final = Struct("<q")
 
@@ -37,7 +42,7 @@ def inspect(directory: Path, as_json: bool) -> None:
         "log": _log(directory),
         "checkpoints": CheckpointStore(directory / CHECKPOINTS).list(),
         "history": _history(directory),
-        "malformed": _lines(directory / ASIDE),
+        "malformed": rows_aside(directory / ASIDE),
         "bytes": _bytes(directory),
     }
     if as_json:
@@ -66,8 +71,10 @@ def _log(directory: Path) -> dict[str, Any]:
         "durable_seq": durable_seq,
         "segments": len(list((directory / LOG).glob("*.log"))),
         "symbols": reader.symbols,
-        "sources": reader.positions,
+        "sources": known_sources(reader.positions),
+        "order": LogOrder(reader.positions.get(ORDER)).to_dict(),
         "torn_bytes": reader.tail.bytes if reader.tail else 0,
+        "torn": [each._asdict() for each in kept_tails(directory / LOG)],
     }
 
 
@@ -81,14 +88,12 @@ def _history(directory: Path) -> dict[str, Any] | None:
     return {"seq": store.position(), "bars": bars}
 
 
-def _lines(path: Path) -> int:
-    if path.is_symlink() or not path.is_file():
-        return 0
-    lines = 0
-    with path.open("rb") as file:
-        while chunk := file.read(READ_BYTES):  # a line from a stranger may be of any length
-            lines += chunk.count(b"\n")
-    return lines
+def torn_text(tail: dict[str, Any]) -> str:
+    """Return a line on a torn tail that is kept aside."""
+    holds = "no event can be made out in it"
+    if tail["events"]:
+        holds = f"{tail['events']:,} events, seq {tail['first_seq']} to {tail['last_seq']} of the log before the cut"
+    return f"kept aside: {Path(tail['path']).name}, {tail['bytes']:,} bytes, {holds}"
 
 
 def _bytes(directory: Path) -> dict[str, int]:
@@ -119,10 +124,16 @@ def _show(found: dict[str, Any], config: Config) -> None:
     grid.add_row("log", f"{log['segments']} segments, {_size(sizes[LOG])}, run {log['run_id']}")
     if log["torn_bytes"]:
         grid.add_row("", f"a torn tail of {log['torn_bytes']} bytes, which the next start cuts and keeps aside")
+    for each in log["torn"]:
+        grid.add_row("", plain(torn_text(each)))
     checkpoints = ", ".join(f"seq {seq}" for seq in found["checkpoints"])
     grid.add_row("checkpoints", f"{checkpoints}, {_size(sizes[CHECKPOINTS])}" if checkpoints else "none")
-    for number, (name, position) in enumerate(log["sources"].items()):
-        grid.add_row("" if number else "sources", plain(f"{name}: {_position(position)}"))
+    for number, (name, known) in enumerate(log["sources"].items()):
+        grid.add_row("" if number else "sources", plain(f"{name}: {_position(known)}"))
+        for reading in readings_of(_identity(known)):
+            grid.add_row("", plain(f"read as: {reading_text(reading)}"))
+    if log["order"]["order"] is not None:
+        grid.add_row("order", order_text(**log["order"]))
     grid.add_row("malformed", f"{found['malformed']:,} rows kept aside" if found["malformed"] else "none")
     grid.add_row("history", f"up to seq {history['seq']}, {_size(sizes[HISTORY])}" if history else "none")
     if history and history["bars"]:
@@ -141,9 +152,20 @@ def _bars_table(bars: dict[str, dict[str, int]], names: list[str]) -> Table:
     return table
 
 
-def _position(position: dict[str, Any]) -> str:
+def _identity(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what a source is, and what its parts are."""
+    parts = [part.get("identity", {}) for part in known.get("parts", {}).values()]
+    return {**known.get("identity", {}), "parts": parts}
+
+
+def _position(known: dict[str, Any]) -> str:
     """Return where a source stands, in the words that it has for it."""
-    where = position.get("position", position)
+    if "parts" in known:
+        names = list(known["parts"])
+        rest = f" and {len(names) - PARTS_SHOWN} more" if len(names) > PARTS_SHOWN else ""
+        return f"merged of {', '.join(names[:PARTS_SHOWN])}{rest}"
+    where = known.get("position", known)
+    where = where.get("chunk", where)
     words = [f"{key} {where[key]}" for key in ("part", "line", "count", "next_seq") if where.get(key) is not None]
     return ", ".join(words) or "known"
 

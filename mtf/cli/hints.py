@@ -5,33 +5,58 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mtf.order import BY_TIME
 from mtf.pipeline import Pipeline
 from mtf.summary import Summary
 
 __all__ = ["hints"]
 
-MANY: Final = 0.25  # the share of rejected events from which on something is wrong with how a source is read
+MANY: Final = 0.01  # the share of rejected events from which on it is said which setting may help
+TICKS_MIN: Final = 100  # accepted, and no bar: with fewer a symbol may only just have begun
+NAMES_MAX: Final = 5
 
 
-def hints(pipeline: Pipeline, summary: Summary) -> Iterator[str]:
-    """Yield what may be wrong with the settings, from what *summary* counts."""
+def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME) -> Iterator[str]:
+    """Yield what may be wrong with the settings, from what *summary* counts; *order* is the one that was asked for."""
     config = pipeline.config
+    total = summary.events
     closed, late = summary.rejected.get("closed", 0), summary.rejected.get("late", 0)
-    if closed > summary.events * MANY:
+    duplicate = summary.rejected.get("duplicate", 0)
+    if closed > total * MANY:
         calendars = ", ".join(dict.fromkeys(calendar.name for _, calendar in config.calendars.rules))
         yield (
-            f"{closed:,} of {summary.events:,} events came while the market was closed: "
-            f"are the calendar ({calendars}) and the zone of the times the right ones?"
+            f"{closed:,} of {total:,} events came while the market was closed: check --calendar ({calendars}) and the "
+            "zone of the times (--zone); --closed keep makes bars of them"
         )
-    if late > summary.events * MANY:
-        yield f"{late:,} of {summary.events:,} events came late: is the source in order of time?"
-    if not summary.events and not summary.rejected:
-        yield "there was no event in the source"
-    finest = config.timeframes.names[0]
-    if summary.ticks and not any(
-        snapshot.bars or snapshot.partial for snapshot in (pipeline.snapshot(name)[finest] for name in pipeline.symbols)
-    ):
+    if summary.out_of_order and order == BY_TIME:
         yield (
-            f"{summary.ticks:,} ticks made no bar, for none had the price that bars are made of ({config.price}; "
-            "one-sided quotes have no mid): name one that they have with --price"
+            f"{summary.out_of_order:,} of {total:,} events are not in order of time: they are stamped before what "
+            "another symbol has had in the log, so that a callback could see that symbol's future (from the first of "
+            "them on, view.of() of it raises LookAheadError). If the source is sorted by symbol, run it with --sort, "
+            "and --data in a new directory"
         )
+    if late > total * MANY:
+        yield (
+            f"{late:,} of {total:,} events came late, out of the order of their stamps: --reorder 1s puts them in "
+            "order, --late accept takes those of the bar that forms"
+        )
+    if duplicate > total * MANY:
+        yield f"{duplicate:,} of {total:,} events had come before, and count once"
+    if not total and not summary.rejected:
+        yield "the source has no events"
+    barless = [name for name, counts in summary.symbols.items() if counts["ticks"] and not _has_bars(pipeline, name)]
+    if barless and (len(barless) == len(summary.symbols) or _most_ticks(summary, barless) >= TICKS_MIN):
+        more = f" and {len(barless) - NAMES_MAX} more" if len(barless) > NAMES_MAX else ""
+        yield (
+            f"{', '.join(barless[:NAMES_MAX])}{more}: {_most_ticks(summary, barless):,} ticks made no bar, as none had "
+            f"the price that bars are made of ({config.price}; one-sided quotes have no mid): name one that they have "
+            "with --price"
+        )
+
+
+def _has_bars(pipeline: Pipeline, symbol: str) -> bool:
+    return any(state.bars or state.partial for state in pipeline.snapshot(symbol))
+
+
+def _most_ticks(summary: Summary, symbols: list[str]) -> int:
+    return max(int(summary.symbols[name]["ticks"]) for name in symbols)

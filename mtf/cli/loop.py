@@ -51,7 +51,7 @@ def run_async(main: Coroutine[Any, Any, _Result]) -> _Result:
 
 @contextlib.contextmanager
 def stop_on_signals(stop: Callable[[int], bool]) -> Iterator[None]:
-    """Within, call *stop* with the number of the first SIGINT or SIGTERM; a second one cancels the present task.
+    """Within, call *stop* with the number of the first SIGINT, SIGTERM or SIGHUP; a second one cancels the task.
 
     *stop* answers whether the task will end by itself; where it will not, the task is cancelled at once.
     """
@@ -66,7 +66,9 @@ def stop_on_signals(stop: Callable[[int], bool]) -> Iterator[None]:
             task.cancel()
         asked = True
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup asks for
+        numbers.append(signal.SIGHUP)
     # Not every platform and thread has signals for a loop; Ctrl-C then cancels the task, as asyncio has it.
     with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
         for number in numbers:

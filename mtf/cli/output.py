@@ -19,22 +19,25 @@ import orjson
 from rich.console import Console, RenderableType
 
 from mtf.cli.times import clock_text
+from mtf.numbers import decimals_of, number_text
 
-__all__ = ["FORMATS", "Column", "document", "json_line", "note", "plain", "prices_text", "show", "write_rows"]
+__all__ = ["FORMATS", "Column", "document", "json_line", "note", "plain", "say", "show", "write_rows"]
 
 FORMATS: Final = ("table", "csv", "json")
 WIDTH_UNFOLDED: Final = 1000
 HEIGHT: Final = 25
 WIDTH_ROWS: Final = 500  # rows looked at before the widths of a table's columns are set
 FLUSH_ROWS: Final = 512
-PRICE_DIGITS: Final = 10  # in a table: what mid prices have beyond that is rounding
-SIZE_DIGITS: Final = 7
+SIZE_DIGITS: Final = 7  # significant ones of a size, in a table
 
 Row = Mapping[str, Any]
 
 
 class Column(NamedTuple):
-    """One column: its name in CSV and JSON, and what it holds (`text`, `time`, `price`, `size`, `whole` or `flag`)."""
+    """One column: its name in CSV and JSON, and what it holds.
+
+    `text`, `time`, `price`, `size`, `flag`, `count`, or `whole` for a number that is typed again, as a seq.
+    """
 
     name: str
     kind: str
@@ -47,19 +50,25 @@ def show(*tables: RenderableType, fold: bool = True) -> None:
     console = Console(
         width=shutil.get_terminal_size().columns if terminal and fold else WIDTH_UNFOLDED,
         height=HEIGHT,  # with a width alone, rich would take 80 on a dumb terminal
-        no_color=not terminal,
+        no_color=None if terminal else True,  # None: as NO_COLOR says
         highlight=False,
         markup=False,  # a symbol may be called [red]
         emoji=False,
     )
     with console.capture() as capture:
         console.print(*tables, sep="\n")
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    say("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print *text*; what the encoding of stdout, or stderr, does not have is written as an escape."""
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
 def note(text: str) -> None:
-    """Tell the user something that is not the result, on stderr."""
-    click.echo(plain(f"mtf: {text}"), err=True)
+    """Print something for the user that is not the result, on stderr."""
+    say(plain(f"mtf: {text}"), err=True)
 
 
 def plain(text: str) -> str:
@@ -97,21 +106,17 @@ def write_rows(rows: Iterable[Row], columns: list[Column], format: str) -> None:
     stream.flush()
 
 
-def prices_text(values: Iterable[float]) -> list[str]:
-    """Return prices with as many decimals each as the longest of them needs."""
-    texts = [f"{value:.{PRICE_DIGITS}g}" for value in values]
-    decimals = max((_decimals(text) for text in texts), default=0)
-    return [text if "e" in text or "n" in text else f"{float(text):.{decimals}f}" for text in texts]
-
-
 def _write_csv(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")  # floats by repr
     names = [column.name for column in columns]
     flags = [column.name for column in columns if column.kind == "flag"]
+    texts = [column.name for column in columns if column.kind == "text"] if sys.stdout.isatty() else []
     writer.writerow(names)
     for count, row in enumerate(rows, 1):
         values = dict(row)
+        for name in texts:
+            values[name] = plain(str(values[name] or ""))
         for name in flags:
             values[name] = int(values[name])
         writer.writerow(["" if values[name] != values[name] else values[name] for name in names])
@@ -172,17 +177,14 @@ def _cell(value: Any, column: Column, decimals: int) -> str:
     if column.kind == "flag":
         return column.title if value else ""
     if column.kind in ("price", "size"):
-        return f"{value:.{decimals}f}"
+        return number_text(value, decimals)
+    if column.kind == "count":
+        return f"{value:,}"
     return plain(str(value))
 
 
 def _column_decimals(column: Column, sample: list[Row]) -> int:
-    if column.kind not in ("price", "size"):
-        return 0
-    digits = PRICE_DIGITS if column.kind == "price" else SIZE_DIGITS
-    values = [row[column.name] for row in sample]
-    return max((_decimals(f"{value:.{digits}g}") for value in values if value is not None), default=0)
-
-
-def _decimals(text: str) -> int:
-    return len(text.partition(".")[2]) if "e" not in text else 0
+    values = [row[column.name] for row in sample if row[column.name] is not None]
+    if column.kind == "price":
+        return decimals_of(values)
+    return decimals_of(values, SIZE_DIGITS) if column.kind == "size" else 0

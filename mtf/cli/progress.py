@@ -38,9 +38,9 @@ class _Rate(ProgressColumn):
 
 
 @contextlib.asynccontextmanager
-async def progress_bar(look: Callable[[], Share]) -> AsyncIterator[None]:
-    """Within, show what *look* says, ten times a second, from a task of its own."""
-    if not sys.stderr.isatty():
+async def progress_bar(look: Callable[[], Share], *, quiet: bool = False) -> AsyncIterator[None]:
+    """Within, show what *look* says, ten times a second, from a task of its own; nothing if *quiet*."""
+    if quiet or not sys.stderr.isatty():
         yield
         return
     bar = Progress(

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import inspect
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ import click
 
 from mtf.actors.consumer import Consumer
 from mtf.cli.datadir import DIRECTORY, config_of
-from mtf.cli.exits import DONE, INTERRUPTED, TERMINATED
+from mtf.cli.exits import DONE, INTERRUPTED, signal_code
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
 from mtf.cli.progress import Share, progress_bar
@@ -24,7 +23,7 @@ from mtf.cli.summary import show_summary
 from mtf.cli.times import Moment, moment_of
 from mtf.errors import ConfigError
 from mtf.pipeline import Pipeline
-from mtf.recovery import engine_at
+from mtf.recovery import engine_at, first_seq_after
 from mtf.summary import Summary
 
 __all__ = ["replay"]
@@ -53,9 +52,11 @@ def _speed(text: str) -> float:
     "--start",
     type=moment_of,
     metavar="TIME|SEQ",
-    help="Show events from this time or seq on; those before are played unseen.",
+    help="Show events from this seq on, or from the first that is stamped at this time or later; not those before.",
 )
-@click.option("--until", type=moment_of, metavar="TIME|SEQ", help="Stop after this time or seq.")
+@click.option(
+    "--until", type=moment_of, metavar="TIME|SEQ", help="Stop after this seq, or leave out what is stamped later."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def replay(
     directory: Path,
@@ -73,18 +74,25 @@ def replay(
     last_seq = None if until is None else _last_seq(directory, until)
     if last_seq is not None and last_seq < first_seq:
         raise ConfigError(f"nothing to play: --start is seq {first_seq}, and --until is seq {last_seq}")
+    until_ns = None if until is None else until.ts_ns
     heard: list[int] = []
     try:
-        summary = run_async(_replay(pipeline, directory, first_seq, last_seq, speed or None, heard))
+        summary = run_async(_replay(pipeline, directory, first_seq, last_seq, until_ns, speed or None, heard))
     except asyncio.CancelledError:
         note(f"stopped after seq {pipeline.seq}")
-        return INTERRUPTED if signal.SIGINT in heard else TERMINATED
+        return signal_code(heard[0]) if heard else INTERRUPTED
     show_summary(summary, {"data": str(directory), "first_seq": first_seq}, "shown", as_json=as_json)
     return DONE
 
 
 async def _replay(
-    pipeline: Pipeline, directory: Path, first_seq: int, last_seq: int | None, speed: float | None, heard: list[int]
+    pipeline: Pipeline,
+    directory: Path,
+    first_seq: int,
+    last_seq: int | None,
+    until_ns: int | None,
+    speed: float | None,
+    heard: list[int],
 ) -> Summary:
     def stop(number: int) -> bool:
         heard.append(number)
@@ -96,7 +104,7 @@ async def _replay(
     with stop_on_signals(stop):
         async with pipeline, progress_bar(look):
             start_s = time.perf_counter()
-            summary = await pipeline.replay(directory, start=first_seq, until=last_seq, speed=speed)
+            summary = await pipeline.replay(directory, start=first_seq, until=last_seq, until_ns=until_ns, speed=speed)
             seconds = time.perf_counter() - start_s
     return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - first_seq + 1)
 
@@ -105,7 +113,7 @@ def _first_seq(directory: Path, start: Moment) -> int:
     """Return the seq of the first event at or after *start*."""
     if start.ts_ns is None:
         return start.seq or 1
-    return engine_at(directory, time_ns=start.ts_ns - 1).joiner.seq + 1
+    return first_seq_after(directory, start.ts_ns - 1)
 
 
 def _last_seq(directory: Path, until: Moment) -> int:

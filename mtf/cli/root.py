@@ -7,21 +7,27 @@ closes the pipe (`mtf bars ... | head`) has what it wanted, so that is no error.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import click
 
 from mtf.build import VERSION
 from mtf.cli.exits import CALL, DONE, INTERRUPTED, exit_code
-from mtf.cli.output import plain
+from mtf.cli.options import option_text
+from mtf.cli.output import note, plain, say
+from mtf.errors import MtfError
+from mtf.notes import LOGGER
 
-__all__ = ["Root", "root"]
+__all__ = ["WORDS", "Root", "root"]
 
 DEBUG: Final = "MTF_DEBUG"
+WORDS: Final = "mtf.words"  # in a context's meta: all that stood behind `mtf`
 
 
 class Root(click.Group):
@@ -36,13 +42,18 @@ class Root(click.Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        code = self._answer(args, prog_name or "mtf", complete_var, windows_expand_args, extra)
+        with _warnings_on_stderr():
+            code = self._answer(args, prog_name or "mtf", complete_var, windows_expand_args, extra)
         if standalone_mode:
             sys.exit(code)
         return code
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order in which one comes to need them
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = list(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -75,11 +86,29 @@ class Root(click.Group):
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             return INTERRUPTED
         except Exception as error:  # noqa: BLE001 - whatever it is, its code and one line are the answer
-            text = str(error) or type(error).__name__
+            text = error.worded(option_text) if isinstance(error, MtfError) else str(error)
+            text = text or type(error).__name__
             if not type(error).__module__.startswith("mtf."):
                 text = f"{type(error).__name__}: {text}"
             return _fail(error, f"{prog_name}: {text}", exit_code(error))
         return result if isinstance(result, int) else DONE
+
+
+class _Notes(logging.Handler):
+    """Prints what the library logs, as it comes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextlib.contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    handler = _Notes(logging.WARNING)
+    LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
 
 
 def _message_of(error: click.ClickException, prog_name: str) -> str:
@@ -91,7 +120,7 @@ def _message_of(error: click.ClickException, prog_name: str) -> str:
 def _fail(error: BaseException, message: str, code: int) -> int:
     if os.environ.get(DEBUG, "0") not in ("", "0"):
         traceback.print_exception(error)
-    click.echo(plain(" ".join(message.split())), err=True)
+    say(plain(" ".join(message.split())), err=True)
     return code
 
 
@@ -114,5 +143,5 @@ def root(context: click.Context) -> int | None:
     """Keep every timeframe of a market in one consistent state, at every tick."""
     if context.invoked_subcommand is not None:
         return None
-    click.echo(context.get_help(), err=True)
+    say(context.get_help(), err=True)
     return CALL

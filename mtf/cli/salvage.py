@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mtf.cli.datadir import DIRECTORY, config_of
-from mtf.cli.output import document
+from mtf.cli.output import document, say
 from mtf.datadir import LOG
 from mtf.errors import DataDirError
 from mtf.log import salvage_log
@@ -38,6 +38,6 @@ def salvage(src: Path, dst: Path, as_json: bool) -> None:
     if as_json:
         document({"events": found.events, "last_seq": found.last_seq, "left": found.left})
         return
-    click.echo(f"{found.events:,} events copied to {dst}, up to seq {found.last_seq}")
+    say(f"{found.events:,} events copied to {dst}, up to seq {found.last_seq}")
     for first, last in found.left:
-        click.echo(f"left behind, intact but after the damage: seq {first} to {last}")
+        say(f"left behind, intact but after the damage: seq {first} to {last}")

@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 import click
 
 from mtf.bars.gate import PRICE_SIDES
-from mtf.config import ANCHORS, CLOSED, LATE, LIVE, Config
+from mtf.calendars.symbols import rules_of
+from mtf.config import ANCHORS, CLOSED, LATE, LIVE, PRICES, Config
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 
 __all__ = ["config_from", "config_options"]
@@ -30,9 +31,12 @@ _OPTIONS: Final = (
     _choice("closed", CLOSED, "reject", "Ticks while the market is closed."),
     _choice("late", LATE, "reject", "Ticks older than their symbol's clock."),
     _choice("anchor", tuple(ANCHORS), "day", "What intraday bars count from: the trading day's start, or UTC."),
-    _text("timeframes", "T,...", ",".join(DEFAULT_TIMEFRAMES), "Which bars are made."),
+    click.option(
+        "--timeframes", metavar="T,...", help=f"Which bars are made.  [default: {','.join(DEFAULT_TIMEFRAMES)}]"
+    ),
     _text("indicators", "SPEC,...|all|none", "none", "Which indicators, as sma:20,rsi:14."),
     _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, while asked, or off."),
+    _choice("prices", PRICES, "positive", "Which numbers are prices; any: zero and negative ones too."),
     click.option("--history", type=int, default=1000, show_default=True, help="Completed bars kept in memory."),
 )
 
@@ -46,13 +50,8 @@ def config_options(function: _Function) -> _Function:
 
 def config_from(options: dict[str, Any]) -> Config:
     """Take what `config_options` declares out of *options*, and return the configuration that it makes."""
-    names = ("timeframes", "price", "closed", "late", "anchor", "indicators", "live", "history")
-    return Config.make(calendar=_calendars(options.pop("calendar")), **{name: options.pop(name) for name in names})
-
-
-def _calendars(text: str) -> str | dict[str, str]:
-    """Return one calendar, or calendars by symbol where *text* is `PATTERN=CALENDAR,...`."""
-    if "=" not in text:
-        return text
-    pairs = [rule.partition("=") for rule in text.split(",")]
-    return {pattern.strip(): name.strip() for pattern, _, name in pairs}
+    names = ("timeframes", "price", "closed", "late", "anchor", "indicators", "live", "history", "prices")
+    asked = {name: options.pop(name) for name in names}
+    if asked["timeframes"] is None:
+        del asked["timeframes"]
+    return Config.make(calendar=rules_of(options.pop("calendar")), **asked)

@@ -5,17 +5,21 @@ An option that makes no sense for the source is an error, never passed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import attrs
 import click
 
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.door import Door
-from mtf.sources import FORMATS, Source, SyntheticMarket, open_source
-from mtf.sources.layout import SIDES, TIME_FORMATS
+from mtf.reading import told_apart
+from mtf.sources import FORMATS, Limits, Source, SyntheticMarket, open_source
+from mtf.sources.layout import BLANKS, SIDES, TIME_FORMATS
 from mtf.sources.log import LogSource
+from mtf.sources.merge import MergedSource
+from mtf.sources.pipes import is_pipe
 
 __all__ = ["SYNTHETIC", "StoppableSource", "open_named", "source_options"]
 
@@ -34,17 +38,21 @@ _FILE: Final = {
     "columns": "columns",
     "delimiter": "delimiter",
     "header": "header",
+    "decimal": "decimal",
+    "reverse": "reverse",
     "time_format": "time_format",
     "zone": "zone",
     "bar_timeframe": "timeframe",
     "stamp": "stamp",
     "side": "side",
+    "blank": "blank",
     "point": "point",
     "pattern": "pattern",
+    "limit": "limits",
 }
 _SYNTHETIC: Final = ("seed", "events", "symbols")
 
-_FORMAT_HELP: Final = "Format of the file, where it cannot be told; mtf doctor lists them."
+_FORMAT_HELP: Final = "Format of the file, if it is not detected; mtf doctor lists them."
 _OPTIONS: Final = (
     click.option("--format", type=click.Choice([each.name for each in FORMATS]), metavar="F", help=_FORMAT_HELP),
     click.option("--symbol", help="Symbol of all rows; a file of several is refused then."),
@@ -52,13 +60,17 @@ _OPTIONS: Final = (
     click.option("--columns", metavar="ROLE=COLUMN,...", help="What is in which column: time=when,bid=2,ask=3."),
     click.option("--delimiter", metavar="CHAR", help="What parts the columns."),
     click.option("--header/--no-header", default=None, help="Whether the first line names the columns."),
+    click.option("--decimal", type=click.Choice([".", ","]), help="What stands before the fraction of a number."),
+    click.option("--reverse/--no-reverse", default=None, help="Read a file that is newest first from its end."),
     click.option("--time-format", type=click.Choice(list(TIME_FORMATS)), help="Order of dates, or unit of an epoch."),
     click.option("--zone", metavar="ZONE", help="Zone of times that do not say theirs: America/New_York, UTC-05:00."),
     click.option("--bar-timeframe", metavar="T", help="Length of the bars in the file: 1m."),
     click.option("--stamp", type=click.Choice(["open", "close"]), help="Bars are stamped at their open or close."),
     click.option("--side", type=click.Choice(list(SIDES)), help="Which price the bars in the file are of."),
+    click.option("--blank", type=click.Choice(BLANKS), help="What an empty bid or ask means.  [default: missing]"),
     click.option("--point", type=float, help="What prices in whole points are multiplied with: 0.00001."),
     click.option("--pattern", metavar="GLOB", help="Which files of a folder are meant: '*_quote.zip'."),
+    click.option("--limit", multiple=True, metavar="NAME=N", help="Raise a limit on what a file may ask for."),
     click.option("--source-name", metavar="NAME", help="What the log calls the source, else the file's name."),
     click.option("--seed", type=int, help="Synthetic: another seed is another market.  [default: 1]"),
     click.option(
@@ -68,36 +80,17 @@ _OPTIONS: Final = (
 )
 
 
-class StoppableSource:
-    """Another source, which can be told that it has come to its end: what is read so far is then all there is."""
+class StoppableSource(MergedSource):
+    """*sources* as one, which can be told that it has come to its end: what is read so far is then all there is."""
 
-    def __init__(self, inner: Source) -> None:
-        self.inner: Final = inner
+    def __init__(self, sources: Sequence[Source], *, reorder_ns: int = 0, sort: bool = False) -> None:
+        super().__init__(sources, reorder_ns=reorder_ns, sort=sort)
         self.started = False  # whether anything was asked of it yet
         self.stopped_by = 0  # the signal after which nothing more is handed in; 0: none
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
     def fill(self, door: Door, limit: int) -> bool:
         self.started = True
-        return not self.stopped_by and self.inner.fill(door, limit)
-
-    def identity(self) -> dict[str, Any]:
-        return self.inner.identity()
-
-    def position(self) -> dict[str, Any]:
-        return self.inner.position()
-
-    def seek(self, position: dict[str, Any]) -> None:
-        self.inner.seek(position)
-
-    def progress(self) -> float | None:
-        return self.inner.progress()
-
-    def close(self) -> None:
-        self.inner.close()
+        return not self.stopped_by and super().fill(door, limit)
 
 
 def source_options(function: _Function) -> _Function:
@@ -107,13 +100,23 @@ def source_options(function: _Function) -> _Function:
     return function
 
 
-def open_named(source: str, options: dict[str, Any]) -> Source:
-    """Open what the user called *source*: `synthetic`, a data directory, a file or a folder of files.
+def open_named(sources: Sequence[str], options: dict[str, Any], *, resumable: bool = False) -> list[Source]:
+    """Open what the user called *sources*: `synthetic`, data directories, files, folders of files, or `-`.
 
-    Takes what `source_options` declares out of *options*. ConfigError where one of them is for another kind of source.
+    *resumable* says that there is a log, which may know how files are read. Takes what `source_options` declares out of
+    *options*. ConfigError if one of them is for another kind of source.
     """
+    options["limit"] = _limits(options["limit"])
     file = {name: options.pop(option) for option, name in _FILE.items()}
     synthetic = {name: options.pop(name) for name in _SYNTHETIC}
+    if len(sources) > 1 and file["name"] is not None:
+        raise ConfigError("--source-name: that is for one source, and there are several; leave it out")
+    names = told_apart(source for source in sources if source != SYNTHETIC) if len(sources) > 1 else {}
+    return [_open(source, file, synthetic, name=names.get(source), resumable=resumable) for source in sources]
+
+
+def _open(source: str, file: dict[str, Any], synthetic: dict[str, Any], *, name: str | None, resumable: bool) -> Source:
+    """Open one source, a file of several under *name*."""
     given_file = [f"--{option.replace('_', '-')}" for option, name in _FILE.items() if file[name] is not None]
     given_synthetic = [f"--{name}" for name in _SYNTHETIC if synthetic[name] is not None]
     if source == SYNTHETIC:
@@ -121,17 +124,34 @@ def open_named(source: str, options: dict[str, Any]) -> Source:
         return _synthetic(**synthetic)
     _refuse(given_synthetic, "a file")
     path = Path(source)
+    given = {option: value for option, value in (file | ({"name": name} if name else {})).items() if value is not None}
+    if is_pipe(source):
+        return open_source(source, resumable=resumable, **given)
     if not path.exists():
         raise DataDirError(f"{path}: no such file or folder; for a made-up market, say {SYNTHETIC}")
     if (path / LOG).is_dir() and any((path / LOG).glob("*.log")):
         _refuse(given_file, "an mtf log")
         return LogSource(path)
-    return open_source(path, **{name: value for name, value in file.items() if value is not None})
+    return open_source(path, resumable=resumable, **given)
+
+
+def _limits(words: Sequence[str]) -> Limits | None:
+    """Return the limits that `--limit NAME=N` says; None where it is not given."""
+    if not words:
+        return None
+    names = [field.name for field in attrs.fields(Limits)]
+    raised: dict[str, int] = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if name not in names or not number.isdecimal():
+            raise ConfigError(f"--limit {word}: write it as NAME=N, with one of {', '.join(names)}")
+        raised[name] = int(number)
+    return Limits(**raised)
 
 
 def _refuse(given: list[str], what: str) -> None:
     if given:
-        raise ConfigError(f"{', '.join(given)}: not for {what}; leave it away")
+        raise ConfigError(f"{', '.join(given)}: not for {what}; leave it out")
 
 
 def _synthetic(*, seed: int | None, events: int | None, symbols: str | None) -> Source:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from mtf.bars.bar import Bar, PartialBar
-from mtf.cli.datadir import DIRECTORY, config_of
-from mtf.cli.output import document, note, plain, prices_text, show
-from mtf.cli.times import Moment, clock_text, moment_of, span_text
+from mtf.cli.datadir import DIRECTORY, config_of, last_seq_of
+from mtf.cli.drawing import (
+    Cell,
+    Section,
+    headed,
+    matrix_lines,
+    own_decimals,
+    place_text,
+    price_text,
+    reading_text,
+    sheet,
+)
+from mtf.cli.look import Look, look_at_stdout
+from mtf.cli.output import document, note, show
+from mtf.cli.times import Moment, moment_of, moment_text
 from mtf.errors import UnknownSymbol
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import TimeframeState
+from mtf.matrix import Matrix, Row, matrix_of
+from mtf.numbers import decimals_of, number_text
 from mtf.recovery import engine_at
 
 __all__ = ["state"]
+
+FORMING: Final = ("open", "high", "low", "close", "volume", "ticks", "since")
+VOLUME_DECIMALS: Final = 4
 
 
 @click.command
@@ -36,23 +51,26 @@ __all__ = ["state"]
 def state(directory: Path, symbol: str | None, at: Moment | None, bars_shown: int, as_json: bool) -> None:
     """Show the complete snapshot of DIR: forming bars, completed bars and indicators of every timeframe.
 
-    At a time it is the state after the last event before the first accepted one that is stamped later.
+    At a time each symbol is as before its first accepted event that is stamped later.
     """
     config_of(directory)
     at = at or Moment()
     engine = engine_at(directory, seq=at.seq, time_ns=at.ts_ns)
     seq = engine.joiner.seq
-    known = [each.instrument.name for each in engine.joiner.states]
+    known = engine.symbols()
     if symbol is not None and symbol not in known:
         raise UnknownSymbol(f"no event of {symbol!r} up to seq {seq}; there are {', '.join(known) or 'none'}")
-    snapshots = [engine.snapshot(number) for number, name in enumerate(known) if symbol in (None, name)]
+    snapshots = [engine.snapshot(engine.number_of(name)) for name in known if symbol in (None, name)]
     if as_json:
         document({"seq": seq, "symbols": {each.symbol: _snapshot(each, bars_shown) for each in snapshots}})
         return
     if not snapshots:
         note(f"no event up to seq {seq}")
+        return
+    later = None if at == Moment() else last_seq_of(directory) - seq
+    look = look_at_stdout()
     for each in snapshots:
-        _show(each)
+        _show(each, look, later)
 
 
 def _snapshot(snapshot: Snapshot, bars_shown: int) -> dict[str, Any]:
@@ -100,6 +118,7 @@ def _bar(bar: Bar) -> dict[str, Any]:
         "incomplete": bar.incomplete,
         "day_incomplete": bar.day_incomplete,
         "off_session": bar.off_session,
+        "from_bars": bar.from_bars,
         "gap_closed_ns": gap.closed_ns if gap else 0,
         "gap_holiday_ns": gap.holiday_ns if gap else 0,
         "gap_break_ns": gap.break_ns if gap else 0,
@@ -107,44 +126,38 @@ def _bar(bar: Bar) -> dict[str, Any]:
     }
 
 
-def _show(snapshot: Snapshot) -> None:
-    heading = Text.assemble((plain(snapshot.symbol), "bold"), f" at seq {snapshot.seq}, {clock_text(snapshot.time_ns)}")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("")
-    for title in ("open", "high", "low", "close", "volume", "ticks"):
-        table.add_column(title, justify="right")
-    table.add_column("since")
-    for title in ("elapsed", "left", "done", "bars", "last close"):
-        table.add_column(title, justify="right")
-    closes = iter(prices_text([each.bars[-1].close for each in snapshot if len(each.bars)]))
-    for each in snapshot:
-        completed = (str(len(each.bars)), next(closes) if len(each.bars) else "-")
-        table.add_row(each.timeframe.name, *_partial_cells(each.partial), *completed)
-    names = list(dict.fromkeys(name for each in snapshot for name in each.live))
-    show(heading, table, *(("", _values_table(snapshot, names)) if names else ()), "", fold=False)
+def _show(snapshot: Snapshot, look: Look, later: int | None) -> None:
+    """Print a snapshot; *later* is how many events of the log are not in it, None if it is of the log's end."""
+    matrix = matrix_of(snapshot)
+    if later is None:
+        left, right = price_text(matrix, look), place_text(matrix, look)
+    else:
+        time = f", {moment_text(matrix.time_ns)}" if matrix.time_ns >= 0 else ""
+        left = Text.assemble((f"as of seq {matrix.seq:,}", look.colours.past), time)
+        missing = f"{later:,} later events in the log are not in it" if later else "no later event is in the log"
+        right = Text(missing, look.colours.dim)
+    names = [row.timeframe for row in matrix.rows]
+    sections: list[Section] = [("forming", FORMING, [_forming(row, matrix, look) for row in matrix.rows])]
+    if outputs := [reading.name for reading in matrix.rows[0].readings]:
+        title = "last close" if matrix.live_off else "live"
+        sections.append((title, outputs, _readings(matrix, look)))
+    heading = headed(matrix.symbol, left, right, matrix_lines(matrix, look), look)
+    show(*heading, Text(), *sheet(sections, names, look), Text(), fold=False)
 
 
-def _partial_cells(partial: PartialBar | None) -> list[str]:
-    if partial is None:
-        return ["-"] * 10
-    return [
-        *prices_text((partial.open, partial.high, partial.low, partial.close)),
-        f"{partial.volume:.6g}",
-        str(partial.ticks),
-        clock_text(partial.start_ns)[5:],  # without the year
-        span_text(partial.elapsed_ns),
-        span_text(partial.remaining_ns),
-        f"{int(partial.progress * 100)}%",  # 100 % is never shown
-    ]
+def _forming(row: Row, matrix: Matrix, look: Look) -> list[Cell]:
+    """Return what is known of the bar that forms, in the order of `FORMING`."""
+    bar = row.partial
+    if bar is None:
+        return [Text("none", look.colours.dim)] * len(FORMING)
+    volume = number_text(bar.volume, min(VOLUME_DECIMALS, decimals_of([bar.volume])))
+    prices = [number_text(price, matrix.decimals) for price in (bar.open, bar.high, bar.low, bar.close)]
+    since = moment_text(bar.start_ns)[5:].replace(":00Z", "Z")  # without the year
+    return [*prices, volume, f"{bar.ticks:,}", since]
 
 
-def _values_table(snapshot: Snapshot, names: list[str]) -> Table:
-    """Return the live values: an output a row, a timeframe a column."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("live")
-    for each in snapshot:
-        table.add_column(each.timeframe.name, justify="right")
-    for name in names:
-        values = [each.live.get(name) for each in snapshot]
-        table.add_row(name, *("-" if value is None or math.isnan(value) else f"{value:.6g}" for value in values))
-    return table
+def _readings(matrix: Matrix, look: Look) -> list[list[Cell]]:
+    """Return the values of every output, by timeframe."""
+    outputs = range(len(matrix.rows[0].readings))
+    decimals = [own_decimals(row.readings[k] for row in matrix.rows) for k in outputs]
+    return [[reading_text(row.readings[k], matrix, decimals[k], look) for k in outputs] for row in matrix.rows]

@@ -7,9 +7,10 @@ from typing import Any
 from rich.table import Table
 
 from mtf.cli.output import document, plain, show
+from mtf.order import BY_LOG, BY_TIME
 from mtf.summary import Summary
 
-__all__ = ["show_summary"]
+__all__ = ["order_text", "show_summary"]
 
 
 def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: bool) -> None:
@@ -19,6 +20,12 @@ def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: b
         return
     grid = Table.grid(padding=(0, 3, 0, 0))
     grid.add_row("events", _events(summary, new))
+    if summary.rows.read:
+        rows = summary.rows
+        grid.add_row(
+            "rows",
+            f"{rows.read:,} read: {rows.accepted:,} accepted, {rows.rejected:,} rejected, {rows.malformed:,} malformed",
+        )
     grid.add_row("ticks", f"{summary.ticks:,} accepted" + _clocks(summary))
     grid.add_row("rejected", _counts(summary.rejected) or "none")
     if summary.crossed or summary.locked:
@@ -29,9 +36,21 @@ def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: b
         grid.add_row("symbols", _counts(ticks))
     else:
         grid.add_row("symbols", plain(", ".join(summary.symbols)) or "none")
+    if summary.order == BY_LOG or (summary.order and (len(summary.symbols) > 1 or summary.reordered)):
+        grid.add_row("order", order_text(summary.order, 0, summary.out_of_order, summary.reordered))
     grid.add_row("seq", f"{summary.seq}")
     grid.add_row("digest", summary.digest)
     show(grid, fold=False)
+
+
+def order_text(order: str, from_seq: int, out_of_order: int, reordered: int) -> str:
+    """Return in words how the events of finite sources are ordered; *from_seq* 0 is not named."""
+    words = ["by time" if order == BY_TIME else "as they came" + (f" from seq {from_seq:,} on" if from_seq else "")]
+    if out_of_order:
+        words.append(f"{out_of_order:,} out of order")
+    if reordered:
+        words.append(f"{reordered:,} reordered")
+    return ", ".join(words)
 
 
 def _events(summary: Summary, new: str) -> str:

@@ -12,7 +12,7 @@ import click
 
 from mtf.cli.datadir import DIRECTORY, config_of, newest_start, reader_of
 from mtf.cli.events import event_rows
-from mtf.cli.output import json_line, plain
+from mtf.cli.output import json_line, note, plain, say
 from mtf.cli.times import clock_text
 from mtf.log import LogReader
 
@@ -38,6 +38,8 @@ def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
     for row in newest:
         _show(row, as_json)
     if not follow:
+        if reader.tail is not None:
+            note(f"the log's end is torn after seq {reader.last_seq}: the next start cuts it and keeps it aside")
         reader.close()
         return
     try:
@@ -61,7 +63,7 @@ def _show(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         json_line(row)
         return
-    click.echo(f"{row['seq']:>10}  {clock_text(row['ts_ns']):<24}  {plain(row['symbol'] or ''):<10}  {_what(row)}")
+    say(f"{row['seq']:>10}  {clock_text(row['ts_ns']):<24}  {plain(row['symbol'] or ''):<10}  {_what(row)}")
 
 
 def _what(row: dict[str, Any]) -> str:

@@ -12,17 +12,28 @@ from typing import Final
 import attrs
 import click
 
-from mtf.events.door import TS_MAX_NS, TS_MIN_NS
+from mtf.units import TS_MAX_NS, TS_MIN_NS
 
-__all__ = ["SEQ_MAX", "Moment", "clock_text", "moment_of", "span_text", "time_of"]
+__all__ = [
+    "SEQ_MAX",
+    "Moment",
+    "clock_text",
+    "duration_of",
+    "left_text",
+    "moment_of",
+    "moment_text",
+    "time_of",
+    "typed_time",
+]
 
 SECOND_NS: Final = 1_000_000_000
 SEQ_MAX: Final = 10**15  # a smaller integer is a seq where a seq may stand, a larger one nanoseconds
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
+_DURATION: Final = re.compile(r"(?P<count>[0-9]{1,12}(\.[0-9]{1,9})?)(?P<unit>ns|us|ms|s|m|h)?")
+_DURATIONS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3_600 * SECOND_NS}
 _ISO: Final = re.compile(r"(?P<head>[^.,]+?:\d\d:\d\d)[.,](?P<fraction>\d{1,9})(?P<zone>.*)")
-_UNITS: Final = (("d", 86_400 * SECOND_NS), ("h", 3_600 * SECOND_NS), ("m", 60 * SECOND_NS), ("s", SECOND_NS))
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +61,14 @@ def moment_of(text: str) -> Moment:
     return Moment(ts_ns=time_of(text))
 
 
+def duration_of(text: str) -> int:
+    """Return the nanoseconds of a duration that the user wrote, as `500ms`, `2s` or `1m`; `0` needs no unit."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or (match["unit"] is None and float(match["count"])):
+        raise click.BadParameter(f"{text!r} is not a duration: write it as 500ms, 2s or 1m")
+    return round(float(match["count"]) * _DURATIONS[match["unit"] or "s"])
+
+
 def clock_text(ts_ns: int | None) -> str:
     """Return a time for people, in UTC: `2024-03-06 10:00:00Z`, with as much of the fraction as there is."""
     if ts_ns is None or ts_ns < 0:
@@ -64,15 +83,24 @@ def clock_text(ts_ns: int | None) -> str:
     return text + "Z"
 
 
-def span_text(ns: int) -> str:
-    """Return a duration for people, in its two largest units: `3h 12m`."""
-    parts = []
-    rest = ns
-    for unit, length_ns in _UNITS:
-        count, rest = divmod(rest, length_ns)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"
+def moment_text(ts_ns: int) -> str:
+    """Return a time for people to the second: `2024-03-06 10:00:00Z`."""
+    return clock_text(ts_ns - ts_ns % SECOND_NS)
+
+
+def typed_time(ts_ns: int) -> str:
+    """Return a time as it is typed, as short as it can be: `2024-03-06T10:00Z`."""
+    return clock_text(ts_ns).replace(" ", "T").replace(":00Z", "Z")
+
+
+def left_text(ns: int) -> str:
+    """Return how long something goes on, for people: `0:20`, `26:20`, `3h 26m`, `2d 7h`; a part of a second counts."""
+    seconds = -(-ns // SECOND_NS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24}d {hours % 24}h"
+    return f"{hours}h {minutes}m" if hours else f"{minutes}:{seconds:02d}"
 
 
 def _nanoseconds(text: str) -> int:

@@ -1,6 +1,8 @@
-"""`mtf verify`: whether log, checkpoints and history are as they were written, and which seqs are safe where not.
+"""`mtf verify`: whether log, checkpoints and history are as they were written, and which seqs are safe if not.
 
-With --replay the whole log is played from its start, and what came of it then compared with what comes of it now.
+What a crash leaves, or a copy that was taken while a run went on, is no damage: what the next start makes of it is
+noted. With --replay the whole log is played from its start, and what came of it then compared with what comes of it
+now.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ from typing import Any, Final
 import click
 from rich.table import Table
 
+from mtf.cli.contents import torn_text
 from mtf.cli.datadir import DIRECTORY, config_of
 from mtf.cli.exits import DATA, DONE
-from mtf.cli.output import document, plain, show
+from mtf.cli.output import document, plain, say, show
 from mtf.cli.stored import check_history, compare_bars
-from mtf.datadir import CHECKPOINTS, LOG
-from mtf.errors import CorruptCheckpoint, DataDirError
-from mtf.log import CheckpointStore, VerifyReport, verify_log
+from mtf.datadir import CHECKPOINTS, HISTORY, LOG, checkpoints_of, logged_config
+from mtf.errors import CorruptCheckpoint, DataDirError, MtfError
+from mtf.history.aside import is_of_before
+from mtf.log import CheckpointStore, VerifyReport, kept_tails, verify_log
 from mtf.recovery import verify_replay
 
 __all__ = ["verify"]
@@ -35,7 +39,7 @@ def verify(directory: Path, replayed: bool, as_json: bool) -> int:
         config_of(directory)  # says what is wrong
     report = verify_log(directory / LOG)
     found: dict[str, Any] = {
-        "log": _log(report),
+        "log": _log(report, directory),
         "checkpoints": _checkpoints(directory, report.last_seq),
         "history": _history(directory, report.last_seq),
     }
@@ -49,7 +53,7 @@ def verify(directory: Path, replayed: bool, as_json: bool) -> int:
     return DONE if clean else DATA
 
 
-def _log(report: VerifyReport) -> dict[str, Any]:
+def _log(report: VerifyReport, directory: Path) -> dict[str, Any]:
     return {
         "segments": report.segments,
         "bytes": report.bytes,
@@ -60,14 +64,20 @@ def _log(report: VerifyReport) -> dict[str, Any]:
         "sealed": report.sealed,
         "safe": report.safe,
         "torn_tail": report.tail._asdict() if report.tail else None,
+        "notes": [_torn(report)] if report.tail else [],
+        "torn": [each._asdict() for each in kept_tails(directory / LOG)],
         "damage": [each._asdict() for each in report.damage],
     }
 
 
 def _checkpoints(directory: Path, last_seq: int) -> dict[str, Any]:
-    store = CheckpointStore(directory / CHECKPOINTS)
+    try:
+        store = checkpoints_of(directory, logged_config(directory))
+    except MtfError:  # the log is too damaged to say what of
+        store = CheckpointStore(directory / CHECKPOINTS)
     seqs = store.list()
     damage = []
+    notes = []
     for seq in seqs:
         try:
             store.read(seq)
@@ -75,23 +85,40 @@ def _checkpoints(directory: Path, last_seq: int) -> dict[str, Any]:
             damage.append({"path": getattr(error, "path", ""), "seq": seq, "what": str(error)})
             continue
         if seq > last_seq:
-            what = f"a checkpoint of seq {seq}, where the log ends at {last_seq}"
-            damage.append({"path": store.directory, "seq": seq, "what": what})
-    return {"seqs": seqs, "damage": damage}
+            notes.append(f"the checkpoint of seq {seq} is ahead of the log: the next start discards it")
+    return {"seqs": seqs, "damage": damage, "notes": notes}
 
 
 def _history(directory: Path, last_seq: int) -> dict[str, Any]:
-    seq, damage = check_history(directory, last_seq)
-    return {"seq": seq, "damage": damage}
+    seq, damage = check_history(directory)
+    notes = []
+    if not damage and is_of_before(directory / HISTORY):
+        notes.append("the history was made by an earlier mtf: the next start rebuilds it from the log")
+    if seq is not None and seq > last_seq:
+        notes.append(f"bars are stored up to seq {seq}: the next start takes back those after {last_seq}")
+    elif seq is not None and seq < last_seq:
+        notes.append(f"bars are stored up to seq {seq}: the next start stores those up to {last_seq}")
+    return {"seq": seq, "damage": damage, "notes": notes}
+
+
+def _torn(report: VerifyReport) -> str:
+    assert report.tail is not None, "only a tail is reported"
+    what = f"torn tail: {report.tail.bytes} bytes after seq {report.tail.seq - 1}"
+    return f"{what}, which the next start cuts and keeps aside"
 
 
 def _replay(directory: Path, *, with_bars: bool) -> dict[str, Any]:
     """Play the log from its start; what differs from checkpoints and stored bars is damage."""
     replayed = verify_replay(directory)
     damage: list[dict[str, Any]] = [{"path": each.path, "seq": None, "what": each.reason} for each in replayed.damage]
+    notes = []
     if with_bars:
-        damage += compare_bars(directory)
-    return {"seq": replayed.seq, "digest": replayed.digest, "agreed": replayed.agreed, "damage": damage}
+        differing = compare_bars(directory)
+        if differing is None:
+            notes.append("the log's beginning is gone, and no checkpoint is there to play from: bars are not compared")
+        damage += differing or []
+    found = {"seq": replayed.seq, "digest": replayed.digest, "agreed": replayed.agreed}
+    return {**found, "damage": damage, "notes": notes}
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -106,18 +133,18 @@ def _show(found: dict[str, Any]) -> None:
     if replay is not None:
         grid.add_row("replay", _verdict(replay), f"digest {replay['digest']}")
     show(grid, fold=False)
-    if log["torn_tail"]:
-        tail = log["torn_tail"]
-        click.echo(
-            f"torn tail: {tail['bytes']} bytes after seq {tail['seq'] - 1}, which the next start cuts and keeps aside"
-        )
+    for part in found.values():
+        for sentence in part.get("notes", ()):
+            say(plain(sentence))
+    for each in log["torn"]:
+        say(plain(torn_text(each)))
     for part in found.values():
         for each in part["damage"]:
-            click.echo(plain(f"damaged: {each['what']}{_place(each)}"))
+            say(plain(f"damaged: {each['what']}{_place(each)}"))
     if log["damage"]:
         runs = ", ".join(f"{first} to {last}" for first, last in log["safe"][:SAFE_SHOWN]) or "none"
         more = f" and {len(log['safe']) - SAFE_SHOWN} more runs" if len(log["safe"]) > SAFE_SHOWN else ""
-        click.echo(f"safe seqs: {runs}{more}; mtf salvage copies those before the first damage")
+        say(f"safe seqs: {runs}{more}; mtf salvage copies those before the first damage")
 
 
 def _verdict(part: dict[str, Any]) -> str:

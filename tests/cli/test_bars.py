@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from mtf.history.store import COLUMNS
+from mtf.history.schema import COLUMNS
 from tests.cli.builders import at, json_of, mtf
+from tests.recovery.builders import rewind_history
 
 MINUTE_NS = 60_000_000_000
 TEN = at("10:00")
@@ -70,9 +69,15 @@ def test_partial_is_the_last_row_and_flagged(market: Path) -> None:
 
 def test_symbol_whose_first_bar_forms_has_no_completed_ones(market: Path) -> None:
     """That is an empty answer, not an unknown symbol."""
-    assert json_of("bars", market, "--symbol", "GBPUSD", "-t", "1m", "--format", "json") == []
-    partial = json_of("bars", market, "--symbol", "GBPUSD", "-t", "1m", "--partial", "--format", "json")
+    assert json_of("bars", market, "--symbol", "GBPUSD", "-t", "5m", "--format", "json") == []
+    partial = json_of("bars", market, "--symbol", "GBPUSD", "-t", "5m", "--partial", "--format", "json")
     assert [bar["close"] for bar in partial] == [2.25]
+
+
+def test_silent_symbol_s_bar_is_closed_by_the_others_of_its_run(market: Path) -> None:
+    """GBPUSD has one quote; EURUSD's next one, at 10:01, says that its minute is over."""
+    (bar,) = json_of("bars", market, "--symbol", "GBPUSD", "-t", "1m", "--format", "json")
+    assert bar["close"] == 2.25
 
 
 @pytest.mark.parametrize(
@@ -157,10 +162,7 @@ def test_bars_that_are_not_stored_yet_are_told_of(market: Path, tmp_path: Path) 
     """After a kill the history may be behind the log: the answer is then not all there is, and says so."""
     assert mtf("bars", market, "--symbol", "EURUSD", "-t", "1m").stderr == ""
     shutil.copytree(market, tmp_path / "run")
-    with closing(sqlite3.connect(tmp_path / "run" / "history.sqlite")) as connection:
-        connection.execute("DELETE FROM bars WHERE seq > 4")
-        connection.execute("UPDATE position SET seq = 4")
-        connection.commit()
+    rewind_history(tmp_path / "run", 4)
     behind = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
     assert len(behind.stdout.splitlines()) == 2
     assert behind.stderr == "mtf: bars are stored up to seq 4, and the log goes to 8: the next run stores the others\n"
@@ -169,11 +171,10 @@ def test_bars_that_are_not_stored_yet_are_told_of(market: Path, tmp_path: Path) 
 def test_bars_of_events_that_the_log_has_lost_are_told_of(market: Path, tmp_path: Path) -> None:
     """The log is the truth; what is stored beyond it is not passed off as such."""
     shutil.copytree(market, tmp_path / "run")
-    with closing(sqlite3.connect(tmp_path / "run" / "history.sqlite")) as connection:
-        connection.execute("UPDATE position SET seq = 99")
-        connection.commit()
+    rewind_history(tmp_path / "run", 99)
     ahead = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
-    assert ahead.stderr == "mtf: bars are stored up to seq 99, and the log ends at 8: mtf verify says what is damaged\n"
+    said = "bars are stored up to seq 99, the log ends at 8: the next run takes back the others"
+    assert ahead.stderr == f"mtf: {said}\n"
 
 
 def test_a_damaged_history_is_the_datas_fault(market: Path, tmp_path: Path) -> None:
@@ -182,4 +183,4 @@ def test_a_damaged_history_is_the_datas_fault(market: Path, tmp_path: Path) -> N
     (tmp_path / "run" / "history.sqlite").write_bytes(b"garbage" * 1000)
     done = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "the next start writes it anew" in done.stderr
+    assert "the next start rebuilds it from the log" in done.stderr

@@ -42,7 +42,7 @@ from tests.cli.builders import command, json_of, mtf, process, write_market
         (("run", "synthetic", "--history", "0"), "history is 0"),
         (("run", "synthetic", "--price", "best"), "'--price'"),
         (("nonsense",), "No such command 'nonsense'"),
-        (("run",), "Missing argument 'SOURCE'"),
+        (("run",), "Missing argument 'SOURCE...'"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_code_2(market: Path, tmp_path: Path, args: tuple[str, ...], says: str) -> None:
@@ -100,8 +100,9 @@ def test_every_error_of_mtf_has_its_code() -> None:
     codes = {name: exit_code(getattr(errors, name)("x")) for name in errors.__all__}
     assert {name: code for name, code in codes.items() if code != 3} == {
         "ConfigError": 2, "ConfigMismatch": 2, "CorruptCheckpoint": 1, "CorruptHistory": 1, "CorruptLog": 1,
-        "DataDirError": 2, "HostileFile": 1, "LogLocked": 2, "MalformedEvent": 1, "SourceError": 1,
-        "UnknownIndicator": 2, "UnknownSymbol": 2, "UnknownTimeframe": 2,
+        "DataDirError": 2, "HostileFile": 1, "KindChanged": 2, "LogLocked": 2, "MalformedEvent": 1, "OptionNeeded": 2,
+        "OutOfOrder": 2, "SourceError": 1, "StraddlingBar": 2, "UnknownIndicator": 2, "UnknownSymbol": 2,
+        "UnknownTimeframe": 2,
     }  # fmt: skip
     assert set(codes.values()) == {1, 2, 3}
 
@@ -174,7 +175,7 @@ def test_a_place_where_no_directory_can_be_is_the_calls_fault(tmp_path: Path) ->
 
 def test_names_of_a_stranger_are_no_commands(tmp_path: Path) -> None:
     """Neither the terminal nor the tables take a symbol for anything but a name; programs get it as it is."""
-    name = "[/b]:x:\x1b[31m"
+    name = "[/b]:x:\u202e[31m"  # what follows would be shown from right to left
     path = tmp_path / "ticks.csv"
     path.write_text(f"time,symbol,bid,ask\n2024-03-06T10:00Z,{name},1.0,1.5\n2024-03-06T10:01Z,{name},1.0,1.5\n")
     data = tmp_path / "run"
@@ -188,6 +189,6 @@ def test_names_of_a_stranger_are_no_commands(tmp_path: Path) -> None:
     ]
     assert [result.exit_code for result in shown] == [0, 0, 0, 0, 0, 2]
     for result in shown:
-        assert "\x1b" not in result.output
+        assert "\u202e" not in result.output
         assert "[/b]:x:" in result.output
     assert [tick["symbol"] for tick in json_of("ticks", data, "--symbol", name, "--format", "json")] == [name] * 2

@@ -77,11 +77,29 @@ def test_bars_says_how_many(market: Path) -> None:
 def test_state_for_people(market: Path) -> None:
     """A row a timeframe, and the live values beneath."""
     lines = mtf("state", market, "--symbol", "EURUSD").stdout.splitlines()
-    assert lines[0] == "EURUSD at seq 8, 2024-03-06 10:03:05Z"
-    one = lines[2].split()
-    assert (one[0], one[1], one[6], one[9:13]) == ("1m", "1.125", "1", ["5s", "55s", "8%", "3"])
-    assert lines[5].split() == ["live", "1m", "5m"]
-    assert lines[6].split() == ["sma_2", "1.4375", "-"]
+    assert lines[0] == "EURUSD  1.125  ▼ −10.00 % since 5m open     both at seq 8, 2024-03-06 10:03:05Z"
+    assert lines[2] == "  1m                       ▅▄█│▁  = 0.000  ╌╌╌╌╌╌╌╌╌╌   8%  0:55   1.750  1.438"
+    assert [line.split() for line in lines[5:13]] == [
+        ["forming", "1m", "5m"],
+        ["open", "1.125", "1.250"],
+        ["high", "1.125", "1.750"],
+        ["low", "1.125", "1.125"],
+        ["close", "1.125", "1.125"],
+        ["volume", "8", "20"],
+        ["ticks", "1", "5"],
+        ["since", "03-06", "10:03Z", "03-06", "10:00Z"],
+    ]
+    assert [line.split() for line in lines[14:]] == [["live", "1m", "5m"], ["sma_2", "1.438", "0/2"], []]
+
+
+def test_state_of_the_past_says_how_much_of_the_log_is_not_in_it(market: Path) -> None:
+    """Nothing of it is shown, and nobody takes it for the present."""
+    (first,) = [
+        line for line in mtf("state", market, "--symbol", "EURUSD", "--at", 4).stdout.splitlines() if "EURUSD" in line
+    ]
+    assert first.split("  ")[1] == "as of seq 4, 2024-03-06 10:01:00Z"
+    assert first.endswith("  4 later events in the log are not in it")
+    assert "no later event is in the log" in mtf("state", market, "--at", 8).stdout
 
 
 def test_a_seq_after_the_end_is_the_calls_fault(market: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from mtf.cli.times import Moment, clock_text, moment_of, span_text, time_of
+from mtf.cli.times import Moment, clock_text, left_text, moment_of, moment_text, time_of, typed_time
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_naive_time_is_refused_with_what_to_write(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "now", "2024-13-01T00:00Z", "1969-12-31T23:59Z", "2300-01-01T00:00Z", "-5", "1" * 40]
+    "text", ["", "now", "2024-13-01T00:00Z", "1677-12-31T23:59Z", "2300-01-01T00:00Z", "-5.5", "1" * 40]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     """Out of the range that events can have, too."""
@@ -65,9 +65,22 @@ def test_time_is_shown_with_as_much_fraction_as_it_has(ts_ns: int | None, text: 
     assert clock_text(ts_ns) == text
 
 
-def test_span_is_shown_in_its_two_largest_units() -> None:
-    """Terse, and long enough to tell."""
-    assert span_text(0) == "0s"
-    assert span_text(59_900_000_000) == "59s"
-    assert span_text(11_523_000_000_000) == "3h 12m"
-    assert span_text(86_400_000_000_000) == "1d"
+def test_what_is_left_is_counted_down_to_its_last_second() -> None:
+    """A bar that still forms is never said to have nothing left."""
+    assert left_text(1) == "0:01"
+    assert left_text(19_296_000_000) == "0:20"
+    assert left_text(1_580_000_000_000) == "26:20"
+    assert left_text(12_380_000_000_000) == "3h 26m"
+    assert left_text(200_000_000_000_000) == "2d 7h"
+    assert left_text(0) == "0:00"
+
+
+@pytest.mark.parametrize("text", ["2024-03-06T10:17Z", "2024-03-06T10:17:30Z", "2024-03-06T10:00:00.500Z"])
+def test_a_time_is_typed_as_short_as_it_can_be(text: str) -> None:
+    """What is printed for the user to type is read back as the same time."""
+    assert typed_time(time_of(text)) == text
+
+
+def test_moments_are_shown_to_the_second() -> None:
+    """A screen is no log."""
+    assert moment_text(1_709_719_200_999_999_999) == "2024-03-06 10:00:00Z"

@@ -13,6 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from mtf.history.schema import SELECT_BARS
+from mtf.history.sums import row_sum
 from tests.cli.builders import SETTINGS, command, json_of, mtf, write_market
 
 
@@ -109,10 +111,43 @@ def test_a_run_says_which_checkpoint_it_passed_over(copy: Path, tmp_path: Path) 
     assert "checkpoint passed over" in result.stderr
 
 
-def test_a_stored_bar_that_was_changed_is_found_by_replay(copy: Path) -> None:
-    """SQLite cannot know that a good row holds a wrong price."""
+def test_a_stored_bar_that_was_changed_is_neither_printed_nor_clean(copy: Path) -> None:
+    """SQLite cannot know that a good row holds a wrong price; the row's own sum does."""
     with closing(sqlite3.connect(copy / "history.sqlite")) as connection:
         connection.execute("UPDATE bars SET high = high + 1 WHERE timeframe = '1m' AND seq = 6")
+        connection.commit()
+    result = mtf("verify", copy)
+    assert result.exit_code == 1
+    assert "1m bars of EURUSD: a bar that was altered" in result.stdout
+    result = mtf("bars", copy, "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
+    assert result.exit_code == 1
+    assert "1m bars of EURUSD: a bar that was altered" in result.stderr
+    assert len(result.stdout.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_stored_bar_that_is_gone_is_missed(copy: Path, number: int) -> None:
+    """At the beginning, in the middle and at the end; in a part of the time too."""
+    bars = mtf("bars", copy, "--symbol", "EURUSD", "-t", "1m", "--format", "csv").stdout.splitlines()[1:]
+    starts = [int(line.split(",")[2]) for line in bars]
+    assert len(starts) == 3
+    with closing(sqlite3.connect(copy / "history.sqlite")) as connection:
+        connection.execute("DELETE FROM bars WHERE timeframe = '1m' AND start_ns = ?", (starts[number],))
+        connection.commit()
+    assert mtf("verify", copy).exit_code == 1
+    for span in ((), ("--start", starts[0]), ("--start", starts[number], "--end", starts[number] + 1)):
+        result = mtf("bars", copy, "--symbol", "EURUSD", "-t", "1m", *span)
+        assert result.exit_code == 1, result.output
+        assert "missing" in result.stderr
+
+
+def test_a_stored_bar_that_was_summed_again_is_found_by_replay(copy: Path) -> None:
+    """What was altered on purpose, only the log can tell."""
+    with closing(sqlite3.connect(copy / "history.sqlite")) as connection:
+        where = "WHERE timeframe = '1m' AND seq = 6"
+        *row, before_ns, _ = connection.execute(f"{SELECT_BARS} {where}").fetchone()
+        row[5] += 1.0
+        connection.execute(f"UPDATE bars SET high = ?, sum = ? {where}", (row[5], row_sum(row, before_ns)))
         connection.commit()
     assert mtf("verify", copy).exit_code == 0
     result = mtf("verify", copy, "--replay")
@@ -140,7 +175,7 @@ def test_inspect_says_what_is_in_there(market: Path) -> None:
     assert found["log"]["symbols"] == ["EURUSD", "GBPUSD"]
     assert (found["log"]["events"], found["log"]["first_seq"], found["log"]["last_seq"]) == (8, 1, 8)
     assert list(found["log"]["sources"]) == ["market.csv"]
-    assert found["history"] == {"seq": 8, "bars": {"EURUSD": {"1m": 3}}}
+    assert found["history"] == {"seq": 8, "bars": {"EURUSD": {"1m": 3}, "GBPUSD": {"1m": 1}}}
     assert (found["checkpoints"], found["malformed"]) == ([8], 0)
     lines = mtf("inspect", market).stdout.splitlines()
     assert "events        8, seq 1 to 8" in lines

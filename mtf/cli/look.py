@@ -1,0 +1,123 @@
+"""What a terminal can show: its width, which characters it has, and its colours.
+
+Colours mean one thing each: blue rises and orange falls, violet is the past, yellow is what was rejected; all else has
+the terminal's own. They can be read on a dark and on a light ground, and nothing is said by colour alone. `NO_COLOR`
+and `TERM=dumb` are respected, and letters stand in for blocks and arrows that cannot be written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Final
+
+import attrs
+from rich.console import Console
+from rich.style import Style
+
+__all__ = ["ASCII", "BLOCKS", "COLOURS", "COLOURS_16", "Colours", "Glyphs", "Look", "look_at_stdout"]
+
+WIDTH_PIPED: Final = 120  # columns, if no terminal says how many there are
+
+
+@attrs.frozen(kw_only=True)
+class Glyphs:
+    """The characters that a screen is drawn with."""
+
+    levels: str  # of a sparkline, low to high
+    split: str  # between the bars that have closed and the one that forms
+    up: str
+    down: str
+    same: str
+    over: str  # of a bar's time, what is over
+    ahead: str
+    ends: tuple[str, str]  # around that
+    minus: str
+    cut: str  # in place of what does not fit
+
+
+BLOCKS: Final = Glyphs(
+    levels="▁▂▃▄▅▆▇█",
+    split="│",
+    up="▲",
+    down="▼",
+    same="=",
+    over="━",
+    ahead="╌",
+    ends=("", ""),
+    minus="−",
+    cut="…",
+)
+ASCII: Final = Glyphs(
+    levels="_.-:=+*#",
+    split="|",
+    up="^",
+    down="v",
+    same="=",
+    over="#",
+    ahead=".",
+    ends=("[", "]"),
+    minus="-",
+    cut="~",
+)
+
+
+DIM: Final = Style(dim=True)
+BOLD: Final = Style(bold=True)
+
+
+@attrs.frozen(kw_only=True)
+class Colours:
+    """The styles of a screen, by what they mean."""
+
+    up: Style
+    down: Style
+    past: Style
+    warn: Style
+    dim: Style = DIM
+    bold: Style = BOLD
+
+
+COLOURS: Final = Colours(
+    up=Style(color="#2f7fd6"),
+    down=Style(color="#cc6122"),
+    past=Style(color="#8d6be0"),
+    warn=Style(color="#a37800"),
+)
+COLOURS_16: Final = Colours(  # the terminal's own, of which it knows best how they look on its ground
+    up=Style(color="bright_blue"),
+    down=Style(color="yellow"),
+    past=Style(color="magenta"),
+    warn=Style(color="yellow", bold=True),
+)
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """How a screen is drawn: *width* columns, these glyphs and colours."""
+
+    width: int
+    glyphs: Glyphs = BLOCKS
+    colours: Colours = COLOURS
+
+
+def look_at_stdout() -> Look:
+    """Return how stdout is drawn on."""
+    terminal = sys.stdout.isatty()
+    dumb = terminal and os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    many = Console().color_system in ("256", "truecolor")
+    return Look(
+        width=shutil.get_terminal_size().columns if terminal else WIDTH_PIPED,
+        glyphs=BLOCKS if not dumb and _can_write(BLOCKS) else ASCII,
+        colours=COLOURS if many else COLOURS_16,
+    )
+
+
+def _can_write(glyphs: Glyphs) -> bool:
+    """Return whether stdout's encoding has all characters of *glyphs*."""
+    try:
+        "".join(map("".join, attrs.astuple(glyphs))).encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

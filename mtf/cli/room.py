@@ -1,0 +1,77 @@
+"""`--make-room`: a data directory for one source, or the next free name if it holds something else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.cli.datadir import newest_start, reader_of
+from mtf.cli.typed import numbered
+from mtf.config import Config
+from mtf.datadir import LOG, known_parts, logged_config
+from mtf.errors import ConfigError, ConfigMismatch, MtfError, SourceError
+from mtf.sources import Source
+from mtf.sources.merge import MergedSource, sources_of
+
+__all__ = ["room_for"]
+
+TRIES: Final = 100
+
+
+def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str]:
+    """Return the first of `run`, `run-2`, `run-3` ... that is free, or was made of *source* with *config*.
+
+    With it comes why *directory* itself is not the one; "" if it is. ConfigError if not one of a hundred is.
+    """
+    why = ""
+    for number in range(1, TRIES + 1):
+        path = numbered(directory, number)
+        other = _other(path, config, source)
+        if not other:
+            return path, why
+        why = why or other
+    last = numbered(directory, TRIES)
+    raise ConfigError(
+        f"{directory} {why}, and there is no room up to {last} either: remove some of them, or name another --data"
+    )
+
+
+def _other(path: Path, config: Config, source: Source) -> str:
+    """Return what keeps *path* from going together with *source* and *config*; "" if nothing does."""
+    if not os.path.lexists(path):
+        return ""
+    if not path.is_dir():
+        return "is not a directory"
+    if not (path / LOG).is_dir():
+        return "holds other files" if any(path.iterdir()) else ""
+    try:
+        logged = logged_config(path)
+        differences = config.settled(logged)[0].differences(logged)
+        if differences:
+            return f"was made with other settings ({'; '.join(differences)})"
+        merged = source if isinstance(source, MergedSource) else MergedSource([source])
+        entries = _sources(path)
+        others = sources_of(entries) - sources_of(part.key for part in merged.parts if part.key is not None)
+        if others:
+            return f"holds another source ({', '.join(sorted(others))})"
+        known = known_parts(path, entries, merged)
+        try:
+            merged.resume(known)  # each part knows its beginning again, or raises
+        finally:
+            merged.seek({})
+    except ConfigMismatch:
+        return f"holds {source.name}, read in another way"
+    except SourceError:
+        return f"holds another {source.name}"
+    except MtfError as error:
+        return f"cannot be gone on with ({error})"
+    return ""
+
+
+def _sources(path: Path) -> dict[str, Any]:
+    """Return the sources that the log in *path* was made of, with what they were and how far they were read."""
+    reader = reader_of(path, newest_start(path))
+    for _ in reader:
+        pass
+    return reader.positions
