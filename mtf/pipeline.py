@@ -7,9 +7,10 @@ stops it with the reason; the log stays valid.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,15 +18,22 @@ from typing import Any, Final, Self
 from mtf.actors.actor import Marker
 from mtf.actors.bars import BarReader, BarStream
 from mtf.actors.consumer import Consumer, ConsumerActor, shown
+from mtf.actors.lateness import Lateness
 from mtf.actors.markings import Markings
+from mtf.actors.reorder import ReorderWindow
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import GRACE_NS, BarTimer
 from mtf.actors.waiters import Waiters
+from mtf.bars.bar import Bar
+from mtf.bars.gate import PRICE_MAX
+from mtf.bars.intake import take
+from mtf.bars.placement import MarketBarClock
+from mtf.calendars.auctions import edge_notes
 from mtf.catchup import CatchUp
 from mtf.checkpoints import Checkpointer
 from mtf.clock import SystemClock, WallClock
 from mtf.config import Config, IndicatorSpecs
-from mtf.datadir import DataDir, logged_config
+from mtf.datadir import LOG, DataDir, logged_config
 from mtf.engine import Engine
 from mtf.errors import (
     ConfigError,
@@ -36,27 +44,35 @@ from mtf.errors import (
     PushInCallback,
     UnknownSymbol,
 )
-from mtf.events.block import BLOCK_EVENTS_MAX, SymbolTable
-from mtf.events.door import BAD_TIME, REASONS, TS_MAX_NS, TS_MIN_NS, Door
+from mtf.events.bar_rows import EVENTS_PER_BAR
+from mtf.events.block import BLOCK_EVENTS_MAX, BY_TIMER, SymbolTable
+from mtf.events.door import BAD_TIME, NOT_LIVE, REASONS, Door
 from mtf.events.tick import Tick
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
-from mtf.log import DURABILITIES, Skipped, Writer
+from mtf.frames.view import check_not_ahead
+from mtf.log import DURABILITIES, Skipped, TornTail, Writer
+from mtf.notes import Notes
+from mtf.order import BY_TIME, ORDER, LogOrder, order_of
 from mtf.pace import Pace
-from mtf.reading import open_given, read_source
+from mtf.reading import Reading, open_given
 from mtf.recovery import engine_at, logged_blocks, state_at
+from mtf.rows import Rows, rejected_by, rows_read
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
+from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 from mtf.wiring import Wiring
 
 __all__ = ["Pipeline"]
 
 BLOCK_EVENTS: Final = 1024
 MAX_AHEAD_NS: Final = 60_000_000_000
-LIVE_WITHIN_NS: Final = 60_000_000_000  # a pushed tick that is older than this tells of the past, not of now
+OLDEST_NS: Final = 315_532_800_000_000_000  # 1980-01-01: a live stamp before it is in another unit
+BLOCK_EVENTS_LIMIT: Final = BLOCK_EVENTS_MAX - EVENTS_PER_BAR + 1  # a bar's events stay together
 CLOCKS: Final = ("both", "ticks")
 WORKERS_MAX: Final = 256
+MALFORMED_KEPT: Final = 20  # in memory too, of the malformed rows that a data directory keeps
 
 
 class Pipeline:
@@ -67,7 +83,7 @@ class Pipeline:
     `mtf.Config`; *config* gives them as one. The others do not:
 
     - *durability* names what can be lost: `each`, `group` or `os` (docs/reliability.md);
-    - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; None: not by that;
+    - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; 0 or None: not so;
     - *keep_events* is how many events stay in the log at least; None (the default): all. Older ones go after a
       checkpoint, a segment at a time, and never one that a kept checkpoint or a consumer still needs;
     - *block_events* bounds how many events go through the actors at once;
@@ -91,6 +107,9 @@ class Pipeline:
         history: int = 1000,
         indicators: IndicatorSpecs = None,
         live: str = "each",
+        prices: str = "positive",
+        price_max: float = PRICE_MAX,
+        delay_ns: int | Mapping[str, int] = 0,
         config: Config | None = None,
         durability: str = "group",
         checkpoint_seconds: float | None = 60.0,
@@ -101,11 +120,18 @@ class Pipeline:
         max_ahead_ns: int = MAX_AHEAD_NS,
         clock: str = "both",
         grace_ns: int = GRACE_NS,
+        live_within_ns: int | None = None,
+        reorder_ns: int = 0,
+        oldest_ns: int = OLDEST_NS,
         wall: WallClock | None = None,
         strict: bool = False,
     ) -> None:
-        if not 1 <= block_events <= BLOCK_EVENTS_MAX:
-            raise ConfigError(f"block_events is {block_events}: use 1 to {BLOCK_EVENTS_MAX}")
+        if not 1 <= block_events <= BLOCK_EVENTS_LIMIT:
+            raise ConfigError(f"block_events must be between 1 and {BLOCK_EVENTS_LIMIT}, got {block_events}")
+        if live_within_ns is None:
+            live_within_ns = grace_ns
+        if not 0 <= live_within_ns <= grace_ns:
+            raise ConfigError(f"live_within_ns must be between 0 and grace_ns ({grace_ns}), got {live_within_ns}")
         if durability not in DURABILITIES:
             raise ConfigError(f"durability is {durability!r}: it is one of {', '.join(DURABILITIES)}")
         for name, value in (
@@ -113,8 +139,9 @@ class Pipeline:
             ("checkpoint_events", checkpoint_events),
             ("grace_ns", grace_ns),
             ("max_ahead_ns", max_ahead_ns),
+            ("reorder_ns", reorder_ns),
         ):
-            if value is not None and value < 0:
+            if value is not None and not 0 <= value < float("inf"):
                 raise ConfigError(f"{name} is {value}: give 0 or more")
         if data is not None and not os.fspath(data):
             raise ConfigError("data is '': give a directory, or None to keep nothing on disk")
@@ -134,38 +161,54 @@ class Pipeline:
             "history": history,
             "indicators": indicators,
             "live": live,
+            "prices": prices,
+            "price_max": price_max,
+            "delay_ns": delay_ns,
         }
         if config is not None:
             defaults = Pipeline.__init__.__kwdefaults__ or {}
             twice = [name for name, value in settings.items() if value != defaults[name]]
             if twice:
                 raise ConfigError(f"{', '.join(twice)}: said beside config, which has it already; say it in one place")
-        self.config: Final = config or Config.make(**settings)
+        self.config: Config = config or Config.make(**settings)  # from the start on, with the calendars of the log
         self._data: Final = None if data is None else Path(data)
         self._durability: Final = durability
         self._block_events: Final = block_events
         self._workers: Final = workers
         self._max_ahead_ns: Final = max_ahead_ns
         self._clock_mode: Final = clock
-        self._grace_ns: Final = grace_ns
+        self._reorder_ns: Final = reorder_ns
+        self._grace_ns: Final = grace_ns + reorder_ns  # what a bar's end waits for: ticks in flight, and those held
+        self._live_within_ns: Final = live_within_ns
+        self._oldest_ns: Final = oldest_ns
+        self._notes: Final = Notes()  # of what has come in
         self._wall: Final[WallClock] = wall or SystemClock()
+        self._window: ReorderWindow | None = None  # of pushes
+        if reorder_ns:
+            self._window = ReorderWindow(
+                reorder_ns, self._wall, self._accept_held, self._send_held, live=clock == "both"
+            )
+        self._lateness: Final = Lateness()
         self._strict: Final = strict
-        self._checkpoints: Final = checkpoint_seconds is not None or checkpoint_events is not None
-        self._checkpoint_ns: Final = None if checkpoint_seconds is None else round(checkpoint_seconds * 1e9)
-        self._checkpoint_events: Final = checkpoint_events
+        self._checkpoints: Final = bool(checkpoint_seconds or checkpoint_events)
+        self._checkpoint_ns: Final = max(round(checkpoint_seconds * 1e9), 1_000_000) if checkpoint_seconds else None
+        self._checkpoint_events: Final = checkpoint_events or None
         self._keep_events: Final = keep_events
-        self.malformed_rows: list[tuple[str, int, str, str]] = []  # the first 10,000, where no data directory has them
+        self.malformed_rows: list[tuple[str, int, str, str]] = []  # the first of them
+        self._rows = Rows()  # of the sources that were read
         self._supervisor: Final = Supervisor(self._release)
         self._engine = Engine(self.config)
         self._wiring: Wiring
         self._catchup: CatchUp
         self._wired = False  # these and `_source` are there
         self._writer: Writer | None = None
+        self._datadir: DataDir | None = None
         self._checkpointer: Checkpointer | None = None
         self._consumers: list[Consumer] = []  # in the order in which they were added
         self._actors: list[ConsumerActor] = []  # of the consumers, once it runs
         self._state = "new"  # new, running, stopped
         self._applied: Final = Waiters()  # who waits for a seq to be published
+        self._order = LogOrder()  # of finite sources
         self._markings: Final = Markings(self._wall)  # markers on their way
         self._ended = False  # the last source has come to its end, and nothing was pushed since
 
@@ -174,11 +217,23 @@ class Pipeline:
     async def __aenter__(self) -> Self:
         if self._state != "new":
             raise PipelineStopped("a pipeline is started once: make a new one")
-        engine = self._engine
         datadir = self._datadir = None if self._data is None else DataDir.open(self._data, self.config)
+        if datadir is not None and datadir.config is not self.config:
+            self.config = datadir.config
+            self._engine = Engine(self.config)
+        engine = self._engine
         try:
+            self._keep_order(LogOrder(None if datadir is None else datadir.log.positions.get(ORDER)))
             symbols = SymbolTable(None if datadir is None else datadir.log.symbols)
-            self._door = Door(symbols, aside=self._keep_aside, strict=self._strict)
+            self._bar_clock = MarketBarClock(
+                self.config.calendars.calendar_of,
+                list(self.config.timeframes),
+                anchor_ns=self.config.anchor_ns,
+                keep_closed=self.config.closed == "keep",
+                noted=self._notes.append,
+            )
+            self._door = Door(symbols, aside=self._keep_aside, strict=self._strict, bar_clock=self._bar_clock)
+            self._door.one_kind = self.config.price == "auto"
             self._timer = BarTimer(self._wall, self._tell_time, self._grace_ns)
             if datadir is not None:
                 self._writer = datadir.writer(self._durability, self._writer_failed)
@@ -192,6 +247,7 @@ class Pipeline:
                     clean=None if self._keep_events is None else self._forget,
                 )
                 self._checkpointer.on_failure = self._writer_failed
+                self._checkpointer.noted = self._notes.append
             await self._supervisor.start()
             wiring = self._wiring = Wiring(
                 engine,
@@ -204,6 +260,7 @@ class Pipeline:
                 rows_asked=self._rows_asked,
             )
             self._source = wiring.source
+            self._reading = Reading(wiring.source, datadir, self._order, self._block_events, self._check)
             self._catchup = CatchUp(
                 self.config,
                 datadir,
@@ -212,7 +269,7 @@ class Pipeline:
                 block_events=self._block_events,
                 adopt=self._adopt,
                 drain=lambda: self._mark("drain"),
-                finished=self._checkpoints_from,
+                finished=self._caught_up_from,
             )
             self._wired = True
             await wiring.start()
@@ -223,6 +280,7 @@ class Pipeline:
                 self._consumers.insert(0, datadir.history())
             for consumer in self._consumers:
                 self._attach(consumer)
+            self._bar_clock.strict = self.config.asked and not self._catchup.seq
             if not self._catchup.seq:
                 await self._ready()
         except BaseException:
@@ -238,9 +296,10 @@ class Pipeline:
                 await self._ready()
                 await self.drain()
                 if self._checkpointer is not None and self._checkpoints:
-                    await self._checkpointer.take()
+                    await self._checkpointer.try_take()
                     await self._checkpointer.stop()
                 await self._mark("stop")
+                self._note_edges()
         finally:
             await self._shut()
         if error is None and self._supervisor.failure is not None:
@@ -252,7 +311,7 @@ class Pipeline:
         for consumer in self._consumers:
             if isinstance(consumer, BarStream):
                 consumer.end()
-        self._timer.disarm()
+        self._timer.stop()
         if self._wired:
             self._catchup.cancel()
         await self._supervisor.stop()
@@ -269,19 +328,29 @@ class Pipeline:
                 raise
         finally:
             if self._datadir is not None:
-                await self._datadir.close()
+                await self._datadir.close(self._door.malformed if self._wired else 0)
 
     def _adopt(self, engine: Engine) -> None:
         """Go on from the state of *engine*, before the first event."""
         self._engine = engine
+        self._disordered_from(self._order.from_seq)
         self._wiring.adopt(engine)
         for actor in self._actors:
             actor.rewind(self._cursor())
 
+    def _keep_order(self, order: LogOrder) -> None:
+        """Have the order of time kept by *order*: callbacks are refused what they could not have known once it ends."""
+        self._order = order
+        order.broken = self._disordered_from
+        self._disordered_from(order.from_seq)
+
+    def _disordered_from(self, seq: int) -> None:
+        self._engine.kept.disordered_seq = seq
+
     def _cursor(self) -> Cursor:
         """Return a cursor at the newest published event."""
         joiner = self._engine.joiner
-        return Cursor(self._engine.kept, joiner.states, joiner.clock_ns, joiner.seq, self._catchup.seq)
+        return Cursor(self._engine.kept, joiner, self._catchup.seq)
 
     async def _ready(self) -> None:
         """Bring the state up to the end of the log, showing consumers what was logged before this start."""
@@ -296,9 +365,13 @@ class Pipeline:
         """Return the state at the end of the log, also before consumers were brought there."""
         return self._engine if self._caught_up() else self._catchup.engine()
 
-    def _checkpoints_from(self, seq: int) -> None:
-        if self._checkpointer is not None and self._checkpoints:
-            self._checkpointer.start(self._engine, seq)
+    def _caught_up_from(self, seq: int) -> None:
+        """Take up what waits for the end of the log; *seq* is that of the checkpoint that was started from."""
+        self._door.bar_kinds.update(self._engine.gate.bar_kinds())
+        if self._checkpointer is not None:
+            self._checkpointer.oldest_ns = min(self._checkpointer.oldest_ns, self._catchup.oldest_ns)
+            if self._checkpoints:
+                self._checkpointer.start(self._engine, seq)
 
     def _forget(self, checkpoint_seq: int) -> None:
         """Let go of old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
@@ -313,6 +386,8 @@ class Pipeline:
         """Let everyone go who waits for something that will not come."""
         if self._wired:
             self._source.stop(error)
+        if self._window is not None:
+            self._window.close(error)
         self._applied.fail(error)
         self._markings.fail(error)
 
@@ -363,71 +438,132 @@ class Pipeline:
 
     # Events in.
 
-    async def push(self, tick: Tick) -> int:
-        """Log *tick*, as the durability mode promises, and return its seq.
+    async def push(self, event: Tick | Bar) -> int:
+        """Log *event*, a tick or a bar, as the durability mode promises; return its seq, of a bar that of its close.
 
-        MalformedEvent where it is no tick (it is counted and has no seq); PushInCallback inside a callback of this
-        pipeline; PipelineStopped once the pipeline has stopped.
+        A bar whose end lies after its arrival is logged as `unfinished`. MalformedEvent if it cannot be an event (it is
+        counted and has no seq); StraddlingBar for a bar that lies in two of a timeframe; PushInCallback inside a
+        callback of this pipeline; PipelineStopped once the pipeline has stopped.
         """
         self._check_outside("push")
         if not self._catchup.done:
             await self._ready()
         source = self._source
+        if self._window is not None:
+            seq = await self._window.add(event.symbol, _stamp_of(event), event)
+            await source.flush(seq)
+            return seq
         door = self._door
         while door.count >= self._block_events:
             await source.flush(source.next_seq - 1)
-        now_ns = self._wall.now_ns() if self._clock_mode == "both" else 0
-        if now_ns:
-            door.limit_ns = now_ns + self._max_ahead_ns
-        try:
-            reason = REASONS[door.tick(tick)]
-        except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
-            reason = str(error)
-        finally:
-            door.limit_ns = TS_MAX_NS
-        if reason:
-            door.refuse("push", door.malformed + 1, reason, repr(tick))
-            raise MalformedEvent(f"{tick!r}: {reason}")
-        self._ended = False
-        seq = source.next_seq - 1
+        seq = self._accept(event, self._wall.now_ns())
         await source.flush(seq)
-        if now_ns and now_ns - tick.ts_ns <= LIVE_WITHIN_NS:
-            self._timer.arm()
         return seq
+
+    def _accept(self, event: Tick | Bar, arrival_ns: int) -> int:
+        """Hand *event* to the door and return its seq; MalformedEvent if it cannot be one."""
+        door = self._door
+        reason = self._take(door, event, arrival_ns)
+        if reason:
+            door.refuse("push", door.malformed + 1, reason, repr(event))
+            raise MalformedEvent(f"{event!r}: {reason}")
+        self._ended = False
+        if self._clock_mode == "both" and isinstance(event, Tick):
+            lag_ns = arrival_ns - event.ts_ns - self.config.delay_of(event.symbol)
+            late = self._lateness.note(event.symbol, lag_ns, arrival_ns) if lag_ns > self._live_within_ns else None
+            if late is not None:
+                self._notes.append(late)
+        return self._source.next_seq - 1
+
+    def _accept_held(self, event: Any, arrival_ns: int) -> int:
+        """Hand an event from the reorder window to the door: a tick, a bar, or the time of a clock event."""
+        if isinstance(event, Tick | Bar):
+            return self._accept(event, arrival_ns)
+        self._door.clock(event)
+        return self._source.next_seq - 1
+
+    def _send_held(self) -> None:
+        """Send what has come out of the reorder window."""
+        if self._door.count and not self._source.flush_now():
+            self._source.wake()
+
+    def _take(self, door: Door, event: Tick | Bar, arrival_ns: int) -> str:
+        """Hand *event* to *door*; return what is wrong with it, or nothing."""
+        try:
+            if isinstance(event, Tick) and event.ts_ns < self._oldest_ns:
+                return _too_old(event.ts_ns)
+            if self._clock_mode == "both":
+                door.arrival_ns = arrival_ns
+                door.limit_ns = arrival_ns + self._max_ahead_ns
+                door.live_from_ns = arrival_ns - self._live_within_ns - self.config.delay_of(event.symbol)
+            return REASONS[take(door, event)]
+        except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
+            return str(error)
+        finally:
+            door.arrival_ns, door.limit_ns, door.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
 
     async def clock(self, ts_ns: int) -> int:
         """Log a clock event, "it is *ts_ns* now", and return its seq: every bar that ends by then closes."""
         self._check_outside("push")
         await self._ready()
-        code = self._door.clock(ts_ns) if TS_MIN_NS <= ts_ns <= TS_MAX_NS else BAD_TIME
-        if code:
-            raise MalformedEvent(f"clock event at {ts_ns}: {REASONS[code]}")
-        seq = self._source.next_seq - 1
+        if isinstance(ts_ns, bool) or not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
+            raise MalformedEvent(f"clock event at {ts_ns}: {REASONS[BAD_TIME]}")
+        if self._clock_mode == "both" and ts_ns > self._wall.now_ns() + self._max_ahead_ns:
+            raise MalformedEvent(
+                f"clock event at {ts_ns}: more than max_ahead_ns ({self._max_ahead_ns}) ahead of the wall clock, and "
+                "would make every tick until then late"
+            )
+        if self._window is not None:
+            seq = await self._window.add("", ts_ns, ts_ns)
+        else:
+            self._door.clock(ts_ns)
+            seq = self._source.next_seq - 1
         await self._source.flush(seq)
         return seq
 
-    async def run(self, source: Any, **options: Any) -> Summary:
+    async def run(
+        self, source: Any, *, order: str = BY_TIME, reorder_ns: int | None = None, sort: bool = False, **options: Any
+    ) -> Summary:
         """Read *source* to its end, wait until every consumer has seen all of it, and return the summary.
 
-        *source* is a path (with the options of `mtf.sources.open_source`), a `Source`, or an iterable or async iterable
-        of ticks. With a data directory a source that was read before goes on where it was; an iterable only where it is
-        given a `name=` to be known by.
+        *source* is a path (with the options of `mtf.sources.open_source`), a `Source`, an iterable or async iterable of
+        ticks, or a list of such, which are merged by time. With a data directory a source that was read before goes on
+        where it was; an iterable only where it is given a `name=` to be known by.
+
+        Finite sources are read in order of time: OutOfOrder where this one begins before what others have brought other
+        symbols to, or while another is being read. With *order* `log` that is taken as it comes, and callbacks are
+        refused what they could not have known. Each source's events are put in order within *reorder_ns* of event time
+        (None: that of the pipeline), or with *sort* all of them, on disk, before the first one is logged.
         """
         self._check_outside("run")
         await self._ready()
         begun, seq = time.perf_counter(), self._source.next_seq
         if hasattr(source, "__aiter__"):
+            if reorder_ns or sort or order != BY_TIME:
+                raise ConfigError(
+                    "reorder_ns, sort, order: an async iterable is pushed as it comes, in the order in which it comes; "
+                    "give Pipeline(reorder_ns=) for a reorder window of pushes"
+                )
             await self._run_feed(source)
         else:
-            opened, known = open_given(source, options)
-            self._timer.disarm()  # the next push arms it again: the wall clock says nothing of a source's own time
+            if reorder_ns is None:
+                reorder_ns = 0 if sort else self._reorder_ns
+            opened = open_given(source, options, resumable=self._datadir is not None, reorder_ns=reorder_ns, sort=sort)
+            malformed, rejected = self._door.malformed, rejected_by(self._engine)
             try:
-                datadir = self._datadir if known else None
-                await read_source(opened, self._source, datadir, self._block_events, self._check)
+                await self._reading.read(opened, self._engine.joiner.states, order)
             finally:
                 opened.close()
+            await self.drain()
+            malformed = self._door.malformed - malformed
+            read = rows_read(opened, self._source.next_seq - seq, malformed)
+            rows = Rows.of(read, rejected_by(self._engine) - rejected, malformed)
+            self._rows = self._rows.and_those_of(rows)
+            for sentence in opened.notes() if hasattr(opened, "notes") else ():
+                self._notes.append(sentence)
         self._ended = True
         await self.drain()
+        self._note_edges()
         return self.summary(seconds=time.perf_counter() - begun, new_events=self._source.next_seq - seq)
 
     async def replay(
@@ -436,12 +572,14 @@ class Pipeline:
         *,
         start: int = 1,
         until: int | None = None,
+        until_ns: int | None = None,
         speed: float | None = None,
     ) -> Summary:
         """Play the log of a data directory through this pipeline: a new one of its configuration, on no disk.
 
-        Consumers are shown the events from the seq *start* to *until*; with *speed*, that many seconds of event time in
-        a second, else as fast as it goes. The digest is that of the original run.
+        Consumers are shown the events from the seq *start* to *until*, with *until_ns* of each symbol none from its
+        first accepted event on that is stamped later; with *speed*, that many seconds of event time in a second, else
+        as fast as it goes. The digest is that of the original run.
         """
         self._check_outside("replay")
         if self._data is not None or self.seq or self._source.next_seq != 1:
@@ -451,8 +589,11 @@ class Pipeline:
         differences = self.config.differences(logged_config(path))
         if differences:
             raise ConfigMismatch(f"{path} was made with another configuration: {'; '.join(differences)}")
+        self._keep_order(await asyncio.to_thread(order_of, path / LOG))
         if start > 1:
             self._adopt(await asyncio.to_thread(engine_at, path, seq=start - 1))
+        if until_ns is not None:
+            self._source.gate.horizon_ns = until_ns
         pace = None if speed is None else Pace(self._wall, speed)
         for block in logged_blocks(path, start, until):
             for piece in (block,) if pace is None else pace.pieces(block):
@@ -468,19 +609,24 @@ class Pipeline:
     async def _run_feed(self, feed: Any) -> None:
         async for tick in feed:
             try:
-                await self.push(tick)
+                if self._window is None:
+                    await self.push(tick)
+                else:
+                    self._check()
+                    _ = self._window.add(tick.symbol, _stamp_of(tick), tick)
+                    await self._source.flush(self._source.next_seq - 1)
             except MalformedEvent:
                 continue  # counted and kept aside by push
 
     def _tell_time(self, end_ns: int) -> None:
-        if self._state == "running" and self._supervisor.failure is None and not self._door.clock(end_ns):
+        if self._state == "running" and self._supervisor.failure is None and not self._door.clock(end_ns, BY_TIMER):
             self._source.flush_now()
             self._source.wake()
 
     def _keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
         if self._datadir is not None:
-            self._datadir.keep_aside(place, line, reason, raw)
-        else:
+            self._datadir.aside.keep(place, line, reason, raw)
+        if self._datadir is None or len(self.malformed_rows) < MALFORMED_KEPT:
             self.malformed_rows.append((place, line, reason, raw))
 
     # State out.
@@ -488,12 +634,15 @@ class Pipeline:
     def snapshot(self, symbol: str) -> Snapshot:
         """Return every timeframe of *symbol* at one and the same seq; UnknownSymbol where none of its events was seen.
 
+        LookAheadError inside a callback that is shown what was before the state of *symbol* (see `View.of`).
         Inside a callback that is the step being shown, elsewhere the newest published event. Any task may ask at any
         moment; nothing is awaited.
         """
         cursor = shown(self._engine.kept)
         if cursor is not None:
-            return cursor.snapshot(cursor.number_of(symbol))
+            number = cursor.number_of(symbol)
+            check_not_ahead(cursor, self._engine.kept, number)
+            return cursor.snapshot(number)
         if self._state == "new":
             raise self._supervisor.reason()
         engine = self._logged_engine()
@@ -501,7 +650,7 @@ class Pipeline:
         if number < 0:
             raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
         joiner = engine.joiner
-        return Snapshot(engine.kept, joiner.states[number], joiner.seq, joiner.clock_ns, self._ended)
+        return Snapshot(engine.kept, joiner.states[number], joiner.seq, joiner.clock_of(number), self._ended)
 
     def state_at(self, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot:
         """Return the snapshot of *symbol* as it was after the event *seq*, or at *time_ns*, from checkpoints and log.
@@ -531,6 +680,21 @@ class Pipeline:
         if not self._wired or self._datadir is None:
             return []
         return [*self._datadir.discarded, *self._catchup.skipped]
+
+    @property
+    def torn_tail(self) -> TornTail | None:
+        """What this start cut off the log's end, after a crash or a damage there; None: nothing."""
+        return None if self._datadir is None else self._datadir.log.torn
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of this start and run, each in a sentence."""
+        found = list(self._notes)
+        if self._wired:
+            found = [*self._catchup.notes, *found]
+        if self._datadir is not None:
+            found = [*self._datadir.notes, *found]
+        return found
 
     @property
     def symbols(self) -> list[str]:
@@ -583,17 +747,34 @@ class Pipeline:
             await self._writer.durable(seq)
 
     async def drain(self) -> None:
-        """Return once every consumer has been shown all events so far."""
+        """Return once every consumer has been shown all events so far, those held in the reorder window too."""
         self._check_outside("drain")
         await self._ready()
+        if self._window is not None:
+            self._window.flush()
         await self._mark("drain")
 
     def summary(self, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
         """Return the counts so far, as of the newest published event."""
         malformed = self._door.malformed if self._wired else 0
-        return Summary.of(self._logged_engine(), malformed, seconds=seconds, new_events=new_events)
+        if self._datadir is not None:
+            malformed += self._datadir.aside.before
+        return Summary.of(
+            self._logged_engine(),
+            malformed,
+            self._rows,
+            order=self._order,
+            seconds=seconds,
+            new_events=new_events,
+        )
 
     # Inside.
+
+    def _note_edges(self) -> None:
+        """Note what was rejected just beside a session: an auction, or a stamp on the very end."""
+        for sentence in edge_notes(self._source.gate.edges()):
+            if sentence not in self._notes:
+                self._notes.append(sentence)
 
     def _rows_asked(self) -> bool:
         """Return whether live values of single rows are computed: always, or while a consumer is shown them."""
@@ -602,7 +783,7 @@ class Pipeline:
     def _on_published(self, frame: Frame) -> None:
         self._timer.published(frame, self._engine.joiner.states)
         if self._checkpointer is not None:
-            self._checkpointer.published(frame.last_seq)
+            self._checkpointer.published(frame)
         self._applied.reached(frame.last_seq)
 
     async def _mark(self, kind: str, timeout_ns: int | None = None) -> tuple[Marker, list[str]]:
@@ -614,3 +795,30 @@ class Pipeline:
 
     def _on_passed(self, marker: Marker) -> None:
         self._markings.passed(marker, self._actors)
+
+
+def _too_old(ts_ns: int) -> str:
+    """Return what is wrong with a live stamp before `oldest_ns`, with the unit that it seems to be in."""
+    units = (("seconds", 1_000_000_000), ("milliseconds", 1_000_000), ("microseconds", 1_000))
+    likely = next((name for name, ns in units if OLDEST_NS <= ts_ns * ns <= TS_MAX_NS), "")
+    read = datetime.datetime.fromtimestamp(ts_ns / 1e9, datetime.UTC).date() if ts_ns >= 0 else "before 1970"
+    likely = likely or _date_in(str(ts_ns))
+    hint = f"the number looks like {likely}: " if likely else ""
+    return (
+        f"stamped {ts_ns}, which is {read}; {hint}ts_ns is in nanoseconds since 1970; "
+        "give the pipeline oldest_ns= if it is right"
+    )
+
+
+def _date_in(digits: str) -> str:
+    """Return the date of our times that *digits* begin with, as `20231116093000000` does; empty for none."""
+    try:
+        date = datetime.date.fromisoformat(digits[:8])
+    except ValueError:
+        return ""
+    return f"the date {date}" if 1980 <= date.year <= 2261 else ""
+
+
+def _stamp_of(event: Tick | Bar) -> int:
+    """Return the time that *event* is put in order by: of a bar its end, at which it is known."""
+    return event.ts_ns if isinstance(event, Tick) else event.end_ns - 1

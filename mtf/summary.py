@@ -7,6 +7,8 @@ from typing import Any
 import attrs
 
 from mtf.engine import Engine
+from mtf.order import LogOrder
+from mtf.rows import NO_ROWS, Rows
 
 __all__ = ["Summary"]
 
@@ -19,18 +21,36 @@ class Summary:
     ticks: int  # accepted
     crossed: int  # accepted quotes with ask < bid
     locked: int  # accepted quotes with ask = bid
+    bad_sides: int  # accepted quotes of which one side is not a price: they count as one-sided
+    id_reused: int  # accepted ticks with the id of another, different tick
     clocks: int  # clock events
-    rejected: dict[str, int]  # by reason; malformed ones are those of this run, and in no log
+    rejected: dict[str, int]  # by reason; malformed ones are in no log, and counted beside it
+    rows: Rows  # of the sources that this run read
     bars: dict[str, int]  # completed, by timeframe
     symbols: dict[str, dict[str, Any]]  # the same by symbol
+    order: str | None  # of the events of finite sources: `time`, or `log` where that ended; None: there are none
+    out_of_order: int  # of them those stamped before what another symbol had had already
+    reordered: int  # of them those that a reorder window put before others
     seq: int
     digest: str
     seconds: float = 0.0
     new_events: int = 0  # logged by this run
 
     @classmethod
-    def of(cls, engine: Engine, malformed: int, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
-        """Return the summary of everything that *engine* has taken; exact once nothing is under way in it."""
+    def of(
+        cls,
+        engine: Engine,
+        malformed: int,
+        rows: Rows = NO_ROWS,
+        *,
+        order: LogOrder | None = None,
+        seconds: float = 0.0,
+        new_events: int = 0,
+    ) -> Summary:
+        """Return the summary of everything that *engine* has taken; exact once nothing is under way in it.
+
+        *rows* are those that were read, *order* is that of the log it was taken from.
+        """
         gate = engine.gate
         counts = gate.counts()
         symbols: dict[str, dict[str, Any]] = {
@@ -39,9 +59,12 @@ class Summary:
                 "late_accepted": each.late_accepted,
                 "crossed": each.crossed,
                 "locked": each.locked,
+                "bad_sides": each.bad_sides,
+                "id_reused": each.id_reused,
+                "price": side,
                 "rejected": each.rejected,
             }
-            for instrument, each in zip(gate.instruments, counts, strict=True)
+            for instrument, each, side in zip(gate.instruments, counts, gate.sides(), strict=True)
         }
         rejected: dict[str, int] = {}
         if malformed:
@@ -56,10 +79,16 @@ class Summary:
             ticks=sum(each.ticks for each in counts),
             crossed=sum(each.crossed for each in counts),
             locked=sum(each.locked for each in counts),
+            bad_sides=sum(each.bad_sides for each in counts),
+            id_reused=sum(each.id_reused for each in counts),
             clocks=gate.clocks,
             rejected=rejected,
+            rows=rows,
             bars={aggregator.timeframe.name: aggregator.completed for aggregator in engine.aggregators},
             symbols=symbols,
+            order=None if order is None else order.kind,
+            out_of_order=0 if order is None else order.out_of_order,
+            reordered=0 if order is None else order.reordered,
             seq=engine.joiner.seq,
             digest=engine.digest.value(),
             seconds=seconds,

@@ -15,6 +15,7 @@ from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
 from mtf.actors.source import LogWriter, SourceActor
 from mtf.actors.workers import RemoteIndicatorActor, WorkerActor, WorkerListener
 from mtf.engine import Engine
+from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.door import Door
 from mtf.frames.frame import Frame
 from mtf.workers.team import Team
@@ -41,7 +42,7 @@ class Wiring:
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
         )
-        self.team: Final = _team(engine, workers, block_events)
+        self.team: Final = _team(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never parted
         self._bars: Final[list[AggregatorActor]] = []  # by rank
         self._values: Final[list[IndicatorActor]] = []
         team = self.team

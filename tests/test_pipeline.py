@@ -213,17 +213,20 @@ def test_pushes_of_several_tasks_get_seqs_without_holes_and_keep_each_tasks_orde
 
 
 MALFORMED = [
-    (mtf.Tick("X", at("10:00"), float("nan"), 1.0), "NaN or infinite"),
-    (mtf.Tick("X", at("10:00"), 1.0, float("inf")), "NaN or infinite"),
+    (mtf.Tick("X", at("10:00"), float("nan"), float("nan")), "NaN or infinite"),
+    (mtf.Tick("X", at("10:00"), 1.0, float("nan"), float("inf"), 0.0), "NaN or infinite"),
     (mtf.Tick("X", at("10:00"), 1.0, 1.0, float("nan"), 0.0), "NaN or infinite"),
-    (mtf.Tick("X", at("10:00"), price=float("-inf")), "NaN or infinite"),
+    (mtf.Tick("X", at("10:00"), price=float("nan")), "NaN or infinite"),
+    (mtf.Tick("X", 1_700_000_000, price=1.0), "looks like seconds"),
+    (mtf.Tick("X", 20231116093000000, price=1.0), "looks like the date 2023-11-16"),
+    (mtf.Tick("X", 20231316093000000, price=1.0), "which is 1970-08-23; ts_ns is in nanoseconds"),
     (mtf.Tick("X", at("10:00")), "price is missing"),
     (mtf.Tick("X", at("10:00"), 1.0, 1.0, -1.0, 0.0), "size is negative"),
     (mtf.Tick("X", at("10:00"), price=1.0, size=-0.5), "size is negative"),
-    (mtf.Tick("X", -1, 1.0, 1.0), "before 1970"),
+    (mtf.Tick("X", -1, 1.0, 1.0), "oldest_ns"),
     (mtf.Tick("X", 1 << 70, 1.0, 1.0), "after 2200"),
-    (mtf.Tick("X", -(1 << 70), 1.0, 1.0), "before 1970"),
-    (mtf.Tick("", at("10:00"), 1.0, 1.0), "symbol is empty"),
+    (mtf.Tick("X", -(1 << 70), 1.0, 1.0), "oldest_ns"),
+    (mtf.Tick("", at("10:00"), 1.0, 1.0), "symbol is blank"),
     (mtf.Tick("X" * 256, at("10:00"), 1.0, 1.0), "longer than 255"),
     (mtf.Tick("X", at("10:00"), 1.0, 1.0, id="i" * 256), "longer than 255"),
     (mtf.Tick("X", at("10:00"), 1.0, 1.0, price=1.0), "quote and a trade at once"),
@@ -283,7 +286,7 @@ async def test_refused_push_does_not_limit_later_sources() -> None:
 
 async def test_clock_event_out_of_range_is_malformed() -> None:
     async with pipeline() as p:
-        for ts_ns in (-1, 1 << 70):
+        for ts_ns in (-(1 << 63), 1 << 70, True):
             with pytest.raises(MalformedEvent):
                 await p.clock(ts_ns)
         assert p.seq == 0
@@ -487,7 +490,7 @@ async def test_pipeline_snapshot_inside_a_callback_answers_the_row_that_is_shown
 
     async with pipeline(timeframes=["1m", "1h"]) as p:
         p.add(Plain() if kind == "plain" else Async())
-        await p.run(ticks("10:00@1 10:00:01@2 USDJPY:10:00@150 10:01@3 10:02@4"))
+        await p.run(ticks("10:00@1 10:00:01@2 USDJPY:10:00:01@150 10:01@3 10:02@4"), order="log")
         snapshot = p.snapshot("EURUSD")
         assert (snapshot.seq, len(snapshot["1m"].bars)) == (5, 2)
     assert answers == [(1, 1.0, 0), (2, 2.0, 0), (3, 2.0, 0), (4, 2.0, 1), (4, 3.0, 1), (5, 3.0, 2), (5, 4.0, 2)]

@@ -17,7 +17,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import View
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import Clock, Event, at
-from tests.engine.consumers import Played
+from tests.engine.consumers import hand_in
 from tests.engine.follower import assert_same, model_of
 
 SYMBOLS: Final = ("EURUSD", "USDJPY", "BTCUSD")
@@ -108,8 +108,8 @@ def test_every_snapshot_of_a_run_is_the_state_at_its_seq(loop: str, way: str) ->
             sampler = Sampler(p)
             task = asyncio.create_task(sampler.run())
             if way == "run":
-                await p.run(Played(stream[:-1]))
-                await p.run(Played([]))
+                await hand_in(p, stream[:-1])
+                await hand_in(p, [])
                 await put(p, stream[-1])
             else:
                 for first in range(0, len(stream), BLOCK):
@@ -157,7 +157,7 @@ def test_snapshots_of_all_symbols_from_inside_callbacks_are_of_the_row_that_is_s
 
             p.add(Plain())
             p.add(Async())
-            await p.run(Played(stream))
+            await hand_in(p, stream)
             return Plain.sampler.taken, Async.sampler.taken
 
     plain, later = on_loop("asyncio", main)
@@ -181,7 +181,7 @@ def test_closing_instants_through_the_pipeline_are_atomic_too() -> None:
     async def main() -> None:
         async with p:
             p.add(Ask())
-            await p.run(Played(stream))
+            await hand_in(p, stream)
 
     on_loop("asyncio", main)
     told = [(shown, bar) for shown in instants for bar in shown.bars]

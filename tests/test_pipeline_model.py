@@ -12,10 +12,12 @@ import mtf
 from mtf.config import Config
 from mtf.engine import Engine
 from tests.actors.loops import LOOPS, on_loop
-from tests.builders import Clock, Event, blocks, events, streams
-from tests.engine.consumers import AsyncReader, PlainReader, Played, SlowReader
+from tests.builders import Clock, Event, blocks, events
+from tests.engine.consumers import AsyncReader, PlainReader, SlowReader, hand_in
 from tests.engine.follower import Follower, assert_same, model_of
-from tests.model.model import Shown, replay
+from tests.model.model import replay
+from tests.model.state import Shown
+from tests.streams import streams
 
 
 def readers_of(shown: list[Shown], config: Config) -> list[PlainReader | AsyncReader]:
@@ -33,7 +35,7 @@ async def play(stream: list[Event], config: Config, way: str, size: int) -> None
         for reader in readers:
             p.add(reader)
         if way == "run":
-            summary = await p.run(Played(stream))
+            summary = await hand_in(p, stream)
             assert (summary.seq, summary.events) == (len(stream), len(stream))
         elif way == "push":
             for seq, event in enumerate(stream, start=1):
@@ -100,9 +102,9 @@ def test_consumer_added_in_mid_run_is_shown_everything_from_then_on(loop: str, k
     async def main() -> None:
         follower = Follower(shown, config.timeframes, first_seq=51)
         async with mtf.Pipeline(config=config, clock="ticks") as p:
-            await p.run(Played(stream[:50]))
+            await hand_in(p, stream[:50])
             p.add(PlainReader(follower) if kind == "plain" else AsyncReader(follower))
-            await p.run(Played(stream[50:]))
+            await hand_in(p, stream[50:])
         follower.done()
 
     on_loop(loop, main)
@@ -150,6 +152,6 @@ def test_pipeline_and_engine_come_to_the_same_digest(stream: list[Event], size: 
 
     async def main() -> str:
         async with mtf.Pipeline(config=config, clock="ticks", block_events=size) as p:
-            return (await p.run(Played(stream))).digest
+            return (await hand_in(p, stream)).digest
 
     assert on_loop("asyncio", main) == engine.digest.value()

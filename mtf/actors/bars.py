@@ -17,6 +17,8 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["BarReader", "BarStream"]
 
+FLATS_AT_ONCE: Final = 64  # filled bars made before other tasks get their turn
+
 
 class BarStream(Consumer):
     """A consumer that hands its bars to one reader; the pipeline waits for the reader once *limit* bars wait.
@@ -55,8 +57,10 @@ class BarStream(Consumer):
             previous = self._previous.get(bar.symbol)
             self._previous[bar.symbol] = bar
             if previous is not None:
-                for flat in fill(previous, bar, self._calendar_of(bar.symbol), self._anchor_ns):
+                for count, flat in enumerate(fill(previous, bar, self._calendar_of(bar.symbol), self._anchor_ns)):
                     await self._hand_out(flat)
+                    if count % FLATS_AT_ONCE == 0:
+                        await asyncio.sleep(0)  # a year of silent minutes is half a million bars
                     if self._ended:
                         break
         await self._hand_out(bar)

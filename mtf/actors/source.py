@@ -8,6 +8,7 @@ not in the log is seen by nobody.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from mtf.actors.actor import Actor, Marker
@@ -37,6 +38,7 @@ class SourceActor(Actor):
         self.taken_seq = 0  # last event that has left the door; what waits there follows
         self.sent_seq = 0  # last event that all aggregators have been given
         self.positions: dict[str, Any] = {}  # of sources, to be written with the next block
+        self.watch: Callable[[Block, dict[str, Any]], Block] | None = None  # sees each block first, and may replace it
         self._writer: Final = writer
         self._block_events: Final = block_events  # at most so many go through the actors at once
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
@@ -150,6 +152,8 @@ class SourceActor(Actor):
         block = self.door.take(self.taken_seq + 1)
         self.taken_seq = block.last_seq
         positions = self.positions
+        if self.watch is not None:
+            block = self.watch(block, positions)
         if positions:
             self.positions = {}
         return block, positions

@@ -1,7 +1,8 @@
 """The timer: in live use, makes a clock event for each bar end that the wall clock has passed.
 
-So bars close in a silent market. The event is stamped with the end itself, and made a grace later, so that ticks in
-flight are not late. Sources with an end (files, logs) need none: their own ticks and clock events tell the time.
+So bars close in a silent market. It looks only at symbols that are live: what comes from a file, or from a feed that is
+later than it says, tells its time by its own ticks. The event is stamped with the end plus the delay of the symbol's
+feed, and made a grace later, so that ticks in flight are not late.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ GRACE_NS: Final = 500_000_000
 
 
 class BarTimer:
-    """Watches published frames for the next end of a forming bar; `tell(end_ns)` makes the clock event."""
+    """Watches published frames for the next end of a live symbol's bar; `tell(ts_ns)` makes the clock event."""
 
     def __init__(self, clock: WallClock, tell: Callable[[int], None], grace_ns: int) -> None:
         self._clock: Final = clock
@@ -26,58 +27,52 @@ class BarTimer:
         self._tell: Final = tell
         self._grace_ns: Final = grace_ns
         self._timer: Timer | None = None
-        self._due_ns = 0  # the end that the timer waits for; 0 while it waits for none
-        self._told_ns = 0  # the newest end that a clock event was made for
-        self._armed = False  # from the first live tick on
+        self._due_ns = 0  # the stamp of the event that the timer waits to make; 0 while it waits for none
+        self._stopped = False
 
-    def arm(self) -> None:
-        """Begin, or go on, closing bars by the clock."""
-        if not self._armed:
-            self._armed = True
-            self._schedule(self._next_end())
-
-    def disarm(self) -> None:
+    def stop(self) -> None:
         """Make no more clock events."""
-        self._armed = False
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        self._due_ns = 0
+        self._stopped = True
+        self._schedule(0)
 
     def published(self, frame: Frame, states: list[SymbolState]) -> None:
         """Look at a new frame: a bar may have begun that ends before the one that is waited for."""
         self._states = states
-        if not self._armed:
+        if self._stopped:
             return
         if not self._due_ns:
-            self._schedule(self._next_end())
+            self._schedule(self._earliest(states))
             return
-        end_ns = self._earliest(frame.after)
-        if end_ns and end_ns < self._due_ns:
-            self._schedule(end_ns)
-
-    def _next_end(self) -> int:
-        return self._earliest(self._states)
+        due_ns = self._earliest(frame.after)
+        if due_ns and due_ns < self._due_ns:
+            self._schedule(due_ns)
 
     def _earliest(self, states: list[SymbolState]) -> int:
-        """Return the earliest end of a forming bar that no clock event was made for yet; 0 where there is none."""
-        ends = (bars.slot.end_ns for state in states for bars in state.bars if bars.slot is not None)
-        return min((end for end in ends if end > self._told_ns), default=0)
+        """Return the earliest end of a live symbol's bar plus its feed's delay; 0 if none forms."""
+        return min(
+            (
+                bars.slot.end_ns + state.instrument.delay_ns
+                for state in states
+                if state.live
+                for bars in state.bars
+                if bars.slot is not None
+            ),
+            default=0,
+        )
 
-    def _schedule(self, end_ns: int) -> None:
+    def _schedule(self, due_ns: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._due_ns = end_ns
-        if end_ns:
-            self._timer = self._clock.call_at(end_ns + self._grace_ns, self._due)
+        self._due_ns = due_ns
+        if due_ns:
+            self._timer = self._clock.call_at(due_ns + self._grace_ns, self._due)
 
     def _due(self) -> None:
         self._timer = None
         self._due_ns = 0
-        end_ns = self._next_end()
-        if end_ns and end_ns + self._grace_ns <= self._clock.now_ns():
-            self._told_ns = end_ns
-            self._tell(end_ns)  # its frame, once published, schedules the next
-        elif end_ns:
-            self._schedule(end_ns)
+        due_ns = self._earliest(self._states)
+        if due_ns and due_ns + self._grace_ns <= self._clock.now_ns():
+            self._tell(due_ns)  # its frame, once published, schedules the next
+        elif due_ns:
+            self._schedule(due_ns)

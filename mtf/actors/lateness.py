@@ -1,0 +1,39 @@
+"""Feeds that arrive later than they may to be live: named once, with the settings that help."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["Lateness"]
+
+WATCHED_NS: Final = 60_000_000_000  # how long a feed has to be late, by the wall clock, before it is named
+EVENTS: Final = 10  # and with how many events
+SYMBOLS_MAX: Final = 10_000  # watched at once
+
+
+class Lateness:
+    """Watches pushed events that are not live: a backfill catches up with the wall clock, a late feed does not."""
+
+    def __init__(self) -> None:
+        self._first: Final[dict[str, tuple[int, int]]] = {}  # arrival and lag of the first late event, by symbol
+        self._counts: Final[dict[str, int]] = {}  # late events since then
+        self._named: Final[set[str]] = set()
+
+    def note(self, symbol: str, lag_ns: int, arrival_ns: int) -> str | None:
+        """Take in an event that came *lag_ns* too late to be live; return a sentence once its feed is known for it."""
+        if symbol in self._named or len(self._first) >= SYMBOLS_MAX:
+            return None
+        first = self._first.get(symbol)
+        if first is None or lag_ns < first[1] // 2:  # it catches up
+            self._first[symbol] = (arrival_ns, lag_ns)
+            self._counts[symbol] = 0
+            return None
+        self._counts[symbol] += 1
+        if arrival_ns - first[0] < WATCHED_NS or self._counts[symbol] < EVENTS:
+            return None
+        self._named.add(symbol)
+        del self._first[symbol], self._counts[symbol]
+        return (
+            f"{symbol}: its events arrive {lag_ns / 1e9:.1f} s later than they should, so its bars are closed by its "
+            "own ticks and not by the clock; give the feed's delay as delay_ns, or a larger grace_ns"
+        )
