@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -121,7 +121,7 @@ class _Bar:
     """What is drawn of a bar to come."""
 
     timeframe: str
-    grid: str  # what its start is a multiple of its length from: "utc", "ny", or "" for no grid
+    grid: str  # what its start is a multiple of its length from: "utc", "ny"; "next" for that to come, "" for no grid
     dated: bool  # a bar of a day or longer is given by its date
     four: tuple[int, int, int, int]  # offsets from the symbol's base, in 1e-5
     sides: int  # 0 for the trades, 1 bid, 2 ask, 3 both
@@ -130,6 +130,7 @@ class _Bar:
     forming: bool
     again: int  # which of the newest bars comes again in its place; 0: none
     passes: bool  # time goes on to its end
+    whole: bool  # if it was forming it comes again once it is complete
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def mixed_streams(
         bar = st.builds(
             _Bar,
             timeframe=st.sampled_from(tuple(timeframes)),
-            grid=st.sampled_from(("utc", "utc", "ny", "ny", "")),
+            grid=st.sampled_from(("utc", "next", "next", "ny", "ny", "")),
             dated=st.booleans(),
             four=st.tuples(*(st.integers(-100, 100) for _ in range(4))),
             sides=st.sampled_from(sides),
@@ -190,6 +191,7 @@ def mixed_streams(
             forming=st.sampled_from((False,) * 5 + (True,)),
             again=st.sampled_from((0,) * 7 + (1, 2)),
             passes=st.booleans(),
+            whole=st.booleans(),
         )
         mixed = st.builds(
             _Mixed,
@@ -258,8 +260,12 @@ def _play_mixed(start_ns: int, ordered: bool, steps: list[_Mixed]) -> list[Input
             row = _again(rows, mixed.bar.again) or _row(now_ns, step.symbol, mixed.bar)
             rows.append(row)
             made.append(Sent(row, ordered=ordered, live=mixed.live))
+            if row.forming and mixed.bar.whole:
+                row = replace(row, forming=False)
+                rows.append(row)
+                made.append(Sent(row, ordered=ordered, live=mixed.live))
             if mixed.bar.passes:
-                now_ns += Timeframe(mixed.bar.timeframe).length_ns
+                now_ns = max(now_ns, row.start_ns if row.date is None else 0) + Timeframe(row.timeframe).length_ns
             continue
         # In order of time nothing is older than what came before it; now and then a source is not.
         back_ns = 0 if ordered and step.back_ns <= MINUTE_NS else step.back_ns
@@ -282,6 +288,8 @@ def _row(now_ns: int, symbol: int, drawn: _Bar) -> BarRow:
     timeframe = Timeframe(drawn.timeframe)
     anchor_ns = _new_york_close(now_ns) if drawn.grid == "ny" else 0
     start_ns = now_ns - (now_ns - anchor_ns) % timeframe.length_ns if drawn.grid else now_ns
+    if drawn.grid == "next" and start_ns < now_ns:
+        start_ns += timeframe.length_ns
     base = _PRICE_BASES[symbol]
     first, second, third, fourth = sorted(drawn.four)
     inner = (second, third) if drawn.four[0] <= drawn.four[1] else (third, second)
