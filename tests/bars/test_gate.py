@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+from librt.vecs import vec
+from mypy_extensions import i64
+
 from mtf import calendars
-from mtf.bars.gate import APPLY, MOVE, NOTHING, PRICE_SIDES, REASONS, STRETCH, TIME, Gate, Judged
+from mtf.bars.gate import (
+    APPLY,
+    APPLY_BAR,
+    COUNTS,
+    MOVE,
+    NOTHING,
+    PRICE_SIDES,
+    REASONS,
+    STRETCH,
+    TEAR,
+    TIME,
+    TIMER,
+    Gate,
+    Judged,
+    tally,
+)
 from mtf.timeframe import Timeframe
-from tests.builders import at, blocks, events
+from tests.builders import at, blocks, inputs
 
-DEEDS = {NOTHING: "nothing", MOVE: "move", APPLY: "apply", STRETCH: "stretch", TIME: "time"}
+DEEDS = {
+    NOTHING: "nothing",
+    MOVE: "move",
+    APPLY: "apply",
+    STRETCH: "stretch",
+    TIME: "time",
+    APPLY_BAR: "apply bar",
+    TEAR: "tear",
+    TIMER: "timer",
+}
 
 
-def gate(*, side: str = "auto", accept_late: bool = False) -> Gate:
+def gate(*timeframes: str, side: str = "auto", accept_late: bool = False) -> Gate:
     calendar = calendars.get("crypto")
-    return Gate(lambda _: calendar, [Timeframe("1m")], side=PRICE_SIDES.index(side), accept_late=accept_late)
+    kept = [Timeframe(name) for name in timeframes or ("1m",)]
+    return Gate(lambda _: calendar, kept, side=PRICE_SIDES.index(side), accept_late=accept_late)
 
 
 def judged(text: str, *, side: str = "auto", accept_late: bool = False) -> Judged:
-    return gate(side=side, accept_late=accept_late).judge(blocks(events(text, symbol="X"))[0])
+    return gate(side=side, accept_late=accept_late).judge(blocks(inputs(text, symbol="X"))[0])
 
 
 def deeds(found: Judged) -> list[str]:
@@ -43,6 +71,82 @@ def test_late_tick_is_rejected_once_the_clock_closed_the_bar() -> None:
     assert [REASONS[int(verdict)] for verdict in found.verdicts] == ["", "", "late", "", "late"]
 
 
+def test_tick_that_is_late_for_a_clock_event_alone_is_applied() -> None:
+    """It is the newest all the same, also if it made no bar: what comes behind it and is older stretches."""
+    found = judged("10:00:10@1 !10:00:50 10:00:30@=5 10:00:20@2 10:00:40@3", accept_late=True)
+    assert deeds(found) == ["apply", "time", "nothing", "stretch", "apply"]
+
+
+def test_first_tick_that_is_late_for_a_clock_event_decides_the_side() -> None:
+    found = judged("!10:00:50 10:00:30@=5 10:00:40@1", accept_late=True)
+    assert deeds(found) == ["time", "apply", "nothing"]
+    assert found.instruments[0].first_ns == at("10:00:30")
+
+
+def test_each_event_of_a_bar_has_the_verdict_of_all_of_it() -> None:
+    """It enters timeframes from its own length on: `ranks`; of those that are rejected nothing is done."""
+    text = "10:00~5m@1/4/0.5/2 10:00~5m@1/4/0.5/2 10:00~5m@1/5/0.5/2 10:05~1m@0/4/0/2 10:05~1m@1/4/0.5/2?"
+    found = gate("1m", "5m", "15m").judge(blocks(inputs(text, symbol="X"))[0])
+    assert [REASONS[int(verdict)] for verdict in found.verdicts] == [
+        *[""] * 4, *["duplicate"] * 4, *["late"] * 4, *["price"] * 4, *["unfinished"] * 4
+    ]  # fmt: skip
+    assert deeds(found) == [*["apply bar"] * 4, *["nothing"] * 12, "tear", *["nothing"] * 3]
+    assert [int(rank) for rank in found.ranks[:4]] == [1] * 4
+    assert found.tears == {16: at("10:05")}
+    (counts,) = found.counts
+    assert (counts.ticks, counts.rejected) == (4, {"duplicate": 1, "price": 1, "late": 1, "unfinished": 1})
+
+
+def test_bar_that_has_come_whole_takes_the_mark_back() -> None:
+    found = judged("10:00~1m@1/4/0.5/2? 10:00~1m@1/4/0.5/2 10:01~1m@1/4/0.5/2? 10:02~1m@1/4/0.5/2")
+    assert found.tears == {0: at("10:00"), 8: at("10:01")}
+    assert found.made_up == {4}
+
+
+def test_quote_with_a_bad_side_counts_one_sided_and_says_which() -> None:
+    found = judged("10:00@1/2 10:00@0/2 10:00@1/-1 10:00@0/-1", side="bid")
+    assert deeds(found) == ["apply", "move", "apply", "nothing"]
+    assert found.one_sided == {1: 2, 2: 1}
+    (counts,) = found.counts
+    assert (counts.bad_sides, counts.rejected, counts.crossed) == (2, {"price": 1}, 0)
+
+
+def test_id_that_is_used_again_is_marked() -> None:
+    found = judged("10:00@=1#a 10:00@=2#a 10:00@=1#a 10:00@=2#a 10:00@1/2#a")
+    assert [REASONS[int(verdict)] for verdict in found.verdicts] == ["", "", "duplicate", "duplicate", ""]
+    assert found.reused == {1, 4}
+
+
+def test_clocks_of_others_that_a_row_moves_are_listed() -> None:
+    """By a run to the end of what is over, by the timer to its stamp; rows of who is not live or of a run move none."""
+    text = ">A:10:00@1 >B:10:00@1 >B:10:01:30@1 *C:10:00:10@1 D:10:00:10@1 *!10:00:40"
+    found = gate("1m", "5m").judge(blocks(inputs(text))[0])
+    names = [instrument.name for instrument in found.instruments]
+    moves = [
+        (int(row), names[int(number)], int(ns))
+        for row, number, ns in zip(found.moves_row, found.moves_number, found.moves_ns, strict=True)
+    ]
+    assert moves == [(2, "A", at("10:01")), (5, "C", at("10:00:40"))]
+    assert (deeds(found)[5], found.run_ns, found.ordered) == ("timer", at("10:01:30"), [True, True, False, False])
+    assert found.live == [False, False, True, False]
+
+
+def test_rows_add_up_to_the_counts() -> None:
+    """What a view counts row by row is what the gate counts: bars once if they are rejected, four times if not."""
+    text = (
+        "10:00@1/2#a 10:00@2/1 10:00@1 10:00@1/2#a 10:00@3/4#a 10:00@0/2 10:00@0 09:59@1/2 "
+        "10:01~1m@1/4/0.5/2 10:01~1m@1/4/0.5/2 10:02~1m@1/4/0.5/2? 10:00~1m@1/4/0.5/3"
+    )
+    found = judged(text)
+    numbers = vec[i64]([0] * COUNTS)
+    for i in range(found.block.count):
+        tally(found, i, numbers)
+    (counts,) = found.counts
+    assert list(numbers) == list(counts.numbers)
+    assert (counts.ticks, counts.crossed, counts.locked, counts.bad_sides, counts.id_reused) == (9, 1, 1, 1, 1)
+    assert counts.rejected == {"duplicate": 2, "price": 1, "late": 2, "unfinished": 1}
+
+
 def test_price_and_volume_are_those_of_the_side() -> None:
     rows = "10:00@1x3/2x4 10:00:01@1x3/ 10:00:02@/2x4 10:00:03@=5x6"
     expected = {
@@ -63,7 +167,7 @@ def test_price_and_volume_are_those_of_the_side() -> None:
 def test_touched_symbols_are_those_of_the_rows_or_all_where_the_clock_moved() -> None:
     one = gate()
     first, second, third = blocks(
-        [*events("A:10:00@1 B:10:00@1 A:10:01@1"), *events("B:10:02@1 B:10:03@1 B:10:03@1"), *events("!10:04")], size=3
+        [*inputs("A:10:00@1 B:10:00@1 A:10:01@1"), *inputs("B:10:02@1 B:10:03@1 B:10:03@1"), *inputs("!10:04")], size=3
     )
     assert list(one.judge(first).touched) == [0, 1]
     assert list(one.judge(second).touched) == [1]
@@ -73,7 +177,7 @@ def test_touched_symbols_are_those_of_the_rows_or_all_where_the_clock_moved() ->
 
 def test_counts_of_a_block_are_those_after_it() -> None:
     one = gate()
-    first, second = blocks(events("X:10:00@1#a X:10:00@1#a X:09:00@1 X:10:01@2/1"), size=2)
+    first, second = blocks(inputs("X:10:00@1#a X:10:00@1#a X:09:00@1 X:10:01@2/1"), size=2)
     (after,) = one.judge(first).counts
     assert (after.ticks, after.rejected, after.locked) == (1, {"duplicate": 1}, 1)
     (later,) = one.judge(second).counts
