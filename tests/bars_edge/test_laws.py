@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mtf
 from mtf.bars.bar import Bar
+from mtf.bars.gate import LATE_ACCEPTED, Gate
 from mtf.calendars import WeeklyCalendar
 from mtf.events.tick import Tick
 from tests.bars_edge.builders import run_events
-from tests.builders import Clock, Event
+from tests.builders import Clock, Event, blocks
 from tests.streams import streams
 
 HOUR_NS = 3600 * 10**9
@@ -215,6 +217,39 @@ def test_clock_events_between_accepted_ticks_change_no_bar(late: str, stream: li
             second = run_events([*told, Clock(end_ns)], names, late=late).only(name, symbol)
             assert first == second
     assert set(bare.lines) <= set(clocked.lines)
+
+
+@pytest.mark.parametrize("late", ["reject", "accept"])
+@given(
+    stream=streams(events_max=60),
+    calendar=st.sampled_from(("fx", "crypto")),
+    names=st.sampled_from((("1m", "15m", "1d"), ("5m", "1h"), ("1h",))),
+)
+@settings(max_examples=60)
+def test_the_same_accepted_ticks_make_the_same_bars_without_the_clock_events(
+    late: str, stream: list[Event], calendar: str, names: tuple[str, ...]
+) -> None:
+    """Wherever clock events stand: what they let through makes the bars that it makes without them."""
+    kept: dict[str, Any] = {"late": late, "calendar": calendar}
+    with_clock = run_events(stream, names, **kept)
+    gate = Gate(
+        with_clock.engine.config.calendars.calendar_of,
+        list(with_clock.engine.config.timeframes),
+        accept_late=late == "accept",
+    )
+    verdicts = [verdict for block in blocks(stream) for verdict in gate.judge(block).verdicts]
+    accepted: list[Event] = [
+        event
+        for event, verdict in zip(stream, verdicts, strict=True)
+        if isinstance(event, Tick) and verdict <= LATE_ACCEPTED
+    ]
+    end = Clock(max(event.ts_ns for event in stream) + 40 * 86_400 * 10**9)
+    clocked = run_events([*stream, end], names, **kept)
+    plain = run_events([*accepted, end], names, **kept)
+    assert sum(counts.ticks for counts in plain.engine.gate.counts()) == len(accepted)
+    for symbol in {event.symbol for event in accepted if isinstance(event, Tick)}:
+        for name in names:
+            assert plain.only(name, symbol) == clocked.only(name, symbol)
 
 
 @given(stream=streams(), size=st.sampled_from((1, 7, 1024)))
