@@ -26,6 +26,7 @@ BY_TIME: Final = "time"
 BY_LOG: Final = "log"
 ORDERS: Final = (BY_TIME, BY_LOG)
 TAIL_EVENTS: Final = 65_536  # at the end of a log, looked at when a run begins
+SPANS_MAX: Final = 64  # of events not in order of time, with pushed ones between; then those are taken for such too
 COUNT_MAX: Final = 1 << 62
 
 ADVICE: Final = (
@@ -47,16 +48,22 @@ class LogOrder:
         known = record if isinstance(record, Mapping) else {}
         kind = known.get("order")
         self.kind: str | None = kind if kind in ORDERS else None  # None: no finite source has been read
-        self.from_seq = _whole(known.get("from_seq"))  # the first event that is not in order of time; 0: all are
+        # First and last seq of the events of finite sources that are not in order of time, nor are those after them.
+        self.spans = [span for span in _pairs(known.get("spans"), 1, COUNT_MAX) if 0 < span[0] <= span[1]][:SPANS_MAX]
         self.reordered = _whole(known.get("reordered"))  # events that went before others their source had before them
         self.time: Final = TimeOrder(_whole(known.get("out_of_order")))
         self.source = str(known.get("source", ""))  # that was read last
-        for number, ts_ns in _pairs(known.get("newest")):
+        for number, ts_ns in _pairs(known.get("newest"), TS_MIN_NS, TS_MAX_NS):
             self.time.finite.add(number, ts_ns)
-        self.broken: Callable[[int], None] | None = None  # called with `from_seq` when it is known
+        self.disordered: Callable[[Sequence[tuple[int, int]]], None] | None = None  # called with `spans` as they grow
         self._seeded = False  # by `begin`
         self._first_seq = 1  # of the events of a finite source that may not have been looked at yet
         self._last_seq = 0
+
+    @property
+    def from_seq(self) -> int:
+        """The first event that is not in order of time; 0: all are."""
+        return self.spans[0][0] if self.spans else 0
 
     @property
     def has_finite(self) -> bool:
@@ -78,17 +85,21 @@ class LogOrder:
         newest = [[int(finite.number), int(finite.ns)], [int(finite.other_number), int(finite.other_ns)]]
         return {
             "order": self.kind,
-            "from_seq": self.from_seq,
             "out_of_order": self.out_of_order,
             "reordered": self.reordered,
             "source": self.source,
+            "spans": self.spans,
             "newest": [pair for pair in newest if pair[0] >= 0],
         }
 
     def to_dict(self) -> dict[str, Any]:
         """Return what of it is for people and programs."""
-        names = ("order", "from_seq", "out_of_order", "reordered")
-        return {name: value for name, value in self.record().items() if name in names}
+        return {
+            "order": self.kind,
+            "from_seq": self.from_seq,
+            "out_of_order": self.out_of_order,
+            "reordered": self.reordered,
+        }
 
     def begin(self, states: Sequence[SymbolState], tail: LogReader | None) -> None:
         """Take in what was logged before, once: the events in *tail*, and of other symbols the clocks in *states*."""
@@ -120,10 +131,8 @@ class LogOrder:
             self._first_seq = first_seq
         self._last_seq = last_seq
         self.source = source
-        if order == BY_LOG and not self.from_seq:
-            self._break(first_seq)
-        elif self.kind is None:
-            self.kind = BY_TIME
+        if order == BY_LOG or self.kind is None:
+            self.kind = order
 
     def look(self, block: Block, positions: dict[str, Any]) -> Block:
         """Return *block* as it goes into the log: without the flag of the order of time from where that ends.
@@ -131,17 +140,26 @@ class LogOrder:
         Adds the record to *positions* where it has changed.
         """
         row = int(self.time.look(block, self._first_seq, self._last_seq))
-        if row >= 0 and not self.from_seq:
-            self._break(int(block.first_seq) + row)
+        first_seq, last_seq = max(self._first_seq, int(block.first_seq)), min(self._last_seq, block.last_seq)
+        if row >= 0 and self.kind == BY_TIME:
+            self.kind = BY_LOG
+            first_seq = int(block.first_seq) + row
             block = without_order(block, row)
-        if self._first_seq <= block.last_seq and self._last_seq >= block.first_seq:
+        if first_seq <= last_seq:
+            if self.kind == BY_LOG:
+                self._extend(first_seq, last_seq)
             positions[ORDER] = self.record()
         return block
 
-    def _break(self, seq: int) -> None:
-        self.kind, self.from_seq = BY_LOG, seq
-        if self.broken is not None:
-            self.broken(seq)
+    def _extend(self, first_seq: int, last_seq: int) -> None:
+        """Note that the events from *first_seq* to *last_seq* are not in order of time."""
+        spans = self.spans
+        if spans and (first_seq <= spans[-1][1] + 1 or len(spans) >= SPANS_MAX):
+            spans[-1] = (spans[-1][0], last_seq)
+        else:
+            spans.append((first_seq, last_seq))
+        if self.disordered is not None:
+            self.disordered(spans)
 
 
 def order_of(log: Path) -> LogOrder:
@@ -154,8 +172,8 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) and 0 <= value < COUNT_MAX else 0
 
 
-def _pairs(value: Any) -> list[tuple[int, int]]:
-    """Return *value* where it is a list of pairs of a symbol's number and a stamp."""
+def _pairs(value: Any, least: int, most: int) -> list[tuple[int, int]]:
+    """Return *value* where it is a list of pairs of a number that counts something and one from *least* to *most*."""
     pairs = value if isinstance(value, list) else []
     return [
         (pair[0], pair[1])
@@ -163,7 +181,7 @@ def _pairs(value: Any) -> list[tuple[int, int]]:
         if isinstance(pair, list)
         and [type(each) for each in pair] == [int, int]
         and 0 <= pair[0] < COUNT_MAX
-        and TS_MIN_NS <= pair[1] <= TS_MAX_NS
+        and least <= pair[1] <= most
     ]
 
 

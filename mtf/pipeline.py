@@ -10,7 +10,7 @@ import asyncio
 import datetime
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -333,7 +333,7 @@ class Pipeline:
     def _adopt(self, engine: Engine) -> None:
         """Go on from the state of *engine*, before the first event."""
         self._engine = engine
-        self._disordered_from(self._order.from_seq)
+        self._keep_disordered(self._order.spans)
         self._wiring.adopt(engine)
         for actor in self._actors:
             actor.rewind(self._cursor())
@@ -341,11 +341,11 @@ class Pipeline:
     def _keep_order(self, order: LogOrder) -> None:
         """Have the order of time kept by *order*: callbacks are refused what they could not have known once it ends."""
         self._order = order
-        order.broken = self._disordered_from
-        self._disordered_from(order.from_seq)
+        order.disordered = self._keep_disordered
+        self._keep_disordered(order.spans)
 
-    def _disordered_from(self, seq: int) -> None:
-        self._engine.kept.disordered_seq = seq
+    def _keep_disordered(self, spans: Sequence[tuple[int, int]]) -> None:
+        self._engine.kept.disordered = list(spans)
 
     def _cursor(self) -> Cursor:
         """Return a cursor at the newest published event."""

@@ -13,7 +13,7 @@ from mtf.actors.source import SourceActor
 from mtf.datadir import DataDir
 from mtf.errors import ConfigError, OutOfOrder
 from mtf.frames.frame import SymbolState
-from mtf.order import ADVICE, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
+from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
 from mtf.sources import IterSource, Source, open_source
 from mtf.sources.merge import MergedSource, Part
 
@@ -165,7 +165,7 @@ class Reading:
             if door.count:
                 await actor.flush(actor.next_seq - 1)
             first_seq = actor.next_seq
-            door.ordered = order == BY_TIME and not self.order.from_seq
+            door.ordered = order == BY_TIME and self.order.kind != BY_LOG
             try:
                 more = source.fill(door, self._block_events)
             finally:

@@ -27,20 +27,28 @@ __all__ = ["Kept", "TimeframeState", "Values"]
 class Kept:
     """What a pipeline keeps: its timeframes by rank, and the indicator outputs of each, a column each.
 
-    `disordered_seq` is the first event that is not in order of time, 0 while all are (see `mtf.order`).
+    `disordered` has first and last seq of events of finite sources that are not in order of time (see `mtf.order`).
     """
 
-    __slots__ = ("columns", "disordered_seq", "outputs", "ranks", "timeframes")
+    __slots__ = ("columns", "disordered", "outputs", "ranks", "timeframes")
 
     def __init__(self, timeframes: list[Timeframe], outputs: list[list[Output]]) -> None:
         self.timeframes: Final = timeframes
         self.outputs: Final = outputs  # by rank, in the order of their columns
-        self.disordered_seq: i64 = 0  # set once
+        self.disordered: list[tuple[int, int]] = []  # in order; the last one may grow
         # column by name, by rank
         self.columns: Final[list[dict[str, int]]] = [
             {output.name: k for k, output in enumerate(row)} for row in outputs
         ]
         self.ranks: Final[dict[str, int]] = {timeframe.name: rank for rank, timeframe in enumerate(timeframes)}
+
+    def is_disordered(self, seq: i64) -> bool:
+        """Whether the event *seq* is of a finite source that is not in order of time."""
+        for k in range(len(self.disordered)):
+            first, last = self.disordered[k]
+            if first <= seq <= last:
+                return True
+        return False
 
     def rank(self, key: object) -> i64:
         """Return the rank of a timeframe given by name or value; UnknownTimeframe where it is not kept."""

@@ -122,10 +122,10 @@ class View:
 
 def check_not_ahead(cursor: Cursor, kept: Kept, number: i64) -> None:
     """Raise LookAheadError where the log is not in order of time, and symbol *number* is ahead of the step shown."""
-    if kept.disordered_seq and cursor.seq >= kept.disordered_seq and cursor.time_of(number) > cursor.time_ns:
+    if kept.disordered and kept.is_disordered(cursor.seq) and cursor.time_of(number) > cursor.time_ns:
         raise LookAheadError(
             f"{cursor.name_of(number)} is ahead of what is shown, and this log is not in order of time "
-            f"from seq {kept.disordered_seq} on: read its sources in one run, in order of time"
+            f"from seq {kept.disordered[0][0]} on: read its sources in one run, in order of time"
         )
 
 

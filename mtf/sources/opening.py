@@ -386,7 +386,15 @@ class _Group:
         return [planned for _, _, planned in sorted(self.starts, key=lambda start: start[:2])]
 
     @property
-    def starts_ns(self) -> int:
+    def starts_ns(self) -> int | None:
+        """The time before which no row of these files is; None where the first ones do not say it.
+
+        Rows that are newest first say nothing of it, nor do bars, which lie where the calendar has them.
+        """
+        for each in self.parts:
+            plan = each.plan
+            if plan.reader is None or "bars" in plan.kind or (plan.layout is not None and plan.layout.backward):
+                return None
         return min(start[0] for start in self.starts)
 
 

@@ -84,6 +84,9 @@ class TimeOrder:
         rows = block.rows
         found: i64 = -1
         newest, finite = self.newest, self.finite
+        whole = first_seq <= block.first_seq and block.first_seq + block.count - 1 <= last_seq
+        top = newest.number
+        top_ns = newest.ns  # of `top`; ahead of what is noted while rows of that symbol follow each other in order
         for i in range(block.count):
             base: i64 = i * ROW_BYTES
             number: i64 = i64(read_i32_le(rows, base + 8))
@@ -93,6 +96,11 @@ class TimeOrder:
             tag: i64 = i64(read_i32_le(rows, base + 12))
             if is_of_bar(tag):
                 ts_ns -= (tag >> 16) & PLACE  # the events of a bar are one observation
+            if whole and number == top and ts_ns > top_ns and not (tag >> 8) & LIVE:
+                top_ns = ts_ns
+                continue
+            if top_ns > newest.ns:
+                self._pass(top, top_ns)
             while number >= len(self._own):
                 self._grow()
             late = ts_ns < self._own[number]
@@ -105,7 +113,17 @@ class TimeOrder:
                         found = i
                 finite.add(number, ts_ns)
             newest.add(number, ts_ns)
+            top = newest.number
+            top_ns = newest.ns
+        if top_ns > newest.ns:
+            self._pass(top, top_ns)
         return found
+
+    def _pass(self, number: i64, ts_ns: i64) -> None:
+        """Note that the symbol with the newest stamp, in events of finite sources, has come to *ts_ns*."""
+        self._own[number] = ts_ns
+        self.newest.add(number, ts_ns)
+        self.finite.add(number, ts_ns)
 
     def _grow(self) -> None:
         size: i64 = len(self._own)

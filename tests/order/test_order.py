@@ -208,6 +208,33 @@ async def test_what_the_log_says_of_its_order_holds_after_a_restart(tmp_path: Pa
     assert order_of(tmp_path / "log").to_dict() == {"order": "log", "from_seq": 3, "out_of_order": 1, "reordered": 0}
 
 
+async def test_what_is_pushed_after_a_history_in_disorder_is_live_as_ever(tmp_path: Path) -> None:
+    """A thing is known when it arrives; the same in a replay."""
+
+    class Looks(mtf.Consumer):
+        def __init__(self) -> None:
+            self.refused: list[int] = []
+
+        def on_tick(self, tick: mtf.Tick, view: mtf.View) -> None:
+            for name in view.symbols:
+                try:
+                    view.of(name)
+                except LookAheadError:
+                    self.refused.append(view.seq)
+
+    async with pipeline(tmp_path) as p:
+        p.add(looks := Looks())
+        await p.run(ticks("EURUSD:10:00@1 GBPUSD:10:05@1 EURUSD:10:03@1"), order="log")
+        for tick in ticks("GBPUSD:10:20@1 EURUSD:10:10@1"):
+            await p.push(tick)
+        await p.run(ticks("EURUSD:10:11@1 GBPUSD:10:21@1 EURUSD:10:12@1"), order="log")
+    async with pipeline(None) as p:
+        p.add(again := Looks())
+        await p.replay(tmp_path)
+    assert order_of(tmp_path / "log").spans == [(1, 3), (6, 8)]
+    assert again.refused == looks.refused == [3, 6, 8]
+
+
 async def test_pushes_have_no_order_of_time(tmp_path: Path) -> None:
     """In live use a thing is known when it arrives."""
     async with pipeline(tmp_path) as p:
@@ -371,7 +398,12 @@ def test_a_malformed_row_is_passed_over_by_an_iteration_with_a_warning(tmp_path:
 
 @pytest.mark.parametrize(
     "record",
-    [None, [], {"order": "x"}, {"order": "log", "from_seq": "1", "out_of_order": -1, "newest": [[1], [True, 2], 3]}],
+    [
+        None,
+        [],
+        {"order": "x"},
+        {"order": "log", "spans": [[0, 2], [5, 3], ["1", 2]], "out_of_order": -1, "newest": [[1], [True, 2], 3]},
+    ],
 )
 def test_a_record_from_a_stranger_is_believed_only_as_far_as_it_makes_sense(record: Any) -> None:
     found = LogOrder(record)

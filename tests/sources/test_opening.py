@@ -388,6 +388,15 @@ def test_a_file_is_not_read_as_another_that_it_only_stands_beside(
     assert alone.count == 60
 
 
+def test_a_file_that_is_newest_first_is_not_taken_to_begin_with_its_newest_row(tmp_path: Path) -> None:
+    """Of several symbols, so that it is read beside the others."""
+    for name, seconds in (("one", (0, 10, 20)), ("two", (5, 15, 25))):
+        rows = [f"{AT + second},{name[:1].upper() * 3}{second % 2},1,2\n" for second in seconds]
+        written(tmp_path, f"d/{name}.csv", "time,symbol,bid,ask\n" + "".join(reversed(rows)))
+    taken = read(tmp_path / "d", reverse=True)
+    assert [tick.ts_ns // 10**9 - AT for tick in taken.ticks] == [0, 5, 10, 15, 20, 25]
+
+
 def test_many_files_that_look_alike_are_looked_at_for_a_moment_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

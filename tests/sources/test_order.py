@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mtf.events.bar_rows import length_code
-from mtf.events.block import ORDERED, ROW_BYTES, Block, SymbolTable, check_rows
+from mtf.events.block import ORDERED, ROW_BYTES, Block, SymbolTable, check_rows, cut
 from mtf.events.door import Door
 from mtf.sources.order import Newest, TimeOrder, without_order
 from mtf.timeframe import Timeframe
@@ -53,6 +55,39 @@ def test_a_bar_is_one_observation() -> None:
         start = 1_709_719_200_000_000_000 + (60_000_000_000 if door.count == 8 else 0)
         assert not door.bar(symbol, length_code(Timeframe("1m")), start, 0, four, four, (1.0, 1.0))
     assert TimeOrder().look(door.take(1), 1, 12) == -1
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.sampled_from((0, 1, 1, 2, 5, -1, -3))), min_size=1, max_size=30),
+    finite=st.tuples(st.integers(1, 10), st.integers(1, 40)),
+    cuts=st.lists(st.integers(1, 29)),
+)
+def test_what_is_out_of_order_is_what_a_plain_look_says(
+    rows: list[tuple[int, int]], finite: tuple[int, int], cuts: list[int]
+) -> None:
+    """However the events are cut into blocks."""
+    door, second, stamps = Door(SymbolTable()), 10_000, []
+    for symbol, step in rows:
+        second += step
+        stamps.append((symbol, second))
+        assert not door.trade(f"S{symbol}", second, 1.0)
+    newest: dict[int, int] = {}
+    expected = []
+    for seq, (symbol, stamp) in enumerate(stamps, 1):
+        others = max((stamp for other, stamp in newest.items() if other != symbol), default=-1)
+        if finite[0] <= seq <= finite[1] and newest.get(symbol, -1) <= stamp < others:
+            expected.append(seq)
+        newest[symbol] = max(newest.get(symbol, -1), stamp)
+    order, block, found = TimeOrder(), door.take(1), []
+    for at in sorted({each for each in cuts if each < block.count}, reverse=True):
+        block, rest = cut(block, at)
+        found.append(rest)
+    firsts = []
+    for piece in (block, *reversed(found)):
+        row = order.look(piece, *finite)
+        firsts += [int(piece.first_seq) + row] if row >= 0 else []
+    assert order.out_of_order == len(expected)
+    assert firsts[:1] == expected[:1]
 
 
 def test_any_number_of_symbols_is_followed_from_anywhere_in_a_log() -> None:
