@@ -103,7 +103,7 @@ def test_blocks_hold_the_events_in_order() -> None:
 
 
 MANY = settings(
-    max_examples=300,
+    max_examples=1500,  # the rarest case is in one stream of a hundred
     derandomize=True,
     database=None,
     deadline=None,
