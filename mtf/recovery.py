@@ -129,16 +129,7 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
     The engine then is to be looked at, not to go on with; its seq is that of the newest event that is in it.
     ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
     """
-    config = logged_config(path)
-    store = checkpoints_of(path, config)
-    usable = _any_time if time_ns is None else _not_after(time_ns)
-    engine, checkpoint, _ = restore(config, store, _ANY if seq is None else seq, usable)
-    if checkpoint is not None:
-        last_seq = _last_seq(path, checkpoint.seq)
-        if last_seq < checkpoint.seq:  # of events that a crash took back, and no start has cleared away yet
-            engine, _, _ = restore(config, store, last_seq, usable)
-    if engine.joiner.seq == 0:
-        engine = fresh_engine(config, path)
+    engine = _engine_before(path, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns))
     if seq is not None and engine.joiner.seq == seq:
         return engine
     if time_ns is not None:
@@ -155,10 +146,7 @@ def first_seq_after(path: Path, time_ns: int) -> int:
 
     One past the end of the log if there is none.
     """
-    config = logged_config(path)
-    engine, _, _ = restore(config, checkpoints_of(path, config), _ANY, _not_after(time_ns))
-    if engine.joiner.seq == 0:
-        engine = fresh_engine(config, path)
+    engine = _engine_before(path, _ANY, _not_after(time_ns))
     for block in logged_blocks(path, engine.joiner.seq + 1):
         found = _accepts_after(engine, block, time_ns)
         if found:
@@ -229,6 +217,18 @@ def verify_replay(path: Path) -> Replayed:
             agreed.append(seq)
     _play(engine, path, None)
     return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
+
+
+def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool]) -> Engine:
+    """Return the engine to play the log of *path* on from: at its newest usable checkpoint up to *limit*, or fresh."""
+    config = logged_config(path)
+    store = checkpoints_of(path, config)
+    engine, checkpoint, _ = restore(config, store, limit, usable)
+    if checkpoint is not None:
+        last_seq = _last_seq(path, checkpoint.seq)
+        if last_seq < checkpoint.seq:  # of events that a crash took back, and no start has cleared away yet
+            engine, _, _ = restore(config, store, last_seq, usable)
+    return engine if engine.joiner.seq else fresh_engine(config, path)
 
 
 def _play(engine: Engine, path: Path, last_seq: int | None) -> None:

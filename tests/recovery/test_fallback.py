@@ -17,7 +17,7 @@ from mtf.errors import ConfigMismatch
 from mtf.log import CheckpointStore, FileLog
 from mtf.log.checkpoint import HEADER_BYTES, encode_checkpoint
 from mtf.pipeline import Pipeline
-from mtf.recovery import engine_at, verify_replay
+from mtf.recovery import engine_at, first_seq_after, verify_replay
 from tests.recovery.builders import engine_bits, feed, history_rows, market, results, rewind_history
 
 EVENTS = market(9, 160)
@@ -155,6 +155,7 @@ async def test_checkpoint_ahead_of_a_log_that_was_cut_is_discarded(tmp_path: Pat
     cut_log(tmp_path, 100)
     expected = engine_at(tmp_path)
     assert expected.joiner.seq == 100
+    assert first_seq_after(tmp_path, 1 << 61) == 101
     async with Pipeline(data=tmp_path, config=CONFIG, clock="ticks", checkpoint_seconds=None) as pipeline:
         assert CheckpointStore(tmp_path / "checkpoints").list() == [40, 80]
         await pipeline.drain()
