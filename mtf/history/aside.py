@@ -42,12 +42,12 @@ def set_aside(path: Path) -> str:
             return f"the history has a journal of another's beside it: {_rebuilt(path, 'damaged')}"
         path.unlink()
         return ""
-    version = _version(path)
     if is_of_before(path):
         return f"the history was made by an earlier mtf: {_rebuilt(path, 'before')}"
     try:
         zones = HistoryStore(path).stored().zones
     except CorruptHistory as error:
+        version = _version(path)
         if version > VERSION and _has_other_tables(path):
             what = f"{path}: written by a newer mtf (version {version}): use that one, or {AFRESH}"
             raise CorruptHistory(what) from error
