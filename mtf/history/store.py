@@ -36,6 +36,7 @@ class Stored(NamedTuple):
     seq: int  # the newest event whose bars are stored; 0: none
     zones: dict[str, Any] | None  # what the time zones gave when its bars were made (`mtf.zones`); None: no bars
     series: Series
+    sums: int  # of all series, by exclusive or
 
 
 class HistoryStore:
@@ -159,7 +160,7 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
     if 0 < version < VERSION:
         raise CorruptHistory(f"{path}: made by an earlier mtf; the next run on the directory rebuilds it from the log")
     if not check_schema(path, connection.execute(FIND_SCHEMA).fetchall()):
-        return Stored(0, None, {})
+        return Stored(0, None, {}, 0)
     if version != VERSION:
         raise CorruptHistory(f"{path}: of version {version}, with the tables of {VERSION}; {AFRESH}")
     rows = connection.execute("SELECT symbol, timeframe, bars, last_ns FROM series").fetchall()
@@ -172,8 +173,8 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
         series_sums ^= series_sum(*row)
     if total != position_sum(seq, zones, sums) or sums != series_sums or not isinstance(seq, int) or seq < 0:
         raise CorruptHistory(f"{path}: its position is {seq!r}, and does not add up; {AFRESH}")
-    found = _zones(zones)
-    return Stored(seq, found, {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows})
+    series = {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows}
+    return Stored(seq, _zones(zones), series, series_sums)
 
 
 def named(path: Path, error: sqlite3.Error) -> DataDirError:

@@ -77,13 +77,11 @@ class HistoryWriter(ClosingsOnly):
         if not self.path.exists():
             os.close(open_plain(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         stored = HistoryStore(self.path).stored()
-        self._series = stored.series
+        self._series, self._sums = stored.series, stored.sums
         self._is_ahead = stored.seq > self._logged_seq
         self.stored_seq = self._seq = min(stored.seq, self._logged_seq)
         if stored.zones is not None:
             self._oldest_ns, self._newest_ns = stored.zones["oldest_ns"], stored.zones["newest_ns"]
-        for key, (bars, last_ns) in self._series.items():
-            self._sums ^= series_sum(*key, bars, last_ns)
         # Shielded: a connection that is cancelled half-way leaves its thread behind, with nobody to end it.
         self._opening = asyncio.ensure_future(_connect(self.path))
         self._connection = await asyncio.shield(self._opening)
