@@ -170,7 +170,7 @@ def open_plain(path: str | Path, flags: int) -> int:
     """
     if not flags & os.O_EXCL:
         check_plain(path)
-    file = os.open(path, flags | _PLAIN | _NONBLOCK, FILE_MODE)
+    file = os.open(path, flags | _PLAIN, FILE_MODE)
     if not stat.S_ISREG(os.fstat(file).st_mode):  # it was put there a moment ago
         os.close(file)
         raise _not_plain(path)
@@ -221,14 +221,17 @@ def _let_go_in_child() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go_in_child)
 
-_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
-_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
 _HAS_PREAD: Final = hasattr(os, "pread")
-_PLAIN: Final = _NOFOLLOW | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_PLAIN: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
 _FLAGS: Final[dict[OpenMode, int]] = {
-    "read": os.O_RDONLY | _PLAIN,
-    "create": os.O_RDWR | os.O_CREAT | os.O_EXCL | _PLAIN,
-    "append": os.O_RDWR | _PLAIN,
+    "read": os.O_RDONLY,
+    "create": os.O_RDWR | os.O_CREAT | os.O_EXCL,
+    "append": os.O_RDWR,
 }
 
 
