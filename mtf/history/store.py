@@ -20,7 +20,7 @@ from mtf.history.sums import FIRST, position_sum, row_sum, series_sum
 from mtf.log import check_plain
 from mtf.zones import is_zones
 
-__all__ = ["BESIDE", "HistoryStore", "Series", "Stored", "is_damage", "named", "read_stored"]
+__all__ = ["HistoryStore", "Series", "Stored", "is_damage"]
 
 BESIDE: Final = ("-wal", "-shm", "-journal")  # SQLite's own files beside a database
 PROBLEMS_MAX: Final = 20
