@@ -22,7 +22,7 @@ TOTAL: Final = b'{"total":'
 
 
 class Aside:
-    """The file at *path*, which is made when the first row comes."""
+    """The file at *path*, which is created when the first row comes."""
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
@@ -59,11 +59,11 @@ def rows_aside(path: Path) -> int:
 
 
 def _count(path: Path) -> tuple[int, int]:
-    """Return the number of rows in the file, and of those that there have been, kept or not."""
+    """Return how many rows are in the file, and how many there have been, kept or not."""
     if path.is_symlink() or not path.is_file():
         return 0, 0
     rows = total = 0
-    rest = b""  # the beginning of a line: no more of it than shows a total, for a stranger's may be of any length
+    rest = b""  # the beginning of a line, cut to what shows a total: a stranger's may be of any length
     file = open_plain(path, os.O_RDONLY)
     try:
         while chunk := os.read(file, READ_BYTES):

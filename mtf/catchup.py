@@ -147,5 +147,5 @@ class CatchUp:
         return engine, checkpoint
 
     def _note(self, sentence: str) -> None:
-        if sentence not in self._notes:  # who looked before has said it
+        if sentence not in self._notes:  # an earlier look has noted it
             self._notes.append(sentence)

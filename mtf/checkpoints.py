@@ -50,8 +50,8 @@ class Checkpointer:
         self._every_events: Final = every_events
         self._clean: Final = clean  # called in a thread after each, with the oldest seq that one is kept of
         self.engine: Engine | None = None  # whose state it is; set when the pipeline is ready
-        self.on_failure: Callable[[BaseException], None] | None = None  # told what stops the pipeline
-        self.noted: Callable[[str], None] | None = None  # given a sentence each time that none could be made
+        self.on_failure: Callable[[BaseException], None] | None = None  # called with what stops the pipeline
+        self.noted: Callable[[str], None] | None = None  # called with a sentence each time that none could be made
         self.seq = 0  # of the newest checkpoint
         self.oldest_ns = TS_MAX_NS  # the first stamp of any symbol: no result is of an earlier time
         self._tried_seq = 0  # where none could be made

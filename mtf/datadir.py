@@ -47,7 +47,7 @@ HISTORY: Final = "history.sqlite"
 SEGMENT_BYTES: Final = 32 << 20  # a whole one of single events is looked through in half a second
 ASIDE: Final = "malformed.jsonl"
 
-# More than the state of a symbol has of each.
+# What the state of a symbol may have of each, rounded up.
 IDS_BYTES: Final = 4 << 20  # 4,096 ids with what they are compared by
 BAR_BYTES: Final = 256
 VALUES_BYTES: Final = 64  # of one indicator, by bar
@@ -57,15 +57,8 @@ PARAMETER_BYTES: Final = 256  # by unit of a period
 _DIGITS: Final = re.compile(r"\d{1,9}")
 
 SIZES: Final = ("size", "bytes", "parts")  # of a source: may grow, and never shrink
-GROWN: Final = (
-    *SIZES,
-    "head_bytes",
-    "head_xxh3",
-    "skipped",
-    "reading",
-    "events",
-    "end",
-)  # differ in one that has grown
+# Differ in a source that has grown.
+GROWN: Final = (*SIZES, "head_bytes", "head_xxh3", "skipped", "reading", "events", "end")
 
 
 class DataDir:
@@ -137,11 +130,11 @@ class DataDir:
         return Writer(self.log, durability, on_failure=on_failure)  # type: ignore[arg-type]
 
     def history(self) -> HistoryWriter:
-        """Return the consumer that stores completed bars here, after a history of no use was moved out of the way."""
+        """Return the consumer that stores completed bars here, after moving a history of no use out of the way."""
         moved = set_aside(self.path / HISTORY)
         if moved:
             first_seq = self.log.first_seq
-            gone = f"; the log begins at seq {first_seq}: bars of before are only there" if first_seq > 1 else ""
+            gone = f"; the log begins at seq {first_seq}: earlier bars are only there" if first_seq > 1 else ""
             self.notes.append(f"{self.path}: {moved}{gone}")
         self._history = HistoryWriter(
             self.path / HISTORY, self.log.last_seq, config=self.config, noted=self.notes.append
@@ -150,7 +143,6 @@ class DataDir:
 
     def resume(self, source: MergedSource) -> set[str]:
         """Put each part of *source* where the log says that it was; return the keys of those that were read before.
-
 
         What a part is must be the same but for what grows with it; whether it begins as it did, its `seek` says.
         """
@@ -167,22 +159,22 @@ class DataDir:
     def forget(self, before_seq: int) -> None:
         """Remove the segments of the log that hold only events before *before_seq*; to be called in a thread.
 
-        Events stay whose bars are not stored yet.
+        Events whose bars are not stored yet stay.
         """
         assert self._history is not None, "what runs has a history"
         retain(self.path / LOG, min(before_seq, self._history.stored_seq + 1))
 
     async def close(self, malformed: int = 0) -> None:
-        """Let go of everything; *malformed* is how many rows of this run were."""
+        """Let go of everything; *malformed* is how many rows of this run were malformed."""
         self.aside.close(malformed)
         if self._history is not None:
             await self._history.close()
 
 
 def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) -> dict[str, dict[str, Any]]:
-    """Return, by key, where each part of *source* was that is known in *path*, whose log has *entries* of positions.
+    """Return, by key, where each part of *source* was that *path* knows; *entries* are the positions in its log.
 
-    Each is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError where that cannot be.
+    Each part is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError if that cannot be.
     """
     positions: dict[str, dict[str, Any]] = {}
     for part in source.parts:
@@ -232,7 +224,7 @@ def recall(source: Source, known: dict[str, Any]) -> None:
 
 
 def checkpoints_of(path: Path, config: Config, *, fs: FileSystem | None = None) -> CheckpointStore:
-    """Return the checkpoints of *path*, which take what a state of *config* may come to."""
+    """Return the checkpoints of *path*, with room for what a state of *config* may come to."""
     return CheckpointStore(path / CHECKPOINTS, fs=fs, symbol_bytes=_symbol_bytes(config))
 
 

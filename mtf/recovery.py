@@ -175,7 +175,7 @@ def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | 
 
 
 def replay_engine(path: Path) -> tuple[Engine, bool]:
-    """Return the engine to replay the whole log of the data directory *path* with, and whether it comes to its states.
+    """Return the engine to replay the whole log of *path* with, and whether it comes to the original run's states.
 
     If the beginning of the log is gone, the engine is that of the oldest checkpoint; if none can be used, it knows
     nothing of what came before, and comes to other states.
@@ -192,7 +192,7 @@ def verify_replay(path: Path) -> Replayed:
     """Play the whole log of the data directory *path*, and compare each checkpoint with what it then should hold.
 
     Reads only. A log that is damaged is CorruptLog, as ever; a checkpoint that differs, or that cannot be read, is in
-    the answer. One of an earlier mtf, whose results are others, is passed over.
+    the answer. One of an earlier mtf, whose results differ, is passed over.
     """
     engine, _ = replay_engine(path)
     store = checkpoints_of(path, engine.config)
@@ -208,7 +208,7 @@ def verify_replay(path: Path) -> Replayed:
             damage.append(Skipped(str(Path(store.directory) / f"seq {seq}"), str(error)))
             continue
         if _is_of_before(engine.config, found):
-            continue  # its results are others, and nothing is started from it
+            continue  # its results differ, and nothing is started from it
         other = other_instants(found.meta["zones"]) if _is_meta(found.meta) else ""
         reason = other or _difference(engine, found)
         if reason:
@@ -285,7 +285,7 @@ def _last_seq(path: Path, seq: int) -> int:
 def _play_until(engine: Engine, path: Path, time_ns: int) -> None:
     """Play the whole log, but of each symbol nothing from its first accepted event on that is stamped after *time_ns*.
 
-    Blocks that are of symbols of which that event has come are not played.
+    A block is not played if that event has come for all of its symbols.
     """
     gate = engine.gate
     gate.horizon_ns, gate.horizon_seq = time_ns, engine.joiner.seq
@@ -330,7 +330,7 @@ def _first_mark(config: Config, results: int) -> str:
 
 
 def _is_of_before(config: Config, found: Checkpoint) -> bool:
-    """Return whether a checkpoint was made by an mtf of which the results of the same configuration are others."""
+    """Return whether a checkpoint was made by an earlier mtf, whose results for the same configuration differ."""
     return found.meta.get("config") in [_first_mark(config, results) for results in range(1, RESULTS)]
 
 

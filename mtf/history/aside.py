@@ -39,7 +39,7 @@ def set_aside(path: Path) -> str:
         # Of a database that was being made: no other has one, and SQLite would do what it says to any file.
         journal.unlink()
         if path.stat().st_size > MAKING_BYTES_MAX:
-            return f"the history has a journal of another's beside it: {_rebuilt(path, 'damaged')}"
+            return f"the history has the journal of another database beside it: {_rebuilt(path, 'damaged')}"
         path.unlink()
         return ""
     if is_of_before(path):
@@ -69,7 +69,7 @@ def move_aside(path: Path, word: str) -> str:
             break
     else:
         raise DataDirError(f"{path.parent}: {KEPT_MAX} histories were kept aside here; move them away")
-    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # it is made again of the other
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # SQLite makes it again from the -wal
     beside = path.with_name(f"{path.name}-wal")
     if check_plain(beside):
         beside.rename(kept.with_name(f"{kept.name}-wal"))

@@ -1,7 +1,7 @@
 """The tables of the history, and the look at them before anything else is asked.
 
 SQLite reads a schema without acting on it. What stands in a trigger, a view or a default is run by the next query, so
-that nothing else is asked of a database before its schema is known to be this one.
+nothing else is asked of a database before its schema is known to be this one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
     "check_schema",
 ]
 
-VERSION: Final = 2000 + RESULTS  # 2 for the schema, and what the bars in it are the results of
+VERSION: Final = 2000 + RESULTS  # 2 for the schema, then the version of the results that its bars are
 COLUMNS: Final = (
     "symbol",
     "timeframe",

@@ -1,7 +1,7 @@
 """The history store as it is read: completed bars in SQLite, each checked as it is handed out.
 
 Bars are written by an ordinary consumer (`mtf.history.writer`), never a row a tick, and its position stands in the same
-transaction as its rows. What is read comes of one transaction, and adds up, or is CorruptHistory.
+transaction as its rows. What is read comes from one transaction, and adds up: if not, CorruptHistory.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
 
 
 def named(path: Path, error: sqlite3.Error) -> DataDirError:
-    """Return what *error* means of the history at *path*: damage, or that it cannot be got at now."""
+    """Return what *error* means for the history at *path*: damage, or that it cannot be got at now."""
     if is_damage(error):
         return CorruptHistory(f"{path}: the history cannot be read: {error}; {AFRESH}")
     if getattr(error, "sqlite_errorcode", 0) & PRIMARY in BUSY:

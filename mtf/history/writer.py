@@ -32,7 +32,7 @@ from mtf.zones import zones_of
 __all__ = ["HistoryWriter"]
 
 ROWS_MAX: Final = 4_096  # bars that wait in memory for one transaction
-BACKLOG_MAX: Final = 16 * ROWS_MAX  # bars that may wait, and those of one frame: some 50 MB, hours of 442 symbols
+BACKLOG_MAX: Final = 16 * ROWS_MAX  # bars that may wait, besides those of one frame: some 50 MB, hours of 442 symbols
 BUSY_MS: Final = 100  # how long a transaction waits for another program's, while the run goes on
 STOP_MS: Final = 5_000  # and at the end, when nothing else waits
 WAL_BYTES_MAX: Final = 64 << 20  # the write-ahead log is emptied before it is longer
@@ -54,17 +54,17 @@ class HistoryWriter(ClosingsOnly):
         self, path: Path, logged_seq: int, *, config: Config | None = None, noted: Callable[[str], None] | None = None
     ) -> None:
         self.path: Final = path
-        self.stored_seq = 0  # position in the database; what comes after it, the log must keep
+        self.stored_seq = 0  # position in the database; the log must keep what comes after it
         self._config: Final = config  # whose time zones are stored with the position
         self._noted: Final = noted or (lambda sentence: None)
         self._logged_seq: Final = logged_seq  # last event in the log at the start; what is stored beyond is taken back
         self._rows: list[tuple[Any, ...]] = []  # not yet in the database
         self._seq = 0  # last event of which all bars are stored, or in `_rows`
-        self._asked_at = ROWS_MAX  # so many rows make the next transaction
-        self._full = False  # bars came that may not wait any more: no later one is taken
+        self._asked_at = ROWS_MAX  # how many rows wait when the next transaction is tried
+        self._full = False  # bars came that no longer fit in memory: no later one is taken
         self._waits = False  # the last transaction failed, and was put off
         self._is_made = False  # the tables are there, and end with the log
-        self._is_ahead = False  # they hold bars that the log lost its unsynced end of, in a crash
+        self._is_ahead = False  # they hold bars of events that the log lost in a crash, unsynced
         self._series: Series = {}  # as in the database
         self._sums = 0  # of all series, by exclusive or
         self._oldest_ns = 0  # the span of all bars, once there are any
@@ -254,7 +254,7 @@ class HistoryWriter(ClosingsOnly):
         self._newest_ns = end_ns if is_first else max(self._newest_ns, end_ns)
 
     def _series_span(self) -> bool:
-        """Return whether the span is that of any bars."""
+        """Return whether there are bars that the span is of."""
         return self._oldest_ns < self._newest_ns
 
 
@@ -264,7 +264,7 @@ async def _disconnect(opening: asyncio.Future[aiosqlite.Connection]) -> None:
     except Exception:  # noqa: BLE001 - who opened it has been told
         return
     with contextlib.suppress(sqlite3.Error):
-        await connection.rollback()  # closed with a statement that nobody has let go of, it would keep its lock
+        await connection.rollback()  # closed with a statement still open, it would keep its lock
     await connection.close()
 
 

@@ -21,7 +21,7 @@ from mtf.log.pack import inflate
 
 __all__ = ["CHECKPOINT_BYTES_MAX", "Checkpoint", "CheckpointStore", "Skipped"]
 
-CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression, and without what symbols may come to
+CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; what symbols may come to is added
 SYMBOLS_MAX: Final = 1 << 20
 META_BYTES_MAX: Final = 64 << 20
 PARTS_MAX: Final = 100_000
@@ -72,7 +72,7 @@ class CheckpointStore:
     def __init__(
         self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP, symbol_bytes: int = 0
     ) -> None:
-        """*symbol_bytes* is what the state of one symbol may come to, by the configuration that it is of."""
+        """*symbol_bytes* is what the state of one symbol may come to under its configuration."""
         assert keep > 0, "at least one checkpoint is kept"
         self._symbol_bytes: Final = symbol_bytes
         self.directory: Final = str(directory)
@@ -154,7 +154,7 @@ class CheckpointStore:
         return self._fs.names(self.directory)
 
     def _bytes_max(self, seq: int) -> int:
-        """Return how many bytes the checkpoint of *seq* may have: so many events have at most as many symbols."""
+        """Return how many bytes the checkpoint of *seq* may have: that many events have at most that many symbols."""
         return CHECKPOINT_BYTES_MAX + min(seq, SYMBOLS_MAX) * self._symbol_bytes
 
     def _bytes_of(self, path: str, limit: int) -> bytes:
@@ -189,7 +189,7 @@ def encode_checkpoint(
         largest = max(parts, key=lambda name: len(parts[name]), default="")
         raise ValueError(
             f"a checkpoint of {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest part is "
-            f"{largest!r}: what a consumer saves belongs on its own disk if it is that large"
+            f"{largest!r}: a consumer that has this much to save should keep it in a file of its own"
         )
     stored = zstandard.ZstdCompressor(level=LEVEL).compress(b"".join(pieces))
     head = _HEADER.pack(MAGIC, VERSION, 0, len(parts), seq, len(stored), raw_bytes, xxh3_64_intdigest(stored))

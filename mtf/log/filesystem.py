@@ -164,7 +164,7 @@ class OsFileSystem:
 
 
 def open_plain(path: str | Path, flags: int) -> int:
-    """Open the plain file at *path*, made for its owner only where *flags* make it; DataDirError for anything else.
+    """Open the plain file at *path*, created for its owner only if *flags* create it; DataDirError for anything else.
 
     A link is not followed, and a pipe, socket or device is refused without waiting for whoever is at its other end.
     """

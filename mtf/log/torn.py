@@ -1,7 +1,7 @@
 """Torn tails that were cut off a log and kept beside it: which there are, and which events stand in them.
 
 Owns the name of such a file. Reads only, in bounded memory, and takes nothing for granted: a tail is damaged by its
-nature, so each frame header in it counts by its own checksum, and whether its events are whole is not asked.
+nature, so each frame header in it is judged by its own checksum, and whether its events are whole is not checked.
 """
 
 from __future__ import annotations
