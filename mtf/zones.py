@@ -7,20 +7,17 @@ release of tzdata that changes other zones, or other years, changes no bar.
 from __future__ import annotations
 
 import datetime
-import functools
 from typing import Any, Final
 
 from xxhash import xxh3_64_hexdigest
 
-from mtf.calendars.zone import find_zone, tzdata_version
+from mtf.calendars.zone import DAY_S, SECOND_NS, changes_between, find_zone, offset_at, tzdata_version
 from mtf.config import Config
 from mtf.errors import ConfigError
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["is_zones", "other_instants", "zones_of"]
 
-SECOND_NS: Final = 1_000_000_000
-DAY_S: Final = 86_400
 MARGIN_S: Final = 62 * DAY_S  # the month that the first event lies in, and the one after that of the last
 ZONES_MAX: Final = 10_000
 SPAN_NS_MAX: Final = 1 << 63
@@ -71,45 +68,19 @@ def _now(key: str, found: dict[str, Any]) -> str:
 
 
 def _sum(key: str, oldest_ns: int, newest_ns: int) -> str:
+    zone = find_zone(key)
     first_s = max(oldest_ns, TS_MIN_NS) // SECOND_NS - MARGIN_S
     last_s = min(newest_ns, TS_MAX_NS) // SECOND_NS + MARGIN_S
-    offset = _offset_s(key, first_s)
-    parts = [str(offset)]
-    for year in range(_year_of(first_s), _year_of(last_s) + 1):
-        parts += [f"{at}:{offset}" for at, offset in _changes(key, year) if first_s < at <= last_s]
+    parts = [str(offset_at(zone, first_s))]
+    for year in range(_year_of(first_s), _year_of(last_s) + 1):  # whole years, which are cached as the span grows
+        changes = changes_between(zone, _start_s(year) - 1, _start_s(year + 1) - 1)
+        parts += [f"{at}:{offset}" for at, _, offset in changes if first_s < at <= last_s]
     return str(xxh3_64_hexdigest(" ".join(parts).encode()))
 
 
-@functools.lru_cache(maxsize=4096)
-def _changes(key: str, year: int) -> tuple[tuple[int, int], ...]:
-    """Return when in *year* (UTC) the zone's offset changes, and to what, in seconds."""
-    at = round((datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) - _EPOCH).total_seconds())
-    end = round((datetime.datetime(year + 1, 1, 1, tzinfo=datetime.UTC) - _EPOCH).total_seconds())
-    changes = []
-    before = _offset_s(key, at - 1)
-    at -= 1
-    while at < end - 1:
-        following = min(at + DAY_S, end - 1)
-        offset = _offset_s(key, following)
-        if offset != before:
-            low, high = at, following
-            while high - low > 1:
-                middle = (low + high) // 2
-                if _offset_s(key, middle) == before:
-                    low = middle
-                else:
-                    high = middle
-            changes.append((high, offset))
-            before = offset
-        at = following
-    return tuple(changes)
+def _start_s(year: int) -> int:
+    return (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) - _EPOCH).days * DAY_S
 
 
 def _year_of(utc_s: int) -> int:
     return (_EPOCH + datetime.timedelta(seconds=utc_s)).year
-
-
-def _offset_s(key: str, utc_s: int) -> int:
-    offset = (_EPOCH + datetime.timedelta(seconds=utc_s)).astimezone(find_zone(key)).utcoffset()
-    assert offset is not None, "a ZoneInfo knows its offset at every time"
-    return offset.days * DAY_S + offset.seconds

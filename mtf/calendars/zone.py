@@ -25,6 +25,7 @@ __all__ = [
     "changes_between",
     "find_zone",
     "local_text",
+    "offset_at",
     "tzdata_version",
     "wall_ns",
 ]
@@ -69,14 +70,20 @@ def changes_between(zone: zoneinfo.ZoneInfo, from_s: int, to_s: int) -> tuple[tu
     if zone.utcoffset(None) is not None:  # the same offset at all times
         return ()
     found: list[tuple[int, int, int]] = []
-    at, offset = from_s, _offset_at(zone, from_s)
+    at, offset = from_s, offset_at(zone, from_s)
     while at < to_s:
         then = min(at + PROBE_S, to_s)
-        after = _offset_at(zone, then)
+        after = offset_at(zone, then)
         if after != offset:
             found.append((_jump_s(zone, at, then), offset, after))
         at, offset = then, after
     return tuple(found)
+
+
+def offset_at(zone: zoneinfo.ZoneInfo, utc_s: int) -> int:
+    """Return how far the clock of *zone* is ahead of UTC at *utc_s*, in seconds."""
+    utc = (_EPOCH + datetime.timedelta(seconds=utc_s)).replace(tzinfo=zone)
+    return _offset_s(zone, zone.fromutc(utc))
 
 
 def local_text(zone: zoneinfo.ZoneInfo, utc_s: int) -> str:
@@ -112,16 +119,11 @@ def _offset_s(zone: zoneinfo.ZoneInfo, wall: datetime.datetime) -> int:
 
 def _jump_s(zone: zoneinfo.ZoneInfo, before_s: int, after_s: int) -> int:
     """Return the second of the one change of offset in `(before_s, after_s]`."""
-    old = _offset_at(zone, before_s)
+    old = offset_at(zone, before_s)
     while after_s - before_s > 1:
         middle = (before_s + after_s) // 2
-        if _offset_at(zone, middle) == old:
+        if offset_at(zone, middle) == old:
             before_s = middle
         else:
             after_s = middle
     return after_s
-
-
-def _offset_at(zone: zoneinfo.ZoneInfo, utc_s: int) -> int:
-    utc = (_EPOCH + datetime.timedelta(seconds=utc_s)).replace(tzinfo=zone)
-    return _offset_s(zone, zone.fromutc(utc))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import mtf.zones
 from mtf.calendars import catalogue
 from mtf.config import Config
 from mtf.log import CheckpointStore
@@ -29,7 +28,6 @@ def upgrade(tmp_path: Path) -> Iterator[Upgrade]:
 
     def forget() -> None:
         zoneinfo.ZoneInfo.clear_cache()
-        mtf.zones._changes.cache_clear()
         catalogue._built_in.cache_clear()
 
     def install(release: str, place: str) -> None:
