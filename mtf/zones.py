@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from xxhash import xxh3_64_hexdigest
 
-from mtf.calendars.zone import DAY_S, SECOND_NS, changes_between, find_zone, offset_at, tzdata_version
+from mtf.calendars.zone import DAY_S, changes_between, find_zone, offset_at, tzdata_version
 from mtf.config import Config
 from mtf.errors import ConfigError
-from mtf.units import TS_MAX_NS, TS_MIN_NS
+from mtf.units import SECOND_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["is_zones", "other_instants", "zones_of"]
 

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 
 from mtf.calendars.beside import FAR_NS, NEAR_NS, EdgeCount
 from mtf.calendars.hours import WEEK_S, Stretch, text_of_time, time_of
-from mtf.calendars.zone import DAY_S, SECOND_NS
+from mtf.calendars.zone import DAY_S
 from mtf.errors import ConfigError
+from mtf.units import SECOND_NS
 
 __all__ = ["Auction", "Reach", "auction_of", "edge_notes", "reaches_by_weekday", "text_of_auction"]
 

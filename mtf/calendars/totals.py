@@ -15,7 +15,8 @@ from mtf.calendars.calendar import FIRST_ORDINAL, LAST_ORDINAL
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Gap
 from mtf.calendars.settings import Settings
 from mtf.calendars.timeline import Timeline
-from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, SECOND_NS, changes_between
+from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, changes_between
+from mtf.units import SECOND_NS
 
 __all__ = ["WALK_NS_MAX", "Totals"]
 

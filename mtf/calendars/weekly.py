@@ -20,8 +20,9 @@ from mtf.calendars.hours import night_among_hours, text_of_week
 from mtf.calendars.settings import KEYS, WEEKDAYS, Dates, Settings, check_shape
 from mtf.calendars.timeline import Cell, Timeline
 from mtf.calendars.totals import WALK_NS_MAX, Totals
-from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, SECOND_NS, local_text
+from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, local_text
 from mtf.errors import ConfigError
+from mtf.units import SECOND_NS
 
 __all__ = ["WeeklyCalendar"]
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from mtf.errors import ConfigError
+from mtf.units import SECOND_NS
 
 __all__ = [
     "DAY_S",
     "EPOCH_ORDINAL",
     "PROBE_S",
-    "SECOND_NS",
     "changes_between",
     "find_zone",
     "local_text",
@@ -30,7 +30,6 @@ __all__ = [
     "wall_ns",
 ]
 
-SECOND_NS: Final = 1_000_000_000
 DAY_S: Final = 86_400
 EPOCH_ORDINAL: Final = datetime.date(1970, 1, 1).toordinal()
 PROBE_S: Final = 3 * DAY_S  # no zone has ever changed its clock twice within less than this: a test looks at all

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 import click
 
-from mtf.units import TS_MAX_NS, TS_MIN_NS
+from mtf.units import SECOND_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = [
     "SEQ_MAX",
@@ -26,7 +26,6 @@ __all__ = [
     "typed_time",
 ]
 
-SECOND_NS: Final = 1_000_000_000
 SEQ_MAX: Final = 10**15  # a smaller integer is a seq where a seq may stand, a larger one nanoseconds
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
