@@ -30,6 +30,7 @@ __all__ = [
     "time_of",
     "wall_of",
     "week_of",
+    "without",
 ]
 
 WEEK_S: Final = 7 * DAY_S
@@ -88,7 +89,7 @@ def week_of(hours: Iterable[str], breaks: Iterable[str], what: str = "hours") ->
 
     *what* is what messages call *hours*.
     """
-    return _joined(_without(_merged(hours, what), _merged(breaks, "breaks")))
+    return _joined(without(_merged(hours, what), _merged(breaks, "breaks")))
 
 
 def sessions_by_weekday(week: Iterable[Stretch], day_close_s: int) -> tuple[tuple[Stretch, ...], ...]:
@@ -208,6 +209,14 @@ def text_of_sessions(sessions: Iterable[Stretch]) -> str:
     return ", ".join(f"{text_of_time(start)}-{text_of_time(end)}" for start, end in sessions)
 
 
+def without(stretches: list[Stretch], others: list[Stretch]) -> list[Stretch]:
+    """Return *stretches* less *others*, both in order."""
+    left = stretches
+    for start, end in others:
+        left = [(a, b) for x, y in left for a, b in ((x, min(y, start)), (max(x, end), y)) if a < b]
+    return left
+
+
 def _text_of_start(second: int) -> str:
     return f"{_WEEKDAYS[second // DAY_S % 7]} {text_of_time(second % DAY_S)}"
 
@@ -255,16 +264,6 @@ def _parsed(text: object) -> list[Stretch]:
     closes += DAY_S if closes <= opens else 0
     days = [(first + position) % 7 * DAY_S for position in range(count)]
     return [(day + opens, day + closes) for day in days]
-
-
-def _without(stretches: list[Stretch], breaks: list[Stretch]) -> list[Stretch]:
-    left = stretches
-    for start, end in breaks:
-        cut: list[Stretch] = []
-        for a, b in left:
-            cut += [(x, y) for x, y in ((a, min(b, start)), (max(a, end), b)) if x < y]
-        left = cut
-    return left
 
 
 def _joined(stretches: list[Stretch]) -> tuple[Stretch, ...]:

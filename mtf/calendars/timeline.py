@@ -22,7 +22,7 @@ from mtf.calendars.auctions import Reach
 from mtf.calendars.cache import Cache
 from mtf.calendars.calendar import FIRST_ORDINAL, LAST_ORDINAL
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Grid, Span, Window
-from mtf.calendars.hours import Stretch
+from mtf.calendars.hours import Stretch, without
 from mtf.calendars.settings import Settings
 from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, wall_ns
 
@@ -354,7 +354,7 @@ class Timeline:
             if start >= whole[1]:
                 break
             holidays.append((max(start, whole[0]), min(end, whole[1])))
-        return _Sessions(_without(opens, holidays), holidays)
+        return _Sessions(without(opens, holidays), holidays)
 
     def _on_clock(self, pieces: Iterable[Stretch]) -> _Pieces:
         """Return *pieces* of wall time as instants, without those that the zone's clock jumped over."""
@@ -378,7 +378,7 @@ def _filled(day: Day, opens: _Pieces, holidays: _Pieces, rest: int) -> list[Span
     if not holidays and len(opens) <= 1:
         return [Span(day.start_ns, day.end_ns, OPEN if opens else rest, day)]
     states = [(start, end, OPEN) for start, end in opens]
-    states += [(start, end, HOLIDAY) for start, end in _without(holidays, opens)]
+    states += [(start, end, HOLIDAY) for start, end in without(holidays, opens)]
     states.sort()
     spans: list[Span] = []
     at: int = day.start_ns
@@ -393,14 +393,6 @@ def _filled(day: Day, opens: _Pieces, holidays: _Pieces, rest: int) -> list[Span
             spans.append(Span(start, end, state, day))
             at = end
     return spans
-
-
-def _without(pieces: _Pieces, others: _Pieces) -> _Pieces:
-    """Return *pieces* less *others*, both in order."""
-    left = pieces
-    for start, end in others:
-        left = [(a, b) for x, y in left for a, b in ((x, min(y, start)), (max(x, end), y)) if a < b]
-    return left
 
 
 def _united(pieces: _Pieces) -> _Pieces:
@@ -421,7 +413,7 @@ def _within(windows: _Pieces, low: int | None, high: int | None, holidays: _Piec
     cut = (
         (start if low is None else max(start, low), end if high is None else min(end, high)) for start, end in windows
     )
-    return _without(_united(sorted(cut)), holidays)
+    return without(_united(sorted(cut)), holidays)
 
 
 def _nearest(edges_s: Sequence[int], at_s: int) -> int:
