@@ -17,7 +17,7 @@ from mtf.calendars.zone import DAY_S
 from mtf.errors import ConfigError
 from mtf.units import SECOND_NS
 
-__all__ = ["Auction", "Reach", "auction_of", "edge_notes", "reaches_by_weekday", "text_of_auction"]
+__all__ = ["Auction", "Reach", "auction_of", "edge_notes", "outwards", "reaches_by_weekday", "text_of_auction"]
 
 NOTES_MAX: Final = 4  # of the edges with the most ticks
 
@@ -74,8 +74,8 @@ def reaches_by_weekday(
         side = 1 if auction.last else 0
         faces = auction.start_s if auction.last else auction.end_s
         edges = {session[side] % DAY_S for sessions in days.values() for session in sessions}
-        edge = min(edges, key=lambda at: (abs(_outwards(faces, at)), at))
-        near = _outwards(faces, edge) if auction.last else -_outwards(faces, edge)
+        edge = min(edges, key=lambda at: (abs(outwards(faces, at)), at))
+        near = outwards(faces, edge) if auction.last else -outwards(faces, edge)
         far = near + auction.end_s - auction.start_s
         if near > FAR_S:
             does = "ends" if auction.last else "starts"
@@ -99,6 +99,11 @@ def edge_notes(edges: Iterable[EdgeCount]) -> list[str]:
     return [_note(edge) for edge in sorted(edges, key=lambda edge: -edge.total)[:NOTES_MAX] if edge.total]
 
 
+def outwards(at_s: int, edge_s: int) -> int:
+    """Return how far *at_s* is after *edge_s*, by the clock: less than half a day, negative if it is before."""
+    return (at_s - edge_s + DAY_S // 2) % DAY_S - DAY_S // 2
+
+
 def _note(edge: EdgeCount) -> str:
     side, at, bar = ("close", "after", "last") if edge.last else ("open", "before", "first")
     where = f"the {side} at {edge.local} ({edge.zone})"
@@ -118,11 +123,6 @@ def _note(edge: EdgeCount) -> str:
 
 def _were(count: int, where: str) -> str:
     return f"1 tick {where} was" if count == 1 else f"{count:,} ticks {where} were"
-
-
-def _outwards(at_s: int, edge_s: int) -> int:
-    """Return how far *at_s* is after *edge_s*, by the clock: less than half a day, negative if it is before."""
-    return (at_s - edge_s + DAY_S // 2) % DAY_S - DAY_S // 2
 
 
 def _check_apart(days: Mapping[int, tuple[Stretch, ...]], reaches: Mapping[int, list[Reach]]) -> None:

@@ -18,7 +18,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from mtf.calendars.auctions import Reach
+from mtf.calendars.auctions import Reach, outwards
 from mtf.calendars.cache import Cache
 from mtf.calendars.calendar import FIRST_ORDINAL, LAST_ORDINAL
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Grid, Span, Window
@@ -418,6 +418,4 @@ def _within(windows: _Pieces, low: int | None, high: int | None, holidays: _Piec
 
 def _nearest(edges_s: Sequence[int], at_s: int) -> int:
     """Return the position of the edge whose time of day is nearest to *at_s*."""
-    return min(
-        range(len(edges_s)), key=lambda position: abs((edges_s[position] - at_s + DAY_S // 2) % DAY_S - DAY_S // 2)
-    )
+    return min(range(len(edges_s)), key=lambda position: abs(outwards(edges_s[position], at_s)))
