@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mtf.calendars.hours import date_of
-from mtf.calendars.settings import KEYS, check_shape
+from mtf.calendars.settings import KEYS, TABLES, check_shape
 from mtf.errors import ConfigError
 
 __all__ = ["derived"]
 
-_TABLES: Final = ("early_closes", "late_opens", "into_next", "special_hours")
 _GROWING: Final = ("no_night", "closures")
 
 
@@ -29,25 +28,23 @@ def derived(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         raise ConfigError("key 'name' is missing: a calendar that starts from another has a name of its own")
     settings = {key: value for key, value in base.items() if key != "kind"}
     changed = _dates_in(changes)
-    for key in ("holidays", *_TABLES):
-        if key == "holidays":
-            kept: Any = [date for date in settings.get(key, []) if date not in changed]
-            settings[key] = kept + [_text(date) for date in changes.get(key, [])]
-            continue
+    kept = [date for date in settings.get("holidays", []) if date not in changed]
+    settings["holidays"] = [*kept, *map(_text, changes.get("holidays", []))]
+    for key in TABLES:
         table = {time: [date for date in dates if date not in changed] for time, dates in settings.get(key, {}).items()}
         for time, dates in changes.get(key, {}).items():
             table.setdefault(time, []).extend(map(_text, dates))
         settings[key] = table
     for key in _GROWING:
         settings[key] = [*settings.get(key, []), *changes.get(key, [])]
-    replaced = (key for key in changes if key not in ("holidays", *_TABLES, *_GROWING))
+    replaced = (key for key in changes if key not in ("holidays", *TABLES, *_GROWING))
     return settings | {key: changes[key] for key in replaced}
 
 
 def _dates_in(changes: Mapping[str, Any]) -> set[str]:
     """Return the dates of which *changes* say something."""
     lists: list[Iterable[Any]] = [changes.get("holidays", [])]
-    lists += [dates for key in _TABLES for dates in changes.get(key, {}).values()]
+    lists += [dates for key in TABLES for dates in changes.get(key, {}).values()]
     return {_text(date) for dates in lists for date in dates}
 
 

@@ -30,7 +30,7 @@ from mtf.calendars.hours import (
 from mtf.calendars.zone import DAY_S, find_zone
 from mtf.errors import ConfigError
 
-__all__ = ["KEYS", "Settings", "check_shape"]
+__all__ = ["KEYS", "TABLES", "WEEKDAYS", "Dates", "Settings", "check_shape"]
 
 KEYS: Final[tuple[str, ...]] = (
     "name",
@@ -51,11 +51,11 @@ KEYS: Final[tuple[str, ...]] = (
     "into_next",
     "special_hours",
 )
+TABLES: Final = ("early_closes", "late_opens", "into_next", "special_hours")
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  a wall time has no zone
 _LISTS: Final = ("hours", "breaks", "night", "auctions", "holidays", "no_night", "closures")
-_TABLES: Final = ("early_closes", "late_opens", "into_next", "special_hours")
 
 Dates = Iterable[str | datetime.date]
 
@@ -246,7 +246,7 @@ def check_shape(key: str, value: object) -> None:
         raise ConfigError(f"{key} is true or false, not {value!r}")
     if key in _LISTS and not isinstance(value, list):
         raise ConfigError(f"{key} is a list, not {value!r}: write it in [brackets]")
-    if key in _TABLES:
+    if key in TABLES:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{key} is a table of dates by time, as {{'13:00' = [2024-11-29]}}")
         for time, dates in value.items():
