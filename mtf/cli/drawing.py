@@ -71,14 +71,13 @@ Section = tuple[str, Sequence[str], Sequence[Sequence[Cell]]]  # of a sheet: tit
 
 def matrix_lines(matrix: Matrix, look: Look) -> list[Text]:
     """Return the rows of *matrix* under their titles, in the widest layout that fits."""
+    lines: list[Text] = []
     for layout in LAYOUTS:
         if layout.closed and look.width < WIDE:
             continue
         lines = _laid_out(matrix, layout, look)
         if max(line.cell_len for line in lines) <= look.width:
             break
-    else:
-        lines = _laid_out(matrix, LAYOUTS[-1], look)
     if matrix.live_off:
         lines.append(Text("  values are those after the last closed bar: live ones are off", look.colours.dim))
     return lines
