@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import click
 
+from mtf.datadir import LOG
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.door import Door
 from mtf.reading import told_apart
@@ -25,7 +26,6 @@ __all__ = ["SYNTHETIC", "StoppableSource", "open_named", "source_options"]
 
 SYNTHETIC: Final = "synthetic"
 SYNTHETIC_EVENTS: Final = 200_000
-LOG: Final = "log"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
