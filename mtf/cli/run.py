@@ -136,13 +136,14 @@ def run(
     else:
         _report(pipeline, summary, opened, data, resumed_seq, order)
         unread = 0 < summary.rows.read == summary.rows.malformed and not opened.resumed
+        readings = _readings(opened)
         if not as_json:
-            for reading in _readings(opened)[:READINGS_SHOWN]:
+            for reading in readings[:READINGS_SHOWN]:
                 click.echo(plain(f"read as: {reading_text(reading)}"))
         if sys.stdout.isatty() and not (quiet or as_json):
             _show_screen(pipeline, summary, data)
         else:
-            show_summary(summary, _besides(opened, data, resumed_seq), "new", as_json=as_json)
+            show_summary(summary, _besides(opened, data, resumed_seq, readings), "new", as_json=as_json)
     finally:
         opened.close()
     if opened.stopped_by:
@@ -204,9 +205,11 @@ def _report(
         note(f"stopped after seq {summary.seq}; {_onward(data)}")
 
 
-def _besides(source: StoppableSource, data: Path | None, resumed_seq: int) -> dict[str, Any]:
+def _besides(
+    source: StoppableSource, data: Path | None, resumed_seq: int, readings: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Return what the summary in JSON says of this very run."""
-    more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq, "read_as": _readings(source)}
+    more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq, "read_as": readings}
     if source.skipped:
         more["skipped_files"] = list(source.skipped)
     if data is not None:
