@@ -28,9 +28,7 @@ class CalendarMap:
 
     def __init__(self, calendars: str | Path | Calendar | Mapping[str, str | Path | Calendar] | CalendarMap) -> None:
         rules: tuple[tuple[str, Calendar], ...]
-        named: frozenset[
-            str
-        ]  # patterns whose calendar was asked for by a name that mtf, or a package, has the hours of
+        named: frozenset[str]  # patterns whose calendar was asked for by a name: mtf, or a package, has its hours
         if isinstance(calendars, CalendarMap):
             rules, named = calendars._rules, calendars._named
         else:

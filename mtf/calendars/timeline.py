@@ -81,8 +81,8 @@ class Timeline:
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
         self._zone: Final = settings.zone
-        # A trading day lies in its date's cell, so that no other date has to be looked at.
         self._beside: Final = bool(settings.auctions or settings.inclusive_ends)  # prints count beside sessions
+        # A trading day lies in its date's cell, so that no other date has to be looked at.
         self._alone: Final = not (settings.night or settings.into_next or self._beside)
         self._cells: Final = Cache[Cell](CELLS_MAX)  # all by the ordinal of the date
         self._days: Final = Cache[tuple[Span, ...]](CELLS_MAX)
