@@ -12,16 +12,21 @@ from mtf.errors import DataDirError
 from mtf.log import LogReader, OsFileSystem, read_log
 from mtf.log.segment import segment_names, segment_seq
 
-__all__ = ["DIRECTORY", "config_of", "last_seq_of", "newest_start", "reader_of", "symbols_of"]
+__all__ = ["DIRECTORY", "check_has_log", "config_of", "last_seq_of", "newest_start", "reader_of", "symbols_of"]
 
 DIRECTORY = click.Path(path_type=Path)  # whether it is there is asked where it is opened: one message for all commands
 
 
-def config_of(directory: Path) -> Config:
-    """Return the configuration that *directory* was made with; DataDirError where it is no data directory."""
+def check_has_log(directory: Path) -> None:
+    """DataDirError if *directory* is not a data directory."""
     if not (directory / LOG).is_dir():
         what = "there is no such directory" if not directory.exists() else "this is no data directory of mtf"
         raise DataDirError(f"{directory}: {what}")
+
+
+def config_of(directory: Path) -> Config:
+    """Return the configuration that *directory* was made with; DataDirError if it is not a data directory."""
+    check_has_log(directory)
     return logged_config(directory)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mtf.cli.datadir import DIRECTORY, config_of
+from mtf.cli.datadir import DIRECTORY, check_has_log
 from mtf.cli.output import document, say
 from mtf.datadir import LOG
 from mtf.errors import DataDirError
@@ -24,8 +24,7 @@ def salvage(src: Path, dst: Path, as_json: bool) -> None:
 
     Bars and checkpoints are not copied: the next run on DST makes them again from the log.
     """
-    if not (src / LOG).is_dir():
-        config_of(src)  # says what is wrong
+    check_has_log(src)
     if dst.exists() or dst.is_symlink():
         raise DataDirError(f"{dst}: is there already; salvage writes to a new directory only")
     dst.mkdir(mode=0o700, parents=True)

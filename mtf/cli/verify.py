@@ -14,7 +14,7 @@ import click
 from rich.table import Table
 
 from mtf.cli.contents import torn_text
-from mtf.cli.datadir import DIRECTORY, config_of
+from mtf.cli.datadir import DIRECTORY, check_has_log
 from mtf.cli.exits import DATA, DONE
 from mtf.cli.output import document, plain, say, show
 from mtf.cli.stored import check_history, compare_bars
@@ -35,8 +35,7 @@ SAFE_SHOWN: Final = 20
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def verify(directory: Path, replayed: bool, as_json: bool) -> int:
     """Check log, checkpoints and history of DIR: exit code 0 clean, 1 damaged, 2 cannot open."""
-    if not (directory / LOG).is_dir():
-        config_of(directory)  # says what is wrong
+    check_has_log(directory)
     report = verify_log(directory / LOG)
     found: dict[str, Any] = {
         "log": _log(report, directory),
