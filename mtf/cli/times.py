@@ -116,5 +116,5 @@ def _nanoseconds(text: str) -> int:
             raise ValueError(f"{text!r} has no time zone: write {moment.isoformat()}Z for UTC, or +01:00 behind it")
         ts_ns = (moment - _EPOCH) // datetime.timedelta(seconds=1) * SECOND_NS + int(fraction.ljust(9, "0"))
     if not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
-        raise ValueError(f"{text!r} is before 1970 or after 2200")
+        raise ValueError(f"{text!r} is before 1678 or after 2200")
     return ts_ns
