@@ -54,7 +54,7 @@ def scale_decimals(values: Iterable[float]) -> int:
 
 
 def number_text(value: float, decimals: int) -> str:
-    """Return *value* with *decimals*, rounded half up, thousands parted by commas: `18,338.87`."""
+    """Return *value* with *decimals*, rounded half up, thousands separated by commas: `18,338.87`."""
     if not math.isfinite(value):
         return str(value)
     if value and not FIXED_MIN <= abs(value) < FIXED_MAX:

@@ -164,7 +164,7 @@ class Calendar:
         return Day(first.start_ns, last.end_ns, last.date, False)
 
     def _edge(self, day: Day, by_month: bool, forward: bool) -> Day | None:
-        """Return the last (or first) trading day of the week or month, seen from *day* on; None where there is none.
+        """Return the last (or first) trading day of the week or month, seen from *day* on; None if there is none.
 
         Dates never go back from one day to the next, so the period is left behind at the first date outside of it.
         """

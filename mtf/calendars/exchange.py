@@ -22,7 +22,7 @@ __all__ = ["FIRST_DATE", "LAST_DATE", "exchange_calendar"]
 # Fixed dates, not a distance from today: the same name means the same calendar on every day it is asked for.
 FIRST_DATE: Final = datetime.date(1990, 1, 1)
 LAST_DATE: Final = datetime.date(2030, 12, 31)
-WEEKEND_SHARE: Final = 0.05  # of a weekday among all trading days, up to which it is no trading day of the week
+WEEKEND_SHARE: Final = 0.05  # of a weekday among all trading days, up to which it is not a trading day of the week
 RECENT_DATES: Final = 300  # how many of the newest trading days say what the ordinary week is
 
 
@@ -125,7 +125,7 @@ def _converted(
 
 
 def _week(dates: dict[datetime.date, tuple[Stretch, ...]]) -> str:
-    """Return the day that the exchange's week begins on: Sunday where it trades on Sundays and not on Saturdays."""
+    """Return the day that the exchange's week begins on: Sunday if it trades on Sundays and not on Saturdays."""
     counts = collections.Counter(date.weekday() for date in dates)
     trades = [counts[weekday] > len(dates) * WEEKEND_SHARE for weekday in range(7)]
     return "sunday" if trades[6] and not trades[5] else "monday"

@@ -192,7 +192,7 @@ def sessions_of(text: str, day_close_s: int) -> tuple[Stretch, ...]:
 
 
 def text_of_time(second: int) -> str:
-    """Return *second* of a day as 17:00, or 16:59:30 where it is not a whole minute; 24:00 is the day's end."""
+    """Return *second* of a day as 17:00, or 16:59:30 if it is not a whole minute; 24:00 is the day's end."""
     if not 0 <= second <= DAY_S:
         second %= DAY_S
     text = f"{second // 3600:02}:{second // 60 % 60:02}"

@@ -58,7 +58,7 @@ class CalendarMap:
         return self._rules
 
     def calendar_of(self, symbol: str) -> Calendar:
-        """Return the calendar of *symbol*; ConfigError where no pattern fits."""
+        """Return the calendar of *symbol*; ConfigError if no pattern fits."""
         for pattern, calendar in self._rules:
             if symbol == pattern or fnmatch.fnmatchcase(symbol, pattern):
                 return calendar

@@ -38,7 +38,7 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  a wall time has n
 
 
 def find_zone(key: str) -> zoneinfo.ZoneInfo:
-    """Return the zone of the IANA name *key*; ConfigError where there is none."""
+    """Return the zone of the IANA name *key*; ConfigError if there is none."""
     try:
         return zoneinfo.ZoneInfo(key)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -58,7 +58,7 @@ def wall_ns(zone: zoneinfo.ZoneInfo, wall_s: int) -> int:
     wall = _EPOCH + datetime.timedelta(seconds=wall_s)
     first = _offset_s(zone, wall)
     second = _offset_s(zone, wall.replace(fold=1))
-    if first >= second:  # there once, or twice: the earlier
+    if first >= second:  # shown once, or twice: the earlier one
         return (wall_s - first) * SECOND_NS
     return _jump_s(zone, wall_s - second, wall_s - first) * SECOND_NS
 
@@ -92,7 +92,7 @@ def local_text(zone: zoneinfo.ZoneInfo, utc_s: int) -> str:
 
 
 def tzdata_version() -> str:
-    """Return the release of the tz database that zoneinfo reads, as `2025b`; `unknown` where it does not say."""
+    """Return the release of the tz database that zoneinfo reads, as `2025b`; `unknown` if it does not say."""
     for folder in zoneinfo.TZPATH:
         root = Path(folder)
         if not (root / "UTC").exists():

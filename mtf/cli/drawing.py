@@ -199,7 +199,7 @@ def reading_text(reading: Reading, matrix: Matrix, own_decimals: int, look: Look
 
 
 def own_decimals(readings: Iterable[Reading]) -> int:
-    """Return the decimals that the values of one output share, if it is no price."""
+    """Return the decimals that the values of one output share, if it is not a price."""
     return scale_decimals([each.value for each in readings if each.value is not None])
 
 

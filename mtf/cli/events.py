@@ -1,4 +1,4 @@
-"""Events of a log as rows: what was handed in, and where it is known, why it was rejected."""
+"""Events of a log as rows: what was handed in and, if it is known, why it was rejected."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def event_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield the events of *block*, of the symbol with this *number* or of all; *names* are the symbols by number.
 
-    With *verdicts* each has `rejected`: the reason, or None where it was accepted.
+    With *verdicts* each has `rejected`: the reason, or None if it was accepted.
     """
     heap = block.heap
     at = 0

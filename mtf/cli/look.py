@@ -85,7 +85,7 @@ COLOURS: Final = Colours(
     past=Style(color="#8d6be0"),
     warn=Style(color="#a37800"),
 )
-COLOURS_16: Final = Colours(  # the terminal's own, of which it knows best how they look on its ground
+COLOURS_16: Final = Colours(  # the terminal's own, which suit its background
     up=Style(color="bright_blue"),
     down=Style(color="yellow"),
     past=Style(color="magenta"),

@@ -1,6 +1,6 @@
 """The event loop that commands run on, and how they are asked to stop: once in good order, twice at once.
 
-uvloop where it is installed; `MTF_LOOP=asyncio` asks for the other one.
+uvloop if it is installed; `MTF_LOOP=asyncio` asks for the other one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def run_async(main: Coroutine[Any, Any, _Result]) -> _Result:
 def stop_on_signals(stop: Callable[[int], bool]) -> Iterator[None]:
     """Within, call *stop* with the number of the first SIGINT, SIGTERM or SIGHUP; a second one cancels the task.
 
-    *stop* answers whether the task will end by itself; where it will not, the task is cancelled at once.
+    *stop* answers whether the task will end by itself; if it will not, the task is cancelled at once.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()

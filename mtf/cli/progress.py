@@ -23,7 +23,7 @@ Share = tuple[str, float | None, int]  # what is going on, the share that is don
 
 
 class _Percent(ProgressColumn):
-    """The share that is done, where it is known."""
+    """The share that is done, if it is known."""
 
     def render(self, task: Task) -> Text:
         return Text("" if task.total is None else f"{int(task.percentage):>3}%")

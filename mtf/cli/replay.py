@@ -30,7 +30,7 @@ __all__ = ["replay"]
 
 
 def _speed(text: str) -> float:
-    """Return seconds of event time in a second; 0 where there is no limit."""
+    """Return seconds of event time per second; 0 if there is no limit."""
     if text == "max":
         return 0.0
     try:
@@ -121,7 +121,7 @@ def _last_seq(directory: Path, until: Moment) -> int:
 
 
 def _consumer(path: str) -> Consumer:
-    """Return a new consumer of the class that *path* names; ConfigError where it names none."""
+    """Return a new consumer of the class that *path* names; ConfigError if it names none."""
     module_name, _, class_name = path.partition(":")
     if not module_name or not class_name:
         raise ConfigError(f"--consumer is {path!r}: write it as package.module:Class")

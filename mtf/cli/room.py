@@ -38,7 +38,7 @@ def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str
 
 
 def _other(path: Path, config: Config, source: Source) -> str:
-    """Return what keeps *path* from going together with *source* and *config*; "" if nothing does."""
+    """Return why a run of *source* with *config* cannot use *path*; "" if nothing does."""
     if not os.path.lexists(path):
         return ""
     if not path.is_dir():

@@ -237,7 +237,7 @@ def _show_screen(pipeline: Pipeline, summary: Summary, data: Path | None) -> Non
 
 
 def _readings(source: StoppableSource) -> list[dict[str, Any]]:
-    """Return how *source* is read; nothing of a file that is gone by now, and of what is no file."""
+    """Return how *source* is read; nothing if its file is gone by now, or it is not a file."""
     try:
         return readings_of(source.identity())
     except MtfError:

@@ -136,7 +136,7 @@ def _open(source: str, file: dict[str, Any], synthetic: dict[str, Any], *, name:
 
 
 def _limits(words: Sequence[str]) -> Limits | None:
-    """Return the limits that `--limit NAME=N` says; None where it is not given."""
+    """Return the limits that `--limit NAME=N` says; None if it is not given."""
     if not words:
         return None
     names = [field.name for field in attrs.fields(Limits)]

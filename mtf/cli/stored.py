@@ -34,7 +34,7 @@ def check_history(directory: Path) -> tuple[int | None, list[Damage]]:
 def compare_bars(directory: Path) -> list[Damage] | None:
     """Play the log, and return for which symbols and timeframes the stored bars are not the ones that come of it.
 
-    Of a log whose beginning is gone, those after the oldest checkpoint; None where there is none to play from. Memory
+    Of a log whose beginning is gone, those after the oldest checkpoint; None if there is none to play from. Memory
     holds a hash a symbol and timeframe, however many bars there are.
     """
     path = directory / HISTORY

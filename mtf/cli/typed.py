@@ -42,7 +42,7 @@ def word(text: str) -> str | None:
 
 
 def directory_word(path: Path) -> str | None:
-    """Return a directory as one word of a shell, which no option is: `run/`."""
+    """Return a directory as one word of a shell that cannot be taken for an option: `run/`."""
     text = str(path)
     text = f"./{text}" if text.startswith("-") else text
     return word(text if text.endswith(os.sep) else text + os.sep)
