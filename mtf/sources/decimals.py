@@ -11,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-__all__ = ["COMMA", "POINT", "UNSURE", "amount", "decimal", "is_blank", "is_special"]
+__all__ = ["COMMA", "POINT", "UNSURE", "amount", "decimal", "is_special"]
 
 MANTISSA_MAX: Final = 900_719_925_474_098  # times ten plus nine is still below 2**53
 EXPONENT_MAX: Final = 22  # 10.0**22 is the last power of ten that a float holds exactly
@@ -22,7 +22,6 @@ PLUS: Final = 43
 UNSURE: Final = 0  # for *mark*: not known, for no number so far had a fraction or groups
 POINT: Final = 46
 COMMA: Final = 44
-SMALL_E: Final = 101
 
 NAN: Final = float("nan")
 
@@ -98,11 +97,6 @@ def amount(data: bytes, start: i64, end: i64, mark: i64 = POINT) -> float:
         return value
     text = text[:-1]
     return decimal(text, 0, len(text), power, mark)
-
-
-def is_blank(text: bytes) -> bool:
-    """Whether there is nothing but space in *text*."""
-    return not _bare(text)
 
 
 def is_special(text: bytes) -> bool:
