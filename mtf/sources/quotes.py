@@ -26,7 +26,6 @@ BID_SIZE: Final = 6
 ASK_SIZE: Final = 7
 ID: Final = 3
 PRICE: Final = 8
-SIZE: Final = 9
 
 
 @mypyc_attr(native_class=True)
@@ -82,7 +81,8 @@ class QuoteReader(TableReader):
             if not has_ask:
                 ask = held[2]
                 ask_size = held[4]
-        code = door.quote(name, ts_ns, bid, ask, bid_size, ask_size, sides, self._id(data))
+        id = self._text(data, ID) if self._given(ID) else None
+        code = door.quote(name, ts_ns, bid, ask, bid_size, ask_size, sides, id)
         if code:
             self._problem = reason(code)
             return
@@ -96,18 +96,8 @@ class QuoteReader(TableReader):
     def _trade(self, door: Door, data: bytes) -> None:
         if not self._given(PRICE) and (self._has(data, BID) or self._has(data, ASK)):
             self._quote(door, data)
-            return
-        ts_ns = self._time(data)
-        price = self._price(data, PRICE)
-        size = self._size(data, SIZE)
-        if self._problem:
-            return
-        code = door.trade(self._name(data), ts_ns, price, size, self._id(data))
-        if code:
-            self._problem = reason(code)
-            return
-        self.last_ns = ts_ns
-        self.left -= 1
+        else:
+            super()._trade(door, data)
 
     def _has(self, data: bytes, role: i64) -> bool:
         """Whether the row says a price for *role*."""
@@ -117,9 +107,6 @@ class QuoteReader(TableReader):
             return True
         column = self._columns[role]
         return data[self._starts[column] : self._ends[column]] != self._undefined
-
-    def _id(self, data: bytes) -> str | None:
-        return self._text(data, ID) if self._given(ID) else None
 
     def _too_many(self) -> SourceError:
         return SourceError(
