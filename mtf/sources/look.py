@@ -10,7 +10,7 @@ import csv
 import functools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -59,6 +59,16 @@ class Table:
     def named(self) -> dict[str, int]:
         """Return the columns by the names in the header, in lower case, without anything but letters and digits."""
         return {plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
+
+    def find(self, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """Return the columns by role: *names* are the headings, as `named` has them, that each may have, best first."""
+        named = self.named()
+        found: dict[str, int] = {}
+        for role, headings in names.items():
+            index = next((named[heading] for heading in headings if heading in named), None)
+            if index is not None:
+                found[role] = index
+        return found
 
 
 @attrs.frozen

@@ -48,6 +48,13 @@ _HEADERS: Final[tuple[tuple[frozenset[str], Mapping[str, int]], ...]] = (
     (frozenset({"id", "price", "qty", "quoteqty", "time"}), _TRADES),
     (frozenset({"updateid", "bestbidprice", "bestbidqty", "bestaskprice", "bestaskqty"}), _BOOK),
 )
+# A role's names in all of these headers.
+_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "open": ("open",), "high": ("high",), "low": ("low",), "close": ("close",), "volume": ("volume",),
+    "price": ("price",), "size": ("quantity", "qty"), "id": ("aggtradeid", "id"),
+    "bid": ("bestbidprice",), "bid_size": ("bestbidqty",), "ask": ("bestaskprice",), "ask_size": ("bestaskqty",),
+    "time": ("opentime", "transacttime", "transactiontime", "time"),
+}  # fmt: skip
 # What is not a market's price, by a header's names.
 _REFUSED: Final[tuple[tuple[frozenset[str], str], ...]] = (
     (frozenset({"timestamp", "percentage", "depth", "notional"}), "Binance's book depth: no prices are in it"),
@@ -58,10 +65,11 @@ _REFUSED: Final[tuple[tuple[frozenset[str], str], ...]] = (
 def _layout_of(table: Table) -> Mapping[str, int] | None:
     """Return where the roles are in a file of Binance's; None if *table* is none."""
     if table.header is not None:
-        named = table.named()
+        named = set(table.named())
         for names, columns in _HEADERS:
-            if names <= set(named):
-                return _placed(columns, named)
+            if names <= named:
+                # Each role is in the column that the header gives it, whatever the order.
+                return {**columns, **{role: at for role, at in table.find(_ROLES).items() if role in columns}}
         return None
     shapes: dict[int, Callable[[list[str]], Mapping[str, int] | None]] = {
         12: _is_kline,
@@ -75,17 +83,6 @@ def _layout_of(table: Table) -> Mapping[str, int] | None:
     layouts = [shape([cell.strip() for cell in row]) for row in table.rows[:20]]
     known = [each for each in layouts if each is not None]
     return known[0] if known and len(known) * 2 > len(layouts) and all(each is known[0] for each in known) else None
-
-
-def _placed(columns: Mapping[str, int], named: Mapping[str, int]) -> Mapping[str, int]:
-    """Return *columns* with each role in the column that the header gives it, whatever the order."""
-    names = {
-        "open": ("open",), "high": ("high",), "low": ("low",), "close": ("close",), "volume": ("volume",),
-        "price": ("price",), "size": ("quantity", "qty"), "id": ("aggtradeid", "id"),
-        "bid": ("bestbidprice",), "bid_size": ("bestbidqty",), "ask": ("bestaskprice",), "ask_size": ("bestaskqty",),
-        "time": ("opentime", "transacttime", "transactiontime", "time"),
-    }  # fmt: skip
-    return {role: next((named[name] for name in names[role] if name in named), at) for role, at in columns.items()}
 
 
 def _is_kline(row: list[str]) -> Mapping[str, int] | None:

@@ -180,15 +180,9 @@ def _plan_csv(part: Part, options: Options) -> Plan:
     return attrs.evolve(plan, kind=f"{side.lower()} {plan.kind}") if side and plan.kind.startswith("bars") else plan
 
 
-def _columns(table: Table) -> dict[str, str | int]:
+def _columns(table: Table) -> dict[str, int]:
     """Return what Dukascopy's header names, the time first, and its prices with or without the word price."""
-    named = table.named()
-    found: dict[str, str | int] = {"time": 0}
-    for role, names in _NAMES.items():
-        index = next((named[name] for name in names if name in named), None)
-        if index is not None:
-            found[role] = index
-    return found
+    return {"time": 0} | table.find(_NAMES)
 
 
 def _length(match: re.Match[str]) -> Timeframe | None:

@@ -71,15 +71,9 @@ def _plan(part: Part, options: Options) -> Plan:
     roles = _roles(table) if table is not None and table.header is not None else None
     timeframe = None
     if table is not None and roles is not None:
-        named = table.named()
-        columns = {
-            role: next(named[name] for name in names if name in named)
-            for role, names in roles.items()
-            if any(name in named for name in names)
-        }
         match = _PATH.search(part.path.absolute().as_posix())
         timeframe = Timeframe(_LENGTHS[match["length"]]) if match is not None else None
-        options = with_columns(attrs.evolve(options, time_format=options.time_format or "ns"), columns)
+        options = with_columns(attrs.evolve(options, time_format=options.time_format or "ns"), table.find(roles))
     crypto = table is not None and any(row[0].startswith("X:") for row in table.rows[:20])
     return guessed_plan(
         part, options, zone="UTC" if crypto else "America/New_York", zone_by=BY_FORMAT, timeframe=timeframe
