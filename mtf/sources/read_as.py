@@ -54,7 +54,7 @@ class ReadAs:
     ) -> ReadAs:
         """Return how a table of *layout* is read, whose columns *header* names."""
         bars = layout.kind in (BARS, QUOTE_BARS)
-        names = [name.strip() for name in header or ()]
+        names = header or ()
         return cls(
             kind="bars" if bars else layout.label,
             zone=layout.zone,

@@ -80,7 +80,7 @@ def _layout_of(table: Table) -> Mapping[str, int] | None:
     shape = shapes.get(table.fields)
     if shape is None or table.delimiter != "," or not table.rows:
         return None
-    layouts = [shape([cell.strip() for cell in row]) for row in table.rows[:20]]
+    layouts = [shape(row) for row in table.rows[:20]]
     known = [each for each in layouts if each is not None]
     return known[0] if known and len(known) * 2 > len(layouts) and all(each is known[0] for each in known) else None
 
@@ -141,7 +141,7 @@ def _plan(part: Part, options: Options) -> Plan:
             columns="time=NAME,price=NAME",
         )
     match = next(filter(None, (_NAME.fullmatch(part.stem), *(map(_NAME.match, part.names)))), None)
-    unit = _UNITS.get(max(len(row[columns["time"]].strip()) for row in table.rows[:20]))
+    unit = _UNITS.get(max(len(row[columns["time"]]) for row in table.rows[:20]))
     options = with_columns(options, columns)
     if options.time_format is None and unit is not None:
         options = attrs.evolve(options, time_format=unit[0])
@@ -155,7 +155,7 @@ def _length(table: Table, columns: Mapping[str, int], unit_ns: int) -> Timeframe
     closes = table.named().get("closetime", _CLOSE_TIME)
     told: set[str] = set()
     for row in table.rows:
-        begun, closed = row[columns["time"]].strip(), row[closes].strip()
+        begun, closed = row[columns["time"]], row[closes]
         if _EPOCH.fullmatch(begun) and _EPOCH.fullmatch(closed):
             told.add(_name((int(closed) + 1 - int(begun)) * unit_ns))
     if len(told) != 1:

@@ -31,7 +31,7 @@ _LENGTHS: Final = {"minute": "m", "min": "m", "m": "m", "hour": "h", "h": "h", "
 
 def _volumes(table: Table) -> dict[str, int]:
     """Return the columns of volumes by the currency that they are in."""
-    names = [_VOLUME.fullmatch(name.strip()) for name in table.header or ()]
+    names = [_VOLUME.fullmatch(name) for name in table.header or ()]
     return {match["money"].upper(): index for index, match in enumerate(names) if match is not None}
 
 

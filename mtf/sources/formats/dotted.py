@@ -34,11 +34,11 @@ def dotted_bars(table: Table) -> bool:
     """Whether *table* has rows as `2012.02.01,00:00,1.3066,1.3066,1.3065,1.3065,0`, and no header."""
     if table.header is not None or table.fields != 7 or not table.rows:
         return False
-    return any(_DATE.fullmatch(row[0].strip()) and _CLOCK.fullmatch(row[1].strip()) for row in table.rows[:10])
+    return any(_DATE.fullmatch(row[0]) and _CLOCK.fullmatch(row[1]) for row in table.rows[:10])
 
 
 def stamped_bars(table: Table) -> bool:
     """Whether *table* has rows as `20120201 000000;1.3066;1.3066;1.3065;1.3065;0`, and no header."""
     if table.header is not None or table.fields != 6 or table.delimiter != ";" or not table.rows:
         return False
-    return any(_STAMP.fullmatch(row[0].strip()) for row in table.rows[:10])
+    return any(_STAMP.fullmatch(row[0]) for row in table.rows[:10])

@@ -159,7 +159,7 @@ def _sniff_csv(part: Part) -> int:
     if _NODE_NAME.fullmatch(part.stem) and "timestamp" in named:
         return LIKELY + 1
     ticks = {"ask", "bid", "askvolume", "bidvolume"} <= named
-    return LIKELY if ticks or _TIME.fullmatch(table.header[0].strip()) else NO
+    return LIKELY if ticks or _TIME.fullmatch(table.header[0]) else NO
 
 
 def _plan_csv(part: Part, options: Options) -> Plan:
@@ -172,7 +172,7 @@ def _plan_csv(part: Part, options: Options) -> Plan:
         if table.header is None:
             options = with_columns(options, DOTTED_BARS)
         else:
-            time = _TIME.fullmatch(table.header[0].strip())
+            time = _TIME.fullmatch(table.header[0])
             zone = _ZONES.get(time["zone"] or "", zone) if time else zone
             options = with_columns(options, _columns(table))
     plan = guessed_plan(part, options, symbol=symbol, zone=zone, zone_by=BY_FORMAT, timeframe=timeframe)

@@ -62,7 +62,7 @@ def _sniff(part: Part) -> int:
         return LIKELY + 2
     if "histdata" in part.venue.split():
         return LIKELY + 1
-    first = table.rows[0][0].strip()
+    first = table.rows[0][0]
     if table.header is not None:
         return NO
     ticks = table.fields == 4 and _TICK_TIME.fullmatch(first)

@@ -35,7 +35,7 @@ _WIDTHS: Final = {"ohlcv": 6, "cohlcvwap": 8}
 
 def _header(part: Part) -> list[str]:
     table = look(part)
-    return [name.strip().lower() for name in table.header] if table is not None and table.header is not None else []
+    return [name.lower() for name in table.header] if table is not None and table.header is not None else []
 
 
 def _sniff(part: Part) -> int:

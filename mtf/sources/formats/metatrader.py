@@ -58,7 +58,7 @@ _POINTS: Final = {
 
 
 def _named(table: Table) -> set[str]:
-    return {name.strip().upper() for name in table.header or ()}
+    return {name.upper() for name in table.header or ()}
 
 
 def _sniff_export(part: Part) -> int:
@@ -87,7 +87,7 @@ def _plan_export(part: Part, options: Options) -> Plan:
     if table is not None and table.header is not None and _named(table) >= _TICKS:
         more = {"notes": ()}  # each column that has a price or a size is used in some row
         options = attrs.evolve(options, blank=options.blank or "unchanged", kind=options.kind or "quotes")
-        named = {name.strip().upper(): index for index, name in enumerate(table.header)}
+        named = {name.upper(): index for index, name in enumerate(table.header)}
         options = with_columns(options, {_TICK_ROLES[name]: at for name, at in named.items() if name in _TICK_ROLES})
     elif table is not None and table.header is None and dotted_bars(table):
         match = _NAME_4.fullmatch(part.stem)

@@ -43,7 +43,7 @@ def _sniff(part: Part) -> int:
     if table is None or table.header is not None or not table.rows or table.delimiter != ";":
         return NO
     named = _NAME.fullmatch(part.stem) is not None or "ninjatrader" in part.venue.split()
-    first = table.rows[0][0].strip()
+    first = table.rows[0][0]
     if stamped_bars(table):
         return LIKELY + 1 if named else LIKELY
     if _FINE_TICK.fullmatch(first):
@@ -55,7 +55,7 @@ def _sniff(part: Part) -> int:
 
 def _plan(part: Part, options: Options) -> Plan:
     table = table_of(part, options)
-    if table is not None and table.rows and _FINE_TICK.fullmatch(table.rows[0][0].strip()):
+    if table is not None and table.rows and _FINE_TICK.fullmatch(table.rows[0][0]):
         return Plan(refused="NinjaTrader's ticks with a fraction of a second of its own are not read: export minutes")
     match = _NAME.fullmatch(part.stem)
     words = match.groupdict() if match is not None else {}
@@ -64,7 +64,7 @@ def _plan(part: Part, options: Options) -> Plan:
     timeframe = None
     if table is not None and table.rows:
         options = with_columns(options, _columns(table, side))
-        daily = table.fields == 6 and _DAY.fullmatch(table.rows[0][0].strip())
+        daily = table.fields == 6 and _DAY.fullmatch(table.rows[0][0])
         timeframe = Timeframe("1d") if daily else None
         # A daily bar has the date of its day; only shorter ones have the time of their end.
         options = attrs.evolve(options, stamp=options.stamp or ("open" if daily else "close"))

@@ -31,7 +31,7 @@ _TICK_LENGTHS: Final = frozenset({"0", "T", "TICK"})
 
 
 def _indices(table: Table) -> dict[str, int]:
-    return {name.strip().upper(): index for index, name in enumerate(table.header or ())}
+    return {name.upper(): index for index, name in enumerate(table.header or ())}
 
 
 def _sniff(part: Part) -> int:
@@ -57,7 +57,7 @@ def _plan(part: Part, options: Options) -> Plan:
     options = with_columns(options, _columns(named))
     timeframe = _length(table, named) if options.timeframe is None else None
     days = "<TIME>" not in named or (timeframe or options.timeframe or Timeframe("1m")).length_ns >= _DAY.length_ns
-    stooq = "<TICKER>" not in named or bool(_STOOQ_TICKER.fullmatch(table.rows[0][named["<TICKER>"]].strip()))
+    stooq = "<TICKER>" not in named or bool(_STOOQ_TICKER.fullmatch(table.rows[0][named["<TICKER>"]]))
     if not stooq and not days and options.zone is None:
         raise OptionNeeded(
             "whose clock its times are by is not in the file: give {zone} if they are Stooq's, or Europe/Moscow for "
@@ -79,7 +79,7 @@ def _length(table: Table, named: dict[str, int]) -> Timeframe | None:
     """Return the length that `<PER>` has; None if there is no such column."""
     if "<PER>" not in named:
         return None
-    told = dict.fromkeys(row[named["<PER>"]].strip().upper() for row in table.rows)
+    told = dict.fromkeys(row[named["<PER>"]].upper() for row in table.rows)
     if len(told) > 1:
         raise ConfigError(f"<PER> is {' and '.join(told)}: bars of several lengths, which are several files")
     word = next(iter(told))

@@ -30,7 +30,7 @@ def _sniff(part: Part) -> int:
     if table is None or table.header is None:
         return NO
     named = _NAME.fullmatch(part.stem) is not None
-    return LIKELY + 1 if named and [name.strip() for name in table.header[:5]] == _COLUMNS else NO
+    return LIKELY + 1 if named and table.header[:5] == _COLUMNS else NO
 
 
 def _plan(part: Part, options: Options) -> Plan:
@@ -38,7 +38,7 @@ def _plan(part: Part, options: Options) -> Plan:
     match = _NAME.fullmatch(part.stem)
     if table is not None and table.header is not None:
         columns: dict[str, str | int] = {name: index for index, name in enumerate(_COLUMNS)}
-        volume = next((i for i, name in enumerate(table.header) if name.strip().lower() == "volume"), None)
+        volume = next((i for i, name in enumerate(table.header) if name.lower() == "volume"), None)
         options = with_columns(options, columns if volume is None else columns | {"volume": volume})
     symbol = match["symbol"].upper() if match is not None else ""
     timeframe = _length(match["length"]) if match is not None else None
