@@ -60,6 +60,10 @@ class Table:
         """Return the columns by the names in the header, in lower case, without anything but letters and digits."""
         return {plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
 
+    def capitals(self) -> dict[str, int]:
+        """Return the columns by the names in the header, in capitals and with their brackets: `<OPEN>`."""
+        return {name.upper(): index for index, name in enumerate(self.header or ())}
+
     def find(self, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Return the columns by role: *names* are the headings, as `named` has them, that each may have, best first."""
         named = self.named()

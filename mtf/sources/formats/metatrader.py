@@ -57,10 +57,6 @@ _POINTS: Final = {
 }
 
 
-def _named(table: Table) -> set[str]:
-    return {name.upper() for name in table.header or ()}
-
-
 def _sniff_export(part: Part) -> int:
     table = look(part)
     if table is None:
@@ -69,7 +65,7 @@ def _sniff_export(part: Part) -> int:
         if not dotted_bars(table):
             return NO
         return LIKELY + 1 if _NAME_4.fullmatch(part.stem) or _says_metatrader(part) else LIKELY
-    named = _named(table)
+    named = table.capitals().keys()
     if named >= _TICKS or (named >= _BARS and ("<TICKVOL>" in named or "<SPREAD>" in named)):
         return LIKELY + 1
     if named >= {*_BARS, "<TIME>"} and "<TICKER>" not in named:  # days have no time to be by any clock
@@ -84,10 +80,10 @@ def _says_metatrader(part: Part) -> bool:
 def _plan_export(part: Part, options: Options) -> Plan:
     table = table_of(part, options)
     symbol, timeframe, more = "", None, {}
-    if table is not None and table.header is not None and _named(table) >= _TICKS:
+    named = table.capitals() if table is not None else {}
+    if named.keys() >= _TICKS:
         more = {"notes": ()}  # each column that has a price or a size is used in some row
         options = attrs.evolve(options, blank=options.blank or "unchanged", kind=options.kind or "quotes")
-        named = {name.upper(): index for index, name in enumerate(table.header)}
         options = with_columns(options, {_TICK_ROLES[name]: at for name, at in named.items() if name in _TICK_ROLES})
     elif table is not None and table.header is None and dotted_bars(table):
         match = _NAME_4.fullmatch(part.stem)

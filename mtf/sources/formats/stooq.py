@@ -28,17 +28,15 @@ _VOLUMES: Final = ("<VOL>", "<VOLUME>")
 _STOOQ_TICKER: Final = re.compile(r"[A-Z0-9_&^-]+\.[A-Z]{1,3}")
 _LONG: Final = {"D": "1d", "W": "1w", "M": "1mo"}
 _TICK_LENGTHS: Final = frozenset({"0", "T", "TICK"})
-
-
-def _indices(table: Table) -> dict[str, int]:
-    return {name.upper(): index for index, name in enumerate(table.header or ())}
+_DAY: Final = Timeframe("1d")
+_DAY_MINUTES: Final = 24 * 60
 
 
 def _sniff(part: Part) -> int:
     table = look(part)
     if table is None or table.header is None or not table.rows:
         return NO
-    named = _indices(table)
+    named = table.capitals()
     if not (any(date in named for date in _DATES) and all(price in named for price in _PRICES)):
         return NO
     if "<TICKER>" in named:
@@ -53,7 +51,7 @@ def _plan(part: Part, options: Options) -> Plan:
     table = table_of(part, options)
     if table is None or not table.rows:
         return guessed_plan(part, options)
-    named = _indices(table)
+    named = table.capitals()
     options = with_columns(options, _columns(named))
     timeframe = _length(table, named) if options.timeframe is None else None
     days = "<TIME>" not in named or (timeframe or options.timeframe or Timeframe("1m")).length_ns >= _DAY.length_ns
@@ -91,9 +89,6 @@ def _length(table: Table, named: dict[str, int]) -> Timeframe | None:
         raise OptionNeeded(f"<PER> is {word!r}, which is not known here: give {{timeframe}}", timeframe="1m")
     return Timeframe("1d" if int(word) == _DAY_MINUTES else f"{int(word)}m")
 
-
-_DAY: Final = Timeframe("1d")
-_DAY_MINUTES: Final = 24 * 60
 
 FORMAT: Final = Format(
     name="stooq",
