@@ -110,8 +110,12 @@ class Layout:
             return "quotes"
         if self.kind == TRADE_TICKS:
             return "trades"
-        side = next((f"{name} " for name, value in SIDES.items() if value == self.side and value != TRADES), "")
-        return f"{side}bars {self.timeframe}"
+        return f"{self.side_name} bars {self.timeframe}".lstrip()
+
+    @property
+    def side_name(self) -> str:
+        """The side that bars are of, "bid" or "ask"; "" for neither."""
+        return next((name for name, value in SIDES.items() if value == self.side != TRADES), "")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the layout as a JSON value, without what belongs to the part that is read."""

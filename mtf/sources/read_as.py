@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from mtf.sources.layout import SIDES, Layout
-from mtf.sources.reader import TRADES
+from mtf.sources.layout import Layout
 from mtf.sources.table import BARS, QUOTE_BARS
 
 __all__ = ["ASSUMED", "BY_FILE", "BY_FORMAT", "BY_USER", "INFERRED", "ReadAs", "reading_text", "readings_of"]
@@ -62,7 +61,7 @@ class ReadAs:
             timeframe=str(layout.timeframe) if bars else "",
             timeframe_by=timeframe_by if bars else "",
             stamp=("close" if layout.close_stamped else "open") if bars else "",
-            side=next((name for name, side in SIDES.items() if bars and side == layout.side != TRADES), ""),
+            side=layout.side_name if bars else "",
             point=f"1e{layout.shift}" if layout.shift else "1",
             point_by=point_by if layout.shift else "",
             times=layout.time_format,
