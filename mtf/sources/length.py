@@ -11,12 +11,10 @@ from typing import Final
 
 from mtf.errors import OptionNeeded
 from mtf.timeframe import Timeframe
+from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
-__all__ = ["check_length", "infer_length"]
+__all__ = ["check_length", "days_name", "infer_length"]
 
-SECOND_NS: Final = 1_000_000_000
-HOUR_NS: Final = 3600 * SECOND_NS
-DAY_NS: Final = 24 * HOUR_NS
 THURSDAY: Final = 3  # 1970-01-01 was one, if Monday is 0
 FRIDAY: Final = 4
 
@@ -47,6 +45,11 @@ def check_length(length: Timeframe, times: Iterable[tuple[str, int, int]], says:
             f"{says} says bars of {length}, but two of them are {_text(min(steps)[0])} apart: give {{timeframe}}",
             timeframe="1m",
         )
+
+
+def days_name(days: int) -> str:
+    """Return the length of bars that last so many days, a day, a week or a month; "" for another number."""
+    return "1d" if days == 1 else "1w" if days == 7 else "1mo" if 28 <= days <= 31 else ""
 
 
 def _steps(rows: Sequence[tuple[str, int]]) -> list[tuple[int, bool]]:
@@ -88,9 +91,7 @@ def _clear(steps: Sequence[tuple[int, bool]]) -> Timeframe | None:
 def _name(step: int) -> str:
     """Return the usual length of bars that *step* is; "" for none."""
     days = _days(step)
-    if days:
-        return "1d" if days == 1 else "1w" if days == 7 else "1mo" if 28 <= days <= 31 else ""
-    return _BY_STEP.get(step, "")
+    return days_name(days) if days else _BY_STEP.get(step, "")
 
 
 def _why(steps: Sequence[tuple[int, bool]]) -> str:
@@ -104,7 +105,7 @@ def _why(steps: Sequence[tuple[int, bool]]) -> str:
 
 
 def _text(step: int) -> str:
-    for unit, length in (("day", DAY_NS), ("hour", HOUR_NS), ("minute", 60 * SECOND_NS), ("second", SECOND_NS)):
+    for unit, length in (("day", DAY_NS), ("hour", HOUR_NS), ("minute", MINUTE_NS), ("second", SECOND_NS)):
         if step % length == 0:
             return f"{step // length} {unit}{'s' if step != length else ''}"
     return f"{step / SECOND_NS:.9g} seconds"

@@ -18,14 +18,15 @@ from mtf.errors import OptionNeeded
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
 from mtf.sources.guess import Table, look
+from mtf.sources.length import days_name
 from mtf.sources.parts import Part
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
+from mtf.units import DAY_NS, SECOND_NS
 
 __all__ = ["FORMAT"]
 
 MILLISECOND_NS: Final = 1_000_000
-SECOND_NS: Final = 1_000_000_000
 
 _NAME: Final = re.compile(
     r"(?P<symbol>[A-Za-z0-9_]+)-(?P<kind>trades|aggTrades|bookTicker|bookDepth|metrics|fundingRate|liquidationSnapshot"
@@ -164,9 +165,9 @@ def _length(table: Table, columns: Mapping[str, int], unit_ns: int) -> Timeframe
 
 
 def _name(length_ns: int) -> str:
-    days, rest = divmod(length_ns, 86_400 * SECOND_NS)
+    days, rest = divmod(length_ns, DAY_NS)
     if not rest and days:
-        return "1d" if days == 1 else "1w" if days == 7 else "1mo" if 28 <= days <= 31 else f"{days}d"
+        return days_name(days) or f"{days}d"
     return f"{length_ns // SECOND_NS}s"
 
 

@@ -26,12 +26,11 @@ from mtf.sources.parts import Part
 from mtf.sources.read_as import BY_FILE, BY_FORMAT, BY_USER, ReadAs
 from mtf.sources.reader import Reader
 from mtf.sources.records import CandleRecords, TickRecords
-from mtf.sources.stamps import DAY_NS, civil_day
+from mtf.sources.stamps import civil_day
 from mtf.timeframe import Timeframe
+from mtf.units import DAY_NS, HOUR_NS
 
 __all__ = ["CANDLES", "CSV", "TICKS"]
-
-HOUR_NS: Final = 3_600_000_000_000
 
 _TICKS: Final = re.compile(r"(?P<symbol>[^/]+)/(?P<y>\d{4})/(?P<m>\d{2})/(?P<d>\d{2})/(?P<h>\d{2})h_ticks\.bi5$")
 _CANDLES: Final = re.compile(

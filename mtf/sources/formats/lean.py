@@ -18,10 +18,11 @@ from mtf.sources.guess import shift_of
 from mtf.sources.layout import Layout
 from mtf.sources.parts import Part
 from mtf.sources.read_as import BY_FILE, BY_FORMAT, BY_USER, ReadAs
-from mtf.sources.stamps import DAY_NS, civil_day
+from mtf.sources.stamps import civil_day
 from mtf.sources.table import BARS, QUOTE_BARS, QUOTES, TRADE_TICKS
 from mtf.sources.zone import Zone
 from mtf.timeframe import Timeframe
+from mtf.units import DAY_NS
 
 __all__ = ["FORMAT"]
 
