@@ -82,9 +82,9 @@ def decimal(data: bytes, start: i64, end: i64, shift: i64, mark: i64 = POINT) ->
 
 
 def amount(data: bytes, start: i64, end: i64, mark: i64 = POINT) -> float:
-    """Return the size or volume `data[start:end]`, which may have a unit (138.88K); 0 where it says that there is none.
+    """Return the size or volume `data[start:end]`, which may have a unit (138.88K); 0 if it says that there is none.
 
-    NaN where it is not a number.
+    NaN if it is not a number.
     """
     value = decimal(data, start, end, 0, mark)
     if value == value:
@@ -138,9 +138,9 @@ def _slow(text: bytes, shift: i64, mark: i64) -> float:
 
 
 def _ungrouped(whole: bytes, separator: bytes) -> bytes:
-    """Return *whole* without what parts its digits into groups; as it is where they are no groups.
+    """Return *whole* without what separates its groups of digits; as it is if they are not groups.
 
-    The last group has three digits, those before it three or (lakh and crore) two; all are parted by the same sign.
+    The last group has three digits, those before it three or (lakh and crore) two; all are separated by the same sign.
     """
     for each in (separator, b" ", b"'"):
         if each in whole:

@@ -39,7 +39,7 @@ _TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do no
 
 
 def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = "", zone: str = "UTC") -> Layout:
-    """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are for where nobody says."""
+    """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are used if nothing else says."""
     mark = None if options.decimal is None else mark_of(options.decimal)
     columns = _columns(table, options, POINT if mark is None else mark)
     notes = _header_notes(table)
@@ -104,13 +104,13 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
 
 
 def shift_of(point: float | None, otherwise: int) -> int:
-    """Return the power of ten that *point* is; ConfigError where it is none."""
+    """Return which power of ten *point* is; ConfigError if it is not one."""
     if point is None:
         return otherwise
     for power in range(-12, 13):
         if point == float(f"1e{power}"):
             return power
-    raise ConfigError(f"a point of {point} is no power of ten: give one, as 0.00001")
+    raise ConfigError(f"a point of {point} is no power of ten: give one, such as 0.00001")
 
 
 def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: str) -> list[tuple[str, int, int]]:
@@ -122,7 +122,7 @@ def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: 
 
 
 def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_format: str, zone: str) -> list[int]:
-    """Return the time of each of *rows* in ns UTC, or what the reader of times answers where it is none."""
+    """Return the time of each of *rows* in ns UTC, or what the reader of times answers if it is not a time."""
     kind, unit_ns = TIME_FORMATS[time_format]
     stamps = StampReader(kind, Zone(zone), unit_ns=unit_ns)
     found: list[int] = []

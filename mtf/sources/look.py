@@ -103,7 +103,7 @@ class _Line:
 
 @functools.lru_cache(maxsize=4)  # each format looks at the same start of a file
 def look(part: Part, *, delimiter: str | None = None, header: bool | None = None) -> Table | None:
-    """Return the table that *part* starts with; None where it has no rows, or is no table."""
+    """Return the table that *part* starts with; None if it has no rows, or is not a table."""
     found = [(i, line) for i, line in enumerate(part.lines[: SAMPLE_ROWS + HEADER_LINES]) if line.strip()]
     text = [line for _, line in found]
     if not text or sum(1 for line in text if "\x00" in line) * 2 > len(text):
@@ -278,7 +278,7 @@ def _filled_width(body: Sequence[_Line], width: int) -> int:
 
 
 def _fitted(cells: list[str], fields: int) -> list[str] | None:
-    """Return *cells* as that many fields; None where they are others. What is empty at the end is none."""
+    """Return *cells* as that many fields, less empty ones at the end; None if there are more or fewer."""
     if len(cells) < fields or any(cells[fields:]):
         return None
     return cells[:fields]

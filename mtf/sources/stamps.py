@@ -261,7 +261,7 @@ class StampReader:
         return _day(second, month, first)
 
     def _part(self, data: bytes, end: i64) -> None:
-        """Go over what parts the pieces of a date that has a word in it."""
+        """Skip what separates the pieces of a date that has a word in it."""
         while self._at < end:
             mark = data[self._at]
             if mark != SPACE and mark != 44 and mark != 45 and mark != 46 and mark != 47:  # , - . /
@@ -389,7 +389,7 @@ class StampReader:
         return self._zone_called(data[begin:end])
 
     def _zone_called(self, name: bytes) -> bool:
-        """Have the zone called *name* be that of the field being read; False where it is none."""
+        """Take the zone called *name* for that of the field being read; False if there is no such zone."""
         if len(name) < 3 or not _is_letter(name[0]):
             return False
         if name in self._named_zones:

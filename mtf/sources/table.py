@@ -1,8 +1,8 @@
 """Rows of delimited text to ticks: quotes, trades and bars, in columns as a layout says. Compiled.
 
-Space around a field is not part of it, and empty fields at the end of a row that has too many are none. Empty lines are
-passed over. A row with another number of fields than the layout's, with a time or a number that cannot be read, with
-prices that contradict each other, or that the door does not take, is refused with its line.
+Space around a field is not part of it, and empty fields at the end of a row that has too many do not count. Empty lines
+are passed over. A row with another number of fields than the layout's, with a time or a number that cannot be read,
+with prices that contradict each other, or that the door does not take, is refused with its line.
 """
 
 from __future__ import annotations
@@ -378,7 +378,7 @@ class TableReader(RowReader):
         self._problem = self._problem or f"{ROLES[role]} {what}"
 
     def _watch(self, data: bytes) -> None:
-        """Raise OptionNeeded where a watched column has another word than the row before."""
+        """Raise OptionNeeded if a watched column has a different word from the rows before."""
         for i in range(len(self._watched)):
             column, name = self._watched[i]
             if len(self._words) <= i:

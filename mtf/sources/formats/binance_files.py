@@ -64,7 +64,7 @@ _REFUSED: Final[tuple[tuple[frozenset[str], str], ...]] = (
 
 
 def _layout_of(table: Table) -> Mapping[str, int] | None:
-    """Return where the roles are in a file of Binance's; None if *table* is none."""
+    """Return where the roles are in a file of Binance's; None if *table* is not one."""
     if table.header is not None:
         named = set(table.named())
         for names, columns in _HEADERS:

@@ -35,7 +35,7 @@ _TARDIS_BOOK: Final = {
 # Tardis files that are no trades or quotes, by a column that only they have.
 _TARDIS_REFUSED: Final = {
     "is_snapshot": "changes of the order book, level by level: no quotes",
-    "funding_rate": "a derivative's ticker: its last price comes again with each row",
+    "funding_rate": "a derivative's ticker: its last price is repeated in each row",
     "strike_price": "a chain of options: many instruments in one row's time",
 }
 
@@ -66,7 +66,7 @@ def _plan_mtgox(part: Part, options: Options) -> Plan:
 
 
 def _paid_in(name: str) -> str:
-    """Return the currency that stands as a word in *name*, dollars if there is none: it was always bitcoin."""
+    """Return the currency that is a word of *name*, or else dollars: what was traded was always bitcoin."""
     words = re.findall(r"[A-Z]+", symbol_of(name, kinds=False))
     return next((word for word in words if len(word) == 3 and word not in ("BTC", "XBT")), "USD")
 

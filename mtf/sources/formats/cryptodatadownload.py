@@ -1,7 +1,7 @@
 """CryptoDataDownload: bars of one pair, newest first, behind a line with the site's address. UTC, stamped at the open.
 
 `unix,date,symbol,open,high,low,close,Volume BTC,Volume USD`: the volume is that of the base currency, whichever column
-it is in. The date is read where it is a plain one, for `unix` is in seconds in some rows and in milliseconds in others
+it is in. The date is read if it is a plain one, for `unix` is in seconds in some rows and in milliseconds in others
 of the same file.
 """
 

@@ -1,4 +1,4 @@
-"""Two layouts of bars without a header that several vendors write, each by another clock.
+"""Two layouts of bars without a header that several vendors write, each by a clock of its own.
 
 `2012.02.01,00:00,open,high,low,close,volume` comes from MetaTrader 4 (the broker's server), HistData (UTC-5) and
 converters of Dukascopy's data (UTC); `20120201 000000;open;high;low;close;volume` from HistData (UTC-5, stamped at the

@@ -105,8 +105,8 @@ def _plan_ticks(part: Part, options: Options) -> Plan:
     match = _TICKS.search(_path(part))
     if match is None:
         raise ConfigError(
-            "which hour it is of stands in its path, as EURUSD/2019/01/04/13h_ticks.bi5, and not in this one: keep "
-            "Dukascopy's folders"
+            "the path of such a file says its hour, as in EURUSD/2019/01/04/13h_ticks.bi5, and this path does not: "
+            "keep Dukascopy's folders"
         )
     symbol, start_ns = options.symbol or match["symbol"], _start_ns(match)
     power, power_by = _point(match["symbol"], options)
@@ -122,8 +122,8 @@ def _plan_candles(part: Part, options: Options) -> Plan:
     match = _CANDLES.search(_path(part))
     if match is None:
         raise ConfigError(
-            "what it is of stands in its path, as EURUSD/2019/01/04/BID_candles_min_1.bi5, and not in this one: keep "
-            "Dukascopy's folders"
+            "the path of such a file says its date, as in EURUSD/2019/01/04/BID_candles_min_1.bi5, and this path does "
+            "not: keep Dukascopy's folders"
         )
     symbol, start_ns = options.symbol or match["symbol"], _start_ns(match)
     power, power_by = _point(match["symbol"], options)

@@ -1,6 +1,6 @@
 """QuantConnect Lean's data folder: ticks and bars of forex, cfd, crypto, equity and future in zip files.
 
-What a file holds stands in its path: `forex/oanda/tick/eurusd/20140501_quote.zip` has one day, its times milliseconds
+The path of a file says what it holds: `forex/oanda/tick/eurusd/20140501_quote.zip` has one day, its times milliseconds
 since midnight; `forex/oanda/hour/eurusd.zip` has all days, its times `20070101 21:00`. Times are in the market's own
 zone: FXCM's is UTC-5 all year, OANDA's UTC, that of US equities New York. Prices of equities are times 10,000.
 """

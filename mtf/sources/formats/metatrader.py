@@ -68,7 +68,7 @@ def _sniff_export(part: Part) -> int:
     named = table.capitals().keys()
     if named >= _TICKS or (named >= _BARS and ("<TICKVOL>" in named or "<SPREAD>" in named)):
         return LIKELY + 1
-    if named >= {*_BARS, "<TIME>"} and "<TICKER>" not in named:  # days have no time to be by any clock
+    if named >= {*_BARS, "<TIME>"} and "<TICKER>" not in named:  # days have no times, and so no zone
         return LIKELY + 1 if _says_metatrader(part) else LIKELY
     return NO
 

@@ -1,6 +1,6 @@
 """Candles of OANDA's v20 API as CSV: `index,volume,time,Open,High,Low,Close,Pair`, stamped at their open, in UTC.
 
-How long they last stands in the name of the file, `EUR_USD_M5.csv`, as OANDA calls it.
+The name of the file says how long they last, in OANDA's own way: `EUR_USD_M5.csv`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>`, with the length of the bars in `<PER>`: in
 minutes, or D, W and M. Stamped at the open. Stooq's tickers have their market behind a point (AAPL.US), and its clock
-is Warsaw's; whose clock another one's is, is asked for, but days need none.
+is Warsaw's; for tickers of other kinds the zone is asked for, unless the bars are of days.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _plan(part: Part, options: Options) -> Plan:
     stooq = "<TICKER>" not in named or bool(_STOOQ_TICKER.fullmatch(table.rows[0][named["<TICKER>"]]))
     if not stooq and not days and options.zone is None:
         raise OptionNeeded(
-            "whose clock its times are by is not in the file: give {zone} if they are Stooq's, or Europe/Moscow for "
+            "the file does not say which zone its times are in: give {zone} if they are Stooq's, or Europe/Moscow for "
             "Finam's",
             zone=ZONE,
         )
@@ -79,10 +79,10 @@ def _length(table: Table, named: dict[str, int]) -> Timeframe | None:
         return None
     told = dict.fromkeys(row[named["<PER>"]].upper() for row in table.rows)
     if len(told) > 1:
-        raise ConfigError(f"<PER> is {' and '.join(told)}: bars of several lengths, which are several files")
+        raise ConfigError(f"<PER> is {' and '.join(told)}: bars of several lengths: split the file by <PER>")
     word = next(iter(told))
     if word in _TICK_LENGTHS:
-        raise OptionNeeded(f"<PER> is {word}, which is no length of bars: give {{timeframe}}", timeframe="1m")
+        raise OptionNeeded(f"<PER> is {word}, which is not a length of bars: give {{timeframe}}", timeframe="1m")
     if word in _LONG:
         return Timeframe(_LONG[word])
     if not word.isdigit() or not 0 < int(word) <= _DAY_MINUTES:

@@ -1,6 +1,6 @@
 """TradeStation's exports: `"Date","Time","Open","High","Low","Close","Up","Down"`, or `"Vol","OI"` for days.
 
-Bars are stamped at their close, months stand in front of days, the volume is up and down together. Times are those of
+Bars are stamped at their close, months come before days, the volume is up and down together. Times are those of
 the exchange, or of the chart: the file does not say whose, so `--zone` has to.
 """
 

@@ -1,7 +1,7 @@
 """TradingView's chart exports: `time,open,high,low,close,Volume` and whatever studies were on the chart.
 
 Times are in seconds since 1970, or ISO 8601 with their own offset; days may be dates. The symbol and the length of the
-bars stand in the name, `BITSTAMP_BTCUSD, 60.csv` (minutes, or 15S, 1D, 1W, 1M). Stamped at the open.
+bars are in the name, `BITSTAMP_BTCUSD, 60.csv` (minutes, or 15S, 1D, 1W, 1M). Stamped at the open.
 """
 
 from __future__ import annotations
