@@ -50,8 +50,6 @@ class MarketBarClock(BarClock):
         self.strict = False  # timeframes were asked for by name: one that a bar cannot enter is an error
         self._lengths: Final[list[int]] = []  # of bars that have come so far
         self._calendars: Final[dict[str, Calendar]] = {}  # by symbol
-        self._day: Day | None = None  # of the newest bar, with its period
-        self._day_of: Calendar | None = None  # the calendar that it is of
 
     def place(self, symbol: str, length: i64, start_ns: i64, date: i64) -> None:
         """Place a bar; ConfigError, or StraddlingBar, for one that the timeframes have no use for."""
@@ -151,11 +149,9 @@ class MarketBarClock(BarClock):
             else:
                 bar_start = calendar.period_at(last_ns, timeframe.kind).start_ns
             if first_ns < bar_start:
-                raise self._straddling(symbol, timeframe, size, day, first_ns, bar_start)
+                raise self._straddling(symbol, timeframe, size, day, bar_start)
 
-    def _straddling(
-        self, symbol: str, timeframe: Timeframe, size: i64, day: Day, first_ns: i64, bar_start: i64
-    ) -> StraddlingBar:
+    def _straddling(self, symbol: str, timeframe: Timeframe, size: i64, day: Day, bar_start: i64) -> StraddlingBar:
         """Return the error that names the bar, the grid, and what would fit."""
         start_ns = self.start_ns
         what = f"{symbol}: the bar {_minute(start_ns)} to {_minute(start_ns + size)} UTC"

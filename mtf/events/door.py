@@ -276,10 +276,8 @@ class Door:
             write_f64_le(head, high)
         limit_ns = self.limit_ns
         self.limit_ns = TS_MAX_NS  # its events stand at its end, which may lie ahead while it is unfinished
-        received_ns = self._received_ns
         code = self._take_bar(kind, flags, detail, symbol, clock.last_ns, bids, asks, sizes, head.getvalue())
         self.limit_ns = limit_ns
-        self._received_ns = received_ns
         return code
 
     def _take_bar(

@@ -329,8 +329,6 @@ class Cursor:
         frame = self._frame
         assert frame is not None, "no row is told"
         assert self._row >= 0, "no row is told"
-        if self.number < 0:
-            return REASONS[frame.judged.verdicts[self._row]]
         return REASONS[frame.judged.verdicts[self._row]]
 
     def clock_event_ns(self) -> i64:
