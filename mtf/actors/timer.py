@@ -28,6 +28,7 @@ class BarTimer:
         self._grace_ns: Final = grace_ns
         self._timer: Timer | None = None
         self._due_ns = 0  # the stamp of the event that the timer waits to make; 0 while it waits for none
+        self._look_at_all = True  # any symbol's bar may be the next to end: at the start, and after each clock event
         self._stopped = False
 
     def stop(self) -> None:
@@ -40,11 +41,9 @@ class BarTimer:
         self._states = states
         if self._stopped:
             return
-        if not self._due_ns:
-            self._schedule(self._earliest(states))
-            return
-        due_ns = self._earliest(frame.after)
-        if due_ns and due_ns < self._due_ns:
+        due_ns = self._earliest(states if self._look_at_all else frame.after)
+        self._look_at_all = False
+        if due_ns and (not self._due_ns or due_ns < self._due_ns):
             self._schedule(due_ns)
 
     def _earliest(self, states: list[SymbolState]) -> int:
@@ -73,6 +72,7 @@ class BarTimer:
         self._due_ns = 0
         due_ns = self._earliest(self._states)
         if due_ns and due_ns + self._grace_ns <= self._clock.now_ns():
+            self._look_at_all = True
             self._tell(due_ns)  # its frame, once published, schedules the next
         elif due_ns:
             self._schedule(due_ns)
