@@ -457,13 +457,16 @@ class Gate:
         symbols = self._symbols
         low = self._price_min
         high = self._price_max
-        at: i64 = 0  # in the heap
-        base: i64 = 0
+        after: i64 = 0  # in the heap, where the entries of the row end that begin at `at`
         number: i64 = -1
         all_touched = False
         for i in range(block.count):
+            base: i64 = i * ROW_BYTES
             ts_ns = read_i64_le(rows, base)
             tag: i64 = i64(read_i32_le(rows, base + 12))
+            at = after
+            if heap:
+                after = heap_after(heap, at, tag)
             kind = tag & 0xFF
             flags = tag >> 8 & 0xFF
             if flags & (LIVE | RECEIVED):
@@ -471,8 +474,6 @@ class Gate:
             if kind == CLOCK:
                 if self._judge_clock(judged, i, ts_ns, tag >> 16 & 0xFFFF):
                     all_touched = True
-                at = heap_after(heap, at, tag)
-                base += ROW_BYTES
                 continue
             number = i64(read_i32_le(rows, base + 8))
             if flags & NEW_SYMBOL:
@@ -488,9 +489,6 @@ class Gate:
                 clock = self.clock_ns
             if flags & FROM_BAR and tag >> 16 & BAR_LENGTH:
                 clocks[i] = self._judge_bar(judged, symbol, i, ts_ns, tag, at, clock)
-                if heap:
-                    at = heap_after(heap, at, tag)
-                base += ROW_BYTES
                 continue
             first = read_f64_le(rows, base + 16)
             second = read_f64_le(rows, base + 24)
@@ -535,9 +533,6 @@ class Gate:
                 symbol.frozen = True
                 verdicts[i] = DUPLICATE
                 clocks[i] = clock
-                if heap:
-                    at = heap_after(heap, at, tag)
-                base += ROW_BYTES
                 continue
             if looking_back:
                 self.horizon_seq = block.first_seq + i
@@ -596,9 +591,6 @@ class Gate:
                 else:
                     deeds[i] = STRETCH
             clocks[i] = clock
-            if heap:
-                at = heap_after(heap, at, tag)
-            base += ROW_BYTES
         judged.run_ns = self.run_ns
         if all_touched:
             judged.touched = list(range(len(symbols)))
