@@ -634,15 +634,13 @@ class Gate:
         """Return whether a look back in time finds nothing in *block*: it is of symbols that are over, as all are."""
         if block.heap:
             return False
-        for symbol in self._symbols:
-            if not symbol.frozen:
-                for i in range(block.count):
-                    number = block.symbol_at(i)
-                    if number < 0 or not self._symbols[number].frozen:
-                        return False
-                return True
+        all_over = all(symbol.frozen for symbol in self._symbols)
         for i in range(block.count):
-            if block.symbol_at(i) < 0 and read_i64_le(block.rows, i * ROW_BYTES) <= self.horizon_ns:
+            number = block.symbol_at(i)
+            if number >= 0:
+                if not self._symbols[number].frozen:
+                    return False
+            elif not all_over or read_i64_le(block.rows, i * ROW_BYTES) <= self.horizon_ns:
                 return False
         return True
 
