@@ -23,13 +23,12 @@ from mtf.calendars.beside import Beside, EdgeCount
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN
 from mtf.calendars.grid import DAY_START, bar_bounds
-from mtf.events.bar_rows import PLACE, UNFINISHED, length_ns
+from mtf.events.bar_rows import UNFINISHED, length_ns
 from mtf.events.block import (
     BAR_LENGTH,
     BY_FEED,
     BY_USER,
     CLOCK,
-    FIRST_OF_BAR,
     FROM_BAR,
     HAS_ASK,
     HAS_BID,
@@ -43,6 +42,7 @@ from mtf.events.block import (
     ROW_BYTES,
     TRADE,
     Block,
+    has_bar_head,
     heap_after,
     heap_length,
     heap_text,
@@ -717,7 +717,7 @@ class Gate:
         block = judged.block
         flags = tag >> 8 & 0xFF
         detail = tag >> 16 & 0xFFFF
-        first = detail & PLACE == FIRST_OF_BAR
+        first = has_bar_head(tag)
         start_ns: i64 = ts_ns
         if first:
             if flags & NEW_SYMBOL:
@@ -959,10 +959,9 @@ def tally(judged: Judged, i: i64, numbers: vec[i64]) -> None:
     base: i64 = i * ROW_BYTES
     tag: i64 = i64(read_i32_le(rows, base + 12))
     flags = tag >> 8 & 0xFF
-    detail = tag >> 16 & 0xFFFF
     verdict: i64 = i64(judged.verdicts[i])
     of_bar = is_of_bar(tag)
-    inside = of_bar and detail & PLACE != FIRST_OF_BAR
+    inside = of_bar and not has_bar_head(tag)
     if inside and verdict > LATE_ACCEPTED:
         return  # one bar is one row that was rejected
     numbers[verdict] += 1

@@ -33,6 +33,7 @@ from librt.strings import BytesWriter, read_f64_le, read_i16_le, read_i32_le, re
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.errors import CorruptLog
+from mtf.events.bar_rows import PLACE
 from mtf.events.tick import Tick
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 
@@ -100,8 +101,6 @@ BY_FEED: Final = 2  # "the feed was down from .. to ..": with a reason, and the 
 # Of a bar, in the heap entry of its first event: i64 start, u64 key of its content, and for each of two sides (bid and
 # ask, or the trades and 0.0) the least and the greatest price. So its first event alone decides what becomes of it.
 BAR_HEAD_BYTES: Final = 48
-FIRST_OF_BAR: Final = 0  # place, in the two lowest bits of the detail
-PLACE_BITS: Final = 3
 TIME_BYTES: Final = 8
 
 NAME_BYTES_MAX: Final = 255
@@ -249,7 +248,7 @@ def heap_after(heap: bytes, at: i64, tag: i64) -> i64:
 
 def has_bar_head(tag: i64) -> bool:
     """Return whether the row with this *tag* is the first of a bar, with an entry about the whole bar in the heap."""
-    return is_of_bar(tag) and tag >> 16 & PLACE_BITS == FIRST_OF_BAR
+    return is_of_bar(tag) and tag >> 16 & PLACE == 0
 
 
 def is_of_bar(tag: i64) -> bool:
