@@ -139,8 +139,7 @@ class Aggregator:
         if slot is None:
             bar.columns_index = NO_BAR
         else:
-            bar.columns_index = len(columns.slots)
-            columns.slots.append(slot)
+            self._set_slot(columns, bar, slot)
 
     def _open(self, columns: Columns, bar: Forming, ts_ns: i64, price: float) -> None:
         calendar = bar.instrument.calendar
@@ -161,11 +160,8 @@ class Aggregator:
         if start_ns <= bar.torn_ns < end_ns:
             bar.torn = not incomplete
             incomplete = True
-        slot = Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns)
-        bar.slot = slot
+        self._set_slot(columns, bar, Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns))
         bar.end_ns = end_ns
-        bar.columns_index = len(columns.slots)
-        columns.slots.append(slot)
         bar.open = price
         bar.high = price
         bar.low = price
@@ -178,7 +174,7 @@ class Aggregator:
         slot = bar.slot
         assert slot is not None, "a bar was applied"
         if not slot.from_bars:
-            self._replace_slot(columns, bar, slot.marked(slot.incomplete, True))
+            self._set_slot(columns, bar, slot.marked(slot.incomplete, True))
 
     def _tear(self, columns: Columns, bar: Forming, start_ns: i64) -> None:
         """Mark the bar that holds *start_ns*, where an unfinished bar began, as incomplete; now or once it opens."""
@@ -189,17 +185,18 @@ class Aggregator:
         slot = bar.slot
         if slot is not None and slot.start_ns <= start_ns < slot.end_ns and not slot.incomplete:
             bar.torn = True
-            self._replace_slot(columns, bar, slot.marked(True, slot.from_bars))
+            self._set_slot(columns, bar, slot.marked(True, slot.from_bars))
 
     def _make_up(self, columns: Columns, bar: Forming) -> None:
         """Take the mark back: what the unfinished bar stood for has come, whole."""
         bar.torn_ns = NEVER_NS
         slot = bar.slot
         if bar.torn and slot is not None:
-            self._replace_slot(columns, bar, slot.marked(False, slot.from_bars))
+            self._set_slot(columns, bar, slot.marked(False, slot.from_bars))
         bar.torn = False
 
-    def _replace_slot(self, columns: Columns, bar: Forming, slot: Slot) -> None:
+    def _set_slot(self, columns: Columns, bar: Forming, slot: Slot) -> None:
+        """Have *slot* be that of the bar that forms, in the columns of the block from here on."""
         bar.slot = slot
         bar.columns_index = len(columns.slots)
         columns.slots.append(slot)
