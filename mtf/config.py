@@ -21,6 +21,7 @@ from mtf.errors import ConfigError, CorruptLog, MtfError
 from mtf.indicators.catalogue import create
 from mtf.indicators.specs import canonical_specs, split_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
+from mtf.units import DAY_NS
 
 __all__ = ["Config", "IndicatorSpecs"]
 
@@ -29,7 +30,7 @@ HISTORY_MAX: Final = 1_000_000
 CLOSED: Final = ("reject", "keep")
 LATE: Final = ("reject", "accept")
 PRICES: Final = ("positive", "any")
-DELAY_NS_MAX: Final = 86_400_000_000_000
+DELAY_NS_MAX: Final = DAY_NS
 LIVE: Final = ("each", "asked", "off")
 ANCHORS: Final = {"day": DAY_START, "utc": UTC_GRID}
 

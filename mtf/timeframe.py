@@ -14,18 +14,16 @@ from typing import Final
 import attrs
 
 from mtf.errors import ConfigError, UnknownTimeframe
+from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 __all__ = ["DAY", "DEFAULT_TIMEFRAMES", "INTRADAY", "MONTH", "WEEK", "Timeframe", "TimeframeSet"]
-
-SECOND_NS: Final = 1_000_000_000
-DAY_NS: Final = 86_400 * SECOND_NS
 
 INTRADAY: Final = 0
 DAY: Final = 1
 WEEK: Final = 2
 MONTH: Final = 3
 
-_UNIT_NS: Final = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS}
+_UNIT_NS: Final = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS}
 _PATTERN: Final = re.compile(r"([1-9][0-9]{0,5})(s|m|min|h|H|d|D|w|W|mo)")
 _LONG: Final = {"d": (DAY, DAY_NS), "w": (WEEK, 7 * DAY_NS), "mo": (MONTH, 31 * DAY_NS)}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from mtf.units import MINUTE_NS
+
 __all__ = ["Lateness"]
 
-WATCHED_NS: Final = 60_000_000_000  # how long a feed has to be late, by the wall clock, before it is named
+WATCHED_NS: Final = MINUTE_NS  # how long a feed has to be late, by the wall clock, before it is named
 EVENTS: Final = 10  # and with how many events
 SYMBOLS_MAX: Final = 10_000  # watched at once
 

@@ -6,11 +6,11 @@ from operator import index
 from typing import Any
 
 from mtf.bars.bar import Bar
-from mtf.events.bar_rows import EPOCH_ORDINAL, length_code
+from mtf.events.bar_rows import length_code
 from mtf.events.door import Door
 from mtf.events.tick import Tick
 from mtf.timeframe import INTRADAY
-from mtf.units import DAY_NS
+from mtf.units import DAY_NS, EPOCH_ORDINAL
 
 __all__ = ["take"]
 

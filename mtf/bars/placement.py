@@ -17,9 +17,9 @@ from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN, Day
 from mtf.calendars.grid import DAY_START, UTC_GRID, bar_bounds
 from mtf.errors import ConfigError, StraddlingBar
-from mtf.events.bar_rows import EPOCH_ORDINAL, BarClock, length_kind, length_ns
+from mtf.events.bar_rows import BarClock, length_kind, length_ns
 from mtf.timeframe import INTRADAY, MONTH, WEEK, Timeframe
-from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, NEVER_NS
+from mtf.units import DAY_NS, EPOCH_ORDINAL, HOUR_NS, MINUTE_NS, NEVER_NS, SECOND_NS
 
 __all__ = ["MarketBarClock"]
 
@@ -197,12 +197,12 @@ def _fits(start_ns: i64, size: i64, length: i64, origin: i64) -> bool:
 
 
 def _minute(ns: i64) -> str:
-    moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(seconds=int(ns // 1_000_000_000))
-    return moment.strftime("%Y-%m-%d %H:%M" if ns % 60_000_000_000 == 0 else "%Y-%m-%d %H:%M:%S")
+    moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(seconds=int(ns // SECOND_NS))
+    return moment.strftime("%Y-%m-%d %H:%M" if ns % MINUTE_NS == 0 else "%Y-%m-%d %H:%M:%S")
 
 
 def _span(size: i64) -> str:
-    return Timeframe(f"{size // 1_000_000_000}s").name
+    return Timeframe(f"{size // SECOND_NS}s").name
 
 
 def _length_name(length: i64) -> str:

@@ -13,10 +13,9 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import ConfigError
 from mtf.timeframe import DAY, INTRADAY, MONTH, WEEK, Timeframe
-from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from mtf.units import DAY_NS, EPOCH_ORDINAL, HOUR_NS, MINUTE_NS, SECOND_NS
 
 __all__ = [
-    "EPOCH_ORDINAL",
     "EVENTS_PER_BAR",
     "PLACE",
     "UNFINISHED",
@@ -34,8 +33,6 @@ UNIT_SHIFT: Final = 3
 UNIT_MASK: Final = 7
 COUNT_SHIFT: Final = 6
 COUNT_MAX: Final = 511
-
-EPOCH_ORDINAL: Final = 719_163  # of 1970-01-01, proleptic
 
 UNIT_SECOND: Final = 0
 UNIT_MINUTE: Final = 1

@@ -21,6 +21,7 @@ from mtf.bars.bar import Bar
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.declaration import Declaration, Output, ParamValue
 from mtf.indicators.window import NAN, filled
+from mtf.units import DAY_NS, EPOCH_ORDINAL
 
 __all__ = ["COUNT_MAX", "DAY_INCOMPLETE", "INCOMPLETE", "OFF_SESSION", "Indicator", "bar_day", "bar_flags", "flags_of"]
 
@@ -29,8 +30,6 @@ INCOMPLETE: Final = 1  # the beginning of the bar was not seen
 DAY_INCOMPLETE: Final = 2  # nor that of its trading day
 OFF_SESSION: Final = 4  # the bar is of no trading day: the market was closed
 COUNT_MAX: Final = 1 << 62  # bars
-DAY_NS: Final = 86_400_000_000_000
-EPOCH_ORDINAL: Final = 719_163  # 1970-01-01
 
 
 def bar_day(bar: Bar) -> i64:

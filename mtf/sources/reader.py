@@ -11,10 +11,10 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import HostileFile
-from mtf.events.bar_rows import EPOCH_ORDINAL, EVENTS_PER_BAR, length_kind, length_ns
+from mtf.events.bar_rows import EVENTS_PER_BAR, length_kind, length_ns
 from mtf.events.door import REASONS, TRADES, Door
 from mtf.timeframe import INTRADAY
-from mtf.units import DAY_NS
+from mtf.units import DAY_NS, EPOCH_ORDINAL
 
 __all__ = ["LINE_BYTES_MAX", "TRADES", "Reader", "reason"]
 
