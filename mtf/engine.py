@@ -101,7 +101,7 @@ class Engine:
     def load(self, parts: Mapping[str, bytes]) -> None:
         """Take over a state that was saved, into an engine that has taken nothing.
 
-        CorruptCheckpoint where a part is missing or is none of this configuration's; the engine is of no use then.
+        CorruptCheckpoint if a part is missing, or does not fit this configuration; the engine is of no use then.
         """
         missing = [name for name in self._archives() if name not in parts]
         if missing:
@@ -128,7 +128,7 @@ class Engine:
                 archive(loading)
                 loading.finish()
             except (IndexError, ValueError, OverflowError) as error:
-                raise CorruptCheckpoint(f"the state of {name} is none: {error}") from error
+                raise CorruptCheckpoint(f"the saved state of {name} is invalid: {error}") from error
 
     def _archives(self) -> dict[str, Callable[[Archive], None]]:
         """Return, by name, what archives each core; in the order in which they can be loaded."""

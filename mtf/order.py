@@ -111,7 +111,7 @@ class LogOrder:
                 self.time.add(number, state.clock_ns)
 
     def check(self, source: str, number: int, ts_ns: int, names: Sequence[str]) -> None:
-        """Raise OutOfOrder where *source*, whose first event is of symbol *number* at *ts_ns*, begins too early."""
+        """Raise OutOfOrder if *source*, whose first event is of symbol *number* at *ts_ns*, begins too early."""
         newest = self.time.finite
         others_ns = newest.besides(number)
         if ts_ns >= others_ns:
@@ -137,7 +137,7 @@ class LogOrder:
     def look(self, block: Block, positions: dict[str, Any]) -> Block:
         """Return *block* as it goes into the log: without the flag of the order of time from where that ends.
 
-        Adds the record to *positions* where it has changed.
+        Adds the record to *positions* if it has changed.
         """
         row = int(self.time.look(block, self._first_seq, self._last_seq))
         first_seq, last_seq = max(self._first_seq, int(block.first_seq)), min(self._last_seq, block.last_seq)
@@ -168,12 +168,12 @@ def order_of(log: Path) -> LogOrder:
 
 
 def _whole(value: Any) -> int:
-    """Return *value* where it is a number that counts something: records come from strangers too."""
+    """Return *value* if it is a count, else 0: records come from strangers too."""
     return value if isinstance(value, int) and 0 <= value < COUNT_MAX else 0
 
 
 def _pairs(value: Any, least: int, most: int) -> list[tuple[int, int]]:
-    """Return *value* where it is a list of pairs of a number that counts something and one from *least* to *most*."""
+    """Return the pairs in *value* of a count and a whole number from *least* to *most*; none if it is not a list."""
     pairs = value if isinstance(value, list) else []
     return [
         (pair[0], pair[1])

@@ -1,4 +1,4 @@
-"""The gate: decides of every logged event whether it counts, at which price and volume, and whose clocks it moves.
+"""The gate: decides whether each logged event counts, at which price and volume, and whose clocks it moves.
 
 Owns each symbol's clocks, price side, newest ids and bars, and counters. It reads a block once, for all timeframes, so
 that six aggregators need not; what it finds is the `Judged` block that they work from. A pure function of the log.
@@ -206,7 +206,7 @@ class Judged:
     *other* symbols that row `moves_row[k]` moves are those of `moves_number[k]`, to `moves_ns[k]`, in order of rows: by
     the timer, and by a run in order of time, there only of symbols of which a bar may close. `run_ns` is the clock of
     such runs after the block. Of a bar's event `ranks[i]` is the rank of the shortest timeframe that it enters; `tears`
-    has, by row, the start of unfinished bars, and `one_sided` the sides that count of quotes of which one is not a
+    has, by row, the start of unfinished bars, and `one_sided` the sides that count, for quotes with one that is not a
     price; `reused` lists accepted rows with the id of another. `touched` lists the symbols that this block may change,
     by number and without repeats; `counts` are theirs after the block; `ordered` says whether they take part in runs in
     order of time, `live` whether they are live. `instruments` is the gate's own list, by number; it only grows.
@@ -261,7 +261,7 @@ class Judged:
         self.ordered: list[bool] = []
         self.live: list[bool] = []
         self.run_ns: i64 = NEVER_NS
-        self.joins_row: i64 = -1  # at which the first symbol comes to take part in a run in order of time
+        self.joins_row: i64 = -1  # the row from which the first symbol takes part in a run in order of time; -1: none
         self.has_clock = False  # rows without a symbol
         self.has_ordered = False  # ORDERED rows that were accepted
         self.has_private = False  # rows with what is not part of their canonical bytes
@@ -779,7 +779,7 @@ class Gate:
     def _bar_verdict(
         self, symbol: _Symbol, heap: bytes, at: i64, ts_ns: i64, tag: i64, clock: i64, start_ns: i64, key: i64
     ) -> i64:
-        """Return the verdict of a whole bar, of which *at* is where the heap tells of it."""
+        """Return the verdict of a whole bar, whose entry in the heap begins at *at*."""
         flags = tag >> 8 & 0xFF
         if tag >> 16 & UNFINISHED:
             return UNFINISHED_BAR

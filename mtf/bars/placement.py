@@ -28,8 +28,8 @@ __all__ = ["MarketBarClock"]
 class MarketBarClock(BarClock):
     """Places bars by the calendars and the grid of a configuration.
 
-    With *keep_closed* every instant counts as open. *noted* hears, once for each length of bars, which timeframes are
-    shorter than they are and stay without them; while `strict` is true that is a ConfigError.
+    With *keep_closed* every instant counts as open. *noted* is called once for each length of bars that leaves shorter
+    timeframes without bars, with a sentence that names them; while `strict` is true that is a ConfigError.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class MarketBarClock(BarClock):
             self._place_period(symbol, calendar, kind, start_ns, date)
 
     def _meet(self, length: i64) -> None:
-        """Say what bars of a length that has not come before leave empty."""
+        """Report the timeframes that get no bars from bars of this length, which has not come before."""
         size = length_ns(length)
         short = [timeframe.name for timeframe in self._timeframes if timeframe.length_ns < size]
         name = _length_name(length)

@@ -71,9 +71,9 @@ class View:
         return cursor.state(self._number, self._kept.rank(timeframe))
 
     def of(self, symbol: str) -> SymbolView:
-        """Return the view of another symbol at the same step; UnknownSymbol where none of its events was shown.
+        """Return the view of another symbol at the same step; UnknownSymbol if none of its events was shown.
 
-        LookAheadError where that symbol is ahead of this one, in a log that is not in order of time.
+        LookAheadError if that symbol is ahead of this one, in a log that is not in order of time.
         """
         cursor = self._look()
         number = cursor.number_of(symbol)
@@ -121,7 +121,7 @@ class View:
 
 
 def check_not_ahead(cursor: Cursor, kept: Kept, number: i64) -> None:
-    """Raise LookAheadError where the log is not in order of time, and symbol *number* is ahead of the step shown."""
+    """Raise LookAheadError if the log is not in order of time, and symbol *number* is ahead of the step shown."""
     if kept.disordered and kept.is_disordered(cursor.seq) and cursor.time_of(number) > cursor.time_ns:
         raise LookAheadError(
             f"{cursor.name_of(number)} is ahead of what is shown, and this log is not in order of time "
