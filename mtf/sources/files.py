@@ -23,7 +23,7 @@ from mtf.sources.parts import Part
 from mtf.sources.quotes import QuoteReader
 from mtf.sources.read_as import ReadAs
 from mtf.sources.reader import Reader
-from mtf.sources.source import iterate
+from mtf.sources.source import iterate, sentences
 from mtf.sources.streams import CHUNK_BYTES, Stream
 
 __all__ = ["Again", "FileSource", "PlannedPart"]
@@ -182,10 +182,7 @@ class FileSource:
         for planned in self.parts:
             for note in planned.plan.notes:
                 found.setdefault(note, []).append(planned.part.place)
-        lines = [
-            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {note}"
-            for note, places in found.items()
-        ]
+        lines = sentences(found)
         unread = [*self._unread, *self._unread_now()]
         lines += [f"{place}: not one of its {rows:,} rows could be read" for place, rows in unread[:UNREAD_MAX]]
         if len(unread) > UNREAD_MAX:

@@ -20,7 +20,7 @@ from mtf.sources.chunk import Chunk, Rows
 from mtf.sources.feed import WINDOW, Feed, SourceFeed, Stage, WindowFeed
 from mtf.sources.merger import Lane, Merger
 from mtf.sources.sort import SORTED, SortFeed
-from mtf.sources.source import Source, iterate
+from mtf.sources.source import Source, iterate, sentences
 from mtf.units import DAY_NS, NEVER_NS
 
 __all__ = [
@@ -212,10 +212,7 @@ class MergedSource:
             notes: Callable[[], list[str]] | None = getattr(part.source, "notes", None)
             for place, _, note in (line.partition(": ") for line in (notes() if notes else ())):
                 found.setdefault(note, []).append(place)
-        return [
-            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {note}"
-            for note, places in found.items()
-        ]
+        return sentences(found)
 
     def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:
         """Have parts of which nothing is known read as they tell themselves; ConfigError if one has to be described."""

@@ -7,7 +7,7 @@ to be waited for (a feed) is any async iterator of `mtf.Tick`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from mtf.events.block import (
@@ -26,7 +26,7 @@ from mtf.events.block import (
 from mtf.events.door import Door
 from mtf.events.tick import Tick
 
-__all__ = ["IterableSource", "Source", "iterate"]
+__all__ = ["IterableSource", "Source", "iterate", "sentences"]
 
 ITERATED_ROWS: Final = 1_024  # read at once
 
@@ -108,3 +108,11 @@ def iterate(source: Source) -> Iterator[Tick]:
                 received_ns = received_at(heap, end) if flags & RECEIVED else None
                 yield tick_at(rows, i, names.names[block.symbol_at(i)], id, received_ns=received_ns)
             at = end
+
+
+def sentences(noted: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return each note of *noted* as one sentence that names the first of its places and counts the others."""
+    return [
+        f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {note}"
+        for note, places in noted.items()
+    ]
