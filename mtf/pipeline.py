@@ -58,7 +58,7 @@ from mtf.order import BY_TIME, ORDER, LogOrder, order_of
 from mtf.pace import Pace
 from mtf.reading import Reading, open_given
 from mtf.recovery import engine_at, logged_blocks, state_at
-from mtf.rows import Rows, rejected_by, rows_read
+from mtf.rows import Rows, rejected_by
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
@@ -556,10 +556,9 @@ class Pipeline:
                 opened.close()
             await self.drain()
             malformed = self._door.malformed - malformed
-            read = rows_read(opened, self._source.next_seq - seq, malformed)
-            rows = Rows.of(read, rejected_by(self._engine) - rejected, malformed)
+            rows = Rows.of(opened.rows[0], rejected_by(self._engine) - rejected, malformed)
             self._rows = self._rows.and_those_of(rows)
-            for sentence in opened.notes() if hasattr(opened, "notes") else ():
+            for sentence in opened.notes():
                 self._notes.append(sentence)
         self._ended = True
         await self.drain()

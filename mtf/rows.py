@@ -5,13 +5,13 @@ A bar is one row, although it becomes four events.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from mtf.engine import Engine
 
-__all__ = ["NO_ROWS", "Rows", "rejected_by", "rows_read"]
+__all__ = ["NO_ROWS", "Rows", "rejected_by"]
 
 
 @attrs.frozen(kw_only=True)
@@ -39,12 +39,6 @@ class Rows:
 
 
 NO_ROWS: Final = Rows()
-
-
-def rows_read(source: Any, events: int, malformed: int) -> int:
-    """Return how many rows *source* has read; of one that does not count them each of its *events* was a row."""
-    counted: tuple[int, int] | None = getattr(source, "rows", None)
-    return events + malformed if counted is None else counted[0]
 
 
 def rejected_by(engine: Engine) -> int:
