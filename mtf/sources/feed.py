@@ -119,13 +119,12 @@ class Stage:
 
 
 class SourceFeed:
-    """The rows of *source* in its own order, *spooled* to disk where too many packed files would be open."""
+    """The rows of *source* in its own order, put aside on disk where too many packed files would be open."""
 
-    def __init__(self, source: Source, stage: Stage, *, spooled: bool = True) -> None:
+    def __init__(self, source: Source, stage: Stage) -> None:
         self.source: Final = source
         self.ended = False
         self._stage: Final = stage
-        self._spooled: Final = spooled
         self._region: Region | None = None  # all that is left of the source, once it is put aside
         self._written = False  # all of it has been
         self._position: dict[str, Any] = {}  # behind what was read back last
@@ -159,7 +158,7 @@ class SourceFeed:
         before = source.position()
         chunk, more = stage.read(source, stage.rows)
         if self._region is None:
-            if not (more and self._spooled and stage.is_crowded(source)):
+            if not (more and stage.is_crowded(source)):
                 self.ended = not more
                 return chunk
             self._region = Region(stage.spool)
