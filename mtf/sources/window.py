@@ -106,7 +106,7 @@ class Window:
             self._read = held.base + i
             while self._size and self._stamps[0] <= self.newest_ns - self._window_ns:
                 self._give(into)
-            while self._read - self._oldest > self._rows_max and self._is_held_long(self._read):
+            while self._read - self._oldest > self._rows_max and self._is_held_long():
                 self._give(into)
         if i == chunk.count:
             self._drop()
@@ -172,13 +172,13 @@ class Window:
         for i in range(start, end):
             held.out[i] = 1
 
-    def _is_held_long(self, read: i64) -> bool:
-        """Whether a row is held that came more than `rows_max` rows before row *read*."""
+    def _is_held_long(self) -> bool:
+        """Whether a row is held that came more than `rows_max` rows before the next one."""
         self._drop()
-        self._oldest = read
+        self._oldest = self._read
         if self._held:
             self._oldest = self._held[0].base + self._held[0].first
-        return read - self._oldest > self._rows_max
+        return self._read - self._oldest > self._rows_max
 
     def _find(self, number: i64) -> _Held:
         """Return the chunk that holds the row *number*."""
