@@ -173,8 +173,6 @@ def open_source(
 
 def _nothing_to_read(where: Path, refused: Sequence[str]) -> SourceError:
     """Return the error for a path of which no part is read, for the reasons *refused*."""
-    if where.is_file() and not where.stat().st_size:
-        return SourceError(f"{where}: is empty", path=str(where))
     known = [reason for reason in dict.fromkeys(refused) if reason != UNKNOWN]
     if known:
         return SourceError(f"{where}: {'; '.join(known)}", path=str(where))
@@ -391,7 +389,7 @@ class _Group:
 
         Rows that are newest first say nothing of it, nor do bars, which lie where the calendar has them.
         """
-        for each in self.parts:
+        for _, _, each in self.starts:
             plan = each.plan
             if plan.reader is None or "bars" in plan.kind or (plan.layout is not None and plan.layout.backward):
                 return None
