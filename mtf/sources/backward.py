@@ -12,14 +12,16 @@ from typing import IO, Final
 
 import xxhash
 
-from mtf.errors import HostileFile, SourceError
+from mtf.errors import HostileFile
 from mtf.sources.parts import Part
+from mtf.sources.spool import no_room
 from mtf.sources.streams import CHUNK_BYTES, Stream
 
 __all__ = ["BackwardStream", "open_backward"]
 
 BLOCK_BYTES: Final = 1 << 20
 MARK: Final = b"\xef\xbb\xbf"
+NO_ROOM: Final = "a text cannot be put aside here to be read backward"
 
 
 def open_backward(part: Part, header_lines: int) -> BackwardStream:
@@ -27,7 +29,7 @@ def open_backward(part: Part, header_lines: int) -> BackwardStream:
     try:
         file = tempfile.TemporaryFile(prefix="mtf-")  # noqa: SIM115 - the stream closes it
     except OSError as error:
-        raise _no_room(error) from error
+        raise no_room(NO_ROOM, error) from error
     try:
         lines = _copy(part, file)
         return BackwardStream(part, file, header_lines, lines)
@@ -51,19 +53,10 @@ def _copy(part: Part, file: IO[bytes]) -> int:
             file.write(b"\n")
         file.flush()
     except OSError as error:
-        raise _no_room(error) from error
+        raise no_room(NO_ROOM, error) from error
     finally:
         stream.close()
     return lines
-
-
-def _no_room(error: OSError) -> SourceError:
-    folder = tempfile.gettempdir()
-    return SourceError(
-        f"{folder}: a text cannot be put aside here to be read backward ({error.strerror or error}): free some space, "
-        "or set TMPDIR to a folder on another disk",
-        path=folder,
-    )
 
 
 class BackwardStream(Stream):

@@ -18,7 +18,7 @@ from mtf.errors import SourceError
 from mtf.events.block import ROW_BYTES
 from mtf.sources.chunk import Chunk
 
-__all__ = ["Region", "Spool"]
+__all__ = ["Region", "Spool", "no_room"]
 
 _HEAD: Final = Struct("<IIII")  # rows, bytes of ids, bytes of marks, bytes of what is noted beside them
 
@@ -45,11 +45,7 @@ class Spool:
             self._file.seek(self._end)
             self._file.write(b"".join((head, chunk.rows, chunk.heap, chunk.marks, noted)))
         except OSError as error:
-            raise SourceError(
-                f"{tempfile.gettempdir()}: rows cannot be put aside here ({error.strerror or error}): free some space, "
-                "or set TMPDIR to a folder on another disk",
-                path=tempfile.gettempdir(),
-            ) from error
+            raise no_room("rows cannot be put aside here", error) from error
         self._end = self._file.tell()
         return self._end
 
@@ -91,3 +87,12 @@ class Region(Iterator[tuple[Chunk, Any]]):
             raise StopIteration
         chunk, note, self._at = self._spool.read(self._at)
         return chunk, note
+
+
+def no_room(what: str, error: OSError) -> SourceError:
+    """Return the error for a temporary file that cannot be written; *what* says what that prevents."""
+    folder = tempfile.gettempdir()
+    return SourceError(
+        f"{folder}: {what} ({error.strerror or error}): free some space, or set TMPDIR to a folder on another disk",
+        path=folder,
+    )
