@@ -26,7 +26,7 @@ from mtf.sources.reader import Reader
 from mtf.sources.source import iterate, sentences
 from mtf.sources.streams import CHUNK_BYTES, Stream
 
-__all__ = ["Again", "FileSource", "PlannedPart"]
+__all__ = ["Again", "FileSource", "PlannedPart", "raise_problem"]
 
 NEWLINE: Final = 10
 READINGS_MAX: Final = 100  # ways of reading its parts that the log keeps of one source
@@ -159,9 +159,7 @@ class FileSource:
             if planned.part.name == position.get("name") and number < len(known) and "layout" in known[number]:
                 plan = planned.again(known[number], self._symbol_of(planned, known[number]))
                 self.parts[i] = attrs.evolve(planned, plan=plan, format=known[number]["format"])
-        for planned in self.parts:
-            if planned.plan.problem is not None:
-                raise planned.plan.problem
+        raise_problem(self.parts)
 
     @property
     def resumed(self) -> bool:
@@ -445,6 +443,13 @@ class FileSource:
         following = self._index + 1
         if following >= len(self.parts) or self.parts[following].part.path != self.parts[self._index].part.path:
             self.parts[self._index].part.release()
+
+
+def raise_problem(parts: Sequence[PlannedPart]) -> None:
+    """Raise the problem of the first of *parts* that has one."""
+    for planned in parts:
+        if planned.plan.problem is not None:
+            raise planned.plan.problem
 
 
 def _reading_of(known: Mapping[str, Any]) -> tuple[ReadAs, Layout | None]:

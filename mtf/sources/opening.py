@@ -21,7 +21,7 @@ from librt.strings import read_i64_le
 from mtf.errors import ConfigError, OptionNeeded, SourceError
 from mtf.events.block import SymbolTable
 from mtf.events.door import Door
-from mtf.sources.files import Again, FileSource, PlannedPart
+from mtf.sources.files import Again, FileSource, PlannedPart, raise_problem
 from mtf.sources.foreign import foreign
 from mtf.sources.format import CERTAIN, NO, Format, Options, Plan
 from mtf.sources.formats import FORMATS, find_format
@@ -143,7 +143,7 @@ def open_source(
         part.close()
         raise SourceError(f"{part.place}: is empty", path=part.place) if empty else _nothing_to_read(where, refused)
     if not resumable:
-        _raise_problem(planned)
+        raise_problem(planned)
     _check_told_once(where, planned)
     said = {
         field.name: str(getattr(options, field.name))
@@ -329,12 +329,6 @@ def _again(part: FilePart, limits: Limits) -> Again:
         return table_plan(part, layout, ReadAs.from_dict(reading))
 
     return again
-
-
-def _raise_problem(planned: Sequence[PlannedPart]) -> None:
-    for each in planned:
-        if each.plan.problem is not None:
-            raise each.plan.problem
 
 
 def _named(planned: PlannedPart, name: str, options: Options) -> PlannedPart:
