@@ -117,6 +117,7 @@ def open_source(
     if chosen is None and options.columns is not None and "time" in options.columns:
         chosen = find_format("csv")
     planned: list[PlannedPart] = []
+    starts: list[tuple[int, str | None]] = []  # of each planned part, unless there is but one
     skipped: list[str] = []
     refused: list[str] = []
     alike = _Alike()
@@ -128,11 +129,13 @@ def open_source(
                 found = _format_of(part, chosen, options, alone=alone)
                 plan = Plan(refused=foreign(part) or UNKNOWN) if found is None else _plan(found, part, options)
                 alike.add(plan)
+            if not plan.refused and not pipe and (part.path != where or part.member):
+                starts.append(_start_of(part, plan))
         except BaseException:
             part.close()
             raise
         finally:
-            part.release()
+            part.forget()
         if plan.refused:
             refused.append(plan.refused)
             skipped.append(part.name if plan.refused == UNKNOWN else f"{part.name} ({plan.refused})")
@@ -156,7 +159,7 @@ def open_source(
     name = name or where.absolute().name
     if where.is_file() and len(planned) == 1:
         return FileSource(name, planned, skipped, said, resumable=resumable)
-    groups = _by_symbol(planned)
+    groups = _by_symbol(planned, starts)
     if where.is_file() and len(groups) == 1:
         return FileSource(name, groups[0].parts, skipped, said, resumable=resumable)
     parts = [
@@ -310,8 +313,6 @@ class _Alike:
             plan = None if found is None else _plan(found, glance, options)
         except ConfigError:
             return None, None
-        finally:
-            glance.release()
         if plan is None or plan.problem is not None or plan.refused or plan.notes:
             return None, None
         for known in self._known:
@@ -390,13 +391,15 @@ class _Group:
         return min(start[0] for start in self.starts)
 
 
-def _by_symbol(planned: Sequence[PlannedPart]) -> list[_Group]:
-    """Return the files that have rows, those of one symbol together; groups in the order of their first files."""
+def _by_symbol(planned: Sequence[PlannedPart], starts: Sequence[tuple[int, str | None]]) -> list[_Group]:
+    """Return the files that have rows, those of one symbol together; groups in the order of their first files.
+
+    *starts* are the first time and the symbol of each file, as `_start_of` gives them.
+    """
     groups: dict[str, _Group] = {}
-    for index, each in enumerate(planned):
+    for index, (each, (starts_ns, symbol)) in enumerate(zip(planned, starts, strict=True)):
         if each.plan.reader is None and each.plan.problem is None:
             continue
-        starts_ns, symbol = _start_of(each.part, each.plan)
         if each.plan.problem is not None:
             symbol = symbol or each.part.symbol
         label = symbol or f"/{each.part.name}"
@@ -415,7 +418,6 @@ def _start_of(part: FilePart, plan: Plan) -> tuple[int, str | None]:
     door = Door(symbols)
     with suppress(SourceError):  # it comes up again when the file is read
         plan.reader().scan(door, part.head, 0, FIRST_ROWS, False)
-    part.release()
     starts_ns = plan.start_ns
     if starts_ns is None:
         starts_ns = read_i64_le(door.take(1).rows, 0) if door.count else NEVER_NS

@@ -148,9 +148,13 @@ class Part:
         """What `Stream.raw_offset` counts up to."""
         return self.file_bytes if self._archive is None else self._archive.expanded(self.member)
 
+    def forget(self) -> None:
+        """Let go of the head; it comes back when it is asked for."""
+        self._head = None
+
     def release(self) -> None:
         """Let go of the head and of the archive; both come back when they are asked for."""
-        self._head = None
+        self.forget()
         if self._archive is not None:
             self._archive.close()
 
@@ -170,7 +174,7 @@ class Part:
 def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part]:
     """Yield the parts of *path*, a file or a folder, in natural order; hidden files of a folder are passed over.
 
-    *pattern* says which files of a folder are meant, by their names.
+    *pattern* says which files of a folder are meant, by their names. An archive stays open while its parts are yielded.
     """
     if not path.is_dir():
         yield from _parts_of_file(path, path, limits)
@@ -211,5 +215,8 @@ def _parts_of_file(path: Path, root: Path, limits: Limits) -> Iterator[Part]:
         yield Part(path, root, limits)
         return
     archive = Archive(path, limits)
-    for member in archive.members:
-        yield Part(path, root, limits, archive=archive, member=member)
+    try:
+        for member in archive.members:
+            yield Part(path, root, limits, archive=archive, member=member)
+    finally:
+        archive.close()

@@ -103,7 +103,7 @@ class PipePart(Part):
             source.gather(head_bytes, lines=0)
         return xxhash.xxh3_64_hexdigest(bytes(source.kept[:head_bytes]))
 
-    def release(self) -> None:
+    def forget(self) -> None:
         """Nothing: the start does not come again."""
 
     def close(self) -> None:

@@ -29,6 +29,21 @@ def test_folders_inside_an_archive_are_fine(tmp_path: Path) -> None:
     assert read(path).count == 3000
 
 
+def test_directory_is_read_no_more_often_for_more_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time that it takes to open an archive grows with the square of its members."""
+    opened: list[Path] = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, file: Path) -> None:
+            opened.append(file)
+            super().__init__(file)
+
+    path = written(tmp_path, "x.zip", zipped(*((f"{number:02}USD.csv", TEXT) for number in range(20))))
+    monkeypatch.setattr("mtf.sources.archive.zipfile.ZipFile", Counted)
+    open_source(path)
+    assert opened == [path, path]  # to check it, and to look at its members
+
+
 @pytest.mark.parametrize("name", ["/etc/x.csv", "../x.csv", "a/../../x.csv", "C:/x.csv", "..\\x.csv", "\\x.csv"])
 def test_path_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, "x.zip", zipped(("good.csv", TEXT), (name, TEXT)))
