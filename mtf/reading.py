@@ -61,7 +61,7 @@ def _opened_all(several: Sequence[Any], options: dict[str, Any], files: dict[str
     """Return all sources of a list, files of the same name under as much of their path as tells them apart."""
     if "name" in options:
         raise ConfigError(
-            "name: that is for one source, and here are several; open each with open_source(path, name=...)"
+            "name: that is for one source, and several are given: open each with open_source(path, name=...)"
         )
     names = told_apart([each for each in several if isinstance(each, str | os.PathLike)])
     return [
@@ -112,7 +112,7 @@ class Reading:
         if order not in ORDERS:
             raise ConfigError(f"order is {order!r}: use one of {', '.join(ORDERS)}")
         if self._running and BY_TIME in (order, *self._running):
-            raise OutOfOrder("another source is being read: what comes of two at once is in no order of time", ADVICE)
+            raise OutOfOrder("another source is being read: the events of two at once are in no order of time", ADVICE)
         actor = self._actor
         if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
             await actor.flush(actor.next_seq - 1)

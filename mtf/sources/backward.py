@@ -1,8 +1,8 @@
 """A text read from its last line to its first, for files that have the newest row in front.
 
 The lines of its header come first, and then the others from the end on, each with its line break: what is added on top
-of such a file is added to the end of what is read here. A packed text is unpacked into a temporary file first, for it
-can be read in one direction only; memory is one block and one line.
+of such a file is added to the end of what is read here. The text is first copied, unpacked, into a temporary file:
+memory is one block and one line.
 """
 
 from __future__ import annotations

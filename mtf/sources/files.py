@@ -184,7 +184,7 @@ class FileSource:
         unread = [*self._unread, *self._unread_now()]
         lines += [f"{place}: not one of its {rows:,} rows could be read" for place, rows in unread[:UNREAD_MAX]]
         if len(unread) > UNREAD_MAX:
-            lines.append(f"{self.name}: nor could one row of {len(unread) - UNREAD_MAX:,} more files")
+            lines.append(f"{self.name}: not one row of {len(unread) - UNREAD_MAX:,} more files could be read")
         doubled = self._doubled + (0 if self._reader is None else self._reader.doubled_rows)
         if doubled:
             lines.append(
@@ -238,8 +238,8 @@ class FileSource:
         name = position["name"]
         if not 0 <= index < len(self.parts) or self.parts[index].part.name != name:
             raise SourceError(
-                f"{self.name}: {name!r} was its part {index + 1}, and is not: files before it have come or gone; "
-                "put them back, or start afresh",
+                f"{self.name}: {name!r} was its part {index + 1}, and is not any more: files before it have come or "
+                "gone; put them back, or start afresh",
                 path=name,
             )
         part = self.parts[index].part
@@ -249,7 +249,7 @@ class FileSource:
         if self._bytes_behind() != position.get("behind", self._bytes_behind()):
             raise SourceError(
                 f"{self.name}: a file before {name!r}, which was read to its end, has another size now: rows that came "
-                "later belong into a file that comes later; put it back, or start afresh",
+                "later belong in a file that comes later; put it back, or start afresh",
                 path=name,
             )
         reader, stream = self._start(index, position["check"])

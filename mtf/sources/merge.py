@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 READ_MAX: Final = 8_192  # rows read ahead in one call, or a chunk more
-READ_MIN: Final = 256  # rows that as much work is as to read a chunk at all
+READ_MIN: Final = 256  # reading a chunk at all is as much work as reading this many rows
 SAMPLES_MAX: Final = 256  # parts that are asked how far they are
 NAMES_SHOWN: Final = 3
 REORDER_MAX_NS: Final = DAY_NS

@@ -3,8 +3,8 @@
 A folder is one source, and so is an archive. Files of one symbol follow each other in order of their first time (from
 their path if the format has it there, else from their first row), files of equal time in natural order of their names;
 symbols are merged by the stamps of their rows, and so is each file that has several. A file that no format takes, or
-that holds nothing to read, is passed over and named in `identity()`. Two formats that are equally sure of a file are
-not chosen from, and the same market in two forms, as ticks and as bars of them, is refused: say which is meant.
+that holds nothing to read, is passed over and named in `identity()`. If two formats are equally sure of a file, neither
+is chosen, and the same market in two forms, as ticks and as bars of them, is refused: say which is meant.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def open_source(
     limits: Limits = DEFAULT_LIMITS,
     resumable: bool = False,
 ) -> IterableSource:
-    """Return *path*, a file or a folder of them, as a source; what is not said is told from its content and name.
+    """Return *path*, a file or a folder of them, as a source; what is not given is inferred from its content and name.
 
     `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one.
 
@@ -89,7 +89,7 @@ def open_source(
     if blank is not None and blank not in BLANKS:
         raise ConfigError(f"an empty side cannot be {blank!r}: give {' or '.join(BLANKS)}")
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
-        raise ConfigError(f"{delimiter!r} cannot part columns: give one character, as ',' or ';'")
+        raise ConfigError(f"{delimiter!r} cannot part columns: give one character, such as ',' or ';'")
     options = Options(
         symbol=symbol,
         kind=kind,
@@ -200,7 +200,7 @@ def _synthetic(text: str, name: str) -> SyntheticMarket:
         else:
             raise ConfigError(
                 f"{pair!r} is nothing that a synthetic market has: it has seed, symbols, start, end, events and "
-                "pace_ms, as synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000"
+                "pace_ms, as in synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000"
             )
     if "end" not in parameters:
         parameters.setdefault("events", SYNTHETIC_EVENTS)
@@ -292,7 +292,7 @@ class _Alike:
     """Spares a folder of files that look alike a long look at each of them.
 
     What the first rows of a file say by themselves is believed if they say what a longer look said of another file;
-    with the least doubt or difference the file is looked at for as long as any.
+    at the least doubt or difference the file gets as long a look as any other.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """What turns the bytes of one file, or of one member of an archive, into rows at the door.
 
-A reader owns where it stands in the text: the lines behind it. The bytes
-are its caller's (`mtf.sources.files`), who hands it the same ones again, with more behind them, until it takes them.
+A reader owns where it stands in the text: the lines behind it. The bytes are its caller's (`mtf.sources.files`), who
+hands it the same ones again, with more behind them, until it takes them.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from mtf.sources.spool import Region
 __all__ = ["SORTED", "SortFeed"]
 
 RUN_ROWS: Final = 1 << 17  # sorted at once, 48 bytes each and their ids
-RUNS_MAX: Final = 256  # merged into one; so many of those again are more than a disk holds
+RUNS_MAX: Final = 256  # merged into one; that many of those again are more than a disk holds
 READ_ROWS: Final = 4_096
 GIVE_ROWS: Final = 512  # read back at once of each run
 
