@@ -23,7 +23,6 @@ DAY: Final = "2024-03-06"
 OFFICE: Final = WeeklyCalendar(
     name="office", zone="UTC", hours=["Mon-Fri 09:00-12:00", "Mon-Fri 13:00-17:00"], holidays=["2024-03-06"]
 )
-BERLIN: Final = WeeklyCalendar(name="berlin", zone="Europe/Berlin", day_close="00:00", hours=["Sun 00:00 - Sat 24:00"])
 NIGHT: Final = WeeklyCalendar(
     name="night", zone="Asia/Shanghai", hours=["Mon-Fri 09:00-15:00"], night=["Mon-Fri 21:00-02:30"]
 )

@@ -50,7 +50,6 @@ CALENDARS: Final[dict[str, Any]] = {
     "berlin": BERLIN,  # never closed, and with days of 23 and of 25 hours
 }
 
-NO_LIBRARY: Final = importlib.util.find_spec("exchange_calendars") is None
 NAMES: Final = tuple(
     pytest.param(
         name,

@@ -22,7 +22,6 @@ from tests.builders import (
 )
 
 SIX: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
-ALL: Final = (*SIX, "1w", "1mo")
 
 
 def test_bar_of_its_own_length_is_the_input_to_the_bit() -> None:

@@ -17,8 +17,6 @@ from tests.cli.builders import SETTINGS, command, json_of, mtf, process, write_m
 from tests.cli.screens import golden
 from tests.cli.terminal import on_terminal, uncoloured
 
-TABLE = "last bars │ now"
-
 
 def run(folder: Path, *args: object, width: int = 100, environment: dict[str, str] | None = None) -> tuple[str, str]:
     """Return what a run in *folder* shows on a terminal, and its stderr."""

@@ -45,7 +45,7 @@ async def test_replay_shows_what_the_run_showed(tmp_path: Path) -> None:
     assert (again.seen, replayed.digest, replayed.order) == (first.seen, summary.digest, "time")
 
 
-async def test_a_silent_symbols_bar_is_reported_at_its_own_end(tmp_path: Path) -> None:
+async def test_a_silent_symbols_bar_is_reported_at_its_own_end() -> None:
     """When another symbol's tick shows that it is over, not when the symbol comes back an hour later."""
     europe = " ".join(f"EURUSD:10:{minute:02}:05@1.1" for minute in range(60))
     rows = sorted(ticks(f"{europe} GBPUSD:10:00:30@1.27 GBPUSD:11:00:30@1.28"), key=lambda tick: tick.ts_ns)
@@ -75,7 +75,7 @@ async def test_a_list_is_merged_like_a_folder(tmp_path: Path, way: str) -> None:
         assert (await p.run(given[way])).digest == expected
 
 
-async def test_a_list_of_ticks_is_one_source(tmp_path: Path) -> None:
+async def test_a_list_of_ticks_is_one_source() -> None:
     """It was one before several sources could be given."""
     async with pipeline(None) as p:
         assert (await p.run(ticks("EURUSD:10:00@1 GBPUSD:10:01@2"))).events == 2

@@ -11,8 +11,6 @@ from mtf.events.tick import Tick
 from tests.sources.builders import brief, read, written
 from tests.sources.test_look import notes_of
 
-DAY = 1_709_683_200  # 2024-03-06
-
 
 def bar(folder: Path, header: str, row: str, name: str = "X.csv", **options: object) -> tuple[float | None, ...]:
     """Open, high, low, close and volume of a file with one bar of a day."""

@@ -20,8 +20,6 @@ from tests.sources.markets import bars_of, kinds_of, reading_of
 
 AT = 1_709_719_200  # 2024-03-06 10:00:00 UTC
 KLINE = "1709719200000,1.5,1.75,1.25,1.5,10,1709719259999,15,3,5,7.5,0\n"
-
-KLINE_HEADER = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy,taker_buy_quote,ignore\n"
 HISTDATA_BARS = "20240306 050000;1.30;1.40;1.20;1.35;0\n20240306 050100;1.35;1.40;1.20;1.30;0\n"
 DOTTED = "2024.03.06,05:00,1.30,1.40,1.20,1.35,7\n2024.03.06,05:01,1.35,1.40,1.20,1.30,8\n"
 MT5_TICKS = (
