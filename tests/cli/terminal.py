@@ -1,4 +1,4 @@
-"""A terminal for tests: a command whose stdout is one, of any width, and what it wrote there."""
+"""A terminal for tests, of any width, and what a command wrote there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import struct
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,17 @@ pty = pytest.importorskip("pty", reason="terminals of POSIX")
 fcntl = pytest.importorskip("fcntl", reason="terminals of POSIX")
 termios = pytest.importorskip("termios", reason="terminals of POSIX")
 
-__all__ = ["on_terminal", "uncoloured"]
+__all__ = ["on_terminal", "terminal", "uncoloured"]
 
 
-def on_terminal(args: list[str], cwd: Path, width: int, **environment: str) -> tuple[int, str, str]:
-    """Return exit code, stdout and stderr of a command whose stdout is a terminal of *width* columns."""
+@contextmanager
+def terminal(width: int) -> Iterator[tuple[int, bytearray]]:
+    """Open a terminal of *width* columns; yield its descriptor and what is written to it, which is complete afterwards.
+
+    The commands that write to it must have ended by then.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    clean = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "COLORTERM", "NO_COLOR")}
     seen = bytearray()
 
     def read() -> None:
@@ -32,21 +37,31 @@ def on_terminal(args: list[str], cwd: Path, width: int, **environment: str) -> t
         except OSError:
             pass  # the other side is closed
 
-    with subprocess.Popen(
-        args,
-        cwd=cwd,
-        env={**clean, "TERM": "xterm-256color", **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-    ) as running:
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield theirs, seen
+    finally:
         os.close(theirs)
-        reader = threading.Thread(target=read)
-        reader.start()
-        _, err = running.communicate(timeout=60)
-    reader.join(timeout=60)
-    os.close(ours)
-    return running.returncode, seen.decode().replace("\r\n", "\n"), err.decode()
+        reader.join(timeout=60)
+        os.close(ours)
+
+
+def on_terminal(args: list[str], cwd: Path, width: int, **environment: str) -> tuple[int, str, str]:
+    """Return exit code, stdout and stderr of a command whose stdout is a terminal of *width* columns."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "COLORTERM", "NO_COLOR")}
+    with terminal(width) as (stdout, seen):
+        done = subprocess.run(
+            args,
+            cwd=cwd,
+            env={**clean, "TERM": "xterm-256color", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    return done.returncode, seen.decode().replace("\r\n", "\n"), done.stderr.decode()
 
 
 def uncoloured(text: str) -> str:
