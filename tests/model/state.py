@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from mtf.bars.bar import Bar, PartialBar
 from mtf.calendars.day import Gap
@@ -97,45 +97,31 @@ def is_incomplete(forming: Forming, symbol: Symbol) -> bool:
 
 
 def completed(symbol: Symbol, timeframe: Timeframe, forming: Forming) -> Bar:
-    return Bar(
-        symbol=symbol.name,
-        timeframe=timeframe,
-        start_ns=forming.bounds.start_ns,
-        end_ns=forming.bounds.end_ns,
-        open=forming.open,
-        high=forming.high,
-        low=forming.low,
-        close=forming.close,
-        volume=forming.volume,
-        ticks=forming.ticks,
-        trading_day=forming.bounds.date,
-        first=forming.first,
-        incomplete=is_incomplete(forming, symbol),
-        day_incomplete=forming.day_incomplete,
-        off_session=forming.bounds.off_session,
-        from_bars=forming.from_bars,
-        gap=forming.gap,
-    )
+    return Bar(**_fields(symbol, timeframe, forming))
 
 
 def partial_bar(symbol: Symbol, timeframe: Timeframe, forming: Forming, now_ns: int) -> PartialBar:
-    return PartialBar(
-        symbol=symbol.name,
-        timeframe=timeframe,
-        start_ns=forming.bounds.start_ns,
-        end_ns=forming.bounds.end_ns,
-        open=forming.open,
-        high=forming.high,
-        low=forming.low,
-        close=forming.close,
-        time_ns=now_ns,
-        volume=forming.volume,
-        ticks=forming.ticks,
-        trading_day=forming.bounds.date,
-        first=forming.first,
-        incomplete=is_incomplete(forming, symbol),
-        day_incomplete=forming.day_incomplete,
-        off_session=forming.bounds.off_session,
-        from_bars=forming.from_bars,
-        gap=forming.gap,
-    )
+    return PartialBar(**_fields(symbol, timeframe, forming), time_ns=now_ns)
+
+
+def _fields(symbol: Symbol, timeframe: Timeframe, forming: Forming) -> dict[str, Any]:
+    """Return what a bar says, completed or not."""
+    return {
+        "symbol": symbol.name,
+        "timeframe": timeframe,
+        "start_ns": forming.bounds.start_ns,
+        "end_ns": forming.bounds.end_ns,
+        "open": forming.open,
+        "high": forming.high,
+        "low": forming.low,
+        "close": forming.close,
+        "volume": forming.volume,
+        "ticks": forming.ticks,
+        "trading_day": forming.bounds.date,
+        "first": forming.first,
+        "incomplete": is_incomplete(forming, symbol),
+        "day_incomplete": forming.day_incomplete,
+        "off_session": forming.bounds.off_session,
+        "from_bars": forming.from_bars,
+        "gap": forming.gap,
+    }
