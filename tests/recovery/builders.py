@@ -20,7 +20,7 @@ from mtf.history.schema import SET_POSITION, SET_SERIES
 from mtf.history.sums import position_sum, series_sum
 from mtf.pipeline import Pipeline
 from mtf.summary import Summary
-from tests.builders import SECOND_NS, Clock, Event, at
+from tests.builders import SECOND_NS, Clock, Event, at, blocks
 
 SYMBOLS: Final = ("EURUSD", "USDJPY", "XAUUSD")
 FRIDAY: Final = at("2024-03-08 20:30")  # an hour and a half before the week ends
@@ -149,8 +149,6 @@ def engine_bits(engine: Engine, of: Callable[[Snapshot], tuple[Any, ...]] = whol
 
 def played(config: Config, events: Iterable[Event], *, size: int = 1) -> Iterator[Engine]:
     """Yield one engine again and again, after each block of *events*."""
-    from tests.builders import blocks
-
     engine = Engine(config)
     for block in blocks(events, size=size):
         engine.step(block)

@@ -18,11 +18,10 @@ from mtf.config import Config
 from mtf.errors import MtfError
 from mtf.pipeline import Pipeline
 from tests.cli.builders import mtf
-from tests.recovery.builders import feed, market
+from tests.recovery.builders import SYMBOLS, feed, market
 
 EVENTS = market(9, 700)
 CONFIG = Config.make(history=50, indicators=["ema:5"], timeframes="1m,5m,1h")
-SYMBOLS = ("EURUSD", "USDJPY", "XAUUSD")
 ROUNDS = 60
 ROUNDS_SLOW = 1_000
 

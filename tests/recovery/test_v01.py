@@ -21,6 +21,7 @@ from mtf.recovery import engine_at
 from tests.builders import Clock, Event
 from tests.cli.builders import json_of
 from tests.cli.builders import mtf as run_mtf
+from tests.recovery.builders import feed
 
 V01: Final = Path(__file__).parents[1] / "data" / "v01"
 LOGGED: Final = 180  # events in each log of ticks
@@ -49,11 +50,6 @@ def data(tmp_path: Path, name: str) -> Path:
 
 def pipeline_on(data: Path, **settings: Any) -> mtf.Pipeline:
     return mtf.Pipeline(data=data, config=logged_config(data), clock="ticks", checkpoint_seconds=None, **settings)
-
-
-async def feed(pipeline: mtf.Pipeline, events: list[Event]) -> None:
-    for event in events:
-        await (pipeline.clock(event.ts_ns) if isinstance(event, Clock) else pipeline.push(event))
 
 
 def bar_of(bar: mtf.Bar) -> list[Any]:
