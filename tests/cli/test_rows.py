@@ -13,17 +13,11 @@ import orjson
 import pytest
 
 from tests.cli.builders import command, json_of, mtf
+from tests.sources.builders import written
 
 QUOTES = "time,bid,ask\n2024-03-06 10:00:00,1.1,1.2\n2024-03-06 10:00:01,1.1,1.2\n"
 BARS = "time,open,high,low,close,volume\n2024-03-06 10:00:00,10,12,9,11,5\n2024-03-06 10:01:00,11,12,9,11,5\n"
 CRYPTO = ("--calendar", "crypto", "--timeframes", "1m")
-
-
-def written(folder: Path, name: str, text: str) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def rows_of(*args: object) -> dict[str, int]:

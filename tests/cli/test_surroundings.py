@@ -35,13 +35,6 @@ FILES = [
 ]
 
 
-@pytest.fixture
-def copy(market: Path, tmp_path: Path) -> Path:
-    """A copy of the data directory, to be changed."""
-    shutil.copytree(market, tmp_path / "run")
-    return tmp_path / "run"
-
-
 def named(data: Path, name: str) -> Path:
     segment = next((data / "log").glob("*.log")).name
     checkpoint = next((data / "checkpoints").glob("*.mtf")).name

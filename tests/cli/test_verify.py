@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,13 +15,6 @@ import pytest
 from mtf.history.schema import SELECT_BARS
 from mtf.history.sums import row_sum
 from tests.cli.builders import SETTINGS, command, json_of, mtf, write_market
-
-
-@pytest.fixture
-def copy(market: Path, tmp_path: Path) -> Path:
-    """A copy of the data directory, to be damaged."""
-    shutil.copytree(market, tmp_path / "run")
-    return tmp_path / "run"
 
 
 @pytest.fixture
