@@ -12,10 +12,9 @@ import pytest
 import mtf
 from mtf.datadir import history_of
 from mtf.errors import ConfigError, KindChanged, MalformedEvent, StraddlingBar
-from tests.builders import at
+from tests.builders import MINUTE_NS, at
 from tests.fake_clock import FakeClock
 
-MINUTE_NS: Final = 60_000_000_000
 LIVE: Final[dict[str, Any]] = {"calendar": "crypto", "timeframes": ["1m", "5m"]}
 
 

@@ -20,12 +20,11 @@ from mtf.bars.bar import Bar
 from mtf.engine import Engine
 from mtf.frames.snapshot import Snapshot
 from mtf.timeframe import Timeframe
-from tests.builders import Input, blocks, inputs
+from tests.builders import NEW_YORK, Input, blocks, inputs
 
 __all__ = ["DAY", "NEW_YORK", "Ran", "line", "run", "run_events"]
 
 DAY: Final = "2024-03-06"
-NEW_YORK: Final = "America/New_York"
 
 _UNITS: Final = (("h", 3600 * 10**9), ("m", 60 * 10**9), ("s", 10**9), ("ns", 1))
 _FLAGS: Final = ("first", "last", "incomplete", "off_session", "filled", "from_bars")

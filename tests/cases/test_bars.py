@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import mtf
-from tests.builders import at
+from tests.builders import MINUTE_NS, at
 from tests.cases.builders import CRYPTO, Run
 from tests.fake_clock import FakeClock
 
-SECOND_NS: Final = 10**9
-MINUTE_NS: Final = 60 * SECOND_NS
 AFTER_THE_FIRST: Final = [
     "03-06 10:01 101/103/99/102 v40",
     "03-06 10:02 102/104/98/103 v50",

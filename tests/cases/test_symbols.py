@@ -11,13 +11,11 @@ import pytest
 
 import mtf
 from mtf.errors import MalformedEvent, OutOfOrder
-from tests.builders import at
+from tests.builders import MINUTE_NS, SECOND_NS, at
 from tests.cases.builders import CRYPTO, Run
 from tests.cli.builders import json_of, process
 from tests.fake_clock import FakeClock
 
-SECOND_NS: Final = 10**9
-MINUTE_NS: Final = 60 * SECOND_NS
 # A line for each 5m bar of GBPUSD: its end, the view's time, and the end of EURUSD's newest 5m bar.
 WATCHER: Final = """
 import json

@@ -13,8 +13,6 @@ from tests.model.state import Shown, State
 
 __all__ = [
     "ALL",
-    "HOUR_NS",
-    "MINUTE_NS",
     "clock_of",
     "clock_text",
     "counts",
@@ -27,8 +25,6 @@ __all__ = [
 
 ALL = ("1m", "5m", "15m", "1h", "4h", "1d")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-HOUR_NS = 3_600_000_000_000
-MINUTE_NS = 60_000_000_000
 
 
 def clock_text(ts_ns: int | None) -> str:

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 
 from mtf.bars.bar import Bar, PartialBar
 from mtf.calendars.day import Gap
-from tests.builders import NEW_YORK, Clock, Event, Input, at
+from tests.builders import HOUR_NS, MINUTE_NS, NEW_YORK, Clock, Event, Input, at
 from tests.model.builders import (
     ALL,
-    HOUR_NS,
-    MINUTE_NS,
     clock_of,
     clock_text,
     fed,

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import mtf
-from tests.builders import at
-
-MINUTE_NS = 60 * 10**9
+from tests.builders import MINUTE_NS, at
 
 
 def pipeline(data: Path | None, **settings: Any) -> mtf.Pipeline:

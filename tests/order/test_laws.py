@@ -17,7 +17,7 @@ import mtf
 from mtf.errors import ActorFailed, LookAheadError
 from mtf.sources import IterSource, Source
 from mtf.sources.merge import MergedSource
-from tests.order.builders import MINUTE_NS
+from tests.builders import MINUTE_NS
 from tests.sources.merging import START_NS, Row, file_of, files, merged, reading_ahead, windowed
 
 pytestmark = pytest.mark.filterwarnings("ignore::mtf.order.OutOfOrderWarning")
