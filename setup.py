@@ -1,6 +1,6 @@
-"""Compiles the modules that run per tick with mypyc, and everything else of the build stands in pyproject.toml.
+"""Compiles the modules that run per tick with mypyc; everything else about the build is in pyproject.toml.
 
-Where that cannot be done (no compiler, no mypy, a type error) the build goes on in pure Python, with a notice that says
+If that cannot be done (no compiler, no mypy, a type error) the build goes on in pure Python, with a notice that says
 why: same code, same results, slower. `MTF_PURE=1` asks for it; `MTF_REQUIRE_COMPILED=1` makes it an error. All modules
 are compiled, or none is: they share one library. An editable install is pure, for compiled modules would have to
 lie in the source tree.
@@ -95,7 +95,7 @@ GROUP = "mtf"  # the shared library is GROUP__mypyc
 BUILD = Path("build")
 
 # GCC's -O3 is a tenth faster than -O2 on the hot path and takes as long to compile. A fused multiply-add would round
-# otherwise than pure Python does. Symbols that no other library can see are called directly and can be inlined, which
+# differently from pure Python. Symbols that no other library can see are called directly and can be inlined, which
 # makes up for the many files.
 FLAGS = ("-ffp-contract=off", "-fvisibility=hidden", *units.FLAGS)
 
@@ -128,7 +128,7 @@ def extensions() -> list[Any]:
             COMPILED, opt_level="3", debug_level="0", group_name=GROUP, multi_file=True, target_dir=str(BUILD / "c")
         )
     except (Exception, SystemExit) as error:  # noqa: BLE001 - mypyc exits on a type error, and raises where it has a bug
-        notice(f"mypyc failed, what it said stands above ({type(error).__name__}: {error})")
+        notice(f"mypyc failed, see its output above ({type(error).__name__}: {error})")
         return []
     gc.freeze()  # mypy leaves a million objects behind, and to look for garbage among them at exit takes seconds
     for extension in built:

@@ -27,7 +27,7 @@ SOURCES = ("pyproject.toml", "setup.py", "scripts/objects.py", "scripts/units.py
 FORMER_NAME = "mtf"
 COMPILERS = ("cc", "gcc", "clang")
 BUILD_WHEEL = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-FILE_BY_FILE = ("adding ", "copying ", "creating ", "reading ", "writing ")  # lines of setuptools that tell no cause
+FILE_BY_FILE = ("adding ", "copying ", "creating ", "reading ", "writing ")  # lines of setuptools that explain nothing
 
 
 def fingerprint(pure: bool) -> str:
@@ -45,7 +45,7 @@ def fingerprint(pure: bool) -> str:
 
 
 def fail(output: str, what: str) -> NoReturn:
-    """Show what of *output* may tell the cause, and exit."""
+    """Show the lines of *output* that may explain the failure, and exit."""
     shown = [line for line in output.splitlines() if not line.strip().startswith(FILE_BY_FILE)]
     sys.exit("\n".join([*shown, f"mtf: {what} failed, see above"]))
 

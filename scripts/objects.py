@@ -127,7 +127,7 @@ class Contents:
         self._found: dict[tuple[Path, str], Path | None] = {}  # by directory and name
 
     def hash_of(self, source: Path, directories: Sequence[Path]) -> str:
-        """Return the hash of *source* and its headers, looked for beside who includes them and in *directories*."""
+        """Return the hash of *source* and its headers, looked for beside what includes them and in *directories*."""
         seen = {source: self._look(source)}
         waiting = [source]
         while waiting:

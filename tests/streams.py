@@ -74,7 +74,7 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True)
 class _Move:
-    """How event time goes on before an event: by *plus_ns*, after a step onto the next edge where there is one."""
+    """How event time goes on before an event: by *plus_ns*, after a step onto the next edge, if there is one."""
 
     edge: str = ""  # "utc", "ny": a multiple of length_ns since midnight UTC or 17:00 in New York; "week": Sunday 17:00
     length_ns: int = MINUTE_NS
@@ -108,7 +108,7 @@ class _Step:
     trade: bool
     sides: int  # 1 bid, 2 ask, 3 both
     price: int  # the offset from the symbol's base, in 1e-5
-    spread: int  # in 1e-5, negative where crossed
+    spread: int  # in 1e-5, negative if crossed
     bad: float | None  # a price that is none, to put in the place of the bid or trade price
     bid_size: int  # in 2^-10
     ask_size: int
@@ -354,7 +354,7 @@ def _event(ts_ns: int, step: _Step) -> Event:
     units = _PRICE_BASES[step.symbol] + step.price
     first = step.bad if step.bad is not None else units / 100_000
     if math.isnan(first) and (step.trade or step.sides != 3):
-        first = 0.0  # of which no number can be read is malformed
+        first = 0.0  # a tick in which no number can be read is malformed
     if step.trade:
         return Tick(symbol, ts_ns, price=first, size=step.bid_size / 1024, id=step.id)
     bid = first if step.sides & 1 else None

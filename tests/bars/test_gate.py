@@ -118,7 +118,7 @@ def test_id_that_is_used_again_is_marked() -> None:
 
 
 def test_clocks_of_others_that_a_row_moves_are_listed() -> None:
-    """By a run to the end of what is over, by the timer to its stamp; rows of who is not live or of a run move none."""
+    """By a run to the end of what is over, by the timer to its stamp; those of a run or of no live symbol move none."""
     text = ">A:10:00@1 >B:10:00@1 >B:10:01:30@1 *C:10:00:10@1 D:10:00:10@1 *!10:00:40"
     found = gate("1m", "5m").judge(blocks(inputs(text))[0])
     names = [instrument.name for instrument in found.instruments]

@@ -1,4 +1,4 @@
-"""The calendars that have a name of their own, at the instants that matter to who trades by them."""
+"""The calendars that have a name of their own, at the instants that matter to those who trade by them."""
 
 from __future__ import annotations
 

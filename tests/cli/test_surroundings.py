@@ -126,7 +126,7 @@ def test_forked_child_holds_no_lock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("symbol", ["  ", "EUR\x00USD", "\x1b[31mEUR", "\x07", "a\x85b"])
 def test_symbols_that_cannot_be_printed_are_malformed(tmp_path: Path, symbol: str) -> None:
-    """They can be told apart by nobody, and some are commands to a terminal."""
+    """Nobody can tell them apart, and some are commands to a terminal."""
     path = tmp_path / "market.csv"
     path.write_text(f'time,symbol,bid,ask\n2024-03-06T10:00:00Z,EURUSD,1,2\n2024-03-06T10:00:01Z,"{symbol}",1,2\n')
     found = json_of("run", path, "--json")

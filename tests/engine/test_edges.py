@@ -278,7 +278,7 @@ def test_trade_and_quote_sides() -> None:
 
 
 def test_duplicates_are_counted_before_all_else() -> None:
-    """They come again as they were, by now late; another tick with the id of one is none of them."""
+    """They come again as they were, by now late; another tick with the id of one is a different tick."""
     engine = fed("10:00@1#a 10:00:01@2#b 10:00@1#a 10:00:01@2#b 09:00@0#a 10:00:02@3#b", "1m")
     assert snapshot(engine).counts.rejected == {"duplicate": 2, "price": 1}
     assert snapshot(engine).counts.id_reused == 1

@@ -48,7 +48,7 @@ def lines(bars: Iterable[Bar]) -> list[str]:
 
 
 def instants(shown: Iterable[Shown]) -> list[tuple[str, list[str]]]:
-    """Return the closing instants: the time, and `symbol timeframe` of each bar in the order in which they are told."""
+    """Return the closing instants: the time, and `symbol timeframe` of each bar in the order of the reports."""
     return [
         (clock_text(one.time_ns), [f"{bar.symbol} {bar.timeframe}" for bar in one.bars]) for one in shown if one.closing
     ]

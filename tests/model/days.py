@@ -65,7 +65,7 @@ class Days:
         return self._union(day, timeframe.kind)
 
     def gap(self, from_ns: int, to_ns: int) -> Gap | None:
-        """Return what lies between two bars by reason, None where they touch."""
+        """Return what lies between two bars by reason, None if they touch."""
         assert from_ns <= to_ns, "a bar starts before the end of the one before it"
         if from_ns == to_ns:
             return None

@@ -82,7 +82,7 @@ class Model:
         self.late: Final = late
         self.history: Final = history
         self.seq = 0  # of the newest event
-        self.told: list[Bar] = []  # every completed bar, in the order in which they are told
+        self.told: list[Bar] = []  # every completed bar, in the order in which they are reported
         self.straddling: list[BarRow] = []  # bars that lie in two of a timeframe: no events
         self._least: Final = -price_max if prices == "any" else 0.0  # prices lie between these two
         self._most: Final = price_max
@@ -343,7 +343,7 @@ class Model:
 
     def _close_at(self, event: Event, end_ns: int, targets: Mapping[str, int], *, of_run: bool) -> Shown:
         """Close each bar of *targets* that ends at *end_ns*: shorter timeframes first, then in order of appearance."""
-        # CHOICE: the bars of several symbols that one event closes at the same end close in one instant, told
+        # CHOICE: the bars of several symbols that one event closes at the same end close in one instant, reported
         # timeframe by timeframe (rule 3's order), and in it the clock of each symbol that the event moves, and that is
         # not further on, stands at that end. (Rule 2 says it of the bars of one symbol; rule 3 mixes symbols within an
         # end, so that an instant a symbol would show a symbol's longer bar completed before another's shorter one.)

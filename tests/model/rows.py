@@ -40,7 +40,7 @@ def of_bar(row: BarRow, place: int, last_ns: int) -> Tick:
 
 
 def price_and_volume(tick: Tick, sides: tuple[bool, bool], side: str) -> tuple[float, float] | None:
-    """Return what *tick*, of which *sides* are prices, adds to bars made of *side*; None where it has no such price."""
+    """Return what *tick*, of which *sides* are prices, adds to bars made of *side*; None if it has no such price."""
     if side == "last":
         return None if tick.price is None else (tick.price, tick.size)
     bid = tick.bid if sides[0] else None

@@ -23,7 +23,7 @@ class State:
     """Every timeframe of one symbol at one instant. Bars are oldest first, the last *history* of them."""
 
     symbol: str
-    clock_ns: int | None  # None before the first accepted tick, where no clock event came either
+    clock_ns: int | None  # None until the first accepted tick or clock event
     partial: Mapping[str, PartialBar | None]
     bars: Mapping[str, tuple[Bar, ...]]
     counts: Mapping[
@@ -35,10 +35,10 @@ class State:
 class Shown:
     """One instant that a consumer is shown: a closing instant, or an event after it was judged and applied.
 
-    In a closing instant `bars` are the ones that close in it, in the order in which they are told, `time_ns` is their
-    end, `verdict` is empty, and `event` and `seq` are those of the event that moved the clock. Otherwise `bars` is
-    empty and `time_ns` is the clock of the event's symbol, or of clock events. `states` has every symbol known so far,
-    in order of appearance. A quote with one side that is not a price is shown one-sided once it is accepted.
+    In a closing instant `bars` are the ones that close in it, in the order in which they are reported, `time_ns` is
+    their end, `verdict` is empty, and `event` and `seq` are those of the event that moved the clock. Otherwise `bars`
+    is empty and `time_ns` is the clock of the event's symbol, or of clock events. `states` has every symbol known so
+    far, in order of appearance. A quote with one side that is not a price is shown one-sided once it is accepted.
     """
 
     seq: int

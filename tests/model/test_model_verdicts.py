@@ -156,7 +156,7 @@ def test_crossed_and_locked_quotes_are_kept_and_counted() -> None:
 
 
 def test_tick_of_a_run_closes_what_is_due_in_every_symbol_of_the_run() -> None:
-    """In files the stamp is the time at which a thing was known: a silent symbol's bar is told at its own end."""
+    """In files the stamp is the time at which a thing was known: a silent symbol's bar is reported at its own end."""
     model, shown = fed(">B:10:00@1 >A:10:00:30@2 >A:10:01:30@3 C:10:00@5 >A:10:05@4", "1m", "5m")
     assert instants(shown) == [
         ("03-06 10:01", ["B 1m", "A 1m"]),

@@ -77,7 +77,7 @@ def stored(data: Path) -> list[tuple[Any, ...]]:
 
 
 class Told(mtf.Consumer):
-    """Keeps the bars that it is told."""
+    """Keeps the bars that are reported to it."""
 
     name = "told"
 

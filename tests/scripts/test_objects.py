@@ -115,8 +115,8 @@ def test_edit_taken_back_makes_nothing(project: Project) -> None:
     assert project.library.endswith("B\n")
 
 
-def test_header_behind_a_header_compiles_who_includes_it(project: Project) -> None:
-    """An object made for another declaration would be wrong without a word."""
+def test_header_behind_a_header_compiles_what_includes_it(project: Project) -> None:
+    """An object made for another declaration would be silently wrong."""
     project.build()
     project.write("inner.h", "changed\n")
     assert project.build() == ["a.c", "out.so"]

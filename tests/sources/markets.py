@@ -14,7 +14,7 @@ __all__ = ["bars_of", "kinds_of", "reading_of", "utc"]
 
 
 def utc(ns: int) -> str:
-    """Return *ns* as `2024-03-06 10:00`, with seconds where there are some."""
+    """Return *ns* as `2024-03-06 10:00`, with seconds unless they are 0."""
     text = datetime.datetime.fromtimestamp(ns // 10**9, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
     return text.removesuffix(":00")
 

@@ -1,4 +1,4 @@
-"""Files that have the newest row first: asked about, and read from their end in bounded memory."""
+"""Files that have the newest row first: they are asked about, and read from their end in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BACKWARD = HEAD + "".join(reversed(ROWS))
 
 
 def test_newest_first_is_asked_about(tmp_path: Path) -> None:
-    """Read as they stand all rows but one would be late."""
+    """Read from top to bottom, all rows but one would be late."""
     path = written(tmp_path, "x.csv", BACKWARD)
     with pytest.raises(OptionNeeded, match=r"x\.csv: the rows are newest first: give reverse=True"):
         read(path)
@@ -114,7 +114,7 @@ def test_what_is_added_on_top_is_read_on_the_next_time(tmp_path: Path) -> None:
     assert drain(longer, into=taken).digest == read(path, reverse=True).digest
 
 
-def test_another_file_is_told_by_its_end(tmp_path: Path) -> None:
+def test_another_file_is_recognized_by_its_end(tmp_path: Path) -> None:
     path = written(tmp_path, "x.csv", BACKWARD)
     _, position = stopped(open_source(path, reverse=True), 2, 10)
     path.write_text(HEAD + "".join(reversed(ROWS[1:])))

@@ -165,7 +165,7 @@ def test_text_in_other_encodings_is_read_with_or_without_its_mark(tmp_path: Path
 
 
 def test_lines_may_end_with_a_carriage_return_alone(tmp_path: Path) -> None:
-    """As old spreadsheets write them; also where the file is longer than what is looked at."""
+    """As old spreadsheets write them; also if the file is longer than the part that is looked at."""
     text = HEADED + ROWS * 2_000 + "x,1,2\n"
     taken = read(written(tmp_path, "x.csv", text.replace("\n", "\r")))
     assert (taken.count, taken.lines) == (6_003, [6_005])

@@ -56,7 +56,7 @@ def pipe_of(folder: Path, data: bytes, *, piece: int = 1 << 16, name: str = "X.c
 def test_what_comes_through_a_pipe_is_read_as_a_file_is(
     tmp_path: Path, packer: str, piece: int, content: bytes
 ) -> None:
-    """Its format is told from what has come, also where that comes in small pieces."""
+    """Its format is recognized from what has come so far, even if that comes in small pieces."""
     file = read(written(tmp_path, "file.csv", content), symbol="X")
     with pipe_of(tmp_path, PACKERS[packer](content), piece=piece) as path:
         piped = read(path, symbol="X")

@@ -28,7 +28,7 @@ EVERY_DAY: Final = WeeklyCalendar(name="days", zone="UTC", day_close="00:00", ho
 
 
 def day_of(zone: str) -> Callable[[VendorBar], datetime.date]:
-    """Return what says of which date a bar is that is stamped at its midnight in *zone*."""
+    """Return the function that gives the date of a bar that is stamped at midnight in *zone*."""
     return lambda bar: datetime.datetime.fromtimestamp(bar.start_ns // 10**9, ZoneInfo(zone)).date()
 
 
