@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +17,9 @@ import pytest
 
 from mtf.bars.bar import Bar
 from mtf.calendars import WeeklyCalendar
-from tests.vendors.expected import HOUR_NS, VendorBar, candles, lean_bars
+from tests.vendors.expected import VendorBar, candles, lean_bars
 from tests.vendors.runs import Made, run
-from tests.vendors.test_lean_bars import FIXED, FIXED_DAYS, NEW_YORK, regular, spy_minutes
+from tests.vendors.test_lean_bars import FIXED, FIXED_DAYS, NEW_YORK, clock_hours, hourly, regular, spy_minutes, stamped
 from tests.vendors.test_metatrader import EET, server_bars
 
 EQUITIES: Final = "lean/equity/usa/daily/spy.zip"
@@ -134,38 +133,6 @@ def test_days_of_equities_make_weeks_and_months_and_these_themselves(
     ] == [(bar.start_ns, bar.end_ns, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in made]
 
 
-def clock_hours(minutes: list[VendorBar]) -> list[VendorBar]:
-    """Return the hours of the clock that *minutes* make, as a vendor has them: 9:00 holds what is from 9:30 on."""
-    groups: dict[int, list[VendorBar]] = {}
-    for bar in minutes:
-        groups.setdefault(bar.start_ns - bar.start_ns % HOUR_NS, []).append(bar)
-    return [
-        VendorBar(
-            start_ns,
-            bars[0].open,
-            max(bar.high for bar in bars),
-            min(bar.low for bar in bars),
-            bars[-1].close,
-            sum(bar.volume for bar in bars),
-        )
-        for start_ns, bars in groups.items()
-    ]
-
-
-def written(hours: list[VendorBar], folder: Path) -> Path:
-    """Write *hours* as Lean has them: New York's clock, prices times 10,000."""
-    path = folder / "equity" / "usa" / "hour" / "spy.zip"
-    path.parent.mkdir(parents=True)
-    lines = []
-    for bar in hours:
-        local = datetime.datetime.fromtimestamp(bar.start_ns // 10**9, ZoneInfo(NEW_YORK))
-        prices = ",".join(str(round(price * 10_000)) for price in bar[1:5])
-        lines.append(f"{local:%Y%m%d %H:%M},{prices},{bar.volume:.0f}\n")
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("spy.csv", "".join(lines))
-    return path
-
-
 LEAN_HOURS: Final[dict[str, Any]] = {"calendar": "us_equities", "format": "lean"}
 
 
@@ -175,6 +142,6 @@ def test_hours_out_of_the_session_are_closed(vendor_data: Path, tmp_path: Path) 
     hours = clock_hours(minutes)
     inside = clock_hours([bar for bar in minutes if regular(bar)])
     starts = {bar.start_ns for bar in inside}
-    made = run(written(hours, tmp_path), timeframes=["1h"], anchor="utc", **LEAN_HOURS)
+    made = run(hourly(tmp_path, stamped(hours)), timeframes=["1h"], anchor="utc", **LEAN_HOURS)
     assert made.rejected == {"closed": sum(bar.start_ns not in starts for bar in hours)}
     assert len(told(made, "1h")) == len(inside)

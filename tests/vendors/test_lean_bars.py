@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -110,11 +111,20 @@ def hourly(folder: Path, rows: list[tuple[str, VendorBar]]) -> Path:
     return path
 
 
-def on_the_hour(data: Path) -> list[tuple[str, VendorBar]]:
-    """Return the vendor's regular minutes as the hours that Lean makes: on the hour, the first from 09:00."""
-    hours = merged((bar for bar in spy_minutes(data) if regular(bar)), lambda ts_ns: ts_ns - ts_ns % HOUR_NS)
+def clock_hours(minutes: Iterable[VendorBar]) -> list[VendorBar]:
+    """Return the hours of the clock that *minutes* make, as Lean has them: 9:00 holds what is from 9:30 on."""
+    return merged(minutes, lambda ts_ns: ts_ns - ts_ns % HOUR_NS)
+
+
+def stamped(hours: Iterable[VendorBar]) -> list[tuple[str, VendorBar]]:
+    """Return each of *hours* with its stamp in New York."""
     zone = ZoneInfo(NEW_YORK)
     return [(f"{datetime.datetime.fromtimestamp(hour.start_ns // 10**9, zone):%Y%m%d %H:%M}", hour) for hour in hours]
+
+
+def on_the_hour(data: Path) -> list[tuple[str, VendorBar]]:
+    """Return the vendor's regular minutes as the hours that Lean makes, with their stamps."""
+    return stamped(clock_hours(bar for bar in spy_minutes(data) if regular(bar)))
 
 
 def test_spy_hours_on_the_hour_fit_the_anchor_utc(vendor_data: Path, tmp_path: Path) -> None:
