@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 import mtf.build
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("MTF_TEST_DATA") or ROOT.parent / "shared" / "data")  # the vendors', if it is there
 BUILD = "compiled" if mtf.build.COMPILED else "pure"
 
 # `ci` draws the same examples in every run, so that a red one can be run again; `dev` goes on looking for new ones.
@@ -40,10 +41,9 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def vendor_data() -> Path:
     """The directory of the vendors' market data, with its PROVENANCE.md; tests that ask for it skip where it is not."""
-    path = Path(os.environ.get("MTF_TEST_DATA") or ROOT.parent / "shared" / "data")
-    if not (path / "PROVENANCE.md").is_file():
-        pytest.skip(f"no vendors' data in {path}: name its directory with MTF_TEST_DATA")
-    return path
+    if not (DATA / "PROVENANCE.md").is_file():
+        pytest.skip(f"no vendors' data in {DATA}: name its directory with MTF_TEST_DATA")
+    return DATA
 
 
 def _location() -> Path:
