@@ -23,7 +23,7 @@ from mtf.sources.parts import Part
 from mtf.sources.quotes import QuoteReader
 from mtf.sources.read_as import ReadAs
 from mtf.sources.reader import Reader
-from mtf.sources.source import iterate, sentences
+from mtf.sources.source import SKIPPED_KEPT, iterate, sentences
 from mtf.sources.streams import CHUNK_BYTES, Stream
 
 __all__ = ["Again", "FileSource", "PlannedPart", "raise_problem"]
@@ -144,7 +144,7 @@ class FileSource:
         if readings:
             answer["reading"] = readings
         if self.skipped:
-            answer["skipped"] = list(self.skipped[:20])
+            answer["skipped"] = list(self.skipped[:SKIPPED_KEPT])
         return answer
 
     def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:

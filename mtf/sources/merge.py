@@ -20,7 +20,7 @@ from mtf.sources.chunk import Chunk, Rows
 from mtf.sources.feed import WINDOW, Feed, SourceFeed, Stage, WindowFeed
 from mtf.sources.merger import Lane, Merger
 from mtf.sources.sort import SORTED, SortFeed
-from mtf.sources.source import Source, iterate, sentences
+from mtf.sources.source import SKIPPED_KEPT, Source, iterate, sentences
 from mtf.units import DAY_NS, NEVER_NS
 
 __all__ = [
@@ -40,7 +40,6 @@ READ_MIN: Final = 256  # reading a chunk at all is as much work as reading this 
 SAMPLES_MAX: Final = 256  # parts that are asked how far they are
 NAMES_SHOWN: Final = 3
 REORDER_MAX_NS: Final = DAY_NS
-SKIPPED_SHOWN: Final = 20
 
 # A position in the midst of what is read ahead: where that begins, and how many of its rows are out.
 CHUNK: Final = "chunk"
@@ -270,7 +269,7 @@ class MergedSource:
         formats = {form for part in parts for form in part.get("format", ())}
         answer: dict[str, Any] = {"name": self.name, "format": sorted(formats), "parts": parts}
         if self.skipped:
-            answer["skipped"] = list(self.skipped[:SKIPPED_SHOWN])
+            answer["skipped"] = list(self.skipped[:SKIPPED_KEPT])
         return answer
 
     def position(self) -> dict[str, Any]:

@@ -26,9 +26,10 @@ from mtf.events.block import (
 from mtf.events.door import Door
 from mtf.events.tick import Tick
 
-__all__ = ["IterableSource", "Source", "iterate", "sentences"]
+__all__ = ["SKIPPED_KEPT", "IterableSource", "Source", "iterate", "sentences"]
 
 ITERATED_ROWS: Final = 1_024  # read at once
+SKIPPED_KEPT: Final = 20  # names of files passed over, in an identity
 
 
 @runtime_checkable
