@@ -12,6 +12,8 @@ __all__ = [
     "ActorFailed",
     "ConfigError",
     "ConfigMismatch",
+    "ConsumerAhead",
+    "ConsumerStuck",
     "CorruptCheckpoint",
     "CorruptHistory",
     "CorruptLog",
@@ -34,6 +36,7 @@ __all__ = [
     "UnknownSymbol",
     "UnknownTimeframe",
     "WorkerLost",
+    "WrongLoop",
 ]
 
 
@@ -119,7 +122,7 @@ class OutOfOrder(ConfigError):
 
 
 class LookAheadError(MtfError, RuntimeError):
-    """A callback asked for the state of a symbol that is ahead of what is shown, in a log not in order of time."""
+    """A callback asked for what lies after the step that it is shown."""
 
 
 class StraddlingBar(ConfigError):
@@ -199,8 +202,24 @@ class ActorFailed(PipelineStopped):
         self.actor = actor
 
 
+class ConsumerStuck(PipelineStopped):
+    """Consumers did not return from a callback while the pipeline was left; *names* has them. They were cancelled."""
+
+    def __init__(self, message: str, *, names: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.names = names
+
+
+class ConsumerAhead(MtfError, RuntimeError):
+    """A consumer has committed events to its own storage that the log lost in a crash."""
+
+
+class WrongLoop(MtfError, RuntimeError):
+    """A pipeline was used from another event loop than the one that it runs on."""
+
+
 class WorkerLost(PipelineStopped):
-    """A worker process is gone, or failed: what it computed cannot be gone on with."""
+    """A worker process has ended or failed, and what it computed with it."""
 
 
 def _as_argument(name: str, value: object) -> str:

@@ -6,13 +6,14 @@ pipeline shows consumers what it finds, time travel and `mtf state` just look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 from xxhash import xxh3_128_hexdigest
 
+from mtf.actors.consumer import PART
 from mtf.bars.gate import LATE_ACCEPTED
 from mtf.config import Config
 from mtf.datadir import LOG, checkpoints_of, logged_config
@@ -24,19 +25,23 @@ from mtf.log import Checkpoint, CheckpointStore, Skipped, first_logged_seq, read
 from mtf.zones import is_zones, other_instants, zones_of
 
 __all__ = [
+    "CARRIED",
     "Replayed",
     "checkpoint_meta",
     "engine_at",
     "first_seq_after",
     "fresh_engine",
+    "left_out_of",
     "logged_blocks",
     "replay_engine",
     "restore",
     "restore_oldest",
+    "saved_states",
     "state_at",
     "verify_replay",
 ]
 
+CARRIED: Final = "carried:"  # begins the name of a consumer's older state, if it was not there for the checkpoint
 BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are played together
 
 
@@ -50,17 +55,46 @@ class Replayed(NamedTuple):
 
 
 def checkpoint_meta(
-    config: Config, seq: int, digest: str, newest_ns: int, left_out: list[str], *, oldest_ns: int
+    config: Config,
+    seq: int,
+    digest: str,
+    newest_ns: int,
+    left_out: list[str],
+    *,
+    oldest_ns: int,
+    carried: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Return what a checkpoint says of itself; *left_out* are the consumers that did not answer in time."""
+    """Return what a checkpoint says of itself; *left_out* are the consumers that did not answer in time.
+
+    *carried* says of consumers whose state in it is an older one, of which event that is.
+    """
     return {
         "config": _config_mark(config),
         "seq": seq,
         "digest": digest,
         "newest_ns": newest_ns,  # the latest stamp of an accepted event
         "left_out": left_out,
+        "carried": dict(carried or {}),
         "zones": zones_of(config, oldest_ns, newest_ns),
     }
+
+
+def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
+    """Return the states of consumers in a checkpoint by name, each with the event that it is of."""
+    states = {
+        name.removeprefix(PART): (found.seq, state) for name, state in found.parts.items() if name.startswith(PART)
+    }
+    for name, seq in _carried(found).items():
+        state = found.parts.get(f"{CARRIED}{name}")
+        if state is not None:
+            states[name] = (seq, state)
+    return states
+
+
+def left_out_of(found: Checkpoint) -> list[str]:
+    """Return the consumers that had a state by then, and of which none is in a checkpoint."""
+    carried = _carried(found)
+    return [name for name in found.meta["left_out"] if name not in carried]
 
 
 def restore(
@@ -125,15 +159,16 @@ def fresh_engine(config: Config, path: Path) -> Engine:
 def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Engine:
     """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
 
-    At a time: each symbol is as before its first accepted event that is stamped later, whatever the order of the log.
-    The engine then is to be looked at, not to go on with; its seq is that of the newest event that is in it.
+    At a time: each symbol is as before its first accepted event that is stamped later, whatever the order of the log;
+    with *seq* too, as far as was known after that event. The engine then is to be looked at, not to go on with; its seq
+    is that of the newest event that is in it.
     ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
     """
     engine = _engine_before(path, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns))
     if seq is not None and engine.joiner.seq == seq:
         return engine
     if time_ns is not None:
-        _play_until(engine, path, time_ns)
+        _play_until(engine, path, time_ns, seq)
         return engine
     _play(engine, path, seq)
     if seq is not None and engine.joiner.seq != seq:
@@ -168,7 +203,7 @@ def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> It
 
 
 def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
-    """Return the snapshot of *symbol* as it was then; None where none of its events had come."""
+    """Return the snapshot of *symbol* as it was then, as `engine_at` has it; None if none of its events had come."""
     engine = engine_at(path, seq=seq, time_ns=time_ns)
     number = engine.number_of(symbol)
     return None if number < 0 else engine.snapshot(number)
@@ -261,14 +296,21 @@ def _any_time(checkpoint: Checkpoint) -> bool:
     return True
 
 
+def _carried(found: Checkpoint) -> dict[str, int]:
+    carried: dict[str, int] = found.meta.get("carried", {})
+    return carried
+
+
 def _is_meta(meta: dict[str, Any]) -> bool:
     """Return whether *meta* is what `checkpoint_meta` makes: files come from strangers too."""
-    left_out = meta.get("left_out")
+    left_out, carried = meta.get("left_out"), meta.get("carried", {})
     return (
         isinstance(meta.get("newest_ns"), int)
         and isinstance(meta.get("digest"), str)
         and isinstance(left_out, list)
         and all(isinstance(name, str) for name in left_out)
+        and isinstance(carried, dict)
+        and all(isinstance(seq, int) for seq in carried.values())
         and is_zones(meta.get("zones"))
     )
 
@@ -282,14 +324,14 @@ def _last_seq(path: Path, seq: int) -> int:
         reader.close()
 
 
-def _play_until(engine: Engine, path: Path, time_ns: int) -> None:
-    """Play the whole log, but of each symbol nothing from its first accepted event on that is stamped after *time_ns*.
+def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) -> None:
+    """Play the log up to *last_seq*, but nothing of a symbol from its first accepted event after *time_ns* on.
 
     A block is not played if that event has come for all of its symbols.
     """
     gate = engine.gate
     gate.horizon_ns, gate.horizon_seq = time_ns, engine.joiner.seq
-    for block in logged_blocks(path, engine.joiner.seq + 1):
+    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
         if gate.is_over(block):
             engine.joiner.seq = block.last_seq
         else:

@@ -14,6 +14,7 @@ from market import START_NS, blocks, head, in_turn, median, quotes, row
 from peers import Row, talib_handles
 
 import mtf
+from mtf.actors.source import SourceActor
 from mtf.engine import Engine
 from mtf.events.block import Block
 
@@ -28,6 +29,13 @@ ROWS = quotes(EVENTS)
 BLOCKS = blocks(ROWS, 1024)
 
 
+def source_of(pipeline: mtf.Pipeline) -> SourceActor:
+    """Return where blocks that are in memory already go into a pipeline that runs."""
+    run = pipeline._alive
+    assert run is not None, "the pipeline was started"
+    return run.source
+
+
 def cpu(workers: int) -> tuple[float, float]:
     """Return microseconds of CPU an event for the twenty: of the pipeline's process, and of each worker; Linux only."""
 
@@ -37,11 +45,11 @@ def cpu(workers: int) -> tuple[float, float]:
     async def run() -> tuple[float, float]:
         async with mtf.Pipeline(clock="ticks", indicators="all", workers=workers) as pipeline:
             pids = [os.getpid(), *pipeline.worker_pids]
-            await pipeline._source.replay(BLOCKS[0])
+            await source_of(pipeline).replay(BLOCKS[0])
             await pipeline.drain()
             before = [used_ns(pid) for pid in pids]
             for block in BLOCKS[1:]:
-                await pipeline._source.replay(block)
+                await source_of(pipeline).replay(block)
             await pipeline.drain()
             used = [(used_ns(pid) - start) / EVENTS / 1e3 for pid, start in zip(pids, before, strict=True)]
             return used[0], sum(used[1:]) / max(1, workers)
@@ -67,7 +75,7 @@ def actors(*consumers: mtf.Consumer, feed: Sequence[Block] = BLOCKS, **settings:
         async with mtf.Pipeline(clock="ticks", **settings) as pipeline:  # type: ignore[arg-type]
             for consumer in consumers:
                 pipeline.add(consumer)
-            source = pipeline._source  # blocks that are in memory already go in here
+            source = source_of(pipeline)
             await source.replay(feed[0])
             await pipeline.drain()  # workers, where there are some, have started
             begun = time.perf_counter()

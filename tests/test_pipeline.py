@@ -29,6 +29,7 @@ from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.plugin import BarNow, PythonIndicator
 from mtf.log import read_log
 from tests.actors.loops import LOOPS, on_loop
+from tests.alive import run_of
 from tests.builders import at, ticks
 from tests.fake_clock import FakeClock
 
@@ -723,7 +724,7 @@ def test_cancelled_push_leaves_the_pipeline_whole(loop: str) -> None:
             done = await asyncio.gather(*tasks, return_exceptions=True)
             seqs = [seq for seq in done if isinstance(seq, int)]
             assert len(set(seqs)) == len(seqs) >= 100
-            assert await p.push(mtf.Tick("X", at("10:01"), 1.0, 1.0)) == p._source.taken_seq
+            assert await p.push(mtf.Tick("X", at("10:01"), 1.0, 1.0)) == run_of(p).source.taken_seq
             await p.drain()
             return p.seq - max(seqs)
 
@@ -900,5 +901,5 @@ def test_a_setting_is_said_in_one_place() -> None:
     """A timeframe that a configuration does not have would be passed over in silence."""
     config = mtf.Config.make(timeframes=["1m"])
     assert mtf.Pipeline(config=config, workers=1).config is config
-    with pytest.raises(ConfigError, match="timeframes, history: said beside config"):
+    with pytest.raises(ConfigError, match="timeframes, history: already set by config="):
         mtf.Pipeline(config=config, timeframes=["1m", "1h"], history=5)

@@ -40,6 +40,8 @@ ERRORS = {
     "ActorFailed": RuntimeError,
     "ConfigError": ValueError,
     "ConfigMismatch": ValueError,
+    "ConsumerAhead": RuntimeError,
+    "ConsumerStuck": RuntimeError,
     "CorruptCheckpoint": ValueError,
     "CorruptHistory": OSError,
     "CorruptLog": ValueError,
@@ -62,6 +64,7 @@ ERRORS = {
     "UnknownSymbol": KeyError,
     "UnknownTimeframe": KeyError,
     "WorkerLost": RuntimeError,
+    "WrongLoop": RuntimeError,
 }
 
 

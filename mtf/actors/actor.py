@@ -1,33 +1,42 @@
-"""The actor: a synchronous core with a mailbox, a task that reads it, and the actors that hear its answers.
+"""The actor: a synchronous core with a mailbox, a task that reads it, and the actors that get its answers.
 
-A message to an idle actor is handled in the sender's turn, without a task switch, wherever all that hear of it have
-room; else it waits in the mailbox. Either way messages are handled one at a time, in the order in which they were sent.
+A message to an idle actor is handled in the sender's turn, without a task switch, if all its outlets have room; else it
+waits in the mailbox. Either way messages are handled one at a time, in the order in which they were sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Final
 
 from mypy_extensions import mypyc_attr
 
 from mtf.actors.mailbox import Mailbox
 
-__all__ = ["MAILBOX_LIMIT", "Actor", "Marker"]
+__all__ = ["MAILBOX_LIMIT", "Actor", "Marker", "MarkerKind"]
 
 MAILBOX_LIMIT: Final = 8  # messages; each is a block or a part of a frame
+
+
+class MarkerKind(Enum):
+    """What a marker is for."""
+
+    DRAIN = "drain"  # somebody waits until consumers have been shown everything before it
+    CHECKPOINT = "checkpoint"  # every actor adds its state
+    STOP = "stop"  # nothing comes after it
 
 
 @mypyc_attr(native_class=True)
 class Marker:
     """Goes through all actors between two blocks: what was sent before it is done when it arrives.
 
-    `parts` collects what actors say of themselves on the way (their state, for a checkpoint).
+    `parts` collects the states of the actors on the way, for a checkpoint.
     """
 
     __slots__ = ("digest", "kind", "newest_ns", "parts", "seq")
 
-    def __init__(self, kind: str, seq: int) -> None:
+    def __init__(self, kind: MarkerKind, seq: int) -> None:
         self.kind: Final = kind
         self.seq = seq  # of the last event before it; set when it is sent
         self.newest_ns = -1  # the latest stamp of an accepted event before it; set when it is sent
@@ -37,23 +46,35 @@ class Marker:
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class Actor:
-    """The shell: subclasses say what a message leads to in `handle`."""
+    """The shell: a subclass implements `handle`, and `on_marker` if it has something to add to one.
+
+    A subclass that has to wait for something overrides `answer` or `answer_marker`, and `_can_handle_now`.
+    """
 
     def __init__(self, name: str, limit: int = MAILBOX_LIMIT) -> None:
         self.name: Final = name
         self.mailbox: Final[Mailbox] = Mailbox(limit)
-        self.outlets: list[Actor] = []  # who hears the answers
+        self.outlets: list[Actor] = []  # get the answers; replaced as a whole when one leaves
         self.on_failure: Callable[[Actor, BaseException], None] | None = None
         self.save: Callable[[], bytes] | None = None  # what saves the core, for a checkpoint
         self._busy = False  # a message is being handled, or its answer waits for room
         self._failed = False  # nothing is handled any more
 
+    @property
+    def idle(self) -> bool:
+        """Whether it has handled everything that it was sent."""
+        return not self._busy and not len(self.mailbox)
+
     def handle(self, message: Any) -> Any:
-        """Return the answer to *message*, None where there is none (yet)."""
+        """Return the answer to *message*, None if there is none (yet)."""
         raise NotImplementedError
 
+    def on_marker(self, marker: Marker) -> Any:
+        """Return what to hand on once everything before *marker* is done."""
+        return marker
+
     def accept(self, message: Any) -> bool:
-        """Take *message* at once: handled now, or put in the mailbox; False where neither can be."""
+        """Take *message* at once: handled now, or put in the mailbox; False if neither can be."""
         if self._can_handle_now():
             self._handle_now(message)
             return True
@@ -65,12 +86,17 @@ class Actor:
             await self.mailbox.room()
 
     async def run(self) -> None:
-        """Read the mailbox until cancelled."""
+        """Read the mailbox until it is closed."""
         while True:
             message = await self.mailbox.get()
+            if message is None:
+                return
             self._busy = True
             try:
-                answer = await self.answer(message)
+                if isinstance(message, Marker):
+                    answer = await self.answer_marker(message)
+                else:
+                    answer = await self.answer(message)
                 if answer is not None:
                     for outlet in tuple(self.outlets):
                         await outlet.send(answer)
@@ -79,13 +105,17 @@ class Actor:
 
     def marked(self, marker: Marker, part: str) -> Marker:
         """Add this actor's state to a checkpoint's marker and hand it on."""
-        if marker.kind == "checkpoint" and self.save is not None:
+        if marker.kind is MarkerKind.CHECKPOINT and self.save is not None:
             marker.parts[part] = self.save()
         return marker
 
     async def answer(self, message: Any) -> Any:
         """Handle *message* in this actor's own task."""
         return self.handle(message)
+
+    async def answer_marker(self, marker: Marker) -> Any:
+        """Handle *marker* in this actor's own task."""
+        return self.on_marker(marker)
 
     def _can_handle_now(self) -> bool:
         if self._busy or self._failed or len(self.mailbox):
@@ -98,13 +128,13 @@ class Actor:
     def _handle_now(self, message: Any) -> None:
         self._busy = True
         try:
-            answer = self.handle(message)
+            answer = self.on_marker(message) if isinstance(message, Marker) else self.handle(message)
             if answer is not None:
                 outlets = self.outlets
                 for k in range(len(outlets)):  # who is added meanwhile, by a callback, begins after this answer
                     taken = outlets[k].accept(answer)
                     assert taken, "an outlet that had room has taken the answer"
-        except Exception as error:
+        except BaseException as error:
             # In the sender's turn: the sender is not at fault and goes on; the pipeline stops.
             self._failed = True
             if self.on_failure is None:

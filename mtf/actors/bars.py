@@ -1,10 +1,11 @@
-"""Completed bars as an async iterator, with flat ones for silence where they are asked for."""
+"""Completed bars as an async iterator, with flat ones for silence if they are asked for."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from types import TracebackType
 from typing import Final, Self
 
 from mtf.actors.consumer import Consumer
@@ -12,6 +13,7 @@ from mtf.bars.bar import Bar
 from mtf.bars.fill import fill
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.grid import DAY_START
+from mtf.errors import ConfigError
 from mtf.frames.view import View
 from mtf.timeframe import Timeframe
 
@@ -21,10 +23,11 @@ FLATS_AT_ONCE: Final = 64  # filled bars made before other tasks get their turn
 
 
 class BarStream(Consumer):
-    """A consumer that hands its bars to one reader; the pipeline waits for the reader once *limit* bars wait.
+    """A consumer of one timeframe that hands its bars to one reader.
 
-    With *calendar_of*, filled bars come before a bar that ends a silence, one by one and within the same limit: for
-    the silences between bars that this stream has handed out, so none before its first.
+    The pipeline waits for the reader once *limit* bars wait. With *calendar_of*, filled bars come before a bar that
+    ends a silence, one by one and within the same limit: for the silences between bars that this stream has handed
+    out, so none before its first.
     """
 
     _count = 0  # streams made, so that each has a name of its own
@@ -37,9 +40,11 @@ class BarStream(Consumer):
         calendar_of: Callable[[str], Calendar] | None = None,
         anchor_ns: int = DAY_START,
     ) -> None:
+        if isinstance(limit, bool) or limit < 1:
+            raise ConfigError(f"limit must be 1 or more bars that wait to be read, got {limit!r}")
         BarStream._count += 1
         self.name = f"bars {timeframe} {BarStream._count}"
-        self._timeframe: Final = timeframe
+        self.timeframe: Final = timeframe
         self._symbol: Final = symbol
         self._limit: Final = limit
         self._calendar_of: Final = calendar_of  # None: nothing is filled
@@ -49,9 +54,10 @@ class BarStream(Consumer):
         self._changed = asyncio.Event()
         self._ended = False
         self._left = False  # the reader reads no more
+        self.left: Callable[[], None] | None = None  # called once the reader reads no more
 
     async def on_bar(self, bar: Bar, view: View) -> None:
-        if self._left or bar.timeframe != self._timeframe or (self._symbol is not None and bar.symbol != self._symbol):
+        if self._left or (self._symbol is not None and bar.symbol != self._symbol):
             return
         if self._calendar_of is not None:
             previous = self._previous.get(bar.symbol)
@@ -80,9 +86,13 @@ class BarStream(Consumer):
 
     def leave(self) -> None:
         """Read no more: the pipeline waits for this reader no longer."""
+        if self._left:
+            return
         self._left = True
         self._bars.clear()
         self.end()
+        if self.left is not None:
+            self.left()
 
     async def read(self) -> Bar:
         """Return the next bar; StopAsyncIteration after the last."""
@@ -97,10 +107,14 @@ class BarStream(Consumer):
 
 
 class BarReader:
-    """The user's end of a stream of bars: an async iterator. Once it is let go of, nobody waits for it any more."""
+    """The user's end of a stream of bars: an async iterator, and a context manager that leaves it.
+
+    `aclose`, or the end of `async with`, is how to leave. A reader that is only dropped leaves when it is collected.
+    """
 
     def __init__(self, stream: BarStream) -> None:
         self._stream: Final = stream
+        self._loop: Final = _running_loop()
 
     def __aiter__(self) -> Self:
         return self
@@ -108,9 +122,27 @@ class BarReader:
     async def __anext__(self) -> Bar:
         return await self._stream.read()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
     async def aclose(self) -> None:
-        """Read no more; the same as letting go of it."""
+        """Read no more."""
         self._stream.leave()
 
     def __del__(self) -> None:
-        self._stream.leave()
+        loop = self._loop
+        if loop is not None and not loop.is_closed():  # a collector runs at any moment, and in any thread
+            loop.call_soon_threadsafe(self._stream.leave)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the running loop; None for a reader that is made before any runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -7,11 +7,10 @@ of each timeframe through its indicator actor to the synchronizer, and the frame
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from mypy_extensions import mypyc_attr
 
-from mtf.actors.actor import Actor, Marker
+from mtf.actors.actor import Actor, Marker, MarkerKind
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.columns import Columns
 from mtf.bars.digest import Digest
@@ -43,10 +42,11 @@ class AggregatorActor(Actor):
         self.core = core
         self.part = f"bars:{core.timeframe}"  # names its state in a checkpoint
 
-    def handle(self, message: Any) -> Any:
-        if isinstance(message, Marker):
-            return self.marked(message, self.part)
+    def handle(self, message: Judged) -> Part:
         return Part(message, self.core.aggregate(message))
+
+    def on_marker(self, marker: Marker) -> Marker:
+        return self.marked(marker, self.part)
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -62,15 +62,16 @@ class IndicatorActor(Actor):
         self.save_ledger: Callable[[], bytes] | None = None
         self.rows_asked: Callable[[], bool] = _always  # whether someone is shown single rows
 
-    def handle(self, message: Any) -> Any:
-        if isinstance(message, Marker):
-            if message.kind == "checkpoint" and self.save_ledger is not None:
-                message.parts[self.ledger_part] = self.save_ledger()
-            return self.marked(message, self.part)
+    def handle(self, message: Part) -> Part:
         if self.calculator is not None and self.ledger is not None:
             numbers = self.calculator.compute(message.judged, message.columns, self.rows_asked())
             message.values = self.ledger.enter(message.judged, message.columns, numbers)
         return message
+
+    def on_marker(self, marker: Marker) -> Marker:
+        if marker.kind is MarkerKind.CHECKPOINT and self.save_ledger is not None:
+            marker.parts[self.ledger_part] = self.save_ledger()
+        return self.marked(marker, self.part)
 
 
 class Synchronizer(Actor):
@@ -88,15 +89,13 @@ class Synchronizer(Actor):
         self.joiner = joiner
         self.digest = digest
         self._ranks = ranks
-        self._published = published  # told of each frame before the consumers
-        self._passed = passed  # told of each marker before the consumers
+        self._published = published  # called with each frame before the consumers
+        self._passed = passed  # called with each marker before the consumers
         self.savers: dict[str, Callable[[], bytes]] = {}  # of the joiner and the digest
         self._gathering: dict[int, list[Part]] = {}  # parts that have come in, by the first seq of their block
         self._markers: dict[Marker, int] = {}  # how often a marker has come in
 
-    def handle(self, message: Any) -> Any:
-        if isinstance(message, Marker):
-            return self._mark(message)
+    def handle(self, message: Part) -> Frame | None:
         key = message.judged.block.first_seq
         parts = self._gathering.setdefault(key, [])
         parts.append(message)
@@ -111,13 +110,13 @@ class Synchronizer(Actor):
         self._published(frame)
         return frame
 
-    def _mark(self, marker: Marker) -> Marker | None:
+    def on_marker(self, marker: Marker) -> Marker | None:
         count = self._markers.get(marker, 0) + 1
         if count < self._ranks:
             self._markers[marker] = count
             return None
         self._markers.pop(marker, None)
-        if marker.kind == "checkpoint":
+        if marker.kind is MarkerKind.CHECKPOINT:
             marker.digest = self.digest.value()
             for name, save in self.savers.items():
                 marker.parts[name] = save()

@@ -13,13 +13,13 @@ __all__ = ["Mailbox"]
 
 @mypyc_attr(native_class=True)
 class Mailbox:
-    """At most *limit* messages wait, first in first out; who puts one more waits for room.
+    """At most *limit* messages wait, first in first out; a sender with one more waits for room.
 
-    Not for several event loops or threads, and not for several readers. A cancelled `put` has put nothing, a cancelled
-    `get` has taken nothing.
+    Not for several event loops or threads, and not for several readers. A cancelled `get` has taken nothing. Once it
+    is closed, what is put in is dropped, and nobody waits.
     """
 
-    __slots__ = ("_limit", "_messages", "_reader", "_writers")
+    __slots__ = ("_closed", "_error", "_limit", "_messages", "_reader", "_writers")
 
     def __init__(self, limit: i64) -> None:
         assert limit > 0, "a mailbox holds something"
@@ -27,6 +27,8 @@ class Mailbox:
         self._messages: Final[deque[Any]] = deque()
         self._reader: asyncio.Future[None] | None = None  # waits while there is no message
         self._writers: Final[deque[asyncio.Future[None]]] = deque()  # wait for room, in order
+        self._closed = False
+        self._error: BaseException | None = None  # what senders get that wait for room, once it is closed
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -36,17 +38,20 @@ class Mailbox:
         return len(self._messages) >= self._limit
 
     def offer(self, message: Any) -> bool:
-        """Put *message* if there is room, at once; False where there is none."""
+        """Put *message* if there is room, at once; False if there is none."""
+        if self._closed:
+            return True
         if len(self._messages) >= self._limit:
             return False
         self._messages.append(message)
-        reader = self._reader
-        if reader is not None and not reader.done():
-            reader.set_result(None)
+        self._wake_reader()
         return True
 
     async def room(self) -> None:
-        """Return once there is room for a message; for one waiting writer at a time."""
+        """Return once there is room for a message; for one waiting sender at a time.
+
+        Raises what `close` was given.
+        """
         while len(self._messages) >= self._limit:
             writer = asyncio.get_running_loop().create_future()
             self._writers.append(writer)
@@ -58,15 +63,14 @@ class Mailbox:
                 elif writer in self._writers:
                     self._writers.remove(writer)
                 raise
-
-    async def put(self, message: Any) -> None:
-        """Put *message*, waiting for room."""
-        while not self.offer(message):
-            await self.room()
+        if self._error is not None:
+            raise self._error
 
     async def get(self) -> Any:
-        """Take the oldest message, waiting for one."""
+        """Take the oldest message, waiting for one; None once the mailbox is closed."""
         while not self._messages:
+            if self._closed:
+                return None
             assert self._reader is None or self._reader.done(), "a mailbox has one reader"
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -76,6 +80,23 @@ class Mailbox:
         message = self._messages.popleft()
         self._wake_writer()
         return message
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Drop what waits and take nothing more; senders that wait for room go on, or get *error*."""
+        self._closed = True
+        if self._error is None:
+            self._error = error
+        self._messages.clear()
+        self._wake_reader()
+        while self._writers:
+            writer = self._writers.popleft()
+            if not writer.done():
+                writer.set_result(None)
+
+    def _wake_reader(self) -> None:
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     def _wake_writer(self) -> None:
         while self._writers and not self.full:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mtf.actors.actor import Marker
-from mtf.actors.consumer import ConsumerActor
+from mtf.actors.consumers import ConsumerActor
 from mtf.clock import Timer, WallClock
 
 __all__ = ["Markings"]
@@ -21,6 +21,7 @@ class _Marking:
         self.timeout_ns: Final = timeout_ns  # how long consumers may take, once it has passed the cores
         self.timer: Timer | None = None  # runs meanwhile
         self.missing: set[ConsumerActor] = set()
+        self.gone: set[ConsumerActor] = set()  # left without having answered
 
     def close(self) -> None:
         if not self.waiter.done():
@@ -43,7 +44,7 @@ class Markings:
             self._open.pop(marker, None)
             if marking.timer is not None:
                 marking.timer.cancel()
-        return sorted(actor.consumer_name for actor in marking.missing)
+        return sorted(actor.consumer_name for actor in marking.missing | marking.gone)
 
     def passed(self, marker: Marker, consumers: Sequence[ConsumerActor]) -> None:
         """All cores have seen *marker*: who counts from here are the *consumers* that there are now."""
@@ -65,8 +66,17 @@ class Markings:
             if not marking.missing:
                 marking.close()
 
+    def left(self, actor: ConsumerActor) -> None:
+        """Wait for *actor* no longer: it was removed, or hangs. For whoever asked, it has not answered."""
+        for marking in list(self._open.values()):
+            if actor in marking.missing:
+                marking.missing.discard(actor)
+                marking.gone.add(actor)
+                if not marking.missing:
+                    marking.close()
+
     def fail(self, error: BaseException) -> None:
-        """Tell everyone who waits for a marker that it will not come through."""
+        """Have everyone who waits for a marker get *error*: it will not come through."""
         waiting = [marking.waiter for marking in self._open.values()]
         self._open.clear()
         for waiter in waiting:

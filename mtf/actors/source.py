@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from mtf.actors.actor import Actor, Marker
+from mtf.actors.actor import Actor, Marker, MarkerKind
 from mtf.actors.waiters import Waiters
 from mtf.bars.gate import Gate
 from mtf.events.block import Block, cut
@@ -71,7 +71,7 @@ class SourceActor(Actor):
                 taken = outlet.accept(judged)
                 assert taken, "an outlet that had room has taken the block"
             self._arrived(block)
-        except Exception as error:
+        except BaseException as error:
             self._failed = True
             if self.on_failure is None:
                 raise
@@ -123,7 +123,7 @@ class SourceActor(Actor):
                     marker = self._markers[0]
                     marker.seq = self.taken_seq
                     marker.newest_ns = self.gate.newest_ns
-                    if marker.kind == "checkpoint" and self.save is not None:
+                    if marker.kind is MarkerKind.CHECKPOINT and self.save is not None:
                         marker.parts["gate"] = self.save()
                     for outlet in self.outlets:
                         await outlet.send(marker)
@@ -132,9 +132,11 @@ class SourceActor(Actor):
                 self._busy = False
 
     def stop(self, error: BaseException) -> None:
-        """Send nothing any more, and tell everyone who waits for it."""
+        """Send nothing any more; whoever waits for that, or for room to send, gets *error*."""
         self._failed = True
         self._sent.fail(error)
+        for outlet in self.outlets:
+            outlet.mailbox.close(error)
 
     async def _flush(self) -> None:
         if self._unlogged is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mtf.actors.actor import Actor
@@ -11,47 +11,72 @@ from mtf.errors import ActorFailed, LogWriteFailed, PipelineStopped
 
 __all__ = ["Supervisor"]
 
+ENDING_S: Final = 2.0  # how long cancelled tasks may take to end before they are left to themselves
+
 
 class Supervisor:
-    """Runs actors until `stop`, or until one fails; *on_failure* is called once, with the reason."""
+    """Runs actors until `stop`, or until one fails.
 
-    def __init__(self, on_failure: Callable[[BaseException], None]) -> None:
+    *failed* is called once, with the actor if it is known and the reason; what it returns is waited for before the
+    tasks of the other actors are cancelled.
+    """
+
+    def __init__(self, failed: Callable[[Actor | None, PipelineStopped], Awaitable[None]]) -> None:
         self.failure: BaseException | None = None  # why it ended, if not by its owner
-        self._on_failure: Final = on_failure
-        self._stopping: Final = asyncio.Event()
-        self._group: asyncio.TaskGroup | None = None  # while tasks run
-        self._tasks: Final[list[asyncio.Task[None]]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Make the group in which actors run."""
-        started = asyncio.Event()
-        self._task = asyncio.create_task(self._supervise(started), name="mtf supervisor")
-        await started.wait()
+        self._failed: Final = failed
+        self._tasks: Final[dict[asyncio.Task[None], Actor]] = {}
+        self._leaving: Final[set[asyncio.Task[None]]] = set()  # of actors that may end by themselves
+        self._ending: asyncio.Task[None] | None = None  # cancels the tasks
+        self._ends = False  # tasks are cancelled from now on
 
     def launch(self, actor: Actor) -> None:
         """Run *actor* in a task of its own."""
-        assert self._group is not None, "actors run between start and stop"
         actor.on_failure = self.fail
-        self._tasks.append(self._group.create_task(self._run(actor), name=f"mtf {actor.name}"))
+        task = asyncio.create_task(self._run(actor), name=f"mtf {actor.name}")
+        self._tasks[task] = actor
+        task.add_done_callback(self._forget)
+
+    def let_end(self, actor: Actor) -> None:
+        """Take it for no failure if the task of *actor* is cancelled: nothing is expected of it any more."""
+        task = self._task_of(actor)
+        if task is not None:
+            self._leaving.add(task)
+
+    def ended(self, actor: Actor) -> asyncio.Future[None]:
+        """Return a future that is done once the task of *actor* has ended."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = self._task_of(actor)
+        if task is None:
+            done.set_result(None)
+        else:
+            task.add_done_callback(lambda _: None if done.done() else done.set_result(None))
+        return done
+
+    def cancel(self, actor: Actor) -> None:
+        """Cancel the task of *actor*, which hangs, and go on without it."""
+        task = self._task_of(actor)
+        if task is not None:
+            task.cancel()
 
     def fail(self, actor: Actor | None, error: BaseException) -> None:
-        """End everything because of *error*, in *actor* where it is known."""
-        if self.failure is None:
-            if actor is None or isinstance(error, PipelineStopped | LogWriteFailed):
-                self.failure = error
-            else:
-                failed = ActorFailed(f"{actor.name} failed: {error!r}", actor=actor.name)
-                failed.__cause__ = error
-                self.failure = failed
-            self._on_failure(self.reason())
-        self._stopping.set()
+        """End everything because of *error*, in *actor* if it is known."""
+        if self.failure is not None:
+            return
+        if actor is None or isinstance(error, PipelineStopped | LogWriteFailed):
+            self.failure = error
+        else:
+            failed = ActorFailed(f"{actor.name} failed: {error!r}", actor=actor.name)
+            failed.__cause__ = error
+            self.failure = failed
+        before = self._failed(actor, self.reason())
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(before), name="mtf supervisor")
 
     def reason(self) -> PipelineStopped:
         """Return what to raise now that nothing runs."""
         failure = self.failure
         if failure is None:
-            return PipelineStopped("the pipeline does not run: use it inside `async with`")
+            return PipelineStopped("the pipeline is not running: use it inside `async with`")
         if isinstance(failure, PipelineStopped):
             return failure
         stopped = PipelineStopped(f"the pipeline has stopped: {failure}")
@@ -60,28 +85,46 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End all tasks and wait for them."""
-        self._stopping.set()
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(None), name="mtf supervisor")
+        await asyncio.wait([self._ending])
 
-    async def _supervise(self, started: asyncio.Event) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                started.set()
-                await self._stopping.wait()
-                for task in self._tasks:
-                    task.cancel()
-        finally:
-            self._group = None
+    async def _end(self, before: Awaitable[None] | None) -> None:
+        if before is not None:
+            await before
+        self._ends = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=ENDING_S)
+
+    def _task_of(self, actor: Actor) -> asyncio.Task[None] | None:
+        return next((task for task, each in self._tasks.items() if each is actor), None)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        self._leaving.discard(task)
 
     async def _run(self, actor: Actor) -> None:
         try:
             await actor.run()
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
-            if task is None or not task.cancelling():  # not asked to end: it awaited something that was cancelled
-                self.fail(actor, error)
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever an actor raises ends the pipeline with that reason
+            if self._ends or task in self._leaving:
+                raise
+            self.fail(actor, error)  # nobody asked it to end: it awaited something that was cancelled
+        except GeneratorExit as error:
+            if _loop_has_gone():
+                raise  # the task is thrown away with its loop
             self.fail(actor, error)
+        except BaseException as error:  # noqa: BLE001 - whatever an actor raises stops the pipeline with that reason
+            self.fail(actor, error)
+
+
+def _loop_has_gone() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False

@@ -1,4 +1,4 @@
-"""The actors of the workers: one hands out blocks, one hears each worker, one a timeframe enters what was found.
+"""The actors of the workers: one hands out blocks, one reads each worker's answers, one a timeframe enters the values.
 
 Histories, frames, consumers and checkpoints are where they are without workers, and so are the results.
 """
@@ -6,10 +6,11 @@ Histories, frames, consumers and checkpoints are where they are without workers,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from mtf.actors.actor import Actor, Marker
-from mtf.actors.cores import IndicatorActor
+from mtf.actors.actor import Actor, Marker, MarkerKind
+from mtf.actors.cores import IndicatorActor, Part
+from mtf.bars.gate import Judged
 from mtf.workers.team import Team
 
 __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
@@ -26,17 +27,16 @@ class WorkerActor(Actor):
     def _can_handle_now(self) -> bool:
         return False  # it may have to wait for a slot
 
-    async def answer(self, message: Any) -> Any:
-        if isinstance(message, Marker):
-            if message.kind == "checkpoint":
-                self.team.save(message.seq)
-            return None
+    async def answer(self, message: Judged) -> None:
         await self.team.submit(message, self._rows_asked())
-        return None
+
+    async def answer_marker(self, marker: Marker) -> None:
+        if marker.kind is MarkerKind.CHECKPOINT:
+            self.team.save(marker.seq)
 
 
 class WorkerListener(Actor):
-    """Hears what one worker answers; ends the pipeline where the worker is gone."""
+    """Takes the answers of one worker; stops the pipeline if the worker is gone."""
 
     def __init__(self, team: Team, number: int) -> None:
         super().__init__(f"listener of worker {number + 1}")
@@ -58,14 +58,15 @@ class RemoteIndicatorActor(IndicatorActor):
     def _can_handle_now(self) -> bool:
         return False
 
-    async def answer(self, message: Any) -> Any:
-        if isinstance(message, Marker):
-            if message.kind == "checkpoint":
-                message.parts[self.part] = (await self.team.saved(message.seq))[self.part]
-            return self.handle(message)
+    async def answer(self, message: Part) -> Part:
         ledger = self.ledger
         assert ledger is not None, "workers are for timeframes that have indicators"
         columns = message.columns
         numbers = await self.team.numbers(message.judged.block.first_seq, columns.rank, columns.closings)
         message.values = ledger.enter(message.judged, columns, numbers)
         return message
+
+    async def answer_marker(self, marker: Marker) -> Marker:
+        if marker.kind is MarkerKind.CHECKPOINT:
+            marker.parts[self.part] = (await self.team.saved(marker.seq))[self.part]
+        return self.on_marker(marker)

@@ -446,6 +446,13 @@ class Gate:
         self._beyond_ns: i64 = NEVER_NS  # the newest clock event of a user behind it
         self.horizon_seq: i64 = 0  # the newest event that such a look has let through
 
+    def end_look_back(self) -> None:
+        """Go on from where a look back in time has ended, with whatever comes next."""
+        self.horizon_ns = TS_MAX_NS
+        self._beyond_ns = NEVER_NS
+        for symbol in self._symbols:
+            symbol.frozen = False
+
     def judge(self, block: Block) -> Judged:
         """Return *block* with a verdict for each of its rows."""
         judged = Judged(block, self.instruments)

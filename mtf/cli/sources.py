@@ -15,7 +15,7 @@ import click
 from mtf.datadir import LOG
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.door import Door
-from mtf.reading import told_apart
+from mtf.pipeline.reading import told_apart
 from mtf.sources import FORMATS, Limits, Source, SyntheticMarket, open_source
 from mtf.sources.layout import BLANKS, SIDES, TIME_FORMATS
 from mtf.sources.log import LogSource

@@ -279,9 +279,10 @@ class Cursor:
         self.kind = END
         self.number = -1
 
-    def belongs_to(self, kept: Kept) -> bool:
-        """True where this is a cursor of the pipeline that keeps *kept*."""
-        return self._kept is kept
+    @property
+    def kept(self) -> Kept:
+        """What its pipeline keeps."""
+        return self._kept
 
     # What is shown at this step.
 

@@ -118,7 +118,7 @@ class HistoryWriter(ClosingsOnly):
     async def save(self) -> None:
         await self.flush()
 
-    def position(self) -> int:
+    def committed_seq(self) -> int:
         return min(HistoryStore(self.path).position(), self._logged_seq) if self.path.exists() else 0
 
     async def flush(self) -> None:

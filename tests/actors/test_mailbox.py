@@ -48,7 +48,31 @@ class QueueBox:
         return await self._queue.get()
 
 
-BOXES: Final[dict[str, Callable[[int], Box]]] = {"mailbox": Mailbox, "queue": QueueBox}
+class PutBox:
+    """A mailbox with a `put` that waits, as actors do it."""
+
+    def __init__(self, limit: int) -> None:
+        self._box = Mailbox(limit)
+
+    def __len__(self) -> int:
+        return len(self._box)
+
+    @property
+    def full(self) -> bool:
+        return self._box.full
+
+    def offer(self, message: Any) -> bool:
+        return self._box.offer(message)
+
+    async def put(self, message: Any) -> None:
+        while not self._box.offer(message):
+            await self._box.room()
+
+    async def get(self) -> Any:
+        return await self._box.get()
+
+
+BOXES: Final[dict[str, Callable[[int], Box]]] = {"mailbox": PutBox, "queue": QueueBox}
 
 
 @pytest.fixture(params=BOXES)

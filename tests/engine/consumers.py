@@ -10,6 +10,7 @@ from mtf.bars.bar import Bar
 from mtf.events.door import Door
 from mtf.events.tick import Tick
 from mtf.frames.view import View
+from tests.alive import run_of
 from tests.builders import Clock, Event
 from tests.engine.follower import Follower
 
@@ -55,10 +56,10 @@ async def hand_in(pipeline: mtf.Pipeline, stream: Iterable[Event]) -> mtf.Summar
     As pushes do: the order in which events come is the order in which things were known.
     """
     await pipeline.drain()
-    source, actor = Played(stream), pipeline._source
+    source, actor = Played(stream), run_of(pipeline).source
     more = True
     while more:
-        more = source.fill(actor.door, pipeline._block_events)
+        more = source.fill(actor.door, run_of(pipeline).options.block_events)
         if actor.door.count:
             await actor.flush(actor.next_seq - 1)
     await pipeline.drain()

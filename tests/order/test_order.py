@@ -16,6 +16,7 @@ from mtf.errors import ActorFailed, ConfigError, LookAheadError, OutOfOrder, Sou
 from mtf.order import ORDER, LogOrder, OutOfOrderWarning, order_of
 from mtf.sources import IterSource, SyntheticMarket
 from mtf.sources.merge import SKIPPED, MergedSource
+from tests.alive import log_of
 from tests.builders import at, ticks
 from tests.order.builders import Seen, Watcher, pipeline, quotes, two
 
@@ -323,8 +324,8 @@ async def test_a_frame_of_the_log_has_the_positions_of_the_parts_that_moved(tmp_
         (folder / f"{number:02}USD.csv").write_text(quotes(3, seconds=0, first=10 * number))
     async with pipeline(tmp_path / "data", block_events=3) as p:
         await p.run(folder)
-        logged = list(p._datadir.log.read())  # type: ignore[union-attr]
-        assert len(p._datadir.log.positions) == 20 + 1  # type: ignore[union-attr]
+        logged = list(log_of(p).read())
+        assert len(log_of(p).positions) == 20 + 1
     for each in logged:
         parts = [key for key in each.positions if key != ORDER and not key.endswith(SKIPPED)]
         assert 1 <= len(parts) <= 2

@@ -20,6 +20,7 @@ from mtf.history.schema import SET_POSITION, SET_SERIES
 from mtf.history.sums import position_sum, series_sum
 from mtf.pipeline import Pipeline
 from mtf.summary import Summary
+from tests.alive import run_of
 from tests.builders import SECOND_NS, Clock, Event, at, blocks
 
 SYMBOLS: Final = ("EURUSD", "USDJPY", "XAUUSD")
@@ -183,7 +184,7 @@ def rewind_history(data: Path, seq: int, position: int | None = None) -> None:
 
 def results(pipeline: Pipeline) -> Summary:
     """Return the counts that do not depend on how often the run was begun."""
-    return Summary.of(pipeline._engine, 0)
+    return Summary.of(run_of(pipeline).engine, 0)
 
 
 class Crashed(Exception):

@@ -53,7 +53,7 @@ async def test_0_seconds_leave_those_by_events(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_seconds_that_are_none_are_refused(tmp_path: Path, seconds: float) -> None:
-    with pytest.raises(ConfigError, match="checkpoint_seconds is"):
+    with pytest.raises(ConfigError, match="checkpoint_seconds must be 0 or more"):
         pipeline_on(tmp_path, checkpoint_seconds=seconds)
 
 
@@ -81,7 +81,7 @@ async def test_checkpoint_that_cannot_be_made_is_a_warning_each_time_and_the_log
             for number in range(3):
                 await feed(pipeline, EVENTS[50 * number : 50 * number + 50])
                 await pipeline.drain()
-                await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "mtf checkpoint"))
+                await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "mtf checkpoint that is due"))
                 assert len(warned(caplog)) == number + 1
             await feed(pipeline, EVENTS[150:160])
             with pytest.raises((ValueError, OSError, MemoryError)):

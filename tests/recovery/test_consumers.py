@@ -13,6 +13,7 @@ from mtf.errors import PipelineStopped
 from mtf.frames.frame import Frame
 from mtf.log import CheckpointStore
 from mtf.pipeline import Pipeline
+from tests.alive import checkpointer_of
 from tests.recovery.builders import Crashed, FakeWall, feed, market, until_crash
 
 EVENTS = market(5, 200)
@@ -149,7 +150,7 @@ class Keeping(Counting):
         super().__init__("keeping")
         self.kept_seq = kept_seq
 
-    def position(self) -> int | None:
+    def committed_seq(self) -> int | None:
         return self.kept_seq
 
 
@@ -163,8 +164,7 @@ async def test_recovery_starts_no_later_than_the_position_of_any_consumer(
             await feed(pipeline, EVENTS[end - 40 : end])
             await pipeline.checkpoint()
         await feed(pipeline, EVENTS[120:150])
-        assert pipeline._checkpointer is not None
-        pipeline._checkpointer.seq = 150  # no checkpoint at the end
+        checkpointer_of(pipeline).seq = 150  # no checkpoint at the end
     keeping, plain = Keeping(position), Counting("plain")
     async with pipeline_of(tmp_path) as pipeline:
         pipeline.add(keeping)
@@ -201,8 +201,7 @@ async def test_periodic_checkpoints_come_by_the_wall_clock_and_by_the_count(tmp_
 async def settled(pipeline: Pipeline) -> None:
     """Wait for the checkpoint that is being taken, if any."""
     await turns()
-    assert pipeline._checkpointer is not None
-    task = pipeline._checkpointer._task
+    task = checkpointer_of(pipeline)._due_task
     if task is not None:
         await task
 

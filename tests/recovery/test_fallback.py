@@ -18,6 +18,7 @@ from mtf.log import CheckpointStore, FileLog
 from mtf.log.checkpoint import HEADER_BYTES, encode_checkpoint
 from mtf.pipeline import Pipeline
 from mtf.recovery import engine_at, first_seq_after, verify_replay
+from tests.alive import checkpointer_of, run_of
 from tests.recovery.builders import engine_bits, feed, history_rows, market, results, rewind_history
 
 EVENTS = market(9, 160)
@@ -35,8 +36,7 @@ async def made(data: Path) -> tuple[Any, Any]:
             done = seq
         await feed(pipeline, EVENTS[done:])
         await pipeline.drain()
-        assert pipeline._checkpointer is not None
-        pipeline._checkpointer.seq = len(EVENTS)  # none at the end
+        checkpointer_of(pipeline).seq = len(EVENTS)  # none at the end
         found = results(pipeline)
     return found, history_rows(data)
 
@@ -163,7 +163,7 @@ async def test_checkpoint_ahead_of_a_log_that_was_cut_is_discarded(tmp_path: Pat
             "the checkpoint of seq 120 was discarded: the log ends at 100"
         ]
         assert pipeline.seq == 100
-        assert engine_bits(pipeline._engine) == engine_bits(expected)
+        assert engine_bits(run_of(pipeline).engine) == engine_bits(expected)
         await feed(pipeline, EVENTS[100:])
         await pipeline.drain()
         found = results(pipeline)

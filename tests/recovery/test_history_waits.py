@@ -11,8 +11,10 @@ import pytest
 
 from mtf.config import Config
 from mtf.history import writer
+from mtf.history.writer import HistoryWriter
 from mtf.log import first_logged_seq
 from mtf.pipeline import Pipeline
+from tests.alive import run_of
 from tests.recovery.builders import feed, history_rows, market, rewind_history
 
 EVENTS = market(9, 400)
@@ -90,9 +92,9 @@ async def test_bars_that_wait_are_bounded_and_those_beyond_are_stored_by_the_nex
         with locked(tmp_path / "data"):
             await feed(pipeline, EVENTS[50:])
             await pipeline.drain()
-            assert pipeline._datadir is not None
-            assert pipeline._datadir._history is not None
-            assert 40 <= len(pipeline._datadir._history._rows) < 60
+            history = run_of(pipeline).consumers[0].consumer
+            assert isinstance(history, HistoryWriter)
+            assert 40 <= len(history._rows) < 60
         assert "and no more may" in pipeline.notes[1]
     assert len(history_rows(tmp_path / "data")) < len(await whole(tmp_path / "whole"))
     async with pipeline_on(tmp_path / "data") as pipeline:

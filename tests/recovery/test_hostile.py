@@ -23,6 +23,7 @@ from mtf.log import CheckpointStore, FileLog
 from mtf.log.checkpoint import encode_checkpoint
 from mtf.pipeline import Pipeline
 from mtf.recovery import engine_at, verify_replay
+from tests.alive import run_of
 from tests.recovery.builders import feed, market
 
 EVENTS = market(3, 60)
@@ -33,7 +34,7 @@ async def start(data: Path) -> Pipeline:
     """Start on *data*, take one more event, stop, and return what ran."""
     async with Pipeline(data=data, config=CONFIG, clock="ticks") as pipeline:
         await pipeline.drain()
-        pipeline._keep_aside("here", 1, "why", "raw")
+        run_of(pipeline).keep_aside("here", 1, "why", "raw")
         await feed(pipeline, EVENTS[pipeline.seq : pipeline.seq + 1])
     return pipeline
 

@@ -80,7 +80,7 @@ class Ledger(mtf.Consumer):
     def on_tick(self, tick: mtf.Tick, view: mtf.View) -> None:
         self.ticks += 1
 
-    def position(self) -> int:
+    def committed_seq(self) -> int:
         return 0
 
 
@@ -144,7 +144,7 @@ async def test_directory_without_its_beginning_starts_from_what_is_there(tmp_pat
 
 async def test_a_negative_number_of_events_is_refused() -> None:
     """It would ask for more than everything to go."""
-    with pytest.raises(ConfigError, match="keep_events is -1"):
+    with pytest.raises(ConfigError, match="keep_events must be 0 or more, got -1"):
         mtf.Pipeline(keep_events=-1)
 
 

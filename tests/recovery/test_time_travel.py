@@ -15,6 +15,7 @@ from mtf.events.tick import Tick
 from mtf.log import CheckpointStore
 from mtf.pipeline import Pipeline
 from mtf.recovery import engine_at, state_at
+from tests.alive import checkpointer_of
 from tests.builders import SECOND_NS, Clock, Event, at, blocks, events
 from tests.recovery.builders import engine_bits, feed, market, row_bits, whole_bits
 
@@ -31,8 +32,7 @@ async def written(data: Path, stream: list[Event], checkpoints: list[int]) -> No
             done = seq
             if seq in checkpoints:
                 assert await pipeline.checkpoint() == seq
-        assert pipeline._checkpointer is not None
-        pipeline._checkpointer.seq = len(stream)  # none at the end
+        checkpointer_of(pipeline).seq = len(stream)  # none at the end
 
 
 def prefix(stream: list[Event], count: int) -> Engine:

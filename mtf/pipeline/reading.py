@@ -1,11 +1,11 @@
-"""Reading: how sources that are read at the pipeline's own pace go through the door, in order of time."""
+"""Reading: feeds finite sources into the pipeline, with backpressure and in order of time."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,24 +83,18 @@ def told_apart(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
 
 
 class Reading:
-    """Reads sources to their end through the door of *actor*, and keeps the order of time as *order* has it.
-
-    With *datadir* a source that was read before goes on where it was. *check* raises once nothing runs any more.
-    """
+    """Reads sources to their end through the door of *actor*; with *datadir* one that was read before is resumed."""
 
     def __init__(
         self,
         actor: SourceActor,
         datadir: DataDir | None,
-        order: LogOrder,
         block_events: int,
-        check: Callable[[], None],
     ) -> None:
-        self.order: Final = order
+        self.order = LogOrder()  # of the events of finite sources in the log
         self._actor: Final = actor
         self._datadir: Final = datadir
         self._block_events: Final = block_events
-        self._check: Final = check
         self._running: list[str] = []  # the orders of the sources that are read now
 
     async def read(self, source: MergedSource, states: Sequence[SymbolState], order: str = BY_TIME) -> None:
@@ -177,7 +171,6 @@ class Reading:
             if door.count:
                 if not actor.flush_now():
                     await actor.flush(actor.next_seq - 1)
-                self._check()
             else:
                 await asyncio.sleep(0)  # nothing has come through a pipe, or all of it was malformed
             if self.order.out_of_order != known >= 0:

@@ -1,0 +1,103 @@
+"""The contract of consumers: what one overrides, checked when it is added, so that no mistake shows only later."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, Final
+
+import attrs
+
+from mtf.actors.consumer import ClosingsOnly, Consumer
+from mtf.errors import ConfigError
+from mtf.frames.cursor import BAR, CLOCK_ROW, REJECT, TICK
+
+__all__ = ["Callbacks", "callbacks_of"]
+
+# What mtf calls, and with how many arguments.
+_EVENTS: Final = {"on_bar": 2, "on_tick": 2, "on_clock": 2, "on_reject": 3}
+_ASYNC: Final = {"on_start": 0, **_EVENTS, "on_frame": 1, "on_stop": 0, "save": 0, "load": 1}  # or plain
+_PLAIN: Final = {"committed_seq": 0, "on_rollback": 1}
+_KINDS: Final = {"on_bar": BAR, "on_tick": TICK, "on_clock": CLOCK_ROW, "on_reject": REJECT}
+_MOVED: Final = {"position": "committed_seq"}  # what was a callback once, and its present name
+
+ALIKE: Final = 0.8  # from this similarity to the name of a callback on, another name is taken for a misspelt one
+
+
+@attrs.frozen(kw_only=True)
+class Callbacks:
+    """What a consumer overrides."""
+
+    wanted: int  # the kinds of steps that it is shown, as `Cursor.step` wants them
+    has_frame: bool
+    is_async: bool  # at least one of them, so that all run in a task of its own
+    shows_rows: bool  # live values of single rows can be looked at
+
+
+def callbacks_of(consumer: Consumer) -> Callbacks:
+    """Return what *consumer* overrides, in its class or as an attribute; ConfigError if mtf could not call it."""
+    if isinstance(consumer, type):
+        raise ConfigError(f"add({consumer.__name__}): give an instance, as add({consumer.__name__}())")
+    if not isinstance(consumer, Consumer):
+        raise ConfigError(f"add({consumer!r}): a consumer must be an instance of a subclass of mtf.Consumer")
+    who = type(consumer).__name__
+    if not isinstance(consumer.name, str):
+        raise ConfigError(f"{who}.name must be a str, got {consumer.name!r}")
+    _check_names(consumer, who)
+    overridden = {name for name in (*_ASYNC, *_PLAIN) if _is_overridden(consumer, name)}
+    for name in sorted(overridden):
+        _check_callback(who, name, getattr(consumer, name))
+    if not overridden:
+        raise ConfigError(f"{who} overrides no callback, so it would never be called: {', '.join(_ASYNC)}")
+    wanted = sum(_KINDS[name] for name in overridden if name in _KINDS)
+    has_frame = "on_frame" in overridden
+    return Callbacks(
+        wanted=wanted,
+        has_frame=has_frame,
+        is_async=any(inspect.iscoroutinefunction(getattr(consumer, name)) for name in overridden),
+        shows_rows=wanted != 0 or (has_frame and not isinstance(consumer, ClosingsOnly)),
+    )
+
+
+def _is_overridden(consumer: Consumer, name: str) -> bool:
+    return name in vars(consumer) or getattr(type(consumer), name) is not getattr(Consumer, name)
+
+
+def _check_names(consumer: Consumer, who: str) -> None:
+    """Raise if a name looks like a misspelt callback, or was one of mtf's once."""
+    own = {*vars(consumer)}
+    for each in type(consumer).__mro__:
+        if each not in (Consumer, object):
+            own.update(vars(each))
+    known = (*_ASYNC, *_PLAIN)
+    for name in sorted(own - {*known}):
+        if name in _MOVED:
+            if isinstance(inspect.getattr_static(type(consumer), name, None), FunctionType):
+                raise ConfigError(
+                    f"{who}.{name}() is not a callback any more: call it {_MOVED[name]}(), or make {name} a property "
+                    "if it is something of your own"
+                )
+        elif name.startswith("on") and callable(getattr(consumer, name, None)):
+            alike = difflib.get_close_matches(name.lower(), known, n=1, cutoff=ALIKE)
+            if alike:
+                raise ConfigError(f"{who}.{name} is not a callback: did you mean {alike[0]}? Otherwise rename it")
+
+
+def _check_callback(who: str, name: str, callback: Callable[..., Any]) -> None:
+    """Raise if mtf cannot call *callback* as it calls those of that name."""
+    if not callable(callback):
+        raise ConfigError(f"{who}.{name} is {callback!r}: mtf calls {name}(); give your attribute another name")
+    if inspect.isasyncgenfunction(callback) or inspect.isgeneratorfunction(callback):
+        raise ConfigError(f"{who}.{name} is a generator, and would never run: write it as def or async def")
+    if name in _PLAIN and inspect.iscoroutinefunction(callback):
+        raise ConfigError(f"{who}.{name} must be a plain def")
+    count = {**_ASYNC, **_PLAIN}[name]
+    try:
+        inspect.signature(callback).bind(*range(count))
+    except TypeError:
+        expected = [*inspect.signature(getattr(Consumer, name)).parameters]
+        raise ConfigError(f"{who}.{name}{inspect.signature(callback)} must take {', '.join(expected)}") from None
+    except ValueError:
+        return  # built in, without a signature

@@ -1,0 +1,68 @@
+"""Showing: which callbacks of a pipeline are open, and at which step. The one guard of what a callback may learn.
+
+Whatever a pipeline answers, it first asks here from where it is asked. A plain callback has the loop's thread to
+itself, so whoever asks in that thread meanwhile is inside it. An async one lets others run: it, and the tasks that it
+makes, are known by their context. Other threads have no context: while a callback is open, they may work for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar, Token
+from typing import Final, TypeAlias
+
+from mtf.frames.cursor import Cursor
+
+__all__ = ["Showing"]
+
+# The async callbacks that the present code runs in, the innermost last, each with the generation of its view. A task
+# that a callback makes inherits this, and lives on: it is inside only until that very callback is over.
+_Inside: TypeAlias = tuple[tuple[Cursor, int], ...]
+_inside: ContextVar[_Inside] = ContextVar("mtf_inside", default=())
+
+
+class Showing:
+    """The open callbacks of one pipeline, made in the thread of its loop. A cursor is `alive` while its callback is."""
+
+    __slots__ = ("_opened", "_plain", "_thread")
+
+    def __init__(self) -> None:
+        self._plain: Cursor | None = None  # of the plain callback that runs, if it is alive
+        self._opened: Final[set[Cursor]] = set()  # of async callbacks, if they are alive
+        self._thread: Final = threading.get_ident()
+
+    def begin(self, cursor: Cursor) -> Cursor | None:
+        """Note that plain callbacks are shown *cursor*; return what to give to `end`."""
+        before = self._plain
+        self._plain = cursor
+        return before
+
+    def end(self, before: Cursor | None) -> None:
+        self._plain = before
+
+    def begin_async(self, cursor: Cursor) -> Token[_Inside]:
+        """Note that an async callback is shown *cursor* at its present step; return what to give to `end_async`."""
+        self._opened.add(cursor)
+        return _inside.set((*_inside.get(), (cursor, cursor.generation)))
+
+    def end_async(self, cursor: Cursor, token: Token[_Inside]) -> None:
+        self._opened.remove(cursor)
+        _inside.reset(token)
+
+    def cursor(self) -> Cursor | None:
+        """Return the cursor that the asker is shown, the earliest one that it can be; None outside of all callbacks."""
+        plain = self._plain
+        if threading.get_ident() != self._thread:
+            opened = [cursor for cursor in (plain, *self._opened) if cursor is not None and cursor.alive]
+            return min(opened, key=_seq, default=None)
+        if plain is not None and plain.alive:
+            return plain
+        if self._opened:
+            for cursor, generation in reversed(_inside.get()):
+                if cursor.alive and generation == cursor.generation and cursor in self._opened:
+                    return cursor
+        return None
+
+
+def _seq(cursor: Cursor) -> int:
+    return cursor.seq

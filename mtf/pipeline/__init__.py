@@ -1,0 +1,7 @@
+"""The pipeline: what a user holds, and the run behind it: how it starts, recovers, reads, checkpoints and ends."""
+
+from __future__ import annotations
+
+from mtf.pipeline.pipeline import Pipeline
+
+__all__ = ["Pipeline"]

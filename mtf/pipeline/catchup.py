@@ -1,0 +1,186 @@
+"""Catching up: what a pipeline that starts goes on from, and what its consumers are shown of the log again.
+
+The state is that of the newest checkpoint that is not ahead of any consumer; the rest of the log then goes through the
+actors as any events do, shown as `recovering`. It begins when somebody needs it, so that consumers which are added
+right after the start see all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from mtf.actors.consumer import PART
+from mtf.actors.consumers import ConsumerActor
+from mtf.config import Config
+from mtf.datadir import DataDir
+from mtf.engine import Engine
+from mtf.errors import ActorFailed
+from mtf.events.block import Block, cut
+from mtf.log import Checkpoint, Skipped
+from mtf.notes import LOGGER, Notes
+from mtf.recovery import engine_at, fresh_engine, left_out_of, restore, restore_oldest, saved_states
+from mtf.units import TS_MAX_NS
+
+__all__ = ["CatchUp", "Start"]
+
+NEVER_SEQ: Final = 1 << 62  # after every event
+
+
+@attrs.frozen(kw_only=True)
+class Start:
+    """What a start goes on from."""
+
+    engine: Engine
+    next_seq: int  # the first event to be played
+    checkpoint_seq: int = 0  # of the checkpoint that *engine* is of; 0: there is none
+    oldest_ns: int = TS_MAX_NS  # the first stamp in it
+    states: dict[str, tuple[int, bytes]] = attrs.field(factory=dict)  # of consumers, each after which event
+    skipped: list[Skipped] = attrs.field(factory=list)  # checkpoints that cannot be used, and why
+
+
+class CatchUp:
+    """Knows how to come to the end of the log of *datadir*; None: there is none."""
+
+    def __init__(self, config: Config, datadir: DataDir | None, *, block_events: int) -> None:
+        self.seq: Final = 0 if datadir is None else datadir.log.last_seq  # where the log ended at the start
+        self.done = False  # the state is that of the log's end
+        self.notes: Final = Notes()  # what this start could not bring back, in sentences
+        self._config: Final = config
+        self._datadir: Final = datadir
+        self._block_events: Final = block_events
+        self._start: Start | None = None  # what was chosen last, and for which consumers
+        self._chosen_for: tuple[set[str], dict[str, int]] = (set(), {})
+        self._ahead: Engine | None = None  # the state at the end of the log, while consumers are not there yet
+
+    def engine(self) -> Engine:
+        """Return the state at the end of the log before it is done: for looking at, not to go on with."""
+        if self._ahead is None:
+            assert self._datadir is not None, "only what is on disk is caught up with"
+            self._ahead = engine_at(self._datadir.path)
+        return self._ahead
+
+    def choose(self, consumers: Sequence[ConsumerActor], *, roll_back: bool = False) -> Start:
+        """Return what to start from with *consumers*; those that are ahead of the log are asked to *roll_back*.
+
+        A consumer whose saved state is older than the checkpoint, since it was not there when that was taken, is shown
+        what came since: the start is then as early as its state, and the others are not shown those events again.
+        """
+        datadir = self._datadir
+        if datadir is None or not self.seq:
+            return Start(engine=Engine(self._config), next_seq=self.seq + 1)
+        committed = _committed(consumers, self.seq, roll_back=roll_back)
+        names = {actor.consumer_name for actor in consumers}
+        if self._start is None or self._chosen_for != (names, committed):
+            self._start, self._chosen_for = self._choose(datadir, names, committed), (names, committed)
+        return self._start
+
+    def blocks(self, start: Start, consumers: Sequence[ConsumerActor]) -> Iterator[Block]:
+        """Yield the rest of the log after *start*, parted where a consumer begins to be shown events again."""
+        assert self._datadir is not None, "only what is on disk is caught up with"
+        parted = sorted({start.states[name][0] for name in start.states.keys() & {a.consumer_name for a in consumers}})
+        for logged in self._datadir.log.read(start.next_seq, block_events=self._block_events):
+            block = logged.block
+            for seq in parted:
+                if block.first_seq <= seq < block.last_seq:
+                    before, block = cut(block, seq - block.first_seq + 1)
+                    yield before
+            yield block
+
+    def finish(self) -> None:
+        """Note that the state is that of the log's end."""
+        self._ahead = None
+        self.done = True
+
+    def _choose(self, datadir: DataDir, names: set[str], committed: dict[str, int]) -> Start:
+        limit = min([self.seq, *committed.values()])
+        start, newest = self._at_most(datadir, limit, names, committed)
+        if newest is None:
+            return start
+        states = {name: state for name, state in saved_states(newest).items() if name not in committed}
+        earliest = min([states[name][0] for name in states.keys() & names], default=newest.seq)
+        base: Checkpoint | None = newest
+        if earliest < newest.seq:
+            start, base = self._at_most(datadir, limit, names, committed, earliest=earliest)
+        if base is not None:  # a consumer with storage of its own is shown everything from there on
+            for name in committed:
+                state = base.parts.get(f"{PART}{name}")
+                if state is not None:
+                    states[name] = (0, state)
+        return attrs.evolve(start, states=states)
+
+    def _at_most(
+        self, datadir: DataDir, limit: int, names: set[str], committed: dict[str, int], *, earliest: int = NEVER_SEQ
+    ) -> tuple[Start, Checkpoint | None]:
+        """Return the start from the newest checkpoint up to *limit* that the consumers can use, and the checkpoint.
+
+        A consumer has a state of the event *earliest*, and has to be shown what came after it.
+        """
+        first_seq = datadir.log.first_seq
+        behind = [name for name, seq in committed.items() if seq < first_seq - 1]
+        if earliest < first_seq - 1:
+            behind.append("a consumer that was not there lately")
+        # What the log no longer has, nobody can be shown again.
+        limit, earliest = max(limit, first_seq - 1), max(earliest, first_seq - 1)
+        engine, checkpoint, skipped = restore(
+            self._config,
+            datadir.checkpoints,
+            limit,
+            lambda found: found.seq <= earliest and not names & set(left_out_of(found)),
+        )
+        oldest = None
+        if checkpoint is None and first_seq > 1:
+            oldest = restore_oldest(self._config, datadir.checkpoints, self.seq)
+            if oldest is not None:
+                engine, checkpoint = oldest
+            else:
+                engine = fresh_engine(self._config, datadir.path)
+                self._note(
+                    f"the log begins at seq {first_seq}, and no checkpoint can be used: bars and indicators are made "
+                    "of what is there, as if nothing had come before"
+                )
+        if checkpoint is not None and (behind or oldest is not None):
+            who = " and ".join(behind) or "a consumer"
+            self._note(
+                f"the log begins at seq {first_seq}, and {who} asked for earlier events: what is shown begins after "
+                f"the oldest checkpoint, seq {checkpoint.seq}"
+            )
+        if checkpoint is None:
+            return Start(engine=engine, next_seq=first_seq, skipped=skipped), None
+        oldest_ns = checkpoint.meta["zones"]["oldest_ns"]
+        start = Start(
+            engine=engine,
+            next_seq=checkpoint.seq + 1,
+            checkpoint_seq=checkpoint.seq,
+            oldest_ns=oldest_ns,
+            skipped=skipped,
+        )
+        return start, checkpoint
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.notes:  # an earlier look has noted it
+            self.notes.append(sentence)
+
+
+def log_skipped(skipped: Sequence[Skipped]) -> None:
+    """Write to the log of the standard library which checkpoints were passed over."""
+    for each in skipped:
+        LOGGER.warning("checkpoint passed over: %s", each.reason)
+
+
+def _committed(consumers: Sequence[ConsumerActor], last_seq: int, *, roll_back: bool) -> dict[str, int]:
+    """Return what each of *consumers* that has storage of its own has committed, up to *last_seq*."""
+    committed: dict[str, int] = {}
+    for actor in consumers:
+        try:
+            seq = actor.consumer.committed_seq()
+            if seq is None:
+                continue
+            if seq > last_seq and roll_back:
+                actor.consumer.on_rollback(last_seq)
+        except Exception as error:
+            raise ActorFailed(f"{actor.name} failed: {error!r}", actor=actor.name) from error
+        committed[actor.consumer_name] = min(seq, last_seq)
+    return committed

@@ -1,0 +1,101 @@
+"""Hangs: consumers that do not come on while somebody waits for them, told from those that are only slow."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from mtf.actors.consumers import ConsumerActor
+from mtf.clock import Timer, WallClock
+
+__all__ = ["PUSH_WAITS_NS", "STUCK_NS", "Hangs"]
+
+PUSH_WAITS_NS: Final = 5_000_000_000  # a push that has waited as long for consumers says so
+STUCK_NS: Final = 10_000_000_000  # a consumer that has not come on for as long is not waited for at the end
+LOOK_NS: Final = 1_000_000_000  # between two looks at the end
+
+
+class Hangs:
+    """Watches *consumers*, which changes with those that there are, by the wall clock.
+
+    *noted* is called with a sentence once for each consumer that holds up a push, *sent* returns the last event that
+    has gone out, and *stuck* is called at the end with consumers that hang.
+    """
+
+    def __init__(
+        self,
+        wall: WallClock,
+        consumers: Sequence[ConsumerActor],
+        *,
+        noted: Callable[[str], None],
+        sent: Callable[[], int],
+        stuck: Callable[[list[ConsumerActor]], None],
+    ) -> None:
+        self._wall: Final = wall
+        self._consumers: Final = consumers
+        self._noted: Final = noted
+        self._sent: Final = sent
+        self._stuck: Final = stuck
+        self._named: Final[set[str]] = set()
+        self._pushes = 0  # that wait
+        self._sent_seq = 0  # when the timer was set
+        self._push_timer: Timer | None = None
+        self._end_timer: Timer | None = None
+        self._still_ns: Final[dict[ConsumerActor, tuple[int, int]]] = {}  # progress, and since when it is as it is
+        self._patience_ns = STUCK_NS  # less once the first ones were given up: all together are waited for as long
+
+    @contextlib.contextmanager
+    def pushing(self) -> Iterator[None]:
+        """Within, a push waits until there is room for it."""
+        self._pushes += 1
+        if self._push_timer is None:
+            self._watch_pushes()
+        try:
+            yield
+        finally:
+            self._pushes -= 1
+            if not self._pushes and self._push_timer is not None:
+                self._push_timer.cancel()
+                self._push_timer = None
+
+    @contextlib.contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Within, the pipeline waits for consumers for the last time."""
+        self._look()
+        try:
+            yield
+        finally:
+            if self._end_timer is not None:
+                self._end_timer.cancel()
+                self._end_timer = None
+
+    def _watch_pushes(self) -> None:
+        self._sent_seq = self._sent()
+        self._push_timer = self._wall.call_at(self._wall.now_ns() + PUSH_WAITS_NS, self._pushes_wait)
+
+    def _pushes_wait(self) -> None:
+        if self._sent() == self._sent_seq:
+            for actor in self._consumers:
+                if actor.mailbox.full and actor.consumer_name not in self._named:
+                    self._named.add(actor.consumer_name)
+                    self._noted(
+                        f"a push has waited {PUSH_WAITS_NS // 1_000_000_000} s for the consumer {actor.consumer_name}, "
+                        f"which is still busy with seq {actor.stands_at}; pushes wait until it goes on or is removed"
+                    )
+        self._watch_pushes()
+
+    def _look(self) -> None:
+        """Give up the consumers that have not come on for too long, and look again later."""
+        now_ns = self._wall.now_ns()
+        stuck: list[ConsumerActor] = []
+        for actor in self._consumers:
+            progress, since_ns = self._still_ns.get(actor, (-1, now_ns))
+            if actor.idle or actor.progress != progress:
+                self._still_ns[actor] = (actor.progress, now_ns)
+            elif now_ns - since_ns >= self._patience_ns:
+                stuck.append(actor)
+        if stuck:
+            self._patience_ns = LOOK_NS
+            self._stuck(stuck)
+        self._end_timer = self._wall.call_at(now_ns + LOOK_NS, self._look)

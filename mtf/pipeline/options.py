@@ -1,0 +1,106 @@
+"""The settings of a pipeline that decide no result: where it is kept, how often, how much at once, by which clock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from mtf.actors.timer import GRACE_NS
+from mtf.clock import SystemClock, WallClock
+from mtf.errors import ConfigError
+from mtf.events.bar_rows import EVENTS_PER_BAR
+from mtf.events.block import BLOCK_EVENTS_MAX
+from mtf.log import DURABILITIES, Durability
+
+__all__ = ["BLOCK_EVENTS", "MAX_AHEAD_NS", "OLDEST_NS", "Options"]
+
+BLOCK_EVENTS: Final = 1024
+BLOCK_EVENTS_LIMIT: Final = BLOCK_EVENTS_MAX - EVENTS_PER_BAR + 1  # a bar's events stay together
+MAX_AHEAD_NS: Final = 60_000_000_000
+OLDEST_NS: Final = 315_532_800_000_000_000  # 1980-01-01: a live stamp before it is in another unit
+CLOCKS: Final = ("both", "ticks")
+WORKERS_MAX: Final = 256
+CHECKPOINT_MIN_NS: Final = 1_000_000
+
+
+def _directory(data: str | os.PathLike[str] | None) -> Path | None:
+    if data is not None and not os.fspath(data):
+        raise ConfigError("data is '': give a directory, or None to keep nothing on disk")
+    return None if data is None else Path(data)
+
+
+def _check_whole(instance: Options, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Raise unless *value* is a whole number of at least 0, or None if that is the default."""
+    if value is None and attribute.default is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{attribute.name} must be an int, got {value!r}")
+    if value < 0:
+        raise ConfigError(f"{attribute.name} must be 0 or more, got {value}")
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """Settings as `Pipeline` describes them, checked; ConfigError names the one that is wrong."""
+
+    data: Path | None = attrs.field(default=None, converter=_directory)
+    durability: Durability = attrs.field(default="group")
+    checkpoint_seconds: float | None = attrs.field(default=60.0)
+    checkpoint_events: int | None = attrs.field(default=None, validator=_check_whole)
+    keep_events: int | None = attrs.field(default=None, validator=_check_whole)
+    block_events: int = attrs.field(default=BLOCK_EVENTS, validator=_check_whole)
+    workers: int = attrs.field(default=0, validator=_check_whole)
+    max_ahead_ns: int = attrs.field(default=MAX_AHEAD_NS, validator=_check_whole)
+    clock: str = attrs.field(default="both")
+    grace_ns: int = attrs.field(default=GRACE_NS, validator=_check_whole)
+    live_within_ns: int | None = attrs.field(default=None, validator=_check_whole)
+    reorder_ns: int = attrs.field(default=0, validator=_check_whole)
+    oldest_ns: int = attrs.field(default=OLDEST_NS)
+    wall: WallClock = attrs.field(factory=SystemClock)
+    strict: bool = attrs.field(default=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not 1 <= self.block_events <= BLOCK_EVENTS_LIMIT:
+            raise ConfigError(f"block_events must be between 1 and {BLOCK_EVENTS_LIMIT}, got {self.block_events}")
+        if self.durability not in DURABILITIES:
+            raise ConfigError(f"durability must be one of {', '.join(DURABILITIES)}, got {self.durability!r}")
+        if self.clock not in CLOCKS:
+            raise ConfigError(f"clock must be one of {', '.join(CLOCKS)}, got {self.clock!r}")
+        if self.workers > WORKERS_MAX:
+            raise ConfigError(f"workers must be between 0 and {WORKERS_MAX}, got {self.workers}")
+        if self.live_within_ns is not None and self.live_within_ns > self.grace_ns:
+            raise ConfigError(
+                f"live_within_ns must be between 0 and grace_ns ({self.grace_ns}), got {self.live_within_ns}"
+            )
+        seconds = self.checkpoint_seconds
+        if seconds is not None and not 0 <= seconds < float("inf"):
+            raise ConfigError(f"checkpoint_seconds must be 0 or more, and finite, got {seconds}")
+        if isinstance(self.oldest_ns, bool) or not isinstance(self.oldest_ns, int):
+            raise ConfigError(f"oldest_ns must be an int, got {self.oldest_ns!r}")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the wall clock has a say: ticks are live or not, and it closes bars."""
+        return self.clock == "both"
+
+    @property
+    def takes_checkpoints(self) -> bool:
+        return bool(self.checkpoint_seconds or self.checkpoint_events)
+
+    @property
+    def checkpoint_ns(self) -> int | None:
+        """The wall time between checkpoints; None: not by time."""
+        return max(round(self.checkpoint_seconds * 1e9), CHECKPOINT_MIN_NS) if self.checkpoint_seconds else None
+
+    @property
+    def closing_grace_ns(self) -> int:
+        """How long after a bar's end the wall clock closes it: ticks in flight, and those in the reorder window."""
+        return self.grace_ns + self.reorder_ns
+
+    @property
+    def live_ns(self) -> int:
+        """How long after its stamp a tick may arrive and still be live."""
+        return self.grace_ns if self.live_within_ns is None else self.live_within_ns

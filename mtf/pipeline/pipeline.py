@@ -1,0 +1,493 @@
+"""The pipeline: what its user holds in hand. It says what may be asked when; the run behind it does the work."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mtf.actors.bars import BarReader, BarStream
+from mtf.actors.consumer import Consumer
+from mtf.actors.contract import callbacks_of
+from mtf.actors.timer import GRACE_NS
+from mtf.bars.bar import Bar
+from mtf.bars.gate import PRICE_MAX
+from mtf.clock import SystemClock, WallClock
+from mtf.config import Config, IndicatorSpecs
+from mtf.engine import Engine
+from mtf.errors import ConfigError, LookAheadError, PipelineStopped, PushInCallback, UnknownSymbol
+from mtf.events.tick import Tick
+from mtf.frames.cursor import Cursor
+from mtf.frames.snapshot import Snapshot
+from mtf.frames.view import check_not_ahead
+from mtf.log import Skipped, TornTail
+from mtf.order import BY_TIME
+from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
+from mtf.pipeline.reading import open_given
+from mtf.pipeline.replay import play
+from mtf.pipeline.run import Added, Run
+from mtf.recovery import state_at
+from mtf.rows import Rows, rejected_by
+from mtf.summary import Summary
+from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """Keeps every timeframe of every symbol in one consistent state, at every tick.
+
+    `async with` starts and stops it. With *data*, a directory, all that comes in is logged there and a next start goes
+    on from it; None keeps nothing on disk. The settings from *timeframes* to *live* decide results, and are those of
+    `mtf.Config`; *config* gives them as one. The others do not:
+
+    - *durability* names what can be lost: `each`, `group` or `os` (docs/reliability.md);
+    - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; 0 or None: not so;
+    - *keep_events* is how many events stay in the log at least; None (the default): all. Older ones go after a
+      checkpoint, a segment at a time, and never one that a kept checkpoint or a consumer still needs;
+    - *block_events* bounds how many events go through the actors at once;
+    - *workers* is how many processes compute indicators beside this one (docs/performance.md says when that pays);
+    - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use
+      is live from the first pushed tick on that is stamped within a minute of its arrival;
+    - a tick that is stamped more than *max_ahead_ns* after its arrival is malformed, in live use;
+    - *wall* is the clock, to be replaced in tests; with *strict* the first malformed row of a source stops the run.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: str | os.PathLike[str] | None = None,
+        timeframes: str | Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
+        calendar: Any = "fx",
+        price: str = "auto",
+        closed: str = "reject",
+        late: str = "reject",
+        anchor: str = "day",
+        history: int = 1000,
+        indicators: IndicatorSpecs = None,
+        live: str = "each",
+        prices: str = "positive",
+        price_max: float = PRICE_MAX,
+        delay_ns: int | Mapping[str, int] = 0,
+        config: Config | None = None,
+        durability: str = "group",
+        checkpoint_seconds: float | None = 60.0,
+        checkpoint_events: int | None = None,
+        keep_events: int | None = None,
+        block_events: int = BLOCK_EVENTS,
+        workers: int = 0,
+        max_ahead_ns: int = MAX_AHEAD_NS,
+        clock: str = "both",
+        grace_ns: int = GRACE_NS,
+        live_within_ns: int | None = None,
+        reorder_ns: int = 0,
+        oldest_ns: int = OLDEST_NS,
+        wall: WallClock | None = None,
+        strict: bool = False,
+    ) -> None:
+        options = Options(
+            data=data,
+            durability=durability,  # type: ignore[arg-type]
+            checkpoint_seconds=checkpoint_seconds,
+            checkpoint_events=checkpoint_events,
+            keep_events=keep_events,
+            block_events=block_events,
+            workers=workers,
+            max_ahead_ns=max_ahead_ns,
+            clock=clock,
+            grace_ns=grace_ns,
+            live_within_ns=live_within_ns,
+            reorder_ns=reorder_ns,
+            oldest_ns=oldest_ns,
+            wall=wall or SystemClock(),
+            strict=strict,
+        )
+        settings: dict[str, Any] = {
+            "timeframes": timeframes,
+            "calendar": calendar,
+            "price": price,
+            "closed": closed,
+            "late": late,
+            "anchor": anchor,
+            "history": history,
+            "indicators": indicators,
+            "live": live,
+            "prices": prices,
+            "price_max": price_max,
+            "delay_ns": delay_ns,
+        }
+        if config is not None:
+            defaults = Pipeline.__init__.__kwdefaults__ or {}
+            twice = [name for name, value in settings.items() if value != defaults[name]]
+            if twice:
+                raise ConfigError(f"{', '.join(twice)}: already set by config=; give one or the other")
+        self.config: Config = config or Config.make(**settings)  # from the start on, with the calendars of the log
+        self._options = options
+        self._added: list[Added] = []  # before the start
+        self._entered = False
+        self._alive: Run | None = None  # from the start on; asked for through `_outside` and `_anywhere` only
+
+    # Life cycle.
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise PipelineStopped("a pipeline is started once: make a new one")
+        self._entered = True
+        run = Run.open(self.config, self._options)
+        self.config = run.config
+        self._alive = run
+        await run.start(self._added)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        run = self._alive
+        assert run is not None, "what is left was entered"
+        await run.close(orderly=error is None)
+        if error is None and run.supervisor.failure is not None:
+            raise run.supervisor.reason()
+
+    # Who asks. Everything that a pipeline answers goes through one of these three.
+
+    def _shown(self) -> Cursor | None:
+        """Return what the callback is shown that the caller is inside of; None outside of all callbacks."""
+        return None if self._alive is None else self._alive.showing.cursor()
+
+    def _outside(self, what: str) -> Run | None:
+        """Return the run for an answer as of the newest event; None before the start. LookAheadError in a callback."""
+        if self._shown() is not None:
+            raise LookAheadError(f"{what} is about events that this callback has not been shown: ask outside of it")
+        return self._alive
+
+    def _running(self, what: str) -> Run:
+        """Return the run, to do something with; raises inside a callback, and if it is not running."""
+        run = self._alive
+        if run is None:
+            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        run.check_loop()
+        if run.showing.cursor() is not None:
+            raise PushInCallback(
+                f"cannot {what} inside a callback: it would wait for what comes after the callback; use a task"
+            )
+        return run
+
+    # Consumers.
+
+    def add(self, consumer: Consumer, *, name: str = "", timeframes: Iterable[str | Timeframe] | None = None) -> None:
+        """Show *consumer* everything from now on; before the first event of a run, everything.
+
+        *name* replaces that of the consumer. With *timeframes*, `on_bar` is called for bars of those only, which costs
+        less. ConfigError if a callback has a wrong name or wrong parameters, or the consumer's saved state is older
+        than where the pipeline stands.
+        """
+        callbacks_of(consumer)
+        name = name or consumer.name or type(consumer).__name__
+        kept = None if timeframes is None else tuple(map(self._kept, _listed(timeframes)))
+        added = Added(consumer, name, kept)
+        if self._alive is None:
+            if any(other.name == name for other in self._added):
+                raise ConfigError(f"there is a consumer {name!r} already: give each its own name")
+            self._added.append(added)
+            return
+        self._alive.check()
+        self._alive.attach(added)
+
+    def remove(self, consumer: Consumer) -> Awaitable[None]:
+        """Show *consumer* nothing more, from now on; ConfigError if it was not added.
+
+        What is returned can be awaited, outside of the consumer's own callbacks: it is done once a callback that is
+        under way has ended.
+        """
+        if self._alive is None:
+            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        return self._alive.remove(consumer)
+
+    def bars(
+        self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024, fill: bool = False
+    ) -> BarReader:
+        """Return the completed bars of a timeframe from now on, of one symbol or all, as an async iterator.
+
+        At most *limit* bars wait to be read; then the pipeline waits for the reader, so read in another task than the
+        one that pushes. `async with p.bars(...) as bars` or `aclose` leaves it; it ends when the pipeline stops. With
+        *fill*, silences in an open market come as flat bars, marked `filled`, when the bar that ends them comes.
+        """
+        config = self.config
+        kept = self._kept(timeframe)
+        stream = BarStream(kept, symbol, limit, config.calendars.calendar_of if fill else None, config.anchor_ns)
+        self.add(stream, timeframes=(kept,))
+        return BarReader(stream)
+
+    def _kept(self, timeframe: str | Timeframe) -> Timeframe:
+        """Return a timeframe that this pipeline keeps; UnknownTimeframe if it does not."""
+        return self.config.timeframes[self.config.timeframes.index(timeframe)]
+
+    # Events in.
+
+    async def push(self, event: Tick | Bar) -> int:
+        """Log *event*, a tick or a bar, as the durability mode promises; return its seq, of a bar that of its close.
+
+        Events get their seqs in the order in which `push` was called. A bar whose end lies after its arrival is logged
+        as `unfinished`. MalformedEvent if it cannot be an event (it is counted and has no seq); StraddlingBar for a bar
+        that lies in two of a timeframe; PushInCallback inside a callback of this pipeline; WrongLoop on another event
+        loop; PipelineStopped once the pipeline has stopped.
+        """
+        run = self._running("push")
+        return await run.pushes.push(event, None if run.catchup.done else run.ready)
+
+    async def clock(self, ts_ns: int) -> int:
+        """Log a clock event, "it is *ts_ns* now", and return its seq: every bar that ends by then closes."""
+        run = self._running("push")
+        return await run.pushes.clock(ts_ns, None if run.catchup.done else run.ready)
+
+    async def run(
+        self, source: Any, *, order: str = BY_TIME, reorder_ns: int | None = None, sort: bool = False, **options: Any
+    ) -> Summary:
+        """Read *source* to its end, wait until every consumer has seen all of it, and return the summary.
+
+        *source* is a path (with the options of `mtf.sources.open_source`), a `Source`, an iterable or async iterable of
+        ticks, or a list of such, which are merged by time. With a data directory a source that was read before goes on
+        where it was; an iterable only where it is given a `name=` to be known by.
+
+        Finite sources are read in order of time: OutOfOrder where this one begins before what others have brought other
+        symbols to, or while another is being read. With *order* `log` that is taken as it comes, and callbacks are
+        refused what they could not have known. Each source's events are put in order within *reorder_ns* of event time
+        (None: that of the pipeline), or with *sort* all of them, on disk, before the first one is logged.
+        """
+        run = self._running("run")
+        await run.ready()
+        begun, seq = time.perf_counter(), run.source.next_seq
+        if hasattr(source, "__aiter__"):
+            if reorder_ns or sort or order != BY_TIME:
+                raise ConfigError(
+                    "reorder_ns, sort, order: an async iterable is pushed as it comes, in the order in which it comes; "
+                    "give Pipeline(reorder_ns=) for a reorder window of pushes"
+                )
+            async for tick in source:
+                run.check()
+                await run.pushes.feed(tick)
+        else:
+            if reorder_ns is None:
+                reorder_ns = 0 if sort else self._options.reorder_ns
+            opened = open_given(source, options, resumable=run.datadir is not None, reorder_ns=reorder_ns, sort=sort)
+            malformed, rejected = run.door.malformed, rejected_by(run.engine)
+            try:
+                await run.reading.read(opened, run.engine.joiner.states, order)
+            finally:
+                opened.close()
+            await run.drain()
+            malformed = run.door.malformed - malformed
+            rows = Rows.of(opened.rows[0], rejected_by(run.engine) - rejected, malformed)
+            run.rows = run.rows.and_those_of(rows)
+            for sentence in opened.notes():
+                run.notes.append(sentence)
+        run.pushes.ended = True
+        await run.drain()
+        run.note_edges()
+        return self.summary(seconds=time.perf_counter() - begun, new_events=run.source.next_seq - seq)
+
+    async def replay(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        start: int = 1,
+        until: int | None = None,
+        until_ns: int | None = None,
+        speed: float | None = None,
+    ) -> Summary:
+        """Play the log of a data directory through this pipeline: a new one of its configuration, on no disk.
+
+        Consumers are shown the events from the seq *start* to *until*, with *until_ns* of each symbol none from its
+        first accepted event on that is stamped later; with *speed*, that many seconds of event time in a second, else
+        as fast as it goes. The digest is that of the original run.
+        """
+        run = self._running("replay")
+        begun = time.perf_counter()
+        await play(run, Path(directory), start=start, until=until, until_ns=until_ns, speed=speed)
+        return self.summary(seconds=time.perf_counter() - begun, new_events=max(0, self.seq - start + 1))
+
+    # State out.
+
+    def snapshot(self, symbol: str) -> Snapshot:
+        """Return every timeframe of *symbol* at one and the same seq; UnknownSymbol if none of its events was seen.
+
+        Inside a callback that is the step being shown, and LookAheadError if it is before the state of *symbol* (see
+        `View.of`); elsewhere the newest published event. Any task may ask at any moment; nothing is awaited.
+        """
+        cursor = self._shown()
+        if cursor is not None:
+            number = cursor.number_of(symbol)
+            check_not_ahead(cursor, cursor.kept, number)
+            return cursor.snapshot(number)
+        run = self._outside("snapshot")
+        if run is None:
+            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        engine = run.logged_engine()
+        number = engine.number_of(symbol)
+        if number < 0:
+            raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
+        return engine.snapshot(number, run.pushes.ended)
+
+    def state_at(self, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot:
+        """Return the snapshot of *symbol* as it was after the event *seq*, or at *time_ns*, from checkpoints and log.
+
+        At a time: after the last event before the first accepted one that is stamped later; with *seq* too, or inside a
+        callback, of what had come by then. LookAheadError for a *seq* that a callback has not been shown. Blocks the
+        loop for the length of a replay; ask `mtf.recovery.state_at` from a thread if that matters.
+        """
+        cursor = self._shown()
+        if cursor is not None:
+            shown_seq = cursor.seq - (1 if cursor.closing else 0)
+            if seq is not None and seq > shown_seq:
+                raise LookAheadError(f"seq {seq} is after what this callback is shown, seq {shown_seq}")
+            seq = shown_seq if seq is None else seq
+        data = self._options.data
+        if data is None:
+            raise ConfigError("without a data directory nothing of the past is kept: give the pipeline data=")
+        found = state_at(data, symbol, seq=seq, time_ns=time_ns)
+        if found is None:
+            raise UnknownSymbol(f"no event of {symbol!r} had been seen then")
+        return found
+
+    async def checkpoint(self) -> int:
+        """Write a checkpoint now and return its seq; ConfigError without a data directory.
+
+        A caller that is cancelled ends its waiting, and not the writing.
+        """
+        run = self._running("checkpoint")
+        await run.ready()
+        if run.checkpointer is None:
+            raise ConfigError("without a data directory there is nothing to write a checkpoint to: give data=")
+        return await run.checkpointer.take()
+
+    @property
+    def skipped_checkpoints(self) -> list[Skipped]:
+        """The checkpoints that this start could not use, and why."""
+        run = self._outside("skipped_checkpoints")
+        return [] if run is None else run.skipped_checkpoints
+
+    @property
+    def torn_tail(self) -> TornTail | None:
+        """What this start cut off the log's end, after a crash or a damage there; None: nothing."""
+        run = self._outside("torn_tail")
+        return None if run is None or run.datadir is None else run.datadir.log.torn
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of this start and run, each in a sentence."""
+        run = self._outside("notes")
+        return [] if run is None else run.all_notes()
+
+    @property
+    def malformed_rows(self) -> list[tuple[str, int, str, str]]:
+        """The first malformed rows, each with its place, line, the reason, and its text."""
+        run = self._outside("malformed_rows")
+        return [] if run is None else run.malformed_rows
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols seen so far, in order of appearance."""
+        cursor = self._shown()
+        if cursor is not None:
+            return cursor.symbols()
+        run = self._outside("symbols")
+        return [] if run is None else [state.instrument.name for state in run.logged_engine().joiner.states]
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers."""
+        run = self._outside("worker_pids")
+        team = None if run is None else run.wiring.team
+        return [] if team is None else [worker.pid for worker in team.workers]
+
+    @property
+    def seq(self) -> int:
+        """The newest published event; the last one of the log, until the start has come there.
+
+        Inside a callback the event being shown.
+        """
+        cursor = self._shown()
+        if cursor is not None:
+            return int(cursor.seq)
+        run = self._outside("seq")
+        if run is None:
+            return 0
+        return run.engine.joiner.seq if run.has_caught_up else run.catchup.seq
+
+    @property
+    def digest(self) -> str:
+        """The digest of everything published so far; not to be had inside a callback."""
+        run = self._outside("digest")
+        return (Engine(self.config) if run is None else run.logged_engine()).digest.value()
+
+    @property
+    def logged_seq(self) -> int:
+        """The newest event that has its seq: in the log, if there is one, and perhaps not published yet.
+
+        Inside a callback the event being shown, which is logged.
+        """
+        cursor = self._shown()
+        if cursor is not None:
+            return int(cursor.seq)
+        run = self._outside("logged_seq")
+        if run is None:
+            return 0
+        return run.source.taken_seq if run.has_caught_up else run.catchup.seq
+
+    @property
+    def durable_seq(self) -> int:
+        """The newest event known to be synced, inside a callback of those shown; 0 without a data directory."""
+        cursor = self._shown()
+        if cursor is not None:
+            durable_seq = self._durable_seq(self._alive)
+            return min(durable_seq, int(cursor.seq))
+        return self._durable_seq(self._outside("durable_seq"))
+
+    @staticmethod
+    def _durable_seq(run: Run | None) -> int:
+        return 0 if run is None or run.writer is None else run.writer.durable_seq
+
+    async def applied(self, seq: int) -> None:
+        """Return once the event *seq* is visible in `snapshot()`."""
+        run = self._running("wait for what is applied")
+        await run.ready()
+        await run.applied(seq)
+
+    async def durable(self, seq: int) -> None:
+        """Return once the event *seq* is synced to disk; at once without a data directory."""
+        cursor = self._shown()
+        if cursor is not None and seq > cursor.seq:
+            raise PushInCallback(f"cannot wait for seq {seq} inside the callback of seq {cursor.seq}; use a task")
+        run = self._alive
+        if run is None:
+            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        run.check_loop()
+        if run.writer is not None:
+            await run.writer.durable(seq)
+
+    async def drain(self) -> None:
+        """Return once every consumer has been shown all events so far, those held in the reorder window too."""
+        run = self._running("drain")
+        await run.ready()
+        await run.drain()
+
+    def summary(self, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
+        """Return the counts so far, as of the newest published event; not to be had inside a callback."""
+        run = self._outside("summary")
+        if run is None:
+            return Summary.of(Engine(self.config), 0, seconds=seconds, new_events=new_events)
+        return Summary.of(
+            run.logged_engine(),
+            run.malformed,
+            run.rows,
+            order=run.reading.order,
+            seconds=seconds,
+            new_events=new_events,
+        )
+
+
+def _listed(timeframes: Iterable[str | Timeframe]) -> list[str | Timeframe]:
+    return [timeframes] if isinstance(timeframes, str) else list(timeframes)

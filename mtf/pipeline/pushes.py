@@ -1,0 +1,222 @@
+"""Pushes: how events that users push, and ends of bars that the clock tells, get their seqs.
+
+An event is taken in the order in which `push` was called. While the door is full, or the log is still being caught up
+with, callers queue; else it is written into the door at once, in the caller's turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeAlias
+
+from mtf.actors.lateness import Lateness
+from mtf.actors.reorder import ReorderWindow
+from mtf.actors.source import SourceActor
+from mtf.bars.bar import Bar
+from mtf.bars.intake import take
+from mtf.clock import WallClock
+from mtf.config import Config
+from mtf.errors import MalformedEvent
+from mtf.events.block import BY_TIMER
+from mtf.events.door import BAD_TIME, NOT_LIVE, REASONS
+from mtf.events.tick import Tick
+from mtf.notes import Notes
+from mtf.pipeline.hangs import Hangs
+from mtf.pipeline.options import OLDEST_NS, Options
+from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
+
+__all__ = ["Pushes", "Ready"]
+
+Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is that of the log's end
+
+
+class Pushes:
+    """Hands what users push to the door of *source*, in the order in which they called."""
+
+    def __init__(self, config: Config, options: Options, source: SourceActor, hangs: Hangs, notes: Notes) -> None:
+        self._config: Final = config
+        self._block_events: Final = options.block_events
+        self._is_live: Final = options.is_live
+        self._live_ns: Final = options.live_ns
+        self._max_ahead_ns: Final = options.max_ahead_ns
+        self._oldest_ns: Final = options.oldest_ns
+        self._wall: Final[WallClock] = options.wall
+        self._source: Final = source
+        self._door: Final = source.door
+        self._hangs: Final = hangs
+        self._notes: Final = notes
+        self._lateness: Final = Lateness()
+        self._window: ReorderWindow | None = None
+        if options.reorder_ns:
+            self._window = ReorderWindow(
+                options.reorder_ns, self._wall, self._accept_held, self._send_held, live=options.is_live
+            )
+        self._lock = (
+            asyncio.Lock()
+        )  # held by the caller whose turn it is, while callers queue; first come, first served
+        self._queued = 0  # callers that wait for their turn, or have it
+        self.ended = False  # the last source has come to its end, and nothing was pushed since
+
+    async def push(self, event: Tick | Bar, ready: Ready | None) -> int:
+        """Take *event*, once *ready* has returned if that is given, and return its seq, once it is logged and sent."""
+        if self._queued or ready is not None or self._door.count >= self._block_events:
+            async with self._turn(ready):
+                taken = self._take_in(event)
+        else:
+            taken = self._take_in(event)
+        seq = taken if isinstance(taken, int) else await taken
+        await self.sent(seq)
+        return seq
+
+    async def feed(self, event: Tick | Bar) -> None:
+        """Take the next event of a feed; one that is malformed is counted and kept aside."""
+        try:
+            if self._window is None:
+                _ = await self.push(event, None)
+            else:
+                _ = self._window.add(event.symbol, _stamp_of(event), event)
+                await self.sent(self._source.next_seq - 1)
+        except MalformedEvent:
+            return
+
+    async def clock(self, ts_ns: int, ready: Ready | None) -> int:
+        """Take a clock event, in its turn, and return its seq, once it is logged and sent."""
+        if isinstance(ts_ns, bool) or not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
+            raise MalformedEvent(f"clock event at {ts_ns}: {REASONS[BAD_TIME]}")
+        if self._is_live and ts_ns > self._wall.now_ns() + self._max_ahead_ns:
+            raise MalformedEvent(
+                f"clock event at {ts_ns}: more than max_ahead_ns ({self._max_ahead_ns}) ahead of the wall clock, and "
+                "would make every tick until then late"
+            )
+        if self._queued or ready is not None or self._door.count >= self._block_events:
+            async with self._turn(ready):
+                taken = self._take_clock(ts_ns)
+        else:
+            taken = self._take_clock(ts_ns)
+        seq = taken if isinstance(taken, int) else await taken
+        await self.sent(seq)
+        return seq
+
+    def tell_time(self, end_ns: int) -> None:
+        """Take a clock event of the timer: bars that end by *end_ns* are over."""
+        if not self._door.clock(end_ns, BY_TIMER):
+            self._source.flush_now()
+            self._source.wake()
+
+    async def sent(self, seq: int) -> None:
+        """Return once *seq* is in the log, as its mode promises, and sent."""
+        source = self._source
+        if source.flush_now() and source.sent_seq >= seq:
+            return
+        with self._hangs.pushing():
+            await source.flush(seq)
+
+    def flush(self) -> None:
+        """Let everything out of the reorder window."""
+        if self._window is not None:
+            self._window.flush()
+
+    def close(self, error: BaseException) -> None:
+        """Give nothing a seq any more: whoever waits in the reorder window gets *error*."""
+        if self._window is not None:
+            self._window.close(error)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, ready: Ready | None) -> AsyncIterator[None]:
+        """Within, it is the caller's turn, and there is room in the door."""
+        self._queued += 1
+        try:
+            async with self._lock:
+                if ready is not None:
+                    await ready()
+                while self._door.count >= self._block_events:
+                    await self.sent(self._source.next_seq - 1)
+                yield
+        finally:
+            self._queued -= 1
+
+    def _take_in(self, event: Tick | Bar) -> int | asyncio.Future[int]:
+        """Return the seq of *event*, or what gets it once the reorder window lets it go on."""
+        if self._window is not None:
+            return self._window.add(event.symbol, _stamp_of(event), event)
+        return self._accept(event, self._wall.now_ns())
+
+    def _take_clock(self, ts_ns: int) -> int | asyncio.Future[int]:
+        if self._window is not None:
+            return self._window.add("", ts_ns, ts_ns)
+        self._door.clock(ts_ns)
+        return self._source.next_seq - 1
+
+    def _accept(self, event: Tick | Bar, arrival_ns: int) -> int:
+        """Hand *event* to the door and return its seq; MalformedEvent if it cannot be one."""
+        door = self._door
+        reason = self._written(event, arrival_ns)
+        if reason:
+            door.refuse("push", door.malformed + 1, reason, repr(event))
+            raise MalformedEvent(f"{event!r}: {reason}")
+        self.ended = False
+        if self._is_live and isinstance(event, Tick):
+            lag_ns = arrival_ns - event.ts_ns - self._config.delay_of(event.symbol)
+            if lag_ns > self._live_ns:
+                late = self._lateness.note(event.symbol, lag_ns, arrival_ns)
+                if late is not None:
+                    self._notes.append(late)
+        return self._source.next_seq - 1
+
+    def _accept_held(self, event: Any, arrival_ns: int) -> int:
+        """Hand an event from the reorder window to the door: a tick, a bar, or the time of a clock event."""
+        if isinstance(event, Tick | Bar):
+            return self._accept(event, arrival_ns)
+        self._door.clock(event)
+        return self._source.next_seq - 1
+
+    def _send_held(self) -> None:
+        """Send what has come out of the reorder window."""
+        if self._door.count and not self._source.flush_now():
+            self._source.wake()
+
+    def _written(self, event: Tick | Bar, arrival_ns: int) -> str:
+        """Write *event* into the door; return what is wrong with it, or nothing."""
+        door = self._door
+        try:
+            if isinstance(event, Tick) and event.ts_ns < self._oldest_ns:
+                return _too_old(event.ts_ns)
+            if self._is_live:
+                door.arrival_ns = arrival_ns
+                door.limit_ns = arrival_ns + self._max_ahead_ns
+                door.live_from_ns = arrival_ns - self._live_ns - self._config.delay_of(event.symbol)
+            return REASONS[take(door, event)]
+        except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
+            return str(error)
+        finally:
+            door.arrival_ns, door.limit_ns, door.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
+
+
+def _too_old(ts_ns: int) -> str:
+    """Return what is wrong with a live stamp before `oldest_ns`, with the unit that it seems to be in."""
+    units = (("seconds", 1_000_000_000), ("milliseconds", 1_000_000), ("microseconds", 1_000))
+    likely = next((name for name, ns in units if OLDEST_NS <= ts_ns * ns <= TS_MAX_NS), "")
+    read = datetime.datetime.fromtimestamp(ts_ns / 1e9, datetime.UTC).date() if ts_ns >= 0 else "before 1970"
+    likely = likely or _date_in(str(ts_ns))
+    hint = f"the number looks like {likely}: " if likely else ""
+    return (
+        f"stamped {ts_ns}, which is {read}; {hint}ts_ns is in nanoseconds since 1970; "
+        "give the pipeline oldest_ns= if it is right"
+    )
+
+
+def _date_in(digits: str) -> str:
+    """Return the date of our times that *digits* begin with, as `20231116093000000` does; empty for none."""
+    try:
+        date = datetime.date.fromisoformat(digits[:8])
+    except ValueError:
+        return ""
+    return f"the date {date}" if 1980 <= date.year <= 2261 else ""
+
+
+def _stamp_of(event: Tick | Bar) -> int:
+    """Return the time that *event* is put in order by: of a bar its end, at which it is known."""
+    return event.ts_ns if isinstance(event, Tick) else event.end_ns - 1

@@ -1,0 +1,48 @@
+"""Replay: the log of a data directory through a new pipeline, which can go on from there."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from mtf.datadir import LOG, logged_config
+from mtf.errors import ConfigError, ConfigMismatch
+from mtf.order import order_of
+from mtf.pipeline.pace import Pace
+from mtf.pipeline.run import Run
+from mtf.recovery import engine_at, logged_blocks
+
+__all__ = ["play"]
+
+
+async def play(
+    run: Run, path: Path, *, start: int, until: int | None, until_ns: int | None, speed: float | None
+) -> None:
+    """Play the log in *path* through *run*, as `Pipeline.replay` describes it."""
+    await run.ready()
+    if run.datadir is not None or run.source.next_seq != 1:
+        raise ConfigError("a replay needs a new pipeline without a data directory")
+    if start < 1 or (until is not None and until < start):
+        raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and until not before it")
+    differences = run.config.differences(logged_config(path))
+    if differences:
+        raise ConfigMismatch(f"{path} was made with another configuration: {'; '.join(differences)}")
+    pace = None if speed is None else Pace(run.options.wall, speed)
+    run.keep_order(await asyncio.to_thread(order_of, path / LOG))
+    if start > 1:
+        run.adopt(await asyncio.to_thread(engine_at, path, seq=start - 1))
+    run.stop_clock()
+    gate = run.engine.gate
+    if until_ns is not None:
+        gate.horizon_ns = until_ns
+    for block in logged_blocks(path, start, until):
+        for piece in (block,) if pace is None else pace.pieces(block):
+            if pace is not None:
+                await pace.wait(piece)
+            await run.source.replay(piece)
+            run.check()
+        await asyncio.sleep(0)
+    run.pushes.ended = True
+    await run.drain()
+    gate.end_look_back()
+    run.begin_pushes()

@@ -1,0 +1,533 @@
+"""The run: a pipeline that is alive. It is made whole when the pipeline starts, and ended once when it stops.
+
+Owns the life cycle (open, catch up, drain, stop) and nothing of what the cores compute. Whatever fails in an actor
+stops it with the reason; the log stays valid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from mtf.actors.actor import Actor, Marker, MarkerKind
+from mtf.actors.bars import BarStream
+from mtf.actors.consumer import Consumer
+from mtf.actors.consumers import ConsumerActor
+from mtf.actors.markings import Markings
+from mtf.actors.showing import Showing
+from mtf.actors.supervisor import Supervisor
+from mtf.actors.timer import BarTimer
+from mtf.actors.waiters import Waiters
+from mtf.bars.placement import MarketBarClock
+from mtf.calendars.auctions import edge_notes
+from mtf.clock import Timer
+from mtf.config import Config
+from mtf.datadir import DataDir
+from mtf.engine import Engine
+from mtf.errors import ConfigError, ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
+from mtf.events.block import SymbolTable
+from mtf.events.door import Door
+from mtf.frames.cursor import Cursor
+from mtf.frames.frame import Frame
+from mtf.log import Skipped
+from mtf.notes import LOGGER, Notes
+from mtf.order import ORDER, LogOrder
+from mtf.pipeline.catchup import CatchUp
+from mtf.pipeline.checkpointer import Checkpointer
+from mtf.pipeline.hangs import STUCK_NS, Hangs
+from mtf.pipeline.options import Options
+from mtf.pipeline.pushes import Pushes
+from mtf.pipeline.reading import Reading
+from mtf.pipeline.wiring import Wiring
+from mtf.rows import Rows
+from mtf.timeframe import Timeframe
+
+__all__ = ["Added", "Run"]
+
+MALFORMED_KEPT: Final = 20  # in memory too, of the malformed rows that a data directory keeps
+
+_Result = TypeVar("_Result")
+
+
+@attrs.frozen
+class Added:
+    """A consumer as it was added."""
+
+    consumer: Consumer
+    name: str
+    timeframes: tuple[Timeframe, ...] | None  # whose bars it is shown; None: of all
+
+
+class Run:
+    """Everything that lives between start and stop, of one configuration and on one event loop."""
+
+    def __init__(self, config: Config, options: Options, datadir: DataDir | None) -> None:
+        wall = options.wall
+        self.config: Final = config
+        self.options: Final = options
+        self.datadir: Final = datadir  # None: nothing is on disk
+        self.notes: Final = Notes()  # of what has come in
+        self.malformed_rows: Final[list[tuple[str, int, str, str]]] = []  # the first of them
+        self.rows = Rows()  # of the sources that were read
+        self.engine = Engine(config)
+        self.showing: Final = Showing()
+        self.consumers: Final[list[ConsumerActor]] = []  # in the order in which they were added
+        self.supervisor: Final = Supervisor(self._on_failure)
+        self.bar_clock: Final = MarketBarClock(
+            config.calendars.calendar_of,
+            list(config.timeframes),
+            anchor_ns=config.anchor_ns,
+            keep_closed=config.closed == "keep",
+            noted=self.notes.append,
+        )
+        symbols = SymbolTable(None if datadir is None else datadir.log.symbols)
+        self.door: Final = Door(symbols, aside=self.keep_aside, strict=options.strict, bar_clock=self.bar_clock)
+        self.door.one_kind = config.price == "auto"
+        self.writer: Final = None if datadir is None else datadir.writer(options.durability, self._writer_failed)
+        self.wiring: Final = Wiring(
+            self.engine,
+            self.door,
+            self.writer,
+            block_events=options.block_events,
+            workers=options.workers,
+            published=self._on_published,
+            passed=self._on_passed,
+            rows_asked=self._rows_asked,
+        )
+        self.source: Final = self.wiring.source
+        self.reading: Final = Reading(self.source, datadir, options.block_events)
+        self.keep_order(LogOrder(None if datadir is None else datadir.log.positions.get(ORDER)))
+        self.catchup: Final = CatchUp(config, datadir, block_events=options.block_events)
+        self.bar_clock.strict = config.asked and not self.catchup.seq
+        self._loop: Final = asyncio.get_running_loop()
+        self._applied: Final = Waiters()  # who waits for a seq to be published
+        self._markings: Final = Markings(wall)  # markers on their way
+        self._hangs: Final = Hangs(
+            wall, self.consumers, noted=self.notes.append, sent=self._sent_seq, stuck=self._give_up
+        )
+        self.pushes: Final = Pushes(config, options, self.source, self._hangs, self.notes)
+        self._timer: Final = BarTimer(wall, self.pushes.tell_time, options.closing_grace_ns)
+        self.checkpointer: Final = None if datadir is None else self._make_checkpointer(datadir)
+        self._running = False
+        self._catching_up: asyncio.Task[None] | None = None  # begins with the first who needs the log's end
+        self._settling: asyncio.Task[None] | None = None  # the orderly part of the end
+        self._closing: asyncio.Task[None] | None = None
+        self._halted: asyncio.Future[None] | None = None  # after a failure: consumers have been shown what came before
+        self._patience: Timer | None = None  # ends the waiting for `_halted`
+        self._stuck: Final[list[str]] = []  # consumers that hung at the end
+
+    # Life cycle.
+
+    @classmethod
+    def open(cls, config: Config, options: Options) -> Run:
+        """Return a run of *config*, on the directory of *options* if they name one, with the calendars of its log."""
+        if options.data is None:
+            return cls(config, options, None)
+        datadir = DataDir.open(options.data, config)
+        try:
+            return cls(datadir.config, options, datadir)
+        except BaseException:
+            datadir.log.close()
+            raise
+
+    async def start(self, consumers: Sequence[Added]) -> None:
+        """Start all actors, and show *consumers* what comes; an error or a cancellation ends what had been started."""
+        try:
+            task = asyncio.create_task(self._start(consumers), name="mtf start")
+            await _ended(task, task.cancel)
+        except BaseException:
+            await self.close(orderly=False)
+            raise
+
+    async def close(self, *, orderly: bool) -> None:
+        """End everything, once; if *orderly*, consumers are shown all events first, and a checkpoint is taken.
+
+        Runs in a task of its own: a caller that is cancelled, once or often, only makes it hurry. ConsumerStuck if
+        consumers hung; PipelineStopped or LogWriteFailed if the orderly part failed.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(orderly), name="mtf closing")
+        await _ended(self._closing, self._hurry)
+
+    async def _start(self, consumers: Sequence[Added]) -> None:
+        await self.wiring.start()
+        for actor in self.wiring.actors:
+            self.supervisor.launch(actor)
+        self._running = True
+        if self.datadir is not None:
+            history = self.datadir.history()
+            self.attach(Added(history, history.name, None))
+        for added in consumers:
+            self.attach(added)
+        if not self.catchup.seq:
+            await self.ready()
+
+    async def _close(self, orderly: bool) -> None:
+        try:
+            if orderly and self.supervisor.failure is None:
+                self._settling = asyncio.create_task(self._settle(), name="mtf settling")
+                await asyncio.wait([self._settling])
+                if not self._settling.cancelled():
+                    self._settling.result()
+        finally:
+            await self._shut()
+        if self._stuck:
+            raise ConsumerStuck(
+                f"{', '.join(self._stuck)}: cancelled, after {STUCK_NS // 1_000_000_000} s in which no callback "
+                "returned; the log is complete, and these consumers have not been shown its end",
+                names=tuple(self._stuck),
+            )
+
+    async def _settle(self) -> None:
+        """Show consumers everything, take a checkpoint, and let all of them end in good order."""
+        with self._hangs.leaving():
+            await self.ready()
+            await self.drain()
+            if self.checkpointer is not None and self.options.takes_checkpoints:
+                await self.checkpointer.try_take()
+                await self.checkpointer.stop()
+            await self.mark(MarkerKind.STOP)
+            self.note_edges()
+
+    async def _shut(self) -> None:
+        """End all tasks and close the log, whatever happened."""
+        self._running = False
+        self._end_streams()
+        self._timer.stop()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            await asyncio.wait([self._catching_up])
+        await self.supervisor.stop()
+        await self.wiring.close()
+        self._release(self.supervisor.reason())
+        if self.checkpointer is not None:
+            await self.checkpointer.stop()
+        try:
+            if self.writer is not None:
+                await self.writer.close()
+        except LogWriteFailed:
+            if self.supervisor.failure is None:
+                raise
+        finally:
+            if self.datadir is not None:
+                await self.datadir.close(self.door.malformed)
+
+    def _hurry(self) -> None:
+        """Wait for no consumer any more: whoever leaves was cancelled."""
+        if self._settling is not None:
+            self._settling.cancel()
+        self._stop_waiting()
+
+    # Failures.
+
+    def check(self) -> None:
+        """Raise the reason if nothing runs."""
+        if not self._running or self.supervisor.failure is not None:
+            raise self.supervisor.reason()
+
+    def check_loop(self) -> None:
+        """Raise if nothing runs, or not on the caller's event loop."""
+        self.check()
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongLoop(
+                "this pipeline runs on another event loop: use asyncio.run_coroutine_threadsafe(), with the loop that "
+                "it was started on"
+            )
+
+    def _on_failure(self, failed: Actor | None, reason: PipelineStopped) -> asyncio.Future[None]:
+        """Stop everything but consumers that have not been shown all before the failure; return what waits for them."""
+        halted: asyncio.Future[None] = self._loop.create_future()
+        self._halted = halted
+        self._release(reason)
+        if isinstance(failed, ConsumerActor):
+            for actor in self.consumers:
+                if actor is not failed:
+                    actor.halted = self._check_halted
+                    actor.halt(failed.stands_at)
+            wall = self.options.wall
+            self._patience = wall.call_at(wall.now_ns() + STUCK_NS, self._stop_waiting)
+            self._check_halted()
+        else:
+            halted.set_result(None)
+        return halted
+
+    def _check_halted(self) -> None:
+        if all(actor.is_halted for actor in self.consumers if actor.halted is not None):
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._halted is not None and not self._halted.done():
+            self._halted.set_result(None)
+
+    def _writer_failed(self, error: BaseException) -> None:
+        self.supervisor.fail(None, error)
+
+    def _release(self, error: BaseException) -> None:
+        """Give *error* to everyone who waits for something that will not come."""
+        self.source.stop(error)
+        self.pushes.close(error)
+        self._applied.fail(error)
+        self._markings.fail(error)
+        self._end_streams()
+
+    def _end_streams(self) -> None:
+        for actor in self.consumers:
+            if isinstance(actor.consumer, BarStream):
+                actor.consumer.end()
+
+    # Recovery.
+
+    async def ready(self) -> None:
+        """Bring the state up to the end of the log, showing consumers what was logged before this start."""
+        if self.catchup.done:
+            return
+        if self._catching_up is None:
+            self._catching_up = asyncio.create_task(self._catch_up(), name="mtf recovery")
+        task = self._catching_up
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise self.supervisor.reason()
+        task.result()
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether the engine in place stands at the end of the log."""
+        return self.catchup.done or not self.catchup.seq
+
+    def logged_engine(self) -> Engine:
+        """Return the state at the end of the log, also before consumers were brought there."""
+        return self.engine if self.has_caught_up else self.catchup.engine()
+
+    @property
+    def skipped_checkpoints(self) -> list[Skipped]:
+        """The checkpoints that this start could not use, and why."""
+        if self.datadir is None:
+            return []
+        return [*self.datadir.discarded, *self.catchup.choose(self.consumers).skipped]
+
+    async def _catch_up(self) -> None:
+        try:
+            start = self.catchup.choose(self.consumers, roll_back=True)
+            for each in start.skipped:
+                LOGGER.warning("checkpoint passed over: %s", each.reason)
+            self.adopt(start.engine)
+            for actor in self.consumers:
+                seq, state = start.states.get(actor.consumer_name, (0, None))
+                if state is not None:
+                    actor.restore(state, seq)
+            if start.next_seq <= self.catchup.seq:
+                for block in self.catchup.blocks(start, self.consumers):
+                    await self.source.replay(block)
+                    await asyncio.sleep(0)
+            if self.catchup.seq:
+                await self.mark(MarkerKind.DRAIN)
+        except Exception as error:
+            self.supervisor.fail(None, error)
+            raise
+        self.catchup.finish()
+        self.begin_pushes()
+        if self.checkpointer is not None:
+            self.checkpointer.oldest_ns = min(self.checkpointer.oldest_ns, start.oldest_ns)
+            self.checkpointer.start(
+                self.engine, start.checkpoint_seq, start.states, on_schedule=self.options.takes_checkpoints
+            )
+
+    def adopt(self, engine: Engine) -> None:
+        """Go on from the state of *engine*, before the first event."""
+        self.engine = engine
+        self._keep_disordered(self.reading.order.spans)
+        self.wiring.adopt(engine)
+        for actor in self.consumers:
+            actor.rewind(self._cursor())
+
+    def stop_clock(self) -> None:
+        """Make no clock events while a log is played: its own are in it."""
+        self._timer.stop()
+
+    def begin_pushes(self) -> None:
+        """Have what is pushed follow the events that were played."""
+        symbols = self.door.symbols
+        for state in self.engine.joiner.states[len(symbols.names) :]:
+            symbols.add(state.instrument.name)
+        self.door.bar_kinds.update(self.engine.gate.bar_kinds())
+        if self.options.is_live:
+            self._timer.start(self.engine.joiner.states)
+
+    def keep_order(self, order: LogOrder) -> None:
+        """Have the order of time kept by *order*: callbacks are refused what they could not have known once it ends."""
+        self.reading.order = order
+        order.disordered = self._keep_disordered
+        self._keep_disordered(order.spans)
+
+    def _keep_disordered(self, spans: Sequence[tuple[int, int]]) -> None:
+        self.engine.kept.disordered = list(spans)
+
+    def _cursor(self) -> Cursor:
+        """Return a cursor at the newest published event."""
+        return Cursor(self.engine.kept, self.engine.joiner, self.catchup.seq)
+
+    # Consumers.
+
+    def attach(self, added: Added) -> None:
+        """Show a consumer everything from now on; its saved state is restored, or it is refused."""
+        actor = ConsumerActor(
+            added.consumer,
+            added.name,
+            added.timeframes,
+            kept=self.engine.kept,
+            cursor=self._cursor(),
+            showing=self.showing,
+            answered=self._markings.answered,
+        )
+        if any(added.name == other.consumer_name for other in self.consumers):
+            raise ConfigError(f"there is a consumer {added.name!r} already: give each its own name")
+        if self.catchup.done and self.checkpointer is not None:
+            seq, state = self.checkpointer.states.get(added.name, (0, None))
+            if state is not None and seq != self.engine.joiner.seq:
+                raise ConfigError(
+                    f"consumer {added.name!r} has a saved state of seq {seq}, and the pipeline has gone on to "
+                    f"{self.engine.joiner.seq}: add it right after the start, before anything is awaited, so that it "
+                    "is shown what came since; or give it another name to begin anew"
+                )
+            if state is not None:
+                actor.restore(state)
+        if isinstance(added.consumer, BarStream):
+            added.consumer.left = partial(self._detach, actor)
+        self.consumers.append(actor)
+        synchronizer = self.wiring.synchronizer
+        synchronizer.outlets = [*synchronizer.outlets, actor]
+        self.supervisor.launch(actor)
+
+    def remove(self, consumer: Consumer) -> asyncio.Future[None]:
+        """Show *consumer* nothing more; the future is done once a callback that is under way has ended."""
+        for actor in self.consumers:
+            if actor.consumer is consumer:
+                self._detach(actor)
+                return self.supervisor.ended(actor)
+        raise ConfigError(f"{consumer!r} is not a consumer of this pipeline")
+
+    def _detach(self, actor: ConsumerActor) -> None:
+        if actor in self.consumers:
+            self.consumers.remove(actor)
+        synchronizer = self.wiring.synchronizer
+        synchronizer.outlets = [outlet for outlet in synchronizer.outlets if outlet is not actor]
+        self.supervisor.let_end(actor)
+        actor.leave()
+        self._markings.left(actor)
+
+    def _give_up(self, actors: Sequence[ConsumerActor]) -> None:
+        """Go on without consumers that hang."""
+        for actor in actors:
+            self._stuck.append(actor.consumer_name)
+            self._detach(actor)
+            self.supervisor.cancel(actor)
+
+    # What goes through the actors.
+
+    async def mark(self, kind: MarkerKind, timeout_ns: int | None = None) -> tuple[Marker, list[str]]:
+        """Send a marker through all actors; return it and the consumers that took longer than *timeout_ns* over it."""
+        self.check()
+        marker = Marker(kind, self.source.next_seq - 1)
+        self.source.mark(marker)
+        return marker, await self._markings.closed(marker, timeout_ns)
+
+    async def drain(self) -> None:
+        """Return once every consumer has been shown all events so far, those held in the reorder window too."""
+        self.pushes.flush()
+        await self.mark(MarkerKind.DRAIN)
+
+    async def applied(self, seq: int) -> None:
+        """Return once the event *seq* is published."""
+        if self.engine.joiner.seq < seq:
+            await self._applied.wait(seq)
+
+    @property
+    def malformed(self) -> int:
+        """How many rows could not be events, in earlier runs too."""
+        return self.door.malformed + (0 if self.datadir is None else self.datadir.aside.before)
+
+    def all_notes(self) -> list[str]:
+        """Return what a user should know of the start and of the run, in sentences."""
+        if self.datadir is None:
+            return list(self.notes)
+        _ = self.skipped_checkpoints  # choosing a checkpoint has notes of its own
+        return [*self.datadir.notes, *self.catchup.notes, *self.notes]
+
+    def note_edges(self) -> None:
+        """Note what was rejected just beside a session: an auction, or a stamp on the very end."""
+        for sentence in edge_notes(self.source.gate.edges()):
+            if sentence not in self.notes:
+                self.notes.append(sentence)
+
+    def _rows_asked(self) -> bool:
+        """Return whether live values of single rows are computed: always, or while a consumer is shown them."""
+        return self.config.live == "each" or any(actor.callbacks.shows_rows for actor in self.consumers)
+
+    def _on_published(self, frame: Frame) -> None:
+        self._timer.published(frame, self.engine.joiner.states)
+        if self.checkpointer is not None:
+            self.checkpointer.published(frame)
+        self._applied.reached(frame.last_seq)
+
+    def _on_passed(self, marker: Marker) -> None:
+        self._markings.passed(marker, self.consumers)
+
+    def _sent_seq(self) -> int:
+        return self.source.sent_seq
+
+    def keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
+        if self.datadir is not None:
+            self.datadir.aside.keep(place, line, reason, raw)
+        if self.datadir is None or len(self.malformed_rows) < MALFORMED_KEPT:
+            self.malformed_rows.append((place, line, reason, raw))
+
+    # Checkpoints.
+
+    def _make_checkpointer(self, datadir: DataDir) -> Checkpointer:
+        assert self.writer is not None, "what has a directory has a writer"
+        options = self.options
+        return Checkpointer(
+            datadir.checkpoints,
+            self.writer,
+            options.wall,
+            self.mark,
+            names=lambda: [actor.consumer_name for actor in self.consumers],
+            noted=self.notes.append,
+            failed=self._writer_failed,
+            clean=None if options.keep_events is None else self._forget,
+            every_ns=options.checkpoint_ns,
+            every_events=options.checkpoint_events or None,
+        )
+
+    def _forget(self, checkpoint_seq: int) -> None:
+        """Let go of old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
+        datadir, keep_events = self.datadir, self.options.keep_events
+        assert datadir is not None, "only what is on disk is removed"
+        assert keep_events is not None, "by default everything is kept"
+        datadir.forget(min(checkpoint_seq, datadir.log.last_seq - keep_events) + 1)
+
+
+async def _ended(task: asyncio.Task[_Result], hurry: Callable[[], Any]) -> _Result:
+    """Return what *task* gives, once it has ended; a caller that is cancelled calls *hurry*, and waits on.
+
+    The cancellation goes on afterwards.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            if cancelled is None:
+                hurry()
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()
+        raise cancelled
+    return task.result()

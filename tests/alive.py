@@ -1,0 +1,31 @@
+"""The inside of a pipeline that runs, for tests that look there."""
+
+from __future__ import annotations
+
+from mtf.log import FileLog
+from mtf.pipeline import Pipeline
+from mtf.pipeline.checkpointer import Checkpointer
+from mtf.pipeline.run import Run
+
+__all__ = ["checkpointer_of", "log_of", "run_of"]
+
+
+def run_of(pipeline: Pipeline) -> Run:
+    """Return what lives between start and stop."""
+    run = pipeline._alive
+    assert run is not None, "the pipeline was started"
+    return run
+
+
+def checkpointer_of(pipeline: Pipeline) -> Checkpointer:
+    """Return what takes the checkpoints of a pipeline with a data directory."""
+    checkpointer = run_of(pipeline).checkpointer
+    assert checkpointer is not None, "the pipeline has a data directory"
+    return checkpointer
+
+
+def log_of(pipeline: Pipeline) -> FileLog:
+    """Return the log that is written."""
+    datadir = run_of(pipeline).datadir
+    assert datadir is not None, "the pipeline has a data directory"
+    return datadir.log
