@@ -1,0 +1,148 @@
+"""A soak: live pushes one by one for long, with consumers that come and go, pushes given up, and restarts.
+
+Afterwards everything is as it was at the start: tasks, threads, open files, memory, and how much of the pipeline a push
+goes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import threading
+import time
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import attrs
+import pytest
+
+from mtf import Bar, Config, Consumer, Tick, View
+from mtf.build import COMPILED
+from mtf.pipeline import Pipeline
+from tests.alive import run_of
+from tests.builders import SECOND_NS, at
+from tests.fake_clock import FakeClock
+
+CONFIG: Final = Config.make(timeframes="1m,5m,1h", calendar="crypto", indicators=["ema:5"], history=50)
+START_NS: Final = at("2024-03-04 00:00")
+ROUNDS: Final = 10  # restarts
+PUSHES: Final = 10_000
+PUSHES_SLOW: Final = 2_000_000
+GROWTH_KB: Final = 16_384  # of memory, once warm: caches of the allocator, and no more
+
+
+class Plain(Consumer):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.bars = 0
+
+    def on_bar(self, bar: Bar, view: View) -> None:
+        self.bars += 1
+
+
+class Awaiting(Plain):
+    async def on_tick(self, tick: Tick, view: View) -> None:
+        await asyncio.sleep(0)
+
+
+@attrs.frozen
+class Footprint:
+    """What a pipeline takes of its process, apart from memory."""
+
+    tasks: int
+    threads: int
+    files: int
+    outlets: int
+
+
+def footprint(pipeline: Pipeline) -> Footprint:
+    return Footprint(
+        tasks=len(asyncio.all_tasks()),
+        threads=threading.active_count(),
+        files=len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
+        outlets=len(run_of(pipeline).wiring.synchronizer.outlets),
+    )
+
+
+def resident_kb() -> int:
+    """Return the memory of this process; 0 on a system that does not say."""
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    return 0
+
+
+async def visit(pipeline: Pipeline, number: int, random: Random) -> None:
+    """Let a consumer or a reader come, see a little, and go, in one of the ways in which that can be done."""
+    way = random.randrange(4)
+    if way == 0:
+        async with pipeline.bars("1m"):
+            await asyncio.sleep(0)
+    elif way == 1:
+        _ = pipeline.bars("5m", limit=1)  # dropped
+    else:
+        consumer = Plain(f"visitor {number}") if way == 2 else Awaiting(f"visitor {number}")
+        pipeline.add(consumer)
+        await asyncio.sleep(0)
+        await pipeline.remove(consumer)
+
+
+async def give_up(pipeline: Pipeline, tick: Tick) -> None:
+    """Push *tick*, and go away at once."""
+    task = asyncio.create_task(pipeline.push(tick))
+    await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def soak(folder: Path, pushes: int) -> tuple[list[Footprint], list[int], list[float]]:
+    """Return the footprint, the memory in KB, and the median cost of a push in each of the rounds."""
+    random, wall = Random(3), FakeClock(START_NS)
+    footprints: list[Footprint] = []
+    memory: list[int] = []
+    costs: list[float] = []
+    for number in range(ROUNDS):
+        async with Pipeline(data=folder, config=CONFIG, wall=wall, checkpoint_events=pushes // 20) as pipeline:
+            stays = Plain("stays")
+            pipeline.add(stays)
+            timed: list[float] = []
+            for k in range(pushes // ROUNDS):
+                wall.pass_ns(SECOND_NS // 2)
+                price = 1.0 + random.random() / 1e3
+                tick = Tick(random.choice("ABC"), wall.now_ns(), price, price + 1e-4)
+                if k % 100 == 50:
+                    await visit(pipeline, k, random)
+                if k % 100 == 75:
+                    await give_up(pipeline, tick)
+                else:
+                    began = time.perf_counter()
+                    await pipeline.push(tick)
+                    timed.append(time.perf_counter() - began)
+            gc.collect()
+            await pipeline.drain()
+            await pipeline.checkpoint()
+            await asyncio.sleep(0)
+            footprints.append(footprint(pipeline))
+            memory.append(resident_kb())
+            costs.append(sorted(timed)[len(timed) // 2])
+            assert stays.bars
+    return footprints, memory, costs
+
+
+async def test_nothing_grows_while_consumers_come_and_go(tmp_path: Path) -> None:
+    """A short soak always: what it takes of the process is the same in each round."""
+    footprints, _, _ = await soak(tmp_path, PUSHES)
+    assert len({*footprints[1:]}) == 1, footprints
+
+
+@pytest.mark.slow
+async def test_two_million_pushes_leave_everything_as_it_was(tmp_path: Path) -> None:
+    """What a push costs is printed round by round (`-rP`), not asserted: a machine may have other things to do."""
+    footprints, memory, costs = await soak(tmp_path, PUSHES_SLOW if COMPILED else PUSHES_SLOW // 10)
+    print("median of a push in us:", *(f"{cost * 1e6:.1f}" for cost in costs))
+    print("memory in MB:", *(kb // 1024 for kb in memory))
+    assert len({*footprints[1:]}) == 1, footprints
+    assert memory[-1] - memory[ROUNDS // 2] < GROWTH_KB, memory
