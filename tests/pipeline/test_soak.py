@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import threading
 import time
@@ -25,6 +26,8 @@ from mtf.pipeline import Pipeline
 from tests.alive import run_of
 from tests.builders import SECOND_NS, at
 from tests.fake_clock import FakeClock
+
+LOGGER: Final = logging.getLogger(__name__)
 
 CONFIG: Final = Config.make(timeframes="1m,5m,1h", calendar="crypto", indicators=["ema:5"], history=50)
 START_NS: Final = at("2024-03-04 00:00")
@@ -104,7 +107,7 @@ async def soak(folder: Path, pushes: int) -> tuple[list[Footprint], list[int], l
     footprints: list[Footprint] = []
     memory: list[int] = []
     costs: list[float] = []
-    for number in range(ROUNDS):
+    for _ in range(ROUNDS):
         async with Pipeline(data=folder, config=CONFIG, wall=wall, checkpoint_events=pushes // 20) as pipeline:
             stays = Plain("stays")
             pipeline.add(stays)
@@ -140,9 +143,9 @@ async def test_nothing_grows_while_consumers_come_and_go(tmp_path: Path) -> None
 
 @pytest.mark.slow
 async def test_two_million_pushes_leave_everything_as_it_was(tmp_path: Path) -> None:
-    """What a push costs is printed round by round (`-rP`), not asserted: a machine may have other things to do."""
+    """What a push costs is logged (`-o log_cli=true`), not asserted: a machine may have other things to do."""
     footprints, memory, costs = await soak(tmp_path, PUSHES_SLOW if COMPILED else PUSHES_SLOW // 10)
-    print("median of a push in us:", *(f"{cost * 1e6:.1f}" for cost in costs))
-    print("memory in MB:", *(kb // 1024 for kb in memory))
+    LOGGER.warning("median of a push, us: %s", " ".join(f"{cost * 1e6:.1f}" for cost in costs))
+    LOGGER.warning("memory, MB: %s", " ".join(str(kb // 1024) for kb in memory))
     assert len({*footprints[1:]}) == 1, footprints
     assert memory[-1] - memory[ROUNDS // 2] < GROWTH_KB, memory

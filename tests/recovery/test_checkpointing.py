@@ -81,7 +81,9 @@ async def test_checkpoint_that_cannot_be_made_is_a_warning_each_time_and_the_log
             for number in range(3):
                 await feed(pipeline, EVENTS[50 * number : 50 * number + 50])
                 await pipeline.drain()
-                await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "mtf checkpoint that is due"))
+                await asyncio.gather(
+                    *(task for task in asyncio.all_tasks() if task.get_name() == "mtf checkpoint that is due")
+                )
                 assert len(warned(caplog)) == number + 1
             await feed(pipeline, EVENTS[150:160])
             with pytest.raises((ValueError, OSError, MemoryError)):
