@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.actors.source import SourceActor
+from mtf.bars.bar import Bar
 from mtf.datadir import DataDir
 from mtf.errors import ConfigError, OutOfOrder
+from mtf.events.tick import Tick
 from mtf.frames.frame import SymbolState
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
 from mtf.sources import IterSource, Source, open_source
@@ -32,12 +34,18 @@ def open_given(
     """
     if isinstance(given, MergedSource) and not reorder_ns and not sort:
         return given
-    several = isinstance(given, Sequence) and not isinstance(given, str) and any(map(_is_source, given))
+    several = isinstance(given, Sequence) and not isinstance(given, str) and _has_sources(given)
     files = {**options, "resumable": True} if resumable else dict(options)
     if sort:
         files.setdefault("reverse", False)  # whichever way the rows stand, they are sorted
     parts = _opened_all(given, options, files) if several else [_opened(given, options, files)]
     return MergedSource(parts, name=getattr(given, "name", ""), reorder_ns=reorder_ns, sort=sort)
+
+
+def _has_sources(given: Sequence[Any]) -> bool:
+    """Whether *given* has sources in it, and is not a list of ticks."""
+    # Whether a value has the methods of a source takes as long to find out as a hundred ticks to read.
+    return not (given and isinstance(given[0], Tick | Bar)) and any(map(_is_source, given))
 
 
 def _is_source(given: Any) -> bool:
