@@ -4,7 +4,9 @@
     driver.py push FILE DATA MODE      pushes each row of FILE, and says of each seq when it was promised
 
 KILL_AT names where the process kills itself: `seq:700` when a consumer is shown that event, `save:2` in the second
-checkpoint, `stop:1` in the orderly end. Lines go to stdout at once: `started`, `logged SEQ`, `durable SEQ`, `end JSON`.
+checkpoint, `stop:1` in the orderly end. VARIANT is `retained` for a log of which only the newest events are kept, or
+`workers` for two processes that compute the indicators. Lines go to stdout at once: `started`, `logged SEQ`,
+`durable SEQ`, `end JSON`.
 """
 
 from __future__ import annotations
@@ -18,10 +20,15 @@ from typing import Any
 
 import mtf
 import mtf.cli
+import mtf.datadir
 
 SETTINGS = ("--indicators", "ema:5,rsi:14,atr:5", "--timeframes", "1m,5m,1h,1d", "--history", "50")
 CHECKPOINT_EVENTS = 300
 DURABLE_EVERY = 37
+VARIANTS: dict[str, dict[str, Any]] = {"": {}, "retained": {"keep_events": 400}, "workers": {"workers": 2}}
+VARIANT = VARIANTS[os.environ.get("VARIANT", "")]
+if "keep_events" in VARIANT:
+    mtf.datadir.SEGMENT_BYTES = 12_000  # type: ignore[misc]
 
 
 def say(*words: object) -> None:
@@ -63,7 +70,7 @@ class Watched(mtf.Pipeline):
     """What `mtf run` uses here in the place of its pipeline."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "checkpoint_events": CHECKPOINT_EVENTS, "block_events": 64})
+        super().__init__(**{**settings, "checkpoint_events": CHECKPOINT_EVENTS, "block_events": 64, **VARIANT})
         self.add(Failpoint())
 
 
@@ -81,6 +88,7 @@ async def push(rows: list[str], data: str, mode: str) -> None:
         timeframes=["1m", "5m"],
         indicators="ema:5",
         checkpoint_events=CHECKPOINT_EVENTS,
+        **VARIANT,
     ) as pipeline:
         pipeline.add(Failpoint())
         await pipeline.drain()

@@ -24,10 +24,13 @@ ROWS = 3_000
 MODES = ("each", "group", "os")
 SHORT = [(mode, kind) for mode in MODES for kind in ("place", "moment")]
 ROUNDS_SLOW = 67  # in each of three modes: 201 in all
+ROUNDS_VARIANT_SLOW = 50  # of each variant
+MANY = 60  # symbols
 
 
-def write_market(path: Path, *, clean: bool) -> Path:
-    """Write quotes of three symbols over a week's end; unless *clean*, with late and malformed rows among them."""
+def write_market(path: Path, *, clean: bool, symbols: int = 3) -> Path:
+    """Write quotes of *symbols* over a week's end; unless *clean*, with late and malformed rows among them."""
+    names = ["AAA", "BBB", "CCC"] + [f"S{number}" for number in range(3, symbols)]
     random = Random(77)
     now_ns = FRIDAY
     lines = ["timestamp,symbol,bid,ask"]
@@ -35,7 +38,7 @@ def write_market(path: Path, *, clean: bool) -> Path:
         now_ns += random.randrange(1, 6 * SECOND_NS)
         ts_ns = now_ns - (60 * SECOND_NS if not clean and random.random() < 0.02 else 0)
         bid = 100 + random.randrange(1000) / 100
-        lines.append(f"{ts_ns},{('AAA', 'BBB', 'CCC')[random.randrange(3)]},{bid},{bid + 0.01:.2f}")
+        lines.append(f"{ts_ns},{names[random.randrange(symbols)]},{bid},{bid + 0.01:.2f}")
         if not clean and number % 500 == 250:
             lines.append(f"{ts_ns},AAA,no price,{number}")
     path.write_text("\n".join(lines) + "\n")
@@ -45,9 +48,14 @@ def write_market(path: Path, *, clean: bool) -> Path:
 class Process:
     """A driver that runs, and what it has said."""
 
-    def __init__(self, what: str, source: Path, data: Path, mode: str, kill_at: str = "") -> None:
+    def __init__(self, what: str, source: Path, data: Path, mode: str, variant: str, kill_at: str = "") -> None:
         # -P: mtf is the build under test, wherever this file lies.
-        environment = {**os.environ, "KILL_AT": kill_at, "PYTHONPATH": str(Path(mtf.__file__).parents[1])}
+        environment = {
+            **os.environ,
+            "KILL_AT": kill_at,
+            "VARIANT": variant,
+            "PYTHONPATH": str(Path(mtf.__file__).parents[1]),
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-P", str(DRIVER), what, str(source), str(data), mode],
             stdout=subprocess.PIPE,
@@ -74,12 +82,15 @@ class Process:
 class Reference:
     """What a run comes to that is never killed."""
 
-    def __init__(self, directory: Path, what: str) -> None:
+    def __init__(self, directory: Path, what: str, variant: str = "") -> None:
         self.what = what
-        self.source = write_market(directory / f"{what}.csv", clean=what == "push")
+        self.variant = variant  # of the runs that are killed; this one has nothing special
+        self.source = write_market(
+            directory / f"{what}.csv", clean=what == "push", symbols=MANY if variant == "workers" else 3
+        )
         data = directory / f"{what}-whole"
         start_s = time.monotonic()
-        killed, lines = Process(what, self.source, data, "group").ended()
+        killed, lines = Process(what, self.source, data, "group", "").ended()
         self.seconds = time.monotonic() - start_s
         assert not killed
         self.result = result_of(lines)
@@ -114,16 +125,16 @@ def kill_again_and_again(whole: Reference, data: Path, mode: str, kind: str, ran
     kills = 0
     for _ in range(random.randrange(1, 4)):
         if kind == "place":
-            process = Process(whole.what, whole.source, data, mode, drawn_place(random))
+            process = Process(whole.what, whole.source, data, mode, whole.variant, drawn_place(random))
         else:
-            process = Process(whole.what, whole.source, data, mode)
+            process = Process(whole.what, whole.source, data, mode, whole.variant)
             process.kill_after(random.random() * whole.seconds * 0.5)
         killed, lines = process.ended()
         if not killed:
             break
         kills += 1
         check_promises(data, lines)
-    killed, lines = Process(whole.what, whole.source, data, mode).ended()
+    killed, lines = Process(whole.what, whole.source, data, mode, whole.variant).ended()
     assert not killed
     assert result_of(lines) == whole.result
     assert history_rows(data) == whole.history
@@ -170,5 +181,31 @@ def test_two_hundred_rounds_of_killed_processes_lose_nothing(
         kind = ("place", "moment")[number % 2]
         counted += kill_again_and_again(references[what], tmp_path / str(number), mode, kind, random) > 0
         if counted == ROUNDS_SLOW:
+            return
+    pytest.fail(f"only {counted} rounds were killed before their end")
+
+
+@pytest.mark.parametrize("variant", ["retained", "workers"])
+def test_killed_process_that_keeps_little_or_has_workers_loses_nothing(tmp_path: Path, variant: str) -> None:
+    """A log whose beginning is gone, and many symbols shared out to two workers: as any other."""
+    whole = Reference(tmp_path, "run", variant)
+    for attempt in range(20):
+        random = Random(f"{variant} {attempt}")
+        if kill_again_and_again(whole, tmp_path / str(attempt), "group", "place", random):
+            return
+    pytest.fail("every round was over before its kill")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["retained", "workers"])
+def test_rounds_of_kills_with_little_kept_or_workers_lose_nothing(tmp_path: Path, variant: str) -> None:
+    references = [Reference(tmp_path, what, variant) for what in ("run", "push")]
+    counted = 0
+    for number in range(10 * ROUNDS_VARIANT_SLOW):
+        random = Random(f"{variant} {number}")
+        kind = ("place", "moment")[number % 2]
+        data = tmp_path / str(number)
+        counted += kill_again_and_again(references[number // 2 % 2], data, MODES[number % 3], kind, random) > 0
+        if counted == ROUNDS_VARIANT_SLOW:
             return
     pytest.fail(f"only {counted} rounds were killed before their end")
