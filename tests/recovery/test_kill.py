@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 import mtf
-from mtf.log import read_log, verify_log
+from mtf.log import first_logged_seq, read_log, verify_log
 from mtf.recovery import verify_replay
 from tests.builders import SECOND_NS
 from tests.recovery.builders import FRIDAY, history_rows
@@ -138,6 +138,7 @@ def kill_again_and_again(whole: Reference, data: Path, mode: str, kind: str, ran
     assert not killed
     assert result_of(lines) == whole.result
     assert history_rows(data) == whole.history
+    assert (first_logged_seq(data / "log") > 1) == (whole.variant == "retained")
     replayed = verify_replay(data)
     assert (replayed.seq, replayed.damage) == (whole.events, [])
     return kills
@@ -150,7 +151,7 @@ def check_promises(data: Path, lines: list[str]) -> None:
         assert not promised
         return
     assert verify_log(data / "log").clean
-    reader = read_log(data / "log")
+    reader = read_log(data / "log", first_logged_seq(data / "log"))
     last_seq = max((logged.block.last_seq for logged in reader), default=0)
     assert last_seq >= promised
 
