@@ -88,7 +88,7 @@ COMPILED = [
     "mtf/actors/mailbox.py",
     "mtf/actors/actor.py",
     "mtf/actors/cores.py",
-    "mtf/actors/source.py",
+    "mtf/actors/sequencer.py",
 ]
 
 GROUP = "mtf"  # the shared library is GROUP__mypyc

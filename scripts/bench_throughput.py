@@ -14,7 +14,7 @@ from market import START_NS, blocks, head, in_turn, median, quotes, row
 from peers import Row, talib_handles
 
 import mtf
-from mtf.actors.source import SourceActor
+from mtf.actors.sequencer import Sequencer
 from mtf.engine import Engine
 from mtf.events.block import Block
 
@@ -29,7 +29,7 @@ ROWS = quotes(EVENTS)
 BLOCKS = blocks(ROWS, 1024)
 
 
-def source_of(pipeline: mtf.Pipeline) -> SourceActor:
+def source_of(pipeline: mtf.Pipeline) -> Sequencer:
     """Return where blocks that are in memory already go into a pipeline that runs."""
     run = pipeline._alive
     assert run is not None, "the pipeline was started"

@@ -840,7 +840,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
-@pytest.mark.parametrize("actor", ["source", "aggregator 1m", "indicators 1m", "synchronizer"])
+@pytest.mark.parametrize("actor", ["sequencer", "aggregator 1m", "indicators 1m", "synchronizer"])
 @pytest.mark.usefixtures("faulty")
 def test_failing_core_actor_stops_the_pipeline_with_its_name(
     loop: str, actor: str, busy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -860,7 +860,7 @@ def test_failing_core_actor_stops_the_pipeline_with_its_name(
             for tick in TICKS:
                 pushed.append(await p.push(tick))
             await p.drain()
-            if actor == "source":
+            if actor == "sequencer":
                 monkeypatch.setattr(WeeklyCalendar, "span_at", raise_fault)  # asked for each new span
             elif actor == "aggregator 1m":
                 monkeypatch.setattr(WeeklyCalendar, "gap", raise_fault, raising=False)  # asked for each gap

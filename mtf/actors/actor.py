@@ -14,7 +14,7 @@ from mypy_extensions import mypyc_attr
 
 from mtf.actors.mailbox import Mailbox
 
-__all__ = ["MAILBOX_LIMIT", "Actor", "Marker", "MarkerKind"]
+__all__ = ["MAILBOX_LIMIT", "Actor", "Marker", "MarkerKind", "Supervised"]
 
 MAILBOX_LIMIT: Final = 8  # messages; each is a block or a part of a frame
 
@@ -45,17 +45,29 @@ class Marker:
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
-class Actor:
+class Supervised:
+    """What a supervisor runs in a task of its own until it ends, or fails."""
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+        self.on_failure: Callable[[Supervised, BaseException], None] | None = None  # set by the supervisor
+
+    async def run(self) -> None:
+        """Do the work; to be cancelled at any await."""
+        raise NotImplementedError
+
+
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
+class Actor(Supervised):
     """The shell: a subclass implements `handle`, and `on_marker` if it has something to add to one.
 
     A subclass that has to wait for something overrides `answer` or `answer_marker`, and `_can_handle_now`.
     """
 
     def __init__(self, name: str, limit: int = MAILBOX_LIMIT) -> None:
-        self.name: Final = name
+        super().__init__(name)
         self.mailbox: Final[Mailbox] = Mailbox(limit)
         self.outlets: list[Actor] = []  # get the answers; replaced as a whole when one leaves
-        self.on_failure: Callable[[Actor, BaseException], None] | None = None
         self.save: Callable[[], bytes] | None = None  # what saves the core, for a checkpoint
         self._busy = False  # a message is being handled, or its answer waits for room
         self._failed = False  # nothing is handled any more

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from mtf.actors.actor import Actor
+from mtf.actors.actor import Supervised
 from mtf.errors import ActorFailed, LogWriteFailed, PipelineStopped
 
 __all__ = ["Supervisor"]
@@ -21,28 +21,28 @@ class Supervisor:
     tasks of the other actors are cancelled.
     """
 
-    def __init__(self, failed: Callable[[Actor | None, PipelineStopped], Awaitable[None]]) -> None:
+    def __init__(self, failed: Callable[[Supervised | None, PipelineStopped], Awaitable[None]]) -> None:
         self.failure: BaseException | None = None  # why it ended, if not by its owner
         self._failed: Final = failed
-        self._tasks: Final[dict[asyncio.Task[None], Actor]] = {}
+        self._tasks: Final[dict[asyncio.Task[None], Supervised]] = {}
         self._leaving: Final[set[asyncio.Task[None]]] = set()  # of actors that may end by themselves
         self._ending: asyncio.Task[None] | None = None  # cancels the tasks
         self._ends = False  # tasks are cancelled from now on
 
-    def launch(self, actor: Actor) -> None:
+    def launch(self, actor: Supervised) -> None:
         """Run *actor* in a task of its own."""
         actor.on_failure = self.fail
         task = asyncio.create_task(self._run(actor), name=f"mtf {actor.name}")
         self._tasks[task] = actor
         task.add_done_callback(self._forget)
 
-    def let_end(self, actor: Actor) -> None:
+    def let_end(self, actor: Supervised) -> None:
         """Take it for no failure if the task of *actor* is cancelled: nothing is expected of it any more."""
         task = self._task_of(actor)
         if task is not None:
             self._leaving.add(task)
 
-    def ended(self, actor: Actor) -> asyncio.Future[None]:
+    def ended(self, actor: Supervised) -> asyncio.Future[None]:
         """Return a future that is done once the task of *actor* has ended."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = self._task_of(actor)
@@ -52,13 +52,13 @@ class Supervisor:
             task.add_done_callback(lambda _: None if done.done() else done.set_result(None))
         return done
 
-    def cancel(self, actor: Actor) -> None:
+    def cancel(self, actor: Supervised) -> None:
         """Cancel the task of *actor*, which hangs, and go on without it."""
         task = self._task_of(actor)
         if task is not None:
             task.cancel()
 
-    def fail(self, actor: Actor | None, error: BaseException) -> None:
+    def fail(self, actor: Supervised | None, error: BaseException) -> None:
         """End everything because of *error*, in *actor* if it is known."""
         if self.failure is not None:
             return
@@ -99,14 +99,14 @@ class Supervisor:
         if tasks:
             await asyncio.wait(tasks, timeout=ENDING_S)
 
-    def _task_of(self, actor: Actor) -> asyncio.Task[None] | None:
+    def _task_of(self, actor: Supervised) -> asyncio.Task[None] | None:
         return next((task for task, each in self._tasks.items() if each is actor), None)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
         self._leaving.discard(task)
 
-    async def _run(self, actor: Actor) -> None:
+    async def _run(self, actor: Supervised) -> None:
         try:
             await actor.run()
         except asyncio.CancelledError as error:

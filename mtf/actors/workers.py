@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mtf.actors.actor import Actor, Marker, MarkerKind
+from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
 from mtf.actors.cores import IndicatorActor, Part
 from mtf.bars.gate import Judged
 from mtf.workers.team import Team
@@ -35,7 +35,7 @@ class WorkerActor(Actor):
             self.team.save(marker.seq)
 
 
-class WorkerListener(Actor):
+class WorkerListener(Supervised):
     """Takes the answers of one worker; stops the pipeline if the worker is gone."""
 
     def __init__(self, team: Team, number: int) -> None:

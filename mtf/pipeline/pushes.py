@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from mtf.actors.lateness import Lateness
 from mtf.actors.reorder import ReorderWindow
-from mtf.actors.source import SourceActor
+from mtf.actors.sequencer import Sequencer
 from mtf.bars.bar import Bar
 from mtf.bars.intake import take
 from mtf.clock import WallClock
@@ -36,7 +36,7 @@ Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is th
 class Pushes:
     """Hands what users push to the door of *source*, in the order in which they called."""
 
-    def __init__(self, config: Config, options: Options, source: SourceActor, hangs: Hangs, notes: Notes) -> None:
+    def __init__(self, config: Config, options: Options, source: Sequencer, hangs: Hangs, notes: Notes) -> None:
         self._config: Final = config
         self._block_events: Final = options.block_events
         self._is_live: Final = options.is_live

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mtf.actors.source import SourceActor
+from mtf.actors.sequencer import Sequencer
 from mtf.bars.bar import Bar
 from mtf.datadir import DataDir
 from mtf.errors import ConfigError, OutOfOrder
@@ -95,7 +95,7 @@ class Reading:
 
     def __init__(
         self,
-        actor: SourceActor,
+        actor: Sequencer,
         datadir: DataDir | None,
         block_events: int,
     ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from mtf.actors.actor import Actor, Marker, MarkerKind
+from mtf.actors.actor import Marker, MarkerKind, Supervised
 from mtf.actors.bars import BarStream
 from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
@@ -238,7 +238,7 @@ class Run:
                 "it was started on"
             )
 
-    def _on_failure(self, failed: Actor | None, reason: PipelineStopped) -> asyncio.Future[None]:
+    def _on_failure(self, failed: Supervised | None, reason: PipelineStopped) -> asyncio.Future[None]:
         """Stop everything but consumers that have not been shown all before the failure; return what waits for them."""
         halted: asyncio.Future[None] = self._loop.create_future()
         self._halted = halted

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mtf.actors.actor import Actor, Marker
+from mtf.actors.actor import Marker, Supervised
 from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
-from mtf.actors.source import LogWriter, SourceActor
+from mtf.actors.sequencer import LogWriter, Sequencer
 from mtf.actors.workers import RemoteIndicatorActor, WorkerActor, WorkerListener
 from mtf.engine import Engine
 from mtf.events.bar_rows import EVENTS_PER_BAR
@@ -38,7 +38,7 @@ class Wiring:
         passed: Callable[[Marker], None],
         rows_asked: Callable[[], bool],
     ) -> None:
-        self.source: Final = SourceActor(door, engine.gate, writer, block_events)
+        self.source: Final = Sequencer(door, engine.gate, writer, block_events)
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
         )
@@ -57,7 +57,7 @@ class Wiring:
             values.outlets.append(self.synchronizer)
             self._bars.append(bars)
             self._values.append(values)
-        worker_actors: list[Actor] = []
+        worker_actors: list[Supervised] = []
         if team is not None:
             hands = WorkerActor(team, rows_asked)
             self.source.outlets.append(hands)
@@ -66,7 +66,7 @@ class Wiring:
         self.adopt(engine)
 
     @property
-    def actors(self) -> list[Actor]:
+    def actors(self) -> list[Supervised]:
         """All of them, to be run."""
         return [self.source, *self._bars, *self._values, self.synchronizer, *self._worker_actors]
 

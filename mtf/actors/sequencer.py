@@ -1,4 +1,4 @@
-"""The source actor: gives every event its seq, writes it to the log, has it judged, and sends it to the aggregators.
+"""The sequencer: gives every event its seq, writes it to the log, has it judged, and sends it to the aggregators.
 
 The one place where the order of events is made. Whoever has an event writes it into the door; what waits there becomes
 a block, whole, as soon as the aggregators have room: one event when idle, as many as waited under load. A block that is
@@ -11,34 +11,38 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from mtf.actors.actor import Actor, Marker, MarkerKind
+from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
 from mtf.actors.waiters import Waiters
-from mtf.bars.gate import Gate
+from mtf.bars.gate import Gate, Judged
 from mtf.events.block import Block, cut
 from mtf.events.door import Door
 
-__all__ = ["LogWriter", "SourceActor"]
+__all__ = ["LogWriter", "Sequencer"]
 
 
 class LogWriter(Protocol):
-    """How the source actor writes to the log (`mtf.log.Writer`)."""
+    """How the sequencer writes to the log (`mtf.log.Writer`)."""
 
     def try_append(self, block: Block, positions: dict[str, Any]) -> bool: ...
 
     async def append(self, block: Block, positions: dict[str, Any]) -> None: ...
 
 
-class SourceActor(Actor):
+class Sequencer(Supervised):
     """Turns what waits in the door into blocks."""
 
     def __init__(self, door: Door, gate: Gate, writer: LogWriter | None, block_events: int) -> None:
-        super().__init__("source")
+        super().__init__("sequencer")
         self.door: Final = door
         self.gate = gate
         self.taken_seq = 0  # last event that has left the door; what waits there follows
         self.sent_seq = 0  # last event that all aggregators have been given
         self.positions: dict[str, Any] = {}  # of sources, to be written with the next block
         self.watch: Callable[[Block, dict[str, Any]], Block] | None = None  # sees each block first, and may replace it
+        self.outlets: list[Actor] = []  # get each judged block
+        self.save: Callable[[], bytes] | None = None  # what saves the gate, for a checkpoint
+        self._busy = False  # a block is on its way to the outlets
+        self._failed = False  # nothing is sent any more
         self._writer: Final = writer
         self._block_events: Final = block_events  # at most so many go through the actors at once
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
@@ -64,9 +68,8 @@ class SourceActor(Actor):
         try:
             block, positions = self._take()
             if self._writer is not None and not self._writer.try_append(block, positions):
-                self._unlogged = (block, positions)
                 return False
-            judged = self.gate.judge(block)
+            judged = self._judge_logged()
             for outlet in self.outlets:
                 taken = outlet.accept(judged)
                 assert taken, "an outlet that had room has taken the block"
@@ -139,18 +142,16 @@ class SourceActor(Actor):
             outlet.mailbox.close(error)
 
     async def _flush(self) -> None:
-        if self._unlogged is None:
-            self._unlogged = self._take()
-        block, positions = self._unlogged
+        block, positions = self._take() if self._unlogged is None else self._unlogged
         if self._writer is not None:
             await self._writer.append(block, positions)
-        self._unlogged = None
-        judged = self.gate.judge(block)
+        judged = self._judge_logged()
         for outlet in self.outlets:
             await outlet.send(judged)
         self._arrived(block)
 
     def _take(self) -> tuple[Block, dict[str, Any]]:
+        """Take what waits in the door, as it goes into the log."""
         block = self.door.take(self.taken_seq + 1)
         self.taken_seq = block.last_seq
         positions = self.positions
@@ -158,7 +159,14 @@ class SourceActor(Actor):
             block = self.watch(block, positions)
         if positions:
             self.positions = {}
+        self._unlogged = (block, positions)
         return block, positions
+
+    def _judge_logged(self) -> Judged:
+        """Have the block judged that was taken, and is in the log now."""
+        assert self._unlogged is not None, "a block was taken"
+        block, self._unlogged = self._unlogged[0], None
+        return self.gate.judge(block)
 
     def _arrived(self, block: Block) -> None:
         self.sent_seq = block.last_seq
