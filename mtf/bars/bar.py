@@ -12,6 +12,7 @@ from typing import Any, Final, overload
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.calendars.day import Gap
+from mtf.errors import MalformedEvent
 from mtf.timeframe import Timeframe
 
 __all__ = ["Bar", "BarWindow", "PartialBar"]
@@ -41,6 +42,9 @@ FIELDS: Final = (
 )
 
 
+INF: Final = float("inf")
+
+
 # Acyclic, like everything of which a run keeps many: nothing in it leads back to it. Otherwise the garbage collector
 # would take longer to look at the bars of ten thousand symbols than everything else takes.
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True, acyclic=True)
@@ -55,6 +59,9 @@ class Bar:
     `from_bars` one that bars given as input have gone into (`ticks` then counts four for each of them).
     `last` marks the bar that was still forming when the source ended; a completed bar never is. `gap` is what lies
     between the bar before and this one, None where nothing does.
+
+    MalformedEvent if the numbers contradict each other: prices that are not finite or not between low and high, a
+    negative volume or number of ticks, an end that is not after the start.
     """
 
     __slots__ = (
@@ -102,6 +109,9 @@ class Bar:
         from_bars: bool = False,
         gap: Gap | None = None,
     ) -> None:
+        fits = -INF < low <= open <= high < INF and low <= close <= high
+        if not (fits and volume >= 0.0 and ticks >= 0 and start_ns < end_ns):
+            raise MalformedEvent(_fault(start_ns, end_ns, open, high, low, close, volume, ticks))
         self.symbol: Final = symbol
         self.timeframe: Final = timeframe
         self.start_ns: Final[i64] = start_ns
@@ -309,6 +319,25 @@ class BarWindow:
 
     def __repr__(self) -> str:
         return f"BarWindow({len(self)} bars)"
+
+
+def _fault(
+    start_ns: int, end_ns: int, open: float, high: float, low: float, close: float, volume: float, ticks: int
+) -> str:
+    """Return which of the numbers of a bar cannot be, and why."""
+    if end_ns <= start_ns:
+        return f"Bar: end_ns must be after start_ns, got {start_ns} to {end_ns}"
+    if not volume >= 0.0:
+        return f"Bar: volume must be 0 or more, got {volume}"
+    if ticks < 0:
+        return f"Bar: ticks must be 0 or more, got {ticks}"
+    for name, price in (("open", open), ("high", high), ("low", low), ("close", close)):
+        if not -INF < price < INF:
+            return f"Bar: {name} must be finite, got {price}"
+    if low > high:
+        return f"Bar: low must not be above high, got low {low} and high {high}"
+    name, price = ("open", open) if not low <= open <= high else ("close", close)
+    return f"Bar: {name} must be between low and high, got {price}, and {low} to {high}"
 
 
 def _restored(key: tuple[Any, ...]) -> Bar:

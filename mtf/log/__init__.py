@@ -1,6 +1,6 @@
 """The log: what every event is written to before anyone sees what comes of it; and checkpoints, as files.
 
-`FileLog` (disk) and `MemoryLog` pass one contract, `EventLog`. `Writer` puts a log under an event loop, with one of
+`EventLog` is the contract of a log, and `FileLog` one on disk. `Writer` puts a log under an event loop, with one of
 three durabilities. Readers need no lock. Formats: docs/log-format.md; promises: docs/reliability.md.
 """
 
@@ -12,7 +12,6 @@ from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
 from mtf.log.event_log import EventLog, LoggedBlock
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
 from mtf.log.filesystem import FileSystem, OsFileSystem, check_plain, open_plain
-from mtf.log.memory_log import MemoryLog
 from mtf.log.reader import LogReader, first_logged_seq, follow_log, read_config, read_log, read_positions
 from mtf.log.recovery import TornTail
 from mtf.log.retention import retain
@@ -34,7 +33,6 @@ __all__ = [
     "KeptTail",
     "LogReader",
     "LoggedBlock",
-    "MemoryLog",
     "OsFileSystem",
     "Salvaged",
     "Skipped",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import math
 import pickle
+import re
+from functools import partial
 from typing import Any
 
 import pytest
 
 import mtf
+from mtf.errors import MalformedEvent
 
 FIELDS: dict[str, Any] = {
     "symbol": "X",
@@ -63,13 +67,13 @@ def test_bars_differ_where_one_field_does(name: str) -> None:
 
 
 def test_partial_bar_knows_how_far_it_is() -> None:
-    partial = mtf.PartialBar(**FIELDS, time_ns=75_000_000_000)
-    assert (partial.elapsed_ns, partial.remaining_ns, partial.progress) == (15_000_000_000, 45_000_000_000, 0.25)
-    assert not partial.completed
-    assert partial != mtf.Bar(**FIELDS)
-    assert mtf.Bar(**FIELDS) != partial
-    assert partial != mtf.PartialBar(**FIELDS, time_ns=76_000_000_000)
-    assert repr(partial).startswith("PartialBar(X 1m ")
+    forming = mtf.PartialBar(**FIELDS, time_ns=75_000_000_000)
+    assert (forming.elapsed_ns, forming.remaining_ns, forming.progress) == (15_000_000_000, 45_000_000_000, 0.25)
+    assert not forming.completed
+    assert forming != mtf.Bar(**FIELDS)
+    assert mtf.Bar(**FIELDS) != forming
+    assert forming != mtf.PartialBar(**FIELDS, time_ns=76_000_000_000)
+    assert repr(forming).startswith("PartialBar(X 1m ")
 
 
 @pytest.mark.parametrize("name", [*CHANGES])
@@ -81,3 +85,25 @@ def test_every_field_survives_pickling(name: str) -> None:
         assert again == bar
         assert getattr(again, name) == CHANGES[name]
         assert type(again) is type(bar)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"high": 0.1, "low": 0.5}, "low must not be above high, got low 0.5 and high 0.1"),
+        ({"open": 4.0}, "open must be between low and high, got 4.0, and 0.5 to 3.0"),
+        ({"close": 0.4}, "close must be between low and high, got 0.4, and 0.5 to 3.0"),
+        ({"open": math.nan}, "open must be finite, got nan"),
+        ({"high": math.inf}, "high must be finite, got inf"),
+        ({"low": -math.inf}, "low must be finite, got -inf"),
+        ({"volume": -1.0}, "volume must be 0 or more, got -1.0"),
+        ({"volume": math.nan}, "volume must be 0 or more, got nan"),
+        ({"ticks": -1}, "ticks must be 0 or more, got -1"),
+        ({"end_ns": 0}, "end_ns must be after start_ns, got 0 to 0"),
+    ],
+)
+def test_a_bar_that_contradicts_itself_cannot_be_made(fields: dict[str, Any], reason: str) -> None:
+    """A bar made by hand goes into indicators and pipelines: what is wrong with it shows where it is made."""
+    for make in (mtf.Bar, partial(mtf.PartialBar, time_ns=75_000_000_000)):
+        with pytest.raises(MalformedEvent, match=re.escape(reason)):
+            make(**{**FIELDS, "start_ns": 0, "high": 3.0, **fields})

@@ -9,9 +9,10 @@ import pytest
 
 from mtf.errors import DataDirError, LogWriteFailed
 from mtf.events.block import Block
-from mtf.log import EventLog, FileLog, MemoryLog
+from mtf.log import EventLog, FileLog
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of
 from tests.log.disk import Disk
+from tests.log.memory_log import MemoryLog
 
 MADE = blocks(3, 1, 4, 1, 5, ids=True)
 

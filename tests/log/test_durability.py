@@ -11,9 +11,10 @@ import pytest
 import uvloop
 
 from mtf.errors import ConfigError, LogWriteFailed
-from mtf.log import FileLog, MemoryLog, Writer
+from mtf.log import FileLog, Writer
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of
 from tests.log.disk import Disk
+from tests.log.memory_log import MemoryLog
 
 MADE = blocks(2, 1, 1, 2, 1, 1, 1)
 

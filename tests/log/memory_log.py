@@ -1,4 +1,4 @@
-"""A log in memory, for a pipeline without a data directory: the same contract, and nothing that outlives the process.
+"""A log in memory: the same contract as one on disk, and nothing that outlives the process. For tests of the contract.
 
 Owns the blocks. With *events_max* it keeps about the newest that many, so that memory does not grow with the ticks.
 """

@@ -1,0 +1,64 @@
+"""What documents say of the code, as far as it can be compared with the code."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from mtf import datadir
+from mtf.events.block import BLOCK_EVENTS_MAX
+from mtf.log import checkpoint, format, pack, segment
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+
+# What a pure core may not know, and the modules that may: the files of calendars.
+IMPURE: Final = {"asyncio", "time", "os", "io", "pathlib", "shutil", "socket", "sqlite3", "subprocess", "threading"}
+READS_FILES: Final = {"catalogue.py", "symbols.py", "zone.py"}
+
+
+def text(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+@pytest.mark.parametrize("room", ["events", "calendars", "bars", "indicators", "frames"])
+def test_cores_are_pure(room: str) -> None:
+    """docs/architecture.md says so: no asyncio, no clock, and no I/O but for the files of calendars."""
+    assert "no asyncio, no clock, and no I/O but for the files of calendars" in text("architecture.md")
+    for path in (ROOT / "mtf" / room).glob("*.py"):
+        known: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                known.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                known.add(node.module.split(".")[0])
+        allowed = {"pathlib"} if path.name in READS_FILES and room == "calendars" else set()
+        assert not known & IMPURE - allowed, path
+
+
+def test_unsealed_segment_is_as_long_as_reliability_says() -> None:
+    """It is what can be lost in mode `os`."""
+    assert f"everything in the unsealed segment ({datadir.SEGMENT_BYTES // MIB} MiB)" in text("reliability.md")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"| segment file | {format.SEGMENT_BYTES_MAX // GIB} GiB |",
+        f"| events in a block · in a pack | {BLOCK_EVENTS_MAX:,} · {format.PACK_EVENTS_MAX:,} |",
+        f"| positions, in a frame and in all | {format.POSITIONS_BYTES_MAX // MIB} MiB |",
+        f"| heap of a block | {format.HEAP_BYTES_MAX / 1e6:.1f} MB ",
+        f"| configuration and names | {format.META_BYTES_MAX // MIB} MiB |",
+        f"| zstd window | {pack.WINDOW_BYTES_MAX // MIB} MiB |",
+        f"| segments in a directory | {segment.SEGMENTS_MAX:,} |",
+        f"| checkpoint, stored and unpacked | {checkpoint.CHECKPOINT_BYTES_MAX // GIB} GiB and",
+        f"its JSON {checkpoint.META_BYTES_MAX // MIB} MiB; {checkpoint.PARTS_MAX:,} parts",
+        f"names of {checkpoint.NAME_BYTES_MAX:,} bytes |",
+    ],
+)
+def test_limits_are_as_the_format_says(row: str) -> None:
+    assert row in text("log-format.md")
