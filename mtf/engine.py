@@ -37,6 +37,7 @@ class Engine:
 
     def __init__(self, config: Config, owns: Callable[[int, int], bool] | None = None) -> None:
         self.config = config
+        config.calendars.prepare()  # not while ticks wait
         self.gate = Gate(
             config.calendars.calendar_of,
             list(config.timeframes),

@@ -44,6 +44,9 @@ class Calendar:
         """Return the calendar by value, as JSON can hold it; `mtf.calendars.from_dict` makes an equal one of it."""
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """Do now what the first answers about a long time would have to wait for; called when a pipeline is set up."""
+
     def day_at(self, ts_ns: i64) -> Day:
         """Return the day that *ts_ns* lies in."""
         return self.span_at(ts_ns).day

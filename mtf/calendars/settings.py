@@ -72,6 +72,7 @@ class Settings:
         "inclusive_ends",
         "into_next",
         "late",
+        "margin_ns",
         "name",
         "night",
         "night_before_holidays",
@@ -124,6 +125,9 @@ class Settings:
         self.auctions: Final[tuple[Auction, ...]] = tuple(map(auction_of, _listed(auctions, "auctions")))
         self.reaches: Final[dict[int, tuple[Reach, ...]]] = reaches_by_weekday(self.auctions, self.ordinary)
         self.inclusive_ends: Final = inclusive_ends
+        # How far from an edge of a session a print can count that is not in it.
+        every = (reach.far_ns for reaches in self.reaches.values() for reach in reaches)
+        self.margin_ns: Final = max(every, default=int(inclusive_ends))
         self.holidays: Final = frozenset(_ordinals(holidays, "holidays"))
         self.no_night: Final = frozenset(_ordinals(no_night, "no_night"))
         self.special: Final = self._by_date(special_hours, "special_hours", sessions_of)
@@ -188,6 +192,17 @@ class Settings:
     def exceptions(self) -> set[int]:
         """Return the dates of which a setting says something of their own, without those of closures."""
         return {*self.holidays, *self.no_night, *self.early, *self.late, *self.into_next, *self.special}
+
+    def said_of(self, ordinal: int) -> tuple[object, ...]:
+        """Return what settings say of a date of its own, without closures; equal where it is the same."""
+        return (
+            ordinal in self.holidays,
+            ordinal in self.no_night,
+            self.early.get(ordinal),
+            self.late.get(ordinal),
+            self.into_next.get(ordinal),
+            self.special.get(ordinal),
+        )
 
     def _by_date(
         self, table: Mapping[str, Dates] | None, what: str, parse: Callable[[str, int], Any]

@@ -65,6 +65,11 @@ class CalendarMap:
         patterns = ", ".join(pattern for pattern, _ in self._rules)
         raise ConfigError(f"no calendar for symbol {symbol!r}: none of {patterns} fits; add one for '*'")
 
+    def prepare(self) -> None:
+        """Have each calendar do now what its first answers would have to wait for."""
+        for _, calendar in self._rules:
+            calendar.prepare()
+
     def settled(self, known: CalendarMap) -> tuple[CalendarMap, list[str]]:
         """Return the map with the calendars of *known* for other editions of the same, and the names of these.
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import bisect
 import datetime
+import zoneinfo
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -53,6 +54,17 @@ class Cell:
         self.spans: Final = spans
         self.starts: Final = [span.start_ns for span in spans]
 
+    def state_of(self, from_ns: int, to_ns: int, margin_ns: int) -> int | None:
+        """Return the state of all of the cell from *margin_ns* before *from_ns* to as much after *to_ns*.
+
+        None if the cell, or a span of it, starts or ends there.
+        """
+        from_ns, to_ns = from_ns - margin_ns, to_ns + margin_ns
+        if not self.start_ns < from_ns <= to_ns < self.end_ns:
+            return None
+        span = self.spans[bisect.bisect_right(self.starts, from_ns) - 1]
+        return int(span.state) if span.start_ns < from_ns and to_ns < span.end_ns else None
+
 
 class _Sessions(NamedTuple):
     """What a date says: when it is open, and when it would be but for a holiday or a closure."""
@@ -78,9 +90,10 @@ class Timeline:
 
     __slots__ = ("_alone", "_beside", "_cells", "_dates", "_days", "_nights", "_settings", "_zone")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, zone: zoneinfo.ZoneInfo | None = None) -> None:
+        """*zone* is whose clock the days are put on, in place of that of *settings*."""
         self._settings: Final = settings
-        self._zone: Final = settings.zone
+        self._zone: Final = zone or settings.zone
         self._beside: Final = bool(settings.auctions or settings.inclusive_ends)  # prints count beside sessions
         # A trading day lies in its date's cell, so that no other date has to be looked at.
         self._alone: Final = not (settings.night or settings.into_next or self._beside)

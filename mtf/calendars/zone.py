@@ -35,6 +35,7 @@ EPOCH_ORDINAL: Final = datetime.date(1970, 1, 1).toordinal()
 PROBE_S: Final = 3 * DAY_S  # no zone has ever changed its clock twice within less than this: a test looks at all
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  a wall time has no zone
+_PROBE: Final = datetime.timedelta(seconds=PROBE_S)
 
 
 def find_zone(key: str) -> zoneinfo.ZoneInfo:
@@ -69,13 +70,17 @@ def changes_between(zone: zoneinfo.ZoneInfo, from_s: int, to_s: int) -> tuple[tu
     if zone.utcoffset(None) is not None:  # the same offset at all times
         return ()
     found: list[tuple[int, int, int]] = []
-    at, offset = from_s, offset_at(zone, from_s)
-    while at < to_s:
-        then = min(at + PROBE_S, to_s)
-        after = offset_at(zone, then)
+    utc = (_EPOCH + datetime.timedelta(seconds=from_s)).replace(tzinfo=zone)
+    offset = zone.utcoffset(zone.fromutc(utc))
+    for at in range(from_s, to_s, PROBE_S):
+        utc += _PROBE
+        after = zone.utcoffset(zone.fromutc(utc))
         if after != offset:
-            found.append((_jump_s(zone, at, then), offset, after))
-        at, offset = then, after
+            then = at + PROBE_S
+            jump_s = _jump_s(zone, at, then)
+            if jump_s <= to_s:
+                found.append((jump_s, offset_at(zone, at), offset_at(zone, then)))
+            offset = after
     return tuple(found)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "instants",
     "near_the_exceptions",
     "nightly",
+    "recurring",
     "somewhere",
 ]
 
@@ -133,6 +134,32 @@ def nightly(draw: st.DrawFn) -> WeeklyCalendar:
     if pair[0] < pair[1] and draw(st.booleans()):
         settings["closures"] = [pair]
     return made(settings)
+
+
+@st.composite
+def recurring(draw: st.DrawFn) -> WeeklyCalendar:
+    """Calendars that say the same of dates again, whole weeks later, near others of which they say something too."""
+    settings = draw(st.one_of(calendars(), nightly())).to_dict()
+    weeks = draw(st.lists(st.integers(1, 80), min_size=1, max_size=3, unique=True))
+    for key in ("holidays", "no_night"):
+        if key in settings:
+            settings[key] = sorted({later(date, week) for date in settings[key] for week in (0, *weeks)})
+    for key in ("early_closes", "late_opens", "into_next"):
+        for time, dates in settings.get(key, {}).items():
+            settings[key][time] = sorted({later(date, week) for date in dates for week in (0, *weeks)})
+    if "closures" in settings:
+        for from_wall, until_wall in tuple(settings["closures"]):
+            end = datetime.datetime.fromisoformat(later(until_wall, weeks[0]))
+            end += datetime.timedelta(minutes=draw(st.sampled_from((0, 0, 30, 600))))
+            settings["closures"].append([later(from_wall, weeks[0]), end.isoformat()])
+    del settings["kind"]
+    return made(settings)
+
+
+def later(date: str, weeks: int) -> str:
+    """Return a date, or a local time, so many weeks later."""
+    moved = datetime.datetime.fromisoformat(date) + datetime.timedelta(weeks=weeks)
+    return moved.isoformat() if "T" in date else moved.date().isoformat()
 
 
 def made(settings: dict[str, Any]) -> WeeklyCalendar:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+import mtf
 import mtf.calendars
-from mtf.calendars import Gap, WeeklyCalendar
+from mtf.calendars import Gap, WeeklyCalendar, totals
+from mtf.calendars.timeline import Timeline
 from tests.calendars.builders import HOUR_NS, utc
 
 MINUTE_NS = HOUR_NS // 60
@@ -51,6 +57,33 @@ def test_early_close_is_closed_not_silent() -> None:
 def test_empty_gap_is_nothing() -> None:
     """Two bars that touch."""
     assert mtf.calendars.get("crypto").gap(utc("2024-01-09 11:00"), utc("2024-01-09 11:00")) == Gap()
+
+
+@pytest.mark.parametrize("name", ["fx", "crypto", "us_futures", "us_equities", "cn_futures_0230", "ose_futures"])
+def test_ten_years_are_there_once_a_pipeline_is_set_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick after ten years must not keep the loop: no day is made but the two at the ends, no clock is looked at."""
+    calendar = WeeklyCalendar.from_dict(mtf.calendars.get(name).to_dict())  # one that has been asked nothing
+    mtf.Pipeline(calendar=calendar)
+    made: list[int] = []
+    cell_of = Timeline._cell
+
+    def counted(timeline: Any, ordinal: int) -> Any:
+        made.append(ordinal)
+        return cell_of(timeline, ordinal)
+
+    monkeypatch.setattr(Timeline, "_cell", counted)
+    monkeypatch.setattr(totals, "changes_between", None)
+    gap = calendar.gap(utc("2014-05-13 15:00"), utc("2024-05-13 15:00"))
+    assert gap.total_ns == 3653 * 24 * HOUR_NS
+    assert len(made) <= 3
+
+
+def test_ten_years_of_a_market_are_those_of_its_schedule() -> None:
+    """XNYS of exchange_calendars has 2,518 sessions of 16,307 hours in all, on 2,610 weekdays; cut here at 17:00."""
+    equities = mtf.calendars.get("us_equities")
+    gap = equities.gap(utc("2014-05-13 17:00"), utc("2024-05-13 17:00"))
+    assert gap.silence_ns == (16_307 - 3) * HOUR_NS - 210 * MINUTE_NS
+    assert (gap.holiday_ns, gap.break_ns) == (92 * 390 * MINUTE_NS, 0)
 
 
 def test_nanoseconds_are_counted() -> None:

@@ -20,6 +20,8 @@ from tests.calendars.drawn import (
     drawn_or_built_in,
     instants,
     near_the_exceptions,
+    nightly,
+    recurring,
     somewhere,
 )
 
@@ -110,6 +112,21 @@ def test_gap_is_what_a_walk_through_the_spans_comes_to(calendar: Calendar, start
     """Arithmetic on whole weeks and years, exactly: over years, exceptions, clock changes and the edges of time."""
     end_ns = min(LAST_NS, start_ns + length_ns)
     assert calendar.gap(start_ns, end_ns) == Calendar.gap(calendar, start_ns, end_ns)
+
+
+@given(recurring(), st.integers(0, 90 * 7), st.integers(15, 400))
+def test_gap_is_that_walk_where_settings_say_the_same_again(calendar: Calendar, start: int, days: int) -> None:
+    """What was worked out for some dates is used for others only if the same comes of them."""
+    start_ns = (946_684_800 + start * 86_400) * SECOND_NS  # from 2000 on
+    end_ns = start_ns + days * 24 * HOUR_NS
+    assert calendar.gap(start_ns, end_ns) == Calendar.gap(calendar, start_ns, end_ns)
+
+
+@given(st.one_of(calendars(), nightly()), st.integers(-1_262_304_000, 2_524_608_000), st.integers(15, 400))
+def test_gap_is_that_walk_whichever_clocks_are_changed(calendar: Calendar, start_s: int, days: int) -> None:
+    """In a session, in a pause, on an edge or beside an auction, in the years from 1930 to 2050 and every zone."""
+    end_ns = (start_s + days * 86_400) * SECOND_NS
+    assert calendar.gap(start_s * SECOND_NS, end_ns) == Calendar.gap(calendar, start_s * SECOND_NS, end_ns)
 
 
 @given(drawn_or_built_in)

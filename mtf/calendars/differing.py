@@ -1,0 +1,153 @@
+"""Which dates of a calendar have cells that may differ from those of an ordinary week.
+
+These are dates with settings of their own, and the dates whose trading day depends on them, in *runs*: dates in a row,
+far enough from the next run that neither has an influence on the other. What a run comes to follows from its key: the
+same settings at the same distances, from the same weekday on.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from mtf.calendars.settings import Settings
+from mtf.calendars.timeline import Timeline
+from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL
+
+__all__ = ["Differing", "Run"]
+
+_REACH: Final = 60  # dates: farther a date has no influence, but through dates with settings of their own
+# A trading day depends on the trade date before and the one after, and these on theirs. So a run goes as far as the
+# second ordinary trade date on either side (the day of the first may be other than usual at its near end), and what is
+# nearer to another run than this many of them is one run with it.
+_SIDE: Final = 2
+_APART: Final = 6
+
+
+class Run(NamedTuple):
+    """The dates in `[low, high)`, and what they come to depends on; None: on more than these dates."""
+
+    low: int
+    high: int
+    key: tuple[object, ...] | None
+
+
+class Differing:
+    """Finds the runs of one calendar."""
+
+    __slots__ = ("_exceptions", "_settings", "_timeline")
+
+    def __init__(self, settings: Settings, timeline: Timeline) -> None:
+        self._settings: Final = settings
+        self._timeline: Final = timeline
+        self._exceptions: Final = sorted(settings.exceptions())
+
+    def runs(self, first: int, last: int) -> list[Run]:
+        """Return the runs of dates with settings of their own that have dates in `[first, last)`, and some others."""
+        low, high = first - _REACH, last + _REACH
+        marks = self._excepted(low, high)
+        if self._timeline.alone:
+            alone = self._with_following(sorted(marks), high)
+            return [self._run(start, stop, range(start, stop), whole=stop < high) for start, stop in alone]
+        runs = []
+        for dates in self._apart(sorted(marks), marks, high):
+            start = self._ordinary(dates[0], -1, _SIDE, marks, low)
+            stop = self._ordinary(dates[-1], 1, _SIDE, marks, high) + 1
+            before = self._ordinary(dates[0], -1, _APART, marks, low)
+            after = self._ordinary(dates[-1], 1, _APART, marks, high)
+            runs.append(self._run(start, stop, dates, whole=low < before and after < high))
+        return [run for run in runs if run.low < run.high]
+
+    def around(self, dates: Collection[int], runs: Iterable[Run], first: int, last: int) -> list[Run]:
+        """Return the dates in `[first, last)` that may depend on something at *dates*; *runs* are those around there.
+
+        They have no key.
+        """
+        if not dates:
+            return []
+        found = set(dates)
+        if not self._timeline.alone:
+            low, high = first - _REACH, last + _REACH
+            marks = self._excepted(low, high)
+            for row in _in_a_row(found):
+                start = self._ordinary(row[0], -1, _SIDE, marks, low)
+                found.update(range(start, self._ordinary(row[-1], 1, _SIDE, marks, high) + 1))
+        for run in runs:
+            if not found.isdisjoint(range(run.low, run.high)):
+                found.update(range(run.low, run.high))
+        return [Run(row[0], row[-1] + 1, None) for row in _in_a_row(date for date in found if first <= date < last)]
+
+    def _run(self, low: int, high: int, dates: Sequence[int], *, whole: bool) -> Run:
+        """Return the run `[low, high)`, of which settings say something of *dates*; *whole*: it is all there."""
+        if not whole:
+            return Run(low, high, None)
+        from_s, to_s = ((date - EPOCH_ORDINAL) * DAY_S for date in (dates[0] - 2, dates[-1] + 2))
+        closures = [
+            (max(start, from_s) - from_s, min(end, to_s) - from_s) for start, end in self._closures(from_s, to_s)
+        ]
+        said = [(date - low, *self._settings.said_of(date)) for date in dates]
+        return Run(low, high, ((low - 1) % 7, high - low, tuple(said), tuple(closures)))
+
+    def _with_following(self, dates: Iterable[int], high: int) -> list[tuple[int, int]]:
+        """Return each of *dates* alone, or, where it belongs to the next trading day, with all up to that."""
+        found: list[tuple[int, int]] = []
+        for date in dates:
+            stop = date + 1
+            if date in self._settings.into_next:
+                following = self._timeline.next_trade_date(date)
+                stop = high if following is None else min(following + 1, high)
+            if found and date < found[-1][1]:
+                date, before = found.pop()
+                stop = max(stop, before)
+            found.append((date, stop))
+        return found
+
+    def _apart(self, dates: Sequence[int], marks: Collection[int], stop: int) -> list[list[int]]:
+        """Return *dates* in groups that have no influence on each other."""
+        groups: list[list[int]] = []
+        reached = 0
+        for date in dates:
+            if not groups or date > reached:
+                groups.append([])
+            groups[-1].append(date)
+            reached = self._ordinary(date, 1, _APART, marks, stop)
+        return groups
+
+    def _ordinary(self, date: int, step: int, count: int, marks: Collection[int], stop: int) -> int:
+        """Return the trade date of an ordinary week that is the *count*th one after *date*, or before it.
+
+        Those in *marks* do not count. The search ends at *stop*, and a date beyond it may be returned that is none.
+        """
+        ordinary = self._settings.ordinary
+        while count and (date - stop) * step <= 0:
+            date += step
+            if (date - 1) % 7 in ordinary and date not in marks:
+                count -= 1
+        return date
+
+    def _excepted(self, first: int, last: int) -> set[int]:
+        """Return the dates in `[first, last)` of which a setting, or a closure, says something of its own."""
+        exceptions = self._exceptions
+        found = set(exceptions[bisect.bisect_left(exceptions, first) : bisect.bisect_left(exceptions, last)])
+        for start, end in self._closures((first - 2 - EPOCH_ORDINAL) * DAY_S, (last + 2 - EPOCH_ORDINAL) * DAY_S):
+            low, high = (second // DAY_S + EPOCH_ORDINAL for second in (start, end))
+            found.update(range(max(low - 1, first), min(high + 2, last)))
+        return found
+
+    def _closures(self, from_s: int, to_s: int) -> list[tuple[int, int]]:
+        """Return the closures that touch `[from_s, to_s)` of wall time."""
+        closures = self._settings.closures
+        position = bisect.bisect_right(closures, from_s, key=lambda closure: closure[1])
+        return list(itertools.takewhile(lambda closure: closure[0] < to_s, closures[position:]))
+
+
+def _in_a_row(dates: Iterable[int]) -> list[list[int]]:
+    """Return *dates* in order, those that follow each other together."""
+    rows: list[list[int]] = []
+    for date in sorted(dates):
+        if not rows or date > rows[-1][-1] + 1:
+            rows.append([])
+        rows[-1].append(date)
+    return rows
