@@ -18,7 +18,7 @@ from mtf.calendars.grid import DAY_START, UTC_GRID
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version
 from mtf.errors import ConfigError, CorruptLog, MtfError
-from mtf.indicators.catalogue import create
+from mtf.indicators.catalogue import create, versions_of
 from mtf.indicators.specs import canonical_specs, split_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 from mtf.units import DAY_NS
@@ -35,7 +35,7 @@ LIVE: Final = ("each", "asked", "off")
 ANCHORS: Final = {"day": DAY_START, "utc": UTC_GRID}
 
 # Settings that the first version of the configuration did not have, at their defaults.
-LATER: Final[Mapping[str, Any]] = {"prices": "positive", "price_max": PRICE_MAX, "delays": []}
+LATER: Final[Mapping[str, Any]] = {"prices": "positive", "price_max": PRICE_MAX, "delays": [], "versions": []}
 
 IndicatorSpecs = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
 
@@ -62,6 +62,9 @@ class Config:
     delays: tuple[
         tuple[str, int], ...
     ] = ()  # how much later than its stamp a feed's event arrives, by symbol or pattern
+    # Versions of the indicators' formulas by name, first versions left out. They decide nothing, as the formulas are
+    # those that are installed: a log says with them what it began with.
+    versions: tuple[tuple[str, int], ...] = ()
 
     def __attrs_post_init__(self) -> None:
         _one_of("price", self.price, PRICE_SIDES)
@@ -105,6 +108,7 @@ class Config:
         if isinstance(timeframes, str):
             timeframes = [name.strip() for name in timeframes.split(",") if name.strip()]
         kept = TimeframeSet(timeframes)
+        specs = _specs(kept, indicators)
         return cls(
             timeframes=kept,
             calendars=CalendarMap(calendar),
@@ -114,12 +118,13 @@ class Config:
             anchor=anchor,
             history=history,
             live=live,
-            indicators=_specs(kept, indicators),
+            indicators=specs,
             tzdata=tzdata_version(),
             prices=prices,
             price_max=float(price_max),
             asked=asked,
             delays=_delays(delay_ns),
+            versions=_versions(specs),
         )
 
     @property
@@ -139,7 +144,12 @@ class Config:
 
         Settings that came after the first version are in it only where they differ from their defaults.
         """
-        later = {"prices": self.prices, "price_max": self.price_max, "delays": [list(each) for each in self.delays]}
+        later = {
+            "prices": self.prices,
+            "price_max": self.price_max,
+            "delays": [list(each) for each in self.delays],
+            "versions": [list(each) for each in self.versions],
+        }
         return orjson.dumps(
             {name: value for name, value in later.items() if value != LATER[name]}
             | {
@@ -184,11 +194,16 @@ class Config:
                 prices=fields.get("prices", LATER["prices"]),
                 price_max=float(fields.get("price_max", LATER["price_max"])),
                 delays=tuple((str(pattern), int(ns)) for pattern, ns in fields.get("delays", LATER["delays"])),
+                versions=tuple((str(name), int(count)) for name, count in fields.get("versions", LATER["versions"])),
             )
         except MtfError:
             raise
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise CorruptLog(f"the configuration in the log cannot be read: {error!r}") from error
+
+    def current(self) -> Config:
+        """Return the configuration with the versions of its indicators that are installed."""
+        return attrs.evolve(self, versions=_versions(self.indicators))
 
     def settled(self, logged: Config) -> tuple[Config, list[str]]:
         """Return the configuration for going on with a log that has *logged*, and the calendars taken from there.
@@ -206,7 +221,7 @@ class Config:
             "calendars": _calendars(other, self),
             "indicators": (_only(other.indicators, self.indicators), _only(self.indicators, other.indicators)),
         }
-        passed_over = {"tzdata"}
+        passed_over = {"tzdata", "versions"}
         if mine["timeframes"] != theirs["timeframes"] and _asked(self.indicators) == _asked(other.indicators):
             passed_over.add("indicators")  # they differ by timeframe, as they must
         lines = []
@@ -238,6 +253,10 @@ def _only(left: tuple[tuple[str, ...], ...], right: tuple[tuple[str, ...], ...])
 
 def _asked(indicators: tuple[tuple[str, ...], ...]) -> set[str]:
     return {spec for specs in indicators for spec in specs}
+
+
+def _versions(indicators: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, int], ...]:
+    return tuple(versions_of(_asked(indicators)).items())
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:

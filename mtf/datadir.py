@@ -22,6 +22,7 @@ from mtf.errors import ConfigMismatch, DataDirError, LogWriteFailed, SourceError
 from mtf.history.aside import set_aside
 from mtf.history.store import HistoryStore
 from mtf.history.writer import HistoryWriter
+from mtf.indicators.catalogue import version_changes
 from mtf.log import (
     CheckpointStore,
     FileLog,
@@ -95,6 +96,7 @@ class DataDir:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in (HISTORY, ASIDE):
             check_plain(path / name)
+        config = config.current()
         log = FileLog.open(path / LOG, config=config.to_json(), segment_bytes=SEGMENT_BYTES, fs=fs)
         notes = Notes()
         try:
@@ -106,6 +108,11 @@ class DataDir:
                 notes.append(
                     f"{path}: goes on with the calendar {name} that it was made with; what is known by that name now "
                     "has other hours or holidays, and is for new directories"
+                )
+            changed = version_changes(dict(logged.versions), dict(config.versions))
+            if changed:
+                notes.append(
+                    f"{path}: its log began with {changed}: the values of all its bars are those of the installed one"
                 )
             differences = config.differences(logged)
             if differences:

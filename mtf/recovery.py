@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import attrs
 import orjson
 from xxhash import xxh3_128_hexdigest
 
@@ -21,6 +22,7 @@ from mtf.engine import RESULTS, Engine
 from mtf.errors import ConfigError, CorruptCheckpoint
 from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
+from mtf.indicators.catalogue import version_changes
 from mtf.log import Checkpoint, CheckpointStore, Skipped, first_logged_seq, read_log
 from mtf.zones import is_zones, other_instants, zones_of
 
@@ -68,6 +70,7 @@ def checkpoint_meta(
 
     *carried* says of consumers whose state in it is an older one, of which event that is.
     """
+    versions = dict(config.current().versions)  # of the indicators' formulas, first ones left out
     return {
         "config": _config_mark(config),
         "seq": seq,
@@ -76,7 +79,7 @@ def checkpoint_meta(
         "left_out": left_out,
         "carried": dict(carried or {}),
         "zones": zones_of(config, oldest_ns, newest_ns),
-    }
+    } | ({"versions": versions} if versions else {})
 
 
 def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
@@ -119,6 +122,8 @@ def restore(
             skipped.append(Skipped(found.path, "it does not say what it is of"))
         elif not usable(found):
             skipped.append(Skipped(found.path, "a consumer has not come as far"))
+        elif changed := _changed_formulas(config, found):
+            skipped.append(Skipped(found.path, f"{found.path}: made with {changed}: the log is played instead"))
         elif other := other_instants(found.meta["zones"]):
             skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is played instead"))
         else:
@@ -244,6 +249,8 @@ def verify_replay(path: Path) -> Replayed:
             continue
         if _is_of_before(engine.config, found):
             continue  # its results differ, and nothing is started from it
+        if _is_meta(found.meta) and _changed_formulas(engine.config, found):
+            continue  # neither is one of another formula
         other = other_instants(found.meta["zones"]) if _is_meta(found.meta) else ""
         reason = other or _difference(engine, found)
         if reason:
@@ -311,8 +318,18 @@ def _is_meta(meta: dict[str, Any]) -> bool:
         and all(isinstance(name, str) for name in left_out)
         and isinstance(carried, dict)
         and all(isinstance(seq, int) for seq in carried.values())
+        and _is_versions(meta.get("versions", {}))
         and is_zones(meta.get("zones"))
     )
+
+
+def _is_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(version, int) for version in value.values())
+
+
+def _changed_formulas(config: Config, found: Checkpoint) -> str:
+    """Return which indicators had another version when *found* was made, as part of a sentence; "" if none had."""
+    return version_changes(found.meta.get("versions", {}), dict(config.current().versions))
 
 
 def _last_seq(path: Path, seq: int) -> int:
@@ -363,12 +380,13 @@ def _config_mark(config: Config) -> str:
     """Return what stands for *config* and the present results; the release of tzdata is looked at by itself."""
     fields = orjson.loads(config.to_json())
     del fields["tzdata"]
+    fields.pop("versions", None)  # is looked at by itself too
     return str(xxh3_128_hexdigest(b"%d:%b" % (RESULTS, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))))
 
 
 def _first_mark(config: Config, results: int) -> str:
     """Return what stood for *config* in the first version of checkpoints."""
-    return str(xxh3_128_hexdigest(b"%d:%b" % (results, config.to_json())))
+    return str(xxh3_128_hexdigest(b"%d:%b" % (results, attrs.evolve(config, versions=()).to_json())))
 
 
 def _is_of_before(config: Config, found: Checkpoint) -> bool:

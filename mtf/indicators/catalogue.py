@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 import attrs
@@ -23,7 +23,19 @@ from mtf.indicators.indicator import Indicator
 from mtf.indicators.set import IndicatorSet
 from mtf.timeframe import Timeframe
 
-__all__ = ["TWENTY", "Entry", "catalogue", "create", "create_set", "names", "register", "registered"]
+__all__ = [
+    "TWENTY",
+    "Entry",
+    "catalogue",
+    "create",
+    "create_set",
+    "names",
+    "names_in",
+    "register",
+    "registered",
+    "version_changes",
+    "versions_of",
+]
 
 ENTRY_POINTS: Final = "mtf.indicators"
 SPEC_CHARS_MAX: Final = 500
@@ -190,6 +202,26 @@ def register(cls: _Class) -> _Class:
 def registered() -> dict[str, type[Indicator]]:
     """Return the classes of users that are known by now, by name."""
     return {name: cls for name, (_, cls) in _REGISTERED.items()}
+
+
+def names_in(specs: Iterable[str]) -> set[str]:
+    """Return the names of the indicators that *specs* are made of."""
+    return {link.partition("/")[0].partition(":")[0].strip() for spec in specs for link in spec.split("@")}
+
+
+def versions_of(specs: Iterable[str]) -> dict[str, int]:
+    """Return, by name, the versions of the indicators that *specs* are made of; the first version is left out."""
+    versions = {name: _find(name)[0].version for name in sorted(names_in(specs))}
+    return {name: version for name, version in versions.items() if version != 1}
+
+
+def version_changes(before: Mapping[str, int], now: Mapping[str, int]) -> str:
+    """Return which versions of formulas differ, as part of a sentence; "" if none does."""
+    return " and ".join(
+        f"version {before.get(name, 1)} of the indicator {name}, and version {now.get(name, 1)} is installed"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name, 1) != now.get(name, 1)
+    )
 
 
 def _declared_by(cls: object) -> Declaration | None:

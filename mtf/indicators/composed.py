@@ -30,6 +30,7 @@ class Composed(Indicator):
         )
         self.on_price = tuple([each and inner.on_price[index] for each in outer.on_price])
         self.waits = outer.waits or inner.waits
+        self.state_name = f"{outer.state_name}@{_with_output(inner.state_name, suffix)}"
         self.outer: Final = outer
         self.inner: Final = inner
         self.index: Final[i64] = index

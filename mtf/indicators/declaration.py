@@ -148,7 +148,8 @@ class Declaration:
 
     *variants* are the outputs where those depend on the first parameter. *of_close* is true where nothing but the close
     is read, so that another indicator may be the source. *on_price* lists the suffixes of the outputs that are prices
-    of the market; *waits* is true if a first value waits for more than a number of bars.
+    of the market; *waits* is true if a first value waits for more than a number of bars. *version* counts up when the
+    same bars come to give other values: a state of another version is not gone on with.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Declaration:
     of_close: bool = False
     on_price: tuple[str, ...] = ()
     waits: bool = False
+    version: int = attrs.field(default=1, validator=[attrs.validators.instance_of(int), attrs.validators.ge(1)])
     timeframes: str = attrs.field(default=ANY, validator=attrs.validators.in_((ANY, WITHIN_DAY, UP_TO_DAY)))
 
     def check(self, values: tuple[object, ...]) -> tuple[ParamValue, ...]:

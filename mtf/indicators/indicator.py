@@ -90,6 +90,7 @@ class Indicator:
         self.width: Final[i64] = len(warmups)
         self.on_price: tuple[bool, ...] = tuple([suffix in declaration.on_price for suffix in suffixes])  # by output
         self.waits: bool = declaration.waits  # for more than bars; these two are set once, by constructors
+        self.state_name: str = self.spec + _version_mark(declaration.version)  # what a saved state is of; set once too
         self.count: i64 = 0  # bars committed
         self._last: Final = filled(len(warmups), NAN)  # the outputs after the last committed bar
 
@@ -191,16 +192,17 @@ class Indicator:
         archive = Archive()
         self.archive_all(archive)
         body = archive.finish()
-        spec = self.spec.encode()
-        head = STATE_MAGIC + len(spec).to_bytes(2, "little") + spec
+        head = self._state_head()
         return head + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little") + body
 
     def load(self, data: bytes) -> None:
-        """Take over a state that `save` returned; CorruptCheckpoint, and no change, where it is not this spec's."""
-        spec = self.spec.encode()
-        head = STATE_MAGIC + len(spec).to_bytes(2, "little") + spec
+        """Take over a state that `save` returned.
+
+        CorruptCheckpoint, and no change, if it is not of this spec and of the declared version.
+        """
+        head = self._state_head()
         if not data.startswith(head):
-            raise CorruptCheckpoint(f"this is no state of {self.spec}, or one of another version")
+            raise CorruptCheckpoint(f"this is no state of {self.state_name}, or one of another version")
         body = data[len(head) + 4 :]
         if data[len(head) : len(head) + 4] != zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"):
             raise CorruptCheckpoint(f"the state of {self.spec} is damaged: its checksum does not fit")
@@ -235,11 +237,20 @@ class Indicator:
         archive.numbers(self._last)
         self.archive(archive)
 
+    def _state_head(self) -> bytes:
+        name = self.state_name.encode()
+        return STATE_MAGIC + len(name).to_bytes(2, "little") + name
+
     def __repr__(self) -> str:
         return f"<{self.spec}: {self.count} bars, {'ready' if self.ready else f'warm-up {self.warmup}'}>"
 
 
-STATE_MAGIC: Final = b"mtfi\x01"  # the last byte is the version
+STATE_MAGIC: Final = b"mtfi\x01"  # the last byte is the version of the format
+
+
+def _version_mark(version: int) -> str:
+    """Return what stands behind a spec for the version of its formula: nothing for the first."""
+    return "" if version == 1 else f" version {version}"
 
 
 def _as_tuple(values: vec[float]) -> tuple[float, ...]:

@@ -10,13 +10,14 @@
             del state[: -self.params["period"]]
             return sum(state) / len(state) if len(state) == self.params["period"] else math.nan
 
-`state` is a list of floats, empty at first, and all that a step may remember: a preview runs the step on a copy, so
-that it cannot leave a trace, and saving writes the list. Slower than the built-in ones, and like them in all else.
+`state` is a list, empty at first, and all that a step may remember: numbers, texts, and lists, tuples and dicts of them
+(`mtf.indicators.memory`). A preview runs the step on a copy, so that it cannot leave a trace, and saving writes the
+list. Slower than the built-in ones, and like them in all else.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar
 
 import attrs
 from librt.vecs import vec
@@ -25,10 +26,9 @@ from mtf.archive import Archive
 from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, ParamValue
 from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION, Indicator
+from mtf.indicators.memory import Remembered, archived, is_flat
 
-__all__ = ["STATE_MAX", "BarNow", "PythonIndicator"]
-
-STATE_MAX: Final = 65_536  # floats
+__all__ = ["BarNow", "PythonIndicator"]
 
 
 @attrs.frozen
@@ -50,6 +50,7 @@ class PythonIndicator(Indicator):
     """The base of indicators in plain Python: declare, and give `step`."""
 
     declares: ClassVar[Declaration]
+    _stepping = False  # while `step` runs
 
     def __init__(self, *values: ParamValue) -> None:
         declaration = self.declares
@@ -58,15 +59,20 @@ class PythonIndicator(Indicator):
         bars = self.bars_needed(named)
         super().__init__(declaration, bound, (bars,) * len(declaration.suffixes(bound)))
         self._named: dict[str, ParamValue] = named
-        self._state: list[float] = []
+        self._remembered = Remembered(self.spec)
+        self._state: list[Any] = []  # as `Remembered` copies it
+        self._is_flat = True
 
     @classmethod
     def bars_needed(cls, params: dict[str, ParamValue]) -> int:
         """Return the number of bars until the first value: `period` where there is one, else 1."""
         return int(params.get("period", 1))
 
-    def step(self, state: list[float], bar: BarNow) -> float | tuple[float, ...]:
-        """Move *state* on by *bar*, in place, and return the outputs; read nothing but the two and the parameters."""
+    def step(self, state: list[Any], bar: BarNow) -> float | tuple[float, ...]:
+        """Move *state* on by *bar*, in place, and return the outputs; read nothing but the two and the parameters.
+
+        A state may hold int, float, bool, None, str, and lists, tuples and dicts of these, 65,536 values in all.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     @property
@@ -85,31 +91,54 @@ class PythonIndicator(Indicator):
         out: vec[float],
         at: int,
     ) -> None:
-        self._step(list(self._state), _bar_now(open_, high, low, close, volume, day, flags), out, at)
+        state = self._copied()
+        values = self._stepped(state, _bar_now(open_, high, low, close, volume, day, flags))
+        if not self.count:  # later, the commit of this bar finds what is wrong with it
+            self._remembered.copy(state)
+        for i, value in enumerate(values):
+            out[at + i] = value
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: int, flags: int) -> None:
-        state = list(self._state)
-        self._step(state, _bar_now(open_, high, low, close, volume, day, flags), self._last, 0)
-        self._state = state
+        state = self._copied()
+        values = self._stepped(state, _bar_now(open_, high, low, close, volume, day, flags))
+        self._keep(self._remembered.copy(state))
+        for i, value in enumerate(values):
+            self._last[i] = value
         self.count += 1
 
     def archive(self, archive: Archive) -> None:
-        size = archive.whole(len(self._state), 0, STATE_MAX)
-        if archive.loading:
-            self._state = [archive.number(0.0) for _ in range(size)]
-        else:
-            for value in self._state:
-                archive.number(value)
+        self._keep(archived(archive, self.spec, self._state))
 
-    def _step(self, state: list[float], bar: BarNow, out: vec[float], at: int) -> None:
-        found = self.step(state, bar)
+    def __setattr__(self, name: str, value: object) -> None:
+        if self._stepping:
+            raise ConfigError(
+                f"{self.spec}: step sets self.{name}, which a preview would change and a restart would lose: keep it "
+                "in state, or set it in __init__"
+            )
+        super().__setattr__(name, value)
+
+    def _copied(self) -> list[Any]:
+        return self._state[:] if self._is_flat else self._remembered.copy(self._state)
+
+    def _keep(self, state: list[Any]) -> None:
+        self._state = state
+        self._is_flat = is_flat(state)
+
+    def _stepped(self, state: list[Any], bar: BarNow) -> list[float]:
+        """Move *state* on by *bar*, and return the outputs; change nothing else."""
+        attributes = self.__dict__
+        attributes["_stepping"] = True
+        try:
+            found = self.step(state, bar)
+        finally:
+            del attributes["_stepping"]
         values = found if isinstance(found, tuple) else (found,)
         if len(values) != self.width:
             raise ConfigError(f"{self.spec} returned {len(values)} values and declares {self.width}")
-        if len(state) > STATE_MAX:
-            raise ConfigError(f"{self.spec} keeps {len(state)} numbers; at most {STATE_MAX} are allowed")
-        for i, value in enumerate(values):
-            out[at + i] = float(value)
+        try:
+            return list(map(float, values))
+        except (TypeError, ValueError, OverflowError):
+            raise ConfigError(f"{self.spec} returned {found!r:.80}: outputs are floats, NaN for no value yet") from None
 
 
 def _bar_now(open_: float, high: float, low: float, close: float, volume: float, day: int, flags: int) -> BarNow:

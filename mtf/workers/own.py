@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from mtf.errors import ConfigError
-from mtf.indicators.catalogue import register, registered
+from mtf.indicators.catalogue import names_in, register, registered
 
 __all__ = ["class_paths", "register_paths"]
 
@@ -19,9 +19,8 @@ __all__ = ["class_paths", "register_paths"]
 def class_paths(specs: Iterable[str]) -> list[str]:
     """Return, as `module:Class`, the classes of users that *specs* need; ConfigError where one cannot be imported."""
     own = registered()
-    named = {link.partition("/")[0].partition(":")[0].strip() for spec in specs for link in spec.split("@")}
     paths = []
-    for name in sorted(named & own.keys()):
+    for name in sorted(names_in(specs) & own.keys()):
         cls = own[name]
         path = f"{cls.__module__}:{cls.__qualname__}"
         if cls.__module__ == "__main__" or "<" in cls.__qualname__:

@@ -397,7 +397,7 @@ def test_a_step_that_breaks_the_contract_is_told() -> None:
         create("two").update(bars("1")[0])
     hoard = create("hoard")
     hoard.update(bars("1")[0])
-    with pytest.raises(ConfigError, match="keeps 100000 numbers"):
+    with pytest.raises(ConfigError, match="hoard: state keeps more than 65536 values"):
         hoard.update(bars("1")[0])
     assert hoard.count == 1
 
