@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import mtf
+from mtf.indicators import create, create_set
 
 BAR: dict[str, Any] = {
     "symbol": "X",
@@ -43,6 +44,139 @@ def test_a_value_survives_copy_and_pickle(value: Any) -> None:
     for other in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
         assert type(other) is type(value)
         assert other == value
+
+
+def again(value: Any) -> list[Any]:
+    """Return *value* copied, copied deeply and pickled."""
+    return [copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))]
+
+
+def told(snapshot: mtf.Snapshot) -> str:
+    """Return all that a snapshot answers, as a text, in which NaN is NaN."""
+    parts = [
+        (
+            *(state.symbol, state.timeframe, state.time_ns, state.partial, list(state.bars), state.live),
+            *(state.completed, state.outputs, state.bars_seen),
+            [state.history(output.name) for output in state.outputs],
+        )
+        for state in snapshot
+    ]
+    return repr((snapshot.symbol, snapshot.seq, snapshot.time_ns, snapshot.side, snapshot.counts, len(snapshot), parts))
+
+
+MINUTE_NS = 60_000_000_000
+MORNING_NS = 1_709_719_200_000_000_000
+
+
+async def snapshots() -> list[mtf.Snapshot]:
+    """Return snapshots before and after a first bar, with values that are there and not yet, and of a rejected tick."""
+    found = []
+    settings: Any = {"timeframes": "1m,5m,1d", "indicators": ["sma:2", "rsi:3@sma:2", "vwap"], "history": 3}
+    async with mtf.Pipeline(clock="ticks", **settings) as pipeline:
+        await pipeline.push(mtf.Tick("X", MORNING_NS, -1.0, -1.0))
+        found.append(pipeline.snapshot("X"))
+        for minute in range(9):
+            await pipeline.push(
+                mtf.Tick("X", MORNING_NS + minute * MINUTE_NS + 1, 1.0 + minute, 1.5 + minute, 1.0, 2.0)
+            )
+            found.append(pipeline.snapshot("X"))
+        await pipeline.clock(MORNING_NS + 10 * MINUTE_NS)
+        found.append(pipeline.snapshot("X"))
+    async with mtf.Pipeline(clock="ticks") as pipeline:  # without indicators
+        await pipeline.push(mtf.Tick.trade("X", MORNING_NS, 1.0))
+        found.append(pipeline.snapshot("X"))
+    return found
+
+
+async def test_a_snapshot_survives_copy_and_pickle() -> None:
+    """A process that draws, or trades, is sent what the pipeline's knows."""
+    for snapshot in await snapshots():
+        for other in again(snapshot):
+            assert type(other) is mtf.Snapshot
+            assert told(other) == told(snapshot)
+        for state in snapshot:
+            for part in (state, state.live, state.completed, state.bars):
+                for other in again(part):
+                    assert type(other) is type(part)
+                    assert repr(other) == repr(part)
+            assert [bars == state.bars for bars in again(state.bars)] == [True] * 3
+            assert [repr(values.items()) for values in again(state.live)] == [repr(state.live.items())] * 3
+        restored = pickle.loads(pickle.dumps(snapshot))
+        assert repr(restored["1m"].partial) == repr(snapshot["1m"].partial)
+        with pytest.raises(mtf.errors.UnknownTimeframe):
+            restored["2h"]
+
+
+async def test_what_is_pickled_of_a_snapshot_is_what_it_shows() -> None:
+    """Not the whole block that it was made of, nor the calendar of its symbol."""
+    snapshot = (await snapshots())[-2]
+    assert len(pickle.dumps(snapshot)) < 6_000
+    assert b"WeeklyCalendar" not in pickle.dumps(snapshot)
+
+
+CALENDARS = ["fx", "crypto", "us_futures", "us_equities", "cn_futures_0230"]
+
+
+@pytest.mark.parametrize("name", CALENDARS)
+def test_a_calendar_and_a_configuration_survive_copy_and_pickle(name: str) -> None:
+    calendar = mtf.calendars.get(name)
+    config = mtf.Config.make(calendar={"A*": name, "*": "fx"}, indicators="sma:2", prices="any")
+    day, span = calendar.day_at(MORNING_NS), calendar.span_at(MORNING_NS)
+    for value in (calendar, mtf.CalendarMap({"*": name}), config):
+        assert [type(other) is type(value) and other == value for other in again(value)] == [True] * 3
+    for value in (day, span):
+        assert [repr(other) for other in again(value)] == [repr(value)] * 3
+    assert [other.to_json() for other in again(config)] == [config.to_json()] * 3
+    assert [other.gap(MORNING_NS, MORNING_NS + 86_400_000_000_000) for other in again(calendar)] == [
+        calendar.gap(MORNING_NS, MORNING_NS + 86_400_000_000_000)
+    ] * 3
+
+
+@pytest.mark.parametrize("specs", [["rsi:3"], ["sma:2@rsi:3"], ["pivots:woodie", "sma:2@rsi:3", "rsi:3"]], ids=repr)
+def test_an_indicator_survives_copy_and_pickle_and_goes_its_own_way(specs: list[str]) -> None:
+    alone, items = create(specs[0]), create_set(specs)
+    bars = [mtf.Bar(**{**BAR, "close": 1.0 + 0.3 * k, "start_ns": k}) for k in range(8)]
+    for bar in bars[:5]:
+        alone.update(bar)
+        items.update(bar)
+    for indicator in (alone, items):
+        others: list[Any] = again(indicator)
+        assert [other.save() == indicator.save() for other in others] == [True] * 3
+        for bar in bars[5:]:
+            others[0].update(bar)
+        assert others[0].save() != indicator.save() == others[1].save()
+        for bar in bars[5:]:
+            indicator.update(bar)
+        assert others[0].save() == indicator.save()
+
+
+async def test_a_view_and_a_frame_refuse_to_be_copied_or_pickled() -> None:
+    """A view is dead after its callback, and so would a copy be; the message says what to keep."""
+    refused: list[str] = []
+
+    def refuse(value: Any) -> None:
+        for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError) as caught:
+                attempt(value)
+            refused.append(str(caught.value))
+
+    class Looker(mtf.Consumer):
+        def on_tick(self, tick: mtf.Tick, view: mtf.View) -> None:
+            refuse(view)
+            refuse(view.of("X"))
+
+    class Framer(mtf.Consumer):
+        def on_frame(self, frame: mtf.Frame) -> None:
+            refuse(frame)
+
+    async with mtf.Pipeline(clock="ticks") as pipeline:
+        pipeline.add(Looker())
+        pipeline.add(Framer())
+        await pipeline.push(mtf.Tick("X", MORNING_NS, 1.0, 1.1))
+        await pipeline.drain()
+    views = [text for text in refused if "view.snapshot()" in text]
+    frames = [text for text in refused if text.startswith("a frame cannot be copied or pickled")]
+    assert (len(views), len(frames), len(refused)) == (6, 3, 9)
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,15 @@ class BarWindow:
     def __hash__(self) -> int:
         return hash(tuple(self))
 
+    def __copy__(self) -> BarWindow:
+        return self
+
+    def __deepcopy__(self, memo: object) -> BarWindow:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored_window, (list(self),))
+
     def __repr__(self) -> str:
         return f"BarWindow({len(self)} bars)"
 
@@ -338,6 +347,10 @@ def _fault(
         return f"Bar: low must not be above high, got low {low} and high {high}"
     name, price = ("open", open) if not low <= open <= high else ("close", close)
     return f"Bar: {name} must be between low and high, got {price}, and {low} to {high}"
+
+
+def _restored_window(bars: list[Bar]) -> BarWindow:
+    return BarWindow(bars, 0, len(bars))
 
 
 def _restored(key: tuple[Any, ...]) -> Bar:

@@ -47,6 +47,21 @@ class Slot:
         self.first_ns: Final[i64] = first_ns  # time of the first event of the symbol
         self.from_bars: Final = from_bars  # a bar given as input is among what it is made of
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (
+            Slot,
+            (
+                self.start_ns,
+                self.end_ns,
+                self.day,
+                self.first,
+                self.incomplete,
+                self.gap,
+                self.first_ns,
+                self.from_bars,
+            ),
+        )
+
     def marked(self, incomplete: bool, from_bars: bool) -> Slot:
         """Return the slot with these two flags."""
         return Slot(self.start_ns, self.end_ns, self.day, self.first, incomplete, self.gap, self.first_ns, from_bars)
@@ -81,6 +96,11 @@ class BarState:
         self.bars: Final = bars
         self.start: Final[i64] = start
         self.stop: Final[i64] = stop
+
+    def __reduce__(self) -> tuple[object, ...]:
+        prices = (self.open, self.high, self.low, self.close, self.volume)
+        bars = self.bars[self.start : self.stop]
+        return (BarState, (self.slot, *prices, self.ticks, bars, 0, len(bars)))
 
     def partial(self, symbol: str, timeframe: Timeframe, time_ns: i64, last: bool = False) -> PartialBar | None:
         """Return the partial bar as of *time_ns*, or None."""

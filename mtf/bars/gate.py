@@ -188,6 +188,9 @@ class Counts:
     def _key(self) -> list[int]:
         return list(self.numbers)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored_counts, (self._key(),))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Counts) and self._key() == other._key()
 
@@ -196,6 +199,10 @@ class Counts:
 
     def __repr__(self) -> str:
         return f"Counts(ticks={self.ticks}, rejected={self.rejected}, crossed={self.crossed}, locked={self.locked})"
+
+
+def _restored_counts(numbers: list[int]) -> Counts:
+    return Counts(vec[i64](numbers))
 
 
 @mypyc_attr(native_class=True)

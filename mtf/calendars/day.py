@@ -34,6 +34,9 @@ class Window:
         self.end_ns: Final[i64] = end_ns
         self.last: Final = last
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Window, (self.start_ns, self.end_ns, self.last))
+
 
 @mypyc_attr(native_class=True)
 class Grid:
@@ -45,6 +48,9 @@ class Grid:
         self.start_ns: Final[i64] = start_ns
         self.end_ns: Final[i64] = end_ns
         self.windows: Final = windows  # in order, apart
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Grid, (self.start_ns, self.end_ns, self.windows))
 
     def counted(self, ts_ns: i64) -> i64:
         """Return the instant that *ts_ns* counts as: in a window, the session's last or first one."""
@@ -85,6 +91,9 @@ class Day:
         self.off_session: Final = off_session
         self.grid: Final = grid
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Day, (self.start_ns, self.end_ns, self.date, self.off_session, self.grid))
+
     def __repr__(self) -> str:
         off = ", off_session" if self.off_session else ""
         return f"Day({self.date}, {self.start_ns}..{self.end_ns}{off})"
@@ -106,6 +115,9 @@ class Span:
     @property
     def open(self) -> bool:
         return self.state == OPEN
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Span, (self.start_ns, self.end_ns, self.state, self.day))
 
     def __repr__(self) -> str:
         names = ("open", "closed", "holiday", "break")

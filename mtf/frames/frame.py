@@ -97,6 +97,9 @@ class Frame:
     def __len__(self) -> int:
         return self.judged.block.count
 
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a frame cannot be copied or pickled: keep snapshots, bars or values of it")
+
     def feed(self, digest: Digest) -> None:
         """Hand the block's events and its completed bars to *digest*."""
         digest.events(self.judged)

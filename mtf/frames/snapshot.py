@@ -8,9 +8,12 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.gate import AUTO, PRICE_SIDES, Counts
+from mtf.bars.columns import BarState
+from mtf.bars.gate import AUTO, PRICE_SIDES, Counts, Instrument
+from mtf.calendars.calendar import Calendar
 from mtf.frames.frame import SymbolState
 from mtf.frames.state import Kept, TimeframeState
+from mtf.indicators.values import ValueState
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
@@ -65,6 +68,20 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self._kept.timeframes)
 
+    def __copy__(self) -> Snapshot:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Snapshot:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = self._state
+        side = state.instrument.side
+        return (
+            _restored,
+            (self._kept, self.symbol, side, state.counts, state.bars, state.values, self.seq, self.time_ns, self._last),
+        )
+
     def _at(self, rank: i64) -> TimeframeState:
         states = self._states
         if states is None:
@@ -91,3 +108,19 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"Snapshot({self.symbol} at seq {self.seq}, {', '.join(t.name for t in self._kept.timeframes)})"
+
+
+def _restored(
+    kept: Kept,
+    symbol: str,
+    side: int,
+    counts: Counts,
+    bars: list[BarState],
+    values: list[ValueState],
+    seq: int,
+    time_ns: int,
+    last: bool,
+) -> Snapshot:
+    """Return the snapshot that pickle took apart."""
+    instrument = Instrument(0, symbol, Calendar(), side=side)  # no snapshot asks for the calendar or the number
+    return Snapshot(kept, SymbolState(instrument, NEVER_NS, counts, bars, values), seq, time_ns, last)

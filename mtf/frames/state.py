@@ -42,6 +42,9 @@ class Kept:
         ]
         self.ranks: Final[dict[str, int]] = {timeframe.name: rank for rank, timeframe in enumerate(timeframes)}
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Kept, (self.timeframes, self.outputs))  # the log's order is nothing to what is kept
+
     def is_disordered(self, seq: i64) -> bool:
         """Whether the event *seq* is of a finite source that is not in order of time."""
         for k in range(len(self.disordered)):
@@ -103,6 +106,15 @@ class Values:
 
     def __contains__(self, name: object) -> bool:
         return name in self._columns
+
+    def __copy__(self) -> Values:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Values:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored_values, (self.keys(), self.values()))
 
     def __repr__(self) -> str:
         return f"Values({dict(self.items())})"
@@ -217,5 +229,28 @@ class TimeframeState:
             live = self._live[self._offset : self._offset + len(self._columns)]
         return ValueState(live, values.completed, values.history, values.start, values.stop, values.count)
 
+    def __copy__(self) -> TimeframeState:
+        return self
+
+    def __deepcopy__(self, memo: object) -> TimeframeState:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        kept = Kept([self.timeframe], [self._outputs])
+        return (_restored_state, (self.symbol, kept, self.time_ns, self._bars, self.value_state(), self._last))
+
     def __repr__(self) -> str:
         return f"TimeframeState({self.symbol} {self.timeframe}, {len(self.bars)} bars, partial {self.partial})"
+
+
+def _restored_values(names: list[str], values: list[float]) -> Values:
+    """Return the values that pickle took apart."""
+    return Values({name: k for k, name in enumerate(names)}, vec[float](values), 0)
+
+
+def _restored_state(
+    symbol: str, kept: Kept, time_ns: int, bars: BarState, values: ValueState | None, last: bool
+) -> TimeframeState:
+    """Return the part of a snapshot that pickle took apart; *kept* has its timeframe alone."""
+    live = vec[float]([]) if values is None else values.live
+    return TimeframeState(symbol, kept, 0, time_ns, bars, values, live, 0, last)

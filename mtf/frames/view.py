@@ -14,6 +14,8 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["SymbolView", "View", "check_not_ahead"]
 
+NO_COPY: Final = "a view cannot be copied or pickled, as it ends with its callback: take view.snapshot() inside it"
+
 
 @mypyc_attr(native_class=True)
 class SymbolView:
@@ -43,6 +45,9 @@ class SymbolView:
     def snapshot(self) -> Snapshot:
         """Return what this view shows, to be kept."""
         return self._look().snapshot(self._number)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError(NO_COPY)
 
     def _look(self) -> Cursor:
         return _alive(self._cursor, self._generation)
@@ -115,6 +120,9 @@ class View:
     def snapshot(self) -> Snapshot:
         """Return the state of the event's symbol, to be kept."""
         return self._look().snapshot(self._number)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError(NO_COPY)
 
     def _look(self) -> Cursor:
         return _alive(self._cursor, self._generation)

@@ -76,8 +76,18 @@ class Composed(Indicator):
         self.inner.archive_all(archive)
         self.outer.archive_all(archive)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, (self.outer.fresh(), self.inner.fresh(), self.index, self.save()))
+
     def fresh(self) -> Indicator:
         return Composed(self.outer.fresh(), self.inner.fresh(), self.index)
+
+
+def _restored(outer: Indicator, inner: Indicator, index: int, state: bytes) -> Indicator:
+    """Return the indicator that pickle, or copy, took apart."""
+    found = Composed(outer, inner, index)
+    found.load(state)
+    return found
 
 
 def _with_output(spec: str, suffix: str) -> str:

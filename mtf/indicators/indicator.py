@@ -227,6 +227,9 @@ class Indicator:
         twin.load(self.save())
         return twin
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, (type(self), self.param_values, self.save()))
+
     def reset(self) -> None:
         """Forget every bar."""
         self.load(self.fresh().save())
@@ -251,6 +254,13 @@ STATE_MAGIC: Final = b"mtfi\x01"  # the last byte is the version of the format
 def _version_mark(version: int) -> str:
     """Return what stands behind a spec for the version of its formula: nothing for the first."""
     return "" if version == 1 else f" version {version}"
+
+
+def _restored(make: object, values: tuple[ParamValue, ...], state: bytes) -> Indicator:
+    """Return the indicator that pickle, or copy, took apart."""
+    found = cast(Indicator, make(*values))  # type: ignore[operator]
+    found.load(state)
+    return found
 
 
 def _as_tuple(values: vec[float]) -> tuple[float, ...]:

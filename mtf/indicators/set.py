@@ -217,8 +217,18 @@ class IndicatorSet:
                 item.load(state)
             raise
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, ([item.fresh() for item in self._given], self.save()))
+
     def __len__(self) -> int:
         return len(self._given)
 
     def __repr__(self) -> str:
         return f"IndicatorSet({', '.join(self.specs())})"
+
+
+def _restored(items: list[Indicator], state: bytes) -> IndicatorSet:
+    """Return the set that pickle, or copy, took apart."""
+    found = IndicatorSet(items)
+    found.load(state)
+    return found

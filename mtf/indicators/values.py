@@ -44,6 +44,10 @@ class ValueState:
         self.stop: Final[i64] = stop
         self.count: Final[i64] = count
 
+    def __reduce__(self) -> tuple[object, ...]:
+        history = [list(self.history[k].values) for k in range(self.start, self.stop)]
+        return (_restored, (list(self.live), list(self.completed.values), history, self.count))
+
 
 @mypyc_attr(native_class=True)
 class Numbers:
@@ -81,3 +85,9 @@ class ValueColumns:
         self.rows: Final = numbers.rows
         self.closings: list[ValueState] = []
         self.after: list[ValueState] = []
+
+
+def _restored(live: list[float], completed: list[float], history: list[list[float]], count: int) -> ValueState:
+    """Return the values that pickle took apart."""
+    rows = [Completed(vec[float](row)) for row in history]
+    return ValueState(vec[float](live), Completed(vec[float](completed)), rows, 0, len(rows), count)
