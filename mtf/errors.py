@@ -26,6 +26,7 @@ __all__ = [
     "LookAheadError",
     "MalformedEvent",
     "MtfError",
+    "NewerCheckpoint",
     "OptionNeeded",
     "OutOfOrder",
     "PipelineStopped",
@@ -180,6 +181,10 @@ class CorruptCheckpoint(MtfError, ValueError):
     def __init__(self, message: str, *, path: str = "") -> None:
         super().__init__(message)
         self.path = path
+
+
+class NewerCheckpoint(CorruptCheckpoint):
+    """A checkpoint is of a later format, or uses what this one does not know: a newer mtf wrote it, and can read it."""
 
 
 class DeadView(MtfError, RuntimeError):

@@ -19,7 +19,7 @@ from mtf.bars.gate import LATE_ACCEPTED
 from mtf.config import Config
 from mtf.datadir import LOG, checkpoints_of, logged_config
 from mtf.engine import RESULTS, Engine
-from mtf.errors import ConfigError, CorruptCheckpoint
+from mtf.errors import ConfigError, CorruptCheckpoint, NewerCheckpoint
 from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
 from mtf.indicators.catalogue import version_changes
@@ -244,6 +244,8 @@ def verify_replay(path: Path) -> Replayed:
         _play(engine, path, seq)
         try:
             found = store.read(seq)
+        except NewerCheckpoint:
+            continue  # nor from one that only a newer mtf can read
         except (CorruptCheckpoint, OSError) as error:
             damage.append(Skipped(str(Path(store.directory) / f"seq {seq}"), str(error)))
             continue

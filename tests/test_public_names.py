@@ -54,6 +54,7 @@ ERRORS = {
     "LookAheadError": RuntimeError,
     "MalformedEvent": ValueError,
     "MtfError": Exception,
+    "NewerCheckpoint": ValueError,
     "OptionNeeded": ValueError,
     "OutOfOrder": ValueError,
     "PipelineStopped": RuntimeError,

@@ -124,8 +124,8 @@ def test_a_calendar_and_a_configuration_survive_copy_and_pickle(name: str) -> No
     day, span = calendar.day_at(MORNING_NS), calendar.span_at(MORNING_NS)
     for value in (calendar, mtf.CalendarMap({"*": name}), config):
         assert [type(other) is type(value) and other == value for other in again(value)] == [True] * 3
-    for value in (day, span):
-        assert [repr(other) for other in again(value)] == [repr(value)] * 3
+    for part in (day, span):
+        assert [repr(other) for other in again(part)] == [repr(part)] * 3
     assert [other.to_json() for other in again(config)] == [config.to_json()] * 3
     assert [other.gap(MORNING_NS, MORNING_NS + 86_400_000_000_000) for other in again(calendar)] == [
         calendar.gap(MORNING_NS, MORNING_NS + 86_400_000_000_000)

@@ -19,7 +19,7 @@ from mtf.cli.exits import DATA, DONE
 from mtf.cli.output import document, plain, say, show
 from mtf.cli.stored import check_history, compare_bars
 from mtf.datadir import CHECKPOINTS, HISTORY, LOG, checkpoints_of, logged_config
-from mtf.errors import CorruptCheckpoint, DataDirError, MtfError
+from mtf.errors import CorruptCheckpoint, DataDirError, MtfError, NewerCheckpoint
 from mtf.history.aside import is_of_before
 from mtf.log import CheckpointStore, VerifyReport, kept_tails, verify_log
 from mtf.recovery import verify_replay
@@ -80,6 +80,9 @@ def _checkpoints(directory: Path, last_seq: int) -> dict[str, Any]:
     for seq in seqs:
         try:
             store.read(seq)
+        except NewerCheckpoint as error:
+            notes.append(f"{error}: it is passed over, and the log is played instead")
+            continue
         except (CorruptCheckpoint, DataDirError) as error:
             damage.append({"path": getattr(error, "path", ""), "seq": seq, "what": str(error)})
             continue

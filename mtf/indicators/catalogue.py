@@ -163,7 +163,8 @@ def catalogue() -> tuple[Entry, ...]:
         except Exception as error:
             if name in _BUILT_IN:
                 raise
-            warnings.warn(f"the indicator {name} cannot be used: {error}", RuntimeWarning, stacklevel=2)
+            said = str(error) if isinstance(error, ConfigError) else f"the indicator {name} cannot be used: {error!r}"
+            warnings.warn(said, RuntimeWarning, stacklevel=2)
             continue
         entries.append(
             Entry(
@@ -254,6 +255,25 @@ def _make(text: str, params: dict[str, object], timeframe: Timeframe | str | Non
     return make(*values)
 
 
+def _register_point(point: importlib.metadata.EntryPoint) -> None:
+    """Register the class that *point* names; ConfigError names the package that brought it, and says what failed."""
+    package = "an installed package" if point.dist is None else f"the package {point.dist.name} {point.dist.version}"
+    what = f"the indicator {point.name} of {package} cannot be used"
+    try:
+        found = point.load()
+    except Exception as error:  # whatever somebody else's module does when it is imported
+        raise ConfigError(
+            f"{what}: {point.value} fails with {type(error).__name__}: {error}; update the package, or uninstall it"
+        ) from error
+    declaration = _declared_by(found)
+    if declaration is not None and declaration.name != point.name:
+        raise ConfigError(f"{what}: {point.value} declares another name, {declaration.name}")
+    try:
+        register(found)
+    except ConfigError as error:
+        raise ConfigError(f"{what}: {point.value}: {error}") from error
+
+
 def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
     """Return *outer*, fed with *output* of *inner* where there is one."""
     if inner is None:
@@ -279,9 +299,7 @@ def _find(name: str) -> tuple[Declaration, _Make]:
     if found is not None:
         return found
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
-        register(point.load())
-        if name not in _REGISTERED:
-            raise ConfigError(f"the entry point {name} gives an indicator of another name: {point.value}")
+        _register_point(point)
         return _REGISTERED[name]
     known = names()
     near = difflib.get_close_matches(name, known, n=1)

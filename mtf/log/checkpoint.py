@@ -15,7 +15,7 @@ import orjson
 import zstandard
 from xxhash import xxh3_64_intdigest
 
-from mtf.errors import CorruptCheckpoint, DataDirError
+from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
 from mtf.log.pack import inflate
 
@@ -126,7 +126,10 @@ class CheckpointStore:
         return None, skipped
 
     def read(self, seq: int) -> Checkpoint:
-        """Return the checkpoint of *seq*; CorruptCheckpoint where it is damaged, DataDirError where it is none."""
+        """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, DataDirError if it is none.
+
+        NewerCheckpoint if it is of a later format.
+        """
         path = join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
         if self._fs.kind(path) != "file":
             raise DataDirError(f"{path}: not a plain file; links and devices are refused")
@@ -197,15 +200,24 @@ def encode_checkpoint(
 
 
 def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX) -> Checkpoint:
-    """Return what the file holds; CorruptCheckpoint where it is not all there, as it was written."""
+    """Return what the file holds; CorruptCheckpoint if it is not all there, as it was written.
+
+    NewerCheckpoint if it is of a later format: a header of which version, flags and checksum are where they are now.
+    """
     if len(data) < HEADER_BYTES or data[:8] != MAGIC:
         raise CorruptCheckpoint(f"{path}: not a checkpoint", path=path)
     _, version, flags, count, seq, stored_bytes, raw_bytes, checksum = _HEADER.unpack_from(data)
     stored = memoryview(data)[HEADER_BYTES:]
     if xxh3_64_intdigest(data[: _HEADER.size]) != _SUM.unpack_from(data, _HEADER.size)[0]:
         raise CorruptCheckpoint(f"{path}: the header is damaged", path=path)
-    if version != VERSION or flags:
-        raise CorruptCheckpoint(f"{path}: format version {version}, flags {flags}: not known here", path=path)
+    if version > VERSION or (version == VERSION and flags):
+        raise NewerCheckpoint(
+            f"{path}: written by a newer mtf (format version {version}, flags {flags}; this one reads up to version "
+            f"{VERSION})",
+            path=path,
+        )
+    if version != VERSION:
+        raise CorruptCheckpoint(f"{path}: there is no format version {version}", path=path)
     if len(stored) != stored_bytes or xxh3_64_intdigest(stored) != checksum:
         raise CorruptCheckpoint(f"{path}: the body is damaged or cut short", path=path)
     if raw_bytes > limit or count > PARTS_MAX:

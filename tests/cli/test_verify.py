@@ -11,9 +11,11 @@ from pathlib import Path
 
 import orjson
 import pytest
+from xxhash import xxh3_64_intdigest
 
 from mtf.history.schema import SELECT_BARS
 from mtf.history.sums import row_sum
+from mtf.log.checkpoint import HEADER_BYTES
 from tests.cli.builders import SETTINGS, command, json_of, mtf, write_market
 
 
@@ -131,6 +133,20 @@ def test_a_stored_bar_that_is_gone_is_missed(copy: Path, number: int) -> None:
         result = mtf("bars", copy, "--symbol", "EURUSD", "-t", "1m", *span)
         assert result.exit_code == 1, result.output
         assert "missing" in result.stderr
+
+
+def test_a_checkpoint_of_a_newer_mtf_is_no_damage(copy: Path) -> None:
+    """Who goes back to an earlier mtf keeps a directory that is whole; the log is played in its place."""
+    (path,) = (copy / "checkpoints").iterdir()
+    data = bytearray(path.read_bytes())
+    data[8:10] = (2).to_bytes(2, "little")
+    data[HEADER_BYTES - 8 : HEADER_BYTES] = xxh3_64_intdigest(data[: HEADER_BYTES - 8]).to_bytes(8, "little")
+    path.write_bytes(data)
+    for options in ((), ("--replay",)):
+        result = mtf("verify", copy, *options)
+        assert result.exit_code == 0, result.output
+        assert "written by a newer mtf (format version 2" in result.stdout
+        assert "damaged" not in result.stdout
 
 
 def test_a_stored_bar_that_was_summed_again_is_found_by_replay(copy: Path) -> None:

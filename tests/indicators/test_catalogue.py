@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +28,7 @@ from mtf.indicators import (
     register,
 )
 from mtf.indicators import catalogue as catalogue_function
+from mtf.indicators.catalogue import registered
 from mtf.indicators.indicator import bar_day
 from mtf.indicators.window import filled
 from tests.indicators.bars import bars, bits
@@ -356,22 +360,57 @@ def test_a_users_own_indicator_cannot_take_a_name() -> None:
 @pytest.mark.usefixtures("_own")
 def test_an_indicator_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is installed brings its indicators along; one that cannot be loaded harms no other."""
-    group = "mtf.indicators"
-    points = importlib.metadata.EntryPoints(
-        [
-            importlib.metadata.EntryPoint("meanrange", f"{__name__}:MeanRange", group),
-            importlib.metadata.EntryPoint("broken", "no_such_package_at_all:X", group),
-        ]
-    )
-    monkeypatch.setattr(MeanRange, "__module__", __name__)
-    monkeypatch.setitem(__import__("sys").modules, __name__, __import__("types").SimpleNamespace(MeanRange=MeanRange))
-    monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
+    install(monkeypatch, meanrange="MeanRange", broken="no_such_package_at_all:X")
     assert {"meanrange", "broken"} <= set(names())
     assert create("meanrange").spec == "meanrange:3"
-    with pytest.raises(ModuleNotFoundError):
-        create("broken")
-    with pytest.warns(RuntimeWarning, match="broken cannot be used"):
+    with pytest.warns(RuntimeWarning, match="broken of the package their-indicators 1.5 cannot be used"):
         assert "rsi" in [entry.name for entry in catalogue()]
+
+
+class Theirs(importlib.metadata.Distribution):
+    """An installed package."""
+
+    def read_text(self, filename: str) -> str | None:
+        return "Metadata-Version: 2.1\nName: their-indicators\nVersion: 1.5\n" if filename == "METADATA" else None
+
+    def locate_file(self, path: object) -> Any:
+        raise NotImplementedError
+
+
+def install(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
+    """Have a package be installed with these entry points, by name: classes of this module, or `module:Class`."""
+    module = types.ModuleType("their_module")
+    module.__dict__.update({name: value for name, value in globals().items() if isinstance(value, type)})
+    monkeypatch.setitem(sys.modules, "their_module", module)
+    found = [
+        importlib.metadata.EntryPoint(name, value if ":" in value else f"their_module:{value}", "mtf.indicators")
+        for name, value in points.items()
+    ]
+    for point in found:
+        vars(point).update(dist=Theirs())
+    monkeypatch.setattr(importlib.metadata, "entry_points", importlib.metadata.EntryPoints(found).select)
+
+
+@pytest.mark.usefixtures("_own")
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("no_such_package_at_all:X", "fails with ModuleNotFoundError: No module named 'no_such_package_at_all'"),
+        ("their_module:Missing", "fails with AttributeError: "),
+        ("MeanRange", "declares another name, meanrange"),
+        ("Theirs", "is no indicator"),
+    ],
+)
+def test_an_entry_point_that_cannot_be_loaded_names_its_package(
+    monkeypatch: pytest.MonkeyPatch, value: str, why: str
+) -> None:
+    """The user has never heard of that module: it is the package that can be updated, or uninstalled."""
+    install(monkeypatch, broken=value)
+    for asked in (lambda: create("broken"), lambda: mtf.Config.make(indicators=["sma:3@broken"])):
+        with pytest.raises(ConfigError, match=r"the indicator broken of the package their-indicators 1\.5 ") as caught:
+            asked()
+        assert why in str(caught.value)
+    assert "broken" not in registered()
 
 
 @pytest.mark.usefixtures("_own")

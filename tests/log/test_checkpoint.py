@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from xxhash import xxh3_64_intdigest
 
-from mtf.errors import CorruptCheckpoint, DataDirError
+from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
 from mtf.log import CheckpointStore
 from mtf.log.checkpoint import decode_checkpoint, encode_checkpoint
 from tests.log.disk import Disk
@@ -147,6 +147,7 @@ BOMB = zstandard.ZstdCompressor().compress(bytes(50 << 20))
 UNSIZED = zstandard.ZstdCompressor(write_content_size=False).compress(meta())
 HOSTILE = {
     "another version": (forged(meta(), version=2), "format version 2"),
+    "no version": (forged(meta(), version=0), "there is no format version 0"),
     "unknown flags": (forged(meta(), flags=1), "flags 1"),
     "a size past the limit": (forged(b"", raw_bytes=1 << 40), "past the limits"),
     "too many parts": (forged(meta(), count=1 << 30), "past the limits"),
@@ -171,6 +172,13 @@ def test_stranger_s_checkpoint_is_refused(name: str) -> None:
     data, why = HOSTILE[name]
     with pytest.raises(CorruptCheckpoint, match=why):
         decode_checkpoint(data, "p")
+
+
+@pytest.mark.parametrize(("version", "flags"), [(2, 0), (2, 1), (1, 1), (65_535, 0)])
+def test_a_checkpoint_of_a_later_format_is_newer_and_not_damaged(version: int, flags: int) -> None:
+    """Who went back to an earlier mtf for a day need not fear for the disk."""
+    with pytest.raises(NewerCheckpoint, match=r"^p: written by a newer mtf \(format version"):
+        decode_checkpoint(forged(meta(), version=version, flags=flags), "p")
 
 
 def test_file_past_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

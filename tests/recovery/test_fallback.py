@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from xxhash import xxh3_64_intdigest
 
 from mtf.config import Config
 from mtf.errors import ConfigMismatch
@@ -87,6 +88,18 @@ async def test_truncated_checkpoints_all_of_them_fall_back_to_the_start_of_the_l
         path = path_of(tmp_path, seq)
         path.write_bytes(path.read_bytes()[:keep])
     await check(tmp_path, expected, ["checkpoint-0000000000000000120", "checkpoint-0000000000000000080", "040"])
+
+
+async def test_checkpoint_of_a_newer_mtf_is_passed_over_as_such(tmp_path: Path) -> None:
+    """It is not damaged, and no disk is at fault."""
+    expected = await made(tmp_path)
+    path = path_of(tmp_path, 120)
+    data = bytearray(path.read_bytes())
+    data[8:10] = (2).to_bytes(2, "little")
+    data[HEADER_BYTES - 8 : HEADER_BYTES] = xxh3_64_intdigest(data[: HEADER_BYTES - 8]).to_bytes(8, "little")
+    path.write_bytes(data)
+    await check(tmp_path, expected, [f"{path}: written by a newer mtf (format version 2"])
+    assert [each.path for each in verify_replay(tmp_path).damage] == []
 
 
 def rewritten(data: Path, seq: int, **meta: Any) -> None:
