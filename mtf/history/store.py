@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from mtf.errors import CorruptHistory, DataDirError, UnknownSymbol
+from mtf.history.pair import READ_MARK, has_foreign_log
 from mtf.history.schema import AFRESH, COLUMNS, FIND_SCHEMA, SELECT_BARS, VERSION, check_schema
 from mtf.history.sums import FIRST, position_sum, row_sum, series_sum
 from mtf.log import check_plain
@@ -37,6 +38,7 @@ class Stored(NamedTuple):
     zones: dict[str, Any] | None  # what the time zones gave when its bars were made (`mtf.zones`); None: no bars
     series: Series
     sums: int  # of all series, by exclusive or
+    mark: int  # of the write-ahead log that it was written through last (`mtf.history.pair`)
 
 
 class HistoryStore:
@@ -119,6 +121,8 @@ class HistoryStore:
         """Begin a transaction, and name what fails in it."""
         # Without a write-ahead log nobody writes, and the file is taken as it is: also if the folder is read-only.
         quiet = not self.path.with_name(f"{self.path.name}-wal").exists()
+        if not quiet and has_foreign_log(self.path):
+            raise CorruptHistory(f"{self.path}: the {self.path.name}-wal beside it is that of another copy; {AFRESH}")
         uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
         try:
             with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
@@ -160,7 +164,7 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
     if 0 < version < VERSION:
         raise CorruptHistory(f"{path}: made by an earlier mtf; the next run on the directory rebuilds it from the log")
     if not check_schema(path, connection.execute(FIND_SCHEMA).fetchall()):
-        return Stored(0, None, {}, 0)
+        return Stored(0, None, {}, 0, 0)
     if version != VERSION:
         raise CorruptHistory(f"{path}: of version {version}, with the tables of {VERSION}; {AFRESH}")
     rows = connection.execute("SELECT symbol, timeframe, bars, last_ns FROM series").fetchall()
@@ -174,7 +178,8 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
     if total != position_sum(seq, zones, sums) or sums != series_sums or not isinstance(seq, int) or seq < 0:
         raise CorruptHistory(f"{path}: its position is {seq!r}, and does not add up; {AFRESH}")
     series = {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows}
-    return Stored(seq, _zones(zones), series, series_sums)
+    (mark,) = connection.execute(READ_MARK).fetchone()
+    return Stored(seq, _zones(zones), series, series_sums, mark)
 
 
 def named(path: Path, error: sqlite3.Error) -> DataDirError:

@@ -23,6 +23,7 @@ from mtf.config import Config
 from mtf.errors import CorruptHistory
 from mtf.frames.frame import Frame
 from mtf.history.aside import move_aside
+from mtf.history.pair import log_beside, mark_of
 from mtf.history.schema import FIND_SCHEMA, INSERT_BAR, SET_POSITION, SET_SERIES, TABLES, VERSION, bar_row, check_schema
 from mtf.history.store import HistoryStore, Series, is_damage
 from mtf.history.sums import FIRST, position_sum, row_sum, series_sum
@@ -35,7 +36,10 @@ ROWS_MAX: Final = 4_096  # bars that wait in memory for one transaction
 BACKLOG_MAX: Final = 16 * ROWS_MAX  # bars that may wait, besides those of one frame: some 50 MB, hours of 442 symbols
 BUSY_MS: Final = 100  # how long a transaction waits for another program's, while the run goes on
 STOP_MS: Final = 5_000  # and at the end, when nothing else waits
-WAL_BYTES_MAX: Final = 64 << 20  # the write-ahead log is emptied before it is longer
+READER: Final = "a program that reads the history has not ended its transaction"
+NO_MARK: Final = -1  # not known
+WAL_BYTES: Final = 4 << 20  # the write-ahead log is emptied when it is longer, if no reader is in it
+WAL_BYTES_MAX: Final = 64 << 20  # and before it is longer than this, or no more is written
 
 
 class _Locked(sqlite3.OperationalError):
@@ -64,11 +68,15 @@ class HistoryWriter(ClosingsOnly):
         self._full = False  # bars came that no longer fit in memory: no later one is taken
         self._waits = False  # the last transaction failed, and was put off
         self._is_made = False  # the tables are there, and end with the log
+        self._stored_before = 0  # position in the database at the start
         self._is_ahead = False  # they hold bars of events that the log lost in a crash, unsynced
         self._series: Series = {}  # as in the database
         self._sums = 0  # of all series, by exclusive or
         self._oldest_ns = 0  # the span of all bars, once there are any
         self._newest_ns = 0
+        self._mark = 0  # of the write-ahead log that is being written
+        self._marked = 0  # what the database has
+        self._empty_at = min(WAL_BYTES, WAL_BYTES_MAX)  # how long that may be before it is emptied next
         self._opening: asyncio.Future[aiosqlite.Connection] | None = None
         self._connection: aiosqlite.Connection | None = None  # while it is open
         self._closing: asyncio.Future[None] | None = None
@@ -79,6 +87,9 @@ class HistoryWriter(ClosingsOnly):
         stored = HistoryStore(self.path).stored()
         self._series, self._sums = stored.series, stored.sums
         self._is_ahead = stored.seq > self._logged_seq
+        self._stored_before = stored.seq
+        self._marked = stored.mark
+        self._mark = stored.mark if log_beside(self.path) else mark_of(stored.seq)
         self.stored_seq = self._seq = min(stored.seq, self._logged_seq)
         if stored.zones is not None:
             self._oldest_ns, self._newest_ns = stored.zones["oldest_ns"], stored.zones["newest_ns"]
@@ -149,6 +160,7 @@ class HistoryWriter(ClosingsOnly):
         except (sqlite3.Error, CorruptHistory) as error:
             with contextlib.suppress(sqlite3.Error):  # perhaps nothing was begun
                 await connection.rollback()
+            self._marked = NO_MARK  # what the database has is not known now
             if isinstance(error, sqlite3.Error) and not is_damage(error):
                 self._put_off(error)
             else:
@@ -177,7 +189,11 @@ class HistoryWriter(ClosingsOnly):
             found = check_schema(self.path, [tuple(row) for row in await schema.fetchall()])
         await connection.execute("PRAGMA journal_mode = WAL")
         await connection.execute("PRAGMA synchronous = FULL")
+        await connection.execute("PRAGMA wal_autocheckpoint = 0")  # it is emptied here, so that it is known when
         await connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
+        # Within one log positions only rise, so that an older part of it can be told from a newer one.
+        if self._is_ahead and not await self._empty_wal(connection, self._stored_before):
+            raise _Locked(READER)
         if not found or self._is_ahead:
             await connection.execute("BEGIN IMMEDIATE")
             if not found:
@@ -233,20 +249,31 @@ class HistoryWriter(ClosingsOnly):
         self._asked_at = ROWS_MAX
 
     async def _bound_wal(self, connection: aiosqlite.Connection) -> None:
-        """Empty the write-ahead log if it has grown long: a reader that never ends keeps SQLite from doing that."""
-        beside = self.path.with_name(f"{self.path.name}-wal")
-        if not beside.exists() or beside.stat().st_size < WAL_BYTES_MAX:
+        """Empty the write-ahead log if it has grown long; a reader can put that off, but not for ever."""
+        size = log_beside(self.path)
+        if size < self._empty_at or await self._empty_wal(connection, self.stored_seq):
             return
+        if size >= WAL_BYTES_MAX:
+            raise _Locked(READER)
+        self._empty_at = min(2 * size, WAL_BYTES_MAX)
+
+    async def _empty_wal(self, connection: aiosqlite.Connection, seq: int) -> bool:
+        """Empty the write-ahead log, and return whether that could be done; the database is at *seq*."""
         async with connection.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
             row = await cursor.fetchone()
         if row is not None and row[0]:
-            raise _Locked("a program that reads the history has not ended its transaction")
+            return False
+        self._mark, self._empty_at = mark_of(seq), min(WAL_BYTES, WAL_BYTES_MAX)
+        return True
 
     async def _set_position(self, connection: aiosqlite.Connection, seq: int, sums: int) -> None:
         zones = ""
         if self._config is not None and self._series_span():
             zones = orjson.dumps(zones_of(self._config, self._oldest_ns, self._newest_ns)).decode()
         await connection.execute(SET_POSITION, (seq, zones, sums, position_sum(seq, zones, sums)))
+        if self._marked != self._mark:
+            await connection.execute(f"PRAGMA application_id = {self._mark}")
+            self._marked = self._mark
 
     def _span(self, start_ns: int, end_ns: int) -> None:
         is_first = not self._series_span()
