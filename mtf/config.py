@@ -19,7 +19,7 @@ from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version
 from mtf.errors import ConfigError, CorruptLog, MtfError
 from mtf.indicators.catalogue import create, versions_of
-from mtf.indicators.specs import canonical_specs, split_specs
+from mtf.indicators.specs import WORDS, canonical_specs, split_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 from mtf.units import DAY_NS
 
@@ -59,6 +59,8 @@ class Config:
     # Whether the timeframes were asked for, and not the default ones; decides nothing but whether one that bars given
     # as input cannot enter is an error.
     asked: bool = attrs.field(default=False, eq=False)
+    # What the indicators that were asked for meant before there was "core", if that was something else.
+    former: tuple[tuple[str, ...], ...] | None = attrs.field(default=None, eq=False)
     delays: tuple[
         tuple[str, int], ...
     ] = ()  # how much later than its stamp a feed's event arrives, by symbol or pattern
@@ -101,14 +103,15 @@ class Config:
         """Return the configuration with these settings; ConfigError names the one that is wrong.
 
         *timeframes* may be one string, `1m,5m,1h`, and *indicators* too,
-        `sma:20,macd:12,26,9`, `all` or `none`. *delay_ns* is that of all feeds, or a mapping from symbols or patterns
-        (`*`, `?`, `[...]`) to theirs.
+        `sma:20,macd:12,26,9`, `core` (the twenty of `mtf.indicators.CORE`), `all` or `none`. *delay_ns* is that of all
+        feeds, or a mapping from symbols or patterns (`*`, `?`, `[...]`) to theirs.
         """
         asked = timeframes is not DEFAULT_TIMEFRAMES
         if isinstance(timeframes, str):
             timeframes = [name.strip() for name in timeframes.split(",") if name.strip()]
         kept = TimeframeSet(timeframes)
         specs = _specs(kept, indicators)
+        former = _specs(kept, indicators, former=True) if _has_former_word(indicators) else specs
         return cls(
             timeframes=kept,
             calendars=CalendarMap(calendar),
@@ -125,6 +128,7 @@ class Config:
             asked=asked,
             delays=_delays(delay_ns),
             versions=_versions(specs),
+            former=former if former != specs else None,
         )
 
     @property
@@ -206,13 +210,22 @@ class Config:
         return attrs.evolve(self, versions=_versions(self.indicators))
 
     def settled(self, logged: Config) -> tuple[Config, list[str]]:
-        """Return the configuration for going on with a log that has *logged*, and the calendars taken from there.
+        """Return the configuration for going on with a log that has *logged*, and in sentences what is taken from it.
 
-        These are calendars asked for by name of which mtf, or a package, has another edition now: the log goes on with
-        the one that it was made with.
+        These are calendars asked for by name of which mtf, or a package, has another edition now, and the indicators if
+        `all` of them meant those when the log began.
         """
         calendars, names = self.calendars.settled(logged.calendars)
-        return (attrs.evolve(self, calendars=calendars), names) if names else (self, [])
+        notes = [
+            f"goes on with the calendar {name} that it was made with; what is known by that name now has other hours "
+            "or holidays, and is for new directories"
+            for name in names
+        ]
+        settled = attrs.evolve(self, calendars=calendars) if names else self
+        if self.former is not None and self.former == logged.indicators:
+            notes.append('goes on with the twenty indicators that "all" meant when it was made, which "core" means now')
+            settled = attrs.evolve(settled, indicators=self.former, versions=_versions(self.former), former=None)
+        return settled, notes
 
     def differences(self, other: Config) -> list[str]:
         """Return a line for each setting in which *other* differs: `history: 1000 there, 500 here`."""
@@ -255,6 +268,12 @@ def _asked(indicators: tuple[tuple[str, ...], ...]) -> set[str]:
     return {spec for specs in indicators for spec in specs}
 
 
+def _has_former_word(indicators: IndicatorSpecs) -> bool:
+    """Return whether a word is in *indicators* that meant something else once."""
+    given = list(indicators.values()) if isinstance(indicators, Mapping) else [indicators]
+    return "all" in given
+
+
 def _versions(indicators: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, int], ...]:
     return tuple(versions_of(_asked(indicators)).items())
 
@@ -269,18 +288,21 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _specs(kept: TimeframeSet, indicators: IndicatorSpecs) -> tuple[tuple[str, ...], ...]:
-    """Return canonical indicator specs by rank: the same list for all timeframes, or one for each that is named."""
+def _specs(kept: TimeframeSet, indicators: IndicatorSpecs, *, former: bool = False) -> tuple[tuple[str, ...], ...]:
+    """Return canonical indicator specs by rank: the same list for all timeframes, or one for each that is named.
+
+    With *former*, words mean what they did before there was `core`.
+    """
     if indicators is None or indicators == "none":
         return tuple(() for _ in kept)
     if isinstance(indicators, Mapping):
         rows: list[tuple[str, ...]] = [() for _ in kept]
         for name, specs in indicators.items():
             rank = kept.index(name)
-            rows[rank] = tuple(canonical_specs(specs, kept[rank], strict=True))
+            rows[rank] = tuple(canonical_specs(specs, kept[rank], strict=True, former=former))
         return tuple(rows)
-    if indicators == "all":
-        return tuple(tuple(canonical_specs(indicators, timeframe, strict=False)) for timeframe in kept)
+    if isinstance(indicators, str) and indicators in WORDS:
+        return tuple(tuple(canonical_specs(indicators, each, strict=False, former=former)) for each in kept)
     given = split_specs(indicators) if isinstance(indicators, str) else list(indicators)
     found = [canonical_specs(given, timeframe, strict=False) for timeframe in kept]
     kept_specs = {spec for specs in found for spec in specs}

@@ -103,12 +103,9 @@ class DataDir:
             if log.torn is not None:
                 notes.append(_cut(path, log.torn))
             logged = Config.from_json(log.config)
-            config, editions = config.settled(logged)
-            for name in editions:
-                notes.append(
-                    f"{path}: goes on with the calendar {name} that it was made with; what is known by that name now "
-                    "has other hours or holidays, and is for new directories"
-                )
+            config, kept = config.settled(logged)
+            for sentence in kept:
+                notes.append(f"{path}: {sentence}")
             changed = version_changes(dict(logged.versions), dict(config.versions))
             if changed:
                 notes.append(

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from peers import Row, talib_handles
 
 from mtf.build import COMPILED
-from mtf.indicators import TWENTY, create, create_set, names
+from mtf.indicators import CORE, create, create_set, names
 from mtf.indicators.window import filled
 
 ROWS = 5_000
@@ -71,7 +71,7 @@ def time_set(label: str, specs: list[str]) -> None:
 
 
 def time_talib() -> None:
-    """Print what TA-Lib's stream handles cost for those of the twenty that it has, with the same parameters."""
+    """Print what TA-Lib's stream handles cost for those of `core` that it has, with the same parameters."""
     handles = talib_handles(BARS[:WARM])
     live = BARS[WARM:]
     peeks = [(handle.peek, columns) for handle, columns in handles]
@@ -100,11 +100,11 @@ def memory(specs: list[str]) -> None:
 def main() -> None:
     print(f"mtf is {'compiled' if COMPILED else 'pure Python'}; nanoseconds a row")
     time_set("one set without indicators", [])
-    time_set("the twenty", list(TWENTY))
+    time_set("`core`", list(CORE))
     time_set(f"all {len(names())}", list(names()))
     time_talib()
     time_set("1,000 at once", [f"{n}:{k}" for n in ("sma", "ema", "rsi", "atr") for k in range(2, 252)])
-    memory(list(TWENTY))
+    memory(list(CORE))
     if "--each" in sys.argv:
         for name in names():
             time_set(create(name).spec, [name])

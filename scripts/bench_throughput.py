@@ -37,13 +37,13 @@ def source_of(pipeline: mtf.Pipeline) -> Sequencer:
 
 
 def cpu(workers: int) -> tuple[float, float]:
-    """Return microseconds of CPU an event for the twenty: of the pipeline's process, and of each worker; Linux only."""
+    """Return microseconds of CPU an event for `core`: of the pipeline's process, and of each worker; Linux only."""
 
     def used_ns(pid: int) -> int:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
     async def run() -> tuple[float, float]:
-        async with mtf.Pipeline(clock="ticks", indicators="all", workers=workers) as pipeline:
+        async with mtf.Pipeline(clock="ticks", indicators="core", workers=workers) as pipeline:
             pids = [os.getpid(), *pipeline.worker_pids]
             await source_of(pipeline).replay(BLOCKS[0])
             await pipeline.drain()
@@ -149,9 +149,9 @@ def main() -> None:
 
 def time_indicators() -> None:
     print()
-    row("the twenty, live on six timeframes at each event", "µs per event")
+    row("`core`, live on six timeframes at each event", "µs per event")
     row("---", "---")
-    figures = in_turn(5, lambda: actors(indicators="all"), lambda: actors(Reader(), indicators="all"), talib)
+    figures = in_turn(5, lambda: actors(indicators="core"), lambda: actors(Reader(), indicators="core"), talib)
     for label, found in zip(
         (
             "mtf, through the actors, each value stored",
@@ -170,7 +170,7 @@ def time_workers() -> None:
     row("---", *("---" for _ in WORKERS))
     cci = [f"cci:{period}" for period in range(300, 310)]
     for label, feed, settings in (
-        ("the twenty on six timeframes, one symbol", BLOCKS, {"indicators": "all"}),
+        ("`core` on six timeframes, one symbol", BLOCKS, {"indicators": "core"}),
         (
             "ten that need each of 300 bars at each tick (CCI) on six, 1s to 30s",
             BLOCKS,
@@ -182,9 +182,7 @@ def time_workers() -> None:
         row(label, *(f"{median(found) / 1e3:.2f}" for found in in_turn(3, *works)))
     if Path("/proc/self/schedstat").exists():
         used = [[cpu(workers) for _ in range(3)] for workers in WORKERS]
-        for place, label in enumerate(
-            ("CPU for the twenty: the pipeline's process", "CPU for the twenty: each worker")
-        ):
+        for place, label in enumerate(("CPU for `core`: the pipeline's process", "CPU for `core`: each worker")):
             row(label, *(f"{median([each[place] for each in found]):.2f}" for found in used))
 
 

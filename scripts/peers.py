@@ -1,4 +1,4 @@
-"""TA-Lib's stream handles, to be timed beside the twenty."""
+"""TA-Lib's stream handles, to be timed beside those of `core`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLAIN = 0  # a plain mean
 
 
 def talib_handles(bars: list[Row]) -> Handles:
-    """Return handles that have seen *bars*, for those of the twenty that TA-Lib has, with the same parameters."""
+    """Return handles that have seen *bars*, for those of `core` that TA-Lib has, with the same parameters."""
     h, lo, c, v = (np.array([bar[k] for bar in bars]) for k in range(1, 5))
     return [
         (stream.SMA(c, 20), (3,)),

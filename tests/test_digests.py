@@ -17,7 +17,7 @@ import mtf
 from mtf.config import Config
 from mtf.engine import Engine
 from mtf.events.tick import Tick
-from mtf.indicators.catalogue import TWENTY
+from mtf.indicators.catalogue import CORE
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import Clock, Event, at, blocks
 from tests.engine.consumers import Played
@@ -88,7 +88,7 @@ def stream() -> list[Event]:
 
 
 def config() -> Config:
-    return Config.make(calendar={"BTCUSD": "crypto", "*": "fx"}, indicators=list(TWENTY), history=50)
+    return Config.make(calendar={"BTCUSD": "crypto", "*": "fx"}, indicators=list(CORE), history=50)
 
 
 async def digest_through_actors(size: int, *, push: bool = False) -> str:

@@ -93,12 +93,14 @@ async def test_a_set_may_differ_by_timeframe() -> None:
             state["1h"].completed["rsi_3"]
 
 
-async def test_the_twenty_leave_out_what_makes_no_sense_on_a_timeframe() -> None:
+@pytest.mark.parametrize(("word", "count"), [("core", 20), ("all", 34), ("none", 0)])
+async def test_a_word_for_several_leaves_out_what_makes_no_sense_on_a_timeframe(word: str, count: int) -> None:
     """A volume-weighted price that starts anew each day means nothing on a daily bar."""
-    async with mtf.Pipeline(timeframes=["1m", "1d"], indicators="all") as pipeline:
-        columns = pipeline.config.indicators
-    assert "vwap" in columns[0]
-    assert "vwap" not in columns[1]
+    for asked in (word, {"1m": word, "1d": word}):
+        async with mtf.Pipeline(timeframes=["1m", "1d"], indicators=asked) as pipeline:
+            columns = pipeline.config.indicators
+        assert [len(specs) for specs in columns] == [count, max(0, count - 1)]
+        assert ["vwap" in specs for specs in columns] == [count > 0, False]
     with pytest.raises(mtf.errors.ConfigError, match="vwap makes no sense on 1d"):
         mtf.Config.make(timeframes=["1m", "1d"], indicators={"1d": ["vwap"]})
 

@@ -35,6 +35,7 @@ def indicators(as_json: bool) -> None:
             ("warm-up", f"{each.warmup} bars"),
             ("formula", each.formula),
             ("source", each.source),
+            ("in", "core, all" if each.core else "all" if each.built_in else "neither core nor all"),
         ):
             table.add_row("", label, text)
         table.add_row()
@@ -56,6 +57,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "of_close": entry.of_close,
         "timeframes": entry.timeframes,
         "built_in": entry.built_in,
+        "core": entry.core,
     }
 
 

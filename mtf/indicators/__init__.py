@@ -4,15 +4,21 @@
 nothing. The formulas stand in modules by kind: trend, momentum, volatility, volume, levels.
 """
 
-from mtf.indicators.catalogue import TWENTY, Entry, catalogue, create, create_set, names, register
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from mtf.indicators.catalogue import ALL, CORE, Entry, catalogue, create, create_set, names, register
 from mtf.indicators.declaration import Choice, Declaration, Number, Param, Whole
 from mtf.indicators.indicator import INCOMPLETE, Indicator
 from mtf.indicators.plugin import BarNow, PythonIndicator
 from mtf.indicators.set import IndicatorSet
 
 __all__ = [
+    "ALL",
+    "CORE",
     "INCOMPLETE",
-    "TWENTY",
     "BarNow",
     "Choice",
     "Declaration",
@@ -29,3 +35,11 @@ __all__ = [
     "names",
     "register",
 ]
+
+if not TYPE_CHECKING:  # type checkers know the names that there are
+
+    def __getattr__(name: str) -> tuple[str, ...]:
+        if name == "TWENTY":
+            warnings.warn("mtf.indicators.TWENTY is called CORE now", DeprecationWarning, stacklevel=2)
+            return CORE
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,7 +24,8 @@ from mtf.indicators.set import IndicatorSet
 from mtf.timeframe import Timeframe
 
 __all__ = [
-    "TWENTY",
+    "ALL",
+    "CORE",
     "Entry",
     "catalogue",
     "create",
@@ -41,7 +42,7 @@ ENTRY_POINTS: Final = "mtf.indicators"
 SPEC_CHARS_MAX: Final = 500
 CHAIN_MAX: Final = 8  # indicators in one spec, each feeding on the next
 
-TWENTY: Final = (
+CORE: Final = (  # what "core" means in a list of indicators
     "sma",
     "ema",
     "wma",
@@ -72,6 +73,7 @@ _BUILT_IN: Final[dict[str, tuple[Declaration, _Make]]] = {
     for module in (trend, adaptive, momentum, oscillators, volatility, volume, levels, directional)
     for declaration, make in module.INDICATORS
 }
+ALL: Final = (*CORE, *(name for name in _BUILT_IN if name not in CORE))  # what "all" means: no user's, on any machine
 _REGISTERED: Final[dict[str, tuple[Declaration, type[Indicator]]]] = {}  # by `register` and from entry points
 
 
@@ -96,6 +98,7 @@ class Entry:
     of_close: bool
     timeframes: str
     built_in: bool
+    core: bool  # among those that "core" stands for
 
 
 def create(
@@ -146,11 +149,10 @@ def create_set(specs: Iterable[str | Indicator], *, timeframe: Timeframe | str |
 
 
 def names() -> tuple[str, ...]:
-    """Return every name that `create` knows: the twenty, the other built-in ones, then those of users."""
-    more = [name for name in _BUILT_IN if name not in TWENTY]
+    """Return every name that `create` knows: those of the core, the other built-in ones, then those of users."""
     installed = {point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
     own = sorted((set(_REGISTERED) | installed) - set(_BUILT_IN))
-    return (*(name for name in TWENTY if name in _BUILT_IN), *more, *own)
+    return (*ALL, *own)
 
 
 def catalogue() -> tuple[Entry, ...]:
@@ -181,6 +183,7 @@ def catalogue() -> tuple[Entry, ...]:
                 of_close=declaration.of_close,
                 timeframes=declaration.timeframes,
                 built_in=name in _BUILT_IN,
+                core=name in CORE,
             )
         )
     return tuple(entries)

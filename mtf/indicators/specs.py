@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from mtf.errors import ConfigError
-from mtf.indicators.catalogue import TWENTY, create, names
+from mtf.indicators.catalogue import ALL, CORE, create, names
 from mtf.timeframe import Timeframe
 
-__all__ = ["canonical_specs", "split_specs"]
+__all__ = ["WORDS", "canonical_specs", "split_specs"]
+
+WORDS: Final = {"all": ALL, "core": CORE}  # what stands for several, each where it makes sense
+FORMER_WORDS: Final = {**WORDS, "all": CORE}  # and what did so before there was "core"
 
 
 def split_specs(text: str) -> list[str]:
@@ -24,14 +28,21 @@ def split_specs(text: str) -> list[str]:
     return [spec for spec in specs if spec]
 
 
-def canonical_specs(specs: str | Sequence[str], timeframe: Timeframe, *, strict: bool) -> list[str]:
-    """Return the canonical form of *specs* (a list, a string of them, `all` or `none`) for *timeframe*.
+def canonical_specs(
+    specs: str | Sequence[str], timeframe: Timeframe, *, strict: bool, former: bool = False
+) -> list[str]:
+    """Return the canonical form of *specs* (a list, a string of them, `all`, `core` or `none`) for *timeframe*.
 
-    What makes no sense on the timeframe is an error when *strict*, else left out. ConfigError where one is given twice.
+    What makes no sense on the timeframe is an error if *strict*, unless it is one of several that a word stands for;
+    else it is left out. With *former*, words stand for what they did before there was `core`. ConfigError if one is
+    given twice.
     """
     if specs == "none":
         return []
-    given = list(TWENTY) if specs == "all" else split_specs(specs) if isinstance(specs, str) else list(specs)
+    if isinstance(specs, str) and specs in WORDS:
+        given, strict = list((FORMER_WORDS if former else WORDS)[specs]), False
+    else:
+        given = split_specs(specs) if isinstance(specs, str) else list(specs)
     found: list[str] = []
     for spec in given:
         item = create(spec)

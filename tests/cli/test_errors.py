@@ -100,7 +100,8 @@ def test_every_error_of_mtf_has_its_code() -> None:
     codes = {name: exit_code(getattr(errors, name)("x")) for name in errors.__all__}
     assert {name: code for name, code in codes.items() if code != 3} == {
         "ConfigError": 2, "ConfigMismatch": 2, "CorruptCheckpoint": 1, "CorruptHistory": 1, "CorruptLog": 1,
-        "DataDirError": 2, "HostileFile": 1, "KindChanged": 2, "LogLocked": 2, "MalformedEvent": 1, "OptionNeeded": 2,
+        "DataDirError": 2, "HostileFile": 1, "KindChanged": 2, "LogLocked": 2, "MalformedEvent": 1,
+        "NewerCheckpoint": 1, "OptionNeeded": 2,
         "OutOfOrder": 2, "SourceError": 1, "StraddlingBar": 2, "UnknownIndicator": 2, "UnknownSymbol": 2,
         "UnknownTimeframe": 2,
     }  # fmt: skip

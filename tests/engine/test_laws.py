@@ -18,7 +18,7 @@ from mtf.events.block import Block, cut
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import View
-from mtf.indicators.catalogue import TWENTY
+from mtf.indicators.catalogue import CORE
 from tests.builders import Clock, Event, Input, blocks, events, tick_bits
 from tests.engine.follower import cursor_of, in_order, partial_fields, walk
 from tests.streams import mixed_streams, streams
@@ -285,7 +285,7 @@ LONG = events(
 @pytest.mark.parametrize("stop", [57, 399])
 def test_all_twenty_indicators_are_carried_over(stop: int) -> None:
     """Each has windows, sums and flags of its own, and must come back from bytes to the bit."""
-    config = Config.make(calendar="crypto", timeframes=("1m", "15m", "1h"), history=20, indicators=TWENTY)
+    config = Config.make(calendar="crypto", timeframes=("1m", "15m", "1h"), history=20, indicators=CORE)
     made = blocks(LONG, size=400)[0]
     before, after = cut(made, stop)
     whole = Engine(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ import pytest
 import mtf
 from mtf.errors import ConfigError, CorruptCheckpoint, UnknownIndicator
 from mtf.indicators import (
-    TWENTY,
+    ALL,
+    CORE,
     BarNow,
     Declaration,
     IndicatorSet,
@@ -58,8 +60,8 @@ CLASSIC_OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("name", TWENTY)
-def test_names_and_defaults_of_the_twenty(name: str) -> None:
+@pytest.mark.parametrize("name", CORE)
+def test_names_and_defaults_of_the_core(name: str) -> None:
     """Users write these names down: they do not change."""
     assert create(name).outputs == CLASSIC_OUTPUTS[name]
 
@@ -82,10 +84,29 @@ def test_prices_of_the_market_are_told_from_other_values() -> None:
     assert create("rsi:14@sma:10").on_price == (False,)
 
 
-def test_the_twenty_come_first_in_the_catalogue() -> None:
-    assert len(TWENTY) == 20
-    assert names()[:20] == TWENTY
+def test_those_of_the_core_come_first_in_the_catalogue() -> None:
+    assert len(CORE) == 20
+    assert names()[:20] == CORE
     assert [entry.name for entry in catalogue()] == list(names())
+    assert [entry.name for entry in catalogue() if entry.core] == list(CORE)
+
+
+def test_all_are_all_that_are_built_in() -> None:
+    assert len(ALL) == 34
+    assert [entry.name for entry in catalogue() if entry.built_in] == list(ALL)
+
+
+def test_the_core_had_another_name() -> None:
+    with pytest.warns(DeprecationWarning, match="TWENTY is called CORE now"):
+        assert mtf.indicators.TWENTY == CORE  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="has no attribute 'THIRTY'"):
+        _ = mtf.indicators.THIRTY  # type: ignore[attr-defined]
+
+
+def test_the_documentation_says_which_are_of_the_core() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "indicators.md").read_text()
+    listed = text.partition("`core` stands for twenty")[2].partition(".")[0]
+    assert re.findall(r"`(\w+)`", listed) == list(CORE)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +222,7 @@ def test_set_writes_only_its_own_columns() -> None:
 
 
 def test_set_saves_and_loads_to_the_bit() -> None:
-    first = create_set(list(TWENTY))
+    first = create_set(list(CORE))
     series = made(120)["walk"]
     run(first, series.head(60))
     second = first.fresh()
@@ -482,6 +503,6 @@ def test_set_is_made_of_specs_or_indicators() -> None:
 def test_every_indicator_is_documented() -> None:
     """With its default parameters, as a user would ask for it."""
     text = (Path(__file__).parents[2] / "docs" / "indicators.md").read_text()
-    for name in TWENTY + tuple(name for name in names() if name not in TWENTY):
+    for name in CORE + tuple(name for name in names() if name not in CORE):
         if name in {entry.name for entry in catalogue() if entry.built_in}:
             assert f"`{create(name).spec}`" in text, name

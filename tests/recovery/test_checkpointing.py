@@ -99,7 +99,7 @@ async def test_checkpoint_that_cannot_be_made_is_a_warning_each_time_and_the_log
 
 def test_state_of_many_symbols_is_never_past_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit follows from the configuration: ids, bars, values and indicators of each symbol fit, whatever else."""
-    config = Config.make(timeframes="1m,2m,5m", indicators="all", history=30, calendar="crypto")
+    config = Config.make(timeframes="1m,2m,5m", indicators="core", history=30, calendar="crypto")
     engine = Engine(config)
     seq = 0
     quotes = [

@@ -23,7 +23,7 @@ from tests.builders import Event, blocks
 from tests.recovery.builders import Crashed, engine_bits, feed, history_rows, market, results, row_bits
 
 EVENTS = market(1, 450)
-CONFIG = Config.make(indicators="all", history=40)
+CONFIG = Config.make(indicators="core", history=40)
 
 
 def test_the_stream_has_every_verdict() -> None:

@@ -15,7 +15,7 @@ from mtf.recovery import engine_at, verify_replay
 from tests.recovery.builders import feed, market
 
 EVENTS = market(41, 150)
-CONFIG = Config.make(indicators="all", timeframes=["1m", "15m"], history=15)
+CONFIG = Config.make(indicators="core", timeframes=["1m", "15m"], history=15)
 
 
 @pytest.fixture
