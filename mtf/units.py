@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import i64
+
 __all__ = ["DAY_NS", "EPOCH_ORDINAL", "HOUR_NS", "MINUTE_NS", "NEVER_NS", "SECOND_NS", "TS_MAX_NS", "TS_MIN_NS"]
 
 SECOND_NS: Final = 1_000_000_000
@@ -17,6 +19,7 @@ DAY_NS: Final = 86_400_000_000_000
 
 EPOCH_ORDINAL: Final = 719_163  # of 1970-01-01, proleptic
 
-TS_MIN_NS: Final = -9_214_560_000_000_000_000  # 1678-01-01, the first whole year of an i64 of nanoseconds
-TS_MAX_NS: Final = 7_258_118_400_000_000_000  # 2200-01-01, far from where i64 arithmetic could wrap
-NEVER_NS: Final = -9_223_372_036_854_775_807
+# mypyc makes an object of a literal this large, to be converted wherever it is read; of `i64(...)` it makes an i64.
+TS_MIN_NS: Final = i64(-9_214_560_000_000_000_000)  # 1678-01-01, the first whole year of an i64 of nanoseconds
+TS_MAX_NS: Final = i64(7_258_118_400_000_000_000)  # 2200-01-01, far from where i64 arithmetic could wrap
+NEVER_NS: Final = i64(-9_223_372_036_854_775_807)

@@ -26,6 +26,7 @@ from mtf.calendars.grid import DAY_START, bar_bounds
 from mtf.events.bar_rows import UNFINISHED, length_ns
 from mtf.events.block import (
     BAR_LENGTH,
+    BOTH_SIDES,
     BY_FEED,
     BY_USER,
     CLOCK,
@@ -117,7 +118,12 @@ ASK: Final = 3
 LAST: Final = 4
 PRICE_SIDES: Final = ("auto", "mid", "bid", "ask", "last")
 
-BOTH_SIDES: Final = HAS_BID | HAS_ASK
+# Tags (the 4 bytes at 12 of a row) of what comes most often, with no flag but the sides and no detail: a quote with bid
+# and ask of a symbol whose bars are made of mid prices, a trade of one whose bars are made of trades.
+PLAIN_QUOTE: Final = 0x0301
+PLAIN_TRADE: Final = 0x0002
+NOT_PLAIN: Final = -1
+
 PRICE_MAX: Final = 1e12  # from here on, up or down, a number is not a price; the default of a setting
 
 
@@ -312,6 +318,8 @@ class _Symbol:
         "newest_block",
         "open",
         "ordered",
+        "plain",
+        "plain_tag",
         "side",
         "slot_end",
         "slot_start",
@@ -332,6 +340,7 @@ class _Symbol:
         self.live = False  # its newest accepted tick arrived within moments of its stamp
         self.ordered = False  # its newest accepted tick was of a run in order of time
         self.unsteady = True  # `_accept` is asked also of a tick that is neither LIVE nor ORDERED
+        self.plain_tag: i64 = NOT_PLAIN  # a row with this tag that comes in order and in `span` is as the one before
         self.beyond_ns: i64 = NEVER_NS  # its clock, moved by the timer, behind the time that is looked back at
         self.frozen = False  # a look back in time has passed the first of its ticks that lies after that time
         self.beside: Final = Beside()  # ticks rejected just beside a session; not saved, no result depends on it
@@ -352,6 +361,7 @@ class _Symbol:
         self.ids: RecentIds | None = None  # made at the first id
         self.bars: RecentBars | None = None  # made at the first bar
         self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict; then those of `Counts`
+        self.plain: i64 = 0  # accepted events of the block being judged that are not in `counts` yet
 
     def archive(self, archive: Archive) -> None:
         """Save or load; spans and ends are looked up again."""
@@ -442,7 +452,7 @@ class Gate:
         self._price_max: Final[float] = price_max
         self._timeframes: Final[list[Timeframe]] = list(timeframes)
         self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
-        self._symbols: list[_Symbol] = []  # by number
+        self._symbols: vec[_Symbol] = vec[_Symbol]([])  # by number
         self._due_ns: i64 = TS_MAX_NS + 1  # no bar of a symbol in a run in order of time ends before it
         self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
         self.clock_ns: i64 = NEVER_NS  # the newest clock event of a user; no symbol's clock is before it
@@ -464,6 +474,7 @@ class Gate:
         """Return *block* with a verdict for each of its rows."""
         judged = Judged(block, self.instruments)
         rows, heap = block.rows, block.heap
+        has_heap = len(heap) > 0
         verdicts, deeds, clocks = judged.verdicts, judged.deeds, judged.clocks
         prices, volumes = judged.prices, judged.volumes
         accept_late = self._accept_late
@@ -471,6 +482,8 @@ class Gate:
         symbols = self._symbols
         low = self._price_min
         high = self._price_max
+        first_seq = block.first_seq
+        user_ns = self.clock_ns
         after: i64 = 0  # in the heap, where the entries of the row end that begin at `at`
         number: i64 = -1
         all_touched = False
@@ -479,33 +492,60 @@ class Gate:
             ts_ns = read_i64_le(rows, base)
             tag: i64 = i64(read_i32_le(rows, base + 12))
             at = after
-            if heap:
+            if has_heap:
                 after = heap_after(heap, at, tag)
             kind = tag & 0xFF
             flags = tag >> 8 & 0xFF
-            if flags & (LIVE | RECEIVED):
-                judged.has_private = True
+            if flags & (LIVE | RECEIVED | NEW_SYMBOL):
+                if flags & NEW_SYMBOL:
+                    self._meet(i64(read_i32_le(rows, base + 8)), heap_text(heap, at))
+                    symbols = self._symbols
+                    if tag >> 16 & JOINS:
+                        self._join_first(judged, i)
+                if flags & (LIVE | RECEIVED):
+                    judged.has_private = True
             if kind == CLOCK:
                 if self._judge_clock(judged, i, ts_ns, tag >> 16 & 0xFFFF):
                     all_touched = True
+                user_ns = self.clock_ns
                 continue
             number = i64(read_i32_le(rows, base + 8))
-            if flags & NEW_SYMBOL:
-                self._meet(number, heap_text(heap, at))
-                if tag >> 16 & JOINS:
-                    self._join_first(judged, i)
             symbol = symbols[number]
-            if symbol.newest_block != block.first_seq:
-                symbol.newest_block = block.first_seq
-                judged.touched.append(number)
+            first = read_f64_le(rows, base + 16)
+            second = read_f64_le(rows, base + 24)
             clock: i64 = symbol.clock_ns
-            if clock < self.clock_ns:
-                clock = self.clock_ns
+            if clock < user_ns:
+                clock = user_ns
+            if (
+                tag == symbol.plain_tag
+                and symbol.newest_block == first_seq
+                and clock <= ts_ns < symbol.span_end
+                and low < first < high
+                and (kind == TRADE or low < second < high)
+            ):
+                # Nothing of what follows applies: the row is accepted as the plain one before it was.
+                symbol.clock_ns = ts_ns
+                symbol.tick_ns = ts_ns
+                symbol.applied_ns = ts_ns
+                symbol.plain += 1
+                if kind == TRADE:
+                    prices[i] = first
+                    volumes[i] = second
+                else:
+                    if second <= first:
+                        symbol.counts[CROSSED if second < first else LOCKED] += 1
+                    prices[i] = (first + second) * 0.5
+                    volumes[i] = read_f64_le(rows, base + 32) + read_f64_le(rows, base + 40)
+                deeds[i] = APPLY
+                clocks[i] = ts_ns
+                continue
+            symbol.plain_tag = NOT_PLAIN
+            if symbol.newest_block != first_seq:
+                symbol.newest_block = first_seq
+                judged.touched.append(number)
             if flags & FROM_BAR and tag >> 16 & BAR_LENGTH:
                 clocks[i] = self._judge_bar(judged, symbol, i, ts_ns, tag, at, clock)
                 continue
-            first = read_f64_le(rows, base + 16)
-            second = read_f64_le(rows, base + 24)
             verdict: i64 = ACCEPTED
             reused = False
             key: i64 = 0
@@ -602,6 +642,8 @@ class Gate:
                     symbol.applied_ns = ts_ns
                     if accept_late or symbol.ordered:
                         self._applied(symbol, ts_ns, True)
+                    elif (tag == PLAIN_QUOTE and side == MID) or (tag == PLAIN_TRADE and side == LAST):
+                        symbol.plain_tag = NOT_PLAIN if looking_back else tag
                 else:
                     deeds[i] = STRETCH
             clocks[i] = clock
@@ -609,9 +651,12 @@ class Gate:
         if all_touched:
             judged.touched = list(range(len(symbols)))
         for touched in judged.touched:
-            judged.counts.append(Counts(symbols[touched].counts[:]))
-            judged.ordered.append(symbols[touched].ordered)
-            judged.live.append(symbols[touched].live)
+            symbol = symbols[touched]
+            symbol.counts[ACCEPTED] += symbol.plain
+            symbol.plain = 0
+            judged.counts.append(Counts(symbol.counts[:]))
+            judged.ordered.append(symbol.ordered)
+            judged.live.append(symbol.live)
         return judged
 
     @property
@@ -862,6 +907,7 @@ class Gate:
         first = self._symbols[0]
         first.ordered = True
         first.unsteady = True
+        first.plain_tag = NOT_PLAIN
         first.due_ns = NEVER_NS
         self._find_due(first, first.clock_ns)
         self._touch(judged, first)
@@ -950,7 +996,7 @@ class Gate:
         delay_ns: i64 = 0 if self._delay_of is None else self._delay_of(name)
         instrument = Instrument(number, name, self._calendar_of(name), delay_ns, self._side)
         self.instruments.append(instrument)
-        self._symbols.append(_Symbol(instrument, self._side, len(self._timeframes)))
+        self._symbols = append(self._symbols, _Symbol(instrument, self._side, len(self._timeframes)))
 
     def _look_up(self, symbol: _Symbol, ts_ns: i64) -> None:
         span = symbol.instrument.calendar.span_at(ts_ns)

@@ -41,6 +41,7 @@ __all__ = [
     "BAR_HEAD_BYTES",
     "BAR_LENGTH",
     "BLOCK_EVENTS_MAX",
+    "BOTH_SIDES",
     "BY_FEED",
     "BY_TIMER",
     "BY_USER",
@@ -81,6 +82,7 @@ TRADE: Final = 2
 
 HAS_BID: Final = 1
 HAS_ASK: Final = 2
+BOTH_SIDES: Final = 3  # written out: mypyc knows the values of literals only
 FROM_BAR: Final = 4
 NEW_SYMBOL: Final = 8
 HAS_ID: Final = 16
@@ -307,10 +309,7 @@ def check_rows(block: Block, symbols: i64) -> None:
                 good = good and symbol == known
                 known += 1
             good = good and 0 <= symbol < known
-            if kind == QUOTE:
-                good = good and flags & (HAS_BID | HAS_ASK) != 0
-            else:
-                good = good and flags & (HAS_BID | HAS_ASK) == 0
+            good = good and (kind == QUOTE) == (flags & BOTH_SIDES != 0)
         entries: i64 = 0
         if flags & NEW_SYMBOL:
             entries += 1
@@ -355,7 +354,7 @@ def tick_at(
     i: i64,
     symbol: str,
     id: str | None = None,
-    sides: i64 = HAS_BID | HAS_ASK,
+    sides: i64 = BOTH_SIDES,
     received_ns: int | None = None,
 ) -> Tick:
     """Return row *i* as the tick that was handed in, of a quote those of its *sides* only."""

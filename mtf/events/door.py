@@ -27,6 +27,7 @@ from mtf.errors import KindChanged, MalformedEvent, SourceError
 from mtf.events.bar_rows import EVENTS_PER_BAR, UNFINISHED, BarClock
 from mtf.events.block import (
     BAR_HEAD_BYTES,
+    BOTH_SIDES,
     BY_FEED,
     BY_USER,
     CLOCK,
@@ -58,7 +59,6 @@ from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 __all__ = [
     "ASIDE_MAX",
     "BAD_TIME",
-    "BOTH_SIDES",
     "NOT_LIVE",
     "REASONS",
     "STILL_FORMS",
@@ -69,7 +69,6 @@ __all__ = [
 ASIDE_MAX: Final = 10_000  # malformed rows kept with their text; more are only counted
 RAW_CHARS_MAX: Final = 500  # how much of a malformed row is kept
 
-BOTH_SIDES: Final = HAS_BID | HAS_ASK
 TRADES: Final = 0  # in place of sides: a bar's prices are those of trades
 
 # What `quote`, `trade` and `bar` answer: 0 for a well-formed event, else the index of the reason.
@@ -515,7 +514,7 @@ class Door:
         if id is not None:
             write_i16_le(self._heap, len(encoded_id))
             self._heap.write(encoded_id)
-        if bar_head:
+        if len(bar_head) > 0:
             self._heap.write(bar_head)
         if self._received_ns != NEVER_NS:
             flags |= RECEIVED
@@ -571,7 +570,7 @@ def _bar_key(
 
 
 I32_MAX: Final = (1 << 31) - 1
-NOT_LIVE: Final = TS_MAX_NS + 1
+NOT_LIVE: Final[i64] = TS_MAX_NS + 1
 _NO_NUMBERS: Final = bytes(24)
 
 

@@ -17,8 +17,7 @@ from mtf.bars.columns import BarState, Closing
 from mtf.bars.gate import ACCEPTED, LATE_ACCEPTED, REASONS, TIME, TIMER, Counts, Judged, tally
 from mtf.errors import UnknownSymbol
 from mtf.events.block import (
-    HAS_ASK,
-    HAS_BID,
+    BOTH_SIDES,
     HAS_ID,
     NEW_SYMBOL,
     ORDERED,
@@ -143,6 +142,7 @@ class Cursor:
         judged = frame.judged
         block = judged.block
         rows = block.rows
+        has_heap = len(block.heap) > 0
         closings = frame.closings
         total: i64 = len(closings)
         count = block.count
@@ -173,7 +173,7 @@ class Cursor:
             number: i64 = i64(read_i32_le(rows, upcoming * ROW_BYTES + 8))
             self.number = number
             kind: i64 = CLOCK_ROW
-            if block.heap:
+            if has_heap:
                 self._pass_heap(block)
             if len(judged.moves_row) > self._moves:
                 self._pass_moves(judged, upcoming)
@@ -322,7 +322,7 @@ class Cursor:
         if flags & RECEIVED:
             received_ns = received_at(block.heap, self._heap_at)
         name = self._states[self.number].instrument.name
-        sides = frame.judged.one_sided.get(int(self._row), HAS_BID | HAS_ASK)
+        sides = frame.judged.one_sided.get(int(self._row), BOTH_SIDES)
         return tick_at(block.rows, self._row, name, id, sides, received_ns)
 
     def reason(self) -> str:

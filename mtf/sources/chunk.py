@@ -28,7 +28,7 @@ __all__ = [
     "unit_stamps",
 ]
 
-NEW_SYMBOL_BIT: Final = NEW_SYMBOL << 40  # in the eight bytes that hold symbol, kind and flags
+NEW_SYMBOL_BIT: Final[i64] = NEW_SYMBOL << 40  # in the eight bytes that hold symbol, kind and flags
 
 # A malformed row: how many rows of the chunk stand before it, then place, line, reason and text, as the door has them.
 Refused = tuple[int, str, int, str, str]

@@ -20,7 +20,7 @@ from mtf.units import NEVER_NS
 __all__ = ["Newest", "TimeOrder", "without_order"]
 
 # In the eight bytes that hold symbol, kind, flags and detail.
-ORDERED_BIT: Final = ORDERED << 40
+ORDERED_BIT: Final[i64] = ORDERED << 40
 JOINS_BIT: Final = -(1 << 63)
 
 

@@ -14,7 +14,8 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.sources.timewords import month_called, zone_called
-from mtf.sources.zone import BAD_TIME, SECOND_NS, SKIPPED_TIME, UNKNOWN_ZONE, Zone
+from mtf.sources.zone import BAD_TIME, SKIPPED_TIME, UNKNOWN_ZONE, Zone
+from mtf.units import DAY_NS, SECOND_NS
 
 __all__ = ["CIVIL_DMY", "CIVIL_MDY", "CIVIL_YMD", "EPOCH", "StampReader", "civil_day", "time_problem"]
 
@@ -24,10 +25,9 @@ CIVIL_YMD: Final = 1
 CIVIL_DMY: Final = 2  # day first; a year of four digits in front is seen all the same
 CIVIL_MDY: Final = 3
 
-DAY_NS: Final = 86_400 * SECOND_NS
 EPOCH_MAX_NS: Final = 8_000_000_000_000_000_000
 EPOCH_MIN_NS: Final = -3_000_000_000_000_000_000
-NO_OFFSET: Final = -1_000_000 * SECOND_NS
+NO_OFFSET: Final = -1_000_000_000_000_000  # written out: mypyc knows the values of literals only
 
 ZONES_MAX: Final = 64  # names of zones remembered by their bytes
 

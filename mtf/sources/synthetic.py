@@ -18,7 +18,8 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import ConfigError, SourceError
-from mtf.events.door import BOTH_SIDES, REASONS, Door
+from mtf.events.block import BOTH_SIDES
+from mtf.events.door import REASONS, Door
 from mtf.events.tick import Tick
 from mtf.sources.source import iterate
 from mtf.sources.stamps import civil_day

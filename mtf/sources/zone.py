@@ -15,6 +15,7 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import ConfigError
+from mtf.units import DAY_NS, SECOND_NS
 
 __all__ = ["BAD_TIME", "NO_TIME_MAX", "SKIPPED_TIME", "UNKNOWN_ZONE", "Zone"]
 
@@ -24,10 +25,8 @@ SKIPPED_TIME: Final = -3_999_999_999_999_999_999  # for a local time that the cl
 UNKNOWN_ZONE: Final = -3_999_999_999_999_999_998  # and for one with the name of a zone that nobody knows
 NO_TIME_MAX: Final = UNKNOWN_ZONE  # the largest of these answers: what is above is a time
 
-SECOND_NS: Final = 1_000_000_000
-QUARTER_NS: Final = 900 * SECOND_NS
-DAY_NS: Final = 86_400 * SECOND_NS
-SPAN_NS: Final = 6 * DAY_NS  # two changes of a clock are further apart
+QUARTER_NS: Final = 900_000_000_000
+SPAN_NS: Final = 518_400_000_000_000  # six days: two changes of a clock are further apart
 LOCAL_MAX_NS: Final = 7_300_000_000_000_000_000  # past 2200, and before 1970, the door refuses it anyway
 
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?|[A-Z]{3}([+-]?)(\d{1,2})")

@@ -11,6 +11,7 @@ import pytest
 from mtf.errors import KindChanged, MalformedEvent, SourceError
 from mtf.events.bar_rows import length_code
 from mtf.events.block import (
+    BOTH_SIDES,
     BY_FEED,
     BY_TIMER,
     CLOCK,
@@ -24,7 +25,7 @@ from mtf.events.block import (
     SymbolTable,
     received_at,
 )
-from mtf.events.door import ASIDE_MAX, BOTH_SIDES, NOT_LIVE, REASONS, Door
+from mtf.events.door import ASIDE_MAX, NOT_LIVE, REASONS, Door
 from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe
 from mtf.units import TS_MAX_NS, TS_MIN_NS
