@@ -32,12 +32,14 @@ __all__ = ["Aggregator"]
 class Aggregator:
     """Keeps the bars of one timeframe, for all symbols."""
 
-    __slots__ = ("_anchor_ns", "_forming", "_history", "completed", "rank", "timeframe")
+    __slots__ = ("_anchor_ns", "_forming", "_history", "_kind", "_length_ns", "completed", "rank", "timeframe")
 
     def __init__(self, timeframe: Timeframe, rank: i64, history: i64, anchor_ns: i64 = DAY_START) -> None:
         self.timeframe: Final = timeframe
         self.rank: Final[i64] = rank
         self._history: Final[i64] = history  # completed bars kept a symbol
+        self._kind: Final[i64] = timeframe.kind
+        self._length_ns: Final[i64] = timeframe.length_ns
         self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
         self._forming: list[Forming] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
@@ -141,16 +143,16 @@ class Aggregator:
         else:
             self._set_slot(columns, bar, slot)
 
-    def _open(self, columns: Columns, bar: Forming, ts_ns: i64, price: float) -> None:
+    def _open(self, columns: Columns, bar: Forming, ts_ns: i64, price: float, from_bars: bool = False) -> None:
         calendar = bar.instrument.calendar
         day = bar.day
         if day is None or ts_ns < day.start_ns or ts_ns >= day.end_ns:
-            day = calendar.period_at(ts_ns, self.timeframe.kind)
+            day = calendar.period_at(ts_ns, self._kind)
             bar.day = day
         start_ns = day.start_ns
         end_ns = day.end_ns
-        if self.timeframe.kind == INTRADAY:
-            start_ns, end_ns = bar_bounds(day, ts_ns, self.timeframe.length_ns, self._anchor_ns)
+        if self._kind == INTRADAY:
+            start_ns, end_ns = bar_bounds(day, ts_ns, self._length_ns, self._anchor_ns)
         first = bar.previous_end_ns == NEVER_NS
         gap: Gap | None = None
         if not first and bar.previous_end_ns < start_ns:
@@ -160,7 +162,7 @@ class Aggregator:
         if start_ns <= bar.torn_ns < end_ns:
             bar.torn = not incomplete
             incomplete = True
-        self._set_slot(columns, bar, Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns))
+        self._set_slot(columns, bar, Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns, from_bars))
         bar.end_ns = end_ns
         bar.open = price
         bar.high = price
@@ -168,13 +170,6 @@ class Aggregator:
         bar.volume = 0.0
         bar.carry = 0.0
         bar.ticks = 0
-
-    def _mark_from_bars(self, columns: Columns, bar: Forming) -> None:
-        """Have the bar that forms say that it is made of bars."""
-        slot = bar.slot
-        assert slot is not None, "a bar was applied"
-        if not slot.from_bars:
-            self._set_slot(columns, bar, slot.marked(slot.incomplete, True))
 
     def _tear(self, columns: Columns, bar: Forming, start_ns: i64) -> None:
         """Mark the bar that holds *start_ns*, where an unfinished bar began, as incomplete; now or once it opens."""
@@ -210,20 +205,21 @@ class Aggregator:
         clock = judged.clocks[i]
         if deed != STRETCH and clock >= bar.end_ns and bar.end_ns != NEVER_NS:
             self._close(columns, i, bar)
-        if judged.made_up and int(i) in judged.made_up:
+        if len(judged.made_up) > 0 and int(i) in judged.made_up:
             self._make_up(columns, bar)
         if deed == MOVE or (deed == APPLY_BAR and i64(judged.ranks[i]) > self.rank):
             return
         price = judged.prices[i]
-        if bar.slot is None:
+        slot = bar.slot
+        if slot is None:
             assert deed != STRETCH, "a late tick is accepted only while a bar forms"
-            self._open(columns, bar, clock, price)
+            self._open(columns, bar, clock, price, deed == APPLY_BAR)
         elif price > bar.high:
             bar.high = price
         elif price < bar.low:
             bar.low = price
-        if deed == APPLY_BAR:
-            self._mark_from_bars(columns, bar)
+        if deed == APPLY_BAR and slot is not None and not slot.from_bars:
+            self._set_slot(columns, bar, slot.marked(slot.incomplete, True))
         if deed != STRETCH:
             bar.close = price
         volume = judged.volumes[i]

@@ -39,7 +39,7 @@ class _Chain:
     def __init__(self, chunk: i64) -> None:
         self._chunk: Final[i64] = chunk
         self._hash = bytes(HASH_BYTES)  # of all whole chunks
-        self._pending = b""  # what came after them, shorter than a chunk
+        self._pending = BytesWriter()  # what came after them, shorter than a chunk
         self._length: i64 = 0  # bytes fed
 
     def feed(self, data: bytes) -> None:
@@ -49,22 +49,25 @@ class _Chain:
         self._length += size
         have: i64 = len(self._pending)
         if have + size < self._chunk:
-            self._pending += data
+            self._pending.write(data)
             return
         at = self._chunk - have
-        self._hash = xxh3_128(self._hash + self._pending + data[:at]).digest()
+        self._hash = xxh3_128(self._hash + self._pending.getvalue() + data[:at]).digest()
         while at + self._chunk <= size:
             self._hash = xxh3_128(self._hash + data[at : at + self._chunk]).digest()
             at += self._chunk
-        self._pending = data[at:]
+        self._pending = BytesWriter()
+        self._pending.write(data[at:])
 
     def value(self) -> bytes:
-        return bytes(xxh3_128(self._hash + self._pending + int(self._length).to_bytes(8, "little")).digest())
+        return bytes(xxh3_128(self._hash + self._pending.getvalue() + int(self._length).to_bytes(8, "little")).digest())
 
     def archive(self, archive: Archive) -> None:
         self._length = archive.whole(self._length, 0, ANY_MAX)
         self._hash = archive.blob(self._hash)
-        self._pending = archive.blob(self._pending)
+        pending = archive.blob(self._pending.getvalue())
+        self._pending = BytesWriter()
+        self._pending.write(pending)
         if len(self._hash) != HASH_BYTES or len(self._pending) != self._length % self._chunk:
             raise CorruptCheckpoint("saved state: the digest does not fit its length")
 

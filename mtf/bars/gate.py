@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from librt.strings import read_f64_le, read_i32_le, read_i64_le
+from librt.strings import BytesWriter, read_f64_le, read_i32_le, read_i64_le, write_i64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 from xxhash import xxh3_64_digest
@@ -413,14 +413,16 @@ class Gate:
         "_anchor_ns",
         "_beyond_ns",
         "_calendar_of",
+        "_content",
         "_delay_of",
         "_due_ns",
         "_keep_closed",
+        "_kinds",
+        "_lengths",
         "_price_max",
         "_price_min",
         "_side",
         "_symbols",
-        "_timeframes",
         "clock_ns",
         "clocks",
         "horizon_ns",
@@ -450,7 +452,9 @@ class Gate:
         self._accept_late: Final = accept_late
         self._price_min: Final[float] = -price_max if any_price else 0.0
         self._price_max: Final[float] = price_max
-        self._timeframes: Final[list[Timeframe]] = list(timeframes)
+        self._kinds: Final = vec[i64]([i64(each.kind) for each in timeframes])  # by rank
+        self._lengths: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
+        self._content: Final = BytesWriter()  # of the tick with an id that is being judged
         self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
         self._symbols: vec[_Symbol] = vec[_Symbol]([])  # by number
         self._due_ns: i64 = TS_MAX_NS + 1  # no bar of a symbol in a run in order of time ends before it
@@ -549,11 +553,13 @@ class Gate:
             verdict: i64 = ACCEPTED
             reused = False
             key: i64 = 0
+            id = ""
             if flags & HAS_ID:
+                id = _id_at(heap, at, flags)
+                key = _content_key(self._content, rows, base)
                 known: i64 = NEW
-                key = _content_key(rows, base)
                 if symbol.ids is not None:
-                    known = symbol.ids.compare(_id_at(heap, at, flags), key)
+                    known = symbol.ids.compare(id, key)
                 if known == REUSED:
                     reused = True
                 elif known != NEW:
@@ -606,7 +612,7 @@ class Gate:
                         symbol.tick_ns = ts_ns
                     self._decide(symbol, ts_ns, kind, flags)
                 if flags & HAS_ID:
-                    symbol.recent_ids().remember(_id_at(heap, at, flags), key)
+                    symbol.recent_ids().remember(id, key, is_new=not reused)
                     if reused:
                         symbol.counts[ID_REUSED] += 1
                         judged.reused.add(int(i))
@@ -869,7 +875,7 @@ class Gate:
     def _rank_of(self, length: i64) -> i64:
         """Return the rank of the shortest timeframe that is at least *length* long."""
         rank: i64 = 0
-        while rank < len(self._timeframes) and self._timeframes[rank].length_ns < length:
+        while rank < len(self._lengths) and self._lengths[rank] < length:
             rank += 1
         return rank
 
@@ -948,7 +954,7 @@ class Gate:
         stale = symbol.due_ns == NEVER_NS
         due: i64 = TS_MAX_NS + 1
         if applied_ns != NEVER_NS:
-            for rank in range(len(self._timeframes)):
+            for rank in range(len(self._lengths)):
                 if stale or applied_ns >= symbol.ends[rank]:
                     symbol.ends[rank] = self._bounds(symbol, rank, applied_ns)[1]
                 if clock < symbol.ends[rank] < due:
@@ -996,7 +1002,7 @@ class Gate:
         delay_ns: i64 = 0 if self._delay_of is None else self._delay_of(name)
         instrument = Instrument(number, name, self._calendar_of(name), delay_ns, self._side)
         self.instruments.append(instrument)
-        self._symbols = append(self._symbols, _Symbol(instrument, self._side, len(self._timeframes)))
+        self._symbols = append(self._symbols, _Symbol(instrument, self._side, len(self._lengths)))
 
     def _look_up(self, symbol: _Symbol, ts_ns: i64) -> None:
         span = symbol.instrument.calendar.span_at(ts_ns)
@@ -1006,10 +1012,10 @@ class Gate:
 
     def _bounds(self, symbol: _Symbol, rank: i64, ts_ns: i64) -> tuple[i64, i64]:
         """Return start and end of the bar of a timeframe that holds *ts_ns*."""
-        timeframe = self._timeframes[rank]
-        period = symbol.instrument.calendar.period_at(ts_ns, timeframe.kind)
-        if timeframe.kind == INTRADAY:
-            return bar_bounds(period, ts_ns, timeframe.length_ns, self._anchor_ns)
+        kind = self._kinds[rank]
+        period = symbol.instrument.calendar.period_at(ts_ns, kind)
+        if kind == INTRADAY:
+            return bar_bounds(period, ts_ns, self._lengths[rank], self._anchor_ns)
         return period.start_ns, period.end_ns
 
 
@@ -1035,7 +1041,7 @@ def tally(judged: Judged, i: i64, numbers: vec[i64]) -> None:
         ask = read_f64_le(rows, base + 24)
         if ask <= bid:
             numbers[CROSSED if ask < bid else LOCKED] += 1
-    if judged.reused and int(i) in judged.reused:
+    if len(judged.reused) > 0 and int(i) in judged.reused:
         numbers[ID_REUSED] += 1
 
 
@@ -1048,12 +1054,19 @@ def _last_end(ends: vec[i64], ns: i64) -> i64:
     return last
 
 
-def _content_key(rows: bytes, base: i64) -> i64:
-    """Return a key of what an event says besides its id: stamp, prices and sizes, of a trade or of which sides."""
+def _content_key(content: BytesWriter, rows: bytes, base: i64) -> i64:
+    """Return a key of what an event says besides its id: stamp, prices and sizes, of a trade or of which sides.
+
+    *content* is room to work in.
+    """
     tag: i64 = i64(read_i32_le(rows, base + 12))
     seed = tag & 0xFF | (tag >> 8 & BOTH_SIDES) << 8
-    content = rows[base : base + 8] + rows[base + 16 : base + ROW_BYTES]
-    return read_i64_le(xxh3_64_digest(content, seed), 0)
+    content.truncate(0)
+    write_i64_le(content, read_i64_le(rows, base))
+    for at in range(base + 16, base + ROW_BYTES, 8):
+        write_i64_le(content, read_i64_le(rows, at))
+    key: bytes = _digest(content.getvalue(), seed)
+    return read_i64_le(key, 0)
 
 
 def _id_at(heap: bytes, at: i64, flags: i64) -> str:
@@ -1063,3 +1076,4 @@ def _id_at(heap: bytes, at: i64, flags: i64) -> str:
 
 
 RANKS_MAX: Final = 255
+_digest: Final = xxh3_64_digest  # looked up once

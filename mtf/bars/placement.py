@@ -11,10 +11,11 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.calendars.calendar import Calendar
-from mtf.calendars.day import OPEN, Day
+from mtf.calendars.day import OPEN, Day, Span
 from mtf.calendars.grid import DAY_START, UTC_GRID, bar_bounds
 from mtf.errors import ConfigError, StraddlingBar
 from mtf.events.bar_rows import BarClock, length_kind, length_ns
@@ -44,12 +45,16 @@ class MarketBarClock(BarClock):
         super().__init__()
         self._calendar_of: Final = calendar_of
         self._timeframes: Final[list[Timeframe]] = list(timeframes)
+        self._kinds: Final = vec[i64]([i64(each.kind) for each in timeframes])  # beside them, as native numbers
+        self._sizes: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
         self._anchor_ns: Final[i64] = anchor_ns
         self._keep_closed: Final = keep_closed
         self._noted: Final = noted
         self.strict = False  # timeframes were asked for by name: one that a bar cannot enter is an error
         self._lengths: Final[list[int]] = []  # of bars that have come so far
         self._calendars: Final[dict[str, Calendar]] = {}  # by symbol
+        self._span: Span | None = None  # of the newest look-up: most bars lie in the span of the one before
+        self._span_of: Calendar | None = None  # whose span that is
 
     def place(self, symbol: str, length: i64, start_ns: i64, date: i64) -> None:
         """Place a bar; ConfigError, or StraddlingBar, for one that the timeframes have no use for."""
@@ -114,7 +119,7 @@ class MarketBarClock(BarClock):
 
     def _place_span(self, symbol: str, calendar: Calendar, size: i64, start_ns: i64) -> None:
         """Place a bar shorter than a day: at the last open instant of its span."""
-        day = calendar.day_at(start_ns)
+        day = self._span_at(calendar, start_ns).day
         end_ns: i64 = start_ns + size
         if self._keep_closed or not day.off_session:  # where nothing is kept the grid has no bars
             grid_start, grid_end = bar_bounds(day, start_ns, size, self._anchor_ns)
@@ -129,27 +134,27 @@ class MarketBarClock(BarClock):
         self.last_ns = last_ns
         first_ns = start_ns
         if not self._keep_closed:
-            span = calendar.span_at(start_ns)
+            span = self._span_at(calendar, start_ns)
             while span.state != OPEN:  # what is closed at its beginning is not of it
                 first_ns = span.end_ns
-                span = calendar.span_at(first_ns)
+                span = self._span_at(calendar, first_ns)
         self._check(symbol, calendar, size, first_ns, last_ns)
 
     def _check(self, symbol: str, calendar: Calendar, size: i64, first_ns: i64, last_ns: i64) -> None:
         """Raise StraddlingBar unless `[first_ns, last_ns]` lies in one bar of each timeframe that is long enough."""
-        day = calendar.day_at(last_ns)
-        for timeframe in self._timeframes:
-            if timeframe.length_ns < size:
+        day = self._span_at(calendar, last_ns).day
+        for rank in range(len(self._sizes)):
+            if self._sizes[rank] < size:
                 continue
             bar_start: i64 = day.start_ns
-            if timeframe.kind == INTRADAY:
-                bar_start = bar_bounds(day, last_ns, timeframe.length_ns, self._anchor_ns)[0]
+            if self._kinds[rank] == INTRADAY:
+                bar_start = bar_bounds(day, last_ns, self._sizes[rank], self._anchor_ns)[0]
             elif first_ns >= bar_start:
                 return  # in one day, so in one week and one month
             else:
-                bar_start = calendar.period_at(last_ns, timeframe.kind).start_ns
+                bar_start = calendar.period_at(last_ns, self._kinds[rank]).start_ns
             if first_ns < bar_start:
-                raise self._straddling(symbol, timeframe, size, day, bar_start)
+                raise self._straddling(symbol, self._timeframes[rank], size, day, bar_start)
 
     def _straddling(self, symbol: str, timeframe: Timeframe, size: i64, day: Day, bar_start: i64) -> StraddlingBar:
         """Return the error that names the bar, the grid, and what would fit."""
@@ -178,13 +183,28 @@ class MarketBarClock(BarClock):
         )
 
     def _last_open(self, calendar: Calendar, from_ns: i64, to_ns: i64) -> i64:
-        return to_ns - 1 if self._keep_closed else calendar.last_open_ns(from_ns, to_ns)
+        """Return the last instant of open market in `[from_ns, to_ns)`; NEVER_NS if none of it is open."""
+        if self._keep_closed:
+            return to_ns - 1
+        span = self._span_at(calendar, to_ns - 1)
+        if span.state == OPEN:
+            return to_ns - 1
+        return NEVER_NS if span.start_ns <= from_ns else calendar.last_open_ns(from_ns, span.start_ns)
+
+    def _span_at(self, calendar: Calendar, ts_ns: i64) -> Span:
+        """Return the span of *calendar* that *ts_ns* lies in."""
+        span = self._span
+        if span is None or calendar is not self._span_of or not span.start_ns <= ts_ns < span.end_ns:
+            span = calendar.span_at(ts_ns)
+            self._span = span
+            self._span_of = calendar
+        return span
 
     def _last_closed(self, calendar: Calendar, from_ns: i64, to_ns: i64) -> i64:
         """Return the last instant in `[from_ns, to_ns)` at which the market is closed; the last of all if none is."""
         at = to_ns
         while at > from_ns:
-            span = calendar.span_at(at - 1)
+            span = self._span_at(calendar, at - 1)
             if span.state != OPEN:
                 return at - 1
             at = span.start_ns

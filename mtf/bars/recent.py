@@ -19,6 +19,8 @@ __all__ = ["BARS_MAX", "IDS_MAX", "NEW", "REUSED", "SAME", "RecentBars", "Recent
 IDS_MAX: Final = 4096
 BARS_MAX: Final = 1024  # as many as exchanges send in one answer
 
+NOT_KNOWN: Final = -IDS_MAX - 1  # in place of the number of an event: before the oldest one
+
 NEW: Final = 0
 SAME: Final = 1  # the same id with the same content: a duplicate
 REUSED: Final = 2  # the same id with other content: an event of its own
@@ -28,48 +30,62 @@ REUSED: Final = 2  # the same id with other content: an event of its own
 class RecentIds:
     """The last `IDS_MAX` accepted events that had an id: the id, and a key of what else the event said."""
 
-    __slots__ = ("_count", "_ids", "_keys", "_newest", "_others")
+    __slots__ = ("_before", "_count", "_ids", "_keys", "_newest", "_others")
 
     def __init__(self) -> None:
         self._count: i64 = 0  # events taken in; one is known by its number, from 0 on
         self._ids: list[str] = []  # of event k at k % IDS_MAX
         self._keys: vec[i64] = vec[i64]([])  # beside it
-        self._newest: Final[dict[str, int]] = {}  # the newest event with an id
-        self._others: Final[dict[tuple[str, int], int]] = {}  # events with the id of a newer one, by id and key
+        # The newest event with an id: of the up to IDS_MAX last ones in `_newest`, of as many before them in `_before`.
+        # Nothing is taken out but a whole half at a time: a number says by itself whether it is one of the last.
+        self._newest: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+        self._others: dict[tuple[str, int], int] = {}  # events with the id of a newer one, by id and key
 
     def compare(self, id: str, key: i64) -> i64:
         """Return whether *id* is NEW, or one of its events has the SAME key, or it is REUSED."""
-        newest = self._newest.get(id)
-        if newest is None:
+        oldest = self._count - IDS_MAX
+        newest = self._number_of(id)
+        if newest < oldest:
             return NEW
-        if self._keys[newest % IDS_MAX] == key or (self._others and (id, int(key)) in self._others):
+        if self._keys[newest % IDS_MAX] == key:
             return SAME
+        if len(self._others) > 0:
+            other = self._others.get((id, int(key)))
+            if other is not None and other >= oldest:
+                return SAME
         return REUSED
 
-    def remember(self, id: str, key: i64) -> None:
-        """Take in an event with *id* that is not one of those known; the oldest goes if there are too many."""
+    def remember(self, id: str, key: i64, *, is_new: bool = False) -> None:
+        """Take in an event with *id* that is not one of those known; the oldest goes if there are too many.
+
+        *is_new*: `compare` has just answered NEW.
+        """
         number = self._count
         place = number % IDS_MAX
+        before = NOT_KNOWN if is_new else self._number_of(id)
+        if before > number - IDS_MAX:
+            self._others[(id, int(self._keys[before % IDS_MAX]))] = int(before)
         if number >= IDS_MAX:
-            self._forget(number - IDS_MAX)
             self._ids[place] = id
             self._keys[place] = key
         else:
             self._ids.append(id)
             self._keys = append(self._keys, key)
-        before = self._newest.get(id)
-        if before is not None:
-            self._others[(id, int(self._keys[before % IDS_MAX]))] = before
+        if place == 0:
+            self._before = self._newest
+            self._newest = {}
+            if len(self._others) > 0:
+                self._others = {each: of for each, of in self._others.items() if of > number - IDS_MAX}
         self._newest[id] = int(number)
         self._count = number + 1
 
-    def _forget(self, number: i64) -> None:
-        place = number % IDS_MAX
-        id = self._ids[place]
-        if self._newest[id] == number:
-            del self._newest[id]
-        else:
-            del self._others[(id, int(self._keys[place]))]
+    def _number_of(self, id: str) -> i64:
+        """Return the number of the newest event with *id* that is still written down; NOT_KNOWN for none."""
+        number = self._newest.get(id)
+        if number is None:
+            number = self._before.get(id)
+        return NOT_KNOWN if number is None else number
 
     def archive(self, archive: Archive) -> None:
         """Save or load, from the oldest on."""

@@ -270,9 +270,10 @@ class Door:
         head = BytesWriter()
         write_i64_le(head, clock.start_ns)
         head.write(_bar_key(length, clock.start_ns, flags, bids, asks, sizes))
-        for low, high in ((bids[2], bids[1]), (asks[2], asks[1])):
-            write_f64_le(head, low)
-            write_f64_le(head, high)
+        write_f64_le(head, bids[2])
+        write_f64_le(head, bids[1])
+        write_f64_le(head, asks[2])
+        write_f64_le(head, asks[1])
         limit_ns = self.limit_ns
         self.limit_ns = TS_MAX_NS  # its events stand at its end, which may lie ahead while it is unfinished
         code = self._take_bar(kind, flags, detail, symbol, clock.last_ns, bids, asks, sizes, head.getvalue())
@@ -504,7 +505,7 @@ class Door:
             self._last_number = number
         if ts_ns >= self.live_from_ns:
             flags |= LIVE
-        if len(self.symbols) > 1:
+        if len(self.symbols.names) > 1:
             if self.ordered:
                 flags |= ORDERED
             if flags & ORDERED and flags & NEW_SYMBOL and number == 1 and self.alone_ordered:
@@ -559,14 +560,19 @@ def _bar_key(
     write_i64_le(out, length)
     write_i64_le(out, start_ns)
     write_i64_le(out, flags)
-    for prices in (bids, asks):
-        write_f64_le(out, prices[0])
-        write_f64_le(out, prices[1])
-        write_f64_le(out, prices[2])
-        write_f64_le(out, prices[3])
+    _write_four(out, bids)
+    _write_four(out, asks)
     write_f64_le(out, sizes[0])
     write_f64_le(out, sizes[1])
-    return bytes(xxh3_64_digest(out.getvalue()))
+    key: bytes = xxh3_64_digest(out.getvalue())
+    return key
+
+
+def _write_four(out: BytesWriter, prices: tuple[float, float, float, float]) -> None:
+    write_f64_le(out, prices[0])
+    write_f64_le(out, prices[1])
+    write_f64_le(out, prices[2])
+    write_f64_le(out, prices[3])
 
 
 I32_MAX: Final = (1 << 31) - 1
