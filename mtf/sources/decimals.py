@@ -48,37 +48,50 @@ def decimal(data: bytes, start: i64, end: i64, shift: i64, mark: i64 = POINT) ->
         negative = data[i] == MINUS
         i += 1
     mantissa: i64 = 0
-    digits: i64 = 0
-    exponent = shift
-    fraction: i64 = 0  # 1 behind the mark
+    first = i
     while i < end:
         digit: i64 = i64(data[i]) - 48
-        if 0 <= digit <= 9:
-            if mantissa > MANTISSA_MAX:
-                return _slow(data[start:end], shift, mark)
-            mantissa = mantissa * 10 + digit
-            digits += 1
-            exponent -= fraction
-        elif digit == mark - 48 and fraction == 0:
-            fraction = 1
-        else:
+        if digit < 0 or digit > 9:
+            break
+        if mantissa > MANTISSA_MAX:
+            return _slow(data[start:end], shift, mark)
+        mantissa = mantissa * 10 + digit
+        i += 1
+    digits = i - first
+    places: i64 = 0  # digits behind the mark
+    power = 1.0  # ten to as many
+    if i < end:
+        if i64(data[i]) != mark:
             return _slow(data[start:end], shift, mark)
         i += 1
-    if digits == 0 or exponent > EXPONENT_MAX or exponent < -EXPONENT_MAX:
+        places = end - i
+        while i < end:
+            digit = i64(data[i]) - 48
+            if digit < 0 or digit > 9 or mantissa > MANTISSA_MAX:
+                return _slow(data[start:end], shift, mark)
+            mantissa = mantissa * 10 + digit
+            power *= 10.0
+            i += 1
+    exponent = shift - places
+    if digits + places == 0 or exponent > EXPONENT_MAX or exponent < -EXPONENT_MAX:
         return _slow(data[start:end], shift, mark)
     value = float(mantissa)
-    power = 1.0
-    if exponent < 0:
-        while exponent < 0:
-            power *= 10.0
-            exponent += 1
+    if shift == 0:
         value /= power
-    elif exponent > 0:
-        while exponent > 0:
-            power *= 10.0
-            exponent -= 1
-        value *= power
+    elif exponent < 0:
+        value /= _power_of_ten(-exponent)
+    else:
+        value *= _power_of_ten(exponent)
     return -value if negative else value
+
+
+def _power_of_ten(exponent: i64) -> float:
+    """Return 10**exponent, from 0 to EXPONENT_MAX."""
+    power = 1.0
+    while exponent > 0:
+        power *= 10.0
+        exponent -= 1
+    return power
 
 
 def amount(data: bytes, start: i64, end: i64, mark: i64 = POINT) -> float:

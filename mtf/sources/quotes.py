@@ -28,6 +28,20 @@ ID: Final = 3
 PRICE: Final = 8
 
 
+@mypyc_attr(native_class=True, acyclic=True)
+class _Quote:
+    """The last quote of a symbol; *sides* are those that it ever had."""
+
+    __slots__ = ("ask", "ask_size", "bid", "bid_size", "sides")
+
+    def __init__(self) -> None:
+        self.sides: i64 = 0
+        self.bid = 0.0
+        self.ask = 0.0
+        self.bid_size = 0.0
+        self.ask_size = 0.0
+
+
 @mypyc_attr(native_class=True)
 class QuoteReader(TableReader):
     """Reads quotes and trades of which a part may be left out; `leave_out` says what that means."""
@@ -39,15 +53,23 @@ class QuoteReader(TableReader):
         """Take an empty side for *unchanged*, and *undefined* in a side for no price."""
         self._unchanged = unchanged
         self._undefined = undefined
-        self._held: dict[str, tuple[int, float, float, float, float]] = {}  # sides, bid, ask, sizes, by symbol
+        self._held: dict[str, _Quote] = {}  # by symbol
 
     def memo(self) -> dict[str, list[float]]:
         """Return the last quote of each symbol that is held, as a JSON value."""
-        return {name: list(quote) for name, quote in self._held.items()}
+        return {
+            name: [int(each.sides), each.bid, each.ask, each.bid_size, each.ask_size]
+            for name, each in self._held.items()
+        }
 
     def recall(self, memo: dict[str, list[float]]) -> None:
         """Hold what `memo` gave."""
-        self._held = {name: (int(each[0]), each[1], each[2], each[3], each[4]) for name, each in memo.items()}
+        self._held = {}
+        for name, each in memo.items():
+            quote = _Quote()
+            quote.sides = int(each[0])
+            quote.bid, quote.ask, quote.bid_size, quote.ask_size = each[1], each[2], each[3], each[4]
+            self._held[name] = quote
 
     def _quote(self, door: Door, data: bytes) -> None:
         ts_ns = self._time(data)
@@ -74,22 +96,29 @@ class QuoteReader(TableReader):
         name = self._name(data)
         held = self._held.get(name) if self._unchanged else None
         if held is not None:
-            sides |= held[0]
+            sides |= held.sides
             if not has_bid:
-                bid = held[1]
-                bid_size = held[3]
+                bid = held.bid
+                bid_size = held.bid_size
             if not has_ask:
-                ask = held[2]
-                ask_size = held[4]
+                ask = held.ask
+                ask_size = held.ask_size
         id = self._text(data, ID) if self._given(ID) else None
         code = door.quote(name, ts_ns, bid, ask, bid_size, ask_size, sides, id)
         if code:
             self._problem = reason(code)
             return
         if self._unchanged:
-            if held is None and len(self._held) >= HELD_MAX:
-                raise self._too_many()
-            self._held[name] = (int(sides), bid, ask, bid_size, ask_size)
+            if held is None:
+                if len(self._held) >= HELD_MAX:
+                    raise self._too_many()
+                held = _Quote()
+                self._held[name] = held
+            held.sides = sides
+            held.bid = bid
+            held.ask = ask
+            held.bid_size = bid_size
+            held.ask_size = ask_size
         self.last_ns = ts_ns
         self.left -= 1
 
@@ -103,7 +132,7 @@ class QuoteReader(TableReader):
         """Whether the row says a price for *role*."""
         if not self._given(role):
             return False
-        if not self._undefined:
+        if len(self._undefined) == 0:
             return True
         column = self._columns[role]
         return data[self._starts[column] : self._ends[column]] != self._undefined

@@ -41,6 +41,32 @@ class RowReader(Reader):
         """Find the fields of the row at *at* and the row after it; return their number, 0 for an empty line."""
         delimiter = self._delimiter
         most = self._fields
+        starts = self._starts
+        ends = self._ends
+        size: i64 = len(data)
+        i = at
+        begin = at
+        count: i64 = 0
+        while i < size:
+            byte: i64 = i64(data[i])
+            if byte == delimiter:
+                if count < most:
+                    starts[count] = begin
+                    ends[count] = i
+                count += 1
+                begin = i + 1
+            elif byte <= QUOTE_MARK:
+                if byte == NEWLINE:
+                    break
+                if byte == QUOTE_MARK:
+                    return self._split_quoted(data, at, final)
+            i += 1
+        return self._end(data, at, i, begin, count, final)
+
+    def _split_quoted(self, data: bytes, at: i64, final: bool) -> i64:
+        """Do what `_split` does, for a row that has a quotation mark somewhere."""
+        delimiter = self._delimiter
+        most = self._fields
         size: i64 = len(data)
         i = at
         begin = at
@@ -88,24 +114,27 @@ class RowReader(Reader):
                     continue
                 break
             i += 1
+        found = self._end(data, at, i, begin, count, final)
+        return BROKEN if broken and found != NOT_SPLIT else found
+
+    def _end(self, data: bytes, at: i64, i: i64, begin: i64, count: i64, final: bool) -> i64:
+        """Return how many fields the row `[at, i)` has: *count*, and one more from *begin* on unless that is -1."""
+        size: i64 = len(data)
         if i - at > self.line_bytes_max:
             raise self.too_long()
         if i >= size and (not final or at >= size):
             return NOT_SPLIT
         self._next = i + 1 if i < size else size
-        if broken:
-            return BROKEN
-        if begin >= 0:
-            end = i
-            if end > begin and data[end - 1] == RETURN:
-                end -= 1
-            if count == 0 and begin == end:
-                return 0
-            if count < most:
-                self._starts[count] = begin
-                self._ends[count] = end
-            count += 1
-        return count
+        if begin < 0:
+            return count
+        if i > begin and data[i - 1] == RETURN:
+            i -= 1
+        if count == 0 and begin == i:
+            return 0
+        if count < self._fields:
+            self._starts[count] = begin
+            self._ends[count] = i
+        return count + 1
 
     def _is_blank(self, data: bytes, at: i64) -> bool:
         """Whether nothing but empty fields follows in the row from *at* on."""

@@ -158,12 +158,13 @@ class StampReader:
             i += 1
         value: i64 = 0
         most = self._most
+        nearly = most // 10
         first = i
         while i < end:
             digit: i64 = i64(data[i]) - 48
             if digit < 0 or digit > 9:
                 break
-            if value > most // 10:
+            if value > nearly:
                 return BAD_TIME
             value = value * 10 + digit
             i += 1

@@ -61,6 +61,8 @@ ROLES: Final = (
     "more_volume",  # of a bar, to be added to its volume
 )
 
+QUOTE_MARK: Final = 34
+ASCII_MAX: Final = 127
 SYMBOLS_MAX: Final = 100_000  # names remembered by their bytes; more are decoded each time
 
 SEPARATOR: Final = "\x1f"  # between the words of several watched columns
@@ -290,7 +292,7 @@ class TableReader(RowReader):
         return prices
 
     def _time(self, data: bytes) -> i64:
-        doubled = self._stamps.doubled if self._by_symbol else 0
+        doubled: i64 = self._stamps.doubled if self._by_symbol else 0
         answer = self._stamp(data)
         if answer <= NO_TIME_MAX:
             if answer == SKIPPED_TIME and self._is_date():
@@ -425,7 +427,15 @@ class TableReader(RowReader):
 
     def _text(self, data: bytes, role: i64) -> str:
         column = self._columns[role]
-        return _unquoted(data[self._starts[column] : self._ends[column]])
+        start = self._starts[column]
+        end = self._ends[column]
+        i = start
+        while i < end:
+            byte: i64 = i64(data[i])
+            if byte <= QUOTE_MARK or byte > ASCII_MAX:
+                return _unquoted(data[start:end])
+            i += 1
+        return data[start:end].decode()
 
 
 def several_markets(place: str, heading: str, word: str, before: str) -> OptionNeeded:
