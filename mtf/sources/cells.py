@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -12,6 +13,7 @@ __all__ = [
     "DATE",
     "DATED",
     "EPOCH",
+    "NO_DIGITS",
     "NUMBER",
     "TIME",
     "WORDED",
@@ -21,6 +23,8 @@ __all__ = [
     "mostly",
     "plain",
 ]
+
+NO_DIGITS: Final = str.maketrans("123456789", "000000000")  # what is left is how a cell is written
 
 # Kinds of cells.
 BLANK: Final = 0
@@ -55,14 +59,20 @@ _NOTHING: Final = frozenset(("", "-", "--", "n/a", "na", "null", "none"))
 
 def kind_of(cell: str) -> int:
     """Return what *cell*, without the space around it, looks like."""
-    if cell.lower() in _NOTHING:
-        return BLANK
-    try:
-        float(cell)
-    except ValueError:
-        pass
-    else:
-        return NUMBER if "_" not in cell else WORDS
+    if ":" not in cell and " " not in cell:  # as in most times, and in no number that Python reads
+        try:
+            float(cell)
+        except ValueError:
+            if cell.lower() in _NOTHING:
+                return BLANK
+        else:
+            return NUMBER if "_" not in cell else WORDS
+    return _kind_of_shape(cell.translate(NO_DIGITS))
+
+
+@functools.lru_cache(maxsize=1024)  # cells of a column are mostly written alike
+def _kind_of_shape(cell: str) -> int:
+    """Return what is not a plain number; which digits are in it does not matter."""
     if is_date(cell) or _SPACED.fullmatch(cell) or _DAYTIME.fullmatch(cell):
         return TIME
     return NUMBER if _NUMBER.fullmatch(cell) else WORDS

@@ -10,7 +10,7 @@ import itertools
 import re
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mtf.errors import ConfigError, OptionNeeded
@@ -59,14 +59,15 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
         raise ConfigError(f"no time format {time_format!r}: it is one of {', '.join(TIME_FORMATS)}")
     if not options.symbol and "symbol" not in columns:
         symbol = _symbol_in(table) or symbol or part.symbol
+    utc = _stamps(table.fitted, columns, time_format, zone) if "time" in columns else []
     watched: tuple[int, ...] = ()
     if not options.symbol and "symbol" not in columns:
-        stamps = _stamps(table.rows, columns, time_format, zone) if "time" in columns else []
+        same = table.rows is table.fitted or "time" not in columns
+        stamps = utc if same else _stamps(table.rows, columns, time_format, zone)
         watched = check_one_market(table, columns.values(), stamps, bars=kind in (BARS, QUOTE_BARS))
     if mark is None:
         mark = decimal_mark(_figures(table, columns))
-    times = bar_times(table, columns, time_format, zone) if "time" in columns else []
-    backward = _is_backward([utc_ns for _, _, utc_ns in times], options.reverse)
+    backward = _is_backward([utc_ns for utc_ns in utc if utc_ns > NO_TIME_MAX], options.reverse)
     if backward and not options.reverse:
         raise OptionNeeded(
             "the rows are newest first: give {reverse} to read them from the end of the file to its start",
@@ -75,11 +76,12 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
     timeframe = options.timeframe
     unread = ""
     if timeframe is None and kind in (BARS, QUOTE_BARS) and "time" in columns:
+        times = bar_times(table, columns, time_format, zone)
         if times:
             timeframe = infer_length(times)
         else:
             timeframe = STAND_IN
-            unread = time_problem(_stamps(table.fitted, columns, time_format, zone)[0])
+            unread = time_problem(utc[0])
     return Layout(
         kind=kind,
         fields=table.fields,
@@ -116,8 +118,8 @@ def shift_of(point: float | None, otherwise: int) -> int:
 def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: str) -> list[tuple[str, int, int]]:
     """Return the symbol, the local and the UTC time of the rows of *table* whose time can be read, broken ones too."""
     symbols = [row[columns["symbol"]] if "symbol" in columns else "" for row in table.fitted]
-    local = _stamps(table.fitted, columns, time_format, "UTC")
     utc = _stamps(table.fitted, columns, time_format, zone)
+    local = utc if zone == "UTC" else _stamps(table.fitted, columns, time_format, "UTC")
     return [each for each in zip(symbols, local, utc, strict=True) if min(each[1:]) > NO_TIME_MAX]
 
 
@@ -125,13 +127,15 @@ def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_form
     """Return the time of each of *rows* in ns UTC, or what the reader of times answers if it is not a time."""
     kind, unit_ns = TIME_FORMATS[time_format]
     stamps = StampReader(kind, Zone(zone), unit_ns=unit_ns)
+    read, time, clock = stamps.read, columns["time"], columns.get("clock")
     found: list[int] = []
     for row in rows:
-        date = row[columns["time"]].encode()
-        clock = row[columns["clock"]].encode() if "clock" in columns else b""
-        both = date + clock
-        answer = stamps.read_two(both, 0, len(date), len(date), len(both)) if clock else stamps.read(date, 0, len(date))
-        found.append(int(answer))
+        date = row[time].encode()
+        of_day = b"" if clock is None else row[clock].encode()
+        if of_day:
+            found.append(stamps.read_two(date + of_day, 0, len(date), len(date), len(date) + len(of_day)))
+        else:
+            found.append(read(date, 0, len(date)))
     return found
 
 
@@ -332,29 +336,30 @@ def _symbol_in(table: Table) -> str:
     return table.symbols[0] if table.symbols else ""
 
 
-def _figures(table: Table, columns: Mapping[str, int]) -> Iterator[str]:
-    """Yield the cells of the columns that hold numbers."""
-    for column in {column for role, column in columns.items() if role not in _TEXTS}:
-        yield from table.column(column)
+def _figures(table: Table, columns: Mapping[str, int]) -> list[str]:
+    """Return the cells of the columns that hold numbers."""
+    numbers = {column for role, column in columns.items() if role not in _TEXTS}
+    return [cell for column in numbers for cell in table.column(column)]
 
 
 def _written(cell: str) -> str:
     """Return how the time in *cell* is written: its time format, `dated`, `short` for a short epoch, "" for none."""
+    if DATED.fullmatch(cell):  # what is, is nothing of the following
+        return "dated"
     epoch = EPOCH.fullmatch(cell)
     if epoch is not None and not (len(epoch[1]) in (8, 14, 17) and COMPACT.fullmatch(cell)):
         digits = len(epoch[1])
         if digits < EPOCH_DIGITS_MIN:
             return "short"
         return "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns"
-    if COMPACT.fullmatch(cell) or WORDED.fullmatch(cell):
-        return "ymd"
-    return "dated" if DATED.fullmatch(cell) else ""
+    return "ymd" if COMPACT.fullmatch(cell) or WORDED.fullmatch(cell) else ""
 
 
 def _time_format(table: Table, columns: Mapping[str, int]) -> str:
     """Return how the times are written, as most of the cells have it; the other ones are the reader's to refuse."""
     cells = table.column(columns["time"]) if "time" in columns else []
-    ways = Counter(way for cell in cells if (way := _written(cell)))
+    written = list(map(_written, cells))
+    ways = Counter(filter(None, written))
     if not ways:
         if not cells:
             return "ymd"
@@ -367,20 +372,21 @@ def _time_format(table: Table, columns: Mapping[str, int]) -> str:
         )
     way = ways.most_common(1)[0][0]
     if way == "short":
-        cell = next(cell for cell in cells if _written(cell) == "short")
+        cell = cells[written.index("short")]
         raise OptionNeeded(
             f"{cell!r} would be a time before 1974, if seconds since 1970: say what it is with {{time_format}}",
             time_format="s",
         )
-    return _date_order([cell for cell in cells if _written(cell) == "dated"]) if way == "dated" else way
+    if way != "dated":
+        return way
+    return _date_order([cell for cell, each in zip(cells, written, strict=True) if each == "dated"])
 
 
 def _date_order(cells: Sequence[str]) -> str:
     """Return the order of day, month and year; one of a few that contradicts the others is a broken row."""
-    dated = [match for match in map(DATED.fullmatch, cells) if match is not None]
-    if sum(1 for match in dated if len(match[1]) > 2) * 2 >= len(dated):
+    if sum(1 for cell in cells if cell[:3].isdigit()) * 2 >= len(cells):  # the first piece has more than two digits
         return "ymd"
-    dated = [match for match in dated if len(match[1]) <= 2]
+    dated = [match for match in map(DATED.fullmatch, cells) if match is not None and len(match[1]) <= 2]
     day_first = sum(1 for match in dated if int(match[1]) > 12)
     month_first = sum(1 for match in dated if int(match[3]) > 12)
     short = sum(1 for match in dated if len(match[4]) <= 2)

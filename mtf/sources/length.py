@@ -6,6 +6,7 @@ may be of one minute or of two: then it is asked for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -30,7 +31,8 @@ def infer_length(times: Iterable[tuple[str, int, int]]) -> Timeframe:
     """
     rows = list(times)
     utc = _steps([(symbol, utc_ns) for symbol, _, utc_ns in rows])
-    for steps in (_steps([(symbol, local_ns) for symbol, local_ns, _ in rows]), utc):
+    in_utc = all(local_ns == utc_ns for _, local_ns, utc_ns in rows)
+    for steps in (utc,) if in_utc else (_steps([(symbol, local_ns) for symbol, local_ns, _ in rows]), utc):
         length = _clear(steps)
         if length is not None:
             return length
@@ -70,7 +72,7 @@ def _steps(rows: Sequence[tuple[str, int]]) -> list[tuple[int, bool]]:
 
 def _weekend(before: int, now: int) -> bool:
     """Whether it is three days from *before* to *now*, from a Friday on, or from the Thursday evening that opens it."""
-    return _days(now - before) == 3 and (before // DAY_NS + THURSDAY) % 7 in (THURSDAY, FRIDAY)
+    return abs(now - before - 3 * DAY_NS) in (0, HOUR_NS) and (before // DAY_NS + THURSDAY) % 7 in (THURSDAY, FRIDAY)
 
 
 def _days(step: int) -> int:
@@ -84,7 +86,10 @@ def _clear(steps: Sequence[tuple[int, bool]]) -> Timeframe | None:
     if not steps:
         return None
     smallest = _name(min(steps)[0])
-    count = sum(1 for step, weekend in steps if _name(step) == smallest or (weekend and smallest == "1d"))
+    different = Counter(steps)  # a few, however many there are
+    count = sum(
+        each for (step, weekend), each in different.items() if _name(step) == smallest or (weekend and smallest == "1d")
+    )
     return Timeframe(smallest) if smallest and count * 2 > len(steps) else None
 
 

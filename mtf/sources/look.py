@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from mtf.sources.cells import BLANK, NUMBER, TIME, WORDS, kind_of, plain
+from mtf.sources.cells import BLANK, NO_DIGITS, NUMBER, TIME, WORDS, kind_of, plain
 from mtf.sources.headings import MEANINGS, is_time_name
 from mtf.sources.parts import Part
 
@@ -26,6 +26,7 @@ HEADER_LINES: Final = 40  # how far down a header is looked for
 DELIMITER_LINES: Final = 60
 TYPICAL: Final = 0.75  # the share of a column's cells from which on the others are broken
 DELIMITERS: Final = ",;\t|"
+FIELD_MAX: Final = 65_536  # characters in a field; the csv module reads up to twice as many, and no field beyond that
 
 _SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # says to a spreadsheet what parts columns
 _SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
@@ -75,7 +76,7 @@ class Table:
         return found
 
 
-@attrs.frozen
+@attrs.define  # a frozen one takes four times as long to make
 class _Line:
     """One line that is not empty: its place, from 0 on, and its cells."""
 
@@ -106,7 +107,7 @@ def look(part: Part, *, delimiter: str | None = None, header: bool | None = None
     """Return the table that *part* starts with; None if it has no rows, or is not a table."""
     found = [(i, line) for i, line in enumerate(part.lines[: SAMPLE_ROWS + HEADER_LINES]) if line.strip()]
     text = [line for _, line in found]
-    if not text or sum(1 for line in text if "\x00" in line) * 2 > len(text):
+    if not text or ("\x00" in "".join(text) and sum(1 for line in text if "\x00" in line) * 2 > len(text)):
         return None
     start = 0
     separator = _SEPARATOR.fullmatch(text[0])
@@ -134,25 +135,27 @@ def look(part: Part, *, delimiter: str | None = None, header: bool | None = None
         names = _names(lines, head, at)
         fields = _named_width(names, body)
         names = names[:fields]
-    rows = [row for line in body[:SAMPLE_ROWS] if (row := _fitted(line.cells, fields)) is not None]
-    if names is None and not rows:
+    fitted = [row for line in body[:SAMPLE_ROWS] if (row := _fitted(line.cells, fields)) is not None]
+    if names is None and not fitted:
         return None
     return Table(
         delimiter=delimiter,
         skip=head[-1].index + 1 if head else found[start - 1][0] + 1 if start else 0,
         header=names,
-        rows=_typical(rows, fields) or rows,
-        fitted=rows,
+        rows=_typical(fitted, fields) or fitted,
+        fitted=fitted,
         fields=fields,
         header_line=0 if at is None else lines[at].index + 1,
         passed=tuple(i + 1 for i, _ in found[: start + len(head)] if at is None or i != lines[at].index),
         symbols=_symbols(head, width),
-        misfits=len(body[:SAMPLE_ROWS]) - len(rows),
+        misfits=len(body[:SAMPLE_ROWS]) - len(fitted),
     )
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
     """Return the fields of one line; a row is a line here, whatever its quotes say."""
+    if '"' not in line and "\r" not in line and delimiter != " " and len(line) < FIELD_MAX:
+        return [cell.strip() for cell in line.split(delimiter)]  # as the csv module has it, but sooner
     try:
         found = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
@@ -279,6 +282,8 @@ def _filled_width(body: Sequence[_Line], width: int) -> int:
 
 def _fitted(cells: list[str], fields: int) -> list[str] | None:
     """Return *cells* as that many fields, less empty ones at the end; None if there are more or fewer."""
+    if len(cells) == fields:
+        return cells
     if len(cells) < fields or any(cells[fields:]):
         return None
     return cells[:fields]
@@ -286,15 +291,26 @@ def _fitted(cells: list[str], fields: int) -> list[str] | None:
 
 def _typical(rows: list[list[str]], fields: int) -> list[list[str]]:
     """Return the rows that have a number, or a time, in each column where most have one."""
-    kinds = [[kind_of(cell) for cell in row] for row in rows]
+    written = ["\0".join(row).translate(NO_DIGITS) for row in rows]
+    kinds: dict[str, tuple[int, ...]] = {}  # by how a row is written: that is the same for many
+    for row, way in zip(rows, written, strict=True):
+        if way not in kinds:
+            kinds[way] = tuple(map(kind_of, row))
+    ways = Counter(written)
     expected: list[int] = []
     for column in range(fields):
-        counts = Counter(row[column] for row in kinds if row[column] != BLANK)
+        counts = Counter[int]()
+        for way, count in ways.items():
+            if kinds[way][column] != BLANK:
+                counts[kinds[way][column]] += count
         kind, count = counts.most_common(1)[0] if counts else (WORDS, 0)
         expected.append(kind if kind != WORDS and count >= TYPICAL * counts.total() else BLANK)
-    return [
-        row
-        for row, found in zip(rows, kinds, strict=True)
+    typical = {
+        way
+        for way, found in kinds.items()
         if all(want in (BLANK, kind) or kind == BLANK for want, kind in zip(expected, found, strict=True))
         and any(kind != BLANK for kind in found)
-    ]
+    }
+    return (
+        rows if len(typical) == len(kinds) else [row for row, way in zip(rows, written, strict=True) if way in typical]
+    )

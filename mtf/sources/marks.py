@@ -14,7 +14,7 @@ __all__ = ["decimal_mark", "mark_of"]
 
 MARKS: Final = {".": POINT, ",": COMMA}
 _DIGITS: Final = re.compile(r"\d[\d.,]*|[.,]\d+")
-_PLAIN: Final = re.compile(r"-?\d+(?:\.\d+)?|")
+_PLAIN: Final = re.compile(r"(?:(?:-?\d+(?:\.\d+)?)?\n)*+")  # numbers, or nothing, each with a line break behind it
 _BETWEEN: Final = re.compile(r"['\s]")  # between groups of digits, whatever the mark
 _GROUP: Final = 3  # digits that a comma or a point may part from others
 
@@ -32,8 +32,9 @@ def decimal_mark(cells: Iterable[str]) -> int:
     OptionNeeded where all could be either: 1,234 is a thousand and more, or one and a fraction.
     """
     cells = list(cells)
-    if all(map(_PLAIN.fullmatch, cells)):  # nearly always, and then there is nothing to weigh
-        return POINT if any("." in cell for cell in cells) else UNSURE
+    text = "\n".join([*cells, ""])
+    if _PLAIN.fullmatch(text):  # nearly always, and then there is nothing to weigh
+        return POINT if "." in text else UNSURE
     votes = {POINT: 0, COMMA: 0}
     unclear = ""
     pointed = False  # 1.085 is taken for what it is wherever no comma says otherwise

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from mtf.sources.cells import NO_DIGITS
 from mtf.sources.format import NO, POSSIBLE, Format, Options, Plan
 from mtf.sources.guess import Table, bar_times, guess_layout, look, unused_note
 from mtf.sources.layout import TIME_FORMATS, Layout
@@ -101,10 +103,19 @@ def times_say_zone(table: Table, layout: Layout) -> bool:
 
 
 def _says_zone(cell: str) -> bool:
-    if not _CLOCK_BEHIND.fullmatch(cell):
-        return False
+    clear = _clearly_says_zone(cell.translate(NO_DIGITS))
+    if clear is not None:
+        return clear
     name = _ZONE_NAME.fullmatch(cell)
-    return bool(_OWN_ZONE.fullmatch(cell)) or (name is not None and zone_called(name[1].encode()) is not None)
+    return name is not None and zone_called(name[1].encode()) is not None
+
+
+@functools.lru_cache(maxsize=64)
+def _clearly_says_zone(shape: str) -> bool | None:
+    """Whether a time written as *shape*, with any digits, says its zone; None if that depends on the name in it."""
+    if not _CLOCK_BEHIND.fullmatch(shape):
+        return False
+    return True if _OWN_ZONE.fullmatch(shape) else None if _ZONE_NAME.fullmatch(shape) else False
 
 
 def _sniff(part: Part) -> int:
