@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mtf.log import FileLog
 from mtf.pipeline import Pipeline
-from mtf.pipeline.checkpointer import Checkpointer
 from mtf.pipeline.run import Run
+from mtf.storage.checkpointer import Checkpointer
 
 __all__ = ["checkpointer_of", "log_of", "run_of"]
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from mtf import datadir
 from mtf.events.block import BLOCK_EVENTS_MAX
-from mtf.log import checkpoint, format, pack, segment
+from mtf.log import format, pack, segment
+from mtf.storage import checkpoint_store, datadir
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MIB: Final = 1 << 20
@@ -55,9 +55,9 @@ def test_unsealed_segment_is_as_long_as_reliability_says() -> None:
         f"| configuration and names | {format.META_BYTES_MAX // MIB} MiB |",
         f"| zstd window | {pack.WINDOW_BYTES_MAX // MIB} MiB |",
         f"| segments in a directory | {segment.SEGMENTS_MAX:,} |",
-        f"| checkpoint, stored and unpacked | {checkpoint.CHECKPOINT_BYTES_MAX // GIB} GiB and",
-        f"its JSON {checkpoint.META_BYTES_MAX // MIB} MiB; {checkpoint.PARTS_MAX:,} parts",
-        f"names of {checkpoint.NAME_BYTES_MAX:,} bytes |",
+        f"| checkpoint, stored and unpacked | {checkpoint_store.CHECKPOINT_BYTES_MAX // GIB} GiB and",
+        f"its JSON {checkpoint_store.META_BYTES_MAX // MIB} MiB; {checkpoint_store.PARTS_MAX:,} parts",
+        f"names of {checkpoint_store.NAME_BYTES_MAX:,} bytes |",
     ],
 )
 def test_limits_are_as_the_format_says(row: str) -> None:

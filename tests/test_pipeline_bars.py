@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 
 import mtf
-from mtf.datadir import history_of
 from mtf.errors import ConfigError, KindChanged, MalformedEvent, StraddlingBar
+from mtf.storage.datadir import history_of
 from tests.builders import MINUTE_NS, at
 from tests.fake_clock import FakeClock
 

@@ -12,10 +12,10 @@ import click
 from mtf.cli.datadir import DIRECTORY, config_of, last_seq_of, symbols_of
 from mtf.cli.output import FORMATS, Column, note, write_rows
 from mtf.cli.times import time_of
-from mtf.datadir import history_of
 from mtf.errors import ConfigError, UnknownSymbol
-from mtf.history.schema import COLUMNS, bar_row
-from mtf.recovery import engine_at
+from mtf.storage.datadir import history_of
+from mtf.storage.history.schema import COLUMNS, bar_row
+from mtf.storage.restore import engine_at
 
 __all__ = ["bars"]
 

@@ -10,18 +10,19 @@ import click
 import orjson
 from rich.table import Table
 
-from mtf.aside import rows_aside
 from mtf.cli.datadir import DIRECTORY, config_of, reader_of
 from mtf.cli.output import document, plain, show
 from mtf.cli.summary import order_text
 from mtf.cli.times import clock_text
 from mtf.config import Config
-from mtf.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
 from mtf.events.block import ROW_BYTES
-from mtf.log import CheckpointStore, kept_tails
+from mtf.log import kept_tails
 from mtf.order import ORDER, LogOrder
 from mtf.sources.merge import known_sources
 from mtf.sources.read_as import reading_text, readings_of
+from mtf.storage.aside import rows_aside
+from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
 
 __all__ = ["inspect", "torn_text"]
 

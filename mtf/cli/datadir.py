@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from mtf.config import Config
-from mtf.datadir import LOG, logged_config
 from mtf.errors import DataDirError
 from mtf.log import LogReader, OsFileSystem, read_log
 from mtf.log.segment import segment_names, segment_seq
+from mtf.storage.datadir import LOG, logged_config
 
 __all__ = ["DIRECTORY", "check_has_log", "config_of", "last_seq_of", "newest_start", "reader_of", "symbols_of"]
 

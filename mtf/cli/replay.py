@@ -23,7 +23,7 @@ from mtf.cli.summary import show_summary
 from mtf.cli.times import Moment, moment_of
 from mtf.errors import ConfigError
 from mtf.pipeline import Pipeline
-from mtf.recovery import engine_at, first_seq_after
+from mtf.storage.restore import engine_at, first_seq_after
 from mtf.summary import Summary
 
 __all__ = ["replay"]

@@ -9,10 +9,10 @@ from typing import Any, Final
 from mtf.cli.datadir import newest_start, reader_of
 from mtf.cli.typed import numbered
 from mtf.config import Config
-from mtf.datadir import LOG, known_parts, logged_config
 from mtf.errors import ConfigError, ConfigMismatch, MtfError, SourceError
 from mtf.sources import Source
 from mtf.sources.merge import MergedSource, sources_of
+from mtf.storage.datadir import LOG, known_parts, logged_config
 
 __all__ = ["room_for"]
 

@@ -28,12 +28,12 @@ from mtf.cli.sources import StoppableSource, open_named, source_options
 from mtf.cli.summary import show_summary
 from mtf.cli.times import duration_of
 from mtf.cli.typed import again, called_as, numbered, program
-from mtf.datadir import ASIDE, LOG
 from mtf.errors import ConfigError, MtfError, OutOfOrder
 from mtf.log import DURABILITIES
 from mtf.order import BY_TIME, ORDERS, OutOfOrderWarning
 from mtf.pipeline import Pipeline
 from mtf.sources.read_as import reading_text, readings_of
+from mtf.storage.datadir import ASIDE, LOG
 from mtf.summary import Summary
 
 __all__ = ["run"]

@@ -8,9 +8,9 @@ import click
 
 from mtf.cli.datadir import DIRECTORY, check_has_log
 from mtf.cli.output import document, say
-from mtf.datadir import LOG
 from mtf.errors import DataDirError
 from mtf.log import salvage_log
+from mtf.storage.datadir import LOG
 
 __all__ = ["salvage"]
 

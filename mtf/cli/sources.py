@@ -12,7 +12,6 @@ from typing import Any, Final, TypeVar
 import attrs
 import click
 
-from mtf.datadir import LOG
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.door import Door
 from mtf.pipeline.reading import told_apart
@@ -21,6 +20,7 @@ from mtf.sources.layout import BLANKS, SIDES, TIME_FORMATS
 from mtf.sources.log import LogSource
 from mtf.sources.merge import MergedSource
 from mtf.sources.pipes import is_pipe
+from mtf.storage.datadir import LOG
 
 __all__ = ["SYNTHETIC", "StoppableSource", "open_named", "source_options"]
 

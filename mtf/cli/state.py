@@ -29,7 +29,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import TimeframeState
 from mtf.matrix import Matrix, Row, matrix_of
 from mtf.numbers import decimals_of, number_text
-from mtf.recovery import engine_at
+from mtf.storage.restore import engine_at
 
 __all__ = ["state"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from xxhash import xxh3_128
 
-from mtf.datadir import HISTORY, history_of
 from mtf.errors import DataDirError
-from mtf.history.aside import is_of_before
-from mtf.history.schema import bar_row
-from mtf.recovery import logged_blocks, replay_engine
+from mtf.storage.datadir import HISTORY, history_of
+from mtf.storage.history.aside import is_of_before
+from mtf.storage.history.schema import bar_row
+from mtf.storage.restore import logged_blocks, replay_engine
 
 __all__ = ["check_history", "compare_bars"]
 

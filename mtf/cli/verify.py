@@ -18,11 +18,12 @@ from mtf.cli.datadir import DIRECTORY, check_has_log
 from mtf.cli.exits import DATA, DONE
 from mtf.cli.output import document, plain, say, show
 from mtf.cli.stored import check_history, compare_bars
-from mtf.datadir import CHECKPOINTS, HISTORY, LOG, checkpoints_of, logged_config
 from mtf.errors import CorruptCheckpoint, DataDirError, MtfError, NewerCheckpoint
-from mtf.history.aside import is_of_before
-from mtf.log import CheckpointStore, VerifyReport, kept_tails, verify_log
-from mtf.recovery import verify_replay
+from mtf.log import VerifyReport, kept_tails, verify_log
+from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.datadir import CHECKPOINTS, HISTORY, LOG, checkpoints_of, logged_config
+from mtf.storage.history.aside import is_of_before
+from mtf.storage.restore import verify_replay
 
 __all__ = ["verify"]
 

@@ -1,4 +1,4 @@
-"""The log: what every event is written to before anyone sees what comes of it; and checkpoints, as files.
+"""The log: what every event is written to before anyone sees what comes of it.
 
 `EventLog` is the contract of a log, and `FileLog` one on disk. `Writer` puts a log under an event loop, with one of
 three durabilities. Readers need no lock. Formats: docs/log-format.md; promises: docs/reliability.md.
@@ -6,7 +6,6 @@ three durabilities. Readers need no lock. Formats: docs/log-format.md; promises:
 
 from __future__ import annotations
 
-from mtf.log.checkpoint import Checkpoint, CheckpointStore, Skipped
 from mtf.log.compaction import Compressed, compress_sealed
 from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
 from mtf.log.event_log import EventLog, LoggedBlock
@@ -22,8 +21,6 @@ __all__ = [
     "DURABILITIES",
     "SEGMENT_BYTES",
     "SYNC_WITHIN_MS",
-    "Checkpoint",
-    "CheckpointStore",
     "Compressed",
     "Damage",
     "Durability",
@@ -35,7 +32,6 @@ __all__ = [
     "LoggedBlock",
     "OsFileSystem",
     "Salvaged",
-    "Skipped",
     "TornTail",
     "VerifyReport",
     "Writer",

@@ -15,13 +15,13 @@ import attrs
 from mtf.actors.consumer import PART
 from mtf.actors.consumers import ConsumerActor
 from mtf.config import Config
-from mtf.datadir import DataDir
 from mtf.engine import Engine
 from mtf.errors import ActorFailed
 from mtf.events.block import Block, cut
-from mtf.log import Checkpoint, Skipped
 from mtf.notes import LOGGER, Notes
-from mtf.recovery import engine_at, fresh_engine, left_out_of, restore, restore_oldest, saved_states
+from mtf.storage.checkpoint_store import Checkpoint, Skipped
+from mtf.storage.datadir import DataDir
+from mtf.storage.restore import engine_at, fresh_engine, left_out_of, restore, restore_oldest, saved_states
 from mtf.units import TS_MAX_NS
 
 __all__ = ["CatchUp", "Start"]

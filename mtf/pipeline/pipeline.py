@@ -23,14 +23,15 @@ from mtf.events.tick import Tick
 from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
-from mtf.log import Skipped, TornTail
+from mtf.log import TornTail
 from mtf.order import BY_TIME
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
 from mtf.pipeline.run import Added, Run
-from mtf.recovery import state_at
 from mtf.rows import Rows, rejected_by
+from mtf.storage.checkpoint_store import Skipped
+from mtf.storage.restore import state_at
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 
@@ -336,7 +337,7 @@ class Pipeline:
 
         At a time: after the last event before the first accepted one that is stamped later; with *seq* too, or inside a
         callback, of what had come by then. LookAheadError for a *seq* that a callback has not been shown. Blocks the
-        loop for the length of a replay; ask `mtf.recovery.state_at` from a thread if that matters.
+        loop for the length of a replay; ask `mtf.storage.restore.state_at` from a thread if that matters.
         """
         cursor = self._shown()
         if cursor is not None:

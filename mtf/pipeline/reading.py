@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from mtf.actors.sequencer import Sequencer
 from mtf.bars.bar import Bar
-from mtf.datadir import DataDir
 from mtf.errors import ConfigError, OutOfOrder
 from mtf.events.tick import Tick
 from mtf.frames.frame import SymbolState
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
 from mtf.sources import IterSource, Source, open_source
 from mtf.sources.merge import MergedSource, Part
+from mtf.storage.datadir import DataDir
 
 __all__ = ["OUT_OF_ORDER", "Reading", "open_given", "told_apart"]
 

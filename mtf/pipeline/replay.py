@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from mtf.datadir import LOG, logged_config
 from mtf.errors import ConfigError, ConfigMismatch
 from mtf.order import order_of
 from mtf.pipeline.pace import Pace
 from mtf.pipeline.run import Run
-from mtf.recovery import engine_at, logged_blocks
+from mtf.storage.datadir import LOG, logged_config
+from mtf.storage.restore import engine_at, logged_blocks
 
 __all__ = ["play"]
 

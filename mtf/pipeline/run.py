@@ -26,24 +26,24 @@ from mtf.bars.placement import MarketBarClock
 from mtf.calendars.auctions import edge_notes
 from mtf.clock import Timer
 from mtf.config import Config
-from mtf.datadir import DataDir
 from mtf.engine import Engine
 from mtf.errors import ConfigError, ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
 from mtf.events.block import SymbolTable
 from mtf.events.door import Door
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
-from mtf.log import Skipped
 from mtf.notes import LOGGER, Notes
 from mtf.order import ORDER, LogOrder
 from mtf.pipeline.catchup import CatchUp
-from mtf.pipeline.checkpointer import Checkpointer
 from mtf.pipeline.hangs import STUCK_NS, Hangs
 from mtf.pipeline.options import Options
 from mtf.pipeline.pushes import Pushes
 from mtf.pipeline.reading import Reading
 from mtf.pipeline.wiring import Wiring
 from mtf.rows import Rows
+from mtf.storage.checkpoint_store import Skipped
+from mtf.storage.checkpointer import Checkpointer
+from mtf.storage.datadir import DataDir
 from mtf.timeframe import Timeframe
 
 __all__ = ["Added", "Run"]

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from mtf.history.schema import COLUMNS
+from mtf.storage.history.schema import COLUMNS
 from tests.cli.builders import at, json_of, mtf
-from tests.recovery.builders import rewind_history
+from tests.storage.builders import rewind_history
 
 MINUTE_NS = 60_000_000_000
 TEN = at("10:00")

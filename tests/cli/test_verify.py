@@ -13,9 +13,9 @@ import orjson
 import pytest
 from xxhash import xxh3_64_intdigest
 
-from mtf.history.schema import SELECT_BARS
-from mtf.history.sums import row_sum
-from mtf.log.checkpoint import HEADER_BYTES
+from mtf.storage.checkpoint_store import HEADER_BYTES
+from mtf.storage.history.schema import SELECT_BARS
+from mtf.storage.history.sums import row_sum
 from tests.cli.builders import SETTINGS, command, json_of, mtf, write_market
 
 

@@ -12,8 +12,7 @@ import zstandard
 from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
-from mtf.log import CheckpointStore
-from mtf.log.checkpoint import decode_checkpoint, encode_checkpoint
+from mtf.storage.checkpoint_store import CheckpointStore, decode_checkpoint, encode_checkpoint
 from tests.log.disk import Disk
 
 DIRECTORY = "checkpoints"
@@ -184,7 +183,7 @@ def test_a_checkpoint_of_a_later_format_is_newer_and_not_damaged(version: int, f
 def test_file_past_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk()
     checkpoints = store(disk, 1)
-    monkeypatch.setattr("mtf.log.checkpoint.CHECKPOINT_BYTES_MAX", 10)
+    monkeypatch.setattr("mtf.storage.checkpoint_store.CHECKPOINT_BYTES_MAX", 10)
     disk.operations.clear()
     with pytest.raises(CorruptCheckpoint, match="the limit is 10"):
         checkpoints.read(1)

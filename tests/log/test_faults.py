@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 
 from mtf.errors import LogWriteFailed
-from mtf.log import CheckpointStore, FileLog, compress_sealed, read_log, retain, verify_log
+from mtf.log import FileLog, compress_sealed, read_log, retain, verify_log
+from mtf.storage.checkpoint_store import CheckpointStore
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of, is_prefix, position
 from tests.log.disk import Disk
 

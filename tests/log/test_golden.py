@@ -13,7 +13,8 @@ from xxhash import xxh3_64_intdigest
 
 from mtf.events.block import tick_at
 from mtf.events.tick import Tick
-from mtf.log import CheckpointStore, FileLog, read_log, verify_log
+from mtf.log import FileLog, read_log, verify_log
+from mtf.storage.checkpoint_store import CheckpointStore
 
 GOLDEN = Path(__file__).parents[1] / "data" / "log-v1"
 CONFIG = b'{"timeframes":["1m","5m"],"calendar":"fx"}'

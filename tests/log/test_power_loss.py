@@ -9,8 +9,9 @@ from typing import Literal, get_args
 import pytest
 
 from mtf.errors import DataDirError
-from mtf.log import CheckpointStore, FileLog, read_log, verify_log
+from mtf.log import FileLog, read_log, verify_log
 from mtf.log.durability import Durability
+from mtf.storage.checkpoint_store import CheckpointStore
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, is_prefix, position
 from tests.log.disk import Disk
 

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 import mtf
-import mtf.datadir
+import mtf.storage.datadir
 
 HERE = Path(__file__).parent
 LOGGED = 180
@@ -146,7 +146,7 @@ async def main() -> None:
     await write("history")
     await write("without-history", keep="no history")
     await write("workers", workers=2, indicators=["ema:3", "macd:2,4,3", "vwap", "atr:3"])
-    mtf.datadir.SEGMENT_BYTES = 4_000  # type: ignore[misc]
+    mtf.storage.datadir.SEGMENT_BYTES = 4_000  # type: ignore[misc]
     await write("retained", keep_events=60)
     await write_bars()
     for lock in HERE.rglob("*.lock"):

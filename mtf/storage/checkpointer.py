@@ -1,0 +1,196 @@
+"""Checkpointing: when a state is written down, and that it is one state.
+
+A marker goes through all actors between two blocks and collects the state of each; nothing stops meanwhile. The file
+is written in a thread, once the log is synced as far: a checkpoint is never ahead of it. Each is taken in a task of its
+own, so that whoever is cancelled while waiting for one ends the wait, and not the writing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from mtf.actors.actor import Marker, MarkerKind
+from mtf.actors.consumer import PART
+from mtf.clock import Timer, WallClock
+from mtf.engine import Engine
+from mtf.errors import LogWriteFailed, PipelineStopped
+from mtf.events.block import ROW_BYTES
+from mtf.frames.frame import Frame
+from mtf.log import Writer
+from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.restore import CARRIED, checkpoint_meta
+from mtf.units import TS_MAX_NS
+
+__all__ = ["ANSWER_NS", "Checkpointer"]
+
+ANSWER_NS: Final = 10_000_000_000  # how long a consumer may take to make its own work durable
+
+
+class Checkpointer:
+    """Takes a checkpoint every *every_ns* of wall time and every *every_events*, if there is something new.
+
+    *mark* sends a marker and returns it with the names of the consumers that did not answer in time, *names* returns
+    those of all consumers, and *failed* is called with what stops the pipeline. *noted* is called with a sentence each
+    time that none could be made, *clean* in a thread after each, with the oldest seq that one is kept of.
+    """
+
+    def __init__(
+        self,
+        store: CheckpointStore,
+        writer: Writer,
+        clock: WallClock,
+        mark: Callable[[MarkerKind, int], Awaitable[tuple[Marker, list[str]]]],
+        *,
+        names: Callable[[], Iterable[str]],
+        noted: Callable[[str], None],
+        failed: Callable[[BaseException], None],
+        clean: Callable[[int], None] | None,
+        every_ns: int | None,
+        every_events: int | None,
+    ) -> None:
+        self._store: Final = store
+        self._writer: Final = writer
+        self._clock: Final = clock
+        self._mark: Final = mark
+        self._every_ns: Final = every_ns
+        self._every_events: Final = every_events
+        self._names: Final = names
+        self._noted: Final = noted
+        self._failed: Final = failed
+        self._clean: Final = clean
+        self.states: dict[str, tuple[int, bytes]] = {}  # the newest of each consumer, and after which event
+        self._engine: Engine | None = None  # whose state it is; None until the pipeline has caught up
+        self.seq = 0  # of the newest checkpoint
+        self.oldest_ns = TS_MAX_NS  # the first stamp of any symbol: no result is of an earlier time
+        self._tried_seq = 0  # where none could be made
+        self._timer: Timer | None = None
+        self._due_task: asyncio.Task[None] | None = None  # the newest one that the clock or the count began
+        self._tasks: Final[set[asyncio.Task[int]]] = set()  # that take one, or wait to
+        self._one: Final = asyncio.Lock()  # held while one is taken
+        self._on_schedule = False  # the clock and the count begin them
+        self._stopped = False  # no more are begun
+
+    def start(
+        self, engine: Engine, seq: int, states: Mapping[str, tuple[int, bytes]], *, on_schedule: bool = True
+    ) -> None:
+        """Begin; *seq* is that of the checkpoint that was started from, *states* are those of consumers in it.
+
+        If not *on_schedule*, one is taken only when somebody asks.
+        """
+        self._engine = engine
+        self.seq = seq
+        self.states = dict(states)
+        self._on_schedule = on_schedule
+        if on_schedule:
+            self._schedule()
+
+    def published(self, frame: Frame) -> None:
+        """Look whether enough events have come."""
+        seq, block = frame.last_seq, frame.judged.block
+        if block.heap:  # a symbol may be new
+            self.oldest_ns = min(self.oldest_ns, *memoryview(block.rows).cast("q")[:: ROW_BYTES // 8])
+        every = self._every_events
+        if self._on_schedule and every is not None and seq - max(self.seq, self._tried_seq) >= every:
+            self._begin()
+
+    async def take(self) -> int:
+        """Write a checkpoint of everything so far and return its seq; none is written if that one is there."""
+        task = asyncio.create_task(self._take(), name="mtf checkpoint")
+        self._tasks.add(task)
+        task.add_done_callback(self._taken)
+        return await asyncio.shield(task)
+
+    async def try_take(self) -> None:
+        """Write a checkpoint of everything so far; note why none can be made, and raise only what stops all.
+
+        A checkpoint is a short cut: without one the next start plays more of the log.
+        """
+        try:
+            await self.take()
+        except (PipelineStopped, LogWriteFailed):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on
+            self._tried_seq = 0 if self._engine is None else self._engine.joiner.seq
+            self._noted(
+                f"no checkpoint could be made ({error}); the log goes on, and the next start plays it from seq "
+                f"{self.seq + 1} on"
+            )
+
+    async def stop(self) -> None:
+        """Take no more; wait for one that is under way."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _take(self) -> int:
+        engine = self._engine
+        assert engine is not None, "a checkpoint is taken of a pipeline that has caught up"
+        async with self._one:
+            if engine.joiner.seq <= self.seq:
+                return self.seq
+            marker, left_out = await self._mark(MarkerKind.CHECKPOINT, ANSWER_NS)
+            parts = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
+            carried = self._carry(parts, marker.seq, left_out)
+            meta = checkpoint_meta(
+                engine.config,
+                marker.seq,
+                marker.digest,
+                marker.newest_ns,
+                left_out,
+                oldest_ns=self.oldest_ns,
+                carried=carried,
+            )
+            await self._writer.durable(marker.seq)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self._store.save, marker.seq, meta, parts)
+            self.seq = marker.seq
+            if left_out:
+                self._noted(
+                    f"the checkpoint of seq {marker.seq} is without {', '.join(left_out)}, which did not answer within "
+                    f"{ANSWER_NS // 1_000_000_000} s: a start with that consumer goes on from an earlier one"
+                )
+            if self._clean is not None and not left_out:  # all consumers have made durable what came before
+                await loop.run_in_executor(None, self._clean, self._store.list()[0])
+            return self.seq
+
+    def _taken(self, task: asyncio.Task[int]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited for it may have gone away: then it is no error of its own
+
+    def _carry(self, parts: dict[str, bytes], seq: int, left_out: Sequence[str]) -> dict[str, int]:
+        """Add to *parts* the newest state of each consumer that is not here or has not answered; return their seqs."""
+        here = {*self._names()}.difference(left_out)
+        for name in here:
+            state = parts.get(f"{PART}{name}")
+            if state is None:
+                self.states.pop(name, None)
+            else:
+                self.states[name] = (seq, state)
+        carried = {name: state for name, state in self.states.items() if name not in here}
+        parts.update((f"{CARRIED}{name}", state) for name, (_, state) in carried.items())
+        return {name: of_seq for name, (of_seq, _) in carried.items()}
+
+    def _schedule(self) -> None:
+        if self._every_ns is not None:
+            self._timer = self._clock.call_at(self._clock.now_ns() + self._every_ns, self._due)
+
+    def _due(self) -> None:
+        self._schedule()
+        self._begin()
+
+    def _begin(self) -> None:
+        idle = self._due_task is None or self._due_task.done()
+        if idle and not self._stopped and self._engine is not None and self._engine.joiner.seq > self.seq:
+            self._due_task = asyncio.create_task(self.try_take(), name="mtf checkpoint that is due")
+            self._due_task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failed(error)

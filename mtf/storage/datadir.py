@@ -1,0 +1,260 @@
+"""The data directory: what a pipeline keeps on disk, and where.
+
+    log/            the event log, the truth
+    checkpoints/    states to start from
+    history.sqlite  completed bars
+    malformed.jsonl rows that were kept aside, the first 10,000 of each run, and how many there were
+
+A directory may come from a stranger: nothing in it is followed out of it. Owns names and opening, and the agreement
+between the configuration in the log and the one asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.config import Config
+from mtf.errors import ConfigMismatch, DataDirError, LogWriteFailed, SourceError
+from mtf.indicators.catalogue import version_changes
+from mtf.log import FileLog, FileSystem, LogReader, TornTail, Writer, check_plain, read_config, read_log, retain
+from mtf.notes import LOGGER, Notes
+from mtf.sources.merge import SKIPPED, MergedSource, part_key, part_position, shown_key, source_position
+from mtf.sources.source import Source
+from mtf.storage.aside import Aside
+from mtf.storage.checkpoint_store import CheckpointStore, Skipped
+from mtf.storage.history.aside import set_aside
+from mtf.storage.history.store import HistoryStore
+from mtf.storage.history.writer import HistoryWriter
+
+__all__ = ["DataDir", "checkpoints_of", "history_of", "known_parts", "logged_config"]
+
+LOG: Final = "log"
+CHECKPOINTS: Final = "checkpoints"
+HISTORY: Final = "history.sqlite"
+SEGMENT_BYTES: Final = 32 << 20  # a whole one of single events is looked through in half a second
+ASIDE: Final = "malformed.jsonl"
+
+# What the state of a symbol may have of each, rounded up.
+IDS_BYTES: Final = 4 << 20  # 4,096 ids with what they are compared by
+BAR_BYTES: Final = 256
+VALUES_BYTES: Final = 64  # of one indicator, by bar
+INDICATOR_BYTES: Final = 16 << 10
+PARAMETER_BYTES: Final = 256  # by unit of a period
+
+_DIGITS: Final = re.compile(r"\d{1,9}")
+
+SIZES: Final = ("size", "bytes", "parts")  # of a source: may grow, and never shrink
+# Differ in a source that has grown.
+GROWN: Final = (*SIZES, "head_bytes", "head_xxh3", "skipped", "reading", "events", "end")
+
+
+class DataDir:
+    """A data directory that is open for writing."""
+
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        log: FileLog,
+        checkpoints: CheckpointStore,
+        discarded: list[Skipped],
+        notes: Notes,
+    ) -> None:
+        self.path: Final = path
+        self.config: Final = config  # as asked for, but for calendars by name, which are those of the log
+        self.log: Final = log
+        self.checkpoints: Final = checkpoints
+        self.discarded: Final = discarded  # checkpoints ahead of the log, which opening removed
+        self.aside: Final = Aside(path / ASIDE)  # malformed rows
+        self._history: HistoryWriter | None = None
+        self.notes: Final = notes  # what opening it has changed, in sentences
+
+    @classmethod
+    def open(cls, path: Path, config: Config, *, fs: FileSystem | None = None) -> DataDir:
+        """Open *path* for *config*, making it where it is not; ConfigMismatch where it was made with another one.
+
+        Log and checkpoints are written through *fs*.
+        """
+        if path.is_symlink() and not path.exists():
+            raise DataDirError(f"{path}: is a link to nothing")
+        if path.is_file():
+            raise DataDirError(f"{path}: is a file: give a directory")
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in (HISTORY, ASIDE):
+            check_plain(path / name)
+        config = config.current()
+        log = FileLog.open(path / LOG, config=config.to_json(), segment_bytes=SEGMENT_BYTES, fs=fs)
+        notes = Notes()
+        try:
+            if log.torn is not None:
+                notes.append(_cut(path, log.torn))
+            logged = Config.from_json(log.config)
+            config, kept = config.settled(logged)
+            for sentence in kept:
+                notes.append(f"{path}: {sentence}")
+            changed = version_changes(dict(logged.versions), dict(config.versions))
+            if changed:
+                notes.append(
+                    f"{path}: its log began with {changed}: the values of all its bars are those of the installed one"
+                )
+            differences = config.differences(logged)
+            if differences:
+                raise ConfigMismatch(
+                    f"{path} was made with another configuration ({'; '.join(differences)}): "
+                    "ask for the same one, or use another directory"
+                )
+            checkpoints = checkpoints_of(path, config, fs=fs)
+            folder, last_seq = str(path / CHECKPOINTS), log.last_seq
+            discarded = [  # made from events that are no more
+                Skipped(folder, f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}")
+                for seq in checkpoints.discard_after(last_seq)
+            ]
+            for each in discarded:
+                LOGGER.warning("%s: %s", folder, each.reason)
+            return cls(path, config, log, checkpoints, discarded, notes)
+        except BaseException:
+            log.close()
+            raise
+
+    def writer(self, durability: str, on_failure: Callable[[LogWriteFailed], None]) -> Writer:
+        return Writer(self.log, durability, on_failure=on_failure)  # type: ignore[arg-type]
+
+    def history(self) -> HistoryWriter:
+        """Return the consumer that stores completed bars here, after moving a history of no use out of the way."""
+        moved = set_aside(self.path / HISTORY)
+        if moved:
+            first_seq = self.log.first_seq
+            gone = f"; the log begins at seq {first_seq}: earlier bars are only there" if first_seq > 1 else ""
+            self.notes.append(f"{self.path}: {moved}{gone}")
+        self._history = HistoryWriter(
+            self.path / HISTORY, self.log.last_seq, config=self.config, noted=self.notes.append
+        )
+        return self._history
+
+    def resume(self, source: MergedSource) -> set[str]:
+        """Put each part of *source* where the log says that it was; return the keys of those that were read before.
+
+        What a part is must be the same but for what grows with it; whether it begins as it did, its `seek` says.
+        """
+        positions = known_parts(self.path, self.log.positions, source)
+        if positions:
+            source.resume(positions)
+        return set(positions)
+
+    def tail(self, events: int) -> LogReader:
+        """Return a reader of the last *events* events of the log, or a few more."""
+        log = self.log
+        return read_log(self.path / LOG, max(log.first_seq, log.last_seq - events + 1), block_events=events)
+
+    def forget(self, before_seq: int) -> None:
+        """Remove the segments of the log that hold only events before *before_seq*; to be called in a thread.
+
+        Events whose bars are not stored yet stay.
+        """
+        assert self._history is not None, "what runs has a history"
+        retain(self.path / LOG, min(before_seq, self._history.stored_seq + 1))
+
+    async def close(self, malformed: int = 0) -> None:
+        """Let go of everything; *malformed* is how many rows of this run were malformed."""
+        self.aside.close(malformed)
+        if self._history is not None:
+            await self._history.close()
+
+
+def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) -> dict[str, dict[str, Any]]:
+    """Return, by key, where each part of *source* was that *path* knows; *entries* are the positions in its log.
+
+    Each part is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError if that cannot be.
+    """
+    positions: dict[str, dict[str, Any]] = {}
+    for part in source.parts:
+        entry = {} if part.key is None else entries.get(part.key, {})
+        recall(part.source, {**entry, "position": source_position(entry.get("position", {}))})
+        if part.key is not None and entry:
+            check_same(path, part.source.name, entry["identity"], part.source.identity())
+            positions[part.key] = part_position(entry["position"], entries.get(part.key + SKIPPED, 0))
+    keys = {part.key for part in source.parts}
+    folders = tuple({part_key(part.folder, "") for part in source.parts if part.folder})
+    for key in entries:
+        if key.startswith(folders) and not key.endswith(SKIPPED) and key not in keys:
+            raise SourceError(
+                f"{shown_key(key)} was read into {path} before, and is not there any more: put it back, or use another "
+                "directory",
+                path=shown_key(key),
+            )
+    return positions
+
+
+def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Raise if the source *name*, which is *identity* now, cannot be the one that was *known* in *path*.
+
+    ConfigMismatch if it is read in another way, SourceError if it is another one.
+    """
+    before, now = known.get("read_as", {}), identity.get("read_as", {})
+    if before != now:
+        raise ConfigMismatch(
+            f"{name} was read into {path} before as {_said(before)}, and now as {_said(now)}: "
+            "say the same of it, or use another directory"
+        )
+    if not _same(known, identity):
+        raise SourceError(
+            f"{name} was read into {path} before, and is another file now: use another directory, or restore the file",
+            path=name,
+        )
+
+
+def recall(source: Source, known: dict[str, Any]) -> None:
+    """Have *source*, if it is a file, read as it was at first: what was inferred then is in what is *known*.
+
+    ConfigError if something has to be said of it first, and was not.
+    """
+    recalled = getattr(source, "recall", None)
+    if recalled is not None:
+        recalled(known.get("identity", {}), known.get("position", {}))
+
+
+def checkpoints_of(path: Path, config: Config, *, fs: FileSystem | None = None) -> CheckpointStore:
+    """Return the checkpoints of *path*, with room for what a state of *config* may come to."""
+    return CheckpointStore(path / CHECKPOINTS, fs=fs, symbol_bytes=_symbol_bytes(config))
+
+
+def logged_config(path: Path) -> Config:
+    """Return the configuration that *path* was made with; DataDirError where there is no data directory."""
+    return Config.from_json(read_config(path / LOG))
+
+
+def history_of(path: Path) -> HistoryStore:
+    """Return the stored bars of *path*."""
+    return HistoryStore(path / HISTORY)
+
+
+def _cut(path: Path, tail: TornTail) -> str:
+    """Return the sentence that says what opening the log of *path* cut off."""
+    return (
+        f"{path}: the log was torn ({tail.why}): {tail.bytes} bytes, from seq {tail.seq} on, were cut off and are kept "
+        f"as {LOG}/{Path(tail.kept).name}; a source that is read again goes on before them"
+    )
+
+
+def _symbol_bytes(config: Config) -> int:
+    """Return what the state of one symbol may come to: its ids, and by timeframe bars, values and indicators."""
+    total = IDS_BYTES
+    for specs in config.indicators:
+        parameters = sum(int(digits) for spec in specs for digits in _DIGITS.findall(spec))
+        total += config.history * (BAR_BYTES + VALUES_BYTES * len(specs))
+        total += INDICATOR_BYTES * len(specs) + PARAMETER_BYTES * parameters
+    return total
+
+
+def _said(options: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items()) or "it tells itself"
+
+
+def _same(known: dict[str, Any], identity: dict[str, Any]) -> bool:
+    """Return whether *identity* can be that of the source that was *known*, which may have grown."""
+    if {**known, **dict.fromkeys(GROWN)} != {**identity, **dict.fromkeys(GROWN)}:
+        return False
+    return all((identity.get(name) or 0) >= (known.get(name) or 0) for name in SIZES)

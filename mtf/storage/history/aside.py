@@ -1,0 +1,108 @@
+"""A history that is of no use is moved out of the way, and kept: the next bars are rebuilt from the log.
+
+Owns the judgement at a start and the names: `history-damaged-1.sqlite`, `history-before-1.sqlite`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from mtf.errors import CorruptHistory, DataDirError
+from mtf.log import check_plain, open_plain
+from mtf.storage.history.schema import AFRESH, FIND_SCHEMA, VERSION, check_schema
+from mtf.storage.history.store import HistoryStore
+from mtf.zones import other_instants
+
+__all__ = ["is_of_before", "move_aside", "set_aside"]
+
+KEPT_MAX: Final = 10_000
+MAKING_BYTES_MAX: Final = 4_096  # of a database without tables
+MAGIC: Final = b"SQLite format 3\0"
+VERSION_AT: Final = 60  # where SQLite keeps `user_version`
+HEAD_BYTES: Final = 64
+
+
+def set_aside(path: Path) -> str:
+    """Move the history at *path* out of the way if it cannot be gone on with; return why, in a sentence, "" if it can.
+
+    That is one of an earlier version, whose bars may differ from what the log gives now, one that is damaged, and one
+    of other time zones. CorruptHistory for that of a newer mtf; DataDirError for what is no plain file.
+    """
+    if not check_plain(path):
+        return ""
+    journal = path.with_name(f"{path.name}-journal")
+    if check_plain(journal):
+        # Of a database that was being made: no other has one, and SQLite would do what it says to any file.
+        journal.unlink()
+        if path.stat().st_size > MAKING_BYTES_MAX:
+            return f"the history has the journal of another database beside it: {_rebuilt(path, 'damaged')}"
+        path.unlink()
+        return ""
+    if is_of_before(path):
+        return f"the history was made by an earlier mtf: {_rebuilt(path, 'before')}"
+    try:
+        zones = HistoryStore(path).stored().zones
+    except CorruptHistory as error:
+        version = _version(path)
+        if version > VERSION and _has_other_tables(path):
+            what = f"{path}: written by a newer mtf (version {version}): use that one, or {AFRESH}"
+            raise CorruptHistory(what) from error
+        return f"the history is damaged: {_rebuilt(path, 'damaged')} ({_reason(path, error)})"
+    other = other_instants(zones) if zones is not None else ""
+    return f"the history was {other}: {_rebuilt(path, 'before')}" if other else ""
+
+
+def is_of_before(path: Path) -> bool:
+    """Return whether the history at *path* was made by an earlier mtf: the next start sets it aside and rebuilds it."""
+    return check_plain(path) and 0 < _version(path) < VERSION
+
+
+def move_aside(path: Path, word: str) -> str:
+    """Rename the history at *path*, which nobody has open, and SQLite's files beside it; return its new name."""
+    for number in range(1, KEPT_MAX):
+        kept = path.with_name(f"{path.stem}-{word}-{number}{path.suffix}")
+        if not kept.exists() and not kept.is_symlink():
+            break
+    else:
+        raise DataDirError(f"{path.parent}: {KEPT_MAX} histories were kept aside here; move them away")
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # SQLite makes it again from the -wal
+    beside = path.with_name(f"{path.name}-wal")
+    if check_plain(beside):
+        beside.rename(kept.with_name(f"{kept.name}-wal"))
+    path.rename(kept)
+    return kept.name
+
+
+def _rebuilt(path: Path, word: str) -> str:
+    return f"it is rebuilt from the log, and kept as {move_aside(path, word)}"
+
+
+def _version(path: Path) -> int:
+    """Return the version in the head of the file; 0 if it has none there (yet)."""
+    file = open_plain(path, os.O_RDONLY)
+    try:
+        head = os.read(file, HEAD_BYTES)
+    finally:
+        os.close(file)
+    return int.from_bytes(head[VERSION_AT:HEAD_BYTES], "big") if head.startswith(MAGIC) else 0
+
+
+def _has_other_tables(path: Path) -> bool:
+    """Return whether SQLite can read a schema at *path*, and it is not the present one."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute(FIND_SCHEMA).fetchall()
+    except sqlite3.Error:
+        return False
+    try:
+        return not check_schema(path, found)
+    except CorruptHistory:
+        return True
+
+
+def _reason(path: Path, error: CorruptHistory) -> str:
+    return str(error).removeprefix(f"{path}: ").removesuffix(f"; {AFRESH}")

@@ -1,0 +1,206 @@
+"""The history store as it is read: completed bars in SQLite, each checked as it is handed out.
+
+Bars are written by an ordinary consumer (`mtf.storage.history.writer`), never a row a tick, and its position stands in
+the same transaction as its rows. What is read comes from one transaction, and adds up: if not, CorruptHistory.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from mtf.errors import CorruptHistory, DataDirError, UnknownSymbol
+from mtf.log import check_plain
+from mtf.storage.history.pair import READ_MARK, has_foreign_log
+from mtf.storage.history.schema import AFRESH, COLUMNS, FIND_SCHEMA, SELECT_BARS, VERSION, check_schema
+from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.zones import is_zones
+
+__all__ = ["HistoryStore", "Series", "Stored", "is_damage"]
+
+BESIDE: Final = ("-wal", "-shm", "-journal")  # SQLite's own files beside a database
+PROBLEMS_MAX: Final = 20
+BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+PRIMARY: Final = 0xFF  # the part of an error code of SQLite that says what kind it is
+
+Series = dict[tuple[str, str], tuple[int, int]]  # how many bars, and the start of the last, by symbol and timeframe
+
+
+class Stored(NamedTuple):
+    """What the history says of itself."""
+
+    seq: int  # the newest event whose bars are stored; 0: none
+    zones: dict[str, Any] | None  # what the time zones gave when its bars were made (`mtf.zones`); None: no bars
+    series: Series
+    sums: int  # of all series, by exclusive or
+    mark: int  # of the write-ahead log that it was written through last (`mtf.storage.history.pair`)
+
+
+class HistoryStore:
+    """Reads the bars of a data directory; opens nothing for writing, and can be used while a pipeline writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+        if not check_plain(path):
+            raise DataDirError(f"{path}: there is no history here")
+        for ending in BESIDE:
+            check_plain(path.with_name(path.name + ending))
+
+    def stored(self) -> Stored:
+        """Return what is stored, by what the history says of itself; CorruptHistory if that does not add up."""
+        with self._open() as connection:
+            return read_stored(self.path, connection)
+
+    def position(self) -> int:
+        """Return the newest event whose bars are stored; 0 where there is none."""
+        return self.stored().seq
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return how many bars are stored, by symbol and timeframe."""
+        return {key: bars for key, (bars, _) in self.stored().series.items()}
+
+    def bars(
+        self, symbol: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as columns by name.
+
+        UnknownSymbol where no bar of the symbol is stored at all. Each bar is checked before it is handed out, and
+        after the last one that none is missing: CorruptHistory.
+        """
+        first_ns = FIRST if start_ns is None else start_ns
+        query = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = ? AND start_ns >= ? ORDER BY start_ns"
+        with self._open() as connection:
+            series = read_stored(self.path, connection).series
+            if all(symbol != known for known, _ in series):
+                known = ", ".join(sorted({known for known, _ in series})[:50]) or "none"
+                raise UnknownSymbol(f"no bars of {symbol!r} are stored; there are {known}")
+            last_ns = series.get((symbol, timeframe), (0, FIRST))[1]
+            links = _Links(self.path, f"{timeframe} bars of {symbol}")
+            for row in connection.execute(query, (symbol, timeframe, first_ns)):
+                links.follow(row, first_ns)
+                if end_ns is not None and row[2] >= end_ns:
+                    return  # it names the one before it, so that none is missing
+                yield dict(zip(COLUMNS, row, strict=False))
+            links.end(last_ns, first_ns)
+
+    def damage(self) -> list[str]:
+        """Read all of it, and return what is wrong."""
+        problems: list[str] = []
+        with self._open() as connection:
+            series = read_stored(self.path, connection).series
+            for (answer,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
+                if answer != "ok":
+                    problems.append(str(answer))
+            found: dict[tuple[str, str], int] = {}
+            links = _Links(self.path, "bars")
+            for row in connection.execute(f"{SELECT_BARS} ORDER BY symbol, timeframe, start_ns"):
+                key = (row[0], row[1])
+                if key not in found:
+                    found[key] = 0
+                    links = _Links(self.path, f"{key[1]} bars of {key[0]}")
+                try:
+                    links.follow(row, FIRST)
+                except CorruptHistory as error:
+                    problems.append(str(error))
+                found[key] += 1
+                if len(problems) >= PROBLEMS_MAX:
+                    return problems
+        counts = {key: bars for key, (bars, _) in series.items()}
+        for symbol, timeframe in sorted({key for key, _ in set(counts.items()) ^ set(found.items())}):
+            bars, there = counts.get((symbol, timeframe), 0), found.get((symbol, timeframe), 0)
+            problems.append(f"{self.path}: {there} {timeframe} bars of {symbol}, where {bars} were stored")
+        return problems[:PROBLEMS_MAX]
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction, and name what fails in it."""
+        # Without a write-ahead log nobody writes, and the file is taken as it is: also if the folder is read-only.
+        quiet = not self.path.with_name(f"{self.path.name}-wal").exists()
+        if not quiet and has_foreign_log(self.path):
+            raise CorruptHistory(f"{self.path}: the {self.path.name}-wal beside it is that of another copy; {AFRESH}")
+        uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
+        try:
+            with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                connection.execute("BEGIN")
+                yield connection
+        except sqlite3.Error as error:
+            raise named(self.path, error) from error
+
+
+class _Links:
+    """Checks the rows of one symbol and timeframe as they are read in order."""
+
+    def __init__(self, path: Path, whose: str) -> None:
+        self._path: Final = path
+        self._whose: Final = whose
+        self._last_ns: int | None = None  # the start of the row before; None: none was read
+
+    def follow(self, row: tuple[Any, ...], first_ns: int) -> None:
+        """Check *row*, the first one being the first that starts at or after *first_ns*."""
+        *values, before_ns, stored_sum = row
+        if row_sum(values, before_ns) != stored_sum:
+            raise self._damage(f"a bar that was altered, at {str(values[2])[:30]}")
+        last_ns, self._last_ns = self._last_ns, values[2]
+        if before_ns != last_ns if last_ns is not None else before_ns != FIRST and before_ns >= first_ns:
+            raise self._damage(f"a bar is missing before {values[2]}")
+
+    def end(self, last_ns: int, first_ns: int) -> None:
+        """Check that the last row was the last there is, which starts at *last_ns*."""
+        if self._last_ns != last_ns if self._last_ns is not None else last_ns != FIRST and last_ns >= first_ns:
+            raise self._damage("bars are missing at the end")
+
+    def _damage(self, what: str) -> CorruptHistory:
+        return CorruptHistory(f"{self._path}: {self._whose}: {what}; {AFRESH}")
+
+
+def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
+    """Return what the database of *connection* says of itself; CorruptHistory if it does not add up."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if 0 < version < VERSION:
+        raise CorruptHistory(f"{path}: made by an earlier mtf; the next run on the directory rebuilds it from the log")
+    if not check_schema(path, connection.execute(FIND_SCHEMA).fetchall()):
+        return Stored(0, None, {}, 0, 0)
+    if version != VERSION:
+        raise CorruptHistory(f"{path}: of version {version}, with the tables of {VERSION}; {AFRESH}")
+    rows = connection.execute("SELECT symbol, timeframe, bars, last_ns FROM series").fetchall()
+    positions = connection.execute("SELECT seq, zones, series, sum FROM position").fetchall()
+    if len(positions) != 1:
+        raise CorruptHistory(f"{path}: its position is missing; {AFRESH}")
+    seq, zones, sums, total = positions[0]
+    series_sums = 0
+    for row in rows:
+        series_sums ^= series_sum(*row)
+    if total != position_sum(seq, zones, sums) or sums != series_sums or not isinstance(seq, int) or seq < 0:
+        raise CorruptHistory(f"{path}: its position is {seq!r}, and does not add up; {AFRESH}")
+    series = {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows}
+    (mark,) = connection.execute(READ_MARK).fetchone()
+    return Stored(seq, _zones(zones), series, series_sums, mark)
+
+
+def named(path: Path, error: sqlite3.Error) -> DataDirError:
+    """Return what *error* means for the history at *path*: damage, or that it cannot be got at now."""
+    if is_damage(error):
+        return CorruptHistory(f"{path}: the history cannot be read: {error}; {AFRESH}")
+    if getattr(error, "sqlite_errorcode", 0) & PRIMARY in BUSY:
+        return DataDirError(f"{path}: another program has the history locked ({error}): end it, or wait")
+    return DataDirError(f"{path}: the history cannot be read now: {error}")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether *error* says that the file is not as it was written, and not that it cannot be got at now."""
+    if isinstance(error, sqlite3.OperationalError):  # locked, full, no more files, a failing disk; or no such table
+        return getattr(error, "sqlite_errorcode", 0) & PRIMARY in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA)
+    return True
+
+
+def _zones(text: Any) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(text)
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+    return found if is_zones(found) else None

@@ -1,0 +1,404 @@
+"""Recovery: an engine brought to any moment of a log, from the nearest checkpoint that can be used.
+
+Owns what a checkpoint of a pipeline holds besides the cores' states, and which one may be started from. Reads only; the
+pipeline shows consumers what it finds, time travel and `mtf state` just look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import attrs
+import orjson
+from xxhash import xxh3_128_hexdigest
+
+from mtf.actors.consumer import PART
+from mtf.bars.gate import LATE_ACCEPTED
+from mtf.config import Config
+from mtf.engine import RESULTS, Engine
+from mtf.errors import ConfigError, CorruptCheckpoint, NewerCheckpoint
+from mtf.events.block import Block, cut
+from mtf.frames.snapshot import Snapshot
+from mtf.indicators.catalogue import version_changes
+from mtf.log import first_logged_seq, read_log
+from mtf.storage.checkpoint_store import Checkpoint, CheckpointStore, Skipped
+from mtf.storage.datadir import LOG, checkpoints_of, logged_config
+from mtf.zones import is_zones, other_instants, zones_of
+
+__all__ = [
+    "CARRIED",
+    "Replayed",
+    "checkpoint_meta",
+    "engine_at",
+    "first_seq_after",
+    "fresh_engine",
+    "left_out_of",
+    "logged_blocks",
+    "replay_engine",
+    "restore",
+    "restore_oldest",
+    "saved_states",
+    "state_at",
+    "verify_replay",
+]
+
+CARRIED: Final = "carried:"  # begins the name of a consumer's older state, if it was not there for the checkpoint
+BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are played together
+
+
+class Replayed(NamedTuple):
+    """What a replay of a whole log has come to, and the checkpoints beside it."""
+
+    seq: int  # of the last event
+    digest: str  # of everything
+    agreed: list[int]  # seqs of the checkpoints that hold, to the bit, the state and the digest of the replay
+    damage: list[Skipped]  # the others, and why
+
+
+def checkpoint_meta(
+    config: Config,
+    seq: int,
+    digest: str,
+    newest_ns: int,
+    left_out: list[str],
+    *,
+    oldest_ns: int,
+    carried: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return what a checkpoint says of itself; *left_out* are the consumers that did not answer in time.
+
+    *carried* says of consumers whose state in it is an older one, of which event that is.
+    """
+    versions = dict(config.current().versions)  # of the indicators' formulas, first ones left out
+    return {
+        "config": _config_mark(config),
+        "seq": seq,
+        "digest": digest,
+        "newest_ns": newest_ns,  # the latest stamp of an accepted event
+        "left_out": left_out,
+        "carried": dict(carried or {}),
+        "zones": zones_of(config, oldest_ns, newest_ns),
+    } | ({"versions": versions} if versions else {})
+
+
+def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
+    """Return the states of consumers in a checkpoint by name, each with the event that it is of."""
+    states = {
+        name.removeprefix(PART): (found.seq, state) for name, state in found.parts.items() if name.startswith(PART)
+    }
+    for name, seq in _carried(found).items():
+        state = found.parts.get(f"{CARRIED}{name}")
+        if state is not None:
+            states[name] = (seq, state)
+    return states
+
+
+def left_out_of(found: Checkpoint) -> list[str]:
+    """Return the consumers that had a state by then, and of which none is in a checkpoint."""
+    carried = _carried(found)
+    return [name for name in found.meta["left_out"] if name not in carried]
+
+
+def restore(
+    config: Config, store: CheckpointStore, limit: int, usable: Callable[[Checkpoint], bool] = lambda checkpoint: True
+) -> tuple[Engine, Checkpoint | None, list[Skipped]]:
+    """Return an engine at the newest usable checkpoint of a seq up to *limit*, or at the log's start.
+
+    The checkpoint is returned with it, and those that were passed over, with the reason.
+    """
+    skipped: list[Skipped] = []
+    while True:
+        found, bad = store.load(limit)
+        paths = {each.path for each in skipped}
+        skipped += [each for each in bad if each.path not in paths]
+        engine = Engine(config)
+        if found is None:
+            return engine, None, skipped
+        limit = found.seq - 1
+        if found.meta.get("config") != _config_mark(config):
+            skipped.append(Skipped(found.path, _other_config(config, found)))
+        elif not _is_meta(found.meta):
+            skipped.append(Skipped(found.path, "it does not say what it is of"))
+        elif not usable(found):
+            skipped.append(Skipped(found.path, "a consumer has not come as far"))
+        elif changed := _changed_formulas(config, found):
+            skipped.append(Skipped(found.path, f"{found.path}: made with {changed}: the log is played instead"))
+        elif other := other_instants(found.meta["zones"]):
+            skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is played instead"))
+        else:
+            try:
+                engine.load(found.parts)
+                return engine, found, skipped
+            except CorruptCheckpoint as error:
+                skipped.append(Skipped(found.path, str(error)))
+
+
+def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tuple[Engine, Checkpoint] | None:
+    """Return an engine at the oldest checkpoint up to *last_seq* that can be used, and the checkpoint; None: none can.
+
+    For a log whose beginning is gone, if a consumer has not come as far as any checkpoint: the rest it cannot have.
+    """
+    for seq in sorted(store.list()):
+        if seq > last_seq:
+            return None
+        engine, found, _ = restore(config, store, seq)
+        if found is not None:
+            return engine, found
+    return None
+
+
+def fresh_engine(config: Config, path: Path) -> Engine:
+    """Return an engine before the first event that the log of the data directory *path* still has."""
+    engine = Engine(config)
+    first_seq = first_logged_seq(path / LOG)
+    if first_seq > 1:
+        reader = read_log(path / LOG, first_seq)
+        try:
+            engine.begin(first_seq - 1, reader.symbols)
+        finally:
+            reader.close()
+    return engine
+
+
+def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Engine:
+    """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
+
+    At a time: each symbol is as before its first accepted event that is stamped later, whatever the order of the log;
+    with *seq* too, as far as was known after that event. The engine then is to be looked at, not to go on with; its seq
+    is that of the newest event that is in it.
+    ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
+    """
+    engine = _engine_before(path, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns))
+    if seq is not None and engine.joiner.seq == seq:
+        return engine
+    if time_ns is not None:
+        _play_until(engine, path, time_ns, seq)
+        return engine
+    _play(engine, path, seq)
+    if seq is not None and engine.joiner.seq != seq:
+        raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}: ask for what is in it")
+    return engine
+
+
+def first_seq_after(path: Path, time_ns: int) -> int:
+    """Return the seq of the first accepted event, of any symbol, that is stamped after *time_ns*.
+
+    One past the end of the log if there is none.
+    """
+    engine = _engine_before(path, _ANY, _not_after(time_ns))
+    for block in logged_blocks(path, engine.joiner.seq + 1):
+        found = _accepts_after(engine, block, time_ns)
+        if found:
+            return found
+    return engine.joiner.seq + 1
+
+
+def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
+    """Yield the events of the data directory *path* from *first_seq* to *last_seq*, or to the end, in blocks."""
+    for logged in read_log(path / LOG, first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
+        block = logged.block
+        if block.first_seq < first_seq:
+            block = cut(block, first_seq - block.first_seq)[1]
+        if last_seq is not None and block.last_seq > last_seq:
+            if block.first_seq > last_seq:
+                return
+            block = cut(block, last_seq - block.first_seq + 1)[0]
+        yield block
+
+
+def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
+    """Return the snapshot of *symbol* as it was then, as `engine_at` has it; None if none of its events had come."""
+    engine = engine_at(path, seq=seq, time_ns=time_ns)
+    number = engine.number_of(symbol)
+    return None if number < 0 else engine.snapshot(number)
+
+
+def replay_engine(path: Path) -> tuple[Engine, bool]:
+    """Return the engine to replay the whole log of *path* with, and whether it comes to the original run's states.
+
+    If the beginning of the log is gone, the engine is that of the oldest checkpoint; if none can be used, it knows
+    nothing of what came before, and comes to other states.
+    """
+    config = logged_config(path)
+    engine = fresh_engine(config, path)
+    if not engine.joiner.seq:
+        return engine, True
+    oldest = restore_oldest(config, checkpoints_of(path, config), _ANY)
+    return (engine, False) if oldest is None else (oldest[0], True)
+
+
+def verify_replay(path: Path) -> Replayed:
+    """Play the whole log of the data directory *path*, and compare each checkpoint with what it then should hold.
+
+    Reads only. A log that is damaged is CorruptLog, as ever; a checkpoint that differs, or that cannot be read, is in
+    the answer. One of an earlier mtf, whose results differ, is passed over.
+    """
+    engine, _ = replay_engine(path)
+    store = checkpoints_of(path, engine.config)
+    agreed: list[int] = []
+    damage: list[Skipped] = []
+    for seq in store.list():
+        if seq < engine.joiner.seq:
+            continue
+        _play(engine, path, seq)
+        try:
+            found = store.read(seq)
+        except NewerCheckpoint:
+            continue  # nor from one that only a newer mtf can read
+        except (CorruptCheckpoint, OSError) as error:
+            damage.append(Skipped(str(Path(store.directory) / f"seq {seq}"), str(error)))
+            continue
+        if _is_of_before(engine.config, found):
+            continue  # its results differ, and nothing is started from it
+        if _is_meta(found.meta) and _changed_formulas(engine.config, found):
+            continue  # neither is one of another formula
+        other = other_instants(found.meta["zones"]) if _is_meta(found.meta) else ""
+        reason = other or _difference(engine, found)
+        if reason:
+            damage.append(Skipped(found.path, reason))
+        else:
+            agreed.append(seq)
+    _play(engine, path, None)
+    return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
+
+
+def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool]) -> Engine:
+    """Return the engine to play the log of *path* on from: at its newest usable checkpoint up to *limit*, or fresh."""
+    config = logged_config(path)
+    store = checkpoints_of(path, config)
+    engine, checkpoint, _ = restore(config, store, limit, usable)
+    if checkpoint is not None:
+        last_seq = _last_seq(path, checkpoint.seq)
+        if last_seq < checkpoint.seq:  # of events that a crash took back, and no start has cleared away yet
+            engine, _, _ = restore(config, store, last_seq, usable)
+    return engine if engine.joiner.seq else fresh_engine(config, path)
+
+
+def _play(engine: Engine, path: Path, last_seq: int | None) -> None:
+    if last_seq == engine.joiner.seq:
+        return
+    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
+        engine.step(block)
+
+
+def _difference(engine: Engine, found: Checkpoint) -> str:
+    """Return in what *found* differs from what *engine* came to at its seq; "" where it does not."""
+    if engine.joiner.seq != found.seq:
+        return f"it stands at seq {found.seq}, and the log ends at {engine.joiner.seq}"
+    if found.meta.get("digest") != engine.digest.value():
+        return (
+            f"its digest is {found.meta.get('digest')}, and a replay to seq {found.seq} gives {engine.digest.value()}"
+        )
+    differing = [name for name, state in engine.save().items() if found.parts.get(name) != state]
+    return f"its state of {', '.join(differing)} is not that of a replay to seq {found.seq}" if differing else ""
+
+
+_ANY: Final = (1 << 62) - 1  # no limit
+
+
+def _not_after(time_ns: int) -> Callable[[Checkpoint], bool]:
+    return lambda checkpoint: int(checkpoint.meta["newest_ns"]) <= time_ns
+
+
+def _any_time(checkpoint: Checkpoint) -> bool:
+    return True
+
+
+def _carried(found: Checkpoint) -> dict[str, int]:
+    carried: dict[str, int] = found.meta.get("carried", {})
+    return carried
+
+
+def _is_meta(meta: dict[str, Any]) -> bool:
+    """Return whether *meta* is what `checkpoint_meta` makes: files come from strangers too."""
+    left_out, carried = meta.get("left_out"), meta.get("carried", {})
+    return (
+        isinstance(meta.get("newest_ns"), int)
+        and isinstance(meta.get("digest"), str)
+        and isinstance(left_out, list)
+        and all(isinstance(name, str) for name in left_out)
+        and isinstance(carried, dict)
+        and all(isinstance(seq, int) for seq in carried.values())
+        and _is_versions(meta.get("versions", {}))
+        and is_zones(meta.get("zones"))
+    )
+
+
+def _is_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(version, int) for version in value.values())
+
+
+def _changed_formulas(config: Config, found: Checkpoint) -> str:
+    """Return which indicators had another version when *found* was made, as part of a sentence; "" if none had."""
+    return version_changes(found.meta.get("versions", {}), dict(config.current().versions))
+
+
+def _last_seq(path: Path, seq: int) -> int:
+    """Return *seq* where the log goes as far, else its end."""
+    reader = read_log(path / LOG, seq, last_seq=seq)
+    try:
+        return min(seq, max((logged.block.last_seq for logged in reader), default=reader.last_seq))
+    finally:
+        reader.close()
+
+
+def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) -> None:
+    """Play the log up to *last_seq*, but nothing of a symbol from its first accepted event after *time_ns* on.
+
+    A block is not played if that event has come for all of its symbols.
+    """
+    gate = engine.gate
+    gate.horizon_ns, gate.horizon_seq = time_ns, engine.joiner.seq
+    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
+        if gate.is_over(block):
+            engine.joiner.seq = block.last_seq
+        else:
+            engine.step(block)
+    engine.joiner.seq = gate.horizon_seq
+
+
+def _accepts_after(engine: Engine, block: Block, time_ns: int) -> int:
+    """Take *block* up to the first accepted event that is stamped after *time_ns*; return its seq, or 0."""
+    while True:
+        later = block.first_after(time_ns)
+        if later < 0:
+            engine.step(block)
+            return 0
+        if later > 0:
+            before, block = cut(block, later)
+            engine.step(before)
+        one, rest = (block, None) if block.count == 1 else cut(block, 1)
+        judged = engine.gate.judge(one)
+        if judged.verdicts[0] <= LATE_ACCEPTED:
+            return one.first_seq
+        engine.apply(judged)
+        if rest is None:
+            return 0
+        block = rest
+
+
+def _config_mark(config: Config) -> str:
+    """Return what stands for *config* and the present results; the release of tzdata is looked at by itself."""
+    fields = orjson.loads(config.to_json())
+    del fields["tzdata"]
+    fields.pop("versions", None)  # is looked at by itself too
+    return str(xxh3_128_hexdigest(b"%d:%b" % (RESULTS, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))))
+
+
+def _first_mark(config: Config, results: int) -> str:
+    """Return what stood for *config* in the first version of checkpoints."""
+    return str(xxh3_128_hexdigest(b"%d:%b" % (results, attrs.evolve(config, versions=()).to_json())))
+
+
+def _is_of_before(config: Config, found: Checkpoint) -> bool:
+    """Return whether a checkpoint was made by an earlier mtf, whose results for the same configuration differ."""
+    return found.meta.get("config") in [_first_mark(config, results) for results in range(1, RESULTS)]
+
+
+def _other_config(config: Config, found: Checkpoint) -> str:
+    """Return why a checkpoint cannot be started from that is not marked with *config* and the present results."""
+    if _is_of_before(config, found):
+        return "made by an earlier mtf, whose results differ: the log is played instead"
+    return "made with another configuration, or by a newer mtf"
