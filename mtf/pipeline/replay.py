@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 
 from mtf.errors import ConfigError, ConfigMismatch
-from mtf.order import order_of
+from mtf.order import ORDER, LogOrder, order_of
 from mtf.pipeline.pace import Pace
 from mtf.pipeline.run import Run
 from mtf.storage.datadir import LOG, logged_config
-from mtf.storage.restore import engine_at, logged_blocks
+from mtf.storage.restore import engine_at, logged_entries
 
 __all__ = ["play"]
 
@@ -28,14 +28,16 @@ async def play(
     if differences:
         raise ConfigMismatch(f"{path} was made with another configuration: {'; '.join(differences)}")
     pace = None if speed is None else Pace(run.options.wall, speed)
-    run.keep_order(await asyncio.to_thread(order_of, path / LOG))
     if start > 1:
+        run.keep_order(await asyncio.to_thread(order_of, path / LOG))
         run.adopt(await asyncio.to_thread(engine_at, path, seq=start - 1))
     run.stop_clock()
     gate = run.engine.gate
     if until_ns is not None:
         gate.horizon_ns = until_ns
-    for block in logged_blocks(path, start, until):
+    for block, entries in logged_entries(path, start, until):
+        if ORDER in entries:
+            run.keep_order(LogOrder(entries[ORDER]))
         for piece in (block,) if pace is None else pace.pieces(block):
             if pace is not None:
                 await pace.wait(piece)

@@ -36,6 +36,7 @@ __all__ = [
     "fresh_engine",
     "left_out_of",
     "logged_blocks",
+    "logged_entries",
     "replay_engine",
     "restore",
     "restore_oldest",
@@ -197,6 +198,13 @@ def first_seq_after(path: Path, time_ns: int) -> int:
 
 def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
     """Yield the events of the data directory *path* from *first_seq* to *last_seq*, or to the end, in blocks."""
+    return (block for block, _ in logged_entries(path, first_seq, last_seq))
+
+
+def logged_entries(
+    path: Path, first_seq: int, last_seq: int | None = None
+) -> Iterator[tuple[Block, Mapping[str, Any]]]:
+    """Yield the blocks of `logged_blocks`, each with the entries that were written beside it."""
     for logged in read_log(path / LOG, first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
         block = logged.block
         if block.first_seq < first_seq:
@@ -205,7 +213,7 @@ def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> It
             if block.first_seq > last_seq:
                 return
             block = cut(block, last_seq - block.first_seq + 1)[0]
-        yield block
+        yield block, logged.positions
 
 
 def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
