@@ -102,9 +102,7 @@ def run(
     if make_room and data is None:
         raise ConfigError("--make-room is about the directory of --data: give both, or neither")
     config = config_from(options)
-    if sort and options["reverse"] is None:
-        options["reverse"] = False  # whichever way the rows stand, they are sorted
-    found = open_named(sources, options, resumable=data is not None)
+    found = open_named(sources, options, resumable=data is not None, sort=sort)
     opened = StoppableSource(found, reorder_ns=reorder, sort=sort)
     if data is not None and not (data / LOG).is_dir():
         opened.recall({}, {})  # nothing is known of it: what has to be said first is asked before the directory is made

@@ -100,10 +100,13 @@ def source_options(function: _Function) -> _Function:
     return function
 
 
-def open_named(sources: Sequence[str], options: dict[str, Any], *, resumable: bool = False) -> list[Source]:
+def open_named(
+    sources: Sequence[str], options: dict[str, Any], *, resumable: bool = False, sort: bool = False
+) -> list[Source]:
     """Open what the user called *sources*: `synthetic`, data directories, files, folders of files, or `-`.
 
-    *resumable* says that there is a log, which may know how files are read. Takes what `source_options` declares out of
+    *resumable* says that there is a log, which may know how files are read, *sort* that they will be sorted, whichever
+    way their rows stand. Takes what `source_options` declares out of
     *options*. ConfigError if one of them is for another kind of source.
     """
     options["limit"] = _limits(options["limit"])
@@ -112,10 +115,12 @@ def open_named(sources: Sequence[str], options: dict[str, Any], *, resumable: bo
     if len(sources) > 1 and file["name"] is not None:
         raise ConfigError("--source-name: that is for one source, and there are several; leave it out")
     names = told_apart(source for source in sources if source != SYNTHETIC) if len(sources) > 1 else {}
-    return [_open(source, file, synthetic, name=names.get(source), resumable=resumable) for source in sources]
+    return [_open(source, file, synthetic, names.get(source), resumable=resumable, sort=sort) for source in sources]
 
 
-def _open(source: str, file: dict[str, Any], synthetic: dict[str, Any], *, name: str | None, resumable: bool) -> Source:
+def _open(
+    source: str, file: dict[str, Any], synthetic: dict[str, Any], name: str | None, *, resumable: bool, sort: bool
+) -> Source:
     """Open one source, a file of several under *name*."""
     given_file = [f"--{option.replace('_', '-')}" for option, name in _FILE.items() if file[name] is not None]
     given_synthetic = [f"--{name}" for name in _SYNTHETIC if synthetic[name] is not None]
@@ -125,6 +130,8 @@ def _open(source: str, file: dict[str, Any], synthetic: dict[str, Any], *, name:
     _refuse(given_synthetic, "a file")
     path = Path(source)
     given = {option: value for option, value in (file | ({"name": name} if name else {})).items() if value is not None}
+    if sort:
+        given.setdefault("reverse", False)
     if is_pipe(source):
         return open_source(source, resumable=resumable, **given)
     if not path.exists():

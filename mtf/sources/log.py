@@ -32,6 +32,11 @@ class LogSource:
     def name(self) -> str:
         return f"log:{self._run_id.hex()}"
 
+    @property
+    def run_id(self) -> bytes:
+        """What tells this log from all others, wherever it lies."""
+        return self._run_id
+
     def fill(self, door: Door, limit: int) -> bool:
         taken = 0
         while taken < limit:

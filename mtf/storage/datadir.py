@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.config import Config
-from mtf.errors import ConfigMismatch, DataDirError, LogWriteFailed, SourceError
+from mtf.errors import ConfigError, ConfigMismatch, DataDirError, LogWriteFailed, SourceError
 from mtf.indicators.catalogue import version_changes
 from mtf.log import FileLog, FileSystem, LogReader, TornTail, Writer, check_plain, read_config, read_log, retain
 from mtf.notes import LOGGER, Notes
+from mtf.sources.log import LogSource
 from mtf.sources.merge import SKIPPED, MergedSource, part_key, part_position, shown_key, source_position
 from mtf.sources.source import Source
 from mtf.storage.aside import Aside
@@ -138,7 +139,14 @@ class DataDir:
         """Put each part of *source* where the log says that it was; return the keys of those that were read before.
 
         What a part is must be the same but for what grows with it; whether it begins as it did, its `seek` says.
+        ConfigError if a part is the log that is written here: it would never end.
         """
+        for part in source.parts:
+            if isinstance(part.source, LogSource) and part.source.run_id == self.log.run_id:
+                raise ConfigError(
+                    f"{part.source.path} is the log of {self.path}, which this run writes: give another directory to "
+                    "write to, or another source"
+                )
         positions = known_parts(self.path, self.log.positions, source)
         if positions:
             source.resume(positions)

@@ -187,6 +187,27 @@ def test_a_data_directory_is_a_source(market: Path, tmp_path: Path) -> None:
     assert again["source"].startswith("log:")
 
 
+@pytest.mark.parametrize("way", ["as it is", "by a link", "of two", "sorted"])
+def test_a_directory_that_is_written_cannot_be_read(market: Path, tmp_path: Path, way: str) -> None:
+    """It would grow as it is read, for ever. The log is known by its run, so that no link hides it."""
+    before = json_of("replay", market, "--json")
+    source = market
+    more: list[str | Path] = []
+    if way == "by a link":
+        source = tmp_path / "link"
+        source.symlink_to(market)
+    elif way == "of two":
+        more = [write_market(tmp_path / "other.csv")]
+    elif way == "sorted":
+        more = ["--sort"]
+    result = mtf("run", source, *more, "--data", market, *SETTINGS)
+    assert (result.exit_code, "which this run writes" in result.stderr) == (2, True), result.stderr
+    assert json_of("replay", market, "--json") | {"seconds": 0, "events_per_second": 0} == before | {
+        "seconds": 0,
+        "events_per_second": 0,
+    }
+
+
 def test_folder_is_read_in_order_of_time(tmp_path: Path) -> None:
     """The vendor's file names need not sort as their times do."""
     lines = [
