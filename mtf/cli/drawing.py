@@ -16,6 +16,7 @@ from rich.text import Text
 from mtf.cli.look import Look
 from mtf.cli.output import plain
 from mtf.cli.times import left_text, moment_text
+from mtf.frames.snapshot import NO_TIME_NS
 from mtf.matrix import ABSENT, WARMING, Change, Matrix, Reading, Row
 from mtf.numbers import distance_text, number_text, scale_decimals
 
@@ -184,7 +185,7 @@ def place_text(matrix: Matrix, look: Look) -> Text:
     """Return the place in the log of all of *matrix*: `all six at seq 246,170, 2014-05-08 13:33:40Z`."""
     count = len(matrix.rows)
     how_many = f"{ALL[count] if count < len(ALL) else f'all {count}'} " if count > 1 else ""
-    time = f", {moment_text(matrix.time_ns)}" if matrix.time_ns >= 0 else ""
+    time = f", {moment_text(matrix.time_ns)}" if matrix.time_ns != NO_TIME_NS else ""
     return Text.assemble(f"{how_many}at ", (f"seq {matrix.seq:,}", look.colours.bold), time)
 
 

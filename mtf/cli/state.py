@@ -25,7 +25,7 @@ from mtf.cli.look import Look, look_at_stdout
 from mtf.cli.output import document, note, show
 from mtf.cli.times import Moment, moment_of, moment_text
 from mtf.errors import UnknownSymbol
-from mtf.frames.snapshot import Snapshot
+from mtf.frames.snapshot import NO_TIME_NS, Snapshot
 from mtf.frames.state import TimeframeState
 from mtf.matrix import Matrix, Row, matrix_of
 from mtf.numbers import decimals_of, number_text
@@ -132,7 +132,7 @@ def _show(snapshot: Snapshot, look: Look, later: int | None) -> None:
     if later is None:
         left, right = price_text(matrix, look), place_text(matrix, look)
     else:
-        time = f", {moment_text(matrix.time_ns)}" if matrix.time_ns >= 0 else ""
+        time = f", {moment_text(matrix.time_ns)}" if matrix.time_ns != NO_TIME_NS else ""
         left = Text.assemble((f"as of seq {matrix.seq:,}", look.colours.past), time)
         missing = f"{later:,} later events in the log are not in it" if later else "no later event is in the log"
         right = Text(missing, look.colours.dim)

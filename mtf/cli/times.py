@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 import click
 
+from mtf.frames.snapshot import NO_TIME_NS
 from mtf.units import SECOND_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = [
@@ -70,7 +71,7 @@ def duration_of(text: str) -> int:
 
 def clock_text(ts_ns: int | None) -> str:
     """Return a time for people, in UTC: `2024-03-06 10:00:00Z`, with as much of the fraction as there is."""
-    if ts_ns is None or ts_ns < 0:
+    if ts_ns is None or ts_ns == NO_TIME_NS:
         return "-"
     seconds, rest = divmod(ts_ns, SECOND_NS)
     text = (_EPOCH + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
@@ -84,7 +85,7 @@ def clock_text(ts_ns: int | None) -> str:
 
 def moment_text(ts_ns: int) -> str:
     """Return a time for people to the second: `2024-03-06 10:00:00Z`."""
-    return clock_text(ts_ns - ts_ns % SECOND_NS)
+    return clock_text(ts_ns if ts_ns == NO_TIME_NS else ts_ns - ts_ns % SECOND_NS)
 
 
 def typed_time(ts_ns: int) -> str:

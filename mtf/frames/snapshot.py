@@ -17,7 +17,9 @@ from mtf.indicators.values import ValueState
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
-__all__ = ["Snapshot"]
+__all__ = ["NO_TIME_NS", "Snapshot"]
+
+NO_TIME_NS: Final = -1  # the clock of a symbol before its first accepted tick, for readers
 
 
 @mypyc_attr(native_class=True)
