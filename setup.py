@@ -5,8 +5,9 @@ why: same code, same results, slower. `MTF_PURE=1` asks for it; `MTF_REQUIRE_COM
 are compiled, or none is: they share one library. An editable install is pure, for compiled modules would have to
 lie in the source tree.
 
-`build/` keeps what was compiled, and a build compiles what has changed since, on all cores: scripts/units.py cuts the C
-so that little does, scripts/objects.py compiles and keeps it.
+`build/` keeps what was compiled, and a build compiles what has changed since, on all cores: scripts/docstrings.py adds
+to the C what mypyc leaves out, scripts/units.py cuts it so that little changes, scripts/objects.py compiles and keeps
+it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from typing import Any
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 sys.path.insert(0, str(Path(__file__).parent / "scripts"))
 
+import docstrings
 import objects
 import units
 
@@ -135,8 +138,19 @@ def extensions() -> list[Any]:
         arguments = [argument for argument in extension.extra_compile_args if argument != "-Werror"]
         extension.extra_compile_args = [*arguments, *FLAGS] if os.name == "posix" else arguments
     library = built[0]
-    library.sources = units.write(list(map(str, library.sources)), GROUP, BUILD / "units")
+    library.sources = units.write(list(map(str, library.sources)), GROUP, BUILD / "units", documented)
     return built
+
+
+def documented(name: str, code: str) -> str:
+    """Return the C *code* of the file *name* with what mypyc leaves out of it."""
+    path = sources_by_unit().get(name)
+    return code if path is None else docstrings.described(code, docstrings.read(path.read_text(encoding="utf-8")))
+
+
+def sources_by_unit() -> dict[str, Path]:
+    """Return the modules that are compiled, by the name of mypyc's file for each."""
+    return {f"__native_{'___'.join(Path(path).with_suffix('').parts)}.c": Path(path) for path in COMPILED}
 
 
 class BuildOrGoPure(build_ext):
@@ -159,7 +173,19 @@ class BuildOrGoPure(build_ext):
         super().build_extensions()
 
 
+class BuildWithSignatures(build_py):
+    """Puts in what the C of compiled modules cannot hold."""
+
+    def run(self) -> None:
+        super().run()
+        target = Path(self.build_lib) / "mtf" / "_signatures.py"
+        target.unlink(missing_ok=True)
+        if self.distribution.ext_modules and not self.editable_mode:
+            texts = {".".join(Path(path).with_suffix("").parts): Path(path).read_text("utf-8") for path in COMPILED}
+            target.write_text(docstrings.table(texts), encoding="utf-8")
+
+
 setup(
     ext_modules=extensions() if COMMANDS_THAT_BUILD & set(sys.argv) else [],
-    cmdclass={"build_ext": BuildOrGoPure},
+    cmdclass={"build_ext": BuildOrGoPure, "build_py": BuildWithSignatures},
 )

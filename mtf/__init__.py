@@ -17,8 +17,9 @@ from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.state import TimeframeState, Values
 from mtf.frames.view import View
-from mtf.frozen import freeze
+from mtf.frozen import freeze, name_fields
 from mtf.pipeline import Pipeline
+from mtf.signatures import give_signatures
 from mtf.sources import open_source
 from mtf.sources.source import Source
 from mtf.summary import Summary
@@ -58,5 +59,10 @@ __version__ = VERSION
 if not COMPILED:
     for _value in (Bar, Tick, Gap):
         freeze(_value)
+    for _bar in (Bar, PartialBar):
+        name_fields(_bar)
     for _state in (Snapshot, TimeframeState):
         freeze(_state, ("seq", "symbol", "time_ns", "timeframe"))
+else:
+    give_signatures(vars(module)[name] for module in (indicators, calendars) for name in module.__all__)
+    give_signatures([globals()[name] for name in __all__])

@@ -1,14 +1,17 @@
-"""Values that cannot be changed in the pure build either.
+"""Values that the pure build guards as the compiled one does: they cannot be changed, and errors name the field.
 
-A compiled class refuses to have a final attribute set a second time. In pure Python nothing does; this makes the same
-of the classes that consumers are shown, so that no consumer can rewrite what another one is shown.
+A compiled class refuses to have a final attribute set a second time, and says which argument is of the wrong type. In
+pure Python nothing does; this makes the same of the classes that consumers are shown, so that no consumer can rewrite
+what another one is shown.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Collection
 
-__all__ = ["freeze"]
+__all__ = ["freeze", "name_fields"]
 
 
 def freeze(cls: type, names: Collection[str] | None = None) -> None:
@@ -20,3 +23,30 @@ def freeze(cls: type, names: Collection[str] | None = None) -> None:
         object.__setattr__(self, name, value)
 
     cls.__setattr__ = refuse  # type: ignore[assignment, method-assign]
+
+
+def name_fields(cls: type) -> None:
+    """Have the constructor of *cls*, if a number cannot be made of what it is given for one, name the field."""
+    make = cls.__init__  # type: ignore[misc]
+    numbers = [name for name, each in inspect.signature(make).parameters.items() if each.annotation == "float"]
+
+    @functools.wraps(make)
+    def init(self: object, *given: object, **fields: object) -> None:
+        try:
+            make(self, *given, **fields)
+        except (TypeError, ValueError):
+            wrong = next((name for name in numbers if name in fields and not _is_number(fields[name])), None)
+            if wrong is None:
+                raise
+            kind = type(fields[wrong]).__name__
+            raise TypeError(f"{cls.__name__}() argument {wrong!r} must be float, not {kind}") from None
+
+    cls.__init__ = init  # type: ignore[misc]
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True

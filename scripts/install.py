@@ -23,7 +23,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 LOG = BUILD / "build.log"
-SOURCES = ("pyproject.toml", "setup.py", "scripts/objects.py", "scripts/units.py")
+SOURCES = ("pyproject.toml", "setup.py", "scripts/docstrings.py", "scripts/objects.py", "scripts/units.py")
 FORMER_NAME = "mtf"
 COMPILERS = ("cc", "gcc", "clang")
 BUILD_WHEEL = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"

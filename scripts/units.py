@@ -14,7 +14,7 @@ all units, which costs time when it changes, but is never wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -133,16 +133,20 @@ def _filling(main: str, tables: dict[str, list[int]]) -> str:
     return "".join([head, *declared, globals_, body, *filled, made, after])
 
 
-def write(sources: Sequence[str], group: str, directory: Path) -> list[str]:
+def write(
+    sources: Sequence[str], group: str, directory: Path, rewrite: Callable[[str, str], str] = lambda name, text: text
+) -> list[str]:
     """Write the units of *sources*, which are the C files that mypyc made of *group*, and return their paths.
 
-    mypyc's runtime, small files that never change, becomes one unit. A unit whose text is the same is left alone.
+    *rewrite* is given the name and the text of each file, and returns what is compiled in its place. mypyc's runtime,
+    small files that never change, becomes one unit. A unit whose text is the same is left alone.
     """
     paths = [Path(source) for source in sources]
     made = [path for path in paths if path.name.startswith("__native_")]
     home = made[0].parent
     headers = [home / f"__native_{group}.h", home / f"__native_internal_{group}.h"]
-    units = split({path.name: path.read_text(encoding="utf-8") for path in [*headers, *made]}, group)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in [*headers, *made]}
+    units = split({name: rewrite(name, text) for name, text in texts.items()}, group)
     runtime = [path.relative_to(home).as_posix() for path in paths if path not in made]
     units["runtime.c"] = "".join(f'#include "{name}"\n' for name in runtime)
     directory.mkdir(parents=True, exist_ok=True)
