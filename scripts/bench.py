@@ -3,6 +3,7 @@
     make bench                        all but the long ones
     make bench ARGS="latency log"     only these
     make bench ARGS="memory"          50 million events; takes minutes
+    make bench ARGS="commits" COMMIT=686905b     this tree against another commit, built beside it
 
 Each is a program of its own, `scripts/bench_NAME.py`, in a process of its own. Figures are medians over rounds; what is
 compared is timed in turn, in the same process.
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LONG = ("memory",)
+LONG = ("commits", "memory")
 
 
 def main(wanted: list[str]) -> int:
