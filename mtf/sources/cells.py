@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from typing import Final
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "kind_of",
     "mostly",
     "plain",
+    "shapes",
 ]
 
 NO_DIGITS: Final = str.maketrans("123456789", "000000000")  # what is left is how a cell is written
@@ -76,6 +78,11 @@ def _kind_of_shape(cell: str) -> int:
     if is_date(cell) or _SPACED.fullmatch(cell) or _DAYTIME.fullmatch(cell):
         return TIME
     return NUMBER if _NUMBER.fullmatch(cell) else WORDS
+
+
+def shapes(cells: Sequence[str]) -> list[str]:
+    """Return how each of *cells*, which are of lines, is written: with 0 in place of each digit."""
+    return "\n".join(cells).translate(NO_DIGITS).split("\n") if cells else []
 
 
 def is_date(cell: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mtf.errors import ConfigError, OptionNeeded
-from mtf.sources.cells import CLOCK, COMPACT, DATE, DATED, EPOCH, WORDED, is_date, mostly, plain
+from mtf.sources.cells import CLOCK, COMPACT, DATE, DATED, EPOCH, WORDED, is_date, mostly, plain, shapes
 from mtf.sources.decimals import POINT, decimal
 from mtf.sources.format import Options
 from mtf.sources.headings import OHLC, find_named, roles_of
@@ -34,6 +34,9 @@ __all__ = ["Table", "bar_times", "guess_layout", "look", "shift_of", "unused_not
 EPOCH_DIGITS_MIN: Final = 9  # fewer are milliseconds of a day, or no time at all
 STAND_IN: Final = Timeframe("1m")  # for bars of which none is read
 BACKWARD: Final = 0.9  # the share of steps back in time from which on a table is newest first
+
+COMPACT_DIGITS: Final = (8, 14, 17)  # of a date, and a time of day behind it, without anything between
+_COMPACT_SHAPE: Final = re.compile(r"0{8}")  # how what COMPACT matches begins
 
 _TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do not hold numbers
 
@@ -127,16 +130,8 @@ def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_form
     """Return the time of each of *rows* in ns UTC, or what the reader of times answers if it is not a time."""
     kind, unit_ns = TIME_FORMATS[time_format]
     stamps = StampReader(kind, Zone(zone), unit_ns=unit_ns)
-    read, time, clock = stamps.read, columns["time"], columns.get("clock")
-    found: list[int] = []
-    for row in rows:
-        date = row[time].encode()
-        of_day = b"" if clock is None else row[clock].encode()
-        if of_day:
-            found.append(stamps.read_two(date + of_day, 0, len(date), len(date), len(date) + len(of_day)))
-        else:
-            found.append(read(date, 0, len(date)))
-    return found
+    date, clock = columns["time"], columns.get("clock")
+    return stamps.read_all([row[date] for row in rows], None if clock is None else [row[clock] for row in rows])
 
 
 def _columns(table: Table, options: Options, mark: int) -> dict[str, int]:
@@ -344,21 +339,28 @@ def _figures(table: Table, columns: Mapping[str, int]) -> list[str]:
 
 def _written(cell: str) -> str:
     """Return how the time in *cell* is written: its time format, `dated`, `short` for a short epoch, "" for none."""
-    if DATED.fullmatch(cell):  # what is, is nothing of the following
-        return "dated"
     epoch = EPOCH.fullmatch(cell)
-    if epoch is not None and not (len(epoch[1]) in (8, 14, 17) and COMPACT.fullmatch(cell)):
+    if epoch is not None and not (len(epoch[1]) in COMPACT_DIGITS and COMPACT.fullmatch(cell)):
         digits = len(epoch[1])
         if digits < EPOCH_DIGITS_MIN:
             return "short"
         return "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns"
-    return "ymd" if COMPACT.fullmatch(cell) or WORDED.fullmatch(cell) else ""
+    if COMPACT.fullmatch(cell) or WORDED.fullmatch(cell):
+        return "ymd"
+    return "dated" if DATED.fullmatch(cell) else ""
+
+
+def _all_written(cells: Sequence[str]) -> list[str]:
+    """Return `_written` of each of *cells*, which is that of its shape unless the digits could be a date."""
+    written = shapes(cells)
+    ways = {shape: None if _COMPACT_SHAPE.match(shape) else _written(shape) for shape in set(written)}
+    return [_written(cell) if (way := ways[shape]) is None else way for cell, shape in zip(cells, written, strict=True)]
 
 
 def _time_format(table: Table, columns: Mapping[str, int]) -> str:
     """Return how the times are written, as most of the cells have it; the other ones are the reader's to refuse."""
     cells = table.column(columns["time"]) if "time" in columns else []
-    written = list(map(_written, cells))
+    written = _all_written(cells)
     ways = Counter(filter(None, written))
     if not ways:
         if not cells:

@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from mtf.sources.cells import BLANK, NO_DIGITS, NUMBER, TIME, WORDS, kind_of, plain
+from mtf.sources.cells import BLANK, NUMBER, TIME, WORDS, kind_of, plain, shapes
 from mtf.sources.headings import MEANINGS, is_time_name
 from mtf.sources.parts import Part
 
@@ -26,9 +26,10 @@ HEADER_LINES: Final = 40  # how far down a header is looked for
 DELIMITER_LINES: Final = 60
 TYPICAL: Final = 0.75  # the share of a column's cells from which on the others are broken
 DELIMITERS: Final = ",;\t|"
-FIELD_MAX: Final = 65_536  # characters in a field; the csv module reads up to twice as many, and no field beyond that
+FIELD_MAX: Final = 65_536  # characters in a line that is split here; the csv module refuses fields of twice as many
 
 _SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # says to a spreadsheet what parts columns
+_SPACES: Final = " \t\x0b\x0c\x1c\x1d\x1e\x1f"  # what `strip` takes away, of ASCII and but for line breaks
 _SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
 
 
@@ -118,10 +119,8 @@ def look(part: Part, *, delimiter: str | None = None, header: bool | None = None
         delimiter = _delimiter([line for line in text if not line.startswith("#")][:DELIMITER_LINES])
         if delimiter is None:
             return None
-    lines = [
-        _Line(i, _cells(line.lstrip("#") if line.startswith("#") else line, delimiter), line.startswith("#"))
-        for i, line in found[start:]
-    ]
+    rows = _rows([line.lstrip("#") for line in text[start:]], delimiter)
+    lines = [_Line(i, cells, line[0] == "#") for (i, line), cells in zip(found[start:], rows, strict=True)]
     width = _width([line for line in lines if not line.comment])
     if not width:
         return None
@@ -152,10 +151,19 @@ def look(part: Part, *, delimiter: str | None = None, header: bool | None = None
     )
 
 
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Return the fields of each of *lines*."""
+    text = "\n".join(lines)
+    if '"' in text or "\r" in text or delimiter == " " or max(map(len, lines), default=0) > FIELD_MAX:
+        return [_cells(line, delimiter) for line in lines]
+    rows = [line.split(delimiter) if line else [] for line in lines]  # as the csv module has it, but sooner
+    if text.isascii() and not any(space in text for space in _SPACES if space != delimiter):
+        return rows
+    return [[cell.strip() for cell in row] for row in rows]
+
+
 def _cells(line: str, delimiter: str) -> list[str]:
     """Return the fields of one line; a row is a line here, whatever its quotes say."""
-    if '"' not in line and "\r" not in line and delimiter != " " and len(line) < FIELD_MAX:
-        return [cell.strip() for cell in line.split(delimiter)]  # as the csv module has it, but sooner
     try:
         found = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
@@ -291,7 +299,7 @@ def _fitted(cells: list[str], fields: int) -> list[str] | None:
 
 def _typical(rows: list[list[str]], fields: int) -> list[list[str]]:
     """Return the rows that have a number, or a time, in each column where most have one."""
-    written = ["\0".join(row).translate(NO_DIGITS) for row in rows]
+    written = shapes(["\0".join(row) for row in rows])
     kinds: dict[str, tuple[int, ...]] = {}  # by how a row is written: that is the same for many
     for row, way in zip(rows, written, strict=True):
         if way not in kinds:

@@ -120,6 +120,20 @@ class StampReader:
             return self._why()
         return self._utc(days * DAY_NS + clock)
 
+    def read_all(self, dates: list[str], clocks: list[str] | None) -> list[int]:
+        """Return the times of *dates*, each with the time of day in *clocks* that has something in it."""
+        found: list[int] = []
+        for k in range(len(dates)):
+            date = dates[k].encode()
+            size: i64 = len(date)
+            clock = b"" if clocks is None else clocks[k].encode()
+            if len(clock) == 0:
+                found.append(int(self.read(date, 0, size)))
+            else:
+                both = date + clock
+                found.append(int(self.read_two(both, 0, size, size, len(both))))
+        return found
+
     def _utc(self, local_ns: i64) -> i64:
         self.local_ns = local_ns
         if self._offset_ns != NO_OFFSET:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from librt.vecs import vec
 from mypy_extensions import i64
 
@@ -22,8 +24,13 @@ from mtf.bars.gate import (
     Judged,
     tally,
 )
+from mtf.calendars import WeeklyCalendar
 from mtf.timeframe import Timeframe
 from tests.builders import at, blocks, inputs
+
+OFTEN_CLOSED = WeeklyCalendar(
+    name="often closed", zone="UTC", hours=[f"Mon-Fri 10:{minute:02}-10:{minute + 1:02}" for minute in range(0, 20, 2)]
+)
 
 DEEDS = {
     NOTHING: "nothing",
@@ -185,3 +192,54 @@ def test_counts_of_a_block_are_those_after_it() -> None:
     assert (after.ticks, after.rejected) == (1, {"duplicate": 1})
     assert after != later
     assert one.counts() == [later]
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(("", "", "", "", "", ">", "*")),
+            st.sampled_from("AAAAB"),
+            st.sampled_from((0, 1, 1, 20, 20, 60, -20)),
+            st.sampled_from(
+                ("@1/2", "@1/2", "@1/2", "@1/2", "@=1", "@2/1", "@2/2", "@0/2", "@1/0", "@1/", "@1/2#a", "@=0")
+            ),
+        ),
+        min_size=12,
+        max_size=40,
+    ),
+    clocks=st.dictionaries(st.integers(0, 39), st.sampled_from(("!", "*!")), max_size=3),
+    side=st.sampled_from(("auto", "mid", "bid", "last")),
+    accept_late=st.booleans(),
+)
+def test_row_that_is_judged_as_the_one_before_it_is_judged_as_it_would_be_alone(
+    rows: list[tuple[str, str, int, str]], clocks: dict[int, str], side: str, accept_late: bool
+) -> None:
+    """The first row of a symbol in a block is never judged by what the one before it was."""
+    words = []
+    second = 0
+    for place, (sign, symbol, step, price) in enumerate(rows):
+        second = max(0, second + step)
+        time = f"10:{second // 60:02}:{second % 60:02}"
+        if place in clocks:
+            words.append(clocks[place] + time)
+        words.append(f"{sign}{symbol}:{time}{price}")
+    text = " ".join(words)
+
+    def judged_in(size: int) -> tuple[list[object], list[object], list[int]]:
+        number = PRICE_SIDES.index(side)
+        one = Gate(lambda _: OFTEN_CLOSED, [Timeframe("1m")], side=number, accept_late=accept_late)
+        found = [one.judge(block) for block in blocks(inputs(text), size=size)]
+        shown: list[object] = [
+            row
+            for each in found
+            for row in zip(each.verdicts, each.deeds, each.prices, each.volumes, each.clocks, strict=True)
+        ]
+        return shown, list(one.counts()), [int(one.newest_ns), int(one.run_ns)]
+
+    assert judged_in(1024) == judged_in(1)
+
+
+def test_symbol_that_has_joined_a_run_leaves_it_with_its_next_pushed_tick() -> None:
+    """Also one of which every tick so far was as the one before it."""
+    found = judged(">A:10:00@1/2 >A:10:00:01@1/2 >B:10:00:02@1/2 A:10:00:03@1/2")
+    assert (found.joins_row, found.ordered) == (2, [False, True])

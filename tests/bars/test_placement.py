@@ -366,3 +366,15 @@ def test_bars_lie_where_the_model_has_them(
     else:
         assert not expected.straddles
         assert (of.start_ns, of.end_ns, of.last_ns) == (expected.start_ns, expected.end_ns, expected.last_ns)
+
+
+def test_bars_of_symbols_in_turn_lie_where_they_lie_alone() -> None:
+    """What is known of one calendar is not taken for another's."""
+    calendar = {"A": OFFICE, "B": BERLIN}
+    both = MarketBarClock(calendar.__getitem__, [Timeframe("1m"), Timeframe("1h")])
+    for start in ("2024-03-05 11:59", "2024-03-05 12:00", "2024-03-05 23:30"):
+        for symbol in ("A", "B", "A"):
+            alone = MarketBarClock(calendar.__getitem__, [Timeframe("1m"), Timeframe("1h")])
+            for of in (both, alone):
+                of.place(symbol, length_code(Timeframe("1m")), at(start), 0)
+            assert (both.start_ns, both.end_ns, both.last_ns) == (alone.start_ns, alone.end_ns, alone.last_ns)

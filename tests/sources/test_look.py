@@ -207,3 +207,14 @@ def test_a_file_with_a_header_only_is_no_error_in_a_folder(tmp_path: Path) -> No
     source = open_source(tmp_path / "d", symbol="X")
     assert drain(source).count == 3
     assert source.identity()["skipped"] == ["z.csv"]
+
+
+@pytest.mark.parametrize("space", ["", " ", "\t", "\u00a0"])
+@pytest.mark.parametrize("head", ["time,bid,ask\n", "# bids\ntime,bid,ask\n", "###\ntime,bid,ask\n", ""])
+def test_quotation_marks_around_fields_change_nothing(tmp_path: Path, head: str, space: str) -> None:
+    """A table without any is cut in a simpler way."""
+    rows = [f"2024-03-06 10:00:{k:02},{space}1.{k:02}{space},1.{k + 1:02}" for k in range(20)]
+    quoted = [",".join(f'"{field}"' for field in row.split(",")) for row in rows]
+    plain = read(written(tmp_path, "plain.csv", head + "\n".join(rows) + "\n"))
+    marked = read(written(tmp_path, "marked.csv", head + "\n".join(quoted) + "\n"))
+    assert (plain.count, plain.rows) == (marked.count, marked.rows) == (20, plain.rows)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
-from mtf.sources.cells import NO_DIGITS
+from mtf.sources.cells import shapes
 from mtf.sources.format import NO, POSSIBLE, Format, Options, Plan
 from mtf.sources.guess import Table, bar_times, guess_layout, look, unused_note
 from mtf.sources.layout import TIME_FORMATS, Layout
@@ -99,23 +98,18 @@ def table_plan(part: Part, layout: Layout, read_as: ReadAs, start_ns: int | None
 def times_say_zone(table: Table, layout: Layout) -> bool:
     """Whether each time of *table* says its own zone."""
     cells = table.column(layout.columns.get("clock", layout.columns["time"]))
-    return bool(cells) and all(map(_says_zone, cells))
+    written = shapes(cells)
+    unclear = {shape for shape in set(written) if not _OWN_ZONE.fullmatch(shape)}
+    if not cells or not all(map(_CLOCK_BEHIND.fullmatch, set(written))) or not all(map(_ZONE_NAME.fullmatch, unclear)):
+        return False
+    return not unclear or all(
+        map(_names_zone, {cell for cell, shape in zip(cells, written, strict=True) if shape in unclear})
+    )
 
 
-def _says_zone(cell: str) -> bool:
-    clear = _clearly_says_zone(cell.translate(NO_DIGITS))
-    if clear is not None:
-        return clear
+def _names_zone(cell: str) -> bool:
     name = _ZONE_NAME.fullmatch(cell)
     return name is not None and zone_called(name[1].encode()) is not None
-
-
-@functools.lru_cache(maxsize=64)
-def _clearly_says_zone(shape: str) -> bool | None:
-    """Whether a time written as *shape*, with any digits, says its zone; None if that depends on the name in it."""
-    if not _CLOCK_BEHIND.fullmatch(shape):
-        return False
-    return True if _OWN_ZONE.fullmatch(shape) else None if _ZONE_NAME.fullmatch(shape) else False
 
 
 def _sniff(part: Part) -> int:
