@@ -40,7 +40,7 @@ class BarStream(Consumer):
         calendar_of: Callable[[str], Calendar] | None = None,
         anchor_ns: int = DAY_START,
     ) -> None:
-        if isinstance(limit, bool) or limit < 1:
+        if type(limit) is not int or limit < 1:
             raise ConfigError(f"limit must be 1 or more bars that wait to be read, got {limit!r}")
         BarStream._count += 1
         self.name = f"bars {timeframe} {BarStream._count}"
@@ -55,6 +55,7 @@ class BarStream(Consumer):
         self._ended = False
         self._left = False  # the reader reads no more
         self.left: Callable[[], None] | None = None  # called once the reader reads no more
+        self.loop: asyncio.AbstractEventLoop | None = None  # that the pipeline runs on, once it does
 
     async def on_bar(self, bar: Bar, view: View) -> None:
         if self._left or (self._symbol is not None and bar.symbol != self._symbol):
@@ -110,16 +111,18 @@ class BarReader:
     """The user's end of a stream of bars: an async iterator, and a context manager that leaves it.
 
     `aclose`, or the end of `async with`, is how to leave. A reader that is only dropped leaves when it is collected.
+    *asked* is called before each bar that is waited for, and raises inside a callback: bars come from after it.
     """
 
-    def __init__(self, stream: BarStream) -> None:
+    def __init__(self, stream: BarStream, asked: Callable[[], object]) -> None:
         self._stream: Final = stream
-        self._loop: Final = _running_loop()
+        self._asked: Final = asked
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Bar:
+        self._asked()
         return await self._stream.read()
 
     async def __aenter__(self) -> Self:
@@ -135,14 +138,6 @@ class BarReader:
         self._stream.leave()
 
     def __del__(self) -> None:
-        loop = self._loop
+        loop = self._stream.loop
         if loop is not None and not loop.is_closed():  # a collector runs at any moment, and in any thread
             loop.call_soon_threadsafe(self._stream.leave)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the running loop; None for a reader that is made before any runs."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

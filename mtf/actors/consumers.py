@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 from mtf.actors.actor import Actor, Marker, MarkerKind
@@ -61,7 +62,7 @@ class ConsumerActor(Actor):
 
     def rewind(self, cursor: Cursor) -> None:
         """Stand at *cursor* from now on; before anything was shown."""
-        assert not self._started, "a consumer is put back before it is shown anything"
+        assert not self.seq, "a consumer is put back before it is shown anything"
         self._cursor = cursor
         self.seq = cursor.seq
 
@@ -71,10 +72,25 @@ class ConsumerActor(Actor):
         self._state = state
         self._shown_seq = shown_seq
 
+    def committed_seq(self) -> int | None:
+        """Return the last event that its consumer has committed to storage of its own; None: it has none."""
+        with self._open():
+            return self.consumer.committed_seq()
+
+    def roll_back(self, seq: int) -> None:
+        """Have its consumer undo what came of the events after *seq*, which the log has lost."""
+        with self._open():
+            self.consumer.on_rollback(seq)
+
     def halt(self, seq: int) -> None:
         """Show nothing after the event *seq*, and save nothing: another consumer failed there."""
         self._halt_seq = min(self._halt_seq, seq)
         self._check_halted()
+
+    @property
+    def is_shown_now(self) -> bool:
+        """Whether the caller is inside a callback of its consumer."""
+        return self._showing.cursor() is self._cursor
 
     @property
     def stands_at(self) -> int:
@@ -100,7 +116,7 @@ class ConsumerActor(Actor):
         if self._bars_only and self._can_pass(message):
             self._cursor.enter(message)
             self._cursor.step(0)
-            self.seq = message.last_seq
+            self._came_to(message.last_seq)
             return True
         return super().accept(message)
 
@@ -118,16 +134,16 @@ class ConsumerActor(Actor):
         return not self.callbacks.is_async and super()._can_handle_now()
 
     def handle(self, message: Frame) -> None:
+        if not self._started:
+            self._start()
         cursor = self._cursor
         before = self._showing.begin(cursor)
         try:
-            if not self._started:
-                self._start()
             cursor.enter(message)
             wanted = self.callbacks.wanted
             selects = self._selects(message)
             while cursor.step(wanted) != END:
-                if selects and not self._is_shown(cursor):
+                if self._left or (selects and not self._is_shown(cursor)):
                     continue
                 cursor.alive = True
                 self._expect_none(self._show(cursor))
@@ -161,20 +177,13 @@ class ConsumerActor(Actor):
     def on_marker(self, marker: Marker) -> None:
         if self._halt_seq != NEVER_SEQ:
             return
-        cursor = self._cursor
-        before = self._showing.begin(cursor)
-        try:
-            if not self._started:
-                self._start()
-            cursor.alive = True
+        if not self._started:
+            self._start()
+        with self._open():
             if marker.kind is MarkerKind.CHECKPOINT:
                 self._keep(marker, self.consumer.save())
             elif marker.kind is MarkerKind.STOP:
                 self._expect_none(self.consumer.on_stop())
-        finally:
-            cursor.alive = False
-            cursor.generation += 1
-            self._showing.end(before)
         self._answered(self, marker)
 
     async def answer_marker(self, marker: Marker) -> None:
@@ -195,14 +204,24 @@ class ConsumerActor(Actor):
 
     def _start(self) -> None:
         self._started = True
+        with self._open():
+            if self._state is not None:
+                state, self._state = self._state, None
+                self._expect_none(self.consumer.load(state))
+            self._expect_none(self.consumer.on_start())
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[None]:
+        """Within, a plain callback is called between two events."""
         cursor = self._cursor
+        before = self._showing.begin(cursor)
         cursor.alive = True
-        if self._state is not None:
-            state, self._state = self._state, None
-            self._expect_none(self.consumer.load(state))
-        self._expect_none(self.consumer.on_start())
-        cursor.alive = False
-        cursor.generation += 1
+        try:
+            yield
+        finally:
+            cursor.alive = False
+            cursor.generation += 1
+            self._showing.end(before)
 
     async def _start_async(self) -> None:
         self._started = True

@@ -21,6 +21,7 @@ _EVENTS: Final = {"on_bar": 2, "on_tick": 2, "on_clock": 2, "on_reject": 3}
 _ASYNC: Final = {"on_start": 0, **_EVENTS, "on_frame": 1, "on_stop": 0, "save": 0, "load": 1}  # or plain
 _PLAIN: Final = {"committed_seq": 0, "on_rollback": 1}
 _KINDS: Final = {"on_bar": BAR, "on_tick": TICK, "on_clock": CLOCK_ROW, "on_reject": REJECT}
+_NEEDS: Final = {"load": "save", "on_rollback": "committed_seq"}  # what is called only where the other is overridden
 _MOVED: Final = {"position": "committed_seq"}  # what was a callback once, and its present name
 
 ALIKE: Final = 0.8  # from this similarity to the name of a callback on, another name is taken for a misspelt one
@@ -51,12 +52,15 @@ def callbacks_of(consumer: Consumer) -> Callbacks:
         _check_callback(who, name, getattr(consumer, name))
     if not overridden:
         raise ConfigError(f"{who} overrides no callback, so it would never be called: {', '.join(_ASYNC)}")
+    for name, other in _NEEDS.items():
+        if name in overridden and other not in overridden:
+            raise ConfigError(f"{who}.{name}() would never be called, since there is no {other}(): is that misspelt?")
     wanted = sum(_KINDS[name] for name in overridden if name in _KINDS)
     has_frame = "on_frame" in overridden
     return Callbacks(
         wanted=wanted,
         has_frame=has_frame,
-        is_async=any(inspect.iscoroutinefunction(getattr(consumer, name)) for name in overridden),
+        is_async=any(_is_kind(inspect.iscoroutinefunction, getattr(consumer, name)) for name in overridden),
         shows_rows=wanted != 0 or (has_frame and not isinstance(consumer, ClosingsOnly)),
     )
 
@@ -73,13 +77,14 @@ def _check_names(consumer: Consumer, who: str) -> None:
             own.update(vars(each))
     known = (*_ASYNC, *_PLAIN)
     for name in sorted(own - {*known}):
+        found = inspect.getattr_static(consumer, name, None)  # a property of the user's is not to be asked
         if name in _MOVED:
-            if isinstance(inspect.getattr_static(type(consumer), name, None), FunctionType):
+            if isinstance(found, FunctionType) and len(inspect.signature(found).parameters) == 1:  # self, as it was
                 raise ConfigError(
                     f"{who}.{name}() is not a callback any more: call it {_MOVED[name]}(), or make {name} a property "
                     "if it is something of your own"
                 )
-        elif name.startswith("on") and callable(getattr(consumer, name, None)):
+        elif name.startswith("on") and (callable(found) or isinstance(found, classmethod)):
             alike = difflib.get_close_matches(name.lower(), known, n=1, cutoff=ALIKE)
             if alike:
                 raise ConfigError(f"{who}.{name} is not a callback: did you mean {alike[0]}? Otherwise rename it")
@@ -89,9 +94,9 @@ def _check_callback(who: str, name: str, callback: Callable[..., Any]) -> None:
     """Raise if mtf cannot call *callback* as it calls those of that name."""
     if not callable(callback):
         raise ConfigError(f"{who}.{name} is {callback!r}: mtf calls {name}(); give your attribute another name")
-    if inspect.isasyncgenfunction(callback) or inspect.isgeneratorfunction(callback):
+    if _is_kind(inspect.isasyncgenfunction, callback) or _is_kind(inspect.isgeneratorfunction, callback):
         raise ConfigError(f"{who}.{name} is a generator, and would never run: write it as def or async def")
-    if name in _PLAIN and inspect.iscoroutinefunction(callback):
+    if name in _PLAIN and _is_kind(inspect.iscoroutinefunction, callback):
         raise ConfigError(f"{who}.{name} must be a plain def")
     count = {**_ASYNC, **_PLAIN}[name]
     try:
@@ -101,3 +106,9 @@ def _check_callback(who: str, name: str, callback: Callable[..., Any]) -> None:
         raise ConfigError(f"{who}.{name}{inspect.signature(callback)} must take {', '.join(expected)}") from None
     except ValueError:
         return  # built in, without a signature
+
+
+def _is_kind(is_kind: Callable[[Any], bool], callback: Callable[..., Any]) -> bool:
+    """Return whether *callback* is a function of a kind, or an object that is called like one."""
+    callback = inspect.unwrap(callback)
+    return is_kind(callback) or is_kind(getattr(callback, "__call__", None))  # noqa: B004 - its kind is looked at

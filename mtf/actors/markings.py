@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from mtf.actors.actor import Marker
 from mtf.actors.consumers import ConsumerActor
 from mtf.clock import Timer, WallClock
 
-__all__ = ["Markings"]
+__all__ = ["Answers", "Markings"]
+
+
+class Answers(NamedTuple):
+    """The names of the consumers that a marker came to."""
+
+    given: list[str]
+    missing: list[str]  # who took too long, or has left
 
 
 class _Marking:
@@ -20,6 +27,7 @@ class _Marking:
         self.waiter: Final = waiter
         self.timeout_ns: Final = timeout_ns  # how long consumers may take, once it has passed the cores
         self.timer: Timer | None = None  # runs meanwhile
+        self.asked: set[ConsumerActor] = set()
         self.missing: set[ConsumerActor] = set()
         self.gone: set[ConsumerActor] = set()  # left without having answered
 
@@ -35,8 +43,8 @@ class Markings:
         self._clock: Final = clock
         self._open: Final[dict[Marker, _Marking]] = {}
 
-    async def closed(self, marker: Marker, timeout_ns: int | None) -> list[str]:
-        """Return once all consumers have answered *marker*, or *timeout_ns* are over: then who had not."""
+    async def closed(self, marker: Marker, timeout_ns: int | None) -> Answers:
+        """Return once all consumers have answered *marker*, or *timeout_ns* are over."""
         marking = self._open[marker] = _Marking(asyncio.get_running_loop().create_future(), timeout_ns)
         try:
             await marking.waiter
@@ -44,14 +52,15 @@ class Markings:
             self._open.pop(marker, None)
             if marking.timer is not None:
                 marking.timer.cancel()
-        return sorted(actor.consumer_name for actor in marking.missing | marking.gone)
+        silent = marking.missing | marking.gone
+        return Answers(_names(marking.asked - silent), _names(silent))
 
     def passed(self, marker: Marker, consumers: Sequence[ConsumerActor]) -> None:
         """All cores have seen *marker*: who counts from here are the *consumers* that there are now."""
         marking = self._open.get(marker)
         if marking is None:
             return
-        marking.missing = set(consumers)
+        marking.asked, marking.missing = set(consumers), set(consumers)
         if not marking.missing:
             marking.close()
         elif marking.timeout_ns is not None:
@@ -83,3 +92,7 @@ class Markings:
             if not waiter.done():
                 waiter.set_exception(error)
                 waiter.exception()  # nobody may be waiting any more: that is no error of its own
+
+
+def _names(actors: set[ConsumerActor]) -> list[str]:
+    return sorted(actor.consumer_name for actor in actors)

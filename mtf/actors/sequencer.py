@@ -46,6 +46,7 @@ class Sequencer(Supervised):
         self._writer: Final = writer
         self._block_events: Final = block_events  # at most so many go through the actors at once
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
+        self._played: Judged | None = None  # a block of a log that is not sent yet
         self._markers: list[Marker] = []  # to be sent once the door is empty
         self._wake: Final = asyncio.Event()
         self._sent: Final = Waiters()  # who waits for a seq to be sent
@@ -57,7 +58,7 @@ class Sequencer(Supervised):
 
     def flush_now(self) -> bool:
         """Send what waits in the door, in the caller's turn; False where that needs waiting (the task does it)."""
-        if self._busy or self._failed or self._unlogged is not None or self._markers:
+        if self._busy or self._failed or self._unlogged is not None or self._played is not None or self._markers:
             return False
         for outlet in self.outlets:
             if outlet.mailbox.full:
@@ -92,17 +93,18 @@ class Sequencer(Supervised):
         await waiter
 
     async def replay(self, block: Block) -> None:
-        """Send *block*, which is in a log already, as it is."""
+        """Have *block* sent, which is in a log already, as it is; a caller that is cancelled only ends its wait."""
+        assert self._played is None, "a log is played block by block"
         assert block.first_seq == self.taken_seq + 1, "a log is played in order"
         assert not self.door.count, "nothing waits in the door while a log is played"
         rest: Block | None = block
         while rest is not None:
             piece, rest = (rest, None) if rest.count <= self._block_events else cut(rest, self._block_events)
             self.taken_seq = piece.last_seq
-            judged = self.gate.judge(piece)
-            for outlet in self.outlets:
-                await outlet.send(judged)
-            self.sent_seq = piece.last_seq
+            self._played = self.gate.judge(piece)
+            waiter = self._sent.wait(piece.last_seq)
+            self._wake.set()
+            await waiter
 
     def wake(self) -> None:
         """Have the task send what waits in the door."""
@@ -120,6 +122,9 @@ class Sequencer(Supervised):
             self._wake.clear()
             self._busy = True
             try:
+                if self._played is not None:
+                    await self._send(self._played)
+                    self._played = None
                 while self.door.count or self._unlogged is not None:
                     await self._flush()
                 while self._markers:
@@ -145,10 +150,12 @@ class Sequencer(Supervised):
         block, positions = self._take() if self._unlogged is None else self._unlogged
         if self._writer is not None:
             await self._writer.append(block, positions)
-        judged = self._judge_logged()
+        await self._send(self._judge_logged())
+
+    async def _send(self, judged: Judged) -> None:
         for outlet in self.outlets:
             await outlet.send(judged)
-        self._arrived(block)
+        self._arrived(judged.block)
 
     def _take(self) -> tuple[Block, dict[str, Any]]:
         """Take what waits in the door, as it goes into the log."""

@@ -1,8 +1,8 @@
 """Showing: which callbacks of a pipeline are open, and at which step. The one guard of what a callback may learn.
 
 Whatever a pipeline answers, it first asks here from where it is asked. A plain callback has the loop's thread to
-itself, so whoever asks in that thread meanwhile is inside it. An async one lets others run: it, and the tasks that it
-makes, are known by their context. Other threads have no context: while a callback is open, they may work for it.
+itself, so whoever asks in that thread meanwhile is inside it. An async one lets others run: it, and the tasks and
+threads that it makes with its context, are known by that. A thread without one may work for any callback that is open.
 """
 
 from __future__ import annotations
@@ -52,15 +52,16 @@ class Showing:
     def cursor(self) -> Cursor | None:
         """Return the cursor that the asker is shown, the earliest one that it can be; None outside of all callbacks."""
         plain = self._plain
-        if threading.get_ident() != self._thread:
-            opened = [cursor for cursor in (plain, *self._opened) if cursor is not None and cursor.alive]
-            return min(opened, key=_seq, default=None)
-        if plain is not None and plain.alive:
+        is_elsewhere = threading.get_ident() != self._thread
+        if plain is not None and plain.alive and not is_elsewhere:
             return plain
         if self._opened:
             for cursor, generation in reversed(_inside.get()):
                 if cursor.alive and generation == cursor.generation and cursor in self._opened:
                     return cursor
+        if is_elsewhere:
+            opened = [cursor for cursor in (plain, *self._opened) if cursor is not None and cursor.alive]
+            return min(opened, key=_seq, default=None)
         return None
 
 

@@ -37,6 +37,10 @@ class BarTimer:
         self._runs = True
         self._schedule(self._earliest(states))
 
+    def resume(self) -> None:
+        """Make clock events again, from the next frame on: what a log left open is over only in it."""
+        self._runs = self._look_at_all = True
+
     def stop(self) -> None:
         """Make no more clock events."""
         self._runs = False

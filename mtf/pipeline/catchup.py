@@ -7,21 +7,28 @@ right after the start see all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
 
-from mtf.actors.consumer import PART
 from mtf.actors.consumers import ConsumerActor
 from mtf.config import Config
 from mtf.engine import Engine
-from mtf.errors import ActorFailed
+from mtf.errors import ActorFailed, ConfigError
 from mtf.events.block import Block, cut
-from mtf.notes import LOGGER, Notes
+from mtf.notes import Notes
 from mtf.storage.checkpoint_store import Checkpoint, Skipped
 from mtf.storage.datadir import DataDir
-from mtf.storage.restore import engine_at, fresh_engine, left_out_of, restore, restore_oldest, saved_states
+from mtf.storage.restore import (
+    engine_at,
+    fresh_engine,
+    left_out_of,
+    newest_states,
+    restore,
+    restore_oldest,
+    saved_states,
+)
 from mtf.units import TS_MAX_NS
 
 __all__ = ["CatchUp", "Start"]
@@ -38,6 +45,7 @@ class Start:
     checkpoint_seq: int = 0  # of the checkpoint that *engine* is of; 0: there is none
     oldest_ns: int = TS_MAX_NS  # the first stamp in it
     states: dict[str, tuple[int, bytes]] = attrs.field(factory=dict)  # of consumers, each after which event
+    committed: dict[str, int] = attrs.field(factory=dict)  # by consumers with storage of their own, up to the log's end
     skipped: list[Skipped] = attrs.field(factory=list)  # checkpoints that cannot be used, and why
 
 
@@ -51,6 +59,7 @@ class CatchUp:
         self._config: Final = config
         self._datadir: Final = datadir
         self._block_events: Final = block_events
+        self.begun: Start | None = None  # what was gone on from; None until then
         self._start: Start | None = None  # what was chosen last, and for which consumers
         self._chosen_for: tuple[set[str], dict[str, int]] = (set(), {})
         self._ahead: Engine | None = None  # the state at the end of the log, while consumers are not there yet
@@ -62,16 +71,26 @@ class CatchUp:
             self._ahead = engine_at(self._datadir.path)
         return self._ahead
 
-    def choose(self, consumers: Sequence[ConsumerActor], *, roll_back: bool = False) -> Start:
-        """Return what to start from with *consumers*; those that are ahead of the log are asked to *roll_back*.
+    def begin(self, consumers: Sequence[ConsumerActor]) -> Start:
+        """Return what to start from with *consumers*, for good; those that are ahead of the log roll back first."""
+        self.begun = self._look(consumers, roll_back=True)
+        return self.begun
+
+    def choose(self, consumers: Sequence[ConsumerActor]) -> Start:
+        """Return what is started from, or would be with *consumers*.
 
         A consumer whose saved state is older than the checkpoint, since it was not there when that was taken, is shown
         what came since: the start is then as early as its state, and the others are not shown those events again.
         """
+        return self.begun or self._look(consumers, roll_back=False)
+
+    def _look(self, consumers: Sequence[ConsumerActor], *, roll_back: bool) -> Start:
         datadir = self._datadir
-        if datadir is None or not self.seq:
-            return Start(engine=Engine(self._config), next_seq=self.seq + 1)
+        if datadir is None:
+            return Start(engine=Engine(self._config), next_seq=1)
         committed = _committed(consumers, self.seq, roll_back=roll_back)
+        if not self.seq:
+            return Start(engine=Engine(self._config), next_seq=1)
         names = {actor.consumer_name for actor in consumers}
         if self._start is None or self._chosen_for != (names, committed):
             self._start, self._chosen_for = self._choose(datadir, names, committed), (names, committed)
@@ -89,6 +108,29 @@ class CatchUp:
                     yield before
             yield block
 
+    def state_of_late(
+        self, actor: ConsumerActor, states: Mapping[str, tuple[int, bytes]], now_seq: int
+    ) -> bytes | None:
+        """Return the state to restore a consumer with that is added after `begin`; None: it has none.
+
+        *states* are those of earlier runs, and *now_seq* is the newest event that was published. ConfigError if it has
+        missed events: they are not shown again.
+        """
+        name = actor.consumer_name
+        committed = actor.committed_seq()
+        if committed is not None and now_seq == self.seq < committed:
+            actor.roll_back(now_seq)
+            committed = now_seq
+        seq, state = states.get(name, (now_seq, None))
+        for stands_at in (seq, committed):
+            if stands_at is not None and stands_at != now_seq:
+                raise ConfigError(
+                    f"consumer {name!r} was at seq {stands_at} in an earlier run, and the pipeline has gone on to "
+                    f"{now_seq}: add it right after the start, before anything is awaited, so that it is shown what "
+                    "came since; or, unless it has storage of its own, give it another name to begin from here"
+                )
+        return state
+
     def finish(self) -> None:
         """Note that the state is that of the log's end."""
         self._ahead = None
@@ -96,20 +138,19 @@ class CatchUp:
 
     def _choose(self, datadir: DataDir, names: set[str], committed: dict[str, int]) -> Start:
         limit = min([self.seq, *committed.values()])
-        start, newest = self._at_most(datadir, limit, names, committed)
-        if newest is None:
-            return start
-        states = {name: state for name, state in saved_states(newest).items() if name not in committed}
-        earliest = min([states[name][0] for name in states.keys() & names], default=newest.seq)
-        base: Checkpoint | None = newest
-        if earliest < newest.seq:
+        start, base = self._at_most(datadir, limit, names, committed)
+        states = {} if base is None else saved_states(base)
+        earliest = min([states[name][0] for name in states.keys() & names - committed.keys()], default=NEVER_SEQ)
+        if base is not None and earliest < base.seq:
             start, base = self._at_most(datadir, limit, names, committed, earliest=earliest)
-        if base is not None:  # a consumer with storage of its own is shown everything from there on
-            for name in committed:
-                state = base.parts.get(f"{PART}{name}")
-                if state is not None:
-                    states[name] = (0, state)
-        return attrs.evolve(start, states=states)
+            earlier = {} if base is None else saved_states(base)
+            states = {name: state for name, state in states.items() if name not in committed}
+            states.update((name, earlier[name]) for name in earlier.keys() & committed.keys())
+        here = {name: state for name, state in states.items() if name in names}
+        # Whatever is started from, who is not here loses nothing.
+        newest = newest_states(datadir.checkpoints, self.seq)
+        absent = {name: state for name, state in newest.items() if name not in names}
+        return attrs.evolve(start, states=here | absent, committed=committed)
 
     def _at_most(
         self, datadir: DataDir, limit: int, names: set[str], committed: dict[str, int], *, earliest: int = NEVER_SEQ
@@ -164,22 +205,16 @@ class CatchUp:
             self.notes.append(sentence)
 
 
-def log_skipped(skipped: Sequence[Skipped]) -> None:
-    """Write to the log of the standard library which checkpoints were passed over."""
-    for each in skipped:
-        LOGGER.warning("checkpoint passed over: %s", each.reason)
-
-
 def _committed(consumers: Sequence[ConsumerActor], last_seq: int, *, roll_back: bool) -> dict[str, int]:
     """Return what each of *consumers* that has storage of its own has committed, up to *last_seq*."""
     committed: dict[str, int] = {}
     for actor in consumers:
         try:
-            seq = actor.consumer.committed_seq()
+            seq = actor.committed_seq()
             if seq is None:
                 continue
             if seq > last_seq and roll_back:
-                actor.consumer.on_rollback(last_seq)
+                actor.roll_back(last_seq)
         except Exception as error:
             raise ActorFailed(f"{actor.name} failed: {error!r}", actor=actor.name) from error
         committed[actor.consumer_name] = min(seq, last_seq)

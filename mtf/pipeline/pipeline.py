@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -194,17 +195,18 @@ class Pipeline:
                 raise ConfigError(f"there is a consumer {name!r} already: give each its own name")
             self._added.append(added)
             return
-        self._alive.check()
+        self._alive.check_loop()
         self._alive.attach(added)
 
     def remove(self, consumer: Consumer) -> Awaitable[None]:
         """Show *consumer* nothing more, from now on; ConfigError if it was not added.
 
-        What is returned can be awaited, outside of the consumer's own callbacks: it is done once a callback that is
-        under way has ended.
+        What is returned can be awaited: it is done once a callback that is under way has ended, inside of the
+        consumer's own callbacks at once.
         """
         if self._alive is None:
             raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        self._alive.check_loop()
         return self._alive.remove(consumer)
 
     def bars(
@@ -220,7 +222,7 @@ class Pipeline:
         kept = self._kept(timeframe)
         stream = BarStream(kept, symbol, limit, config.calendars.calendar_of if fill else None, config.anchor_ns)
         self.add(stream, timeframes=(kept,))
-        return BarReader(stream)
+        return BarReader(stream, partial(self._outside, "the next bar"))
 
     def _kept(self, timeframe: str | Timeframe) -> Timeframe:
         """Return a timeframe that this pipeline keeps; UnknownTimeframe if it does not."""
@@ -318,11 +320,13 @@ class Pipeline:
         Inside a callback that is the step being shown, and LookAheadError if it is before the state of *symbol* (see
         `View.of`); elsewhere the newest published event. Any task may ask at any moment; nothing is awaited.
         """
-        cursor = self._shown()
-        if cursor is not None:
+        while (cursor := self._shown()) is not None:
+            generation = cursor.generation
             number = cursor.number_of(symbol)
             check_not_ahead(cursor, cursor.kept, number)
-            return cursor.snapshot(number)
+            found = cursor.snapshot(number)
+            if cursor.alive and cursor.generation == generation:  # else it moved on while another thread looked
+                return found
         run = self._outside("snapshot")
         if run is None:
             raise PipelineStopped("the pipeline is not running: use it inside `async with`")

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
+from operator import index
 from typing import Any, Final, TypeAlias
 
 from mtf.actors.lateness import Lateness
@@ -54,19 +55,19 @@ class Pushes:
             self._window = ReorderWindow(
                 options.reorder_ns, self._wall, self._accept_held, self._send_held, live=options.is_live
             )
-        self._lock = (
-            asyncio.Lock()
-        )  # held by the caller whose turn it is, while callers queue; first come, first served
+        self._lock: Final = asyncio.Lock()  # held while callers queue by the one whose turn it is, in their order
         self._queued = 0  # callers that wait for their turn, or have it
+        self._end_ns = NEVER_NS  # the newest end that the timer gave meanwhile
         self.ended = False  # the last source has come to its end, and nothing was pushed since
 
     async def push(self, event: Tick | Bar, ready: Ready | None) -> int:
         """Take *event*, once *ready* has returned if that is given, and return its seq, once it is logged and sent."""
+        arrival_ns = self._wall.now_ns()
         if self._queued or ready is not None or self._door.count >= self._block_events:
-            async with self._turn(ready):
-                taken = self._take_in(event)
+            async with self.turn(ready):
+                taken = self._take_in(event, arrival_ns)
         else:
-            taken = self._take_in(event)
+            taken = self._take_in(event, arrival_ns)
         seq = taken if isinstance(taken, int) else await taken
         await self.sent(seq)
         return seq
@@ -84,7 +85,7 @@ class Pushes:
 
     async def clock(self, ts_ns: int, ready: Ready | None) -> int:
         """Take a clock event, in its turn, and return its seq, once it is logged and sent."""
-        if isinstance(ts_ns, bool) or not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
+        if isinstance(ts_ns, bool) or not hasattr(ts_ns, "__index__") or not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
             raise MalformedEvent(f"clock event at {ts_ns}: {REASONS[BAD_TIME]}")
         if self._is_live and ts_ns > self._wall.now_ns() + self._max_ahead_ns:
             raise MalformedEvent(
@@ -92,7 +93,7 @@ class Pushes:
                 "would make every tick until then late"
             )
         if self._queued or ready is not None or self._door.count >= self._block_events:
-            async with self._turn(ready):
+            async with self.turn(ready):
                 taken = self._take_clock(ts_ns)
         else:
             taken = self._take_clock(ts_ns)
@@ -101,8 +102,13 @@ class Pushes:
         return seq
 
     def tell_time(self, end_ns: int) -> None:
-        """Take a clock event of the timer: bars that end by *end_ns* are over."""
-        if not self._door.clock(end_ns, BY_TIMER):
+        """Take a clock event of the timer: bars that end by *end_ns* are over.
+
+        While callers queue it waits: their ticks came before it, and it would make them late.
+        """
+        if self._queued:
+            self._end_ns = max(self._end_ns, end_ns)
+        elif not self._door.clock(end_ns, BY_TIMER):
             self._source.flush_now()
             self._source.wake()
 
@@ -114,19 +120,9 @@ class Pushes:
         with self._hangs.pushing():
             await source.flush(seq)
 
-    def flush(self) -> None:
-        """Let everything out of the reorder window."""
-        if self._window is not None:
-            self._window.flush()
-
-    def close(self, error: BaseException) -> None:
-        """Give nothing a seq any more: whoever waits in the reorder window gets *error*."""
-        if self._window is not None:
-            self._window.close(error)
-
     @contextlib.asynccontextmanager
-    async def _turn(self, ready: Ready | None) -> AsyncIterator[None]:
-        """Within, it is the caller's turn, and there is room in the door."""
+    async def turn(self, ready: Ready | None = None) -> AsyncIterator[None]:
+        """Within, it is the caller's turn, once *ready* has returned, and there is room in the door."""
         self._queued += 1
         try:
             async with self._lock:
@@ -137,17 +133,30 @@ class Pushes:
                 yield
         finally:
             self._queued -= 1
+            if not self._queued and self._end_ns != NEVER_NS:
+                end_ns, self._end_ns = self._end_ns, NEVER_NS
+                self.tell_time(end_ns)
 
-    def _take_in(self, event: Tick | Bar) -> int | asyncio.Future[int]:
-        """Return the seq of *event*, or what gets it once the reorder window lets it go on."""
+    def flush(self) -> None:
+        """Let everything out of the reorder window."""
+        if self._window is not None:
+            self._window.flush()
+
+    def close(self, error: BaseException) -> None:
+        """Give nothing a seq any more: whoever waits in the reorder window gets *error*."""
+        if self._window is not None:
+            self._window.close(error)
+
+    def _take_in(self, event: Tick | Bar, arrival_ns: int) -> int | asyncio.Future[int]:
+        """Return the seq of *event*, which came at *arrival_ns*, or what gets it once the reorder window lets it go."""
         if self._window is not None:
             return self._window.add(event.symbol, _stamp_of(event), event)
-        return self._accept(event, self._wall.now_ns())
+        return self._accept(event, arrival_ns)
 
     def _take_clock(self, ts_ns: int) -> int | asyncio.Future[int]:
         if self._window is not None:
-            return self._window.add("", ts_ns, ts_ns)
-        self._door.clock(ts_ns)
+            return self._window.add("", ts_ns, index(ts_ns))
+        self._door.clock(index(ts_ns))
         return self._source.next_seq - 1
 
     def _accept(self, event: Tick | Bar, arrival_ns: int) -> int:

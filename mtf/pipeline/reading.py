@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -130,9 +131,15 @@ class Reading:
             actor.door.alone_ordered = self.order.kind == BY_TIME
         if order == BY_TIME:
             self._check_begin(source, known)
+        with self.beside(order):
+            await self._fill(source, order)
+
+    @contextlib.contextmanager
+    def beside(self, order: str) -> Iterator[None]:
+        """Within, something is read in that *order*, beside which no source is read by time."""
         self._running.append(order)
         try:
-            await self._fill(source, order)
+            yield
         finally:
             self._running.remove(order)
 

@@ -17,7 +17,7 @@ from mtf.actors.actor import Marker, MarkerKind, Supervised
 from mtf.actors.bars import BarStream
 from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
-from mtf.actors.markings import Markings
+from mtf.actors.markings import Answers, Markings
 from mtf.actors.showing import Showing
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import BarTimer
@@ -232,10 +232,14 @@ class Run:
     def check_loop(self) -> None:
         """Raise if nothing runs, or not on the caller's event loop."""
         self.check()
-        if asyncio.get_running_loop() is not self._loop:
+        try:
+            is_own = asyncio.get_running_loop() is self._loop
+        except RuntimeError:  # a thread without a loop
+            is_own = False
+        if not is_own:
             raise WrongLoop(
-                "this pipeline runs on another event loop: use asyncio.run_coroutine_threadsafe(), with the loop that "
-                "it was started on"
+                "this pipeline runs on another event loop: use asyncio.run_coroutine_threadsafe(), or for what is not "
+                "awaited call_soon_threadsafe(), with the loop that it was started on"
             )
 
     def _on_failure(self, failed: Supervised | None, reason: PipelineStopped) -> asyncio.Future[None]:
@@ -313,14 +317,17 @@ class Run:
 
     async def _catch_up(self) -> None:
         try:
-            start = self.catchup.choose(self.consumers, roll_back=True)
+            start = self.catchup.begin(self.consumers)
             for each in start.skipped:
                 LOGGER.warning("checkpoint passed over: %s", each.reason)
             self.adopt(start.engine)
+            if self.checkpointer is not None:
+                self.checkpointer.restore(start.states)
             for actor in self.consumers:
-                seq, state = start.states.get(actor.consumer_name, (0, None))
-                if state is not None:
-                    actor.restore(state, seq)
+                name = actor.consumer_name
+                seq, state = start.states.get(name, (0, None))
+                if state is not None:  # one with storage of its own is shown everything again, as it says itself
+                    actor.restore(state, 0 if name in start.committed else seq)
             if start.next_seq <= self.catchup.seq:
                 for block in self.catchup.blocks(start, self.consumers):
                     await self.source.replay(block)
@@ -331,12 +338,10 @@ class Run:
             self.supervisor.fail(None, error)
             raise
         self.catchup.finish()
-        self.begin_pushes()
+        self.begin_pushes(closing=True)
         if self.checkpointer is not None:
             self.checkpointer.oldest_ns = min(self.checkpointer.oldest_ns, start.oldest_ns)
-            self.checkpointer.start(
-                self.engine, start.checkpoint_seq, start.states, on_schedule=self.options.takes_checkpoints
-            )
+            self.checkpointer.start(self.engine, start.checkpoint_seq, on_schedule=self.options.takes_checkpoints)
 
     def adopt(self, engine: Engine) -> None:
         """Go on from the state of *engine*, before the first event."""
@@ -350,14 +355,18 @@ class Run:
         """Make no clock events while a log is played: its own are in it."""
         self._timer.stop()
 
-    def begin_pushes(self) -> None:
-        """Have what is pushed follow the events that were played."""
+    def begin_pushes(self, *, closing: bool) -> None:
+        """Have what is pushed follow the events that were played; if *closing*, bars are due that they left open."""
         symbols = self.door.symbols
-        for state in self.engine.joiner.states[len(symbols.names) :]:
-            symbols.add(state.instrument.name)
+        for instrument in self.engine.gate.instruments[len(symbols.names) :]:
+            symbols.add(instrument.name)
         self.door.bar_kinds.update(self.engine.gate.bar_kinds())
-        if self.options.is_live:
+        if not self.options.is_live:
+            return
+        if closing:
             self._timer.start(self.engine.joiner.states)
+        else:
+            self._timer.resume()
 
     def keep_order(self, order: LogOrder) -> None:
         """Have the order of time kept by *order*: callbacks are refused what they could not have known once it ends."""
@@ -387,29 +396,29 @@ class Run:
         )
         if any(added.name == other.consumer_name for other in self.consumers):
             raise ConfigError(f"there is a consumer {added.name!r} already: give each its own name")
-        if self.catchup.done and self.checkpointer is not None:
-            seq, state = self.checkpointer.states.get(added.name, (0, None))
-            if state is not None and seq != self.engine.joiner.seq:
-                raise ConfigError(
-                    f"consumer {added.name!r} has a saved state of seq {seq}, and the pipeline has gone on to "
-                    f"{self.engine.joiner.seq}: add it right after the start, before anything is awaited, so that it "
-                    "is shown what came since; or give it another name to begin anew"
-                )
+        if self.catchup.begun is not None and self.checkpointer is not None:
+            state = self.catchup.state_of_late(actor, self.checkpointer.states, self.engine.joiner.seq)
             if state is not None:
                 actor.restore(state)
         if isinstance(added.consumer, BarStream):
-            added.consumer.left = partial(self._detach, actor)
+            added.consumer.left, added.consumer.loop = partial(self._detach, actor), self._loop
         self.consumers.append(actor)
         synchronizer = self.wiring.synchronizer
         synchronizer.outlets = [*synchronizer.outlets, actor]
         self.supervisor.launch(actor)
 
     def remove(self, consumer: Consumer) -> asyncio.Future[None]:
-        """Show *consumer* nothing more; the future is done once a callback that is under way has ended."""
+        """Show *consumer* nothing more; the future is done once a callback that is under way has ended.
+
+        Inside one of its own callbacks it is done at once.
+        """
         for actor in self.consumers:
             if actor.consumer is consumer:
+                ended = self.supervisor.ended(actor)
+                if actor.is_shown_now:
+                    ended.set_result(None)
                 self._detach(actor)
-                return self.supervisor.ended(actor)
+                return ended
         raise ConfigError(f"{consumer!r} is not a consumer of this pipeline")
 
     def _detach(self, actor: ConsumerActor) -> None:
@@ -430,8 +439,8 @@ class Run:
 
     # What goes through the actors.
 
-    async def mark(self, kind: MarkerKind, timeout_ns: int | None = None) -> tuple[Marker, list[str]]:
-        """Send a marker through all actors; return it and the consumers that took longer than *timeout_ns* over it."""
+    async def mark(self, kind: MarkerKind, timeout_ns: int | None = None) -> tuple[Marker, Answers]:
+        """Send a marker through all actors; return it, and who of the consumers has answered within *timeout_ns*."""
         self.check()
         marker = Marker(kind, self.source.next_seq - 1)
         self.source.mark(marker)
@@ -497,7 +506,6 @@ class Run:
             self.writer,
             options.wall,
             self.mark,
-            names=lambda: [actor.consumer_name for actor in self.consumers],
             noted=self.notes.append,
             failed=self._writer_failed,
             clean=None if options.keep_events is None else self._forget,

@@ -8,11 +8,12 @@ own, so that whoever is cancelled while waiting for one ends the wait, and not t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from mtf.actors.actor import Marker, MarkerKind
 from mtf.actors.consumer import PART
+from mtf.actors.markings import Answers
 from mtf.clock import Timer, WallClock
 from mtf.engine import Engine
 from mtf.errors import LogWriteFailed, PipelineStopped
@@ -31,9 +32,9 @@ ANSWER_NS: Final = 10_000_000_000  # how long a consumer may take to make its ow
 class Checkpointer:
     """Takes a checkpoint every *every_ns* of wall time and every *every_events*, if there is something new.
 
-    *mark* sends a marker and returns it with the names of the consumers that did not answer in time, *names* returns
-    those of all consumers, and *failed* is called with what stops the pipeline. *noted* is called with a sentence each
-    time that none could be made, *clean* in a thread after each, with the oldest seq that one is kept of.
+    *mark* sends a marker and returns it with the names of the consumers that have answered and that have not, and
+    *failed* is called with what stops the pipeline. *noted* is called with a sentence each time that none could be
+    made, *clean* in a thread after each, with the oldest seq that one is kept of.
     """
 
     def __init__(
@@ -41,9 +42,8 @@ class Checkpointer:
         store: CheckpointStore,
         writer: Writer,
         clock: WallClock,
-        mark: Callable[[MarkerKind, int], Awaitable[tuple[Marker, list[str]]]],
+        mark: Callable[[MarkerKind, int], Awaitable[tuple[Marker, Answers]]],
         *,
-        names: Callable[[], Iterable[str]],
         noted: Callable[[str], None],
         failed: Callable[[BaseException], None],
         clean: Callable[[int], None] | None,
@@ -56,7 +56,6 @@ class Checkpointer:
         self._mark: Final = mark
         self._every_ns: Final = every_ns
         self._every_events: Final = every_events
-        self._names: Final = names
         self._noted: Final = noted
         self._failed: Final = failed
         self._clean: Final = clean
@@ -72,16 +71,17 @@ class Checkpointer:
         self._on_schedule = False  # the clock and the count begin them
         self._stopped = False  # no more are begun
 
-    def start(
-        self, engine: Engine, seq: int, states: Mapping[str, tuple[int, bytes]], *, on_schedule: bool = True
-    ) -> None:
-        """Begin; *seq* is that of the checkpoint that was started from, *states* are those of consumers in it.
+    def restore(self, states: Mapping[str, tuple[int, bytes]]) -> None:
+        """Carry on the *states* of consumers, until they answer with newer ones."""
+        self.states = dict(states)
+
+    def start(self, engine: Engine, seq: int, *, on_schedule: bool = True) -> None:
+        """Begin; *seq* is that of the checkpoint that was started from.
 
         If not *on_schedule*, one is taken only when somebody asks.
         """
         self._engine = engine
         self.seq = seq
-        self.states = dict(states)
         self._on_schedule = on_schedule
         if on_schedule:
             self._schedule()
@@ -133,9 +133,10 @@ class Checkpointer:
         async with self._one:
             if engine.joiner.seq <= self.seq:
                 return self.seq
-            marker, left_out = await self._mark(MarkerKind.CHECKPOINT, ANSWER_NS)
+            marker, answers = await self._mark(MarkerKind.CHECKPOINT, ANSWER_NS)
+            left_out = answers.missing
             parts = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
-            carried = self._carry(parts, marker.seq, left_out)
+            carried = self._carry(parts, marker.seq, answers.given)
             meta = checkpoint_meta(
                 engine.config,
                 marker.seq,
@@ -163,16 +164,15 @@ class Checkpointer:
         if not task.cancelled():
             task.exception()  # whoever waited for it may have gone away: then it is no error of its own
 
-    def _carry(self, parts: dict[str, bytes], seq: int, left_out: Sequence[str]) -> dict[str, int]:
-        """Add to *parts* the newest state of each consumer that is not here or has not answered; return their seqs."""
-        here = {*self._names()}.difference(left_out)
-        for name in here:
+    def _carry(self, parts: dict[str, bytes], seq: int, answered: list[str]) -> dict[str, int]:
+        """Add to *parts* the newest states of consumers that have not *answered* or are not here; return their seqs."""
+        for name in answered:
             state = parts.get(f"{PART}{name}")
             if state is None:
                 self.states.pop(name, None)
             else:
                 self.states[name] = (seq, state)
-        carried = {name: state for name, state in self.states.items() if name not in here}
+        carried = {name: state for name, state in self.states.items() if name not in answered}
         parts.update((f"{CARRIED}{name}", state) for name, (_, state) in carried.items())
         return {name: of_seq for name, (of_seq, _) in carried.items()}
 

@@ -37,6 +37,7 @@ __all__ = [
     "left_out_of",
     "logged_blocks",
     "logged_entries",
+    "newest_states",
     "replay_engine",
     "restore",
     "restore_oldest",
@@ -94,6 +95,12 @@ def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
         if state is not None:
             states[name] = (seq, state)
     return states
+
+
+def newest_states(store: CheckpointStore, limit: int) -> dict[str, tuple[int, bytes]]:
+    """Return `saved_states` of the newest checkpoint up to *limit* that can be read, usable to start from or not."""
+    found, _ = store.load(limit)
+    return saved_states(found) if found is not None and _is_meta(found.meta) else {}
 
 
 def left_out_of(found: Checkpoint) -> list[str]:
