@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from mtf.actors.consumer import Consumer
+from mtf.actors.consumer import OwnConsumer
 from mtf.bars.bar import Bar
 from mtf.bars.fill import fill
 from mtf.calendars.calendar import Calendar
@@ -22,7 +22,7 @@ __all__ = ["BarReader", "BarStream"]
 FLATS_AT_ONCE: Final = 64  # filled bars made before other tasks get their turn
 
 
-class BarStream(Consumer):
+class BarStream(OwnConsumer):
     """A consumer of one timeframe that hands its bars to one reader.
 
     The pipeline waits for the reader once *limit* bars wait. With *calendar_of*, filled bars come before a bar that

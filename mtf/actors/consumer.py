@@ -14,7 +14,7 @@ from mtf.events.tick import Tick
 from mtf.frames.frame import Frame
 from mtf.frames.view import View
 
-__all__ = ["PART", "ClosingsOnly", "Consumer"]
+__all__ = ["PART", "ClosingsOnly", "Consumer", "OwnConsumer"]
 
 PART: Final = "consumer:"  # begins the name of a consumer's state in a checkpoint
 
@@ -81,5 +81,9 @@ class Consumer:
         )
 
 
-class ClosingsOnly(Consumer):
+class OwnConsumer(Consumer):
+    """A consumer of mtf's own: nothing that it calls asks the pipeline, so that no asker is taken for it."""
+
+
+class ClosingsOnly(OwnConsumer):
     """A consumer that looks only at what closed, through `on_frame`: no live value is computed for its sake."""

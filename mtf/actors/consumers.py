@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 from mtf.actors.actor import Actor, Marker, MarkerKind
-from mtf.actors.consumer import PART, Consumer
+from mtf.actors.consumer import PART, Consumer, OwnConsumer
 from mtf.actors.contract import callbacks_of
 from mtf.actors.showing import Showing
 from mtf.frames.cursor import BAR, CLOCK_ROW, END, TICK, Cursor
@@ -56,6 +56,7 @@ class ConsumerActor(Actor):
         self._halt_seq = NEVER_SEQ  # events after it are not shown
         self._started = False
         self._left = False  # nothing more is shown
+        self._is_own: Final = isinstance(consumer, OwnConsumer)
         self._bars_only: Final = self.callbacks.wanted == BAR and not self.callbacks.has_frame
 
     # What the pipeline asks of it.
@@ -234,7 +235,7 @@ class ConsumerActor(Actor):
         """Call *callback* and wait for it, the pipeline being seen as of the cursor meanwhile."""
         cursor = self._cursor
         cursor.alive = True
-        token = self._showing.begin_async(cursor)
+        token = None if self._is_own else self._showing.begin_async(cursor)
         try:
             result = callback(*arguments)
             if result is not None and inspect.isawaitable(result):
@@ -242,7 +243,8 @@ class ConsumerActor(Actor):
         finally:
             cursor.alive = False
             cursor.generation += 1
-            self._showing.end_async(cursor, token)
+            if token is not None:
+                self._showing.end_async(cursor, token)
         self.progress += 1
         return result
 
