@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from formats import File, all_files
 from market import blocks, head, median, quotes, row
@@ -146,8 +147,10 @@ def cores(feed: list[Block]) -> None:
 def actors(feed: list[Block]) -> None:
     async def run() -> None:
         async with mtf.Pipeline(clock="ticks") as pipeline:
+            inside: Any = pipeline  # where a commit has its sequencer
+            source = inside._alive.source if hasattr(inside, "_alive") else inside._source
             for block in feed:
-                await pipeline._source.replay(block)
+                await source.replay(block)
             await pipeline.drain()
 
     asyncio.run(run())

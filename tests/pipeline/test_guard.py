@@ -26,7 +26,7 @@ from mtf.errors import (
 )
 from tests.builders import events, ticks
 from tests.engine.consumers import hand_in
-from tests.recovery.builders import Crashed, feed, row_bits, until_crash
+from tests.storage.builders import Crashed, feed, row_bits, until_crash
 
 EVENTS: Final = events(
     "A:10:00:01@1 A:10:00:30@2 B:10:00:40@5 A:10:01:05@3 !10:02 A:10:01:30@9 C:10:02:10@7 A:10:03@4 B:10:03:01@6"
