@@ -56,6 +56,9 @@ class Aggregator:
         while len(self._forming) < len(judged.instruments):
             self._forming.append(Forming(judged.instruments[len(self._forming)]))
         forming = self._forming
+        rank = self.rank
+        ranks = judged.ranks
+        nothing_made_up = len(judged.made_up) == 0
         first_seq = block.first_seq
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
@@ -85,12 +88,14 @@ class Aggregator:
             if bar.newest_block != first_seq:
                 bar.newest_block = first_seq
                 self._enter(columns, bar)
-            if deed == APPLY:
+            if deed == APPLY or (deed == APPLY_BAR and nothing_made_up and i64(ranks[i]) <= rank):
                 clock = clocks[i]
                 if clock >= bar.end_ns:
                     if bar.end_ns != NEVER_NS:
                         self._close(columns, i, bar)
-                    self._open(columns, bar, clock, prices[i])
+                    self._open(columns, bar, clock, prices[i], deed != APPLY)
+                elif deed != APPLY:
+                    self._mark_from_bars(columns, bar)
                 price = prices[i]
                 if price > bar.high:
                     bar.high = price
@@ -171,6 +176,12 @@ class Aggregator:
         bar.carry = 0.0
         bar.ticks = 0
 
+    def _mark_from_bars(self, columns: Columns, bar: Forming) -> None:
+        """Have the bar that forms say that it is made of bars."""
+        slot = bar.slot
+        if slot is not None and not slot.from_bars:
+            self._set_slot(columns, bar, slot.marked(slot.incomplete, True))
+
     def _tear(self, columns: Columns, bar: Forming, start_ns: i64) -> None:
         """Mark the bar that holds *start_ns*, where an unfinished bar began, as incomplete; now or once it opens."""
         if start_ns == bar.torn_ns:
@@ -197,7 +208,7 @@ class Aggregator:
         columns.slots.append(slot)
 
     def _apply_other(self, columns: Columns, judged: Judged, i: i64, deed: i64, bar: Forming) -> None:
-        """Apply a row that is not a plain tick: of a bar, late, without a price, or torn."""
+        """Apply a row that the loop leaves: late, without a price, torn or made up, or of a bar that is too long."""
         bar.changed = True
         if deed == TEAR:
             self._tear(columns, bar, judged.tears[i])
@@ -210,16 +221,15 @@ class Aggregator:
         if deed == MOVE or (deed == APPLY_BAR and i64(judged.ranks[i]) > self.rank):
             return
         price = judged.prices[i]
-        slot = bar.slot
-        if slot is None:
+        if bar.slot is None:
             assert deed != STRETCH, "a late tick is accepted only while a bar forms"
             self._open(columns, bar, clock, price, deed == APPLY_BAR)
         elif price > bar.high:
             bar.high = price
         elif price < bar.low:
             bar.low = price
-        if deed == APPLY_BAR and slot is not None and not slot.from_bars:
-            self._set_slot(columns, bar, slot.marked(slot.incomplete, True))
+        if deed == APPLY_BAR:
+            self._mark_from_bars(columns, bar)
         if deed != STRETCH:
             bar.close = price
         volume = judged.volumes[i]

@@ -113,6 +113,7 @@ class Door:
 
     __slots__ = (
         "_aside",
+        "_head",
         "_heap",
         "_last_name",
         "_last_number",
@@ -146,6 +147,7 @@ class Door:
         self._strict: Final = strict
         self._rows = BytesWriter()
         self._heap = BytesWriter()
+        self._head: Final = BytesWriter()  # of the bar that is being taken
         self._last_name = ""  # the symbol of the row before, so that a run of one symbol costs no look-up
         self._last_number: i64 = -1
         self.count: i64 = 0  # rows that wait
@@ -267,9 +269,12 @@ class Door:
         if self.one_kind and not detail & UNFINISHED and self.symbols.find(symbol) < 0:
             self.bar_kinds[symbol] = kind
         flags = FROM_BAR | (sides & BOTH_SIDES)
-        head = BytesWriter()
+        head = self._head
+        head.truncate(0)
+        key = _bar_key(head, length, clock.start_ns, flags, bids, asks, sizes)
+        head.truncate(0)
         write_i64_le(head, clock.start_ns)
-        head.write(_bar_key(length, clock.start_ns, flags, bids, asks, sizes))
+        head.write(key)
         write_f64_le(head, bids[2])
         write_f64_le(head, bids[1])
         write_f64_le(head, asks[2])
@@ -548,6 +553,7 @@ def _contradiction(prices: tuple[float, float, float, float]) -> i64:
 
 
 def _bar_key(
+    out: BytesWriter,
     length: i64,
     start_ns: i64,
     flags: i64,
@@ -555,8 +561,7 @@ def _bar_key(
     asks: tuple[float, float, float, float],
     sizes: tuple[float, float],
 ) -> bytes:
-    """Return the 8 bytes that tell the content of a bar from that of another."""
-    out = BytesWriter()
+    """Return the 8 bytes that tell the content of a bar from that of another; *out* is room to work in."""
     write_i64_le(out, length)
     write_i64_le(out, start_ns)
     write_i64_le(out, flags)
@@ -564,7 +569,7 @@ def _bar_key(
     _write_four(out, asks)
     write_f64_le(out, sizes[0])
     write_f64_le(out, sizes[1])
-    key: bytes = xxh3_64_digest(out.getvalue())
+    key: bytes = _digest(out.getvalue())
     return key
 
 
@@ -578,6 +583,7 @@ def _write_four(out: BytesWriter, prices: tuple[float, float, float, float]) -> 
 I32_MAX: Final = (1 << 31) - 1
 NOT_LIVE: Final[i64] = TS_MAX_NS + 1
 _NO_NUMBERS: Final = bytes(24)
+_digest: Final = xxh3_64_digest  # looked up once
 
 
 def _is_name(symbol: str) -> bool:
