@@ -33,6 +33,7 @@ from mtf.events.door import Door
 ROOT = Path(__file__).parents[1]
 TURNS = 5
 EVENTS = 100_000
+ROWS = 300_000  # of a file that is made
 REPEATS = 12  # of what is short
 READS = 3  # of a file
 EIGHT = [f"S{number}" for number in range(8)]
@@ -48,7 +49,7 @@ def main() -> int:
     then: dict[str, list[float]] = {}
     now: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        all_files(Path(folder), EVENTS)
+        all_files(Path(folder), ROWS)
         for _ in range(TURNS):
             for python, figures in ((other, then), (Path(sys.executable), now)):
                 for label, ns in measured_by(python, folder):
@@ -103,7 +104,7 @@ def measure(folder: str) -> None:
         ("through the actors, quotes of one symbol", lambda: actors(one)),
     ):
         show(label, work, REPEATS, EVENTS)
-    for file in all_files(Path(folder), EVENTS):
+    for file in all_files(Path(folder), ROWS):
         try:
             events = asyncio.run(read(file))
         except mtf.MtfError:

@@ -348,7 +348,7 @@ class StampReader:
         i = self._at
         while i < end and (data[i] == SPACE or data[i] == 45):
             i += 1
-        if data[i : i + 3] == b"\xe2\x80\xaf":  # a narrow no-break space, as some systems write it
+        if i < end and data[i] == 0xE2 and data[i : i + 3] == b"\xe2\x80\xaf":  # a narrow no-break space, as some systems write it
             i += 3
         if i >= end:
             return -1
@@ -375,6 +375,9 @@ class StampReader:
         if self._at == end:
             return True
         begin = self._at
+        if data[begin] == 90 and begin + 1 == end:  # Z, nearly always
+            self._offset_ns = 0
+            return True
         word = data[self._at : self._at + 3].upper()
         if word == b"UTC" or word == b"GMT":
             self._at += 3
