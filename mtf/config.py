@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from mtf.bars.gate import PRICE_MAX, PRICE_SIDES
+from mtf.bars.verdicts import PRICE_MAX, PRICE_SIDES
 from mtf.calendars.grid import DAY_START, UTC_GRID
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version

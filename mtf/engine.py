@@ -13,7 +13,9 @@ from typing import Final
 from mtf.archive import Archive
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.digest import Digest
-from mtf.bars.gate import PRICE_SIDES, Gate, Instrument, Judged
+from mtf.bars.gate import Gate
+from mtf.bars.judged import Instrument, Judged
+from mtf.bars.verdicts import PRICE_SIDES
 from mtf.config import Config
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block

@@ -14,7 +14,7 @@ from mtf.actors.actor import Actor, Marker, MarkerKind
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.columns import Columns
 from mtf.bars.digest import Digest
-from mtf.bars.gate import Judged
+from mtf.bars.judged import Judged
 from mtf.frames.frame import Frame, Joiner
 from mtf.indicators.calculator import Calculator
 from mtf.indicators.ledger import Ledger

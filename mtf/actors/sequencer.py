@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 
 from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
 from mtf.actors.waiters import Waiters
-from mtf.bars.gate import Gate, Judged
+from mtf.bars.gate import Gate
+from mtf.bars.judged import Judged
 from mtf.events.block import Block, cut
 from mtf.events.door import Door
 

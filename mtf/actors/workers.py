@@ -10,7 +10,7 @@ from typing import Final
 
 from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
 from mtf.actors.cores import IndicatorActor, Part
-from mtf.bars.gate import Judged
+from mtf.bars.judged import Judged
 from mtf.workers.team import Team
 
 __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]

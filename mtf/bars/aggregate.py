@@ -16,7 +16,8 @@ from mtf.archive import ANY_MAX, Archive
 from mtf.bars.bar import Bar
 from mtf.bars.columns import NO_BAR, BarState, Closing, Columns, Slot
 from mtf.bars.forming import Forming
-from mtf.bars.gate import APPLY, APPLY_BAR, MOVE, NOTHING, STRETCH, TEAR, TIME, Instrument, Judged
+from mtf.bars.judged import Instrument, Judged
+from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, STRETCH, TEAR, TIME
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds

@@ -18,7 +18,7 @@ from xxhash import xxh3_128
 from mtf.archive import ANY_MAX, Archive
 from mtf.bars.bar import Bar
 from mtf.bars.columns import Closing
-from mtf.bars.gate import Judged
+from mtf.bars.judged import Judged
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES, canonical
 

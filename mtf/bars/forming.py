@@ -10,7 +10,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.bar import Bar
 from mtf.bars.columns import NO_BAR, BarState, Slot
-from mtf.bars.gate import Instrument
+from mtf.bars.judged import Instrument
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
 from mtf.timeframe import INTRADAY, Timeframe

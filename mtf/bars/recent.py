@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.strings import BytesWriter, read_i32_le, read_i64_le, write_i64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
+from xxhash import xxh3_64_digest
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.errors import CorruptCheckpoint
+from mtf.events.block import BOTH_SIDES, ROW_BYTES
 
-__all__ = ["BARS_MAX", "IDS_MAX", "NEW", "REUSED", "SAME", "RecentBars", "RecentIds"]
+__all__ = ["BARS_MAX", "IDS_MAX", "NEW", "REUSED", "SAME", "RecentBars", "RecentIds", "content_key"]
 
 IDS_MAX: Final = 4096
 BARS_MAX: Final = 1024  # as many as exchanges send in one answer
@@ -142,3 +145,21 @@ class RecentBars:
             if archive.loading:
                 self._starts = append(self._starts, start_ns)
                 self._keys = append(self._keys, key)
+
+
+def content_key(content: BytesWriter, rows: bytes, base: i64) -> i64:
+    """Return a key of what an event says besides its id: stamp, prices and sizes, of a trade or of which sides.
+
+    *content* is room to work in.
+    """
+    tag: i64 = i64(read_i32_le(rows, base + 12))
+    seed = tag & 0xFF | (tag >> 8 & BOTH_SIDES) << 8
+    content.truncate(0)
+    write_i64_le(content, read_i64_le(rows, base))
+    for at in range(base + 16, base + ROW_BYTES, 8):
+        write_i64_le(content, read_i64_le(rows, at))
+    key: bytes = _digest(content.getvalue(), seed)
+    return read_i64_le(key, 0)
+
+
+_digest: Final = xxh3_64_digest  # looked up once

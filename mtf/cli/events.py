@@ -9,7 +9,7 @@ from typing import Any, Final
 from librt.vecs import vec
 from mypy_extensions import u8
 
-from mtf.bars.gate import REASONS
+from mtf.bars.verdicts import REASONS
 from mtf.cli.output import Column
 from mtf.events.block import (
     CLOCK,

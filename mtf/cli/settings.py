@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from mtf.bars.gate import PRICE_SIDES
+from mtf.bars.verdicts import PRICE_SIDES
 from mtf.calendars.symbols import rules_of
 from mtf.config import ANCHORS, CLOSED, LATE, LIVE, PRICES, Config
 from mtf.timeframe import DEFAULT_TIMEFRAMES

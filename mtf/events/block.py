@@ -68,6 +68,7 @@ __all__ = [
     "heap_after",
     "heap_length",
     "heap_text",
+    "id_at",
     "is_of_bar",
     "received_at",
     "tick_at",
@@ -227,6 +228,13 @@ def cut(block: Block, count: i64) -> tuple[Block, Block]:
 def heap_length(heap: bytes, at: i64) -> i64:
     """Return the length of the entry of *heap* at *at*, its two length bytes not counted."""
     return i64(read_i16_le(heap, at)) & 0xFFFF
+
+
+def id_at(heap: bytes, at: i64, flags: i64) -> str:
+    """Return the id of a row with these *flags*, whose entries in the heap begin at *at*."""
+    if flags & NEW_SYMBOL:
+        at += 2 + heap_length(heap, at)
+    return heap_text(heap, at)
 
 
 def heap_text(heap: bytes, at: i64) -> str:

@@ -14,7 +14,8 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
 from mtf.bars.columns import BarState, Closing
-from mtf.bars.gate import ACCEPTED, LATE_ACCEPTED, REASONS, TIME, TIMER, Counts, Judged, tally
+from mtf.bars.judged import Judged, tally
+from mtf.bars.verdicts import ACCEPTED, LATE_ACCEPTED, REASONS, TIME, TIMER, Counts
 from mtf.errors import UnknownSymbol
 from mtf.events.block import (
     BOTH_SIDES,

@@ -14,7 +14,8 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.columns import BarState, Closing, Columns
 from mtf.bars.digest import Digest
-from mtf.bars.gate import COUNTS, TIME, Counts, Instrument, Judged
+from mtf.bars.judged import Instrument, Judged
+from mtf.bars.verdicts import COUNTS, TIME, Counts
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import ValueColumns, ValueState
 from mtf.units import NEVER_NS

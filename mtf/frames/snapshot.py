@@ -9,7 +9,8 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.columns import BarState
-from mtf.bars.gate import AUTO, PRICE_SIDES, Counts, Instrument
+from mtf.bars.judged import Instrument
+from mtf.bars.verdicts import AUTO, PRICE_SIDES, Counts
 from mtf.calendars.calendar import Calendar
 from mtf.frames.frame import SymbolState
 from mtf.frames.state import Kept, TimeframeState

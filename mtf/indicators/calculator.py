@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.bars.columns import Closing, Columns
-from mtf.bars.gate import Judged
+from mtf.bars.judged import Judged
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.indicator import bar_flags, flags_of
 from mtf.indicators.set import IndicatorSet

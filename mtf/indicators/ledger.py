@@ -13,7 +13,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.bars.columns import Columns
-from mtf.bars.gate import Judged
+from mtf.bars.judged import Judged
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import Completed, Numbers, ValueColumns, ValueState
 

@@ -15,7 +15,7 @@ from mtf.actors.consumer import Consumer
 from mtf.actors.contract import callbacks_of
 from mtf.actors.timer import GRACE_NS
 from mtf.bars.bar import Bar
-from mtf.bars.gate import PRICE_MAX
+from mtf.bars.verdicts import PRICE_MAX
 from mtf.clock import SystemClock, WallClock
 from mtf.config import Config, IndicatorSpecs
 from mtf.engine import Engine

@@ -15,7 +15,7 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 from mtf.actors.consumer import PART
-from mtf.bars.gate import LATE_ACCEPTED
+from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.config import Config
 from mtf.engine import RESULTS, Engine
 from mtf.errors import ConfigError, CorruptCheckpoint, NewerCheckpoint

@@ -17,7 +17,7 @@ from typing import IO, Final, TypeAlias
 import orjson
 
 from mtf.bars.columns import Closing
-from mtf.bars.gate import Judged
+from mtf.bars.judged import Judged
 from mtf.config import Config
 from mtf.indicators.calculator import merged
 from mtf.indicators.transfer import copied, unpack_completed

@@ -8,22 +8,9 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from mtf import calendars
-from mtf.bars.gate import (
-    APPLY,
-    APPLY_BAR,
-    COUNTS,
-    MOVE,
-    NOTHING,
-    PRICE_SIDES,
-    REASONS,
-    STRETCH,
-    TEAR,
-    TIME,
-    TIMER,
-    Gate,
-    Judged,
-    tally,
-)
+from mtf.bars.gate import Gate
+from mtf.bars.judged import Judged, tally
+from mtf.bars.verdicts import APPLY, APPLY_BAR, COUNTS, MOVE, NOTHING, PRICE_SIDES, REASONS, STRETCH, TEAR, TIME, TIMER
 from mtf.calendars import WeeklyCalendar
 from mtf.timeframe import Timeframe
 from tests.builders import at, blocks, inputs

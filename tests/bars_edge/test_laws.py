@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import mtf
 from mtf.bars.bar import Bar
-from mtf.bars.gate import LATE_ACCEPTED, Gate
+from mtf.bars.gate import Gate
+from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.calendars import WeeklyCalendar
 from mtf.events.tick import Tick
 from tests.bars_edge.builders import run_events

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from mtf.bars.bar import Bar, PartialBar
-from mtf.bars.gate import REASONS, Counts
+from mtf.bars.verdicts import REASONS, Counts
 from mtf.config import Config
 from mtf.engine import Engine
 from mtf.events.block import Block

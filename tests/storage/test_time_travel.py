@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtf.bars.gate import ACCEPTED
+from mtf.bars.verdicts import ACCEPTED
 from mtf.config import Config
 from mtf.engine import Engine
 from mtf.errors import ConfigError, DataDirError, UnknownSymbol

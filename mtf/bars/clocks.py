@@ -1,0 +1,256 @@
+"""The clocks of all symbols: what moves them, and which bars are over then.
+
+Four things move a symbol's clock: its own accepted tick; a clock event of a user, for all symbols; one of the timer,
+for symbols that are live; and in a run of finite sources in order of time, an accepted tick of any symbol of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from librt.strings import read_i64_le
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.archive import ANY_MAX, ANY_MIN, Archive
+from mtf.bars.gate_symbol import NOT_PLAIN, GateSymbol
+from mtf.bars.judged import Instrument, Judged
+from mtf.bars.verdicts import LATE, TIME, TIMER
+from mtf.calendars.calendar import Calendar
+from mtf.calendars.day import OPEN
+from mtf.calendars.grid import bar_bounds
+from mtf.events.block import BY_FEED, BY_USER, ROW_BYTES, Block
+from mtf.timeframe import INTRADAY, Timeframe
+from mtf.units import NEVER_NS, TS_MAX_NS
+
+__all__ = ["Clocks"]
+
+
+@mypyc_attr(native_class=True)
+class Clocks:
+    """The symbols of one gate, by number, with their clocks; *timeframes* are those kept, shortest first.
+
+    *side* is the price that bars are made of, *anchor_ns* what intraday ones count from (see `mtf.calendars.grid`), and
+    *delay_of* gives the delay of a symbol's feed. With *keep_closed* trades count while the market is closed.
+    """
+
+    __slots__ = (
+        "_anchor_ns",
+        "_beyond_ns",
+        "_calendar_of",
+        "_delay_of",
+        "_due_ns",
+        "_keep_closed",
+        "_kinds",
+        "_lengths",
+        "_side",
+        "_symbols",
+        "clock_ns",
+        "clocks",
+        "horizon_ns",
+        "horizon_seq",
+        "instruments",
+        "late_clocks",
+        "run_ns",
+    )
+
+    def __init__(
+        self,
+        calendar_of: Callable[[str], Calendar],
+        timeframes: Sequence[Timeframe],
+        *,
+        anchor_ns: i64,
+        side: i64,
+        keep_closed: bool,
+        delay_of: Callable[[str], int] | None,
+    ) -> None:
+        self._calendar_of: Final = calendar_of
+        self._delay_of: Final = delay_of
+        self._side: Final[i64] = side
+        self._keep_closed: Final = keep_closed
+        self._kinds: Final = vec[i64]([i64(each.kind) for each in timeframes])  # by rank
+        self._lengths: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
+        self._anchor_ns: Final[i64] = anchor_ns
+        self._symbols: vec[GateSymbol] = vec[GateSymbol]([])  # by number
+        self._due_ns: i64 = TS_MAX_NS + 1  # no bar of a symbol in a run in order of time ends before it
+        self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
+        self.clock_ns: i64 = NEVER_NS  # the newest clock event of a user; no symbol's clock is before it
+        self.run_ns: i64 = NEVER_NS  # the newest accepted tick of runs in order of time
+        self.clocks: i64 = 0  # clock events judged, the late ones too
+        self.late_clocks: i64 = 0  # clock events before the newest one
+        self.horizon_ns: i64 = TS_MAX_NS  # a look back in time: from its first tick after it on, a symbol is frozen
+        self._beyond_ns: i64 = NEVER_NS  # the newest clock event of a user behind it
+        self.horizon_seq: i64 = 0  # the newest event that such a look has let through
+
+    def end_look_back(self) -> None:
+        """Go on from where a look back in time has ended, with whatever comes next."""
+        self.horizon_ns = TS_MAX_NS
+        self._beyond_ns = NEVER_NS
+        for symbol in self._symbols:
+            symbol.frozen = False
+
+    @property
+    def newest_ns(self) -> i64:
+        """The latest stamp of an accepted event, of any symbol; NEVER_NS before the first."""
+        newest = self.clock_ns
+        for symbol in self._symbols:
+            if symbol.clock_ns > newest:
+                newest = symbol.clock_ns
+        return newest
+
+    def archive(self, archive: Archive) -> None:
+        """Save all state, or load it before anything was judged."""
+        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.run_ns = archive.whole(self.run_ns, ANY_MIN, ANY_MAX)
+        self.clocks = archive.whole(self.clocks, 0, ANY_MAX)
+        self.late_clocks = archive.whole(self.late_clocks, 0, ANY_MAX)
+        count = archive.count(len(self._symbols), 8)
+        for number in range(count):
+            name = archive.text("" if archive.loading else self.instruments[number].name)
+            if archive.loading:
+                self._meet(number, name)
+            symbol = self._symbols[number]
+            symbol.archive(archive)
+            if archive.loading and symbol.ordered:
+                self._find_due(symbol, max(symbol.clock_ns, self.clock_ns))
+
+    def begin(self, names: Sequence[str]) -> None:
+        """Know the symbols *names*, by number, before the first block of a log whose beginning is gone."""
+        for name in names:
+            self._meet(len(self.instruments), name)
+
+    def is_over(self, block: Block) -> bool:
+        """Return whether a look back in time finds nothing in *block*: it is of symbols that are over, as all are."""
+        if block.heap:
+            return False
+        all_over = all(symbol.frozen for symbol in self._symbols)
+        for i in range(block.count):
+            number = block.symbol_at(i)
+            if number >= 0:
+                if not self._symbols[number].frozen:
+                    return False
+            elif not all_over or read_i64_le(block.rows, i * ROW_BYTES) <= self.horizon_ns:
+                return False
+        return True
+
+    def _judge_clock(self, judged: Judged, i: i64, ts_ns: i64, maker: i64) -> bool:
+        """Judge a clock event; return whether it touches every symbol."""
+        judged.has_clock = True
+        judged.clocks[i] = ts_ns
+        if ts_ns > self.horizon_ns:
+            self._pass_horizon(ts_ns, maker)
+            return False
+        self.clocks += 1
+        if self.horizon_ns != TS_MAX_NS:
+            self.horizon_seq = judged.block.first_seq + i
+        if maker == BY_FEED:
+            return False
+        if maker != BY_USER:
+            judged.deeds[i] = TIMER
+            for symbol in self._symbols:
+                ns = ts_ns - symbol.instrument.delay_ns
+                if symbol.live and not symbol.frozen and ns > symbol.clock_ns and ns > self.clock_ns:
+                    symbol.clock_ns = ns
+                    self._touch(judged, symbol)
+                    judged.move(i, symbol.instrument.number, ns)
+            return False
+        if ts_ns < self.clock_ns:
+            self.late_clocks += 1
+            judged.verdicts[i] = LATE
+            judged.clocks[i] = self.clock_ns
+            return False
+        self.clock_ns = ts_ns
+        judged.deeds[i] = TIME
+        return True
+
+    def _pass_horizon(self, ts_ns: i64, maker: i64) -> None:
+        """Note a clock event that a look back in time does not show: what comes after it may be late for it."""
+        if maker == BY_USER:
+            self._beyond_ns = max(self._beyond_ns, ts_ns)
+        elif maker != BY_FEED:
+            for symbol in self._symbols:
+                if symbol.live:
+                    symbol.beyond_ns = max(symbol.beyond_ns, ts_ns - symbol.instrument.delay_ns)
+
+    def _beyond(self, symbol: GateSymbol) -> i64:
+        """Return to what time clock events behind the horizon have moved a symbol's clock."""
+        return max(self._beyond_ns, symbol.beyond_ns)
+
+    def _join_first(self, judged: Judged, i: i64) -> None:
+        """Have the first symbol take part in the run in order of time that row *i* is of."""
+        first = self._symbols[0]
+        first.ordered = True
+        first.unsteady = True
+        first.plain_tag = NOT_PLAIN
+        first.due_ns = NEVER_NS
+        self._find_due(first, first.clock_ns)
+        self._touch(judged, first)
+        judged.joins_row = i
+
+    def _close_due(self, judged: Judged, i: i64, ts_ns: i64, own: GateSymbol) -> None:
+        """Note the other symbols of runs in order of time of which a bar ends by *ts_ns*."""
+        self._due_ns = TS_MAX_NS + 1
+        for symbol in self._symbols:
+            if not symbol.ordered:
+                continue
+            if symbol.due_ns <= ts_ns:
+                if symbol is not own and symbol.due_ns != NEVER_NS:
+                    # To the end of the last bar that is over, not to the tick: an event of this symbol that comes out
+                    # of order, and lies in no bar that is completed, is not late.
+                    symbol.clock_ns = max(symbol.clock_ns, _last_end(symbol.ends, ts_ns))
+                    self._touch(judged, symbol)
+                    judged.move(i, symbol.instrument.number, symbol.clock_ns)
+                self._find_due(symbol, ts_ns)
+            elif symbol.due_ns < self._due_ns:
+                self._due_ns = symbol.due_ns
+
+    def _touch(self, judged: Judged, symbol: GateSymbol) -> None:
+        if symbol.newest_block != judged.block.first_seq:
+            symbol.newest_block = judged.block.first_seq
+            judged.touched.append(symbol.instrument.number)
+
+    def _find_due(self, symbol: GateSymbol, clock: i64) -> None:
+        """Find the next end after *clock* of the bars that hold the newest applied tick."""
+        applied_ns = symbol.applied_ns
+        stale = symbol.due_ns == NEVER_NS
+        due: i64 = TS_MAX_NS + 1
+        if applied_ns != NEVER_NS:
+            for rank in range(len(self._lengths)):
+                if stale or applied_ns >= symbol.ends[rank]:
+                    symbol.ends[rank] = self._bounds(symbol, rank, applied_ns)[1]
+                if clock < symbol.ends[rank] < due:
+                    due = symbol.ends[rank]
+        symbol.due_ns = due
+        if due < self._due_ns:
+            self._due_ns = due
+
+    def _meet(self, number: i64, name: str) -> None:
+        assert number == len(self.instruments), "symbols are numbered by appearance"
+        delay_ns: i64 = 0 if self._delay_of is None else self._delay_of(name)
+        instrument = Instrument(number, name, self._calendar_of(name), delay_ns, self._side)
+        self.instruments.append(instrument)
+        self._symbols = append(self._symbols, GateSymbol(instrument, self._side, len(self._lengths)))
+
+    def _look_up(self, symbol: GateSymbol, ts_ns: i64) -> None:
+        span = symbol.instrument.calendar.span_at(ts_ns)
+        symbol.span_start = span.start_ns
+        symbol.span_end = span.end_ns
+        symbol.open = self._keep_closed or span.state == OPEN
+
+    def _bounds(self, symbol: GateSymbol, rank: i64, ts_ns: i64) -> tuple[i64, i64]:
+        """Return start and end of the bar of a timeframe that holds *ts_ns*."""
+        kind = self._kinds[rank]
+        period = symbol.instrument.calendar.period_at(ts_ns, kind)
+        if kind == INTRADAY:
+            return bar_bounds(period, ts_ns, self._lengths[rank], self._anchor_ns)
+        return period.start_ns, period.end_ns
+
+
+def _last_end(ends: vec[i64], ns: i64) -> i64:
+    """Return the last of *ends* that is not after *ns*."""
+    last: i64 = NEVER_NS
+    for end in ends:
+        if last < end <= ns:
+            last = end
+    return last

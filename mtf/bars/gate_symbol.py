@@ -1,0 +1,127 @@
+"""What the gate remembers of one symbol."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.archive import ANY_MAX, ANY_MIN, Archive
+from mtf.bars.judged import Instrument
+from mtf.bars.recent import RecentBars, RecentIds
+from mtf.bars.verdicts import ACCEPTED, AUTO, COUNTS, LAST, VERDICTS
+from mtf.calendars.beside import Beside
+from mtf.events.block import BOTH_SIDES
+from mtf.units import NEVER_NS
+
+__all__ = ["NOT_PLAIN", "GateSymbol"]
+
+NOT_PLAIN: Final = -1  # no tag of a row
+RANKS_MAX: Final = 255
+
+
+@mypyc_attr(native_class=True)
+class GateSymbol:
+    """A symbol: its clocks, what its bars are made of, its newest ids and bars, and its counts."""
+
+    __slots__ = (
+        "applied_ns",
+        "bar_rank",
+        "bar_sides",
+        "bar_verdict",
+        "bars",
+        "beside",
+        "beyond_ns",
+        "by_bar",
+        "clock_ns",
+        "counts",
+        "due_ns",
+        "ends",
+        "frozen",
+        "ids",
+        "instrument",
+        "live",
+        "newest_block",
+        "open",
+        "ordered",
+        "plain",
+        "plain_tag",
+        "side",
+        "slot_end",
+        "slot_start",
+        "span_end",
+        "span_start",
+        "tick_ns",
+        "torn_ns",
+        "unsteady",
+    )
+
+    def __init__(self, instrument: Instrument, side: i64, ranks: i64) -> None:
+        self.instrument: Final = instrument
+        self.clock_ns: i64 = NEVER_NS  # bars that end by then are over: the newest tick, or a timer's clock event
+        self.tick_ns: i64 = NEVER_NS  # the latest stamp of an accepted tick
+        self.applied_ns: i64 = NEVER_NS  # time of the newest tick that changed bars
+        self.side: i64 = side  # AUTO until the first accepted tick decides
+        self.by_bar = False  # a bar given as input decided
+        self.live = False  # its newest accepted tick arrived within moments of its stamp
+        self.ordered = False  # its newest accepted tick was of a run in order of time
+        self.unsteady = True  # `_accept` is asked also of a tick that is neither LIVE nor ORDERED
+        self.plain_tag: i64 = NOT_PLAIN  # a row with this tag that comes in order and in `span` is as the one before
+        self.beyond_ns: i64 = NEVER_NS  # its clock, moved by the timer, behind the time that is looked back at
+        self.frozen = False  # a look back in time has passed the first of its ticks that lies after that time
+        self.beside: Final = Beside()  # ticks rejected just beside a session; not saved, no result depends on it
+        self.span_start: i64 = 0  # the calendar's span of the newest look-up: [start, end)
+        self.span_end: i64 = 0
+        self.open = False  # whether trades count in that span
+        self.slot_start: i64 = 0  # the finest bar of the newest applied tick: [start, end)
+        self.slot_end: i64 = NEVER_NS
+        self.ends: vec[i64] = vec[i64](
+            [NEVER_NS] * ranks
+        )  # of the bars that hold `applied_ns`, while `due_ns` is known
+        self.due_ns: i64 = NEVER_NS  # the next of them after the clock; NEVER_NS: not looked up, TS_MAX_NS + 1: none
+        self.newest_block: i64 = 0  # first seq of the newest block that touched it
+        self.torn_ns: i64 = NEVER_NS  # the start of the newest unfinished bar; NEVER_NS once it has come whole
+        self.bar_verdict: i64 = ACCEPTED  # of the bar given as input whose events come now
+        self.bar_sides: i64 = 0  # the sides that count of it
+        self.bar_rank: i64 = 0  # the shortest timeframe that it enters
+        self.ids: RecentIds | None = None  # made at the first id
+        self.bars: RecentBars | None = None  # made at the first bar
+        self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict; then those of `Counts`
+        self.plain: i64 = 0  # accepted events of the block being judged that are not in `counts` yet
+
+    def archive(self, archive: Archive) -> None:
+        """Save or load; spans and ends are looked up again."""
+        instrument = self.instrument
+        instrument.first_ns = archive.whole(instrument.first_ns, ANY_MIN, ANY_MAX)
+        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.tick_ns = archive.whole(self.tick_ns, ANY_MIN, ANY_MAX)
+        self.applied_ns = archive.whole(self.applied_ns, ANY_MIN, ANY_MAX)
+        self.side = archive.whole(self.side, AUTO, LAST)
+        instrument.side = self.side
+        self.by_bar = archive.flag(self.by_bar)
+        self.live = archive.flag(self.live)
+        self.ordered = archive.flag(self.ordered)
+        self.unsteady = True
+        self.slot_start = archive.whole(self.slot_start, ANY_MIN, ANY_MAX)
+        self.slot_end = archive.whole(self.slot_end, ANY_MIN, ANY_MAX)
+        self.torn_ns = archive.whole(self.torn_ns, ANY_MIN, ANY_MAX)
+        self.bar_verdict = archive.whole(self.bar_verdict, 0, VERDICTS)
+        self.bar_sides = archive.whole(self.bar_sides, 0, BOTH_SIDES)
+        self.bar_rank = archive.whole(self.bar_rank, 0, RANKS_MAX)
+        for each in range(COUNTS):
+            self.counts[each] = archive.whole(self.counts[each], 0, ANY_MAX)
+        if archive.flag(self.ids is not None):
+            self.recent_ids().archive(archive)
+        if archive.flag(self.bars is not None):
+            self.recent_bars().archive(archive)
+
+    def recent_ids(self) -> RecentIds:
+        if self.ids is None:
+            self.ids = RecentIds()
+        return self.ids
+
+    def recent_bars(self) -> RecentBars:
+        if self.bars is None:
+            self.bars = RecentBars()
+        return self.bars
