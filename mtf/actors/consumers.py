@@ -286,6 +286,8 @@ class ConsumerActor(Actor):
             return
         if not isinstance(state, bytes):
             raise TypeError(f"{self.consumer_name}.save() returned {type(state).__name__}: return bytes, or None")
+        if not self.callbacks.has_load:
+            raise TypeError(f"{self.consumer_name}.save() returned a state, and it has no load() to take it over")
         marker.parts[f"{PART}{self.consumer_name}"] = state
 
     def _expect_none(self, result: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from mtf.actors.consumer import ClosingsOnly, Consumer
 from mtf.errors import ConfigError
 from mtf.frames.cursor import BAR, CLOCK_ROW, REJECT, TICK
 
-__all__ = ["Callbacks", "callbacks_of"]
+__all__ = ["Callbacks", "callbacks_of", "check_new", "name_of"]
 
 # What mtf calls, and with how many arguments.
 _EVENTS: Final = {"on_bar": 2, "on_tick": 2, "on_clock": 2, "on_reject": 3}
@@ -35,6 +35,7 @@ class Callbacks:
     has_frame: bool
     is_async: bool  # at least one of them, so that all run in a task of its own
     shows_rows: bool  # live values of single rows can be looked at
+    has_load: bool  # what `save` returns can be taken over
 
 
 def callbacks_of(consumer: Consumer) -> Callbacks:
@@ -44,8 +45,6 @@ def callbacks_of(consumer: Consumer) -> Callbacks:
     if not isinstance(consumer, Consumer):
         raise ConfigError(f"add({consumer!r}): a consumer must be an instance of a subclass of mtf.Consumer")
     who = type(consumer).__name__
-    if not isinstance(consumer.name, str):
-        raise ConfigError(f"{who}.name must be a str, got {consumer.name!r}")
     _check_names(consumer, who)
     overridden = {name for name in (*_ASYNC, *_PLAIN) if _is_overridden(consumer, name)}
     for name in sorted(overridden):
@@ -61,8 +60,26 @@ def callbacks_of(consumer: Consumer) -> Callbacks:
         wanted=wanted,
         has_frame=has_frame,
         is_async=any(_is_kind(inspect.iscoroutinefunction, getattr(consumer, name)) for name in overridden),
+        has_load="load" in overridden,
         shows_rows=wanted != 0 or (has_frame and not isinstance(consumer, ClosingsOnly)),
     )
+
+
+def name_of(consumer: Consumer, given: str) -> str:
+    """Return the name of *consumer*: *given*, its own, or that of its class; ConfigError if it is no name."""
+    name: object = given or consumer.name or type(consumer).__name__
+    if not isinstance(name, str) or not name.isprintable():
+        raise ConfigError(f"{type(consumer).__name__}: its name must be printable text, got {name!r}")
+    return name
+
+
+def check_new(consumer: Consumer, name: str, others: Iterable[tuple[Consumer, str]]) -> None:
+    """Raise ConfigError if *consumer* or *name* is one of the *others*."""
+    for other, others_name in others:
+        if other is consumer:
+            raise ConfigError(f"{name!r} is there already, as {others_name!r}: it would be shown everything twice")
+        if others_name == name:
+            raise ConfigError(f"there is a consumer {name!r} already: give each its own name")
 
 
 def _is_overridden(consumer: Consumer, name: str) -> bool:

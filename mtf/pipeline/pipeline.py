@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from mtf.actors.bars import BarReader, BarStream
 from mtf.actors.consumer import Consumer
-from mtf.actors.contract import callbacks_of
+from mtf.actors.contract import callbacks_of, check_new, name_of
 from mtf.actors.timer import GRACE_NS
 from mtf.bars.bar import Bar
 from mtf.bars.verdicts import PRICE_MAX
@@ -187,12 +187,11 @@ class Pipeline:
         than where the pipeline stands.
         """
         callbacks_of(consumer)
-        name = name or consumer.name or type(consumer).__name__
+        name = name_of(consumer, name)
         kept = None if timeframes is None else tuple(map(self._kept, _listed(timeframes)))
         added = Added(consumer, name, kept)
         if self._alive is None:
-            if any(other.name == name for other in self._added):
-                raise ConfigError(f"there is a consumer {name!r} already: give each its own name")
+            check_new(consumer, name, ((other.consumer, other.name) for other in self._added))
             self._added.append(added)
             return
         self._alive.check_loop()

@@ -17,6 +17,7 @@ from mtf.actors.actor import Marker, MarkerKind, Supervised
 from mtf.actors.bars import BarStream
 from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
+from mtf.actors.contract import check_new
 from mtf.actors.markings import Answers, Markings
 from mtf.actors.showing import Showing
 from mtf.actors.supervisor import Supervisor
@@ -394,8 +395,7 @@ class Run:
             showing=self.showing,
             answered=self._markings.answered,
         )
-        if any(added.name == other.consumer_name for other in self.consumers):
-            raise ConfigError(f"there is a consumer {added.name!r} already: give each its own name")
+        check_new(added.consumer, added.name, ((other.consumer, other.consumer_name) for other in self.consumers))
         if self.catchup.begun is not None and self.checkpointer is not None:
             state = self.catchup.state_of_late(actor, self.checkpointer.states, self.engine.joiner.seq)
             if state is not None:
