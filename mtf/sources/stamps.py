@@ -32,6 +32,7 @@ NO_OFFSET: Final = -1_000_000_000_000_000  # written out: mypyc knows the values
 ZONES_MAX: Final = 64  # names of zones remembered by their bytes
 
 SPACE: Final = 32
+NARROW_SPACE: Final = b"\xe2\x80\xaf"  # without a break, as some systems write it before AM and PM
 LETTER_M: Final = 109
 
 
@@ -348,7 +349,7 @@ class StampReader:
         i = self._at
         while i < end and (data[i] == SPACE or data[i] == 45):
             i += 1
-        if i < end and data[i] == 0xE2 and data[i : i + 3] == b"\xe2\x80\xaf":  # a narrow no-break space, as some systems write it
+        if i < end and data[i] == 0xE2 and data[i : i + 3] == NARROW_SPACE:
             i += 3
         if i >= end:
             return -1

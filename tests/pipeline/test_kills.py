@@ -18,12 +18,12 @@ import pytest
 
 import mtf
 from mtf.errors import ConfigError
-from mtf.log import CheckpointStore
 from mtf.log.filesystem import OsFileSystem
 from mtf.log.segment import Segment
-from mtf.recovery import newest_states
+from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.restore import newest_states
 from tests.pipeline.survivors import Saved, SlowSaved, Stored
-from tests.recovery.builders import FakeWall, feed, market
+from tests.storage.builders import FakeWall, feed, market
 
 EVENTS: Final = market(23, 240)
 LIVES: Final = 6  # of a round, the last of which is not killed
@@ -185,7 +185,7 @@ async def live(round_: Round, *, to_the_end: bool) -> None:
 
 
 async def play(directory: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> Round:
-    monkeypatch.setattr("mtf.datadir.SEGMENT_BYTES", 4_000)
+    monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 4_000)
     round_ = Round(directory, seed)
     for life in range(LIVES):
         await live(round_, to_the_end=life == LIVES - 1)

@@ -14,10 +14,10 @@ import pytest
 
 import mtf
 from mtf.errors import ActorFailed, ConfigError, ConsumerAhead
-from mtf.log import CheckpointStore
+from mtf.storage.checkpoint_store import CheckpointStore
 from tests.alive import run_of
 from tests.pipeline.survivors import Saved, SlowSaved, Stored
-from tests.recovery.builders import Crashed, feed, market, until_crash
+from tests.storage.builders import Crashed, feed, market, until_crash
 
 EVENTS: Final = market(11, 400)
 
@@ -286,7 +286,7 @@ async def test_consumer_that_was_away_while_the_log_was_cut_has_its_state_and_is
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """What the log no longer has cannot be shown; one sentence says from where on it goes on."""
-    monkeypatch.setattr("mtf.datadir.SEGMENT_BYTES", 2_000)
+    monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 2_000)
     committed = None if kind == "saved" else 20
 
     class Back(Saved):
