@@ -348,13 +348,13 @@ class Door:
         # Where ticks are not compiled their fields may be anything: `index` and `* 1.0` leave numbers as they are, to
         # the bit, and raise on all else before anything is kept.
         ts_ns = index(tick.ts_ns)
-        if not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
+        if not _is_instant(ts_ns):
             return BAD_TIME
         received = tick.received_ns
         if received is None:
             return self._tick(tick, ts_ns)
         received_ns = index(received)
-        if not TS_MIN_NS <= received_ns <= TS_MAX_NS:
+        if not _is_instant(received_ns):
             return BAD_TIME
         self._received_ns = received_ns
         try:
@@ -571,6 +571,14 @@ def _bar_key(
     write_f64_le(out, sizes[1])
     key: bytes = _digest(out.getvalue())
     return key
+
+
+def _is_instant(ns: int) -> bool:
+    """Return whether *ns*, which may be of any size, is a time that events can have."""
+    try:
+        return TS_MIN_NS <= ns <= TS_MAX_NS
+    except ValueError:
+        return False  # compiled: more than an i64 holds
 
 
 def _write_four(out: BytesWriter, prices: tuple[float, float, float, float]) -> None:
