@@ -41,6 +41,10 @@ class FakeClock:
         self.asked_ns.append(ts_ns)
         return timer
 
+    def due_ns(self) -> int | None:
+        """Return the earliest time that a timer waits for, perhaps one that was cancelled; None if there is none."""
+        return self._timers[0][0] if self._timers else None
+
     def go_to(self, ts_ns: int) -> None:
         """Move to *ts_ns*, stopping at each timer on the way."""
         assert ts_ns >= self._now_ns, "time does not go back"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -284,6 +286,52 @@ def test_clock_events_wait_their_turn_under_load(loop: str) -> None:
 
     on_loop(loop, main)
     assert [line for line in slow.told if not line.startswith("late")] == ["A 1m 10:01", "clock 10:01"]
+
+
+@pytest.mark.parametrize(
+    "killed",
+    [
+        False,
+        pytest.param(
+            True, marks=pytest.mark.xfail(strict=True, reason="the timer watches the rest of the log being played")
+        ),
+    ],
+)
+async def test_a_start_makes_no_clock_event_of_its_own(killed: bool, tmp_path: Path) -> None:
+    """Use is live from the first pushed tick on: what was missed meanwhile, pushed first of all, is not late."""
+    wall = FakeClock(at("10:00:10"))
+    async with live(wall, timeframes=["1m"], data=tmp_path / "a", checkpoint_events=1000) as p:
+        await push(p, wall, "A:10:00:10@1")
+        await p.drain()
+        shutil.copytree(tmp_path / "a", tmp_path / "b")
+    wall.go_to(at("10:05"))
+    data = tmp_path / ("b" if killed else "a")
+    async with live(wall, timeframes=["1m"], data=data, checkpoint_events=1000) as p:
+        await p.drain()
+        await settle()
+        wall.pass_ns(SECOND_NS)
+        await settle()
+        await push(p, wall, "A:10:00:40@2")
+        await p.drain()
+        assert (p.summary().clocks, p.summary().rejected) == (0, {})
+
+
+@pytest.mark.xfail(strict=True, reason="the timer watches the log being played")
+@pytest.mark.parametrize("mode", ["both", "ticks"])
+async def test_a_replay_makes_no_clock_event(mode: str, tmp_path: Path) -> None:
+    """A bar still forms at the end of a live log, and has been over for long by the clock on the wall."""
+    wall = FakeClock(at("10:00"))
+    async with live(wall, timeframes=["1m"], data=tmp_path) as p:
+        await push(p, wall, "A:10:00:10@1")
+        await p.drain()
+        digest = p.digest
+    wall.go_to(at("10:05"))
+    async with live(wall, timeframes=["1m"], clock=mode) as p:
+        await p.replay(tmp_path)
+        wall.pass_ns(SECOND_NS)
+        await settle()
+        await p.drain()
+        assert (p.summary().clocks, p.digest) == (0, digest)
 
 
 async def test_tick_far_ahead_of_the_wall_clock_is_malformed_when_live() -> None:
