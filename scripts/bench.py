@@ -6,7 +6,7 @@
     make bench ARGS="commits" COMMIT=686905b     this tree against another commit, built beside it
 
 Each is a program of its own, `scripts/bench_NAME.py`, in a process of its own. Figures are medians over rounds; what is
-compared is timed in turn, in the same process.
+compared is timed in turn, in the same process. Ends with an error if one failed, or had a figure over its bound.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def main(wanted: list[str]) -> int:
         if name not in known:
             print(f"no benchmark {name!r}; there are {', '.join(known)}", file=sys.stderr)
             return 2
+    failed = 0
     for name in wanted or [name for name in known if name not in LONG]:
         print(f"\n## {name}\n", flush=True)
         done = subprocess.run([sys.executable, str(HERE / f"bench_{name}.py")], check=False)
-        if done.returncode:
-            return done.returncode
-    return 0
+        failed = failed or done.returncode
+    return failed
 
 
 if __name__ == "__main__":
