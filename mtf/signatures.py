@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FunctionType
-from typing import Any, Final
 
 __all__ = ["give_signatures"]
-
-TABLE: Final = "mtf._signatures"
-CODE: Final = "from __future__ import annotations\ndef __init__({}) -> None: ..."
 
 
 class _Signature:
@@ -25,10 +20,10 @@ class _Signature:
     def __get__(self, instance: object, owner: type | None = None) -> inspect.Signature:
         """Return the signature; AttributeError if it is not for here, and `inspect` looks further."""
         made_by = None if owner is None else next((each for each in owner.__mro__ if "__init__" in vars(each)), None)
-        text = None if made_by is None or instance is not None else _written(made_by)
-        if text is None or made_by is None:
+        found = None if made_by is None or instance is not None else _written(made_by)
+        if found is None:
             raise AttributeError("__signature__")
-        return _evaluated(text, vars(sys.modules[made_by.__module__]))
+        return inspect.signature(found)
 
 
 def give_signatures(classes: Iterable[object]) -> None:
@@ -39,16 +34,10 @@ def give_signatures(classes: Iterable[object]) -> None:
             each.__signature__ = found  # type: ignore[attr-defined]
 
 
-def _written(owner: type) -> str | None:
-    """Return the parameters of the constructor of *owner* as its source has them; None if it is not compiled."""
+def _written(owner: type) -> Callable[..., None] | None:
+    """Return a function with the parameters of *owner*'s constructor, as its source has them; None: not compiled."""
     if isinstance(vars(owner)["__init__"], FunctionType):
         return None
-    table: dict[str, dict[str, str]] = importlib.import_module(TABLE).SIGNATURES
-    return table.get(owner.__module__, {}).get(owner.__qualname__)
-
-
-def _evaluated(parameters: str, namespace: dict[str, Any]) -> inspect.Signature:
-    """Return the signature of a function of *namespace* with *parameters*."""
-    found: dict[str, Any] = {}
-    exec(CODE.format(parameters), dict(namespace), found)
-    return inspect.signature(found["__init__"])
+    functions = importlib.import_module("mtf._signatures").SIGNATURES.get(owner.__module__)
+    found: Callable[..., None] | None = None if functions is None else functions().get(owner.__qualname__)
+    return found

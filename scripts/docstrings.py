@@ -12,6 +12,7 @@ Like units.py this knows the shape of mypyc's output. What is not recognized sta
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -71,18 +72,37 @@ def described(code: str, module: Described) -> str:
 
 
 def table(sources: Mapping[str, str]) -> str:
-    """Return the text of a module with the parameters of all constructors in *sources*, which are texts by module."""
-    found: dict[str, dict[str, str]] = {}
-    for name, source in sources.items():
-        module = read(source)
-        for owner, methods in module.methods.items():
-            if "__init__" in methods:
-                found.setdefault(name, {})[owner] = _annotated(methods["__init__"])
+    """Return the text of a module with a function for each constructor in *sources*, which are texts by module.
+
+    Its SIGNATURES have, by module, what returns these functions by class: with the parameters as they are written.
+    """
     lines = ['"""Made by the build from the sources: the parameters of the constructors of compiled classes."""', ""]
-    lines.append("SIGNATURES = {")
-    for name, classes in found.items():
-        lines += [f"    {name!r}: {{", *(f"        {owner!r}: {text!r}," for owner, text in classes.items()), "    },"]
-    return "\n".join([*lines, "}", ""])
+    lines += ["from __future__ import annotations", ""]
+    made = {}
+    for name, source in sources.items():
+        constructors = {
+            owner: _without_first(methods["__init__"].args)
+            for owner, methods in read(source).methods.items()
+            if "__init__" in methods
+        }
+        if constructors:
+            made[name] = name.replace(".", "_")
+            lines += [f"def {made[name]}():", *_constructors(name, constructors), ""]
+    return "\n".join(
+        [*lines, "SIGNATURES = {", *(f"    {name!r}: {function}," for name, function in made.items()), "}", ""]
+    )
+
+
+def _constructors(module: str, constructors: Mapping[str, ast.arguments]) -> list[str]:
+    """Return the lines of the function for *module*; constants that are defaults are the module's."""
+    defaults = [each for found in constructors.values() for each in (*found.defaults, *found.kw_defaults) if each]
+    names = sorted({node.id for each in defaults for node in ast.walk(each) if isinstance(node, ast.Name)})
+    constants = [name for name in names if not hasattr(builtins, name)]
+    lines = [f"    from {module} import {', '.join(constants)}", ""] if constants else []
+    for owner, arguments in constructors.items():
+        lines += [f"    def {owner}({ast.unparse(arguments)}) -> None: ...", ""]
+    pairs = ", ".join(f"{owner!r}: {owner}" for owner in constructors)
+    return [*lines, f"    return {{{pairs}}}", ""]
 
 
 def _class_in(name: str, classes: Iterable[str]) -> str:
@@ -151,10 +171,6 @@ def _parameters(function: Function, marked: bool | None) -> str:
     arguments = function.args if marked is not None else _without_first(function.args)
     text = ast.unparse(_without_annotations(arguments))
     return f"${text}" if marked else text
-
-
-def _annotated(function: Function) -> str:
-    return ast.unparse(_without_first(function.args))
 
 
 def _without_first(arguments: ast.arguments) -> ast.arguments:

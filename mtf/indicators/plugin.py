@@ -131,7 +131,7 @@ class PythonIndicator(Indicator):
         try:
             found = self.step(state, bar)
         finally:
-            del attributes["_stepping"]
+            attributes.pop("_stepping", None)
         values = found if isinstance(found, tuple) else (found,)
         if len(values) != self.width:
             raise ConfigError(f"{self.spec} returned {len(values)} values and declares {self.width}")

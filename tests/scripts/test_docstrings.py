@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import os
+from typing import Any
 
 import pytest
 from docstrings import described, read, table
@@ -204,8 +207,13 @@ def test_what_is_not_of_the_source_stays_as_it_was() -> None:
 
 
 def test_the_table_has_the_parameters_of_constructors_as_they_are_written() -> None:
-    namespace: dict[str, dict[str, dict[str, str]]] = {}
-    exec(table({"mtf.tick": SOURCE, "mtf.none": "x = 1\n"}), namespace)
-    assert namespace["SIGNATURES"] == {
-        "mtf.tick": {"Tick": "symbol: str, size: float=0.0, *, id: str | None=None, n: int=-1"}
-    }
+    namespace: dict[str, Any] = {}
+    other = "class Other:\n    def __init__(self, at: Path = sep, n: int = len('x')) -> None: ..."
+    exec(table({"mtf.tick": SOURCE, "mtf.none": "x = 1\n", "os.path": other}), namespace)
+    assert sorted(namespace["SIGNATURES"]) == ["mtf.tick", "os.path"]
+    (tick,) = namespace["SIGNATURES"]["mtf.tick"]().values()
+    assert str(inspect.signature(tick)) == (
+        "(symbol: 'str', size: 'float' = 0.0, *, id: 'str | None' = None, n: 'int' = -1) -> 'None'"
+    )
+    (made,) = namespace["SIGNATURES"]["os.path"]().values()
+    assert str(inspect.signature(made)) == f"(at: 'Path' = {os.path.sep!r}, n: 'int' = 1) -> 'None'"
