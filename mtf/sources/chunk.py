@@ -63,7 +63,7 @@ class Rows:
     def add(self, rows: bytes, heap: bytes, count: i64) -> None:
         """Append *count* rows and what belongs to them."""
         self._rows.write(rows)
-        if heap:
+        if len(heap) > 0:
             self._heap.write(heap)
         self.count += count
 
@@ -166,7 +166,7 @@ def gather(chunk: Chunk, order: list[int]) -> Chunk:
     for k in range(len(order)):
         i: i64 = order[k]
         out.write(rows[i * ROW_BYTES : (i + 1) * ROW_BYTES])
-        if heap:
+        if len(heap) > 0:
             kept.write(heap[offsets[i] : offsets[i + 1]])
     return Chunk(chunk.count, out.getvalue(), kept.getvalue(), [], b"")
 

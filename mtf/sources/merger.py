@@ -41,7 +41,7 @@ class Lane:
         self.next = skip
         self.stop = chunk.count
         self.heap_at = 0
-        if chunk.heap:
+        if len(chunk.heap) > 0:
             self.heap_at = heap_end(chunk, 0, 0, skip)
 
 
@@ -150,12 +150,12 @@ class Merger:
         chunk = lane.chunk
         start = lane.next
         heap = b""
-        if chunk.heap:
+        if len(chunk.heap) > 0:
             at = lane.heap_at
             lane.heap_at = heap_end(chunk, at, start, end)
             heap = chunk.heap[at : lane.heap_at]
         out.add(chunk.rows[start * ROW_BYTES : end * ROW_BYTES], heap, end - start)
-        if chunk.marks:
+        if len(chunk.marks) > 0:
             for k in range(start, end):
                 self.reordered += i64(chunk.marks[k])
         lane.next = end

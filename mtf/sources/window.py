@@ -165,7 +165,7 @@ class Window:
         start = number - held.base
         end = start + length
         heap = b""
-        if chunk.heap:
+        if len(chunk.heap) > 0:
             heap = chunk.heap[held.offsets[start] : held.offsets[end]]
         into.add(chunk.rows[start * ROW_BYTES : end * ROW_BYTES], heap, length)
         into.mark(b"\x01\x01\x01\x01"[:length] if mark else b"\x00\x00\x00\x00"[:length])
