@@ -87,7 +87,8 @@ class Sequencer(Supervised):
 
     async def flush(self, seq: int) -> None:
         """Return once *seq* is in the log, as its mode promises, and sent."""
-        if self.flush_now() and self.sent_seq >= seq:
+        self.flush_now()
+        if self.sent_seq >= seq:  # perhaps sent before, though there is no room for more now
             return
         waiter = self._sent.wait(seq)
         self._wake.set()

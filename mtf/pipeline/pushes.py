@@ -115,7 +115,8 @@ class Pushes:
     async def sent(self, seq: int) -> None:
         """Return once *seq* is in the log, as its mode promises, and sent."""
         source = self._source
-        if source.flush_now() and source.sent_seq >= seq:
+        source.flush_now()
+        if source.sent_seq >= seq:
             return
         with self._hangs.pushing():
             await source.flush(seq)

@@ -23,6 +23,9 @@ async def play(
 ) -> None:
     """Play the log in *path* through *run*, as `Pipeline.replay` describes it."""
     await run.ready()
+    for name, value in (("start", start), ("until", until), ("until_ns", until_ns)):
+        if value is not None and type(value) is not int:
+            raise ConfigError(f"{name} must be an int, got {value!r}")
     if start < 1 or (until is not None and until < start):
         raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and until not before it")
     differences = run.config.differences(logged_config(path))

@@ -21,7 +21,7 @@ from mtf.errors import ConfigError
 from mtf.log.filesystem import OsFileSystem
 from mtf.log.segment import Segment
 from mtf.storage.checkpoint_store import CheckpointStore
-from mtf.storage.restore import newest_states
+from mtf.storage.restore import saved_states
 from tests.pipeline.survivors import Saved, SlowSaved, Stored
 from tests.storage.builders import FakeWall, feed, market
 
@@ -83,7 +83,8 @@ class Round:
 
     def known(self, last_seq: int) -> dict[str, int]:
         """Return the consumers whose states the directory has, each with the event before its first."""
-        states = newest_states(CheckpointStore(self.data / "checkpoints"), last_seq)
+        newest, _ = CheckpointStore(self.data / "checkpoints").load(last_seq)
+        states = {} if newest is None else saved_states(newest)
         return {name: Saved.begun_in(state) for name, (_, state) in states.items()}
 
 
