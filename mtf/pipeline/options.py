@@ -75,7 +75,9 @@ class Options:
             raise ConfigError(
                 f"live_within_ns must be between 0 and grace_ns ({self.grace_ns}), got {self.live_within_ns}"
             )
-        seconds = self.checkpoint_seconds
+        seconds: Any = self.checkpoint_seconds
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float | None):
+            raise ConfigError(f"checkpoint_seconds must be a number, got {seconds!r}")
         if seconds is not None and not 0 <= seconds < float("inf"):
             raise ConfigError(f"checkpoint_seconds must be 0 or more, and finite, got {seconds}")
         if isinstance(self.oldest_ns, bool) or not isinstance(self.oldest_ns, int):

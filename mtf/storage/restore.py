@@ -182,11 +182,12 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
     if seq is not None and engine.joiner.seq == seq:
         return engine
     if time_ns is not None:
-        _play_until(engine, path, time_ns, seq)
-        return engine
-    _play(engine, path, seq)
-    if seq is not None and engine.joiner.seq != seq:
-        raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}: ask for what is in it")
+        last_seq = _play_until(engine, path, time_ns, seq)
+    else:
+        _play(engine, path, seq)
+        last_seq = engine.joiner.seq
+    if seq is not None and last_seq != seq:
+        raise ConfigError(f"{path}: the log ends at seq {last_seq}: ask for what is in it")
     return engine
 
 
@@ -359,8 +360,10 @@ def _last_seq(path: Path, seq: int) -> int:
         reader.close()
 
 
-def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) -> None:
+def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) -> int:
     """Play the log up to *last_seq*, but nothing of a symbol from its first accepted event after *time_ns* on.
+
+    Returns the last event that was looked at.
 
     A block is not played if that event has come for all of its symbols.
     """
@@ -371,7 +374,9 @@ def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) 
             engine.joiner.seq = block.last_seq
         else:
             engine.step(block)
+    seen_seq = engine.joiner.seq
     engine.joiner.seq = gate.horizon_seq
+    return seen_seq
 
 
 def _accepts_after(engine: Engine, block: Block, time_ns: int) -> int:
