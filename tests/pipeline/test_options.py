@@ -10,7 +10,7 @@ import pytest
 import mtf
 from mtf.errors import ConfigError, LookAheadError, UnknownSymbol
 from tests.builders import events
-from tests.recovery.builders import feed, row_bits
+from tests.storage.builders import feed, row_bits
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds must be 0 or more, and finite, got nan"),

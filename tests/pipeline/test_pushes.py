@@ -12,7 +12,7 @@ import pytest
 import mtf
 from mtf.actors.timer import GRACE_NS
 from mtf.errors import MalformedEvent, WrongLoop
-from mtf.recovery import logged_blocks
+from mtf.storage.restore import logged_blocks
 from tests.actors.loops import LOOPS, on_loop
 from tests.alive import run_of
 from tests.builders import SECOND_NS, at, ticks

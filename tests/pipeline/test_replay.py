@@ -11,11 +11,11 @@ import pytest
 import mtf
 from mtf.actors.timer import GRACE_NS
 from mtf.errors import ConfigError, OutOfOrder, UnknownSymbol
-from mtf.recovery import engine_at
+from mtf.storage.restore import engine_at
 from tests.alive import run_of
 from tests.builders import SECOND_NS, at, events
 from tests.fake_clock import FakeClock
-from tests.recovery.builders import feed, market, row_bits
+from tests.storage.builders import feed, market, row_bits
 
 EVENTS: Final = market(31, 300)
 CUT: Final = 180
