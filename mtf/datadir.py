@@ -84,12 +84,12 @@ class DataDir:
 
     @classmethod
     def open(cls, path: Path, config: Config, *, fs: FileSystem | None = None) -> DataDir:
-        """Open *path* for *config*, making it where it is not; ConfigMismatch where it was made with another one.
+        """Open *path* for *config*, creating it if necessary; ConfigMismatch if it was made with another one.
 
         Log and checkpoints are written through *fs*.
         """
         if path.is_symlink() and not path.exists():
-            raise DataDirError(f"{path}: is a link to nothing")
+            raise DataDirError(f"{path}: is a broken link")
         if path.is_file():
             raise DataDirError(f"{path}: is a file: give a directory")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -100,18 +100,18 @@ class DataDir:
         try:
             if log.torn is not None:
                 notes.append(_cut(path, log.torn))
-            logged = Config.from_json(log.config)
+            logged = Config.from_json(log.config, str(path))
             config, editions = config.settled(logged)
             for name in editions:
                 notes.append(
-                    f"{path}: goes on with the calendar {name} that it was made with; what is known by that name now "
-                    "has other hours or holidays, and is for new directories"
+                    f"{path}: stays with the edition of the calendar {name} that it was made with; the present edition "
+                    "has different hours or holidays, and applies to new directories"
                 )
             differences = config.differences(logged)
             if differences:
                 raise ConfigMismatch(
-                    f"{path} was made with another configuration ({'; '.join(differences)}): "
-                    "ask for the same one, or use another directory"
+                    f"{path} was made with a different configuration ({'; '.join(differences)}): "
+                    "use the same one, or another directory"
                 )
             checkpoints = checkpoints_of(path, config, fs=fs)
             folder, last_seq = str(path / CHECKPOINTS), log.last_seq
@@ -165,7 +165,7 @@ class DataDir:
         retain(self.path / LOG, min(before_seq, self._history.stored_seq + 1))
 
     async def close(self, malformed: int = 0) -> None:
-        """Let go of everything; *malformed* is how many rows of this run were malformed."""
+        """Close everything; *malformed* is how many rows of this run were malformed."""
         self.aside.close(malformed)
         if self._history is not None:
             await self._history.close()
@@ -188,7 +188,7 @@ def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) ->
     for key in entries:
         if key.startswith(folders) and not key.endswith(SKIPPED) and key not in keys:
             raise SourceError(
-                f"{shown_key(key)} was read into {path} before, and is not there any more: put it back, or use another "
+                f"{shown_key(key)} was read into {path} before, and is missing now: put it back, or use another "
                 "directory",
                 path=shown_key(key),
             )
@@ -204,7 +204,7 @@ def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str,
     if before != now:
         raise ConfigMismatch(
             f"{name} was read into {path} before as {_said(before)}, and now as {_said(now)}: "
-            "say the same of it, or use another directory"
+            "use the same options, or another directory"
         )
     if not _same(known, identity):
         raise SourceError(
@@ -216,7 +216,7 @@ def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str,
 def recall(source: Source, known: dict[str, Any]) -> None:
     """Have *source*, if it is a file, read as it was at first: what was inferred then is in what is *known*.
 
-    ConfigError if something has to be said of it first, and was not.
+    ConfigError if an option that it needs is missing.
     """
     recalled = getattr(source, "recall", None)
     if recalled is not None:
@@ -229,8 +229,8 @@ def checkpoints_of(path: Path, config: Config, *, fs: FileSystem | None = None) 
 
 
 def logged_config(path: Path) -> Config:
-    """Return the configuration that *path* was made with; DataDirError where there is no data directory."""
-    return Config.from_json(read_config(path / LOG))
+    """Return the configuration that *path* was made with; DataDirError if there is no data directory."""
+    return Config.from_json(read_config(path / LOG), str(path))
 
 
 def history_of(path: Path) -> HistoryStore:
@@ -257,7 +257,7 @@ def _symbol_bytes(config: Config) -> int:
 
 
 def _said(options: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in options.items()) or "it tells itself"
+    return ", ".join(f"{name}={value}" for name, value in options.items()) or "detected"
 
 
 def _same(known: dict[str, Any], identity: dict[str, Any]) -> bool:

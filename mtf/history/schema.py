@@ -105,7 +105,7 @@ AFRESH: Final = "move it away: the next start rebuilds it from the log"
 
 
 def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> bool:
-    """Return whether the tables are there; CorruptHistory where *found* has anything but them, or only some."""
+    """Return whether the tables are there; CorruptHistory if *found* has anything but them, or only some."""
     schema = {(kind, name): sql for kind, name, sql in found}
     if schema and schema != {("table", name): sql for name, sql in TABLES.items()}:
         names = ", ".join(sorted(str(name)[:80] for _, name in list(schema)[:10]))

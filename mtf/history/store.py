@@ -55,7 +55,7 @@ class HistoryStore:
             return read_stored(self.path, connection)
 
     def position(self) -> int:
-        """Return the newest event whose bars are stored; 0 where there is none."""
+        """Return the newest event whose bars are stored; 0 if there is none."""
         return self.stored().seq
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -67,7 +67,7 @@ class HistoryStore:
     ) -> Iterator[dict[str, Any]]:
         """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as columns by name.
 
-        UnknownSymbol where no bar of the symbol is stored at all. Each bar is checked before it is handed out, and
+        UnknownSymbol if no bar of the symbol is stored at all. Each bar is checked before it is handed out, and
         after the last one that none is missing: CorruptHistory.
         """
         first_ns = FIRST if start_ns is None else start_ns
@@ -76,7 +76,7 @@ class HistoryStore:
             series = read_stored(self.path, connection).series
             if all(symbol != known for known, _ in series):
                 known = ", ".join(sorted({known for known, _ in series})[:50]) or "none"
-                raise UnknownSymbol(f"no bars of {symbol!r} are stored; there are {known}")
+                raise UnknownSymbol(f"no bars of {symbol!r} are stored; known symbols: {known}")
             last_ns = series.get((symbol, timeframe), (0, FIRST))[1]
             links = _Links(self.path, f"{timeframe} bars of {symbol}")
             for row in connection.execute(query, (symbol, timeframe, first_ns)):
@@ -162,7 +162,9 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
     if not check_schema(path, connection.execute(FIND_SCHEMA).fetchall()):
         return Stored(0, None, {}, 0)
     if version != VERSION:
-        raise CorruptHistory(f"{path}: of version {version}, with the tables of {VERSION}; {AFRESH}")
+        raise CorruptHistory(
+            f"{path}: written by a newer mtf, or damaged (version {version}, this mtf reads {VERSION}); {AFRESH}"
+        )
     rows = connection.execute("SELECT symbol, timeframe, bars, last_ns FROM series").fetchall()
     positions = connection.execute("SELECT seq, zones, series, sum FROM position").fetchall()
     if len(positions) != 1:

@@ -21,7 +21,7 @@ _NUMBERS: Final = struct.Struct("<2q5d11qq")  # start, end, prices and volume; t
 
 
 def row_sum(row: Sequence[Any], before_ns: Any) -> int:
-    """Return the sum of a row of `COLUMNS` that follows the one that starts at *before_ns*; -1 for what is no row."""
+    """Return the sum of a row of `COLUMNS` that follows the one that starts at *before_ns*; -1 if *row* is not one."""
     try:
         numbers = _NUMBERS.pack(*row[2:TRADING_DAY], *row[TRADING_DAY + 1 :], before_ns)
         return _sum(numbers + f"{row[0]}\0{row[1]}\0{row[TRADING_DAY]}".encode())

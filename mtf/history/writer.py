@@ -131,7 +131,7 @@ class HistoryWriter(ClosingsOnly):
             self._noted(f"{self.path}: the bars that waited are stored, up to seq {self.stored_seq}")
 
     async def close(self) -> None:
-        """Let go of the database; what waits is not stored. Safe to call twice: each returns once it is let go of.
+        """Close the database; what waits is not stored. Safe to call twice: each call returns once it is closed.
 
         Shielded: SQLite holds a lock while it closes, and who is cancelled here leaves the waiting to the next.
         """
@@ -261,7 +261,7 @@ class HistoryWriter(ClosingsOnly):
 async def _disconnect(opening: asyncio.Future[aiosqlite.Connection]) -> None:
     try:
         connection = await opening
-    except Exception:  # noqa: BLE001 - who opened it has been told
+    except Exception:  # noqa: BLE001 - whoever opened it has the error
         return
     with contextlib.suppress(sqlite3.Error):
         await connection.rollback()  # closed with a statement still open, it would keep its lock
