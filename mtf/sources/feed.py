@@ -39,7 +39,7 @@ class Feed(Protocol):
     ended: bool  # whether the source has come to its end: what `next` gives from then on has no rows
 
     def next(self) -> Chunk:
-        """Return the next chunk; one without rows where there is nothing yet, as after each bounded piece of work."""
+        """Return the next chunk; one without rows if there is nothing yet, as after each bounded piece of work."""
         ...
 
     def position(self) -> dict[str, Any]: ...
@@ -104,7 +104,7 @@ class Stage:
         source.close()
 
     def _note(self, source: Suspendable, more: bool) -> None:
-        """Note that *source* was read, and close the file of the one that was not for longest where there are many."""
+        """Note that *source* was read, and close the file of the one that was not for longest if there are many."""
         key = id(source)
         self._open.pop(key, None)
         self._fixed.discard(key)
@@ -185,7 +185,7 @@ class WindowFeed:
         self._window_ns = window_ns  # as given, or as it was before a stop within a window
         self._window = Window(window_ns)
         self._added: deque[tuple[dict[str, Any], int]] = deque()  # position and refused rows of the newest chunks
-        self._passed = b""  # of the rows to come those that went out before a stop, a byte each, 1 where it did
+        self._passed = b""  # of the rows to come those that went out before a stop, a byte each, 1 if it did
         self._refused = 0  # of the malformed rows to come those that were seen to before a stop
         self._rows: Final = Rows()
 
@@ -217,7 +217,7 @@ class WindowFeed:
         return self._rows.chunk(refused)
 
     def position(self) -> dict[str, Any]:
-        """Return the source's position where nothing is held; else where the first row that is held was read from.
+        """Return the source's position if nothing is held; otherwise the place from which the first held row was read.
 
         With it go how many rows from there on are out, then in runs how many are held, out, held ..., and how many of
         the malformed ones were seen to.
@@ -255,7 +255,7 @@ NOTHING: Final = Chunk(0, b"", b"", [])
 
 
 def _flags(runs: list[int]) -> bytes:
-    """Return a byte for each row of *runs*, which are held and out in turns: 1 where it is out."""
+    """Return a byte for each row of *runs*, which are held and out in turns: 1 if it is out."""
     return b"".join([bytes([k % 2]) * length for k, length in enumerate(runs)])
 
 

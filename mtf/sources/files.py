@@ -48,7 +48,7 @@ class PlannedPart:
 class FileSource:
     """Reads *parts* one after another. *skipped* are the files of a folder that no format took.
 
-    With *resumable* it is gone on with at a next start, and a last line without its line break is left for then: a
+    With *resumable* the next start continues it, and a last line without its line break is left for then: a
     file that grows may have half a number there. In a packed file, and in a pipe, such a line is whole.
     """
 
@@ -62,7 +62,7 @@ class FileSource:
         resumable: bool = False,
     ) -> None:
         self.name: Final = name
-        self.read_as: Final = dict(read_as)  # what was said of the file, and decides what its rows mean
+        self.read_as: Final = dict(read_as)  # the options given for the file, which decide what its rows mean
         self.parts: Final = list(parts)
         self.skipped: Final = tuple(skipped)
         self._resumable: Final = resumable
@@ -74,7 +74,7 @@ class FileSource:
         self._base = 0
         self._at = 0  # what of `_data` the reader has taken
         self._final = False  # nothing comes behind `_data`
-        self._told = ""  # the symbol that the parts behind have, where all rows are said to be of another name
+        self._told = ""  # the symbol that the parts behind have, if `symbol` names all rows differently
         self._open = False  # the last row that was taken had no line break behind it
         self._closed = False  # by `close`, until `seek`
         self._suspended = -1  # the byte of the text to read on from, where the file was closed by `suspend`
@@ -150,7 +150,7 @@ class FileSource:
     def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:
         """Read as *identity* says that it was read: what was inferred of the part at *position* holds when it grows.
 
-        Raises the ConfigError of a part about which something has to be said first, if it was not read before.
+        Raises the ConfigError of a part that needs an option to be read, if it was not read before.
         """
         known = identity.get("reading", ())
         self._readings = [_reading_of(each) for each in known]
@@ -238,8 +238,8 @@ class FileSource:
         name = position["name"]
         if not 0 <= index < len(self.parts) or self.parts[index].part.name != name:
             raise SourceError(
-                f"{self.name}: {name!r} was its part {index + 1}, and is not any more: files before it have come or "
-                "gone; put them back, or start afresh",
+                f"{self.name}: {name!r} was its part {index + 1}, and is not now: files before it have been added or "
+                "removed; restore the former files, or start again with another data directory",
                 path=name,
             )
         part = self.parts[index].part
@@ -248,8 +248,8 @@ class FileSource:
         self._index = index
         if self._bytes_behind() != position.get("behind", self._bytes_behind()):
             raise SourceError(
-                f"{self.name}: a file before {name!r}, which was read to its end, has another size now: rows that came "
-                "later belong in a file that comes later; put it back, or start afresh",
+                f"{self.name}: a file before {name!r}, which was read to its end, has another size now: later rows "
+                "belong in a later file; restore it, or start again with another data directory",
                 path=name,
             )
         reader, stream = self._start(index, position["check"])
@@ -268,8 +268,8 @@ class FileSource:
             self._data = stream.read()
             if self._data[:1] not in (b"", b"\n", b"\r"):
                 raise SourceError(
-                    f"{part.place}:{reader.line}: this row had no end when it was read, and goes on now: what was "
-                    "logged of it is not what stands there; start afresh",
+                    f"{part.place}:{reader.line}: this row was incomplete when it was read, and is longer now: the "
+                    "log differs from the file; start again with another data directory",
                     path=part.place,
                     line=reader.line,
                 )
@@ -308,7 +308,7 @@ class FileSource:
             self._stream = None
 
     def close(self) -> None:
-        """Let go of the open file; `position` stays, and `seek` opens it again."""
+        """Close the open file; `position` stays, and `seek` opens it again."""
         self._closed = True
         self._let_go()
         for planned in self.parts:
@@ -344,7 +344,7 @@ class FileSource:
         if known and start.check(known[0]) != known[1]:
             place = planned.part.place
             raise SourceError(
-                f"{place}: it does not start as it did: it is another file now; put the old one back, or use another "
+                f"{place}: its beginning has changed, so it is another file now: restore the old one, or use another "
                 "data directory",
                 path=place,
             )

@@ -56,7 +56,7 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
     zone = options.zone or zone
     time_format = options.time_format or _time_format(table, columns)
     if time_format not in TIME_FORMATS:
-        raise ConfigError(f"no time format {time_format!r}: it is one of {', '.join(TIME_FORMATS)}")
+        raise ConfigError(f"time_format must be one of {', '.join(TIME_FORMATS)}, got {time_format!r}")
     if not options.symbol and "symbol" not in columns:
         symbol = _symbol_in(table) or symbol or part.symbol
     watched: tuple[int, ...] = ()
@@ -110,7 +110,7 @@ def shift_of(point: float | None, otherwise: int) -> int:
     for power in range(-12, 13):
         if point == float(f"1e{power}"):
             return power
-    raise ConfigError(f"a point of {point} is no power of ten: give one, such as 0.00001")
+    raise ConfigError(f"invalid point {point}: it must be a power of ten, such as 0.00001")
 
 
 def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: str) -> list[tuple[str, int, int]]:
@@ -193,7 +193,8 @@ def _unnamed_columns(table: Table, options: Options, mark: int) -> dict[str, int
     roles = _numbers_mean(table, first, options.kind, mark)
     if roles is None:
         raise OptionNeeded(
-            "what the columns are is not clear without a header: say it with {columns}", columns="time=0,bid=1,ask=2"
+            "there is no header, and the columns cannot be inferred: name them with {columns}",
+            columns="time=0,bid=1,ask=2",
         )
     return columns | {role: index for index, role in enumerate(roles, first)}
 
@@ -237,7 +238,7 @@ def _number(cell: str, mark: int) -> float:
 
 
 def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
-    """Whether these are no bars: the next one opens further from a close than from the open before it.
+    """Whether these are not bars: the next one opens further from a close than from the open before it.
 
     So it is with quotes and small sizes, 1.0850,1.0851,1,1, which are between one another as open, high, low and close.
     """
@@ -253,7 +254,7 @@ def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
     if options.kind is not None:
         kinds = {"quotes": QUOTES, "trades": TRADE_TICKS, "bars": QUOTE_BARS if "bid_open" in columns else BARS}
         if options.kind not in kinds:
-            raise ConfigError(f"rows are not {options.kind!r}: they are one of {', '.join(kinds)}")
+            raise ConfigError(f"kind must be one of {', '.join(kinds)}, got {options.kind!r}")
         return kinds[options.kind]
     if all(role in columns for role in OHLC):
         return BARS
@@ -261,14 +262,14 @@ def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
         return QUOTE_BARS
     if all(role in columns for role in OHLC[:3]):
         raise OptionNeeded(
-            f"no column is the close of the bars: say which with {{columns}}; {_there(table)}", columns="close=NAME"
+            f"no column is the close of the bars: name it with {{columns}}; {_there(table)}", columns="close=NAME"
         )
     if "bid" in columns or "ask" in columns:
         return QUOTES
     if "price" in columns:
         return TRADE_TICKS
     raise OptionNeeded(
-        f"no column is a price: say which with {{columns}}; {_there(table)}", columns="time=NAME,bid=NAME,ask=NAME"
+        f"no column is a price: name them with {{columns}}; {_there(table)}", columns="time=NAME,bid=NAME,ask=NAME"
     )
 
 
@@ -312,7 +313,7 @@ def _called(table: Table, column: int) -> str:
 
 
 def _header_notes(table: Table) -> list[str]:
-    """Return which line is the header, where that is not plain to see."""
+    """Return which line is the header, if that is not obvious."""
     if not table.passed:
         return []
     lines = ", ".join(map(str, table.passed))
@@ -324,8 +325,8 @@ def _symbol_in(table: Table) -> str:
     """Return the symbol that the headings say, "" for none."""
     if len(table.symbols) > 1:
         raise OptionNeeded(
-            f"there are {len(table.symbols)} markets side by side ({', '.join(table.symbols[:5])}): say which columns "
-            "are of one of them with {columns}, and which it is with {symbol}",
+            f"there are {len(table.symbols)} markets side by side ({', '.join(table.symbols[:5])}): name the columns "
+            "of one of them with {columns}, and its symbol with {symbol}",
             columns="time=0,open=1,high=2,low=3,close=4",
             symbol=table.symbols[0],
         )
@@ -360,8 +361,8 @@ def _time_format(table: Table, columns: Mapping[str, int]) -> str:
             return "ymd"
         of_day = " (a time of day, and no column has dates)" if CLOCK.fullmatch(cells[0]) else ""
         raise OptionNeeded(
-            f"{cells[0]!r}{of_day} is not a time that can be read: say which column has the time with {{columns}}, or "
-            "how it is written with {time_format}",
+            f"{cells[0]!r}{of_day} cannot be read as a time: name the column of the time with {{columns}}, or "
+            "its format with {time_format}",
             columns="time=NAME",
             time_format="dmy",
         )
@@ -369,7 +370,7 @@ def _time_format(table: Table, columns: Mapping[str, int]) -> str:
     if way == "short":
         cell = next(cell for cell in cells if _written(cell) == "short")
         raise OptionNeeded(
-            f"{cell!r} would be a time before 1974, if seconds since 1970: say what it is with {{time_format}}",
+            f"{cell!r} as seconds since 1970 is before 1974: name its format with {{time_format}}",
             time_format="s",
         )
     return _date_order([cell for cell in cells if _written(cell) == "dated"]) if way == "dated" else way

@@ -1,4 +1,4 @@
-"""A look at the start of a table: what parts its columns, which line is its header, and what typical rows are like.
+"""A look at the start of a table: its delimiter, its header, and its typical rows.
 
 A file may begin with titles, comments, `sep=;`, or several rows of headings. One row in the first few that is broken
 does not change what the others are taken for: whatever most rows agree on counts.
@@ -35,8 +35,8 @@ _SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
 class Table:
     """The start of a table as text: *header* names of columns or None, and *rows*, the typical ones.
 
-    *skip* lines come before the first row, the header among them: it is line *header_line*, from 1 on, and 0 if there
-    is none; *passed* are the other ones that have something in them. A row has *fields* cells, without the space
+    *skip* lines come before the first row, the header among them: it is line *header_line*, from 1 on, or 0; *passed*
+    are the other ones that are not empty. A row has *fields* cells, without the space
     around them; *fitted* are all rows that have as many, also those in which something is broken, and *misfits* counts
     the others. *symbols* are what a row of headings says all is of.
     """

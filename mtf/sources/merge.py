@@ -41,7 +41,7 @@ SAMPLES_MAX: Final = 256  # parts that are asked how far they are
 NAMES_SHOWN: Final = 3
 REORDER_MAX_NS: Final = DAY_NS
 
-# A position in the midst of what is read ahead: where that begins, and how many of its rows are out.
+# A position within rows that were read ahead: where these begin, and how many of them are out.
 CHUNK: Final = "chunk"
 SKIP: Final = "skip"
 SKIPPED: Final = "\0\0"  # behind the key of a part: the entry of the log that holds SKIP, which changes with each frame
@@ -152,7 +152,7 @@ class _Place:
         self.stop()
 
     def stop(self) -> None:
-        """Let rows go out up to the next malformed one."""
+        """Release rows up to the next malformed one."""
         assert self.chunk is not None, "rows that go out were read"
         refused = self.chunk.refused
         self.lane.stop = refused[self.refused][0] if self.refused < len(refused) else self.chunk.count
@@ -175,9 +175,9 @@ class MergedSource:
         skipped: Sequence[str] = (),
     ) -> None:
         if not 0 <= reorder_ns <= REORDER_MAX_NS:
-            raise ConfigError(f"reorder_ns is {reorder_ns}: give 0 to {REORDER_MAX_NS}, a day")
+            raise ConfigError(f"a reorder window must be between 0 and {REORDER_MAX_NS} ns, a day, got {reorder_ns} ns")
         if sort and reorder_ns:
-            raise ConfigError("sort and reorder_ns: what is sorted needs no window; give one of them")
+            raise ConfigError("sorted rows need no reorder window: sort, or give a window, not both")
         self.parts: Final = tuple(_flat(sources))
         self.name: Final = name or _joined(
             [each.source.name if isinstance(each, Part) else each.name for each in sources]
@@ -190,7 +190,7 @@ class MergedSource:
         self._read = 0  # rows handed in or refused since this source was made
         self._refused = 0  # of them those refused
         self._numbers: Final = _numbered(self.parts)
-        self._direct: _Place | None = None  # the only part left, where it is read straight through
+        self._direct: _Place | None = None  # the only part left, if it is read straight through
         self._places: list[_Place] = []
         self._begin({})
 
@@ -247,7 +247,7 @@ class MergedSource:
                 door.copy(block, self._stage.symbols.names, 0, block.count)
 
     def first(self, number: int, door: Door) -> tuple[str, int] | None:
-        """Return symbol and stamp of the first row of a part that is not out; None where none is found at once.
+        """Return symbol and stamp of the first row of a part that is not out; None if none is found at once.
 
         Nothing is handed to *door* yet: it is the one that rows will go to.
         """
@@ -294,7 +294,7 @@ class MergedSource:
         for label in positions:
             if label not in self._numbers:
                 raise SourceError(
-                    f"{self.name}: {shown_key(label)!r} was a part of it and is not any more: put it back, or start "
+                    f"{self.name}: {shown_key(label)!r} was a part of it and is missing now: put it back, or start "
                     "again with another data directory",
                     path=self.name,
                 )
@@ -320,7 +320,7 @@ class MergedSource:
         return entries
 
     def progress(self) -> float | None:
-        """Return the share that was read, by size where all parts know theirs; of a sample where there are many."""
+        """Return the share that was read, by size if all parts know theirs; of a sample if there are many."""
         total = done = 0.0
         sample = self.parts[:: len(self.parts) // SAMPLES_MAX + 1]
         sizes = [getattr(part.source, "total_bytes", None) for part in sample]
@@ -368,7 +368,9 @@ class MergedSource:
         windowed, sorting = at is not None and WINDOW in at, at is not None and SORTED in at
         if (sorting and not self._sort) or (windowed and self._sort):
             how = "sorted" if sorting else "with a reorder window"
-            raise ConfigError(f"{part.source.name}: the run before stopped in the middle of it, {how}: run it so again")
+            raise ConfigError(
+                f"{part.source.name}: the previous run stopped in the middle of it, {how}: use the same setting again"
+            )
         if self._sort:
             feed = SortFeed(part.source, self._stage)
         elif self._reorder_ns or windowed:
@@ -407,7 +409,7 @@ class MergedSource:
         return more
 
     def _merge(self, door: Door, limit: int) -> bool:
-        """Collect up to *limit* rows; False where no part has any more."""
+        """Collect up to *limit* rows; False if no part has any more."""
         merger, rows = self._merger, self._rows
         left = READ_MAX
         while (number := merger.top) >= 0:
@@ -448,14 +450,13 @@ def _flat(sources: Sequence[Source | Part]) -> Iterator[Part]:
 
 
 def _numbered(parts: Sequence[Part]) -> dict[str, int]:
-    """Return the numbers of the parts by key; ConfigError where two have the same."""
+    """Return the numbers of the parts by key; ConfigError if two have the same."""
     numbers: dict[str, int] = {}
     for number, part in enumerate(parts):
         label = f"\0{number}" if part.key is None else part.key
         if numbers.setdefault(label, number) != number:
             raise ConfigError(
-                f"two sources are called {part.source.name!r}, by which the log would know them: give each a name of "
-                "its own"
+                f"two sources are called {part.source.name!r}, but the log needs different names: give each its own"
             )
     return numbers
 

@@ -149,17 +149,17 @@ class Part:
         return self.file_bytes if self._archive is None else self._archive.expanded(self.member)
 
     def forget(self) -> None:
-        """Let go of the head; it comes back when it is asked for."""
+        """Drop the head; it is read again when it is asked for."""
         self._head = None
 
     def release(self) -> None:
-        """Let go of the head and of the archive; both come back when they are asked for."""
+        """Drop the head and close the archive; both are read again when they are asked for."""
         self.forget()
         if self._archive is not None:
             self._archive.close()
 
     def close(self) -> None:
-        """Let go of everything for good."""
+        """Close everything for good."""
         self.release()
 
     def check(self, head_bytes: int) -> str:
@@ -187,7 +187,7 @@ def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part
             count += 1
             if count > limits.members:
                 raise HostileFile(
-                    f"{path}: more than {limits.members} files; if they are right, raise {{limit}}",
+                    f"{path}: more than {limits.members} files; if that is expected, raise {{limit}}",
                     path=str(path),
                     limit="members",
                 )

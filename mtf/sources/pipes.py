@@ -74,7 +74,7 @@ class PipePart(Part):
 
     def open(self) -> Stream:
         if self._opened:
-            raise SourceError(f"{self.place}: a pipe is read once, from front to end: start it again", path=self.place)
+            raise SourceError(f"{self.place}: a pipe can be read only once: start its writer again", path=self.place)
         stream = self._stream()
         self._opened = True
         self._source().keep = False
@@ -148,7 +148,7 @@ def _label(path: str | os.PathLike[str]) -> str:
 
 
 def _standard_input() -> Any:
-    """Return standard input without a buffer, where it has one: what is asked of the system is then all there is."""
+    """Return standard input without its buffer, so that only the system holds back data."""
     return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
 
 
@@ -202,7 +202,7 @@ class _Once:
     def _comes(self, seconds: float) -> bool:
         try:
             return bool(select.select([self._file], [], [], seconds)[0])
-        except (OSError, ValueError, TypeError):  # it is none that can be waited for
+        except (OSError, ValueError, TypeError):  # it cannot be waited for
             return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:

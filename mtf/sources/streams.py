@@ -78,7 +78,7 @@ class Stream:
         self._raw: Final = raw
         self._pieces: Final = pieces
         self._limits: Final = limits
-        self._compressed_bytes: Final = compressed_bytes  # 0 where the file is plain
+        self._compressed_bytes: Final = compressed_bytes  # 0 if the file is plain
 
     @property
     def seekable(self) -> bool:
@@ -86,7 +86,7 @@ class Stream:
         return not self._compressed_bytes and self._pieces is self._raw
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """Return the next bytes, at most *size*, and none at the end; SourceError where they are damaged."""
+        """Return the next bytes, at most *size*, and none at the end; SourceError if they are damaged."""
         try:
             piece = self._pieces.read(size)
         except _DAMAGE as error:
@@ -107,7 +107,7 @@ class Stream:
         return ready is None or ready()
 
     def skip_to(self, offset: int) -> None:
-        """Go on at byte *offset* of the text; SourceError where it is not that long."""
+        """Go on at byte *offset* of the text; SourceError if it is not that long."""
         if self.seekable and self.grows:
             if offset > self._raw.seek(0, io.SEEK_END):
                 raise self._too_short(offset)
@@ -128,7 +128,7 @@ class Stream:
 
     def _too_short(self, offset: int) -> SourceError:
         return SourceError(
-            f"{self.place}: it ends before byte {offset}, where it was read to before: it is another file now",
+            f"{self.place}: it ends before byte {offset}, up to which it was read before: it is another file now",
             path=self.place,
         )
 
@@ -136,16 +136,16 @@ class Stream:
         limits = self._limits
         if self.offset > limits.expanded_bytes:
             raise HostileFile(
-                f"{self.place}: more than {limits.expanded_bytes} bytes come out of {self._compressed_bytes}; "
-                "if that is right, raise {limit}",
+                f"{self.place}: {self._compressed_bytes} bytes expand to more than {limits.expanded_bytes}; "
+                "if that is expected, raise {limit}",
                 path=self.place,
                 limit="expanded_bytes",
             )
         packed = max(self._compressed_bytes, self._raw.tell())  # of a pipe only what has come is known
         if self.offset > limits.ratio_from_bytes and self.offset > limits.ratio * packed:
             raise HostileFile(
-                f"{self.place}: a decompression bomb: more than {limits.ratio} bytes come out of each of its "
-                f"{packed}; if it is none, raise {{limit}}",
+                f"{self.place}: a decompression bomb: more than {limits.ratio} bytes expand from each of its "
+                f"{packed}; if it is not one, raise {{limit}}",
                 path=self.place,
                 limit="ratio",
             )
@@ -240,7 +240,7 @@ class _Lzma:
             elif decoder.needs_input:
                 more = self._raw.read(CHUNK_BYTES)
                 if not more:
-                    raise EOFError("it ends in the midst of its compressed data")
+                    raise EOFError("the compressed data is cut short")
                 piece = decoder.decompress(more, size)
             else:
                 piece = decoder.decompress(b"", size)
@@ -309,7 +309,7 @@ class _Zstd:
     def _exactly(self, size: int) -> bytes:
         data = self._raw.read(size)
         if len(data) < size:
-            raise EOFError("it ends in the midst of its compressed data")
+            raise EOFError("the compressed data is cut short")
         return data
 
 

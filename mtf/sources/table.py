@@ -402,7 +402,7 @@ class TableReader(RowReader):
         if name is None:
             name = _unquoted(raw)
             if "\x00" in name:
-                return ""  # which is no symbol either
+                return ""  # which is not a symbol either
             if self._symbol:
                 if self.told not in ("", name):
                     raise self._several(name)
@@ -414,7 +414,7 @@ class TableReader(RowReader):
         return name
 
     def _several(self, name: str) -> SourceError:
-        """Return the error for a second symbol where all rows are to be of one."""
+        """Return the error for a second symbol when all rows must have the same one."""
         line = self.number(self.line + 1)
         return SourceError(
             f"{self.place}:{line}: the symbol is {name!r} here and {self.told!r} before, and all were to be "
