@@ -105,9 +105,9 @@ class Totals:
         return found
 
     def _ordinary_date(self, date: int, step: int, stop: int) -> int:
-        """Return the next trade date of an ordinary week after *date*, or before it, of which nothing else is said.
+        """Return the next trade date of an ordinary week after *date*, or before it, that no exception applies to.
 
-        The search ends at *stop*, and a date beyond it may be returned that is none.
+        The search ends at *stop*, and may then return a date beyond it that is not a trade date.
         """
         while True:
             date += step
