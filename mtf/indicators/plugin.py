@@ -10,8 +10,8 @@
             del state[: -self.params["period"]]
             return sum(state) / len(state) if len(state) == self.params["period"] else math.nan
 
-`state` is a list of floats, empty at first, and all that a step may remember: a preview runs the step on a copy, so
-that it cannot leave a trace, and saving writes the list. Slower than the built-in ones, and like them in all else.
+`state` is a list of floats, empty at first, and a step may remember nothing else: a preview runs the step on a copy, so
+that it leaves no trace, and saving writes the list. Slower than the built-in ones, and otherwise the same.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class BarNow:
 
 
 class PythonIndicator(Indicator):
-    """The base of indicators in plain Python: declare, and give `step`."""
+    """The base of indicators in plain Python: set `declares`, and define `step`."""
 
     declares: ClassVar[Declaration]
 
@@ -62,7 +62,7 @@ class PythonIndicator(Indicator):
 
     @classmethod
     def bars_needed(cls, params: dict[str, ParamValue]) -> int:
-        """Return the number of bars until the first value: `period` where there is one, else 1."""
+        """Return the number of bars until the first value: `period` if there is one, else 1."""
         return int(params.get("period", 1))
 
     def step(self, state: list[float], bar: BarNow) -> float | tuple[float, ...]:

@@ -27,7 +27,7 @@ def split_specs(text: str) -> list[str]:
 def canonical_specs(specs: str | Sequence[str], timeframe: Timeframe, *, strict: bool) -> list[str]:
     """Return the canonical form of *specs* (a list, a string of them, `all` or `none`) for *timeframe*.
 
-    What makes no sense on the timeframe is an error when *strict*, else left out. ConfigError where one is given twice.
+    What makes no sense on the timeframe is an error when *strict*, else left out. ConfigError if one is given twice.
     """
     if specs == "none":
         return []
