@@ -1,4 +1,4 @@
-"""Malformed rows, kept aside with their place in a file of a data directory, and how many all runs have had.
+"""Malformed rows, kept with their place in a file of the data directory, and their count over all runs.
 
 One JSON object a line: a row; or at the end of a run that had more rows than are kept, the total up to there. A crash
 of such a run forgets the rows that were not kept.

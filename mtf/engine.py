@@ -52,7 +52,7 @@ class Engine:
             Aggregator(timeframe, rank, config.history, config.anchor_ns)
             for rank, timeframe in enumerate(config.timeframes)
         ]
-        self.calculators: list[Calculator] = []  # by rank; none at all where no indicator is kept
+        self.calculators: list[Calculator] = []  # by rank; empty if no indicator is kept
         self.ledgers: list[Ledger] = []
         if any(config.indicators):
             for rank, (timeframe, specs) in enumerate(zip(config.timeframes, config.indicators, strict=True)):

@@ -12,7 +12,7 @@ __all__ = ["freeze"]
 
 
 def freeze(cls: type, names: Collection[str] | None = None) -> None:
-    """Have the attributes *names* of *cls* (all, where not given) set once, by the constructor."""
+    """Have the attributes *names* of *cls* (all, if not given) set once, by the constructor."""
 
     def refuse(self: object, name: str, value: object) -> None:
         if (names is None or name in names) and hasattr(self, name):

@@ -1,4 +1,4 @@
-"""Notes: what a user should know and no result says, kept in sentences and handed to the standard library's logging.
+"""Notes: what users should know beyond the results, as sentences that also go to the standard library's logging.
 
 The logger is called `mtf`. Where nobody has set up logging, Python writes its warnings to stderr by itself.
 """

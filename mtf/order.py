@@ -1,4 +1,4 @@
-"""Whether what a log has of finite sources is in order of time, and since when it is not; noted in the log.
+"""Whether the events of finite sources in a log are in order of time, and since when not; recorded in the log.
 
 A file or a history has no times of arrival: what it says was known at its stamp, so that nothing stamped later may be
 seen beside it. While events of finite sources come in order of time, that holds by itself. From the first one on that
@@ -118,8 +118,8 @@ class LogOrder:
             return
         other = names[newest.number if newest.number != number else newest.other_number]
         raise OutOfOrder(
-            f"{source} begins at {_text(ts_ns)}, when {other} ({self.source}) is at {_text(int(others_ns))} already: "
-            "read one after the other, its events would be shown beside the other's future",
+            f"{source} begins at {_text(ts_ns)}, when {other} ({self.source}) is already at {_text(int(others_ns))}: "
+            "if they are read one after the other, its events are shown next to the other's future",
             ADVICE,
         )
 
@@ -135,7 +135,7 @@ class LogOrder:
             self.kind = order
 
     def look(self, block: Block, positions: dict[str, Any]) -> Block:
-        """Return *block* as it goes into the log: without the flag of the order of time from where that ends.
+        """Return *block* as it goes into the log: without the flag of the order of time once that ends.
 
         Adds the record to *positions* if it has changed.
         """

@@ -1,4 +1,4 @@
-"""Recovery: an engine brought to any moment of a log, from the nearest checkpoint that can be used.
+"""Recovery: an engine at any moment of a log, from the nearest usable checkpoint.
 
 Owns what a checkpoint of a pipeline holds besides the cores' states, and which one may be started from. Reads only; the
 pipeline shows consumers what it finds, time travel and `mtf state` just look.
@@ -82,11 +82,11 @@ def restore(
         if found.meta.get("config") != _config_mark(config):
             skipped.append(Skipped(found.path, _other_config(config, found)))
         elif not _is_meta(found.meta):
-            skipped.append(Skipped(found.path, "it does not say what it is of"))
+            skipped.append(Skipped(found.path, "its header is incomplete"))
         elif not usable(found):
-            skipped.append(Skipped(found.path, "a consumer has not come as far"))
+            skipped.append(Skipped(found.path, "a consumer has not got that far yet"))
         elif other := other_instants(found.meta["zones"]):
-            skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is played instead"))
+            skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is replayed instead"))
         else:
             try:
                 engine.load(found.parts)
@@ -126,7 +126,7 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
     """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
 
     At a time: each symbol is as before its first accepted event that is stamped later, whatever the order of the log.
-    The engine then is to be looked at, not to go on with; its seq is that of the newest event that is in it.
+    The engine then is to be looked at, not to be continued; its seq is that of the newest event that is in it.
     ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
     """
     engine = _engine_before(path, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns))
@@ -137,7 +137,7 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
         return engine
     _play(engine, path, seq)
     if seq is not None and engine.joiner.seq != seq:
-        raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}: ask for what is in it")
+        raise ConfigError(f"{path}: the log ends at seq {engine.joiner.seq}: choose a seq up to there")
     return engine
 
 
@@ -168,7 +168,7 @@ def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> It
 
 
 def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
-    """Return the snapshot of *symbol* as it was then; None where none of its events had come."""
+    """Return the snapshot of *symbol* as it was then; None if none of its events had come."""
     engine = engine_at(path, seq=seq, time_ns=time_ns)
     number = engine.number_of(symbol)
     return None if number < 0 else engine.snapshot(number)
@@ -239,7 +239,7 @@ def _play(engine: Engine, path: Path, last_seq: int | None) -> None:
 
 
 def _difference(engine: Engine, found: Checkpoint) -> str:
-    """Return in what *found* differs from what *engine* came to at its seq; "" where it does not."""
+    """Return how *found* differs from the results of *engine* at its seq; "" if it does not."""
     if engine.joiner.seq != found.seq:
         return f"it stands at seq {found.seq}, and the log ends at {engine.joiner.seq}"
     if found.meta.get("digest") != engine.digest.value():
@@ -337,5 +337,5 @@ def _is_of_before(config: Config, found: Checkpoint) -> bool:
 def _other_config(config: Config, found: Checkpoint) -> str:
     """Return why a checkpoint cannot be started from that is not marked with *config* and the present results."""
     if _is_of_before(config, found):
-        return "made by an earlier mtf, whose results differ: the log is played instead"
-    return "made with another configuration, or by a newer mtf"
+        return "made by an earlier mtf, whose results differ: the log is replayed instead"
+    return "made with a different configuration, or by a newer mtf"

@@ -1,7 +1,7 @@
-"""What a terminal can show: its width, which characters it has, and its colours.
+"""What a terminal can show: its width, characters and colours.
 
 Colours mean one thing each: blue rises and orange falls, violet is the past, yellow is what was rejected; all else has
-the terminal's own. They can be read on a dark and on a light ground, and nothing is said by colour alone. `NO_COLOR`
+the terminal's own. They can be read on a dark and on a light ground, and nothing depends on colour alone. `NO_COLOR`
 and `TERM=dumb` are respected, and letters stand in for blocks and arrows that cannot be written.
 """
 

@@ -23,10 +23,10 @@ _Result = TypeVar("_Result")
 
 
 def loop_name() -> str:
-    """Return which loop `run_async` takes; ConfigError where the one asked for is not installed."""
+    """Return which loop `run_async` takes; ConfigError if the one asked for is not installed."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted not in ("", *LOOPS):
-        raise ConfigError(f"{VARIABLE} is {wanted!r}: it is one of {', '.join(LOOPS)}")
+        raise ConfigError(f"{VARIABLE} must be one of {', '.join(LOOPS)}, got {wanted!r}")
     if wanted == "asyncio":
         return wanted
     try:

@@ -1,4 +1,4 @@
-"""The progress bar: on stderr, only where that is a terminal, and gone when the work is done."""
+"""The progress bar: on stderr, only if that is a terminal, and removed when the work is done."""
 
 from __future__ import annotations
 

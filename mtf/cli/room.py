@@ -1,4 +1,4 @@
-"""`--make-room`: a data directory for one source, or the next free name if it holds something else."""
+"""`--make-room`: the data directory for a source, or the next free name if it holds something else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str
         why = why or other
     last = numbered(directory, TRIES)
     raise ConfigError(
-        f"{directory} {why}, and there is no room up to {last} either: remove some of them, or name another --data"
+        f"{directory} {why}, and the names up to {last} are taken too: remove some of them, or name another --data"
     )
 
 
@@ -65,7 +65,7 @@ def _other(path: Path, config: Config, source: Source) -> str:
     except SourceError:
         return f"holds another {source.name}"
     except MtfError as error:
-        return f"cannot be gone on with ({error})"
+        return f"cannot be resumed ({error})"
     return ""
 
 

@@ -1,7 +1,7 @@
-"""The command `mtf` itself: the group that all commands hang on, and what becomes of an error in one of them.
+"""The command `mtf` itself: the group of all commands, and how their errors are reported.
 
 An error is one line on stderr and an exit code of `mtf.cli.exits`; `MTF_DEBUG=1` shows the traceback too. A reader that
-closes the pipe (`mtf bars ... | head`) has what it wanted, so that is no error.
+closes the pipe (`mtf bars ... | head`) has what it wanted, so that is not an error.
 """
 
 from __future__ import annotations

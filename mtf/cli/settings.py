@@ -34,7 +34,7 @@ _OPTIONS: Final = (
     click.option(
         "--timeframes", metavar="T,...", help=f"Which bars are made.  [default: {','.join(DEFAULT_TIMEFRAMES)}]"
     ),
-    _text("indicators", "SPEC,...|all|none", "none", "Which indicators, as sma:20,rsi:14."),
+    _text("indicators", "SPEC,...|all|none", "none", "Which indicators, such as sma:20,rsi:14."),
     _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, while asked, or off."),
     _choice("prices", PRICES, "positive", "Which numbers are prices; any: zero and negative ones too."),
     click.option("--history", type=int, default=1000, show_default=True, help="Completed bars kept in memory."),

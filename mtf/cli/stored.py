@@ -1,4 +1,4 @@
-"""The stored bars of a data directory, looked at for damage: by SQLite, and against what comes of the log."""
+"""Checks of the stored bars of a data directory: by SQLite, and against the results of the log."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ __all__ = [
     "typed_time",
 ]
 
-SEQ_MAX: Final = 10**15  # a smaller integer is a seq where a seq may stand, a larger one nanoseconds
+SEQ_MAX: Final = 10**15  # if both are possible, a smaller integer is a seq, a larger one nanoseconds
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
@@ -55,7 +55,7 @@ def moment_of(text: str) -> Moment:
     """Return the seq or the time that the user wrote."""
     if _WHOLE.fullmatch(text.strip()) and int(text) < SEQ_MAX:
         if int(text) < 0:
-            raise click.BadParameter(f"{text} is no seq: the first is 1")
+            raise click.BadParameter(f"invalid seq {text}: the first is 1")
         return Moment(seq=int(text))
     return Moment(ts_ns=time_of(text))
 
@@ -111,9 +111,11 @@ def _nanoseconds(text: str) -> int:
         try:
             moment = datetime.datetime.fromisoformat(match["head"] + match["zone"] if match else text)
         except ValueError:
-            raise ValueError(f"{text!r} is no time: write 2024-03-06T10:00Z, or nanoseconds since 1970") from None
+            raise ValueError(f"invalid time {text!r}: write 2024-03-06T10:00Z, or nanoseconds since 1970") from None
         if moment.tzinfo is None:
-            raise ValueError(f"{text!r} has no time zone: write {moment.isoformat()}Z for UTC, or +01:00 behind it")
+            raise ValueError(
+                f"{text!r} has no time zone: write {moment.isoformat()}Z for UTC, or append an offset such as +01:00"
+            )
         ts_ns = (moment - _EPOCH) // datetime.timedelta(seconds=1) * SECOND_NS + int(fraction.ljust(9, "0"))
     if not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
         raise ValueError(f"{text!r} is before 1678 or after 2200")

@@ -58,7 +58,7 @@ _NO_ROW: Final = -1
 
 @mypyc_attr(native_class=True)
 class Cursor:
-    """Walks frames for one consumer. `step` moves on; everything else tells of where it stands."""
+    """Walks frames for one consumer. `step` moves on; everything else reads its current place."""
 
     __slots__ = (
         "_clock_ns",
@@ -105,13 +105,13 @@ class Cursor:
         self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # visible row of each symbol in this frame
         self._closed: dict[int, int] = {}  # index of the newest visible closing, by number and rank
         self._tallies: dict[int, _Tally] = {}  # counts of the symbols that were asked for in this frame
-        self._closing: i64 = -1  # index of the closing that is told
-        self._told: i64 = 0  # closings told or visible so far
+        self._closing: i64 = -1  # index of the closing that is being delivered
+        self._told: i64 = 0  # closings delivered or visible so far
         self._group_end: i64 = 0  # end of the closings of the present instant
         self._instant: i64 = NEVER_NS  # time of the present closing instant; NEVER_NS outside of one
         self._instant_of: i64 = OF_ONE  # whose time that is
         self._heap_at: i64 = 0  # in the heap, after the entries of the row
-        self._id_at: i64 = 0  # entry of the row's id, where it has one
+        self._id_at: i64 = 0  # entry of the row's id, if it has one
         self.kind: i64 = END
         self.number: i64 = -1  # symbol of the step; -1 for a clock event
         self.seq: i64 = joiner.seq  # of the event that is shown
@@ -280,7 +280,7 @@ class Cursor:
         self.number = -1
 
     def belongs_to(self, kept: Kept) -> bool:
-        """True where this is a cursor of the pipeline that keeps *kept*."""
+        """True if this is a cursor of the pipeline that keeps *kept*."""
         return self._kept is kept
 
     # What is shown at this step.
@@ -303,15 +303,15 @@ class Cursor:
     def bar(self) -> Bar:
         """Return the bar that just closed."""
         frame = self._frame
-        assert frame is not None, "no bar is told"
-        assert self._closing >= 0, "no bar is told"
+        assert frame is not None, "no bar is being delivered"
+        assert self._closing >= 0, "no bar is being delivered"
         return frame.closings[self._closing].bar
 
     def tick(self) -> Tick:
         """Return the tick of the row."""
         frame = self._frame
-        assert frame is not None, "no tick is told"
-        assert self.number >= 0, "no tick is told"
+        assert frame is not None, "no tick is being delivered"
+        assert self.number >= 0, "no tick is being delivered"
         block = frame.judged.block
         flags = read_i32_le(block.rows, self._row * ROW_BYTES + 12) >> 8
         id: str | None = None
@@ -325,26 +325,28 @@ class Cursor:
         return tick_at(block.rows, self._row, name, id, sides, received_ns)
 
     def reason(self) -> str:
-        """Return why the row's event was rejected; empty where it was accepted."""
+        """Return why the row's event was rejected; empty if it was accepted."""
         frame = self._frame
-        assert frame is not None, "no row is told"
-        assert self._row >= 0, "no row is told"
+        assert frame is not None, "no row is being delivered"
+        assert self._row >= 0, "no row is being delivered"
         return REASONS[frame.judged.verdicts[self._row]]
 
     def clock_event_ns(self) -> i64:
         """Return the time that the row's clock event tells."""
         frame = self._frame
-        assert frame is not None, "no clock event is told"
-        assert self.number < 0, "no clock event is told"
+        assert frame is not None, "no clock event is being delivered"
+        assert self.number < 0, "no clock event is being delivered"
         return frame.judged.clocks[self._row]
 
     # The state at this step.
 
     def number_of(self, symbol: str) -> i64:
-        """Return the number of *symbol*; UnknownSymbol where no event of it has been shown."""
+        """Return the number of *symbol*; UnknownSymbol if no event of it has been shown."""
         found = self._numbers.get(symbol)
         if found is None:
-            raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self._numbers) or 'none'}")
+            raise UnknownSymbol(
+                f"no event of {symbol!r} has been seen; known symbols: {', '.join(self._numbers) or 'none'}"
+            )
         return found
 
     def name_of(self, number: i64) -> str:
@@ -439,7 +441,7 @@ class Cursor:
         )
 
     def _counts(self, number: i64) -> Counts:
-        """Return a symbol's counts up to the visible row, going on from where they were asked for last."""
+        """Return a symbol's counts up to the visible row, continuing from the last such call."""
         frame = self._frame
         if frame is None or self._row < 0:
             return self._states[number].counts

@@ -82,7 +82,7 @@ class CheckpointStore:
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
         """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest over `keep`.
 
-        OSError where a write or sync fails, ValueError where it is larger than `read` takes; the checkpoints that were
+        OSError if a write or sync fails, ValueError if it is larger than `read` takes; the checkpoints that were
         there are as they were.
         """
         data = encode_checkpoint(seq, meta, parts, self._bytes_max(seq))
@@ -97,7 +97,7 @@ class CheckpointStore:
         try:
             written = fs.write(file, data)
             if written != len(data):
-                raise OSError(f"{path}: a write of {len(data)} bytes that took {written}")
+                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
             fs.sync(file)
         finally:
             fs.close(file)
@@ -126,7 +126,7 @@ class CheckpointStore:
         return None, skipped
 
     def read(self, seq: int) -> Checkpoint:
-        """Return the checkpoint of *seq*; CorruptCheckpoint where it is damaged, DataDirError where it is none."""
+        """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, DataDirError if it is not a file."""
         path = join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
         if self._fs.kind(path) != "file":
             raise DataDirError(f"{path}: not a plain file; links and devices are refused")
@@ -176,7 +176,7 @@ class CheckpointStore:
 def encode_checkpoint(
     seq: int, meta: dict[str, Any], parts: Mapping[str, bytes], limit: int = CHECKPOINT_BYTES_MAX
 ) -> bytes:
-    """Return the file that holds a checkpoint; ValueError where it is past a limit."""
+    """Return the file that holds a checkpoint; ValueError if it is past a limit."""
     encoded = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS)
     pieces = [_LENGTH.pack(len(encoded)), encoded]
     for name, part in parts.items():
@@ -188,7 +188,7 @@ def encode_checkpoint(
     if raw_bytes > limit or len(encoded) > META_BYTES_MAX or len(parts) > PARTS_MAX:
         largest = max(parts, key=lambda name: len(parts[name]), default="")
         raise ValueError(
-            f"a checkpoint of {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest part is "
+            f"the checkpoint takes {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest is "
             f"{largest!r}: a consumer that has this much to save should keep it in a file of its own"
         )
     stored = zstandard.ZstdCompressor(level=LEVEL).compress(b"".join(pieces))
@@ -197,7 +197,7 @@ def encode_checkpoint(
 
 
 def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX) -> Checkpoint:
-    """Return what the file holds; CorruptCheckpoint where it is not all there, as it was written."""
+    """Return what the file holds; CorruptCheckpoint if it is not all there, as it was written."""
     if len(data) < HEADER_BYTES or data[:8] != MAGIC:
         raise CorruptCheckpoint(f"{path}: not a checkpoint", path=path)
     _, version, flags, count, seq, stored_bytes, raw_bytes, checksum = _HEADER.unpack_from(data)
@@ -205,7 +205,9 @@ def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX)
     if xxh3_64_intdigest(data[: _HEADER.size]) != _SUM.unpack_from(data, _HEADER.size)[0]:
         raise CorruptCheckpoint(f"{path}: the header is damaged", path=path)
     if version != VERSION or flags:
-        raise CorruptCheckpoint(f"{path}: format version {version}, flags {flags}: not known here", path=path)
+        raise CorruptCheckpoint(
+            f"{path}: format version {version}, flags {flags}, cannot be read by this mtf: use a newer one", path=path
+        )
     if len(stored) != stored_bytes or xxh3_64_intdigest(stored) != checksum:
         raise CorruptCheckpoint(f"{path}: the body is damaged or cut short", path=path)
     if raw_bytes > limit or count > PARTS_MAX:
@@ -224,7 +226,7 @@ def _split(raw: bytes, count: int) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise ValueError("lengths that do not add up")
     meta = orjson.loads(raw[_LENGTH.size : at])
     if not isinstance(meta, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     parts: dict[str, bytes] = {}
     for _ in range(count):
         if at + _PART.size > len(raw):

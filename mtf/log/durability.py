@@ -54,7 +54,7 @@ class Writer:
         self._thread: Final = ThreadPoolExecutor(1, "mtf-log")
         self._timed: Final = mode == "group"
         self._in_thread = 0  # appends that the thread has not finished: only it may append as long as there are any
-        self._timer: asyncio.TimerHandle | None = None  # fires the next sync; None where none is due
+        self._timer: asyncio.TimerHandle | None = None  # fires the next sync; None if none is due
         self._sync: asyncio.Future[int] | None = None  # the sync that runs or is about to
         self._dirty_since: float | None = None  # loop time of the oldest write that no sync has begun after
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []  # heap by seq
@@ -71,9 +71,9 @@ class Writer:
         return self.log.durable_seq
 
     def try_append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> bool:
-        """Append now and return True; or return False, nothing done, where that would wait: `await append(...)` then.
+        """Append now and return True; or return False, and do nothing, if that would wait: `await append(...)` then.
 
-        It would wait in mode `each`, where a segment is to be begun, and while an `append` is under way.
+        It would wait in mode `each`, if a new segment is due, and while an `append` is under way.
         """
         log = self.log
         if self.failed is not None:

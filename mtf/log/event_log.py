@@ -109,7 +109,7 @@ class EventLog(Protocol):
         ...
 
     def close(self) -> None:
-        """Sync and seal (unless a write failed) and let go of the lock. Safe to call twice."""
+        """Sync and seal (unless a write failed) and release the lock. Safe to call twice."""
         ...
 
 

@@ -55,7 +55,7 @@ _TIME: Final = Struct("<q")
 
 
 class FileLog:
-    """A directory of segment files; `FileLog.open` makes it or goes on with it."""
+    """A directory of segment files; `FileLog.open` makes or continues it."""
 
     def __init__(self, directory: str, fs: FileSystem, segment_bytes: int, lock: int) -> None:
         """Not for callers: `open` fills in the rest."""
@@ -66,7 +66,7 @@ class FileLog:
         self._lock = lock  # the lock's file; -1 once closed
         self._syncing: Final = Lock()  # held while the file is synced, and while it is closed
         self._failed: LogWriteFailed | None = None  # the first failure; set once
-        self._file = -1  # the newest segment's; -1 where the next append must begin one
+        self._file = -1  # the newest segment's; -1 if the next append must begin one
         self._path = ""  # the newest segment's
         self._number = 0  # of the newest segment
         self._bytes = 0  # of the newest segment
@@ -96,10 +96,10 @@ class FileLog:
         run_id: bytes | None = None,
         check_from: int = 1,
     ) -> FileLog:
-        """Make the log with *config*, or go on with the one that is there (whose `config` may be another).
+        """Make the log with *config*, or continue the one that is there (whose `config` may differ).
 
-        With *config* None there must be one (DataDirError). LogLocked where another process writes it, CorruptLog
-        where it is damaged; a torn tail is cut and kept aside, see `torn`. Sealed segments that end before
+        With *config* None there must be one (DataDirError). LogLocked if another process writes it, CorruptLog
+        if it is damaged; a torn tail is cut and kept aside, see `torn`. Sealed segments that end before
         *check_from* are looked at from the outside only, for a start that does not take longer as the log grows.
         """
         assert 0 < segment_bytes <= SEGMENT_BYTES_LIMIT, "segment_bytes out of bounds"
@@ -231,7 +231,7 @@ class FileLog:
     def _begin(self, config: bytes, run_id: bytes) -> None:
         assert len(run_id) == RUN_ID_BYTES, "a run id has 16 bytes"
         if len(config) > META_BYTES_MAX // 2:
-            raise DataDirError(f"a configuration of {len(config)} bytes, the limit is {META_BYTES_MAX // 2}")
+            raise DataDirError(f"the configuration takes {len(config)} bytes; the limit is {META_BYTES_MAX // 2}")
         self.config, self.run_id = config, run_id
         self._seed, self.chain = run_seed(run_id), first_chain(run_id)
         self._start_segment()
@@ -270,14 +270,14 @@ class FileLog:
         self._fs.sync_directory(self.directory)
 
     def _check_meta(self, changed: Mapping[str, bytes], heap_bytes: int) -> None:
-        """Raise ValueError where the next META frame could not hold the positions and the names."""
+        """Raise ValueError if the next META frame could not hold the positions and the names."""
         positions = len(encode_positions({**self._positions, **changed}))
         names = len(encode_meta(self.config, self._symbols.names))
         self._positions_bytes, self._names_bytes = positions, names + heap_bytes
         if positions > POSITIONS_BYTES_MAX:
-            raise ValueError(f"positions of {positions} bytes, the limit is {POSITIONS_BYTES_MAX}")
+            raise ValueError(f"the positions take {positions} bytes; the limit is {POSITIONS_BYTES_MAX}")
         if names + heap_bytes > META_BYTES_MAX:
-            raise ValueError(f"names of {names + heap_bytes} bytes, the limit is {META_BYTES_MAX}")
+            raise ValueError(f"the names take {names + heap_bytes} bytes; the limit is {META_BYTES_MAX}")
 
     def _rotate(self) -> None:
         if self._file >= 0:
@@ -353,7 +353,7 @@ class FileLog:
         try:
             written = self._write(file, data)
             if written != len(data):
-                raise OSError(f"{path}: a write of {len(data)} bytes that took {written}")
+                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
             self._fs.sync(file)
             self._fs.rename(path + FRESH, path)
             self._fs.sync_directory(self.directory)
@@ -380,7 +380,7 @@ class FileLog:
         reason = f": {cause}" if cause is not None else ""
         self._failed = LogWriteFailed(
             f"{self._path}: {what} failed{reason}; the log is safe up to seq {self.durable_seq}, written up to "
-            f"{self.last_seq}: mend the disk, then start again"
+            f"{self.last_seq}: fix the disk, then start again"
         )
         raise self._failed from cause
 

@@ -1,7 +1,7 @@
 """The few operations on files that the log and the checkpoints are made of, so that tests can fail each of them.
 
 Owns no state of its own: `OsFileSystem` is the operating system, and a test puts a simulated disk in its place. A
-write or sync is done once and its outcome is told; nothing here tries again. Symbolic links are never followed, and
+write or sync is done once and its outcome is reported; nothing here tries again. Symbolic links are never followed, and
 what is made is readable by its owner only.
 """
 
@@ -36,7 +36,7 @@ FileKind = Literal["file", "directory", "link", "other", "nothing"]
 
 
 class FileSystem(Protocol):
-    """What the log needs of a disk; paths are strings, files are numbers; each call raises OSError where it fails."""
+    """What the log needs of a disk; paths are strings, files are numbers; each call raises OSError if it fails."""
 
     @property
     def write(self) -> Callable[[int, bytes], int]:
@@ -189,9 +189,9 @@ def check_plain(path: str | Path) -> bool:
 
 
 def join(directory: str, name: str) -> str:
-    """Return the path of *name* in *directory*; DataDirError where the name could lead out of it."""
+    """Return the path of *name* in *directory*; DataDirError if the name could lead out of it."""
     if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
-        raise DataDirError(f"{name!r} is no name for a file in {directory}")
+        raise DataDirError(f"{name!r} is not a valid name for a file in {directory}")
     return os.path.join(directory, name)
 
 

@@ -118,7 +118,7 @@ class FrameHeader(NamedTuple):
 
 
 def run_seed(run_id: bytes) -> int:
-    """Return the seed of every checksum of a run, so that frames of another log are no frames of this one."""
+    """Return the seed of every checksum of a run, so that frames of another log are not valid in this one."""
     return int.from_bytes(run_id[:8], "little")
 
 
@@ -133,7 +133,7 @@ def encode_segment_header(header: SegmentHeader) -> bytes:
 
 
 def parse_segment_header(data: bytes, path: str) -> SegmentHeader:
-    """Return what the first bytes of the segment *path* say; CorruptLog where they are none of ours."""
+    """Return what the first bytes of the segment *path* say; CorruptLog if that is not possible."""
     if len(data) < SEGMENT_HEADER_BYTES or data[:8] != SEGMENT_MAGIC:
         raise CorruptLog(f"{path}: not a segment of an mtf log; restore it from a copy", path=path)
     _, version, flags, number, run_id, first_seq, chain = _SEGMENT.unpack_from(data)
@@ -187,7 +187,7 @@ def frame_header(
 
 
 def parse_frame_header(data: bytes, offset: int, seed: int) -> FrameHeader | None:
-    """Return the header at *offset* of *data*, or None where there is no intact and possible one."""
+    """Return the header at *offset* of *data*, or None if there is no intact and possible one."""
     if len(data) - offset < HEADER_BYTES:
         return None
     end = offset + _HEADER.size
@@ -285,7 +285,7 @@ def encode_meta(config: bytes, symbols: list[str]) -> bytes:
 
 
 def decode_meta(data: bytes) -> tuple[bytes, list[str]]:
-    """Return configuration and names; ValueError where *data* is not what `encode_meta` gives."""
+    """Return configuration and names; ValueError if *data* is not what `encode_meta` gives."""
     config_end = 4 + _u32(data, 0)
     config = data[4:config_end]
     at = config_end + 4
@@ -299,24 +299,24 @@ def decode_meta(data: bytes) -> tuple[bytes, list[str]]:
     if at != len(data):
         raise ValueError("bytes after the list of names")
     if len(set(symbols)) != len(symbols):
-        raise ValueError("a name stands twice in the list of names")
+        raise ValueError("a name occurs twice in the list of names")
     return config, symbols
 
 
 def encode_positions(positions: Mapping[str, bytes]) -> bytes:
-    """Return the JSON object of *positions*, the values of which are JSON already; nothing where there are none."""
+    """Return the JSON object of *positions*, the values of which are JSON already; nothing if there are none."""
     if not positions:
         return b""
     return orjson.dumps({name: orjson.Fragment(encoded) for name, encoded in positions.items()})
 
 
 def decode_positions(data: bytes) -> dict[str, Any]:
-    """Return the positions by source; ValueError where *data* is no JSON object."""
+    """Return the positions by source; ValueError if *data* is not a JSON object."""
     if not data:
         return {}
     positions = orjson.loads(data)
     if not isinstance(positions, dict):
-        raise ValueError("positions are no JSON object")
+        raise ValueError("positions are not a JSON object")
     return positions
 
 

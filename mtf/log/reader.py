@@ -82,7 +82,7 @@ class LogReader(Iterator[LoggedBlock]):
         return found
 
     def poll(self) -> LoggedBlock | None:
-        """Return the next block, or None where there is none yet."""
+        """Return the next block, or None if there is none yet."""
         parts: list[LoggedBlock] = []
         held = 0
         while held < self._block_events and (part := self._next_part()) is not None:
@@ -127,7 +127,7 @@ class LogReader(Iterator[LoggedBlock]):
                     return False
                 if retained_seq(self._fs, self.directory) > segment.next_seq:
                     raise DataDirError(f"{self.directory}: seq {segment.next_seq} was removed before it was read")
-                raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow, and is gone")
+                raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow but is missing")
             self._segment = self._open(name, segment)
             segment.close()
             return True
@@ -164,13 +164,13 @@ def read_log(
     With *block_events*, blocks are put together until one holds that many or more, for a replay that is not slowed
     down by small ones; positions are the newest of those put together. With *check* each row is looked at as one from a
     stranger. The reader also has `config`, `run_id`, `symbols`,
-    `positions`, and, once it stopped, `tail`. DataDirError where there is no log, or *from_seq* is no longer kept.
+    `positions`, and, once it stopped, `tail`. DataDirError if there is no log, or *from_seq* is no longer kept.
     """
     return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, fs=fs)
 
 
 def read_config(directory: str | Path, *, fs: FileSystem | None = None) -> bytes:
-    """Return the configuration that every segment of the log repeats; DataDirError where there is no log."""
+    """Return the configuration that every segment of the log repeats; DataDirError if there is no log."""
     reader = LogReader(str(directory), first_logged_seq(directory, fs=fs), None, fs=fs)
     reader.close()
     return reader.config
@@ -185,7 +185,7 @@ def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> 
 
 
 def read_positions(directory: str | Path, *, fs: FileSystem | None = None) -> dict[str, Any]:
-    """Return the newest position of each source; DataDirError where there is no log, CorruptLog where it is damaged."""
+    """Return the newest position of each source; DataDirError if there is no log, CorruptLog if it is damaged."""
     fs = fs or OsFileSystem()
     names = segment_names(fs, str(directory))
     first_seq = segment_seq(names[-1]) if names else 1

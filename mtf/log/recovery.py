@@ -33,7 +33,7 @@ class TornTail(NamedTuple):
     bytes: int
     seq: int  # of the first event that is not there
     why: str
-    kept: str  # the file that the bytes were copied to; "" as long as they stand where they were
+    kept: str  # the file that the bytes were copied to; "" as long as they are in the segment
 
 
 class Recovered(NamedTuple):
@@ -57,9 +57,9 @@ class Recovered(NamedTuple):
 
 
 def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered | None:
-    """Read the log in *directory* and return what is there, or None where no log was ever begun.
+    """Read the log in *directory* and return what is there, or None if no log was ever begun.
 
-    CorruptLog where it is damaged. Sealed segments that end before *check_from* are looked at from the outside only
+    CorruptLog if it is damaged. Sealed segments that end before *check_from* are looked at from the outside only
     (header, seal, and how they join); the others frame by frame. Changes nothing.
     """
     names = segment_names(fs, directory)
@@ -73,7 +73,7 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
     first_seq = segment_seq(names[0])
     if first_seq > start_seq:
         path = join(directory, segment_name(start_seq))
-        raise CorruptLog(f"{path}: the segment is gone; restore it from a copy", path=path, seq=start_seq)
+        raise CorruptLog(f"{path}: the segment is missing; restore it from a copy", path=path, seq=start_seq)
     for name, following in pairwise(names):
         segment = Segment(fs, join(directory, name))
         try:
@@ -120,7 +120,7 @@ def check_follows(segment: Segment, before: Segment | None) -> None:
 
 
 def judge(segment: Segment) -> TornTail:
-    """Return the torn tail at which the newest *segment* stopped; CorruptLog where events known synced are lost."""
+    """Return the torn tail at which the newest *segment* stopped; CorruptLog if events known synced are lost."""
     for offset, header in segment.later_headers():
         if header.durable_seq >= segment.next_seq:
             what = f"{segment.why} (the frame at byte {offset} knew the log synced up to seq {header.durable_seq})"
@@ -131,7 +131,7 @@ def judge(segment: Segment) -> TornTail:
 
 
 def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
-    """Copy *tail* to a file of its own, synced, then cut it off, synced; return where it is kept."""
+    """Copy *tail* to a new file, synced, then cut it off, synced; return the path of the copy."""
     taken = set(fs.names(directory))
     for number in range(1, TORN_MAX + 1):
         name = torn_name(tail.offset, number)
@@ -191,7 +191,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
 
 
 def _skip_to_seal(segment: Segment) -> None:
-    """Move *segment* to its end without reading what is between, where it ends with a seal."""
+    """Move *segment* to its end without reading what is between, if it ends with a seal."""
     header = segment.last_header()
     if header is None or header.kind != SEAL:
         segment.why = "no seal at the end"

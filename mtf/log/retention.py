@@ -46,7 +46,7 @@ def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None 
 
 
 def retained_seq(fs: FileSystem, directory: str) -> int:
-    """Return the first seq that must be there: 1, or what the mark says; CorruptLog where it cannot be read."""
+    """Return the first seq that must be there: 1, or what the mark says; CorruptLog if it cannot be read."""
     path = join(directory, MARK)
     kind = fs.kind(path)
     if kind == "nothing":

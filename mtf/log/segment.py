@@ -1,7 +1,7 @@
 """One segment file, read from its start: each frame checked against its checksum, its place and the chain.
 
 Owns the position in the file, the chain, and the names of symbols known there. Never writes, and holds one frame (or
-one megabyte) at a time. It does not judge: where a frame is not intact it stops and says why; whether that is a torn
+one megabyte) at a time. It does not judge: if a frame is not intact it stops and says why; whether that is a torn
 tail, damage, or only not written yet is for `mtf.log.recovery` and `mtf.log.reader`.
 """
 
@@ -58,7 +58,7 @@ class Frame(NamedTuple):
 
 
 class Segment:
-    """A cursor over the frames of the segment file *path*; CorruptLog where its header or META frame is not intact."""
+    """A cursor over the frames of the segment file *path*; CorruptLog if its header or META frame is not intact."""
 
     def __init__(self, fs: FileSystem, path: str) -> None:
         self._fs: Final = fs
@@ -66,7 +66,7 @@ class Segment:
         self._file = -1  # open from here to `close`
         self._window = b""  # what was read last
         self._window_bytes = WINDOW_BYTES_MIN  # how much is read next: more each time, for one read to its end
-        self._window_at = 0  # where it stands in the file
+        self._window_at = 0  # its offset in the file
         self._file = fs.open(path, "read")
         try:
             self.bytes = fs.size(self._file)  # length of the file when it was last looked at
@@ -92,7 +92,7 @@ class Segment:
             raise
 
     def next(self) -> Frame | None:
-        """Return the next frame, or None (and why) where no intact one follows."""
+        """Return the next frame, or None (and why) if no intact one follows."""
         self.why, self.partial = "", False
         at = self.offset
         if self.sealed:
@@ -134,7 +134,7 @@ class Segment:
     def blocks(self, frame: Frame, *, check: bool = True) -> list[LoggedBlock]:
         """Return the blocks of *frame*, each row checked unless *check* is off, and learn names and positions.
 
-        CorruptLog where a frame that is intact holds what this mtf would not write.
+        CorruptLog if a frame that is intact holds what this mtf would not write.
         """
         kind = frame.header.kind
         if kind == BLOCK:
@@ -244,11 +244,11 @@ class Segment:
         return False
 
     def peek(self) -> FrameHeader | None:
-        """Return the header at `offset`; None where there is no intact one."""
+        """Return the header at `offset`; None if there is no intact one."""
         return parse_frame_header(self._get(self.offset, HEADER_BYTES), 0, self.seed)
 
     def last_header(self) -> FrameHeader | None:
-        """Return the header that the file ends with; None where it does not end with an intact one."""
+        """Return the header that the file ends with; None if it does not end with an intact one."""
         return parse_frame_header(self._get(max(self.bytes - HEADER_BYTES, 0), HEADER_BYTES), 0, self.seed)
 
     def refresh(self) -> bool:
@@ -307,7 +307,7 @@ class Segment:
             learn_symbols(self.symbols, block)
             positions = decode_positions(encoded) if encoded else {}
             if first_ns(rows) != header.first_ns or first_ns(rows[-ROW_BYTES:]) != header.last_ns:
-                raise CorruptLog("the frame says other times than its rows")
+                raise CorruptLog("the frame's times differ from those of its rows")
         except (CorruptLog, ValueError) as error:
             raise self.damage(frame.offset, header.first_seq, str(error)) from error
         self.positions.update(positions)
@@ -339,7 +339,7 @@ def first_ns(rows: bytes) -> int:
 
 
 def learn_symbols(symbols: SymbolTable, block: Block) -> None:
-    """Add the symbols that are new in *block*; at the speed of C where there are none."""
+    """Add the symbols that are new in *block*; at the speed of C if there are none."""
     if block.heap and 1 in block.rows[13::ROW_BYTES].translate(_IS_NEW):
         symbols.learn(block)
 
@@ -355,7 +355,7 @@ def segment_seq(name: str) -> int:
 
 
 def segment_names(fs: FileSystem, directory: str) -> list[str]:
-    """Return the names of the segments in *directory*, oldest first; DataDirError where it is no directory."""
+    """Return the names of the segments in *directory*, oldest first; DataDirError if it is not a directory."""
     kind = fs.kind(directory)
     if kind == "nothing":
         raise DataDirError(f"{directory}: there is no log here")

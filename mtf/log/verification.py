@@ -1,4 +1,4 @@
-"""What is damaged, which seqs are safe, and a new log of what is good; the log that is looked at is never changed.
+"""Finding damage and safe seqs, and salvaging what is intact into a new log; the original is never changed.
 
 Owns the report. Every segment is read to its end whatever is wrong with another: each frame, chain and row is checked,
 compressed ones too. A segment names its symbols itself, so that one can be read without those before it.
@@ -59,7 +59,7 @@ class Salvaged(NamedTuple):
 
 
 def verify_log(directory: str | Path, *, fs: FileSystem | None = None) -> VerifyReport:
-    """Read all of the log and report; DataDirError where there is none. Needs no lock and changes nothing.
+    """Read all of the log and report; DataDirError if there is none. Needs no lock and changes nothing.
 
     Beside a running writer it reports on what was written when each segment was reached.
     """
@@ -79,12 +79,12 @@ def salvage_log(src: str | Path, dst: str | Path, *, fs: FileSystem | None = Non
     """Copy every intact event before the first damage from *src* to a new log in *dst*, and say what lies after it.
 
     The copy is the same log, byte for byte up to there, so that its checkpoints up to there hold too, and a writer
-    can go on with it. DataDirError where *dst* is there already, CorruptLog where nothing is intact at the start.
+    can continue it. DataDirError if *dst* is there already, CorruptLog if nothing is intact at the start.
     """
     fs = fs or OsFileSystem()
     src, dst = str(src), str(dst)
     if fs.kind(dst) != "nothing":
-        raise DataDirError(f"{dst}: is there already; salvage writes to a new directory only")
+        raise DataDirError(f"{dst}: already exists; salvage only writes to a new directory")
     report = verify_log(src, fs=fs)
     end = report.damage[0] if report.damage else report.tail
     make_directories(fs, dst)
@@ -114,7 +114,7 @@ class _Verifier:
     def __init__(self, fs: FileSystem, directory: str) -> None:
         self._fs: Final = fs
         self._directory: Final = directory
-        self._before: Segment | None = None  # the last segment, where it is intact to its end
+        self._before: Segment | None = None  # the last segment, if it is intact to its end
         self._run_id: bytes | None = None  # of the first segment that could be read
         self._bytes = 0
         self._events = 0

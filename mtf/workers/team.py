@@ -1,4 +1,4 @@
-"""The team: all workers of a pipeline, the memory that they share, and what they find together.
+"""The team: all workers of a pipeline, their shared memory, and their combined results.
 
 Every worker is given every block; each computes its own shards. A block's slot in the memory is free again once all
 have answered and the live values were copied out.
@@ -135,7 +135,7 @@ class Team:
         return await self._state_of(seq)
 
     async def answer(self, number: int) -> None:
-        """Take one answer of a worker; WorkerLost where its process is gone or says that it failed."""
+        """Take one answer of a worker; WorkerLost if its process is gone or says that it failed."""
         body = await self.workers[number].receive()
         if body[:1] == DONE:
             self._done(number, body[1:])

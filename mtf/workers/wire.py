@@ -1,4 +1,4 @@
-"""What goes between a pipeline and its workers: short messages over sockets, rows and live values in one shared memory.
+"""The protocol between a pipeline and its workers: short messages over sockets, rows and values in shared memory.
 
 Both sides are the same mtf on the same machine, started by one another; there is no version to agree on. A message is
 its length, its kind, and its body.

@@ -1,4 +1,4 @@
-"""The pipeline's side of one worker: its process, and what is said to it and heard from it."""
+"""The pipeline's side of one worker: its process, and the messages to it and from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Worker:
 
     def __init__(self) -> None:
         if os.name != "posix":
-            raise ConfigError("workers are for POSIX systems: use workers=0 here")
+            raise ConfigError("workers need a POSIX system: use workers=0 here")
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
