@@ -27,7 +27,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 class AgainstStandAlone(mtf.Consumer):
-    """Feeds indicators of its own with the bars it is told, and compares at every row."""
+    """Feeds indicators of its own with the bars it gets, and compares at every row."""
 
     def __init__(self) -> None:
         self.own: dict[tuple[str, str], list[Indicator]] = {}
@@ -94,7 +94,7 @@ async def test_a_set_may_differ_by_timeframe() -> None:
 
 
 async def test_the_twenty_leave_out_what_makes_no_sense_on_a_timeframe() -> None:
-    """A volume-weighted price that starts anew each day means nothing on a daily bar."""
+    """A volume-weighted price that starts again each day means nothing on a daily bar."""
     async with mtf.Pipeline(timeframes=["1m", "1d"], indicators="all") as pipeline:
         columns = pipeline.config.indicators
     assert "vwap" in columns[0]
@@ -164,7 +164,7 @@ async def test_pivots_need_a_day_that_was_seen_from_its_beginning(begins: str, k
 
 
 def test_an_indicator_that_fits_no_timeframe_is_an_error() -> None:
-    """Left out where others take it, never in silence."""
+    """Left out where others take it, never silently."""
     with pytest.raises(mtf.errors.ConfigError, match="vwap makes no sense on 1d"):
         mtf.Config.make(timeframes=["1d", "1w"], indicators=["sma:5", "vwap"])
     assert mtf.Config.make(timeframes=["1h", "1d"], indicators="sma:5,vwap").indicators == (
