@@ -1,8 +1,8 @@
 """State as bytes: one method of a core both writes and reads its state, so that the two cannot disagree.
 
-An `Archive` either collects what it is handed (saving) or hands back what was collected (loading), always in the same
-order and with the same widths: 8 bytes a number, floats as their bits. What is loaded is checked: whole numbers lie in
-their bounds, a window has the length that its owner made room for, nothing is missing and nothing is left over.
+An `Archive` either collects the values it is given (saving) or returns collected ones (loading), always in the same
+order and with the same widths: 8 bytes per number, floats as their bits. Loaded values are checked: whole numbers are
+within their bounds, a window has the length that its owner allocated, nothing is missing and nothing is left over.
 """
 
 from __future__ import annotations

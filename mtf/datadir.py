@@ -1,12 +1,12 @@
-"""The data directory: what a pipeline keeps on disk, and where.
+"""The data directory: what a pipeline stores on disk, and where.
 
     log/            the event log, the truth
-    checkpoints/    states to start from
+    checkpoints/    states from which to start
     history.sqlite  completed bars
-    malformed.jsonl rows that were kept aside, the first 10,000 of each run, and how many there were
+    malformed.jsonl malformed rows, the first 10,000 of each run, and how many there were
 
-A directory may come from a stranger: nothing in it is followed out of it. Owns names and opening, and the agreement
-between the configuration in the log and the one asked for.
+A directory may come from a stranger: nothing in it is followed out of it. Owns names and opening, and checks that the
+configuration in the log is the requested one.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ __all__ = ["DataDir", "checkpoints_of", "history_of", "known_parts", "logged_con
 LOG: Final = "log"
 CHECKPOINTS: Final = "checkpoints"
 HISTORY: Final = "history.sqlite"
-SEGMENT_BYTES: Final = 32 << 20  # a whole one of single events is looked through in half a second
+SEGMENT_BYTES: Final = 32 << 20  # one full of single events is read in half a second
 ASIDE: Final = "malformed.jsonl"
 
-# What the state of a symbol may have of each, rounded up.
-IDS_BYTES: Final = 4 << 20  # 4,096 ids with what they are compared by
+# The most that the state of a symbol can take for each, rounded up.
+IDS_BYTES: Final = 4 << 20  # 4,096 ids and the values that identify their ticks
 BAR_BYTES: Final = 256
-VALUES_BYTES: Final = 64  # of one indicator, by bar
+VALUES_BYTES: Final = 64  # of one indicator, per bar
 INDICATOR_BYTES: Final = 16 << 10
-PARAMETER_BYTES: Final = 256  # by unit of a period
+PARAMETER_BYTES: Final = 256  # per unit of a period
 
 _DIGITS: Final = re.compile(r"\d{1,9}")
 
@@ -74,13 +74,13 @@ class DataDir:
         notes: Notes,
     ) -> None:
         self.path: Final = path
-        self.config: Final = config  # as asked for, but for calendars by name, which are those of the log
+        self.config: Final = config  # as requested, except that calendars by name are those of the log
         self.log: Final = log
         self.checkpoints: Final = checkpoints
         self.discarded: Final = discarded  # checkpoints ahead of the log, which opening removed
         self.aside: Final = Aside(path / ASIDE)  # malformed rows
         self._history: HistoryWriter | None = None
-        self.notes: Final = notes  # what opening it has changed, in sentences
+        self.notes: Final = notes  # what opening has changed, in sentences
 
     @classmethod
     def open(cls, path: Path, config: Config, *, fs: FileSystem | None = None) -> DataDir:
@@ -115,7 +115,7 @@ class DataDir:
                 )
             checkpoints = checkpoints_of(path, config, fs=fs)
             folder, last_seq = str(path / CHECKPOINTS), log.last_seq
-            discarded = [  # made from events that are no more
+            discarded = [  # made from events that no longer exist
                 Skipped(folder, f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}")
                 for seq in checkpoints.discard_after(last_seq)
             ]
@@ -130,7 +130,7 @@ class DataDir:
         return Writer(self.log, durability, on_failure=on_failure)  # type: ignore[arg-type]
 
     def history(self) -> HistoryWriter:
-        """Return the consumer that stores completed bars here, after moving a history of no use out of the way."""
+        """Return the consumer that stores completed bars here, after moving an unusable history out of the way."""
         moved = set_aside(self.path / HISTORY)
         if moved:
             first_seq = self.log.first_seq
@@ -142,9 +142,9 @@ class DataDir:
         return self._history
 
     def resume(self, source: MergedSource) -> set[str]:
-        """Put each part of *source* where the log says that it was; return the keys of those that were read before.
+        """Move each part of *source* to its position in the log; return the keys of those that were read before.
 
-        What a part is must be the same but for what grows with it; whether it begins as it did, its `seek` says.
+        The identity of a part must be the same, apart from what grows; its `seek` checks whether its start is.
         """
         positions = known_parts(self.path, self.log.positions, source)
         if positions:
@@ -172,9 +172,9 @@ class DataDir:
 
 
 def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) -> dict[str, dict[str, Any]]:
-    """Return, by key, where each part of *source* was that *path* knows; *entries* are the positions in its log.
+    """Return the position of each part of *source* that *path* knows, by key; *entries* are those in its log.
 
-    Each part is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError if that cannot be.
+    Each part is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError if that is impossible.
     """
     positions: dict[str, dict[str, Any]] = {}
     for part in source.parts:
@@ -196,7 +196,7 @@ def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) ->
 
 
 def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Raise if the source *name*, which is *identity* now, cannot be the one that was *known* in *path*.
+    """Raise if the source *name* with *identity* cannot be the one that is *known* in *path*.
 
     ConfigMismatch if it is read in another way, SourceError if it is another one.
     """
@@ -214,7 +214,7 @@ def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str,
 
 
 def recall(source: Source, known: dict[str, Any]) -> None:
-    """Have *source*, if it is a file, read as it was at first: what was inferred then is in what is *known*.
+    """Have *source*, if it is a file, read in the same way as at first; *known* has what was inferred then.
 
     ConfigError if an option that it needs is missing.
     """
@@ -224,7 +224,7 @@ def recall(source: Source, known: dict[str, Any]) -> None:
 
 
 def checkpoints_of(path: Path, config: Config, *, fs: FileSystem | None = None) -> CheckpointStore:
-    """Return the checkpoints of *path*, with room for what a state of *config* may come to."""
+    """Return the checkpoints of *path*, with room for the largest state of *config*."""
     return CheckpointStore(path / CHECKPOINTS, fs=fs, symbol_bytes=_symbol_bytes(config))
 
 
@@ -247,7 +247,7 @@ def _cut(path: Path, tail: TornTail) -> str:
 
 
 def _symbol_bytes(config: Config) -> int:
-    """Return what the state of one symbol may come to: its ids, and by timeframe bars, values and indicators."""
+    """Return the most that the state of one symbol can take: its ids, and by timeframe bars, values and indicators."""
     total = IDS_BYTES
     for specs in config.indicators:
         parameters = sum(int(digits) for spec in specs for digits in _DIGITS.findall(spec))

@@ -1,7 +1,7 @@
-"""Values that cannot be changed in the pure build either.
+"""Immutable values in the pure build too.
 
-A compiled class refuses to have a final attribute set a second time. In pure Python nothing does; this makes the same
-of the classes that consumers are shown, so that no consumer can rewrite what another one is shown.
+A compiled class refuses to have a final attribute set a second time. Pure Python does not; this makes the classes that
+consumers see behave the same, so that no consumer can change what another one sees.
 """
 
 from __future__ import annotations

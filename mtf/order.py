@@ -1,8 +1,8 @@
 """Whether the events of finite sources in a log are in order of time, and since when not; recorded in the log.
 
-A file or a history has no times of arrival: what it says was known at its stamp, so that nothing stamped later may be
-seen beside it. While events of finite sources come in order of time, that holds by itself. From the first one on that
-does not, or that was asked for in the order of the log, a callback is refused what it could not have known.
+A file or a history has no times of arrival: an event counts as known at its stamp, so that nothing stamped later may be
+seen with it. As long as events of finite sources come in order of time, that holds by itself. From the first one that
+does not, or that was requested in the order of the log, a callback cannot see what it could not have known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mtf.units import TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["ADVICE", "BY_LOG", "BY_TIME", "ORDER", "ORDERS", "TAIL_EVENTS", "LogOrder", "OutOfOrderWarning", "order_of"]
 
-ORDER: Final = "\0order"  # the entry among the positions in the log: no source can be called so
+ORDER: Final = "\0order"  # the entry among the positions in the log: no source can have this name
 BY_TIME: Final = "time"
 BY_LOG: Final = "log"
 ORDERS: Final = (BY_TIME, BY_LOG)

@@ -1,4 +1,4 @@
-"""`mtf bars`: the completed bars of one symbol and timeframe, and on request the one that is forming."""
+"""`mtf bars`: the completed bars of one symbol and timeframe, and on request the forming one."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def bars(
 
 
 def _tell_lag(directory: Path) -> None:
-    """Say on stderr where the stored bars are not those of the log: after a kill or a loss, or while a run goes on."""
+    """Say on stderr if the stored bars are not those of the log: after a kill or a loss, or during a run."""
     stored_seq, last_seq = history_of(directory).position(), last_seq_of(directory)
     if stored_seq < last_seq:
         note(f"bars are stored up to seq {stored_seq}, and the log ends at {last_seq}: the next run stores the rest")
@@ -121,7 +121,7 @@ def _dressed(row: dict[str, Any], *, completed: bool) -> dict[str, Any]:
     words = []
     for name in FLAGS[:-1]:
         row[name] = bool(row[name])
-        if row[name] and name != "day_incomplete":  # said by the first bar of the day well enough
+        if row[name] and name != "day_incomplete":  # the first bar of the day says it already
             words.append(name.replace("_", " "))
     if row["gap_closed_ns"] or row["gap_holiday_ns"] or row["gap_break_ns"] or row["gap_silence_ns"]:
         words.append("gap before")

@@ -89,7 +89,7 @@ def _history(directory: Path) -> dict[str, Any] | None:
 
 
 def torn_text(tail: dict[str, Any]) -> str:
-    """Return a line on a torn tail that is kept aside."""
+    """Return a line about a torn tail that was kept."""
     holds = "no event can be made out in it"
     if tail["events"]:
         holds = f"{tail['events']:,} events, seq {tail['first_seq']} to {tail['last_seq']} of the log before the cut"

@@ -1,4 +1,4 @@
-"""`mtf doctor`: which build runs, on what."""
+"""`mtf doctor`: which build runs, and in which environment."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ from mtf.summary import Summary
 __all__ = ["hints"]
 
 MANY: Final = 0.01  # from this share of rejected events on, a hint names the setting that may help
-TICKS_MIN: Final = 100  # accepted, and no bar: with fewer a symbol may only just have begun
+TICKS_MIN: Final = 100  # accepted, and no bar: with fewer, a symbol may have only just begun
 NAMES_MAX: Final = 5
 
 
 def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME) -> Iterator[str]:
-    """Yield what may be wrong with the settings, from what *summary* counts; *order* is the one that was asked for."""
+    """Yield what may be wrong with the settings, judging by *summary*; *order* is the requested one."""
     config = pipeline.config
     total = summary.events
     closed, late = summary.rejected.get("closed", 0), summary.rejected.get("late", 0)

@@ -1,4 +1,4 @@
-"""`mtf replay`: a log through the same pipeline again, shown to a consumer of the user's; same summary, same digest."""
+"""`mtf replay`: a log through the same pipeline again, shown to a user's consumer; same summary, same digest."""
 
 from __future__ import annotations
 

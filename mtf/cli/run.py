@@ -179,7 +179,7 @@ async def _run(pipeline: Pipeline, source: StoppableSource, order: str, *, quiet
             resumed_seq = pipeline.seq
             start_s = time.perf_counter()
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", OutOfOrderWarning)  # a hint says it, with what to type
+                warnings.simplefilter("ignore", OutOfOrderWarning)  # a hint says so, with what to type
                 summary = await pipeline.run(source, order=order)
             seconds = time.perf_counter() - start_s
     return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - resumed_seq), resumed_seq
@@ -193,7 +193,7 @@ def _report(
     resumed_seq: int,
     order: str,
 ) -> None:
-    """Print on stderr what a user should know besides the summary."""
+    """Print on stderr what users should know in addition to the summary."""
     skipped = source.skipped
     if skipped:
         rest = f" and {len(skipped) - SKIPPED_SHOWN} more" if len(skipped) > SKIPPED_SHOWN else ""

@@ -1,4 +1,4 @@
-"""`mtf salvage`: what is good in a damaged data directory, copied into a new one."""
+"""`mtf salvage`: the intact part of a damaged data directory, copied into a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a pipeline as options: everything that decides results, with the defaults that the library has."""
+"""The settings of a pipeline as options: everything that affects results, with the library's defaults."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def config_options(function: _Function) -> _Function:
 
 
 def config_from(options: dict[str, Any]) -> Config:
-    """Take what `config_options` declares out of *options*, and return the configuration that it makes."""
+    """Take what `config_options` declares out of *options*, and return the resulting configuration."""
     names = ("timeframes", "price", "closed", "late", "anchor", "indicators", "live", "history", "prices")
     asked = {name: options.pop(name) for name in names}
     if asked["timeframes"] is None:

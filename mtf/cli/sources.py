@@ -1,6 +1,6 @@
 """What `mtf run` reads: the options that describe a file, a synthetic market or an mtf log, and opening it.
 
-An option that makes no sense for the source is an error, never passed over.
+An option that makes no sense for the source is an error, never ignored.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class StoppableSource(MergedSource):
 
     def __init__(self, sources: Sequence[Source], *, reorder_ns: int = 0, sort: bool = False) -> None:
         super().__init__(sources, reorder_ns=reorder_ns, sort=sort)
-        self.started = False  # whether anything was asked of it yet
-        self.stopped_by = 0  # the signal after which nothing more is handed in; 0: none
+        self.started = False  # whether anything has been read from it yet
+        self.stopped_by = 0  # the signal after which nothing more is delivered; 0: none
 
     def fill(self, door: Door, limit: int) -> bool:
         self.started = True
@@ -101,7 +101,7 @@ def source_options(function: _Function) -> _Function:
 
 
 def open_named(sources: Sequence[str], options: dict[str, Any], *, resumable: bool = False) -> list[Source]:
-    """Open what the user called *sources*: `synthetic`, data directories, files, folders of files, or `-`.
+    """Open *sources* as the user named them: `synthetic`, data directories, files, folders of files, or `-`.
 
     *resumable* says that there is a log, which may know how files are read. Takes what `source_options` declares out of
     *options*. ConfigError if one of them is for another kind of source.

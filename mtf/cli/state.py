@@ -146,7 +146,7 @@ def _show(snapshot: Snapshot, look: Look, later: int | None) -> None:
 
 
 def _forming(row: Row, matrix: Matrix, look: Look) -> list[Cell]:
-    """Return what is known of the bar that forms, in the order of `FORMING`."""
+    """Return the properties of the forming bar, in the order of `FORMING`."""
     bar = row.partial
     if bar is None:
         return [Text("none", look.colours.dim)] * len(FORMING)

@@ -37,7 +37,7 @@ _ISO: Final = re.compile(r"(?P<head>[^.,]+?:\d\d:\d\d)[.,](?P<fraction>\d{1,9})(
 
 @attrs.frozen(kw_only=True)
 class Moment:
-    """A place in a log: after the event *seq*, at the time *ts_ns*, or at its end where neither is given."""
+    """A place in a log: after the event *seq*, at the time *ts_ns*, or at its end if neither is given."""
 
     seq: int | None = None
     ts_ns: int | None = None
@@ -88,12 +88,12 @@ def moment_text(ts_ns: int) -> str:
 
 
 def typed_time(ts_ns: int) -> str:
-    """Return a time as it is typed, as short as it can be: `2024-03-06T10:00Z`."""
+    """Return a time in its shortest form for typing: `2024-03-06T10:00Z`."""
     return clock_text(ts_ns).replace(" ", "T").replace(":00Z", "Z")
 
 
 def left_text(ns: int) -> str:
-    """Return how long something goes on, for people: `0:20`, `26:20`, `3h 26m`, `2d 7h`; a part of a second counts."""
+    """Return a duration for people: `0:20`, `26:20`, `3h 26m`, `2d 7h`; a part of a second counts."""
     seconds = -(-ns // SECOND_NS)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

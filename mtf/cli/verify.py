@@ -1,8 +1,7 @@
-"""`mtf verify`: whether log, checkpoints and history are as they were written, and which seqs are safe if not.
+"""`mtf verify`: whether log, checkpoints and history are undamaged, and which seqs are safe if not.
 
-What a crash leaves, or a copy that was taken during a run, is not damage: what the next start makes of it is
-noted. With --replay the whole log is played from its start, and what came of it then compared with what comes of it
-now.
+What a crash leaves, or a copy that was taken during a run, is not damage: a note says what the next start does about
+it. With --replay the whole log is replayed, and its results are compared with the stored ones.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ def _configuration(directory: Path, report: VerifyReport) -> dict[str, Any]:
 def _checkpoints(directory: Path, report: VerifyReport) -> dict[str, Any]:
     try:
         store = checkpoints_of(directory, logged_config(directory))
-    except MtfError:  # the log is too damaged to say what of
+    except MtfError:  # the log is too damaged to say
         store = CheckpointStore(directory / CHECKPOINTS)
     seqs = store.list()
     damage = []
@@ -122,7 +121,7 @@ def _torn(report: VerifyReport) -> str:
 
 
 def _replay(directory: Path, *, with_bars: bool) -> dict[str, Any]:
-    """Play the log from its start; what differs from checkpoints and stored bars is damage."""
+    """Replay the log from its start; any difference from checkpoints and stored bars is damage."""
     replayed = verify_replay(directory)
     damage: list[dict[str, Any]] = [{"path": each.path, "seq": None, "what": each.reason} for each in replayed.damage]
     notes = []

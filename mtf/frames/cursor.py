@@ -1,7 +1,7 @@
 """The cursor: one consumer's place in the stream of frames.
 
 It steps through a frame in the order in which things happened: the instants at which bars closed, then the row that
-revealed them. What it answers is the state at that very step; there is no way to ask it for a later one.
+revealed them. It answers with the state at that step; there is no way to ask it for a later one.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from mtf.units import NEVER_NS
 
 __all__ = ["BAR", "CLOCK_ROW", "END", "REJECT", "TICK", "Cursor"]
 
-# What a step shows, as bits so that a consumer can say which it wants.
+# What a step shows, as bits, so that a consumer can select.
 END: Final = 0  # nothing more in this frame
 BAR: Final = 1
 TICK: Final = 2
 CLOCK_ROW: Final = 4
 REJECT: Final = 8
 
-# Of which symbols a closing instant is the time.
+# The symbols whose time a closing instant is.
 OF_ONE: Final = 0  # a tick's own
 OF_RUN: Final = 1  # and those of runs in order of time
 OF_MOVED: Final = 2  # those whose clocks the row moves
@@ -90,7 +90,7 @@ class Cursor:
     )
 
     def __init__(self, kept: Kept, joiner: Joiner, recovered_seq: i64) -> None:
-        """Begin at what *joiner* has joined; events up to *recovered_seq* were logged before this start."""
+        """Begin at the newest state of *joiner*; events up to *recovered_seq* were logged before this start."""
         states = joiner.states
         self._kept: Final = kept
         self._states: Final = list(states)  # of each symbol before the frame, by number
@@ -116,11 +116,11 @@ class Cursor:
         self.number: i64 = -1  # symbol of the step; -1 for a clock event
         self.seq: i64 = joiner.seq  # of the event that is shown
         self.recovered_seq: Final[i64] = recovered_seq
-        self.generation: i64 = 0  # of the view that is alive
-        self.alive = False  # whether a callback runs
+        self.generation: i64 = 0  # of the live view
+        self.alive = False  # whether a callback is running
 
     def enter(self, frame: Frame) -> None:
-        """Begin at the start of *frame*; the one before has been walked to its end."""
+        """Begin at the start of *frame*; the previous one has been walked to its end."""
         assert self._frame is None, "a frame is walked to its end before the next"
         self._frame = frame
         states = self._states
@@ -332,7 +332,7 @@ class Cursor:
         return REASONS[frame.judged.verdicts[self._row]]
 
     def clock_event_ns(self) -> i64:
-        """Return the time that the row's clock event tells."""
+        """Return the time of the row's clock event."""
         frame = self._frame
         assert frame is not None, "no clock event is being delivered"
         assert self.number < 0, "no clock event is being delivered"
@@ -422,7 +422,7 @@ class Cursor:
         )
 
     def snapshot(self, number: i64) -> Snapshot:
-        """Return every timeframe of a symbol as it is at this step, to be kept."""
+        """Return every timeframe of a symbol at this step, as a value to keep."""
         frame = self._frame
         known = self._states[number]
         if frame is None:

@@ -30,15 +30,15 @@ HEAD_BYTES: Final = 64
 def set_aside(path: Path) -> str:
     """Move the history at *path* out of the way if it cannot be continued; return why, in a sentence, "" if it can.
 
-    That is one of an earlier version, whose bars may differ from what the log gives now, one that is damaged, and one
-    of other time zones, and one of a newer mtf with the same tables. CorruptHistory if a newer mtf has other tables;
+    That is one of an earlier version, whose bars may differ from what the log gives now, a damaged one, one of other
+    time zones, and one of a newer mtf with the same tables. CorruptHistory if a newer mtf has other tables;
     DataDirError if it is not a plain file.
     """
     if not check_plain(path):
         return ""
     journal = path.with_name(f"{path.name}-journal")
     if check_plain(journal):
-        # Of a database that was being made: no other has one, and SQLite would do what it says to any file.
+        # Of a database that was being created: no other has one, and SQLite would apply it to any file.
         journal.unlink()
         if path.stat().st_size > MAKING_BYTES_MAX:
             return f"the history has the journal of another database beside it: {_rebuilt(path, 'damaged')}"

@@ -1,7 +1,7 @@
-"""The history store as it is read: completed bars in SQLite, each checked as it is handed out.
+"""Reading the history: completed bars in SQLite, each checked before it is returned.
 
-Bars are written by an ordinary consumer (`mtf.history.writer`), never a row a tick, and its position stands in the same
-transaction as its rows. What is read comes from one transaction, and adds up: if not, CorruptHistory.
+Bars are written by an ordinary consumer (`mtf.history.writer`), never a row per tick, and its position is in the same
+transaction as its rows. A read is one transaction, and its sums must match; otherwise it is CorruptHistory.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ Series = dict[tuple[str, str], tuple[int, int]]  # how many bars, and the start 
 
 
 class Stored(NamedTuple):
-    """What the history says of itself."""
+    """What the history records about itself."""
 
     seq: int  # the newest event whose bars are stored; 0: none
-    zones: dict[str, Any] | None  # what the time zones gave when its bars were made (`mtf.zones`); None: no bars
+    zones: (
+        dict[str, Any] | None
+    )  # the instants that the time zones gave when its bars were made (`mtf.zones`); None: no bars
     series: Series
     sums: int  # of all series, by exclusive or
 
@@ -50,7 +52,7 @@ class HistoryStore:
             check_plain(path.with_name(path.name + ending))
 
     def stored(self) -> Stored:
-        """Return what is stored, by what the history says of itself; CorruptHistory if that does not add up."""
+        """Return what the history records about itself; CorruptHistory if its sums do not match."""
         with self._open() as connection:
             return read_stored(self.path, connection)
 
@@ -67,8 +69,8 @@ class HistoryStore:
     ) -> Iterator[dict[str, Any]]:
         """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as columns by name.
 
-        UnknownSymbol if no bar of the symbol is stored at all. Each bar is checked before it is handed out, and
-        after the last one that none is missing: CorruptHistory.
+        UnknownSymbol if no bar of the symbol is stored at all. CorruptHistory if a bar is damaged, which is checked
+        before it is yielded, or if one is missing.
         """
         first_ns = FIRST if start_ns is None else start_ns
         query = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = ? AND start_ns >= ? ORDER BY start_ns"
@@ -87,7 +89,7 @@ class HistoryStore:
             links.end(last_ns, first_ns)
 
     def damage(self) -> list[str]:
-        """Read all of it, and return what is wrong."""
+        """Read everything, and return what is wrong."""
         problems: list[str] = []
         with self._open() as connection:
             series = read_stored(self.path, connection).series
@@ -117,7 +119,7 @@ class HistoryStore:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """Begin a transaction, and name what fails in it."""
-        # Without a write-ahead log nobody writes, and the file is taken as it is: also if the folder is read-only.
+        # Without a write-ahead log nobody writes, and the file is read as it is, also if the folder is read-only.
         quiet = not self.path.with_name(f"{self.path.name}-wal").exists()
         uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
         try:
@@ -155,7 +157,7 @@ class _Links:
 
 
 def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
-    """Return what the database of *connection* says of itself; CorruptHistory if it does not add up."""
+    """Return what the database of *connection* records about itself; CorruptHistory if its sums do not match."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if 0 < version < VERSION:
         raise CorruptHistory(f"{path}: made by an earlier mtf; the next run on the directory rebuilds it from the log")
@@ -174,13 +176,13 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
     for row in rows:
         series_sums ^= series_sum(*row)
     if total != position_sum(seq, zones, sums) or sums != series_sums or not isinstance(seq, int) or seq < 0:
-        raise CorruptHistory(f"{path}: its position is {seq!r}, and does not add up; {AFRESH}")
+        raise CorruptHistory(f"{path}: its position is {seq!r}, and does not match its sums; {AFRESH}")
     series = {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows}
     return Stored(seq, _zones(zones), series, series_sums)
 
 
 def named(path: Path, error: sqlite3.Error) -> DataDirError:
-    """Return what *error* means for the history at *path*: damage, or that it cannot be got at now."""
+    """Return what *error* means for the history at *path*: damage, or that it is not accessible now."""
     if is_damage(error):
         return CorruptHistory(f"{path}: the history cannot be read: {error}; {AFRESH}")
     if getattr(error, "sqlite_errorcode", 0) & PRIMARY in BUSY:
@@ -189,7 +191,7 @@ def named(path: Path, error: sqlite3.Error) -> DataDirError:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether *error* says that the file is not as it was written, and not that it cannot be got at now."""
+    """Return whether *error* means that the file is damaged, and not that it is inaccessible now."""
     if isinstance(error, sqlite3.OperationalError):  # locked, full, no more files, a failing disk; or no such table
         return getattr(error, "sqlite_errorcode", 0) & PRIMARY in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA)
     return True

@@ -1,4 +1,4 @@
-"""The log: what every event is written to before anyone sees what comes of it; and checkpoints, as files.
+"""The log, to which every event is written before anyone sees its results; and checkpoints, as files.
 
 `FileLog` (disk) and `MemoryLog` pass one contract, `EventLog`. `Writer` puts a log under an event loop, with one of
 three durabilities. Readers need no lock. Formats: docs/log-format.md; promises: docs/reliability.md.

@@ -1,4 +1,4 @@
-"""Checkpoints as files: written aside, synced, renamed; the newest good one found again, and why another was not.
+"""Checkpoints as files: written under another name, synced, renamed; reading finds the newest good one.
 
 Owns the format and the folder. Knows nothing of what is in a checkpoint: a JSON value and named bytes. A file is
 checked against its checksums and limits before anything of its size is made; names of parts are never names of files.
@@ -21,7 +21,7 @@ from mtf.log.pack import inflate
 
 __all__ = ["CHECKPOINT_BYTES_MAX", "Checkpoint", "CheckpointStore", "Skipped"]
 
-CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; what symbols may come to is added
+CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; the share of symbols is added
 SYMBOLS_MAX: Final = 1 << 20
 META_BYTES_MAX: Final = 64 << 20
 PARTS_MAX: Final = 100_000
@@ -72,7 +72,7 @@ class CheckpointStore:
     def __init__(
         self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP, symbol_bytes: int = 0
     ) -> None:
-        """*symbol_bytes* is what the state of one symbol may come to under its configuration."""
+        """*symbol_bytes* is the most that the state of one symbol can take under its configuration."""
         assert keep > 0, "at least one checkpoint is kept"
         self._symbol_bytes: Final = symbol_bytes
         self.directory: Final = str(directory)
@@ -82,8 +82,8 @@ class CheckpointStore:
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
         """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest over `keep`.
 
-        OSError if a write or sync fails, ValueError if it is larger than `read` takes; the checkpoints that were
-        there are as they were.
+        OSError if a write or sync fails, ValueError if it is larger than `read` takes; existing
+        checkpoints stay as they were.
         """
         data = encode_checkpoint(seq, meta, parts, self._bytes_max(seq))
         fs = self._fs
@@ -108,7 +108,7 @@ class CheckpointStore:
         return Path(path)
 
     def list(self) -> Seqs:
-        """Return the seqs of the checkpoints there are, good or not, oldest first."""
+        """Return the seqs of the existing checkpoints, good or not, oldest first."""
         return sorted(seq for seq in map(_seq_of, self._names()) if seq >= 0)
 
     def load(self, limit: int | None = None) -> tuple[Checkpoint | None, Skips]:
@@ -137,7 +137,7 @@ class CheckpointStore:
         return found
 
     def discard_after(self, seq: int) -> Seqs:
-        """Remove the checkpoints of later seqs and return which: the log they were made from ends at *seq* now."""
+        """Remove the checkpoints of later seqs and return which: their log ends at *seq* now."""
         ahead = [found for found in self.list() if found > seq]
         for found in ahead:
             self._fs.remove(join(self.directory, f"{PREFIX}{found:0{SEQ_DIGITS}d}{SUFFIX}"))
@@ -197,7 +197,7 @@ def encode_checkpoint(
 
 
 def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX) -> Checkpoint:
-    """Return what the file holds; CorruptCheckpoint if it is not all there, as it was written."""
+    """Return the content of the file; CorruptCheckpoint if it is damaged or incomplete."""
     if len(data) < HEADER_BYTES or data[:8] != MAGIC:
         raise CorruptCheckpoint(f"{path}: not a checkpoint", path=path)
     _, version, flags, count, seq, stored_bytes, raw_bytes, checksum = _HEADER.unpack_from(data)

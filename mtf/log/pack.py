@@ -1,4 +1,4 @@
-"""Blocks of a sealed segment packed together: columns, time as differences, then zstd; taken apart to the very bytes.
+"""Blocks of a sealed segment packed together: columns, time as differences, then zstd; unpacked to the same bytes.
 
 Owns the body of a PACK frame. All of it runs at the speed of C in plain Python: columns are strides of a memoryview,
 and differences and their sums are taken of a whole column at once, as one long integer of 64-bit lanes.
@@ -16,7 +16,7 @@ from mtf.log.format import BLOCK, RAW, FrameHeader
 
 __all__ = ["PACK_BYTES", "PACK_EVENTS", "inflate", "pack_frames", "unpack_frames"]
 
-PACK_EVENTS: Final = 16_384  # a pack is closed once it holds as many
+PACK_EVENTS: Final = 16_384  # a pack is complete once it holds as many
 PACK_BYTES: Final = 4 << 20  # or as many bytes
 LEVEL: Final = 3
 LANE_BITS: Final = 64

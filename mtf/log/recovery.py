@@ -1,7 +1,7 @@
-"""What a log's files say when it is opened: which events are there, what is a torn tail, and what is damage.
+"""Opening a log: which events are there, what is a torn tail, and what is damage.
 
-Owns the judgement, and the one change that opening makes: a torn tail is cut, and kept aside. A tail is torn where the
-newest segment has no seal and no intact frame found after the damage knew the damaged events synced. Anything else
+Owns the judgement, and the one change that opening makes: a torn tail is cut off and kept. A tail is torn if the newest
+segment has no seal, and no intact frame after the damage knew the damaged events to be synced. Anything else
 that is not intact is CorruptLog, and nothing is changed.
 """
 
@@ -37,7 +37,7 @@ class TornTail(NamedTuple):
 
 
 class Recovered(NamedTuple):
-    """All that a writer has to know to go on."""
+    """What a writer must know to continue."""
 
     config: bytes
     run_id: bytes
@@ -49,7 +49,7 @@ class Recovered(NamedTuple):
     sealed: bool
     first_seq: int
     last_seq: int
-    durable_offset: int  # the newest segment is known synced up to there at least
+    durable_offset: int  # the newest segment is known to be synced at least up to there
     chain: int
     symbols: SymbolTable
     positions: dict[str, Any]
@@ -59,8 +59,8 @@ class Recovered(NamedTuple):
 def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered | None:
     """Read the log in *directory* and return what is there, or None if no log was ever begun.
 
-    CorruptLog if it is damaged. Sealed segments that end before *check_from* are looked at from the outside only
-    (header, seal, and how they join); the others frame by frame. Changes nothing.
+    CorruptLog if it is damaged. Sealed segments that end before *check_from* are only checked from the outside
+    (header, seal, and how they join), the others frame by frame. Changes nothing.
     """
     names = segment_names(fs, directory)
     start_seq = retained_seq(fs, directory)
@@ -98,7 +98,7 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
 
 
 def check_follows(segment: Segment, before: Segment | None) -> None:
-    """Raise CorruptLog unless *segment* goes on where the one *before*, read to its end, stopped."""
+    """Raise CorruptLog unless *segment* continues where the one *before*, read to its end, stopped."""
     header = segment.header
     if segment_name(header.first_seq) != segment.path[-len(segment_name(0)) :]:
         raise segment.damage(0, header.first_seq, f"a segment of seq {header.first_seq} under another's name")
@@ -106,7 +106,7 @@ def check_follows(segment: Segment, before: Segment | None) -> None:
         if header.first_seq == 1 and (header.number != 1 or header.chain != first_chain(header.run_id)):
             raise segment.damage(0, 1, "not the beginning of a log")
         return
-    version = max(header.version, before.header.version)  # a log may go on in a later one
+    version = max(header.version, before.header.version)  # a log may continue in a later one
     expected = SegmentHeader(before.header.number + 1, before.header.run_id, before.next_seq, before.chain, version)
     if header == expected and segment.config == before.config:
         return
@@ -168,7 +168,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
         if frame.offset - starts[-1][1] > STARTS_BYTES or frame.header.is_seal:
             starts.append((frame.header.first_seq - 1, frame.offset))
         segment.skim(learn=True)
-    # No frame knows of itself, hence starts and not ends. Skimmed frames are not asked: too early does no harm.
+    # No frame knows of itself, hence starts and not ends. Skimmed frames are not examined: too early does no harm.
     durable_offset = max(offset for seq, offset in starts if seq <= durable_seq)
     tail = judge(segment) if segment.why else None
     return Recovered(

@@ -1,7 +1,7 @@
-"""Which old segments may go: whole sealed ones that nobody needs any more, and only when asked.
+"""Removing old segments: whole sealed ones that nobody needs any more, and only on request.
 
 Owns the mark `retained`, which says where the log now starts. It is made durable before the first segment is removed,
-so that a segment that is missing without leave is always seen as damage.
+so that any other missing segment is recognized as damage.
 """
 
 from __future__ import annotations

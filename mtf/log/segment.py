@@ -80,9 +80,9 @@ class Segment:
             self.events = 0  # in the frames passed
             self.is_joined = True  # whether `chain` is known: all before was intact
             self.sealed = False  # whether the SEAL has been passed
-            self.why = ""  # what was wrong at `offset` when `next` gave None; "" where the file ends
-            self.partial = False  # whether what stands at `offset` could be a frame not yet written to its end
-            self.meta_frame: bytes  # as it stands in the file
+            self.why = ""  # what was wrong at `offset` when `next` returned None; "" at the end of the file
+            self.partial = False  # whether the bytes at `offset` could be an incompletely written frame
+            self.meta_frame: bytes  # as in the file
             self.config: bytes
             self.symbols: SymbolTable  # up to `offset`, given that each frame was passed to `blocks`
             self.positions: dict[str, Any]  # of each source, likewise
@@ -134,7 +134,7 @@ class Segment:
     def blocks(self, frame: Frame, *, check: bool = True) -> list[LoggedBlock]:
         """Return the blocks of *frame*, each row checked unless *check* is off, and learn names and positions.
 
-        CorruptLog if a frame that is intact holds what this mtf would not write.
+        CorruptLog if an intact frame holds something that mtf would not write.
         """
         kind = frame.header.kind
         if kind == BLOCK:
@@ -155,10 +155,10 @@ class Segment:
         return blocks
 
     def skim(self, *, learn: bool, until: int = SEQ_MAX) -> None:
-        """Pass the plain BLOCK frames that were read ahead, checked as by `next`, in a fraction of its time.
+        """Skip the plain BLOCK frames that were read ahead, checked as by `next`, in a fraction of its time.
 
-        With *learn*, each is taken in as by `blocks`, but that rows and times are not looked at. Stops before the frame
-        of seq *until*, and before anything that is out of the ordinary: what it is, `next` and `blocks` say.
+        With *learn*, names and positions are learned as by `blocks`, but rows and times are not checked. Stops before
+        the frame of seq *until*, and before anything unusual, which is left to `next` and `blocks`.
         """
         last: Skimmed | None = None
         events, known = 0, len(self.symbols)
@@ -178,7 +178,7 @@ class Segment:
             self._pass(last, events)
 
     def run(self, events: int, *, last_seq: int | None = None, check: bool = True) -> LoggedBlock | None:
-        """Return the next plain blocks that were read ahead as one, of *events* or a little more; None for `next`.
+        """Return the next plain blocks that were read ahead as one, of *events* or a little more; None: use `next`.
 
         Each frame is checked as by `next`, and the rows as by `blocks`, all at once.
         """
@@ -211,7 +211,7 @@ class Segment:
         return LoggedBlock(block, positions, taken[-1].durable_seq, self.chain)
 
     def damage(self, offset: int, seq: int, what: str) -> CorruptLog:
-        """Return the error that says what is wrong here."""
+        """Return the error for what is wrong here."""
         return CorruptLog(
             f"{self.path}: byte {offset}: {what}: the log is safe up to seq {seq - 1}; "
             f"restore it from a copy, or keep what is good with `mtf salvage`",
@@ -221,7 +221,7 @@ class Segment:
         )
 
     def later_headers(self) -> Iterator[tuple[int, FrameHeader]]:
-        """Yield each intact frame header that stands anywhere after `offset`, with its place."""
+        """Yield each intact frame header anywhere after `offset`, with its place."""
         at = self.offset + 1
         while True:
             window = self._get(at, WINDOW_BYTES)
@@ -252,7 +252,7 @@ class Segment:
         return parse_frame_header(self._get(max(self.bytes - HEADER_BYTES, 0), HEADER_BYTES), 0, self.seed)
 
     def refresh(self) -> bool:
-        """Look again how long the file is, for it may be written to, and say whether that has changed."""
+        """Look up the file's length again, as it may be written to, and return whether it has changed."""
         size = self._fs.size(self._file)
         if size == self.bytes:
             return False
@@ -270,7 +270,7 @@ class Segment:
             self._fs.close(file)
 
     def __del__(self) -> None:
-        self.close()  # a reader that is dropped half way leaves no file open
+        self.close()  # a reader that is dropped midway leaves no file open
 
     def _ahead(self) -> Iterator[Skimmed]:
         at = self.offset - self._window_at
@@ -314,7 +314,7 @@ class Segment:
         return LoggedBlock(block, positions, header.durable_seq, header.chain)
 
     def _get(self, offset: int, length: int) -> bytes:
-        """Return *length* bytes at *offset*, fewer where the file ends; *length* was checked against its limit."""
+        """Return *length* bytes at *offset*, fewer at the end of the file; *length* was checked against its limit."""
         start = offset - self._window_at
         window = self._window
         if start >= 0 and start + length <= len(window):
@@ -324,7 +324,7 @@ class Segment:
         parts: list[bytes] = []
         while wanted:
             part = self._fs.read(self._file, wanted, offset + sum(map(len, parts)))
-            if not part:  # shorter than it was a moment ago
+            if not part:  # shorter than a moment ago
                 break
             parts.append(part)
             wanted -= len(part)
@@ -349,7 +349,7 @@ def segment_name(first_seq: int) -> str:
 
 
 def segment_seq(name: str) -> int:
-    """Return the first seq of the segment that *name* is the name of; 0 for any other file."""
+    """Return the first seq of the segment called *name*; 0 for any other file."""
     digits, suffix = name[:SEQ_DIGITS], name[SEQ_DIGITS:]
     return int(digits) if suffix == SUFFIX and digits.isascii() and digits.isdigit() else 0
 

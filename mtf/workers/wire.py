@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LENGTH: Final = Struct("<Q")  # of kind and body
-SLOTS: Final = 3  # blocks under way at the workers
+SLOTS: Final = 3  # blocks in flight at the workers
 
 SETUP: Final = b"c"  # JSON: configuration, classes of users, which worker of how many, events a block
 LOAD: Final = b"l"  # parts to start from
