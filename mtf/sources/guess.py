@@ -1,7 +1,7 @@
-"""Guesses how a table is laid out, from its first lines and from what the user says. What the user says wins.
+"""Infers how a table is laid out, from its first lines and from the user's options, which always win.
 
-Where the lines allow two readings (is 01/02 in January or in February?) it does not choose: OptionNeeded says what to
-give. What most rows agree on counts, so that a broken one in the first few changes nothing.
+If the lines allow two readings (is 01/02 in January or in February?) it does not choose: OptionNeeded names the option
+to give. The majority of the rows decides, so that a broken one in the first few changes nothing.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["Table", "bar_times", "guess_layout", "look", "shift_of", "unused_note"]
 
-EPOCH_DIGITS_MIN: Final = 9  # fewer are milliseconds of a day, or no time at all
-STAND_IN: Final = Timeframe("1m")  # for bars of which none is read
-BACKWARD: Final = 0.9  # the share of steps back in time from which on a table is newest first
+EPOCH_DIGITS_MIN: Final = 9  # smaller numbers are milliseconds of a day, or not a time
+STAND_IN: Final = Timeframe("1m")  # for bars none of which is read
+BACKWARD: Final = 0.9  # from this share of steps back in time on, a table is newest first
 
 _TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do not hold numbers
 
 
 def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = "", zone: str = "UTC") -> Layout:
-    """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are used if nothing else says."""
+    """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are used if nothing else names them."""
     mark = None if options.decimal is None else mark_of(options.decimal)
     columns = _columns(table, options, POINT if mark is None else mark)
     notes = _header_notes(table)
@@ -122,7 +122,7 @@ def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: 
 
 
 def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_format: str, zone: str) -> list[int]:
-    """Return the time of each of *rows* in ns UTC, or what the reader of times answers if it is not a time."""
+    """Return the time of each of *rows* in ns UTC, or the code of the reader of times if it is not a time."""
     kind, unit_ns = TIME_FORMATS[time_format]
     stamps = StampReader(kind, Zone(zone), unit_ns=unit_ns)
     found: list[int] = []
@@ -136,7 +136,7 @@ def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_form
 
 
 def _columns(table: Table, options: Options, mark: int) -> dict[str, int]:
-    """Return the columns by role: those that the user names, and if that is not enough, others by their headings."""
+    """Return the columns by role: those that the user names, and if these are not enough, others by their headings."""
     said = {role: _index(table, role, column) for role, column in (options.columns or {}).items()}
     if said and (table.header is None or _is_enough(said)):
         return said
@@ -147,7 +147,7 @@ def _columns(table: Table, options: Options, mark: int) -> dict[str, int]:
 
 
 def _is_enough(columns: Mapping[str, int]) -> bool:
-    """Whether *columns* say all that a row has to have."""
+    """Whether *columns* has everything that a row needs."""
     prices = any(role in columns for role in ("bid", "ask", "price", "bid_open", "ask_open"))
     return "time" in columns and (prices or all(role in columns for role in OHLC))
 
@@ -184,7 +184,7 @@ def _find_time(table: Table, columns: dict[str, int]) -> dict[str, int]:
 
 
 def _unnamed_columns(table: Table, options: Options, mark: int) -> dict[str, int]:
-    """Return what the columns must be, by what is in them: a time in front, and prices that behave as such."""
+    """Return what the columns must be, judging by their content: a time in front, and prices that behave as such."""
     columns = {"time": 0}
     first = 1
     if table.fields > 1 and _are(CLOCK, table.column(1)) and _are(DATE, table.column(0)):
@@ -200,7 +200,7 @@ def _unnamed_columns(table: Table, options: Options, mark: int) -> dict[str, int
 
 
 def _are(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
-    """Whether *cells* look like *pattern*, but for a few broken ones."""
+    """Whether *cells* look like *pattern*, except for a few broken ones."""
     return mostly(sum(1 for cell in cells if pattern.fullmatch(cell)), len(cells))
 
 
@@ -240,7 +240,7 @@ def _number(cell: str, mark: int) -> float:
 def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
     """Whether these are not bars: the next one opens further from a close than from the open before it.
 
-    So it is with quotes and small sizes, 1.0850,1.0851,1,1, which are between one another as open, high, low and close.
+    This is so for quotes with small sizes, 1.0850,1.0851,1,1, whose order is like that of open, high, low and close.
     """
     pairs = list(itertools.pairwise(numbers))
     if not pairs:
@@ -274,7 +274,7 @@ def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
 
 
 def _find_clock(table: Table, columns: dict[str, int]) -> None:
-    """Where the time column holds dates and the one behind it times of day, read both."""
+    """If the time column holds dates and the next one times of day, read both."""
     after = columns["time"] + 1
     if after >= table.fields or after in columns.values():
         return
@@ -283,7 +283,7 @@ def _find_clock(table: Table, columns: dict[str, int]) -> None:
 
 
 def _find_ids(table: Table, columns: dict[str, int], options: Options, notes: list[str]) -> None:
-    """Take a column whose ids come again with other rows for none of ids: a market's, a venue's, a user's."""
+    """Drop a column of ids that repeat in other rows: they belong to a market, a venue or a user."""
     column = columns.get("id")
     if column is None or "id" in (options.columns or {}):
         return
@@ -300,7 +300,7 @@ def _find_ids(table: Table, columns: dict[str, int], options: Options, notes: li
 
 
 def unused_note(table: Table, layout: Layout) -> tuple[str, ...]:
-    """Name what a quote of *layout* has no place for."""
+    """Note the columns for which a quote of *layout* has no place."""
     if layout.kind != QUOTES or layout.leaves_out:
         return ()
     unused = [column for role in ("volume", "size", "price") if (column := layout.columns.get(role)) is not None]
@@ -322,7 +322,7 @@ def _header_notes(table: Table) -> list[str]:
 
 
 def _symbol_in(table: Table) -> str:
-    """Return the symbol that the headings say, "" for none."""
+    """Return the symbol in the headings, "" if there is none."""
     if len(table.symbols) > 1:
         raise OptionNeeded(
             f"there are {len(table.symbols)} markets side by side ({', '.join(table.symbols[:5])}): name the columns "
@@ -353,7 +353,7 @@ def _written(cell: str) -> str:
 
 
 def _time_format(table: Table, columns: Mapping[str, int]) -> str:
-    """Return how the times are written, as most of the cells have it; the other ones are the reader's to refuse."""
+    """Return how the times are written in most of the cells; the reader refuses the others."""
     cells = table.column(columns["time"]) if "time" in columns else []
     ways = Counter(way for cell in cells if (way := _written(cell)))
     if not ways:
@@ -403,7 +403,7 @@ def _date_order(cells: Sequence[str]) -> str:
 
 
 def _is_backward(times: Sequence[int], wanted: bool | None) -> bool:
-    """Whether rows of these *times* run from the newest to the oldest; if nothing shows what is *wanted* counts."""
+    """Whether rows of these *times* run from the newest to the oldest; if nothing shows it, *wanted* decides."""
     if wanted is False:
         return False
     steps = [after - before for before, after in itertools.pairwise(times) if after != before]
@@ -413,7 +413,7 @@ def _is_backward(times: Sequence[int], wanted: bool | None) -> bool:
 
 
 def _unread(part: Part, table: Table, options: Options, kind: int, columns: dict[str, int]) -> Layout:
-    """Return a layout for a table of which no row has as many fields as the header: each is refused for that."""
+    """Return a layout for a table in which no row has as many fields as the header: each is refused for that."""
     return Layout(
         kind=kind,
         fields=table.fields,

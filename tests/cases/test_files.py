@@ -37,8 +37,8 @@ def test_a_filled_field_too_many_is_malformed(cases: Path, tmp_path: Path) -> No
     result = mtf("run", path, "--json")
     assert result.exit_code == 1
     assert orjson.loads(result.stdout)["rows"] == {"read": 2, "accepted": 0, "rejected": 0, "malformed": 2}
-    assert f"{path}:2: 4 fields where there should be 3" in result.stderr
-    assert f"{path}:3: 4 fields where there should be 3" in result.stderr
+    assert f"{path}:2: expected 3 fields, got 4" in result.stderr
+    assert f"{path}:3: expected 3 fields, got 4" in result.stderr
 
 
 class TestDaily:

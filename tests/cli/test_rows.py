@@ -60,13 +60,13 @@ def test_a_source_of_which_no_row_could_be_read_is_the_datas_fault(tmp_path: Pat
     path = written(tmp_path, "x.csv", "time,bid,ask\n2024-03-06 10:00:00,1.1,1.2,1\n2024-03-06 10:00:01,1.1,1.2,1\n")
     result = mtf("run", path, "--json", *(["--strict"] if strict else []))
     assert result.exit_code == 1
-    assert f"{path}:2: 4 fields where there should be 3" in result.stderr
+    assert f"{path}:2: expected 3 fields, got 4" in result.stderr
     if strict:
         assert (result.stdout, f"{path}:3" in result.stderr) == ("", False)
     else:
         assert orjson.loads(result.stdout)["rows"] == {"read": 2, "accepted": 0, "rejected": 0, "malformed": 2}
         assert f"{path}: not one of its 2 rows could be read" in result.stderr
-        assert f"{path}:3: 4 fields" in result.stderr
+        assert f"{path}:3: expected 3 fields, got 4" in result.stderr
 
 
 def test_no_new_row_that_can_be_read_is_no_such_source(tmp_path: Path) -> None:
