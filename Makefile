@@ -24,7 +24,7 @@ PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
 PYTEST_COMPILED := MTF_EXPECT=compiled $(PYTEST)
 PYTEST_PURE := MTF_EXPECT=pure PYTHONPATH="$(PURE)" $(PYTEST)
 
-.PHONY: help setup build build-pure run test lint types test-compiled test-pure test-slow bench clean
+.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow cov bench notices dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,10 +46,13 @@ $(VENV)/dev.stamp: pyproject.toml $(VENV)/run.stamp
 
 setup: $(VENV)/dev.stamp build ## the environment for development, in .venv
 
-build: $(VENV)/run.stamp
+hooks: $(VENV)/dev.stamp ## have git run lint and types before each commit (pre-commit)
+	$(BIN)/pre-commit install
+
+build: $(VENV)/run.stamp ## build, compiled if possible, and install into .venv, if anything has changed
 	@$(BIN)/python scripts/install.py
 
-build-pure: $(VENV)/run.stamp
+build-pure: $(VENV)/run.stamp ## the same without compiled modules, into build/pure
 	@$(BIN)/python scripts/install.py --pure "$(PURE)"
 
 run: build ## the pipeline on FILE=... (or on a synthetic market), kept in run/; more arguments through ARGS=...
@@ -57,11 +60,11 @@ run: build ## the pipeline on FILE=... (or on a synthetic market), kept in run/;
 
 test: lint types $(if $(filter-out 0,$(MTF_PURE)),,test-compiled) test-pure ## lint, types, the suite compiled and pure
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/dev.stamp
+types: $(VENV)/dev.stamp ## mypy, strict
 	$(BIN)/mypy
 
 test-compiled: export MTF_REQUIRE_COMPILED ?= 1
@@ -75,10 +78,21 @@ test-slow: export MTF_REQUIRE_COMPILED ?= 1
 test-slow: $(VENV)/dev.stamp build ## the tests that take long, compiled
 	$(PYTEST_COMPILED) -m slow -o faulthandler_timeout=3600 $(ARGS)
 
+cov: $(VENV)/dev.stamp build-pure ## which lines and branches of the pure build the suite reaches; pages in build/coverage
+	$(PYTEST_PURE) --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
+
 bench: export MTF_REQUIRE_COMPILED ?= 1
 bench: $(VENV)/dev.stamp build ## the figures of docs/performance.md
 	@$(BIN)/python scripts/bench.py $(ARGS)
 
+notices: $(VENV)/dev.stamp ## write THIRD_PARTY_NOTICES.md from what is installed
+	@mkdir -p build
+	@$(BIN)/python scripts/notices.py > build/notices
+	@mv build/notices THIRD_PARTY_NOTICES.md
+
+dist: $(VENV)/dev.stamp ## sdist, compiled wheel and pure wheel in dist/, each tried in a fresh environment
+	@$(BIN)/python scripts/dist.py
+
 clean: ## remove everything that was built or installed here
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find mtf tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

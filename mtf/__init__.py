@@ -1,6 +1,6 @@
 """mtf keeps every timeframe of a market in one consistent state, at every tick.
 
-These are the public names; everything else may move. See `docs/architecture.md` for how it is built.
+These are the public names; everything else may move: see `docs/stability.md`. The design is in `docs/architecture.md`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """State as bytes: one method of a core both writes and reads its state, so that the two cannot disagree.
 
-An `Archive` either collects what it is handed (saving) or hands back what was collected (loading), always in the same
-order and with the same widths: 8 bytes a number, floats as their bits. What is loaded is checked: whole numbers lie in
-their bounds, a window has the length that its owner made room for, nothing is missing and nothing is left over.
+An `Archive` either collects the values it is given (saving) or returns collected ones (loading), always in the same
+order and with the same widths: 8 bytes per number, floats as their bits. Loaded values are checked: whole numbers are
+within their bounds, a window has the length that its owner allocated, nothing is missing and nothing is left over.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COUNT_MAX: Final = 1 << 40
 
 @mypyc_attr(native_class=True)
 class Archive:
-    """Saves where it is made without bytes, loads where it is made with some."""
+    """Saves if it is made without bytes, loads if it is made with some."""
 
     __slots__ = ("_at", "_data", "_writer", "loading")
 
@@ -94,12 +94,12 @@ class Archive:
     def finish(self) -> bytes:
         """Return what was saved; when loading, raise CorruptCheckpoint unless all of it was taken."""
         if self.loading and self._at != len(self._data):
-            raise CorruptCheckpoint(f"saved state: {len(self._data) - self._at} bytes too many")
+            raise CorruptCheckpoint(f"saved state: {len(self._data) - self._at} extra bytes")
         return self._writer.getvalue()
 
     def _take(self) -> i64:
         at = self._at
         if at + 8 > len(self._data):
-            raise CorruptCheckpoint(f"saved state ends at byte {len(self._data)}, before its time")
+            raise CorruptCheckpoint(f"saved state is cut short at byte {len(self._data)}")
         self._at = at + 8
         return at

@@ -1,4 +1,4 @@
-"""Which build of mtf runs: its version, compiled or pure, and the versions of what it stands on.
+"""Which build of mtf runs: its version, whether it is compiled, and the versions of its requirements.
 
 Knows the packages by name only; nothing here is imported for its behaviour.
 """
@@ -38,7 +38,7 @@ def compiled_modules() -> list[str]:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the version of mtf and of each thing that it stands on, by name; None where one is not installed."""
+    """Return the versions of mtf and its requirements, by name; None for one that is not installed."""
     found: dict[str, str | None] = {
         "mtf": VERSION,
         "python": f"{platform.python_implementation()} {platform.python_version()}",

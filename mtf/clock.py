@@ -1,4 +1,4 @@
-"""The wall clock, as a parameter: what time it is, and a call at a later time. Nothing else asks what time it is."""
+"""The wall clock as a parameter: the current time, and a call at a later time. Nothing else reads the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Timer(Protocol):
 
 
 class WallClock(Protocol):
-    """What tells the time in live use; `SystemClock`, or a test's own."""
+    """The clock in live use: `SystemClock`, or a test's own."""
 
     def now_ns(self) -> int:
         """Return the time in nanoseconds UTC."""

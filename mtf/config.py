@@ -1,7 +1,7 @@
-"""The configuration of a pipeline: everything that its results depend on, besides the events.
+"""The configuration of a pipeline: everything besides the events that its results depend on.
 
-It is the first record of the log, by value: calendars as their hours, indicators as their parameters. What only changes
-how fast or where to (block size, durability, checkpoint cadence) is not in it.
+It is the first record of the log, by value: calendars as their hours, indicators as their parameters. Settings that
+only affect speed or storage (block size, durability, checkpoint cadence) are not in it.
 """
 
 from __future__ import annotations
@@ -36,13 +36,28 @@ ANCHORS: Final = {"day": DAY_START, "utc": UTC_GRID}
 
 # Settings that the first version of the configuration did not have, at their defaults.
 LATER: Final[Mapping[str, Any]] = {"prices": "positive", "price_max": PRICE_MAX, "delays": [], "versions": []}
+FIELDS: Final = frozenset(
+    {
+        "format",
+        "timeframes",
+        "calendars",
+        "price",
+        "closed",
+        "late",
+        "anchor",
+        "history",
+        "live",
+        "indicators",
+        "tzdata",
+    }
+).union(LATER)
 
 IndicatorSpecs = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
 
 
 @attrs.frozen(kw_only=True)
 class Config:
-    """What a pipeline keeps and how it decides; equal configurations and equal logs give equal results."""
+    """What a pipeline keeps and how it judges; equal configurations and equal logs give equal results."""
 
     timeframes: TimeframeSet
     calendars: CalendarMap
@@ -81,7 +96,7 @@ class Config:
             if not 0 <= delay_ns <= DELAY_NS_MAX:
                 raise ConfigError(f"delay_ns of {pattern!r} must be between 0 and a day in nanoseconds, got {delay_ns}")
         if not 1 <= self.history <= HISTORY_MAX:
-            raise ConfigError(f"history is {self.history}: keep between 1 and {HISTORY_MAX} bars")
+            raise ConfigError(f"history must be between 1 and {HISTORY_MAX} bars, got {self.history}")
 
     @classmethod
     def make(
@@ -137,7 +152,7 @@ class Config:
         return ANCHORS[self.anchor]
 
     def delay_of(self, symbol: str) -> int:
-        """Return the delay of the feed of *symbol* in nanoseconds: that of the first pattern that fits, else 0."""
+        """Return the delay of the feed of *symbol* in nanoseconds: that of the first pattern that matches, else 0."""
         for pattern, delay_ns in self.delays:
             if fnmatch.fnmatchcase(symbol, pattern):
                 return delay_ns
@@ -146,7 +161,7 @@ class Config:
     def to_json(self) -> bytes:
         """Return the canonical bytes: the same for equal configurations.
 
-        Settings that came after the first version are in it only where they differ from their defaults.
+        Settings that are newer than the first version are in it only if they differ from their defaults.
         """
         later = {
             "prices": self.prices,
@@ -173,13 +188,26 @@ class Config:
         )
 
     @classmethod
-    def from_json(cls, data: bytes) -> Config:
-        """Return the configuration that `to_json` wrote; CorruptLog or ConfigError where it is none."""
+    def from_json(cls, data: bytes, path: str = "") -> Config:
+        """Return the configuration that `to_json` wrote, in the data directory *path*.
+
+        CorruptLog or ConfigError if *data* is not a configuration; CorruptLog too if only a newer mtf can read it, as a
+        setting that is not known here affects results.
+        """
+        place = f"{path}: " if path else ""
         try:
             fields = orjson.loads(data)
             if fields["format"] != FORMAT:
                 raise CorruptLog(
-                    f"the configuration has format {fields['format']}, and this mtf reads {FORMAT}: use a newer mtf"
+                    f"{place}the configuration has format {fields['format']}, and this mtf reads format {FORMAT}: use "
+                    "a newer mtf",
+                    path=path,
+                )
+            if unknown := sorted(set(fields) - FIELDS):
+                raise CorruptLog(
+                    f"{place}the configuration has settings that this mtf does not know ({', '.join(unknown)}): use a "
+                    "newer mtf",
+                    path=path,
                 )
             kept = TimeframeSet(fields["timeframes"])
             if len(fields["indicators"]) != len(kept) or not isinstance(fields["tzdata"], str):
@@ -203,17 +231,18 @@ class Config:
         except MtfError:
             raise
         except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise CorruptLog(f"the configuration in the log cannot be read: {error!r}") from error
+            raise CorruptLog(f"{place}the configuration in the log cannot be read: {error!r}", path=path) from error
 
     def current(self) -> Config:
         """Return the configuration with the versions of its indicators that are installed."""
         return attrs.evolve(self, versions=_versions(self.indicators))
 
     def settled(self, logged: Config) -> tuple[Config, list[str]]:
-        """Return the configuration for going on with a log that has *logged*, and in sentences what is taken from it.
+        """Return the configuration with which to continue a log that has *logged*, and in sentences what is kept of it.
 
-        These are calendars asked for by name of which mtf, or a package, has another edition now, and the indicators if
-        `all` of them meant those when the log began.
+        These are calendars requested by name of which mtf, or a package, has a different edition now: the log stays
+        with the one that it was made with. The same holds for the indicators if `all` of them was requested, and meant
+        those when the log began.
         """
         calendars, names = self.calendars.settled(logged.calendars)
         notes = [
@@ -280,7 +309,7 @@ def _versions(indicators: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, int],
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
-        raise ConfigError(f"{name} is {value!r}: it is one of {', '.join(allowed)}")
+        raise ConfigError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""The engine: the pure cores of one configuration, and how a block goes through them.
+"""The engine: the pure cores of one configuration, and how a block passes through them.
 
-The pipeline spreads these cores over actors; state queries, tests and workers run them in one place. Both get the same
-frames from the same blocks, because they are the same code.
+The pipeline distributes these cores over actors; state queries, tests and workers run them in one place. Both get the
+same frames from the same blocks, because they are the same code.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from mtf.indicators.ledger import Ledger
 
 __all__ = ["RESULTS", "Engine"]
 
-RESULTS: Final = 2  # counts up when the same log comes to give other results: what was kept of before is not used
+RESULTS: Final = 2  # goes up when the same log gives other results; stored results of before are then not used
 
 
 class Engine:
-    """All cores of a pipeline: gate, an aggregator a timeframe, indicators, joiner, digest.
+    """All cores of a pipeline: gate, an aggregator per timeframe, indicators, joiner, digest.
 
-    A worker's computes the indicators of those symbols only that it *owns*, by rank of the timeframe and number.
+    A worker's engine only computes the indicators of the symbols that it *owns*, by rank of the timeframe and number.
     """
 
     def __init__(self, config: Config, owns: Callable[[int, int], bool] | None = None) -> None:
@@ -55,7 +55,7 @@ class Engine:
             Aggregator(timeframe, rank, config.history, config.anchor_ns)
             for rank, timeframe in enumerate(config.timeframes)
         ]
-        self.calculators: list[Calculator] = []  # by rank; none at all where no indicator is kept
+        self.calculators: list[Calculator] = []  # by rank; empty if no indicator is kept
         self.ledgers: list[Ledger] = []
         if any(config.indicators):
             for rank, (timeframe, specs) in enumerate(zip(config.timeframes, config.indicators, strict=True)):
@@ -71,7 +71,7 @@ class Engine:
         self.kept = Kept(list(config.timeframes), outputs or [[] for _ in self.aggregators])
 
     def begin(self, seq: int, names: Sequence[str]) -> None:
-        """Stand after the event *seq* of a log whose beginning is gone, before anything was taken.
+        """Start after the event *seq* of a log whose beginning is gone, before any block was processed.
 
         *names* are the symbols that had appeared by then; nothing else is known of them.
         """
@@ -79,11 +79,11 @@ class Engine:
         self.joiner.begin(seq, self.gate.instruments, len(self.aggregators), [each.fresh for each in self.ledgers])
 
     def step(self, block: Block) -> Frame:
-        """Take the next block of the log and return its frame."""
+        """Process the next block of the log and return its frame."""
         return self.apply(self.gate.judge(block))
 
     def apply(self, judged: Judged) -> Frame:
-        """Take the next block, once judged, and return its frame."""
+        """Process the next block, already judged, and return its frame."""
         columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
         values = [
             ledger.enter(judged, part, calculator.compute(judged, part))
@@ -94,17 +94,17 @@ class Engine:
         return frame
 
     def save(self) -> dict[str, bytes]:
-        """Return the state of every core by name, as of the same event."""
+        """Return the state of every core by name, all after the same event."""
         return {name: save() for name, save in self.savers().items()}
 
     def savers(self) -> dict[str, Callable[[], bytes]]:
-        """Return, by name, what saves each core: an actor saves its own when a marker passes."""
+        """Return the function that saves each core, by name: an actor saves its own when a marker passes."""
         return {name: partial(_saved, archive) for name, archive in self._archives().items()}
 
     def load(self, parts: Mapping[str, bytes]) -> None:
-        """Take over a state that was saved, into an engine that has taken nothing.
+        """Load a saved state into an engine that has processed nothing.
 
-        CorruptCheckpoint if a part is missing, or does not fit this configuration; the engine is of no use then.
+        CorruptCheckpoint if a part is missing, or does not match this configuration; the engine is unusable then.
         """
         missing = [name for name in self._archives() if name not in parts]
         if missing:
@@ -122,7 +122,7 @@ class Engine:
             )
 
     def load_parts(self, parts: Mapping[str, bytes]) -> None:
-        """Take over the state of the cores that *parts* has, as `load` does of all."""
+        """Load the state of the cores in *parts*, as `load` does for all."""
         for name, archive in self._archives().items():
             if name not in parts:
                 continue
@@ -134,7 +134,7 @@ class Engine:
                 raise CorruptCheckpoint(f"the saved state of {name} is invalid: {error}") from error
 
     def _archives(self) -> dict[str, Callable[[Archive], None]]:
-        """Return, by name, what archives each core; in the order in which they can be loaded."""
+        """Return the function that archives each core, by name, in the order in which they can be loaded."""
         instruments = self.gate.instruments
         found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
         for aggregator in self.aggregators:
@@ -147,11 +147,11 @@ class Engine:
         return found
 
     def symbols(self) -> list[str]:
-        """Return the symbols of which an event has come, in order of appearance."""
+        """Return the symbols that have had an event, in order of appearance."""
         return [state.instrument.name for state in self.joiner.states if state.seen]
 
     def number_of(self, symbol: str) -> int:
-        """Return the number of a symbol of which an event has come; -1 if none has."""
+        """Return the number of a symbol that has had an event; -1 if it has not."""
         states = self.joiner.states
         while len(self._numbers) < len(states):
             self._numbers[states[len(self._numbers)].instrument.name] = len(self._numbers)

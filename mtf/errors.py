@@ -57,7 +57,7 @@ class ConfigError(MtfError, ValueError):
 
 
 class OptionNeeded(ConfigError):
-    """A source cannot be read before an option says how; *options* are those that would, each with an example value.
+    """A source cannot be read before an option says how; *options* are the ones to give, each with an example value.
 
     In *template* `{name}` stands for the option of that name. The message names them as Python arguments.
     """
@@ -98,7 +98,7 @@ class UnknownSymbol(MtfError, KeyError):
 
 
 class MalformedEvent(MtfError, ValueError):
-    """An event that cannot be one: a NaN or infinite number, a time out of range, no price at all."""
+    """An invalid event: a NaN or infinite number, a time out of range, no price at all."""
 
 
 class SourceError(MtfError, ValueError):
@@ -123,7 +123,7 @@ class OutOfOrder(ConfigError):
 
 
 class LookAheadError(MtfError, RuntimeError):
-    """A callback asked for what lies after the step that it is shown."""
+    """A callback asked for something that comes after the event being shown."""
 
 
 class StraddlingBar(ConfigError):
@@ -154,7 +154,7 @@ class DataDirError(MtfError, OSError):
 
 
 class CorruptHistory(DataDirError):
-    """The stored bars of a data directory are damaged, or not such; they can be written anew from the log."""
+    """The stored bars of a data directory are damaged, or the file holds something else; the log can rebuild them."""
 
 
 class LogLocked(DataDirError):
@@ -192,11 +192,11 @@ class DeadView(MtfError, RuntimeError):
 
 
 class PushInCallback(MtfError, RuntimeError):
-    """A callback of a consumer pushed an event, or waits for what comes after it: hand that to a task of your own."""
+    """A callback of a consumer pushed an event, or waits for what comes after it: do it in a task of your own."""
 
 
 class PipelineStopped(MtfError, RuntimeError):
-    """The pipeline does not run (any more); the cause is chained where there is one."""
+    """The pipeline does not run (any more); the cause is chained if there is one."""
 
 
 class ActorFailed(PipelineStopped):
@@ -224,7 +224,7 @@ class WrongLoop(MtfError, RuntimeError):
 
 
 class WorkerLost(PipelineStopped):
-    """A worker process has ended or failed, and what it computed with it."""
+    """A worker process has died or failed: the state that it held is lost."""
 
 
 def _as_argument(name: str, value: object) -> str:

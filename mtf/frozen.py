@@ -1,8 +1,8 @@
-"""Values that the pure build guards as the compiled one does: they cannot be changed, and errors name the field.
+"""Immutable values in the pure build too, and errors that name the field.
 
-A compiled class refuses to have a final attribute set a second time, and says which argument is of the wrong type. In
-pure Python nothing does; this makes the same of the classes that consumers are shown, so that no consumer can rewrite
-what another one is shown.
+A compiled class refuses to have a final attribute set a second time, and names the argument of the wrong type. Pure
+Python does not; this makes the classes that consumers see behave the same, so that no consumer can change what another
+one sees.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["freeze", "name_fields"]
 
 
 def freeze(cls: type, names: Collection[str] | None = None) -> None:
-    """Have the attributes *names* of *cls* (all, where not given) set once, by the constructor."""
+    """Have the attributes *names* of *cls* (all, if not given) set once, by the constructor."""
 
     def refuse(self: object, name: str, value: object) -> None:
         if (names is None or name in names) and hasattr(self, name):

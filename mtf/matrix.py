@@ -1,7 +1,7 @@
-"""The matrix: what every table of a symbol's timeframes shows, read from one snapshot, and so all of one seq.
+"""The matrix: the table of a symbol's timeframes as values, read from one snapshot, and so all at one seq.
 
 Owns the values and their meaning (what a change is a change of, how far a value is from its first), not how they are
-drawn: `mtf run`, `mtf state` and whoever else shows the timeframes side by side take them from here.
+drawn: `mtf run`, `mtf state` and anyone else who shows the timeframes side by side use these.
 """
 
 from __future__ import annotations

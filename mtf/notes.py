@@ -1,6 +1,6 @@
-"""Notes: what a user should know and no result says, kept in sentences and handed to the standard library's logging.
+"""Notes: what users should know beyond the results, as sentences that also go to the standard library's logging.
 
-The logger is called `mtf`. Where nobody has set up logging, Python writes its warnings to stderr by itself.
+The logger is called `mtf`. If logging is not configured, Python writes its warnings to stderr.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["LOGGER", "Notes"]
 
 LOGGER: Final = logging.getLogger("mtf")
-NOTES_MAX: Final = 1_000  # kept; what comes after them is only logged
+NOTES_MAX: Final = 1_000  # kept; later ones are only logged
 
 
 class Notes(list[str]):

@@ -1,7 +1,7 @@
-"""Numbers as people read them: with how many decimals, and the text.
+"""Numbers for people: how many decimals, and the text.
 
-Tables and screens go through here, files and JSON do not: those keep every bit. A text never says 0 of what is not 0,
-and never runs to hundreds of digits: what is too small or too large for its column is written with an exponent.
+Tables and screens go through here, files and JSON do not: those keep every bit. A text never shows 0 for a value
+that is not 0, and never has hundreds of digits: very small and very large values are written with an exponent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Whether what a log has of finite sources is in order of time, and since when it is not; noted in the log.
+"""Whether the events of finite sources in a log are in order of time, and since when not; recorded in the log.
 
-A file or a history has no times of arrival: what it says was known at its stamp, so that nothing stamped later may be
-seen beside it. While events of finite sources come in order of time, that holds by itself. From the first one on that
-does not, or that was asked for in the order of the log, a callback is refused what it could not have known.
+A file or a history has no times of arrival: an event counts as known at its stamp, so that nothing stamped later may be
+seen with it. As long as events of finite sources come in order of time, that holds by itself. From the first one that
+does not, or that was requested in the order of the log, a callback cannot see what it could not have known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mtf.units import TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["ADVICE", "BY_LOG", "BY_TIME", "ORDER", "ORDERS", "TAIL_EVENTS", "LogOrder", "OutOfOrderWarning", "order_of"]
 
-ORDER: Final = "\0order"  # the entry among the positions in the log: no source can be called so
+ORDER: Final = "\0order"  # the entry among the positions in the log: no source can have this name
 BY_TIME: Final = "time"
 BY_LOG: Final = "log"
 ORDERS: Final = (BY_TIME, BY_LOG)
@@ -118,8 +118,8 @@ class LogOrder:
             return
         other = names[newest.number if newest.number != number else newest.other_number]
         raise OutOfOrder(
-            f"{source} begins at {_text(ts_ns)}, when {other} ({self.source}) is at {_text(int(others_ns))} already: "
-            "read one after the other, its events would be shown beside the other's future",
+            f"{source} begins at {_text(ts_ns)}, when {other} ({self.source}) is already at {_text(int(others_ns))}: "
+            "if they are read one after the other, its events are shown next to the other's future",
             ADVICE,
         )
 
@@ -135,7 +135,7 @@ class LogOrder:
             self.kind = order
 
     def look(self, block: Block, positions: dict[str, Any]) -> Block:
-        """Return *block* as it goes into the log: without the flag of the order of time from where that ends.
+        """Return *block* as it goes into the log: without the flag of the order of time once that ends.
 
         Adds the record to *positions* if it has changed.
         """

@@ -1,4 +1,4 @@
-"""What became of the rows of sources: each that was read is accepted, rejected or malformed.
+"""The outcome of the rows of sources: each one read is accepted, rejected or malformed.
 
 A bar is one row, although it becomes four events.
 """

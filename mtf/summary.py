@@ -1,4 +1,4 @@
-"""The summary of a run: every event counted once, where it went and why."""
+"""The summary of a run: every event counted once, with its outcome and the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Summary"]
 
 @attrs.frozen(kw_only=True)
 class Summary:
-    """Counts since the first event of the log. `seconds` and `events_per_second` are of this run, 0 where not timed."""
+    """Counts since the first event of the log. `seconds` and `events_per_second` are of this run, 0 if not timed."""
 
     events: int  # in the log: ticks, rejected ones too, and clock events
     ticks: int  # accepted
@@ -28,7 +28,7 @@ class Summary:
     rows: Rows  # of the sources that this run read
     bars: dict[str, int]  # completed, by timeframe
     symbols: dict[str, dict[str, Any]]  # the same by symbol
-    order: str | None  # of the events of finite sources: `time`, or `log` where that ended; None: there are none
+    order: str | None  # of the events of finite sources: `time`, or `log` once that has ended; None: there are none
     out_of_order: int  # of them those stamped before what another symbol had had already
     reordered: int  # of them those that a reorder window put before others
     seq: int
@@ -47,7 +47,7 @@ class Summary:
         seconds: float = 0.0,
         new_events: int = 0,
     ) -> Summary:
-        """Return the summary of everything that *engine* has taken; exact once nothing is under way in it.
+        """Return the summary of everything that *engine* has processed; exact once nothing is in flight.
 
         *rows* are those that were read, *order* is that of the log it was taken from.
         """

@@ -1,4 +1,4 @@
-"""Timeframes: how long a bar lasts, and in which order bars that end together are told.
+"""Timeframes: how long a bar lasts, and in which order bars that end together are delivered.
 
 Owns names, lengths and the set of timeframes that one pipeline keeps. Where a bar starts and ends is the
 calendar's to say (`mtf.calendars`), not the timeframe's.
@@ -32,17 +32,21 @@ def _parse(text: str) -> tuple[str, int, int]:
     """Return (canonical name, kind, nominal length in ns) of *text*."""
     match = _PATTERN.fullmatch(text)
     if match is None:
-        raise UnknownTimeframe(f"no timeframe {text!r}: write one as 30s, 1m, 5m, 1h, 4h, 1d, 1w or 1mo")
+        raise UnknownTimeframe(f"invalid timeframe {text!r}: write one such as 30s, 1m, 5m, 1h, 4h, 1d, 1w or 1mo")
     count, unit = int(match[1]), match[2]
     unit = "m" if unit == "min" else unit if unit == "mo" else unit.lower()
     if unit in _LONG:
         if count != 1:
-            raise UnknownTimeframe(f"no timeframe {text!r}: of days, weeks and months there is 1d, 1w and 1mo")
+            raise UnknownTimeframe(
+                f"invalid timeframe {text!r}: the only ones of days, weeks and months are 1d, 1w and 1mo"
+            )
         kind, length_ns = _LONG[unit]
         return f"1{unit}", kind, length_ns
     length_ns = count * _UNIT_NS[unit]
     if length_ns >= DAY_NS:
-        raise UnknownTimeframe(f"no timeframe {text!r}: an intraday one is shorter than a day; write 1d for the day")
+        raise UnknownTimeframe(
+            f"invalid timeframe {text!r}: an intraday timeframe must be shorter than a day; write 1d for the day"
+        )
     for name in ("h", "m", "s"):
         if length_ns % _UNIT_NS[name] == 0:
             return f"{length_ns // _UNIT_NS[name]}{name}", INTRADAY, length_ns
@@ -69,7 +73,7 @@ class Timeframe:
 
     @property
     def intraday(self) -> bool:
-        """True where a bar is shorter than a trading day."""
+        """True if a bar is shorter than a trading day."""
         return self.kind == INTRADAY
 
     def __str__(self) -> str:
@@ -101,14 +105,14 @@ class TimeframeSet:
     def __init__(self, names: Iterable[str | Timeframe]) -> None:
         items = sorted(Timeframe(name) for name in names)
         if not items:
-            raise ConfigError("no timeframe given: name at least one, as 1m")
+            raise ConfigError("no timeframe given: name at least one, such as 1m")
         for shorter, longer in itertools.pairwise(items):
             if shorter == longer:
                 raise ConfigError(f"timeframe {longer} is given twice")
         finest = items[0]
         for item in items[1:]:
             if item.intraday and item.length_ns % finest.length_ns:
-                raise ConfigError(f"timeframe {item} is not a multiple of the finest one, {finest}")
+                raise ConfigError(f"timeframe {item} must be a multiple of the finest one, {finest}")
         index: dict[str | Timeframe, int] = {}
         for position, item in enumerate(items):
             index[item] = index[item.name] = position
@@ -116,12 +120,12 @@ class TimeframeSet:
         object.__setattr__(self, "_index", index)
 
     def index(self, key: str | Timeframe) -> int:
-        """Return the position of *key*; UnknownTimeframe where it is not kept."""
+        """Return the position of *key*; UnknownTimeframe if it is not kept."""
         found = self._index.get(key)
         if found is None:
             found = self._index.get(Timeframe(key))
         if found is None:
-            raise UnknownTimeframe(f"timeframe {key} is not kept here; there are {', '.join(self.names)}")
+            raise UnknownTimeframe(f"timeframe {key} is not kept here; choose from {', '.join(self.names)}")
         return found
 
     @property

@@ -1,4 +1,4 @@
-"""Which instants the time zones of a configuration give: whether what was made with one tzdata holds with another.
+"""Whether results made with one release of tzdata hold with another: the instants that a configuration's zones give.
 
 Only the zones that calendars use count, and only the span in which events lie, with the trading months around it: a
 release of tzdata that changes other zones, or other years, changes no bar.

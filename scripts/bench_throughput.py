@@ -77,7 +77,7 @@ def actors(*consumers: mtf.Consumer, feed: Sequence[Block] = BLOCKS, **settings:
                 pipeline.add(consumer)
             source = source_of(pipeline)
             await source.replay(feed[0])
-            await pipeline.drain()  # workers, where there are some, have started
+            await pipeline.drain()  # workers, if there are some, have started
             begun = time.perf_counter()
             for block in feed[1:]:
                 await source.replay(block)

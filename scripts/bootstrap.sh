@@ -38,7 +38,7 @@ install() {
     { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >&2 </dev/null
 }
 
-# True where a C file that includes Python.h compiles.
+# True if a C file that includes Python.h compiles.
 compiles() {
     local include
     include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')

@@ -97,7 +97,7 @@ def remove_former_name() -> None:
 
 
 def is_compiled(wheel: Path) -> bool:
-    """True where *wheel* holds compiled modules."""
+    """True if *wheel* holds compiled modules."""
     with zipfile.ZipFile(wheel) as archive:
         return any(name.endswith((".so", ".pyd")) for name in archive.namelist())
 

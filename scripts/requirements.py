@@ -10,7 +10,7 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def requirements(part: str) -> list[str]:
-    """Return the requirements of *part*; KeyError where there is no such extra."""
+    """Return the requirements of *part*; KeyError if there is no such extra."""
     table = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
     known = {
         "build": table["build-system"]["requires"],

@@ -28,7 +28,7 @@ settings.load_profile(os.environ.get("MTF_HYPOTHESIS", "ci" if os.environ.get("C
 
 
 def pytest_configure() -> None:
-    """Refuse to test another build than the one that MTF_EXPECT names: a suite must not go pure in silence."""
+    """Refuse to test another build than the one that MTF_EXPECT names: a suite must not go pure silently."""
     expected = os.environ.get("MTF_EXPECT", BUILD)
     if expected != BUILD:
         raise pytest.UsageError(f"MTF_EXPECT is {expected!r}, but the mtf in {_location()} is {BUILD}")

@@ -109,7 +109,7 @@ class _Step:
     sides: int  # 1 bid, 2 ask, 3 both
     price: int  # the offset from the symbol's base, in 1e-5
     spread: int  # in 1e-5, negative if crossed
-    bad: float | None  # a price that is none, to put in the place of the bid or trade price
+    bad: float | None  # an impossible price, to put in the place of the bid or trade price
     bid_size: int  # in 2^-10
     ask_size: int
     id: str | None
@@ -125,7 +125,7 @@ class _Bar:
     dated: bool  # a bar of a day or longer is given by its date
     four: tuple[int, int, int, int]  # offsets from the symbol's base, in 1e-5
     sides: int  # 0 for the trades, 1 bid, 2 ask, 3 both
-    bad: bool  # a price of its bid, or of its trades, is none
+    bad: bool  # a price of its bid, or of its trades, is impossible
     size: int  # in 2^-10
     forming: bool
     again: int  # which of the newest bars comes again in its place; 0: none

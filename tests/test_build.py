@@ -60,7 +60,7 @@ def test_pattern_finds_the_other_project(wrong: str) -> None:
 
 
 def test_nothing_asks_for_the_other_project() -> None:
-    """PyPI's `mtf` is no part of this: the distribution is mtf-engine, in every message, page and look-up."""
+    """PyPI's `mtf` is another project: the distribution is mtf-engine, in every message, page and look-up."""
     assert tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"] == "mtf-engine"
     pages = [path for path in ROOT.iterdir() if path.suffix in {".md", ".toml", ".py", ".in"}] + [ROOT / "Makefile"]
     for folder in ("mtf", "docs", "scripts", "tests"):
@@ -73,7 +73,7 @@ def test_nothing_asks_for_the_other_project() -> None:
 
 
 def test_versions_name_what_state_depends_on() -> None:
-    """A bug report starts from these; a package that is missing is told as such and breaks nothing."""
+    """A bug report starts from these; a package that is missing is listed as such and breaks nothing."""
     found = build.versions()
     assert found["mtf"] == build.VERSION
     for name in ("python", "librt", "sqlite", "tzdata", "aiosqlite", "orjson"):
@@ -81,6 +81,6 @@ def test_versions_name_what_state_depends_on() -> None:
 
 
 def test_missing_package_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """uvloop is not to be had on every platform, and doctor must not fall over it."""
+    """uvloop is not available on every platform, and doctor must not fall over it."""
     monkeypatch.setattr(build, "PACKAGES", ("no-such-package",))
     assert build.versions()["no-such-package"] is None

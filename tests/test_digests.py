@@ -25,7 +25,7 @@ from tests.engine.consumers import Played
 EVENTS = 1_500
 EXPECTED = "92987f277ca6915bdd259b74dbd5aa70"
 
-# What version 0.1 said of `plain_stream`, in which there is nothing that its results differ in.
+# The digest of version 0.1 for `plain_stream`, which holds nothing for which its results differ.
 EXPECTED_OF_0_1 = "7b62e93e2a2120b5ef5a274dbd188c16"
 
 

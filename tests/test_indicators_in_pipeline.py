@@ -27,7 +27,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 class AgainstStandAlone(mtf.Consumer):
-    """Feeds indicators of its own with the bars it is told, and compares at every row."""
+    """Feeds indicators of its own with the bars it gets, and compares at every row."""
 
     def __init__(self) -> None:
         self.own: dict[tuple[str, str], list[Indicator]] = {}
@@ -166,7 +166,7 @@ async def test_pivots_need_a_day_that_was_seen_from_its_beginning(begins: str, k
 
 
 def test_an_indicator_that_fits_no_timeframe_is_an_error() -> None:
-    """Left out where others take it, never in silence."""
+    """Left out where others take it, never silently."""
     with pytest.raises(mtf.errors.ConfigError, match="vwap makes no sense on 1d"):
         mtf.Config.make(timeframes=["1d", "1w"], indicators=["sma:5", "vwap"])
     assert mtf.Config.make(timeframes=["1h", "1d"], indicators="sma:5,vwap").indicators == (

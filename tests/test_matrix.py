@@ -45,7 +45,7 @@ def test_closes_are_as_many_as_asked_for() -> None:
 
 
 def test_all_but_nothing_of_a_bar_is_99_percent() -> None:
-    """100 % is never said of a bar that still forms."""
+    """A bar that still forms never shows 100 %."""
     assert matrix("X:10:00@1 X:10:00:59.999999999@1").rows[0].percent == 99
 
 
@@ -75,7 +75,14 @@ def test_without_a_bar_there_is_no_price() -> None:
     [
         (STREAM, ("1m", "5m"), "5m", 1.0, True, 0.5),  # nothing of the longest has closed
         ("X:10:00@1 X:10:05@3 X:10:06@4", ("1m", "5m"), "5m", 1.0, False, 3.0),
-        ("X:10:00@1 X:10:05@3 X:10:06@4 !10:10", ("1m", "5m"), "5m", 1.0, False, 3.0),  # its own close is no reference
+        (
+            "X:10:00@1 X:10:05@3 X:10:06@4 !10:10",
+            ("1m", "5m"),
+            "5m",
+            1.0,
+            False,
+            3.0,
+        ),  # its own close is not the reference
         ("2024-03-05 X:10:00@2 2024-03-06 X:10:00@3", ("1m", "1d", "1w"), "1d", 2.0, False, 1.0),  # the day if kept
     ],
 )

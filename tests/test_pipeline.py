@@ -41,7 +41,7 @@ def pipeline(**settings: Any) -> mtf.Pipeline:
 
 
 class Notes(mtf.Consumer):
-    """Writes down what it is told."""
+    """Writes down what it gets."""
 
     def __init__(self, name: str = "notes") -> None:
         self.name = name
@@ -74,7 +74,7 @@ class Notes(mtf.Consumer):
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_consumer_is_told_in_order_from_start_to_stop(loop: str) -> None:
-    """Bars close before the tick that revealed them, the frame comes after its rows, and each thing is told once."""
+    """Bars close before the tick that revealed them, the frame comes after its rows, and each is delivered once."""
     notes = Notes()
 
     async def main() -> None:
@@ -153,7 +153,7 @@ async def test_two_consumers_of_one_name_are_refused() -> None:
 
 
 async def test_consumer_added_by_a_callback_is_shown_what_comes_after_that_event() -> None:
-    """The frame that is being handed out was published before: the newcomer already knows it, and is not told it."""
+    """The frame that is being handed out was published before: the newcomer knows it, and does not get it again."""
     late_comer = Notes("late comer")
 
     class Adding(mtf.Consumer):
@@ -756,7 +756,7 @@ def failing(callback: str, kind: str) -> mtf.Consumer:
 @pytest.mark.parametrize("kind", ["plain", "async"])
 @pytest.mark.parametrize("callback", ["on_start", "on_bar", "on_tick", "on_clock", "on_reject", "on_frame", "on_stop"])
 def test_failing_consumer_stops_the_pipeline_with_its_name(loop: str, kind: str, callback: str, tmp_path: Path) -> None:
-    """Whatever fails is told as it is, with its cause; what was pushed is in the log, and the log is whole."""
+    """Whatever fails is reported as it is, with its cause; what was pushed is in the log, and the log is whole."""
     stream = [*TICKS, ticks("10:00@1")[0]]
     healthy = Notes()
 
@@ -898,7 +898,7 @@ async def test_bar_stream_ends_when_the_pipeline_fails() -> None:
 
 
 def test_a_setting_is_said_in_one_place() -> None:
-    """A timeframe that a configuration does not have would be passed over in silence."""
+    """A timeframe that a configuration does not have would be passed over silently."""
     config = mtf.Config.make(timeframes=["1m"])
     assert mtf.Pipeline(config=config, workers=1).config is config
     with pytest.raises(ConfigError, match="timeframes, history: already set by config="):

@@ -245,7 +245,7 @@ async def test_complete_kline_closes_at_its_end_in_live_use() -> None:
 
 
 async def test_ticks_of_another_kind_than_the_bars_are_refused_at_price_auto() -> None:
-    """Quotes behind bars of trades would move time and change nothing, for ever and in silence."""
+    """Quotes behind bars of trades would move time and change nothing, for ever and silently."""
     async with mtf.Pipeline(**LIVE, clock="ticks") as p:
         await p.push(kline("10:00"))
         with pytest.raises(KindChanged, match=r"X: its bars are made of trades.*say which prices count"):

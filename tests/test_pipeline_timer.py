@@ -176,7 +176,7 @@ async def test_bar_that_begins_later_and_ends_sooner_is_closed_first() -> None:
 
 
 async def test_many_ends_that_pass_at_once_get_their_events_in_order() -> None:
-    """A machine that slept wakes to several due ends: each is told, stamped with itself."""
+    """A machine that slept wakes to several due ends: each is delivered, stamped with itself."""
     wall = FakeClock(at("10:00"))
     closed = Closed()
     async with live(wall, timeframes=["1m", "5m", "1h"]) as p:

@@ -215,7 +215,7 @@ async def test_nothing_is_asked_of_a_pipeline_before_its_start() -> None:
 
 
 def test_another_configuration_is_told_by_what_differs() -> None:
-    """Two long lists that look alike tell nobody what to mend."""
+    """Two long lists that look alike do not say what to fix."""
     there = mtf.Config.make(indicators=["sma:20", "stoch:14,1,3", "cci:20"])
     asked = mtf.Config.make(indicators=["sma:20", "stoch:14,1,3", "cci:21"], calendar="crypto")
     assert asked.differences(there) == [

@@ -135,7 +135,7 @@ class Aggregator:
         self.completed = archive.whole(self.completed, 0, ANY_MAX)
         count = archive.count(len(self._forming), 8)
         if count > len(instruments):
-            raise CorruptCheckpoint(f"saved state: {count} symbols, where {len(instruments)} are known")
+            raise CorruptCheckpoint(f"saved state: {count} symbols, but {len(instruments)} are known")
         for number in range(count):
             if archive.loading:
                 self._forming.append(Forming(instruments[number]))

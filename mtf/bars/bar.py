@@ -1,6 +1,6 @@
 """Bars: the completed one, the partial one, and the window of the last completed ones.
 
-Immutable values, compiled. They know nothing of how they were made.
+Immutable values, compiled. They do not know how they were made.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class Bar:
     """A completed bar over `[start_ns, end_ns)`: never changed afterwards.
 
     Prices are in the feed's unit at the pipeline's price side, `volume` is the sum of sizes at that side, `ticks` the
-    number of ticks that made it. `trading_day` is the date that the calendar gives the day it lies in (None where a bar
-    was made by hand), `first` marks the first bar of its symbol and timeframe in this log, `incomplete` one of which
-    the beginning was not seen, `day_incomplete` one of a trading day (or week, or month) of which that holds,
+    number of ticks that made it. `trading_day` is the date of its trading day by the calendar (None if a bar was made
+    by hand), `first` marks the first bar of its symbol and timeframe in this log, `incomplete` one whose beginning
+    was not seen, `day_incomplete` one whose trading day (or week, or month) was not seen from its beginning,
     `off_session` one of a day on which the market is closed (`closed="keep"`), `filled` a flat one invented on request,
-    `from_bars` one that bars given as input have gone into (`ticks` then counts four for each of them).
-    `last` marks the bar that was still forming when the source ended; a completed bar never is. `gap` is what lies
-    between the bar before and this one, None where nothing does.
+    `from_bars` one that contains bars given as input (`ticks` then counts four for each of them).
+    `last` marks the bar that was still forming when the source ended, and is never set on a completed bar. `gap` is the
+    time between the previous bar and this one, None if there is none.
 
     MalformedEvent if the numbers contradict each other: prices that are not finite or not between low and high, a
     negative volume or number of ticks, an end that is not after the start.
@@ -134,7 +134,7 @@ class Bar:
 
     @property
     def completed(self) -> bool:
-        """True for a bar that is closed for good."""
+        """True for a bar that has closed."""
         return True
 
     def _key(self) -> tuple[object, ...]:
@@ -270,7 +270,7 @@ class PartialBar(Bar):
 class BarWindow:
     """The last completed bars as of one instant, oldest first: a sequence that never changes.
 
-    It looks into a list that its owner only ever appends to, and never past its own end.
+    It is a window on a list to which its owner only appends, and never reads past its own end.
     """
 
     __slots__ = ("_bars", "_start", "_stop")
@@ -293,11 +293,11 @@ class BarWindow:
             start, stop, step = key.indices(len(self))
             return [self._bars[self._start + i] for i in range(start, stop, step)]
         if not isinstance(key, int):
-            raise TypeError(f"a bar is found by its position, not by {key!r}")
+            raise TypeError(f"a bar's index must be an integer or a slice, got {key!r}")
         size: int = self._stop - self._start
         position = key + size if key < 0 else key
         if not 0 <= position < size:
-            raise IndexError(f"there are {size} bars, and no bar {key}")
+            raise IndexError(f"bar index {key} out of range, there are {size} bars")
         return self._bars[self._start + position]
 
     def __iter__(self) -> Iterator[Bar]:

@@ -86,7 +86,7 @@ class BarState:
         start: i64,
         stop: i64,
     ) -> None:
-        self.slot: Final = slot  # None where no bar forms; the prices are then of no meaning
+        self.slot: Final = slot  # None if no bar forms; the prices are then of no meaning
         self.open: Final[float] = open
         self.high: Final[float] = high
         self.low: Final[float] = low
@@ -162,7 +162,7 @@ class Columns:
     """What one timeframe made of one block: a row of numbers for each event, and the bars that closed.
 
     Row *i* holds the partial bar of the row's symbol after the row; `slot[i]` is the index of its `Slot` in `slots`, or
-    -1 where no bar forms (and after a clock event, which has no symbol). `after[k]` is the state after the block of the
+    -1 if no bar forms (and after a clock event, which has no symbol). `after[k]` is the state after the block of the
     k-th touched symbol.
     """
 

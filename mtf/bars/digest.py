@@ -69,7 +69,7 @@ class _Chain:
         self._pending = BytesWriter()
         self._pending.write(pending)
         if len(self._hash) != HASH_BYTES or len(self._pending) != self._length % self._chunk:
-            raise CorruptCheckpoint("saved state: the digest does not fit its length")
+            raise CorruptCheckpoint("saved state: the digest does not match its length")
 
 
 @mypyc_attr(native_class=True)

@@ -77,7 +77,7 @@ class Forming:
         slot = self.slot
         self.end_ns = NEVER_NS if slot is None else slot.end_ns
         if slot is not None:
-            self.day = slot.day if timeframe.kind != INTRADAY else None  # an intraday bar's day is looked up anew
+            self.day = slot.day if timeframe.kind != INTRADAY else None  # for an intraday bar it is looked up each time
             self.open = archive.number(self.open)
             self.high = archive.number(self.high)
             self.low = archive.number(self.low)
@@ -89,7 +89,7 @@ class Forming:
         start = kept - history if kept > history else 0
         count = archive.count(kept - start, 8)
         if archive.loading and count > history:
-            raise CorruptCheckpoint(f"saved state: {count} bars, where {history} are kept")
+            raise CorruptCheckpoint(f"saved state: {count} bars, but {history} are kept")
         none: Bar | None = None
         for k in range(count):
             bar = _archive_bar(

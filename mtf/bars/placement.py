@@ -121,7 +121,7 @@ class MarketBarClock(BarClock):
         """Place a bar shorter than a day: at the last open instant of its span."""
         day = self._span_at(calendar, start_ns).day
         end_ns: i64 = start_ns + size
-        if self._keep_closed or not day.off_session:  # where nothing is kept the grid has no bars
+        if self._keep_closed or not day.off_session:  # if nothing is kept, the grid has no bars
             grid_start, grid_end = bar_bounds(day, start_ns, size, self._anchor_ns)
             if grid_start == start_ns and grid_end < end_ns:
                 end_ns = grid_end  # the seventh 4h bar of a day of 25 hours lasts one

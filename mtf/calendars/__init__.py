@@ -1,4 +1,4 @@
-"""Calendars: for any instant, is the market open, which trading day is it, when does that day start and end."""
+"""Calendars: for any instant, whether the market is open, which trading day it is, and when that starts and ends."""
 
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.catalogue import BUILT_IN, WITH_PACKAGE, from_dict, get

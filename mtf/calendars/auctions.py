@@ -51,7 +51,7 @@ def auction_of(text: object) -> Auction:
     """Return the auction that `09:28-09:30 into first` says."""
     match = _WINDOW.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise ConfigError(f"no auction {text!r}: write it as '16:00-16:05 into last' or '09:28-09:30 into first'")
+        raise ConfigError(f"invalid auction {text!r}: write it as '16:00-16:05 into last' or '09:28-09:30 into first'")
     start, end = time_of(match[1]) % DAY_S, time_of(match[2])
     return Auction(start, end if end > start else end + DAY_S, match[3] == "last")
 

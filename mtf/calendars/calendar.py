@@ -1,5 +1,5 @@
-"""What every calendar answers: which span and which day an instant lies in, which day has a date, and what lies
-between two instants.
+"""What every calendar answers: the span and the day of an instant, the day of a date, and the time between two
+instants by reason.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _EPOCH_ORDINAL: Final[i64] = 719_163  # 1970-01-01
 class Calendar:
     """The trading days of a market. Subclasses answer `span_at` and `to_dict`; the rest follows from it.
 
-    Immutable but for bounded caches, and safe to share between threads. Every instant from 1678 to 2261 lies in exactly
-    one span and one day: the grid of days goes on through closures, in days that are `off_session`. From one day to
-    the next dates never go back, and a date has one trading day at most.
+    Immutable apart from bounded caches, and safe to share between threads. Every instant from 1678 to 2261 lies in
+    exactly one span and one day: the grid of days continues through closures, in days that are `off_session`. From
+    one day to the next dates never go back, and a date has one trading day at most.
     """
 
     __slots__ = ()
@@ -59,7 +59,7 @@ class Calendar:
     def week_at(self, ts_ns: i64) -> Day:
         """Return the week of trading days that *ts_ns* lies in: first start to last end, dated by its last day.
 
-        What is off session between two of its trading days lies in the week too. An off-session day before the
+        Off-session time between two of its trading days belongs to the week too. An off-session day before the
         week's first trading day or after its last belongs to no week and is returned as it is.
         """
         return self._union(self.day_at(ts_ns), False)

@@ -1,4 +1,4 @@
-"""The words of a calendar: day, span and gap.
+"""The values of a calendar: day, span and gap.
 
 Plain compiled values; `mtf.calendars.calendar` makes them and everything else only reads them.
 """
@@ -60,7 +60,7 @@ class Grid:
         return ts_ns
 
     def edge(self, ts_ns: i64) -> i64:
-        """Return where a bar really starts or ends whose edge on the grid is *ts_ns*: outside of all windows."""
+        """Return where a bar whose edge on the grid is *ts_ns* really starts or ends: outside of all windows."""
         for window in self.windows:
             if window.last:
                 if window.start_ns <= ts_ns < window.end_ns:
@@ -72,7 +72,7 @@ class Grid:
 
 @mypyc_attr(native_class=True)
 class Day:
-    """A trading day `[start_ns, end_ns)`, or, off session, one day of the grid that goes on through a closure.
+    """A trading day `[start_ns, end_ns)`, or, off session, one day of the grid that continues through a closure.
 
     `date` is the date that the market gives the day (fx: that of the close in New York, so Sunday 17:00 begins
     Monday); `number` is its proleptic ordinal. `grid` is None unless auctions belong to the day.
@@ -126,7 +126,7 @@ class Span:
 
 @mypyc_attr(native_class=True, acyclic=True)
 class Gap:
-    """What lies between two bars, in nanoseconds by reason; `silence_ns` is open market without a tick."""
+    """The time between two bars, in nanoseconds by reason; `silence_ns` is open market without a tick."""
 
     __slots__ = ("break_ns", "closed_ns", "holiday_ns", "silence_ns")
 

@@ -1,6 +1,6 @@
 """A calendar that starts from another one: what of its settings a user changes, and what stays.
 
-Owns the rule: what is said of a date replaces all that the base says of that date; lists of dates and closures grow;
+Owns the rule: an entry for a date replaces all that the base has for that date; lists of dates and closures grow;
 every other setting replaces the base's.
 """
 
@@ -22,10 +22,10 @@ def derived(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     """Return the settings of *base*, a calendar by value, with *changes*, which have at least a name."""
     for key, value in changes.items():
         if key not in KEYS:
-            raise ConfigError(f"unknown key {key!r}: a calendar has {', '.join(KEYS)}")
+            raise ConfigError(f"unknown key {key!r}: choose from {', '.join(KEYS)}")
         check_shape(key, value)
     if "name" not in changes:
-        raise ConfigError("key 'name' is missing: a calendar that starts from another has a name of its own")
+        raise ConfigError("key 'name' is missing: a calendar that is based on another needs its own name")
     settings = {key: value for key, value in base.items() if key != "kind"}
     changed = _dates_in(changes)
     kept = [date for date in settings.get("holidays", []) if date not in changed]

@@ -33,7 +33,7 @@ def exchange_calendar(code: str) -> WeeklyCalendar:
     """
     package = _package()
     if code not in package.get_calendar_names():
-        raise ConfigError(f"exchange_calendars knows no exchange {code!r}: write its MIC, as exchange:XNYS")
+        raise ConfigError(f"exchange_calendars has no exchange {code!r}: write its MIC, as in exchange:XNYS")
     try:
         return _taken(package, code)
     except ConfigError:

@@ -54,7 +54,7 @@ def time_of(text: object) -> int:
         total = hour * 3600 + minute * 60 + second
         if minute < 60 and second < 60 and total <= DAY_S:
             return total
-    raise ConfigError(f"no time of day {text!r}: write it as 17:00 or 16:59:30, from 00:00 to 24:00")
+    raise ConfigError(f"invalid time of day {text!r}: write it as 17:00 or 16:59:30, from 00:00 to 24:00")
 
 
 def date_of(value: object) -> datetime.date:
@@ -66,7 +66,7 @@ def date_of(value: object) -> datetime.date:
             return datetime.date.fromisoformat(value)
         except ValueError:
             pass
-    raise ConfigError(f"no date {value!r}: write it as 2024-12-25")
+    raise ConfigError(f"invalid date {value!r}: write it as 2024-12-25")
 
 
 def wall_of(value: object) -> datetime.datetime:
@@ -80,7 +80,7 @@ def wall_of(value: object) -> datetime.datetime:
     if isinstance(wall, datetime.datetime) and wall.tzinfo is None and wall.microsecond == 0:
         return wall
     raise ConfigError(
-        f"no local time {value!r}: write it as 2024-12-24T13:00, without an offset (it is in the calendar's own zone)"
+        f"invalid local time {value!r}: write it as 2024-12-24T13:00, without an offset (it is in the calendar's zone)"
     )
 
 
@@ -177,14 +177,14 @@ def sessions_of(text: str, day_close_s: int) -> tuple[Stretch, ...]:
     for part in text.split(","):
         match = _SESSION.fullmatch(part.strip())
         if match is None:
-            raise ConfigError(f"no hours {text!r}: write those of one day as 09:00-11:30, 12:30-15:00")
+            raise ConfigError(f"invalid hours {text!r}: write those of one day as 09:00-11:30, 12:30-15:00")
         start, end = time_of(match[1]), time_of(match[2])
         start -= DAY_S if start >= day_close_s else 0
         end -= DAY_S if end > day_close_s else 0
         end += DAY_S if end <= start else 0
         if end > day_close_s or (sessions and start <= sessions[-1][1]):
             raise ConfigError(
-                f"hours {text!r}: sessions of a day come in order, apart, and end by its close at "
+                f"hours {text!r}: the sessions of a day must be in order, apart, and end by its close at "
                 f"{text_of_time(day_close_s)}"
             )
         sessions.append((start, end))
@@ -229,7 +229,7 @@ def _text_of_end(second: int) -> str:
 def _merged(texts: Iterable[str], what: str) -> list[Stretch]:
     """Return what *texts* say as ordered stretches within one week, those that touch made one."""
     if isinstance(texts, str):
-        raise ConfigError(f"{what} is a list: write [{texts!r}]")
+        raise ConfigError(f"{what} must be a list: write [{texts!r}]")
     pieces: list[Stretch] = []
     for text in texts:
         for start, end in _parsed(text):
@@ -255,7 +255,7 @@ def _parsed(text: object) -> list[Stretch]:
         return [(start, end if end > start else end + WEEK_S)]
     each = _EACH_DAY.fullmatch(text.strip()) if isinstance(text, str) else None
     if each is None:
-        raise ConfigError(f"no hours {text!r}: write them as 'Mon-Fri 09:30-16:00' or 'Sun 17:00 - Fri 17:00'")
+        raise ConfigError(f"invalid hours {text!r}: write them as 'Mon-Fri 09:30-16:00' or 'Sun 17:00 - Fri 17:00'")
     first = _WEEKDAYS.index(each[1])
     count = (_WEEKDAYS.index(each[2]) - first) % 7 + 1 if each[2] else 1
     opens, closes = time_of(each[3]), time_of(each[4])

@@ -63,7 +63,7 @@ def ose_futures(name: str) -> WeeklyCalendar:
 def holidays_of(year: int) -> list[datetime.date]:
     """Return the weekdays of a year, from 2007 on, that are not business days in Japan's markets, in order."""
     national = _national(year)
-    # A Sunday's holiday is made up for on the next day that is none, and a day between two holidays is one.
+    # A holiday on a Sunday moves to the next day that is not a holiday, and a day between two holidays is one.
     for date in sorted(national):
         if date.weekday() == SUNDAY:
             while date in national:

@@ -109,14 +109,14 @@ class Settings:
         special_hours: Mapping[str, Dates] | None = None,
     ) -> None:
         if not name:
-            raise ConfigError("a calendar has a name: give it one, as name = 'my_fx'")
+            raise ConfigError("a calendar needs a name, such as name = 'my_fx'")
         self.name: Final = name
         self.zone: Final = find_zone(zone)
         self.day_close_s: Final = time_of(day_close) or DAY_S
         self.week_begins: Final = _weekday(week)
         self.week: Final = week_of(hours, breaks)  # stretches of the week in which day sessions are open
         if not self.week:
-            raise ConfigError(f"calendar {name!r} never trades: give hours, as ['Mon-Fri 09:30-16:00']")
+            raise ConfigError(f"calendar {name!r} never trades: give hours, such as ['Mon-Fri 09:30-16:00']")
         self.weekdays: Final = sessions_by_weekday(self.week, self.day_close_s)  # day sessions by weekday of the date
         self.night: Final = week_of(night, (), "night")
         self.nights: Final = stretches_by_start(self.night)  # night sessions by the weekday that they start on
@@ -213,7 +213,7 @@ class Settings:
             parsed = parse(text, self.day_close_s)
             for ordinal in _ordinals(dates, what):
                 if ordinal in found:
-                    raise ConfigError(f"{what}: {_date_text(ordinal)} is there twice: give each date once")
+                    raise ConfigError(f"{what}: {_date_text(ordinal)} is listed twice: give each date once")
                 found[ordinal] = parsed
         return found
 
@@ -221,24 +221,24 @@ class Settings:
         """Refuse dates that contradict each other, and times outside of the hours of their date."""
         if not self.night and (self.no_night or not self.night_before_holidays):
             what = "no_night" if self.no_night else "night_before_holidays"
-            raise ConfigError(f"{what}: there is no night session: list it under night, as ['Mon-Fri 21:00-02:30']")
+            raise ConfigError(
+                f"{what}: there is no night session: list one under night, such as ['Mon-Fri 21:00-02:30']"
+            )
         for weekday, sessions in enumerate(self.weekdays if self.night else ()):
             if sessions and sessions[0][0] < 0:
                 before, on = (WEEKDAYS[(weekday + shift) % 7].capitalize() for shift in (-1, 0))
                 raise ConfigError(
                     f"day_close {text_of_time(self.day_close_s)} gives the hours of {before} the date of {on}: "
-                    f"with night sessions give the end of the hours, or later, as {text_of_time(sessions[-1][1])}"
+                    f"with night sessions give the end of the hours, or later, such as {text_of_time(sessions[-1][1])}"
                 )
         for ordinal in self.holidays:
             if any(ordinal in dates for dates in (self.special, self.early, self.late, self.into_next)):
-                raise ConfigError(
-                    f"{_date_text(ordinal)} is a holiday and has hours of its own: take one of the two out"
-                )
+                raise ConfigError(f"{_date_text(ordinal)} is a holiday and has hours of its own: remove one of the two")
         for what, times in (("early_closes", self.early), ("late_opens", self.late), ("into_next", self.into_next)):
             for ordinal, second in times.items():
                 sessions = self.sessions(ordinal)
                 if not sessions:
-                    raise ConfigError(f"{what}: nothing trades on {_date_text(ordinal)}: take it out")
+                    raise ConfigError(f"{what}: nothing trades on {_date_text(ordinal)}: remove it")
                 whole = what == "into_next" and second == sessions[-1][1]
                 if not sessions[0][0] < second < sessions[-1][1] and not whole:
                     raise ConfigError(
@@ -247,7 +247,7 @@ class Settings:
                     )
         for ordinal, second in (self.early | self.into_next).items():
             if ordinal in self.early and ordinal in self.into_next:
-                raise ConfigError(f"{_date_text(ordinal)} is in early_closes and in into_next: take one of the two out")
+                raise ConfigError(f"{_date_text(ordinal)} is in early_closes and in into_next: remove one of the two")
             if second <= self.late.get(ordinal, second - 1):
                 what = "early_closes" if ordinal in self.early else "into_next"
                 raise ConfigError(f"{_date_text(ordinal)} closes before it opens: change {what} or late_opens")
@@ -256,34 +256,34 @@ class Settings:
 def check_shape(key: str, value: object) -> None:
     """Refuse a setting that is not even of the kind that *key* takes; a file or a log can hold anything."""
     if key in {"name", "zone", "week"} and not isinstance(value, str):
-        raise ConfigError(f"{key} is a text, not {value!r}: write it in quotes")
+        raise ConfigError(f"{key} must be a string, got {value!r}: write it in quotes")
     if key in {"night_before_holidays", "inclusive_ends"} and not isinstance(value, bool):
-        raise ConfigError(f"{key} is true or false, not {value!r}")
+        raise ConfigError(f"{key} must be true or false, got {value!r}")
     if key in _LISTS and not isinstance(value, list):
-        raise ConfigError(f"{key} is a list, not {value!r}: write it in [brackets]")
+        raise ConfigError(f"{key} must be a list, got {value!r}: write it in [brackets]")
     if key in TABLES:
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{key} is a table of dates by time, as {{'13:00' = [2024-11-29]}}")
+            raise ConfigError(f"{key} must be a table of dates by time, such as {{'13:00' = [2024-11-29]}}")
         for time, dates in value.items():
             if not isinstance(dates, list):
-                raise ConfigError(f"{key}: the dates at {time} are a list, not {dates!r}: write them in [brackets]")
+                raise ConfigError(f"{key}: the dates at {time} must be a list, got {dates!r}: write them in [brackets]")
 
 
 def _weekday(text: str) -> int:
     if text not in WEEKDAYS:
-        raise ConfigError(f"week is {text!r}: write the day that the week begins on, as 'monday' or 'sunday'")
+        raise ConfigError(f"week must be the day that the week begins on, such as 'monday' or 'sunday', got {text!r}")
     return WEEKDAYS.index(text)
 
 
 def _listed(texts: Iterable[str], what: str) -> Iterable[str]:
     if isinstance(texts, str):
-        raise ConfigError(f"{what} is a list: write [{texts!r}]")
+        raise ConfigError(f"{what} must be a list: write [{texts!r}]")
     return texts
 
 
 def _ordinals(dates: Iterable[Any], what: str) -> list[int]:
     if isinstance(dates, (str, datetime.date)):
-        raise ConfigError(f"{what}: the dates are a list: write [{dates}]")
+        raise ConfigError(f"{what}: the dates must be a list: write [{dates}]")
     return [date_of(date).toordinal() for date in dates]
 
 
@@ -303,7 +303,9 @@ def _stretches(closures: Iterable[Sequence[Any]]) -> tuple[Stretch, ...]:
     for closure in closures:
         pair = list(closure) if isinstance(closure, (list, tuple)) else []
         if len(pair) != 2:
-            raise ConfigError(f"closure {closure!r}: write [from, until], as ['2024-12-24T13:00', '2024-12-25T17:00']")
+            raise ConfigError(
+                f"invalid closure {closure!r}: write [from, until], such as ['2024-12-24T13:00', '2024-12-25T17:00']"
+            )
         start, end = ((wall_of(wall) - _EPOCH) // datetime.timedelta(seconds=1) for wall in pair)
         if start >= end:
             raise ConfigError(f"closure from {_wall_text(start)} ends at {_wall_text(end)}: swap the two")
@@ -311,7 +313,7 @@ def _stretches(closures: Iterable[Sequence[Any]]) -> tuple[Stretch, ...]:
     found.sort()
     for (_, end), (start, _) in itertools.pairwise(found):
         if start < end:
-            raise ConfigError(f"closures overlap at {_wall_text(start)}: make them one")
+            raise ConfigError(f"closures overlap at {_wall_text(start)}: combine them")
     return tuple(found)
 
 

@@ -39,7 +39,7 @@ class CalendarMap:
             )
         if not rules:
             raise ConfigError(
-                "no calendar given: name one, as 'fx', or some by symbol, as {'BTC*': 'crypto', '*': 'fx'}"
+                "no calendar given: name one, such as 'fx', or several by symbol, such as {'BTC*': 'crypto', '*': 'fx'}"
             )
         for position, (pattern, _) in enumerate(rules[:-1]):
             if pattern == "*":
@@ -63,7 +63,7 @@ class CalendarMap:
             if symbol == pattern or fnmatch.fnmatchcase(symbol, pattern):
                 return calendar
         patterns = ", ".join(pattern for pattern, _ in self._rules)
-        raise ConfigError(f"no calendar for symbol {symbol!r}: none of {patterns} fits; add one for '*'")
+        raise ConfigError(f"no calendar for symbol {symbol!r}: none of {patterns} matches; add one for '*'")
 
     def prepare(self) -> None:
         """Have each calendar do now what its first answers would have to wait for."""
@@ -124,7 +124,9 @@ def rules_of(text: str) -> str | dict[str, str]:
     for rule in rules:
         pattern, calendar = _parted(rule.strip())
         if not pattern or not calendar:
-            raise ConfigError(f"{rule.strip()!r} is no calendar for a symbol: write PATTERN=CALENDAR, as BTC*=crypto")
+            raise ConfigError(
+                f"{rule.strip()!r} is not a calendar for a symbol: write PATTERN=CALENDAR, such as BTC*=crypto"
+            )
         if pattern in found:
             raise ConfigError(f"{pattern!r} has two calendars, {found[pattern]} and {calendar}: give it one")
         found[pattern] = calendar

@@ -383,7 +383,7 @@ def _midnight(ordinal: int) -> int:
 
 
 def _filled(day: Day, opens: _Pieces, holidays: _Pieces, rest: int) -> list[Span]:
-    """Return the spans of *day*: *opens*, *holidays* where nothing is open, and *rest* for what is neither.
+    """Return the spans of *day*: *opens*, *holidays* on which nothing is open, and *rest* for everything else.
 
     Both are in order, and the day begins and ends with one that is open, if any is. Neighbours of one state are one
     span.

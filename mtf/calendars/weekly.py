@@ -1,7 +1,7 @@
 """The calendar that every other one is made of: an ordinary week of trading hours, and the dates that differ from it.
 
-Owns the face of it: settings in, by value and by name, and answers for instants out. A calendar is immutable: what it
-answers follows from its settings and the tz database alone. How days come of settings is `mtf.calendars.timeline`'s.
+Owns its face: settings in, by value and by name, and answers for instants out. A calendar is immutable: its answers
+follow from its settings and the tz database alone. `mtf.calendars.timeline` makes days from settings.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class WeeklyCalendar(Calendar):
     *hours*, over weekends and holidays. *week* is the weekday that the market's week begins on.
 
     *holidays* are dates on which nothing trades, neither the hours nor a night that starts on them; *no_night* are
-    dates whose night alone is left out, and with *night_before_holidays* False those before a holiday are. *closures*
+    dates without a night, and with *night_before_holidays* False there is none before a holiday either. *closures*
     are pairs of local times between which nothing trades, *early_closes* and *late_opens* dates by local time,
     *into_next* dates by the local time at which trading stops, whose sessions belong to the next trading day, and
     *special_hours* dates by the hours that they have in place of the ordinary ones (`09:00-11:30, 12:30-15:00`).
@@ -93,13 +93,13 @@ class WeeklyCalendar(Calendar):
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> WeeklyCalendar:
-        """Return the calendar that *value* says: `to_dict`'s answer, or what a TOML file holds."""
+        """Return the calendar that *value* describes: the result of `to_dict`, or the content of a TOML file."""
         for key in value:
             if key not in KEYS and key != "kind":
-                raise ConfigError(f"unknown key {key!r}: a calendar has {', '.join(KEYS)}")
+                raise ConfigError(f"unknown key {key!r}: choose from {', '.join(KEYS)}")
         for key in ("name", "zone", "hours"):
             if key not in value:
-                raise ConfigError(f"key {key!r} is missing: a calendar has at least name, zone and hours")
+                raise ConfigError(f"key {key!r} is missing: a calendar needs at least name, zone and hours")
         for key, found in value.items():
             check_shape(key, found)
         settings = Settings(**{key: value[key] for key in KEYS if key in value})
@@ -111,10 +111,10 @@ class WeeklyCalendar(Calendar):
 
     @classmethod
     def based_on(cls, base: Calendar, **changes: Any) -> WeeklyCalendar:
-        """Return the calendar that *base* is with *changes*: settings as the constructor has them, a name at least.
+        """Return *base* with *changes*: settings as in the constructor, at least a name.
 
-        Holidays, closures and dates without a night are added to those of *base*; what *changes* say of a date replaces
-        all that *base* says of it; any other setting replaces that of *base*.
+        Holidays, closures and dates without a night are added to those of *base*; an entry in *changes* for a date
+        replaces everything that *base* has for it; any other setting replaces that of *base*.
         """
         return cls.from_dict(derived(base.to_dict(), changes))
 
@@ -169,7 +169,7 @@ class WeeklyCalendar(Calendar):
         return local_text(self._settings.zone, ts_ns // SECOND_NS), self.zone
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the calendar by value, as JSON can hold it; what is empty is left out."""
+        """Return the calendar by value, as JSON can hold it; empty settings are omitted."""
         return self._settings.to_dict()
 
     def __eq__(self, other: object) -> bool:

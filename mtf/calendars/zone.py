@@ -44,7 +44,7 @@ def find_zone(key: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(key)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(
-            f"no time zone {key!r}: write an IANA name as America/New_York (and install tzdata where it is missing)"
+            f"unknown time zone {key!r}: write an IANA name such as Asia/Tokyo (and install tzdata if it is missing)"
         ) from error
 
 

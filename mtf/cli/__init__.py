@@ -1,4 +1,4 @@
-"""The command line: `mtf run`, `mtf bars`, `mtf state` and the others, each a module of its own.
+"""The command line: `mtf run`, `mtf bars`, `mtf state` and the others, one module each.
 
 On top of everything else and imported by nobody: it opens what the user names, asks the library, and prints. Every
 command is described in docs/cli.md.

@@ -1,4 +1,4 @@
-"""`mtf bars`: the completed bars of one symbol and timeframe, and on request the one that is forming."""
+"""`mtf bars`: the completed bars of one symbol and timeframe, and on request the forming one."""
 
 from __future__ import annotations
 
@@ -44,9 +44,11 @@ _SHOWN: Final = [
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.option("--symbol", required=True, help="Whose bars.")
 @click.option("--timeframe", "-t", required=True, metavar="T", help="Which: 1m, 1h, 1d.")
-@click.option("--start", type=time_of, metavar="TIME", help="First bar start: ISO 8601 with zone, or nanoseconds.")
+@click.option(
+    "--start", type=time_of, metavar="TIME", help="Bars that start then or later: ISO 8601 with zone, or nanoseconds."
+)
 @click.option("--end", type=time_of, metavar="TIME", help="Bars that start before this.")
-@click.option("--partial", is_flag=True, help="The forming bar too, the last row; completed is false there.")
+@click.option("--partial", is_flag=True, help="Add the forming bar as the last row, with completed false.")
 @click.option(
     "--format", type=click.Choice([*FORMATS, PARQUET]), default="table", show_default=True, help="What to print."
 )
@@ -61,7 +63,7 @@ def bars(
 ) -> None:
     """Print the bars of DIR, oldest first."""
     if format == PARQUET:
-        raise ConfigError("parquet is not there yet: use csv or json")
+        raise ConfigError("parquet is not supported yet: use csv or json")
     config = config_of(directory)
     name = config.timeframes[config.timeframes.index(timeframe)].name
     rows = _completed(directory, symbol, name, start, end)
@@ -75,12 +77,12 @@ def bars(
 
 
 def _tell_lag(directory: Path) -> None:
-    """Say on stderr where the stored bars are not those of the log: after a kill or a loss, or while a run goes on."""
+    """Say on stderr if the stored bars are not those of the log: after a kill or a loss, or during a run."""
     stored_seq, last_seq = history_of(directory).position(), last_seq_of(directory)
     if stored_seq < last_seq:
-        note(f"bars are stored up to seq {stored_seq}, and the log goes to {last_seq}: the next run stores the others")
+        note(f"bars are stored up to seq {stored_seq}, and the log ends at {last_seq}: the next run stores the rest")
     elif stored_seq > last_seq:
-        note(f"bars are stored up to seq {stored_seq}, the log ends at {last_seq}: the next run takes back the others")
+        note(f"bars are stored up to seq {stored_seq}, but the log ends at {last_seq}: the next run removes the rest")
 
 
 def _completed(
@@ -93,16 +95,18 @@ def _completed(
     except UnknownSymbol:
         known = symbols_of(directory)
         if symbol not in known:
-            raise UnknownSymbol(f"no event of {symbol!r} is in {directory}; there are {', '.join(known)}") from None
+            raise UnknownSymbol(
+                f"no event of {symbol!r} is in {directory}; known symbols: {', '.join(known)}"
+            ) from None
 
 
 def _forming(directory: Path, symbol: str, timeframe: str) -> list[dict[str, Any]]:
-    """Return the forming bar as a row, in a list that is empty where none forms."""
+    """Return the forming bar as a row, in a list that is empty if none forms."""
     engine = engine_at(directory)
     number = engine.number_of(symbol)
     if number < 0:
         known = [each.instrument.name for each in engine.joiner.states]
-        raise UnknownSymbol(f"no event of {symbol!r} is in {directory}; there are {', '.join(known)}")
+        raise UnknownSymbol(f"no event of {symbol!r} is in {directory}; known symbols: {', '.join(known)}")
     partial = engine.snapshot(number)[timeframe].partial
     if partial is None:
         return []
@@ -117,7 +121,7 @@ def _dressed(row: dict[str, Any], *, completed: bool) -> dict[str, Any]:
     words = []
     for name in FLAGS[:-1]:
         row[name] = bool(row[name])
-        if row[name] and name != "day_incomplete":  # said by the first bar of the day well enough
+        if row[name] and name != "day_incomplete":  # the first bar of the day says it already
             words.append(name.replace("_", " "))
     if row["gap_closed_ns"] or row["gap_holiday_ns"] or row["gap_break_ns"] or row["gap_silence_ns"]:
         words.append("gap before")

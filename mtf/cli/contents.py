@@ -35,7 +35,7 @@ _STAMP: Final = Struct("<q")
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def inspect(directory: Path, as_json: bool) -> None:
-    """Say what is in DIR: configuration, events, symbols, sources, checkpoints, bars."""
+    """Show what DIR holds: configuration, events, symbols, sources, checkpoints, bars."""
     config = config_of(directory)
     found = {
         "data": str(directory),
@@ -90,7 +90,7 @@ def _history(directory: Path) -> dict[str, Any] | None:
 
 
 def torn_text(tail: dict[str, Any]) -> str:
-    """Return a line on a torn tail that is kept aside."""
+    """Return a line about a torn tail that was kept."""
     holds = "no event can be made out in it"
     if tail["events"]:
         holds = f"{tail['events']:,} events, seq {tail['first_seq']} to {tail['last_seq']} of the log before the cut"
@@ -160,7 +160,7 @@ def _identity(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _position(known: dict[str, Any]) -> str:
-    """Return where a source stands, in the words that it has for it."""
+    """Return how far a source has been read, in the source's own terms."""
     if "parts" in known:
         names = list(known["parts"])
         rest = f" and {len(names) - PARTS_SHOWN} more" if len(names) > PARTS_SHOWN else ""

@@ -1,4 +1,4 @@
-"""A data directory as the commands that only look at it see it: what it was made with, and its log."""
+"""A data directory for commands that only read it: the configuration it was made with, and its log."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mtf.storage.datadir import LOG, logged_config
 
 __all__ = ["DIRECTORY", "check_has_log", "config_of", "last_seq_of", "newest_start", "reader_of", "symbols_of"]
 
-DIRECTORY = click.Path(path_type=Path)  # whether it is there is asked where it is opened: one message for all commands
+DIRECTORY = click.Path(path_type=Path)  # opening it checks that it exists: one message for all commands
 
 
 def check_has_log(directory: Path) -> None:
     """DataDirError if *directory* is not a data directory."""
     if not (directory / LOG).is_dir():
-        what = "there is no such directory" if not directory.exists() else "this is no data directory of mtf"
+        what = "there is no such directory" if not directory.exists() else "this is not a data directory of mtf"
         raise DataDirError(f"{directory}: {what}")
 
 

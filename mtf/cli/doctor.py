@@ -1,4 +1,4 @@
-"""`mtf doctor`: which build runs, on what."""
+"""`mtf doctor`: which build runs, and in which environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["doctor"]
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def doctor(as_json: bool) -> None:
-    """Say which build runs: versions, compiled or not, event loop, formats."""
+    """Show which build runs: versions, compiled or not, event loop, formats."""
     found: dict[str, Any] = {
         "versions": versions(),
         "compiled": COMPILED,

@@ -1,7 +1,7 @@
-"""How a matrix is drawn as text: a heading, and a row a timeframe that fits the width there is.
+"""Drawing a matrix as text: a heading, and a row per timeframe that fits the width of the terminal.
 
-Owns columns and wording; the values are those of `mtf.matrix`. What does not fit is left out column by column, the last
-close first; a line that is still too long is left to the terminal, so that no figure is ever cut.
+Owns columns and wording; the values are those of `mtf.matrix`. What does not fit is omitted column by column, the last
+close first; a line that is still too long is left to the terminal, so that no number is ever cut.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 GAP: Final = 2
 INDENT: Final = 2
-LABEL_CELLS: Final = 30  # of its name beside its row
+LABEL_CELLS: Final = 30  # of its name next to its row
 NAME_CELLS: Final = 14  # of an indicator output's name above its column
 SYMBOL_CELLS: Final = 40
 BAR_CELLS: Final = 10
@@ -56,7 +56,7 @@ class _Layout(NamedTuple):
     readings: int
 
 
-LAYOUTS: Final = (  # the first that fits is taken; those with the last close need 100 columns
+LAYOUTS: Final = (  # the first that fits is used; those with the last close need 100 columns
     _Layout(24, True, True, 2),
     _Layout(14, False, True, 2),
     _Layout(14, False, True, 1),
@@ -151,7 +151,7 @@ def sheet(sections: Sequence[Section], heads: Sequence[str], look: Look) -> list
 
 
 def paragraph(label: str, words: Sequence[str], look: Look, *, gap: int = 3) -> list[Text]:
-    """Return *words* in a row behind *label*, continued on further lines if they do not fit."""
+    """Return *words* in a row after *label*, continued on further lines if they do not fit."""
     lines: list[str] = []
     line = ""
     for word in words:
@@ -182,7 +182,7 @@ def price_text(matrix: Matrix, look: Look) -> Text:
 
 
 def place_text(matrix: Matrix, look: Look) -> Text:
-    """Return the place in the log of all of *matrix*: `all six at seq 246,170, 2014-05-08 13:33:40Z`."""
+    """Return the place of *matrix* in the log: `all six at seq 246,170, 2014-05-08 13:33:40Z`."""
     count = len(matrix.rows)
     how_many = f"{ALL[count] if count < len(ALL) else f'all {count}'} " if count > 1 else ""
     time = f", {moment_text(matrix.time_ns)}" if matrix.time_ns != NO_TIME_NS else ""
@@ -190,7 +190,7 @@ def place_text(matrix: Matrix, look: Look) -> Text:
 
 
 def reading_text(reading: Reading, matrix: Matrix, own_decimals: int, look: Look) -> Text:
-    """Return one value: a number, or how many of the bars that it takes have closed, as `5/20`."""
+    """Return one value: a number, or how many of the required bars have closed, as `5/20`."""
     if reading.value is not None:
         return Text(number_text(reading.value, matrix.decimals if reading.on_price else own_decimals))
     if reading.state == WARMING:
@@ -225,7 +225,7 @@ def _laid_out(matrix: Matrix, layout: _Layout, look: Look) -> list[Text]:
 
 
 def _forming(row: Row, matrix: Matrix, look: Look, *, bar: bool) -> list[Cell]:
-    """Return the cells of the bar that forms: change, progress, percent, time left."""
+    """Return the cells of the forming bar: change, progress, percentage, time left."""
     dim = look.colours.dim
     partial, change, percent = row.partial, row.change, row.percent
     if partial is None or change is None or percent is None:
@@ -256,7 +256,7 @@ def _spark(row: Row, closes: int, look: Look) -> Text:
 def _levels(values: Sequence[float], look: Look) -> str:
     glyphs = look.glyphs.levels
     low, high = min(values), max(values)
-    span = high / 2.0 - low / 2.0  # halves, for the whole may be more than a float holds
+    span = high / 2.0 - low / 2.0  # halves, as the whole may overflow a float
     if not span > 0.0:
         return glyphs[len(glyphs) // 2 - 1] * len(values)
     top = len(glyphs) - 1

@@ -45,7 +45,7 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
 )
 
 
-# What the machine is short of, whatever was being opened: neither the call nor the data is at fault.
+# Resources that the machine lacks, whatever was being opened: neither the call nor the data is at fault.
 _SHORT: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EFBIG, errno.ENOLCK}
 )
@@ -60,7 +60,7 @@ def signal_code(number: int) -> int:
 
 
 def exit_code(error: BaseException) -> int:
-    """Return the exit code for *error*; a stopped pipeline answers for what stopped it."""
+    """Return the exit code for *error*; for a stopped pipeline, that of its cause."""
     cause: BaseException | None = error
     while isinstance(cause, PipelineStopped):
         cause = cause.__cause__
@@ -70,7 +70,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def _is_short(error: BaseException | None) -> bool:
-    """Return whether *error*, or what it was raised from, is that the machine is short of something."""
+    """Return whether *error*, or its cause, means that the machine lacks a resource."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _SHORT:
             return True

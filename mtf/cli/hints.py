@@ -1,4 +1,4 @@
-"""What a trader would ask first when a run gave less than was hoped for: notes on stderr, beside the counts."""
+"""Hints for a run that gave less than expected: notes on stderr, next to the counts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mtf.summary import Summary
 
 __all__ = ["hints"]
 
-MANY: Final = 0.01  # the share of rejected events from which on it is said which setting may help
-TICKS_MIN: Final = 100  # accepted, and no bar: with fewer a symbol may only just have begun
+MANY: Final = 0.01  # from this share of rejected events on, a hint names the setting that may help
+TICKS_MIN: Final = 100  # accepted, and no bar: with fewer, a symbol may have only just begun
 NAMES_MAX: Final = 5
 
 
 def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME) -> Iterator[str]:
-    """Yield what may be wrong with the settings, from what *summary* counts; *order* is the one that was asked for."""
+    """Yield what may be wrong with the settings, judging by *summary*; *order* is the requested one."""
     config = pipeline.config
     total = summary.events
     closed, late = summary.rejected.get("closed", 0), summary.rejected.get("late", 0)
@@ -38,10 +38,10 @@ def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME) -> Iter
     if late > total * MANY:
         yield (
             f"{late:,} of {total:,} events came late, out of the order of their stamps: --reorder 1s puts them in "
-            "order, --late accept takes those of the bar that forms"
+            "order, --late accept counts those of the forming bar"
         )
     if duplicate > total * MANY:
-        yield f"{duplicate:,} of {total:,} events had come before, and count once"
+        yield f"{duplicate:,} of {total:,} events are repetitions, and count once"
     if not total and not summary.rejected:
         yield "the source has no events"
     barless = [name for name, counts in summary.symbols.items() if counts["ticks"] and not _has_bars(pipeline, name)]

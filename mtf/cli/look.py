@@ -1,8 +1,8 @@
-"""What a terminal can show: its width, which characters it has, and its colours.
+"""What a terminal can show: its width, characters and colours.
 
-Colours mean one thing each: blue rises and orange falls, violet is the past, yellow is what was rejected; all else has
-the terminal's own. They can be read on a dark and on a light ground, and nothing is said by colour alone. `NO_COLOR`
-and `TERM=dumb` are respected, and letters stand in for blocks and arrows that cannot be written.
+Colours mean one thing each: blue rises and orange falls, violet is the past, yellow is what was rejected; everything
+else has the terminal's own. They are readable on dark and on light backgrounds, and nothing depends on colour alone.
+`NO_COLOR` and `TERM=dumb` are respected, and letters replace blocks and arrows that the encoding lacks.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Glyphs:
     """The characters that a screen is drawn with."""
 
     levels: str  # of a sparkline, low to high
-    split: str  # between the bars that have closed and the one that forms
+    split: str  # between the completed bars and the forming one
     up: str
     down: str
     same: str
-    over: str  # of a bar's time, what is over
+    over: str  # the elapsed part of a bar's time
     ahead: str
     ends: tuple[str, str]  # around that
     minus: str
@@ -103,7 +103,7 @@ class Look:
 
 
 def look_at_stdout() -> Look:
-    """Return how stdout is drawn on."""
+    """Return how to draw on stdout."""
     terminal = sys.stdout.isatty()
     dumb = terminal and os.environ.get("TERM", "").lower() in ("dumb", "unknown")
     many = Console().color_system in ("256", "truecolor")

@@ -23,10 +23,10 @@ _Result = TypeVar("_Result")
 
 
 def loop_name() -> str:
-    """Return which loop `run_async` takes; ConfigError where the one asked for is not installed."""
+    """Return which loop `run_async` takes; ConfigError if the requested one is not installed."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted not in ("", *LOOPS):
-        raise ConfigError(f"{VARIABLE} is {wanted!r}: it is one of {', '.join(LOOPS)}")
+        raise ConfigError(f"{VARIABLE} must be one of {', '.join(LOOPS)}, got {wanted!r}")
     if wanted == "asyncio":
         return wanted
     try:
@@ -51,9 +51,9 @@ def run_async(main: Coroutine[Any, Any, _Result]) -> _Result:
 
 @contextlib.contextmanager
 def stop_on_signals(stop: Callable[[int], bool]) -> Iterator[None]:
-    """Within, call *stop* with the number of the first SIGINT, SIGTERM or SIGHUP; a second one cancels the task.
+    """Inside it, call *stop* with the number of the first SIGINT, SIGTERM or SIGHUP; a second one cancels the task.
 
-    *stop* answers whether the task will end by itself; if it will not, the task is cancelled at once.
+    *stop* returns whether the task will end by itself; if not, the task is cancelled at once.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()

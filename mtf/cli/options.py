@@ -1,4 +1,4 @@
-"""How an option is written on the command line, by the name that Python has for it: for messages that name one."""
+"""How an option is spelled on the command line, by its name in Python: for messages that name one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["option_text"]
 
-# What Python calls otherwise than the command line.
+# Options whose names in Python and on the command line differ.
 _OPTIONS: Final = {"timeframe": "bar-timeframe", "name": "source-name"}
 
 

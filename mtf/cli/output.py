@@ -1,7 +1,7 @@
 """What goes to stdout: one JSON document, or rows as a table, CSV or JSON, streamed in bounded memory.
 
-Owns the formats and nothing of what is in them. Numbers are written so that reading gives back the same bits; NaN is
-null in JSON and empty in CSV. Nothing is written before the first row is there.
+Owns the formats, not the content. Numbers are written so that reading them gives the same bits; NaN is null in JSON and
+empty in CSV. Nothing is written before the first row is available.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["FORMATS", "Column", "document", "json_line", "note", "plain", "say",
 FORMATS: Final = ("table", "csv", "json")
 WIDTH_UNFOLDED: Final = 1000
 HEIGHT: Final = 25
-WIDTH_ROWS: Final = 500  # rows looked at before the widths of a table's columns are set
+WIDTH_ROWS: Final = 500  # rows examined before the widths of a table's columns are set
 FLUSH_ROWS: Final = 512
 SIZE_DIGITS: Final = 7  # significant ones of a size, in a table
 
@@ -49,7 +49,7 @@ def show(*tables: RenderableType, fold: bool = True) -> None:
     terminal = sys.stdout.isatty()
     console = Console(
         width=shutil.get_terminal_size().columns if terminal and fold else WIDTH_UNFOLDED,
-        height=HEIGHT,  # with a width alone, rich would take 80 on a dumb terminal
+        height=HEIGHT,  # given only a width, rich would use 80 on a dumb terminal
         no_color=None if terminal else True,  # None: as NO_COLOR says
         highlight=False,
         markup=False,  # a symbol may be called [red]
@@ -61,7 +61,7 @@ def show(*tables: RenderableType, fold: bool = True) -> None:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print *text*; what the encoding of stdout, or stderr, does not have is written as an escape."""
+    """Print *text*; characters that the encoding of stdout, or stderr, lacks are escaped."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=err)
 
@@ -95,7 +95,7 @@ def write_rows(rows: Iterable[Row], columns: list[Column], format: str) -> None:
     """Print *rows* in one of `FORMATS` as they come."""
     stream = sys.stdout.buffer
     iterator = iter(rows)
-    first = list(itertools.islice(iterator, 1))  # what is wrong with the data shows before anything is printed
+    first = list(itertools.islice(iterator, 1))  # errors in the data appear before anything is printed
     whole = itertools.chain(first, iterator)
     writers: dict[str, Callable[[Iterator[Row], list[Column], BinaryIO], None]] = {
         "table": _write_table,
@@ -126,7 +126,7 @@ def _write_csv(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> 
 
 
 def _write_json(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
-    """Write one array, a row a line."""
+    """Write one array, one row per line."""
     before = b"[\n"
     for row in rows:
         stream.write(before + orjson.dumps({column.name: row[column.name] for column in columns}))

@@ -1,4 +1,4 @@
-"""The progress bar: on stderr, only where that is a terminal, and gone when the work is done."""
+"""The progress bar: on stderr, only if that is a terminal, and removed when the work is done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Share", "progress_bar"]
 
 REFRESH_S: Final = 0.1
 
-Share = tuple[str, float | None, int]  # what is going on, the share that is done (None: not known), events so far
+Share = tuple[str, float | None, int]  # the activity, the share done (None: unknown), events so far
 
 
 class _Percent(ProgressColumn):
@@ -30,7 +30,7 @@ class _Percent(ProgressColumn):
 
 
 class _Rate(ProgressColumn):
-    """Events so far, and events a second since the last change of what is going on."""
+    """Events so far, and events per second since the activity last changed."""
 
     def render(self, task: Task) -> Text:
         events, rate = task.fields["events"], task.fields["rate"]
@@ -39,7 +39,7 @@ class _Rate(ProgressColumn):
 
 @contextlib.asynccontextmanager
 async def progress_bar(look: Callable[[], Share], *, quiet: bool = False) -> AsyncIterator[None]:
-    """Within, show what *look* says, ten times a second, from a task of its own; nothing if *quiet*."""
+    """Inside it, show what *look* returns, ten times a second, from a separate task; nothing if *quiet*."""
     if quiet or not sys.stderr.isatty():
         yield
         return
@@ -61,11 +61,11 @@ async def progress_bar(look: Callable[[], Share], *, quiet: bool = False) -> Asy
         finally:
             watcher.cancel()
             await asyncio.wait([watcher])
-            line.draw()  # a run that is over before the first look has been seen too
+            line.draw()  # a run that is over before the first look is shown too
 
 
 class _Line:
-    """The one line of the bar, and since when what it tells of has been going on."""
+    """The line of the bar, and since when its activity has been going on."""
 
     def __init__(self, bar: Progress, look: Callable[[], Share]) -> None:
         self._bar: Final = bar

@@ -1,4 +1,4 @@
-"""`mtf replay`: a log through the same pipeline again, shown to a consumer of the user's; same summary, same digest."""
+"""`mtf replay`: a log through the same pipeline again, shown to a user's consumer; same summary, same digest."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ def _speed(text: str) -> float:
     except ValueError:
         speed = -1.0
     if not 0.0 < speed < float("inf"):
-        raise click.BadParameter(f"{text!r} is no speed: give seconds of event time in a second, as 60, or max")
+        raise click.BadParameter(f"invalid speed {text!r}: give seconds of event time a second, such as 60, or max")
     return speed
 
 
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@click.option("--consumer", metavar="PKG.MOD:CLASS", help="An mtf.Consumer to show it to; made without arguments.")
 @click.option(
-    "--speed", type=_speed, metavar="N|max", default="max", show_default=True, help="Seconds of event time in a second."
+    "--consumer", metavar="PKG.MOD:CLASS", help="An mtf.Consumer that receives the events; takes no arguments."
+)
+@click.option(
+    "--speed", type=_speed, metavar="N|max", default="max", show_default=True, help="Seconds of event time per second."
 )
 @click.option(
     "--start",
     type=moment_of,
     metavar="TIME|SEQ",
-    help="Show events from this seq on, or from the first that is stamped at this time or later; not those before.",
+    help="Show events from this seq on, or from the first one stamped at this time or later.",
 )
-@click.option(
-    "--until", type=moment_of, metavar="TIME|SEQ", help="Stop after this seq, or leave out what is stamped later."
-)
+@click.option("--until", type=moment_of, metavar="TIME|SEQ", help="Stop after this seq, or omit events stamped later.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def replay(
     directory: Path,
@@ -66,7 +66,7 @@ def replay(
     until: Moment | None,
     as_json: bool,
 ) -> int:
-    """Play the log of DIR through the same code: the same summary, the same digest."""
+    """Run the log of DIR through the same code again: the same summary, the same digest."""
     pipeline = Pipeline(config=config_of(directory), clock="ticks")
     if consumer is not None:
         pipeline.add(_consumer(consumer))
@@ -124,7 +124,7 @@ def _consumer(path: str) -> Consumer:
     """Return a new consumer of the class that *path* names; ConfigError if it names none."""
     module_name, _, class_name = path.partition(":")
     if not module_name or not class_name:
-        raise ConfigError(f"--consumer is {path!r}: write it as package.module:Class")
+        raise ConfigError(f"invalid --consumer {path!r}: write it as package.module:Class")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as python -m has it
     try:
@@ -133,9 +133,9 @@ def _consumer(path: str) -> Consumer:
         raise ConfigError(f"--consumer {path}: {error}") from error
     found = getattr(module, class_name, None)
     if not isinstance(found, type) or not issubclass(found, Consumer):
-        raise ConfigError(f"--consumer {path}: {class_name} is no subclass of mtf.Consumer in {module_name}")
+        raise ConfigError(f"--consumer {path}: {class_name} in {module_name} is not a subclass of mtf.Consumer")
     try:
         inspect.signature(found).bind()
     except TypeError as error:
-        raise ConfigError(f"--consumer {path}: it is made without arguments: {error}") from error
+        raise ConfigError(f"--consumer {path}: it must take no arguments: {error}") from error
     return found()

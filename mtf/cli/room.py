@@ -1,4 +1,4 @@
-"""`--make-room`: a data directory for one source, or the next free name if it holds something else."""
+"""`--make-room`: the data directory for a source, or the next free name if it holds something else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRIES: Final = 100
 def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str]:
     """Return the first of `run`, `run-2`, `run-3` ... that is free, or was made of *source* with *config*.
 
-    With it comes why *directory* itself is not the one; "" if it is. ConfigError if not one of a hundred is.
+    With it comes the reason why *directory* itself is not used, "" if it is. ConfigError if none of a hundred is free.
     """
     why = ""
     for number in range(1, TRIES + 1):
@@ -33,7 +33,7 @@ def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str
         why = why or other
     last = numbered(directory, TRIES)
     raise ConfigError(
-        f"{directory} {why}, and there is no room up to {last} either: remove some of them, or name another --data"
+        f"{directory} {why}, and the names up to {last} are taken too: remove some of them, or name another --data"
     )
 
 
@@ -57,7 +57,7 @@ def _other(path: Path, config: Config, source: Source) -> str:
             return f"holds another source ({', '.join(sorted(others))})"
         known = known_parts(path, entries, merged)
         try:
-            merged.resume(known)  # each part knows its beginning again, or raises
+            merged.resume(known)  # each part recognizes its beginning, or raises
         finally:
             merged.seek({})
     except ConfigMismatch:
@@ -65,7 +65,7 @@ def _other(path: Path, config: Config, source: Source) -> str:
     except SourceError:
         return f"holds another {source.name}"
     except MtfError as error:
-        return f"cannot be gone on with ({error})"
+        return f"cannot be resumed ({error})"
     return ""
 
 

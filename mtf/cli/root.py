@@ -1,7 +1,7 @@
-"""The command `mtf` itself: the group that all commands hang on, and what becomes of an error in one of them.
+"""The command `mtf` itself: the group of all commands, and how their errors are reported.
 
 An error is one line on stderr and an exit code of `mtf.cli.exits`; `MTF_DEBUG=1` shows the traceback too. A reader that
-closes the pipe (`mtf bars ... | head`) has what it wanted, so that is no error.
+closes the pipe (`mtf bars ... | head`) has what it wanted, so that is not an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mtf.notes import LOGGER
 __all__ = ["WORDS", "Root", "root"]
 
 DEBUG: Final = "MTF_DEBUG"
-WORDS: Final = "mtf.words"  # in a context's meta: all that stood behind `mtf`
+WORDS: Final = "mtf.words"  # in a context's meta: all arguments of `mtf`
 
 
 class Root(click.Group):
@@ -49,7 +49,7 @@ class Root(click.Group):
         return code
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order in which one comes to need them
+        return list(self.commands)  # in the order in which one needs them
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[WORDS] = list(args)

@@ -52,7 +52,7 @@ INDICATORS: Final = "sma:20,rsi:14"
 @click.command
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Directory to log to, and to go on from."
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Directory to log to, and to resume from."
 )
 @click.option("--make-room", is_flag=True, help="If --data holds another source or settings: DIR-2, DIR-3, ...")
 @source_options
@@ -61,21 +61,31 @@ INDICATORS: Final = "sma:20,rsi:14"
     "--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s ..."
 )
 @click.option(
-    "--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: take events of other symbols as they come."
+    "--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events of other symbols as they come."
 )
 @config_options
 @click.option(
     "--durability", type=click.Choice(DURABILITIES), default="group", show_default=True, help="What a crash may cost."
 )
 @click.option(
-    "--checkpoint-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="Wall time between; 0: not."
+    "--checkpoint-seconds",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Wall time between checkpoints; 0: none by time.",
 )
 @click.option(
-    "--checkpoint-events", type=click.IntRange(0), default=0, show_default=True, help="Events between; 0: not."
+    "--checkpoint-events",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Events between checkpoints; 0: none by count.",
 )
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes for the indicators.")
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that compute the indicators."
+)
 @click.option("--strict", is_flag=True, help="Stop at the first malformed row.")
-@click.option("--quiet", "-q", is_flag=True, help="On a terminal too: no progress bar, and only the plain summary.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar, and only the plain summary, on a terminal too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def run(
     sources: tuple[str, ...],
@@ -97,15 +107,15 @@ def run(
 
     Several are merged by time, and so are the symbols of a folder.
 
-    With --data all of it is logged there; the same command given again goes on where it was.
+    With --data everything is logged there, and running the same command again resumes.
     """
     if make_room and data is None:
-        raise ConfigError("--make-room is about the directory of --data: give both, or neither")
+        raise ConfigError("--make-room needs --data: give both, or neither")
     config = config_from(options)
     found = open_named(sources, options, resumable=data is not None, sort=sort)
     opened = StoppableSource(found, reorder_ns=reorder, sort=sort)
     if data is not None and not (data / LOG).is_dir():
-        opened.recall({}, {})  # nothing is known of it: what has to be said first is asked before the directory is made
+        opened.recall({}, {})  # nothing is known of it: a missing option is reported before the directory is made
     unread = False
     try:
         if make_room and data is not None:
@@ -167,7 +177,7 @@ async def _run(pipeline: Pipeline, source: StoppableSource, order: str, *, quiet
             resumed_seq = pipeline.seq
             start_s = time.perf_counter()
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", OutOfOrderWarning)  # a hint says it, with what to type
+                warnings.simplefilter("ignore", OutOfOrderWarning)  # a hint says so, with what to type
                 summary = await pipeline.run(source, order=order)
             seconds = time.perf_counter() - start_s
     return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - resumed_seq), resumed_seq
@@ -181,12 +191,12 @@ def _report(
     resumed_seq: int,
     order: str,
 ) -> None:
-    """Print on stderr what a user should know besides the summary."""
+    """Print on stderr what users should know in addition to the summary."""
     skipped = source.skipped
     if skipped:
         rest = f" and {len(skipped) - SKIPPED_SHOWN} more" if len(skipped) > SKIPPED_SHOWN else ""
         note(
-            f"passed over, for no format takes them or no market is in them: {', '.join(skipped[:SKIPPED_SHOWN])}{rest}"
+            f"skipped, as no format reads them or they hold no market data: {', '.join(skipped[:SKIPPED_SHOWN])}{rest}"
         )
     if resumed_seq:
         news = f"{summary.new_events:,} new events" if summary.new_events else "nothing new"
@@ -243,4 +253,6 @@ def _readings(source: StoppableSource) -> list[dict[str, Any]]:
 
 
 def _onward(data: Path | None) -> str:
-    return "nothing is kept: with --data it could go on" if data is None else "the same command goes on from there"
+    return (
+        "nothing is kept; with --data it could be resumed" if data is None else "run the same command again to resume"
+    )

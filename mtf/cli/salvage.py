@@ -1,4 +1,4 @@
-"""`mtf salvage`: what is good in a damaged data directory, copied into a new one."""
+"""`mtf salvage`: the intact part of a damaged data directory, copied into a new one."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["salvage"]
 def salvage(src: Path, dst: Path, as_json: bool) -> None:
     """Copy the events of SRC before its first damage to the new directory DST; SRC is never changed.
 
-    Bars and checkpoints are not copied: the next run on DST makes them again from the log.
+    Bars and checkpoints are not copied: the next run on DST rebuilds them from the log.
     """
     check_has_log(src)
     if dst.exists() or dst.is_symlink():
-        raise DataDirError(f"{dst}: is there already; salvage writes to a new directory only")
+        raise DataDirError(f"{dst}: already exists; salvage only writes to a new directory")
     dst.mkdir(mode=0o700, parents=True)
     try:
         found = salvage_log(src / LOG, dst / LOG)

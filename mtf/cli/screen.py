@@ -1,7 +1,7 @@
 """The last screen of `mtf run`: the timeframes side by side, what was counted, and what can be typed next.
 
 Shows the symbols with the most ticks, as many as a screen holds. The lines after them are the same figures as the plain
-summary's; every command is printed as it can be typed right there.
+summary's; every command is printed so that it can be typed as it is.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _commands(summary: Summary, snapshots: Sequence[Snapshot], then: Kept | NotK
 
 
 def _timeframe(snapshot: Snapshot) -> str:
-    """Return the timeframe whose bars are worth a look: 1h, or the longest that has any."""
+    """Return the timeframe whose bars to suggest: 1h, or the longest that has any."""
     closed = [state.timeframe.name for state in snapshot if len(state.bars)]
     if TIMEFRAME in closed:
         return TIMEFRAME
@@ -155,9 +155,9 @@ def _timeframe(snapshot: Snapshot) -> str:
 
 
 def _middle_ns(snapshot: Snapshot) -> int:
-    """Return a time in the middle of what there is, at which a bar closed.
+    """Return a time in the middle of the data at which a bar closed.
 
-    Of the shortest timeframe whose bars reach that far back: those in memory may all be of the last hours.
+    It is one of the shortest timeframe whose bars reach that far back: those in memory may all be of the last hours.
     """
     windows = [state.bars for state in snapshot if len(state.bars)]
     if not windows:

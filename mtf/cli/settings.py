@@ -1,4 +1,4 @@
-"""The settings of a pipeline as options: everything that decides results, with the defaults that the library has."""
+"""The settings of a pipeline as options: everything that affects results, with the library's defaults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ _OPTIONS: Final = (
         "--timeframes", metavar="T,...", help=f"Which bars are made.  [default: {','.join(DEFAULT_TIMEFRAMES)}]"
     ),
     _text(
-        "indicators", "SPEC,...|core|all|none", "none", "Which indicators, as sma:20,rsi:14; core: the usual twenty."
+        "indicators",
+        "SPEC,...|core|all|none",
+        "none",
+        "Which indicators: sma:20,rsi:14 ...; core: the usual twenty.",
     ),
     _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, while asked, or off."),
     _choice("prices", PRICES, "positive", "Which numbers are prices; any: zero and negative ones too."),
@@ -51,7 +54,7 @@ def config_options(function: _Function) -> _Function:
 
 
 def config_from(options: dict[str, Any]) -> Config:
-    """Take what `config_options` declares out of *options*, and return the configuration that it makes."""
+    """Take what `config_options` declares out of *options*, and return the resulting configuration."""
     names = ("timeframes", "price", "closed", "late", "anchor", "indicators", "live", "history", "prices")
     asked = {name: options.pop(name) for name in names}
     if asked["timeframes"] is None:

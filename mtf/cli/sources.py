@@ -1,6 +1,6 @@
-"""What `mtf run` reads: the options that describe a file, a synthetic market, or an mtf log, and the opening of it.
+"""What `mtf run` reads: the options that describe a file, a synthetic market or an mtf log, and opening it.
 
-An option that makes no sense for the source is an error, never passed over.
+An option that makes no sense for the source is an error, never ignored.
 """
 
 from __future__ import annotations
@@ -55,23 +55,23 @@ _SYNTHETIC: Final = ("seed", "events", "symbols")
 _FORMAT_HELP: Final = "Format of the file, if it is not detected; mtf doctor lists them."
 _OPTIONS: Final = (
     click.option("--format", type=click.Choice([each.name for each in FORMATS]), metavar="F", help=_FORMAT_HELP),
-    click.option("--symbol", help="Symbol of all rows; a file of several is refused then."),
+    click.option("--symbol", help="Symbol of all rows; a second symbol in a file is then an error."),
     click.option("--kind", type=click.Choice(["quotes", "trades", "bars"]), help="What the rows are."),
     click.option("--columns", metavar="ROLE=COLUMN,...", help="What is in which column: time=when,bid=2,ask=3."),
-    click.option("--delimiter", metavar="CHAR", help="What parts the columns."),
+    click.option("--delimiter", metavar="CHAR", help="The character between columns."),
     click.option("--header/--no-header", default=None, help="Whether the first line names the columns."),
-    click.option("--decimal", type=click.Choice([".", ","]), help="What stands before the fraction of a number."),
+    click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark."),
     click.option("--reverse/--no-reverse", default=None, help="Read a file that is newest first from its end."),
     click.option("--time-format", type=click.Choice(list(TIME_FORMATS)), help="Order of dates, or unit of an epoch."),
-    click.option("--zone", metavar="ZONE", help="Zone of times that do not say theirs: America/New_York, UTC-05:00."),
+    click.option("--zone", metavar="ZONE", help="Zone of times that do not state theirs: America/New_York, UTC-05:00."),
     click.option("--bar-timeframe", metavar="T", help="Length of the bars in the file: 1m."),
     click.option("--stamp", type=click.Choice(["open", "close"]), help="Bars are stamped at their open or close."),
     click.option("--side", type=click.Choice(list(SIDES)), help="Which price the bars in the file are of."),
     click.option("--blank", type=click.Choice(BLANKS), help="What an empty bid or ask means.  [default: missing]"),
-    click.option("--point", type=float, help="What prices in whole points are multiplied with: 0.00001."),
+    click.option("--point", type=float, help="The factor for prices in whole points: 0.00001."),
     click.option("--pattern", metavar="GLOB", help="Which files of a folder are meant: '*_quote.zip'."),
-    click.option("--limit", multiple=True, metavar="NAME=N", help="Raise a limit on what a file may ask for."),
-    click.option("--source-name", metavar="NAME", help="What the log calls the source, else the file's name."),
+    click.option("--limit", multiple=True, metavar="NAME=N", help="Raise a limit on what a file may demand."),
+    click.option("--source-name", metavar="NAME", help="Name of the source in the log; the file's name by default."),
     click.option("--seed", type=int, help="Synthetic: another seed is another market.  [default: 1]"),
     click.option(
         "--events", type=click.IntRange(1), help=f"Synthetic: how many quotes.  [default: {SYNTHETIC_EVENTS}]"
@@ -81,12 +81,12 @@ _OPTIONS: Final = (
 
 
 class StoppableSource(MergedSource):
-    """*sources* as one, which can be told that it has come to its end: what is read so far is then all there is."""
+    """*sources* as one, which can be ended early: what has been read by then counts as all there is."""
 
     def __init__(self, sources: Sequence[Source], *, reorder_ns: int = 0, sort: bool = False) -> None:
         super().__init__(sources, reorder_ns=reorder_ns, sort=sort)
-        self.started = False  # whether anything was asked of it yet
-        self.stopped_by = 0  # the signal after which nothing more is handed in; 0: none
+        self.started = False  # whether anything has been read from it yet
+        self.stopped_by = 0  # the signal after which nothing more is delivered; 0: none
 
     def fill(self, door: Door, limit: int) -> bool:
         self.started = True
@@ -103,7 +103,7 @@ def source_options(function: _Function) -> _Function:
 def open_named(
     sources: Sequence[str], options: dict[str, Any], *, resumable: bool = False, sort: bool = False
 ) -> list[Source]:
-    """Open what the user called *sources*: `synthetic`, data directories, files, folders of files, or `-`.
+    """Open *sources* as the user named them: `synthetic`, data directories, files, folders of files, or `-`.
 
     *resumable* says that there is a log, which may know how files are read, *sort* that they will be sorted, whichever
     way their rows stand. Takes what `source_options` declares out of
@@ -113,7 +113,7 @@ def open_named(
     file = {name: options.pop(option) for option, name in _FILE.items()}
     synthetic = {name: options.pop(name) for name in _SYNTHETIC}
     if len(sources) > 1 and file["name"] is not None:
-        raise ConfigError("--source-name: that is for one source, and there are several; leave it out")
+        raise ConfigError("--source-name needs a single source, but there are several; omit it")
     names = told_apart(source for source in sources if source != SYNTHETIC) if len(sources) > 1 else {}
     return [_open(source, file, synthetic, names.get(source), resumable=resumable, sort=sort) for source in sources]
 
@@ -135,7 +135,7 @@ def _open(
     if is_pipe(source):
         return open_source(source, resumable=resumable, **given)
     if not path.exists():
-        raise DataDirError(f"{path}: no such file or folder; for a made-up market, say {SYNTHETIC}")
+        raise DataDirError(f"{path}: no such file or folder; for a made-up market, write {SYNTHETIC}")
     if (path / LOG).is_dir() and any((path / LOG).glob("*.log")):
         _refuse(given_file, "an mtf log")
         return LogSource(path)
@@ -158,7 +158,7 @@ def _limits(words: Sequence[str]) -> Limits | None:
 
 def _refuse(given: list[str], what: str) -> None:
     if given:
-        raise ConfigError(f"{', '.join(given)}: not for {what}; leave it out")
+        raise ConfigError(f"{', '.join(given)}: not supported for {what}; omit it")
 
 
 def _synthetic(*, seed: int | None, events: int | None, symbols: str | None) -> Source:

@@ -1,4 +1,4 @@
-"""`mtf state`: every timeframe of a symbol, or of all, at one and the same seq."""
+"""`mtf state`: every timeframe of one symbol or of all, at one seq."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ VOLUME_DECIMALS: Final = 4
 
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@click.option("--symbol", help="Only this one, else all.")
+@click.option("--symbol", help="Only this one; all by default.")
 @click.option(
     "--at",
     type=moment_of,
     metavar="TIME|SEQ",
-    help="A seq, or a time: ISO 8601 with zone, or nanoseconds. Else the end of the log.",
+    help="A seq, or a time: ISO 8601 with zone, or nanoseconds. The end of the log by default.",
 )
 @click.option("--bars", "bars_shown", type=click.IntRange(0), default=5, show_default=True, help="Last bars, in JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def state(directory: Path, symbol: str | None, at: Moment | None, bars_shown: int, as_json: bool) -> None:
     """Show the complete snapshot of DIR: forming bars, completed bars and indicators of every timeframe.
 
-    At a time each symbol is as before its first accepted event that is stamped later.
+    At a time, each symbol is shown as before its first accepted event that is stamped later.
     """
     config_of(directory)
     at = at or Moment()
@@ -59,7 +59,7 @@ def state(directory: Path, symbol: str | None, at: Moment | None, bars_shown: in
     seq = engine.joiner.seq
     known = engine.symbols()
     if symbol is not None and symbol not in known:
-        raise UnknownSymbol(f"no event of {symbol!r} up to seq {seq}; there are {', '.join(known) or 'none'}")
+        raise UnknownSymbol(f"no event of {symbol!r} up to seq {seq}; known symbols: {', '.join(known) or 'none'}")
     snapshots = [engine.snapshot(engine.number_of(name)) for name in known if symbol in (None, name)]
     if as_json:
         document({"seq": seq, "symbols": {each.symbol: _snapshot(each, bars_shown) for each in snapshots}})
@@ -146,7 +146,7 @@ def _show(snapshot: Snapshot, look: Look, later: int | None) -> None:
 
 
 def _forming(row: Row, matrix: Matrix, look: Look) -> list[Cell]:
-    """Return what is known of the bar that forms, in the order of `FORMING`."""
+    """Return the properties of the forming bar, in the order of `FORMING`."""
     bar = row.partial
     if bar is None:
         return [Text("none", look.colours.dim)] * len(FORMING)

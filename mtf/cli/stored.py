@@ -1,4 +1,4 @@
-"""The stored bars of a data directory, looked at for damage: by SQLite, and against what comes of the log."""
+"""Checks of the stored bars of a data directory: by SQLite, and against the results of the log."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def check_history(directory: Path) -> tuple[int | None, list[Damage]]:
 
 
 def compare_bars(directory: Path) -> list[Damage] | None:
-    """Play the log, and return for which symbols and timeframes the stored bars are not the ones that come of it.
+    """Replay the log, and return the symbols and timeframes whose stored bars differ from its results.
 
-    Of a log whose beginning is gone, those after the oldest checkpoint; None if there is none to play from. Memory
-    holds a hash a symbol and timeframe, however many bars there are.
+    For a log whose beginning is gone, only bars after the oldest checkpoint count; None if there is none. Memory holds
+    one hash per symbol and timeframe, however many bars there are.
     """
     path = directory / HISTORY
     if not path.exists() or is_of_before(path):

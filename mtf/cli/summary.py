@@ -14,7 +14,7 @@ __all__ = ["order_text", "show_summary"]
 
 
 def show_summary(summary: Summary, more: dict[str, Any], new: str, *, as_json: bool) -> None:
-    """Print *summary*, with what else is to be said in *more*; *new* is the word for this run's own events."""
+    """Print *summary*, with additional fields from *more*; *new* is the word for this run's own events."""
     if as_json:
         document(summary.to_dict() | more)
         return

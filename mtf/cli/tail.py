@@ -1,4 +1,4 @@
-"""`mtf tail`: the newest events of a log, and with -f those that come, from a writer in another process too."""
+"""`mtf tail`: the newest events of a log, and with -f new ones as they arrive, from another process too."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LINES_MAX: Final = 100_000
 
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@click.option("-f", "--follow", is_flag=True, help="Go on with the events that come, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Continue with new events as they arrive, until Ctrl-C.")
 @click.option(
     "-n", "--lines", type=click.IntRange(0, LINES_MAX), default=10, show_default=True, help="How many at first."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document per line.")
 def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
     """Print the newest events of DIR."""
     config_of(directory)
@@ -39,7 +39,7 @@ def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
         _show(row, as_json)
     if not follow:
         if reader.tail is not None:
-            note(f"the log's end is torn after seq {reader.last_seq}: the next start cuts it and keeps it aside")
+            note(f"the log's end is torn after seq {reader.last_seq}: the next start cuts it off and keeps it")
         reader.close()
         return
     try:

@@ -47,4 +47,4 @@ def _ticks(directory: Path, symbol: str, start_ns: int | None, end_ns: int | Non
             if (start_ns is None or row["ts_ns"] >= start_ns) and (end_ns is None or row["ts_ns"] < end_ns):
                 yield row
     if number < 0:
-        raise UnknownSymbol(f"no event of {symbol!r} is in {directory}; there are {', '.join(names) or 'none'}")
+        raise UnknownSymbol(f"no event of {symbol!r} is in {directory}; known symbols: {', '.join(names) or 'none'}")

@@ -27,7 +27,7 @@ __all__ = [
     "typed_time",
 ]
 
-SEQ_MAX: Final = 10**15  # a smaller integer is a seq where a seq may stand, a larger one nanoseconds
+SEQ_MAX: Final = 10**15  # if both are possible, a smaller integer is a seq, a larger one nanoseconds
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
@@ -38,7 +38,7 @@ _ISO: Final = re.compile(r"(?P<head>[^.,]+?:\d\d:\d\d)[.,](?P<fraction>\d{1,9})(
 
 @attrs.frozen(kw_only=True)
 class Moment:
-    """A place in a log: after the event *seq*, at the time *ts_ns*, or at its end where neither is given."""
+    """A place in a log: after the event *seq*, at the time *ts_ns*, or at its end if neither is given."""
 
     seq: int | None = None
     ts_ns: int | None = None
@@ -56,7 +56,7 @@ def moment_of(text: str) -> Moment:
     """Return the seq or the time that the user wrote."""
     if _WHOLE.fullmatch(text.strip()) and int(text) < SEQ_MAX:
         if int(text) < 0:
-            raise click.BadParameter(f"{text} is no seq: the first is 1")
+            raise click.BadParameter(f"invalid seq {text}: the first is 1")
         return Moment(seq=int(text))
     return Moment(ts_ns=time_of(text))
 
@@ -89,12 +89,12 @@ def moment_text(ts_ns: int) -> str:
 
 
 def typed_time(ts_ns: int) -> str:
-    """Return a time as it is typed, as short as it can be: `2024-03-06T10:00Z`."""
+    """Return a time in its shortest form for typing: `2024-03-06T10:00Z`."""
     return clock_text(ts_ns).replace(" ", "T").replace(":00Z", "Z")
 
 
 def left_text(ns: int) -> str:
-    """Return how long something goes on, for people: `0:20`, `26:20`, `3h 26m`, `2d 7h`; a part of a second counts."""
+    """Return a duration for people: `0:20`, `26:20`, `3h 26m`, `2d 7h`; a part of a second counts."""
     seconds = -(-ns // SECOND_NS)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -112,9 +112,11 @@ def _nanoseconds(text: str) -> int:
         try:
             moment = datetime.datetime.fromisoformat(match["head"] + match["zone"] if match else text)
         except ValueError:
-            raise ValueError(f"{text!r} is no time: write 2024-03-06T10:00Z, or nanoseconds since 1970") from None
+            raise ValueError(f"invalid time {text!r}: write 2024-03-06T10:00Z, or nanoseconds since 1970") from None
         if moment.tzinfo is None:
-            raise ValueError(f"{text!r} has no time zone: write {moment.isoformat()}Z for UTC, or +01:00 behind it")
+            raise ValueError(
+                f"{text!r} has no time zone: write {moment.isoformat()}Z for UTC, or append an offset such as +01:00"
+            )
         ts_ns = (moment - _EPOCH) // datetime.timedelta(seconds=1) * SECOND_NS + int(fraction.ljust(9, "0"))
     if not TS_MIN_NS <= ts_ns <= TS_MAX_NS:
         raise ValueError(f"{text!r} is before 1678 or after 2200")

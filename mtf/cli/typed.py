@@ -1,6 +1,6 @@
 """Commands that are printed to be typed: with the name by which mtf was called, and every word quoted for a shell.
 
-What a shell cannot be given as printed (a control character in a name) is never in one: `word` answers None.
+What cannot be passed to a shell as printed (a control character in a name) is never in one: `word` returns None.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def numbered(path: Path, number: int) -> Path:
 def _command(called: str) -> str:
     """Return the program *called* as short as it can be typed.
 
-    Links are not followed: the interpreter of an environment is a link, and another one than what it leads to.
+    Links are not followed: the interpreter of an environment is a link, and differs from its target.
     """
     name = os.path.basename(called)
     found = shutil.which(name)

@@ -1,8 +1,7 @@
-"""`mtf verify`: whether log, checkpoints and history are as they were written, and which seqs are safe if not.
+"""`mtf verify`: whether log, checkpoints and history are undamaged, and which seqs are safe if not.
 
-What a crash leaves, or a copy that was taken while a run went on, is no damage: what the next start makes of it is
-noted. With --replay the whole log is played from its start, and what came of it then compared with what comes of it
-now.
+What a crash leaves, or a copy that was taken during a run, is not damage: a note says what the next start does about
+it. With --replay the whole log is replayed, and its results are compared with the stored ones.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ SAFE_SHOWN: Final = 20
 
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@click.option("--replay", "replayed", is_flag=True, help="Play the log too, and compare digests and bars.")
+@click.option("--replay", "replayed", is_flag=True, help="Replay the log too, and compare digests and bars.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def verify(directory: Path, replayed: bool, as_json: bool) -> int:
     """Check log, checkpoints and history of DIR: exit code 0 clean, 1 damaged, 2 cannot open."""
@@ -40,8 +39,9 @@ def verify(directory: Path, replayed: bool, as_json: bool) -> int:
     report = verify_log(directory / LOG)
     found: dict[str, Any] = {
         "log": _log(report, directory),
-        "checkpoints": _checkpoints(directory, report.last_seq),
-        "history": _history(directory, report.last_seq),
+        "configuration": _configuration(directory, report),
+        "checkpoints": _checkpoints(directory, report),
+        "history": _history(directory, report),
     }
     if replayed and report.clean:
         found["replay"] = _replay(directory, with_bars=not found["history"]["damage"])
@@ -70,10 +70,21 @@ def _log(report: VerifyReport, directory: Path) -> dict[str, Any]:
     }
 
 
-def _checkpoints(directory: Path, last_seq: int) -> dict[str, Any]:
+def _configuration(directory: Path, report: VerifyReport) -> dict[str, Any]:
+    """Whether this mtf can use the configuration in a log that is in order; a newer one may have written it."""
+    damage = []
+    if report.clean:
+        try:
+            logged_config(directory)
+        except MtfError as error:
+            damage.append({"path": "", "seq": None, "what": str(error)})
+    return {"damage": damage}
+
+
+def _checkpoints(directory: Path, report: VerifyReport) -> dict[str, Any]:
     try:
         store = checkpoints_of(directory, logged_config(directory))
-    except MtfError:  # the log is too damaged to say what of
+    except MtfError:  # the log is too damaged to say
         store = CheckpointStore(directory / CHECKPOINTS)
     seqs = store.list()
     damage = []
@@ -87,18 +98,21 @@ def _checkpoints(directory: Path, last_seq: int) -> dict[str, Any]:
         except (CorruptCheckpoint, DataDirError) as error:
             damage.append({"path": getattr(error, "path", ""), "seq": seq, "what": str(error)})
             continue
-        if seq > last_seq:
+        if seq > report.last_seq and not report.damage:  # with damage in the log there is no next start
             notes.append(f"the checkpoint of seq {seq} is ahead of the log: the next start discards it")
     return {"seqs": seqs, "damage": damage, "notes": notes}
 
 
-def _history(directory: Path, last_seq: int) -> dict[str, Any]:
+def _history(directory: Path, report: VerifyReport) -> dict[str, Any]:
     seq, damage = check_history(directory)
-    notes = []
+    last_seq = report.last_seq
+    notes: list[str] = []
+    if report.damage:
+        return {"seq": seq, "damage": damage, "notes": notes}
     if not damage and is_of_before(directory / HISTORY):
         notes.append("the history was made by an earlier mtf: the next start rebuilds it from the log")
     if seq is not None and seq > last_seq:
-        notes.append(f"bars are stored up to seq {seq}: the next start takes back those after {last_seq}")
+        notes.append(f"bars are stored up to seq {seq}: the next start removes those after {last_seq}")
     elif seq is not None and seq < last_seq:
         notes.append(f"bars are stored up to seq {seq}: the next start stores those up to {last_seq}")
     return {"seq": seq, "damage": damage, "notes": notes}
@@ -111,14 +125,14 @@ def _torn(report: VerifyReport) -> str:
 
 
 def _replay(directory: Path, *, with_bars: bool) -> dict[str, Any]:
-    """Play the log from its start; what differs from checkpoints and stored bars is damage."""
+    """Replay the log from its start; any difference from checkpoints and stored bars is damage."""
     replayed = verify_replay(directory)
     damage: list[dict[str, Any]] = [{"path": each.path, "seq": None, "what": each.reason} for each in replayed.damage]
     notes = []
     if with_bars:
         differing = compare_bars(directory)
         if differing is None:
-            notes.append("the log's beginning is gone, and no checkpoint is there to play from: bars are not compared")
+            notes.append("the log's beginning is gone, and there is no checkpoint to start from: bars are not compared")
         damage += differing or []
     found = {"seq": replayed.seq, "digest": replayed.digest, "agreed": replayed.agreed}
     return {**found, "damage": damage, "notes": notes}
@@ -144,8 +158,8 @@ def _show(found: dict[str, Any]) -> None:
     for part in found.values():
         for each in part["damage"]:
             say(plain(f"damaged: {each['what']}{_place(each)}"))
-    if log["damage"]:
-        runs = ", ".join(f"{first} to {last}" for first, last in log["safe"][:SAFE_SHOWN]) or "none"
+    if log["damage"] and log["safe"]:
+        runs = ", ".join(f"{first} to {last}" for first, last in log["safe"][:SAFE_SHOWN])
         more = f" and {len(log['safe']) - SAFE_SHOWN} more runs" if len(log["safe"]) > SAFE_SHOWN else ""
         say(f"safe seqs: {runs}{more}; mtf salvage copies those before the first damage")
 

@@ -132,7 +132,7 @@ class Block:
         return i64(read_i32_le(self.rows, i * ROW_BYTES + 8))
 
     def first_after(self, ts_ns: i64) -> i64:
-        """Return the first row that is stamped after *ts_ns*; -1 where none is."""
+        """Return the first row that is stamped after *ts_ns*; -1 if none is."""
         for i in range(self.count):
             if read_i64_le(self.rows, i * ROW_BYTES) > ts_ns:
                 return i
@@ -187,7 +187,7 @@ class SymbolTable:
         return number
 
     def learn(self, block: Block) -> None:
-        """Add the symbols that appear for the first time in *block*; CorruptLog where their order has a hole."""
+        """Add the symbols that appear for the first time in *block*; CorruptLog if their order has a hole."""
         if not block.heap:
             return
         rows, heap = block.rows, block.heap
@@ -200,7 +200,7 @@ class SymbolTable:
                 if number != len(self.names) or name in self._numbers:
                     raise CorruptLog(
                         f"seq {block.first_seq + i}: symbol {name!r} has number {number}, "
-                        f"where {len(self.names)} symbols are known",
+                        f"but {len(self.names)} symbols are known",
                         seq=block.first_seq + i,
                     )
                 self.add(name)

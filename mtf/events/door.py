@@ -1,4 +1,4 @@
-"""The door: where events come in. It writes well-formed ones as rows, and keeps the others aside with their place.
+"""Event intake: encodes well-formed events as rows, and sets malformed ones aside with their place.
 
 Owns the numbering of symbols and the rows that wait for a seq. It does not judge: whether a well-formed event counts
 is decided after it is in the log, by the gate. Nothing that is not finite, or out of an i64's range, passes.
@@ -595,7 +595,7 @@ _digest: Final = xxh3_64_digest  # looked up once
 
 
 def _is_name(symbol: str) -> bool:
-    """Return whether *symbol* can be told apart on a screen, and is no command to a terminal."""
+    """Return whether *symbol* is distinguishable on a screen and contains no control sequence for a terminal."""
     for letter in symbol:
         code = ord(letter)
         if code < 0x20 or 0x7F <= code < 0xA0:

@@ -1,4 +1,4 @@
-"""The tick: what a market tells us, as users hand it in and as consumers are shown it.
+"""The tick: one event of a market, as users pass it in and as consumers see it.
 
 A value, compiled, built by the million; it checks nothing. Whether it is well-formed is decided once, at the door
 (`mtf.events.door`), and whether it counts is decided by the gate (`mtf.bars.gate`).
@@ -17,10 +17,10 @@ __all__ = ["Tick"]
 class Tick:
     """A quote (bid and ask, either may be None) or a trade (price), of one symbol at one event time.
 
-    `ts_ns` is the event time in integer nanoseconds UTC; sizes are in the feed's own unit, 0 where it has none;
-    `id` is the feed's identity of the tick, if any: a second tick of the same symbol and id is a duplicate.
+    `ts_ns` is the event time in integer nanoseconds UTC; sizes are in the feed's own unit, 0 if it has none;
+    `id` is the feed's id of the tick, if any: a second tick of the same symbol and id is a duplicate.
     `from_bar` marks one of the four ticks (open, high, low, close) that a bar given as input is read as. `received_ns`
-    is when it arrived, if that is known; it is logged and decides nothing.
+    is when it arrived, if that is known; it is logged, and affects no result.
     """
 
     __slots__ = (
@@ -83,7 +83,7 @@ class Tick:
 
     @property
     def spread(self) -> float | None:
-        """Ask minus bid, negative where the quote is crossed; None unless both sides are there."""
+        """Ask minus bid, negative if the quote is crossed; None unless both sides are there."""
         bid, ask = self.bid, self.ask
         if bid is None or ask is None:
             return None

@@ -1,7 +1,7 @@
 """The cursor: one consumer's place in the stream of frames.
 
 It steps through a frame in the order in which things happened: the instants at which bars closed, then the row that
-revealed them. What it answers is the state at that very step; there is no way to ask it for a later one.
+revealed them. It answers with the state at that step; there is no way to ask it for a later one.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from mtf.units import NEVER_NS
 
 __all__ = ["BAR", "CLOCK_ROW", "END", "REJECT", "TICK", "Cursor"]
 
-# What a step shows, as bits so that a consumer can say which it wants.
+# What a step shows, as bits, so that a consumer can select.
 END: Final = 0  # nothing more in this frame
 BAR: Final = 1
 TICK: Final = 2
 CLOCK_ROW: Final = 4
 REJECT: Final = 8
 
-# Of which symbols a closing instant is the time.
+# The symbols whose time a closing instant is.
 OF_ONE: Final = 0  # a tick's own
 OF_RUN: Final = 1  # and those of runs in order of time
 OF_MOVED: Final = 2  # those whose clocks the row moves
@@ -58,7 +58,7 @@ _NO_ROW: Final = -1
 
 @mypyc_attr(native_class=True)
 class Cursor:
-    """Walks frames for one consumer. `step` moves on; everything else tells of where it stands."""
+    """Walks frames for one consumer. `step` moves on; everything else reads its current place."""
 
     __slots__ = (
         "_clock_ns",
@@ -90,7 +90,7 @@ class Cursor:
     )
 
     def __init__(self, kept: Kept, joiner: Joiner, recovered_seq: i64) -> None:
-        """Begin at what *joiner* has joined; events up to *recovered_seq* were logged before this start."""
+        """Begin at the newest state of *joiner*; events up to *recovered_seq* were logged before this start."""
         states = joiner.states
         self._kept: Final = kept
         self._states: Final = list(states)  # of each symbol before the frame, by number
@@ -105,22 +105,22 @@ class Cursor:
         self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # visible row of each symbol in this frame
         self._closed: dict[int, int] = {}  # index of the newest visible closing, by number and rank
         self._tallies: dict[int, _Tally] = {}  # counts of the symbols that were asked for in this frame
-        self._closing: i64 = -1  # index of the closing that is told
-        self._told: i64 = 0  # closings told or visible so far
+        self._closing: i64 = -1  # index of the closing that is being delivered
+        self._told: i64 = 0  # closings delivered or visible so far
         self._group_end: i64 = 0  # end of the closings of the present instant
         self._instant: i64 = NEVER_NS  # time of the present closing instant; NEVER_NS outside of one
         self._instant_of: i64 = OF_ONE  # whose time that is
         self._heap_at: i64 = 0  # in the heap, after the entries of the row
-        self._id_at: i64 = 0  # entry of the row's id, where it has one
+        self._id_at: i64 = 0  # entry of the row's id, if it has one
         self.kind: i64 = END
         self.number: i64 = -1  # symbol of the step; -1 for a clock event
         self.seq: i64 = joiner.seq  # of the event that is shown
         self.recovered_seq: Final[i64] = recovered_seq
-        self.generation: i64 = 0  # of the view that is alive
-        self.alive = False  # whether a callback runs
+        self.generation: i64 = 0  # of the live view
+        self.alive = False  # whether a callback is running
 
     def enter(self, frame: Frame) -> None:
-        """Begin at the start of *frame*; the one before has been walked to its end."""
+        """Begin at the start of *frame*; the previous one has been walked to its end."""
         assert self._frame is None, "a frame is walked to its end before the next"
         self._frame = frame
         states = self._states
@@ -305,15 +305,15 @@ class Cursor:
     def bar(self) -> Bar:
         """Return the bar that just closed."""
         frame = self._frame
-        assert frame is not None, "no bar is told"
-        assert self._closing >= 0, "no bar is told"
+        assert frame is not None, "no bar is being delivered"
+        assert self._closing >= 0, "no bar is being delivered"
         return frame.closings[self._closing].bar
 
     def tick(self) -> Tick:
         """Return the tick of the row."""
         frame = self._frame
-        assert frame is not None, "no tick is told"
-        assert self.number >= 0, "no tick is told"
+        assert frame is not None, "no tick is being delivered"
+        assert self.number >= 0, "no tick is being delivered"
         block = frame.judged.block
         flags = read_i32_le(block.rows, self._row * ROW_BYTES + 12) >> 8
         id: str | None = None
@@ -327,26 +327,28 @@ class Cursor:
         return tick_at(block.rows, self._row, name, id, sides, received_ns)
 
     def reason(self) -> str:
-        """Return why the row's event was rejected; empty where it was accepted."""
+        """Return why the row's event was rejected; empty if it was accepted."""
         frame = self._frame
-        assert frame is not None, "no row is told"
-        assert self._row >= 0, "no row is told"
+        assert frame is not None, "no row is being delivered"
+        assert self._row >= 0, "no row is being delivered"
         return REASONS[frame.judged.verdicts[self._row]]
 
     def clock_event_ns(self) -> i64:
-        """Return the time that the row's clock event tells."""
+        """Return the time of the row's clock event."""
         frame = self._frame
-        assert frame is not None, "no clock event is told"
-        assert self.number < 0, "no clock event is told"
+        assert frame is not None, "no clock event is being delivered"
+        assert self.number < 0, "no clock event is being delivered"
         return frame.judged.clocks[self._row]
 
     # The state at this step.
 
     def number_of(self, symbol: str) -> i64:
-        """Return the number of *symbol*; UnknownSymbol where no event of it has been shown."""
+        """Return the number of *symbol*; UnknownSymbol if no event of it has been shown."""
         found = self._numbers.get(symbol)
         if found is None:
-            raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self._numbers) or 'none'}")
+            raise UnknownSymbol(
+                f"no event of {symbol!r} has been seen; known symbols: {', '.join(self._numbers) or 'none'}"
+            )
         return found
 
     def name_of(self, number: i64) -> str:
@@ -422,7 +424,7 @@ class Cursor:
         )
 
     def snapshot(self, number: i64) -> Snapshot:
-        """Return every timeframe of a symbol as it is at this step, to be kept."""
+        """Return every timeframe of a symbol at this step, as a value to keep."""
         frame = self._frame
         known = self._states[number]
         if frame is None:
@@ -441,7 +443,7 @@ class Cursor:
         )
 
     def _counts(self, number: i64) -> Counts:
-        """Return a symbol's counts up to the visible row, going on from where they were asked for last."""
+        """Return a symbol's counts up to the visible row, continuing from the last such call."""
         frame = self._frame
         if frame is None or self._row < 0:
             return self._states[number].counts

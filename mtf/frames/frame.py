@@ -1,7 +1,7 @@
-"""The frame: what all timeframes together made of one block, and the joining of their parts into it.
+"""The frame: the results of all timeframes for one block, joined from their parts.
 
 A frame holds the whole multi-timeframe state at each of its rows. It is made once, by the synchronizer, when the last
-timeframe has answered for a block, and never changed. Nobody walks it but through a cursor (`mtf.frames.cursor`).
+timeframe has answered for a block, and never changed. It is only walked through a cursor (`mtf.frames.cursor`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Frame", "Joiner", "SymbolState"]
 
 @mypyc_attr(native_class=True, acyclic=True)
 class SymbolState:
-    """Everything that is known of one symbol after one event: its bars and values by timeframe, and its clock."""
+    """The whole state of one symbol after one event: its bars and values by timeframe, and its clock."""
 
     __slots__ = ("bars", "clock_ns", "counts", "instrument", "live", "ordered", "values")
 
@@ -45,7 +45,7 @@ class SymbolState:
         self.live: Final = live  # its newest accepted tick arrived within moments of its stamp
         self.counts: Final = counts
         self.bars: Final = bars  # by rank of the timeframe
-        self.values: Final = values  # by rank; empty where no indicators are kept
+        self.values: Final = values  # by rank; empty if no indicators are kept
 
     @property
     def seen(self) -> bool:
@@ -60,7 +60,7 @@ class SymbolState:
 class Frame:
     """The state of every timeframe at each row of a block.
 
-    `closings` are in the order in which they are told: by row, end, timeframe, symbol; `closing_values` go with them.
+    `closings` are in the order of their delivery: by row, end, timeframe, symbol; `closing_values` go with them.
     `before` and `after` are the states of the block's touched symbols; a symbol has an
     empty one before its first event.
     """
@@ -80,7 +80,7 @@ class Frame:
     ) -> None:
         self.judged: Final = judged
         self.columns: Final = columns  # by rank
-        self.values: Final = values  # by rank; empty where no indicators are kept
+        self.values: Final = values  # by rank; empty if no indicators are kept
         self.closings: Final = closings
         self.closing_values: Final = closing_values
         self.before: Final = before
@@ -182,7 +182,7 @@ class Joiner:
         self.run_ns = archive.whole(self.run_ns, ANY_MIN, ANY_MAX)
         count = archive.count(len(self.states), 8)
         if count > len(instruments):
-            raise CorruptCheckpoint(f"saved state: {count} symbols, where {len(instruments)} are known")
+            raise CorruptCheckpoint(f"saved state: {count} symbols, but {len(instruments)} are known")
         for number in range(count):
             clock_ns = archive.whole(0 if archive.loading else self.states[number].clock_ns, ANY_MIN, ANY_MAX)
             ordered = archive.flag(not archive.loading and self.states[number].ordered)
@@ -234,7 +234,7 @@ def _last_time(judged: Judged, clock_ns: i64) -> i64:
 
 
 def _in_order(columns: list[Columns], values: list[ValueColumns]) -> tuple[list[Closing], list[ValueState]]:
-    """Return the closings of all timeframes in the order in which they are told, and the values that go with them."""
+    """Return the closings of all timeframes in the order of their delivery, and the values that go with them."""
     total: i64 = 0
     for part in columns:
         total += len(part.closings)

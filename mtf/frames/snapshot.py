@@ -1,4 +1,4 @@
-"""The snapshot: every timeframe of one symbol at one and the same seq, for good."""
+"""The snapshot: every timeframe of one symbol at one seq, kept for good."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_TIME_NS: Final = -1  # the clock of a symbol before its first accepted tick, 
 class Snapshot:
     """The whole state of one symbol after the event `seq`, as `snapshot["5m"].partial.high`. Immutable.
 
-    `seq` is the newest event of the pipeline that is in it (of whatever symbol: nothing after the symbol's own last
+    `seq` is the newest event of the pipeline that it includes (of any symbol: nothing after the symbol's own last
     event changed it), `time_ns` the symbol's clock; -1 before its first accepted tick.
     """
 
@@ -43,7 +43,7 @@ class Snapshot:
         self.time_ns: Final[i64] = -1 if time_ns == NEVER_NS else time_ns
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
-        """Return one timeframe's part; UnknownTimeframe where it is not kept."""
+        """Return one timeframe's part; UnknownTimeframe if it is not kept."""
         return self._at(self._kept.rank(timeframe))
 
     @property

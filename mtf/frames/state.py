@@ -1,6 +1,6 @@
-"""What a reader sees of one timeframe of one symbol: partial bar, completed bars, live and completed values.
+"""One timeframe of one symbol, as readers see it: partial bar, completed bars, live and completed values.
 
-Immutable values made when they are asked for. The same class serves views and snapshots.
+Immutable values, made on demand. The same class serves views and snapshots.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Kept:
         return False
 
     def rank(self, key: object) -> i64:
-        """Return the rank of a timeframe given by name or value; UnknownTimeframe where it is not kept."""
+        """Return the rank of a timeframe given by name or value; UnknownTimeframe if it is not kept."""
         if isinstance(key, str):
             found = self.ranks.get(key)
             if found is not None:
@@ -62,13 +62,13 @@ class Kept:
         name = Timeframe(str(key)).name
         found = self.ranks.get(name)
         if found is None:
-            raise UnknownTimeframe(f"timeframe {name} is not kept here; there are {', '.join(self.ranks)}")
+            raise UnknownTimeframe(f"timeframe {name} is not kept here; choose from {', '.join(self.ranks)}")
         return found
 
 
 @mypyc_attr(native_class=True)
 class Values:
-    """Indicator values by output name, as `values["rsi_14"]`; NaN until ready. A read-only mapping."""
+    """Indicator values by output name, such as `values["rsi_14"]`; NaN until ready. A read-only mapping."""
 
     __slots__ = ("_columns", "_offset", "_values")
 
@@ -81,7 +81,7 @@ class Values:
         column = self._columns.get(name)
         if column is None:
             raise UnknownIndicator(
-                f"no indicator output {name!r} is kept here; there are {', '.join(self._columns) or 'none'}"
+                f"indicator output {name!r} is not kept here; choose from {', '.join(self._columns) or 'none'}"
             )
         return self._values[self._offset + column]
 
@@ -164,7 +164,7 @@ class TimeframeState:
 
     @property
     def partial(self) -> PartialBar | None:
-        """The bar that forms; None from the end of one until the timeframe's next tick."""
+        """The forming bar; None from the end of one until the timeframe's next tick."""
         if self._partial is None and self._bars.slot is not None:
             self._partial = self._bars.partial(self.symbol, self.timeframe, self.time_ns, self._last)
         return self._partial
@@ -178,7 +178,7 @@ class TimeframeState:
     def live(self) -> Values:
         """Indicator values as if the partial bar closed now; the completed ones while there is none.
 
-        NaN where they were not computed: `live="off"`, or `"asked"` and nobody had.
+        NaN if they were not computed: with `live="off"`, or with `"asked"` if nobody asked.
         """
         if self._bars.slot is None:
             return self.completed
@@ -196,12 +196,12 @@ class TimeframeState:
 
     @property
     def outputs(self) -> list[Output]:
-        """What is known of each indicator output besides its values: how many bars it takes, and where it lies."""
+        """Each indicator output's properties: how many bars its first value takes, and whether it is a price."""
         return list(self._outputs)
 
     @property
     def bars_seen(self) -> int:
-        """The completed bars that the indicators have taken in since the log began: `bars` keeps the last ones."""
+        """How many completed bars the indicators have seen since the log began; `bars` keeps the last ones."""
         values = self._values
         return 0 if values is None else values.count
 
@@ -211,7 +211,7 @@ class TimeframeState:
         values = self._values
         if column is None or values is None:
             raise UnknownIndicator(
-                f"no indicator output {name!r} is kept here; there are {', '.join(self._columns) or 'none'}"
+                f"indicator output {name!r} is not kept here; choose from {', '.join(self._columns) or 'none'}"
             )
         return [values.history[k].values[column] for k in range(values.start, values.stop)]
 
@@ -220,7 +220,7 @@ class TimeframeState:
         return self._bars
 
     def value_state(self) -> ValueState | None:
-        """Return the indicator values as one value that keeps nothing else alive; None where none are kept."""
+        """Return the indicator values as one value that keeps nothing else alive; None if none are kept."""
         values = self._values
         if values is None:
             return None

@@ -1,4 +1,4 @@
-"""The view: what a consumer is shown inside a callback, and only there."""
+"""The view: the state that a consumer sees inside a callback, and only there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SymbolView:
         self._generation: Final[i64] = cursor.generation
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
-        """Return one timeframe's part; UnknownTimeframe where it is not kept."""
+        """Return one timeframe's part; UnknownTimeframe if it is not kept."""
         return self._look().state(self._number, self._kept.rank(timeframe))
 
     @property
@@ -43,7 +43,7 @@ class SymbolView:
         return self._look().time_of(self._number)
 
     def snapshot(self) -> Snapshot:
-        """Return what this view shows, to be kept."""
+        """Return the state that this view shows, as a value to keep."""
         return self._look().snapshot(self._number)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -55,7 +55,7 @@ class SymbolView:
 
 @mypyc_attr(native_class=True)
 class View:
-    """The whole state at the step that a callback is told of: `view["5m"]` for the event's symbol, `view.of(symbol)`.
+    """The whole state at the step that a callback handles: `view["5m"]` for the event's symbol, `view.of(symbol)`.
 
     It is a cursor at one row of a frame and cannot reach a later one. After the callback, using it raises DeadView.
     """
@@ -69,14 +69,14 @@ class View:
         self._generation: Final[i64] = cursor.generation
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
-        """Return one timeframe of the event's symbol; UnknownTimeframe where it is not kept."""
+        """Return one timeframe of the event's symbol; UnknownTimeframe if it is not kept."""
         cursor = self._look()
         if self._number < 0:
             raise UnknownSymbol("a clock event has no symbol of its own: ask view.of(symbol)")
         return cursor.state(self._number, self._kept.rank(timeframe))
 
     def of(self, symbol: str) -> SymbolView:
-        """Return the view of another symbol at the same step; UnknownSymbol if none of its events was shown.
+        """Return the view of another symbol at the same step; UnknownSymbol if none of its events has been shown.
 
         LookAheadError if that symbol is ahead of this one, in a log that is not in order of time.
         """
@@ -108,7 +108,7 @@ class View:
 
     @property
     def closing(self) -> bool:
-        """True while bars close: nothing of the event that revealed it is visible."""
+        """True while bars close: the event that revealed the closing is not visible yet."""
         return self._look().closing
 
     @property
@@ -118,7 +118,7 @@ class View:
         return cursor.seq <= cursor.recovered_seq
 
     def snapshot(self) -> Snapshot:
-        """Return the state of the event's symbol, to be kept."""
+        """Return the state of the event's symbol, as a value to keep."""
         return self._look().snapshot(self._number)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -132,13 +132,13 @@ def check_not_ahead(cursor: Cursor, kept: Kept, number: i64) -> None:
     """Raise LookAheadError if the log is not in order of time, and symbol *number* is ahead of the step shown."""
     if kept.disordered and kept.is_disordered(cursor.seq) and cursor.time_of(number) > cursor.time_ns:
         raise LookAheadError(
-            f"{cursor.name_of(number)} is ahead of what is shown, and this log is not in order of time "
-            f"from seq {kept.disordered[0][0]} on: read its sources in one run, in order of time"
+            f"{cursor.name_of(number)} is ahead of the event being shown, as this log is not in order of time "
+            f"from seq {kept.disordered[0][0]} on: read its sources in one run, merged by time"
         )
 
 
 def _alive(cursor: Cursor, generation: i64) -> Cursor:
     """Return *cursor* while the callback that it was shown in runs; DeadView after it."""
     if not cursor.alive or cursor.generation != generation:
-        raise DeadView("this view's callback is over: take view.snapshot() inside it for what is to be kept")
+        raise DeadView("this view's callback has returned: call view.snapshot() inside the callback to keep the state")
     return cursor

@@ -1,7 +1,7 @@
 """Indicators: one contract, a catalogue, and every formula.
 
-`create("rsi:14")` gives an indicator; `update` commits a completed bar, `peek` answers for the partial one and changes
-nothing. The formulas stand in modules by kind: trend, momentum, volatility, volume, levels.
+`create("rsi:14")` returns an indicator; `update` commits a completed bar, `peek` previews the partial one and changes
+nothing. The formulas are in modules by kind: trend, momentum, volatility, volume, levels.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Hma(Indicator):
 
 @mypyc_attr(native_class=True)
 class Kama(Indicator):
-    """An exponential average that is quick where the price goes one way and slow where it goes to and fro."""
+    """An exponential average that is quick while the price trends and slow while it moves back and forth."""
 
     def __init__(self, period: int = 10) -> None:
         super().__init__(KAMA, (period,), (period + 1,))

@@ -36,7 +36,7 @@ class Calculator:
         self.width: Final[i64] = items.width
         self._live: Final = live
         self._owns: Final = owns  # None: all
-        self._sets: list[IndicatorSet | None] = []  # by number of the symbol; None where it is another's
+        self._sets: list[IndicatorSet | None] = []  # by number of the symbol; None if it is another's
 
     def compute(self, judged: Judged, columns: Columns, rows: bool = True) -> Numbers:
         """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last.
@@ -115,7 +115,7 @@ class Calculator:
         """Save all state, or load it into a calculator that has seen nothing; the gate knows *symbols*."""
         count = archive.count(len(self._sets), 8)
         if count > symbols:
-            raise CorruptCheckpoint(f"saved state: indicators of {count} symbols, where {symbols} are known")
+            raise CorruptCheckpoint(f"saved state: indicators of {count} symbols, but {symbols} are known")
         for number in range(count):
             if archive.loading:
                 state = archive.blob(b"")
@@ -127,7 +127,7 @@ class Calculator:
                 archive.blob(b"" if saved is None else saved.save())
 
     def _meet(self) -> IndicatorSet | None:
-        """Make room for the next symbol and return its indicators; None where they are another's."""
+        """Make room for the next symbol and return its indicators; None if they are another's."""
         items = None
         if self._owns is None or self._owns(len(self._sets)):
             items = self.items.fresh()
@@ -169,7 +169,7 @@ def merged(states: Sequence[bytes]) -> bytes:
 
 
 def _last_places(judged: Judged) -> vec[i64]:
-    """Return, by row of the block, the place of its symbol among those touched where it is its last row, else -1."""
+    """Return, by row of the block, the place of its symbol among those touched if it is its last row, else -1."""
     block = judged.block
     found = vec[i64]([-1] * block.count)
     places = {number: k for k, number in enumerate(judged.touched)}

@@ -112,17 +112,17 @@ def create(
     """Return a new indicator: by name and parameters, or by a string that has both.
 
     *source* is another indicator (or its spec) to feed on in place of the bar, *output* which of its outputs (the
-    suffix, or the whole name; the first one if not given). With *timeframe*, ConfigError where the indicator makes no
+    suffix, or the whole name; the first one if not given). With *timeframe*, ConfigError if the indicator makes no
     sense there. UnknownIndicator and ConfigError list what exists.
     """
     if len(spec) > SPEC_CHARS_MAX:
-        raise ConfigError(f"an indicator is named in at most {SPEC_CHARS_MAX} characters, not {len(spec)}")
+        raise ConfigError(f"an indicator's name may have at most {SPEC_CHARS_MAX} characters, got {len(spec)}")
     links = spec.split("@")
     if len(links) > CHAIN_MAX:
-        raise ConfigError(f"{spec}: at most {CHAIN_MAX} indicators feed on each other")
+        raise ConfigError(f"{spec}: at most {CHAIN_MAX} indicators can feed on each other")
     if source is not None:
         if len(links) > 1:
-            raise ConfigError(f"{spec} names its source already")
+            raise ConfigError(f"{spec} already names its source")
         found: Indicator | None = source if isinstance(source, Indicator) else create(source, timeframe=timeframe)
     else:
         found = None
@@ -131,12 +131,14 @@ def create(
             found = _feed(_make(text, {}, timeframe), found, output)
             output = wanted
     if "/" in links[0]:
-        raise ConfigError(f"{spec}: an output is chosen of a source; {links[0].partition('/')[0]} is none here")
+        raise ConfigError(
+            f"{spec}: only a source can have an output chosen; {links[0].partition('/')[0]} is not a source here"
+        )
     return _feed(_make(links[0], params, timeframe), found, output)
 
 
 def create_set(specs: Iterable[str | Indicator], *, timeframe: Timeframe | str | None = None) -> IndicatorSet:
-    """Return a set of new indicators in the order of *specs*; ConfigError where one is given twice."""
+    """Return a set of new indicators in the order of *specs*; ConfigError if one is given twice."""
     items = []
     for spec in specs:
         if isinstance(spec, Indicator):
@@ -190,15 +192,15 @@ def catalogue() -> tuple[Entry, ...]:
 
 
 def register(cls: _Class) -> _Class:
-    """Make the user's class *cls* known by its declared name, and return it; ConfigError where the name is taken."""
+    """Make the user's class *cls* known by its declared name, and return it; ConfigError if the name is taken."""
     declaration = _declared_by(cls)
     if declaration is None:
-        raise ConfigError(f"{cls!r} is no indicator: subclass mtf.indicators.PythonIndicator and set declares")
+        raise ConfigError(f"{cls!r} is not an indicator: subclass mtf.indicators.PythonIndicator and set declares")
     name = declaration.name
     if not name.isidentifier() or name in _BUILT_IN:
-        raise ConfigError(f"{cls.__name__} cannot be named {name!r}: that is built in or not an identifier")
+        raise ConfigError(f"{cls.__name__} cannot be named {name!r}: the name is built in or not an identifier")
     if name in _REGISTERED and _REGISTERED[name][1] is not cls:
-        raise ConfigError(f"there is an indicator {name!r} already: {_REGISTERED[name][1]!r}")
+        raise ConfigError(f"an indicator {name!r} already exists: {_REGISTERED[name][1]!r}")
     _REGISTERED[name] = (declaration, cls)
     return cls
 
@@ -229,7 +231,7 @@ def version_changes(before: Mapping[str, int], now: Mapping[str, int]) -> str:
 
 
 def _declared_by(cls: object) -> Declaration | None:
-    """Return what the indicator class *cls* declares; None where it is no such class."""
+    """Return what the indicator class *cls* declares; None if it is not an indicator class."""
     if not isinstance(cls, type) or not issubclass(cls, Indicator):
         return None
     declaration = getattr(cls, "declares", None)
@@ -249,7 +251,7 @@ def _make(text: str, params: dict[str, object], timeframe: Timeframe | str | Non
                 raise ConfigError(f"{name}: {key.strip()} is given twice")
             named[key.strip()] = value.strip()
         elif len(named) > len(params):
-            raise ConfigError(f"{name}: {token.strip()!r} stands behind a named parameter; name it too")
+            raise ConfigError(f"{name}: {token.strip()!r} follows a named parameter; name it too")
         else:
             positional.append(token.strip())
     values = declaration.bind(tuple(positional), named)
@@ -278,13 +280,13 @@ def _register_point(point: importlib.metadata.EntryPoint) -> None:
 
 
 def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
-    """Return *outer*, fed with *output* of *inner* where there is one."""
+    """Return *outer*, fed with *output* of *inner* if there is one."""
     if inner is None:
         if output:
-            raise ConfigError(f"{outer.spec}: output {output} of what? Name a source")
+            raise ConfigError(f"{outer.spec}: output {output} has no source; name one")
         return outer
     if not outer.declaration.of_close:
-        raise ConfigError(f"{outer.name} needs whole bars; only indicators of the close feed on another's output")
+        raise ConfigError(f"{outer.name} needs whole bars; only indicators of the close can feed on another's output")
     index = 0
     if output:
         if output in inner.suffixes:
@@ -307,4 +309,4 @@ def _find(name: str) -> tuple[Declaration, _Make]:
     known = names()
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    raise UnknownIndicator(f"no indicator {name!r}{hint}; there are {', '.join(known)}")
+    raise UnknownIndicator(f"unknown indicator {name!r}{hint}; choose from {', '.join(known)}")

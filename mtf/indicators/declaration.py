@@ -1,8 +1,8 @@
-"""What an indicator says of itself: parameters with bounds, outputs, formula, source.
+"""An indicator's declaration: parameters with bounds, outputs, formula, source.
 
 Values only, read by the catalogue and by the base class; nothing here computes an indicator. A parameter's text is
 canonical (`14`, `2`, `0.02`, `typical`), so that the same indicator has one spec (`macd:12,26,9`), one base name
-(`macd_12_26_9`) and one set of output names, however it was asked for.
+(`macd_12_26_9`) and one set of output names, however it was requested.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class Whole:
     doc: str = "bars"
 
     def check(self, owner: str, value: object) -> int:
-        """Return *value* as an int; ConfigError where it is none or out of bounds."""
+        """Return *value* as an int; ConfigError if it is not one or out of bounds."""
         try:
             if isinstance(value, bool):
                 raise TypeError
             number = int(value) if isinstance(value, str) else operator.index(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
-            raise ConfigError(f"{owner}: {self.name} is a whole number, not {value!r}") from None
+            raise ConfigError(f"{owner}: {self.name} must be a whole number, got {value!r}") from None
         if not self.low <= number <= self.high:
-            raise ConfigError(f"{owner}: {self.name} is between {self.low} and {self.high}, not {number}")
+            raise ConfigError(f"{owner}: {self.name} must be between {self.low} and {self.high}, got {number}")
         return number
 
     def text(self, value: ParamValue) -> str:
@@ -80,15 +80,15 @@ class Number:
     doc: str = ""
 
     def check(self, owner: str, value: object) -> float:
-        """Return *value* as a float; ConfigError where it is none or out of bounds."""
+        """Return *value* as a float; ConfigError if it is not a number or out of bounds."""
         try:
             if isinstance(value, bool):
                 raise TypeError
             number = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
-            raise ConfigError(f"{owner}: {self.name} is a number, not {value!r}") from None
+            raise ConfigError(f"{owner}: {self.name} must be a number, got {value!r}") from None
         if not (math.isfinite(number) and self.low <= number <= self.high):
-            raise ConfigError(f"{owner}: {self.name} is between {self.low:g} and {self.high:g}, not {number!r}")
+            raise ConfigError(f"{owner}: {self.name} must be between {self.low:g} and {self.high:g}, got {number!r}")
         return number
 
     def text(self, value: ParamValue) -> str:
@@ -101,7 +101,7 @@ class Number:
 
 @attrs.frozen
 class Choice:
-    """One of a few words, the first of which is the default; left out of specs and names while it is the default."""
+    """One of a few words, the first of which is the default; a default is omitted from specs and names."""
 
     name: str
     words: tuple[str, ...]
@@ -112,10 +112,10 @@ class Choice:
         return self.words[0]
 
     def check(self, owner: str, value: object) -> str:
-        """Return *value*; ConfigError where it is not one of the words."""
+        """Return *value*; ConfigError if it is not one of the words."""
         if isinstance(value, str) and value in self.words:
             return str(value)
-        raise ConfigError(f"{owner}: {self.name} is one of {', '.join(self.words)}, not {value!r}")
+        raise ConfigError(f"{owner}: {self.name} must be one of {', '.join(self.words)}, got {value!r}")
 
     def text(self, value: ParamValue) -> str:
         return str(value)
@@ -130,10 +130,10 @@ Param = Whole | Number | Choice
 
 @attrs.frozen(kw_only=True)
 class Output:
-    """What is known of one output besides its values.
+    """The properties of one output.
 
-    *warmup* is how many completed bars its first value takes; with *waits*, the fewest, for it waits for an event (a
-    complete trading day, a swing) too. *on_price* is true for a price of the market, which lies among the bars.
+    *warmup* is how many completed bars its first value takes; with *waits*, the fewest, as it waits for an event (a
+    complete trading day, a swing) too. *on_price* is true for a price of the market, on the scale of the bars.
     """
 
     name: str
@@ -144,9 +144,9 @@ class Output:
 
 @attrs.frozen(kw_only=True)
 class Declaration:
-    """One kind of indicator. *outputs* are suffixes, the empty one first where there is a main output.
+    """One kind of indicator. *outputs* are suffixes, the empty one first if there is a main output.
 
-    *variants* are the outputs where those depend on the first parameter. *of_close* is true where nothing but the close
+    *variants* are the outputs if they depend on the first parameter. *of_close* is true if nothing but the close
     is read, so that another indicator may be the source. *on_price* lists the suffixes of the outputs that are prices
     of the market; *waits* is true if a first value waits for more than a number of bars. *version* counts up when the
     same bars come to give other values: a state of another version is not gone on with.
@@ -187,7 +187,7 @@ class Declaration:
         return self.check((*positional, *rest))
 
     def texts(self, values: tuple[ParamValue, ...]) -> list[str]:
-        """Return the canonical text of each parameter; trailing words that are the default are left out."""
+        """Return the canonical text of each parameter; trailing words that are the default are omitted."""
         shown = len(values)
         for param, value in zip(reversed(self.params), reversed(values), strict=True):
             if not isinstance(param, Choice) or value != param.default:
@@ -196,12 +196,12 @@ class Declaration:
         return [param.text(value) for param, value in zip(self.params[:shown], values, strict=False)]
 
     def spec(self, values: tuple[ParamValue, ...]) -> str:
-        """Return the canonical string, as `macd:12,26,9`."""
+        """Return the canonical string, such as `macd:12,26,9`."""
         texts = self.texts(values)
         return f"{self.name}:{','.join(texts)}" if texts else self.name
 
     def output_names(self, values: tuple[ParamValue, ...]) -> tuple[str, ...]:
-        """Return the names of the outputs: name and parameters joined by `_`, then the suffix where there is one."""
+        """Return the names of the outputs: name and parameters joined by `_`, then the suffix if there is one."""
         base = "_".join([self.name, *self.texts(values)])
         return tuple(f"{base}_{suffix}" if suffix else base for suffix in self.suffixes(values))
 
@@ -220,11 +220,11 @@ class Declaration:
         return ", ".join(f"{param.name}={param.text(param.default)} ({param.bounds})" for param in self.params)
 
     def check_timeframe(self, timeframe: Timeframe | str) -> None:
-        """Raise ConfigError where this indicator makes no sense on *timeframe*."""
+        """Raise ConfigError if this indicator makes no sense on *timeframe*."""
         bars = Timeframe(timeframe)
         if self.timeframes == WITHIN_DAY and not bars.intraday:
             raise ConfigError(
-                f"{self.name} makes no sense on {bars}: it starts anew with each trading day; use a shorter timeframe"
+                f"{self.name} makes no sense on {bars}: it starts again with each trading day; use a shorter timeframe"
             )
         if self.timeframes == UP_TO_DAY and bars.kind > DAY:
             raise ConfigError(f"{self.name} makes no sense on {bars}: it is made of trading days; use 1d or shorter")

@@ -167,7 +167,7 @@ class Sar(Indicator):
         super().__init__(SAR, (acceleration, maximum), (2,))
         self._maximum: Final[float] = float(maximum)
         self._step: Final[float] = float(acceleration) if acceleration < maximum else float(maximum)
-        self._up: i64 = 0  # 1 where the stop is below the price
+        self._up: i64 = 0  # 1 if the stop is below the price
         self._stop = NAN  # for the next bar
         self._extreme = NAN  # highest or lowest price since the last reverse
         self._factor = 0.0

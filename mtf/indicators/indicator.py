@@ -5,7 +5,7 @@ nowhere but into the caller's row; `push` moves the state on by that bar. `commi
 preview equals the value after the commit by construction, to the bit. Floats are combined in a fixed order, never by a
 builtin sum, so that compiled and pure Python agree to the bit.
 
-A subclass gives `preview`, `push` and `archive`; everything else is here. NaN stands for "no value yet".
+A subclass defines `preview`, `push` and `archive`; everything else is here. NaN stands for "no value yet".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COUNT_MAX: Final = 1 << 62  # bars
 
 
 def bar_day(bar: Bar) -> i64:
-    """Return the ordinal of *bar*'s trading day; of the UTC date that it starts on where it has none."""
+    """Return the ordinal of *bar*'s trading day; or of the UTC date on which it starts if it has none."""
     day = bar.trading_day
     if day is None:
         return bar.start_ns // DAY_NS + EPOCH_ORDINAL
@@ -46,7 +46,7 @@ def bar_flags(bar: Bar) -> i64:
 
 
 def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
-    """Return the flags of a bar of which these hold."""
+    """Return these properties of a bar as its flags."""
     flags: i64 = 0
     if incomplete:
         flags |= INCOMPLETE
@@ -61,9 +61,9 @@ def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
 class Indicator:
     """The base of all indicators, built-in or not.
 
-    *warmups* is the number of bars until each output's first value; of outputs that wait for an event (a complete
-    trading day, a swing) the fewest bars that it can take. *source* and *source_output* name what it feeds on where
-    that is not the bar (`@rsi:14`, `@rsi_14`).
+    *warmups* is the number of bars until each output's first value; for outputs that wait for an event (a complete
+    trading day, a swing), the fewest bars that it can take. *source* and *source_output* name its source if that is
+    not the bar (`@rsi:14`, `@rsi_14`).
     """
 
     def __init__(
@@ -162,12 +162,12 @@ class Indicator:
         return _as_tuple(out)
 
     def values(self) -> tuple[float, ...]:
-        """Return the values after the last completed bar, in the order of `outputs`; NaN where there is none yet."""
+        """Return the values after the last completed bar, in the order of `outputs`; NaN if there is none yet."""
         return _as_tuple(self._last)
 
     @property
     def ready(self) -> bool:
-        """True where every output has a value."""
+        """True if every output has a value."""
         last = self._last
         known = True
         for i in range(self.width):
@@ -188,7 +188,7 @@ class Indicator:
         return {param.name: value for param, value in zip(self.declaration.params, self.param_values, strict=True)}
 
     def save(self) -> bytes:
-        """Return the state, from which `load` on an indicator of the same spec goes on to the bit."""
+        """Return the state, from which `load` on an indicator of the same spec continues, equal to the bit."""
         archive = Archive()
         self.archive_all(archive)
         body = archive.finish()
@@ -202,10 +202,10 @@ class Indicator:
         """
         head = self._state_head()
         if not data.startswith(head):
-            raise CorruptCheckpoint(f"this is no state of {self.state_name}, or one of another version")
+            raise CorruptCheckpoint(f"this is not a state of {self.state_name}, or one of another version")
         body = data[len(head) + 4 :]
         if data[len(head) : len(head) + 4] != zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"):
-            raise CorruptCheckpoint(f"the state of {self.spec} is damaged: its checksum does not fit")
+            raise CorruptCheckpoint(f"the state of {self.spec} is damaged: its checksum does not match")
         before = Archive()
         self.archive_all(before)
         try:
@@ -222,7 +222,7 @@ class Indicator:
         return cast(Indicator, make(*self.param_values))  # type: ignore[operator]
 
     def copy(self) -> Indicator:
-        """Return an indicator in the same state that goes its own way."""
+        """Return an independent indicator in the same state."""
         twin = self.fresh()
         twin.load(self.save())
         return twin

@@ -1,4 +1,4 @@
-"""The ledger: what one timeframe's indicators found, of every symbol, in step with the bars.
+"""The ledger: the values of one timeframe's indicators, for every symbol, in step with the bars.
 
 Owns the history of completed values and each symbol's newest state; joins a block's numbers into value columns.
 """
@@ -92,7 +92,7 @@ class Ledger:
         """Save all state, or load it into a ledger that has seen nothing; the gate knows *symbols*."""
         count = archive.count(len(self._pages), 8)
         if count > symbols:
-            raise CorruptCheckpoint(f"saved state: values of {count} symbols, where {symbols} are known")
+            raise CorruptCheckpoint(f"saved state: values of {count} symbols, but {symbols} are known")
         for number in range(count):
             if archive.loading:
                 self._pages.append(_Page(self._fresh))
@@ -103,7 +103,7 @@ class Ledger:
         start = kept - self._history if kept > self._history else 0
         count = archive.count(kept - start, 8)
         if archive.loading and count > self._history:
-            raise CorruptCheckpoint(f"saved state: {count} indicator values, where {self._history} are kept")
+            raise CorruptCheckpoint(f"saved state: {count} indicator values, but {self._history} are kept")
         for k in range(count):
             if archive.loading:
                 page.history.append(Completed(vec[float]([NAN] * self.width)))
@@ -146,7 +146,7 @@ class Ledger:
 
 
 def _closed_since(number: i64, row: i64, columns: Columns) -> bool:
-    """True where a clock event closed the symbol's bar after its last row."""
+    """True if a clock event closed the symbol's bar after its last row."""
     closings = columns.closings
     for k in range(len(closings) - 1, -1, -1):
         if closings[k].row <= row:

@@ -76,7 +76,7 @@ class Pivots(Indicator):
         self._kind: Final[i64] = PIVOTS.params[0].words.index(kind) if isinstance(PIVOTS.params[0], Choice) else 0
         self._levels: Final = filled(self.width, NAN)  # that hold on the day of the last bar
         self._day: i64 = -1  # of the last bar; -1 before the first
-        self._whole: i64 = 0  # 1 where that day was seen from its beginning
+        self._whole: i64 = 0  # 1 if that day was seen from its beginning
         self._open = NAN  # of that day so far
         self._high = NAN
         self._low = NAN

@@ -23,7 +23,7 @@ RSI: Final = Declaration(
     name="rsi",
     title="Relative strength index",
     group="momentum",
-    formula="100 up / (up + down), Wilder's averages of the rises and falls of the close; 0 where there is neither",
+    formula="100 up / (up + down), Wilder's averages of the rises and falls of the close; 0 if there is neither",
     source="TA-Lib RSI; Welles Wilder, New Concepts in Technical Trading Systems, 1978",
     params=(Whole("period", 14, low=2),),
     of_close=True,
@@ -42,7 +42,7 @@ CCI: Final = Declaration(
     name="cci",
     title="Commodity channel index",
     group="momentum",
-    formula="(tp - mean) / (0.015 * mean |tp_i - mean|) over n typical prices (h + l + c) / 3; 0 where all are equal",
+    formula="(tp - mean) / (0.015 * mean |tp_i - mean|) over n typical prices (h + l + c) / 3; 0 if all are equal",
     source="TA-Lib CCI; Donald Lambert, Commodities, October 1980",
     params=(Whole("period", 20, low=2),),
 )
@@ -59,7 +59,7 @@ ROC: Final = Declaration(
     name="roc",
     title="Rate of change",
     group="momentum",
-    formula="100 (close / close n bars ago - 1); 0 where that was 0",
+    formula="100 (close / close n bars ago - 1); 0 if that was 0",
     source="TA-Lib ROC",
     params=(Whole("period", 10),),
     of_close=True,
@@ -122,7 +122,7 @@ class Macd(Indicator):
     def __init__(self, fast: int = 12, slow: int = 26, signal: int = 9) -> None:
         super().__init__(MACD, (fast, slow, signal), (slow + signal - 1,) * 3)
         if fast >= slow:
-            raise ConfigError(f"macd: fast is shorter than slow, not {fast} and {slow}")
+            raise ConfigError(f"macd: fast must be shorter than slow, got {fast} and {slow}")
         self._fast: Final = Exponential(fast, slow - fast)
         self._slow: Final = Exponential(slow)
         self._signal: Final = Exponential(signal, slow - 1)

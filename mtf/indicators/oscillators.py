@@ -21,7 +21,7 @@ STOCH: Final = Declaration(
     name="stoch",
     title="Stochastic oscillator",
     group="momentum",
-    formula="mean over smoothing of 100 (c - lowest) / (highest - lowest) of n bars, 0 where they are one; d: its mean",
+    formula="mean over smoothing of 100 (c - lowest) / (highest - lowest) of n bars, 0 if they are one; d: its mean",
     source="TA-Lib STOCH with plain means; George Lane",
     params=(Whole("k", 14), Whole("smoothing", 1), Whole("d", 3)),
     outputs=("", "d"),
@@ -30,7 +30,7 @@ WILLR: Final = Declaration(
     name="willr",
     title="Williams %R",
     group="momentum",
-    formula="-100 (highest - close) / (highest - lowest) of n bars; 0 where they are one",
+    formula="-100 (highest - close) / (highest - lowest) of n bars; 0 if they are one",
     source="TA-Lib WILLR; Larry Williams, How I Made One Million Dollars, 1973",
     params=(Whole("period", 14),),
 )
@@ -38,7 +38,7 @@ STOCHRSI: Final = Declaration(
     name="stochrsi",
     title="Stochastic RSI",
     group="momentum",
-    formula="100 (rsi - lowest) / (highest - lowest) of the last k RSIs, 0 where they are one; d: mean of the last d",
+    formula="100 (rsi - lowest) / (highest - lowest) of the last k RSIs, 0 if they are one; d: mean of the last d",
     source="TA-Lib STOCHRSI with plain means; Tushar Chande and Stanley Kroll, The New Technical Trader, 1994",
     params=(Whole("period", 14, low=2), Whole("k", 14), Whole("d", 3)),
     outputs=("", "d"),
@@ -56,7 +56,7 @@ AROON: Final = Declaration(
 
 
 def place(value: float, highest: float, lowest: float) -> float:
-    """Return where *value* stands between *lowest* (0) and *highest* (100); 0 where they are one, NaN where unknown."""
+    """Return where *value* stands between *lowest* (0) and *highest* (100); 0 if they are one, NaN if unknown."""
     span = highest - lowest
     if span <= ZERO_SHARE * (abs(highest) + abs(lowest)):
         return 0.0

@@ -47,7 +47,7 @@ class BarNow:
 
 
 class PythonIndicator(Indicator):
-    """The base of indicators in plain Python: declare, and give `step`."""
+    """The base of indicators in plain Python: set `declares`, and define `step`."""
 
     declares: ClassVar[Declaration]
     _stepping = False  # while `step` runs
@@ -65,7 +65,7 @@ class PythonIndicator(Indicator):
 
     @classmethod
     def bars_needed(cls, params: dict[str, ParamValue]) -> int:
-        """Return the number of bars until the first value: `period` where there is one, else 1."""
+        """Return the number of bars until the first value: `period` if there is one, else 1."""
         return int(params.get("period", 1))
 
     def step(self, state: list[Any], bar: BarNow) -> float | tuple[float, ...]:

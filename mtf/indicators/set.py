@@ -38,7 +38,7 @@ class _Parts:
         self._places: dict[str, int] = {}  # by spec: the place of the first output
 
     def add(self, item: Indicator) -> i64:
-        """Take in *item* with what it feeds on, where they are not there yet; return the place of its first output."""
+        """Take in *item* with what it feeds on, if they are not there yet; return the place of its first output."""
         found = self._places.get(item.spec)
         if found is not None:
             return found
@@ -66,7 +66,7 @@ class IndicatorSet:
 
     def __init__(self, items: Sequence[Indicator]) -> None:
         if len(items) > SET_MAX:
-            raise ConfigError(f"a set holds at most {SET_MAX} indicators, not {len(items)}")
+            raise ConfigError(f"a set can hold at most {SET_MAX} indicators, got {len(items)}")
         names: list[str] = []
         seen: set[str] = set()
         parts = _Parts()
@@ -75,7 +75,7 @@ class IndicatorSet:
             start = parts.add(item)
             for i, name in enumerate(item.outputs):
                 if name in seen:
-                    raise ConfigError(f"indicator output {name} is asked for twice")
+                    raise ConfigError(f"indicator output {name} is requested twice")
                 seen.add(name)
                 names.append(name)
                 columns.append(start + i)
@@ -196,18 +196,18 @@ class IndicatorSet:
         return b"".join(parts)
 
     def load(self, data: bytes) -> None:
-        """Take over a state that `save` returned; CorruptCheckpoint, and no change, where it is not this set's."""
+        """Take over a state that `save` returned; CorruptCheckpoint, and no change, if it is not this set's."""
         states: list[bytes] = []
         at = 0
         for item in self._parts:
             size = int.from_bytes(data[at : at + 4], "little")
             state = data[at + 4 : at + 4 + size]
             if len(state) != size or at + 4 > len(data):
-                raise CorruptCheckpoint(f"the state of the set ends in that of {item.spec}, before its time")
+                raise CorruptCheckpoint(f"the state of the set is cut short within that of {item.spec}")
             states.append(state)
             at += 4 + size
         if at != len(data):
-            raise CorruptCheckpoint(f"the state of the set has {len(data) - at} bytes too many")
+            raise CorruptCheckpoint(f"the state of the set has {len(data) - at} extra bytes")
         before = [item.save() for item in self._parts]
         try:
             for item, state in zip(self._parts, states, strict=True):

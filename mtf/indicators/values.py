@@ -1,6 +1,6 @@
 """Indicator values as frames carry them: live ones for each row, completed ones for each bar that closed.
 
-Plain compiled containers of floats; NaN means not ready. What the columns mean is said by the names of the set that
+Plain compiled containers of floats; NaN means not ready. What the columns mean follows from the names of the set that
 made them.
 """
 
@@ -54,7 +54,7 @@ class Numbers:
     """What a calculator found for one block: live values by place, and the completed ones of each closing, in order.
 
     `live[place * width + column]` is of meaning where a bar forms. With *rows* each row has its place; without, each
-    touched symbol has one, for its last row. It is empty where live values are off. A calculator that shares symbols
+    touched symbol has one, for its last row. It is empty if live values are off. A calculator that shares symbols
     with others fills the places of its own, and has the closings of its own.
     """
 

@@ -84,7 +84,7 @@ SUPERTREND: Final = Declaration(
 
 
 def true_range(high: float, low: float, before: float) -> float:
-    """Return the range of a bar and of the step to it from the close *before*; NaN where there is none before."""
+    """Return the range of a bar and of the step to it from the close *before*; NaN if there is none before."""
     if before != before:
         return NAN
     top = high if high > before else before

@@ -21,7 +21,7 @@ OBV: Final = Declaration(
     name="obv",
     title="On-balance volume",
     group="volume",
-    formula="obv' + volume where the close rose, - volume where it fell; begins with the first bar's volume",
+    formula="obv' + volume if the close rose, - volume if it fell; begins with the first bar's volume",
     source="TA-Lib OBV; Joseph Granville, New Key to Stock Market Profits, 1963",
 )
 VOLUME_SMA: Final = Declaration(
@@ -46,7 +46,7 @@ MFI: Final = Declaration(
     name="mfi",
     title="Money flow index",
     group="volume",
-    formula="100 up / (up + down), sums over n bars of typical price * volume where that rose and fell; 0 for 0/0",
+    formula="100 up / (up + down), sums over n bars of typical price * volume, by whether it rose or fell; 0 for 0/0",
     source="TA-Lib MFI; Gene Quong and Avrum Soudack, Technical Analysis of Stocks & Commodities, March 1989",
     params=(Whole("period", 14, low=2),),
 )
@@ -129,11 +129,11 @@ class VolumeSma(Indicator):
 
 @mypyc_attr(native_class=True)
 class Vwap(Indicator):
-    """The mean price of the trading day so far, weighted by volume; each day begins anew, one off session too."""
+    """The mean price of the trading day so far, weighted by volume; each day begins again, one off session too."""
 
     def __init__(self) -> None:
         super().__init__(VWAP, (), (1,))
-        self._day: i64 = -1  # of the last bar, told from others by `_anchor`; -1 before the first
+        self._day: i64 = -1  # of the last bar, as `_anchor` numbers days; -1 before the first
         self._money = 0.0  # price times volume of that day
         self._volume = 0.0
 
@@ -187,7 +187,7 @@ class Mfi(Indicator):
         self._price = NAN  # typical price of the last bar
 
     def _side(self, price: float) -> float:
-        """Return 1 where *price* rose, -1 where it fell, 0 where it did neither or is the first."""
+        """Return 1 if *price* rose, -1 if it fell, 0 if it did neither or is the first."""
         before = self._price
         change = price - before
         if before != before or abs(change) <= ZERO_SHARE * (abs(price) + abs(before)):

@@ -1,4 +1,4 @@
-"""The log: what every event is written to before anyone sees what comes of it.
+"""The log, to which every event is written before anyone sees its results.
 
 `EventLog` is the contract of a log, and `FileLog` one on disk. `Writer` puts a log under an event loop, with one of
 three durabilities. Readers need no lock. Formats: docs/log-format.md; promises: docs/reliability.md.

@@ -1,7 +1,7 @@
-"""Sealed segments made small: each rewritten aside with its blocks in packs, synced, and renamed over the old file.
+"""Compression of sealed segments: each is rewritten with its blocks in packs, synced, and renamed over the old file.
 
-Owns the rewriting. What is read from a segment afterwards is the same, block by block and byte by byte, and so are the
-chain and the names of the files. Readers that have the old file open go on with it.
+Owns the rewriting. Reading a segment afterwards gives the same blocks, byte by byte, and the chain and the names of the
+files stay the same. Readers that have the old file open keep reading it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mtf.log.segment import Frame, Segment, segment_names
 
 __all__ = ["Compressed", "compress_sealed"]
 
-ASIDE: Final = ".aside"  # a rewritten segment that is not finished
+ASIDE: Final = ".aside"  # an unfinished rewritten segment
 
 
 class Compressed(NamedTuple):
@@ -39,9 +39,9 @@ class Compressed(NamedTuple):
 
 
 def compress_sealed(directory: str | Path, *, fs: FileSystem | None = None) -> list[Compressed]:
-    """Rewrite each sealed segment that is not compressed yet; CorruptLog, and that file left as it is, where damaged.
+    """Rewrite each sealed segment that is not compressed yet; CorruptLog for a damaged one, which is left as it is.
 
-    Safe beside a running writer, which never touches a sealed segment again. OSError where the disk fails: what was
+    Safe beside a running writer, which never touches a sealed segment again. OSError if the disk fails: what was
     there is still there.
     """
     fs = fs or OsFileSystem()
@@ -133,5 +133,5 @@ def _seal(seed: int, frame: Frame) -> bytes:
 def _put(fs: FileSystem, file: int, data: bytes) -> int:
     written = fs.write(file, data)
     if written != len(data):
-        raise OSError(f"a write of {len(data)} bytes that took {written}")
+        raise OSError(f"short write, {written} of {len(data)} bytes")
     return written

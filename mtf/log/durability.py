@@ -1,13 +1,13 @@
-"""When the log is synced, for a writer on an event loop: the three modes, and one thread that never holds up the loop.
+"""When the log is synced, for a writer on an event loop: the three modes, and a thread so that the loop never waits.
 
-Owns the thread, the timer and those who wait for a seq. The modes are named by what can be lost:
+Owns the thread, the timer and the waiters for a seq. The modes are named by what can be lost:
 
 - `each`: synced before `append` returns;
 - `group`: written when `try_append` returns; a sync starts at most 5 ms after the oldest unsynced write (or as soon as
-  the sync before it has ended, on a disk that takes longer);
-- `os`: written when `try_append` returns; synced when a segment is sealed, at close, and where `durable` asks for it.
+  the previous sync has ended, on a slower disk);
+- `os`: written when `try_append` returns; synced when a segment is sealed, at close, and when `durable` asks for it.
 
-The first failed write or sync stops everything: each call from then on raises it, and so does each wait.
+The first failed write or sync stops everything: every later call raises it, and so does every wait.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SYNC_WITHIN_MS: Final = 5.0
 class Writer:
     """Appends to *log* as *mode* promises; made on the loop that it will be used on.
 
-    One task appends at a time. *on_failure* is called once, on the loop, with what stopped the log.
+    One task appends at a time. *on_failure* is called once, on the loop, with the error that stopped the log.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Writer:
         self._thread: Final = ThreadPoolExecutor(1, "mtf-log")
         self._timed: Final = mode == "group"
         self._in_thread = 0  # appends that the thread has not finished: only it may append as long as there are any
-        self._timer: asyncio.TimerHandle | None = None  # fires the next sync; None where none is due
+        self._timer: asyncio.TimerHandle | None = None  # fires the next sync; None if none is due
         self._sync: asyncio.Future[int] | None = None  # the sync that runs or is about to
         self._dirty_since: float | None = None  # loop time of the oldest write that no sync has begun after
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []  # heap by seq
         self._ticket: Final = count()  # orders waiters of one seq
         self._closing: asyncio.Future[None] | None = None  # set by the first close
-        self.failed: LogWriteFailed | None = None  # what stopped the log; set once
+        self.failed: LogWriteFailed | None = None  # the error that stopped the log; set once
 
     @property
     def last_seq(self) -> int:
@@ -71,9 +71,9 @@ class Writer:
         return self.log.durable_seq
 
     def try_append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> bool:
-        """Append now and return True; or return False, nothing done, where that would wait: `await append(...)` then.
+        """Append now and return True; or return False, and do nothing, if that would wait: `await append(...)` then.
 
-        It would wait in mode `each`, where a segment is to be begun, and while an `append` is under way.
+        It would wait in mode `each`, if a new segment is due, and while an `append` is under way.
         """
         log = self.log
         if self.failed is not None:
@@ -92,7 +92,7 @@ class Writer:
     async def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
         """Append in the thread and return when written, in mode `each` when synced.
 
-        A caller that is cancelled while it waits takes nothing back: the block is in the log all the same.
+        Cancelling the caller does not undo it: the block is in the log all the same.
         """
         if self._closing is not None:
             raise LogWriteFailed("the log is closed")
@@ -122,9 +122,9 @@ class Writer:
             raise
 
     async def close(self) -> None:
-        """Sync, seal and close the log, and end the thread. Safe to call twice, and to cancel: it is done all the same.
+        """Sync, seal and close the log, and end the thread. Safe to call twice, and to cancel: it completes anyway.
 
-        Raises what stopped the log, if anything did.
+        Raises the error that stopped the log, if there was one.
         """
         if self._closing is None:
             if self._timer is not None:
@@ -154,7 +154,7 @@ class Writer:
             self._soil()
 
     def _soil(self) -> None:
-        """Note that something is written that no sync has begun after."""
+        """Note that there is a write after which no sync has begun."""
         self._dirty_since = self._loop.time()
         self._schedule()
 

@@ -1,6 +1,6 @@
-"""What a log is, whatever keeps it: events by seq, appended in blocks, read again from any of them.
+"""The protocol of a log: events by seq, appended in blocks, readable from any seq on.
 
-Owns the contract that every backend passes, and the value that reading gives. Seqs go 1, 2, 3 ... without a hole.
+Owns the contract of every backend, and the value that reading returns. Seqs are 1, 2, 3 ... without a hole.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NO_POSITIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class LoggedBlock:
-    """A block as it was appended, and what was written beside it."""
+    """A block as it was appended, and what was written with it."""
 
     __slots__ = ("block", "chain", "durable_seq", "positions")
 
@@ -45,7 +45,7 @@ class LoggedBlock:
 
 
 class EventLog(Protocol):
-    """One writer's log. `append` goes on in one thread while `sync` runs in another; all else is the writer's own."""
+    """One writer's log. `append` may run in one thread while `sync` runs in another; the rest is the writer's own."""
 
     @property
     def config(self) -> bytes:
@@ -57,7 +57,7 @@ class EventLog(Protocol):
 
     @property
     def first_seq(self) -> int:
-        """The oldest event still kept; 1 unless a retention took something away."""
+        """The oldest event still kept; 1 unless a retention has removed some."""
         ...
 
     @property
@@ -87,13 +87,13 @@ class EventLog(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether the next append waits for the disk (it starts a segment): better done in a thread."""
+        """Whether the next append waits for the disk (it starts a segment): it is better done in a thread."""
         ...
 
     def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
         """Hand *block*, which starts at `last_seq + 1`, to the operating system, and the positions that changed.
 
-        LogWriteFailed on the first write that fails or is short, and for ever after.
+        LogWriteFailed on the first write that fails or is short, and from then on.
         """
         ...
 
@@ -104,12 +104,12 @@ class EventLog(Protocol):
     def read(self, from_seq: int = 1, *, block_events: int = 1) -> Iterator[LoggedBlock]:
         """Yield the blocks from the one that contains *from_seq* to the newest there is at the call.
 
-        With *block_events*, blocks are put together until one holds that many or more.
+        With *block_events*, blocks are joined until one holds that many or more.
         """
         ...
 
     def close(self) -> None:
-        """Sync and seal (unless a write failed) and let go of the lock. Safe to call twice."""
+        """Sync and seal (unless a write failed) and release the lock. Safe to call twice."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The log on disk, as its one writer holds it: frames appended to the newest segment, segments sealed and begun.
 
 Owns the lock, the file that is written, and what the next frame needs (seq, chain, names, positions). The first write
-or sync that fails is kept and raised for ever after: nothing is tried again, since after a failed sync nobody knows
+or sync that fails is kept and raised from then on: nothing is tried again, since after a failed sync nobody knows
 what is on the disk. `append` belongs to one thread, and `sync` may run beside it in another.
 """
 
@@ -49,16 +49,16 @@ SEGMENT_BYTES: Final = 64 << 20
 SEGMENT_BYTES_LIMIT: Final = SEGMENT_BYTES_MAX // 2  # a segment may grow past its size by one frame
 REWRITE_BYTES: Final = 1 << 20
 WRITER_LOCK: Final = "writer.lock"
-FRESH: Final = ".new"  # a file that is not finished, and of no use after a crash
+FRESH: Final = ".new"  # an unfinished file, useless after a crash
 
 _TIME: Final = Struct("<q")
 
 
 class FileLog:
-    """A directory of segment files; `FileLog.open` makes it or goes on with it."""
+    """A directory of segment files; `FileLog.open` makes or continues it."""
 
     def __init__(self, directory: str, fs: FileSystem, segment_bytes: int, lock: int) -> None:
-        """Not for callers: `open` fills in the rest."""
+        """Internal: use `open`, which fills in the rest."""
         self.directory: Final = directory
         self._fs: Final = fs
         self._segment_bytes: Final = segment_bytes
@@ -66,15 +66,15 @@ class FileLog:
         self._lock = lock  # the lock's file; -1 once closed
         self._syncing: Final = Lock()  # held while the file is synced, and while it is closed
         self._failed: LogWriteFailed | None = None  # the first failure; set once
-        self._file = -1  # the newest segment's; -1 where the next append must begin one
+        self._file = -1  # the newest segment's; -1 if the next append must begin one
         self._path = ""  # the newest segment's
         self._number = 0  # of the newest segment
         self._bytes = 0  # of the newest segment
-        self._full_at = 0  # it takes no more once it has as many: never before it holds an event
+        self._full_at = 0  # it is full once it has as many, but never before it holds an event
         self._events = 0  # in the newest segment
         self._seed = 0
-        self._positions_bytes = 0  # no less than the positions come to in the next META frame
-        self._names_bytes = 0  # no less than configuration and names come to there
+        self._positions_bytes = 0  # at least what the positions take in the next META frame
+        self._names_bytes = 0  # at least what configuration and names take there
         self._positions: dict[str, bytes] = {}  # the newest of each source, as JSON
         self._symbols = SymbolTable()
         self.config = b""
@@ -96,11 +96,11 @@ class FileLog:
         run_id: bytes | None = None,
         check_from: int = 1,
     ) -> FileLog:
-        """Make the log with *config*, or go on with the one that is there (whose `config` may be another).
+        """Make the log with *config*, or continue the one that is there (whose `config` may differ).
 
-        With *config* None there must be one (DataDirError). LogLocked where another process writes it, CorruptLog
-        where it is damaged; a torn tail is cut and kept aside, see `torn`. Sealed segments that end before
-        *check_from* are looked at from the outside only, for a start that does not take longer as the log grows.
+        With *config* None there must be one (DataDirError). LogLocked if another process writes it, CorruptLog
+        if it is damaged; a torn tail is cut and kept aside, see `torn`. Sealed segments that end before
+        *check_from* are only checked from the outside, so that a start does not take longer as the log grows.
         """
         assert 0 < segment_bytes <= SEGMENT_BYTES_LIMIT, "segment_bytes out of bounds"
         fs = fs or OsFileSystem()
@@ -231,7 +231,7 @@ class FileLog:
     def _begin(self, config: bytes, run_id: bytes) -> None:
         assert len(run_id) == RUN_ID_BYTES, "a run id has 16 bytes"
         if len(config) > META_BYTES_MAX // 2:
-            raise DataDirError(f"a configuration of {len(config)} bytes, the limit is {META_BYTES_MAX // 2}")
+            raise DataDirError(f"the configuration takes {len(config)} bytes; the limit is {META_BYTES_MAX // 2}")
         self.config, self.run_id = config, run_id
         self._seed, self.chain = run_seed(run_id), first_chain(run_id)
         self._start_segment()
@@ -246,7 +246,7 @@ class FileLog:
         self._number, self._path, self._bytes, self._events = found.number, found.path, found.bytes, found.events
         self._full_at = max(self._segment_bytes, 0 if found.events else found.bytes + 1)
         if found.version != VERSION:
-            self._full_at = 0  # what follows is in the present format, so in a segment of its own
+            self._full_at = 0  # what follows is in the current format, so it needs a new segment
         if found.tail is not None:
             self.torn = cut_tail(self._fs, self.directory, found.tail)
         self._file = self._fs.open(found.path, "append")
@@ -257,10 +257,10 @@ class FileLog:
             self._fs.close(file)
 
     def _rewrite(self, start: int) -> None:
-        """Write what stands after *start* once more, in its place, and sync it.
+        """Rewrite what follows *start* in place, and sync it.
 
-        A sync that failed before the crash can leave pages that were never written and yet look clean; one that is
-        called now would say that all is well. Written again they are not clean, and this sync counts.
+        A sync that failed before the crash can leave pages that were never written and yet look clean; another sync
+        alone would report success. Once rewritten they are dirty, and this sync counts.
         """
         for at in range(start, self._bytes, REWRITE_BYTES):
             part = self._fs.read(self._file, min(REWRITE_BYTES, self._bytes - at), at)
@@ -270,14 +270,14 @@ class FileLog:
         self._fs.sync_directory(self.directory)
 
     def _check_meta(self, changed: Mapping[str, bytes], heap_bytes: int) -> None:
-        """Raise ValueError where the next META frame could not hold the positions and the names."""
+        """Raise ValueError if the next META frame could not hold the positions and the names."""
         positions = len(encode_positions({**self._positions, **changed}))
         names = len(encode_meta(self.config, self._symbols.names))
         self._positions_bytes, self._names_bytes = positions, names + heap_bytes
         if positions > POSITIONS_BYTES_MAX:
-            raise ValueError(f"positions of {positions} bytes, the limit is {POSITIONS_BYTES_MAX}")
+            raise ValueError(f"the positions take {positions} bytes; the limit is {POSITIONS_BYTES_MAX}")
         if names + heap_bytes > META_BYTES_MAX:
-            raise ValueError(f"names of {names + heap_bytes} bytes, the limit is {META_BYTES_MAX}")
+            raise ValueError(f"the names take {names + heap_bytes} bytes; the limit is {META_BYTES_MAX}")
 
     def _rotate(self) -> None:
         if self._file >= 0:
@@ -288,7 +288,7 @@ class FileLog:
             self._fail("the start of a segment", error)
 
     def _seal(self) -> None:
-        """Sync, write the SEAL, sync again: so that a SEAL says that all before it is on the disk."""
+        """Sync, write the SEAL, sync again, so that a SEAL proves that everything before it is on the disk."""
         self.sync()
         seal = frame_header(
             self._seed,
@@ -353,7 +353,7 @@ class FileLog:
         try:
             written = self._write(file, data)
             if written != len(data):
-                raise OSError(f"{path}: a write of {len(data)} bytes that took {written}")
+                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
             self._fs.sync(file)
             self._fs.rename(path + FRESH, path)
             self._fs.sync_directory(self.directory)
@@ -380,7 +380,7 @@ class FileLog:
         reason = f": {cause}" if cause is not None else ""
         self._failed = LogWriteFailed(
             f"{self._path}: {what} failed{reason}; the log is safe up to seq {self.durable_seq}, written up to "
-            f"{self.last_seq}: mend the disk, then start again"
+            f"{self.last_seq}: fix the disk, then start again"
         )
         raise self._failed from cause
 

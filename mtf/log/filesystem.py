@@ -1,7 +1,7 @@
-"""The few operations on files that the log and the checkpoints are made of, so that tests can fail each of them.
+"""The few file operations that the log and the checkpoints use, so that tests can make each of them fail.
 
-Owns no state of its own: `OsFileSystem` is the operating system, and a test puts a simulated disk in its place. A
-write or sync is done once and its outcome is told; nothing here tries again. Symbolic links are never followed, and
+Owns no state: `OsFileSystem` is the operating system, and tests replace it by a simulated disk. A
+write or sync is done once and its outcome is reported; nothing here tries again. Symbolic links are never followed, and
 what is made is readable by its owner only.
 """
 
@@ -36,7 +36,7 @@ FileKind = Literal["file", "directory", "link", "other", "nothing"]
 
 
 class FileSystem(Protocol):
-    """What the log needs of a disk; paths are strings, files are numbers; each call raises OSError where it fails."""
+    """What the log needs of a disk; paths are strings, files are numbers; each call raises OSError if it fails."""
 
     @property
     def write(self) -> Callable[[int, bytes], int]:
@@ -83,7 +83,7 @@ class FileSystem(Protocol):
 class OsFileSystem:
     """The operating system's files."""
 
-    write: Final = staticmethod(os.write)  # the very builtin: the hot path calls it without a detour
+    write: Final = staticmethod(os.write)  # the builtin itself: the hot path calls it directly
 
     def open(self, path: str, mode: OpenMode) -> int:
         file = open_plain(path, _FLAGS[mode])
@@ -166,12 +166,12 @@ class OsFileSystem:
 def open_plain(path: str | Path, flags: int) -> int:
     """Open the plain file at *path*, created for its owner only if *flags* create it; DataDirError for anything else.
 
-    A link is not followed, and a pipe, socket or device is refused without waiting for whoever is at its other end.
+    A link is not followed, and a pipe, socket or device is refused without waiting for its other end.
     """
     if not flags & os.O_EXCL:
         check_plain(path)
     file = os.open(path, flags | _PLAIN, FILE_MODE)
-    if not stat.S_ISREG(os.fstat(file).st_mode):  # it was put there a moment ago
+    if not stat.S_ISREG(os.fstat(file).st_mode):  # it was created a moment ago
         os.close(file)
         raise _not_plain(path)
     return file
@@ -189,14 +189,14 @@ def check_plain(path: str | Path) -> bool:
 
 
 def join(directory: str, name: str) -> str:
-    """Return the path of *name* in *directory*; DataDirError where the name could lead out of it."""
+    """Return the path of *name* in *directory*; DataDirError if the name could lead out of it."""
     if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
-        raise DataDirError(f"{name!r} is no name for a file in {directory}")
+        raise DataDirError(f"{name!r} is not a valid name for a file in {directory}")
     return os.path.join(directory, name)
 
 
 def make_directories(fs: FileSystem, path: str) -> None:
-    """Make *path* and what is missing above it, each durable before the next."""
+    """Create *path* and its missing parents, each durable before the next."""
     parent = os.path.dirname(path)
     if parent and fs.kind(parent) == "nothing":
         make_directories(fs, parent)
@@ -212,7 +212,7 @@ _locks: Final[set[int]] = set()  # files that hold a lock of this process
 
 
 def _let_go_in_child() -> None:
-    """Close what a forked child has of its parent's locks: a lock lasts as long as any copy of its file is open."""
+    """Close a forked child's copies of its parent's locks: a lock lasts as long as any copy of its file is open."""
     for file in _locks:
         os.close(file)
     _locks.clear()

@@ -1,4 +1,4 @@
-"""The log's bytes, version 2: the segment header and the frame, written and taken apart; see docs/log-format.md.
+"""The log's bytes, version 2: the segment header and the frame, encoded and parsed; see docs/log-format.md.
 
 Owns the layout, the checksums, the chain and the limits. Nothing here touches a file. Every length is checked against
 its limit, and against what else the header says, before anything of that length is made.
@@ -90,7 +90,7 @@ class SegmentHeader(NamedTuple):
     number: int  # 1 for the first segment of the log
     run_id: bytes
     first_seq: int  # of the first event in it
-    chain: int  # what the chain had come to before it
+    chain: int  # the chain's value before it
     version: int = VERSION
 
 
@@ -101,7 +101,7 @@ class FrameHeader(NamedTuple):
     kind: int
     codec: int
     symbols: int  # symbols known before it
-    stored_bytes: int  # length of the body as it stands in the file
+    stored_bytes: int  # length of the body as stored
     events: int  # in it; in a SEAL, in the segment
     positions_bytes: int
     heap_bytes: int  # in a META: of the configuration and the names; in a PACK: of the body once unpacked
@@ -118,7 +118,7 @@ class FrameHeader(NamedTuple):
 
 
 def run_seed(run_id: bytes) -> int:
-    """Return the seed of every checksum of a run, so that frames of another log are no frames of this one."""
+    """Return the seed of every checksum of a run, so that frames of another log are not valid in this one."""
     return int.from_bytes(run_id[:8], "little")
 
 
@@ -133,7 +133,7 @@ def encode_segment_header(header: SegmentHeader) -> bytes:
 
 
 def parse_segment_header(data: bytes, path: str) -> SegmentHeader:
-    """Return what the first bytes of the segment *path* say; CorruptLog where they are none of ours."""
+    """Return what the first bytes of the segment *path* say; CorruptLog if that is not possible."""
     if len(data) < SEGMENT_HEADER_BYTES or data[:8] != SEGMENT_MAGIC:
         raise CorruptLog(f"{path}: not a segment of an mtf log; restore it from a copy", path=path)
     _, version, flags, number, run_id, first_seq, chain = _SEGMENT.unpack_from(data)
@@ -187,7 +187,7 @@ def frame_header(
 
 
 def parse_frame_header(data: bytes, offset: int, seed: int) -> FrameHeader | None:
-    """Return the header at *offset* of *data*, or None where there is no intact and possible one."""
+    """Return the header at *offset* of *data*, or None if there is no intact, plausible one."""
     if len(data) - offset < HEADER_BYTES:
         return None
     end = offset + _HEADER.size
@@ -198,7 +198,7 @@ def parse_frame_header(data: bytes, offset: int, seed: int) -> FrameHeader | Non
 
 
 class Skimmed(NamedTuple):
-    """What a look at a plain BLOCK frame gives."""
+    """What skimming a plain BLOCK frame gives."""
 
     events: int
     symbols: int
@@ -243,7 +243,7 @@ def skim_blocks(window: bytes, at: int, seed: int, chain: int, seq: int) -> Iter
 
 
 def _is_possible(header: FrameHeader) -> bool:
-    """Say whether all lengths are within their limits and agree: checksums keep accidents out, this keeps the rest."""
+    """Say whether all lengths are within their limits and agree: checksums catch accidents, this catches the rest."""
     if (
         header.magic != FRAME_MAGIC
         or header.positions_bytes > POSITIONS_BYTES_MAX
@@ -275,7 +275,7 @@ def _is_possible(header: FrameHeader) -> bool:
 
 
 def encode_meta(config: bytes, symbols: list[str]) -> bytes:
-    """Return the part of a META frame's body that stands after the positions."""
+    """Return the part of a META frame's body after the positions."""
     parts = [_U32.pack(len(config)), config, _U32.pack(len(symbols))]
     for name in symbols:
         encoded = name.encode()
@@ -285,7 +285,7 @@ def encode_meta(config: bytes, symbols: list[str]) -> bytes:
 
 
 def decode_meta(data: bytes) -> tuple[bytes, list[str]]:
-    """Return configuration and names; ValueError where *data* is not what `encode_meta` gives."""
+    """Return configuration and names; ValueError if *data* is not what `encode_meta` gives."""
     config_end = 4 + _u32(data, 0)
     config = data[4:config_end]
     at = config_end + 4
@@ -299,24 +299,24 @@ def decode_meta(data: bytes) -> tuple[bytes, list[str]]:
     if at != len(data):
         raise ValueError("bytes after the list of names")
     if len(set(symbols)) != len(symbols):
-        raise ValueError("a name stands twice in the list of names")
+        raise ValueError("a name occurs twice in the list of names")
     return config, symbols
 
 
 def encode_positions(positions: Mapping[str, bytes]) -> bytes:
-    """Return the JSON object of *positions*, the values of which are JSON already; nothing where there are none."""
+    """Return the JSON object of *positions*, the values of which are JSON already; nothing if there are none."""
     if not positions:
         return b""
     return orjson.dumps({name: orjson.Fragment(encoded) for name, encoded in positions.items()})
 
 
 def decode_positions(data: bytes) -> dict[str, Any]:
-    """Return the positions by source; ValueError where *data* is no JSON object."""
+    """Return the positions by source; ValueError if *data* is not a JSON object."""
     if not data:
         return {}
     positions = orjson.loads(data)
     if not isinstance(positions, dict):
-        raise ValueError("positions are no JSON object")
+        raise ValueError("positions are not a JSON object")
     return positions
 
 

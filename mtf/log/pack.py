@@ -1,4 +1,4 @@
-"""Blocks of a sealed segment packed together: columns, time as differences, then zstd; taken apart to the very bytes.
+"""Blocks of a sealed segment packed together: columns, time as differences, then zstd; unpacked to the same bytes.
 
 Owns the body of a PACK frame. All of it runs at the speed of C in plain Python: columns are strides of a memoryview,
 and differences and their sums are taken of a whole column at once, as one long integer of 64-bit lanes.
@@ -16,7 +16,7 @@ from mtf.log.format import BLOCK, RAW, FrameHeader
 
 __all__ = ["PACK_BYTES", "PACK_EVENTS", "inflate", "pack_frames", "unpack_frames"]
 
-PACK_EVENTS: Final = 16_384  # a pack is closed once it holds as many
+PACK_EVENTS: Final = 16_384  # a pack is complete once it holds as many
 PACK_BYTES: Final = 4 << 20  # or as many bytes
 LEVEL: Final = 3
 LANE_BITS: Final = 64
@@ -43,7 +43,7 @@ def pack_frames(frames: list[tuple[FrameHeader, bytes]]) -> tuple[bytes, int]:
 
 
 def unpack_frames(pack: FrameHeader, stored: bytes) -> list[tuple[FrameHeader, bytes]]:
-    """Return header and body of each BLOCK frame in *stored*, chains left 0; ValueError where it is no such thing."""
+    """Return header and body of each BLOCK frame in *stored*, chains left 0; ValueError if it is not a pack."""
     raw = inflate(stored, pack.heap_bytes)
     if len(raw) < _COUNT.size:
         raise ValueError("a pack cut short")
@@ -75,13 +75,13 @@ def unpack_frames(pack: FrameHeader, stored: bytes) -> list[tuple[FrameHeader, b
 
 
 def inflate(stored: bytes, raw_bytes: int) -> bytes:
-    """Return *stored* decompressed, which must come to *raw_bytes*; ValueError, and no memory taken, where not."""
+    """Return *stored* decompressed, which must be *raw_bytes* long; ValueError, and no memory allocated, if not."""
     try:
         parameters = zstandard.get_frame_parameters(stored)
         if parameters.content_size != raw_bytes or parameters.window_size > WINDOW_BYTES_MAX:
-            raise ValueError(f"compressed data that is not of {raw_bytes} bytes")
+            raise ValueError(f"compressed data whose size is not {raw_bytes} bytes")
         if not raw_bytes:  # zstandard takes 0 for "not known"
-            raise ValueError("compressed data of nothing")
+            raise ValueError("compressed data without content")
         return zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_bytes, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ValueError(f"compressed data that cannot be read: {error}") from error

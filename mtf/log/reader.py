@@ -1,8 +1,8 @@
-"""The log as readers see it, with no lock: to its end, or following it as it grows, from another process too.
+"""Reading a log without a lock: to its end, or following it as it grows, from another process too.
 
-Owns a cursor over segments. A frame that is not complete yet at the newest segment's end is "not yet"; what the judge
-of `mtf.log.recovery` calls a torn tail ends the reading just as it will be cut by the next writer; all else that is
-not intact is CorruptLog. A reader may see events that are written and not yet synced, which a loss of power takes back.
+Owns a cursor over segments. An incomplete frame at the newest segment's end means "not yet"; what
+`mtf.log.recovery` judges to be a torn tail ends the reading where the next writer will cut; anything else that is
+not intact is CorruptLog. A reader may see events that are written but not yet synced, which a loss of power can undo.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class LogReader(Iterator[LoggedBlock]):
         self._block_events: Final = block_events
         self._check: Final = check
         self._ready: deque[LoggedBlock] = deque()  # blocks of the frame read last
-        self.tail: TornTail | None = None  # what was found after the last intact frame, when `next` last stopped
+        self.tail: TornTail | None = None  # what follows the last intact frame, when `next` last stopped
         names = segment_names(self._fs, directory)
         if not names:
             raise DataDirError(f"{directory}: there is no log here")
@@ -61,7 +61,7 @@ class LogReader(Iterator[LoggedBlock]):
 
     @property
     def last_seq(self) -> int:
-        """The newest event that was passed."""
+        """The newest event that has been returned."""
         return self._segment.next_seq - 1 - sum(ready.block.count for ready in self._ready)
 
     @property
@@ -82,7 +82,7 @@ class LogReader(Iterator[LoggedBlock]):
         return found
 
     def poll(self) -> LoggedBlock | None:
-        """Return the next block, or None where there is none yet."""
+        """Return the next block, or None if there is none yet."""
         parts: list[LoggedBlock] = []
         held = 0
         while held < self._block_events and (part := self._next_part()) is not None:
@@ -115,7 +115,7 @@ class LogReader(Iterator[LoggedBlock]):
         self._segment.close()
 
     def _go_on(self, segment: Segment) -> bool:
-        """Find more after the end that *segment* came to: it has grown, or there is a next one."""
+        """Look for more after the end of *segment*: it has grown, or there is a next one."""
         grown = segment.refresh()
         if grown and not (segment.sealed and segment.why):
             return True
@@ -127,7 +127,7 @@ class LogReader(Iterator[LoggedBlock]):
                     return False
                 if retained_seq(self._fs, self.directory) > segment.next_seq:
                     raise DataDirError(f"{self.directory}: seq {segment.next_seq} was removed before it was read")
-                raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow, and is gone")
+                raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow but is missing")
             self._segment = self._open(name, segment)
             segment.close()
             return True
@@ -161,16 +161,16 @@ def read_log(
 ) -> LogReader:
     """Return an iterator over the blocks from the one that contains *from_seq* to the end there is now.
 
-    With *block_events*, blocks are put together until one holds that many or more, for a replay that is not slowed
-    down by small ones; positions are the newest of those put together. With *check* each row is looked at as one from a
-    stranger. The reader also has `config`, `run_id`, `symbols`,
-    `positions`, and, once it stopped, `tail`. DataDirError where there is no log, or *from_seq* is no longer kept.
+    With *block_events*, blocks are joined until one holds that many or more, so that small ones do not slow down a
+    replay; positions are the newest of those joined. With *check* each row is validated as one from a stranger.
+    The reader also has `config`, `run_id`, `symbols`, `positions`, and, once it has stopped, `tail`.
+    DataDirError if there is no log, or *from_seq* is no longer kept.
     """
     return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, fs=fs)
 
 
 def read_config(directory: str | Path, *, fs: FileSystem | None = None) -> bytes:
-    """Return the configuration that every segment of the log repeats; DataDirError where there is no log."""
+    """Return the configuration that every segment of the log repeats; DataDirError if there is no log."""
     reader = LogReader(str(directory), first_logged_seq(directory, fs=fs), None, fs=fs)
     reader.close()
     return reader.config
@@ -185,7 +185,7 @@ def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> 
 
 
 def read_positions(directory: str | Path, *, fs: FileSystem | None = None) -> dict[str, Any]:
-    """Return the newest position of each source; DataDirError where there is no log, CorruptLog where it is damaged."""
+    """Return the newest position of each source; DataDirError if there is no log, CorruptLog if it is damaged."""
     fs = fs or OsFileSystem()
     names = segment_names(fs, str(directory))
     first_seq = segment_seq(names[-1]) if names else 1
@@ -204,7 +204,7 @@ def follow_log(
     check: bool = True,
     fs: FileSystem | None = None,
 ) -> Iterator[LoggedBlock]:
-    """Yield blocks as they are written, for ever; between looks, *sleep* for *poll_s*.
+    """Yield blocks as they are written, for ever; between polls, *sleep* for *poll_s*.
 
     For an event loop, use `read_log(...)` and its `poll()` with a sleep of your own.
     """

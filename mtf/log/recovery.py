@@ -1,7 +1,7 @@
-"""What a log's files say when it is opened: which events are there, what is a torn tail, and what is damage.
+"""Opening a log: which events are there, what is a torn tail, and what is damage.
 
-Owns the judgement, and the one change that opening makes: a torn tail is cut, and kept aside. A tail is torn where the
-newest segment has no seal and no intact frame found after the damage knew the damaged events synced. Anything else
+Owns the judgement, and the one change that opening makes: a torn tail is cut off and kept. A tail is torn if the newest
+segment has no seal, and no intact frame after the damage knew the damaged events to be synced. Anything else
 that is not intact is CorruptLog, and nothing is changed.
 """
 
@@ -33,11 +33,11 @@ class TornTail(NamedTuple):
     bytes: int
     seq: int  # of the first event that is not there
     why: str
-    kept: str  # the file that the bytes were copied to; "" as long as they stand where they were
+    kept: str  # the file that the bytes were copied to; "" as long as they are in the segment
 
 
 class Recovered(NamedTuple):
-    """All that a writer has to know to go on."""
+    """What a writer must know to continue."""
 
     config: bytes
     run_id: bytes
@@ -49,7 +49,7 @@ class Recovered(NamedTuple):
     sealed: bool
     first_seq: int
     last_seq: int
-    durable_offset: int  # the newest segment is known synced up to there at least
+    durable_offset: int  # the newest segment is known to be synced at least up to there
     chain: int
     symbols: SymbolTable
     positions: dict[str, Any]
@@ -57,10 +57,10 @@ class Recovered(NamedTuple):
 
 
 def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered | None:
-    """Read the log in *directory* and return what is there, or None where no log was ever begun.
+    """Read the log in *directory* and return what is there, or None if no log was ever begun.
 
-    CorruptLog where it is damaged. Sealed segments that end before *check_from* are looked at from the outside only
-    (header, seal, and how they join); the others frame by frame. Changes nothing.
+    CorruptLog if it is damaged. Sealed segments that end before *check_from* are only checked from the outside
+    (header, seal, and how they join), the others frame by frame. Changes nothing.
     """
     names = segment_names(fs, directory)
     start_seq = retained_seq(fs, directory)
@@ -73,7 +73,7 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
     first_seq = segment_seq(names[0])
     if first_seq > start_seq:
         path = join(directory, segment_name(start_seq))
-        raise CorruptLog(f"{path}: the segment is gone; restore it from a copy", path=path, seq=start_seq)
+        raise CorruptLog(f"{path}: the segment is missing; restore it from a copy", path=path, seq=start_seq)
     for name, following in pairwise(names):
         segment = Segment(fs, join(directory, name))
         try:
@@ -98,7 +98,7 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
 
 
 def check_follows(segment: Segment, before: Segment | None) -> None:
-    """Raise CorruptLog unless *segment* goes on where the one *before*, read to its end, stopped."""
+    """Raise CorruptLog unless *segment* continues where the one *before*, read to its end, stopped."""
     header = segment.header
     if segment_name(header.first_seq) != segment.path[-len(segment_name(0)) :]:
         raise segment.damage(0, header.first_seq, f"a segment of seq {header.first_seq} under another's name")
@@ -106,7 +106,7 @@ def check_follows(segment: Segment, before: Segment | None) -> None:
         if header.first_seq == 1 and (header.number != 1 or header.chain != first_chain(header.run_id)):
             raise segment.damage(0, 1, "not the beginning of a log")
         return
-    version = max(header.version, before.header.version)  # a log may go on in a later one
+    version = max(header.version, before.header.version)  # a log may continue in a later one
     expected = SegmentHeader(before.header.number + 1, before.header.run_id, before.next_seq, before.chain, version)
     if header == expected and segment.config == before.config:
         return
@@ -120,7 +120,7 @@ def check_follows(segment: Segment, before: Segment | None) -> None:
 
 
 def judge(segment: Segment) -> TornTail:
-    """Return the torn tail at which the newest *segment* stopped; CorruptLog where events known synced are lost."""
+    """Return the torn tail at which the newest *segment* stopped; CorruptLog if events known synced are lost."""
     for offset, header in segment.later_headers():
         if header.durable_seq >= segment.next_seq:
             what = f"{segment.why} (the frame at byte {offset} knew the log synced up to seq {header.durable_seq})"
@@ -131,7 +131,7 @@ def judge(segment: Segment) -> TornTail:
 
 
 def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
-    """Copy *tail* to a file of its own, synced, then cut it off, synced; return where it is kept."""
+    """Copy *tail* to a new file, synced, then cut it off, synced; return the path of the copy."""
     taken = set(fs.names(directory))
     for number in range(1, TORN_MAX + 1):
         name = torn_name(tail.offset, number)
@@ -168,7 +168,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
         if frame.offset - starts[-1][1] > STARTS_BYTES or frame.header.is_seal:
             starts.append((frame.header.first_seq - 1, frame.offset))
         segment.skim(learn=True)
-    # No frame knows of itself, hence starts and not ends. Skimmed frames are not asked: too early does no harm.
+    # No frame knows of itself, hence starts and not ends. Skimmed frames are not examined: too early does no harm.
     durable_offset = max(offset for seq, offset in starts if seq <= durable_seq)
     tail = judge(segment) if segment.why else None
     return Recovered(
@@ -191,7 +191,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
 
 
 def _skip_to_seal(segment: Segment) -> None:
-    """Move *segment* to its end without reading what is between, where it ends with a seal."""
+    """Move *segment* to its end without reading what is between, if it ends with a seal."""
     header = segment.last_header()
     if header is None or header.kind != SEAL:
         segment.why = "no seal at the end"

@@ -1,7 +1,7 @@
-"""Which old segments may go: whole sealed ones that nobody needs any more, and only when asked.
+"""Removing old segments: whole sealed ones that nobody needs any more, and only on request.
 
 Owns the mark `retained`, which says where the log now starts. It is made durable before the first segment is removed,
-so that a segment that is missing without leave is always seen as damage.
+so that any other missing segment is recognized as damage.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None 
 
 
 def retained_seq(fs: FileSystem, directory: str) -> int:
-    """Return the first seq that must be there: 1, or what the mark says; CorruptLog where it cannot be read."""
+    """Return the first seq that must be there: 1, or what the mark says; CorruptLog if it cannot be read."""
     path = join(directory, MARK)
     kind = fs.kind(path)
     if kind == "nothing":

@@ -1,7 +1,7 @@
 """One segment file, read from its start: each frame checked against its checksum, its place and the chain.
 
 Owns the position in the file, the chain, and the names of symbols known there. Never writes, and holds one frame (or
-one megabyte) at a time. It does not judge: where a frame is not intact it stops and says why; whether that is a torn
+one megabyte) at a time. It does not judge: if a frame is not intact it stops and says why; whether that is a torn
 tail, damage, or only not written yet is for `mtf.log.recovery` and `mtf.log.reader`.
 """
 
@@ -58,7 +58,7 @@ class Frame(NamedTuple):
 
 
 class Segment:
-    """A cursor over the frames of the segment file *path*; CorruptLog where its header or META frame is not intact."""
+    """A cursor over the frames of the segment file *path*; CorruptLog if its header or META frame is not intact."""
 
     def __init__(self, fs: FileSystem, path: str) -> None:
         self._fs: Final = fs
@@ -66,7 +66,7 @@ class Segment:
         self._file = -1  # open from here to `close`
         self._window = b""  # what was read last
         self._window_bytes = WINDOW_BYTES_MIN  # how much is read next: more each time, for one read to its end
-        self._window_at = 0  # where it stands in the file
+        self._window_at = 0  # its offset in the file
         self._file = fs.open(path, "read")
         try:
             self.bytes = fs.size(self._file)  # length of the file when it was last looked at
@@ -80,9 +80,9 @@ class Segment:
             self.events = 0  # in the frames passed
             self.is_joined = True  # whether `chain` is known: all before was intact
             self.sealed = False  # whether the SEAL has been passed
-            self.why = ""  # what was wrong at `offset` when `next` gave None; "" where the file ends
-            self.partial = False  # whether what stands at `offset` could be a frame not yet written to its end
-            self.meta_frame: bytes  # as it stands in the file
+            self.why = ""  # what was wrong at `offset` when `next` returned None; "" at the end of the file
+            self.partial = False  # whether the bytes at `offset` could be an incompletely written frame
+            self.meta_frame: bytes  # as in the file
             self.config: bytes
             self.symbols: SymbolTable  # up to `offset`, given that each frame was passed to `blocks`
             self.positions: dict[str, Any]  # of each source, likewise
@@ -92,7 +92,7 @@ class Segment:
             raise
 
     def next(self) -> Frame | None:
-        """Return the next frame, or None (and why) where no intact one follows."""
+        """Return the next frame, or None (and why) if no intact one follows."""
         self.why, self.partial = "", False
         at = self.offset
         if self.sealed:
@@ -134,7 +134,7 @@ class Segment:
     def blocks(self, frame: Frame, *, check: bool = True) -> list[LoggedBlock]:
         """Return the blocks of *frame*, each row checked unless *check* is off, and learn names and positions.
 
-        CorruptLog where a frame that is intact holds what this mtf would not write.
+        CorruptLog if an intact frame holds something that mtf would not write.
         """
         kind = frame.header.kind
         if kind == BLOCK:
@@ -155,10 +155,10 @@ class Segment:
         return blocks
 
     def skim(self, *, learn: bool, until: int = SEQ_MAX) -> None:
-        """Pass the plain BLOCK frames that were read ahead, checked as by `next`, in a fraction of its time.
+        """Skip the plain BLOCK frames that were read ahead, checked as by `next`, in a fraction of its time.
 
-        With *learn*, each is taken in as by `blocks`, but that rows and times are not looked at. Stops before the frame
-        of seq *until*, and before anything that is out of the ordinary: what it is, `next` and `blocks` say.
+        With *learn*, names and positions are learned as by `blocks`, but rows and times are not checked. Stops before
+        the frame of seq *until*, and before anything unusual, which is left to `next` and `blocks`.
         """
         last: Skimmed | None = None
         events, known = 0, len(self.symbols)
@@ -178,7 +178,7 @@ class Segment:
             self._pass(last, events)
 
     def run(self, events: int, *, last_seq: int | None = None, check: bool = True) -> LoggedBlock | None:
-        """Return the next plain blocks that were read ahead as one, of *events* or a little more; None for `next`.
+        """Return the next plain blocks that were read ahead as one, of *events* or a little more; None: use `next`.
 
         Each frame is checked as by `next`, and the rows as by `blocks`, all at once.
         """
@@ -211,7 +211,7 @@ class Segment:
         return LoggedBlock(block, positions, taken[-1].durable_seq, self.chain)
 
     def damage(self, offset: int, seq: int, what: str) -> CorruptLog:
-        """Return the error that says what is wrong here."""
+        """Return the error for what is wrong here."""
         return CorruptLog(
             f"{self.path}: byte {offset}: {what}: the log is safe up to seq {seq - 1}; "
             f"restore it from a copy, or keep what is good with `mtf salvage`",
@@ -221,7 +221,7 @@ class Segment:
         )
 
     def later_headers(self) -> Iterator[tuple[int, FrameHeader]]:
-        """Yield each intact frame header that stands anywhere after `offset`, with its place."""
+        """Yield each intact frame header anywhere after `offset`, with its place."""
         at = self.offset + 1
         while True:
             window = self._get(at, WINDOW_BYTES)
@@ -244,15 +244,15 @@ class Segment:
         return False
 
     def peek(self) -> FrameHeader | None:
-        """Return the header at `offset`; None where there is no intact one."""
+        """Return the header at `offset`; None if there is no intact one."""
         return parse_frame_header(self._get(self.offset, HEADER_BYTES), 0, self.seed)
 
     def last_header(self) -> FrameHeader | None:
-        """Return the header that the file ends with; None where it does not end with an intact one."""
+        """Return the header that the file ends with; None if it does not end with an intact one."""
         return parse_frame_header(self._get(max(self.bytes - HEADER_BYTES, 0), HEADER_BYTES), 0, self.seed)
 
     def refresh(self) -> bool:
-        """Look again how long the file is, for it may be written to, and say whether that has changed."""
+        """Look up the file's length again, as it may be written to, and return whether it has changed."""
         size = self._fs.size(self._file)
         if size == self.bytes:
             return False
@@ -270,7 +270,7 @@ class Segment:
             self._fs.close(file)
 
     def __del__(self) -> None:
-        self.close()  # a reader that is dropped half way leaves no file open
+        self.close()  # a reader that is dropped midway leaves no file open
 
     def _ahead(self) -> Iterator[Skimmed]:
         at = self.offset - self._window_at
@@ -307,14 +307,14 @@ class Segment:
             learn_symbols(self.symbols, block)
             positions = decode_positions(encoded) if encoded else {}
             if first_ns(rows) != header.first_ns or first_ns(rows[-ROW_BYTES:]) != header.last_ns:
-                raise CorruptLog("the frame says other times than its rows")
+                raise CorruptLog("the frame's times differ from those of its rows")
         except (CorruptLog, ValueError) as error:
             raise self.damage(frame.offset, header.first_seq, str(error)) from error
         self.positions.update(positions)
         return LoggedBlock(block, positions, header.durable_seq, header.chain)
 
     def _get(self, offset: int, length: int) -> bytes:
-        """Return *length* bytes at *offset*, fewer where the file ends; *length* was checked against its limit."""
+        """Return *length* bytes at *offset*, fewer at the end of the file; *length* was checked against its limit."""
         start = offset - self._window_at
         window = self._window
         if start >= 0 and start + length <= len(window):
@@ -324,7 +324,7 @@ class Segment:
         parts: list[bytes] = []
         while wanted:
             part = self._fs.read(self._file, wanted, offset + sum(map(len, parts)))
-            if not part:  # shorter than it was a moment ago
+            if not part:  # shorter than a moment ago
                 break
             parts.append(part)
             wanted -= len(part)
@@ -339,7 +339,7 @@ def first_ns(rows: bytes) -> int:
 
 
 def learn_symbols(symbols: SymbolTable, block: Block) -> None:
-    """Add the symbols that are new in *block*; at the speed of C where there are none."""
+    """Add the symbols that are new in *block*; at the speed of C if there are none."""
     if block.heap and 1 in block.rows[13::ROW_BYTES].translate(_IS_NEW):
         symbols.learn(block)
 
@@ -349,13 +349,13 @@ def segment_name(first_seq: int) -> str:
 
 
 def segment_seq(name: str) -> int:
-    """Return the first seq of the segment that *name* is the name of; 0 for any other file."""
+    """Return the first seq of the segment called *name*; 0 for any other file."""
     digits, suffix = name[:SEQ_DIGITS], name[SEQ_DIGITS:]
     return int(digits) if suffix == SUFFIX and digits.isascii() and digits.isdigit() else 0
 
 
 def segment_names(fs: FileSystem, directory: str) -> list[str]:
-    """Return the names of the segments in *directory*, oldest first; DataDirError where it is no directory."""
+    """Return the names of the segments in *directory*, oldest first; DataDirError if it is not a directory."""
     kind = fs.kind(directory)
     if kind == "nothing":
         raise DataDirError(f"{directory}: there is no log here")

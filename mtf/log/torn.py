@@ -1,4 +1,4 @@
-"""Torn tails that were cut off a log and kept beside it: which there are, and which events stand in them.
+"""Torn tails that were cut off a log and kept next to it: which there are, and which events they hold.
 
 Owns the name of such a file. Reads only, in bounded memory, and takes nothing for granted: a tail is damaged by its
 nature, so each frame header in it is judged by its own checksum, and whether its events are whole is not checked.
@@ -29,7 +29,7 @@ class KeptTail(NamedTuple):
     path: str
     bytes: int
     events: int  # that its frames say they hold
-    first_seq: int  # of those; 0: none can be made out
+    first_seq: int  # of those; 0: none is readable
     last_seq: int
 
 
@@ -50,7 +50,7 @@ def kept_tails(directory: str | Path, *, fs: FileSystem | None = None) -> list[K
 
 
 def _seed_of(fs: FileSystem, directory: str) -> int | None:
-    """Return what the frames of this log are summed with; None if no segment says so."""
+    """Return the seed of the checksums of this log's frames; None if no segment is readable."""
     for name in reversed(segment_names(fs, directory)):
         try:
             segment = Segment(fs, join(directory, name))

@@ -1,4 +1,4 @@
-"""What is damaged, which seqs are safe, and a new log of what is good; the log that is looked at is never changed.
+"""Finding damage and safe seqs, and salvaging what is intact into a new log; the original is never changed.
 
 Owns the report. Every segment is read to its end whatever is wrong with another: each frame, chain and row is checked,
 compressed ones too. A segment names its symbols itself, so that one can be read without those before it.
@@ -22,7 +22,7 @@ DAMAGES_MAX: Final = 1_000  # reported one by one; more are not looked for
 
 
 class Damage(NamedTuple):
-    """A place that is not as it was written."""
+    """A damaged place."""
 
     path: str
     offset: int
@@ -31,7 +31,7 @@ class Damage(NamedTuple):
 
 
 class VerifyReport(NamedTuple):
-    """What a log's files hold."""
+    """The content of a log's files."""
 
     segments: int
     bytes: int
@@ -42,7 +42,7 @@ class VerifyReport(NamedTuple):
     sealed: bool  # closed in good order
     safe: list[tuple[int, int]]  # runs of intact events, first and last seq of each
     damage: list[Damage]
-    tail: TornTail | None  # a torn tail, which the next start cuts and keeps aside: no damage
+    tail: TornTail | None  # a torn tail, which the next start cuts off and keeps: not damage
 
     @property
     def clean(self) -> bool:
@@ -59,9 +59,9 @@ class Salvaged(NamedTuple):
 
 
 def verify_log(directory: str | Path, *, fs: FileSystem | None = None) -> VerifyReport:
-    """Read all of the log and report; DataDirError where there is none. Needs no lock and changes nothing.
+    """Read all of the log and report; DataDirError if there is none. Needs no lock and changes nothing.
 
-    Beside a running writer it reports on what was written when each segment was reached.
+    While a writer runs, it reports on what had been written when each segment was reached.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
@@ -76,15 +76,15 @@ def verify_log(directory: str | Path, *, fs: FileSystem | None = None) -> Verify
 
 
 def salvage_log(src: str | Path, dst: str | Path, *, fs: FileSystem | None = None) -> Salvaged:
-    """Copy every intact event before the first damage from *src* to a new log in *dst*, and say what lies after it.
+    """Copy every intact event before the first damage from *src* to a new log in *dst*, and report what lies after it.
 
     The copy is the same log, byte for byte up to there, so that its checkpoints up to there hold too, and a writer
-    can go on with it. DataDirError where *dst* is there already, CorruptLog where nothing is intact at the start.
+    can continue it. DataDirError if *dst* is there already, CorruptLog if nothing is intact at the start.
     """
     fs = fs or OsFileSystem()
     src, dst = str(src), str(dst)
     if fs.kind(dst) != "nothing":
-        raise DataDirError(f"{dst}: is there already; salvage writes to a new directory only")
+        raise DataDirError(f"{dst}: already exists; salvage only writes to a new directory")
     report = verify_log(src, fs=fs)
     end = report.damage[0] if report.damage else report.tail
     make_directories(fs, dst)
@@ -109,12 +109,12 @@ def salvage_log(src: str | Path, dst: str | Path, *, fs: FileSystem | None = Non
 
 
 class _Verifier:
-    """What has been found so far."""
+    """The findings so far."""
 
     def __init__(self, fs: FileSystem, directory: str) -> None:
         self._fs: Final = fs
         self._directory: Final = directory
-        self._before: Segment | None = None  # the last segment, where it is intact to its end
+        self._before: Segment | None = None  # the last segment, if it is intact to its end
         self._run_id: bytes | None = None  # of the first segment that could be read
         self._bytes = 0
         self._events = 0
@@ -177,7 +177,7 @@ class _Verifier:
         self._run_id = self._run_id or run_id
 
     def _read(self, segment: Segment, is_newest: bool) -> None:
-        """Read every frame of *segment* that is intact, and go on after one that is not."""
+        """Read every intact frame of *segment*, and continue after one that is not."""
         whole = True
         while True:
             while (frame := segment.next()) is not None:
@@ -217,7 +217,7 @@ class _Verifier:
 
 
 def _copy(fs: FileSystem, source: str, target: str, limit: int) -> None:
-    """Copy up to *limit* bytes of *source* to *target*, which must not be there, and sync them."""
+    """Copy up to *limit* bytes of *source* to *target*, which must not exist, and sync them."""
     original = fs.open(source, "read")
     try:
         copy = fs.open(target, "create")

@@ -1,4 +1,4 @@
-"""Members of a zip file: listed, checked, and read in place. Nothing is ever extracted.
+"""Members of a zip file: listed, checked and read in place, never extracted.
 
 The directory of the file is bounded before it is read; then every name in it is looked at, and the sizes that it
 promises. An archive that reaches outside itself, holds another one, or is encrypted is refused whole.
@@ -65,7 +65,7 @@ class Archive:
             ) from error
 
     def close(self) -> None:
-        """Let go of the file. It is opened again where a member is asked for."""
+        """Close the file. It is opened again when a member is asked for."""
         if self._zip is not None:
             self._zip.close()
             self._zip = None
@@ -78,7 +78,7 @@ class Archive:
                 self._zip = zipfile.ZipFile(path)
             except _DAMAGE as error:
                 raise SourceError(
-                    f"{path}: not a zip file that can be read ({error}): get it again", path=str(path)
+                    f"{path}: unreadable as a zip file ({error}): get it again", path=str(path)
                 ) from error
         return self._zip
 
@@ -95,13 +95,13 @@ class Archive:
                 or _DRIVE.match(info.filename)
                 or "\x00" in info.orig_filename
             ):
-                raise HostileFile(f"{place}: a path that leads out of the archive: do not trust this file", path=place)
+                raise HostileFile(f"{place}: its path leads out of the archive: do not trust this file", path=place)
             if info.flag_bits & ENCRYPTED:
                 raise HostileFile(f"{place}: encrypted: unpack it first", path=place)
             if info.is_dir():
                 continue
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise SourceError(f"{place}: packed with a method that is not read: pack it as deflate", path=place)
+                raise SourceError(f"{place}: compressed with an unsupported method: use deflate", path=place)
             if info.filename in names:
                 raise HostileFile(f"{place}: twice in the archive: do not trust this file", path=place)
             names.add(info.filename)
@@ -110,7 +110,7 @@ class Archive:
         if large or (expanded > limits.ratio_from_bytes and expanded > limits.ratio * self._size):
             raise HostileFile(
                 f"{self.path}: a decompression bomb: {expanded} bytes in a file of {self._size}; "
-                "if it is none, raise {limit}",
+                "if it is not one, raise {limit}",
                 path=str(self.path),
                 limit="expanded_bytes" if large else "ratio",
             )
@@ -124,7 +124,7 @@ def _check_directory(path: Path, size: int, limits: Limits) -> None:
         tail = file.read(END_BYTES + COMMENT_BYTES_MAX)
         at = tail.rfind(b"PK\x05\x06")
         if at < 0 or len(tail) - at < END_BYTES:
-            raise SourceError(f"{path}: a zip file without its end: get it again", path=str(path))
+            raise SourceError(f"{path}: the end of the zip file is missing: get it again", path=str(path))
         count, directory_bytes = struct.unpack_from("<H", tail, at + 10)[0], struct.unpack_from("<I", tail, at + 12)[0]
         if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
             file.seek(min(size, struct.unpack_from("<Q", tail, at - 12)[0]))
@@ -134,7 +134,7 @@ def _check_directory(path: Path, size: int, limits: Limits) -> None:
     if count > limits.members or directory_bytes > limits.members * DIRECTORY_BYTES_A_MEMBER_MAX:
         raise HostileFile(
             f"{path}: {count} members in a directory of {directory_bytes} bytes are too many; "
-            "if they are right, raise {limit}",
+            "if that is expected, raise {limit}",
             path=str(path),
             limit="members",
         )

@@ -124,7 +124,7 @@ class _Backward:
     def _check(self, size: int) -> None:
         if size > self._part.limits.line_bytes:
             raise HostileFile(
-                f"{self._part.place}: a line longer than {self._part.limits.line_bytes} bytes is no market data; "
+                f"{self._part.place}: a line longer than {self._part.limits.line_bytes} bytes is not market data; "
                 "if this one is, raise {limit}",
                 path=self._part.place,
                 limit="line_bytes",

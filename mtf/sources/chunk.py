@@ -45,7 +45,7 @@ class Chunk:
         self.rows: Final = rows
         self.heap: Final = heap
         self.refused: Final[list[Any]] = refused  # of `Refused`, in order
-        self.marks: Final = marks  # a byte a row, 1 where it stands before rows that came earlier; or nothing
+        self.marks: Final = marks  # a byte a row, 1 if it stands before rows that came earlier; or nothing
 
 
 @mypyc_attr(native_class=True)

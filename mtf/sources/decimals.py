@@ -36,10 +36,10 @@ _CURRENCIES: Final = (b"$", b"\xe2\x82\xac", b"\xc2\xa3", b"\xc2\xa5")  # dollar
 
 
 def decimal(data: bytes, start: i64, end: i64, shift: i64, mark: i64 = POINT) -> float:
-    """Return the number `data[start:end]` times 10**shift, correctly rounded; NaN where it is not a decimal number.
+    """Return the number `data[start:end]` times 10**shift, correctly rounded; NaN if it is not a decimal number.
 
     *mark* is what stands before the fraction, POINT or COMMA, and the other one parts groups of digits. If it is UNSURE
-    a lone comma, `1,234`, could be either, and that is no number. Takes what `float()` takes of digits, sign, point and
+    a lone comma, `1,234`, could be either, and gives NaN. Takes what `float()` takes of digits, sign, point and
     exponent; not its `inf`, `nan` and underscores.
     """
     i = start
@@ -113,7 +113,7 @@ def amount(data: bytes, start: i64, end: i64, mark: i64 = POINT) -> float:
 
 
 def is_special(text: bytes) -> bool:
-    """Whether *text* says that it is no number, or an infinite one, as programs write that."""
+    """Whether *text* is a word that programs write for NaN or infinity."""
     return _bare(text).lstrip(b"+-") in SPECIAL
 
 

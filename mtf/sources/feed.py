@@ -1,4 +1,4 @@
-"""Feeds: one source as chunks, each with the position that it begins at, for the merge to read ahead.
+"""Feeds: one source as chunks, each with the position at which it begins, for the merge to read ahead.
 
 A feed is a source with its rows staged, held for a while to be put in order (`WindowFeed`), or sorted (in
 `mtf.sources.sort`). Owns what many sources share while they are read in turns: their table of symbols, how much is read
@@ -28,18 +28,18 @@ TEXT_BYTES: Final = 64 << 20  # of text held for all sources together
 TEXT_BYTES_MIN: Final = 4_096  # of one of them
 TEXT_BYTES_MAX: Final = 256 << 10
 FILES_MAX: Final = 512  # open at once
-PACKED_MAX: Final = 64  # of them packed ones, whose decompressors take memory; more are unpacked to disk
+PACKED_MAX: Final = 64  # of these, compressed ones, whose decompressors take memory; more are unpacked to disk
 
-WINDOW: Final = "window"  # in a position: some rows behind it are in the log, and others are not
+WINDOW: Final = "window"  # in a position: some rows after it are in the log, and others are not
 
 
 class Feed(Protocol):
-    """Chunks of one source. `position()` is where the next one begins, and `seek` goes there, before the first."""
+    """Chunks of one source. `position()` is where the next one begins; `seek` moves there, before the first read."""
 
-    ended: bool  # whether the source has come to its end: what `next` gives from then on has no rows
+    ended: bool  # whether the source has ended: `next` returns no rows from then on
 
     def next(self) -> Chunk:
-        """Return the next chunk; one without rows where there is nothing yet, as after each bounded piece of work."""
+        """Return the next chunk; one without rows if there is nothing yet, as after each bounded piece of work."""
         ...
 
     def position(self) -> dict[str, Any]: ...
@@ -55,20 +55,20 @@ class Suspendable(Protocol):
 
     @property
     def reopens(self) -> bool:
-        """Whether to close the file and to read on later costs no more than a seek."""
+        """Whether closing the file and continuing later costs no more than a seek."""
         ...
 
     def suspend(self) -> None:
-        """Close the file until it is read on."""
+        """Close the file until reading continues."""
         ...
 
 
 class Stage:
-    """What the feeds of *sources* sources share."""
+    """The state that the feeds of *sources* sources share."""
 
     def __init__(self, sources: int) -> None:
         self.symbols: Final = SymbolTable()
-        self.door: Door | None = None  # that rows go to in the end: it says when a bar's events happen
+        self.door: Door | None = None  # to which rows finally go: it says when a bar's events happen
         self.spool: Final = Spool()
         self.rows: Final = min(max(AHEAD_ROWS // sources, AHEAD_ROWS_MIN), AHEAD_ROWS_MAX)
         self.read_bytes: Final = min(max(TEXT_BYTES // sources, TEXT_BYTES_MIN), TEXT_BYTES_MAX)
@@ -94,17 +94,17 @@ class Stage:
         return chunk, more
 
     def is_crowded(self, source: Source) -> bool:
-        """Whether *source* keeps a file open, and more sources do than may."""
+        """Whether *source* keeps a file open, and too many sources do."""
         return id(source) in self._fixed and len(self._fixed) > min(PACKED_MAX, self._files_max // 2)
 
     def let_go(self, source: Source) -> None:
-        """Close the file of *source*: it is not read on."""
+        """Close the file of *source*, which is not read any further."""
         self._open.pop(id(source), None)
         self._fixed.discard(id(source))
         source.close()
 
     def _note(self, source: Suspendable, more: bool) -> None:
-        """Note that *source* was read, and close the file of the one that was not for longest where there are many."""
+        """Note that *source* was read, and close the file of the one read longest ago if there are many."""
         key = id(source)
         self._open.pop(key, None)
         self._fixed.discard(key)
@@ -119,15 +119,15 @@ class Stage:
 
 
 class SourceFeed:
-    """The rows of *source* in its own order, put aside on disk where too many packed files would be open."""
+    """The rows of *source* in its own order, set aside on disk if too many compressed files would be open."""
 
     def __init__(self, source: Source, stage: Stage) -> None:
         self.source: Final = source
         self.ended = False
         self._stage: Final = stage
-        self._region: Region | None = None  # all that is left of the source, once it is put aside
+        self._region: Region | None = None  # the rest of the source, once it is set aside
         self._written = False  # all of it has been
-        self._position: dict[str, Any] = {}  # behind what was read back last
+        self._position: dict[str, Any] = {}  # after what was read back last
         if stage.read_bytes < TEXT_BYTES_MAX and isinstance(source, Suspendable):
             source.read_bytes = stage.read_bytes
 
@@ -137,7 +137,7 @@ class SourceFeed:
         return self._region is None
 
     def read_whole(self) -> None:
-        """Read as much text at once as is best for one source: no others are read beside it."""
+        """Read as much text at once as is best for a single source."""
         if isinstance(self.source, Suspendable):
             self.source.read_bytes = TEXT_BYTES_MAX
 
@@ -153,7 +153,7 @@ class SourceFeed:
         return found[0]
 
     def _read(self) -> Chunk:
-        """Read more of the source, to be given out or put aside."""
+        """Read more of the source, to be returned or set aside."""
         stage, source = self._stage, self.source
         before = source.position()
         chunk, more = stage.read(source, stage.rows)
@@ -177,7 +177,7 @@ class SourceFeed:
 
 
 class WindowFeed:
-    """The rows of *feed* in the order of their stamps, as far as a window of *window_ns* can put them so."""
+    """The rows of *feed* in the order of their stamps, as far as a window of *window_ns* allows."""
 
     def __init__(self, feed: Feed, window_ns: int) -> None:
         self.ended = False
@@ -185,8 +185,8 @@ class WindowFeed:
         self._window_ns = window_ns  # as given, or as it was before a stop within a window
         self._window = Window(window_ns)
         self._added: deque[tuple[dict[str, Any], int]] = deque()  # position and refused rows of the newest chunks
-        self._passed = b""  # of the rows to come those that went out before a stop, a byte each, 1 where it did
-        self._refused = 0  # of the malformed rows to come those that were seen to before a stop
+        self._passed = b""  # a byte for each row to come, 1 if it was released before a stop
+        self._refused = 0  # the malformed rows to come that were handled before a stop
         self._rows: Final = Rows()
 
     def next(self) -> Chunk:
@@ -217,14 +217,14 @@ class WindowFeed:
         return self._rows.chunk(refused)
 
     def position(self) -> dict[str, Any]:
-        """Return the source's position where nothing is held; else where the first row that is held was read from.
+        """Return the source's position if nothing is held; otherwise the place from which the first held row was read.
 
-        With it go how many rows from there on are out, then in runs how many are held, out, held ..., and how many of
-        the malformed ones were seen to.
+        With it come how many rows from there on are out, then in runs how many are held, out, held ..., and how many
+        of the malformed ones were handled.
         """
         refused = self._refused + sum(count for _, count in self._added)
         skip, runs = self._window.skipped(), self._window.runs()
-        if self._passed:  # read again after a stop, and not all of it yet
+        if self._passed:  # being read again after a stop
             out = b"\x01" * skip + _flags(runs) + bytes(self._window.read_since(skip, runs)) + self._passed
             skip, runs = _runs(out)
         if not self._added and not skip and not runs and not refused:
@@ -255,12 +255,12 @@ NOTHING: Final = Chunk(0, b"", b"", [])
 
 
 def _flags(runs: list[int]) -> bytes:
-    """Return a byte for each row of *runs*, which are held and out in turns: 1 where it is out."""
+    """Return a byte for each row of *runs*, which alternate between held and out: 1 if it is out."""
     return b"".join([bytes([k % 2]) * length for k, length in enumerate(runs)])
 
 
 def _runs(flags: bytes) -> tuple[int, list[int]]:
-    """Return how many rows at the start are out, and the runs of those behind, up to the last one that is out."""
+    """Return how many rows at the start are out, and the runs of those after them, up to the last one that is out."""
     behind = flags.lstrip(b"\x01").rstrip(b"\x00")
     return len(flags) - len(flags.lstrip(b"\x01")), [len(list(run)) for _, run in groupby(behind)]
 

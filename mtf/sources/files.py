@@ -1,4 +1,4 @@
-"""A file, or many in a row, as a source: reads the parts in their order and knows its place to the byte.
+"""A file, or many in succession, as a source: reads the parts in order and knows its place to the byte.
 
 Owns the open file and the bytes between it and the reader. Memory is one chunk and one line, however long the file.
 """
@@ -30,14 +30,14 @@ __all__ = ["Again", "FileSource", "PlannedPart", "raise_problem"]
 
 NEWLINE: Final = 10
 READINGS_MAX: Final = 100  # ways of reading its parts that the log keeps of one source
-UNREAD_MAX: Final = 20  # parts of which no row could be read that are named
+UNREAD_MAX: Final = 20  # parts without a readable row that are named
 
 Again = Callable[[Mapping[str, Any], str], Plan]
 
 
 @attrs.frozen
 class PlannedPart:
-    """A part and how it is read; *again* plans it from what an identity says of an earlier reading, and its symbol."""
+    """A part and how it is read; *again* plans it from the identity of an earlier reading, and its symbol."""
 
     part: Part
     plan: Plan
@@ -46,10 +46,10 @@ class PlannedPart:
 
 
 class FileSource:
-    """Reads *parts* one after another. *skipped* are the files of a folder that no format took.
+    """Reads *parts* one after another. *skipped* are the files of a folder that no format reads.
 
-    With *resumable* it is gone on with at a next start, and a last line without its line break is left for then: a
-    file that grows may have half a number there. In a packed file, and in a pipe, such a line is whole.
+    With *resumable* the next start continues it, and a last line without a line break is left for it: a
+    growing file may have half a number there. In a compressed file, and in a pipe, such a line is complete.
     """
 
     def __init__(
@@ -62,22 +62,22 @@ class FileSource:
         resumable: bool = False,
     ) -> None:
         self.name: Final = name
-        self.read_as: Final = dict(read_as)  # what was said of the file, and decides what its rows mean
+        self.read_as: Final = dict(read_as)  # the options given for the file, which decide what its rows mean
         self.parts: Final = list(parts)
         self.skipped: Final = tuple(skipped)
         self._resumable: Final = resumable
-        self._resumed = False  # by `seek`, behind rows that were read before
+        self._resumed = False  # by `seek`, past rows that were read before
         self._index = -1  # of the part being read, or read last; -1 before the first
         self._reader: Reader | None = None  # of that part; stays once it has been read to its end
         self._stream: Stream | None = None  # open while the part is being read
         self._data = b""  # bytes of the text from `_base` on
         self._base = 0
-        self._at = 0  # what of `_data` the reader has taken
-        self._final = False  # nothing comes behind `_data`
-        self._told = ""  # the symbol that the parts behind have, where all rows are said to be of another name
-        self._open = False  # the last row that was taken had no line break behind it
+        self._at = 0  # how much of `_data` the reader has consumed
+        self._final = False  # nothing follows `_data`
+        self._told = ""  # the symbol that the parts behind have, if `symbol` names all rows differently
+        self._open = False  # the last row that was read had no line break
         self._closed = False  # by `close`, until `seek`
-        self._suspended = -1  # the byte of the text to read on from, where the file was closed by `suspend`
+        self._suspended = -1  # the byte of the text at which to continue, if `suspend` closed the file
         self.read_bytes = CHUNK_BYTES  # how much text is read at once
         self._check: list[int | str] = []  # how many bytes of the part's file, and their hash
         self._rows = 0  # of the parts before the present one, since this source was made
@@ -93,7 +93,7 @@ class FileSource:
         self._behind_bytes = 0  # of all of them
 
     def fill(self, door: Door, limit: int) -> bool:
-        """Hand up to *limit* rows to *door*; a malformed row counts as one, so that one call is bounded."""
+        """Deliver up to *limit* rows to *door*; a malformed row counts as one, so that one call is bounded."""
         assert not self._closed, "a source that is closed is read on from a position: seek first"
         left = limit
         while left > 0:
@@ -150,7 +150,7 @@ class FileSource:
     def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:
         """Read as *identity* says that it was read: what was inferred of the part at *position* holds when it grows.
 
-        Raises the ConfigError of a part about which something has to be said first, if it was not read before.
+        Raises the ConfigError of a part that needs an option to be read, if it was not read before.
         """
         known = identity.get("reading", ())
         self._readings = [_reading_of(each) for each in known]
@@ -220,12 +220,12 @@ class FileSource:
                 position["open"] = True
             if isinstance(reader, QuoteReader) and (held := reader.memo()):
                 position["held"] = held
-            if self._reading:  # 0, the first, is not written: few sources have another
+            if self._reading:  # 0, the first, is omitted: few sources have another
                 position["as"] = self._reading
         return position
 
     def seek(self, position: dict[str, Any]) -> None:
-        """Go on from *position*: at once in a plain file, by decompressing up to it in a packed one."""
+        """Continue from *position*: at once in a plain file, by decompressing up to it in a compressed one."""
         self._let_go()
         self._index, self._reader, self._closed = -1, None, False
         self._behind.clear()
@@ -238,8 +238,8 @@ class FileSource:
         name = position["name"]
         if not 0 <= index < len(self.parts) or self.parts[index].part.name != name:
             raise SourceError(
-                f"{self.name}: {name!r} was its part {index + 1}, and is not any more: files before it have come or "
-                "gone; put them back, or start afresh",
+                f"{self.name}: {name!r} was its part {index + 1}, and is not now: files before it have been added or "
+                "removed; restore the former files, or start again with another data directory",
                 path=name,
             )
         part = self.parts[index].part
@@ -248,8 +248,8 @@ class FileSource:
         self._index = index
         if self._bytes_behind() != position.get("behind", self._bytes_behind()):
             raise SourceError(
-                f"{self.name}: a file before {name!r}, which was read to its end, has another size now: rows that came "
-                "later belong in a file that comes later; put it back, or start afresh",
+                f"{self.name}: a file before {name!r}, which was read to its end, has another size now: later rows "
+                "belong in a later file; restore it, or start again with another data directory",
                 path=name,
             )
         reader, stream = self._start(index, position["check"])
@@ -268,8 +268,8 @@ class FileSource:
             self._data = stream.read()
             if self._data[:1] not in (b"", b"\n", b"\r"):
                 raise SourceError(
-                    f"{part.place}:{reader.line}: this row had no end when it was read, and goes on now: what was "
-                    "logged of it is not what stands there; start afresh",
+                    f"{part.place}:{reader.line}: this row was incomplete when it was read, and is longer now: the "
+                    "log differs from the file; start again with another data directory",
                     path=part.place,
                     line=reader.line,
                 )
@@ -301,14 +301,14 @@ class FileSource:
         return self._stream is None or (self._stream.seekable and not self.parts[self._index].part.endless)
 
     def suspend(self) -> None:
-        """Close the open file until it is read on; a packed one is not, for it would be unpacked from its start."""
+        """Close the open file until reading continues; not a compressed one, which would be unpacked from its start."""
         if self._stream is not None and self.reopens:
             self._suspended = self._stream.offset
             self._stream.close()
             self._stream = None
 
     def close(self) -> None:
-        """Let go of the open file; `position` stays, and `seek` opens it again."""
+        """Close the open file; `position` stays, and `seek` opens it again."""
         self._closed = True
         self._let_go()
         for planned in self.parts:
@@ -316,7 +316,7 @@ class FileSource:
                 planned.part.close()
 
     def _start(self, index: int, known: Sequence[Any] = ()) -> tuple[Reader | None, Stream | None]:
-        """Open the part *index* at its start; one without rows is done with at once.
+        """Open the part *index* at its start; one without rows is finished at once.
 
         SourceError if its start is not the *known* one: how many bytes, and their hash.
         """
@@ -344,7 +344,7 @@ class FileSource:
         if known and start.check(known[0]) != known[1]:
             place = planned.part.place
             raise SourceError(
-                f"{place}: it does not start as it did: it is another file now; put the old one back, or use another "
+                f"{place}: its beginning has changed, so it is another file now: restore the old one, or use another "
                 "data directory",
                 path=place,
             )
@@ -373,7 +373,7 @@ class FileSource:
         return str(said or ("" if "symbol" in known["layout"]["columns"] else planned.part.symbol))
 
     def _number_of(self, plan: Plan) -> int:
-        """Return the number of the reading that *plan* has; what is not among the first of them is not kept."""
+        """Return the number of *plan*'s reading; only the first few readings are kept."""
         if plan.read_as is None:
             return READINGS_MAX
         reading = (plan.read_as, plan.layout)
@@ -395,7 +395,7 @@ class FileSource:
         ]
 
     def _waits(self, stream: Stream) -> bool:
-        """Whether a last line without its line break is left for the next time."""
+        """Whether a last line without a line break is left for the next run."""
         assert self._reader is not None, "a part that is read has a reader"
         return self._resumable and self._reader.by_line and stream.grows and self._index == len(self.parts) - 1
 
@@ -415,7 +415,7 @@ class FileSource:
         if index >= 0:
             part = self.parts[index].part
             path = str(part.path)
-            with suppress(SourceError):  # it may be gone by now: it has been read
+            with suppress(SourceError):  # it may be gone by now, as it has been read
                 size = part.file_bytes
                 self._behind_bytes += size - self._behind.get(path, 0)
                 self._behind[path] = size

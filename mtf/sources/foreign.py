@@ -1,4 +1,4 @@
-"""Files that are market data, but not text: known by their first bytes, so that the refusal says what they are."""
+"""Market data that is not text: recognized by its first bytes, so that the refusal can name it."""
 
 from __future__ import annotations
 

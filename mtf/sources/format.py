@@ -29,7 +29,7 @@ CERTAIN: Final = 100  # nothing else looks like that
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What the user says; None leaves it to the format, and what is said always wins."""
+    """What the user says; None leaves it to the format, and an option that is given always wins."""
 
     symbol: str | None = None  # of all rows, whatever a column says
     kind: str | None = None  # "quotes", "trades" or "bars"
@@ -52,13 +52,13 @@ class Options:
 class Plan:
     """How to read one part. *kind* says what its rows are, with the length of bars: `quotes`, `bars 1m`.
 
-    *symbol* is that of all its rows, or None where they say it; *start_ns* the time before which none of its rows can
+    *symbol* is that of all its rows, or None if they say it; *start_ns* the time before which none of its rows can
     be, if the name of the part says one. *reader* makes the reader; of a text without rows there is none. *read_as*
     says how the rows are read and by whom that was settled; a table's *layout* is enough to read it so again. *notes*
     are what a user should know besides.
 
-    A part that is known and holds nothing to read is *refused*, with the reason. *problem* is what has to be said
-    before the part can be read.
+    A part that is known and holds nothing to read is *refused*, with the reason. *problem* says which option
+    is needed before the part can be read.
     """
 
     kind: str = "rows"

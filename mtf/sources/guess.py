@@ -1,7 +1,7 @@
-"""Guesses how a table is laid out, from its first lines and from what the user says. What the user says wins.
+"""Infers how a table is laid out, from its first lines and from the user's options, which always win.
 
-Where the lines allow two readings (is 01/02 in January or in February?) it does not choose: OptionNeeded says what to
-give. What most rows agree on counts, so that a broken one in the first few changes nothing.
+If the lines allow two readings (is 01/02 in January or in February?) it does not choose: OptionNeeded names the option
+to give. The majority of the rows decides, so that a broken one in the first few changes nothing.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["Table", "bar_times", "guess_layout", "look", "shift_of", "unused_note"]
 
-EPOCH_DIGITS_MIN: Final = 9  # fewer are milliseconds of a day, or no time at all
-STAND_IN: Final = Timeframe("1m")  # for bars of which none is read
-BACKWARD: Final = 0.9  # the share of steps back in time from which on a table is newest first
+EPOCH_DIGITS_MIN: Final = 9  # smaller numbers are milliseconds of a day, or not a time
+STAND_IN: Final = Timeframe("1m")  # for bars none of which is read
+BACKWARD: Final = 0.9  # from this share of steps back in time on, a table is newest first
 
 COMPACT_DIGITS: Final = (8, 14, 17)  # of a date, and a time of day behind it, without anything between
 _COMPACT_SHAPE: Final = re.compile(r"0{8}")  # how what COMPACT matches begins
@@ -42,7 +42,7 @@ _TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do no
 
 
 def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = "", zone: str = "UTC") -> Layout:
-    """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are used if nothing else says."""
+    """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are used if nothing else names them."""
     mark = None if options.decimal is None else mark_of(options.decimal)
     columns = _columns(table, options, POINT if mark is None else mark)
     notes = _header_notes(table)
@@ -59,7 +59,7 @@ def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = ""
     zone = options.zone or zone
     time_format = options.time_format or _time_format(table, columns)
     if time_format not in TIME_FORMATS:
-        raise ConfigError(f"no time format {time_format!r}: it is one of {', '.join(TIME_FORMATS)}")
+        raise ConfigError(f"time_format must be one of {', '.join(TIME_FORMATS)}, got {time_format!r}")
     if not options.symbol and "symbol" not in columns:
         symbol = _symbol_in(table) or symbol or part.symbol
     utc = _stamps(table.fitted, columns, time_format, zone) if "time" in columns else []
@@ -115,7 +115,7 @@ def shift_of(point: float | None, otherwise: int) -> int:
     for power in range(-12, 13):
         if point == float(f"1e{power}"):
             return power
-    raise ConfigError(f"a point of {point} is no power of ten: give one, such as 0.00001")
+    raise ConfigError(f"invalid point {point}: it must be a power of ten, such as 0.00001")
 
 
 def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: str) -> list[tuple[str, int, int]]:
@@ -127,7 +127,7 @@ def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: 
 
 
 def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_format: str, zone: str) -> list[int]:
-    """Return the time of each of *rows* in ns UTC, or what the reader of times answers if it is not a time."""
+    """Return the time of each of *rows* in ns UTC, or the code of the reader of times if it is not a time."""
     kind, unit_ns = TIME_FORMATS[time_format]
     stamps = StampReader(kind, Zone(zone), unit_ns=unit_ns)
     date, clock = columns["time"], columns.get("clock")
@@ -135,7 +135,7 @@ def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_form
 
 
 def _columns(table: Table, options: Options, mark: int) -> dict[str, int]:
-    """Return the columns by role: those that the user names, and if that is not enough, others by their headings."""
+    """Return the columns by role: those that the user names, and if these are not enough, others by their headings."""
     said = {role: _index(table, role, column) for role, column in (options.columns or {}).items()}
     if said and (table.header is None or _is_enough(said)):
         return said
@@ -146,7 +146,7 @@ def _columns(table: Table, options: Options, mark: int) -> dict[str, int]:
 
 
 def _is_enough(columns: Mapping[str, int]) -> bool:
-    """Whether *columns* say all that a row has to have."""
+    """Whether *columns* has everything that a row needs."""
     prices = any(role in columns for role in ("bid", "ask", "price", "bid_open", "ask_open"))
     return "time" in columns and (prices or all(role in columns for role in OHLC))
 
@@ -183,7 +183,7 @@ def _find_time(table: Table, columns: dict[str, int]) -> dict[str, int]:
 
 
 def _unnamed_columns(table: Table, options: Options, mark: int) -> dict[str, int]:
-    """Return what the columns must be, by what is in them: a time in front, and prices that behave as such."""
+    """Return what the columns must be, judging by their content: a time in front, and prices that behave as such."""
     columns = {"time": 0}
     first = 1
     if table.fields > 1 and _are(CLOCK, table.column(1)) and _are(DATE, table.column(0)):
@@ -192,13 +192,14 @@ def _unnamed_columns(table: Table, options: Options, mark: int) -> dict[str, int
     roles = _numbers_mean(table, first, options.kind, mark)
     if roles is None:
         raise OptionNeeded(
-            "what the columns are is not clear without a header: say it with {columns}", columns="time=0,bid=1,ask=2"
+            "there is no header, and the columns cannot be inferred: name them with {columns}",
+            columns="time=0,bid=1,ask=2",
         )
     return columns | {role: index for index, role in enumerate(roles, first)}
 
 
 def _are(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
-    """Whether *cells* look like *pattern*, but for a few broken ones."""
+    """Whether *cells* look like *pattern*, except for a few broken ones."""
     return mostly(sum(1 for cell in cells if pattern.fullmatch(cell)), len(cells))
 
 
@@ -236,9 +237,9 @@ def _number(cell: str, mark: int) -> float:
 
 
 def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
-    """Whether these are no bars: the next one opens further from a close than from the open before it.
+    """Whether these are not bars: the next one opens further from a close than from the open before it.
 
-    So it is with quotes and small sizes, 1.0850,1.0851,1,1, which are between one another as open, high, low and close.
+    This is so for quotes with small sizes, 1.0850,1.0851,1,1, whose order is like that of open, high, low and close.
     """
     pairs = list(itertools.pairwise(numbers))
     if not pairs:
@@ -252,7 +253,7 @@ def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
     if options.kind is not None:
         kinds = {"quotes": QUOTES, "trades": TRADE_TICKS, "bars": QUOTE_BARS if "bid_open" in columns else BARS}
         if options.kind not in kinds:
-            raise ConfigError(f"rows are not {options.kind!r}: they are one of {', '.join(kinds)}")
+            raise ConfigError(f"kind must be one of {', '.join(kinds)}, got {options.kind!r}")
         return kinds[options.kind]
     if all(role in columns for role in OHLC):
         return BARS
@@ -260,19 +261,19 @@ def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
         return QUOTE_BARS
     if all(role in columns for role in OHLC[:3]):
         raise OptionNeeded(
-            f"no column is the close of the bars: say which with {{columns}}; {_there(table)}", columns="close=NAME"
+            f"no column is the close of the bars: name it with {{columns}}; {_there(table)}", columns="close=NAME"
         )
     if "bid" in columns or "ask" in columns:
         return QUOTES
     if "price" in columns:
         return TRADE_TICKS
     raise OptionNeeded(
-        f"no column is a price: say which with {{columns}}; {_there(table)}", columns="time=NAME,bid=NAME,ask=NAME"
+        f"no column is a price: name them with {{columns}}; {_there(table)}", columns="time=NAME,bid=NAME,ask=NAME"
     )
 
 
 def _find_clock(table: Table, columns: dict[str, int]) -> None:
-    """Where the time column holds dates and the one behind it times of day, read both."""
+    """If the time column holds dates and the next one times of day, read both."""
     after = columns["time"] + 1
     if after >= table.fields or after in columns.values():
         return
@@ -281,7 +282,7 @@ def _find_clock(table: Table, columns: dict[str, int]) -> None:
 
 
 def _find_ids(table: Table, columns: dict[str, int], options: Options, notes: list[str]) -> None:
-    """Take a column whose ids come again with other rows for none of ids: a market's, a venue's, a user's."""
+    """Drop a column of ids that repeat in other rows: they belong to a market, a venue or a user."""
     column = columns.get("id")
     if column is None or "id" in (options.columns or {}):
         return
@@ -298,7 +299,7 @@ def _find_ids(table: Table, columns: dict[str, int], options: Options, notes: li
 
 
 def unused_note(table: Table, layout: Layout) -> tuple[str, ...]:
-    """Name what a quote of *layout* has no place for."""
+    """Note the columns for which a quote of *layout* has no place."""
     if layout.kind != QUOTES or layout.leaves_out:
         return ()
     unused = [column for role in ("volume", "size", "price") if (column := layout.columns.get(role)) is not None]
@@ -311,7 +312,7 @@ def _called(table: Table, column: int) -> str:
 
 
 def _header_notes(table: Table) -> list[str]:
-    """Return which line is the header, where that is not plain to see."""
+    """Return which line is the header, if that is not obvious."""
     if not table.passed:
         return []
     lines = ", ".join(map(str, table.passed))
@@ -320,11 +321,11 @@ def _header_notes(table: Table) -> list[str]:
 
 
 def _symbol_in(table: Table) -> str:
-    """Return the symbol that the headings say, "" for none."""
+    """Return the symbol in the headings, "" if there is none."""
     if len(table.symbols) > 1:
         raise OptionNeeded(
-            f"there are {len(table.symbols)} markets side by side ({', '.join(table.symbols[:5])}): say which columns "
-            "are of one of them with {columns}, and which it is with {symbol}",
+            f"there are {len(table.symbols)} markets side by side ({', '.join(table.symbols[:5])}): name the columns "
+            "of one of them with {columns}, and its symbol with {symbol}",
             columns="time=0,open=1,high=2,low=3,close=4",
             symbol=table.symbols[0],
         )
@@ -358,7 +359,7 @@ def _all_written(cells: Sequence[str]) -> list[str]:
 
 
 def _time_format(table: Table, columns: Mapping[str, int]) -> str:
-    """Return how the times are written, as most of the cells have it; the other ones are the reader's to refuse."""
+    """Return how the times are written in most of the cells; the reader refuses the others."""
     cells = table.column(columns["time"]) if "time" in columns else []
     written = _all_written(cells)
     ways = Counter(filter(None, written))
@@ -367,8 +368,8 @@ def _time_format(table: Table, columns: Mapping[str, int]) -> str:
             return "ymd"
         of_day = " (a time of day, and no column has dates)" if CLOCK.fullmatch(cells[0]) else ""
         raise OptionNeeded(
-            f"{cells[0]!r}{of_day} is not a time that can be read: say which column has the time with {{columns}}, or "
-            "how it is written with {time_format}",
+            f"{cells[0]!r}{of_day} cannot be read as a time: name the column of the time with {{columns}}, or "
+            "its format with {time_format}",
             columns="time=NAME",
             time_format="dmy",
         )
@@ -376,7 +377,7 @@ def _time_format(table: Table, columns: Mapping[str, int]) -> str:
     if way == "short":
         cell = cells[written.index("short")]
         raise OptionNeeded(
-            f"{cell!r} would be a time before 1974, if seconds since 1970: say what it is with {{time_format}}",
+            f"{cell!r} as seconds since 1970 is before 1974: name its format with {{time_format}}",
             time_format="s",
         )
     if way != "dated":
@@ -410,7 +411,7 @@ def _date_order(cells: Sequence[str]) -> str:
 
 
 def _is_backward(times: Sequence[int], wanted: bool | None) -> bool:
-    """Whether rows of these *times* run from the newest to the oldest; if nothing shows what is *wanted* counts."""
+    """Whether rows of these *times* run from the newest to the oldest; if nothing shows it, *wanted* decides."""
     if wanted is False:
         return False
     steps = [after - before for before, after in itertools.pairwise(times) if after != before]
@@ -420,7 +421,7 @@ def _is_backward(times: Sequence[int], wanted: bool | None) -> bool:
 
 
 def _unread(part: Part, table: Table, options: Options, kind: int, columns: dict[str, int]) -> Layout:
-    """Return a layout for a table of which no row has as many fields as the header: each is refused for that."""
+    """Return a layout for a table in which no row has as many fields as the header: each is refused for that."""
     return Layout(
         kind=kind,
         fields=table.fields,

@@ -63,7 +63,7 @@ _HALVES: Final = (
     ("buyvol", "sellvol"),
     ("buy", "sell"),
 )
-# Endings of a volume that is one of money, where there is another one of what was traded.
+# Endings of a volume that is one of money, if there is another one of what was traded.
 _MONEY: Final = ("currency", "quote", "usd", "usdt", "usdc", "busd", "eur", "gbp", "jpy", "turnover", "notional")
 _SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")  # a close, if nothing else is
 _NUMBERED: Final = re.compile(r"^\d+(?=[a-z])")  # `1. open`
@@ -90,7 +90,7 @@ def roles_of(header: Sequence[str], rows: Sequence[Sequence[str]], given: Mappin
         there = columns.setdefault(role, index)
         if there != index and names[there] == name and any(row[there] != row[index] for row in rows):
             raise OptionNeeded(
-                f"columns {there} and {index} are both called {header[index]!r}: say which is meant with {{columns}}",
+                f"columns {there} and {index} are both called {header[index]!r}: name the right one with {{columns}}",
                 columns=f"{role}={there}",
             )
     if not any(role in columns for role in OHLC):
@@ -159,7 +159,7 @@ def _affixed(header: Sequence[str]) -> dict[str, int]:
     if len(found) > 1:
         raise OptionNeeded(
             f"there are {len(found)} markets side by side, with their open in columns "
-            f"{', '.join(str(each['open']) for each in found)}: say which is meant with {{columns}} and {{symbol}}",
+            f"{', '.join(str(each['open']) for each in found)}: name the right one with {{columns}} and {{symbol}}",
             columns="time=0," + ",".join(f"{role}={column}" for role, column in found[0].items()),
             symbol="NAME",
         )
@@ -167,7 +167,7 @@ def _affixed(header: Sequence[str]) -> dict[str, int]:
 
 
 def _volumes(names: Sequence[str], columns: Mapping[str, int]) -> dict[str, int]:
-    """Return the column of the volume where none is called just so, or two that add up to it."""
+    """Return the column of the volume if none has exactly that name, or two that add up to it."""
     halves = [name for pair in _HALVES for name in pair]
     named = [index for index, name in enumerate(names) if name.startswith("volume")]
     named += [

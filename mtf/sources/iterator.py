@@ -51,7 +51,7 @@ class IterSource:
         return {"count": self._count}
 
     def seek(self, position: dict[str, Any]) -> None:
-        """Go on behind as many ticks as *position* says; SourceError where there are fewer."""
+        """Go on behind as many ticks as *position* says; SourceError if there are fewer."""
         count = position.get("count", 0)
         if count < self._count:
             self._left = iter(self._ticks)
@@ -60,7 +60,7 @@ class IterSource:
         self._count += sum(1 for _ in itertools.islice(self._left, wanted))
         if self._count != count:
             raise SourceError(
-                f"{self.name}: it has {self._count} ticks, where {count} were read before: hand in the same ones",
+                f"{self.name}: it has {self._count} ticks, but {count} were read before: pass the same ones",
                 path=self.name,
                 line=self._count,
             )
@@ -69,4 +69,4 @@ class IterSource:
         return None
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """There is nothing to close."""

@@ -93,11 +93,11 @@ class Layout:
 
     def __attrs_post_init__(self) -> None:
         if self.time_format not in TIME_FORMATS:
-            raise ConfigError(f"no time format {self.time_format!r}: it is one of {', '.join(TIME_FORMATS)}")
+            raise ConfigError(f"time_format must be one of {', '.join(TIME_FORMATS)}, got {self.time_format!r}")
         if self.kind in (BARS, QUOTE_BARS) and self.timeframe is None:
             raise OptionNeeded("how long a bar lasts is not clear from the rows: give {timeframe}", timeframe="1m")
         if self.blank not in BLANKS:
-            raise ConfigError(f"an empty side cannot be {self.blank!r}: give {' or '.join(BLANKS)}")
+            raise ConfigError(f"blank must be {' or '.join(BLANKS)}, got {self.blank!r}")
         if not self.symbol and "symbol" not in self.columns:
             raise OptionNeeded(
                 "no column is the symbol, and the file's name does not say it: give {symbol}", symbol="NAME"

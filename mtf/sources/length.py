@@ -36,7 +36,7 @@ def infer_length(times: Iterable[tuple[str, int, int]]) -> Timeframe:
         length = _clear(steps)
         if length is not None:
             return length
-    raise OptionNeeded(f"how long a bar lasts is not clear: {_why(utc)}; give {{timeframe}}", timeframe="1m")
+    raise OptionNeeded(f"the length of the bars cannot be inferred: {_why(utc)}; give {{timeframe}}", timeframe="1m")
 
 
 def check_length(length: Timeframe, times: Iterable[tuple[str, int, int]], says: str) -> None:

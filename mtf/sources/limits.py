@@ -1,4 +1,4 @@
-"""What a file may ask for. A file that wants more is refused with `HostileFile`, and the message names the limit."""
+"""Limits on what a file may demand. A file that exceeds one is refused with `HostileFile`, and the message names it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MIB = 1024 * 1024
 class Limits:
     """Generous for real data: tick files shrink 5 to 20 times, silent ones 100 times, bombs 1,000 times and more.
 
-    Nothing here costs memory: files are read in chunks, and never extracted. The limits end a read that could go on
-    for hours and bring nothing.
+    Nothing here costs memory: files are read in chunks, and never extracted. The limits end a read that could continue
+    for hours and yield nothing.
     """
 
     line_bytes: int = 64 * 1024  # of one line of text

@@ -67,7 +67,7 @@ class LogSource:
         try:
             next_seq = int(position["next_seq"]) if position else self._from_seq
         except (KeyError, TypeError, ValueError) as error:
-            raise SourceError(f"{self.path}: {position!r} is no position in a log", path=str(self.path)) from error
+            raise SourceError(f"{self.path}: {position!r} is not a position in a log", path=str(self.path)) from error
         self._reader.close()
         self._reader = read_log(self.path, next_seq)
         self._next_seq = next_seq

@@ -1,7 +1,7 @@
-"""A look at the start of a table: what parts its columns, which line is its header, and what typical rows are like.
+"""A look at the start of a table: its delimiter, its header, and its typical rows.
 
-A file may begin with titles, comments, `sep=;`, or several rows of headings. One row in the first few that is broken
-does not change what the others are taken for: whatever most rows agree on counts.
+A file may begin with titles, comments, `sep=;`, or several rows of headings. One broken row among the first few
+does not change how the others are read: the majority decides.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from mtf.sources.parts import Part
 __all__ = ["Table", "look"]
 
 SAMPLE_ROWS: Final = 2_000
-HEADER_LINES: Final = 40  # how far down a header is looked for
+HEADER_LINES: Final = 40  # how far down a header is searched for
 DELIMITER_LINES: Final = 60
-TYPICAL: Final = 0.75  # the share of a column's cells from which on the others are broken
+TYPICAL: Final = 0.75  # from this share of a column's cells on, the others are broken
 DELIMITERS: Final = ",;\t|"
 FIELD_MAX: Final = 65_536  # characters in a line that is split here; the csv module refuses fields of twice as many
 
-_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # says to a spreadsheet what parts columns
+_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # names the delimiter for a spreadsheet
 _SPACES: Final = " \t\x0b\x0c\x1c\x1d\x1e\x1f"  # what `strip` takes away, of ASCII and but for line breaks
 _SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
 
@@ -37,8 +37,8 @@ _SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
 class Table:
     """The start of a table as text: *header* names of columns or None, and *rows*, the typical ones.
 
-    *skip* lines come before the first row, the header among them: it is line *header_line*, from 1 on, and 0 if there
-    is none; *passed* are the other ones that have something in them. A row has *fields* cells, without the space
+    *skip* lines come before the first row, the header among them: it is line *header_line*, from 1 on, or 0; *passed*
+    are the other ones that are not empty. A row has *fields* cells, without the space
     around them; *fitted* are all rows that have as many, also those in which something is broken, and *misfits* counts
     the others. *symbols* are what a row of headings says all is of.
     """
@@ -55,7 +55,7 @@ class Table:
     misfits: int = 0
 
     def column(self, index: int) -> list[str]:
-        """The cells of one column that have something in them."""
+        """The cells of one column that are not empty."""
         return [row[index] for row in self.rows if row[index]]
 
     def named(self) -> dict[str, int]:
@@ -91,7 +91,7 @@ class _Line:
 
     @property
     def names(self) -> int:
-        """How many cells say what a column is, none of them twice."""
+        """How many cells name a column, none of them twice."""
         return len({MEANINGS[name] for cell in self.cells if (name := plain(cell)) in MEANINGS})
 
     @property
@@ -103,7 +103,7 @@ class _Line:
         return cells
 
 
-@functools.lru_cache(maxsize=4)  # each format looks at the same start of a file
+@functools.lru_cache(maxsize=4)  # all formats examine the same start of a file
 def look(part: Part, *, delimiter: str | None = None, header: bool | None = None) -> Table | None:
     """Return the table that *part* starts with; None if it has no rows, or is not a table."""
     found = [(i, line) for i, line in enumerate(part.lines[: SAMPLE_ROWS + HEADER_LINES]) if line.strip()]
@@ -172,7 +172,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _delimiter(lines: Sequence[str]) -> str | None:
-    """Return what parts the columns: it cuts most lines into as many pieces, and the pieces are clean."""
+    """Return the delimiter: it cuts most lines into the same number of pieces, and the pieces are clean."""
     best, best_score = None, 0.0
     for delimiter in DELIMITERS:
         rows = [row for line in lines if len(row := _cells(line, delimiter)) > 1]

@@ -1,7 +1,7 @@
 """Whether the rows of a table are of one market: a column of words that nobody knows may be the one that says which.
 
 Two markets are never read as one. Where a column's words differ, and it is not known for something else, the user is
-asked; where they do not differ at the start of the file the reader watches the column.
+asked; if they do not differ at the start of the file, the reader watches the column.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]{0,11}([/:][A-Za-z0-9.^=_
 def check_one_market(table: Table, used: Iterable[int], times: Sequence[int], *, bars: bool) -> tuple[int, ...]:
     """Return the columns of *table*, besides those that are *used*, which must not change from row to row.
 
-    *times* are those of its rows, up to NO_TIME_MAX where they are none. OptionNeeded where a column tells markets
+    *times* are those of its rows, up to NO_TIME_MAX for a missing one. OptionNeeded if a column tells markets
     apart, as far as anybody can see: by its words, or since time goes on in the rows of each of its values, and not
     from row to row.
     """

@@ -1,4 +1,4 @@
-"""What stands before the fraction of the numbers in a table: a point, or a comma as most of Europe writes it."""
+"""The decimal mark of the numbers in a table: a point, or a comma as in most of Europe."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _GROUP: Final = 3  # digits that a comma or a point may part from others
 def mark_of(said: str) -> int:
     """Return the mark that the user says; ConfigError for another one."""
     if said not in MARKS:
-        raise ConfigError(f"{said!r} cannot stand before a fraction: it is '.' or ','")
+        raise ConfigError(f"decimal must be '.' or ',', got {said!r}")
     return MARKS[said]
 
 
 def decimal_mark(cells: Iterable[str]) -> int:
     """Return the mark in *cells*, those of numbers, as most of them have it; UNSURE if none of them has any.
 
-    OptionNeeded where all could be either: 1,234 is a thousand and more, or one and a fraction.
+    OptionNeeded if all could be either: 1,234 is a thousand and more, or one and a fraction.
     """
     cells = list(cells)
     text = "\n".join([*cells, ""])
@@ -54,8 +54,8 @@ def decimal_mark(cells: Iterable[str]) -> int:
         return COMMA if votes[COMMA] > votes[POINT] else POINT
     if unclear:
         raise OptionNeeded(
-            f"{unclear!r}: is the comma that of a fraction, or does it part thousands? Say what stands before "
-            "fractions with {decimal}",
+            f"{unclear!r}: the comma could be a decimal comma or a thousands separator: name the decimal "
+            "mark with {decimal}",
             decimal=",",
         )
     return POINT if pointed else UNSURE

@@ -1,8 +1,8 @@
-"""Several sources as one, in the order of time: what `run` reads, whether it is given a file, a folder or a list.
+"""Several sources as one, in order of time: what `run` reads, whether it is given a file, a folder or a list.
 
-Owns how the parts are read in turns and where each one stands; the order itself is made in `mtf.sources.merger`. Each
-part keeps its own order, equal stamps go in the order in which the parts are named, and memory is bounded however many
-there are. A part that is alone is read straight through.
+Owns how the parts are read in turns and the position of each; the order itself is made in `mtf.sources.merger`. Each
+part keeps its own order, equal stamps come in the order in which the parts are named, and memory is bounded however
+many there are. A single part is read straight through.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ __all__ = [
 ]
 
 READ_MAX: Final = 8_192  # rows read ahead in one call, or a chunk more
-READ_MIN: Final = 256  # reading a chunk at all is as much work as reading this many rows
-SAMPLES_MAX: Final = 256  # parts that are asked how far they are
+READ_MIN: Final = 256  # the fixed cost of reading a chunk, in rows
+SAMPLES_MAX: Final = 256  # parts that are sampled for the progress
 NAMES_SHOWN: Final = 3
 REORDER_MAX_NS: Final = DAY_NS
 
-# A position in the midst of what is read ahead: where that begins, and how many of its rows are out.
+# A position within rows that were read ahead: where these begin, and how many of them are out.
 CHUNK: Final = "chunk"
 SKIP: Final = "skip"
-SKIPPED: Final = "\0\0"  # behind the key of a part: the entry of the log that holds SKIP, which changes with each frame
+SKIPPED: Final = "\0\0"  # appended to the key of a part: the log's entry for SKIP, which changes with each frame
 
 
 def part_key(folder: str, part: str) -> str:
-    """Return the key of a *part* of *folder*: no file and no source of another kind can be called so."""
+    """Return the key of a *part* of *folder*: no file and no other source can have this name."""
     return f"{folder}\0{part}"
 
 
@@ -58,12 +58,12 @@ def shown_key(key: str) -> str:
 
 
 def sources_of(keys: Iterable[str]) -> set[str]:
-    """Return the names of the sources that *keys* are of, or of whose parts they are."""
+    """Return the names of the sources to which *keys*, or those of their parts, belong."""
     return {key.partition("\0")[0] for key in keys} - {""}
 
 
 def known_sources(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the log's *entries* say of each source; of one with parts under `parts`, by the part's name."""
+    """Return the log's *entries* by source; for one with parts, under `parts` by the part's name."""
     known: dict[str, Any] = {}
     for key, entry in entries.items():
         name, _, part = key.partition("\0")
@@ -78,12 +78,12 @@ def known_sources(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def part_position(at: dict[str, Any], skip: int) -> dict[str, Any]:
-    """Return the position of the row that stands *skip* rows behind the position *at*."""
+    """Return the position of the row *skip* rows after the position *at*."""
     return {CHUNK: at, SKIP: skip} if skip else at
 
 
 def source_position(at: dict[str, Any]) -> dict[str, Any]:
-    """Return the source's own position from which the one of a part, *at*, is counted."""
+    """Return the source's own position on which the one of a part, *at*, is based."""
     for inside in (at.get(WINDOW), at.get(SORTED)):
         if inside is not None:
             position: dict[str, Any] = inside["from"]
@@ -93,34 +93,34 @@ def source_position(at: dict[str, Any]) -> dict[str, Any]:
 
 @attrs.frozen(kw_only=True)
 class Part:
-    """One of the sources that are merged. *key* is what the log knows it by; None: not at all."""
+    """One of the merged sources. *key* is its name in the log; None: the log does not know it."""
 
     source: Source
     key: str | None
-    folder: str = ""  # the source that it is a part of, where files may come and grow; "": it stands for itself
-    starts_ns: int | None = None  # none of its rows is stamped before; None: not known
+    folder: str = ""  # the source of which it is a part, if files may be added and grow; "": none
+    starts_ns: int | None = None  # none of its rows is stamped earlier; None: unknown
 
 
 class _Place:
-    """Where one part stands: the chunk that is read ahead, and what the log was given last."""
+    """The place of one part: the chunk that was read ahead, and what the log got last."""
 
     def __init__(self, part: Part, lane: Lane) -> None:
         self.part: Final = part
         self.lane: Final = lane
         self.start: Final = part.source.position()
         self.feed: Feed
-        self.chunk: Chunk | None = None  # read ahead, and not out to its last row
-        self.fresh = False  # `chunk` has not taken its place in the merge yet
+        self.chunk: Chunk | None = None  # read ahead, and not completely out
+        self.fresh = False  # `chunk` has not entered the merge yet
         self.before: dict[str, Any] = {}  # the position at which `chunk` begins, or while `skip` is not 0 the next one
         self.skip = 0  # rows at the start of the next chunk that are out
-        self.refused = 0  # malformed rows of `chunk` that were seen to
+        self.refused = 0  # malformed rows of `chunk` that were handled
         self.identity: dict[str, Any] | None = None
-        self.noted: dict[str, Any] | None = None  # the position that `moved` gave last
+        self.noted: dict[str, Any] | None = None  # the position that `moved` returned last
         self.noted_skip = 0
 
     @property
     def at(self) -> tuple[dict[str, Any], int]:
-        """Where the first row is that is not out: a position, and how many rows to skip from there."""
+        """The place of the first row that is not out: a position, and how many rows to skip from there."""
         if self.chunk is not None:
             return self.before, int(self.lane.next)
         return (self.before, self.skip) if self.skip else (self.feed.position(), 0)
@@ -134,7 +134,7 @@ class _Place:
         self.chunk = chunk
         self.skip = max(0, skip - chunk.count)
         self.lane.load(chunk, min(skip, chunk.count))
-        # What is malformed before a row goes with it: before the first row that is not out, all of it was seen to.
+        # Malformed rows before a row go with it: before the first row that is not out, all have been handled.
         self.refused = sum(1 for each in chunk.refused if each[0] < skip)
         self.fresh = True
         self.stop()
@@ -143,7 +143,7 @@ class _Place:
         return int(chunk.count)
 
     def refuse(self, door: Door) -> None:
-        """Refuse what is malformed before the next row, or behind the last one."""
+        """Refuse malformed rows before the next row, or after the last one."""
         assert self.chunk is not None, "what is refused was read"
         refused = self.chunk.refused
         while self.refused < len(refused) and refused[self.refused][0] <= self.lane.next:
@@ -152,7 +152,7 @@ class _Place:
         self.stop()
 
     def stop(self) -> None:
-        """Let rows go out up to the next malformed one."""
+        """Release rows up to the next malformed one."""
         assert self.chunk is not None, "rows that go out were read"
         refused = self.chunk.refused
         self.lane.stop = refused[self.refused][0] if self.refused < len(refused) else self.chunk.count
@@ -175,9 +175,9 @@ class MergedSource:
         skipped: Sequence[str] = (),
     ) -> None:
         if not 0 <= reorder_ns <= REORDER_MAX_NS:
-            raise ConfigError(f"reorder_ns is {reorder_ns}: give 0 to {REORDER_MAX_NS}, a day")
+            raise ConfigError(f"a reorder window must be between 0 and {REORDER_MAX_NS} ns, a day, got {reorder_ns} ns")
         if sort and reorder_ns:
-            raise ConfigError("sort and reorder_ns: what is sorted needs no window; give one of them")
+            raise ConfigError("sorted rows need no reorder window: sort, or give a window, not both")
         self.parts: Final = tuple(_flat(sources))
         self.name: Final = name or _joined(
             [each.source.name if isinstance(each, Part) else each.name for each in sources]
@@ -187,10 +187,10 @@ class MergedSource:
         self._sort: Final = sort
         self._closed = False  # by `close`, until `seek`
         self._rows: Final = Rows()
-        self._read = 0  # rows handed in or refused since this source was made
+        self._read = 0  # rows delivered or refused since this source was made
         self._refused = 0  # of them those refused
         self._numbers: Final = _numbered(self.parts)
-        self._direct: _Place | None = None  # the only part left, where it is read straight through
+        self._direct: _Place | None = None  # the only part left, if it is read straight through
         self._places: list[_Place] = []
         self._begin({})
 
@@ -205,7 +205,7 @@ class MergedSource:
         return any(getattr(part.source, "resumed", False) for part in self.parts)
 
     def notes(self) -> list[str]:
-        """Return what a user should know of how the parts were read; the same of many of them is one sentence."""
+        """Return what users should know about how the parts were read; the same note of many parts is one sentence."""
         found: dict[str, list[str]] = {}
         for part in self.parts:
             notes: Callable[[], list[str]] | None = getattr(part.source, "notes", None)
@@ -214,7 +214,7 @@ class MergedSource:
         return sentences(found)
 
     def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:
-        """Have parts of which nothing is known read as they tell themselves; ConfigError if one has to be described."""
+        """Have parts that are new to the log read as detected; ConfigError if one needs options."""
         assert not identity, "what is known of parts is known of each by itself"
         for part in self.parts:
             recall: Callable[..., None] | None = getattr(part.source, "recall", None)
@@ -223,7 +223,7 @@ class MergedSource:
 
     @property
     def reordered(self) -> int:
-        """How many rows were given out before rows that the source had before them."""
+        """How many rows were released before rows that precede them in the source."""
         return int(self._merger.reordered)
 
     def fill(self, door: Door, limit: int) -> bool:
@@ -247,9 +247,9 @@ class MergedSource:
                 door.copy(block, self._stage.symbols.names, 0, block.count)
 
     def first(self, number: int, door: Door) -> tuple[str, int] | None:
-        """Return symbol and stamp of the first row of a part that is not out; None where none is found at once.
+        """Return symbol and stamp of the first row of a part that is not out; None if none is found at once.
 
-        Nothing is handed to *door* yet: it is the one that rows will go to.
+        Nothing is delivered to *door* yet: it is the one that rows will go to.
         """
         self._stage.door = door
         place = self._places[number]
@@ -273,7 +273,7 @@ class MergedSource:
         return answer
 
     def position(self) -> dict[str, Any]:
-        """Return the position of each part that rows went out of."""
+        """Return the position of each part from which rows have been released."""
         parts: dict[str, Any] = {}
         for label, number in self._numbers.items():
             place = self._places[number]
@@ -290,18 +290,18 @@ class MergedSource:
         self._closed = False
 
     def resume(self, positions: Mapping[str, dict[str, Any]]) -> None:
-        """Go on from the *positions* of parts, by key, before anything is read; the others begin at their start."""
+        """Continue from the *positions* of parts, by key, before anything is read; the others begin at their start."""
         for label in positions:
             if label not in self._numbers:
                 raise SourceError(
-                    f"{self.name}: {shown_key(label)!r} was a part of it and is not any more: put it back, or start "
+                    f"{self.name}: {shown_key(label)!r} was a part of it and is missing now: put it back, or start "
                     "again with another data directory",
                     path=self.name,
                 )
         self._begin({self._numbers[label]: at for label, at in positions.items()})
 
     def moved(self) -> dict[str, Any]:
-        """Return what the log has to know of the parts that rows went out of since the last call, by key."""
+        """Return the log's entries for the parts from which rows were released since the last call, by key."""
         entries: dict[str, Any] = {}
         for number in self._merger.take_moved():
             place = self._places[number]
@@ -320,7 +320,7 @@ class MergedSource:
         return entries
 
     def progress(self) -> float | None:
-        """Return the share that was read, by size where all parts know theirs; of a sample where there are many."""
+        """Return the share that was read, by size if all parts know theirs; of a sample if there are many."""
         total = done = 0.0
         sample = self.parts[:: len(self.parts) // SAMPLES_MAX + 1]
         sizes = [getattr(part.source, "total_bytes", None) for part in sample]
@@ -345,7 +345,7 @@ class MergedSource:
     # Inside.
 
     def _begin(self, positions: Mapping[int, dict[str, Any]]) -> None:
-        """Put each part where *positions* says, and forget what was read ahead."""
+        """Move each part to its place in *positions*, and drop what was read ahead."""
         self._stage = Stage(max(1, len(self.parts)))
         self._merger = Merger(len(self.parts))
         self._direct = None
@@ -357,7 +357,7 @@ class MergedSource:
                 at = place.before
                 place.noted_skip = place.skip
             place.feed = self._feed(place.part, at)
-            # What is put in order may begin with a row before the first one that stands in the file.
+            # Once in order, rows may begin with one that is stamped before the first row of the file.
             known = at is None and not self._sort and not self._reorder_ns
             starts_ns = place.part.starts_ns if known else None
             self._merger.enter(number, NEVER_NS if starts_ns is None else starts_ns)
@@ -368,7 +368,9 @@ class MergedSource:
         windowed, sorting = at is not None and WINDOW in at, at is not None and SORTED in at
         if (sorting and not self._sort) or (windowed and self._sort):
             how = "sorted" if sorting else "with a reorder window"
-            raise ConfigError(f"{part.source.name}: the run before stopped in the middle of it, {how}: run it so again")
+            raise ConfigError(
+                f"{part.source.name}: the previous run stopped in the middle of it, {how}: use the same setting again"
+            )
         if self._sort:
             feed = SortFeed(part.source, self._stage)
         elif self._reorder_ns or windowed:
@@ -380,7 +382,7 @@ class MergedSource:
         return feed
 
     def _read_through(self) -> None:
-        """Have the only part left read without reading ahead, unless some of it was."""
+        """Have the only part left read without reading ahead, unless some of it already was."""
         place = self._places[self._merger.top]
         feed = place.feed
         if place.chunk is None and not place.skip and isinstance(feed, SourceFeed) and feed.direct:
@@ -407,7 +409,7 @@ class MergedSource:
         return more
 
     def _merge(self, door: Door, limit: int) -> bool:
-        """Collect up to *limit* rows; False where no part has any more."""
+        """Collect up to *limit* rows; False if no part has any more."""
         merger, rows = self._merger, self._rows
         left = READ_MAX
         while (number := merger.top) >= 0:
@@ -431,7 +433,7 @@ class MergedSource:
             else:
                 before = rows.count
                 merger.copy(rows, limit)
-                if rows.count == before:  # a unit that does not fit any more
+                if rows.count == before:  # a unit that no longer fits
                     return True
         return False
 
@@ -448,14 +450,13 @@ def _flat(sources: Sequence[Source | Part]) -> Iterator[Part]:
 
 
 def _numbered(parts: Sequence[Part]) -> dict[str, int]:
-    """Return the numbers of the parts by key; ConfigError where two have the same."""
+    """Return the numbers of the parts by key; ConfigError if two have the same."""
     numbers: dict[str, int] = {}
     for number, part in enumerate(parts):
         label = f"\0{number}" if part.key is None else part.key
         if numbers.setdefault(label, number) != number:
             raise ConfigError(
-                f"two sources are called {part.source.name!r}, by which the log would know them: give each a name of "
-                "its own"
+                f"two sources are called {part.source.name!r}, but the log needs different names: give each its own"
             )
     return numbers
 

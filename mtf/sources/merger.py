@@ -34,7 +34,7 @@ class Lane:
         self.moved = False  # whether rows went out since `Merger.take_moved`
 
     def load(self, chunk: Chunk, skip: i64) -> None:
-        """Go on with *chunk*, the first *skip* rows of which are out already."""
+        """Continue at *chunk*, the first *skip* rows of which are out already."""
         assert self.next == self.count, "a chunk is read to its end before the next"
         self.chunk = chunk
         self.count = chunk.count
@@ -61,7 +61,7 @@ class Merger:
 
     @property
     def top(self) -> int:
-        """The lane that comes next; -1 where there is none."""
+        """The lane that comes next; -1 if there is none."""
         return self._heap[0] if self.size else -1
 
     def enter(self, number: i64, ts_ns: i64) -> None:
@@ -170,7 +170,7 @@ class Merger:
         return left_ns < right_ns or (left_ns == right_ns and left < right)
 
     def _second(self) -> i64:
-        """Return the lane that comes after the top one; -1 where there is none."""
+        """Return the lane that comes after the top one; -1 if there is none."""
         if self.size < 2:
             return -1
         left = self._heap[1]

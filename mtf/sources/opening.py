@@ -1,10 +1,10 @@
-"""Opens a path as a source: finds its parts, tells their format, puts them in order of time.
+"""Opens a path as a source: finds its parts, detects their format, and puts them in order of time.
 
 A folder is one source, and so is an archive. Files of one symbol follow each other in order of their first time (from
 their path if the format has it there, else from their first row), files of equal time in natural order of their names;
-symbols are merged by the stamps of their rows, and so is each file that has several. A file that no format takes, or
-that holds nothing to read, is passed over and named in `identity()`. If two formats are equally sure of a file, neither
-is chosen, and the same market in two forms, as ticks and as bars of them, is refused: say which is meant.
+symbols are merged by the stamps of their rows, and so is each file that has several. A file that no format reads, or
+that holds no market data, is skipped and named in `identity()`. If two formats are equally sure of a file, neither is
+chosen, and the same market in two forms, as ticks and as bars of them, is refused: an option has to choose.
 """
 
 from __future__ import annotations
@@ -76,20 +76,20 @@ def open_source(
     `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one.
 
     *columns* maps what a column is (see `mtf.sources.table.ROLES`) to its name or number, or lists what the columns are
-    in their order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`. The
+    in order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`. The
     other options are those of `mtf.sources.format.Options`. *pattern* says which files of a folder are meant. *name* is
-    what the log calls the source; else the last piece of the path. Raises SourceError if the file cannot be read,
-    and ConfigError if something has to be said first. With *resumable* the latter waits until the first row is asked
-    for, or the log is: what had to be inferred at the first reading is in there.
+    the name of the source in the log; by default the last piece of the path. Raises SourceError if the file cannot be
+    read, and ConfigError if an option is needed first. With *resumable* the latter waits until the first row, or the
+    log, is needed: it may hold what had to be inferred at the first reading.
     """
     if stamp not in (None, "open", "close"):
-        raise ConfigError(f"bars are not stamped at their {stamp!r}: give 'open' or 'close'")
+        raise ConfigError(f"stamp must be 'open' or 'close', got {stamp!r}")
     if side is not None and side not in SIDES:
-        raise ConfigError(f"bars have no side {side!r}: it is one of {', '.join(SIDES)}")
+        raise ConfigError(f"side must be one of {', '.join(SIDES)}, got {side!r}")
     if blank is not None and blank not in BLANKS:
-        raise ConfigError(f"an empty side cannot be {blank!r}: give {' or '.join(BLANKS)}")
+        raise ConfigError(f"blank must be {' or '.join(BLANKS)}, got {blank!r}")
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
-        raise ConfigError(f"{delimiter!r} cannot part columns: give one character, such as ',' or ';'")
+        raise ConfigError(f"invalid delimiter {delimiter!r}: give one character, such as ',' or ';'")
     options = Options(
         symbol=symbol,
         kind=kind,
@@ -199,7 +199,7 @@ def _synthetic(text: str, name: str) -> SyntheticMarket:
             parameters[key] = value
         else:
             raise ConfigError(
-                f"{pair!r} is nothing that a synthetic market has: it has seed, symbols, start, end, events and "
+                f"unknown synthetic option {pair!r}: choose from seed, symbols, start, end, events and "
                 "pace_ms, as in synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000"
             )
     if "end" not in parameters:
@@ -213,7 +213,7 @@ def _columns(columns: str | Mapping[str, str | int] | Sequence[str] | None) -> M
     roles = _roles(columns)
     for role in roles:
         if role not in ROLES:
-            raise ConfigError(f"no column can be {role!r}: it is one of {', '.join(ROLES)}")
+            raise ConfigError(f"unknown column role {role!r}: choose from {', '.join(ROLES)}")
     return roles
 
 
@@ -258,7 +258,7 @@ def _format_of(part: FilePart, chosen: Format | None, options: Options, *, alone
         writers = " and ".join(f"{each.name} ({each.times})" for each in best)
         others = " or ".join(each.name for each in best[1:])
         raise OptionNeeded(
-            f"{part.place}: written by {writers} alike: give {{format}}, or {others}", format=best[0].name
+            f"{part.place}: could be a file of {writers}: give {{format}}, or {others}", format=best[0].name
         )
     return best[0] if best else None
 
@@ -278,7 +278,7 @@ def _plan(found: Format, part: FilePart, options: Options) -> Plan:
 def _unplanned(found: Format, part: FilePart, options: Options, error: OptionNeeded) -> Plan:
     """Return the plan of a part that cannot be read before it is known what *error* asks for.
 
-    A length of bars is missing where a file has just begun: its symbol and its place among others are known.
+    The length of bars can be missing if a file has just begun: its symbol and its place among others are known.
     """
     plan = Plan(problem=error.at(part.place), start_ns=TS_MAX_NS)
     if set(error.options) == {"timeframe"}:
@@ -291,20 +291,20 @@ def _unplanned(found: Format, part: FilePart, options: Options, error: OptionNee
 class _Alike:
     """Spares a folder of files that look alike a long look at each of them.
 
-    What the first rows of a file say by themselves is believed if they say what a longer look said of another file;
-    at the least doubt or difference the file gets as long a look as any other.
+    A short look at a file is trusted if it finds what a long look found in another file; at the least doubt or
+    difference the file gets a long look too.
     """
 
     def __init__(self) -> None:
         self._known: Final[list[Plan]] = []
 
     def add(self, plan: Plan) -> None:
-        """Remember how a part is read that was looked at."""
+        """Remember how a part that was examined is read."""
         if plan.layout is not None and plan.problem is None and len(self._known) < ALIKE_MAX:
             self._known.append(plan)
 
     def look(self, part: FilePart, chosen: Format | None, options: Options) -> tuple[Format | None, Plan | None]:
-        """Return format and plan of *part*; None for a plan where that takes a longer look."""
+        """Return format and plan of *part*; the plan is None if that takes a longer look."""
         if not self._known:
             return None, None
         glance = part.glance()
@@ -375,12 +375,12 @@ class _Group:
 
     @property
     def parts(self) -> list[PlannedPart]:
-        """The files by their first time, equal ones by their names; one of which that is not known goes last."""
+        """The files by their first time, equal ones by their names; those whose first time is unknown come last."""
         return [planned for _, _, planned in sorted(self.starts, key=lambda start: start[:2])]
 
     @property
     def starts_ns(self) -> int | None:
-        """The time before which no row of these files is; None where the first ones do not say it.
+        """The time before which no row of these files is; None if the first ones do not say it.
 
         Rows that are newest first say nothing of it, nor do bars, which lie where the calendar has them.
         """
@@ -408,7 +408,7 @@ def _by_symbol(planned: Sequence[PlannedPart], starts: Sequence[tuple[int, str |
 
 
 def _start_of(part: FilePart, plan: Plan) -> tuple[int, str | None]:
-    """Return the time before which none of a file's rows is, and its symbol; None where it may have several.
+    """Return the time before which none of a file's rows is, and its symbol; None if it may have several.
 
     A symbol that a column names is taken for the only one where the first rows have no other.
     """

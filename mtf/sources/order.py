@@ -48,7 +48,7 @@ class Newest:
             self.other_number, self.other_ns = number, ts_ns
 
     def besides(self, number: i64) -> i64:
-        """Return the newest stamp of the symbols other than *number*; NEVER_NS where there is none."""
+        """Return the newest stamp of the symbols other than *number*; NEVER_NS if there is none."""
         return self.other_ns if number == self.number else self.ns
 
 
@@ -79,7 +79,7 @@ class TimeOrder:
     def look(self, block: Block, first_seq: i64, last_seq: i64) -> i64:
         """Follow *block*, of which the events from *first_seq* to *last_seq* are of finite sources.
 
-        Return the row of the first of those that is out of order; -1 where none is.
+        Return the row of the first of those that is out of order; -1 if none is.
         """
         rows = block.rows
         found: i64 = -1

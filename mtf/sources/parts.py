@@ -1,6 +1,6 @@
-"""The parts that a path is read as, one after another: files, or members of zip files.
+"""The parts of a path, which are read one after another: files, or members of zip files.
 
-A part is where one text is, how to open it, and a look at its start. Parts of a zip file are in natural
+A part knows where one text is, how to open it, and its start. Parts of a zip file are in natural
 order of their names; those of a folder are found here, and put in order of time by `mtf.sources.opening`.
 """
 
@@ -21,12 +21,12 @@ from mtf.sources.streams import CHUNK_BYTES, MAGIC_BYTES, ZIP, Stream, compressi
 
 __all__ = ["GLANCE_BYTES", "HEAD_BYTES", "Part", "parts_of"]
 
-HEAD_BYTES: Final = 65_536  # of the text, looked at to tell the format
+HEAD_BYTES: Final = 65_536  # of the text, to detect the format
 GLANCE_BYTES: Final = 1_024
 
 
 class Part:
-    """One text: the file *path*, or its *member*. `name` is its path from *root* on, and tells it from other parts."""
+    """One text: the file *path*, or its *member*. `name` is its path from *root* on, unlike that of any other part."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Part:
         self.name: Final = f"{relative}!{member}" if member else relative
         self.place: Final = f"{path}!{member}" if member else str(path)
         self._archive: Final = archive  # shared by the parts of one zip file
-        self._head: bytes | None = None  # read once, when it is asked for
-        self._head_whole = False  # whether `_head` is all there is
+        self._head: bytes | None = None  # read once, on demand
+        self._head_whole = False  # whether `_head` is the whole text
         self._returns = False  # lines end with a carriage return alone, as far as is known
 
     @property
@@ -82,12 +82,12 @@ class Part:
 
     @property
     def endless(self) -> bool:
-        """Whether nobody knows how much there is."""
+        """Whether its size is unknown."""
         return False
 
     @property
     def check_bytes(self) -> int:
-        """How many bytes of the file's start tell it from another one; one that grows keeps them."""
+        """How many bytes of the file's start identify it; a growing file keeps them."""
         return min(HEAD_BYTES, self.file_bytes)
 
     def open(self) -> Stream:
@@ -149,17 +149,17 @@ class Part:
         return self.file_bytes if self._archive is None else self._archive.expanded(self.member)
 
     def forget(self) -> None:
-        """Let go of the head; it comes back when it is asked for."""
+        """Drop the head; it is read again when it is asked for."""
         self._head = None
 
     def release(self) -> None:
-        """Let go of the head and of the archive; both come back when they are asked for."""
+        """Drop the head and close the archive; both are read again when they are asked for."""
         self.forget()
         if self._archive is not None:
             self._archive.close()
 
     def close(self) -> None:
-        """Let go of everything for good."""
+        """Close everything for good."""
         self.release()
 
     def check(self, head_bytes: int) -> str:
@@ -172,7 +172,7 @@ class Part:
 
 
 def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part]:
-    """Yield the parts of *path*, a file or a folder, in natural order; hidden files of a folder are passed over.
+    """Yield the parts of *path*, a file or a folder, in natural order; hidden files of a folder are skipped.
 
     *pattern* says which files of a folder are meant, by their names. An archive stays open while its parts are yielded.
     """
@@ -187,7 +187,7 @@ def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part
             count += 1
             if count > limits.members:
                 raise HostileFile(
-                    f"{path}: more than {limits.members} files; if they are right, raise {{limit}}",
+                    f"{path}: more than {limits.members} files; if that is expected, raise {{limit}}",
                     path=str(path),
                     limit="members",
                 )

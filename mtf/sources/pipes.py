@@ -1,6 +1,6 @@
-"""A pipe: bytes that come once, from front to end. Those at the start are kept until the format is known.
+"""A pipe: bytes that come once, from start to end. The first ones are kept until the format is known.
 
-Once rows are there more of the start is waited for a moment only, so that a slow feed is read as it comes.
+Once there are rows, it waits only a moment for more of the start, so that a slow feed is read as it comes.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from mtf.sources.streams import MAGIC_BYTES, ZIP, Stream, compression, open_stre
 __all__ = ["STDIN", "PipePart", "is_pipe"]
 
 STDIN: Final = "stdin"  # what standard input is called in messages and in the log
-PIPE: Final = "pipe"  # and what a pipe is that a shell made, `<(zcat file.gz)`
+PIPE: Final = "pipe"  # and how a pipe made by a shell is called, `<(zcat file.gz)`
 PIECE_BYTES: Final = 65_536
-HEAD_WAIT_S: Final = 1.0  # how long more of the start is waited for once there are rows
-TURN_WAIT_S: Final = 0.05  # how long rows are waited for before other tasks get their turn
+HEAD_WAIT_S: Final = 1.0  # how long to wait for more of the start once there are rows
+TURN_WAIT_S: Final = 0.05  # how long to wait for rows before other tasks get their turn
 HEAD_LINES: Final = 2  # a header and a row
 
 _STANDARD: Final = frozenset(("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
@@ -44,7 +44,7 @@ def is_pipe(path: str | os.PathLike[str]) -> bool:
 
 
 class PipePart(Part):
-    """The text that comes through the pipe *path*. It can be opened once; looking at its start does not count."""
+    """The text that comes through the pipe *path*. It can be opened once; examining its start does not count."""
 
     def __init__(self, path: str | os.PathLike[str], limits: Limits) -> None:
         self._standard: Final = os.fspath(path) in _STANDARD
@@ -60,7 +60,7 @@ class PipePart(Part):
 
     @property
     def file_bytes(self) -> int:
-        """0, for nobody knows."""
+        """0: unknown."""
         return 0
 
     @property
@@ -69,12 +69,12 @@ class PipePart(Part):
 
     @property
     def check_bytes(self) -> int:
-        """How many bytes of the start tell the text from another one."""
+        """How many bytes of the start identify the text."""
         return min(HEAD_BYTES, len(self._source().kept))
 
     def open(self) -> Stream:
         if self._opened:
-            raise SourceError(f"{self.place}: a pipe is read once, from front to end: start it again", path=self.place)
+            raise SourceError(f"{self.place}: a pipe can be read only once: start its writer again", path=self.place)
         stream = self._stream()
         self._opened = True
         self._source().keep = False
@@ -88,7 +88,7 @@ class PipePart(Part):
             source = self._source()
             while len(head) < HEAD_BYTES:
                 if not source.whole and source.at == len(source.kept):
-                    break  # all that has come
+                    break  # everything so far
                 piece = stream.read(HEAD_BYTES - len(head))
                 if not piece:
                     break
@@ -104,14 +104,14 @@ class PipePart(Part):
         return xxhash.xxh3_64_hexdigest(bytes(source.kept[:head_bytes]))
 
     def forget(self) -> None:
-        """Nothing: the start does not come again."""
+        """Keep the head: the start does not come again."""
 
     def close(self) -> None:
         if self._once is not None:
             self._once.close()
 
     def _stream(self) -> Stream:
-        """Return the text from its start, as far as that has not been read for good."""
+        """Return the text from its start, unless that has been consumed."""
         source = self._source()
         source.at = 0
         kind = compression(bytes(source.kept[:MAGIC_BYTES]))
@@ -148,21 +148,21 @@ def _label(path: str | os.PathLike[str]) -> str:
 
 
 def _standard_input() -> Any:
-    """Return standard input without a buffer, where it has one: what is asked of the system is then all there is."""
+    """Return standard input without its buffer, so that only the system holds back data."""
     return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
 
 
 class _Once:
-    """A file that is read once, as one that can go back to its start as long as everything is kept."""
+    """A file that is read once, which can return to its start as long as everything is kept."""
 
     def __init__(self, file: IO[bytes], *, owned: bool) -> None:
         self._file: Final = file
         self._owned: Final = owned  # to be closed here
         self.kept: Final = bytearray()  # from the start on
         self.keep = True  # what comes is kept
-        self.whole = False  # a read gives as much as was asked for, or all there is; else what has come
+        self.whole = False  # a read returns as much as requested, or everything; otherwise what has arrived
         self.ended = False
-        self.at = 0  # the next byte to be handed out
+        self.at = 0  # the next byte to return
 
     def read(self, size: int = -1, /) -> bytes:
         piece = self._some(size)
@@ -188,7 +188,7 @@ class _Once:
         return piece
 
     def gather(self, size: int, *, lines: int) -> None:
-        """Wait for *size* bytes or the end; if there are as many as *lines* lines for more only as long as it comes."""
+        """Wait for *size* bytes or the end; once there are *lines* lines, only as long as more arrives."""
         assert self.keep, "what is read for good is not kept"
         while len(self.kept) < size and not self.ended:
             if lines and self.kept.count(b"\n") >= lines and not self._comes(HEAD_WAIT_S):
@@ -202,7 +202,7 @@ class _Once:
     def _comes(self, seconds: float) -> bool:
         try:
             return bool(select.select([self._file], [], [], seconds)[0])
-        except (OSError, ValueError, TypeError):  # it is none that can be waited for
+        except (OSError, ValueError, TypeError):  # it cannot be waited for
             return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:

@@ -37,7 +37,7 @@ class Reader:
             ""  # the one symbol that a column has if all rows are given another name; or what watched columns say
         )
         self.line: i64 = 0  # lines (or records) that are done with
-        self.passed: i64 = 0  # lines among them, since the reader was made, that are no rows: empty ones, a header
+        self.passed: i64 = 0  # lines among them, since the reader was made, that are not rows: empty ones, a header
         self.refused: i64 = 0  # rows among them, since the reader was made, that were kept aside
         self.doubled: dict[str, int] = {}  # by symbol the last stamp that its clock had twice
         self.doubled_rows: i64 = 0  # rows whose stamp the clock had twice
@@ -67,7 +67,7 @@ class Reader:
         """Return the error for a row without an end."""
         line = self.number(self.line + 1)
         return HostileFile(
-            f"{self.place}:{line}: a line longer than {self.line_bytes_max} bytes is no market data; "
+            f"{self.place}:{line}: a line longer than {self.line_bytes_max} bytes is not market data; "
             "if this one is, raise {limit}",
             path=self.place,
             line=line,

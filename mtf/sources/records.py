@@ -104,7 +104,7 @@ class CandleRecords(Reader):
             start_ns: i64 = self._start_ns + _u32(data, at) * SECOND_NS
             problem = ""
             if volume - volume != 0.0 or volume < 0.0:
-                problem = "the volume is no number, or negative"
+                problem = "the volume is not a number, or negative"
             else:
                 problem = contradiction(prices)
             if problem:

@@ -20,13 +20,13 @@ RETURN: Final = 13
 SPACE: Final = 32
 QUOTE_MARK: Final = 34
 
-NOT_SPLIT: Final = -1  # the row is not whole yet
+NOT_SPLIT: Final = -1  # the row is incomplete so far
 BROKEN: Final = -2  # a quoted field without its end
 
 
 @mypyc_attr(native_class=True)
 class RowReader(Reader):
-    """Cuts rows of *fields* fields, parted by *delimiter*; what is in them is a subclass's business."""
+    """Cuts rows into *fields* fields, separated by *delimiter*; their content is a subclass's business."""
 
     def __init__(self, place: str, delimiter: i64, fields: i64) -> None:
         super().__init__(place)
@@ -35,7 +35,7 @@ class RowReader(Reader):
         self._fields: Final = fields
         self._starts: Final = vec[i64]([i64(0) for _ in range(fields)])  # of the fields of the row being read
         self._ends: Final = vec[i64]([i64(0) for _ in range(fields)])
-        self._next: i64 = 0  # behind the row being read, its line break included
+        self._next: i64 = 0  # after the row being read, including its line break
 
     def _split(self, data: bytes, at: i64, final: bool) -> i64:
         """Find the fields of the row at *at* and the row after it; return their number, 0 for an empty line."""

@@ -87,7 +87,7 @@ class SortFeed:
         self._source.seek(self._begin)
 
     def _read(self) -> bool:
-        """Read more rows of the batch; False where there are no more."""
+        """Read more rows of the batch; False if there are no more."""
         limit = READ_ROWS if self._wanted < 0 else min(READ_ROWS, self._wanted - self._count)
         chunk, more = self._stage.read(self._source, limit)
         self._rows.add(chunk.rows, chunk.heap, chunk.count)
@@ -116,7 +116,7 @@ class SortFeed:
         self._runs.append(run)
 
     def _merge_into_one(self, merging: _Merge) -> None:
-        """Go on with putting many runs into one."""
+        """Merge some more of the runs."""
         chunk = merging.next()
         if chunk is None:
             self._merging = None

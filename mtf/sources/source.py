@@ -1,7 +1,7 @@
-"""What a source is: something that fills the door with rows, on and on, until its end.
+"""The protocol of a source: it fills the door with rows until its end.
 
-A source that is read by the pipeline at its own pace (a file, a log, a synthetic market) is a `Source`. One that has
-to be waited for (a feed) is any async iterator of `mtf.Tick`.
+A source that the pipeline reads at its own pace (a file, a log, a synthetic market) is a `Source`. One that has to be
+awaited (a feed) is any async iterator of `mtf.Tick`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SKIPPED_KEPT: Final = 20  # names of files passed over, in an identity
 
 @runtime_checkable
 class Source(Protocol):
-    """Events in their order, with a position that can be gone back to.
+    """Events in order, with a position to which it can return.
 
-    `name` tells the source apart from others in the log; `identity()` says which data it is (for a file: name, size,
-    hash of its start), and `position()` where it stands after the rows handed in so far: both are JSON values. The
-    sources of mtf can also be iterated, and then give their ticks.
+    `name` distinguishes the source from others in the log; `identity()` says which data it is (for a file: name, size,
+    hash of its start), and `position()` its place after the rows delivered so far: both are JSON values. The
+    sources of mtf can also be iterated, and then yield their ticks.
     """
 
     @property
@@ -47,8 +47,8 @@ class Source(Protocol):
     def fill(self, door: Door, limit: int) -> bool:
         """Hand up to *limit* rows to *door*, and refuse malformed ones there with their line.
 
-        Return False once there is nothing more (rows handed in by this very call count all the same). May hand in
-        fewer than *limit* rows and still have more. Raises SourceError where the source cannot be read on.
+        Return False once there is nothing more (rows delivered by this call count all the same). May deliver fewer
+        than *limit* rows and still have more. Raises SourceError if the rest of the source cannot be read.
         """
         ...
 
@@ -57,15 +57,15 @@ class Source(Protocol):
     def position(self) -> dict[str, Any]: ...
 
     def seek(self, position: dict[str, Any]) -> None:
-        """Go on from *position*, as `position()` of an equal source gave it; SourceError where that is not there."""
+        """Continue from *position*, as `position()` of an equal source returned it; SourceError if it is not there."""
         ...
 
     def progress(self) -> float | None:
-        """The share read so far, 0..1; None where it is not known."""
+        """The share read so far, 0..1; None if it is not known."""
         ...
 
     def close(self) -> None:
-        """Let go of files. Safe to call twice."""
+        """Close files. Safe to call twice."""
         ...
 
 
@@ -73,14 +73,14 @@ class IterableSource(Source, Protocol):
     """A source that can be iterated."""
 
     def __iter__(self) -> Iterator[Tick]:
-        """Yield its ticks from where it stands; of a bar its four, of a clock event none."""
+        """Yield its ticks from its position on; four for a bar, none for a clock event."""
         ...
 
 
 def iterate(source: Source) -> Iterator[Tick]:
-    """Yield the ticks of *source* from where it stands: of a bar its four, of a clock event none.
+    """Yield the ticks of *source* from its position on: four for a bar, none for a clock event.
 
-    A malformed row is passed over, with a warning for the first one.
+    A malformed row is skipped, with a warning for the first one.
     """
     names = SymbolTable()
     warned = False

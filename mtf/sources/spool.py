@@ -36,7 +36,7 @@ class Spool:
         return self._end
 
     def write(self, chunk: Chunk, note: Any) -> int:
-        """Append *chunk* and return where it ends; SourceError where there is no room."""
+        """Append *chunk* and return where it ends; SourceError if there is no room."""
         noted = orjson.dumps([note, chunk.refused])
         head = _HEAD.pack(chunk.count, len(chunk.heap), len(chunk.marks), len(noted))
         try:
@@ -60,7 +60,7 @@ class Spool:
         return Chunk(count, rows, ids, [tuple(each) for each in refused], bits), note, self._file.tell()
 
     def close(self) -> None:
-        """Let go of the file. Safe to call twice."""
+        """Close the file. Safe to call twice."""
         if self._file is not None:
             self._file.close()
             self._file = None

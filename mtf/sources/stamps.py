@@ -84,7 +84,7 @@ class StampReader:
         self.last_ns: i64 = 0  # the time of the row above, which settles a doubled hour; the row's reader sets it
 
     def read(self, data: bytes, start: i64, end: i64) -> i64:
-        """Return the time in `data[start:end]`; BAD_TIME, SKIPPED_TIME or UNKNOWN_ZONE where there is none."""
+        """Return the time in `data[start:end]`; BAD_TIME, SKIPPED_TIME or UNKNOWN_ZONE if there is none."""
         while start < end and data[start] == SPACE:
             start += 1
         while end > start and data[end - 1] == SPACE:
@@ -285,7 +285,7 @@ class StampReader:
             self._at += 1
 
     def _clock(self, data: bytes, end: i64) -> i64:
-        """Read a time of day, and an offset where there is one, at `_at`, to the *end*; return its nanoseconds."""
+        """Read a time of day, and an offset if there is one, at `_at`, to the *end*; return its nanoseconds."""
         start = self._at
         hour = self._number(data, end, 2)
         if self._at == start:

@@ -1,6 +1,6 @@
-"""Bytes of a file as text has them: decompressed by what they start with, never by their name, in bounded pieces.
+"""A file's bytes as text: decompressed according to their first bytes, never to the name, in bounded pieces.
 
-gzip, xz, lzma (as Dukascopy's .bi5) and zstd are read through, and so are UTF-16 and UTF-32. What comes out is counted
+gzip, xz, lzma (as Dukascopy's .bi5) and zstd are read through, and so are UTF-16 and UTF-32. The output is counted
 against the `Limits`. Seeking is a seek in a plain file; in a compressed one everything before is decompressed again and
 dropped.
 """
@@ -60,7 +60,7 @@ _DAMAGE: Final = (
 
 
 class Pieces(Protocol):
-    """Where bytes come from: `read` gives at most that many, and none at the end."""
+    """A source of bytes: `read` returns at most that many, and none at the end."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -78,15 +78,15 @@ class Stream:
         self._raw: Final = raw
         self._pieces: Final = pieces
         self._limits: Final = limits
-        self._compressed_bytes: Final = compressed_bytes  # 0 where the file is plain
+        self._compressed_bytes: Final = compressed_bytes  # 0 if the file is plain
 
     @property
     def seekable(self) -> bool:
-        """Whether `skip_to` is a seek: the text stands in the file as it is."""
+        """Whether `skip_to` is a seek: the text is in the file as it is."""
         return not self._compressed_bytes and self._pieces is self._raw
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """Return the next bytes, at most *size*, and none at the end; SourceError where they are damaged."""
+        """Return the next bytes, at most *size*, and none at the end; SourceError if they are damaged."""
         try:
             piece = self._pieces.read(size)
         except _DAMAGE as error:
@@ -98,16 +98,16 @@ class Stream:
 
     @property
     def grows(self) -> bool:
-        """Whether more may be written to its end while it is read, or later: it is a plain file."""
+        """Whether it may grow while it is read, or later: it is a plain file."""
         return not self._compressed_bytes and not hasattr(self._raw, "ready")
 
     def ready(self) -> bool:
-        """Whether something can be read, or the end has come; of a pipe False after a moment in which nothing did."""
+        """Whether there is something to read, or the end; for a pipe False after a moment without either."""
         ready = getattr(self._raw, "ready", None)
         return ready is None or ready()
 
     def skip_to(self, offset: int) -> None:
-        """Go on at byte *offset* of the text; SourceError where it is not that long."""
+        """Continue at byte *offset* of the text; SourceError if it is shorter."""
         if self.seekable and self.grows:
             if offset > self._raw.seek(0, io.SEEK_END):
                 raise self._too_short(offset)
@@ -128,7 +128,7 @@ class Stream:
 
     def _too_short(self, offset: int) -> SourceError:
         return SourceError(
-            f"{self.place}: it ends before byte {offset}, where it was read to before: it is another file now",
+            f"{self.place}: it ends before byte {offset}, up to which it was read before: it is another file now",
             path=self.place,
         )
 
@@ -136,16 +136,16 @@ class Stream:
         limits = self._limits
         if self.offset > limits.expanded_bytes:
             raise HostileFile(
-                f"{self.place}: more than {limits.expanded_bytes} bytes come out of {self._compressed_bytes}; "
-                "if that is right, raise {limit}",
+                f"{self.place}: {self._compressed_bytes} bytes expand to more than {limits.expanded_bytes}; "
+                "if that is expected, raise {limit}",
                 path=self.place,
                 limit="expanded_bytes",
             )
-        packed = max(self._compressed_bytes, self._raw.tell())  # of a pipe only what has come is known
+        packed = max(self._compressed_bytes, self._raw.tell())  # of a pipe only the bytes so far are known
         if self.offset > limits.ratio_from_bytes and self.offset > limits.ratio * packed:
             raise HostileFile(
-                f"{self.place}: a decompression bomb: more than {limits.ratio} bytes come out of each of its "
-                f"{packed}; if it is none, raise {{limit}}",
+                f"{self.place}: a decompression bomb: more than {limits.ratio} bytes expand from each of its "
+                f"{packed}; if it is not one, raise {{limit}}",
                 path=self.place,
                 limit="ratio",
             )
@@ -240,7 +240,7 @@ class _Lzma:
             elif decoder.needs_input:
                 more = self._raw.read(CHUNK_BYTES)
                 if not more:
-                    raise EOFError("it ends in the midst of its compressed data")
+                    raise EOFError("the compressed data is cut short")
                 piece = decoder.decompress(more, size)
             else:
                 piece = decoder.decompress(b"", size)
@@ -252,15 +252,15 @@ class _Zstd:
     """zstd, any number of frames one after another, a block at a time.
 
     Walks the frames itself (RFC 8878, section 3.1): so that what comes out of one step is bounded, and a file that is
-    cut is an error, where the library's own reader takes it for shorter.
+    cut is an error, which the library's own reader takes for a shorter one.
     """
 
     def __init__(self, raw: IO[bytes], window_bytes: int) -> None:
         self._raw: Final = raw
         self._library: Final = zstandard.ZstdDecompressor(max_window_size=window_bytes)
         self._decoder: zstandard.ZstdDecompressionObj | None = None  # of the frame being read
-        self._checksum = False  # whether four bytes come behind its last block
-        self._ready = b""  # decompressed, and not asked for yet
+        self._checksum = False  # whether four bytes follow its last block
+        self._ready = b""  # decompressed, and not read yet
 
     def read(self, size: int, /) -> bytes:
         while not self._ready:
@@ -309,12 +309,12 @@ class _Zstd:
     def _exactly(self, size: int) -> bytes:
         data = self._raw.read(size)
         if len(data) < size:
-            raise EOFError("it ends in the midst of its compressed data")
+            raise EOFError("the compressed data is cut short")
         return data
 
 
 class _Decoded:
-    """Text in another *encoding*, as UTF-8; a byte order mark is taken away with that."""
+    """Text in another *encoding*, as UTF-8; a byte order mark is removed."""
 
     def __init__(self, pieces: Pieces, encoding: str) -> None:
         self._pieces: Final = pieces

@@ -42,7 +42,7 @@ _WAITS: Final = (40, 40, 36, 36, 36, 36, 24, 12, 8, 8, 10, 10, 8, 5, 4, 4, 6, 10
 
 _THREE_DIGITS: Final = ("JPY", "HUF", "RUB", "XAU", "XAG")
 
-# Start prices in points. Any other symbol starts at 1.00000, or 100.000 where its point is 0.001.
+# Start prices in points. Any other symbol starts at 1.00000, or 100.000 if its point is 0.001.
 _STARTS: Final = {
     "EURUSD": 109_500,
     "GBPUSD": 127_000,
@@ -77,11 +77,11 @@ class SyntheticMarket:
         name: str = "synthetic",
     ) -> None:
         if not 0 < len(symbols) <= SYMBOLS_MAX or len(set(symbols)) != len(symbols):
-            raise ConfigError(f"a synthetic market has 1 to {SYMBOLS_MAX} symbols, each of them once")
+            raise ConfigError(f"a synthetic market must have 1 to {SYMBOLS_MAX} different symbols")
         if not 1 <= pace_ms <= 3_600_000:
-            raise ConfigError(f"a pace of {pace_ms} ms is out of bounds: give 1 to 3,600,000")
+            raise ConfigError(f"pace_ms must be between 1 and 3,600,000, got {pace_ms}")
         if end is None and events is None:
-            raise ConfigError("a synthetic market has no end of its own: give end= or events=")
+            raise ConfigError("a synthetic market does not end by itself: give end= or events=")
         self.name: Final = name
         self._parameters: Final[dict[str, Any]] = {
             "version": VERSION,
@@ -98,14 +98,14 @@ class SyntheticMarket:
         self._most: Final[i64] = (1 << 62) if events is None else events
         self._pace_ms: Final[i64] = pace_ms
 
-        self._waits: Final = vec[i64]([i64(wait) for wait in _WAITS])  # a constant tuple is made anew at each use
+        self._waits: Final = vec[i64]([i64(wait) for wait in _WAITS])  # a constant tuple is built at each use
         self._quantiles: Final = _quantiles()  # of the exponential distribution with mean 4096
         self._divisors: Final[list[float]] = [float(10 ** _digits(symbol)) for symbol in symbols]
         self._starts: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])
         self._points: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])  # of each mid, now
         self._count: i64 = 0  # quotes made
         self._now_ns: i64 = self._start_ns  # the time of the last one
-        self._closes_ns: i64 = 0  # the market is open from `_opens_ns` to here; found anew when time is past it
+        self._closes_ns: i64 = 0  # the market is open from `_opens_ns` to here; looked up again once time is past it
         self._x: i64 = 0  # the two generators: xorshift32, never 0, and a linear congruential one
         self._y: i64 = 0
         self._sow(seed)
@@ -163,7 +163,7 @@ class SyntheticMarket:
         if not position:
             position = self._first
         if position["of"] != self._first["of"]:
-            raise SourceError(f"{self.name}: that is a position of another synthetic market", path=self.name)
+            raise SourceError(f"{self.name}: the position belongs to another synthetic market", path=self.name)
         self._count = position["count"]
         self._now_ns = position["now_ns"]
         self._closes_ns = position["closes_ns"]
@@ -181,7 +181,7 @@ class SyntheticMarket:
         return min(1.0, share)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """There is nothing to close."""
 
     def _sow(self, seed: int) -> None:
         """Start both generators from *seed*; near seeds are far apart after a few draws."""
@@ -204,7 +204,7 @@ class SyntheticMarket:
         return (x + y) & MASK
 
     def _step(self) -> i64:
-        """Move the time to the next quote, over the weekend where one comes first, and return it."""
+        """Move the time to the next quote, over the weekend if one comes first, and return it."""
         now = self._now_ns
         wait = self._waits[now // HOUR_NS % 24] * self._pace_ms
         dice = self._draw()
@@ -262,7 +262,7 @@ def _instant(text: str) -> int:
     try:
         when = datetime.datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{text!r} is no time: give one as 2024-01-01 or 2024-01-01T12:00:00") from None
+        raise ConfigError(f"invalid time {text!r}: write it as 2024-01-01 or 2024-01-01T12:00:00") from None
     if when.tzinfo is None:
         when = when.replace(tzinfo=datetime.UTC)
     delta = when - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

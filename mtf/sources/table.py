@@ -1,8 +1,8 @@
 """Rows of delimited text to ticks: quotes, trades and bars, in columns as a layout says. Compiled.
 
-Space around a field is not part of it, and empty fields at the end of a row that has too many do not count. Empty lines
-are passed over. A row with another number of fields than the layout's, with a time or a number that cannot be read,
-with prices that contradict each other, or that the door does not take, is refused with its line.
+Space around a field is dropped, and extra empty fields at the end of a row do not count. Empty lines are skipped. A row
+with another number of fields than the layout's, with a time or a number that cannot be read, with prices that
+contradict each other, or that the door refuses, is refused with its line.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ SEPARATOR: Final = "\x1f"  # between the words of several watched columns
 class TableReader(RowReader):
     """Reads rows of *kind* with *fields* fields; `columns[i]` is the column of `ROLES[i]`, or -1.
 
-    *skip* lines at the start are a header. *mark* stands before the fraction of a number, see `decimal`. Prices are
-    times 10**shift; with *whole* rounded to a whole number before that. *symbol* is that of all rows; "": that of its
-    column. Bars last *length* (a `length_code`), are stamped at their start, or with *close_stamped* at their end, and
-    are of *side* (BARS: TRADES, HAS_BID or HAS_ASK). Each of the columns *watched*, given with their names, must say
-    the same in all rows. With *unread*, a reason, every row is refused.
+    *skip* lines at the start are a header. *mark* is the decimal mark, see `decimal`. Prices are multiplied by
+    10**shift; with *whole* they are rounded to whole numbers before that. *symbol* is that of all rows; "": that of
+    its column. Bars last *length* (a `length_code`), are stamped at their start, or with *close_stamped* at their end,
+    and are of *side* (BARS: TRADES, HAS_BID or HAS_ASK). Each of the columns *watched*, given with their names, must
+    be the same in all rows. With *unread*, a reason, every row is refused.
     """
 
     def __init__(
@@ -116,13 +116,13 @@ class TableReader(RowReader):
         self._unread: Final = unread
         self._columns: Final = vec[i64]([i64(column) for column in columns])
         self._names: Final[dict[bytes, str]] = {}  # symbols by the bytes they are written with
-        self._left_out = False  # the row being read is a bar that still forms, and none comes after it
-        self._words: list[bytes] = []  # what the watched columns had in the row before
-        self._spaced = False  # there is space around fields: it is taken away before they are read
+        self._left_out = False  # the row being read is a forming bar, and no row follows it
+        self._words: list[bytes] = []  # the content of the watched columns in the previous row
+        self._spaced = False  # there is space around fields: it is removed before they are read
         self._careful = unread != "" or len(watched) > 0  # `_prepare` has something to do; also once `_spaced`
         self._by_symbol: Final = kind >= BARS and columns[2] >= 0  # each symbol's bars have stamps of their own
         self._read_again: i64 = 0  # times that were read twice
-        # Two bars of one symbol do not have one stamp, so that of a doubled hour the second has to be later.
+        # Two bars of one symbol cannot have one stamp, so in a doubled hour the second one must be later.
         self._step_ns: Final[i64] = 1 if kind >= BARS and not self._by_symbol else 0
         self._problem = ""  # the first thing that is wrong with the row being read
 
@@ -155,14 +155,14 @@ class TableReader(RowReader):
                         self._left_out = False
                         break
             elif found == BROKEN:
-                self._problem = "a quoted field has no end, or something behind it"
+                self._problem = "a quoted field is not closed, or is followed by text"
             elif found == 1 and self._is_space(data, at, self._next):
                 self.line += 1
                 self.passed += 1
                 at = self._next
                 continue
             else:
-                self._problem = f"{found} fields where there should be {fields}"
+                self._problem = f"expected {fields} fields, got {found}"
             self.line += 1
             if self._problem:
                 self.refuse(door, self._problem, data[at : self._next].rstrip(b"\r\n"))
@@ -172,7 +172,7 @@ class TableReader(RowReader):
         return at
 
     def _prepare(self, data: bytes) -> bool:
-        """See to what few tables need before a row is read; False for a row that is not to be read."""
+        """Do what only some tables need before a row is read; False if the row is not to be read."""
         if self._unread:
             self._problem = self._unread
             return False
@@ -183,7 +183,7 @@ class TableReader(RowReader):
         return True
 
     def _row(self, door: Door, data: bytes) -> None:
-        """Hand in the row that was split, or say what the problem is."""
+        """Deliver the row that was split, or set the problem."""
         if self._kind == QUOTES:
             self._quote(door, data)
         elif self._kind == TRADE_TICKS:
@@ -272,7 +272,7 @@ class TableReader(RowReader):
             if code != STILL_FORMS:
                 break
             if not data[self._next :].strip():
-                self._left_out = True  # the last bar there is, or perhaps is: it is left until it is complete
+                self._left_out = True  # the last bar, or possibly the last: it is left until it is complete
                 return
             is_last = False
         if code:
@@ -296,7 +296,7 @@ class TableReader(RowReader):
         answer = self._stamp(data)
         if answer <= NO_TIME_MAX:
             if answer == SKIPPED_TIME and self._is_date():
-                return self._stamps.local_ns  # a midnight that the clock skipped still is a date
+                return self._stamps.local_ns  # a midnight that the clock skipped still names a date
             self._problem = time_problem(answer)
         elif self._by_symbol and self._stamps.doubled != doubled:
             return self._settled(data, answer)
@@ -350,7 +350,7 @@ class TableReader(RowReader):
         return value
 
     def _is_judged(self, data: bytes, role: i64, value: float) -> bool:
-        """Whether *value*, which is not finite, is a side of a quote that says so, and so is the gate's to judge."""
+        """Whether *value*, which is not finite, is a side of a quote that says so, which the gate judges."""
         if role != 4 and role != 5:
             return False
         column = self._columns[role]
@@ -404,7 +404,7 @@ class TableReader(RowReader):
         if name is None:
             name = _unquoted(raw)
             if "\x00" in name:
-                return ""  # which is no symbol either
+                return ""  # which is not a symbol either
             if self._symbol:
                 if self.told not in ("", name):
                     raise self._several(name)
@@ -416,7 +416,7 @@ class TableReader(RowReader):
         return name
 
     def _several(self, name: str) -> SourceError:
-        """Return the error for a second symbol where all rows are to be of one."""
+        """Return the error for a second symbol when all rows must have the same one."""
         line = self.number(self.line + 1)
         return SourceError(
             f"{self.place}:{line}: the symbol is {name!r} here and {self.told!r} before, and all were to be "
@@ -441,7 +441,7 @@ class TableReader(RowReader):
 def several_markets(place: str, heading: str, word: str, before: str) -> OptionNeeded:
     """Return the error for a column, called *heading*, that has another *word* than the rows *before*.
 
-    *place* comes in front of the message.
+    *place* precedes the message.
     """
     return OptionNeeded(
         f"{place}column {heading!r} has {word!r} and {before!r}: if these are markets give {{columns}}, and if all "
@@ -456,7 +456,7 @@ def _unquoted(raw: bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError:
-        return text.decode("latin-1")  # in which two names that differ still do
+        return text.decode("latin-1")  # within which different names stay different
 
 
 def _whole(value: float, shift: i64) -> float:

@@ -81,7 +81,7 @@ class Window:
     def read(self, stop: i64, into: Rows, passed: bytes) -> None:
         """Read the rows of the chunk that was added last up to the row *stop*, and write to *into* what is due.
 
-        *passed* has a byte for each of the chunk's first rows, 1 where it went out before a stop: it counts as read.
+        *passed* has a byte for each of the chunk's first rows, 1 if it went out before a stop: it counts as read.
         """
         held = self._held[-1] if self._held else None
         if held is None or stop <= self._read - held.base:
@@ -194,7 +194,7 @@ class Window:
         return held[low]
 
     def _drop(self) -> None:
-        """Let go of the chunks at the front that are out, and move on in the one after them."""
+        """Drop the chunks at the front that are out, and move on in the one after them."""
         while self._held:
             held = self._held[0]
             while held.first < held.chunk.count and held.out[held.first]:

@@ -1,4 +1,4 @@
-"""From a clock on some wall to UTC: fixed offsets and IANA zones, exact to the nanosecond.
+"""Local time to UTC: fixed offsets and IANA zones, exact to the nanosecond.
 
 Where the clock goes back, a local time happens twice. The reading is taken that keeps the order of the rows: the
 first, unless that would lie before the row above, then the second. Where the clock goes forward, a local time does
@@ -20,7 +20,7 @@ from mtf.units import DAY_NS, SECOND_NS
 __all__ = ["BAD_TIME", "NO_TIME_MAX", "SKIPPED_TIME", "UNKNOWN_ZONE", "Zone"]
 
 # Far before any time that can be read (1843), and small enough for 63 bits: larger constants are objects when compiled.
-BAD_TIME: Final = -4_000_000_000_000_000_000  # what a reader of times answers for text that is none
+BAD_TIME: Final = -4_000_000_000_000_000_000  # what a reader of times returns for text that is not a time
 SKIPPED_TIME: Final = -3_999_999_999_999_999_999  # for a local time that the clock skipped
 UNKNOWN_ZONE: Final = -3_999_999_999_999_999_998  # and for one with the name of a zone that nobody knows
 NO_TIME_MAX: Final = UNKNOWN_ZONE  # the largest of these answers: what is above is a time
@@ -41,7 +41,7 @@ class Zone:
     def __init__(self, name: str) -> None:
         self.name: Final = name
         self.doubled: i64 = 0  # how many of the times asked for the clock had twice
-        self._info: zoneinfo.ZoneInfo | None = None  # None where the offset is fixed
+        self._info: zoneinfo.ZoneInfo | None = None  # None if the offset is fixed
         self._offset_ns: i64 = 0  # local minus UTC, for local times in [_from_ns, _to_ns)
         self._from_ns: i64 = 0
         self._to_ns: i64 = 0
@@ -55,12 +55,12 @@ class Zone:
             self._info = zoneinfo.ZoneInfo(name)
         except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
             raise ConfigError(
-                f"no time zone {name!r}: give an IANA name as America/New_York, or an offset as UTC-05:00"
+                f"unknown time zone {name!r}: give an IANA name, as America/New_York, or an offset, as UTC-05:00"
             ) from error
 
     @property
     def fixed(self) -> bool:
-        """True where the offset never changes."""
+        """True if the offset never changes."""
         return self._info is None
 
     def to_utc(self, local_ns: i64, not_before_ns: i64) -> i64:

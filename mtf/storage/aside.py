@@ -1,7 +1,7 @@
-"""Malformed rows, kept aside with their place in a file of a data directory, and how many all runs have had.
+"""Malformed rows, kept with their place in a file of the data directory, and their count over all runs.
 
-One JSON object a line: a row; or at the end of a run that had more rows than are kept, the total up to there. A crash
-of such a run forgets the rows that were not kept.
+One JSON object per line: a row, or at the end of a run that had more rows than are kept, the total so far. A crash of
+such a run loses the count of the rows that were not kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Aside:
     def keep(self, place: str, line: int, reason: str, raw: str) -> None:
         """Append a malformed row."""
         self._kept += 1
-        # Written at once: the source's position, logged after it, says that the row was dealt with.
+        # Written at once: the source's position, logged after it, means that the row has been handled.
         self._write(orjson.dumps({"place": place, "line": line, "reason": reason, "raw": raw}) + b"\n")
 
     def close(self, malformed: int) -> None:
@@ -54,7 +54,7 @@ class Aside:
 
 
 def rows_aside(path: Path) -> int:
-    """Return how many rows stand in the file at *path*; 0 if there is no such plain file."""
+    """Return how many rows the file at *path* has; 0 if there is no such plain file."""
     return _count(path)[0]
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints as files: written aside, synced, renamed; the newest good one found again, and why another was not.
+"""Checkpoints as files: written under another name, synced, renamed; reading finds the newest good one.
 
 Owns the format and the folder. Knows nothing of what is in a checkpoint: a JSON value and named bytes. A file is
 checked against its checksums and limits before anything of its size is made; names of parts are never names of files.
@@ -21,7 +21,7 @@ from mtf.log.pack import inflate
 
 __all__ = ["CHECKPOINT_BYTES_MAX", "Checkpoint", "CheckpointStore", "Skipped"]
 
-CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; what symbols may come to is added
+CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; the share of symbols is added
 SYMBOLS_MAX: Final = 1 << 20
 META_BYTES_MAX: Final = 64 << 20
 PARTS_MAX: Final = 100_000
@@ -72,7 +72,7 @@ class CheckpointStore:
     def __init__(
         self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP, symbol_bytes: int = 0
     ) -> None:
-        """*symbol_bytes* is what the state of one symbol may come to under its configuration."""
+        """*symbol_bytes* is the most that the state of one symbol can take under its configuration."""
         assert keep > 0, "at least one checkpoint is kept"
         self._symbol_bytes: Final = symbol_bytes
         self.directory: Final = str(directory)
@@ -82,8 +82,8 @@ class CheckpointStore:
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
         """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest over `keep`.
 
-        OSError where a write or sync fails, ValueError where it is larger than `read` takes; the checkpoints that were
-        there are as they were.
+        OSError if a write or sync fails, ValueError if it is larger than `read` takes; existing
+        checkpoints stay as they were.
         """
         data = encode_checkpoint(seq, meta, parts, self._bytes_max(seq))
         fs = self._fs
@@ -97,7 +97,7 @@ class CheckpointStore:
         try:
             written = fs.write(file, data)
             if written != len(data):
-                raise OSError(f"{path}: a write of {len(data)} bytes that took {written}")
+                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
             fs.sync(file)
         finally:
             fs.close(file)
@@ -108,7 +108,7 @@ class CheckpointStore:
         return Path(path)
 
     def list(self) -> Seqs:
-        """Return the seqs of the checkpoints there are, good or not, oldest first."""
+        """Return the seqs of the existing checkpoints, good or not, oldest first."""
         return sorted(seq for seq in map(_seq_of, self._names()) if seq >= 0)
 
     def load(self, limit: int | None = None) -> tuple[Checkpoint | None, Skips]:
@@ -126,7 +126,7 @@ class CheckpointStore:
         return None, skipped
 
     def read(self, seq: int) -> Checkpoint:
-        """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, DataDirError if it is none.
+        """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, DataDirError if it is not a file.
 
         NewerCheckpoint if it is of a later format.
         """
@@ -140,7 +140,7 @@ class CheckpointStore:
         return found
 
     def discard_after(self, seq: int) -> Seqs:
-        """Remove the checkpoints of later seqs and return which: the log they were made from ends at *seq* now."""
+        """Remove the checkpoints of later seqs and return which: their log ends at *seq* now."""
         ahead = [found for found in self.list() if found > seq]
         for found in ahead:
             self._fs.remove(join(self.directory, f"{PREFIX}{found:0{SEQ_DIGITS}d}{SUFFIX}"))
@@ -179,7 +179,7 @@ class CheckpointStore:
 def encode_checkpoint(
     seq: int, meta: dict[str, Any], parts: Mapping[str, bytes], limit: int = CHECKPOINT_BYTES_MAX
 ) -> bytes:
-    """Return the file that holds a checkpoint; ValueError where it is past a limit."""
+    """Return the file that holds a checkpoint; ValueError if it is past a limit."""
     encoded = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS)
     pieces = [_LENGTH.pack(len(encoded)), encoded]
     for name, part in parts.items():
@@ -191,7 +191,7 @@ def encode_checkpoint(
     if raw_bytes > limit or len(encoded) > META_BYTES_MAX or len(parts) > PARTS_MAX:
         largest = max(parts, key=lambda name: len(parts[name]), default="")
         raise ValueError(
-            f"a checkpoint of {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest part is "
+            f"the checkpoint takes {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest is "
             f"{largest!r}: a consumer that has this much to save should keep it in a file of its own"
         )
     stored = zstandard.ZstdCompressor(level=LEVEL).compress(b"".join(pieces))
@@ -200,7 +200,7 @@ def encode_checkpoint(
 
 
 def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX) -> Checkpoint:
-    """Return what the file holds; CorruptCheckpoint if it is not all there, as it was written.
+    """Return the content of the file; CorruptCheckpoint if it is damaged or incomplete.
 
     NewerCheckpoint if it is of a later format: a header of which version, flags and checksum are where they are now.
     """
@@ -236,7 +236,7 @@ def _split(raw: bytes, count: int) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise ValueError("lengths that do not add up")
     meta = orjson.loads(raw[_LENGTH.size : at])
     if not isinstance(meta, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     parts: dict[str, bytes] = {}
     for _ in range(count):
         if at + _PART.size > len(raw):

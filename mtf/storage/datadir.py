@@ -1,12 +1,12 @@
-"""The data directory: what a pipeline keeps on disk, and where.
+"""The data directory: what a pipeline stores on disk, and where.
 
     log/            the event log, the truth
-    checkpoints/    states to start from
+    checkpoints/    states from which to start
     history.sqlite  completed bars
-    malformed.jsonl rows that were kept aside, the first 10,000 of each run, and how many there were
+    malformed.jsonl malformed rows, the first 10,000 of each run, and how many there were
 
-A directory may come from a stranger: nothing in it is followed out of it. Owns names and opening, and the agreement
-between the configuration in the log and the one asked for.
+A directory may come from a stranger: nothing in it is followed out of it. Owns names and opening, and checks that the
+configuration in the log is the requested one.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ __all__ = ["DataDir", "checkpoints_of", "history_of", "known_parts", "logged_con
 LOG: Final = "log"
 CHECKPOINTS: Final = "checkpoints"
 HISTORY: Final = "history.sqlite"
-SEGMENT_BYTES: Final = 32 << 20  # a whole one of single events is looked through in half a second
+SEGMENT_BYTES: Final = 32 << 20  # one full of single events is read in half a second
 ASIDE: Final = "malformed.jsonl"
 
-# What the state of a symbol may have of each, rounded up.
-IDS_BYTES: Final = 4 << 20  # 4,096 ids with what they are compared by
+# The most that the state of a symbol can take for each, rounded up.
+IDS_BYTES: Final = 4 << 20  # 4,096 ids and the values that identify their ticks
 BAR_BYTES: Final = 256
-VALUES_BYTES: Final = 64  # of one indicator, by bar
+VALUES_BYTES: Final = 64  # of one indicator, per bar
 INDICATOR_BYTES: Final = 16 << 10
-PARAMETER_BYTES: Final = 256  # by unit of a period
+PARAMETER_BYTES: Final = 256  # per unit of a period
 
 _DIGITS: Final = re.compile(r"\d{1,9}")
 
@@ -65,22 +65,22 @@ class DataDir:
         notes: Notes,
     ) -> None:
         self.path: Final = path
-        self.config: Final = config  # as asked for, but for calendars by name, which are those of the log
+        self.config: Final = config  # as requested, except that calendars by name are those of the log
         self.log: Final = log
         self.checkpoints: Final = checkpoints
         self.discarded: Final = discarded  # checkpoints ahead of the log, which opening removed
         self.aside: Final = Aside(path / ASIDE)  # malformed rows
         self._history: HistoryWriter | None = None
-        self.notes: Final = notes  # what opening it has changed, in sentences
+        self.notes: Final = notes  # what opening has changed, in sentences
 
     @classmethod
     def open(cls, path: Path, config: Config, *, fs: FileSystem | None = None) -> DataDir:
-        """Open *path* for *config*, making it where it is not; ConfigMismatch where it was made with another one.
+        """Open *path* for *config*, creating it if necessary; ConfigMismatch if it was made with another one.
 
         Log and checkpoints are written through *fs*.
         """
         if path.is_symlink() and not path.exists():
-            raise DataDirError(f"{path}: is a link to nothing")
+            raise DataDirError(f"{path}: is a broken link")
         if path.is_file():
             raise DataDirError(f"{path}: is a file: give a directory")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -92,7 +92,7 @@ class DataDir:
         try:
             if log.torn is not None:
                 notes.append(_cut(path, log.torn))
-            logged = Config.from_json(log.config)
+            logged = Config.from_json(log.config, str(path))
             config, kept = config.settled(logged)
             for sentence in kept:
                 notes.append(f"{path}: {sentence}")
@@ -104,12 +104,12 @@ class DataDir:
             differences = config.differences(logged)
             if differences:
                 raise ConfigMismatch(
-                    f"{path} was made with another configuration ({'; '.join(differences)}): "
-                    "ask for the same one, or use another directory"
+                    f"{path} was made with a different configuration ({'; '.join(differences)}): "
+                    "use the same one, or another directory"
                 )
             checkpoints = checkpoints_of(path, config, fs=fs)
             folder, last_seq = str(path / CHECKPOINTS), log.last_seq
-            discarded = [  # made from events that are no more
+            discarded = [  # made from events that no longer exist
                 Skipped(folder, f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}")
                 for seq in checkpoints.discard_after(last_seq)
             ]
@@ -124,7 +124,7 @@ class DataDir:
         return Writer(self.log, durability, on_failure=on_failure)  # type: ignore[arg-type]
 
     def history(self) -> HistoryWriter:
-        """Return the consumer that stores completed bars here, after moving a history of no use out of the way."""
+        """Return the consumer that stores completed bars here, after moving an unusable history out of the way."""
         moved = set_aside(self.path / HISTORY)
         if moved:
             first_seq = self.log.first_seq
@@ -136,10 +136,10 @@ class DataDir:
         return self._history
 
     def resume(self, source: MergedSource) -> set[str]:
-        """Put each part of *source* where the log says that it was; return the keys of those that were read before.
+        """Move each part of *source* to its position in the log; return the keys of those that were read before.
 
-        What a part is must be the same but for what grows with it; whether it begins as it did, its `seek` says.
-        ConfigError if a part is the log that is written here: it would never end.
+        The identity of a part must be the same, apart from what grows; its `seek` checks whether its start is.
+        ConfigError if a part is the log that is being written here: it would never end.
         """
         for part in source.parts:
             if isinstance(part.source, LogSource) and part.source.run_id == self.log.run_id:
@@ -166,16 +166,16 @@ class DataDir:
         retain(self.path / LOG, min(before_seq, self._history.stored_seq + 1))
 
     async def close(self, malformed: int = 0) -> None:
-        """Let go of everything; *malformed* is how many rows of this run were malformed."""
+        """Close everything; *malformed* is how many rows of this run were malformed."""
         self.aside.close(malformed)
         if self._history is not None:
             await self._history.close()
 
 
 def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) -> dict[str, dict[str, Any]]:
-    """Return, by key, where each part of *source* was that *path* knows; *entries* are the positions in its log.
+    """Return the position of each part of *source* that *path* knows, by key; *entries* are those in its log.
 
-    Each part is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError if that cannot be.
+    Each part is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError if that is impossible.
     """
     positions: dict[str, dict[str, Any]] = {}
     for part in source.parts:
@@ -189,7 +189,7 @@ def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) ->
     for key in entries:
         if key.startswith(folders) and not key.endswith(SKIPPED) and key not in keys:
             raise SourceError(
-                f"{shown_key(key)} was read into {path} before, and is not there any more: put it back, or use another "
+                f"{shown_key(key)} was read into {path} before, and is missing now: put it back, or use another "
                 "directory",
                 path=shown_key(key),
             )
@@ -197,7 +197,7 @@ def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) ->
 
 
 def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Raise if the source *name*, which is *identity* now, cannot be the one that was *known* in *path*.
+    """Raise if the source *name* with *identity* cannot be the one that is *known* in *path*.
 
     ConfigMismatch if it is read in another way, SourceError if it is another one.
     """
@@ -205,7 +205,7 @@ def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str,
     if before != now:
         raise ConfigMismatch(
             f"{name} was read into {path} before as {_said(before)}, and now as {_said(now)}: "
-            "say the same of it, or use another directory"
+            "use the same options, or another directory"
         )
     if not _same(known, identity):
         raise SourceError(
@@ -215,9 +215,9 @@ def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str,
 
 
 def recall(source: Source, known: dict[str, Any]) -> None:
-    """Have *source*, if it is a file, read as it was at first: what was inferred then is in what is *known*.
+    """Have *source*, if it is a file, read in the same way as at first; *known* has what was inferred then.
 
-    ConfigError if something has to be said of it first, and was not.
+    ConfigError if an option that it needs is missing.
     """
     recalled = getattr(source, "recall", None)
     if recalled is not None:
@@ -225,13 +225,13 @@ def recall(source: Source, known: dict[str, Any]) -> None:
 
 
 def checkpoints_of(path: Path, config: Config, *, fs: FileSystem | None = None) -> CheckpointStore:
-    """Return the checkpoints of *path*, with room for what a state of *config* may come to."""
+    """Return the checkpoints of *path*, with room for the largest state of *config*."""
     return CheckpointStore(path / CHECKPOINTS, fs=fs, symbol_bytes=_symbol_bytes(config))
 
 
 def logged_config(path: Path) -> Config:
-    """Return the configuration that *path* was made with; DataDirError where there is no data directory."""
-    return Config.from_json(read_config(path / LOG))
+    """Return the configuration that *path* was made with; DataDirError if there is no data directory."""
+    return Config.from_json(read_config(path / LOG), str(path))
 
 
 def history_of(path: Path) -> HistoryStore:
@@ -248,7 +248,7 @@ def _cut(path: Path, tail: TornTail) -> str:
 
 
 def _symbol_bytes(config: Config) -> int:
-    """Return what the state of one symbol may come to: its ids, and by timeframe bars, values and indicators."""
+    """Return the most that the state of one symbol can take: its ids, and by timeframe bars, values and indicators."""
     total = IDS_BYTES
     for specs in config.indicators:
         parameters = sum(int(digits) for spec in specs for digits in _DIGITS.findall(spec))
@@ -258,7 +258,7 @@ def _symbol_bytes(config: Config) -> int:
 
 
 def _said(options: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in options.items()) or "it tells itself"
+    return ", ".join(f"{name}={value}" for name, value in options.items()) or "detected"
 
 
 def _same(known: dict[str, Any], identity: dict[str, Any]) -> bool:

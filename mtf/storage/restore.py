@@ -1,7 +1,7 @@
-"""Recovery: an engine brought to any moment of a log, from the nearest checkpoint that can be used.
+"""Recovery: an engine at any moment of a log, from the nearest usable checkpoint.
 
-Owns what a checkpoint of a pipeline holds besides the cores' states, and which one may be started from. Reads only; the
-pipeline shows consumers what it finds, time travel and `mtf state` just look.
+Owns what a checkpoint of a pipeline holds besides the cores' states, and which one a start may use. Reads only; the
+pipeline shows the result to consumers, time travel and `mtf state` only look at it.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ __all__ = [
 ]
 
 CARRIED: Final = "carried:"  # begins the name of a consumer's older state, if it was not there for the checkpoint
-BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are played together
+BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are replayed together
 
 
 class Replayed(NamedTuple):
-    """What a replay of a whole log has come to, and the checkpoints beside it."""
+    """The results of replaying a whole log, compared with its checkpoints."""
 
     seq: int  # of the last event
     digest: str  # of everything
@@ -69,7 +69,7 @@ def checkpoint_meta(
     oldest_ns: int,
     carried: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Return what a checkpoint says of itself; *left_out* are the consumers that did not answer in time.
+    """Return a checkpoint's metadata; *left_out* are the consumers that did not answer in time.
 
     *carried* says of consumers whose state in it is an older one, of which event that is.
     """
@@ -114,7 +114,7 @@ def restore(
 ) -> tuple[Engine, Checkpoint | None, list[Skipped]]:
     """Return an engine at the newest usable checkpoint of a seq up to *limit*, or at the log's start.
 
-    The checkpoint is returned with it, and those that were passed over, with the reason.
+    The checkpoint is returned with it, and those that were skipped, with the reason.
     """
     skipped: list[Skipped] = []
     while True:
@@ -128,13 +128,13 @@ def restore(
         if found.meta.get("config") != _config_mark(config):
             skipped.append(Skipped(found.path, _other_config(config, found)))
         elif not _is_meta(found.meta):
-            skipped.append(Skipped(found.path, "it does not say what it is of"))
+            skipped.append(Skipped(found.path, "its header is incomplete"))
         elif not usable(found):
-            skipped.append(Skipped(found.path, "a consumer has not come as far"))
+            skipped.append(Skipped(found.path, "a consumer has not got that far yet"))
         elif changed := _changed_formulas(config, found):
             skipped.append(Skipped(found.path, f"{found.path}: made with {changed}: the log is played instead"))
         elif other := other_instants(found.meta["zones"]):
-            skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is played instead"))
+            skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is replayed instead"))
         else:
             try:
                 engine.load(found.parts)
@@ -146,7 +146,7 @@ def restore(
 def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tuple[Engine, Checkpoint] | None:
     """Return an engine at the oldest checkpoint up to *last_seq* that can be used, and the checkpoint; None: none can.
 
-    For a log whose beginning is gone, if a consumer has not come as far as any checkpoint: the rest it cannot have.
+    For a log whose beginning is gone, if a consumer is behind every checkpoint: it cannot get the rest.
     """
     for seq in sorted(store.list()):
         if seq > last_seq:
@@ -173,9 +173,9 @@ def fresh_engine(config: Config, path: Path) -> Engine:
 def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Engine:
     """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
 
-    At a time: each symbol is as before its first accepted event that is stamped later, whatever the order of the log;
-    with *seq* too, as far as was known after that event. The engine then is to be looked at, not to go on with; its seq
-    is that of the newest event that is in it.
+    At a time: each symbol is in its state before its first accepted event stamped later, whatever the order of the log;
+    with *seq* too, as far as was known after that event. The engine then is to be looked at, not to be continued; its
+    seq is that of the newest event that is in it.
     ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
     """
     engine = _engine_before(path, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns))
@@ -187,7 +187,7 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
         _play(engine, path, seq)
         last_seq = engine.joiner.seq
     if seq is not None and last_seq != seq:
-        raise ConfigError(f"{path}: the log ends at seq {last_seq}: ask for what is in it")
+        raise ConfigError(f"{path}: the log ends at seq {last_seq}: choose a seq up to there")
     return engine
 
 
@@ -232,10 +232,10 @@ def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | 
 
 
 def replay_engine(path: Path) -> tuple[Engine, bool]:
-    """Return the engine to replay the whole log of *path* with, and whether it comes to the original run's states.
+    """Return the engine with which to replay the whole log of *path*, and whether it reaches the original run's states.
 
     If the beginning of the log is gone, the engine is that of the oldest checkpoint; if none can be used, it knows
-    nothing of what came before, and comes to other states.
+    nothing of what came before, and reaches other states.
     """
     config = logged_config(path)
     engine = fresh_engine(config, path)
@@ -246,10 +246,10 @@ def replay_engine(path: Path) -> tuple[Engine, bool]:
 
 
 def verify_replay(path: Path) -> Replayed:
-    """Play the whole log of the data directory *path*, and compare each checkpoint with what it then should hold.
+    """Replay the whole log of the data directory *path*, and compare each checkpoint with what it should hold.
 
-    Reads only. A log that is damaged is CorruptLog, as ever; a checkpoint that differs, or that cannot be read, is in
-    the answer. One of an earlier mtf, whose results differ, is passed over.
+    Reads only. A damaged log is CorruptLog, as always; a checkpoint that differs, or that cannot be read, is in the
+    result. One of an earlier mtf, whose results differ, is skipped.
     """
     engine, _ = replay_engine(path)
     store = checkpoints_of(path, engine.config)
@@ -281,13 +281,13 @@ def verify_replay(path: Path) -> Replayed:
 
 
 def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool]) -> Engine:
-    """Return the engine to play the log of *path* on from: at its newest usable checkpoint up to *limit*, or fresh."""
+    """Return the engine to replay the log of *path* with: at its newest usable checkpoint up to *limit*, or fresh."""
     config = logged_config(path)
     store = checkpoints_of(path, config)
     engine, checkpoint, _ = restore(config, store, limit, usable)
     if checkpoint is not None:
         last_seq = _last_seq(path, checkpoint.seq)
-        if last_seq < checkpoint.seq:  # of events that a crash took back, and no start has cleared away yet
+        if last_seq < checkpoint.seq:  # of events that a crash lost, and no start has removed yet
             engine, _, _ = restore(config, store, last_seq, usable)
     return engine if engine.joiner.seq else fresh_engine(config, path)
 
@@ -300,7 +300,7 @@ def _play(engine: Engine, path: Path, last_seq: int | None) -> None:
 
 
 def _difference(engine: Engine, found: Checkpoint) -> str:
-    """Return in what *found* differs from what *engine* came to at its seq; "" where it does not."""
+    """Return how *found* differs from the results of *engine* at its seq; "" if it does not."""
     if engine.joiner.seq != found.seq:
         return f"it stands at seq {found.seq}, and the log ends at {engine.joiner.seq}"
     if found.meta.get("digest") != engine.digest.value():
@@ -352,7 +352,7 @@ def _changed_formulas(config: Config, found: Checkpoint) -> str:
 
 
 def _last_seq(path: Path, seq: int) -> int:
-    """Return *seq* where the log goes as far, else its end."""
+    """Return *seq*, or the end of the log if that is earlier."""
     reader = read_log(path / LOG, seq, last_seq=seq)
     try:
         return min(seq, max((logged.block.last_seq for logged in reader), default=reader.last_seq))
@@ -361,11 +361,11 @@ def _last_seq(path: Path, seq: int) -> int:
 
 
 def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) -> int:
-    """Play the log up to *last_seq*, but nothing of a symbol from its first accepted event after *time_ns* on.
+    """Replay the log up to *last_seq*, but for each symbol only up to its first accepted event after *time_ns*.
 
     Returns the last event that was looked at.
 
-    A block is not played if that event has come for all of its symbols.
+    A block is skipped if that event has come for all of its symbols.
     """
     gate = engine.gate
     gate.horizon_ns, gate.horizon_seq = time_ns, engine.joiner.seq
@@ -380,7 +380,7 @@ def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) 
 
 
 def _accepts_after(engine: Engine, block: Block, time_ns: int) -> int:
-    """Take *block* up to the first accepted event that is stamped after *time_ns*; return its seq, or 0."""
+    """Apply *block* up to the first accepted event that is stamped after *time_ns*; return its seq, or 0."""
     while True:
         later = block.first_after(time_ns)
         if later < 0:
@@ -400,7 +400,7 @@ def _accepts_after(engine: Engine, block: Block, time_ns: int) -> int:
 
 
 def _config_mark(config: Config) -> str:
-    """Return what stands for *config* and the present results; the release of tzdata is looked at by itself."""
+    """Return a hash of *config* and `RESULTS`; the release of tzdata is compared separately."""
     fields = orjson.loads(config.to_json())
     del fields["tzdata"]
     fields.pop("versions", None)  # is looked at by itself too
@@ -408,7 +408,7 @@ def _config_mark(config: Config) -> str:
 
 
 def _first_mark(config: Config, results: int) -> str:
-    """Return what stood for *config* in the first version of checkpoints."""
+    """Return the hash for *config* in the first version of checkpoints."""
     return str(xxh3_128_hexdigest(b"%d:%b" % (results, attrs.evolve(config, versions=()).to_json())))
 
 
@@ -418,7 +418,7 @@ def _is_of_before(config: Config, found: Checkpoint) -> bool:
 
 
 def _other_config(config: Config, found: Checkpoint) -> str:
-    """Return why a checkpoint cannot be started from that is not marked with *config* and the present results."""
+    """Return why a checkpoint that was not made with *config* and these results cannot be used."""
     if _is_of_before(config, found):
-        return "made by an earlier mtf, whose results differ: the log is played instead"
-    return "made with another configuration, or by a newer mtf"
+        return "made by an earlier mtf, whose results differ: the log is replayed instead"
+    return "made with a different configuration, or by a newer mtf"

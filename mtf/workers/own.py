@@ -1,6 +1,6 @@
-"""Indicators of users in workers: a process that is started afresh is told where their classes are.
+"""Indicators of users in workers: a new process must be given the places of their classes.
 
-Only what the pipeline's own process has registered is imported, from where that has it; a log names no modules.
+Only what the pipeline's own process has registered is imported, from its place there; a log names no modules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["class_paths", "register_paths"]
 
 
 def class_paths(specs: Iterable[str]) -> list[str]:
-    """Return, as `module:Class`, the classes of users that *specs* need; ConfigError where one cannot be imported."""
+    """Return, as `module:Class`, the classes of users that *specs* need; ConfigError if one cannot be imported."""
     own = registered()
     paths = []
     for name in sorted(names_in(specs) & own.keys()):
@@ -25,7 +25,7 @@ def class_paths(specs: Iterable[str]) -> list[str]:
         path = f"{cls.__module__}:{cls.__qualname__}"
         if cls.__module__ == "__main__" or "<" in cls.__qualname__:
             raise ConfigError(
-                f"the indicator {name} is made in {path}, where no worker can import it: put it in a module, at its top"
+                f"no worker can import the indicator {name} from {path}: define it at the top of a module"
             )
         paths.append(path)
     return paths

@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> int:
         serve(connection, int(arguments[1]))
     except (BrokenPipeError, ConnectionResetError):
         return 0
-    except Exception as error:  # noqa: BLE001 - whatever it is, the pipeline is told and stops with it
+    except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the pipeline, which stops with it
         told = FAILED + repr(error).encode()
         with contextlib.suppress(OSError):  # a pipeline that has ended listens no more
             connection.sendall(LENGTH.pack(len(told)) + told)

@@ -1,4 +1,4 @@
-"""The team: all workers of a pipeline, the memory that they share, and what they find together.
+"""The team: all workers of a pipeline, their shared memory, and their combined results.
 
 Every worker is given every block; each computes its own shards. A block's slot in the memory is free again once all
 have answered and the live values were copied out.
@@ -53,14 +53,14 @@ class _UnderWay:
         self.first_seq: Final = judged.block.first_seq
         self.places: Final = judged.block.count if rows else len(judged.touched)  # of its live values
         self.rows: Final = rows
-        self.missing = workers  # who have not answered
+        self.missing = workers  # those that have not answered
         self.completed: Final[dict[int, dict[int, Iterator[Completed]]]] = {}  # by rank and worker, in order
 
 
 class Team:
     """*workers* processes that compute the indicators of a configuration, *widths* values by rank of the timeframe.
 
-    At most `SLOTS` blocks are under way.
+    At most `SLOTS` blocks are in flight.
     """
 
     def __init__(self, config: Config, widths: Sequence[int], workers: int, block_events: int) -> None:
@@ -94,13 +94,13 @@ class Team:
             await worker.start(self._file.fileno(), SETUP + orjson.dumps({**self._setup, "worker": number}))
 
     def load(self, state: Mapping[str, bytes]) -> None:
-        """Have all start from *state*, which says whatever each needs, before the first block."""
+        """Start all of them from *state*, which has what each needs, before the first block."""
         message = LOAD + encode_parts(state)
         for worker in self.workers:
             worker.send(message)
 
     async def submit(self, judged: Judged, rows: bool) -> None:
-        """Hand out a block, live values of all *rows* wanted or not; waits while `SLOTS` are under way."""
+        """Submit a block, with live values for all *rows* or not; waits while `SLOTS` are in flight."""
         while not self._free:
             self._freed.clear()
             await self._freed.wait()
@@ -114,7 +114,7 @@ class Team:
             worker.send(message)
 
     async def numbers(self, first_seq: int, rank: int, closings: Sequence[Closing]) -> Numbers:
-        """Return what was found for a block and timeframe, in which *closings* closed; each is asked for once."""
+        """Return the values for a block and timeframe, in which *closings* closed; each can be taken once."""
         key = (first_seq, rank)
         try:
             numbers, completed = await self._found_of(key)
@@ -135,7 +135,7 @@ class Team:
         return await self._state_of(seq)
 
     async def answer(self, number: int) -> None:
-        """Take one answer of a worker; WorkerLost where its process is gone or says that it failed."""
+        """Process one answer of a worker; WorkerLost if its process is gone or says that it failed."""
         body = await self.workers[number].receive()
         if body[:1] == DONE:
             self._done(number, body[1:])
@@ -201,7 +201,7 @@ class Team:
 
 
 def _memory_file() -> IO[bytes]:
-    """Return a file without a name, in memory where the system has that; the processes inherit it."""
+    """Return a file without a name, in memory if the system supports it; the processes inherit it."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("mtf"), "r+b")
     return tempfile.TemporaryFile()

@@ -1,4 +1,4 @@
-"""What goes between a pipeline and its workers: short messages over sockets, rows and live values in one shared memory.
+"""The protocol between a pipeline and its workers: short messages over sockets, rows and values in shared memory.
 
 Both sides are the same mtf on the same machine, started by one another; there is no version to agree on. A message is
 its length, its kind, and its body.
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LENGTH: Final = Struct("<Q")  # of kind and body
-SLOTS: Final = 3  # blocks under way at the workers
+SLOTS: Final = 3  # blocks in flight at the workers
 
 SETUP: Final = b"c"  # JSON: configuration, classes of users, which worker of how many, events a block
 LOAD: Final = b"l"  # parts to start from

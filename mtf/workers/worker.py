@@ -1,4 +1,4 @@
-"""The pipeline's side of one worker: its process, and what is said to it and heard from it."""
+"""The pipeline's side of one worker: its process, and the messages to it and from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mtf.workers.wire import FAILED, LENGTH
 __all__ = ["Worker"]
 
 GOING_S: Final = 2.0  # how long a worker may take to end
-KEEP_MEMORY: Final = {  # each block takes as much as the last: glibc is not to give it back in between
+KEEP_MEMORY: Final = {  # each block takes as much as the last: glibc should not return it in between
     "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
 }
@@ -25,7 +25,7 @@ class Worker:
 
     def __init__(self) -> None:
         if os.name != "posix":
-            raise ConfigError("workers are for POSIX systems: use workers=0 here")
+            raise ConfigError("workers need a POSIX system: use workers=0 here")
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -36,13 +36,13 @@ class Worker:
         return 0 if self._process is None else self._process.pid
 
     async def start(self, memory_file: int, setup: bytes) -> None:
-        """Start the process, which inherits *memory_file*, and tell it what it is for."""
+        """Start the process, which inherits *memory_file*, and send it its setup."""
         here, there = socket.socketpair()
         with there:
             passed = (there.fileno(), memory_file)
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-P",  # the mtf that runs here, not one that lies in the working directory
+                "-P",  # the mtf that runs here, not one in the working directory
                 "-m",
                 "mtf.workers.process",
                 *map(str, passed),
@@ -59,12 +59,12 @@ class Worker:
         self.send(setup)
 
     def send(self, message: bytes) -> None:
-        """Say *message*, its kind in the first byte."""
+        """Send *message*, its kind in the first byte."""
         assert self._writer is not None, "a worker is started before it is spoken to"
         self._writer.write(LENGTH.pack(len(message)) + message)
 
     async def receive(self) -> bytes:
-        """Return its next answer; WorkerLost where the process is gone or says that it failed."""
+        """Return its next answer; WorkerLost if the process is gone or reports a failure."""
         assert self._reader is not None, "a worker is started before it is listened to"
         try:
             (size,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))

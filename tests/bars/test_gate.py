@@ -59,7 +59,7 @@ def test_accepted_late_tick_stretches_and_one_without_a_price_does_nothing() -> 
 
 
 def test_late_tick_is_rejected_once_the_clock_closed_the_bar() -> None:
-    """There is nothing left to mend: the bar is completed, and completed bars never change."""
+    """There is nothing left to correct: the bar is completed, and completed bars never change."""
     found = judged("10:00:10@1 !10:01 10:00:20@2 10:01:10@3 10:00:30@4", accept_late=True)
     assert deeds(found) == ["apply", "time", "nothing", "apply", "nothing"]
     assert [REASONS[int(verdict)] for verdict in found.verdicts] == ["", "", "late", "", "late"]

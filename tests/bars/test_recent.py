@@ -51,7 +51,7 @@ def test_the_oldest_event_goes_when_there_are_too_many() -> None:
 
 
 def test_constant_id_is_remembered_with_the_last_contents() -> None:
-    """A column that is no id at all costs no more than one that is."""
+    """A column that does not hold ids at all costs no more than one that is."""
     recent = RecentIds()
     for number in range(2 * IDS_MAX):
         recent.remember("0", number)

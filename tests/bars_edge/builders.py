@@ -1,4 +1,4 @@
-"""A few events through the engine, and the bars that it told, each as a line.
+"""A few events through the engine, and the bars that it delivered, each as a line.
 
 ran = run("10:00@1.25 10:00:30@1.5 10:01@1.75")
 ran.lines                 ["1m 10:00 1.25 1.5 1.25 1.5 v0 n2 first"]
@@ -31,7 +31,7 @@ _FLAGS: Final = ("first", "last", "incomplete", "off_session", "filled", "from_b
 
 
 class Ran:
-    """What a run told, in order, and what it left."""
+    """What a run delivered, in order, and what it left."""
 
     def __init__(self, engine: Engine, day: str, zone: str) -> None:
         self.engine: Final = engine

@@ -9,7 +9,7 @@ SIX = ("1m", "5m", "15m", "1h", "4h", "1d")
 
 
 def test_a_tick_on_the_end_opens_the_next_bar() -> None:
-    """Bars are [start, end): the tick that is stamped 10:01 is none of 10:00's."""
+    """Bars are [start, end): a tick stamped 10:01 does not belong to the bar of 10:00."""
     ran = run("10:00@1.25 10:01@9.5 10:02@1")
     assert ran.lines == ["1m 10:00 1.25 1.25 1.25 1.25 v0 n1 first", "1m 10:01 9.5 9.5 9.5 9.5 v0 n1"]
 
@@ -32,7 +32,7 @@ def test_a_first_tick_inside_a_bar_makes_an_incomplete_one() -> None:
 
 
 def test_each_timeframe_has_a_first_bar_of_its_own() -> None:
-    """At 10:15 exactly the quarter of an hour begins anew, while the hour is seen from its middle on."""
+    """At 10:15 exactly the quarter of an hour begins again, while the hour is seen from its middle on."""
     ran = run("10:15@1.25 11:00@1.5", ("15m", "1h"))
     assert ran.lines == [
         "15m 10:15 1.25 1.25 1.25 1.25 v0 n1 first",
@@ -52,7 +52,7 @@ def test_equal_stamps_keep_the_order_of_arrival() -> None:
 
 
 def test_equal_rows_without_ids_all_count() -> None:
-    """Two trades alike are two trades: only an id can say that one was told twice."""
+    """Two trades alike are two trades: only an id can say that one was sent twice."""
     assert run("10:00@=1.5x2 10:00@=1.5x2 10:01@=1").lines == ["1m 10:00 1.5 1.5 1.5 1.5 v4 n2 first"]
 
 

@@ -30,7 +30,7 @@ def test_a_clock_event_closes_every_symbol() -> None:
 
 
 def test_a_clock_event_makes_no_bar_of_silence() -> None:
-    """A quarter of an hour told minute by minute: one bar, the one that traded."""
+    """A quarter of an hour of clock events, minute by minute: one bar, the one that traded."""
     ran = run("10:00@1 " + " ".join(f"!10:{minute:02}" for minute in range(1, 16)))
     assert ran.lines == ["1m 10:00 1 1 1 1 v0 n1 first"]
 
@@ -49,7 +49,7 @@ def test_a_clock_event_makes_older_ticks_late() -> None:
 
 
 def test_the_first_tick_of_a_symbol_may_be_late() -> None:
-    """A clock event before it has told the time."""
+    """A clock event before it has given the time."""
     ran = run("EURUSD:10:00@1 !10:05 GBPUSD:10:04@2 GBPUSD:10:05@2")
     assert ran.rejected("GBPUSD") == {"late": 1}
     assert ran.partial("1m", "GBPUSD") == "1m 10:05 2 2 2 2 v0 n1 first"

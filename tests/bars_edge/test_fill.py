@@ -216,7 +216,7 @@ async def test_filled_bars_wait_for_a_slow_reader() -> None:
 
 
 def test_filled_bars_are_in_no_count() -> None:
-    """The aggregator makes none: what is told, counted, kept and in the digest is what traded."""
+    """The aggregator makes none: what is delivered, counted, kept and in the digest is what traded."""
     ran = run_events(events("10:00@1.25 10:05@1.5 10:06@1.5"))
     assert [each.filled for each in ran.bars] == [False, False]
     assert ran.engine.aggregators[0].completed == 2

@@ -56,7 +56,7 @@ def around(changed_ns: Sequence[int], calendar: mtf.Calendar) -> list[Tick]:
 
 
 def assert_whole(ticks: list[Tick], bars: list[Bar], calendar: mtf.Calendar) -> dict[str, list[Bar]]:
-    """Assert that no bar is there twice, none is missing, and all are nested; return them by timeframe."""
+    """Assert that no bar is listed twice, none is missing, and all are nested; return them by timeframe."""
     by_name: dict[str, list[Bar]] = {}
     for bar in bars:
         by_name.setdefault(bar.timeframe.name, []).append(bar)
@@ -199,7 +199,7 @@ def test_late_ticks_accepted_in_any_order_make_the_same_range(
 @pytest.mark.parametrize("late", ["reject", "accept"])
 @given(stream=streams(symbols_max=2, clocks=False), data=st.data())
 def test_clock_events_between_accepted_ticks_change_no_bar(late: str, stream: list[Event], data: st.DataObject) -> None:
-    """The law of rule 2: clock events that make no tick late are seen in nothing but in how early a bar is told."""
+    """The law of rule 2: clock events that make no tick late change nothing but how early a bar is delivered."""
     names = ("1m", "15m", "4h", "1d", "1w")
     ordered = sorted(stream, key=lambda event: event.ts_ns)
     told: list[Event] = []
@@ -213,7 +213,7 @@ def test_clock_events_between_accepted_ticks_change_no_bar(late: str, stream: li
     end_ns = ordered[-1].ts_ns
     for symbol in {event.symbol for event in ordered if isinstance(event, Tick)}:
         for name in names:
-            # Without a clock a bar of a symbol waits for its next tick: let both be told the end.
+            # Without a clock a bar of a symbol waits for its next tick: give the end to both.
             first = run_events([*ordered, Clock(end_ns)], names, late=late).only(name, symbol)
             second = run_events([*told, Clock(end_ns)], names, late=late).only(name, symbol)
             assert first == second
@@ -255,7 +255,7 @@ def test_the_same_accepted_ticks_make_the_same_bars_without_the_clock_events(
 
 @given(stream=streams(), size=st.sampled_from((1, 7, 1024)))
 def test_a_prefix_makes_a_prefix_of_the_bars(stream: list[Event], size: int) -> None:
-    """What is told of the first events does not depend on any later one, nor on how they are put into blocks."""
+    """What is delivered for the first events does not depend on any later one, nor on how they are put into blocks."""
     names = ("1m", "1h", "1d")
     whole = run_events(stream, names, size=size)
     told = list(zip(whole.bars, whole.seqs, strict=True))

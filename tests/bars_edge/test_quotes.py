@@ -170,7 +170,7 @@ def test_the_oldest_of_4096_ids_is_forgotten() -> None:
 
 
 async def test_a_nan_that_is_pushed_raises_and_has_no_seq() -> None:
-    """The caller is told; the next tick gets the seq."""
+    """The caller gets the error; the next tick gets the seq."""
     async with mtf.Pipeline(clock="ticks") as pipeline:
         with pytest.raises(MalformedEvent):
             await pipeline.push(Tick("EURUSD", at("10:00"), math.nan, math.nan))

@@ -1,4 +1,4 @@
-"""A restart in the middle of bars: what formed goes on forming, and nothing is told twice or differently."""
+"""A restart in the middle of bars: what was forming keeps forming, and nothing is delivered twice or differently."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Told(mtf.Consumer):
 
 
 async def told_in_runs(directory: Path, cuts: list[int]) -> tuple[list[str], str]:
-    """Push the stream in runs that end at *cuts*; return the bars told live, and the digest."""
+    """Push the stream in runs that end at *cuts*; return the bars delivered live, and the digest."""
     stream = ticks(TEXT)
     lines: list[str] = []
     digest = ""

@@ -188,11 +188,11 @@ class TestErrors:
         [
             (
                 ["16:00-16:05"],
-                "no auction '16:00-16:05': write it as '16:00-16:05 into last' or '09:28-09:30 into first'",
+                "invalid auction '16:00-16:05': write it as '16:00-16:05 into last' or '09:28-09:30 into first'",
             ),
-            (["4pm-5pm into last"], "no time of day '4pm'"),
-            ([7], "no auction 7"),
-            ("16:00-16:05 into last", r"auctions is a list: write \['16:00-16:05 into last'\]"),
+            (["4pm-5pm into last"], "invalid time of day '4pm'"),
+            ([7], "invalid auction 7"),
+            ("16:00-16:05 into last", r"auctions must be a list: write \['16:00-16:05 into last'\]"),
             (["15:00-15:30 into last"], "auction '15:00-15:30 into last' lies inside the hours"),
             (["09:45-09:50 into first"], "auction '09:45-09:50 into first' lies inside the hours"),
             (["20:00-20:05 into last"], "auction '20:00-20:05 into last': no session ends within two hours of it"),

@@ -313,7 +313,7 @@ class TestNames:
         assert mtf.calendars.get(FX) is FX
 
     def test_unknown_name_says_what_there_is(self) -> None:
-        """The mistake is mended from the message alone."""
+        """The message alone is enough to fix the mistake."""
         with pytest.raises(ConfigError, match=r"no calendar 'forex': there are fx, crypto, us_futures, us_equities"):
             mtf.calendars.get("forex")
 

@@ -187,8 +187,8 @@ def test_a_holiday_before_the_first_session_is_known() -> None:
 
 @needs_package
 def test_unknown_exchange_says_what_to_write() -> None:
-    """A code that looks like one and is none."""
-    with pytest.raises(ConfigError, match="knows no exchange 'ABCD': write its MIC, as exchange:XNYS"):
+    """It looks like a code, and is not one."""
+    with pytest.raises(ConfigError, match="has no exchange 'ABCD': write its MIC, as in exchange:XNYS"):
         mtf.calendars.get("ABCD")
 
 

@@ -97,7 +97,7 @@ class TestNights:
         assert calendar.day_at(utc("2024-06-07 14:00")).off_session
 
     def test_holiday_on_a_weekend_takes_no_night(self) -> None:
-        """A public holiday on a Saturday is none for the exchange: Friday's night is held."""
+        """A public holiday on a Saturday does not matter to the exchange: Friday's night is held."""
         calendar = shanghai(holidays=["2024-06-08"], night_before_holidays=False)
         assert calendar.span_at(utc("2024-06-07 14:00")).open
 
@@ -261,14 +261,14 @@ class TestErrors:
             ({"night": ["Mon-Fri 14:00-20:00"]}, "night and hours overlap at Mon 14:00: write each stretch once"),
             (
                 {"day_close": "02:30"},
-                "day_close 02:30 gives the hours of Monday the date of Tuesday: .*end of the hours, or later, as 15:00",
+                "day_close 02:30 gives the hours of Monday the date of Tuesday: .*or later, such as 15:00",
             ),
-            ({"night": ["9pm"]}, "no hours '9pm'"),
-            ({"night": "Mon-Fri 21:00-02:30"}, r"night is a list: write \['Mon-Fri 21:00-02:30'\]"),
-            ({"night": [], "no_night": ["2024-06-07"]}, "no_night: there is no night session: list it under night"),
+            ({"night": ["9pm"]}, "invalid hours '9pm'"),
+            ({"night": "Mon-Fri 21:00-02:30"}, r"night must be a list: write \['Mon-Fri 21:00-02:30'\]"),
+            ({"night": [], "no_night": ["2024-06-07"]}, "no_night: there is no night session: list one under night"),
             ({"night": [], "night_before_holidays": False}, "night_before_holidays: there is no night session"),
             ({"into_next": {"15:30": ["2024-06-10"]}}, "into_next: 15:30 is not inside the hours of 2024-06-10"),
-            ({"into_next": {"11:30": ["2024-06-09"]}}, "into_next: nothing trades on 2024-06-09: take it out"),
+            ({"into_next": {"11:30": ["2024-06-09"]}}, "into_next: nothing trades on 2024-06-09: remove it"),
             (
                 {"into_next": {"11:30": ["2024-06-10"]}, "holidays": ["2024-06-10"]},
                 "2024-06-10 is a holiday and has hours of its own",
@@ -298,7 +298,7 @@ class TestErrors:
         ],
     )
     def test_hours_that_make_no_day_of_a_night_are_taken(self, hours: list[str]) -> None:
-        """What began the date before is no fault by itself."""
+        """Beginning on the date before is not a fault by itself."""
         WeeklyCalendar(name="x", zone="UTC", day_close="17:00", hours=hours)
 
     def test_log_from_before_there_were_nights_is_read(self) -> None:

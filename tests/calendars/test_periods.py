@@ -30,7 +30,7 @@ class TestWeek:
         assert day_text(CRYPTO.week_at(utc("2025-01-05 23:59"))) == week
 
     def test_week_ends_with_its_last_trading_day(self) -> None:
-        """Good Friday 2024-03-29: the week ends on Thursday 16:00, and the holiday is no part of it."""
+        """Good Friday 2024-03-29: the week ends on Thursday 16:00, and the holiday is not part of it."""
         week = "2024-03-25 13:30 .. 2024-03-28 20:00 2024-03-28"
         assert day_text(EQUITIES.week_at(utc("2024-03-27 15:00"))) == week
         assert EQUITIES.week_at(utc("2024-03-29 15:00")).off_session

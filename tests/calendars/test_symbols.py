@@ -37,7 +37,7 @@ def test_one_calendar_is_everybodys() -> None:
 def test_symbol_without_a_calendar_says_what_to_add() -> None:
     """No guess: a wrong calendar makes wrong bars."""
     with pytest.raises(
-        ConfigError, match=r"no calendar for symbol 'EURUSD': none of BTC\*, ETH\* fits; add one for '\*'"
+        ConfigError, match=r"no calendar for symbol 'EURUSD': none of BTC\*, ETH\* matches; add one for '\*'"
     ):
         CalendarMap({"BTC*": "crypto", "ETH*": "crypto"}).calendar_of("EURUSD")
 
@@ -125,10 +125,10 @@ class TestRules:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("=fx", "'=fx' is no calendar for a symbol: write PATTERN=CALENDAR, as BTC"),
-            ("A=", "'A=' is no calendar for a symbol"),
+            ("=fx", "'=fx' is not a calendar for a symbol: write PATTERN=CALENDAR, such as BTC"),
+            ("A=", "'A=' is not a calendar for a symbol"),
             ("A=fx,A=crypto", "'A' has two calendars, fx and crypto: give it one"),
-            ("fx,BTC*=crypto", "'fx' is no calendar for a symbol"),
+            ("fx,BTC*=crypto", "'fx' is not a calendar for a symbol"),
         ],
     )
     def test_what_cannot_be_read_says_how_to_write_it(self, text: str, message: str) -> None:

@@ -108,7 +108,7 @@ class TestHolidays:
         assert office(holidays=["2024-01-13"]).span_at(utc("2024-01-13 10:00")).state == CLOSED
 
     def test_closure_that_begins_in_mid_session_ends_the_day_there(self) -> None:
-        """Christmas Eve 13:00 New York to Christmas Day 17:00: the 24th is a short day, the 25th is none."""
+        """Christmas Eve 13:00 New York to Christmas Day 17:00: the 24th is a short day, the 25th not a day at all."""
         calendar = WeeklyCalendar(
             name="x",
             zone="America/New_York",
@@ -277,22 +277,22 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"name": ""}, "a calendar has a name"),
-            ({"zone": "America/Gotham"}, "no time zone 'America/Gotham': write an IANA name as America/New_York"),
-            ({"zone": "../etc/passwd"}, "no time zone"),
-            ({"hours": []}, "calendar 'office' never trades: give hours, as"),
+            ({"name": ""}, "a calendar needs a name"),
+            ({"zone": "America/Gotham"}, "unknown time zone 'America/Gotham': write an IANA name such as Asia/Tokyo"),
+            ({"zone": "../etc/passwd"}, "unknown time zone"),
+            ({"hours": []}, "calendar 'office' never trades: give hours, such as"),
             ({"hours": ["Mon-Fri 09:00-17:00"], "breaks": ["Mon-Sun 00:00-24:00"]}, "never trades"),
-            ({"hours": "Mon-Fri 09:00-17:00"}, r"hours is a list: write \['Mon-Fri 09:00-17:00'\]"),
-            ({"hours": ["9-5"]}, "no hours '9-5': write them as 'Mon-Fri 09:30-16:00' or 'Sun 17:00 - Fri 17:00'"),
-            ({"hours": ["Mon-Fri 09:00-25:00"]}, "no time of day '25:00'"),
+            ({"hours": "Mon-Fri 09:00-17:00"}, r"hours must be a list: write \['Mon-Fri 09:00-17:00'\]"),
+            ({"hours": ["9-5"]}, "invalid hours '9-5': write them as 'Mon-Fri 09:30-16:00' or 'Sun 17:00 - Fri 17:00'"),
+            ({"hours": ["Mon-Fri 09:00-25:00"]}, "invalid time of day '25:00'"),
             ({"hours": ["Mon 24:00-09:00"]}, "start at 24:00: write 00:00 of the next day"),
             ({"hours": ["Mon-Fri 09:00-17:00", "Wed 16:00-18:00"]}, "hours overlap on Wed 16:00"),
-            ({"day_close": "5pm"}, "no time of day '5pm': write it as 17:00"),
-            ({"holidays": ["25.12.2024"]}, "no date '25.12.2024': write it as 2024-12-25"),
-            ({"holidays": "2024-12-25"}, "holidays: the dates are a list"),
-            ({"early_closes": {"13:00": ["2024-01-13"]}}, "early_closes: nothing trades on 2024-01-13: take it out"),
+            ({"day_close": "5pm"}, "invalid time of day '5pm': write it as 17:00"),
+            ({"holidays": ["25.12.2024"]}, "invalid date '25.12.2024': write it as 2024-12-25"),
+            ({"holidays": "2024-12-25"}, "holidays: the dates must be a list"),
+            ({"early_closes": {"13:00": ["2024-01-13"]}}, "early_closes: nothing trades on 2024-01-13: remove it"),
             ({"early_closes": {"17:00": ["2024-01-09"]}}, "17:00 is not inside the hours of 2024-01-09"),
-            ({"early_closes": {"13:00": ["2024-01-09"], "14:00": ["2024-01-09"]}}, "2024-01-09 is there twice"),
+            ({"early_closes": {"13:00": ["2024-01-09"], "14:00": ["2024-01-09"]}}, "2024-01-09 is listed twice"),
             (
                 {"early_closes": {"13:00": ["2024-01-09"]}, "holidays": ["2024-01-09"]},
                 "2024-01-09 is a holiday and has hours of its own",
@@ -301,16 +301,16 @@ class TestErrors:
                 {"early_closes": {"10:00": ["2024-01-09"]}, "late_opens": {"11:00": ["2024-01-09"]}},
                 "2024-01-09 closes before it opens",
             ),
-            ({"special_hours": {"noon": ["2024-01-09"]}}, "no hours 'noon': write those of one day as"),
+            ({"special_hours": {"noon": ["2024-01-09"]}}, "invalid hours 'noon': write those of one day as"),
             ({"special_hours": {"10:00-09:00": ["2024-01-09"]}}, "end by its close at 17:00"),
-            ({"special_hours": {"10:00-12:00, 11:00-13:00": ["2024-01-09"]}}, "come in order, apart"),
+            ({"special_hours": {"10:00-12:00, 11:00-13:00": ["2024-01-09"]}}, "must be in order, apart"),
             ({"closures": ["2024-01-09T10:00"]}, r"write \[from, until\]"),
             ({"closures": [["2024-01-09T10:00"]]}, r"write \[from, until\]"),
             ({"closures": [["2024-01-09T12:00", "2024-01-09T10:00"]]}, "swap the two"),
             ({"closures": [["2024-01-09T12:00Z", "2024-01-09T13:00Z"]]}, "without an offset"),
             (
                 {"closures": [["2024-01-09T10:00", "2024-01-09T12:00"], ["2024-01-09T11:00", "2024-01-09T13:00"]]},
-                "closures overlap at 2024-01-09T11:00: make them one",
+                "closures overlap at 2024-01-09T11:00: combine them",
             ),
         ],
     )

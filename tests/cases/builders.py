@@ -6,7 +6,7 @@ run.bars("X", "1m")       ["03-06 10:00 100/105/95/101 v60", ...], the one that 
 run.days("X")             ["2024-03-06 100/105/95/101 v60", ...]
 run.ticks("X")            ["03-06 10:00:00 1.1/1.2", "03-06 10:00:01 3720.25x5", ...]
 
-Times are UTC, prices are rounded to eight decimals, as sums of binary fractions are no decimals.
+Times are UTC, prices are rounded to eight decimals, as sums of binary fractions are not decimals.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trading days that are no dates of the clock: nights that belong to the next day, prints of the closing auction.
+"""Trading days that are not calendar dates: nights that belong to the next day, prints of the closing auction.
 
 Every bar of these days, week and month bars too, is in `tests/calendars/test_bars.py`.
 """

@@ -37,8 +37,8 @@ def test_a_filled_field_too_many_is_malformed(cases: Path, tmp_path: Path) -> No
     result = mtf("run", path, "--json")
     assert result.exit_code == 1
     assert orjson.loads(result.stdout)["rows"] == {"read": 2, "accepted": 0, "rejected": 0, "malformed": 2}
-    assert f"{path}:2: 4 fields where there should be 3" in result.stderr
-    assert f"{path}:3: 4 fields where there should be 3" in result.stderr
+    assert f"{path}:2: expected 3 fields, got 4" in result.stderr
+    assert f"{path}:3: expected 3 fields, got 4" in result.stderr
 
 
 class TestDaily:
@@ -112,7 +112,7 @@ class TestLengths:
     def test_a_length_that_is_not_clear_has_to_be_given(self, cases: Path) -> None:
         """Three rows, two minutes apart, may be bars of one minute or of two."""
         error = refused(cases / "sparse.csv", "--calendar", "crypto", "--timeframes", "1m,1h")
-        assert "how long a bar lasts is not clear" in error
+        assert "the length of the bars cannot be inferred" in error
         assert "give --bar-timeframe 1m" in error
 
     def test_a_file_of_bars_that_has_grown_ends_as_if_read_in_one_go(self, cases: Path, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ class TestSmallPrices:
 
 class TestVendors:
     def test_an_empty_side_of_metatraders_ticks_is_as_it_was(self, cases: Path, tmp_path: Path) -> None:
-        """10:00 of the server, which keeps Athens' time, is 08:00 UTC; that the zone is assumed is said."""
+        """10:00 of the server, which keeps Athens' time, is 08:00 UTC; a note says that the zone is assumed."""
         run = Run(cases / "EURUSD_mt5.csv", tmp_path, "--timeframes", "1m")
         assert run.bars("EURUSD", "1m") == [
             "03-06 08:00 1.10005/1.10065/1.10005/1.10035 v0",
@@ -188,8 +188,8 @@ class TestVendors:
     def test_a_layout_of_two_vendors_is_asked_about(self, cases: Path, tmp_path: Path) -> None:
         """They differ by the zone and by what the stamp means."""
         error = refused(cases / "EURUSD_2012.csv")
-        assert "written by histdata (UTC-5 all year, stamped at the open)" in error
-        assert "and ninjatrader (UTC, stamped at the close) alike: give --format histdata, or ninjatrader" in error
+        assert "could be a file of histdata (UTC-5 all year, stamped at the open)" in error
+        assert "and ninjatrader (UTC, stamped at the close): give --format histdata, or ninjatrader" in error
         run = Run(cases / "EURUSD_2012.csv", tmp_path, "--format", "histdata")
         assert run.bars("EURUSD", "1m")[0] == "02-01 05:00 1.3066/1.3066/1.30656/1.30656 v0"
 

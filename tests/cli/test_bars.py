@@ -111,11 +111,11 @@ def test_parquet_is_refused_until_it_is_there(market: Path) -> None:
     """A call that cannot be answered is the call's fault, and says so."""
     result = mtf("bars", market, "--symbol", "EURUSD", "-t", "1m", "--format", "parquet")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "mtf: parquet is not there yet: use csv or json\n"
+    assert result.stderr == "mtf: parquet is not supported yet: use csv or json\n"
 
 
 def test_ticks_come_as_logged_with_their_verdict(market: Path) -> None:
-    """Nothing that came in is hidden, and why it did not count is said."""
+    """Nothing that came in is hidden, and the reason why it did not count is shown."""
     ticks = json_of("ticks", market, "--symbol", "EURUSD", "--format", "json")
     assert [tick["seq"] for tick in ticks] == [1, 2, 4, 5, 6, 7, 8]
     assert [tick["rejected"] for tick in ticks] == [None, None, None, "late", None, "closed", None]
@@ -165,7 +165,7 @@ def test_bars_that_are_not_stored_yet_are_told_of(market: Path, tmp_path: Path) 
     rewind_history(tmp_path / "run", 4)
     behind = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
     assert len(behind.stdout.splitlines()) == 2
-    assert behind.stderr == "mtf: bars are stored up to seq 4, and the log goes to 8: the next run stores the others\n"
+    assert behind.stderr == "mtf: bars are stored up to seq 4, and the log ends at 8: the next run stores the rest\n"
 
 
 def test_bars_of_events_that_the_log_has_lost_are_told_of(market: Path, tmp_path: Path) -> None:
@@ -173,12 +173,12 @@ def test_bars_of_events_that_the_log_has_lost_are_told_of(market: Path, tmp_path
     shutil.copytree(market, tmp_path / "run")
     rewind_history(tmp_path / "run", 99)
     ahead = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
-    said = "bars are stored up to seq 99, the log ends at 8: the next run takes back the others"
+    said = "bars are stored up to seq 99, but the log ends at 8: the next run removes the rest"
     assert ahead.stderr == f"mtf: {said}\n"
 
 
 def test_a_damaged_history_is_the_datas_fault(market: Path, tmp_path: Path) -> None:
-    """And says that it can be written anew."""
+    """And says that it can be rebuilt."""
     shutil.copytree(market, tmp_path / "run")
     (tmp_path / "run" / "history.sqlite").write_bytes(b"garbage" * 1000)
     done = mtf("bars", tmp_path / "run", "--symbol", "EURUSD", "-t", "1m")

@@ -47,7 +47,7 @@ def test_every_command_has_an_example_and_help(name: str) -> None:
 
 @pytest.mark.parametrize("document", ["README.md", "docs/cli.md"])
 def test_commands_that_documents_show_exist(document: str) -> None:
-    """Whoever copies a line from there is not told that there is no such command."""
+    """Whoever copies a line from there does not get `No such command`."""
     text = (ROOT / document).read_text()
     shown = re.findall(r"(?:^\$ |^|`)mtf ([a-z]+)", text, re.MULTILINE)
     assert shown

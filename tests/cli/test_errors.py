@@ -21,32 +21,32 @@ from tests.cli.builders import command, json_of, mtf, process, write_market
         (("ticks", "{market}", "--symbol", "NONE"), "no event of 'NONE'"),
         (("state", "{market}", "--symbol", "NONE"), "no event of 'NONE'"),
         (("bars", "{market}", "--symbol", "EURUSD", "-t", "3m"), "timeframe 3m is not kept here"),
-        (("bars", "{market}", "--symbol", "EURUSD", "-t", "x"), "no timeframe 'x'"),
+        (("bars", "{market}", "--symbol", "EURUSD", "-t", "x"), "invalid timeframe 'x'"),
         (("bars", "{market}", "--symbol", "EURUSD"), "Missing option '--timeframe'"),
         (("bars", "{market}", "--symbol", "EURUSD", "-t", "1m", "--start", "2024-03-06T10:00"), "has no time zone"),
         (("ticks", "{market}", "--symbol", "EURUSD", "--end", "2024-03-06"), "has no time zone"),
-        (("state", "{market}", "--at", "yesterday"), "is no time"),
+        (("state", "{market}", "--at", "yesterday"), "invalid time"),
         (("state", "{market}", "--at", "-1"), "'--at'"),
         (("replay", "{market}", "--start", "5", "--until", "4"), "nothing to play"),
         (("state", "{nowhere}"), "there is no such directory"),
         (("bars", "{nowhere}", "--symbol", "EURUSD", "-t", "1m"), "there is no such directory"),
         (("replay", "{nowhere}"), "there is no such directory"),
         (("tail", "{nowhere}"), "there is no such directory"),
-        (("inspect", "{empty}"), "this is no data directory of mtf"),
+        (("inspect", "{empty}"), "this is not a data directory of mtf"),
         (("run", "{nowhere}"), "no such file or folder"),
-        (("run", "synthetic", "--zone", "UTC"), "--zone: not for a synthetic market"),
-        (("run", "{market}", "--seed", "1"), "--seed: not for a file"),
+        (("run", "synthetic", "--zone", "UTC"), "--zone: not supported for a synthetic market"),
+        (("run", "{market}", "--seed", "1"), "--seed: not supported for a file"),
         (("run", "synthetic", "--indicators", "smaa:20"), "did you mean sma"),
-        (("run", "synthetic", "--timeframes", "1m,90s"), "not a multiple"),
+        (("run", "synthetic", "--timeframes", "1m,90s"), "must be a multiple"),
         (("run", "synthetic", "--calendar", "lunar"), "no calendar 'lunar'"),
-        (("run", "synthetic", "--history", "0"), "history is 0"),
+        (("run", "synthetic", "--history", "0"), "history must be between"),
         (("run", "synthetic", "--price", "best"), "'--price'"),
         (("nonsense",), "No such command 'nonsense'"),
         (("run",), "Missing argument 'SOURCE...'"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_code_2(market: Path, tmp_path: Path, args: tuple[str, ...], says: str) -> None:
-    """The user is told what to change, and a program finds nothing on stdout."""
+    """The message says what to change, and a program finds nothing on stdout."""
     places = {"market": market, "nowhere": tmp_path / "nowhere", "empty": tmp_path}
     result = mtf(*(arg.format(**places) for arg in args))
     assert result.exit_code == 2, result.output
@@ -80,7 +80,7 @@ def test_a_damaged_log_is_the_datas_fault(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:
-    """One writer a log; the other is told at once."""
+    """One writer a log; the other gets an error at once."""
     from mtf.config import Config
     from mtf.log import FileLog
 

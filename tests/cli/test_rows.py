@@ -60,13 +60,13 @@ def test_a_source_of_which_no_row_could_be_read_is_the_datas_fault(tmp_path: Pat
     path = written(tmp_path, "x.csv", "time,bid,ask\n2024-03-06 10:00:00,1.1,1.2,1\n2024-03-06 10:00:01,1.1,1.2,1\n")
     result = mtf("run", path, "--json", *(["--strict"] if strict else []))
     assert result.exit_code == 1
-    assert f"{path}:2: 4 fields where there should be 3" in result.stderr
+    assert f"{path}:2: expected 3 fields, got 4" in result.stderr
     if strict:
         assert (result.stdout, f"{path}:3" in result.stderr) == ("", False)
     else:
         assert orjson.loads(result.stdout)["rows"] == {"read": 2, "accepted": 0, "rejected": 0, "malformed": 2}
         assert f"{path}: not one of its 2 rows could be read" in result.stderr
-        assert f"{path}:3: 4 fields" in result.stderr
+        assert f"{path}:3: expected 3 fields, got 4" in result.stderr
 
 
 def test_no_new_row_that_can_be_read_is_no_such_source(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def piped(data: bytes, *args: object) -> subprocess.CompletedProcess[bytes]:
 @pytest.mark.parametrize("source", ["-", "/dev/stdin"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_standard_input_is_a_source(source: str, pack: Any) -> None:
-    """Plain or packed; what the rows are of cannot be known from it, and is said."""
+    """Plain or packed; which market the rows are of cannot be known from it, and a note says so."""
     done = piped(pack(QUOTES.encode()), "run", source, "--json")
     assert done.returncode == 0, done.stderr
     assert orjson.loads(done.stdout)["rows"]["accepted"] == 2
@@ -229,7 +229,7 @@ def test_the_same_through_a_pipe_again_goes_on(tmp_path: Path) -> None:
     more = QUOTES.encode() + b"2024-03-06 10:00:02,1.1,1.2\n"
     assert orjson.loads(piped(more, *args).stdout)["new_events"] == 1
     other = piped(QUOTES.replace("1.1", "1.0").encode(), *args)
-    assert (other.returncode, b"does not start as it did" in other.stderr) == (1, True)
+    assert (other.returncode, b"its beginning has changed" in other.stderr) == (1, True)
 
 
 def test_an_empty_pipe_is_the_datas_fault() -> None:

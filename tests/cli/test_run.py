@@ -1,4 +1,4 @@
-"""`mtf run`: the summary, the directory, going on, and what a user is told."""
+"""`mtf run`: the summary, the directory, resuming, and the messages to the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.builders import SETTINGS, command, json_of, mtf, process, write_m
 
 
 def test_summary_counts_every_event(tmp_path: Path) -> None:
-    """What was read is accepted or rejected with its reason: nothing is lost in silence."""
+    """What was read is accepted or rejected with its reason: nothing is lost silently."""
     summary = json_of("run", write_market(tmp_path / "market.csv"), *SETTINGS, "--json")
     assert summary["events"] == summary["seq"] == summary["new_events"] == 8
     assert summary["ticks"] == 6
@@ -50,7 +50,7 @@ def test_nothing_is_written_without_data(tmp_path: Path) -> None:
 
 
 def test_same_command_again_resumes_and_does_nothing(tmp_path: Path) -> None:
-    """A finished run is finished; the user is told that the directory was gone on with."""
+    """A finished run is finished; a note says that the directory was resumed."""
     args = ("run", write_market(tmp_path / "market.csv"), "--data", tmp_path / "run", *SETTINGS)
     first = json_of(*args, "--json")
     again = mtf(*args, "--json")
@@ -235,7 +235,7 @@ def test_vendor_folder_runs_by_itself(vendor_data: Path) -> None:
 def test_signal_stops_in_good_order_and_the_same_command_goes_on(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    """What was read is logged, sealed, stored and told; nothing is read twice afterwards."""
+    """What was read is logged, sealed, stored and delivered; nothing is read twice afterwards."""
     args = ("run", "synthetic", "--events", 3_000_000, "--data", tmp_path / "run", "--timeframes", "1m", "--json")
     running = subprocess.Popen(command(*args), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
@@ -252,7 +252,7 @@ def test_signal_stops_in_good_order_and_the_same_command_goes_on(
     assert running.returncode == code, err
     summary = orjson.loads(out)
     assert summary["interrupted"] is True
-    assert err.decode() == f"mtf: stopped after seq {summary['seq']}; the same command goes on from there\n"
+    assert err.decode() == f"mtf: stopped after seq {summary['seq']}; run the same command again to resume\n"
     log = json_of("verify", tmp_path / "run", "--json")["log"]
     assert (log["last_seq"], log["sealed"]) == (summary["seq"], True)
     events = summary["seq"] + 1000
@@ -280,7 +280,7 @@ def test_times_in_disorder_are_hinted_at(tmp_path: Path) -> None:
 
 
 def test_prices_that_make_no_bar_are_hinted_at(tmp_path: Path) -> None:
-    """Bids alone have no mid: the user is told which setting makes bars of them."""
+    """Bids alone have no mid: a hint names the setting that makes bars of them."""
     path = tmp_path / "bids.csv"
     path.write_text("time,symbol,bid,ask\n2024-03-07T10:00:00Z,EURUSD,1.0,\n")
     assert "1 ticks made no bar" in mtf("run", path).stderr

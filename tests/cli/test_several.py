@@ -61,10 +61,10 @@ def test_a_file_in_the_past_of_the_one_before_is_refused_with_what_to_type(folde
     refused = mtf("run", folder / "GBPUSD.csv", *args)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr == (
-        "mtf: GBPUSD.csv begins at 2024-03-06 10:00:30Z, when EURUSD (EURUSD.csv) is at 2024-03-06 10:29:10Z already: "
-        "read one after the other, its events would be shown beside the other's future: name both in one command, as "
-        "in mtf run A B, with a new directory for --data, and they are merged by time; or keep the order in which they "
-        "come with --order log\n"
+        "mtf: GBPUSD.csv begins at 2024-03-06 10:00:30Z, when EURUSD (EURUSD.csv) is already at 2024-03-06 10:29:10Z: "
+        "if they are read one after the other, its events are shown next to the other's future: name both "
+        "in one command, as in mtf run A B, with a new directory for --data, and they are merged by time; or keep the "
+        "order in which they come with --order log\n"
     )
     taken = mtf("run", folder / "GBPUSD.csv", *args, "--order", "log")
     assert taken.exit_code == 0
@@ -96,10 +96,10 @@ def test_a_window_is_as_long_as_it_says(tmp_path: Path, window: str, late: int, 
     [
         (("--reorder", "1"), "'1' is not a duration: write it as 500ms, 2s or 1m"),
         (("--reorder", "soon"), "'soon' is not a duration"),
-        (("--reorder", "2h", "--sort"), "what is sorted needs no window"),
-        (("--reorder", "25h"), "give 0 to 86400000000000, a day"),
+        (("--reorder", "2h", "--sort"), "sorted rows need no reorder window"),
+        (("--reorder", "25h"), "between 0 and 86400000000000 ns, a day"),
         (("--order", "symbol"), "'symbol' is not one of 'time', 'log'"),
-        (("--source-name", "x"), "--source-name: that is for one source"),
+        (("--source-name", "x"), "--source-name needs a single source"),
     ],
 )
 def test_what_makes_no_sense_is_a_wrong_call(folder: Path, args: tuple[str, ...], says: str) -> None:

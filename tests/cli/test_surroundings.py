@@ -1,4 +1,4 @@
-"""What a command meets around it: files that are none, a machine that is short of something, names from strangers."""
+"""What a command meets around it: paths that are not files, a machine short of something, names from strangers."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_too_many_open_files_at_the_start_are_code_3(tmp_path: Path) -> None:
 
 
 def test_brackets_without_end_are_the_files_fault(tmp_path: Path) -> None:
-    """A parser that goes down with each of them has its limit: that is no failure inside."""
+    """A recursive parser has its limit: reaching it is not an internal failure."""
     path = tmp_path / "deep.toml"
     path.write_text("x = " + "[" * 100_000)
     result = run_mtf("run", "synthetic", "--events", 10, "--calendar", path)
@@ -148,7 +148,7 @@ def test_csv_on_a_terminal_shows_no_escape_sequence(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_copy_that_was_taken_of_a_running_directory_is_clean_with_notes(tmp_path: Path) -> None:
-    """Its parts are of different moments: what a start would make of them is said, and it is no damage."""
+    """Its parts are of different moments: a note says what a start would make of them, and it is not damage."""
     args = ("run", "synthetic", "--events", 3000, "--timeframes", "1m", "--data", tmp_path / "run")
     assert run_mtf(*args).exit_code == 0
     segment = next((tmp_path / "run" / "log").glob("*.log"))
@@ -157,7 +157,7 @@ def test_a_copy_that_was_taken_of_a_running_directory_is_clean_with_notes(tmp_pa
     assert result.exit_code == 0, result.stdout
     assert "torn tail: " in result.stdout
     assert "the checkpoint of seq 3000 is ahead of the log: the next start discards it" in result.stdout
-    assert "bars are stored up to seq 3000: the next start takes back those after" in result.stdout
+    assert "bars are stored up to seq 3000: the next start removes those after" in result.stdout
     assert run_mtf(*args).exit_code == 0
     found = json_of("verify", tmp_path / "run", "--replay", "--json")
     assert (found["clean"], found["history"]["notes"], found["checkpoints"]["notes"]) == (True, [], [])

@@ -84,5 +84,5 @@ def test_a_time_is_typed_as_short_as_it_can_be(text: str) -> None:
 
 
 def test_moments_are_shown_to_the_second() -> None:
-    """A screen is no log."""
+    """A screen is not a log."""
     assert moment_text(1_709_719_200_999_999_999) == "2024-03-06 10:00:00Z"

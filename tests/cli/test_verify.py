@@ -84,7 +84,7 @@ def test_salvage_writes_to_a_new_directory_only(market: Path, copy: Path) -> Non
     """What is there already may be the only copy."""
     result = mtf("salvage", market, copy)
     assert result.exit_code == 2
-    assert "is there already" in result.stderr
+    assert "already exists" in result.stderr
 
 
 def test_a_damaged_checkpoint_is_told(copy: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_stored_bar_that_was_summed_again_is_found_by_replay(copy: Path) -> No
 
 
 def test_a_damaged_history_is_told(copy: Path) -> None:
-    """A file that is no database is damage, not a failure inside."""
+    """A file that is not a database is damage, not an internal failure."""
     (copy / "history.sqlite").write_bytes(b"x" * 4096)
     result = mtf("verify", copy)
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""The model beside the engine: a follower is told what a consumer is told, and holds it to what the model shows.
+"""The model beside the engine: a follower gets what a consumer gets, and compares it with what the model shows.
 
 It looks at everything a view can answer, of every symbol and timeframe, at every step, and through snapshots too.
 """
@@ -100,13 +100,13 @@ class Follower:
         self._shown: Final = [one for one in shown if one.seq >= first_seq]
         self._timeframes: Final = timeframes
         self._at = 0  # index of what comes next in `_shown`
-        self._told = 0  # bars of a closing instant that have been told
+        self._told = 0  # bars of a closing instant that have been delivered
         self._kept: Final[list[tuple[Snapshot, State]]] = []  # looked at again at the end: they never change
         self.steps = 0
 
     def bar(self, bar: Bar, view: View) -> None:
         one = self._next(view)
-        assert one.closing, f"{bar} is told, where the model shows {one}"
+        assert one.closing, f"{bar} is delivered, but the model shows {one}"
         assert view.closing
         assert bar == one.bars[self._told]
         assert bar.symbol == view.symbol
@@ -138,8 +138,8 @@ class Follower:
         assert (tick and tick_bits(tick)) == (None if isinstance(one.event, Clock) else tick_bits(one.event))
 
     def done(self) -> None:
-        """Assert that everything was told, and that no snapshot that was kept has changed."""
-        assert self._at == len(self._shown), f"not told: {self._shown[self._at :]}"
+        """Assert that everything was delivered, and that no snapshot that was kept has changed."""
+        assert self._at == len(self._shown), f"not delivered: {self._shown[self._at :]}"
         for snapshot, state in self._kept:
             assert_same(snapshot, state, self._timeframes)
 
@@ -153,7 +153,7 @@ class Follower:
 
     def _next(self, view: View) -> Shown:
         self.steps += 1
-        assert self._at < len(self._shown), f"seq {view.seq}: more is told than there is"
+        assert self._at < len(self._shown), f"seq {view.seq}: more is delivered than there is"
         one = self._shown[self._at]
         assert view.seq == one.seq
         return one
@@ -179,20 +179,20 @@ def cursor_of(engine: Engine) -> Cursor:
     return Cursor(engine.kept, joiner, 0)
 
 
-def walk(cursor: Cursor, engine: Engine, frame: Frame, told: Any) -> None:
-    """Show *told*, a Follower or anything with its methods, all of *frame*, as the actor of a consumer does."""
+def walk(cursor: Cursor, engine: Engine, frame: Frame, receiver: Any) -> None:
+    """Deliver all of *frame* to *receiver*, which has a Follower's methods, as the actor of a consumer does."""
     cursor.enter(frame)
     while (kind := cursor.step(ALL)) != END:
         cursor.alive = True
         view = View(cursor, engine.kept)
         if kind == BAR:
-            told.bar(cursor.bar(), view)
+            receiver.bar(cursor.bar(), view)
         elif kind == TICK:
-            told.tick(cursor.tick(), view)
+            receiver.tick(cursor.tick(), view)
         elif kind == CLOCK_ROW:
-            told.clock(cursor.clock_event_ns(), view)
+            receiver.clock(cursor.clock_event_ns(), view)
         else:
-            told.reject(cursor.tick() if cursor.number >= 0 else None, cursor.reason(), view)
+            receiver.reject(cursor.tick() if cursor.number >= 0 else None, cursor.reason(), view)
         cursor.alive = False
         cursor.generation += 1
 
@@ -228,8 +228,8 @@ def follow(config: Config, stream: Iterable[Input], made: Iterable[Block]) -> Mo
     for number, name in enumerate(model.symbols):
         assert_same(engine.snapshot(number), model.state(name), config.timeframes)
         assert counted(engine.gate.counts()[number]) == model.state(name).counts
-    told = [bar.timeframe for bar in model.told]
+    delivered = [bar.timeframe for bar in model.delivered]
     assert [aggregator.completed for aggregator in engine.aggregators] == [
-        told.count(aggregator.timeframe) for aggregator in engine.aggregators
+        delivered.count(aggregator.timeframe) for aggregator in engine.aggregators
     ]
     return model

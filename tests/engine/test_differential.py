@@ -43,7 +43,7 @@ def test_engine_shows_what_the_model_shows(
     size: int,
     history: int,
 ) -> None:
-    """Verdicts, told order, clocks, partial bars and windows: the rules of the design, written twice."""
+    """Verdicts, order of delivery, clocks, partial bars and windows: the rules of the design, written twice."""
     config = Config.make(
         timeframes=timeframes, calendar=calendar, price=price, closed=closed, late=late, history=history
     )

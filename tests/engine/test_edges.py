@@ -18,7 +18,7 @@ DEFAULT = ("1m", "5m", "15m", "1h", "4h", "1d")
 
 
 def fed(text: str, *timeframes: str, size: int = 1024, zone: str = "UTC", **settings: Any) -> Engine:
-    """Return an engine that was fed *text*, on the calendar of crypto where nothing else is said."""
+    """Return an engine that was fed *text*, on the calendar of crypto unless *settings* name another."""
     return fed_with(events(text, symbol="X", zone=zone), *timeframes, size=size, **settings)
 
 
@@ -240,7 +240,7 @@ def test_two_symbols_interleaved_have_clocks_and_bars_of_their_own(size: int) ->
 
 
 def test_idle_symbol_keeps_its_forming_bar_until_a_clock_event_or_a_tick_of_its_own() -> None:
-    """Nothing is told of a symbol that nobody quoted; the clock of another is not its own."""
+    """Nothing is delivered for a symbol that nobody quoted; the clock of another is not its own."""
     stream = "IDLE:10:00@5 " + " ".join(f"BUSY:10:{minute:02}@1" for minute in range(30))
     engine = fed(stream, "1m")
     assert bars(engine, "1m", "IDLE") == []
@@ -252,7 +252,7 @@ def test_idle_symbol_keeps_its_forming_bar_until_a_clock_event_or_a_tick_of_its_
 
 
 def test_bars_of_several_symbols_close_by_end_then_timeframe_then_appearance() -> None:
-    """Rule 3, told order: a clock event that closes nine bars tells them in one way only."""
+    """Rule 3, order of delivery: a clock event that closes nine bars delivers them in one order only."""
     config = Config.make(calendar="crypto", timeframes=("1m", "5m"))
     engine = Engine(config)
     made = blocks(events("B:10:00@1 A:10:00@2 C:10:04@3 !10:05"), size=1024)

@@ -186,13 +186,13 @@ def test_outputs_of_a_prefix_are_a_prefix_of_the_outputs(
 @settings(max_examples=25)
 def test_clock_events_between_change_no_completed_bar(stream: list[Event], config: Config, gaps: list[int]) -> None:
     """A silent market is closed by the clock, a busy one by its ticks: the bars and their values are the same."""
-    told: list[Event] = []
+    events: list[Event] = []
     ticks = [event for event in stream if isinstance(event, Tick)]
     for k, (tick, after) in enumerate(itertools.zip_longest(ticks, ticks[1:])):
-        told.append(tick)
+        events.append(tick)
         if after is not None:
             parts = gaps[k % len(gaps)]
-            told += [Clock(tick.ts_ns + (after.ts_ns - tick.ts_ns) * part // parts) for part in range(1, parts + 1)]
+            events += [Clock(tick.ts_ns + (after.ts_ns - tick.ts_ns) * part // parts) for part in range(1, parts + 1)]
     config = Config.make(
         timeframes=config.timeframes,
         calendar=config.calendars,
@@ -203,8 +203,8 @@ def test_clock_events_between_change_no_completed_bar(stream: list[Event], confi
         indicators="sma:2,rsi:2",
     )
     without, _ = run(config, blocks(stream))
-    with_clocks, _ = run(config, blocks(told))
-    assert with_clocks.gate.clocks == len(told) - len(ticks)
+    with_clocks, _ = run(config, blocks(events))
+    assert with_clocks.gate.clocks == len(events) - len(ticks)
     for number in range(len(without.joiner.states)):
         for plain, clocked in zip(without.snapshot(number), with_clocks.snapshot(number), strict=True):
             bars = list(plain.bars)
@@ -251,7 +251,7 @@ def test_coarser_bar_is_the_merge_of_its_finer_ones(
 def test_engine_that_is_saved_and_loaded_goes_on_as_if_it_had_not_been(
     stream: list[Event], config: Config, size: int, data: st.DataObject
 ) -> None:
-    """A restart from a checkpoint is no event: nothing that is shown after it differs, nor does the digest."""
+    """A restart from a checkpoint is not an event: nothing that is shown after it differs, nor does the digest."""
     made = blocks(stream, size=size)
     stop = data.draw(st.integers(0, len(made)))
     whole = Engine(config)

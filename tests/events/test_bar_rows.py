@@ -1,4 +1,4 @@
-"""A bar as input at the door: its length in two bytes, its four events, and what cannot be one."""
+"""A bar as input at the door: its length in two bytes, its four events, and what is invalid."""
 
 from __future__ import annotations
 

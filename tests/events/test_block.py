@@ -297,7 +297,7 @@ def test_check_names_the_first_bad_seq() -> None:
 
 def test_symbol_table_learns_names_once_in_order() -> None:
     symbols = SymbolTable(["A"])
-    with pytest.raises(CorruptLog, match="has number 0, where 1 symbols are known"):
+    with pytest.raises(CorruptLog, match="has number 0, but 1 symbols are known"):
         symbols.learn(Block(1, 1, row(symbol=0), entry("B")))
     with pytest.raises(CorruptLog, match="'A'"):
         symbols.learn(Block(1, 1, row(symbol=1), entry("A")))
@@ -308,7 +308,7 @@ def test_symbol_table_learns_names_once_in_order() -> None:
 
 
 def test_copy_hands_a_stretch_of_another_log_to_a_door() -> None:
-    """Symbols are numbered anew, by appearance at this door."""
+    """Symbols are numbered by their first appearance at this door."""
     stream: list[Event] = [
         Tick("A", 1, 1.0, 1.0, id="1"),
         Tick("B", 2, 2.0, None, id="2", received_ns=9),

@@ -194,7 +194,7 @@ def flags_of(d: Door) -> list[int]:
 
 
 def test_bar_of_another_kind_than_a_symbols_bars_is_refused_while_that_is_watched() -> None:
-    """At price auto the first event decides: a quote after bars of trades would change none, in silence."""
+    """At price auto the first event decides: a quote after bars of trades would change none, silently."""
     d = door()
     d.one_kind = True
     four = (1.0, 2.0, 0.5, 1.5)
@@ -210,7 +210,7 @@ def test_bar_of_another_kind_than_a_symbols_bars_is_refused_while_that_is_watche
 
 
 def test_unfinished_bar_decides_nothing() -> None:
-    """It is no bar yet: quotes may come first."""
+    """It is not a bar yet: quotes may come first."""
     d = door()
     d.one_kind, d.arrival_ns = True, 5
     four = (1.0, 2.0, 0.5, 1.5)

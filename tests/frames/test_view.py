@@ -116,7 +116,7 @@ def test_symbol_is_unknown_until_its_first_row_is_shown() -> None:
         except UnknownSymbol as error:
             return str(error)
 
-    assert shown(STREAM, look)[:2] == ["no event of 'B' has been seen; there are A", "B"]
+    assert shown(STREAM, look)[:2] == ["no event of 'B' has been seen; known symbols: A", "B"]
 
 
 def test_clock_event_has_no_symbol_of_its_own() -> None:
@@ -130,9 +130,9 @@ def test_clock_event_has_no_symbol_of_its_own() -> None:
 
 def test_timeframe_is_asked_for_by_any_of_its_names() -> None:
     def look(view: View) -> object:
-        with pytest.raises(UnknownTimeframe, match="1h is not kept here; there are 1m, 5m"):
+        with pytest.raises(UnknownTimeframe, match="1h is not kept here; choose from 1m, 5m"):
             view["1h"]
-        with pytest.raises(UnknownTimeframe, match="no timeframe 'soon'"):
+        with pytest.raises(UnknownTimeframe, match="invalid timeframe 'soon'"):
             view["soon"]
         return {str(view[name].timeframe) for name in ("5m", "5min", "300s", mtf.Timeframe("5m"))}
 

@@ -18,7 +18,7 @@ CONFIG = Config.make(
 
 @pytest.mark.parametrize("spec", ["sma_20", "sma_10@rsi_14", "macd_3_6_4_signal"])
 def test_first_live_value_comes_when_the_forming_bar_is_the_last_one_needed(spec: str) -> None:
-    """What is said to be missing is missing, of one that feeds on another too, and however few bars are kept."""
+    """What is reported missing is missing, for one that feeds on another too, and however few bars are kept."""
     engine = Engine(CONFIG)
     warm = []
     for block in blocks(events(MINUTES), size=1):

@@ -140,28 +140,28 @@ def test_one_indicator_has_one_spec(asked: mtf.indicators.Indicator, spec: str) 
     ("asked", "error", "says"),
     [
         ("rsj", UnknownIndicator, "did you mean rsi"),
-        ("", UnknownIndicator, "there are sma, ema"),
-        ("os.path", UnknownIndicator, "no indicator 'os.path'"),
-        ("rsi:0", ConfigError, "period is between 2 and 10000, not 0"),
+        ("", UnknownIndicator, "choose from sma, ema"),
+        ("os.path", UnknownIndicator, "unknown indicator 'os.path'"),
+        ("rsi:0", ConfigError, "period must be between 2 and 10000, got 0"),
         ("rsi:14,3", ConfigError, "rsi takes period=14"),
         ("rsi:14.5", ConfigError, "whole number"),
         ("rsi:nan", ConfigError, "whole number"),
-        ("bbands:20,nan", ConfigError, "width is between"),
-        ("bbands:20,inf", ConfigError, "width is between"),
+        ("bbands:20,nan", ConfigError, "width must be between"),
+        ("bbands:20,inf", ConfigError, "width must be between"),
         ("rsi:length=3", ConfigError, "no parameter 'length'; it takes period=14"),
         ("macd:fast=3,5", ConfigError, "name it too"),
         ("macd:3,fast=5", ConfigError, "given twice"),
-        ("macd:26,12,9", ConfigError, "fast is shorter than slow"),
+        ("macd:26,12,9", ConfigError, "fast must be shorter than slow"),
         ("keltner:20,2,10,median", ConfigError, "close, typical"),
         ("sma:3@atr:14/x", ConfigError, "has no output 'x'; it has atr_14"),
         ("atr:14@rsi:14", ConfigError, "needs whole bars"),
-        ("sma:3/x", ConfigError, "chosen of a source"),
+        ("sma:3/x", ConfigError, "only a source can have an output chosen"),
         ("@".join(["sma:3"] * 9), ConfigError, "at most 8"),
         ("sma:" + "3" * 600, ConfigError, "at most 500 characters"),
     ],
 )
 def test_errors_say_what_exists(asked: str, error: type[Exception], says: str) -> None:
-    """A name or number that cannot be is told at once, with what can."""
+    """An invalid name or number is an error at once, which says what is valid."""
     with pytest.raises(error, match=says):
         create(asked)
 
@@ -171,9 +171,9 @@ def test_named_parameters_are_checked_too() -> None:
         create("rsi", length=3)
     with pytest.raises(ConfigError, match="given twice"):
         create("rsi:3", period=3)
-    with pytest.raises(ConfigError, match="Name a source"):
+    with pytest.raises(ConfigError, match="output x has no source"):
         create("rsi", output="x")
-    with pytest.raises(ConfigError, match="names its source already"):
+    with pytest.raises(ConfigError, match="already names its source"):
         create("sma:3@rsi:3", source="rsi")
 
 
@@ -297,7 +297,7 @@ def test_set_refuses_a_foreign_state_and_keeps_its_own() -> None:
 
 
 def test_set_refuses_the_same_output_twice() -> None:
-    with pytest.raises(ConfigError, match="rsi_14 is asked for twice"):
+    with pytest.raises(ConfigError, match="rsi_14 is requested twice"):
         create_set(["rsi", "rsi:14"])
 
 
@@ -358,7 +358,7 @@ def test_a_users_own_indicator_is_one_among_others() -> None:
     assert run(items, made(30)["walk"])[1][5] == run(create("meanrange:2"), made(30)["walk"])[0][5]
     assert "meanrange" in names()
     assert next(entry for entry in catalogue() if entry.name == "meanrange").built_in is False
-    with pytest.raises(ConfigError, match="period is between"):
+    with pytest.raises(ConfigError, match="period must be between"):
         create("meanrange:99")
 
 

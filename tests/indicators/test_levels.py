@@ -28,7 +28,7 @@ def after(spec: str, history: list[Bar]) -> list[tuple[float, ...]]:
 
 
 def same(got: tuple[float, ...], want: tuple[float, ...], scale: float = 1.0) -> bool:
-    """True where all agree to 1e-12 of the value or of *scale*, the largest price that they are made of."""
+    """True if all agree to 1e-12 of the value or of *scale*, the largest price that they are made of."""
     return len(got) == len(want) and all(
         (a != a and b != b) or (a == a and math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12 * scale))
         for a, b in zip(got, want, strict=True)
@@ -135,7 +135,7 @@ def test_pivots_wait_for_a_day_that_was_seen_from_its_beginning() -> None:
 @given(history=histories(), left=st.integers(1, 4), right=st.integers(1, 4))
 @settings(max_examples=100)
 def test_swings_equal_the_slow_ones(history: list[Bar], left: int, right: int) -> None:
-    """Above all others in the window, and told only once the bars to its right have closed."""
+    """Above all others in the window, and reported only once the bars to its right have closed."""
     got = after(f"swings:{left},{right}", history)
     high = low = NAN
     for i in range(len(history)):

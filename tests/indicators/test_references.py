@@ -193,7 +193,7 @@ def _tulip(path: Path) -> dict[str, list[list[str]]]:
 
 
 def test_swings_are_those_of_lean(vendor_data: Path) -> None:
-    """A swing is told on the bar that confirms it, ten bars after it."""
+    """A swing is reported on the bar that confirms it, ten bars after it."""
     rows = table(vendor_data / "indicators" / "lean" / "spy_pivot_pnt_hl.txt")
     got = values("swings:10,10", *([float(row[name]) for row in rows] for name in ("Close", "High", "Low")))
     highs, lows = np.array([float(row["High"]) for row in rows]), np.array([float(row["Low"]) for row in rows])

@@ -1,4 +1,4 @@
-"""A disk in memory that fails when it is told to, and forgets what was never synced when the power goes."""
+"""A disk in memory that fails on demand, and forgets what was never synced when the power goes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Disk:
         return other
 
     def kill(self) -> None:
-        """End the process: files and locks are let go of, and what was written stays."""
+        """End the process: files and locks are released, and what was written stays."""
         self.open_files.clear()
         self.locks.clear()
         self.fail_at = 0

@@ -1,6 +1,6 @@
 """A log in memory: the same contract as one on disk, and nothing that outlives the process. For tests of the contract.
 
-Owns the blocks. With *events_max* it keeps about the newest that many, so that memory does not grow with the ticks.
+Owns the blocks. With *events_max* it keeps about that many of the newest, so that memory does not grow with the ticks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["MemoryLog"]
 
 
 class MemoryLog:
-    """Keeps blocks in a list; durable as soon as `sync` is called, as far as memory can be."""
+    """Keeps blocks in a list; `sync` makes them durable, as far as memory can be."""
 
     def __init__(self, *, config: bytes = b"{}", run_id: bytes | None = None, events_max: int | None = None) -> None:
         self.config: Final = config

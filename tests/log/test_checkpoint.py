@@ -150,13 +150,13 @@ HOSTILE = {
     "unknown flags": (forged(meta(), flags=1), "flags 1"),
     "a size past the limit": (forged(b"", raw_bytes=1 << 40), "past the limits"),
     "too many parts": (forged(meta(), count=1 << 30), "past the limits"),
-    "a bomb that says it is small": (forged(b"", stored=BOMB, raw_bytes=100), "not of 100 bytes"),
-    "data that does not say its size": (forged(b"", stored=UNSIZED, raw_bytes=10), "not of 10 bytes"),
+    "a bomb that says it is small": (forged(b"", stored=BOMB, raw_bytes=100), "size is not 100 bytes"),
+    "data that does not say its size": (forged(b"", stored=UNSIZED, raw_bytes=10), "size is not 10 bytes"),
     "no zstd at all": (forged(b"", stored=b"rubbish", raw_bytes=7), "cannot be read"),
-    "nothing": (forged(b""), "of nothing"),
+    "nothing": (forged(b""), "without content"),
     "meta past the end": (forged(b"\xff" * 8), "do not add up"),
-    "meta that is no object": (forged(meta([1])), "no JSON object"),
-    "meta that is no JSON": (forged((1).to_bytes(8, "little") + b"{"), "unexpected|EOF"),
+    "meta that is not an object": (forged(meta([1])), "not a JSON object"),
+    "meta that is not JSON": (forged((1).to_bytes(8, "little") + b"{"), "unexpected|EOF"),
     "deep meta": (forged((100_000).to_bytes(8, "little") + b"[" * 100_000), "recursion|depth|nest"),
     "a part past the end": (forged(meta() + b"\1\0" + b"\xff" * 8 + b"n", count=1), "do not add up"),
     "a part cut short": (forged(meta() + b"\1", count=1), "do not add up"),
@@ -193,7 +193,7 @@ def test_file_past_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_checkpoint_past_the_limits_is_not_written() -> None:
     with pytest.raises(ValueError, match="longer than 1000 bytes"):
         encode_checkpoint(1, {}, {"x" * 1001: b""})
-    with pytest.raises(ValueError, match="the limit is 10; the largest part is 'a'"):
+    with pytest.raises(ValueError, match="the limit is 10; the largest is 'a'"):
         encode_checkpoint(1, {}, {"b": b"", "a": bytes(100)}, 10)
 
 

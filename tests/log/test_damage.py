@@ -31,7 +31,7 @@ def segments(disk: Disk) -> list[str]:
 
 
 def opened(disk: Disk) -> FileLog | None:
-    """Return the log as it opens, or None where it is refused; then nothing is held, and nothing was changed."""
+    """Return the log as it opens, or None if it is refused; then nothing is held, and nothing was changed."""
     before = {path: bytes(inode.seen) for path, inode in disk.inodes.items()}
     try:
         return FileLog.open(DIRECTORY, config=None, fs=disk)
@@ -228,7 +228,7 @@ def test_log_that_does_not_begin_at_its_beginning_is_refused() -> None:
 
 
 def test_segment_whose_chain_does_not_go_on_is_refused() -> None:
-    """Another log of the same run id, seqs and configuration, as a copy that was gone on with would be."""
+    """Another log of the same run id, seqs and configuration, as a copy that was continued would be."""
     disk, other = closed(), Disk()
     log = small_log(other, [])
     for block in MADE:

@@ -68,7 +68,7 @@ def test_kth_operation_of_a_log_fails_until_a_run_is_clean(fault: int | Literal[
         if not disk.failed_in:
             break
         failed_in.add(disk.failed_in)
-        assert run.error is not None or disk.failed_in == "close", f"{disk.failed_in} failed in silence"
+        assert run.error is not None or disk.failed_in == "close", f"{disk.failed_in} failed silently"
         disk.kill()
         again = Run(disk)
         again.go()

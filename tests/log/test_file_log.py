@@ -1,4 +1,4 @@
-"""The log on disk: going on with it, rotation, the lock, and what a failure leaves."""
+"""The log on disk: continuing it, rotation, the lock, and what a failure leaves."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_first_failure_is_the_last_word(fault: int) -> None:
     log = small_log(disk, MADE[:2], segment_bytes=1 << 20)
     disk.operations.clear()
     disk.fail_at, disk.fault = 1, fault
-    with pytest.raises(LogWriteFailed, match="safe up to seq 0, written up to 3: mend the disk") as first:
+    with pytest.raises(LogWriteFailed, match="safe up to seq 0, written up to 3: fix the disk") as first:
         log.append(MADE[2])
     for _ in range(2):
         with pytest.raises(LogWriteFailed) as again:
@@ -285,7 +285,7 @@ def test_names_past_their_limit_are_refused_and_nothing_is_written(monkeypatch: 
     seq = log.last_seq
     door = Door(SymbolTable(["EURUSD", "GBPUSD"]))
     assert not door.quote("x" * 200, 1, 1.0, 1.0)
-    with pytest.raises(ValueError, match=r"names of .* the limit is 200"):
+    with pytest.raises(ValueError, match=r"names take .* bytes; the limit is 200"):
         log.append(door.take(seq + 1))
     assert log.last_seq == seq
     assert log.symbols == ["EURUSD", "GBPUSD"]

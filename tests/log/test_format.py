@@ -178,12 +178,12 @@ LIES: dict[str, dict[str, Any]] = {
     "a detail without a bar": {"rows": GOOD.rows[:14] + b"\1" + GOOD.rows[15:]},
     "a heap cut short": {"heap": GOOD.heap[:-1]},
     "a heap too long": {"heap": GOOD.heap + b"x"},
-    "a name that is no text": {"heap": b"\2\0\xff\xff"},
+    "a name that is not text": {"heap": b"\2\0\xff\xff"},
     "other symbols known": {"symbols": 4},
     "another first time": {"first_ns": 5},
     "another last time": {"last_ns": 5},
-    "positions that are no JSON": {"positions": b"{"},
-    "positions that are no object": {"positions": b"[1]"},
+    "positions that are not JSON": {"positions": b"{"},
+    "positions that are not an object": {"positions": b"[1]"},
 }
 
 

@@ -21,7 +21,7 @@ MODES: tuple[Durability, ...] = get_args(Durability)
 
 
 def live_and_die(disk: Disk, mode: Durability, random: Random, acknowledged: list[int]) -> int:
-    """Go on with the log until the drawn moment, noting each promised seq; return the seq written last."""
+    """Continue the log until the drawn moment, noting each promised seq; return the seq written last."""
     made = blocks(*COUNTS)
     disk.operations.clear()
     disk.fail_at = random.randrange(1, 250)

@@ -28,7 +28,7 @@ def test_reader_knows_what_the_log_is() -> None:
     assert (reader.last_seq, reader.symbols, reader.positions) == (2, ["EURUSD"], position(MADE[0]))
     assert events_of(reader) == MADE[1:]
     assert (reader.last_seq, reader.symbols, reader.tail) == (9, ["EURUSD", "GBPUSD"], None)
-    assert len(disk.open_files) == 2  # the writer's own: the reader let go of its files
+    assert len(disk.open_files) == 2  # the writer's own: the reader closed its files
 
 
 def test_reader_that_starts_late_knows_all_names() -> None:
@@ -142,7 +142,7 @@ def test_missing_segment_is_damage_not_an_end() -> None:
     small_log(disk, MADE).close()
     names = sorted(path for path in disk.inodes if path.endswith(".log"))
     del disk.inodes[names[1]]
-    with pytest.raises(CorruptLog, match="should follow, and is gone"):
+    with pytest.raises(CorruptLog, match="should follow but is missing"):
         list(read_log(DIRECTORY, fs=disk))
 
 
@@ -216,7 +216,7 @@ def test_log_is_followed_from_another_process(tmp_path: Path) -> None:
 
 
 def test_position_in_a_frame_is_not_passed_over_when_it_is_no_json() -> None:
-    """Frames that are read ahead are taken in quickly, and what is wrong with one is told all the same."""
+    """Frames that are read ahead are taken in quickly, and what is wrong with one is reported all the same."""
     forger = Forger().block(GOOD.rows, GOOD.heap)
     row = GOOD.rows[:13] + b"\3" + GOOD.rows[14:]
     for seq, positions in ((2, b"{}"), (3, b"{")):

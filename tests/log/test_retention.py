@@ -53,7 +53,7 @@ def test_segment_missing_beyond_the_mark_is_damage() -> None:
     disk = closed()
     retain(DIRECTORY, 4, fs=disk)
     del disk.inodes[f"{DIRECTORY}/0000000000000000004.log"]
-    with pytest.raises(CorruptLog, match="is gone"):
+    with pytest.raises(CorruptLog, match="the segment is missing"):
         FileLog.open(DIRECTORY, config=None, fs=disk)
     for path in [path for path in disk.inodes if path.endswith(".log")]:
         del disk.inodes[path]

@@ -92,7 +92,7 @@ def test_damage_within_a_segment_is_passed_by_the_report() -> None:
 
 
 def test_block_whose_names_are_lost_is_not_safe() -> None:
-    """The damaged block told the name that a later one uses; the next segment names it again."""
+    """The damaged block had the name that a later one uses; the next segment names it again."""
     disk = Disk()
     log = small_log(disk, blocks(1, 1, 1, 1), segment_bytes=1 << 20)
     log.close()
@@ -169,7 +169,7 @@ def test_salvage_keeps_everything_before_the_damage(tmp_path: Path) -> None:
         copy.append(block)
     copy.close()
     assert events_of(read_log(tmp_path / "copy")) == MADE
-    with pytest.raises(DataDirError, match="new directory only"):
+    with pytest.raises(DataDirError, match="only writes to a new directory"):
         salvage_log(tmp_path / "log", tmp_path / "copy")
 
 

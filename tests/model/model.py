@@ -7,7 +7,7 @@ caches, one event at a time, with the complete state of every symbol at every in
     model = Model(["1m", "5m", "1d"], calendar)
     for shown in model.feed(event):      # closing instants first, then the event itself; of a bar four events
         shown.closing, shown.time_ns, shown.bars, shown.verdict, shown.states["EURUSD"].partial["5m"]
-    model.bars("EURUSD", "1m"), model.partial("EURUSD", "1m"), model.told
+    model.bars("EURUSD", "1m"), model.partial("EURUSD", "1m"), model.delivered
 
 Where the rules leave a choice, a comment that begins with CHOICE says which one is made here and why.
 """
@@ -82,7 +82,7 @@ class Model:
         self.late: Final = late
         self.history: Final = history
         self.seq = 0  # of the newest event
-        self.told: list[Bar] = []  # every completed bar, in the order in which they are reported
+        self.delivered: list[Bar] = []  # every completed bar, in the order in which they are reported
         self.straddling: list[BarRow] = []  # bars that lie in two of a timeframe: no events
         self._least: Final = -price_max if prices == "any" else 0.0  # prices lie between these two
         self._most: Final = price_max
@@ -110,7 +110,7 @@ class Model:
         return list(self._symbols)
 
     def state(self, symbol: str) -> State:
-        """Return the state of *symbol* after the newest event; KeyError where it has not appeared."""
+        """Return the state of *symbol* after the newest event; KeyError if it has not appeared."""
         return self._states[symbol]
 
     def bars(self, symbol: str, timeframe: str | Timeframe) -> list[Bar]:
@@ -118,7 +118,7 @@ class Model:
         return list(self.state(symbol).bars[Timeframe(timeframe).name])
 
     def partial(self, symbol: str, timeframe: str | Timeframe) -> PartialBar | None:
-        """Return the bar that is forming, None where there is none."""
+        """Return the bar that is forming, None if there is none."""
         return self.state(symbol).partial[Timeframe(timeframe).name]
 
     # Events
@@ -214,7 +214,9 @@ class Model:
     def _accept(self, symbol: Symbol, tick: Tick, sent: Sent) -> list[Shown]:
         """Move the clocks that an accepted tick moves."""
         targets = {symbol.name: tick.ts_ns}
-        ordered = sent.ordered and len(self._symbols) > 1  # one symbol alone is no run: there is nothing else to close
+        ordered = (
+            sent.ordered and len(self._symbols) > 1
+        )  # one symbol alone is not a run: there is nothing else to close
         if ordered:
             # In a run of finite sources in order of time the stamp is the time at which a thing was known: what is due
             # closes in every symbol of the run.
@@ -368,7 +370,7 @@ class Model:
         if of_run:
             self._run_ns = _later(self._run_ns, end_ns)
         self._refresh_all()
-        self.told.extend(closed)
+        self.delivered.extend(closed)
         return Shown(self.seq, event, True, end_ns, tuple(closed), "", dict(self._states))
 
     def _tear(self, symbol: Symbol, start_ns: int) -> None:

@@ -165,7 +165,7 @@ def test_clock_event_closes_for_every_symbol_by_end_timeframe_appearance() -> No
         ("03-06 10:01", ["B 1m"]),
         ("03-06 10:05", ["B 1m", "A 1m", "B 5m", "A 5m"]),
     ]
-    assert [bar.symbol + bar.timeframe.name for bar in model.told] == ["B1m", "B1m", "A1m", "B5m", "A5m"]
+    assert [bar.symbol + bar.timeframe.name for bar in model.delivered] == ["B1m", "B1m", "A1m", "B5m", "A5m"]
 
 
 def test_closing_instant_of_a_clock_event_shows_every_symbol_at_that_end() -> None:
@@ -356,7 +356,7 @@ def test_gap_tells_break_holiday_weekend_and_silence_apart() -> None:
 
 
 def test_incomplete_marks_a_first_bar_of_which_the_beginning_was_not_seen() -> None:
-    """What was seen began with the first accepted tick, also one of the other kind; a clock event is no tick."""
+    """What was seen began with the first accepted tick, also one of the other kind; a clock event is not a tick."""
     model, _ = fed("!09:00 10:00:30@=5 10:05:10@1/3 10:06@1/3", "1m", "5m", "1h", price="mid")
     assert line(model.bars("X", "1m")[0]) == "1m 03-06 10:05..03-06 10:06 2.0 2.0 2.0 2.0 v0.0 n1 first"
     assert line(model.partial("X", "1m")) == "1m 03-06 10:06..03-06 10:07 2.0 2.0 2.0 2.0 v0.0 n1"
@@ -376,12 +376,12 @@ def test_history_is_the_last_n_as_of_the_row() -> None:
         [2.0, 3.0],
         [2.0, 3.0],
     ]
-    assert [bar.open for bar in model.told] == [1.0, 2.0, 3.0]
+    assert [bar.open for bar in model.delivered] == [1.0, 2.0, 3.0]
 
 
 def test_end_of_the_source_closes_nothing() -> None:
     model, _ = fed("10:00@1 10:00:59@2", "1m")
-    assert model.told == []
+    assert model.delivered == []
     assert model.partial("X", "1m") is not None
 
 
@@ -423,14 +423,14 @@ def test_clock_events_between_change_no_completed_bar(stream: list[Event], every
     for symbol in alone.symbols:
         for name in ALL:
             assert with_clock.bars(symbol, name) == alone.bars(symbol, name)
-    assert len(with_clock.told) == len(alone.told)
+    assert len(with_clock.delivered) == len(alone.delivered)
 
 
 @given(stream=mixed_streams(), calendar=st.sampled_from(CALENDARS), late=st.sampled_from(("reject", "accept")))
 def test_every_instant_is_consistent(stream: list[Input], calendar: CalendarLike, late: str) -> None:
     """In every instant that is shown, each forming bar holds its clock, none is due, and the windows end before it."""
     model = Model((*ALL, "1w"), calendar, closed="keep", late=late)
-    told: list[Bar] = []
+    delivered: list[Bar] = []
     for event in stream:
         at_ns = event.ts_ns if isinstance(event, Clock) else None
         shown = model.feed(event)
@@ -442,7 +442,7 @@ def test_every_instant_is_consistent(stream: list[Input], calendar: CalendarLike
             assert all(time_ns <= of_event[-1].event.ts_ns for time_ns in times)
         assert at_ns is None or shown[-1].event == event
         for one in shown:
-            told.extend(one.bars)
+            delivered.extend(one.bars)
             for state in one.states.values():
                 for name, partial in state.partial.items():
                     window = state.bars[name]
@@ -452,7 +452,7 @@ def test_every_instant_is_consistent(stream: list[Input], calendar: CalendarLike
                         assert partial.low <= min(partial.open, partial.close)
                         assert max(partial.open, partial.close) <= partial.high
                         assert not window or window[-1].end_ns <= partial.start_ns
-    assert told == model.told
+    assert delivered == model.delivered
 
 
 def every_bar(model: Model, symbol: str, name: str) -> list[Bar]:

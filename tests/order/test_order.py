@@ -166,7 +166,7 @@ async def test_from_the_first_event_out_of_order_a_symbol_that_is_ahead_is_refus
                     assert view.of(name).time_ns <= view.time_ns
                 except LookAheadError:
                     refused = True
-                    with pytest.raises(LookAheadError, match=f"{name} is ahead of what is shown"):
+                    with pytest.raises(LookAheadError, match=f"{name} is ahead of the event being shown"):
                         p.snapshot(name)
                 asked.append((view.seq, name, refused))
 
@@ -191,10 +191,10 @@ async def test_in_the_order_of_the_log_a_bar_is_not_shown_beside_the_future(tmp_
             p.add(Watcher(of=EUROPE, symbol=BRITAIN))
             await p.replay(tmp_path / "data")
 
-    with pytest.raises(ActorFailed, match="EURUSD is ahead of what is shown"):
+    with pytest.raises(ActorFailed, match="EURUSD is ahead of the event being shown"):
         await run()
     assert order_of(tmp_path / "data" / "log").from_seq == 1
-    with pytest.raises(ActorFailed, match="EURUSD is ahead of what is shown"):
+    with pytest.raises(ActorFailed, match="EURUSD is ahead of the event being shown"):
         await replay()
 
 
@@ -285,7 +285,7 @@ async def test_a_file_that_is_gone_from_a_folder_is_an_error(tmp_path: Path) -> 
         await p.run(folder)
     (folder / "GBPUSD.csv").unlink()
     async with pipeline(tmp_path / "data") as p:
-        with pytest.raises(SourceError, match=r"two/GBPUSD was read into .* and is not there any more"):
+        with pytest.raises(SourceError, match=r"two/GBPUSD was read into .* and is missing now"):
             await p.run(folder)
 
 
@@ -371,9 +371,9 @@ async def test_a_source_sorted_by_symbol_is_sorted_by_time_first(tmp_path: Path)
 
 async def test_sort_and_a_window_are_one_too_many(tmp_path: Path) -> None:
     async with pipeline(None) as p:
-        with pytest.raises(ConfigError, match="what is sorted needs no window"):
+        with pytest.raises(ConfigError, match="sorted rows need no reorder window"):
             await p.run(two(tmp_path / "two"), sort=True, reorder_ns=1)
-        with pytest.raises(ConfigError, match="reorder_ns is -1"):
+        with pytest.raises(ConfigError, match="got -1 ns"):
             await p.run(two(tmp_path / "two"), reorder_ns=-1)
 
 

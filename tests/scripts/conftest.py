@@ -1,4 +1,4 @@
-"""Lets the tests import what builds mtf: `scripts/` is no package."""
+"""Lets the tests import what builds mtf: `scripts/` is not a package."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_unrecognized_declaration_stays_in_all_units() -> None:
 
 
 def test_file_of_the_same_text_is_not_written(tmp_path: Path) -> None:
-    """What compares times of files (make, an editor) must not see a change that is none."""
+    """What compares times of files (make, an editor) must not see a change if there is none."""
     sources = []
     for name, text in {**FILES, "int_ops.c": "int ops;\n", "vecs/api.c": "int api;\n"}.items():
         path = tmp_path / "c" / name

@@ -47,7 +47,7 @@ def test_directory_is_read_no_more_often_for_more_members(tmp_path: Path, monkey
 @pytest.mark.parametrize("name", ["/etc/x.csv", "../x.csv", "a/../../x.csv", "C:/x.csv", "..\\x.csv", "\\x.csv"])
 def test_path_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, "x.zip", zipped(("good.csv", TEXT), (name, TEXT)))
-    with pytest.raises(HostileFile, match="a path that leads out of the archive"):
+    with pytest.raises(HostileFile, match="leads out of the archive"):
         open_source(path)
 
 
@@ -90,7 +90,7 @@ def test_promised_sizes_are_looked_at_before_anything_is_read(tmp_path: Path) ->
 def test_method_with_unbounded_output_is_not_read(tmp_path: Path) -> None:
     """Python's zipfile expands bzip2 and lzma members without a bound."""
     data = zipped(("x.csv", TEXT), method=zipfile.ZIP_BZIP2)
-    with pytest.raises(SourceError, match="pack it as deflate"):
+    with pytest.raises(SourceError, match="use deflate"):
         open_source(written(tmp_path, "x.zip", data))
 
 

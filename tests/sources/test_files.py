@@ -123,7 +123,7 @@ def test_folder_that_has_grown_goes_on(tmp_path: Path) -> None:
 
 
 def test_an_earlier_file_of_a_folder_that_has_grown_is_told(tmp_path: Path) -> None:
-    """Its rows would come after those of the files behind it: never passed over in silence."""
+    """Its rows would come after those of the files behind it: never passed over silently."""
     folder = written(tmp_path, "d/1.csv", HEAD + TAIL[:400]).parent
     written(folder, "2.csv", HEAD + TAIL[-400:])
     source = open_source(folder, symbol="X", timeframe="1m")
@@ -159,14 +159,14 @@ def test_a_last_row_without_its_end_is_read_and_gone_on_behind(tmp_path: Path, e
 
 
 def test_a_row_that_goes_on_after_it_was_read_is_told(tmp_path: Path) -> None:
-    """Its price was another one, and it is in the log: no reading on can mend that."""
+    """Its price was another one, and it is in the log: reading on cannot fix that."""
     path = written(tmp_path, "EURUSD.csv", ROWS)
     source = open_source(path)
     drain(source)
     path.write_bytes(ROWS + b"004\n2024-03-05T10:02:00Z,1.3,1.4\n")
     with (
         closing(open_source(path)) as longer,
-        pytest.raises(SourceError, match=r"EURUSD\.csv:3: this row had no end when it was read") as raised,
+        pytest.raises(SourceError, match=r"EURUSD\.csv:3: this row was incomplete when it was read") as raised,
     ):
         longer.seek(source.position())
     assert raised.value.line == 3
@@ -234,7 +234,7 @@ def test_an_archive_that_has_grown_by_a_member_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["the same file", "another file"])
 def test_a_second_symbol_is_told_also_after_a_stop(tmp_path: Path, part: str) -> None:
-    """One name was said for all rows: which one they have goes with the position, and from file to file."""
+    """One name was given for all rows: the one that they have goes with the position, and from file to file."""
     row = "2024-03-0{}T10:00:00Z,{},1.1,1.2\n"
     folder = written(tmp_path, "d/1.csv", "time,symbol,bid,ask\n" + row.format(5, "AAA")).parent
     source = open_source(folder, symbol="X")
@@ -254,7 +254,7 @@ def test_another_file_of_the_same_name_is_told(tmp_path: Path) -> None:
     _, position = stopped(open_source(path), 2, 10)
     path.write_bytes(QUOTES.replace(b"1.9,", b"1.8,"))
     source = open_source(path)
-    with pytest.raises(SourceError, match="does not start as it did"):
+    with pytest.raises(SourceError, match="its beginning has changed"):
         source.seek(position)
 
 
@@ -277,7 +277,7 @@ def test_folder_with_another_file_in_front_is_told(tmp_path: Path) -> None:
     _, position = stopped(open_source(folder, symbol="X"), 2, 10)
     written(folder, "1.csv", "time,bid,ask\n2020-01-01,1,2\n2020-01-02,1,2\n")
     source = open_source(folder, symbol="X")
-    with pytest.raises(SourceError, match="files before it have come or gone"):
+    with pytest.raises(SourceError, match="files before it have been added or removed"):
         source.seek(position)
 
 
@@ -316,7 +316,7 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path, kind: str) -> None:
 
 
 def test_closed_source_keeps_its_place_and_is_not_read_on_by_mistake(tmp_path: Path) -> None:
-    """Reading on would pass over the rest of the file in silence."""
+    """Reading on would pass over the rest of the file silently."""
     path = MADE["plain"](tmp_path)
     source = open_source(path)
     taken = Taken()

@@ -38,7 +38,7 @@ def test_malformed_tick_is_refused_with_its_number() -> None:
 
 
 def test_bars_come_as_they_are_and_count_once_each() -> None:
-    """Klines of an exchange: an iterable may hold both, and what is no completed bar is refused."""
+    """Klines of an exchange: an iterable may hold both, and a bar that is not completed is refused."""
     made: dict[str, Any] = {"symbol": "A", "timeframe": mtf.Timeframe("1m"), "start_ns": 0, "end_ns": 60 * 10**9}
     made |= {"open": 1.0, "high": 3.0, "low": 0.5, "close": 2.0, "volume": 7.0}
     bar, wrong = mtf.Bar(**made), mtf.Bar(**{**made, "low": 1.5})
@@ -66,7 +66,7 @@ def test_position_is_how_many_were_taken() -> None:
 
 
 def test_too_few_ticks_to_go_on_from_is_an_error() -> None:
-    with pytest.raises(SourceError, match="it has 7 ticks, where 8 were read before"):
+    with pytest.raises(SourceError, match="it has 7 ticks, but 8 were read before"):
         IterSource(TICKS).seek({"count": 8})
 
 

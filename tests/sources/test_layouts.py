@@ -62,7 +62,7 @@ def test_a_layout_of_two_vendors_is_asked_about(tmp_path: Path) -> None:
     """UTC-5 and the open, or UTC and the close: five hours and a minute apart, and both plausible."""
     path = written(tmp_path, "EURUSD_2024.csv", HISTDATA_BARS)
     with pytest.raises(
-        OptionNeeded, match=r"histdata \(UTC-5 .*\) and ninjatrader \(UTC, stamped at the close\) alike"
+        OptionNeeded, match=r"histdata \(UTC-5 .*\) and ninjatrader \(UTC, stamped at the close\): give"
     ):
         open_source(path)
     assert bars_of(path, "1m", calendar="fx", format="histdata")[0] == "EURUSD 2024-03-06 10:00 1.3/1.4/1.2/1.35 0"
@@ -144,7 +144,7 @@ def test_ninjatrader_ticks_and_days(tmp_path: Path) -> None:
 
 def test_bars_without_a_header_are_metatraders_or_histdatas(tmp_path: Path) -> None:
     """`EURUSD1.csv` is what MetaTrader 4 calls a file; under another name both may have written it."""
-    with pytest.raises(OptionNeeded, match=r"histdata .* and metatrader .* alike"):
+    with pytest.raises(OptionNeeded, match=r"could be a file of histdata .* and metatrader .*"):
         open_source(written(tmp_path, "EURUSD.csv", DOTTED))
     path = written(tmp_path, "EURUSD1.csv", DOTTED)
     assert bars_of(path, "1m", calendar="fx")[0] == "EURUSD 2024-03-06 03:00 1.3/1.4/1.2/1.35 7"

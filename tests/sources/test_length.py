@@ -98,7 +98,7 @@ def test_days_and_hours_of_a_zone_are_such_when_its_clock_changes(tmp_path: Path
 
 
 def test_steps_are_those_of_one_symbol(tmp_path: Path) -> None:
-    """Two markets a second apart are no bars of a second."""
+    """Two markets a second apart are not bars of a second."""
     rows = "".join(f"{AT + i * MINUTE + j},{symbol},1,2,0.5,1\n" for i in range(3) for j, symbol in enumerate("AB"))
     path = written(tmp_path, "x.csv", f"time,symbol,open,high,low,close\n{rows}")
     assert kinds_of(path) == {"bars 1m"}

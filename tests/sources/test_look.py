@@ -87,7 +87,7 @@ def test_several_symbols_side_by_side_are_asked_about(tmp_path: Path) -> None:
     with pytest.raises(MtfError, match=r"side by side|both called 'Close'"):
         read(path)
     path = written(tmp_path, "x.csv", head.replace("Price", "Attributes") + "2024-03-06,1,2,1,2,1,2,1,2\n")
-    with pytest.raises(ConfigError, match=r"both called 'Close': say which is meant with columns='close=1'"):
+    with pytest.raises(ConfigError, match=r"both called 'Close': name the right one with columns='close=1'"):
         read(path)
     taken = read(path, columns="time=0,close=1,open=3,high=5,low=7", symbol="A", timeframe="1d")
     assert [(tick.symbol, tick.price) for tick in taken.ticks] == [("A", 1.0)] * 4
@@ -178,7 +178,7 @@ def test_rows_of_which_nothing_can_be_read_are_not_taken_for_none(tmp_path: Path
     try:
         taken = read(written(tmp_path, "x.csv", "time,bid,ask\n" + rows))
     except ConfigError as error:
-        assert "'soon' is not a time that can be read" in str(error)  # noqa: PT017
+        assert "'soon' cannot be read as a time" in str(error)  # noqa: PT017
     else:
         assert (taken.count, len(taken.refused)) == (0, count)
 

@@ -227,7 +227,7 @@ def test_what_was_being_sorted_is_sorted_again(tmp_path: Path, before: dict[str,
     while not taken.door.count:
         source.fill(taken.door, 2)
     other = MergedSource([open_source(path)], **after)
-    with pytest.raises(ConfigError, match="in the middle of it, sorted: run it so again"):
+    with pytest.raises(ConfigError, match="in the middle of it, sorted: use the same setting again"):
         other.seek(source.position())
     source.close()
     other.close()
@@ -256,7 +256,7 @@ def test_a_part_that_is_gone_is_an_error(tmp_path: Path) -> None:
     source = open_source(tmp_path)
     drain(source)
     (tmp_path / "GBPUSD.csv").unlink()
-    with pytest.raises(SourceError, match="GBPUSD' was a part of it and is not any more"):
+    with pytest.raises(SourceError, match="GBPUSD' was a part of it and is missing now"):
         open_source(tmp_path).seek(source.position())
 
 

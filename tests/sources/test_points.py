@@ -76,7 +76,7 @@ def test_bitcoin_comes_out_at_its_price(tmp_path: Path) -> None:
 
 def test_a_point_that_is_not_known_is_asked_for(tmp_path: Path) -> None:
     path = hour(tmp_path, "SOLUSD", 130_250, 130_000)
-    with pytest.raises(OptionNeeded, match="what one point of SOLUSD is") as raised:
+    with pytest.raises(OptionNeeded, match="the point size of SOLUSD") as raised:
         open_source(path)
     assert set(raised.value.options) == {"point"}
     assert read(path, point=0.001).ticks[0].ask == 130.25

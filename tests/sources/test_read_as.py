@@ -1,4 +1,4 @@
-"""What was guessed of a file is said, is in the log, and holds when the file has grown."""
+"""What was inferred about a file is reported, is in the log, and holds when the file has grown."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_what_is_said_otherwise_the_second_time_is_refused(tmp_path: Path)
 
 
 def test_a_folders_newest_file_holds_what_was_inferred_of_it(tmp_path: Path) -> None:
-    """And a file that comes later is looked at anew."""
+    """And a file that comes later is looked at by itself."""
     written(tmp_path, "d/X_2024-03-05.csv", HEADER + "".join(f"{AT - 86_400 + 60 * i},1,2,1,1\n" for i in range(3)))
     written(tmp_path, "d/X_2024-03-06.csv", TWO)
     first = open_source(tmp_path / "d")

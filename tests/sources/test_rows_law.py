@@ -20,7 +20,7 @@ ASKED_MAX = 0.02  # the share of files about which a user is asked, rather than 
 
 
 async def check(folder: Path, seeds: Iterable[int]) -> tuple[int, list[str]]:
-    """Run the files of *seeds*; return how many there were, and what was said of those that were not read."""
+    """Run the files of *seeds*; return how many there were, and the notes about those that were not read."""
     asked: list[str] = []
     count = 0
     for seed in seeds:

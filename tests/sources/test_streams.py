@@ -51,7 +51,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("packer", PACKERS)
 def test_packed_file_gives_the_rows_of_the_plain_one(tmp_path: Path, packer: str) -> None:
-    """Told by its first bytes: the name says nothing."""
+    """Recognized by its first bytes: the name says nothing."""
     plain = read(written(tmp_path, "x.csv", TEXT), symbol="X")
     packed = read(written(tmp_path, "packed.dat", PACKERS[packer](TEXT)), symbol="X")
     assert plain.count == 3000
@@ -63,7 +63,7 @@ def test_cut_file_gives_what_is_there_and_then_says_that_it_is_damaged(tmp_path:
     noisy = TEXT * 12
     data = PACKERS[packer](noisy)
     path = written(tmp_path, "x.dat", data[: len(data) // 2])
-    with pytest.raises(SourceError, match=r"damaged|without its end"):
+    with pytest.raises(SourceError, match=r"damaged|the end of the zip file is missing"):
         read(path)
 
 

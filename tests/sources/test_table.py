@@ -139,17 +139,17 @@ def test_limit_never_parts_a_bar(tmp_path: Path, limit: int) -> None:
 
 
 MALFORMED = [
-    ("1970-01-02", "1 fields where there should be 3"),
-    ("1970-01-02,1.1,1.2,1.3", "4 fields where there should be 3"),
-    ("1970-01-02,1.1,1.2,,1.3", "5 fields where there should be 3"),
+    ("1970-01-02", "expected 3 fields, got 1"),
+    ("1970-01-02,1.1,1.2,1.3", "expected 3 fields, got 4"),
+    ("1970-01-02,1.1,1.2,,1.3", "expected 3 fields, got 5"),
     ("1970-13-02,1.1,1.2", "the time cannot be read"),
     ("1970-01-02,x,1.2", "bid is not a number"),
     ("1970-01-02,1.1,1.2.3", "ask is not a number"),
     ("1600-12-31,1.1,1.2", "the time cannot be read"),
     ("2200-01-02,1.1,1.2", "the time is before 1678 or after 2200"),
-    ('1970-01-02,"1.1,1.2', "a quoted field has no end, or something behind it"),
-    ('1970-01-02,"1.1"x,1.2', "a quoted field has no end, or something behind it"),
-    ("\x00\x00\x00", "1 fields where there should be 3"),
+    ('1970-01-02,"1.1,1.2', "a quoted field is not closed, or is followed by text"),
+    ('1970-01-02,"1.1"x,1.2', "a quoted field is not closed, or is followed by text"),
+    ("\x00\x00\x00", "expected 3 fields, got 1"),
     ("time,bid,ask", "the time cannot be read"),
 ]
 
@@ -238,7 +238,7 @@ def test_empty_fields_at_the_end_that_no_column_has_are_none(tmp_path: Path) -> 
     )
     taken = read(path)
     assert [tick.ask for tick in taken.ticks] == [1.2, 1.3]
-    assert taken.refused == [(str(path), 4, "4 fields where there should be 3", "1970-01-02,1.1,1.4,7")]
+    assert taken.refused == [(str(path), 4, "expected 3 fields, got 4", "1970-01-02,1.1,1.4,7")]
 
 
 def test_a_header_may_end_with_an_empty_name_that_rows_do_not_have(tmp_path: Path) -> None:
@@ -247,11 +247,11 @@ def test_a_header_may_end_with_an_empty_name_that_rows_do_not_have(tmp_path: Pat
 
 
 def test_rows_of_which_none_has_the_fields_of_the_header_are_all_refused(tmp_path: Path) -> None:
-    """Nobody knows which of them goes with which name; none is passed over in silence."""
+    """Nobody knows which of them goes with which name; none is passed over silently."""
     path = written(tmp_path, "x.csv", "time,bid,ask\n1970-01-02,1.1,1.2,3\n1970-01-02,1.1\n")
     taken = read(path)
     assert (taken.count, taken.lines) == (0, [2, 3])
-    assert taken.reasons == ["4 fields where there should be 3", "2 fields where there should be 3"]
+    assert taken.reasons == ["expected 3 fields, got 4", "expected 3 fields, got 2"]
 
 
 def test_a_row_that_fits_behind_many_that_do_not_is_not_guessed_at(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ CONTRADICTIONS = [
 
 @pytest.mark.parametrize(("prices", "reason"), CONTRADICTIONS)
 def test_a_bar_that_contradicts_itself_is_malformed(tmp_path: Path, prices: str, reason: str) -> None:
-    """With its reason and line, and never put right in silence."""
+    """With its reason and line, and never put right silently."""
     path = written(tmp_path, "x.csv", f"time,open,high,low,close\n1970-01-02,{prices}\n1970-01-03,10,12,9,11\n")
     taken = read(path, timeframe="1d")
     assert taken.count == 4

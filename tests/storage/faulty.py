@@ -1,4 +1,4 @@
-"""The operating system's files, which fail when they are told to."""
+"""The operating system's files, which fail on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Fault = int | Literal["short"]
 class FaultyFileSystem:
     """Implements `mtf.log.FileSystem` on real files: the k-th operation that can fail does, by *fault*.
 
-    An error number, or "short": a write that takes half of its bytes. Reads, and letting go, do not fail.
+    An error number, or "short": a write that takes half of its bytes. Reads and closes do not fail.
     """
 
     def __init__(self, fail_at: int = 0, fault: Fault = errno.EIO) -> None:

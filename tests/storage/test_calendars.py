@@ -1,4 +1,4 @@
-"""A directory goes on with the calendars that it was made with, whatever is known by their names today."""
+"""A directory stays with the calendars that it was made with, whatever their names mean today."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_directory_of_an_earlier_edition_goes_on_with_it_and_a_note_says_s
     await run(tmp_path / "d", FIRST, OLDER)
     found, notes, days = await run(tmp_path / "d", LATER, "us_futures")
     assert (found.digest, found.rejected, days) == (whole.digest, {}, ["2024-05-24", "2024-05-27"])
-    assert any("goes on with the calendar us_futures that it was made with" in note for note in notes)
+    assert any("stays with the edition of the calendar us_futures that it was made with" in note for note in notes)
 
 
 async def test_new_directory_has_the_newest_edition(tmp_path: Path) -> None:
@@ -67,5 +67,5 @@ def test_command_line_goes_on_too(tmp_path: Path) -> None:
     for more in ((), ("--make-room",)):
         result = command("run", path, "--data", data, "--calendar", "us_futures", "--timeframes", "1m", *more)
         assert result.exit_code == 0, result.output
-        assert "goes on with the calendar us_futures that it was made with" in result.stderr
+        assert "stays with the edition of the calendar us_futures that it was made with" in result.stderr
     assert not (tmp_path / "d-2").exists()

@@ -105,7 +105,9 @@ async def test_consumer_that_does_not_answer_is_left_out_after_ten_seconds_and_m
             again = Counting("silent")
             pipeline.add(again)
             await pipeline.drain()
-            assert [skipped.reason for skipped in pipeline.skipped_checkpoints] == ["a consumer has not come as far"]
+            assert [skipped.reason for skipped in pipeline.skipped_checkpoints] == [
+                "a consumer has not got that far yet"
+            ]
             raise Crashed
     assert (again.loaded, again.seqs) == (5, [6, 7, 8, 9])
     async with pipeline_of(tmp_path) as pipeline:
@@ -175,7 +177,7 @@ async def test_recovery_starts_no_later_than_the_position_of_any_consumer(
 
 
 async def test_periodic_checkpoints_come_by_the_wall_clock_and_by_the_count(tmp_path: Path) -> None:
-    """Only where there is something new."""
+    """Only if there is something new."""
     wall = FakeWall()
     store = CheckpointStore(tmp_path / "checkpoints")
     async with pipeline_of(tmp_path, wall=wall, checkpoint_seconds=60, checkpoint_events=20) as pipeline:

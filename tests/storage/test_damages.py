@@ -92,7 +92,7 @@ def damage(data: Path, random: Random) -> str:
 
 
 async def start_of(data: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
-    """Start on *data* and bring it to the last event; return the digest and what was said, or the error."""
+    """Start on *data* and bring it to the last event; return the digest and the notes, or the error."""
     try:
         async with Pipeline(data=data, config=CONFIG, clock="ticks", checkpoint_seconds=None) as pipeline:
             await pipeline.drain()
@@ -124,13 +124,13 @@ async def check(rounds: int, seed: int, folder: Path, monkeypatch: pytest.Monkey
             expected = last[name][key][1]
             assert code in (0, 1, 2), (what, notes)
             if code == 0 and rows != expected:
-                # Only fewer, up to a moment: and that is said.
+                # Only fewer, up to a moment, and a note says so.
                 assert rows == expected[: len(rows)], what
                 assert "bars are stored up to seq" in notes, what
         code, found, notes = state_of(data)
         assert code in (0, 1, 2), (what, notes)
         if code == 0 and found != state[name][1]:
-            # An unsealed tail that cannot be told from a torn one: that is noted.
+            # An unsealed tail that looks like a torn one: that is noted.
             assert verified.exit_code != 0 or "torn tail" in verified.stdout or "ahead of the log" in verified.stdout, (
                 what
             )

@@ -67,7 +67,7 @@ def test_engine_restored_at_drawn_seqs_equals_the_uninterrupted_one_at_every_lat
 
 
 class Recorder(Consumer):
-    """Notes all that it is told, and keeps its count in checkpoints."""
+    """Notes everything that it receives, and keeps its count in checkpoints."""
 
     name = "recorder"
 

@@ -92,7 +92,7 @@ async def fail_each(
             assert error is None
             return failed_in
         failed_in.add(fs.failed_in)
-        assert error is not None, f"{fs.failed_in}, operation {k}, failed in silence"
+        assert error is not None, f"{fs.failed_in}, operation {k}, failed silently"
         if (data / "log").is_dir() and any((data / "log").glob("*.log")):
             assert verify_log(data / "log").last_seq >= max(promised)
         assert await run(data, mode, []) == expected, f"{fs.failed_in}, operation {k}"

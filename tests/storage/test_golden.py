@@ -1,4 +1,4 @@
-"""A data directory of format version 1, written once and never again: what could be gone on with still can."""
+"""A data directory of format version 1, written once and never again: what could be continued still can."""
 
 from __future__ import annotations
 

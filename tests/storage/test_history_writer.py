@@ -1,4 +1,4 @@
-"""The history writer lets go of its database, whatever happens while it does."""
+"""The history writer closes its database, whatever happens while it does."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_a_close_that_is_cancelled_is_waited_for_by_the_next(
 
 
 async def test_a_database_that_cannot_be_opened_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who opened it is told; closing has nothing to add, once or twice."""
+    """Whoever opened it gets the error; closing has nothing to add, once or twice."""
 
     async def fail(path: Path, **settings: object) -> aiosqlite.Connection:
         raise sqlite3.OperationalError(f"unable to open {path.name}")

@@ -171,7 +171,7 @@ def test_names_of_parts_are_never_names_of_files(data: Path, name: str, tmp_path
 
 
 def checkpoint_file(raw: bytes, *, count: int, raw_bytes: int | None = None, stored: bytes | None = None) -> bytes:
-    """Return a checkpoint file of seq 40 that says of itself what it is told to."""
+    """Return a checkpoint file of seq 40 whose header says what the arguments say."""
     stored = zstandard.ZstdCompressor().compress(raw) if stored is None else stored
     raw_bytes = len(raw) if raw_bytes is None else raw_bytes
     head = struct.pack("<8sHHIQQQQ", b"mtf-ckpt", 1, 0, count, 40, len(stored), raw_bytes, xxh3_64_intdigest(stored))
@@ -203,7 +203,7 @@ BOMB = zstandard.ZstdCompressor().compress(bytes(200 << 20))
 async def test_checkpoints_that_declare_more_than_there_is_take_no_memory_and_are_passed_over(
     data: Path, file: bytes
 ) -> None:
-    """Lengths, counts, names that are no text, a bomb: each is refused before anything of its size is made."""
+    """Lengths, counts, names that are not text, a bomb: each is refused before anything of its size is made."""
     max((data / "checkpoints").iterdir()).write_bytes(file)
     tracemalloc.start()
     try:

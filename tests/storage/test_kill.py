@@ -72,7 +72,7 @@ class Process:
             self.process.kill()
 
     def ended(self) -> tuple[bool, list[str]]:
-        """Wait for the end: whether it was a kill, and the lines that were said."""
+        """Wait for the end: whether it was a kill, and the lines that were printed."""
         out, err = self.process.communicate(timeout=120)
         killed = self.process.returncode == -9
         assert killed or self.process.returncode == 0, err.decode()

@@ -49,7 +49,7 @@ def forged(data: Path, seq: int, *, digest: str = "", part: str = "") -> None:
 
 
 def test_checkpoint_that_says_something_else_is_told(data: Path) -> None:
-    """Sound files with another digest or another state, and one cut short: each is told, and the rest agrees."""
+    """Sound files with another digest or another state, and one cut short: each is reported, and the rest agrees."""
     forged(data, 40, digest="0" * 32)
     forged(data, 90, part="joiner")
     replayed = verify_replay(data)

@@ -164,7 +164,7 @@ async def test_ticks_with_a_name_go_on_and_ticks_without_are_new_each_time(tmp_p
         assert (await pipeline.run(IterSource(second, name="second"))).seq == 13
     with until_crash():
         async with pipeline_of(tmp_path) as pipeline:
-            with pytest.raises(SourceError, match="hand in the same ones"):
+            with pytest.raises(SourceError, match="pass the same ones"):
                 await pipeline.run(first[:1], name="first")
             raise Crashed
 

@@ -151,7 +151,7 @@ async def test_pipeline_answers_for_the_past_while_it_runs(tmp_path: Path) -> No
         assert pipeline.state_at("B", time_ns=at("10:02") + SECOND_NS).seq == 3
         with pytest.raises(UnknownSymbol):
             pipeline.state_at("B", seq=2)
-        with pytest.raises(ConfigError, match="ends at seq 4: ask for"):
+        with pytest.raises(ConfigError, match="ends at seq 4: choose"):
             pipeline.state_at("A", seq=5)
     async with Pipeline(config=CONFIG, clock="ticks") as pipeline:
         await pipeline.push(Tick("A", at("10:00"), 1.0, 1.0))

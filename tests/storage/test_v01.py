@@ -116,7 +116,7 @@ async def test_nothing_is_started_from_a_checkpoint_of_then(data: Path, name: st
             assert pipeline.seq == LOGGED
     async with pipeline_on(data) as pipeline:
         assert {each.reason for each in pipeline.skipped_checkpoints} == {
-            "made by an earlier mtf, whose results differ: the log is played instead"
+            "made by an earlier mtf, whose results differ: the log is replayed instead"
         }
 
 
@@ -172,7 +172,7 @@ def test_log_of_then_is_replayed_by_the_command_to_its_digest(data: Path, name: 
 
 @pytest.mark.parametrize("name", [*OF_TICKS, "bars"])
 async def test_directory_of_then_is_clean_before_and_after_it_went_on(data: Path, name: str) -> None:
-    """`mtf verify`: what is of another mtf is no damage, and a note."""
+    """`mtf verify`: files of another mtf are not damage, and a note names them."""
     for options in ((), ("--replay",)):
         before = run_mtf("verify", data, *options)
         assert before.exit_code == 0, before.output

@@ -75,7 +75,7 @@ def test_dukascopy_csv(vendor_data: Path, tmp_path: Path) -> None:
 
 
 def test_binance(vendor_data: Path, tmp_path: Path, trades_csv: Path) -> None:
-    """Trades as a plain CSV of which the columns are told, in a market that never closes."""
+    """Trades as a plain CSV of which the columns are named, in a market that never closes."""
     columns = "time=timestamp,id=id,price=price,size=amount"
     options = ("--symbol", "XRPETH", "--columns", columns, "--time-format", "ms", "--calendar", "crypto")
     bars, summary = bars_of(tmp_path, trades_csv, "XRPETH", "1m", "--format", "csv", "--price", "last", *options)

@@ -103,7 +103,7 @@ async def test_block_size_changes_nothing_with_workers() -> None:
 
 @pytest.mark.parametrize(("first", "then"), [(2, 0), (0, 2), (1, 3), (4, 0), (0, 5), (5, 4)])
 async def test_a_checkpoint_is_started_from_with_any_number_of_workers(tmp_path: Path, first: int, then: int) -> None:
-    """Workers are no part of the configuration: a restart may have more, fewer or none."""
+    """Workers are not part of the configuration: a restart may have more, fewer or none."""
     expected = (await run_with(0))[1]
     settings = {"timeframes": TIMEFRAMES, "indicators": SPECS, "clock": "ticks", "data": tmp_path / "data"}
     async with mtf.Pipeline(**settings, workers=first) as pipeline:  # type: ignore[arg-type]
@@ -150,7 +150,7 @@ async def test_memory_does_not_grow_with_the_events(workers: int) -> None:
 
 
 async def test_a_killed_worker_stops_the_run_with_the_reason() -> None:
-    """Its indicators cannot be gone on with: halting beats guessing."""
+    """Its indicators cannot be continued: halting beats guessing."""
     pipeline = mtf.Pipeline(timeframes=TIMEFRAMES, indicators=SPECS, clock="ticks", workers=2)
     await pipeline.__aenter__()
     await pipeline.run(market(500), order="log")
@@ -245,6 +245,6 @@ def test_an_indicator_that_no_worker_can_import_is_refused() -> None:
         declares = Declaration(name="local", title="x", group="custom", formula="x", source="x")
 
     register(Local)
-    with pytest.raises(ConfigError, match="put it in a module"):
+    with pytest.raises(ConfigError, match="define it at the top of a module"):
         class_paths(["ema:3@local"])
     assert class_paths(["ema:3", "rsi:14"]) == []

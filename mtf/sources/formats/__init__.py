@@ -62,8 +62,8 @@ FORMATS: Final[tuple[Format, ...]] = (
 
 
 def find_format(name: str) -> Format:
-    """Return the format called *name*; ConfigError where there is none."""
+    """Return the format called *name*; ConfigError if there is none."""
     for candidate in FORMATS:
         if candidate.name == name:
             return candidate
-    raise ConfigError(f"no format {name!r}: there are {', '.join(candidate.name for candidate in FORMATS)}")
+    raise ConfigError(f"unknown format {name!r}: choose from {', '.join(candidate.name for candidate in FORMATS)}")

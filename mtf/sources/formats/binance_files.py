@@ -138,7 +138,7 @@ def _plan(part: Part, options: Options) -> Plan:
     columns = _layout_of(table)
     if columns is None:
         raise OptionNeeded(
-            "not in a layout of Binance's: leave the format out, or say what its columns are with {columns}",
+            "not a layout of Binance's: omit the format, or name the columns with {columns}",
             columns="time=NAME,price=NAME",
         )
     match = next(filter(None, (_NAME.fullmatch(part.stem), *(map(_NAME.match, part.names)))), None)

@@ -32,7 +32,7 @@ _TARDIS_BOOK: Final = {
     "ask": "asks[0].price",
     "ask_size": "asks[0].amount",
 }
-# Tardis files that are no trades or quotes, by a column that only they have.
+# Tardis files that are neither trades nor quotes, by a column that only they have.
 _TARDIS_REFUSED: Final = {
     "is_snapshot": "changes of the order book, level by level: no quotes",
     "funding_rate": "a derivative's ticker: its last price is repeated in each row",

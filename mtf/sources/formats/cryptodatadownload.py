@@ -69,7 +69,7 @@ def _base_volume(table: Table, symbol: int) -> int:
     base = max((money for money in volumes if pair.startswith(money)), key=len, default="")
     if not base:
         raise OptionNeeded(
-            f"which of the volumes in {' and '.join(volumes)} is that of {pair} is not clear: give {{columns}}",
+            f"the volume of {pair} could be in {' or '.join(volumes)}: give {{columns}}",
             columns="volume=NAME",
         )
     return volumes[base]

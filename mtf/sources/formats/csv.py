@@ -1,4 +1,4 @@
-"""Any delimited text: columns by their header, by what is in them, or as they are said to be."""
+"""Any delimited text: columns by their header, by what is in them, or as options name them."""
 
 from __future__ import annotations
 

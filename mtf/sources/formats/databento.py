@@ -30,7 +30,7 @@ _TOP: Final = {"bid": "bidpx00", "bid_size": "bidsz00", "ask": "askpx00", "ask_s
 _LENGTHS: Final = {32: "1s", 33: "1m", 34: "1h", 35: "1d", 36: "1d"}  # by rtype; 36 is a day's official one
 _NAME: Final = re.compile(r".*\.(?P<schema>ohlcv-1(?:s|m|h|d)|ohlcv-eod|trades|tbbo|mbp-1|mbp-10|bbo-1s|bbo-1m).*")
 _WHOLE: Final = re.compile(r"-?\d+")
-# Records that are no trades, quotes or bars, by a column that only they have.
+# Records that are not trades, quotes or bars, by a column that only they have.
 _REFUSED: Final = {
     "orderid": "Databento's mbo: orders one by one, from which a book would have to be built",
     "rawsymbol": "Databento's definitions: no prices are in them",
@@ -88,7 +88,7 @@ def _columns(table: Table, named: dict[str, int]) -> dict[str, str | int]:
     if "price" in named and "size" in named:
         return found | {"time": named["tsevent"], "price": named["price"], "size": named["size"]}
     raise OptionNeeded(
-        "holds no trades, quotes or bars that are known here: say what its columns are with {columns}",
+        "holds no trades, quotes or bars of a known schema: name its columns with {columns}",
         columns="time=ts_event,price=NAME",
     )
 

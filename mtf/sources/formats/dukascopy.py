@@ -79,7 +79,7 @@ def _start_ns(match: re.Match[str]) -> int:
     words = match.groupdict()
     month, day, hour = int(words["m"] or 0), int(words["d"] or 1), int(words.get("h") or 0)
     if month > 11 or not 1 <= day <= 31 or hour > 23:
-        raise ConfigError("no such month, day or hour: Dukascopy's folders are year/month from 00/day, its files hour")
+        raise ConfigError("no such month, day or hour: Dukascopy's paths are year/month/day/hour, with months from 00")
     return civil_day(int(words["y"]), month + 1, day) * DAY_NS + hour * HOUR_NS
 
 
@@ -90,7 +90,7 @@ def _point(symbol: str, options: Options) -> tuple[int, str]:
     power = dukascopy_point(symbol)
     if power is None:
         raise OptionNeeded(
-            f"what one point of {symbol} is in Dukascopy's files is not known here: give {{point}} if 1,234,567 points "
+            f"the point size of {symbol} in Dukascopy's files is unknown: give {{point}} if 1,234,567 points "
             "are 1234.567",
             point=0.001,
         )

@@ -97,8 +97,8 @@ def _plan(part: Part, options: Options) -> Plan:
     zone = options.zone or ("UTC" if security.startswith("crypto") else _ZONES.get((security, market)))
     if zone is None:
         raise OptionNeeded(
-            f"which time zone Lean's {security or 'unknown'} data of {market or 'an unknown market'} is in is not "
-            "known here: give {zone}, or keep the folders as forex/oanda/tick/eurusd/20140501_quote.zip",
+            f"the time zone of Lean's {security or 'unknown'} data of {market or 'an unknown market'} is not "
+            "known here: give {zone}, or keep Lean's folders, as in forex/oanda/tick/eurusd/20140501_quote.zip",
             zone="America/New_York",
         )
     kind, fields = _columns(security, resolution, words["kind"])
@@ -136,7 +136,7 @@ def _symbol(part: Part, words: dict[str, str]) -> str:
     if match is None:
         if words["type"] == "future":
             raise OptionNeeded(
-                f"which contract of {symbol} it is of is not in the name of {part.names[0]}: give {{symbol}}",
+                f"the name of {part.names[0]} does not say which contract of {symbol} it holds: give {{symbol}}",
                 symbol="ESZ13",
             )
         return symbol
@@ -160,8 +160,8 @@ def _words(part: Part) -> dict[str, str]:
         match = _MEMBER.fullmatch(part.member)
         if match is None:
             raise ConfigError(
-                "not in Lean's folders, as forex/oanda/tick/eurusd/20140501_quote.zip: what is in it is unknown; leave "
-                "the format out, or keep the folders"
+                "not in Lean's folders, such as forex/oanda/tick/eurusd/20140501_quote.zip: its content is unknown; "
+                "omit the format, or keep the folders"
             )
         return {
             "type": "forex" if match["short"] == "tick" and match["kind"] == "quote" else "",

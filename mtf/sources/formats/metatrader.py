@@ -127,7 +127,7 @@ def _plan_points(part: Part, options: Options) -> Plan:
     symbol = match["symbol"] if match is not None else options.symbol or part.symbol
     shift = shift_of(options.point, _POINTS.get(symbol, 0))
     if options.point is None and not shift:
-        raise OptionNeeded(f"what one point of {symbol} is, is not known here: give {{point}}", point=0.01)
+        raise OptionNeeded(f"the point size of {symbol} is unknown: give {{point}}", point=0.01)
     return guessed_plan(
         part, options, zone=SERVER_ZONE, zone_by=ASSUMED, timeframe=_length(match), shift=shift, whole=True
     )

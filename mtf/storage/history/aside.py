@@ -1,6 +1,7 @@
-"""A history that is of no use is moved out of the way, and kept: the next bars are rebuilt from the log.
+"""Moving an unusable history out of the way, to be kept; bars are then rebuilt from the log.
 
-Owns the judgement at a start and the names: `history-damaged-1.sqlite`, `history-before-1.sqlite`.
+Owns the judgement at a start and the names: `history-damaged-1.sqlite`, `history-before-1.sqlite`,
+`history-newer-1.sqlite`.
 """
 
 from __future__ import annotations
@@ -27,16 +28,17 @@ HEAD_BYTES: Final = 64
 
 
 def set_aside(path: Path) -> str:
-    """Move the history at *path* out of the way if it cannot be gone on with; return why, in a sentence, "" if it can.
+    """Move the history at *path* out of the way if it cannot be continued; return why, in a sentence, "" if it can.
 
-    That is one of an earlier version, whose bars may differ from what the log gives now, one that is damaged, and one
-    of other time zones. CorruptHistory for that of a newer mtf; DataDirError for what is no plain file.
+    That is one of an earlier version, whose bars may differ from what the log gives now, a damaged one, one of other
+    time zones, and one of a newer mtf with the same tables. CorruptHistory if a newer mtf has other tables;
+    DataDirError if it is not a plain file.
     """
     if not check_plain(path):
         return ""
     journal = path.with_name(f"{path.name}-journal")
     if check_plain(journal):
-        # Of a database that was being made: no other has one, and SQLite would do what it says to any file.
+        # Of a database that was being created: no other has one, and SQLite would apply it to any file.
         journal.unlink()
         if path.stat().st_size > MAKING_BYTES_MAX:
             return f"the history has the journal of another database beside it: {_rebuilt(path, 'damaged')}"
@@ -51,6 +53,9 @@ def set_aside(path: Path) -> str:
         if version > VERSION and _has_other_tables(path):
             what = f"{path}: written by a newer mtf (version {version}): use that one, or {AFRESH}"
             raise CorruptHistory(what) from error
+        if version > VERSION:  # the next release may have these tables too, and other results
+            other = f"the history was written by a newer mtf (version {version}), or is damaged"
+            return f"{other}: {_rebuilt(path, 'newer')}"
         return f"the history is damaged: {_rebuilt(path, 'damaged')} ({_reason(path, error)})"
     other = other_instants(zones) if zones is not None else ""
     return f"the history was {other}: {_rebuilt(path, 'before')}" if other else ""

@@ -1,7 +1,7 @@
-"""The tables of the history, and the look at them before anything else is asked.
+"""The tables of the history, and checking them before any other query.
 
-SQLite reads a schema without acting on it. What stands in a trigger, a view or a default is run by the next query, so
-nothing else is asked of a database before its schema is known to be this one.
+SQLite reads a schema without acting on it. A trigger, a view or a default in it is run by the next query, so
+there is no other query before the schema is known to be this one.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ AFRESH: Final = "move it away: the next start rebuilds it from the log"
 
 
 def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> bool:
-    """Return whether the tables are there; CorruptHistory where *found* has anything but them, or only some."""
+    """Return whether the tables are there; CorruptHistory if *found* has anything but them, or only some."""
     schema = {(kind, name): sql for kind, name, sql in found}
     if schema and schema != {("table", name): sql for name, sql in TABLES.items()}:
         names = ", ".join(sorted(str(name)[:80] for _, name in list(schema)[:10]))

@@ -1,7 +1,7 @@
-"""The history store as it is read: completed bars in SQLite, each checked as it is handed out.
+"""Reading the history: completed bars in SQLite, each checked before it is returned.
 
-Bars are written by an ordinary consumer (`mtf.storage.history.writer`), never a row a tick, and its position stands in
-the same transaction as its rows. What is read comes from one transaction, and adds up: if not, CorruptHistory.
+Bars are written by an ordinary consumer (`mtf.storage.history.writer`), never a row per tick, and its position is in
+the same transaction as its rows. A read is one transaction, and its sums must match; otherwise it is CorruptHistory.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ Series = dict[tuple[str, str], tuple[int, int]]  # how many bars, and the start 
 
 
 class Stored(NamedTuple):
-    """What the history says of itself."""
+    """What the history records about itself."""
 
     seq: int  # the newest event whose bars are stored; 0: none
-    zones: dict[str, Any] | None  # what the time zones gave when its bars were made (`mtf.zones`); None: no bars
+    zones: (
+        dict[str, Any] | None
+    )  # the instants that the time zones gave when its bars were made (`mtf.zones`); None: no bars
     series: Series
     sums: int  # of all series, by exclusive or
     mark: int  # of the write-ahead log that it was written through last (`mtf.storage.history.pair`)
@@ -52,12 +54,12 @@ class HistoryStore:
             check_plain(path.with_name(path.name + ending))
 
     def stored(self) -> Stored:
-        """Return what is stored, by what the history says of itself; CorruptHistory if that does not add up."""
+        """Return what the history records about itself; CorruptHistory if its sums do not match."""
         with self._open() as connection:
             return read_stored(self.path, connection)
 
     def position(self) -> int:
-        """Return the newest event whose bars are stored; 0 where there is none."""
+        """Return the newest event whose bars are stored; 0 if there is none."""
         return self.stored().seq
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -69,8 +71,8 @@ class HistoryStore:
     ) -> Iterator[dict[str, Any]]:
         """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as columns by name.
 
-        UnknownSymbol where no bar of the symbol is stored at all. Each bar is checked before it is handed out, and
-        after the last one that none is missing: CorruptHistory.
+        UnknownSymbol if no bar of the symbol is stored at all. CorruptHistory if a bar is damaged, which is checked
+        before it is yielded, or if one is missing.
         """
         first_ns = FIRST if start_ns is None else start_ns
         query = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = ? AND start_ns >= ? ORDER BY start_ns"
@@ -78,7 +80,7 @@ class HistoryStore:
             series = read_stored(self.path, connection).series
             if all(symbol != known for known, _ in series):
                 known = ", ".join(sorted({known for known, _ in series})[:50]) or "none"
-                raise UnknownSymbol(f"no bars of {symbol!r} are stored; there are {known}")
+                raise UnknownSymbol(f"no bars of {symbol!r} are stored; known symbols: {known}")
             last_ns = series.get((symbol, timeframe), (0, FIRST))[1]
             links = _Links(self.path, f"{timeframe} bars of {symbol}")
             for row in connection.execute(query, (symbol, timeframe, first_ns)):
@@ -89,7 +91,7 @@ class HistoryStore:
             links.end(last_ns, first_ns)
 
     def damage(self) -> list[str]:
-        """Read all of it, and return what is wrong."""
+        """Read everything, and return what is wrong."""
         problems: list[str] = []
         with self._open() as connection:
             series = read_stored(self.path, connection).series
@@ -119,7 +121,7 @@ class HistoryStore:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """Begin a transaction, and name what fails in it."""
-        # Without a write-ahead log nobody writes, and the file is taken as it is: also if the folder is read-only.
+        # Without a write-ahead log nobody writes, and the file is read as it is, also if the folder is read-only.
         quiet = not self.path.with_name(f"{self.path.name}-wal").exists()
         if not quiet and has_foreign_log(self.path):
             raise CorruptHistory(f"{self.path}: the {self.path.name}-wal beside it is that of another copy; {AFRESH}")
@@ -159,14 +161,16 @@ class _Links:
 
 
 def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
-    """Return what the database of *connection* says of itself; CorruptHistory if it does not add up."""
+    """Return what the database of *connection* records about itself; CorruptHistory if its sums do not match."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if 0 < version < VERSION:
         raise CorruptHistory(f"{path}: made by an earlier mtf; the next run on the directory rebuilds it from the log")
     if not check_schema(path, connection.execute(FIND_SCHEMA).fetchall()):
         return Stored(0, None, {}, 0, 0)
     if version != VERSION:
-        raise CorruptHistory(f"{path}: of version {version}, with the tables of {VERSION}; {AFRESH}")
+        raise CorruptHistory(
+            f"{path}: written by a newer mtf, or damaged (version {version}, this mtf reads {VERSION}); {AFRESH}"
+        )
     rows = connection.execute("SELECT symbol, timeframe, bars, last_ns FROM series").fetchall()
     positions = connection.execute("SELECT seq, zones, series, sum FROM position").fetchall()
     if len(positions) != 1:
@@ -176,14 +180,14 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:
     for row in rows:
         series_sums ^= series_sum(*row)
     if total != position_sum(seq, zones, sums) or sums != series_sums or not isinstance(seq, int) or seq < 0:
-        raise CorruptHistory(f"{path}: its position is {seq!r}, and does not add up; {AFRESH}")
+        raise CorruptHistory(f"{path}: its position is {seq!r}, and does not match its sums; {AFRESH}")
     series = {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows}
     (mark,) = connection.execute(READ_MARK).fetchone()
     return Stored(seq, _zones(zones), series, series_sums, mark)
 
 
 def named(path: Path, error: sqlite3.Error) -> DataDirError:
-    """Return what *error* means for the history at *path*: damage, or that it cannot be got at now."""
+    """Return what *error* means for the history at *path*: damage, or that it is not accessible now."""
     if is_damage(error):
         return CorruptHistory(f"{path}: the history cannot be read: {error}; {AFRESH}")
     if getattr(error, "sqlite_errorcode", 0) & PRIMARY in BUSY:
@@ -192,7 +196,7 @@ def named(path: Path, error: sqlite3.Error) -> DataDirError:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether *error* says that the file is not as it was written, and not that it cannot be got at now."""
+    """Return whether *error* means that the file is damaged, and not that it is inaccessible now."""
     if isinstance(error, sqlite3.OperationalError):  # locked, full, no more files, a failing disk; or no such table
         return getattr(error, "sqlite_errorcode", 0) & PRIMARY in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA)
     return True

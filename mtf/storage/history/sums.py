@@ -1,7 +1,7 @@
-"""Sums over what the history stores, so that whoever reads it sees a flipped bit, a row that is gone or one too many.
+"""Sums over what the history stores, so that readers notice a flipped bit, a missing row or an extra one.
 
 Each row has a sum over its values, and names the row before it. Each symbol and timeframe has a count and its last bar,
-and one sum over all of those stands with the position, which has a sum of its own. SQLite checks its structure at most.
+and one sum over all of those is stored with the position, which has its own sum. SQLite itself only checks structure.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from xxhash import xxh3_64_intdigest
 __all__ = ["FIRST", "position_sum", "row_sum", "series_sum"]
 
 FIRST: Final = -(1 << 63)  # what the first row of a symbol and timeframe names as the one before it
-TRADING_DAY: Final = 10  # where the trading day stands among the columns
+TRADING_DAY: Final = 10  # the index of the trading day among the columns
 
 _NUMBERS: Final = struct.Struct("<2q5d11qq")  # start, end, prices and volume; ticks, flags, gaps, seq; the row before
 
 
 def row_sum(row: Sequence[Any], before_ns: Any) -> int:
-    """Return the sum of a row of `COLUMNS` that follows the one that starts at *before_ns*; -1 for what is no row."""
+    """Return the sum of a row of `COLUMNS` that follows the one that starts at *before_ns*; -1 if *row* is not one."""
     try:
         numbers = _NUMBERS.pack(*row[2:TRADING_DAY], *row[TRADING_DAY + 1 :], before_ns)
         return _sum(numbers + f"{row[0]}\0{row[1]}\0{row[TRADING_DAY]}".encode())

@@ -1,8 +1,8 @@
-"""The history writer: a consumer that stores completed bars in SQLite, and knows up to which event it has.
+"""The history writer: a consumer that stores completed bars in SQLite, and records up to which event.
 
 The history is derived from the log, so nothing about it stops a run. What cannot be written now (another program has
-it locked, the disk is full) waits in bounded memory; what does not fit there any more, the next start stores from the
-log. A history that turns out damaged is moved out of the way, and the next start rebuilds it.
+it locked, the disk is full) waits in bounded memory; what no longer fits there, the next start stores from the log. A
+damaged history is moved out of the way, and the next start rebuilds it.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ WAL_BYTES_MAX: Final = 64 << 20  # and before it is longer than this, or no more
 
 
 class _Locked(sqlite3.OperationalError):
-    """Something that another program holds is needed first."""
+    """Another program holds something that is needed first."""
 
 
 class HistoryWriter(ClosingsOnly):
-    """Writes the bars of each frame, and its position with them; what it wrote before a restart it passes over.
+    """Writes the bars of each frame with its position; skips what it wrote before a restart.
 
-    *noted* is given a sentence whenever storing begins to wait, has caught up, or ends.
+    *noted* gets a sentence whenever storing begins to wait, has caught up, or ends.
     """
 
     name = "history"
@@ -70,12 +70,12 @@ class HistoryWriter(ClosingsOnly):
         self.stored_seq = 0  # position in the database; the log must keep what comes after it
         self._config: Final = config  # whose time zones are stored with the position
         self._noted: Final = noted or (lambda sentence: None)
-        self._logged_seq: Final = logged_seq  # last event in the log at the start; what is stored beyond is taken back
+        self._logged_seq: Final = logged_seq  # last event in the log at the start; bars stored beyond it are removed
         self._rows: list[tuple[Any, ...]] = []  # not yet in the database
         self._seq = 0  # last event of which all bars are stored, or in `_rows`
         self._asked_at = ROWS_MAX  # how many rows wait when the next transaction is tried
-        self._full = False  # bars came that no longer fit in memory: no later one is taken
-        self._waits = False  # the last transaction failed, and was put off
+        self._full = False  # bars no longer fitted in memory: no later one is accepted
+        self._waits = False  # the last transaction failed, and was postponed
         self._is_made = False  # the tables are there, and end with the log
         self._stored_before = 0  # position in the database at the start
         self._is_ahead = False  # they hold bars of events that the log lost in a crash, unsynced
@@ -102,7 +102,7 @@ class HistoryWriter(ClosingsOnly):
         self.stored_seq = self._seq = min(stored.seq, self._logged_seq)
         if stored.zones is not None:
             self._oldest_ns, self._newest_ns = stored.zones["oldest_ns"], stored.zones["newest_ns"]
-        # Shielded: a connection that is cancelled half-way leaves its thread behind, with nobody to end it.
+        # Shielded: a connection that is cancelled midway leaves its thread behind, with nobody to end it.
         self._opening = asyncio.ensure_future(_connect(self.path))
         self._connection = await asyncio.shield(self._opening)
         await self._try(self._make, self._connection)
@@ -142,7 +142,7 @@ class HistoryWriter(ClosingsOnly):
         return min(HistoryStore(self.path).position(), self._logged_seq) if self.path.exists() else 0
 
     async def flush(self) -> None:
-        """Store what waits, with the position, in one transaction, or put it off."""
+        """Store what waits, with the position, in one transaction, or postpone it."""
         connection = self._connection
         if connection is None or self._seq <= self.stored_seq:
             return
@@ -151,9 +151,9 @@ class HistoryWriter(ClosingsOnly):
             self._noted(f"{self.path}: the bars that waited are stored, up to seq {self.stored_seq}")
 
     async def close(self) -> None:
-        """Let go of the database; what waits is not stored. Safe to call twice: each returns once it is let go of.
+        """Close the database; what waits is not stored. Safe to call twice: each call returns once it is closed.
 
-        Shielded: SQLite holds a lock while it closes, and who is cancelled here leaves the waiting to the next.
+        Shielded: SQLite holds a lock while it closes; if this call is cancelled, the next one waits.
         """
         self._connection = None
         if self._opening is None:
@@ -163,11 +163,11 @@ class HistoryWriter(ClosingsOnly):
         await asyncio.shield(self._closing)
 
     async def _try(self, work: Callable[[aiosqlite.Connection], Any], connection: aiosqlite.Connection) -> bool:
-        """Return whether *work* was done; if not, say why: it is put off, or there will be no more of it."""
+        """Return whether *work* was done; if not, report why: it is postponed, or given up."""
         try:
             await work(connection)
         except (sqlite3.Error, CorruptHistory) as error:
-            with contextlib.suppress(sqlite3.Error):  # perhaps nothing was begun
+            with contextlib.suppress(sqlite3.Error):  # there may be no transaction
                 await connection.rollback()
             self._marked = NO_MARK  # what the database has is not known now
             if isinstance(error, sqlite3.Error) and not is_damage(error):
@@ -184,7 +184,7 @@ class HistoryWriter(ClosingsOnly):
             self._noted(f"{self.path}: bars cannot be stored now ({error}); they wait in memory, and the run goes on")
 
     async def _give_up(self, error: Exception) -> None:
-        """Move the history out of the way, damaged as it is, and store nothing more in this run."""
+        """Move the damaged history out of the way, and store nothing more in this run."""
         await self.close()
         self._rows.clear()
         self._full = True
@@ -193,7 +193,7 @@ class HistoryWriter(ClosingsOnly):
         self._noted(f"{self.path}: the history is damaged ({error}): the next start rebuilds it; it is kept as {kept}")
 
     async def _make(self, connection: aiosqlite.Connection) -> None:
-        """Make the tables, or take back what is not in the log: the log is the truth."""
+        """Create the tables, or remove what is not in the log: the log is the truth."""
         async with connection.execute(FIND_SCHEMA) as schema:
             found = check_schema(self.path, [tuple(row) for row in await schema.fetchall()])
         await connection.execute("PRAGMA journal_mode = WAL")
@@ -290,14 +290,14 @@ class HistoryWriter(ClosingsOnly):
         self._newest_ns = end_ns if is_first else max(self._newest_ns, end_ns)
 
     def _series_span(self) -> bool:
-        """Return whether there are bars that the span is of."""
+        """Return whether the span covers any bars."""
         return self._oldest_ns < self._newest_ns
 
 
 async def _disconnect(opening: asyncio.Future[aiosqlite.Connection]) -> None:
     try:
         connection = await opening
-    except Exception:  # noqa: BLE001 - who opened it has been told
+    except Exception:  # noqa: BLE001 - whoever opened it has the error
         return
     with contextlib.suppress(sqlite3.Error):
         await connection.rollback()  # closed with a statement still open, it would keep its lock
