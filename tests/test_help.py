@@ -48,7 +48,7 @@ def signature_of(cls: type) -> str:
         return str(error)
 
 
-def told() -> dict[str, Any]:
+def shown() -> dict[str, Any]:
     return {
         f"{space.__name__}.{name}": told_of(vars(space)[name])
         for space in NAMESPACES
@@ -60,7 +60,7 @@ def told() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def pure() -> dict[str, Any]:
     """What a process says that imports the source, which is never compiled where it lies."""
-    code = "import sys, orjson; from tests.test_help import told; sys.stdout.buffer.write(orjson.dumps(told()))"
+    code = "import sys, orjson; from tests.test_help import shown; sys.stdout.buffer.write(orjson.dumps(shown()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(ROOT), "MTF_EXPECT": "pure"},
@@ -72,16 +72,16 @@ def pure() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(told()))
+@pytest.mark.parametrize("name", sorted(shown()))
 def test_help_of_a_public_class_is_that_of_its_source(pure: dict[str, Any], name: str) -> None:
     """Signature, docstring, and of each method the parameters, which are by keyword alone, and the docstring."""
-    found = orjson.loads(orjson.dumps(told()[name]))
+    found = orjson.loads(orjson.dumps(shown()[name]))
     assert found == pure[name]
     assert found["doc"]
 
 
 def test_every_public_class_is_compared(pure: dict[str, Any]) -> None:
-    assert sorted(pure) == sorted(told())
+    assert sorted(pure) == sorted(shown())
     assert {"mtf.Bar", "mtf.Tick", "mtf.View", "mtf.indicators.Indicator", "mtf.calendars.Calendar"} <= set(pure)
 
 
@@ -100,7 +100,7 @@ def test_help_shows_signature_and_docstrings() -> None:
     text = pydoc.plain(pydoc.render_doc(mtf.Bar))
     assert "Bar(*, symbol: 'str', timeframe: 'Timeframe', start_ns: 'i64'" in text
     assert "A completed bar over `[start_ns, end_ns)`: never changed afterwards." in text
-    assert "True for a bar that is closed for good." in text
+    assert "True for a bar that has closed." in text
 
 
 def test_a_derived_class_has_its_own_signature_or_that_of_its_base() -> None:

@@ -95,7 +95,7 @@ async def test_a_set_may_differ_by_timeframe() -> None:
 
 @pytest.mark.parametrize(("word", "count"), [("core", 20), ("all", 34), ("none", 0)])
 async def test_a_word_for_several_leaves_out_what_makes_no_sense_on_a_timeframe(word: str, count: int) -> None:
-    """A volume-weighted price that starts anew each day means nothing on a daily bar."""
+    """A volume-weighted price that starts again each day means nothing on a daily bar."""
     for asked in (word, {"1m": word, "1d": word}):
         async with mtf.Pipeline(timeframes=["1m", "1d"], indicators=asked) as pipeline:
             columns = pipeline.config.indicators

@@ -288,15 +288,7 @@ def test_clock_events_wait_their_turn_under_load(loop: str) -> None:
     assert [line for line in slow.told if not line.startswith("late")] == ["A 1m 10:01", "clock 10:01"]
 
 
-@pytest.mark.parametrize(
-    "killed",
-    [
-        False,
-        pytest.param(
-            True, marks=pytest.mark.xfail(strict=True, reason="the timer watches the rest of the log being played")
-        ),
-    ],
-)
+@pytest.mark.parametrize("killed", [False, True])
 async def test_a_start_makes_no_clock_event_of_its_own(killed: bool, tmp_path: Path) -> None:
     """Use is live from the first pushed tick on: what was missed meanwhile, pushed first of all, is not late."""
     wall = FakeClock(at("10:00:10"))
@@ -316,7 +308,6 @@ async def test_a_start_makes_no_clock_event_of_its_own(killed: bool, tmp_path: P
         assert (p.summary().clocks, p.summary().rejected) == (0, {})
 
 
-@pytest.mark.xfail(strict=True, reason="the timer watches the log being played")
 @pytest.mark.parametrize("mode", ["both", "ticks"])
 async def test_a_replay_makes_no_clock_event(mode: str, tmp_path: Path) -> None:
     """A bar still forms at the end of a live log, and has been over for long by the clock on the wall."""

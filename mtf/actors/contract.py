@@ -66,7 +66,7 @@ def callbacks_of(consumer: Consumer) -> Callbacks:
 
 
 def name_of(consumer: Consumer, given: str) -> str:
-    """Return the name of *consumer*: *given*, its own, or that of its class; ConfigError if it is no name."""
+    """Return the name of *consumer*: *given*, its own, or that of its class; ConfigError if that is not a name."""
     name: object = given or consumer.name or type(consumer).__name__
     if not isinstance(name, str) or not name.isprintable():
         raise ConfigError(f"{type(consumer).__name__}: its name must be printable text, got {name!r}")

@@ -91,7 +91,7 @@ class Markings:
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(error)
-                waiter.exception()  # nobody may be waiting any more: that is no error of its own
+                waiter.exception()  # perhaps nobody waits any more: then it is nobody's error
 
 
 def _names(actors: set[ConsumerActor]) -> list[str]:

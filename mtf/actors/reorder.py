@@ -76,7 +76,7 @@ class ReorderWindow:
         return held.taken
 
     def flush(self) -> None:
-        """Let everything go on now: the source has ended, or somebody waits for all that has come."""
+        """Release everything now: the source has ended, or somebody waits for all that has come."""
         for symbol in [name for name in self._held if name != CLOCK]:
             self._release(symbol, None)
         self._release(CLOCK, None)
@@ -118,7 +118,7 @@ class ReorderWindow:
                 self._release(CLOCK, min(newest) - self._length_ns)
 
     def _due(self) -> None:
-        """Let go on what has been held for long enough, with all that is stamped before it."""
+        """Release what has been held for long enough, with all that is stamped before it."""
         self._timer = None
         now_ns = self._wall.now_ns()
         for symbol in [*(name for name in self._held if name != CLOCK), CLOCK]:

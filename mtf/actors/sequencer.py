@@ -58,7 +58,7 @@ class Sequencer(Supervised):
         return self.taken_seq + self.door.count + 1
 
     def flush_now(self) -> bool:
-        """Send what waits in the door, in the caller's turn; False where that needs waiting (the task does it)."""
+        """Send what waits in the door, in the caller's turn; False if that needs waiting (the task does it)."""
         if self._busy or self._failed or self._unlogged is not None or self._played is not None or self._markers:
             return False
         for outlet in self.outlets:

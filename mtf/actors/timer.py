@@ -29,27 +29,17 @@ class BarTimer:
         self._timer: Timer | None = None
         self._due_ns = 0  # the stamp of the event that the timer waits to make; 0 while it waits for none
         self._look_at_all = True  # any symbol's bar may be the next to end: at the start, and after each clock event
-        self._runs = False  # events are live: while a log is played, its clock events are in it
-
-    def start(self, states: list[SymbolState]) -> None:
-        """Make clock events from now on, for the bars of *states* first."""
-        self._states = states
-        self._runs = True
-        self._schedule(self._earliest(states))
-
-    def resume(self) -> None:
-        """Make clock events again, from the next frame on: what a log left open is over only in it."""
-        self._runs = self._look_at_all = True
+        self._stopped = False
 
     def stop(self) -> None:
         """Make no more clock events."""
-        self._runs = False
+        self._stopped = True
         self._schedule(0)
 
     def published(self, frame: Frame, states: list[SymbolState]) -> None:
         """Look at a new frame: a bar may have begun that ends before the one that is waited for."""
         self._states = states
-        if not self._runs:
+        if self._stopped:
             return
         due_ns = self._earliest(states if self._look_at_all else frame.after)
         self._look_at_all = False

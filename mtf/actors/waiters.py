@@ -1,4 +1,4 @@
-"""Who waits for an event: until it is sent, published, or will not be any more."""
+"""Futures that resolve when a seq is reached, or fail when the pipeline stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Waiters:
         self._failure: BaseException | None = None  # why no seq is reached any more
 
     def wait(self, seq: int) -> asyncio.Future[None]:
-        """Return what is done once *seq* is reached; raises what `fail` was told."""
+        """Return what is done once *seq* is reached; raises what `fail` was given."""
         if self._failure is not None:
             raise self._failure
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -25,7 +25,7 @@ class Waiters:
         return waiter
 
     def reached(self, seq: int) -> None:
-        """Let everyone go who waits for *seq* or an earlier one."""
+        """Release everyone who waits for *seq* or an earlier one."""
         if not self._waiting:
             return
         waiting = self._waiting
@@ -35,10 +35,10 @@ class Waiters:
                 waiter.set_result(None)
 
     def fail(self, error: BaseException) -> None:
-        """Tell everyone who waits, now or later, that it will not come."""
+        """Fail everyone who waits, now or later: the seq will not come."""
         self._failure = error
         waiting, self._waiting = self._waiting, []
         for _, waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(error)
-                waiter.exception()  # nobody may be waiting any more: that is no error of its own
+                waiter.exception()  # perhaps nobody waits any more: then it is nobody's error

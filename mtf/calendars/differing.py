@@ -118,7 +118,8 @@ class Differing:
     def _ordinary(self, date: int, step: int, count: int, marks: Collection[int], stop: int) -> int:
         """Return the trade date of an ordinary week that is the *count*th one after *date*, or before it.
 
-        Those in *marks* do not count. The search ends at *stop*, and a date beyond it may be returned that is none.
+        Those in *marks* do not count. The search ends at *stop*, and a date beyond it may be returned that does not
+        count either.
         """
         ordinary = self._settings.ordinary
         while count and (date - stop) * step <= 0:

@@ -149,7 +149,7 @@ class Declaration:
     *variants* are the outputs if they depend on the first parameter. *of_close* is true if nothing but the close
     is read, so that another indicator may be the source. *on_price* lists the suffixes of the outputs that are prices
     of the market; *waits* is true if a first value waits for more than a number of bars. *version* counts up when the
-    same bars come to give other values: a state of another version is not gone on with.
+    same bars come to give other values: a state of another version is not resumed.
     """
 
     name: str

@@ -24,7 +24,7 @@ FLAT: Final = frozenset({float, bool, type(None)})
 FLOATS: Final = frozenset({float})
 KEYS: Final = frozenset({int, float, bool, str, tuple, type(None)})
 
-# In an archive: the number of floats where there is nothing else, or MIXED and then each value behind its kind.
+# In an archive: the number of floats if there is nothing else, or MIXED and then each value behind its kind.
 MIXED: Final = -1
 NONE, FALSE, TRUE, FLOAT, INT, LARGE_INT, TEXT, LIST, TUPLE, DICT = range(10)
 
@@ -129,7 +129,7 @@ def is_flat(state: list[Any]) -> bool:
 def archived(archive: Archive, owner: str, state: list[Any]) -> list[Any]:
     """Save *state*, which was copied by `Remembered`, and return it; or return the one loaded, equal in value and type.
 
-    CorruptCheckpoint if what is loaded is no such state.
+    CorruptCheckpoint if what is loaded is not such a state.
     """
     if not archive.loading:
         if FLOATS.issuperset(map(type, state)):
@@ -213,7 +213,7 @@ def _load_pairs(archive: Archive, depth: int) -> dict[Any, Any]:
         try:
             pairs[key] = _load(archive, depth + 1)
         except TypeError as error:
-            raise CorruptCheckpoint(f"saved state: a dict has a key that cannot be one: {error}") from error
+            raise CorruptCheckpoint(f"saved state: a dict has an invalid key: {error}") from error
     if len(pairs) != count:
         raise CorruptCheckpoint("saved state: a dict has the same key twice")
     return pairs

@@ -1,4 +1,4 @@
-"""Hangs: consumers that do not come on while somebody waits for them, told from those that are only slow."""
+"""Hangs: consumers that make no progress while somebody waits for them, as opposed to those that are only slow."""
 
 from __future__ import annotations
 

@@ -423,7 +423,7 @@ class Pipeline:
 
     @property
     def digest(self) -> str:
-        """The digest of everything published so far; not to be had inside a callback."""
+        """The digest of everything published so far; not available inside a callback."""
         run = self._outside("digest")
         return (Engine(self.config) if run is None else run.logged_engine()).digest.value()
 
@@ -479,7 +479,7 @@ class Pipeline:
         await run.drain()
 
     def summary(self, *, seconds: float = 0.0, new_events: int = 0) -> Summary:
-        """Return the counts so far, as of the newest published event; not to be had inside a callback."""
+        """Return the counts so far, as of the newest published event; not available inside a callback."""
         run = self._outside("summary")
         if run is None:
             return Summary.of(Engine(self.config), 0, seconds=seconds, new_events=new_events)

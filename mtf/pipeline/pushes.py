@@ -59,6 +59,7 @@ class Pushes:
         self._queued = 0  # callers that wait for their turn, or have it
         self._end_ns = NEVER_NS  # the newest end that the timer gave meanwhile
         self.ended = False  # the last source has come to its end, and nothing was pushed since
+        self.are_live = False  # something was pushed, and the wall clock has a say
 
     async def push(self, event: Tick | Bar, ready: Ready | None) -> int:
         """Take *event*, once *ready* has returned if that is given, and return its seq, once it is logged and sent."""
@@ -149,7 +150,7 @@ class Pushes:
             self._window.close(error)
 
     def _take_in(self, event: Tick | Bar, arrival_ns: int) -> int | asyncio.Future[int]:
-        """Return the seq of *event*, which came at *arrival_ns*, or what gets it once the reorder window lets it go."""
+        """Return the seq of *event*, which came at *arrival_ns*, or what gets it once the window releases it."""
         if self._window is not None:
             return self._window.add(event.symbol, _stamp_of(event), event)
         return self._accept(event, arrival_ns)
@@ -161,13 +162,14 @@ class Pushes:
         return self._source.next_seq - 1
 
     def _accept(self, event: Tick | Bar, arrival_ns: int) -> int:
-        """Hand *event* to the door and return its seq; MalformedEvent if it cannot be one."""
+        """Hand *event* to the door and return its seq; MalformedEvent if it is invalid."""
         door = self._door
         reason = self._written(event, arrival_ns)
         if reason:
             door.refuse("push", door.malformed + 1, reason, repr(event))
             raise MalformedEvent(f"{event!r}: {reason}")
         self.ended = False
+        self.are_live = self._is_live
         if self._is_live and isinstance(event, Tick):
             lag_ns = arrival_ns - event.ts_ns - self._config.delay_of(event.symbol)
             if lag_ns > self._live_ns:

@@ -39,7 +39,6 @@ async def play(
             if start > 1:
                 run.keep_order(await asyncio.to_thread(order_of, path / LOG))
                 run.adopt(await asyncio.to_thread(engine_at, path, seq=start - 1))
-            run.stop_clock()
             gate = run.engine.gate
             if until_ns is not None:
                 gate.horizon_ns = until_ns
@@ -47,7 +46,7 @@ async def play(
                 await _play(run, logged_entries(path, start, until), pace)
             finally:
                 gate.end_look_back()
-                run.begin_pushes(closing=False)
+                run.begin_pushes()
 
 
 async def _play(run: Run, logged: Iterable[tuple[Block, Mapping[str, Any]]], pace: Pace | None) -> None:

@@ -339,7 +339,7 @@ class Run:
             self.supervisor.fail(None, error)
             raise
         self.catchup.finish()
-        self.begin_pushes(closing=True)
+        self.begin_pushes()
         if self.checkpointer is not None:
             self.checkpointer.oldest_ns = min(self.checkpointer.oldest_ns, start.oldest_ns)
             self.checkpointer.start(self.engine, start.checkpoint_seq, on_schedule=self.options.takes_checkpoints)
@@ -352,22 +352,12 @@ class Run:
         for actor in self.consumers:
             actor.rewind(self._cursor())
 
-    def stop_clock(self) -> None:
-        """Make no clock events while a log is played: its own are in it."""
-        self._timer.stop()
-
-    def begin_pushes(self, *, closing: bool) -> None:
-        """Have what is pushed follow the events that were played; if *closing*, bars are due that they left open."""
+    def begin_pushes(self) -> None:
+        """Have what is pushed follow the events that were played."""
         symbols = self.door.symbols
         for instrument in self.engine.gate.instruments[len(symbols.names) :]:
             symbols.add(instrument.name)
         self.door.bar_kinds.update(self.engine.gate.bar_kinds())
-        if not self.options.is_live:
-            return
-        if closing:
-            self._timer.start(self.engine.joiner.states)
-        else:
-            self._timer.resume()
 
     def keep_order(self, order: LogOrder) -> None:
         """Have the order of time kept by *order*: callbacks are refused what they could not have known once it ends."""
@@ -479,7 +469,8 @@ class Run:
         return self.config.live == "each" or any(actor.callbacks.shows_rows for actor in self.consumers)
 
     def _on_published(self, frame: Frame) -> None:
-        self._timer.published(frame, self.engine.joiner.states)
+        if self.pushes.are_live:  # not before the first one: what a log left open is its own affair
+            self._timer.published(frame, self.engine.joiner.states)
         if self.checkpointer is not None:
             self.checkpointer.published(frame)
         self._applied.reached(frame.last_seq)
@@ -514,7 +505,7 @@ class Run:
         )
 
     def _forget(self, checkpoint_seq: int) -> None:
-        """Let go of old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
+        """Remove old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
         datadir, keep_events = self.datadir, self.options.keep_events
         assert datadir is not None, "only what is on disk is removed"
         assert keep_events is not None, "by default everything is kept"

@@ -2,7 +2,7 @@
 
 source ─► aggregator ─► indicators ─┐
        ─► aggregator ─► indicators ─┴► synchronizer ─► consumers
-       ─► workers (where there are some) ─► indicators
+       ─► workers (if there are any) ─► indicators
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class Checkpointer:
     def _taken(self, task: asyncio.Task[int]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever waited for it may have gone away: then it is no error of its own
+            task.exception()  # whoever waited for it may have gone away: then it is nobody's error
 
     def _carry(self, parts: dict[str, bytes], seq: int, answered: list[str]) -> dict[str, int]:
         """Add to *parts* the newest states of consumers that have not *answered* or are not here; return their seqs."""

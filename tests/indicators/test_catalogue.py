@@ -419,7 +419,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
         ("no_such_package_at_all:X", "fails with ModuleNotFoundError: No module named 'no_such_package_at_all'"),
         ("their_module:Missing", "fails with AttributeError: "),
         ("MeanRange", "declares another name, meanrange"),
-        ("Theirs", "is no indicator"),
+        ("Theirs", "is not an indicator"),
     ],
 )
 def test_an_entry_point_that_cannot_be_loaded_names_its_package(

@@ -129,7 +129,7 @@ def saved(*wholes: int) -> Archive:
         saved(-1, *[7, 1] * 40, 7, 0),  # nested too deep
         saved(-1, 7, 1 << 40),  # longer than what is there
         saved(-1, 7, 1, 10),  # of no kind
-        saved(-1, 7, 1, 6, 1, 0xFF),  # a text that is none
+        saved(-1, 7, 1, 6, 1, 0xFF),  # not a text
         saved(-2),  # neither a number of floats nor the mark of mixed values
     ],
 )

@@ -106,7 +106,7 @@ def test_every_public_name_is_classified() -> None:
 
 
 class Prober(mtf.Consumer):
-    """Asks everything in each callback, by a way of its own, and keeps what it was told beside the step."""
+    """Asks everything in each callback, by a way of its own, and keeps the answers beside the step."""
 
     name = "prober"
 
@@ -327,7 +327,7 @@ async def test_nothing_of_a_later_event_comes_out_inside_a_callback(
 
 
 class Held(mtf.Consumer):
-    """Stays in the callback of seq 1 until it is let go."""
+    """Stays in the callback of seq 1 until it is released."""
 
     name = "held"
 

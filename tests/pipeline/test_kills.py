@@ -1,4 +1,4 @@
-"""Consumers of every kind over random kills: nothing missing, nothing doubled, nothing begun anew in silence.
+"""Consumers of every kind over random kills: nothing missing, nothing doubled, nothing silently begun again.
 
 A kill is a copy of the directory at a random moment, beside what consumers have stored by then, in which the next life
 begins. In some the log has lost its end as well, as in a power cut.
@@ -161,7 +161,7 @@ async def live(round_: Round, *, to_the_end: bool) -> None:
         for name, consumer in here.items():
             assert not consumer.gaps or (round_.retained and said), f"{name}: {consumer.gaps}"
             if consumer.first is not None and name in known and not said:
-                assert consumer.begun <= known[name], f"{name} has begun anew after {consumer.begun}"
+                assert consumer.begun <= known[name], f"{name} has begun again after {consumer.begun}"
 
     living = asyncio.create_task(body())
     if not to_the_end:

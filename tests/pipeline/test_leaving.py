@@ -54,7 +54,7 @@ class Ticks(mtf.Consumer):
 
 
 class Waiting(mtf.Consumer):
-    """Stays in the callback of seq 1 until it is let go."""
+    """Stays in the callback of seq 1 until it is released."""
 
     name = "waiting"
 

@@ -37,7 +37,7 @@ async def settle(turns: int = 20) -> None:
 
 
 class Slow(mtf.Consumer):
-    """Gives up its turn at each tick, or stays until it is let go."""
+    """Gives up its turn at each tick, or stays until it is released."""
 
     name = "slow"
 

@@ -213,7 +213,7 @@ async def test_timer_makes_no_event_while_a_log_with_live_ticks_is_replayed_nor_
 
 
 async def test_timer_makes_no_event_while_a_log_with_live_ticks_is_recovered(tmp_path: Path) -> None:
-    """Only at its end are the bars over that the log left open, each at its own end."""
+    """Nor after it, until something is pushed: ticks that were missed meanwhile may come first, and are not late."""
     original = await live_log(tmp_path)
     wall = FakeClock(at("2024-06-01 10:00"))
     seen: list[tuple[int, bool]] = []
@@ -235,8 +235,8 @@ async def test_timer_makes_no_event_while_a_log_with_live_ticks_is_recovered(tmp
         for _ in range(5):
             wall.pass_ns(GRACE_NS)
             await p.drain()
-        assert p.snapshot("A")["5m"].partial is None
-        assert p.snapshot("A").time_ns == at("10:05")
+        assert p.snapshot("A")["5m"].partial is not None
+        assert p.summary().clocks == original.clocks
 
 
 # What cannot be

@@ -1,7 +1,7 @@
 """The states of consumers over restarts: each goes on exactly from where it stands, or is refused.
 
 Whoever saves a state, or has storage of its own, is away, comes late, is removed or left out: nothing is missing,
-nothing doubled, and nothing begun from nothing in silence.
+nothing doubled, and nothing silently begun from nothing.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ async def test_consumer_that_leaves_after_it_has_answered_a_checkpoint_has_its_s
 async def test_consumer_that_is_added_late_is_restored_where_nothing_is_missing_and_refused_else(
     tmp_path: Path, crash: bool
 ) -> None:
-    """In silence it would begin from nothing, and the next checkpoint would take its state away."""
+    """It would silently begin from nothing, and the next checkpoint would take its state away."""
     await run(tmp_path, [Saved()], 40, checkpoints=(40,), crash=crash)
     async with pipeline(tmp_path) as p:
         await p.drain()

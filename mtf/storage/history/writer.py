@@ -200,7 +200,7 @@ class HistoryWriter(ClosingsOnly):
         await connection.execute("PRAGMA synchronous = FULL")
         await connection.execute("PRAGMA wal_autocheckpoint = 0")  # it is emptied here, so that it is known when
         await connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
-        # Within one log positions only rise, so that an older part of it can be told from a newer one.
+        # Within one log positions only rise, so that an older part of it can be distinguished from a newer one.
         if self._is_ahead and not await self._empty_wal(connection, self._stored_before):
             raise _Locked(READER)
         if not found or self._is_ahead:
