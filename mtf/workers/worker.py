@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from typing import Final
 
@@ -26,7 +27,8 @@ class Worker:
     def __init__(self) -> None:
         if os.name != "posix":
             raise ConfigError("workers need a POSIX system: use workers=0 here")
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None  # this end of what connects it
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -38,22 +40,9 @@ class Worker:
     async def start(self, memory_file: int, setup: bytes) -> None:
         """Start the process, which inherits *memory_file*, and send it its setup."""
         here, there = socket.socketpair()
+        self._socket = here
         with there:
-            passed = (there.fileno(), memory_file)
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # the mtf that runs here, not one in the working directory
-                "-m",
-                "mtf.workers.process",
-                *map(str, passed),
-                pass_fds=passed,
-                stdin=asyncio.subprocess.DEVNULL,
-                env={
-                    **os.environ,
-                    **KEEP_MEMORY,
-                    "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
-                },
-            )
+            self._process = _begin(there.fileno(), memory_file)
         here.setblocking(False)
         self._reader, self._writer = await asyncio.open_connection(sock=here)
         self.send(setup)
@@ -80,17 +69,47 @@ class Worker:
         """End the process. Safe to call twice."""
         if self._writer is not None:
             self._writer.close()
-        if self._process is not None and self._process.returncode is None:
-            try:
-                await asyncio.wait_for(self._process.wait(), GOING_S)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
+        elif self._socket is not None:
+            self._socket.close()
+        if self._process is not None:
+            await asyncio.to_thread(_end, self._process)
 
     async def _fate(self) -> str:
         assert self._process is not None, "only a started worker is lost"
         try:
-            code = await asyncio.wait_for(self._process.wait(), GOING_S)
-        except TimeoutError:
+            code = await asyncio.to_thread(self._process.wait, GOING_S)
+        except subprocess.TimeoutExpired:
             return "closed its connection"
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _begin(*passed: int) -> subprocess.Popen[bytes]:
+    """Start the process, which inherits the files *passed*.
+
+    Not as asyncio does, which leaves a process to itself if the loop ends while it is being started.
+    """
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-P",  # the mtf that runs here, not one in the working directory
+            "-m",
+            "mtf.workers.process",
+            *map(str, passed),
+        ],
+        pass_fds=passed,
+        stdin=subprocess.DEVNULL,
+        env={
+            **os.environ,
+            **KEEP_MEMORY,
+            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+        },
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for *process* to end, and kill it if that takes too long."""
+    try:
+        process.wait(GOING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
