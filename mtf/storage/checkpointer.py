@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind
 from mtf.actors.consumer import PART
@@ -67,6 +67,7 @@ class Checkpointer:
         self._timer: Timer | None = None
         self._due_task: asyncio.Task[None] | None = None  # the newest one that the clock or the count began
         self._tasks: Final[set[asyncio.Task[int]]] = set()  # that take one, or wait to
+        self._working: asyncio.Future[Any] | None = None  # the newest that a thread does
         self._one: Final = asyncio.Lock()  # held while one is taken
         self._on_schedule = False  # the clock and the count begin them
         self._stopped = False  # no more are begun
@@ -124,8 +125,10 @@ class Checkpointer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        begun: list[asyncio.Future[Any]] = [*self._tasks]
+        begun += [each for each in (self._due_task, self._working) if each is not None]
+        if begun:
+            await asyncio.wait(begun)
 
     async def _take(self) -> int:
         engine = self._engine
@@ -147,8 +150,7 @@ class Checkpointer:
                 carried=carried,
             )
             await self._writer.durable(marker.seq)
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, self._store.save, marker.seq, meta, parts)
+            await self._in_thread(self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
             if left_out:
                 self._noted(
@@ -156,8 +158,13 @@ class Checkpointer:
                     f"{ANSWER_NS // 1_000_000_000} s: a start with that consumer goes on from an earlier one"
                 )
             if self._clean is not None and not left_out:  # all consumers have made durable what came before
-                await loop.run_in_executor(None, self._clean, self._store.list()[0])
+                await self._in_thread(self._clean, self._store.list()[0])
             return self.seq
+
+    async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Do *work* in a thread; `stop` waits for it even if the task that asked for it was cancelled."""
+        self._working = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        await asyncio.shield(self._working)
 
     def _taken(self, task: asyncio.Task[int]) -> None:
         self._tasks.discard(task)

@@ -167,9 +167,11 @@ class DataDir:
 
     async def close(self, malformed: int = 0) -> None:
         """Close everything; *malformed* is how many rows of this run were malformed."""
-        self.aside.close(malformed)
-        if self._history is not None:
-            await self._history.close()
+        try:
+            self.aside.close(malformed)
+        finally:
+            if self._history is not None:
+                await self._history.close()
 
 
 def known_parts(path: Path, entries: Mapping[str, Any], source: MergedSource) -> dict[str, dict[str, Any]]:

@@ -158,7 +158,7 @@ class HistoryWriter(ClosingsOnly):
         self._connection = None
         if self._opening is None:
             return
-        if self._closing is None:
+        if self._closing is None or self._closing.cancelled():  # with its loop, as a whole
             self._closing = asyncio.ensure_future(_disconnect(self._opening))
         await asyncio.shield(self._closing)
 
@@ -295,10 +295,10 @@ class HistoryWriter(ClosingsOnly):
 
 
 async def _disconnect(opening: asyncio.Future[aiosqlite.Connection]) -> None:
-    try:
-        connection = await opening
-    except Exception:  # noqa: BLE001 - whoever opened it has the error
-        return
+    await asyncio.wait([opening])
+    if opening.cancelled() or opening.exception() is not None:
+        return  # whoever opened it has the error
+    connection = opening.result()
     with contextlib.suppress(sqlite3.Error):
         await connection.rollback()  # closed with a statement still open, it would keep its lock
     await connection.close()
