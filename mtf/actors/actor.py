@@ -51,10 +51,21 @@ class Supervised:
     def __init__(self, name: str) -> None:
         self.name: Final = name
         self.on_failure: Callable[[Supervised, BaseException], None] | None = None  # set by the supervisor
+        self._failed = False  # nothing is handled any more
 
     async def run(self) -> None:
         """Do the work; to be cancelled at any await."""
         raise NotImplementedError
+
+    def leave(self) -> None:
+        """Handle nothing more; what is under way ends by itself."""
+
+    def _fail(self, error: BaseException) -> None:
+        """Handle nothing any more, and have the pipeline stop."""
+        self._failed = True
+        if self.on_failure is None:
+            raise error
+        self.on_failure(self, error)
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -70,7 +81,6 @@ class Actor(Supervised):
         self.outlets: list[Actor] = []  # get the answers; replaced as a whole when one leaves
         self.save: Callable[[], bytes] | None = None  # what saves the core, for a checkpoint
         self._busy = False  # a message is being handled, or its answer waits for room
-        self._failed = False  # nothing is handled any more
 
     @property
     def idle(self) -> bool:
@@ -115,6 +125,9 @@ class Actor(Supervised):
             finally:
                 self._busy = False
 
+    def leave(self) -> None:
+        self.mailbox.close()
+
     def marked(self, marker: Marker, part: str) -> Marker:
         """Add this actor's state to a checkpoint's marker and hand it on."""
         if marker.kind is MarkerKind.CHECKPOINT and self.save is not None:
@@ -146,11 +159,7 @@ class Actor(Supervised):
                 for k in range(len(outlets)):  # who is added meanwhile, by a callback, begins after this answer
                     taken = outlets[k].accept(answer)
                     assert taken, "an outlet that had room has taken the answer"
-        except BaseException as error:
-            # In the sender's turn: the sender is not at fault and goes on; the pipeline stops.
-            self._failed = True
-            if self.on_failure is None:
-                raise
-            self.on_failure(self, error)
+        except BaseException as error:  # noqa: BLE001 - in the sender's turn, who is not at fault and goes on
+            self._fail(error)
         finally:
             self._busy = False

@@ -23,8 +23,11 @@ class Consumer:
     """The base of all consumers: override the callbacks that you need, plain or async.
 
     `name`, by default that of the class, must be unique in a pipeline. Within a callback, `view` is the state at that
-    very instant; pushing raises. Whatever a callback raises stops the pipeline at that event, with it as the reason.
-    All other names are yours, as long as they do not begin like a callback.
+    very instant; pushing raises. All other names are yours, as long as they do not begin like a callback.
+
+    Whatever a callback raises stops the pipeline at that event, with it as the reason: the other consumers are shown
+    everything up to that event, and nothing after it. (A run shows events in blocks: another consumer may have been
+    shown more of the block by then.)
     """
 
     name: str = ""

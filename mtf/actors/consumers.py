@@ -55,6 +55,7 @@ class ConsumerActor(Actor):
         self._shown_seq = 0  # events up to here were shown in an earlier run
         self._halt_seq = NEVER_SEQ  # events after it are not shown
         self._started = False
+        self._first_seq = 0  # that it was sent; 0 if a marker came first
         self._left = False  # nothing more is shown
         self._is_own: Final = isinstance(consumer, OwnConsumer)
         self._bars_only: Final = self.callbacks.wanted == BAR and not self.callbacks.has_frame
@@ -95,8 +96,8 @@ class ConsumerActor(Actor):
 
     @property
     def stands_at(self) -> int:
-        """The event that is being shown, or was last."""
-        return int(self._cursor.seq)
+        """The event that is being shown, or was last; while it starts, the one that it starts with."""
+        return max(int(self._cursor.seq), self._first_seq)
 
     @property
     def is_halted(self) -> bool:
@@ -104,9 +105,8 @@ class ConsumerActor(Actor):
         return self._halt_seq != NEVER_SEQ and (self.seq >= self._halt_seq or self._left or self._failed)
 
     def leave(self) -> None:
-        """Show nothing more; a callback that is under way ends by itself."""
         self._left = True
-        self.mailbox.close()
+        super().leave()
         self._check_halted()
 
     # Messages.
@@ -136,6 +136,7 @@ class ConsumerActor(Actor):
 
     def handle(self, message: Frame) -> None:
         if not self._started:
+            self._first_seq = message.first_seq
             self._start()
         cursor = self._cursor
         before = self._showing.begin(cursor)
@@ -164,6 +165,7 @@ class ConsumerActor(Actor):
             self.handle(message)
             return
         if not self._started:
+            self._first_seq = message.first_seq
             await self._start_async()
         cursor = self._cursor
         cursor.enter(message)

@@ -56,9 +56,12 @@ class ReorderWindow:
         self._newest_ns: Final[dict[str, int]] = {}  # the latest stamp that has come, by symbol
         self._order = 0  # events that have come
         self._timer: Timer | None = None  # for the earliest arrival that is held
+        self._error: BaseException | None = None  # why nothing gets a seq any more
 
     def add(self, symbol: str, ts_ns: int, event: Any) -> asyncio.Future[int]:
-        """Hold *event*; return what gets its seq. *symbol* is "" for a clock event."""
+        """Hold *event*; return what gets its seq. *symbol* is "" for a clock event. Raises what `close` was given."""
+        if self._error is not None:
+            raise self._error
         self._order += 1
         held = _Held(ts_ns, self._order, self._wall.now_ns(), event, asyncio.get_running_loop().create_future())
         heap = self._held.setdefault(symbol, [])
@@ -83,7 +86,8 @@ class ReorderWindow:
         self._taken()
 
     def close(self, error: BaseException) -> None:
-        """Give nothing a seq any more: whoever waits gets *error*."""
+        """Give nothing a seq any more: whoever waits, or comes, gets *error*."""
+        self._error = error
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

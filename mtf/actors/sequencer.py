@@ -43,7 +43,6 @@ class Sequencer(Supervised):
         self.outlets: list[Actor] = []  # get each judged block
         self.save: Callable[[], bytes] | None = None  # what saves the gate, for a checkpoint
         self._busy = False  # a block is on its way to the outlets
-        self._failed = False  # nothing is sent any more
         self._writer: Final = writer
         self._block_events: Final = block_events  # at most so many go through the actors at once
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
@@ -76,11 +75,8 @@ class Sequencer(Supervised):
                 taken = outlet.accept(judged)
                 assert taken, "an outlet that had room has taken the block"
             self._arrived(block)
-        except BaseException as error:
-            self._failed = True
-            if self.on_failure is None:
-                raise
-            self.on_failure(self, error)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it stops the pipeline
+            self._fail(error)
         finally:
             self._busy = False
         return True
@@ -103,7 +99,10 @@ class Sequencer(Supervised):
         while rest is not None:
             piece, rest = (rest, None) if rest.count <= self._block_events else cut(rest, self._block_events)
             self.taken_seq = piece.last_seq
-            self._played = self.gate.judge(piece)
+            try:
+                self._played = self.gate.judge(piece)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it stops the pipeline
+                self._fail(error)
             waiter = self._sent.wait(piece.last_seq)
             self._wake.set()
             await waiter

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mtf.actors.actor import Supervised
+from mtf.actors.consumers import ConsumerActor
 from mtf.errors import ActorFailed, LogWriteFailed, PipelineStopped
+from mtf.notes import LOGGER
 
-__all__ = ["Supervisor"]
+__all__ = ["Supervisor", "failure_of"]
 
 ENDING_S: Final = 2.0  # how long cancelled tasks may take to end before they are left to themselves
 
@@ -62,12 +64,10 @@ class Supervisor:
         """End everything because of *error*, in *actor* if it is known."""
         if self.failure is not None:
             return
-        if actor is None or isinstance(error, PipelineStopped | LogWriteFailed):
-            self.failure = error
-        else:
-            failed = ActorFailed(f"{actor.name} failed: {error!r}", actor=actor.name)
-            failed.__cause__ = error
-            self.failure = failed
+        names_itself = isinstance(error, PipelineStopped | LogWriteFailed) and not isinstance(actor, ConsumerActor)
+        if actor is not None and not names_itself:
+            error = failure_of(actor.name, error)
+        self.failure = error
         before = self._failed(actor, self.reason())
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(before), name="mtf supervisor")
@@ -78,14 +78,14 @@ class Supervisor:
         if failure is None:
             return PipelineStopped("the pipeline is not running: use it inside `async with`")
         if isinstance(failure, PipelineStopped):
-            return failure
+            return failure.with_traceback(None)  # else it would grow with each raise
         stopped = PipelineStopped(f"the pipeline has stopped: {failure}")
         stopped.__cause__ = failure
         return stopped
 
     async def stop(self) -> None:
         """End all tasks and wait for them."""
-        if self._ending is None:
+        if self._ending is None or self._ending.cancelled():
             self._ending = asyncio.create_task(self._end(None), name="mtf supervisor")
         await asyncio.wait([self._ending])
 
@@ -93,11 +93,16 @@ class Supervisor:
         if before is not None:
             await before
         self._ends = True
-        tasks = list(self._tasks)
-        for task in tasks:
+        tasks = dict(self._tasks)
+        for task, actor in tasks.items():
+            actor.leave()
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=ENDING_S)
+        if not tasks:
+            return
+        _, pending = await asyncio.wait(tasks, timeout=ENDING_S)
+        for task in pending:
+            LOGGER.warning("%s did not end when it was cancelled: it is left to itself", tasks[task].name)
+            asyncio.tasks._unregister_task(task)  # else a loop that ends waits for it for ever
 
     def _task_of(self, actor: Supervised) -> asyncio.Task[None] | None:
         return next((task for task, each in self._tasks.items() if each is actor), None)
@@ -120,6 +125,17 @@ class Supervisor:
             self.fail(actor, error)
         except BaseException as error:  # noqa: BLE001 - whatever an actor raises stops the pipeline with that reason
             self.fail(actor, error)
+
+
+def failure_of(name: str, error: BaseException) -> ActorFailed:
+    """Return what says that the actor *name* failed, with *error* as its cause."""
+    try:
+        shown = repr(error)
+    except Exception:  # noqa: BLE001 - an error that cannot be shown is still the reason
+        shown = type(error).__name__
+    failed = ActorFailed(f"{name} failed: {shown}", actor=name)
+    failed.__cause__ = error
+    return failed
 
 
 def _loop_has_gone() -> bool:

@@ -19,7 +19,7 @@ class Waiters:
     def wait(self, seq: int) -> asyncio.Future[None]:
         """Return what is done once *seq* is reached; raises what `fail` was given."""
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)  # else it would grow with each raise
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((seq, waiter))
         return waiter

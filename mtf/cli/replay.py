@@ -138,4 +138,7 @@ def _consumer(path: str) -> Consumer:
         inspect.signature(found).bind()
     except TypeError as error:
         raise ConfigError(f"--consumer {path}: it must take no arguments: {error}") from error
-    return found()
+    try:
+        return found()
+    except asyncio.CancelledError as error:
+        raise ConfigError(f"--consumer {path}: it cannot be made: {error!r}") from error  # no signal asked to stop

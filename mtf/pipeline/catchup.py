@@ -13,9 +13,10 @@ from typing import Final
 import attrs
 
 from mtf.actors.consumers import ConsumerActor
+from mtf.actors.supervisor import failure_of
 from mtf.config import Config
 from mtf.engine import Engine
-from mtf.errors import ActorFailed, ConfigError
+from mtf.errors import ConfigError
 from mtf.events.block import Block, cut
 from mtf.notes import Notes
 from mtf.storage.checkpoint_store import Checkpoint, Skipped
@@ -215,7 +216,7 @@ def _committed(consumers: Sequence[ConsumerActor], last_seq: int, *, roll_back: 
                 continue
             if seq > last_seq and roll_back:
                 actor.roll_back(last_seq)
-        except Exception as error:
-            raise ActorFailed(f"{actor.name} failed: {error!r}", actor=actor.name) from error
+        except BaseException as error:
+            raise failure_of(actor.name, error) from error
         committed[actor.consumer_name] = min(seq, last_seq)
     return committed

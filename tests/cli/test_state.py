@@ -125,6 +125,7 @@ def test_replay_stops_where_it_is_told(market: Path) -> None:
 
 
 CONSUMER = """
+import asyncio
 import mtf
 
 class Printer(mtf.Consumer):
@@ -136,6 +137,21 @@ class Printer(mtf.Consumer):
 class Broken(mtf.Consumer):
     def on_tick(self, tick, view):
         raise RuntimeError("no\\nidea")
+
+class Cancelling(mtf.Consumer):
+    def on_tick(self, tick, view):
+        raise asyncio.CancelledError
+
+class CancellingLater(mtf.Consumer):
+    async def on_stop(self):
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
+
+class CancellingFirst(mtf.Consumer):
+    def __init__(self):
+        raise asyncio.CancelledError
+    def on_tick(self, tick, view):
+        pass
 
 class Asking(mtf.Consumer):
     def __init__(self, limit):
@@ -167,6 +183,19 @@ def test_a_consumer_that_fails_is_an_error_inside(market: Path, tmp_path: Path) 
     assert len(done.stderr.splitlines()) == 1
     debug = process("replay", market, "--consumer", "strategy:Broken", cwd=tmp_path, MTF_DEBUG="1")
     assert "Traceback" in debug.stderr
+
+
+@pytest.mark.parametrize(("consumer", "code"), [("Cancelling", 3), ("CancellingLater", 3), ("CancellingFirst", 2)])
+def test_a_consumer_that_raises_a_cancellation_is_not_taken_for_a_signal(
+    market: Path, tmp_path: Path, consumer: str, code: int
+) -> None:
+    """Nobody asked the command to stop, so it does not say that it was stopped."""
+    (tmp_path / "strategy.py").write_text(CONSUMER)
+    done = process("replay", market, "--consumer", f"strategy:{consumer}", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert consumer in done.stderr
+    assert "CancelledError()" in done.stderr
+    assert "stopped after" not in done.stderr
 
 
 @pytest.mark.parametrize(
