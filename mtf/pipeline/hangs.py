@@ -40,6 +40,7 @@ class Hangs:
         self._named: Final[set[str]] = set()
         self._pushes = 0  # that wait
         self._sent_seq = 0  # when the timer was set
+        self._progress: dict[ConsumerActor, int] = {}  # likewise
         self._push_timer: Timer | None = None
         self._end_timer: Timer | None = None
         self._still_ns: Final[dict[ConsumerActor, tuple[int, int]]] = {}  # progress, and since when it is as it is
@@ -47,7 +48,7 @@ class Hangs:
 
     @contextlib.contextmanager
     def pushing(self) -> Iterator[None]:
-        """Within, a push waits until there is room for it."""
+        """Within, a push waits until there is room for it, or for the end of a recovery."""
         self._pushes += 1
         if self._push_timer is None:
             self._watch_pushes()
@@ -72,18 +73,26 @@ class Hangs:
 
     def _watch_pushes(self) -> None:
         self._sent_seq = self._sent()
+        self._progress = {actor: actor.progress for actor in self._consumers}
         self._push_timer = self._wall.call_at(self._wall.now_ns() + PUSH_WAITS_NS, self._pushes_wait)
 
     def _pushes_wait(self) -> None:
         if self._sent() == self._sent_seq:
-            for actor in self._consumers:
-                if actor.mailbox.full and actor.consumer_name not in self._named:
+            for actor in self._in_the_way():
+                if actor.consumer_name not in self._named:
                     self._named.add(actor.consumer_name)
                     self._noted(
                         f"a push has waited {PUSH_WAITS_NS // 1_000_000_000} s for the consumer {actor.consumer_name}, "
                         f"which is still busy with seq {actor.stands_at}; pushes wait until it goes on or is removed"
                     )
         self._watch_pushes()
+
+    def _in_the_way(self) -> list[ConsumerActor]:
+        """Return those without room for more; if all have room, those that a recovery waits for at its end."""
+        full = [actor for actor in self._consumers if actor.mailbox.full]
+        return full or [
+            actor for actor in self._consumers if not actor.idle and actor.progress == self._progress.get(actor)
+        ]
 
     def _look(self) -> None:
         """Give up the consumers that have not come on for too long, and look again later."""

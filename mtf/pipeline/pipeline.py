@@ -268,9 +268,7 @@ class Pipeline:
                     "reorder_ns, sort, order: an async iterable is pushed as it comes, in the order in which it comes; "
                     "give Pipeline(reorder_ns=) for a reorder window of pushes"
                 )
-            async for tick in source:
-                run.check()
-                await run.pushes.feed(tick)
+            await run.unless_it_stops(run.pushes.feed(source))
         else:
             if reorder_ns is None:
                 reorder_ns = 0 if sort else self._options.reorder_ns
@@ -469,8 +467,8 @@ class Pipeline:
         if run is None:
             raise PipelineStopped("the pipeline is not running: use it inside `async with`")
         run.check_loop()
-        if run.writer is not None:
-            await run.writer.durable(seq)
+        if run.writer is not None and run.writer.durable_seq < seq:
+            await run.unless_it_stops(run.writer.durable(seq))
 
     async def drain(self) -> None:
         """Return once every consumer has been shown all events so far, those held in the reorder window too."""

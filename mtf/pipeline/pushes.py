@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from operator import index
 from typing import Any, Final, TypeAlias
 
@@ -73,16 +73,15 @@ class Pushes:
         await self.sent(seq)
         return seq
 
-    async def feed(self, event: Tick | Bar) -> None:
-        """Take the next event of a feed; one that is malformed is counted and kept aside."""
-        try:
-            if self._window is None:
-                _ = await self.push(event, None)
-            else:
-                _ = self._window.add(event.symbol, _stamp_of(event), event)
-                await self.sent(self._source.next_seq - 1)
-        except MalformedEvent:
-            return
+    async def feed(self, events: AsyncIterable[Tick | Bar]) -> None:
+        """Take all *events* of a feed as they come; those that are malformed are counted and kept aside."""
+        async for event in events:
+            with contextlib.suppress(MalformedEvent):
+                if self._window is None:
+                    _ = await self.push(event, None)
+                else:
+                    _ = self._window.add(event.symbol, _stamp_of(event), event)
+                    await self.sent(self._source.next_seq - 1)
 
     async def clock(self, ts_ns: int, ready: Ready | None) -> int:
         """Take a clock event, in its turn, and return its seq, once it is logged and sent."""
@@ -113,15 +112,6 @@ class Pushes:
             self._source.flush_now()
             self._source.wake()
 
-    async def sent(self, seq: int) -> None:
-        """Return once *seq* is in the log, as its mode promises, and sent."""
-        source = self._source
-        source.flush_now()
-        if source.sent_seq >= seq:
-            return
-        with self._hangs.pushing():
-            await source.flush(seq)
-
     @contextlib.asynccontextmanager
     async def turn(self, ready: Ready | None = None) -> AsyncIterator[None]:
         """Within, it is the caller's turn, once *ready* has returned, and there is room in the door."""
@@ -129,7 +119,8 @@ class Pushes:
         try:
             async with self._lock:
                 if ready is not None:
-                    await ready()
+                    with self._hangs.pushing():
+                        await ready()
                 while self._door.count >= self._block_events:
                     await self.sent(self._source.next_seq - 1)
                 yield
@@ -138,6 +129,15 @@ class Pushes:
             if not self._queued and self._end_ns != NEVER_NS:
                 end_ns, self._end_ns = self._end_ns, NEVER_NS
                 self.tell_time(end_ns)
+
+    async def sent(self, seq: int) -> None:
+        """Return once *seq* is in the log, as its mode promises, and sent."""
+        source = self._source
+        source.flush_now()
+        if source.sent_seq >= seq:
+            return
+        with self._hangs.pushing():
+            await source.flush(seq)
 
     def flush(self) -> None:
         """Let everything out of the reorder window."""

@@ -55,7 +55,7 @@ async def _play(run: Run, logged: Iterable[tuple[Block, Mapping[str, Any]]], pac
             run.keep_order(LogOrder(entries[ORDER]))
         for piece in (block,) if pace is None else pace.pieces(block):
             if pace is not None:
-                await pace.wait(piece)
+                await run.unless_it_stops(pace.wait(piece))
             await run.source.replay(piece)
             run.check()
         await asyncio.sleep(0)

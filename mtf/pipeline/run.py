@@ -7,9 +7,9 @@ stops it with the reason; the log stays valid.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
@@ -50,8 +50,7 @@ from mtf.timeframe import Timeframe
 __all__ = ["Added", "Run"]
 
 MALFORMED_KEPT: Final = 20  # in memory too, of the malformed rows that a data directory keeps
-
-_Result = TypeVar("_Result")
+CLOSINGS_MAX: Final = 3  # how often a closing that was interrupted is begun again
 
 
 @attrs.frozen
@@ -114,9 +113,10 @@ class Run:
         self._timer: Final = BarTimer(wall, self.pushes.tell_time, options.closing_grace_ns)
         self.checkpointer: Final = None if datadir is None else self._make_checkpointer(datadir)
         self._running = False
+        self._stopped: Final[asyncio.Future[None]] = self._loop.create_future()  # done once nothing runs any more
+        self._starting: asyncio.Task[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None  # begins with the first who needs the log's end
         self._settling: asyncio.Task[None] | None = None  # the orderly part of the end
-        self._closing: asyncio.Task[None] | None = None
         self._halted: asyncio.Future[None] | None = None  # after a failure: consumers have been shown what came before
         self._patience: Timer | None = None  # ends the waiting for `_halted`
         self._stuck: Final[list[str]] = []  # consumers that hung at the end
@@ -137,22 +137,35 @@ class Run:
 
     async def start(self, consumers: Sequence[Added]) -> None:
         """Start all actors, and show *consumers* what comes; an error or a cancellation ends what had been started."""
+        self._starting = asyncio.create_task(self._start(consumers), name="mtf start")
         try:
-            task = asyncio.create_task(self._start(consumers), name="mtf start")
-            await _ended(task, task.cancel)
+            await asyncio.wait([self._starting])
+            self._starting.result()
         except BaseException:
             await self.close(orderly=False)
             raise
 
     async def close(self, *, orderly: bool) -> None:
-        """End everything, once; if *orderly*, consumers are shown all events first, and a checkpoint is taken.
+        """End everything; if *orderly*, consumers are shown all events first, and a checkpoint is taken.
 
         Runs in a task of its own: a caller that is cancelled, once or often, only makes it hurry. ConsumerStuck if
         consumers hung; PipelineStopped or LogWriteFailed if the orderly part failed.
         """
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close(orderly), name="mtf closing")
-        await _ended(self._closing, self._hurry)
+        cancelled: asyncio.CancelledError | None = None
+        again = CLOSINGS_MAX
+        closing = asyncio.create_task(self._close(orderly), name="mtf closing")
+        while not closing.done():
+            try:
+                await asyncio.wait([closing])
+            except asyncio.CancelledError as error:
+                self._hurry()
+                cancelled = error
+            if closing.done() and _was_interrupted(closing) and again:
+                again -= 1
+                closing = asyncio.create_task(self._close(orderly), name="mtf closing")
+        if cancelled is not None:
+            raise cancelled
+        closing.result()
 
     async def _start(self, consumers: Sequence[Added]) -> None:
         await self.wiring.start()
@@ -169,7 +182,7 @@ class Run:
 
     async def _close(self, orderly: bool) -> None:
         try:
-            if orderly and self.supervisor.failure is None:
+            if orderly and self._settling is None and self.supervisor.failure is None:
                 self._settling = asyncio.create_task(self._settle(), name="mtf settling")
                 await asyncio.wait([self._settling])
                 if not self._settling.cancelled():
@@ -195,18 +208,25 @@ class Run:
             self.note_edges()
 
     async def _shut(self) -> None:
-        """End all tasks and close the log, whatever happened."""
+        """End all tasks and close the log, whatever happened; what is done already is passed over."""
         self._running = False
-        self._end_streams()
         self._timer.stop()
-        if self._catching_up is not None:
-            self._catching_up.cancel()
-            await asyncio.wait([self._catching_up])
-        await self.supervisor.stop()
-        await self.wiring.close()
         self._release(self.supervisor.reason())
-        if self.checkpointer is not None:
-            await self.checkpointer.stop()
+        try:
+            begun = [task for task in (self._starting, self._settling, self._catching_up) if task is not None]
+            for task in begun:
+                task.cancel()
+            if begun:
+                await asyncio.wait(begun)
+            await self.supervisor.stop()
+            await self.wiring.close()
+            if self.checkpointer is not None:
+                await self.checkpointer.stop()
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Close the log, and what lies beside it."""
         try:
             if self.writer is not None:
                 await self.writer.close()
@@ -243,6 +263,19 @@ class Run:
                 "awaited call_soon_threadsafe(), with the loop that it was started on"
             )
 
+    async def unless_it_stops(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """Wait for *waiting*, or cancel it and raise the reason as soon as nothing runs any more."""
+        task = asyncio.create_task(waiting, name="mtf waiting")
+        try:
+            await asyncio.wait([task, self._stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        if task.cancelled():
+            self.check()
+        task.result()
+
     def _on_failure(self, failed: Supervised | None, reason: PipelineStopped) -> asyncio.Future[None]:
         """Stop everything but consumers that have not been shown all before the failure; return what waits for them."""
         halted: asyncio.Future[None] = self._loop.create_future()
@@ -275,6 +308,8 @@ class Run:
 
     def _release(self, error: BaseException) -> None:
         """Give *error* to everyone who waits for something that will not come."""
+        if not self._stopped.done():
+            self._stopped.set_result(None)
         self.source.stop(error)
         self.pushes.close(error)
         self._applied.fail(error)
@@ -294,6 +329,7 @@ class Run:
             return
         if self._catching_up is None:
             self._catching_up = asyncio.create_task(self._catch_up(), name="mtf recovery")
+            self._catching_up.add_done_callback(_seen)
         task = self._catching_up
         await asyncio.wait([task])
         if task.cancelled():
@@ -426,6 +462,8 @@ class Run:
             self._stuck.append(actor.consumer_name)
             self._detach(actor)
             self.supervisor.cancel(actor)
+            if isinstance(actor.consumer, BarStream):
+                actor.consumer.end()
 
     # What goes through the actors.
 
@@ -512,21 +550,12 @@ class Run:
         datadir.forget(min(checkpoint_seq, datadir.log.last_seq - keep_events) + 1)
 
 
-async def _ended(task: asyncio.Task[_Result], hurry: Callable[[], Any]) -> _Result:
-    """Return what *task* gives, once it has ended; a caller that is cancelled calls *hurry*, and waits on.
+def _was_interrupted(task: asyncio.Task[None]) -> bool:
+    """Return whether *task* has not come to its end: its loop was ended, and cancels all of its tasks."""
+    return task.cancelled() or isinstance(task.exception(), KeyboardInterrupt | SystemExit)
 
-    The cancellation goes on afterwards.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            if cancelled is None:
-                hurry()
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()
-        raise cancelled
-    return task.result()
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Have nobody complain of an error in *task* if all who waited for it have gone."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,80 @@
+"""Checkpoints: one at a time, whoever gives up waiting for one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mtf
+from mtf.storage.checkpoint_store import CheckpointStore
+from tests.actors.loops import LOOPS, on_loop
+from tests.builders import ticks
+from tests.storage.builders import FakeWall
+
+TICKS = ticks("10:00:01@1.5 10:00:20@1.75 10:01:05@1.25 10:02:05@1.25")
+
+
+class SlowDisk:
+    """Holds up each checkpoint until `go_on` is set, and sees that no two are written at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go_on = threading.Event()
+        self.written: list[int] = []
+        self.began = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._writing = threading.Lock()
+        save = CheckpointStore.save
+
+        def slowly(store: CheckpointStore, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
+            assert self._writing.acquire(blocking=False), "two at once"
+            self._loop.call_soon_threadsafe(self.began.set)
+            try:
+                assert self.go_on.wait(20)
+                return save(store, seq, meta, parts)
+            finally:
+                self.written.append(seq)
+                self._writing.release()
+
+        monkeypatch.setattr(CheckpointStore, "save", slowly)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_checkpoint_that_is_given_up_is_written_before_the_next(
+    loop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is cancelled ends the wait, and not the writing."""
+    wall = FakeWall()
+
+    async def life() -> list[int]:
+        disk = SlowDisk(monkeypatch)
+        async with mtf.Pipeline(data=tmp_path / "run", calendar="crypto", clock="ticks", wall=wall) as p:
+            await p.push(TICKS[0])
+            given_up = asyncio.create_task(p.checkpoint())
+            await disk.began.wait()
+            given_up.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await given_up
+            await p.push(TICKS[1])
+            second = asyncio.create_task(p.checkpoint())
+            wall.advance(61)  # and one is due by the clock
+            await p.push(TICKS[2])
+            third = asyncio.create_task(p.checkpoint())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(third, 0.01)
+            assert disk.written == []
+            disk.go_on.set()
+            assert await second >= 2
+            await p.push(TICKS[3])
+        return disk.written
+
+    written = on_loop(loop, life)
+    assert written[0] == 1
+    assert written == sorted(set(written))
+    assert written[-1] == 4
+    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert [int(name[len("checkpoint-") : -len(".mtf")]) for name in names] == written[-3:]
