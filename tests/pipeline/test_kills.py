@@ -56,14 +56,14 @@ class Round:
         """Copy what is there now; the log last, so that nothing is of events that it does not have."""
         source, target = self.data, self.directory / str(self.number + 1)
         target.mkdir(mode=0o700)
-        for name in ("checkpoints", "log"):
-            if name == "log" and (source / "history.sqlite").exists():
-                with (
-                    contextlib.closing(sqlite3.connect(source / "history.sqlite")) as history,
-                    contextlib.closing(sqlite3.connect(target / "history.sqlite")) as copy,
-                ):
-                    history.backup(copy)
+        if (source / "history.sqlite").exists():
+            with (
+                contextlib.closing(sqlite3.connect(source / "history.sqlite", timeout=0)) as history,
+                contextlib.suppress(sqlite3.OperationalError),  # being made just now: then it is lost, and made again
+            ):
+                history.execute("VACUUM INTO ?", (str(target / "history.sqlite"),))
                 (target / "history.sqlite").chmod(0o600)
+        for name in ("checkpoints", "log"):
             if (source / name).exists():
                 shutil.copytree(source / name, target / name, ignore_dangling_symlinks=True)
         self.number += 1
@@ -150,7 +150,9 @@ async def live(round_: Round, *, to_the_end: bool) -> None:
             return
         slow.go.clear()
         taking = asyncio.create_task(p.checkpoint())
-        while not taking.done():
+        for _ in range(300):  # its marker may wait behind blocks, which wait for the consumer
+            if taking.done():
+                break
             await asyncio.sleep(0)
             wall.advance(11)
         slow.go.set()
