@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import mtf
-from mtf.actors.timer import BarTimer
 from mtf.calendars.weekly import WeeklyCalendar
 from mtf.errors import (
     ActorFailed,
@@ -28,6 +27,7 @@ from mtf.indicators.catalogue import register
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.plugin import BarNow, PythonIndicator
 from mtf.log import read_log
+from mtf.storage.checkpointer import Checkpointer
 from tests.actors.loops import LOOPS, on_loop
 from tests.alive import run_of
 from tests.builders import at, ticks
@@ -865,7 +865,7 @@ def test_failing_core_actor_stops_the_pipeline_with_its_name(
             elif actor == "aggregator 1m":
                 monkeypatch.setattr(WeeklyCalendar, "gap", raise_fault, raising=False)  # asked for each gap
             elif actor == "synchronizer":
-                monkeypatch.setattr(BarTimer, "published", raise_fault)
+                monkeypatch.setattr(Checkpointer, "published", raise_fault)
             price = 13.0 if actor == "indicators 1m" else 1.0
             for k in range(100):
                 pushed.append(await p.push(mtf.Tick("EURUSD", at("2024-03-07 10:02") + k, price, price)))

@@ -26,10 +26,11 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
 from mtf.log import TornTail
 from mtf.order import BY_TIME
+from mtf.pipeline.audience import Added
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
-from mtf.pipeline.run import Added, Run
+from mtf.pipeline.run import Run
 from mtf.rows import Rows, rejected_by
 from mtf.storage.checkpoint_store import Skipped
 from mtf.storage.restore import state_at
@@ -206,7 +207,7 @@ class Pipeline:
         if self._alive is None:
             raise PipelineStopped("the pipeline is not running: use it inside `async with`")
         self._alive.check_loop()
-        return self._alive.remove(consumer)
+        return self._alive.audience.remove(consumer)
 
     def bars(
         self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024, fill: bool = False

@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from functools import partial
 from typing import Any, Final
 
-import attrs
-
 from mtf.actors.actor import Marker, MarkerKind, Supervised
-from mtf.actors.bars import BarStream
-from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
-from mtf.actors.contract import check_new
 from mtf.actors.markings import Answers, Markings
 from mtf.actors.showing import Showing
 from mtf.actors.supervisor import Supervisor
@@ -25,16 +19,16 @@ from mtf.actors.timer import BarTimer
 from mtf.actors.waiters import Waiters
 from mtf.bars.placement import MarketBarClock
 from mtf.calendars.auctions import edge_notes
-from mtf.clock import Timer
 from mtf.config import Config
 from mtf.engine import Engine
-from mtf.errors import ConfigError, ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
+from mtf.errors import ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
 from mtf.events.block import SymbolTable
 from mtf.events.door import Door
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.notes import LOGGER, Notes
 from mtf.order import ORDER, LogOrder
+from mtf.pipeline.audience import Added, Audience
 from mtf.pipeline.catchup import CatchUp
 from mtf.pipeline.hangs import STUCK_NS, Hangs
 from mtf.pipeline.options import Options
@@ -45,21 +39,11 @@ from mtf.rows import Rows
 from mtf.storage.checkpoint_store import Skipped
 from mtf.storage.checkpointer import Checkpointer
 from mtf.storage.datadir import DataDir
-from mtf.timeframe import Timeframe
 
-__all__ = ["Added", "Run"]
+__all__ = ["Run"]
 
 MALFORMED_KEPT: Final = 20  # in memory too, of the malformed rows that a data directory keeps
 CLOSINGS_MAX: Final = 3  # how often a closing that was interrupted is begun again
-
-
-@attrs.frozen
-class Added:
-    """A consumer as it was added."""
-
-    consumer: Consumer
-    name: str
-    timeframes: tuple[Timeframe, ...] | None  # whose bars it is shown; None: of all
 
 
 class Run:
@@ -75,7 +59,6 @@ class Run:
         self.rows = Rows()  # of the sources that were read
         self.engine = Engine(config)
         self.showing: Final = Showing()
-        self.consumers: Final[list[ConsumerActor]] = []  # in the order in which they were added
         self.supervisor: Final = Supervisor(self._on_failure)
         self.bar_clock: Final = MarketBarClock(
             config.calendars.calendar_of,
@@ -99,15 +82,20 @@ class Run:
             rows_asked=self._rows_asked,
         )
         self.source: Final = self.wiring.source
+        self._markings: Final = Markings(wall)  # markers on their way
+        self.audience: Final = Audience(self.wiring.synchronizer, self.supervisor, self._markings, wall)
         self.reading: Final = Reading(self.source, datadir, options.block_events)
         self.keep_order(LogOrder(None if datadir is None else datadir.log.positions.get(ORDER)))
         self.catchup: Final = CatchUp(config, datadir, block_events=options.block_events)
         self.bar_clock.strict = config.asked and not self.catchup.seq
         self._loop: Final = asyncio.get_running_loop()
         self._applied: Final = Waiters()  # who waits for a seq to be published
-        self._markings: Final = Markings(wall)  # markers on their way
         self._hangs: Final = Hangs(
-            wall, self.consumers, noted=self.notes.append, sent=self._sent_seq, stuck=self._give_up
+            wall,
+            self.audience.actors,
+            noted=self.notes.append,
+            sent=self._sent_seq,
+            stuck=self.audience.give_up,
         )
         self.pushes: Final = Pushes(config, options, self.source, self._hangs, self.notes)
         self._timer: Final = BarTimer(wall, self.pushes.tell_time, options.closing_grace_ns)
@@ -117,9 +105,6 @@ class Run:
         self._starting: asyncio.Task[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None  # begins with the first who needs the log's end
         self._settling: asyncio.Task[None] | None = None  # the orderly part of the end
-        self._halted: asyncio.Future[None] | None = None  # after a failure: consumers have been shown what came before
-        self._patience: Timer | None = None  # ends the waiting for `_halted`
-        self._stuck: Final[list[str]] = []  # consumers that hung at the end
 
     # Life cycle.
 
@@ -189,11 +174,12 @@ class Run:
                     self._settling.result()
         finally:
             await self._shut()
-        if self._stuck:
+        stuck = tuple(self.audience.stuck)
+        if stuck:
             raise ConsumerStuck(
-                f"{', '.join(self._stuck)}: cancelled, after {STUCK_NS // 1_000_000_000} s in which no callback "
-                "returned; the log is complete, and these consumers have not been shown its end",
-                names=tuple(self._stuck),
+                f"{', '.join(stuck)}: cancelled, after {STUCK_NS // 1_000_000_000} s in which no callback returned; "
+                "the log is complete, and these consumers have not been shown its end",
+                names=stuck,
             )
 
     async def _settle(self) -> None:
@@ -241,7 +227,7 @@ class Run:
         """Wait for no consumer any more: whoever leaves was cancelled."""
         if self._settling is not None:
             self._settling.cancel()
-        self._stop_waiting()
+        self.audience.stop_waiting()
 
     # Failures.
 
@@ -278,30 +264,8 @@ class Run:
 
     def _on_failure(self, failed: Supervised | None, reason: PipelineStopped) -> asyncio.Future[None]:
         """Stop everything but consumers that have not been shown all before the failure; return what waits for them."""
-        halted: asyncio.Future[None] = self._loop.create_future()
-        self._halted = halted
         self._release(reason)
-        if isinstance(failed, ConsumerActor):
-            for actor in self.consumers:
-                if actor is not failed:
-                    actor.halted = self._check_halted
-                    actor.halt(failed.stands_at)
-            wall = self.options.wall
-            self._patience = wall.call_at(wall.now_ns() + STUCK_NS, self._stop_waiting)
-            self._check_halted()
-        else:
-            halted.set_result(None)
-        return halted
-
-    def _check_halted(self) -> None:
-        if all(actor.is_halted for actor in self.consumers if actor.halted is not None):
-            self._stop_waiting()
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        if self._halted is not None and not self._halted.done():
-            self._halted.set_result(None)
+        return self.audience.halt(failed)
 
     def _writer_failed(self, error: BaseException) -> None:
         self.supervisor.fail(None, error)
@@ -314,12 +278,7 @@ class Run:
         self.pushes.close(error)
         self._applied.fail(error)
         self._markings.fail(error)
-        self._end_streams()
-
-    def _end_streams(self) -> None:
-        for actor in self.consumers:
-            if isinstance(actor.consumer, BarStream):
-                actor.consumer.end()
+        self.audience.end_streams()
 
     # Recovery.
 
@@ -350,23 +309,23 @@ class Run:
         """The checkpoints that this start could not use, and why."""
         if self.datadir is None:
             return []
-        return [*self.datadir.discarded, *self.catchup.choose(self.consumers).skipped]
+        return [*self.datadir.discarded, *self.catchup.choose(self.audience.actors).skipped]
 
     async def _catch_up(self) -> None:
         try:
-            start = self.catchup.begin(self.consumers)
+            start = self.catchup.begin(self.audience.actors)
             for each in start.skipped:
                 LOGGER.warning("checkpoint passed over: %s", each.reason)
             self.adopt(start.engine)
             if self.checkpointer is not None:
                 self.checkpointer.restore(start.states)
-            for actor in self.consumers:
+            for actor in self.audience.actors:
                 name = actor.consumer_name
                 seq, state = start.states.get(name, (0, None))
                 if state is not None:  # one with storage of its own is shown everything again, as it says itself
                     actor.restore(state, 0 if name in start.committed else seq)
             if start.next_seq <= self.catchup.seq:
-                for block in self.catchup.blocks(start, self.consumers):
+                for block in self.catchup.blocks(start, self.audience.actors):
                     await self.source.replay(block)
                     await asyncio.sleep(0)
             if self.catchup.seq:
@@ -385,7 +344,7 @@ class Run:
         self.engine = engine
         self._keep_disordered(self.reading.order.spans)
         self.wiring.adopt(engine)
-        for actor in self.consumers:
+        for actor in self.audience.actors:
             actor.rewind(self._cursor())
 
     def begin_pushes(self) -> None:
@@ -421,49 +380,12 @@ class Run:
             showing=self.showing,
             answered=self._markings.answered,
         )
-        check_new(added.consumer, added.name, ((other.consumer, other.consumer_name) for other in self.consumers))
+        self.audience.check(added)
         if self.catchup.begun is not None and self.checkpointer is not None:
             state = self.catchup.state_of_late(actor, self.checkpointer.states, self.engine.joiner.seq)
             if state is not None:
                 actor.restore(state)
-        if isinstance(added.consumer, BarStream):
-            added.consumer.left, added.consumer.loop = partial(self._detach, actor), self._loop
-        self.consumers.append(actor)
-        synchronizer = self.wiring.synchronizer
-        synchronizer.outlets = [*synchronizer.outlets, actor]
-        self.supervisor.launch(actor)
-
-    def remove(self, consumer: Consumer) -> asyncio.Future[None]:
-        """Show *consumer* nothing more; the future is done once a callback that is under way has ended.
-
-        Inside one of its own callbacks it is done at once.
-        """
-        for actor in self.consumers:
-            if actor.consumer is consumer:
-                ended = self.supervisor.ended(actor)
-                if actor.is_shown_now:
-                    ended.set_result(None)
-                self._detach(actor)
-                return ended
-        raise ConfigError(f"{consumer!r} is not a consumer of this pipeline")
-
-    def _detach(self, actor: ConsumerActor) -> None:
-        if actor in self.consumers:
-            self.consumers.remove(actor)
-        synchronizer = self.wiring.synchronizer
-        synchronizer.outlets = [outlet for outlet in synchronizer.outlets if outlet is not actor]
-        self.supervisor.let_end(actor)
-        actor.leave()
-        self._markings.left(actor)
-
-    def _give_up(self, actors: Sequence[ConsumerActor]) -> None:
-        """Go on without consumers that hang."""
-        for actor in actors:
-            self._stuck.append(actor.consumer_name)
-            self._detach(actor)
-            self.supervisor.cancel(actor)
-            if isinstance(actor.consumer, BarStream):
-                actor.consumer.end()
+        self.audience.enter(actor)
 
     # What goes through the actors.
 
@@ -504,7 +426,7 @@ class Run:
 
     def _rows_asked(self) -> bool:
         """Return whether live values of single rows are computed: always, or while a consumer is shown them."""
-        return self.config.live == "each" or any(actor.callbacks.shows_rows for actor in self.consumers)
+        return self.config.live == "each" or self.audience.shows_rows
 
     def _on_published(self, frame: Frame) -> None:
         if self.pushes.are_live:  # not before the first one: what a log left open is its own affair
@@ -514,7 +436,7 @@ class Run:
         self._applied.reached(frame.last_seq)
 
     def _on_passed(self, marker: Marker) -> None:
-        self._markings.passed(marker, self.consumers)
+        self._markings.passed(marker, self.audience.actors)
 
     def _sent_seq(self) -> int:
         return self.source.sent_seq

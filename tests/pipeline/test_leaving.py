@@ -33,7 +33,7 @@ def live(p: mtf.Pipeline) -> tuple[int, int, int, int]:
     """Return how many actors, outlets and tasks there are, and of the supervisor's."""
     run = run_of(p)
     return (
-        len(run.consumers),
+        len(run.audience.actors),
         len(run.wiring.synchronizer.outlets),
         len(asyncio.all_tasks()),
         len(run.supervisor._tasks),

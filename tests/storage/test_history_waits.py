@@ -92,7 +92,7 @@ async def test_bars_that_wait_are_bounded_and_those_beyond_are_stored_by_the_nex
         with locked(tmp_path / "data"):
             await feed(pipeline, EVENTS[50:])
             await pipeline.drain()
-            history = run_of(pipeline).consumers[0].consumer
+            history = run_of(pipeline).audience.actors[0].consumer
             assert isinstance(history, HistoryWriter)
             assert 40 <= len(history._rows) < 60
         assert "and no more may" in pipeline.notes[1]
