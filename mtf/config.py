@@ -246,13 +246,13 @@ class Config:
         """
         calendars, names = self.calendars.settled(logged.calendars)
         notes = [
-            f"goes on with the calendar {name} that it was made with; what is known by that name now has other hours "
-            "or holidays, and is for new directories"
+            f"stays with the edition of the calendar {name} that it was made with; the present edition has different "
+            "hours or holidays, and applies to new directories"
             for name in names
         ]
         settled = attrs.evolve(self, calendars=calendars) if names else self
         if self.former is not None and self.former == logged.indicators:
-            notes.append('goes on with the twenty indicators that "all" meant when it was made, which "core" means now')
+            notes.append('stays with the twenty indicators that "all" meant when it was made, which "core" means now')
             settled = attrs.evolve(settled, indicators=self.former, versions=_versions(self.former), former=None)
         return settled, notes
 

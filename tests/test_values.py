@@ -135,7 +135,7 @@ def test_a_calendar_and_a_configuration_survive_copy_and_pickle(name: str) -> No
 @pytest.mark.parametrize("specs", [["rsi:3"], ["sma:2@rsi:3"], ["pivots:woodie", "sma:2@rsi:3", "rsi:3"]], ids=repr)
 def test_an_indicator_survives_copy_and_pickle_and_goes_its_own_way(specs: list[str]) -> None:
     alone, items = create(specs[0]), create_set(specs)
-    bars = [mtf.Bar(**{**BAR, "close": 1.0 + 0.3 * k, "start_ns": k}) for k in range(8)]
+    bars = [mtf.Bar(**{**BAR, "close": 1.0 + 0.25 * k, "start_ns": k}) for k in range(8)]
     for bar in bars[:5]:
         alone.update(bar)
         items.update(bar)

@@ -77,7 +77,7 @@ class Run:
             self.writer,
             block_events=options.block_events,
             workers=options.workers,
-            published=self._on_published,
+            published=self.on_published,
             passed=self._on_passed,
             rows_asked=self._rows_asked,
         )
@@ -428,7 +428,7 @@ class Run:
         """Return whether live values of single rows are computed: always, or while a consumer is shown them."""
         return self.config.live == "each" or self.audience.shows_rows
 
-    def _on_published(self, frame: Frame) -> None:
+    def on_published(self, frame: Frame) -> None:
         if self.pushes.are_live:  # not before the first one: what a log left open is its own affair
             self._timer.published(frame, self.engine.joiner.states)
         if self.checkpointer is not None:

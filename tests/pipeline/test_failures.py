@@ -16,13 +16,13 @@ from typing import Any, Final
 import pytest
 
 import mtf
-from mtf.actors.timer import BarTimer
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.weekly import WeeklyCalendar
 from mtf.errors import ActorFailed, PipelineStopped, WorkerLost
 from mtf.indicators.catalogue import register
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.plugin import BarNow, PythonIndicator
+from mtf.pipeline.run import Run
 from mtf.storage.history.writer import HistoryWriter
 from tests.actors.loops import LOOPS, on_loop
 from tests.alive import run_of
@@ -125,10 +125,8 @@ def break_indicators(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_synchronizer(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = BarTimer.published
-    monkeypatch.setattr(
-        BarTimer, "published", lambda self, frame, states: _raise_if(frame.last_seq >= seq) or seen(self, frame, states)
-    )
+    seen = Run.on_published
+    monkeypatch.setattr(Run, "on_published", lambda self, frame: _raise_if(frame.last_seq >= seq) or seen(self, frame))
 
 
 def break_history(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:

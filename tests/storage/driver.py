@@ -56,6 +56,9 @@ class Failpoint(mtf.Consumer):
         self._reach("save")
         return b"kept"
 
+    def load(self, state: bytes) -> None:
+        assert state == b"kept", "what was saved comes back"
+
     def on_stop(self) -> None:
         self._reach("stop")
 

@@ -15,7 +15,7 @@ from tests.cli.builders import mtf as run_mtf
 from tests.storage.builders import feed, market
 
 EVENTS = market(4, 60)
-NOTE = 'goes on with the twenty indicators that "all" meant when it was made, which "core" means now'
+NOTE = 'stays with the twenty indicators that "all" meant when it was made, which "core" means now'
 
 
 async def fed(data: Path, first: int, last: int, **settings: Any) -> tuple[str, list[str]]:

@@ -88,7 +88,7 @@ def test_checkpoint_of_a_newer_format_is_passed_over(tmp_path: Path, monkeypatch
     again = mtf("run", *SOURCE, "--data", tmp_path / "run")
     assert again.exit_code == 0
     assert "checkpoint passed over: " in again.stderr
-    assert "format version 2, flags 0, cannot be read by this mtf: use a newer one" in again.stderr
+    assert "written by a newer mtf (format version 2, flags 0; this one reads up to version 1)" in again.stderr
 
 
 def test_history_of_newer_results_is_kept_and_rebuilt(data: Path) -> None:

@@ -159,6 +159,6 @@ async def test_versions_that_are_none_make_a_checkpoint_of_no_use(tmp_path: Path
     store.save(20, {**found.meta, "versions": versions}, found.parts)
     async with pipeline_on(tmp_path) as pipeline:
         (skipped,) = pipeline.skipped_checkpoints
-        assert skipped.reason == "it does not say what it is of"
+        assert skipped.reason == "its header is incomplete"
         await pipeline.drain()
         assert pipeline.digest == digest
