@@ -36,6 +36,7 @@ COMPILED = [
     "mtf/events/tick.py",
     "mtf/events/block.py",
     "mtf/events/bar_rows.py",
+    "mtf/events/malformed.py",
     "mtf/events/door.py",
     "mtf/calendars/day.py",
     "mtf/calendars/calendar.py",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.strings import BytesWriter, write_f64_le, write_i64_le
 from mypy_extensions import i64, mypyc_attr
+from xxhash import xxh3_64_digest
 
 from mtf.errors import ConfigError
 from mtf.timeframe import DAY, INTRADAY, MONTH, WEEK, Timeframe
@@ -20,6 +22,7 @@ __all__ = [
     "PLACE",
     "UNFINISHED",
     "BarClock",
+    "bar_key",
     "length_code",
     "length_kind",
     "length_ns",
@@ -99,3 +102,34 @@ class BarClock:
         self.start_ns = start_ns
         self.end_ns = start_ns + length_ns(length)
         self.last_ns = self.end_ns - 1
+
+
+def bar_key(
+    out: BytesWriter,
+    length: i64,
+    start_ns: i64,
+    flags: i64,
+    bids: tuple[float, float, float, float],
+    asks: tuple[float, float, float, float],
+    sizes: tuple[float, float],
+) -> bytes:
+    """Return the 8 bytes that tell the content of a bar from that of another; *out* is room to work in."""
+    write_i64_le(out, length)
+    write_i64_le(out, start_ns)
+    write_i64_le(out, flags)
+    _write_four(out, bids)
+    _write_four(out, asks)
+    write_f64_le(out, sizes[0])
+    write_f64_le(out, sizes[1])
+    key: bytes = _digest(out.getvalue())
+    return key
+
+
+def _write_four(out: BytesWriter, prices: tuple[float, float, float, float]) -> None:
+    write_f64_le(out, prices[0])
+    write_f64_le(out, prices[1])
+    write_f64_le(out, prices[2])
+    write_f64_le(out, prices[3])
+
+
+_digest: Final = xxh3_64_digest  # looked up once

@@ -21,10 +21,9 @@ from librt.strings import (
     write_i64_le,
 )
 from mypy_extensions import i32, i64, mypyc_attr
-from xxhash import xxh3_64_digest
 
 from mtf.errors import KindChanged, MalformedEvent, SourceError
-from mtf.events.bar_rows import EVENTS_PER_BAR, UNFINISHED, BarClock
+from mtf.events.bar_rows import EVENTS_PER_BAR, UNFINISHED, BarClock, bar_key
 from mtf.events.block import (
     BAR_HEAD_BYTES,
     BOTH_SIDES,
@@ -53,15 +52,26 @@ from mtf.events.block import (
     heap_text,
     received_at,
 )
+from mtf.events.malformed import (
+    BAD_ID,
+    BAD_SYMBOL,
+    BAD_TIME,
+    NEGATIVE_SIZE,
+    NO_PRICE,
+    NOT_FINITE,
+    REASONS,
+    STILL_FORMS,
+    TOO_FAR_AHEAD,
+    contradiction,
+    is_instant,
+    is_name,
+)
 from mtf.events.tick import Tick
 from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = [
     "ASIDE_MAX",
-    "BAD_TIME",
     "NOT_LIVE",
-    "REASONS",
-    "STILL_FORMS",
     "TRADES",
     "Door",
 ]
@@ -70,33 +80,6 @@ ASIDE_MAX: Final = 10_000  # malformed rows kept with their text; more are only 
 RAW_CHARS_MAX: Final = 500  # how much of a malformed row is kept
 
 TRADES: Final = 0  # in place of sides: a bar's prices are those of trades
-
-# What `quote`, `trade` and `bar` answer: 0 for a well-formed event, else the index of the reason.
-REASONS: Final = (
-    "",
-    "the time is before 1678 or after 2200",
-    "a price is missing",
-    "a number is NaN or infinite",
-    "a size is negative",
-    "the symbol is blank, longer than 255 bytes, not text, or has control characters",
-    "the id is longer than 255 bytes, or not text",
-    "stamped too far ahead of its arrival",
-    "the high is below the low",
-    "the open is not between low and high",
-    "the close is not between low and high",
-    "the bar still forms: its end lies after its arrival",
-)
-BAD_TIME: Final = 1
-NO_PRICE: Final = 2
-NOT_FINITE: Final = 3
-NEGATIVE_SIZE: Final = 4
-BAD_SYMBOL: Final = 5
-BAD_ID: Final = 6
-TOO_FAR_AHEAD: Final = 7
-HIGH_BELOW_LOW: Final = 8
-OPEN_OUTSIDE: Final = 9
-CLOSE_OUTSIDE: Final = 10
-STILL_FORMS: Final = 11
 
 NAN: Final = float("nan")
 
@@ -235,13 +218,13 @@ class Door:
         taken as unfinished, or with *log_unfinished* false answered with STILL_FORMS and not taken.
         """
         if sides & HAS_BID or sides == TRADES:
-            code = _contradiction(bids)
+            code = contradiction(bids)
             if code:
                 return code
         else:
             bids = (0.0, 0.0, 0.0, 0.0)  # written out: mypyc takes a Final of floats for one that was never set
         if sides & HAS_ASK:
-            code = _contradiction(asks)
+            code = contradiction(asks)
             if code:
                 return code
         else:
@@ -271,7 +254,7 @@ class Door:
         flags = FROM_BAR | (sides & BOTH_SIDES)
         head = self._head
         head.truncate(0)
-        key = _bar_key(head, length, clock.start_ns, flags, bids, asks, sizes)
+        key = bar_key(head, length, clock.start_ns, flags, bids, asks, sizes)
         head.truncate(0)
         write_i64_le(head, clock.start_ns)
         head.write(key)
@@ -348,13 +331,13 @@ class Door:
         # Where ticks are not compiled their fields may be anything: `index` and `* 1.0` leave numbers as they are, to
         # the bit, and raise on all else before anything is kept.
         ts_ns = index(tick.ts_ns)
-        if not _is_instant(ts_ns):
+        if not is_instant(ts_ns):
             return BAD_TIME
         received = tick.received_ns
         if received is None:
             return self._tick(tick, ts_ns)
         received_ns = index(received)
-        if not _is_instant(received_ns):
+        if not is_instant(received_ns):
             return BAD_TIME
         self._received_ns = received_ns
         try:
@@ -500,7 +483,7 @@ class Door:
                     encoded = symbol.encode()
                 except UnicodeEncodeError:
                     return BAD_SYMBOL
-                if len(encoded) > NAME_BYTES_MAX or not _is_name(symbol):
+                if len(encoded) > NAME_BYTES_MAX or not is_name(symbol):
                     return BAD_SYMBOL
                 number = self.symbols.add(symbol)
                 flags |= NEW_SYMBOL
@@ -538,66 +521,6 @@ class Door:
         return 0
 
 
-def _contradiction(prices: tuple[float, float, float, float]) -> i64:
-    """Return the reason for which open, high, low and close cannot be those of one bar; 0 if they can."""
-    open, high, low, close = prices
-    if open != open or high != high or low != low or close != close:
-        return NOT_FINITE
-    if high < low:
-        return HIGH_BELOW_LOW
-    if not low <= open <= high:
-        return OPEN_OUTSIDE
-    if not low <= close <= high:
-        return CLOSE_OUTSIDE
-    return 0
-
-
-def _bar_key(
-    out: BytesWriter,
-    length: i64,
-    start_ns: i64,
-    flags: i64,
-    bids: tuple[float, float, float, float],
-    asks: tuple[float, float, float, float],
-    sizes: tuple[float, float],
-) -> bytes:
-    """Return the 8 bytes that tell the content of a bar from that of another; *out* is room to work in."""
-    write_i64_le(out, length)
-    write_i64_le(out, start_ns)
-    write_i64_le(out, flags)
-    _write_four(out, bids)
-    _write_four(out, asks)
-    write_f64_le(out, sizes[0])
-    write_f64_le(out, sizes[1])
-    key: bytes = _digest(out.getvalue())
-    return key
-
-
-def _is_instant(ns: int) -> bool:
-    """Return whether *ns*, which may be of any size, is a time that events can have."""
-    try:
-        return TS_MIN_NS <= ns <= TS_MAX_NS
-    except ValueError:
-        return False  # compiled: more than an i64 holds
-
-
-def _write_four(out: BytesWriter, prices: tuple[float, float, float, float]) -> None:
-    write_f64_le(out, prices[0])
-    write_f64_le(out, prices[1])
-    write_f64_le(out, prices[2])
-    write_f64_le(out, prices[3])
-
-
 I32_MAX: Final = (1 << 31) - 1
 NOT_LIVE: Final[i64] = TS_MAX_NS + 1
 _NO_NUMBERS: Final = bytes(24)
-_digest: Final = xxh3_64_digest  # looked up once
-
-
-def _is_name(symbol: str) -> bool:
-    """Return whether *symbol* is distinguishable on a screen and contains no control sequence for a terminal."""
-    for letter in symbol:
-        code = ord(letter)
-        if code < 0x20 or 0x7F <= code < 0xA0:
-            return False
-    return len(symbol.strip()) > 0

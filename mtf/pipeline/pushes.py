@@ -22,7 +22,8 @@ from mtf.clock import WallClock
 from mtf.config import Config
 from mtf.errors import MalformedEvent
 from mtf.events.block import BY_TIMER
-from mtf.events.door import BAD_TIME, NOT_LIVE, REASONS
+from mtf.events.door import NOT_LIVE
+from mtf.events.malformed import BAD_TIME, REASONS
 from mtf.events.tick import Tick
 from mtf.notes import Notes
 from mtf.pipeline.hangs import Hangs

@@ -9,7 +9,8 @@ from typing import Any, Final
 from mtf.bars.bar import Bar
 from mtf.bars.intake import take
 from mtf.errors import MalformedEvent, SourceError
-from mtf.events.door import REASONS, Door
+from mtf.events.door import Door
+from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
 from mtf.sources.source import iterate
 

@@ -12,7 +12,8 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import HostileFile
 from mtf.events.bar_rows import EVENTS_PER_BAR, length_kind, length_ns
-from mtf.events.door import REASONS, TRADES, Door
+from mtf.events.door import TRADES, Door
+from mtf.events.malformed import REASONS
 from mtf.timeframe import INTRADAY
 from mtf.units import DAY_NS, EPOCH_ORDINAL
 

@@ -12,7 +12,8 @@ from librt.strings import read_f32_be, read_i32_be
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.events.block import HAS_BID
-from mtf.events.door import STILL_FORMS, Door
+from mtf.events.door import Door
+from mtf.events.malformed import STILL_FORMS
 from mtf.sources.ohlc import contradiction
 from mtf.sources.reader import Reader, reason
 

@@ -19,7 +19,8 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import ConfigError, SourceError
 from mtf.events.block import BOTH_SIDES
-from mtf.events.door import REASONS, Door
+from mtf.events.door import Door
+from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
 from mtf.sources.source import iterate
 from mtf.sources.stamps import civil_day

@@ -15,7 +15,8 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.errors import OptionNeeded, SourceError
 from mtf.events.bar_rows import length_kind
 from mtf.events.block import HAS_ASK, HAS_BID
-from mtf.events.door import STILL_FORMS, Door
+from mtf.events.door import Door
+from mtf.events.malformed import STILL_FORMS
 from mtf.sources.decimals import POINT, UNSURE, amount, decimal, is_special
 from mtf.sources.ohlc import contradiction
 from mtf.sources.reader import TRADES, reason

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mtf.errors import ConfigError
 from mtf.events.bar_rows import PLACE, UNFINISHED, BarClock, length_code, length_kind, length_ns
 from mtf.events.block import BAR_HEAD_BYTES, HAS_ASK, HAS_BID, NEW_SYMBOL, QUOTE, ROW_BYTES, TRADE, Block, SymbolTable
-from mtf.events.door import REASONS, STILL_FORMS, TRADES, Door
+from mtf.events.door import TRADES, Door
+from mtf.events.malformed import REASONS, STILL_FORMS
 from mtf.timeframe import DAY, INTRADAY, MONTH, WEEK, Timeframe
 from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, TS_MAX_NS, TS_MIN_NS
 from tests.builders import Four, at

@@ -25,7 +25,8 @@ from mtf.events.block import (
     SymbolTable,
     received_at,
 )
-from mtf.events.door import ASIDE_MAX, NOT_LIVE, REASONS, Door
+from mtf.events.door import ASIDE_MAX, NOT_LIVE, Door
+from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe
 from mtf.units import TS_MAX_NS, TS_MIN_NS

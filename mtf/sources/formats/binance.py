@@ -8,7 +8,8 @@ from typing import Any, Final
 import orjson
 
 from mtf.errors import OptionNeeded
-from mtf.events.door import REASONS, Door
+from mtf.events.door import Door
+from mtf.events.malformed import REASONS
 from mtf.sources.format import LIKELY, NO, Format, Options, Plan
 from mtf.sources.parts import Part
 from mtf.sources.read_as import BY_FORMAT, ReadAs
