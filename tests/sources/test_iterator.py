@@ -41,14 +41,14 @@ def test_bars_come_as_they_are_and_count_once_each() -> None:
     """Klines of an exchange: an iterable may hold both, and a bar that is not completed is refused."""
     made: dict[str, Any] = {"symbol": "A", "timeframe": mtf.Timeframe("1m"), "start_ns": 0, "end_ns": 60 * 10**9}
     made |= {"open": 1.0, "high": 3.0, "low": 0.5, "close": 2.0, "volume": 7.0}
-    bar, wrong = mtf.Bar(**made), mtf.Bar(**{**made, "low": 1.5})
+    bar, wrong = mtf.Bar(**made), mtf.Bar(**{**made, "volume": float("inf")})
     partial = mtf.PartialBar(**made, time_ns=30 * 10**9)
     source = IterSource([TICKS[0], bar, partial, wrong, TICKS[1]], name="mine")
     taken = drain(source)
     assert [tick.price for tick in taken.ticks] == [None, 1.0, 3.0, 0.5, 2.0, None]
     assert [tick.size for tick in taken.ticks] == [0.0, 0.0, 0.0, 0.0, 7.0, 0.0]
     assert taken.lines == [3, 4]
-    assert taken.reasons[1] == "the open is not between low and high"
+    assert taken.reasons[1] == "a number is NaN or infinite"
     assert source.position() == {"count": 5}
 
 
