@@ -43,6 +43,9 @@ FIELDS: Final = (
 
 
 INF: Final = float("inf")
+US_NS: Final = 1_000
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 # Acyclic, like everything of which a run keeps many: nothing in it leads back to it. Otherwise the garbage collector
@@ -136,6 +139,44 @@ class Bar:
     def completed(self) -> bool:
         """True for a bar that has closed."""
         return True
+
+    @property
+    def start(self) -> datetime.datetime:
+        """`start_ns` as a UTC datetime, cut to microseconds."""
+        return _datetime(self.start_ns)
+
+    @property
+    def end(self) -> datetime.datetime:
+        """`end_ns` as a UTC datetime, cut to microseconds."""
+        return _datetime(self.end_ns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in it by name, as orjson takes it: the timeframe by its name, the gap as four lengths."""
+        gap = self.gap
+        return {
+            "symbol": self.symbol,
+            "timeframe": self.timeframe.name,
+            "start_ns": self.start_ns,
+            "end_ns": self.end_ns,
+            "open": self.open,
+            "high": self.high,
+            "low": self.low,
+            "close": self.close,
+            "volume": self.volume,
+            "ticks": self.ticks,
+            "trading_day": self.trading_day,
+            "first": self.first,
+            "last": self.last,
+            "incomplete": self.incomplete,
+            "day_incomplete": self.day_incomplete,
+            "off_session": self.off_session,
+            "filled": self.filled,
+            "from_bars": self.from_bars,
+            "gap_closed_ns": 0 if gap is None else gap.closed_ns,
+            "gap_holiday_ns": 0 if gap is None else gap.holiday_ns,
+            "gap_break_ns": 0 if gap is None else gap.break_ns,
+            "gap_silence_ns": 0 if gap is None else gap.silence_ns,
+        }
 
     def _key(self) -> tuple[object, ...]:
         return (
@@ -247,6 +288,15 @@ class PartialBar(Bar):
     def completed(self) -> bool:
         return False
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in it by name, as `Bar.to_dict` does, and how far it has come."""
+        found = super().to_dict()
+        found["time_ns"] = self.time_ns
+        found["elapsed_ns"] = self.elapsed_ns
+        found["remaining_ns"] = self.remaining_ns
+        found["progress"] = self.progress
+        return found
+
     def _key(self) -> tuple[object, ...]:
         return (*super()._key(), self.time_ns)
 
@@ -347,6 +397,11 @@ def _fault(
         return f"Bar: low must not be above high, got low {low} and high {high}"
     name, price = ("open", open) if not low <= open <= high else ("close", close)
     return f"Bar: {name} must be between low and high, got {price}, and {low} to {high}"
+
+
+def _datetime(ts_ns: i64) -> datetime.datetime:
+    us: int = ts_ns // US_NS
+    return _EPOCH + datetime.timedelta(microseconds=us)
 
 
 def _restored_window(bars: list[Bar]) -> BarWindow:

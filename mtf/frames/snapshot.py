@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
@@ -61,6 +61,15 @@ class Snapshot:
         """The price that the bars are made of: `mid`, `bid`, `ask` or `last`; `auto` before a tick has decided."""
         state = self._state
         return PRICE_SIDES[AUTO] if state.counts.ticks == 0 else PRICE_SIDES[state.instrument.side]
+
+    def to_dict(self, bars: int = 5) -> dict[str, Any]:
+        """Return every timeframe's state by name, each with its last *bars* completed bars, as orjson takes it."""
+        return {
+            "symbol": self.symbol,
+            "seq": self.seq,
+            "time_ns": self.time_ns,
+            "timeframes": {each.timeframe.name: each.to_dict(bars) for each in self},
+        }
 
     def __iter__(self) -> Iterator[TimeframeState]:
         return iter([self._at(rank) for rank in range(len(self._kept.timeframes))])

@@ -6,7 +6,7 @@ Immutable values, made on demand. The same class serves views and snapshots.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
@@ -97,6 +97,10 @@ class Values:
 
     def items(self) -> list[tuple[str, float]]:
         return list(zip(self.keys(), self.values(), strict=True))
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the values by output, as orjson takes them: it writes NaN as null."""
+        return dict(self.items())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -214,6 +218,17 @@ class TimeframeState:
                 f"indicator output {name!r} is not kept here; choose from {', '.join(self._columns) or 'none'}"
             )
         return [values.history[k].values[column] for k in range(values.start, values.stop)]
+
+    def to_dict(self, bars: int = 5) -> dict[str, Any]:
+        """Return partial bar, the last *bars* completed ones, and the values, by name, as orjson takes them."""
+        partial, window = self.partial, self.bars
+        return {
+            "partial": None if partial is None else partial.to_dict(),
+            "bars_kept": len(window),
+            "bars": [bar.to_dict() for bar in window[max(0, len(window) - bars) :]],
+            "live": self.live.to_dict(),
+            "completed": self.completed.to_dict(),
+        }
 
     def bar_state(self) -> BarState:
         """Return the bars as one value."""

@@ -9,6 +9,7 @@ import re
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 
 import mtf
@@ -107,3 +108,27 @@ def test_a_bar_that_contradicts_itself_cannot_be_made(fields: dict[str, Any], re
     for make in (mtf.Bar, partial(mtf.PartialBar, time_ns=75_000_000_000)):
         with pytest.raises(MalformedEvent, match=re.escape(reason)):
             make(**{**FIELDS, "start_ns": 0, "high": 3.0, **fields})
+
+
+def test_a_bar_takes_itself_apart_as_plain_values() -> None:
+    """All of it, by name, as orjson writes it."""
+    bar = mtf.Bar(**{**FIELDS, "gap": mtf.Gap(closed_ns=1, holiday_ns=2, break_ns=3, silence_ns=4), "first": True})
+    expected = {
+        "symbol": "X", "timeframe": "1m", "start_ns": 60_000_000_000, "end_ns": 120_000_000_000, "open": 1.0,
+        "high": 4.0, "low": 0.5, "close": 2.0, "volume": 7.0, "ticks": 3, "trading_day": datetime.date(1970, 1, 1),
+        "first": True, "last": False, "incomplete": False, "day_incomplete": False, "off_session": False,
+        "filled": False, "from_bars": False, "gap_closed_ns": 1, "gap_holiday_ns": 2, "gap_break_ns": 3,
+        "gap_silence_ns": 4,
+    }  # fmt: skip
+    assert bar.to_dict() == expected
+    assert orjson.loads(orjson.dumps(bar.to_dict())) == {**expected, "trading_day": "1970-01-01"}
+    partial = mtf.PartialBar(**FIELDS, time_ns=75_000_000_000)
+    more = {"time_ns": 75_000_000_000, "elapsed_ns": 15_000_000_000, "remaining_ns": 45_000_000_000, "progress": 0.25}
+    assert partial.to_dict() == mtf.Bar(**FIELDS).to_dict() | more
+
+
+def test_start_and_end_are_datetimes_too() -> None:
+    """Aware, in UTC, cut to the microseconds that datetime has; before 1970 as well."""
+    bar = mtf.Bar(**{**FIELDS, "start_ns": -1, "end_ns": 1_709_719_200_123_456_789})
+    assert bar.start == datetime.datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=datetime.UTC)
+    assert bar.end == datetime.datetime(2024, 3, 6, 10, 0, 0, 123_456, tzinfo=datetime.UTC)
