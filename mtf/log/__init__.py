@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mtf.log.compaction import Compressed, compress_sealed
 from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
+from mtf.log.end import LogEnd
 from mtf.log.event_log import EventLog, LoggedBlock
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
 from mtf.log.filesystem import FileSystem, OsFileSystem, check_plain, open_plain
@@ -28,6 +29,7 @@ __all__ = [
     "FileLog",
     "FileSystem",
     "KeptTail",
+    "LogEnd",
     "LogReader",
     "LoggedBlock",
     "OsFileSystem",

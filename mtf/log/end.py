@@ -1,0 +1,65 @@
+"""Where a log ends, and which symbols it has by then, found without reading all of it, and again as it grows.
+
+A segment that was sealed says so in its last bytes; only one that is being written is passed through, once: the next
+look goes on from there. Opens nothing for writing and takes no lock.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from mtf.errors import DataDirError
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.format import SEQ_MAX
+from mtf.log.reader import LogReader, read_log
+from mtf.log.segment import Segment, segment_names
+
+__all__ = ["LogEnd"]
+
+
+class LogEnd:
+    """The end of the log in *directory*: `look` says where it is now."""
+
+    def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
+        self.directory: Final = str(directory)
+        self._fs: Final = fs or OsFileSystem()
+        self._reader: LogReader | None = None  # has come to the end, the last time that it was not sealed
+        self.last_seq = 0  # as of the last look
+        self.symbols: list[str] = []  # by number, likewise
+
+    def look(self) -> int:
+        """Return the newest event there is now; 0 if there is none yet.
+
+        DataDirError if there is no log, CorruptLog if the end of it is damaged.
+        """
+        if self._reader is None and self._is_sealed():
+            return self.last_seq
+        if self._reader is None:
+            self._reader = read_log(self.directory, SEQ_MAX, check=False, fs=self._fs)
+        reader = self._reader
+        while reader.poll() is not None:  # none is of so high a seq: all are passed over
+            pass
+        self.last_seq, self.symbols = reader.last_seq, reader.symbols
+        return self.last_seq
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def _is_sealed(self) -> bool:
+        """Return whether the newest segment says of itself where it ends and which symbols it knows; take it if so."""
+        names = segment_names(self._fs, self.directory)
+        if not names:
+            raise DataDirError(f"{self.directory}: there is no log here")
+        segment = Segment(self._fs, join(self.directory, names[-1]))
+        try:
+            last = segment.last_header()
+            if last is None or not last.is_seal or last.symbols != len(segment.symbols):
+                return False
+            self.last_seq = segment.header.first_seq + last.events - 1
+            self.symbols = list(segment.symbols.names)
+            return True
+        finally:
+            segment.close()
