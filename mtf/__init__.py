@@ -11,6 +11,7 @@ from mtf.bars.bar import Bar, BarWindow, PartialBar
 from mtf.build import COMPILED, VERSION
 from mtf.calendars import Calendar, CalendarMap, Gap
 from mtf.config import Config
+from mtf.data import DataReader, LoggedTick, Table, open_data
 from mtf.errors import MtfError
 from mtf.events.tick import Tick
 from mtf.frames.frame import Frame
@@ -33,14 +34,17 @@ __all__ = [
     "CalendarMap",
     "Config",
     "Consumer",
+    "DataReader",
     "Frame",
     "Gap",
+    "LoggedTick",
     "MtfError",
     "PartialBar",
     "Pipeline",
     "Snapshot",
     "Source",
     "Summary",
+    "Table",
     "Tick",
     "Timeframe",
     "TimeframeState",
@@ -55,6 +59,8 @@ __all__ = [
 ]
 
 __version__ = VERSION
+
+open = open_data  # not in `__all__`: a star import must not hide Python's own
 
 if not COMPILED:
     for _value in (Bar, Tick, Gap):

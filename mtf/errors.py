@@ -25,6 +25,7 @@ __all__ = [
     "LogWriteFailed",
     "LookAheadError",
     "MalformedEvent",
+    "MissingPackage",
     "MtfError",
     "NewerCheckpoint",
     "OptionNeeded",
@@ -185,6 +186,10 @@ class CorruptCheckpoint(MtfError, ValueError):
 
 class NewerCheckpoint(CorruptCheckpoint):
     """A checkpoint is of a later format, or uses what this one does not know: a newer mtf wrote it, and can read it."""
+
+
+class MissingPackage(MtfError, ImportError):
+    """What was asked for needs a package that is not installed; the message says how to install it."""
 
 
 class DeadView(MtfError, RuntimeError):

@@ -12,6 +12,7 @@ import pytest
 import mtf
 from mtf.errors import ConfigError, KindChanged, MalformedEvent, StraddlingBar
 from mtf.storage.datadir import history_of
+from mtf.storage.history.schema import COLUMNS
 from tests.builders import MINUTE_NS, at
 from tests.fake_clock import FakeClock
 
@@ -280,7 +281,8 @@ async def test_bars_survive_the_history_with_their_flag(tmp_path: Path) -> None:
     """CSV, JSON and SQLite say of a bar that it is made of bars."""
     async with mtf.Pipeline(data=tmp_path / "data", **LIVE, clock="ticks") as p:
         await p.run([kline("10:00"), mtf.Tick("X", at("10:01"), price=3.0), mtf.Tick("X", at("10:02"), price=3.0)])
-    rows = list(history_of(tmp_path / "data").bars("X", "1m"))
+    (page,) = history_of(tmp_path / "data").pages("X", "1m")
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in page]
     assert [(row["open"], row["ticks"], row["from_bars"]) for row in rows] == [(1.0, 4, 1), (3.0, 1, 0)]
 
 

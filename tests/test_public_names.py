@@ -15,14 +15,17 @@ NAMES = [
     "CalendarMap",
     "Config",
     "Consumer",
+    "DataReader",
     "Frame",
     "Gap",
+    "LoggedTick",
     "MtfError",
     "PartialBar",
     "Pipeline",
     "Snapshot",
     "Source",
     "Summary",
+    "Table",
     "Tick",
     "Timeframe",
     "TimeframeState",
@@ -53,6 +56,7 @@ ERRORS = {
     "LogWriteFailed": OSError,
     "LookAheadError": RuntimeError,
     "MalformedEvent": ValueError,
+    "MissingPackage": ImportError,
     "MtfError": Exception,
     "NewerCheckpoint": ValueError,
     "OptionNeeded": ValueError,
@@ -73,6 +77,12 @@ def test_public_names_are_these() -> None:
     """A name that goes breaks its users, one that comes is a promise: both are meant, or the list fails."""
     assert mtf.__all__ == NAMES
     assert [name for name in NAMES if not hasattr(mtf, name)] == []
+
+
+def test_open_is_no_name_of_a_star_import() -> None:
+    """`from mtf import *` must not put something else in the place of Python's own `open`."""
+    assert "open" not in mtf.__all__
+    assert mtf.open is mtf.data.open_data
 
 
 def test_every_error_is_mtfs_own_and_the_right_builtin() -> None:

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import click
 
-from mtf.cli.datadir import DIRECTORY, config_of, last_seq_of, symbols_of
-from mtf.cli.output import FORMATS, Column, note, write_rows
+from mtf.cli.datadir import DIRECTORY
+from mtf.cli.output import FORMATS, Column, write_rows
 from mtf.cli.times import time_of
-from mtf.errors import ConfigError, UnknownSymbol
-from mtf.storage.datadir import history_of
+from mtf.data import open_data
+from mtf.data.moments import Moment
+from mtf.errors import ConfigError
 from mtf.storage.history.schema import COLUMNS, bar_row
-from mtf.storage.restore import engine_at
 
 __all__ = ["bars"]
 
@@ -64,54 +64,20 @@ def bars(
     """Print the bars of DIR, oldest first."""
     if format == PARQUET:
         raise ConfigError("parquet is not supported yet: use csv or json")
-    config = config_of(directory)
-    name = config.timeframes[config.timeframes.index(timeframe)].name
-    rows = _completed(directory, symbol, name, start, end)
-    if partial:
-        forming = _forming(directory, symbol, name)
-        wanted = [row for row in forming if _within(row["start_ns"], start, end)]
-        rows = itertools.chain(rows, wanted)
-    _tell_lag(directory)
+    with open_data(directory) as reader:
+        at = Moment(seq=reader.seq)
+        table = reader.bars(symbol, timeframe, start=start, end=end, as_of=at)
+        rows: Iterator[dict[str, Any]] = (
+            _dressed(dict(zip(COLUMNS, row, strict=True)), completed=True)
+            for row in itertools.chain.from_iterable(table.pages())
+        )
+        if partial:
+            bar = reader.state(symbol, at=at)[timeframe].partial
+            if bar is not None and _within(bar.start_ns, start, end):
+                forming = dict(zip(COLUMNS, bar_row(bar, at.seq or 0), strict=True))
+                rows = itertools.chain(rows, [_dressed(forming, completed=False)])
     columns = [column for column in _SHOWN if format == "table" or column.name != "flags"]
     write_rows(rows, columns, format)
-
-
-def _tell_lag(directory: Path) -> None:
-    """Say on stderr if the stored bars are not those of the log: after a kill or a loss, or during a run."""
-    stored_seq, last_seq = history_of(directory).position(), last_seq_of(directory)
-    if stored_seq < last_seq:
-        note(f"bars are stored up to seq {stored_seq}, and the log ends at {last_seq}: the next run stores the rest")
-    elif stored_seq > last_seq:
-        note(f"bars are stored up to seq {stored_seq}, but the log ends at {last_seq}: the next run removes the rest")
-
-
-def _completed(
-    directory: Path, symbol: str, timeframe: str, start_ns: int | None, end_ns: int | None
-) -> Iterator[dict[str, Any]]:
-    store = history_of(directory)
-    try:
-        for row in store.bars(symbol, timeframe, start_ns, end_ns):
-            yield _dressed(row, completed=True)
-    except UnknownSymbol:
-        known = symbols_of(directory)
-        if symbol not in known:
-            raise UnknownSymbol(
-                f"no event of {symbol!r} is in {directory}; known symbols: {', '.join(known)}"
-            ) from None
-
-
-def _forming(directory: Path, symbol: str, timeframe: str) -> list[dict[str, Any]]:
-    """Return the forming bar as a row, in a list that is empty if none forms."""
-    engine = engine_at(directory)
-    number = engine.number_of(symbol)
-    if number < 0:
-        known = [each.instrument.name for each in engine.joiner.states]
-        raise UnknownSymbol(f"no event of {symbol!r} is in {directory}; known symbols: {', '.join(known)}")
-    partial = engine.snapshot(number)[timeframe].partial
-    if partial is None:
-        return []
-    values = bar_row(partial, engine.joiner.seq)
-    return [_dressed(dict(zip(COLUMNS, values, strict=True)), completed=False)]
 
 
 def _dressed(row: dict[str, Any], *, completed: bool) -> dict[str, Any]:

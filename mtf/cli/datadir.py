@@ -7,21 +7,13 @@ from pathlib import Path
 import click
 
 from mtf.config import Config
-from mtf.errors import DataDirError
 from mtf.log import LogReader, OsFileSystem, read_log
 from mtf.log.segment import segment_names, segment_seq
-from mtf.storage.datadir import LOG, logged_config
+from mtf.storage.datadir import LOG, check_has_log, logged_config
 
-__all__ = ["DIRECTORY", "check_has_log", "config_of", "last_seq_of", "newest_start", "reader_of", "symbols_of"]
+__all__ = ["DIRECTORY", "config_of", "newest_start", "reader_of"]
 
 DIRECTORY = click.Path(path_type=Path)  # opening it checks that it exists: one message for all commands
-
-
-def check_has_log(directory: Path) -> None:
-    """DataDirError if *directory* is not a data directory."""
-    if not (directory / LOG).is_dir():
-        what = "there is no such directory" if not directory.exists() else "this is not a data directory of mtf"
-        raise DataDirError(f"{directory}: {what}")
 
 
 def config_of(directory: Path) -> Config:
@@ -41,19 +33,3 @@ def newest_start(directory: Path, events: int = 0) -> int:
     if not starts:
         return 1
     return next((start for start in reversed(starts) if start <= starts[-1] - events), starts[0])
-
-
-def last_seq_of(directory: Path) -> int:
-    """Return the newest event in the log; reads the newest segment only."""
-    reader = read_log(directory / LOG, newest_start(directory), check=False)
-    for _ in reader:
-        pass
-    return reader.last_seq
-
-
-def symbols_of(directory: Path) -> list[str]:
-    """Return every symbol in the log, in order of appearance; reads all of it."""
-    reader = reader_of(directory)
-    for _ in reader:
-        pass
-    return reader.symbols

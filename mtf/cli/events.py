@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from struct import Struct
 from typing import Any, Final
-
-from librt.vecs import vec
-from mypy_extensions import u8
 
 from mtf.bars.verdicts import REASONS
 from mtf.cli.output import Column
-from mtf.events.block import (
-    CLOCK,
-    FROM_BAR,
-    HAS_ASK,
-    HAS_BID,
-    HAS_ID,
-    NEW_SYMBOL,
-    ROW_BYTES,
-    TRADE,
-    Block,
-    heap_length,
-    heap_text,
-)
+from mtf.data.picking import Picked
+from mtf.data.ticks import KINDS
+from mtf.events.block import FROM_BAR, HAS_ASK, HAS_BID, QUOTE, TRADE
 
 __all__ = ["EVENT_COLUMNS", "event_rows"]
 
-KINDS: Final = ("clock", "quote", "trade")
 EVENT_COLUMNS: Final = [
     Column("seq", "whole", "seq"),
     Column("ts_ns", "time", "time"),
@@ -43,46 +28,30 @@ EVENT_COLUMNS: Final = [
     Column("from_bar", "flag"),
 ]
 
-_ROW: Final = Struct("<qiBBHdddd")
-assert _ROW.size == ROW_BYTES, "a row is read whole"
 
+def event_rows(picked: Picked, names: Sequence[str], *, judged: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the events of *picked*; *names* are the symbols by its codes.
 
-def event_rows(
-    block: Block, names: Sequence[str], *, number: int | None = None, verdicts: vec[u8] | None = None
-) -> Iterator[dict[str, Any]]:
-    """Yield the events of *block*, of the symbol with this *number* or of all; *names* are the symbols by number.
-
-    With *verdicts* each has `rejected`: the reason, or None if it was accepted.
+    With *judged* each has `rejected`: the reason, or None if it was accepted.
     """
-    heap = block.heap
-    at = 0
-    for i, (ts_ns, symbol, kind, flags, _, first, second, third, fourth) in enumerate(_ROW.iter_unpack(block.rows)):
-        id: str | None = None
-        if heap:
-            if flags & NEW_SYMBOL:
-                at += 2 + heap_length(heap, at)
-            if flags & HAS_ID:
-                id = heap_text(heap, at)
-                at += 2 + heap_length(heap, at)
-        if number is not None and symbol != number:
-            continue
+    for i in range(len(picked)):
+        kind, flags, code = picked.kinds[i], picked.flags[i], picked.codes[i]
         trade = kind == TRADE
-        quote = kind not in (TRADE, CLOCK)
-        bid, ask = quote and bool(flags & HAS_BID), quote and bool(flags & HAS_ASK)
+        bid, ask = kind == QUOTE and bool(flags & HAS_BID), kind == QUOTE and bool(flags & HAS_ASK)
         row = {
-            "seq": block.first_seq + i,
-            "ts_ns": ts_ns,
-            "symbol": names[symbol] if symbol >= 0 else None,
+            "seq": picked.seqs[i],
+            "ts_ns": picked.ts_ns[i],
+            "symbol": names[code] if code >= 0 else None,
             "kind": KINDS[kind],
-            "bid": first if bid else None,
-            "ask": second if ask else None,
-            "bid_size": third if bid else None,
-            "ask_size": fourth if ask else None,
-            "price": first if trade else None,
-            "size": second if trade else None,
-            "id": id,
+            "bid": picked.first[i] if bid else None,
+            "ask": picked.second[i] if ask else None,
+            "bid_size": picked.third[i] if bid else None,
+            "ask_size": picked.fourth[i] if ask else None,
+            "price": picked.first[i] if trade else None,
+            "size": picked.second[i] if trade else None,
+            "id": picked.ids[i],
             "from_bar": bool(flags & FROM_BAR),
         }
-        if verdicts is not None:
-            row["rejected"] = REASONS[verdicts[i]] or None
+        if judged:
+            row["rejected"] = REASONS[picked.verdicts[i]] or None
         yield row

@@ -20,7 +20,8 @@ from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
 from mtf.cli.progress import Share, progress_bar
 from mtf.cli.summary import show_summary
-from mtf.cli.times import Moment, moment_of
+from mtf.cli.times import moment_of
+from mtf.data.moments import Moment
 from mtf.errors import ConfigError
 from mtf.pipeline import Pipeline
 from mtf.storage.restore import engine_at, first_seq_after

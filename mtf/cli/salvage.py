@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from mtf.cli.datadir import DIRECTORY, check_has_log
+from mtf.cli.datadir import DIRECTORY
 from mtf.cli.output import document, say
 from mtf.errors import DataDirError
 from mtf.log import salvage_log
-from mtf.storage.datadir import LOG
+from mtf.storage.datadir import LOG, check_has_log
 
 __all__ = ["salvage"]
 

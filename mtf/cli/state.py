@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.text import Text
 
-from mtf.bars.bar import Bar, PartialBar
-from mtf.cli.datadir import DIRECTORY, config_of, last_seq_of
+from mtf.cli.datadir import DIRECTORY
 from mtf.cli.drawing import (
     Cell,
     Section,
@@ -23,13 +22,13 @@ from mtf.cli.drawing import (
 )
 from mtf.cli.look import Look, look_at_stdout
 from mtf.cli.output import document, note, show
-from mtf.cli.times import Moment, moment_of, moment_text
+from mtf.cli.times import moment_of, moment_text
+from mtf.data import open_data
+from mtf.data.moments import Moment
 from mtf.errors import UnknownSymbol
 from mtf.frames.snapshot import NO_TIME_NS, Snapshot
-from mtf.frames.state import TimeframeState
 from mtf.matrix import Matrix, Row, matrix_of
 from mtf.numbers import decimals_of, number_text
-from mtf.storage.restore import engine_at
 
 __all__ = ["state"]
 
@@ -53,77 +52,22 @@ def state(directory: Path, symbol: str | None, at: Moment | None, bars_shown: in
 
     At a time, each symbol is shown as before its first accepted event that is stamped later.
     """
-    config_of(directory)
-    at = at or Moment()
-    engine = engine_at(directory, seq=at.seq, time_ns=at.ts_ns)
-    seq = engine.joiner.seq
-    known = engine.symbols()
-    if symbol is not None and symbol not in known:
-        raise UnknownSymbol(f"no event of {symbol!r} up to seq {seq}; known symbols: {', '.join(known) or 'none'}")
-    snapshots = [engine.snapshot(engine.number_of(name)) for name in known if symbol in (None, name)]
+    with open_data(directory) as reader:
+        seq, found = reader.states(at=at)
+        known = list(found)
+        if symbol is not None and symbol not in known:
+            raise UnknownSymbol(f"no event of {symbol!r} up to seq {seq}; known symbols: {', '.join(known) or 'none'}")
+        later = None if at is None else reader.seq - seq
+    snapshots = [each for name, each in found.items() if symbol in (None, name)]
     if as_json:
-        document({"seq": seq, "symbols": {each.symbol: _snapshot(each, bars_shown) for each in snapshots}})
+        document({"seq": seq, "symbols": {each.symbol: each.to_dict(bars_shown) for each in snapshots}})
         return
     if not snapshots:
         note(f"no event up to seq {seq}")
         return
-    later = None if at == Moment() else last_seq_of(directory) - seq
     look = look_at_stdout()
     for each in snapshots:
         _show(each, look, later)
-
-
-def _snapshot(snapshot: Snapshot, bars_shown: int) -> dict[str, Any]:
-    return {
-        "symbol": snapshot.symbol,
-        "seq": snapshot.seq,
-        "time_ns": snapshot.time_ns,
-        "timeframes": {each.timeframe.name: _timeframe(each, bars_shown) for each in snapshot},
-    }
-
-
-def _timeframe(each: TimeframeState, bars_shown: int) -> dict[str, Any]:
-    partial = each.partial
-    bars = each.bars
-    return {
-        "partial": None if partial is None else _partial(partial),
-        "bars_kept": len(bars),
-        "bars": [_bar(bar) for bar in bars[max(0, len(bars) - bars_shown) :]],
-        "live": dict(each.live.items()),
-        "completed": dict(each.completed.items()),
-    }
-
-
-def _partial(bar: PartialBar) -> dict[str, Any]:
-    return _bar(bar) | {
-        "elapsed_ns": bar.elapsed_ns,
-        "remaining_ns": bar.remaining_ns,
-        "progress": bar.progress,
-    }
-
-
-def _bar(bar: Bar) -> dict[str, Any]:
-    gap = bar.gap
-    return {
-        "start_ns": bar.start_ns,
-        "end_ns": bar.end_ns,
-        "open": bar.open,
-        "high": bar.high,
-        "low": bar.low,
-        "close": bar.close,
-        "volume": bar.volume,
-        "ticks": bar.ticks,
-        "trading_day": bar.trading_day,
-        "first": bar.first,
-        "incomplete": bar.incomplete,
-        "day_incomplete": bar.day_incomplete,
-        "off_session": bar.off_session,
-        "from_bars": bar.from_bars,
-        "gap_closed_ns": gap.closed_ns if gap else 0,
-        "gap_holiday_ns": gap.holiday_ns if gap else 0,
-        "gap_break_ns": gap.break_ns if gap else 0,
-        "gap_silence_ns": gap.silence_ns if gap else 0,
-    }
 
 
 def _show(snapshot: Snapshot, look: Look, later: int | None) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from xxhash import xxh3_128
 
 from mtf.errors import DataDirError
 from mtf.storage.datadir import HISTORY, history_of
 from mtf.storage.history.aside import is_of_before
-from mtf.storage.history.schema import bar_row
+from mtf.storage.history.schema import COLUMNS, bar_row
 from mtf.storage.restore import logged_blocks, replay_engine
 
 __all__ = ["check_history", "compare_bars"]
+
+SEQ: Final = COLUMNS.index("seq")
 
 Damage = dict[str, Any]
 
@@ -57,16 +59,16 @@ def compare_bars(directory: Path) -> list[Damage] | None:
     damage = []
     for symbol, timeframe in sorted(set(replayed) | set(store.counts())):
         stored = xxh3_128()
-        for row in store.bars(symbol, timeframe):
-            if first_seq <= row["seq"] <= last_seq:
-                _feed(stored, row.values())
+        for row in itertools.chain.from_iterable(store.pages(symbol, timeframe)):
+            if first_seq <= row[SEQ] <= last_seq:
+                _feed(stored, row)
         if stored.digest() != replayed.get((symbol, timeframe), xxh3_128()).digest():
             damage.append(_damage(path, f"stored {timeframe} bars of {symbol} are not those of the log"))
     return damage
 
 
-def _feed(hashed: xxh3_128, row: Iterable[Any]) -> None:
-    hashed.update(repr(tuple(row)).encode())
+def _feed(hashed: xxh3_128, row: tuple[Any, ...]) -> None:
+    hashed.update(repr(row).encode())
 
 
 def _damage(path: Path, what: str) -> Damage:

@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from librt.vecs import vec
+from mypy_extensions import u8
 
 from mtf.cli.datadir import DIRECTORY, config_of, newest_start, reader_of
 from mtf.cli.events import event_rows
 from mtf.cli.output import json_line, note, plain, say
 from mtf.cli.times import clock_text
+from mtf.data.picking import Picked, pick
 from mtf.log import LogReader
+from mtf.units import TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["tail"]
 
 POLL_S: Final = 0.1
+_UNJUDGED: Final = vec[u8]([])
 LINES_MAX: Final = 100_000
 
 
@@ -56,7 +61,9 @@ def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
 def _rows(reader: LogReader) -> Iterator[dict[str, Any]]:
     """Yield the events that are there now."""
     while (logged := reader.poll()) is not None:
-        yield from event_rows(logged.block, reader.symbols)
+        picked = Picked()
+        pick(picked, logged.block, _UNJUDGED, [], TS_MIN_NS, TS_MAX_NS + 1)
+        yield from event_rows(picked, reader.symbols)
 
 
 def _show(row: dict[str, Any], as_json: bool) -> None:

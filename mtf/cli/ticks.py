@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from mtf.cli.datadir import DIRECTORY, config_of, reader_of
+from mtf.cli.datadir import DIRECTORY
 from mtf.cli.events import EVENT_COLUMNS, event_rows
 from mtf.cli.output import FORMATS, Column, write_rows
 from mtf.cli.times import time_of
-from mtf.engine import Engine
-from mtf.errors import UnknownSymbol
+from mtf.data import open_data
 
 __all__ = ["ticks"]
 
@@ -28,23 +26,7 @@ COLUMNS: Final = [*EVENT_COLUMNS, Column("rejected", "text", "rejected")]
 @click.option("--format", type=click.Choice(FORMATS), default="table", show_default=True, help="What to print.")
 def ticks(directory: Path, symbol: str, start: int | None, end: int | None, format: str) -> None:
     """Print the ticks of DIR in their order, rejected ones with the reason."""
-    write_rows(_ticks(directory, symbol, start, end), COLUMNS, format)
-
-
-def _ticks(directory: Path, symbol: str, start_ns: int | None, end_ns: int | None) -> Iterator[dict[str, Any]]:
-    gate = Engine(config_of(directory)).gate
-    reader = reader_of(directory)
-    number = -1
-    names: list[str] = []
-    for logged in reader:
-        judged = gate.judge(logged.block)
-        if len(names) < len(gate.instruments):
-            names = [instrument.name for instrument in gate.instruments]
-            number = names.index(symbol) if symbol in names else -1
-        if number < 0:
-            continue
-        for row in event_rows(logged.block, names, number=number, verdicts=judged.verdicts):
-            if (start_ns is None or row["ts_ns"] >= start_ns) and (end_ns is None or row["ts_ns"] < end_ns):
-                yield row
-    if number < 0:
-        raise UnknownSymbol(f"no event of {symbol!r} is in {directory}; known symbols: {', '.join(names) or 'none'}")
+    with open_data(directory) as reader:
+        table = reader.ticks(symbol, start=start, end=end)
+    rows = (row for page in table.pages() for row in event_rows(page, [symbol], judged=True))
+    write_rows(rows, COLUMNS, format)

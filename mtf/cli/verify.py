@@ -13,14 +13,14 @@ import click
 from rich.table import Table
 
 from mtf.cli.contents import torn_text
-from mtf.cli.datadir import DIRECTORY, check_has_log
+from mtf.cli.datadir import DIRECTORY
 from mtf.cli.exits import DATA, DONE
 from mtf.cli.output import document, plain, say, show
 from mtf.cli.stored import check_history, compare_bars
 from mtf.errors import CorruptCheckpoint, DataDirError, MtfError, NewerCheckpoint
 from mtf.log import VerifyReport, kept_tails, verify_log
 from mtf.storage.checkpoint_store import CheckpointStore
-from mtf.storage.datadir import CHECKPOINTS, HISTORY, LOG, checkpoints_of, logged_config
+from mtf.storage.datadir import CHECKPOINTS, HISTORY, LOG, check_has_log, checkpoints_of, logged_config
 from mtf.storage.history.aside import is_of_before
 from mtf.storage.restore import verify_replay
 

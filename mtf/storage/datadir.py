@@ -30,7 +30,7 @@ from mtf.storage.history.aside import set_aside
 from mtf.storage.history.store import HistoryStore
 from mtf.storage.history.writer import HistoryWriter
 
-__all__ = ["DataDir", "checkpoints_of", "history_of", "known_parts", "logged_config"]
+__all__ = ["DataDir", "check_has_log", "checkpoints_of", "history_of", "known_parts", "logged_config"]
 
 LOG: Final = "log"
 CHECKPOINTS: Final = "checkpoints"
@@ -229,6 +229,13 @@ def recall(source: Source, known: dict[str, Any]) -> None:
 def checkpoints_of(path: Path, config: Config, *, fs: FileSystem | None = None) -> CheckpointStore:
     """Return the checkpoints of *path*, with room for the largest state of *config*."""
     return CheckpointStore(path / CHECKPOINTS, fs=fs, symbol_bytes=_symbol_bytes(config))
+
+
+def check_has_log(path: Path) -> None:
+    """DataDirError if *path* is not a data directory."""
+    if not (path / LOG).is_dir():
+        what = "there is no such directory" if not path.exists() else "this is not a data directory of mtf"
+        raise DataDirError(f"{path}: {what}")
 
 
 def logged_config(path: Path) -> Config:

@@ -15,6 +15,7 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 from mtf.actors.consumer import PART
+from mtf.bars.bar import Bar
 from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.config import Config
 from mtf.engine import RESULTS, Engine
@@ -30,6 +31,8 @@ from mtf.zones import is_zones, other_instants, zones_of
 __all__ = [
     "CARRIED",
     "Replayed",
+    "bars_between",
+    "bars_engine_at",
     "checkpoint_meta",
     "engine_at",
     "first_seq_after",
@@ -110,18 +113,24 @@ def left_out_of(found: Checkpoint) -> list[str]:
 
 
 def restore(
-    config: Config, store: CheckpointStore, limit: int, usable: Callable[[Checkpoint], bool] = lambda checkpoint: True
+    config: Config,
+    store: CheckpointStore,
+    limit: int,
+    usable: Callable[[Checkpoint], bool] = lambda checkpoint: True,
+    *,
+    bars_only: bool = False,
 ) -> tuple[Engine, Checkpoint | None, list[Skipped]]:
     """Return an engine at the newest usable checkpoint of a seq up to *limit*, or at the log's start.
 
-    The checkpoint is returned with it, and those that were skipped, with the reason.
+    The checkpoint is returned with it, and those that were skipped, with the reason. With *bars_only* the engine
+    has no indicators: its bars are the same, and its digest is not.
     """
     skipped: list[Skipped] = []
     while True:
         found, bad = store.load(limit)
         paths = {each.path for each in skipped}
         skipped += [each for each in bad if each.path not in paths]
-        engine = Engine(config)
+        engine = Engine(_barren(config) if bars_only else config)
         if found is None:
             return engine, None, skipped
         limit = found.seq - 1
@@ -191,6 +200,13 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
     return engine
 
 
+def bars_engine_at(path: Path, seq: int) -> Engine:
+    """Return the engine of *path* as it was after the event *seq*, to go on with, without indicators."""
+    engine = _engine_before(path, seq, _any_time, bars_only=True)
+    _play(engine, path, seq)
+    return engine
+
+
 def first_seq_after(path: Path, time_ns: int) -> int:
     """Return the seq of the first accepted event, of any symbol, that is stamped after *time_ns*.
 
@@ -202,6 +218,21 @@ def first_seq_after(path: Path, time_ns: int) -> int:
         if found:
             return found
     return engine.joiner.seq + 1
+
+
+def bars_between(path: Path, after_seq: int, last_seq: int) -> Iterator[tuple[Bar, int]]:
+    """Yield each bar that an event after *after_seq*, and up to *last_seq*, closed, with that event's seq, in order.
+
+    Indicators are not computed. The log of the data directory *path* must go as far as *last_seq*.
+    """
+    if after_seq >= last_seq:
+        return
+    engine = _engine_before(path, after_seq, _any_time, bars_only=True)
+    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
+        for closing in engine.step(block).closings:
+            seq = block.first_seq + closing.row
+            if seq > after_seq:
+                yield closing.bar, seq
 
 
 def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
@@ -280,16 +311,21 @@ def verify_replay(path: Path) -> Replayed:
     return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
 
 
-def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool]) -> Engine:
+def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool], *, bars_only: bool = False) -> Engine:
     """Return the engine to replay the log of *path* with: at its newest usable checkpoint up to *limit*, or fresh."""
     config = logged_config(path)
     store = checkpoints_of(path, config)
-    engine, checkpoint, _ = restore(config, store, limit, usable)
+    engine, checkpoint, _ = restore(config, store, limit, usable, bars_only=bars_only)
     if checkpoint is not None:
         last_seq = _last_seq(path, checkpoint.seq)
         if last_seq < checkpoint.seq:  # of events that a crash lost, and no start has removed yet
-            engine, _, _ = restore(config, store, last_seq, usable)
-    return engine if engine.joiner.seq else fresh_engine(config, path)
+            engine, _, _ = restore(config, store, last_seq, usable, bars_only=bars_only)
+    return engine if engine.joiner.seq else fresh_engine(engine.config, path)
+
+
+def _barren(config: Config) -> Config:
+    """Return *config* without its indicators."""
+    return attrs.evolve(config, indicators=tuple(() for _ in config.timeframes), versions=())
 
 
 def _play(engine: Engine, path: Path, last_seq: int | None) -> None:

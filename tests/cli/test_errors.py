@@ -20,7 +20,7 @@ from tests.cli.builders import command, json_of, mtf, process, write_market
         (("bars", "{market}", "--symbol", "NONE", "-t", "1m"), "no event of 'NONE'"),
         (("ticks", "{market}", "--symbol", "NONE"), "no event of 'NONE'"),
         (("state", "{market}", "--symbol", "NONE"), "no event of 'NONE'"),
-        (("bars", "{market}", "--symbol", "EURUSD", "-t", "3m"), "timeframe 3m is not kept here"),
+        (("bars", "{market}", "--symbol", "EURUSD", "-t", "90s"), "90s was not run in"),
         (("bars", "{market}", "--symbol", "EURUSD", "-t", "x"), "invalid timeframe 'x'"),
         (("bars", "{market}", "--symbol", "EURUSD"), "Missing option '--timeframe'"),
         (("bars", "{market}", "--symbol", "EURUSD", "-t", "1m", "--start", "2024-03-06T10:00"), "has no time zone"),
@@ -101,7 +101,7 @@ def test_every_error_of_mtf_has_its_code() -> None:
     assert {name: code for name, code in codes.items() if code != 3} == {
         "ConfigError": 2, "ConfigMismatch": 2, "CorruptCheckpoint": 1, "CorruptHistory": 1, "CorruptLog": 1,
         "DataDirError": 2, "HostileFile": 1, "KindChanged": 2, "LogLocked": 2, "MalformedEvent": 1,
-        "NewerCheckpoint": 1, "OptionNeeded": 2,
+        "MissingPackage": 2, "NewerCheckpoint": 1, "OptionNeeded": 2,
         "OutOfOrder": 2, "SourceError": 1, "StraddlingBar": 2, "UnknownIndicator": 2, "UnknownSymbol": 2,
         "UnknownTimeframe": 2,
     }  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from mtf.cli.times import Moment, clock_text, left_text, moment_of, moment_text, time_of, typed_time
+from mtf.cli.times import clock_text, left_text, moment_of, moment_text, time_of, typed_time
+from mtf.data.moments import Moment
 
 
 @pytest.mark.parametrize(

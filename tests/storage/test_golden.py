@@ -70,7 +70,7 @@ async def test_history_of_version_1_is_kept_and_another_made(data: Path) -> None
     assert (data / "history-before-1.sqlite").read_bytes() == before
     store = history_of(data)
     assert store.position() == EXPECTED["history_seq"]
-    bars = [list(row.values()) for row in store.bars("EURUSD", "1m")]
+    bars = [list(row) for page in store.pages("EURUSD", "1m") for row in page]
     assert [bar[:8] for bar in bars] == [bar[:8] for bar in EXPECTED["bars"]]
     assert [bar[9] for bar in bars] == [bar[9] for bar in EXPECTED["bars"]]
     assert [bar[8] for bar in bars] == pytest.approx([bar[8] for bar in EXPECTED["bars"]], rel=1e-12)

@@ -14,17 +14,27 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from mtf.errors import CorruptHistory, DataDirError, UnknownSymbol
+from mtf.errors import CorruptHistory, DataDirError
 from mtf.log import check_plain
 from mtf.storage.history.pair import READ_MARK, has_foreign_log
 from mtf.storage.history.schema import AFRESH, COLUMNS, FIND_SCHEMA, SELECT_BARS, VERSION, check_schema
 from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.units import TS_MAX_NS
 from mtf.zones import is_zones
 
 __all__ = ["HistoryStore", "Series", "Stored", "is_damage"]
 
 BESIDE: Final = ("-wal", "-shm", "-journal")  # SQLite's own files beside a database
 PROBLEMS_MAX: Final = 20
+PAGE_ROWS: Final = 1_024  # bars that are read in the first transaction; in each further one four times as many,
+PAGE_ROWS_MAX: Final = 16_384  # up to so many
+SEQ_MAX: Final = (1 << 63) - 1  # no limit
+START: Final = COLUMNS.index("start_ns")
+SEQ: Final = COLUMNS.index("seq")
+SELECT_PAGE: Final = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = ? AND start_ns >= ? ORDER BY start_ns LIMIT ?"
+FIND_NEWEST: Final = """SELECT start_ns FROM bars
+WHERE symbol = ? AND timeframe = ? AND start_ns >= ? AND start_ns < ? AND seq <= ?
+ORDER BY start_ns DESC LIMIT 1 OFFSET ?"""
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 PRIMARY: Final = 0xFF  # the part of an error code of SQLite that says what kind it is
 
@@ -66,29 +76,54 @@ class HistoryStore:
         """Return how many bars are stored, by symbol and timeframe."""
         return {key: bars for key, (bars, _) in self.stored().series.items()}
 
-    def bars(
-        self, symbol: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as columns by name.
+    def pages(
+        self,
+        symbol: str,
+        timeframe: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        last: int | None = None,
+        last_seq: int | None = None,
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as lists of rows of `COLUMNS`.
 
-        UnknownSymbol if no bar of the symbol is stored at all. CorruptHistory if a bar is damaged, which is checked
-        before it is yielded, or if one is missing.
+        There are none that events after *last_seq* closed; with *last*, 1 or more, only so many, the newest ones. Each
+        page is read in a transaction of its own, so that a reader that takes its time is in nobody's way; what is
+        stored meanwhile changes nothing of the answer. Each bar is checked before it is handed out, and after the last
+        one that none is missing: CorruptHistory. A symbol or timeframe of which nothing is stored has no bars.
         """
-        first_ns = FIRST if start_ns is None else start_ns
-        query = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = ? AND start_ns >= ? ORDER BY start_ns"
-        with self._open() as connection:
-            series = read_stored(self.path, connection).series
-            if all(symbol != known for known, _ in series):
-                known = ", ".join(sorted({known for known, _ in series})[:50]) or "none"
-                raise UnknownSymbol(f"no bars of {symbol!r} are stored; known symbols: {known}")
-            last_ns = series.get((symbol, timeframe), (0, FIRST))[1]
-            links = _Links(self.path, f"{timeframe} bars of {symbol}")
-            for row in connection.execute(query, (symbol, timeframe, first_ns)):
+        first_ns = next_ns = FIRST if start_ns is None else start_ns
+        limit_seq = SEQ_MAX if last_seq is None else last_seq
+        links = _Links(self.path, f"{timeframe} bars of {symbol}")
+        page_rows = PAGE_ROWS
+        while True:
+            with self._open() as connection:
+                stored = read_stored(self.path, connection)
+                if stored.seq < limit_seq != SEQ_MAX:
+                    raise CorruptHistory(f"{self.path}: it was replaced while it was being read; read it again")
+                if last is not None:
+                    limits = (symbol, timeframe, first_ns, TS_MAX_NS if end_ns is None else end_ns, limit_seq)
+                    found = connection.execute(FIND_NEWEST, (*limits, last - 1)).fetchone()
+                    if found is not None:
+                        first_ns = next_ns = found[0]
+                    last = None
+                rows = connection.execute(SELECT_PAGE, (symbol, timeframe, next_ns, page_rows)).fetchall()
+            page = []
+            for row in rows:
                 links.follow(row, first_ns)
-                if end_ns is not None and row[2] >= end_ns:
-                    return  # it names the one before it, so that none is missing
-                yield dict(zip(COLUMNS, row, strict=False))
-            links.end(last_ns, first_ns)
+                if row[SEQ] > limit_seq or (end_ns is not None and row[START] >= end_ns):
+                    break  # it names the one before it, so that none is missing
+                page.append(row[: len(COLUMNS)])
+            if page:
+                yield page
+            if len(page) < len(rows):
+                return
+            if len(rows) < page_rows:
+                links.end(stored.series.get((symbol, timeframe), (0, FIRST))[1], first_ns)
+                return
+            next_ns = rows[-1][START] + 1
+            page_rows = min(4 * page_rows, PAGE_ROWS_MAX)
 
     def damage(self) -> list[str]:
         """Read everything, and return what is wrong."""

@@ -1,0 +1,59 @@
+"""Arrow: batches as a stream that polars, pyarrow, DuckDB and others read, without pyarrow.
+
+The stream is lazy: a batch is made when it is asked for, and what fails then fails in whoever reads it, with the same
+text. Imports arro3-core (the extra `arrow`), and is itself imported on first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
+
+from mtf.data.columns import Batch, Coded, Column, Kind
+
+__all__ = ["arrow_reader", "arrow_schema"]
+
+
+def arrow_schema(columns: Sequence[Column]) -> Schema:
+    """Return the schema of tables of *columns*: times are `timestamp[ns, UTC]`, words dictionaries."""
+    return Schema([Field(column.name, _TYPES[column.kind]) for column in columns])
+
+
+def arrow_reader(columns: Sequence[Column], batches: Iterable[Batch]) -> RecordBatchReader:
+    """Return *batches* as a stream that is read once."""
+    schema = arrow_schema(columns)
+    return RecordBatchReader.from_batches(schema, _record_batches(columns, schema, batches))
+
+
+def _record_batches(columns: Sequence[Column], schema: Schema, batches: Iterable[Batch]) -> Iterator[RecordBatch]:
+    for batch in batches:
+        arrays = [_array(column.kind, found, batch.rows) for column, found in zip(columns, batch.columns, strict=True)]
+        yield RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(kind: Kind, found: Any, rows: int) -> Array:
+    """Return a column of a batch. A buffer is taken as it is, without a copy."""
+    type = _TYPES[kind]
+    if found is None:
+        nowhere = Array.from_buffer(bytes(rows)).cast(DataType.uint32())
+        return _array(kind, [None], 1).take(nowhere)
+    if isinstance(found, Coded):
+        codes = Array.from_buffer(found.codes).cast(DataType.int32())
+        return Array(list(found.words), DataType.utf8()).cast(type).take(codes)
+    if isinstance(found, list):
+        return Array(found, _STORED.get(kind, type)).cast(type)
+    return Array.from_buffer(found).cast(type)
+
+
+_TYPES: Final[dict[Kind, DataType]] = {
+    Kind.TIME: DataType.timestamp("ns", tz="UTC"),
+    Kind.DATE: DataType.date32(),
+    Kind.FLOAT: DataType.float64(),
+    Kind.WHOLE: DataType.int64(),
+    Kind.FLAG: DataType.bool(),
+    Kind.WORD: DataType.dictionary(DataType.int32(), DataType.utf8()),
+    Kind.TEXT: DataType.utf8(),
+}
+_STORED: Final[dict[Kind, DataType]] = {Kind.TIME: DataType.int64(), Kind.DATE: DataType.int32()}  # as in a list

@@ -1,0 +1,108 @@
+"""Tables: what a query gives. Nothing is read before it is asked for, and then a batch at a time.
+
+A table answers as often as it is asked, each time with the same rows: it was fixed, as of one event of the log, when
+it was made. It does not know what its rows are about, nor where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from mtf.data.columns import Batch, Column, dicts_of
+from mtf.data.needed import needs
+from mtf.errors import MtfError
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+__all__ = ["Table"]
+
+ARROW: Final = ("arro3-core", "'mtf-engine[arrow]'")
+
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+class Table(Generic[Value_co]):
+    """Rows in columns, for whatever reads Arrow (`polars.DataFrame(table)`, `pyarrow.table(table)`, DuckDB), or values.
+
+    Whoever reads the stream sees an error in it as an error of its own, with mtf's text; the methods here raise mtf's.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        columns: Sequence[Column],
+        pages: Callable[[], Iterator[Any]],
+        *,
+        batch_of: Callable[[Any], Batch],
+        values_of: Callable[[Any], Iterable[Value_co]],
+    ) -> None:
+        """*what* the rows are, in words; *pages* begins to read them, each of which the other two take apart."""
+        self._what: Final = what
+        self._columns: Final = tuple(columns)
+        self._pages: Final = pages
+        self._batch_of: Final = batch_of
+        self._values_of: Final = values_of
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in order."""
+        return [column.name for column in self._columns]
+
+    def __iter__(self) -> Iterator[Value_co]:
+        """Yield the rows one by one as values."""
+        for page in self._pages():
+            yield from self._values_of(page)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return all rows as dicts of plain values: times are integer nanoseconds, and named so (`start_ns`)."""
+        return [row for batch in self._batches() for row in dicts_of(self._columns, batch)]
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return all rows as a polars DataFrame."""
+        with needs("polars"):
+            import polars
+        with needs(*ARROW):
+            from mtf.data.arrow import arrow_reader
+        failed: list[MtfError] = []
+        try:
+            return polars.DataFrame(arrow_reader(self._columns, self._noted(failed)))
+        except polars.exceptions.PolarsError as error:
+            raise (failed[0] if failed else error) from None
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return all rows as a pandas DataFrame; neither pyarrow nor arro3 is needed."""
+        with needs("pandas"):
+            from mtf.data.frames import pandas_frame
+        return pandas_frame(self._columns, self._batches())
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return a new Arrow stream of the rows, as a PyCapsule."""
+        with needs(*ARROW):
+            from mtf.data.arrow import arrow_reader
+        return arrow_reader(self._columns, self._batches()).__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        """Return the Arrow schema, as a PyCapsule."""
+        with needs(*ARROW):
+            from mtf.data.arrow import arrow_schema
+        return arrow_schema(self._columns).__arrow_c_schema__()
+
+    def __repr__(self) -> str:
+        return f"Table({self._what})"
+
+    def pages(self) -> Iterator[Any]:
+        """Yield the rows as they are read, for those in mtf that need more than the columns."""
+        return self._pages()
+
+    def _batches(self) -> Iterator[Batch]:
+        return map(self._batch_of, self._pages())
+
+    def _noted(self, failed: list[MtfError]) -> Iterator[Batch]:
+        try:
+            yield from self._batches()
+        except MtfError as error:
+            failed.append(error)
+            raise
