@@ -7,7 +7,7 @@ the same transaction as its rows. A read is one transaction, and its sums must m
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ from mtf.errors import CorruptHistory, DataDirError
 from mtf.log import check_plain
 from mtf.storage.history.pair import READ_MARK, has_foreign_log
 from mtf.storage.history.schema import AFRESH, COLUMNS, FIND_SCHEMA, SELECT_BARS, VERSION, check_schema
-from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.storage.history.sums import BEFORE, FIRST, position_sum, row_sums, series_sum
 from mtf.units import TS_MAX_NS
 from mtf.zones import is_zones
 
@@ -109,12 +109,10 @@ class HistoryStore:
                         first_ns = next_ns = found[0]
                     last = None
                 rows = connection.execute(SELECT_PAGE, (symbol, timeframe, next_ns, page_rows)).fetchall()
-            page = []
-            for row in rows:
-                links.follow(row, first_ns)
-                if row[SEQ] > limit_seq or (end_ns is not None and row[START] >= end_ns):
-                    break  # it names the one before it, so that none is missing
-                page.append(row[: len(COLUMNS)])
+            links.follow(rows, first_ns)
+            page = [row[:BEFORE] for row in rows]
+            while page and (page[-1][SEQ] > limit_seq or (end_ns is not None and page[-1][START] >= end_ns)):
+                page.pop()  # the next one names the last that is left, so that none is missing
             if page:
                 yield page
             if len(page) < len(rows):
@@ -141,7 +139,7 @@ class HistoryStore:
                     found[key] = 0
                     links = _Links(self.path, f"{key[1]} bars of {key[0]}")
                 try:
-                    links.follow(row, FIRST)
+                    links.follow([row], FIRST)
                 except CorruptHistory as error:
                     problems.append(str(error))
                 found[key] += 1
@@ -177,14 +175,17 @@ class _Links:
         self._whose: Final = whose
         self._last_ns: int | None = None  # the start of the row before; None: none was read
 
-    def follow(self, row: tuple[Any, ...], first_ns: int) -> None:
-        """Check *row*, the first one being the first that starts at or after *first_ns*."""
-        *values, before_ns, stored_sum = row
-        if row_sum(values, before_ns) != stored_sum:
-            raise self._damage(f"a bar that was altered, at {str(values[2])[:30]}")
-        last_ns, self._last_ns = self._last_ns, values[2]
-        if before_ns != last_ns if last_ns is not None else before_ns != FIRST and before_ns >= first_ns:
-            raise self._damage(f"a bar is missing before {values[2]}")
+    def follow(self, rows: Sequence[tuple[Any, ...]], first_ns: int) -> None:
+        """Check *rows*, the first one of all being the first that starts at or after *first_ns*."""
+        last_ns = self._last_ns
+        for row, found in zip(rows, row_sums(rows), strict=True):
+            if found != row[BEFORE + 1]:
+                raise self._damage(f"a bar that was altered, at {str(row[START])[:30]}")
+            before_ns = row[BEFORE]
+            if before_ns != last_ns if last_ns is not None else before_ns != FIRST and before_ns >= first_ns:
+                raise self._damage(f"a bar is missing before {row[START]}")
+            last_ns = row[START]
+        self._last_ns = last_ns
 
     def end(self, last_ns: int, first_ns: int) -> None:
         """Check that the last row was the last there is, which starts at *last_ns*."""

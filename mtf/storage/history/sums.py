@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from xxhash import xxh3_64_intdigest
 
-__all__ = ["FIRST", "position_sum", "row_sum", "series_sum"]
+__all__ = ["BEFORE", "FIRST", "position_sum", "row_sum", "row_sums", "series_sum"]
 
 FIRST: Final = -(1 << 63)  # what the first row of a symbol and timeframe names as the one before it
 TRADING_DAY: Final = 10  # the index of the trading day among the columns
+BEFORE: Final = 21  # the index of the row before, behind them
 
 _NUMBERS: Final = struct.Struct("<2q5d11qq")  # start, end, prices and volume; ticks, flags, gaps, seq; the row before
 
@@ -27,6 +28,24 @@ def row_sum(row: Sequence[Any], before_ns: Any) -> int:
         return _sum(numbers + f"{row[0]}\0{row[1]}\0{row[TRADING_DAY]}".encode())
     except (struct.error, UnicodeEncodeError):
         return -1
+
+
+def row_sums(rows: Sequence[Sequence[Any]]) -> list[int]:
+    """Return the sum of each of *rows* of one symbol and timeframe, each with the row before it named after `COLUMNS`.
+
+    As `row_sum` has them, faster.
+    """
+    pack, texts, found = _NUMBERS.pack, {}, []
+    for row in rows:
+        day = row[TRADING_DAY]
+        try:
+            if day not in texts:
+                texts[day] = f"{row[0]}\0{row[1]}\0{day}".encode()
+            numbers = pack(*row[2:TRADING_DAY], *row[TRADING_DAY + 1 : BEFORE + 1])
+            found.append(xxh3_64_intdigest(numbers + texts[day]) >> 1)
+        except (struct.error, UnicodeEncodeError):
+            found.append(-1)
+    return found
 
 
 def series_sum(symbol: str, timeframe: str, bars: int, last_ns: int) -> int:

@@ -1,0 +1,146 @@
+"""Reading a data directory out: bars and ticks as Arrow, a window of ticks, a state, beside SQLite, Parquet and DuckDB.
+
+A million bars of one minute, of ten symbols, of which 100,000 and the newest 1,000 are read; and a million ticks of one
+symbol. Each figure is that of a reader that was opened before. What is compared has the same rows in the same order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import polars
+import pyarrow
+from market import head, in_turn, median, row
+
+import mtf
+from mtf.sources import SyntheticMarket
+from mtf.storage.history.schema import COLUMNS, INSERT_BAR, SELECT_BARS, SET_POSITION, SET_SERIES
+from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.units import MINUTE_NS, SECOND_NS
+
+ROUNDS = 5
+SYMBOLS = [f"SYM{k}" for k in range(10)]
+BARS = 100_000  # of each symbol
+NEWEST = 1_000
+TICKS = 1_000_000
+SETTINGS = {"clock": "ticks", "timeframes": "1m,5m,15m,1h,4h,1d", "durability": "os", "calendar": "crypto"}
+
+STORED = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = '1m' ORDER BY start_ns"
+
+
+async def fill(path: Path, symbols: list[str], events: int, indicators: str = "none") -> None:
+    source = SyntheticMarket(seed=3, symbols=symbols, events=events, pace_ms=2_000)
+    async with mtf.Pipeline(data=path, indicators=indicators, **SETTINGS) as pipeline:  # type: ignore[arg-type]
+        await pipeline.run(source)
+
+
+def store_bars(path: Path) -> None:
+    """Put a million bars into the history of *path*, in the place of those that are there."""
+    with closing(sqlite3.connect(path / "history.sqlite", isolation_level=None)) as connection:
+        (seq, zones) = connection.execute("SELECT seq, zones FROM position").fetchone()
+        connection.execute("BEGIN")
+        connection.execute("DELETE FROM bars")
+        connection.execute("DELETE FROM series")
+        sums = 0
+        for symbol in SYMBOLS:
+            before_ns = FIRST
+            for k in range(BARS):
+                start_ns = k * MINUTE_NS
+                price = 1.1 + (k * 7919 % 1000) * 1e-5
+                prices = (price, price + 2e-5, price - 1e-5, price + 1e-5, 12.5)
+                bar = (symbol, "1m", start_ns, start_ns + MINUTE_NS, *prices, 30, "1970-01-01", *(0,) * 9, 1)
+                connection.execute(INSERT_BAR, (*bar, before_ns, row_sum(bar, before_ns)))
+                before_ns = start_ns
+            connection.execute(SET_SERIES, (symbol, "1m", BARS, before_ns))
+            sums ^= series_sum(symbol, "1m", BARS, before_ns)
+        connection.execute(SET_POSITION, (seq, zones, sums, position_sum(seq, zones, sums)))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    def once() -> float:
+        begun = time.perf_counter()
+        work()
+        return time.perf_counter() - begun
+
+    return once
+
+
+def print_ms(works: dict[str, Callable[[], object]]) -> None:
+    for name, figures in zip(works, in_turn(ROUNDS, *map(timed, works.values())), strict=True):
+        row(name, f"{median(figures) * 1e3:.1f}")
+
+
+def sqlite_rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(f"file:{path / 'history.sqlite'}?mode=ro", uri=True)) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def bench_bars(folder: Path) -> None:
+    path = folder / "bars"
+    asyncio.run(fill(path, SYMBOLS, 1_000))
+    store_bars(path)
+    newest = f"{STORED} DESC LIMIT {NEWEST}"
+    with mtf.open(path) as data:
+        symbol = SYMBOLS[4]
+        data.bars(SYMBOLS, "1m").to_polars().write_parquet(folder / "bars.parquet", compression="zstd")
+        other = folder / "bars.parquet"
+        duck = duckdb.connect(str(folder / "bars.duckdb"))
+        duck.execute(f"CREATE TABLE bars AS SELECT * FROM '{other}'")
+        assert len(COLUMNS) + 2 == len(sqlite_rows(path, newest, symbol)[0])
+        print_ms(
+            {
+                "100,000 of 1,000,000 bars as Arrow": lambda: pyarrow.table(data.bars(symbol, "1m")),
+                "the same rows by plain sqlite3": lambda: sqlite_rows(path, STORED, symbol),
+                "the same rows of a Parquet file, by polars": lambda: (
+                    polars.scan_parquet(other).filter(polars.col("symbol") == symbol).collect()
+                ),
+                "the same rows of DuckDB's own file": lambda: duck.sql(
+                    f"SELECT * FROM bars WHERE symbol = '{symbol}' ORDER BY start"
+                ).to_arrow_table(),
+                "the newest 1,000 as Arrow": lambda: pyarrow.table(data.bars(symbol, "1m", last=NEWEST)),
+                "the newest 1,000 as a polars frame": lambda: data.bars(symbol, "1m", last=NEWEST).to_polars(),
+                "the same rows by plain sqlite3, newest": lambda: sqlite_rows(path, newest, symbol),
+                "100,000 bars made into 7m": lambda: pyarrow.table(data.bars(symbol, "7m")),
+            }
+        )
+        duck.close()
+
+
+def bench_ticks(folder: Path) -> None:
+    path = folder / "ticks"
+    asyncio.run(fill(path, ["EURUSD"], TICKS, "core"))
+    with mtf.open(path) as data:
+        stamps = [each.tick.ts_ns for _, each in zip(range(100_000), data.ticks(), strict=False)]
+        middle = stamps[50_000]
+        seq = TICKS // 2
+        print_ms(
+            {
+                "1,000,000 ticks as Arrow, judged": lambda: pyarrow.table(data.ticks()),
+                "the first 100,000 of them": lambda: pyarrow.table(data.ticks(end=stamps[-1])),
+                "three seconds of them": lambda: pyarrow.table(
+                    data.ticks("EURUSD", start=middle, end=middle + 3 * SECOND_NS)
+                ),
+                "state at the end, indicators `core`": lambda: data.state("EURUSD"),
+                f"state at seq {seq:,}, of which there is no checkpoint": lambda: data.state("EURUSD", at=seq),
+            }
+        )
+
+
+def main() -> None:
+    head("", "ms")
+    with tempfile.TemporaryDirectory() as folder:
+        bench_bars(Path(folder))
+        bench_ticks(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
