@@ -7,10 +7,10 @@ the same transaction as its rows. A read is one transaction, and its sums must m
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -37,6 +37,8 @@ WHERE symbol = ? AND timeframe = ? AND start_ns >= ? AND start_ns < ? AND seq <=
 ORDER BY start_ns DESC LIMIT 1 OFFSET ?"""
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 PRIMARY: Final = 0xFF  # the part of an error code of SQLite that says what kind it is
+
+Answer = TypeVar("Answer")
 
 Series = dict[tuple[str, str], tuple[int, int]]  # how many bars, and the start of the last, by symbol and timeframe
 
@@ -65,8 +67,7 @@ class HistoryStore:
 
     def stored(self) -> Stored:
         """Return what the history records about itself; CorruptHistory if its sums do not match."""
-        with self._open() as connection:
-            return read_stored(self.path, connection)
+        return self._read(lambda connection: read_stored(self.path, connection))
 
     def position(self) -> int:
         """Return the newest event whose bars are stored; 0 if there is none."""
@@ -97,19 +98,25 @@ class HistoryStore:
         limit_seq = SEQ_MAX if last_seq is None else last_seq
         links = _Links(self.path, f"{timeframe} bars of {symbol}")
         page_rows = PAGE_ROWS
+
+        def read(connection: sqlite3.Connection) -> tuple[Stored, int, int, list[tuple[Any, ...]]]:
+            stored = read_stored(self.path, connection)
+            if stored.seq < limit_seq != SEQ_MAX:
+                raise CorruptHistory(f"{self.path}: it was replaced while it was being read; read it again")
+            from_ns, at_ns = first_ns, next_ns
+            if last is not None:
+                limits = (symbol, timeframe, first_ns, TS_MAX_NS if end_ns is None else end_ns, limit_seq)
+                found = connection.execute(FIND_NEWEST, (*limits, last - 1)).fetchone()
+                if found is not None:
+                    from_ns = at_ns = found[0]
+            rows = connection.execute(SELECT_PAGE, (symbol, timeframe, at_ns, page_rows)).fetchall()
+            links.check(rows, from_ns)
+            return stored, from_ns, at_ns, rows
+
         while True:
-            with self._open() as connection:
-                stored = read_stored(self.path, connection)
-                if stored.seq < limit_seq != SEQ_MAX:
-                    raise CorruptHistory(f"{self.path}: it was replaced while it was being read; read it again")
-                if last is not None:
-                    limits = (symbol, timeframe, first_ns, TS_MAX_NS if end_ns is None else end_ns, limit_seq)
-                    found = connection.execute(FIND_NEWEST, (*limits, last - 1)).fetchone()
-                    if found is not None:
-                        first_ns = next_ns = found[0]
-                    last = None
-                rows = connection.execute(SELECT_PAGE, (symbol, timeframe, next_ns, page_rows)).fetchall()
-            links.follow(rows, first_ns)
+            stored, first_ns, next_ns, rows = self._read(read)
+            links.passed(rows)
+            last = None
             page = [row[:BEFORE] for row in rows]
             while page and (page[-1][SEQ] > limit_seq or (end_ns is not None and page[-1][START] >= end_ns)):
                 page.pop()  # the next one names the last that is left, so that none is missing
@@ -125,37 +132,57 @@ class HistoryStore:
 
     def damage(self) -> list[str]:
         """Read everything, and return what is wrong."""
+        return self._read(self._damage)
+
+    def _damage(self, connection: sqlite3.Connection) -> list[str]:
         problems: list[str] = []
-        with self._open() as connection:
-            series = read_stored(self.path, connection).series
-            for (answer,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
-                if answer != "ok":
-                    problems.append(str(answer))
-            found: dict[tuple[str, str], int] = {}
-            links = _Links(self.path, "bars")
-            for row in connection.execute(f"{SELECT_BARS} ORDER BY symbol, timeframe, start_ns"):
-                key = (row[0], row[1])
-                if key not in found:
-                    found[key] = 0
-                    links = _Links(self.path, f"{key[1]} bars of {key[0]}")
-                try:
-                    links.follow([row], FIRST)
-                except CorruptHistory as error:
-                    problems.append(str(error))
-                found[key] += 1
-                if len(problems) >= PROBLEMS_MAX:
-                    return problems
+        series = read_stored(self.path, connection).series
+        for (answer,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
+            if answer != "ok":
+                problems.append(str(answer))
+        found: dict[tuple[str, str], int] = {}
+        links = _Links(self.path, "bars")
+        for row in connection.execute(f"{SELECT_BARS} ORDER BY symbol, timeframe, start_ns"):
+            key = (row[0], row[1])
+            if key not in found:
+                found[key] = 0
+                links = _Links(self.path, f"{key[1]} bars of {key[0]}")
+            try:
+                links.check([row], FIRST)
+            except CorruptHistory as error:
+                problems.append(str(error))
+            links.passed([row])
+            found[key] += 1
+            if len(problems) >= PROBLEMS_MAX:
+                return problems
         counts = {key: bars for key, (bars, _) in series.items()}
         for symbol, timeframe in sorted({key for key, _ in set(counts.items()) ^ set(found.items())}):
             bars, there = counts.get((symbol, timeframe), 0), found.get((symbol, timeframe), 0)
             problems.append(f"{self.path}: {there} {timeframe} bars of {symbol}, where {bars} were stored")
         return problems[:PROBLEMS_MAX]
 
+    def _read(self, read: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Return what *read* finds in one transaction.
+
+        A file without a write-ahead log is read as one that nobody writes. If a writer has begun meanwhile, what was
+        found may be of both sides of its first transaction: it is read again.
+        """
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        while True:
+            quiet = not wal.exists()
+            try:
+                with self._open(quiet) as connection:
+                    found = read(connection)
+            except CorruptHistory:
+                if not quiet or not wal.exists():
+                    raise
+            else:
+                if not quiet or not wal.exists():
+                    return found
+
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """Begin a transaction, and name what fails in it."""
-        # Without a write-ahead log nobody writes, and the file is read as it is, also if the folder is read-only.
-        quiet = not self.path.with_name(f"{self.path.name}-wal").exists()
+    def _open(self, quiet: bool) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction, and name what fails in it; *quiet* says that nobody writes."""
         if not quiet and has_foreign_log(self.path):
             raise CorruptHistory(f"{self.path}: the {self.path.name}-wal beside it is that of another copy; {AFRESH}")
         uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
@@ -175,8 +202,8 @@ class _Links:
         self._whose: Final = whose
         self._last_ns: int | None = None  # the start of the row before; None: none was read
 
-    def follow(self, rows: Sequence[tuple[Any, ...]], first_ns: int) -> None:
-        """Check *rows*, the first one of all being the first that starts at or after *first_ns*."""
+    def check(self, rows: Sequence[tuple[Any, ...]], first_ns: int) -> None:
+        """Check *rows*, which come next; the first one of all is the first that starts at or after *first_ns*."""
         last_ns = self._last_ns
         for row, found in zip(rows, row_sums(rows), strict=True):
             if found != row[BEFORE + 1]:
@@ -185,7 +212,11 @@ class _Links:
             if before_ns != last_ns if last_ns is not None else before_ns != FIRST and before_ns >= first_ns:
                 raise self._damage(f"a bar is missing before {row[START]}")
             last_ns = row[START]
-        self._last_ns = last_ns
+
+    def passed(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take *rows* for read: what comes next follows them."""
+        if rows:
+            self._last_ns = rows[-1][START]
 
     def end(self, last_ns: int, first_ns: int) -> None:
         """Check that the last row was the last there is, which starts at *last_ns*."""
