@@ -220,7 +220,7 @@ def _coded(values: Sequence[str], words: Sequence[str]) -> Coded:
 
 
 def _days(texts: Sequence[str]) -> Any:
-    """Return ISO dates as days since 1970; "" is none."""
+    """Return ISO dates as days since 1970, "" as None."""
     days = {
         text: datetime.date.fromisoformat(text).toordinal() - EPOCH_ORDINAL if text else None for text in set(texts)
     }

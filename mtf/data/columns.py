@@ -1,8 +1,8 @@
 """Columns: what tables are made of, and a batch of rows as one run of values a column, in no library's form.
 
 A column of a batch is one of: a buffer of floats, or of integers as `Kind` says (`array.array`, or a `vec`), with a
-value in each row; a list, with None where a row has none; `Coded`, for texts of which there are few; or None, if no row
-has a value. What Arrow, polars and pandas are given is made of these.
+value in each row; a list, with None in rows without a value; `Coded`, for texts of which there are few; or None, if no
+row has a value. What Arrow, polars and pandas are given is made of these.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Bars of a timeframe that was not run, made of the bars of a shorter one that divides it.
 
 Each is exactly the union of those (see docs/bars.md), cut by the same calendar. One is complete once a bar that ends
-with it, or one that starts after it, is: so one that ends in silence becomes known with the next bar, a little later
-than if the timeframe had been run, and never earlier. The first bar of a symbol is marked as incomplete unless a bar
-that starts with it is there. Rows are those of the history.
+with it, or one that starts after it, is: so one that ends without a tick becomes known with the next bar, a little
+later than if the timeframe had been run, and never earlier. The first bar of a symbol is marked as incomplete unless a
+bar that starts with it is there. Rows are those of the history.
 """
 
 from __future__ import annotations

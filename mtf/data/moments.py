@@ -37,7 +37,7 @@ class Moment:
 
 
 def nanoseconds(given: Time) -> int:
-    """Return *given* in nanoseconds UTC; ConfigError says how to write a time that is none."""
+    """Return *given* in nanoseconds UTC; ConfigError if it is not a time, with how to write one."""
     if isinstance(given, str):
         ts_ns = _of_text(given.strip())
     elif isinstance(given, datetime.datetime):

@@ -48,10 +48,10 @@ class States(NamedTuple):
 
 
 class DataReader:
-    """Reads the data directory *path*; DataDirError if it is none, CorruptLog if its log is damaged.
+    """Reads the data directory *path*; DataDirError if it is not one, CorruptLog if its log is damaged.
 
-    A context manager; `close` lets go of what is open, and tables that were made go on. Methods read files, and wait
-    for no writer: in an event loop, call what may take long by `asyncio.to_thread`. Not for several threads at once.
+    A context manager; `close` closes files, and tables that were made stay usable. Methods read files and never wait
+    for a writer; in an event loop, call them through `asyncio.to_thread`. One thread at a time.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -70,7 +70,7 @@ class DataReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of what is open. Safe to call twice."""
+        """Close files. Safe to call twice."""
         self._closed = True
         self._end.close()
 
@@ -109,7 +109,7 @@ class DataReader:
         """Return the completed bars that start in `[start, end)`, by symbol, timeframe and start; the *last* so many.
 
         Times are nanoseconds, aware datetimes or ISO text with a zone. *as_of* is a seq, or a time as `state` takes it:
-        only what was known then. A timeframe that was not run is made of the longest that was and divides it.
+        only what was known then. A timeframe that was not run is built from the longest that was and divides it.
         UnknownSymbol, UnknownTimeframe or ConfigError for what is not there, DataDirError if a history is damaged; an
         empty table if there are no such bars.
         """
@@ -186,7 +186,7 @@ class DataReader:
         """Yield the bars that are completed from now on, each once its event is in the log; for ever.
 
         Of all symbols, also new ones, and of all timeframes that were run, unless some are named. Looks for new events
-        every *poll_s* seconds. `aclosing(...)` lets go of the log at once.
+        every *poll_s* seconds. Use `contextlib.aclosing` to close the log at once.
         """
         last_seq = self._look()
         symbols = None if symbol is None else {symbol} if isinstance(symbol, str) else set(symbol)
@@ -227,7 +227,7 @@ class DataReader:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise DataDirError(f"{self.path}: this reader was closed: open another one")
+            raise DataDirError(f"{self.path}: this reader is closed: open another one")
 
     def _as_of(self, given: Time | Moment | None) -> tuple[int, int | None]:
         """Return the last event that an answer may know of, and the time, if one was given, that it is as of."""
@@ -279,8 +279,8 @@ class DataReader:
         base = base_of(timeframe, kept)
         if base is None:
             raise UnknownTimeframe(
-                f"{timeframe} was not run in {self.path}, and cannot be made of what was ({', '.join(kept.names)}): "
-                "it can of a shorter one that divides it"
+                f"{timeframe} was not run in {self.path}, and cannot be built from what was "
+                f"({', '.join(kept.names)}): a shorter one must divide it"
             )
         return base
 

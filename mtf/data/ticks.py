@@ -152,7 +152,7 @@ def _gates(path: Path, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
 
 
 def _side(page: Picked, count: int, values: Any, side: int) -> Any:
-    """Return a column of quotes: None where a row is no quote, or lacks the *side*."""
+    """Return a column of quotes: None for trades, and for quotes without the *side*."""
     if not count:
         return None
     return [
@@ -162,7 +162,7 @@ def _side(page: Picked, count: int, values: Any, side: int) -> Any:
 
 
 def _traded(page: Picked, values: Any) -> Any:
-    """Return a column of trades: None where a row is none."""
+    """Return a column of trades: None for quotes."""
     if not page.trades:
         return None
     if page.trades == len(page):

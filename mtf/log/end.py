@@ -44,7 +44,7 @@ class LogEnd:
         return self.last_seq
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close what is open."""
         if self._reader is not None:
             self._reader.close()
 

@@ -148,7 +148,9 @@ def test_what_is_not_there_is_named(whole: Whole) -> None:
     with mtf.open(whole[0]) as data:
         with pytest.raises(UnknownSymbol, match=r"no event of 'EURGBP' is in .*; known symbols: .*EURUSD"):
             data.bars("EURGBP", "1m")
-        with pytest.raises(UnknownTimeframe, match=r"90s was not run in .*, and cannot be made of what was \(1m, 5m, "):
+        with pytest.raises(
+            UnknownTimeframe, match=r"90s was not run in .*, and cannot be built from what was \(1m, 5m, "
+        ):
             data.bars("EURUSD", "90s")
         with pytest.raises(UnknownTimeframe, match="invalid timeframe '7q'"):
             data.bars("EURUSD", "7q")

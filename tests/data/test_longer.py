@@ -30,7 +30,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorder]:
 @pytest.mark.parametrize("timeframe", LONGER)
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_it_is_what_it_would_have_been(both: tuple[Path, Recorder], symbol: str, timeframe: str) -> None:
-    """In every field, but that volumes are added up in another order; a bar that ends in silence may not be known yet.
+    """In every field, but that volumes are added up in another order; a bar that ends without a tick may come later.
 
     The first one may be marked incomplete if its first minutes are silent: whether the log began before is not stored.
     """

@@ -1,4 +1,4 @@
-"""`mtf.open`: what a directory says of itself, and a clear error for each that is none, or none any more."""
+"""`mtf.open`: what a directory contains, and a clear error for each that cannot be read."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_closed_reader_says_so_and_its_tables_go_on(whole: Whole) -> None:
     with mtf.open(whole[0]) as data:
         table = data.bars("EURUSD", "1m")
     data.close()
-    with pytest.raises(DataDirError, match="this reader was closed: open another one"):
+    with pytest.raises(DataDirError, match="this reader is closed: open another one"):
         data.bars("EURUSD", "1m")
     assert list(table) == bars_of(whole[1], "EURUSD", "1m")
 
