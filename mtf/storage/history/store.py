@@ -17,8 +17,8 @@ import orjson
 from mtf.errors import CorruptHistory, DataDirError
 from mtf.log import check_plain
 from mtf.storage.history.pair import READ_MARK, has_foreign_log
-from mtf.storage.history.schema import AFRESH, COLUMNS, FIND_SCHEMA, SELECT_BARS, VERSION, check_schema
-from mtf.storage.history.sums import BEFORE, FIRST, position_sum, row_sums, series_sum
+from mtf.storage.history.schema import AFRESH, COLUMNS, FIND_SCHEMA, VERSION, check_schema
+from mtf.storage.history.sums import FIRST, TRADING_DAY, linked_sums, position_sum, series_sum
 from mtf.units import TS_MAX_NS
 from mtf.zones import is_zones
 
@@ -29,12 +29,18 @@ PROBLEMS_MAX: Final = 20
 PAGE_ROWS: Final = 1_024  # bars that are read in the first transaction; in each further one four times as many,
 PAGE_ROWS_MAX: Final = 16_384  # up to so many
 SEQ_MAX: Final = (1 << 63) - 1  # no limit
-START: Final = COLUMNS.index("start_ns")
-SEQ: Final = COLUMNS.index("seq")
-SELECT_PAGE: Final = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = ? AND start_ns >= ? ORDER BY start_ns LIMIT ?"
-FIND_NEWEST: Final = """SELECT start_ns FROM bars
-WHERE symbol = ? AND timeframe = ? AND start_ns >= ? AND start_ns < ? AND seq <= ?
-ORDER BY start_ns DESC LIMIT 1 OFFSET ?"""
+# As rows are read: the numbers first, as `linked_sums` takes them; symbol and timeframe are those asked for.
+LINKED: Final = (*COLUMNS[2:TRADING_DAY], *COLUMNS[TRADING_DAY + 1 :], "before_ns", "sum", "trading_day")
+START: Final = LINKED.index("start_ns")
+SEQ: Final = LINKED.index("seq")
+BEFORE: Final = LINKED.index("before_ns")
+SUM: Final = LINKED.index("sum")
+DAY: Final = TRADING_DAY - 2  # how many columns stand before the trading day
+WHICH: Final = "FROM bars WHERE symbol = ? AND timeframe = ? AND start_ns >= ?"
+SELECT_PAGE: Final = f"SELECT {', '.join(LINKED)} {WHICH} ORDER BY start_ns LIMIT ?"
+SELECT_ALL: Final = f"SELECT symbol, timeframe, {', '.join(LINKED)} FROM bars ORDER BY symbol, timeframe, start_ns"
+FIND_NEWEST: Final = f"SELECT start_ns {WHICH} AND start_ns < ? ORDER BY start_ns DESC LIMIT 1 OFFSET ?"
+FIND_NEWEST_KNOWN: Final = FIND_NEWEST.replace("ORDER", "AND seq <= ? ORDER")  # reads the whole of each row
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 PRIMARY: Final = 0xFF  # the part of an error code of SQLite that says what kind it is
 
@@ -96,8 +102,9 @@ class HistoryStore:
         """
         first_ns = next_ns = FIRST if start_ns is None else start_ns
         limit_seq = SEQ_MAX if last_seq is None else last_seq
-        links = _Links(self.path, f"{timeframe} bars of {symbol}")
+        links = _Links(self.path, symbol, timeframe)
         page_rows = PAGE_ROWS
+        until_ns = TS_MAX_NS if end_ns is None else end_ns
 
         def read(connection: sqlite3.Connection) -> tuple[Stored, int, int, list[tuple[Any, ...]]]:
             stored = read_stored(self.path, connection)
@@ -105,8 +112,11 @@ class HistoryStore:
                 raise CorruptHistory(f"{self.path}: it was replaced while it was being read; read it again")
             from_ns, at_ns = first_ns, next_ns
             if last is not None:
-                limits = (symbol, timeframe, first_ns, TS_MAX_NS if end_ns is None else end_ns, limit_seq)
-                found = connection.execute(FIND_NEWEST, (*limits, last - 1)).fetchone()
+                asked = (symbol, timeframe, first_ns, until_ns)
+                if stored.seq <= limit_seq:
+                    found = connection.execute(FIND_NEWEST, (*asked, last - 1)).fetchone()
+                else:
+                    found = connection.execute(FIND_NEWEST_KNOWN, (*asked, limit_seq, last - 1)).fetchone()
                 if found is not None:
                     from_ns = at_ns = found[0]
             rows = connection.execute(SELECT_PAGE, (symbol, timeframe, at_ns, page_rows)).fetchall()
@@ -117,12 +127,12 @@ class HistoryStore:
             stored, first_ns, next_ns, rows = self._read(read)
             links.passed(rows)
             last = None
-            page = [row[:BEFORE] for row in rows]
-            while page and (page[-1][SEQ] > limit_seq or (end_ns is not None and page[-1][START] >= end_ns)):
-                page.pop()  # the next one names the last that is left, so that none is missing
-            if page:
-                yield page
-            if len(page) < len(rows):
+            wanted = len(rows)
+            while wanted and (rows[wanted - 1][SEQ] > limit_seq or rows[wanted - 1][START] >= until_ns):
+                wanted -= 1  # the row after the last names it, so that none is missing
+            if wanted:
+                yield [(symbol, timeframe, *row[:DAY], row[-1], *row[DAY:BEFORE]) for row in rows[:wanted]]
+            if wanted < len(rows):
                 return
             if len(rows) < page_rows:
                 links.end(stored.series.get((symbol, timeframe), (0, FIRST))[1], first_ns)
@@ -141,12 +151,12 @@ class HistoryStore:
             if answer != "ok":
                 problems.append(str(answer))
         found: dict[tuple[str, str], int] = {}
-        links = _Links(self.path, "bars")
-        for row in connection.execute(f"{SELECT_BARS} ORDER BY symbol, timeframe, start_ns"):
-            key = (row[0], row[1])
+        links = _Links(self.path, "", "")
+        for symbol, timeframe, *values in connection.execute(SELECT_ALL):
+            key, row = (symbol, timeframe), tuple(values)
             if key not in found:
                 found[key] = 0
-                links = _Links(self.path, f"{key[1]} bars of {key[0]}")
+                links = _Links(self.path, symbol, timeframe)
             try:
                 links.check([row], FIRST)
             except CorruptHistory as error:
@@ -197,16 +207,17 @@ class HistoryStore:
 class _Links:
     """Checks the rows of one symbol and timeframe as they are read in order."""
 
-    def __init__(self, path: Path, whose: str) -> None:
+    def __init__(self, path: Path, symbol: str, timeframe: str) -> None:
         self._path: Final = path
-        self._whose: Final = whose
+        self._symbol: Final = symbol
+        self._timeframe: Final = timeframe
         self._last_ns: int | None = None  # the start of the row before; None: none was read
 
     def check(self, rows: Sequence[tuple[Any, ...]], first_ns: int) -> None:
         """Check *rows*, which come next; the first one of all is the first that starts at or after *first_ns*."""
         last_ns = self._last_ns
-        for row, found in zip(rows, row_sums(rows), strict=True):
-            if found != row[BEFORE + 1]:
+        for row, found in zip(rows, linked_sums(rows, self._symbol, self._timeframe), strict=True):
+            if found != row[SUM]:
                 raise self._damage(f"a bar that was altered, at {str(row[START])[:30]}")
             before_ns = row[BEFORE]
             if before_ns != last_ns if last_ns is not None else before_ns != FIRST and before_ns >= first_ns:
@@ -224,7 +235,7 @@ class _Links:
             raise self._damage("bars are missing at the end")
 
     def _damage(self, what: str) -> CorruptHistory:
-        return CorruptHistory(f"{self._path}: {self._whose}: {what}; {AFRESH}")
+        return CorruptHistory(f"{self._path}: {self._timeframe} bars of {self._symbol}: {what}; {AFRESH}")
 
 
 def read_stored(path: Path, connection: sqlite3.Connection) -> Stored:

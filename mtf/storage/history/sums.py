@@ -12,11 +12,10 @@ from typing import Any, Final
 
 from xxhash import xxh3_64_intdigest
 
-__all__ = ["BEFORE", "FIRST", "position_sum", "row_sum", "row_sums", "series_sum"]
+__all__ = ["FIRST", "linked_sums", "position_sum", "row_sum", "series_sum"]
 
 FIRST: Final = -(1 << 63)  # what the first row of a symbol and timeframe names as the one before it
 TRADING_DAY: Final = 10  # the index of the trading day among the columns
-BEFORE: Final = 21  # the index of the row before, behind them
 
 _NUMBERS: Final = struct.Struct("<2q5d11qq")  # start, end, prices and volume; ticks, flags, gaps, seq; the row before
 
@@ -30,19 +29,18 @@ def row_sum(row: Sequence[Any], before_ns: Any) -> int:
         return -1
 
 
-def row_sums(rows: Sequence[Sequence[Any]]) -> list[int]:
-    """Return the sum of each of *rows* of one symbol and timeframe, each with the row before it named after `COLUMNS`.
+def linked_sums(rows: Sequence[Sequence[Any]], symbol: str, timeframe: str) -> list[int]:
+    """Return the sums, as `row_sum` has them, of rows of one symbol and timeframe with the columns in another order.
 
-    As `row_sum` has them, faster.
+    The numbers stand first, as they are summed, then the start of the row before, the stored sum, the trading day.
     """
     pack, texts, found = _NUMBERS.pack, {}, []
     for row in rows:
-        day = row[TRADING_DAY]
+        day = row[-1]
         try:
             if day not in texts:
-                texts[day] = f"{row[0]}\0{row[1]}\0{day}".encode()
-            numbers = pack(*row[2:TRADING_DAY], *row[TRADING_DAY + 1 : BEFORE + 1])
-            found.append(xxh3_64_intdigest(numbers + texts[day]) >> 1)
+                texts[day] = f"{symbol}\0{timeframe}\0{day}".encode()
+            found.append(xxh3_64_intdigest(pack(*row[:-2]) + texts[day]) >> 1)
         except (struct.error, UnicodeEncodeError):
             found.append(-1)
     return found
