@@ -15,6 +15,7 @@ from mtf.events.bar_rows import EVENTS_PER_BAR, PLACE
 from mtf.events.block import NEW_SYMBOL, ROW_BYTES, Block, heap_after, heap_length, is_of_bar
 
 __all__ = [
+    "NOTHING",
     "Chunk",
     "Refused",
     "Rows",
@@ -34,7 +35,7 @@ NEW_SYMBOL_BIT: Final[i64] = NEW_SYMBOL << 40  # in the eight bytes that hold sy
 Refused = tuple[int, str, int, str, str]
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Chunk:
     """*count* rows, what else belongs to them in *heap*, and the malformed rows between them; immutable."""
 
@@ -46,6 +47,9 @@ class Chunk:
         self.heap: Final = heap
         self.refused: Final[list[Any]] = refused  # of `Refused`, in order
         self.marks: Final = marks  # a byte a row, 1 if it stands before rows that came earlier; or nothing
+
+
+NOTHING: Final = Chunk(0, b"", b"", [])
 
 
 @mypyc_attr(native_class=True)
@@ -66,6 +70,16 @@ class Rows:
         if len(heap) > 0:
             self._heap.write(heap)
         self.count += count
+
+    def add_row(self, rows: bytes, i: i64) -> None:
+        """Append row *i* of *rows*, to which nothing else belongs: as `add` does, without an object in between."""
+        out = self._rows
+        at = i * ROW_BYTES
+        end = at + ROW_BYTES
+        while at < end:
+            write_i64_le(out, read_i64_le(rows, at))
+            at += 8
+        self.count += 1
 
     def mark(self, marks: bytes) -> None:
         """Append the marks of the rows that were added last."""
@@ -98,6 +112,8 @@ def chunk_of(block: Block, refused: list[Any]) -> Chunk:
     at: i64 = 0
     done: i64 = 0  # rows up to here are in `out`
     for i in range(block.count):
+        if at == len(heap):
+            break
         base: i64 = i * ROW_BYTES
         tag: i64 = i64(read_i32_le(rows, base + 12))
         end = heap_after(heap, at, tag)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from importlib import import_module
 from itertools import groupby
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeGuard
 
 from mtf.events.block import SymbolTable
 from mtf.events.door import Door
-from mtf.sources.chunk import Chunk, Refused, Rows, chunk_of
+from mtf.sources.chunk import NOTHING, Chunk, Refused, Rows, chunk_of
 from mtf.sources.source import Source
 from mtf.sources.spool import Region, Spool
 from mtf.sources.window import Window
@@ -47,7 +47,6 @@ class Feed(Protocol):
     def seek(self, position: dict[str, Any]) -> None: ...
 
 
-@runtime_checkable
 class Suspendable(Protocol):
     """A source with a file that can be closed for a while."""
 
@@ -61,6 +60,11 @@ class Suspendable(Protocol):
     def suspend(self) -> None:
         """Close the file until reading continues."""
         ...
+
+
+def _can_suspend(source: Source) -> TypeGuard[Suspendable]:
+    """Whether *source* has a file that can be closed for a while."""
+    return hasattr(source, "suspend")  # `isinstance` of a protocol takes as long as reading a hundred rows
 
 
 class Stage:
@@ -89,7 +93,7 @@ class Stage:
             door.arrival_ns = outer.arrival_ns
         more = source.fill(door, rows)
         chunk = chunk_of(door.take(1), refused)
-        if isinstance(source, Suspendable):
+        if _can_suspend(source):
             self._note(source, more)
         return chunk, more
 
@@ -128,7 +132,7 @@ class SourceFeed:
         self._region: Region | None = None  # the rest of the source, once it is set aside
         self._written = False  # all of it has been
         self._position: dict[str, Any] = {}  # after what was read back last
-        if stage.read_bytes < TEXT_BYTES_MAX and isinstance(source, Suspendable):
+        if stage.read_bytes < TEXT_BYTES_MAX and _can_suspend(source):
             source.read_bytes = stage.read_bytes
 
     @property
@@ -138,7 +142,7 @@ class SourceFeed:
 
     def read_whole(self) -> None:
         """Read as much text at once as is best for a single source."""
-        if isinstance(self.source, Suspendable):
+        if _can_suspend(self.source):
             self.source.read_bytes = TEXT_BYTES_MAX
 
     def next(self) -> Chunk:
@@ -249,9 +253,6 @@ class WindowFeed:
         self._refused = held["refused"]
         self._window_ns = held["window_ns"]
         self._window = Window(self._window_ns, given_ns=held["given_ns"])
-
-
-NOTHING: Final = Chunk(0, b"", b"", [])
 
 
 def _flags(runs: list[int]) -> bytes:

@@ -13,33 +13,69 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.events.block import FROM_BAR, ROW_BYTES
-from mtf.sources.chunk import Chunk, Rows, heap_end, unit_end
+from mtf.sources.chunk import NOTHING, Chunk, Rows, heap_end, unit_end
 
 __all__ = ["Lane", "Merger"]
 
 
-@mypyc_attr(native_class=True)
+# Where rows go round all lanes, each object on the way to a row is a cache miss: so what the merge needs of a lane for
+# each row is in one stretch of a column, and its rows in one list for all lanes.
+NEXT: Final = 0  # rows of the chunk that are out; equal to COUNT where more has to be read
+STOP: Final = 1  # no row from here on goes out before the caller has seen to something
+COUNT: Final = 2  # rows in the chunk
+FLAGS: Final = 3
+PLACE_SIZE: Final = 4
+
+PLAIN: Final = 1  # nothing but its row belongs to any row of the chunk
+MOVED: Final = 2  # rows went out since `Merger.take_moved`
+
+
+@mypyc_attr(native_class=True, acyclic=True)
 class Lane:
     """One source's place in the merge: the chunk that is read ahead of it, and how many of its rows are out."""
 
-    __slots__ = ("chunk", "count", "heap_at", "moved", "next", "number", "stop")
+    __slots__ = ("_all_rows", "_places", "chunk", "heap_at", "number")
 
-    def __init__(self, number: i64) -> None:
+    def __init__(self, number: i64, places: vec[i64], all_rows: list[bytes]) -> None:
         self.number: Final[i64] = number
-        self.chunk: Chunk = Chunk(0, b"", b"", [])
-        self.count: i64 = 0  # rows in `chunk`
-        self.next: i64 = 0  # rows of `chunk` that are out; equal to `count` where more has to be read
-        self.stop: i64 = 0  # no row from here on goes out before the caller has seen to something
+        self.chunk: Chunk = NOTHING
         self.heap_at: i64 = 0  # in the chunk's heap, where what belongs to the next rows begins
-        self.moved = False  # whether rows went out since `Merger.take_moved`
+        self._places: Final = places  # of all lanes
+        self._all_rows: Final = all_rows  # those of each lane's chunk
+
+    @property
+    def next(self) -> i64:
+        """How many rows of `chunk` are out; equal to `count` where more has to be read."""
+        return self._places[self.number * PLACE_SIZE + NEXT]
+
+    @property
+    def count(self) -> i64:
+        """How many rows `chunk` has."""
+        return self._places[self.number * PLACE_SIZE + COUNT]
+
+    @property
+    def stop(self) -> i64:
+        """The row from which on none goes out before the caller has seen to something."""
+        return self._places[self.number * PLACE_SIZE + STOP]
+
+    @stop.setter
+    def stop(self, row: i64) -> None:
+        self._places[self.number * PLACE_SIZE + STOP] = row
 
     def load(self, chunk: Chunk, skip: i64) -> None:
         """Continue at *chunk*, the first *skip* rows of which are out already."""
-        assert self.next == self.count, "a chunk is read to its end before the next"
+        places = self._places
+        at = self.number * PLACE_SIZE
+        assert places[at + NEXT] == places[at + COUNT], "a chunk is read to its end before the next"
         self.chunk = chunk
-        self.count = chunk.count
-        self.next = skip
-        self.stop = chunk.count
+        self._all_rows[self.number] = chunk.rows
+        places[at + NEXT] = skip
+        places[at + STOP] = chunk.count
+        places[at + COUNT] = chunk.count
+        flags = places[at + FLAGS] & ~PLAIN
+        if len(chunk.heap) == 0 and len(chunk.marks) == 0:
+            flags |= PLAIN
+        places[at + FLAGS] = flags
         self.heap_at = 0
         if len(chunk.heap) > 0:
             self.heap_at = heap_end(chunk, 0, 0, skip)
@@ -49,12 +85,15 @@ class Lane:
 class Merger:
     """Merges *count* lanes; a lane is in the heap from `enter` to `leave`."""
 
-    __slots__ = ("_heads", "_heap", "_moved", "lanes", "reordered", "size")
+    __slots__ = ("_heap", "_moved", "_places", "_rows", "_stamps", "lanes", "reordered", "size")
 
     def __init__(self, count: i64) -> None:
-        self.lanes: Final[list[Lane]] = [Lane(number) for number in range(count)]
-        self._heads: Final = vec[i64]([0] * count)  # by lane: the stamp of its next row
-        self._heap: Final = vec[i64]([0] * count)  # numbers of lanes, the first `size` of which are a heap
+        self._places: Final = vec[i64]([0] * (count * PLACE_SIZE))  # by lane
+        self._rows: Final[list[bytes]] = [b""] * count  # by lane
+        self.lanes: Final[list[Lane]] = [Lane(number, self._places, self._rows) for number in range(count)]
+        # Two columns, the first `size` places of which are a heap: the stamp of a lane's next row, then its number.
+        self._stamps: Final = vec[i64]([0] * count)
+        self._heap: Final = vec[i64]([0] * count)
         self._moved: list[int] = []
         self.size: i64 = 0  # lanes in the heap
         self.reordered: i64 = 0  # marked rows that went out
@@ -66,131 +105,135 @@ class Merger:
 
     def enter(self, number: i64, ts_ns: i64) -> None:
         """Let a lane take part, whose first row is stamped *ts_ns* or later."""
-        self._heads[number] = ts_ns
-        at: i64 = self.size
+        stamps, heap = self._stamps, self._heap
+        at = self.size
         self.size += 1
         while at > 0:
             above = (at - 1) // 2
-            if self._before(self._heap[above], number):
+            if stamps[above] < ts_ns or (stamps[above] == ts_ns and heap[above] < number):
                 break
-            self._heap[at] = self._heap[above]
+            stamps[at] = stamps[above]
+            heap[at] = heap[above]
             at = above
-        self._heap[at] = number
+        stamps[at] = ts_ns
+        heap[at] = number
 
     def go_on(self) -> None:
         """Put the top lane, which has new rows, in its place."""
-        lane = self.lanes[self._heap[0]]
-        self._heads[lane.number] = read_i64_le(lane.chunk.rows, lane.next * ROW_BYTES)
-        self._sink()
+        number = self._heap[0]
+        self._sink(number, read_i64_le(self._rows[number], self._places[number * PLACE_SIZE + NEXT] * ROW_BYTES))
 
     def leave(self) -> None:
         """Let the top lane go: it has come to its end."""
         self.size -= 1
         if self.size:
-            self._heap[0] = self._heap[self.size]
-            self._sink()
+            self._sink(self._heap[self.size], self._stamps[self.size])
 
     def copy(self, out: Rows, limit: i64) -> None:
         """Copy rows to *out* until it holds *limit*, or the top lane is at its `stop`.
 
         Ends before a unit that does not fit; the first unit of all goes out whatever its length.
         """
-        lanes = self.lanes
-        heads = self._heads
+        places = self._places
+        stamps, heap = self._stamps, self._heap
         while self.size:
-            lane = lanes[self._heap[0]]
-            start = lane.next
+            number = heap[0]
+            place = number * PLACE_SIZE
+            start = places[place + NEXT]
+            stop = places[place + STOP]
             most = start + limit - out.count
-            if start >= lane.stop or most <= start:
+            if start >= stop or most <= start:
                 return
-            other = self._second()
+            second = self._second()
+            other: i64 = -1
             other_ns: i64 = 0
-            if other >= 0:
-                other_ns = heads[other]
-            chunk = lane.chunk
-            rows = chunk.rows
+            if second:
+                other = heap[second]
+                other_ns = stamps[second]
+            rows = self._rows[number]
+            count = places[place + COUNT]
+            ts_ns: i64 = 0
             i = start
             while True:
                 end = i + 1
                 if (read_i32_le(rows, i * ROW_BYTES + 12) >> 8) & FROM_BAR:
-                    end = unit_end(rows, i, lane.count)
+                    end = unit_end(rows, i, count)
                     if end > most and (i > start or out.count):
                         break
                 i = end
-                if i >= lane.stop or i >= most:
+                if i >= count:
                     break
-                if other >= 0:
-                    ts_ns = read_i64_le(rows, i * ROW_BYTES)
-                    if ts_ns > other_ns or (ts_ns == other_ns and lane.number > other):
-                        break
+                ts_ns = read_i64_le(rows, i * ROW_BYTES)
+                if i >= stop or i >= most:
+                    break
+                if second and (ts_ns > other_ns or (ts_ns == other_ns and number > other)):
+                    break
             if i == start:
                 return
-            self._give(lane, out, i)
-            if i < lane.count:
-                heads[lane.number] = read_i64_le(rows, i * ROW_BYTES)
-                self._sink()
+            if not places[place + FLAGS] & PLAIN:
+                self._give(self.lanes[number], out, start, i)
+            elif i - start == 1:
+                out.add_row(rows, start)
+            else:
+                out.add(rows[start * ROW_BYTES : i * ROW_BYTES], b"", i - start)
+            places[place + NEXT] = i
+            self.note_moved(number)
+            if i < count:
+                self._sink(number, ts_ns)
 
     def note_moved(self, number: i64) -> None:
         """Have `take_moved` name a lane."""
-        lane = self.lanes[number]
-        if not lane.moved:
-            lane.moved = True
+        places = self._places
+        at = number * PLACE_SIZE + FLAGS
+        if not places[at] & MOVED:
+            places[at] |= MOVED
             self._moved.append(int(number))
 
     def take_moved(self) -> list[int]:
         """Return the lanes that rows went out of since the last call."""
-        moved = self._moved
+        moved, places = self._moved, self._places
         self._moved = []
         for k in range(len(moved)):
-            self.lanes[moved[k]].moved = False
+            places[moved[k] * PLACE_SIZE + FLAGS] &= ~MOVED
         return moved
 
-    def _give(self, lane: Lane, out: Rows, end: i64) -> None:
-        """Copy the rows of *lane* up to *end*."""
+    def _give(self, lane: Lane, out: Rows, start: i64, end: i64) -> None:
+        """Copy rows of *lane* with what belongs to them, and count those that are marked."""
         chunk = lane.chunk
-        start = lane.next
-        heap = b""
+        at = lane.heap_at
         if len(chunk.heap) > 0:
-            at = lane.heap_at
             lane.heap_at = heap_end(chunk, at, start, end)
-            heap = chunk.heap[at : lane.heap_at]
-        out.add(chunk.rows[start * ROW_BYTES : end * ROW_BYTES], heap, end - start)
+        out.add(chunk.rows[start * ROW_BYTES : end * ROW_BYTES], chunk.heap[at : lane.heap_at], end - start)
         if len(chunk.marks) > 0:
             for k in range(start, end):
                 self.reordered += i64(chunk.marks[k])
-        lane.next = end
-        if not lane.moved:
-            lane.moved = True
-            self._moved.append(int(lane.number))
-
-    def _before(self, left: i64, right: i64) -> bool:
-        """Whether lane *left* goes before lane *right*."""
-        left_ns = self._heads[left]
-        right_ns = self._heads[right]
-        return left_ns < right_ns or (left_ns == right_ns and left < right)
 
     def _second(self) -> i64:
-        """Return the lane that comes after the top one; -1 if there is none."""
-        if self.size < 2:
-            return -1
-        left = self._heap[1]
-        if self.size > 2 and self._before(self._heap[2], left):
-            return self._heap[2]
-        return left
+        """Return the place in the heap of the lane that comes after the top one; 0 if there is none."""
+        if self.size < 3:
+            return self.size // 2
+        stamps, heap = self._stamps, self._heap
+        return 2 if stamps[2] < stamps[1] or (stamps[2] == stamps[1] and heap[2] < heap[1]) else 1
 
-    def _sink(self) -> None:
-        """Move the top lane down to its place."""
-        heap = self._heap
-        number = heap[0]
+    def _sink(self, number: i64, ts_ns: i64) -> None:
+        """Put lane *number*, whose next row is stamped *ts_ns*, in its place, and have the top place free for that."""
+        stamps, heap = self._stamps, self._heap
+        size = self.size
         at: i64 = 0
         while True:
             below = 2 * at + 1
-            if below >= self.size:
+            if below >= size:
                 break
-            if below + 1 < self.size and self._before(heap[below + 1], heap[below]):
-                below += 1
-            if self._before(number, heap[below]):
+            below_ns = stamps[below]
+            if below + 1 < size:
+                right_ns = stamps[below + 1]
+                if right_ns < below_ns or (right_ns == below_ns and heap[below + 1] < heap[below]):
+                    below += 1
+                    below_ns = right_ns
+            if ts_ns < below_ns or (ts_ns == below_ns and number < heap[below]):
                 break
+            stamps[at] = below_ns
             heap[at] = heap[below]
             at = below
+        stamps[at] = ts_ns
         heap[at] = number

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mtf.events.door import ASIDE_MAX
-from mtf.sources.chunk import Chunk, Refused, Rows, behind, gather, pieces, unit_stamps
-from mtf.sources.feed import NOTHING, Stage
+from mtf.sources.chunk import NOTHING, Chunk, Refused, Rows, behind, gather, pieces, unit_stamps
+from mtf.sources.feed import Stage
 from mtf.sources.merger import Merger
 from mtf.sources.source import Source
 from mtf.sources.spool import Region

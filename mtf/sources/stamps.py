@@ -45,7 +45,7 @@ def civil_day(year: i64, month: i64, day: i64) -> i64:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class StampReader:
     """Reads times of one layout: *kind* is EPOCH or CIVIL_..., *unit_ns* the unit of an epoch, from *base_ns* on.
 

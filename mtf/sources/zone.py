@@ -32,7 +32,7 @@ LOCAL_MAX_NS: Final = 7_300_000_000_000_000_000  # past 2200, and before 1970, t
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?|[A-Z]{3}([+-]?)(\d{1,2})")
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class Zone:
     """The zone called *name*: an IANA name, `UTC`, `UTC-05:00`, `+02:00`, or POSIX `EST5` (fixed, five hours west)."""
 
