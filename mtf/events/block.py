@@ -30,6 +30,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter, read_f64_le, read_i16_le, read_i32_le, read_i64_le, write_i32_le
+from librt.vecs import vec
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.errors import CorruptLog
@@ -60,6 +61,7 @@ __all__ = [
     "TIME_BYTES",
     "TRADE",
     "Block",
+    "Renumbering",
     "SymbolTable",
     "canonical",
     "check_rows",
@@ -208,6 +210,35 @@ class SymbolTable:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+@mypyc_attr(native_class=True)
+class Renumbering:
+    """The numbers in *symbols* of what another table calls by its *names*; each name is looked up once."""
+
+    __slots__ = ("_numbers", "_symbols", "names")
+
+    def __init__(self, symbols: SymbolTable, names: list[str]) -> None:
+        self.names: Final = names  # by number in the other table; may grow
+        self._symbols: Final = symbols
+        self._numbers = vec[i64]([-1] * 16)  # by number in the other table; -1: unknown so far
+
+    def find(self, number: i64) -> i64:
+        """Return the number of the symbol that has *number* in the other table; -1 if there is none yet."""
+        while number >= len(self._numbers):
+            self._grow()
+        found = self._numbers[number]
+        if found < 0:
+            found = self._symbols.find(self.names[number])
+            self._numbers[number] = found
+        return found
+
+    def _grow(self) -> None:
+        size: i64 = len(self._numbers)
+        numbers = vec[i64]([-1] * (2 * size))
+        for number in range(size):
+            numbers[number] = self._numbers[number]
+        self._numbers = numbers
 
 
 def cut(block: Block, count: i64) -> tuple[Block, Block]:

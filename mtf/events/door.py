@@ -45,6 +45,7 @@ from mtf.events.block import (
     ROW_BYTES,
     TRADE,
     Block,
+    Renumbering,
     SymbolTable,
     has_bar_head,
     heap_after,
@@ -83,6 +84,9 @@ TRADES: Final = 0  # in place of sides: a bar's prices are those of trades
 
 NAN: Final = float("nan")
 
+# In a row's tag: there is more to the row than its numbers.
+NOT_PLAIN: Final[i64] = (NEW_SYMBOL | FROM_BAR | HAS_ID | RECEIVED) << 8 | JOINS << 16
+
 
 @mypyc_attr(native_class=True)
 class Door:
@@ -96,6 +100,7 @@ class Door:
 
     __slots__ = (
         "_aside",
+        "_copied",
         "_head",
         "_heap",
         "_last_name",
@@ -131,6 +136,7 @@ class Door:
         self._rows = BytesWriter()
         self._heap = BytesWriter()
         self._head: Final = BytesWriter()  # of the bar that is being taken
+        self._copied = Renumbering(symbols, [])  # of the table of symbols that rows were copied from last
         self._last_name = ""  # the symbol of the row before, so that a run of one symbol costs no look-up
         self._last_number: i64 = -1
         self.count: i64 = 0  # rows that wait
@@ -378,14 +384,44 @@ class Door:
     def copy(self, block: Block, names: list[str], start: i64, stop: i64) -> None:
         """Take the rows `[start, stop)` of another log's *block*; *names* are that log's symbols by number."""
         rows, heap = block.rows, block.heap
+        if names is not self._copied.names:
+            self._copied = Renumbering(self.symbols, names)
         at: i64 = 0
         for i in range(stop):
             base: i64 = i * ROW_BYTES
             tag: i64 = i64(read_i32_le(rows, base + 12))
             end = heap_after(heap, at, tag)
-            if i >= start:
+            if i >= start and not self._copy_plain(rows, base, tag):
                 self._copy_row(block, names, i, tag, at, end)
             at = end
+
+    def _copy_plain(self, rows: bytes, base: i64, tag: i64) -> bool:
+        """Take the row at *base* if it is well-formed, of a symbol that is known here, and nothing but its numbers."""
+        if tag & NOT_PLAIN or tag & 0xFF == CLOCK:
+            return False
+        ts_ns = read_i64_le(rows, base)
+        if ts_ns < TS_MIN_NS or ts_ns > self.limit_ns:
+            return False
+        number = self._copied.find(i64(read_i32_le(rows, base + 8)))
+        if number < 0:
+            return False
+        flags = tag & 0xFF00
+        if ts_ns >= self.live_from_ns:
+            flags |= LIVE << 8
+        if len(self.symbols.names) == 1:
+            self.alone_ordered = self.ordered
+        elif self.ordered:
+            flags |= ORDERED << 8
+        out = self._rows
+        write_i64_le(out, ts_ns)
+        write_i32_le(out, i32(number))
+        write_i32_le(out, i32(tag & ~0xFF00 | flags))
+        write_i64_le(out, read_i64_le(rows, base + 16))
+        write_i64_le(out, read_i64_le(rows, base + 24))
+        write_i64_le(out, read_i64_le(rows, base + 32))
+        write_i64_le(out, read_i64_le(rows, base + 40))
+        self.count += 1
+        return True
 
     def _copy_row(self, block: Block, names: list[str], i: i64, tag: i64, at: i64, end: i64) -> None:
         """Take row *i*, whose entries in the heap are `[at, end)`."""

@@ -27,6 +27,7 @@ from mtf.events.block import (
     ROW_BYTES,
     TRADE,
     Block,
+    Renumbering,
     SymbolTable,
     canonical,
     check_rows,
@@ -321,6 +322,31 @@ def test_copy_hands_a_stretch_of_another_log_to_a_door() -> None:
     door.copy(block, ["A", "B", "C"], 1, 4)
     assert events_of(door.take(1)) == stream[1:4]
     assert door.symbols.names == ["B", "A"]
+
+
+def test_copy_refuses_what_lies_ahead_of_its_arrival_and_marks_what_is_live() -> None:
+    """A row of a known symbol is judged as one of a new symbol is."""
+    block = taken(Tick("A", 1, 1.0, 1.0), Tick("A", 2, 2.0, 2.0), Tick("A", 3, 3.0, 3.0), Tick("A", 4, 4.0, 4.0))
+    door = Door(SymbolTable(["B", "A"]))
+    door.live_from_ns, door.limit_ns, door.ordered = 2, 3, True
+    door.copy(block, ["A"], 0, 4)
+    copied = door.take(1)
+    assert (copied.count, door.malformed) == (3, 1)
+    flags = [copied.rows[i * ROW_BYTES + 13] & (LIVE | ORDERED) for i in range(3)]
+    assert flags == [ORDERED, LIVE | ORDERED, LIVE | ORDERED]
+    assert [copied.symbol_at(i) for i in range(3)] == [1, 1, 1]
+
+
+def test_numbers_of_another_table_are_those_of_the_same_names_here() -> None:
+    """The other table may grow, and a name that is not known here yet may become so."""
+    here = SymbolTable(["C", "A"])
+    there = ["A", "B"]
+    numbers = Renumbering(here, there)
+    assert [numbers.find(0), numbers.find(1)] == [1, -1]
+    here.add("B")
+    there.extend(f"S{number}" for number in range(40))
+    here.add("S39")
+    assert [numbers.find(0), numbers.find(1), numbers.find(41), numbers.find(40)] == [1, 2, 3, -1]
 
 
 @given(stream=mixed_streams(), size=st.sampled_from((1, 3, 1024)))
