@@ -95,6 +95,7 @@ def mostly(good: int, total: int) -> bool:
     return total > 0 and (total - good) * 5 <= total
 
 
+@functools.lru_cache(maxsize=256)  # files of a folder mostly have the same headings
 def plain(name: str) -> str:
     """Return a heading in lower case, without anything but letters and digits: `<Bid Price>` is `bidprice`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -5,6 +5,7 @@ Owns the open file and the bytes between it and the reader. Memory is one chunk 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -32,12 +33,12 @@ NEWLINE: Final = 10
 READINGS_MAX: Final = 100  # ways of reading its parts that the log keeps of one source
 UNREAD_MAX: Final = 20  # parts without a readable row that are named
 
-Again = Callable[[Mapping[str, Any], str], Plan]
+Again = Callable[[Part, Mapping[str, Any], str], Plan]
 
 
 @attrs.frozen
 class PlannedPart:
-    """A part and how it is read; *again* plans it from the identity of an earlier reading, and its symbol."""
+    """A part and how it is read; *again* plans a part from an earlier reading and its symbol."""
 
     part: Part
     plan: Plan
@@ -157,7 +158,7 @@ class FileSource:
         number = position.get("as", 0)
         for i, planned in enumerate(self.parts):
             if planned.part.name == position.get("name") and number < len(known) and "layout" in known[number]:
-                plan = planned.again(known[number], self._symbol_of(planned, known[number]))
+                plan = planned.again(planned.part, known[number], self._symbol_of(planned, known[number]))
                 self.parts[i] = attrs.evolve(planned, plan=plan, format=known[number]["format"])
         raise_problem(self.parts)
 
@@ -459,9 +460,7 @@ def _reading_of(known: Mapping[str, Any]) -> tuple[ReadAs, Layout | None]:
     return ReadAs.from_dict(known), Layout.from_dict(layout, symbol="?", limits=DEFAULT_LIMITS)
 
 
-def _weights(parts: Sequence[PlannedPart]) -> list[float]:
+def _weights(parts: Sequence[PlannedPart]) -> tuple[float, ...]:
     """Return how many bytes each part stands for; the members of an archive share it evenly."""
-    members: dict[str, int] = {}
-    for planned in parts:
-        members[str(planned.part.path)] = members.get(str(planned.part.path), 0) + 1
-    return [planned.part.file_bytes / members[str(planned.part.path)] for planned in parts]
+    members = Counter(str(planned.part.path) for planned in parts)
+    return tuple(planned.part.file_bytes / members[str(planned.part.path)] for planned in parts)

@@ -354,8 +354,14 @@ def _written(cell: str) -> str:
 def _all_written(cells: Sequence[str]) -> list[str]:
     """Return `_written` of each of *cells*, which is that of its shape unless the digits could be a date."""
     written = shapes(cells)
-    ways = {shape: None if _COMPACT_SHAPE.match(shape) else _written(shape) for shape in set(written)}
+    ways = {shape: None if _may_be_date(shape) else _written(shape) for shape in set(written)}
     return [_written(cell) if (way := ways[shape]) is None else way for cell, shape in zip(cells, written, strict=True)]
+
+
+def _may_be_date(shape: str) -> bool:
+    """Whether it depends on the digits if what has this *shape* is a date without anything between its pieces."""
+    epoch = EPOCH.fullmatch(shape)
+    return _COMPACT_SHAPE.match(shape) is not None and (epoch is None or len(epoch[1]) in COMPACT_DIGITS)
 
 
 def _time_format(table: Table, columns: Mapping[str, int]) -> str:

@@ -26,6 +26,7 @@ HEADER_LINES: Final = 40  # how far down a header is searched for
 DELIMITER_LINES: Final = 60
 TYPICAL: Final = 0.75  # from this share of a column's cells on, the others are broken
 DELIMITERS: Final = ",;\t|"
+ALIKE_MAX: Final = 64  # what was found last is kept for lines that are written alike: mostly the next file's
 FIELD_MAX: Final = 65_536  # characters in a line that is split here; the csv module refuses fields of twice as many
 
 _SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # names the delimiter for a spreadsheet
@@ -173,15 +174,23 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _delimiter(lines: Sequence[str]) -> str | None:
     """Return the delimiter: it cuts most lines into the same number of pieces, and the pieces are clean."""
+    return _delimiter_of(tuple(Counter(shapes(lines)).items()))
+
+
+@functools.lru_cache(maxsize=ALIKE_MAX)
+def _delimiter_of(ways: Sequence[tuple[str, int]]) -> str | None:
+    """Return the delimiter of lines that are written in so many *ways*, each with the number of its lines."""
     best, best_score = None, 0.0
     for delimiter in DELIMITERS:
-        rows = [row for line in lines if len(row := _cells(line, delimiter)) > 1]
+        rows = [(row, count) for way, count in ways if len(row := _cells(way, delimiter)) > 1]
         if not rows:
             continue
-        width, count = Counter(map(len, rows)).most_common(1)[0]
-        cells = [cell for row in rows if len(row) == width for cell in row]
-        clean = sum(1 for cell in cells if _is_clean(cell))
-        score = count * clean / len(cells)
+        widths = Counter[int]()
+        for row, count in rows:
+            widths[len(row)] += count
+        width = widths.most_common(1)[0][0]
+        clean = sum(count * sum(map(_is_clean, row)) for row, count in rows if len(row) == width)
+        score = clean / width  # how many lines, less the pieces that are not clean
         if score > best_score:
             best, best_score = delimiter, score
     return best
@@ -304,21 +313,26 @@ def _typical(rows: list[list[str]], fields: int) -> list[list[str]]:
     for row, way in zip(rows, written, strict=True):
         if way not in kinds:
             kinds[way] = tuple(map(kind_of, row))
-    ways = Counter(written)
+    typical = _typical_kinds(tuple((kinds[way], count) for way, count in Counter(written).items()), fields)
+    if typical.issuperset(kinds.values()):
+        return rows
+    return [row for row, way in zip(rows, written, strict=True) if kinds[way] in typical]
+
+
+@functools.lru_cache(maxsize=ALIKE_MAX)
+def _typical_kinds(rows: Sequence[tuple[tuple[int, ...], int]], fields: int) -> frozenset[tuple[int, ...]]:
+    """Return which kinds of cells typical rows have, if so many have these and those."""
     expected: list[int] = []
     for column in range(fields):
         counts = Counter[int]()
-        for way, count in ways.items():
-            if kinds[way][column] != BLANK:
-                counts[kinds[way][column]] += count
+        for kinds, count in rows:
+            if kinds[column] != BLANK:
+                counts[kinds[column]] += count
         kind, count = counts.most_common(1)[0] if counts else (WORDS, 0)
         expected.append(kind if kind != WORDS and count >= TYPICAL * counts.total() else BLANK)
-    typical = {
-        way
-        for way, found in kinds.items()
-        if all(want in (BLANK, kind) or kind == BLANK for want, kind in zip(expected, found, strict=True))
-        and any(kind != BLANK for kind in found)
-    }
-    return (
-        rows if len(typical) == len(kinds) else [row for row, way in zip(rows, written, strict=True) if way in typical]
+    return frozenset(
+        kinds
+        for kinds, _ in rows
+        if all(want in (BLANK, kind) or kind == BLANK for want, kind in zip(expected, kinds, strict=True))
+        and any(kind != BLANK for kind in kinds)
     )

@@ -21,7 +21,7 @@ from librt.strings import read_i64_le
 from mtf.errors import ConfigError, OptionNeeded, SourceError
 from mtf.events.block import SymbolTable
 from mtf.events.door import Door
-from mtf.sources.files import Again, FileSource, PlannedPart, raise_problem
+from mtf.sources.files import FileSource, PlannedPart, raise_problem
 from mtf.sources.foreign import foreign
 from mtf.sources.format import CERTAIN, NO, Format, Options, Plan
 from mtf.sources.formats import FORMATS, find_format
@@ -124,13 +124,17 @@ def open_source(
     for part in [PipePart(path, limits)] if pipe else parts_of(where, limits, pattern=pattern):
         alone = pipe or part.path == where
         try:
-            found, plan = alike.look(part, chosen, options) if planned else (None, None)
-            if plan is None:
+            glance = alike.look(part, chosen, options) if planned else None
+            found: Format | None
+            if glance is not None:
+                found, plan, head = glance
+            else:
                 found = _format_of(part, chosen, options, alone=alone)
                 plan = Plan(refused=foreign(part) or UNKNOWN) if found is None else _plan(found, part, options)
+                head = b""
                 alike.add(plan)
             if not plan.refused and not pipe and (part.path != where or part.member):
-                starts.append(_start_of(part, plan))
+                starts.append(_start_of(part, plan, head))
         except BaseException:
             part.close()
             raise
@@ -140,7 +144,7 @@ def open_source(
             refused.append(plan.refused)
             skipped.append(part.name if plan.refused == UNKNOWN else f"{part.name} ({plan.refused})")
         else:
-            planned.append(PlannedPart(part, plan, found.name if found is not None else "", _again(part, limits)))
+            planned.append(PlannedPart(part, plan, found.name if found is not None else "", _again))
     if not planned and skipped:
         empty = (pipe or where.is_file()) and not part.head
         part.close()
@@ -303,33 +307,30 @@ class _Alike:
         if plan.layout is not None and plan.problem is None and len(self._known) < ALIKE_MAX:
             self._known.append(plan)
 
-    def look(self, part: FilePart, chosen: Format | None, options: Options) -> tuple[Format | None, Plan | None]:
-        """Return format and plan of *part*; the plan is None if that takes a longer look."""
+    def look(self, part: FilePart, chosen: Format | None, options: Options) -> tuple[Format, Plan, bytes] | None:
+        """Return format and plan of *part*, and as much of its start as was seen; None if it takes a longer look."""
         if not self._known:
-            return None, None
+            return None
         glance = part.glance()
         try:
             found = _format_of(glance, chosen, options, alone=False)
             plan = None if found is None else _plan(found, glance, options)
         except ConfigError:
-            return None, None
-        if plan is None or plan.problem is not None or plan.refused or plan.notes:
-            return None, None
+            return None
+        if found is None or plan is None or plan.problem is not None or plan.refused or plan.notes:
+            return None
         for known in self._known:
             if plan.layout == known.layout and plan.read_as == known.read_as:
-                _ = part.head  # how its lines end is known from it, also for its reader
-                return found, attrs.evolve(plan, read_as=known.read_as)
-        return None, None
+                if glance.returns or b"\n" not in glance.head:
+                    _ = part.head  # it takes all of it to say how its lines end, also for its reader
+                return found, attrs.evolve(plan, read_as=known.read_as), glance.head
+        return None
 
 
-def _again(part: FilePart, limits: Limits) -> Again:
-    """Return what plans *part* as it was read before: without looking at it."""
-
-    def again(reading: Mapping[str, Any], symbol: str) -> Plan:
-        layout = Layout.from_dict(reading["layout"], symbol=symbol, limits=limits)
-        return table_plan(part, layout, ReadAs.from_dict(reading))
-
-    return again
+def _again(part: FilePart, reading: Mapping[str, Any], symbol: str) -> Plan:
+    """Return the plan of *part* as it was read before: without looking at it."""
+    layout = Layout.from_dict(reading["layout"], symbol=symbol, limits=part.limits)
+    return table_plan(part, layout, ReadAs.from_dict(reading))
 
 
 def _named(planned: PlannedPart, name: str, options: Options) -> PlannedPart:
@@ -407,17 +408,21 @@ def _by_symbol(planned: Sequence[PlannedPart], starts: Sequence[tuple[int, str |
     return list(groups.values())
 
 
-def _start_of(part: FilePart, plan: Plan) -> tuple[int, str | None]:
+def _start_of(part: FilePart, plan: Plan, seen: bytes = b"") -> tuple[int, str | None]:
     """Return the time before which none of a file's rows is, and its symbol; None if it may have several.
 
-    A symbol that a column names is taken for the only one where the first rows have no other.
+    A symbol that a column names is taken for the only one where the first rows have no other. *seen* is a start of the
+    text, which spares reading more if it has the first row and the symbol is known.
     """
     if plan.reader is None or (plan.start_ns is not None and plan.symbol is not None):
         return NEVER_NS if plan.start_ns is None else plan.start_ns, plan.symbol
     symbols = SymbolTable()
     door = Door(symbols)
     with suppress(SourceError):  # it comes up again when the file is read
-        plan.reader().scan(door, part.head, 0, FIRST_ROWS, False)
+        if plan.symbol is not None:
+            plan.reader().scan(door, seen, 0, 1, False)
+        if not door.count:
+            plan.reader().scan(door, part.head, 0, FIRST_ROWS, False)
     starts_ns = plan.start_ns
     if starts_ns is None:
         starts_ns = read_i64_le(door.take(1).rows, 0) if door.count else NEVER_NS

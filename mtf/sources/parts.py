@@ -7,6 +7,7 @@ order of their names; those of a folder are found here, and put in order of time
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +37,9 @@ class Part:
         *,
         archive: Archive | None = None,
         member: str = "",
-        head_bytes: int = HEAD_BYTES,
     ) -> None:
         self.path: Final = path
-        self._root: Final = root
-        self._head_bytes: Final = head_bytes
+        self._head_bytes = HEAD_BYTES  # how much of a longer text `head` is
         self.member: Final = member
         self.limits: Final = limits
         relative = path.name if path == root else path.relative_to(root).as_posix()
@@ -49,7 +48,7 @@ class Part:
         self._archive: Final = archive  # shared by the parts of one zip file
         self._head: bytes | None = None  # read once, on demand
         self._head_whole = False  # whether `_head` is the whole text
-        self._returns = False  # lines end with a carriage return alone, as far as is known
+        self.returns = False  # lines end with a carriage return alone, as far as is known
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,7 +101,7 @@ class Part:
                 stream = open_stream(self.place, self.path.open("rb"), self.file_bytes, self.limits)
         except OSError as error:
             raise SourceError(f"{self.place}: {error.strerror or error}", path=self.place) from error
-        stream.returns = self._returns
+        stream.returns = self.returns
         return stream
 
     @property
@@ -125,9 +124,9 @@ class Part:
 
     def glance(self) -> Part:
         """Return the same text with a shorter `head`: for one of many that look alike."""
-        return Part(
-            self.path, self._root, self.limits, archive=self._archive, member=self.member, head_bytes=GLANCE_BYTES
-        )
+        found = copy(self)
+        found._head, found._head_whole, found._head_bytes = None, False, GLANCE_BYTES
+        return found
 
     @property
     def lines(self) -> list[str]:
@@ -140,8 +139,8 @@ class Part:
 
     def _unreturned(self, head: bytes) -> bytes:
         """Return *head* with line breaks, also if its lines end with carriage returns; then the rest is read so too."""
-        self._returns = self._returns or (b"\n" not in head and b"\r" in head)
-        return head.replace(b"\r", b"\n") if self._returns else head
+        self.returns = self.returns or (b"\n" not in head and b"\r" in head)
+        return head.replace(b"\r", b"\n") if self.returns else head
 
     @property
     def text_bytes(self) -> int:
@@ -195,14 +194,15 @@ def parts_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[Part
 
 
 def _files(root: Path, limits: Limits) -> list[Path]:
-    found: list[Path] = []
+    found: dict[str, Path] = {}  # by the path from *root* on
     for path in root.rglob("*"):
-        hidden = any(piece.startswith(".") for piece in path.relative_to(root).parts)
+        relative = path.relative_to(root)
+        hidden = any(piece.startswith(".") for piece in relative.parts)
         if not hidden and path.is_file():
-            found.append(path)
+            found[relative.as_posix()] = path
         if len(found) > limits.members:
             break
-    return sorted(found, key=lambda file: natural_key(file.relative_to(root).as_posix()))
+    return [found[name] for name in sorted(found, key=natural_key)]
 
 
 def _parts_of_file(path: Path, root: Path, limits: Limits) -> Iterator[Part]:

@@ -123,7 +123,7 @@ class PipePart(Part):
             )
         source.whole = bool(kind)
         stream = open_stream(self.place, source, 0, self.limits)  # type: ignore[arg-type]
-        stream.returns = self._returns
+        stream.returns = self.returns
         return stream
 
     def _source(self) -> _Once:

@@ -397,6 +397,13 @@ def test_a_file_that_is_newest_first_is_not_taken_to_begin_with_its_newest_row(t
     assert [tick.ts_ns // 10**9 - AT for tick in taken.ticks] == [0, 5, 10, 15, 20, 25]
 
 
+def test_files_that_look_alike_are_read_however_their_lines_end(tmp_path: Path) -> None:
+    """A short look at a file does not say that a carriage return alone ends its lines."""
+    for number, end in enumerate(("\n", "\r", "\r\n", "\r")):
+        written(tmp_path, f"d/{'ABCD'[number]}USD.csv", quotes(*range(200)).replace("\n", end))
+    assert len(read(tmp_path / "d").ticks) == 800
+
+
 def test_many_files_that_look_alike_are_looked_at_for_a_moment_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

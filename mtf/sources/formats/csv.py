@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -49,8 +50,12 @@ def guessed_plan(
     if options.timeframe is None and timeframe is not None:
         options = attrs.evolve(options, timeframe=timeframe)
         length_by = BY_FILE
-    found = attrs.evolve(guess_layout(part, table, options, symbol=symbol, zone=zone), **layout)
-    found = attrs.evolve(found, notes=(*found.notes, *unused_note(table, found)))
+    found = guess_layout(part, table, options, symbol=symbol, zone=zone)
+    if layout:
+        found = attrs.evolve(found, **layout)
+    unused = unused_note(table, found)
+    if unused:
+        found = attrs.evolve(found, notes=(*found.notes, *unused))
     if length_by == BY_FILE and timeframe is not None and found.label.endswith(str(timeframe)):
         times = bar_times(table, found.columns, found.time_format, found.zone)
         check_length(timeframe, times, "its name")
@@ -87,7 +92,7 @@ def table_plan(part: Part, layout: Layout, read_as: ReadAs, start_ns: int | None
     return Plan(
         kind=layout.label,
         symbol=layout.symbol or None,
-        reader=lambda: layout.reader(part.place),
+        reader=partial(layout.reader, part.place),  # not with the part: it may be a glance, which is not kept
         start_ns=start_ns,
         read_as=read_as,
         layout=layout,
