@@ -19,8 +19,10 @@ a run in order of time, one that begins with `*` is live, and `*!TIME` is a cloc
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
+import shutil
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,6 +52,7 @@ __all__ = [
     "at",
     "blocks",
     "clock_of_bars",
+    "copy_if_there",
     "events",
     "hand_in",
     "inputs",
@@ -301,3 +304,10 @@ def _amount(text: str) -> tuple[float, float]:
     if match is None:
         raise ValueError(f"no price: {text!r}")
     return float(match["price"]), float(match["size"] or 0)
+
+
+def copy_if_there(source: str, target: str) -> str:
+    """Copy a file of a directory in use, unless it was renamed a moment ago, as one is that a thread has written."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+    return target

@@ -7,7 +7,6 @@ What is known when is then the order of arrival, which is that of the log.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mtf
-from tests.builders import at
+from tests.builders import at, copy_if_there
 from tests.fake_clock import FakeClock
 
 START_NS: Final = at("10:00")
@@ -226,7 +225,7 @@ class Driver:
         if stop.kill:
             again = [arrival for task, arrival in self._waiting.items() if not task.done()]
             self._lives += 1
-            shutil.copytree(self.course.data, self._folder / str(self._lives), copy_function=copied_if_there)
+            shutil.copytree(self.course.data, self._folder / str(self._lives), copy_function=copy_if_there)
             self.course.data = self._folder / str(self._lives)
             self._reaches.over = True
         await self._let_go()
@@ -277,13 +276,6 @@ class Driver:
                 due_ns = partial.end_ns + (self._delays[symbol] + self._wait_ms) * MS_NS if partial else 0
                 if partial and due_ns <= self._wall.now_ns():
                     self.course.overdue.append(f"{symbol} {timeframe} {partial.end_ns} at {self._wall.now_ns()}")
-
-
-def copied_if_there(source: str, target: str) -> str:
-    """Copy a file, unless it was renamed a moment ago: a thread may be writing a checkpoint."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.copy2(source, target)
-    return target
 
 
 def pipeline(data: Path | None, **settings: Any) -> mtf.Pipeline:

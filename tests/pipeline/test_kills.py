@@ -22,6 +22,7 @@ from mtf.log.filesystem import OsFileSystem
 from mtf.log.segment import Segment
 from mtf.storage.checkpoint_store import CheckpointStore
 from mtf.storage.restore import saved_states
+from tests.builders import copy_if_there
 from tests.pipeline.survivors import Saved, SlowSaved, Stored
 from tests.storage.builders import FakeWall, feed, market
 
@@ -65,7 +66,7 @@ class Round:
                 (target / "history.sqlite").chmod(0o600)
         for name in ("checkpoints", "log"):
             if (source / name).exists():
-                shutil.copytree(source / name, target / name, ignore_dangling_symlinks=True)
+                shutil.copytree(source / name, target / name, copy_function=copy_if_there)
         self.number += 1
         self.storages = {name: list(storage) for name, storage in self.storages.items()}
 
