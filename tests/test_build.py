@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -84,3 +85,18 @@ def test_missing_package_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None
     """uvloop is not available on every platform, and doctor must not fall over it."""
     monkeypatch.setattr(build, "PACKAGES", ("no-such-package",))
     assert build.versions()["no-such-package"] is None
+
+
+def test_what_extras_bring_is_not_needed_to_compile() -> None:
+    """mypyc checks the types first, where only what mtf itself needs is installed; else the build would be pure."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    required = {re.split(r"[<>=~!;\[ ]", each)[0].replace("-", "_") for each in settings["project"]["dependencies"]}
+    optional = {name.removesuffix(".*") for table in settings["tool"]["mypy"]["overrides"] for name in table["module"]}
+    imported: set[str] = set()
+    for path in (ROOT / "mtf").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0])
+    assert imported - sys.stdlib_module_names - {"mtf"} - required <= optional
