@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mtf.actors.actor import Actor, Marker, MarkerKind
 from mtf.actors.consumer import PART, Consumer, OwnConsumer
-from mtf.actors.contract import callbacks_of
+from mtf.actors.contract import Callbacks
 from mtf.actors.showing import Showing
 from mtf.frames.cursor import BAR, CLOCK_ROW, END, TICK, Cursor
 from mtf.frames.frame import Frame
@@ -17,7 +17,7 @@ from mtf.frames.state import Kept
 from mtf.frames.view import View
 from mtf.timeframe import Timeframe
 
-__all__ = ["ConsumerActor"]
+__all__ = ["NEVER_SEQ", "ConsumerActor"]
 
 NEVER_SEQ: Final = 1 << 62  # after every event
 
@@ -33,6 +33,7 @@ class ConsumerActor(Actor):
         consumer: Consumer,
         name: str,
         timeframes: Collection[Timeframe] | None,
+        callbacks: Callbacks,
         *,
         kept: Kept,
         cursor: Cursor,
@@ -42,7 +43,7 @@ class ConsumerActor(Actor):
         super().__init__(f"consumer {name}")
         self.consumer: Final = consumer
         self.consumer_name: Final = name
-        self.callbacks: Final = callbacks_of(consumer)
+        self.callbacks: Final = callbacks
         self.seq = cursor.seq  # last event that was shown in full
         self.progress = 0  # callbacks that have returned, of async ones
         self.halted: Callable[[], None] | None = None  # called once it has come to where it was halted

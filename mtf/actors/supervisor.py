@@ -11,8 +11,9 @@ from mtf.actors.consumers import ConsumerActor
 from mtf.errors import ActorFailed, LogWriteFailed, PipelineStopped
 from mtf.notes import LOGGER
 
-__all__ = ["Supervisor", "failure_of"]
+__all__ = ["NOT_RUNNING", "Supervisor", "failure_of"]
 
+NOT_RUNNING: Final = "the pipeline is not running: use it inside `async with`"
 ENDING_S: Final = 2.0  # how long cancelled tasks may take to end before they are left to themselves
 
 
@@ -76,7 +77,7 @@ class Supervisor:
         """Return what to raise now that nothing runs."""
         failure = self.failure
         if failure is None:
-            return PipelineStopped("the pipeline is not running: use it inside `async with`")
+            return PipelineStopped(NOT_RUNNING)
         if isinstance(failure, PipelineStopped):
             return failure.with_traceback(None)  # else it would grow with each raise
         stopped = PipelineStopped(f"the pipeline has stopped: {failure}")

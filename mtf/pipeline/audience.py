@@ -13,7 +13,7 @@ from mtf.actors.actor import Actor, Supervised
 from mtf.actors.bars import BarStream
 from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
-from mtf.actors.contract import check_new
+from mtf.actors.contract import Callbacks, check_new
 from mtf.actors.markings import Markings
 from mtf.actors.supervisor import Supervisor
 from mtf.clock import Timer, WallClock
@@ -31,6 +31,7 @@ class Added:
     consumer: Consumer
     name: str
     timeframes: tuple[Timeframe, ...] | None  # whose bars it is shown; None: of all
+    callbacks: Callbacks
 
 
 class Audience:

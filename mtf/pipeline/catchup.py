@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from mtf.actors.consumers import ConsumerActor
+from mtf.actors.consumers import NEVER_SEQ, ConsumerActor
 from mtf.actors.supervisor import failure_of
 from mtf.config import Config
 from mtf.engine import Engine
@@ -34,14 +34,12 @@ from mtf.units import TS_MAX_NS
 
 __all__ = ["CatchUp", "Start"]
 
-NEVER_SEQ: Final = 1 << 62  # after every event
-
 
 @attrs.frozen(kw_only=True)
 class Start:
     """What a start goes on from."""
 
-    engine: Engine
+    engine: Engine | None  # None: the one that is there, before the first event
     next_seq: int  # the first event to be played
     checkpoint_seq: int = 0  # of the checkpoint that *engine* is of; 0: there is none
     oldest_ns: int = TS_MAX_NS  # the first stamp in it
@@ -88,10 +86,10 @@ class CatchUp:
     def _look(self, consumers: Sequence[ConsumerActor], *, roll_back: bool) -> Start:
         datadir = self._datadir
         if datadir is None:
-            return Start(engine=Engine(self._config), next_seq=1)
+            return Start(engine=None, next_seq=1)
         committed = _committed(consumers, self.seq, roll_back=roll_back)
         if not self.seq:
-            return Start(engine=Engine(self._config), next_seq=1)
+            return Start(engine=None, next_seq=1)
         names = {actor.consumer_name for actor in consumers}
         if self._start is None or self._chosen_for != (names, committed):
             self._start, self._chosen_for = self._choose(datadir, names, committed), (names, committed)

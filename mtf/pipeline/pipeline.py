@@ -13,6 +13,7 @@ from typing import Any, Self
 from mtf.actors.bars import BarReader, BarStream
 from mtf.actors.consumer import Consumer
 from mtf.actors.contract import callbacks_of, check_new, name_of
+from mtf.actors.supervisor import NOT_RUNNING
 from mtf.actors.timer import GRACE_NS
 from mtf.bars.bar import Bar
 from mtf.bars.verdicts import PRICE_MAX
@@ -166,11 +167,15 @@ class Pipeline:
             raise LookAheadError(f"{what} is about events that this callback has not been shown: ask outside of it")
         return self._alive
 
+    def _started(self) -> Run:
+        """Return the run; PipelineStopped before the start."""
+        if self._alive is None:
+            raise PipelineStopped(NOT_RUNNING)
+        return self._alive
+
     def _running(self, what: str) -> Run:
         """Return the run, to do something with; raises inside a callback, and if it is not running."""
-        run = self._alive
-        if run is None:
-            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        run = self._started()
         run.check_loop()
         if run.showing.cursor() is not None:
             raise PushInCallback(
@@ -187,10 +192,10 @@ class Pipeline:
         less. ConfigError if a callback has a wrong name or wrong parameters, or the consumer's saved state is older
         than where the pipeline stands.
         """
-        callbacks_of(consumer)
+        callbacks = callbacks_of(consumer)
         name = name_of(consumer, name)
         kept = None if timeframes is None else tuple(map(self._kept, _listed(timeframes)))
-        added = Added(consumer, name, kept)
+        added = Added(consumer, name, kept, callbacks)
         if self._alive is None:
             check_new(consumer, name, ((other.consumer, other.name) for other in self._added))
             self._added.append(added)
@@ -204,10 +209,9 @@ class Pipeline:
         What is returned can be awaited: it is done once a callback that is under way has ended, inside of the
         consumer's own callbacks at once.
         """
-        if self._alive is None:
-            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
-        self._alive.check_loop()
-        return self._alive.audience.remove(consumer)
+        run = self._started()
+        run.check_loop()
+        return run.audience.remove(consumer)
 
     def bars(
         self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024, fill: bool = False
@@ -325,9 +329,8 @@ class Pipeline:
             found = cursor.snapshot(number)
             if cursor.alive and cursor.generation == generation:  # else it moved on while another thread looked
                 return found
-        run = self._outside("snapshot")
-        if run is None:
-            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        _ = self._outside("snapshot")
+        run = self._started()
         engine = run.logged_engine()
         number = engine.number_of(symbol)
         if number < 0:
@@ -464,9 +467,7 @@ class Pipeline:
         cursor = self._shown()
         if cursor is not None and seq > cursor.seq:
             raise PushInCallback(f"cannot wait for seq {seq} inside the callback of seq {cursor.seq}; use a task")
-        run = self._alive
-        if run is None:
-            raise PipelineStopped("the pipeline is not running: use it inside `async with`")
+        run = self._started()
         run.check_loop()
         if run.writer is not None and run.writer.durable_seq < seq:
             await run.unless_it_stops(run.writer.durable(seq))

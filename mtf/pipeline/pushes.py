@@ -35,6 +35,10 @@ __all__ = ["Pushes", "Ready"]
 Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is that of the log's end
 
 
+class _Time(int):
+    """The time of a clock event, in ns: no number that a user pushes is one."""
+
+
 class Pushes:
     """Hands what users push to the door of *source*, in the order in which they called."""
 
@@ -54,7 +58,7 @@ class Pushes:
         self._window: ReorderWindow | None = None
         if options.reorder_ns:
             self._window = ReorderWindow(
-                options.reorder_ns, self._wall, self._accept_held, self._send_held, live=options.is_live
+                options.reorder_ns, self._wall, self._accept_any, self._send_held, live=options.is_live
             )
         self._lock: Final = asyncio.Lock()  # held while callers queue by the one whose turn it is, in their order
         self._queued = 0  # callers that wait for their turn, or have it
@@ -62,7 +66,7 @@ class Pushes:
         self.ended = False  # the last source has come to its end, and nothing was pushed since
         self.are_live = False  # something was pushed, and the wall clock has a say
 
-    async def push(self, event: Tick | Bar, ready: Ready | None) -> int:
+    async def push(self, event: Tick | Bar | _Time, ready: Ready | None) -> int:
         """Take *event*, once *ready* has returned if that is given, and return its seq, once it is logged and sent."""
         arrival_ns = self._wall.now_ns()
         if self._queued or ready is not None or self._door.count >= self._block_events:
@@ -93,14 +97,7 @@ class Pushes:
                 f"clock event at {ts_ns}: more than max_ahead_ns ({self._max_ahead_ns}) ahead of the wall clock, and "
                 "would make every tick until then late"
             )
-        if self._queued or ready is not None or self._door.count >= self._block_events:
-            async with self.turn(ready):
-                taken = self._take_clock(ts_ns)
-        else:
-            taken = self._take_clock(ts_ns)
-        seq = taken if isinstance(taken, int) else await taken
-        await self.sent(seq)
-        return seq
+        return await self.push(_Time(index(ts_ns)), ready)
 
     def tell_time(self, end_ns: int) -> None:
         """Take a clock event of the timer: bars that end by *end_ns* are over.
@@ -150,17 +147,13 @@ class Pushes:
         if self._window is not None:
             self._window.close(error)
 
-    def _take_in(self, event: Tick | Bar, arrival_ns: int) -> int | asyncio.Future[int]:
+    def _take_in(self, event: Tick | Bar | _Time, arrival_ns: int) -> int | asyncio.Future[int]:
         """Return the seq of *event*, which came at *arrival_ns*, or what gets it once the window releases it."""
-        if self._window is not None:
-            return self._window.add(event.symbol, _stamp_of(event), event)
-        return self._accept(event, arrival_ns)
-
-    def _take_clock(self, ts_ns: int) -> int | asyncio.Future[int]:
-        if self._window is not None:
-            return self._window.add("", ts_ns, index(ts_ns))
-        self._door.clock(index(ts_ns))
-        return self._source.next_seq - 1
+        if self._window is None:
+            return self._accept_any(event, arrival_ns)
+        if isinstance(event, _Time):
+            return self._window.add("", event, event)
+        return self._window.add(event.symbol, _stamp_of(event), event)
 
     def _accept(self, event: Tick | Bar, arrival_ns: int) -> int:
         """Hand *event* to the door and return its seq; MalformedEvent if it is invalid."""
@@ -179,9 +172,9 @@ class Pushes:
                     self._notes.append(late)
         return self._source.next_seq - 1
 
-    def _accept_held(self, event: Any, arrival_ns: int) -> int:
-        """Hand an event from the reorder window to the door: a tick, a bar, or the time of a clock event."""
-        if isinstance(event, Tick | Bar):
+    def _accept_any(self, event: Any, arrival_ns: int) -> int:
+        """Hand an event to the door, a tick, a bar, or the time of a clock event, and return its seq."""
+        if not isinstance(event, _Time):
             return self._accept(event, arrival_ns)
         self._door.clock(event)
         return self._source.next_seq - 1

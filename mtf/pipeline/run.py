@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind, Supervised
 from mtf.actors.consumers import ConsumerActor
+from mtf.actors.contract import callbacks_of
 from mtf.actors.markings import Answers, Markings
 from mtf.actors.showing import Showing
 from mtf.actors.supervisor import Supervisor
@@ -159,7 +160,7 @@ class Run:
         self._running = True
         if self.datadir is not None:
             history = self.datadir.history()
-            self.attach(Added(history, history.name, None))
+            self.attach(Added(history, history.name, None, callbacks_of(history)))
         for added in consumers:
             self.attach(added)
         if not self.catchup.seq:
@@ -316,7 +317,8 @@ class Run:
             start = self.catchup.begin(self.audience.actors)
             for each in start.skipped:
                 LOGGER.warning("checkpoint passed over: %s", each.reason)
-            self.adopt(start.engine)
+            if start.engine is not None:
+                self.adopt(start.engine)
             if self.checkpointer is not None:
                 self.checkpointer.restore(start.states)
             for actor in self.audience.actors:
@@ -375,6 +377,7 @@ class Run:
             added.consumer,
             added.name,
             added.timeframes,
+            added.callbacks,
             kept=self.engine.kept,
             cursor=self._cursor(),
             showing=self.showing,
