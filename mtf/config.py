@@ -259,7 +259,7 @@ class Config:
     def differences(self, other: Config) -> list[str]:
         """Return a line for each setting in which *other* differs: `history: 1000 there, 500 here`."""
         mine, theirs = ({**LATER, **orjson.loads(each.to_json())} for each in (self, other))
-        told = {
+        worded = {
             "calendars": _calendars(other, self),
             "indicators": (_only(other.indicators, self.indicators), _only(self.indicators, other.indicators)),
         }
@@ -269,7 +269,7 @@ class Config:
         lines = []
         for name in mine:
             if mine[name] != theirs[name] and name not in passed_over:
-                there, here = told.get(name) or (_short(theirs[name]), _short(mine[name]))
+                there, here = worded.get(name) or (_short(theirs[name]), _short(mine[name]))
                 lines.append(f"{name}: {there} there, {here} asked for")
         return lines
 

@@ -64,6 +64,7 @@ class Cursor:
         "_clock_ns",
         "_closed",
         "_closing",
+        "_delivered",
         "_frame",
         "_group_end",
         "_heap_at",
@@ -80,7 +81,6 @@ class Cursor:
         "_run_ns",
         "_states",
         "_tallies",
-        "_told",
         "alive",
         "generation",
         "kind",
@@ -106,7 +106,7 @@ class Cursor:
         self._closed: dict[int, int] = {}  # index of the newest visible closing, by number and rank
         self._tallies: dict[int, _Tally] = {}  # counts of the symbols that were asked for in this frame
         self._closing: i64 = -1  # index of the closing that is being delivered
-        self._told: i64 = 0  # closings delivered or visible so far
+        self._delivered: i64 = 0  # closings delivered or visible so far
         self._group_end: i64 = 0  # end of the closings of the present instant
         self._instant: i64 = NEVER_NS  # time of the present closing instant; NEVER_NS outside of one
         self._instant_of: i64 = OF_ONE  # whose time that is
@@ -132,7 +132,7 @@ class Cursor:
         if grow > 0:
             self._last_row = vec[i64]([_NO_ROW] * len(states))
         self._row = _NO_ROW
-        self._told = 0
+        self._delivered = 0
         self._moves = 0
         self._heap_at = 0
 
@@ -150,12 +150,12 @@ class Cursor:
         verdicts, deeds, clocks = judged.verdicts, judged.deeds, judged.clocks
         while True:
             upcoming = self._row + 1
-            if self._told < total and closings[self._told].row == upcoming:
-                closing = closings[self._told]
-                if self._told >= self._group_end:
+            if self._delivered < total and closings[self._delivered].row == upcoming:
+                closing = closings[self._delivered]
+                if self._delivered >= self._group_end:
                     self._begin_instant(closing)
-                self._closing = self._told
-                self._told += 1
+                self._closing = self._delivered
+                self._delivered += 1
                 self.number = closing.number
                 self.seq = block.first_seq + upcoming
                 if wanted & BAR:
@@ -204,7 +204,7 @@ class Cursor:
         closings = frame.closings
         end_ns: i64 = closing.bar.end_ns
         ranks: i64 = len(self._kept.timeframes)
-        k = self._told
+        k = self._delivered
         while k < len(closings) and closings[k].row == closing.row and closings[k].bar.end_ns == end_ns:
             self._closed[closings[k].number * ranks + closings[k].rank] = k
             k += 1

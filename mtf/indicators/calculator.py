@@ -57,11 +57,11 @@ class Calculator:
         live = numbers.live
         closings = columns.closings
         total: i64 = len(closings)
-        told: i64 = 0
+        committed: i64 = 0
         if not self._live:
-            while told < total:
-                self._commit(closings[told], numbers)
-                told += 1
+            while committed < total:
+                self._commit(closings[committed], numbers)
+                committed += 1
             return numbers
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, slots = columns.volume, columns.slot
@@ -70,9 +70,9 @@ class Calculator:
         day: i64 = 0
         flags: i64 = 0
         for i in range(count):
-            while told < total and closings[told].row == i:
-                self._commit(closings[told], numbers)
-                told += 1
+            while committed < total and closings[committed].row == i:
+                self._commit(closings[committed], numbers)
+                committed += 1
             index = slots[i]
             place = i if rows else places[i]
             if index < 0 or place < 0:

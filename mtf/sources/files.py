@@ -75,7 +75,7 @@ class FileSource:
         self._base = 0
         self._at = 0  # how much of `_data` the reader has consumed
         self._final = False  # nothing follows `_data`
-        self._told = ""  # the symbol that the parts behind have, if `symbol` names all rows differently
+        self._constant = ""  # the symbol that the parts behind have, if `symbol` names all rows differently
         self._open = False  # the last row that was read had no line break
         self._closed = False  # by `close`, until `seek`
         self._suspended = -1  # the byte of the text at which to continue, if `suspend` closed the file
@@ -213,8 +213,8 @@ class FileSource:
         }
         if reader is not None:
             position |= {"line": reader.line, "last_ns": reader.last_ns}
-            if reader.told:
-                position["told"] = reader.told
+            if reader.constant:
+                position["told"] = reader.constant
             if reader.doubled:
                 position["doubled"] = dict(reader.doubled)
             if self._open:
@@ -231,7 +231,7 @@ class FileSource:
         self._index, self._reader, self._closed = -1, None, False
         self._behind.clear()
         self._behind_bytes = 0
-        self._told = position.get("told", "")
+        self._constant = position.get("told", "")
         self._resumed = bool(position)
         if not position:
             return
@@ -332,7 +332,7 @@ class FileSource:
             self._unread += self._unread_now(before)
             self._rows, self._malformed = self.rows
             self._doubled += self._reader.doubled_rows
-            self._told = self._reader.told if before.plan.symbol == planned.plan.symbol else ""
+            self._constant = self._reader.constant if before.plan.symbol == planned.plan.symbol else ""
         self._reader = None
         if planned.plan.problem is not None:
             raise planned.plan.problem
@@ -353,7 +353,7 @@ class FileSource:
         self._check = [size, start.check(size)]
         if reader is not None:
             self._reading = self._number_of(planned.plan)
-            reader.told = self._told
+            reader.constant = self._constant
             self._reader = reader
             self._stream = self._stream or planned.part.open()
         return self._reader, self._stream

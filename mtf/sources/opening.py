@@ -349,10 +349,10 @@ def _check_told_once(where: Path, planned: Sequence[PlannedPart]) -> None:
         if each.plan.reader is not None:
             kinds.setdefault(each.plan.symbol, set()).add(each.plan.kind)
             venues.setdefault(each.plan.symbol, set()).add(each.part.venue)
-    for symbol, told in kinds.items():
-        if len(told) > 1:
+    for symbol, found in kinds.items():
+        if len(found) > 1:
             raise OptionNeeded(
-                f"{where}: holds {' and '.join(sorted(told))} of {symbol or 'the same symbols'}: name one with "
+                f"{where}: holds {' and '.join(sorted(found))} of {symbol or 'the same symbols'}: name one with "
                 "{format} or {pattern}, or give a folder that has only one",
                 format="NAME",
                 pattern="*_trade.zip",

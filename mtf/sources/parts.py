@@ -58,8 +58,8 @@ class Part:
     @property
     def symbol(self) -> str:
         """The symbol that its names say, the member's first; "" for none."""
-        told = [symbol_of(name, kinds=False) for name in self.names]
-        return next(filter(None, told), "") or symbol_of(self.names[0])
+        symbols = [symbol_of(name, kinds=False) for name in self.names]
+        return next(filter(None, symbols), "") or symbol_of(self.names[0])
 
     @property
     def stem(self) -> str:

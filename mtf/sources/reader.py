@@ -34,9 +34,8 @@ class Reader:
         self.backward = False  # the text is to be read from its last line on, but for `header_lines` in front
         self.header_lines: i64 = 0
         self.lines: i64 = 0  # of a text that is read backward: how many there are
-        self.told = (
-            ""  # the one symbol that a column has if all rows are given another name; or what watched columns say
-        )
+        # The one symbol that a column has if all rows are given another name; or what watched columns say.
+        self.constant = ""
         self.line: i64 = 0  # lines (or records) that are done with
         self.passed: i64 = 0  # lines among them, since the reader was made, that are not rows: empty ones, a header
         self.refused: i64 = 0  # rows among them, since the reader was made, that were kept aside

@@ -389,11 +389,11 @@ class TableReader(RowReader):
             word = data[self._starts[column] : self._ends[column]]
             if word != self._words[i] and word.strip():
                 text = _unquoted(word)
-                told = self.told.split(SEPARATOR) if self.told else [""] * len(self._watched)
-                if told[i] and told[i] != text:
-                    raise several_markets(f"{self.place}:{self.number(self.line + 1)}: ", name, text, told[i])
-                told[i] = text
-                self.told = SEPARATOR.join(told)
+                words = self.constant.split(SEPARATOR) if self.constant else [""] * len(self._watched)
+                if words[i] and words[i] != text:
+                    raise several_markets(f"{self.place}:{self.number(self.line + 1)}: ", name, text, words[i])
+                words[i] = text
+                self.constant = SEPARATOR.join(words)
                 self._words[i] = word
 
     def _name(self, data: bytes) -> str:
@@ -407,9 +407,9 @@ class TableReader(RowReader):
             if "\x00" in name:
                 return ""  # which is not a symbol either
             if self._symbol:
-                if self.told not in ("", name):
+                if self.constant not in ("", name):
                     raise self._several(name)
-                self.told = name
+                self.constant = name
                 self._names[raw] = self._symbol
                 return self._symbol
             if len(self._names) < SYMBOLS_MAX:
@@ -420,7 +420,7 @@ class TableReader(RowReader):
         """Return the error for a second symbol when all rows must have the same one."""
         line = self.number(self.line + 1)
         return SourceError(
-            f"{self.place}:{line}: the symbol is {name!r} here and {self.told!r} before, and all were to be "
+            f"{self.place}:{line}: the symbol is {name!r} here and {self.constant!r} before, and all were to be "
             f"{self._symbol!r}: give a file of one symbol, or do not give a symbol",
             path=self.place,
             line=line,

@@ -154,14 +154,14 @@ def _plan(part: Part, options: Options) -> Plan:
 def _length(table: Table, columns: Mapping[str, int], unit_ns: int) -> Timeframe | None:
     """Return how long klines last: from their open time to their close time, which is one unit before the next."""
     closes = table.named().get("closetime", _CLOSE_TIME)
-    told: set[str] = set()
+    lengths: set[str] = set()
     for row in table.rows:
         begun, closed = row[columns["time"]], row[closes]
         if _EPOCH.fullmatch(begun) and _EPOCH.fullmatch(closed):
-            told.add(_name((int(closed) + 1 - int(begun)) * unit_ns))
-    if len(told) != 1:
+            lengths.add(_name((int(closed) + 1 - int(begun)) * unit_ns))
+    if len(lengths) != 1:
         return None
-    return Timeframe(told.pop())
+    return Timeframe(lengths.pop())
 
 
 def _name(length_ns: int) -> str:

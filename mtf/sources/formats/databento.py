@@ -103,11 +103,11 @@ def _fixed(table: Table, named: dict[str, int]) -> bool:
 def _length(table: Table, named: dict[str, int], part: Part) -> Timeframe | None:
     """Return how long bars last: their kind of record says it, or else the name of the file."""
     if "rtype" in named:
-        told = {cell for cell in table.column(named["rtype"]) if cell.isdigit()}
-        if len(told) > 1:
+        codes = {cell for cell in table.column(named["rtype"]) if cell.isdigit()}
+        if len(codes) > 1:
             raise ConfigError("holds bars of several lengths (rtype): split it by schema")
-        if told and int(next(iter(told))) in _LENGTHS:
-            return Timeframe(_LENGTHS[int(told.pop())])
+        if codes and int(next(iter(codes))) in _LENGTHS:
+            return Timeframe(_LENGTHS[int(codes.pop())])
     match = next(filter(None, (_NAME.match(name) for name in part.names)), None)
     return Timeframe(match["schema"][-2:]) if match is not None and match["schema"][:7] == "ohlcv-1" else None
 

@@ -77,10 +77,10 @@ def _length(table: Table, named: dict[str, int]) -> Timeframe | None:
     """Return the length that `<PER>` has; None if there is no such column."""
     if "<PER>" not in named:
         return None
-    told = dict.fromkeys(row[named["<PER>"]].upper() for row in table.rows)
-    if len(told) > 1:
-        raise ConfigError(f"<PER> is {' and '.join(told)}: bars of several lengths: split the file by <PER>")
-    word = next(iter(told))
+    periods = dict.fromkeys(row[named["<PER>"]].upper() for row in table.rows)
+    if len(periods) > 1:
+        raise ConfigError(f"<PER> is {' and '.join(periods)}: bars of several lengths: split the file by <PER>")
+    word = next(iter(periods))
     if word in _TICK_LENGTHS:
         raise OptionNeeded(f"<PER> is {word}, which is not a length of bars: give {{timeframe}}", timeframe="1m")
     if word in _LONG:
