@@ -16,7 +16,7 @@ from mtf.errors import MtfError
 from mtf.events.tick import Tick
 from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
-from mtf.frames.state import TimeframeState, Values
+from mtf.frames.timeframe_state import TimeframeState, Values
 from mtf.frames.view import View
 from mtf.frozen import freeze, name_fields
 from mtf.pipeline import Pipeline

@@ -34,27 +34,27 @@ class Archive:
         self._at: i64 = 0  # next byte to load
         self._writer: Final = BytesWriter()
 
-    def whole(self, value: i64, low: i64, high: i64) -> i64:
+    def int64(self, value: i64, low: i64, high: i64) -> i64:
         """Save *value* and return it, or return the one loaded; it lies in `low..high`."""
         if not self.loading:
             write_i64_le(self._writer, value)
             return value
-        found = read_i64_le(self._data, self._take())
+        found = read_i64_le(self._data, self._read_int64())
         if found < low or found > high:
             raise CorruptCheckpoint(f"saved state: {found} at byte {self._at - 8} is not in {low}..{high}")
         return found
 
-    def number(self, value: float) -> float:
+    def float64(self, value: float) -> float:
         """Save *value* and return it, or return the one loaded, to the bit."""
         if not self.loading:
             write_f64_le(self._writer, value)
             return value
-        return read_f64_le(self._data, self._take())
+        return read_f64_le(self._data, self._read_int64())
 
     def numbers(self, values: vec[float]) -> None:
         """Save *values*, or fill them with what is loaded; the length is the owner's."""
         count: i64 = len(values)
-        self.whole(count, count, count)
+        self.int64(count, count, count)
         i: i64 = 0
         if not self.loading:
             while i < count:
@@ -62,12 +62,12 @@ class Archive:
                 i += 1
             return
         while i < count:
-            values[i] = read_f64_le(self._data, self._take())
+            values[i] = read_f64_le(self._data, self._read_int64())
             i += 1
 
     def flag(self, value: bool) -> bool:
         """Save *value* and return it, or return the one loaded."""
-        return self.whole(1 if value else 0, 0, 1) != 0
+        return self.int64(1 if value else 0, 0, 1) != 0
 
     def blob(self, value: bytes) -> bytes:
         """Save *value* and return it, or return the one loaded."""
@@ -75,7 +75,7 @@ class Archive:
             write_i64_le(self._writer, len(value))
             self._writer.write(value)
             return value
-        size = self.whole(0, 0, len(self._data) - self._at - 8)
+        size = self.int64(0, 0, len(self._data) - self._at - 8)
         start = self._at
         self._at = start + size
         return self._data[start : start + size]
@@ -89,7 +89,7 @@ class Archive:
 
     def count(self, value: i64, width: i64) -> i64:
         """Save the length of a list and return it, or return the one loaded; each item takes *width* bytes or more."""
-        return self.whole(value, 0, (len(self._data) - self._at) // width if self.loading else COUNT_MAX)
+        return self.int64(value, 0, (len(self._data) - self._at) // width if self.loading else COUNT_MAX)
 
     def finish(self) -> bytes:
         """Return what was saved; when loading, raise CorruptCheckpoint unless all of it was taken."""
@@ -97,7 +97,7 @@ class Archive:
             raise CorruptCheckpoint(f"saved state: {len(self._data) - self._at} extra bytes")
         return self._writer.getvalue()
 
-    def _take(self) -> i64:
+    def _read_int64(self) -> i64:
         at = self._at
         if at + 8 > len(self._data):
             raise CorruptCheckpoint(f"saved state is cut short at byte {len(self._data)}")

@@ -14,17 +14,17 @@ from mtf.archive import Archive
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.digest import Digest
 from mtf.bars.gate import Gate
-from mtf.bars.judged import Instrument, Judged
+from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.verdicts import PRICE_SIDES
 from mtf.config import Config
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block
 from mtf.frames.frame import Frame, Joiner
 from mtf.frames.snapshot import Snapshot
-from mtf.frames.state import Kept
+from mtf.frames.timeframe_state import Schema
 from mtf.indicators.calculator import Calculator
 from mtf.indicators.catalogue import create_set
-from mtf.indicators.ledger import Ledger
+from mtf.indicators.value_history import ValueHistory
 
 __all__ = ["RESULTS", "Engine"]
 
@@ -56,19 +56,19 @@ class Engine:
             for rank, timeframe in enumerate(config.timeframes)
         ]
         self.calculators: list[Calculator] = []  # by rank; empty if no indicator is kept
-        self.ledgers: list[Ledger] = []
+        self.value_histories: list[ValueHistory] = []
         if any(config.indicators):
             for rank, (timeframe, specs) in enumerate(zip(config.timeframes, config.indicators, strict=True)):
                 items = create_set(specs, timeframe=timeframe)
                 owned = None if owns is None else partial(owns, rank)
                 calculator = Calculator(items, config.live != "off", owned)
                 self.calculators.append(calculator)
-                self.ledgers.append(Ledger(calculator.width, config.history))
+                self.value_histories.append(ValueHistory(calculator.width, config.history))
         self.joiner = Joiner()
         self.digest = Digest()
         self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled when asked
         outputs = [calculator.items.described for calculator in self.calculators]
-        self.kept = Kept(list(config.timeframes), outputs or [[] for _ in self.aggregators])
+        self.schema = Schema(list(config.timeframes), outputs or [[] for _ in self.aggregators])
 
     def begin(self, seq: int, names: Sequence[str]) -> None:
         """Start after the event *seq* of a log whose beginning is gone, before any block was processed.
@@ -76,18 +76,20 @@ class Engine:
         *names* are the symbols that had appeared by then; nothing else is known of them.
         """
         self.gate.begin(names)
-        self.joiner.begin(seq, self.gate.instruments, len(self.aggregators), [each.fresh for each in self.ledgers])
+        self.joiner.begin(
+            seq, self.gate.instruments, len(self.aggregators), [each.fresh for each in self.value_histories]
+        )
 
     def step(self, block: Block) -> Frame:
         """Process the next block of the log and return its frame."""
         return self.apply(self.gate.judge(block))
 
-    def apply(self, judged: Judged) -> Frame:
+    def apply(self, judged: JudgedBlock) -> Frame:
         """Process the next block, already judged, and return its frame."""
         columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
         values = [
-            ledger.enter(judged, part, calculator.compute(judged, part))
-            for calculator, ledger, part in zip(self.calculators, self.ledgers, columns, strict=False)
+            value_history.record(judged, part, calculator.compute(judged, part))
+            for calculator, value_history, part in zip(self.calculators, self.value_histories, columns, strict=False)
         ]
         frame = self.joiner.join(judged, columns, values)
         frame.feed(self.digest)
@@ -110,15 +112,15 @@ class Engine:
         if missing:
             raise CorruptCheckpoint(f"the state of {', '.join(missing)} is missing")
         self.load_parts(parts)
-        for calculator, ledger in zip(self.calculators, self.ledgers, strict=True):
-            ledger.recount(calculator.counts())
+        for calculator, value_history in zip(self.calculators, self.value_histories, strict=True):
+            value_history.recount(calculator.counts())
         joiner = self.joiner
         for number, counts in zip(range(len(joiner.states)), self.gate.counts(), strict=False):
             joiner.restore(
                 number,
                 counts,
                 [aggregator.after(number) for aggregator in self.aggregators],
-                [ledger.after(number) for ledger in self.ledgers],
+                [value_history.after(number) for value_history in self.value_histories],
             )
 
     def load_parts(self, parts: Mapping[str, bytes]) -> None:
@@ -138,11 +140,13 @@ class Engine:
         instruments = self.gate.instruments
         found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
         for aggregator in self.aggregators:
-            found[f"bars:{aggregator.timeframe}"] = partial(_flip, aggregator.archive, instruments)
-        for timeframe, calculator, ledger in zip(self.config.timeframes, self.calculators, self.ledgers, strict=False):
-            found[f"indicators:{timeframe}"] = partial(_sized, calculator.archive, instruments)
-            found[f"values:{timeframe}"] = partial(_sized, ledger.archive, instruments)
-        found["joiner"] = partial(_flip, self.joiner.archive, instruments)
+            found[f"bars:{aggregator.timeframe}"] = partial(_archive_symbols, aggregator.archive, instruments)
+        for timeframe, calculator, value_history in zip(
+            self.config.timeframes, self.calculators, self.value_histories, strict=False
+        ):
+            found[f"indicators:{timeframe}"] = partial(_archive_sized, calculator.archive, instruments)
+            found[f"values:{timeframe}"] = partial(_archive_sized, value_history.archive, instruments)
+        found["joiner"] = partial(_archive_symbols, self.joiner.archive, instruments)
         found["digest"] = self.digest.archive
         return found
 
@@ -161,7 +165,7 @@ class Engine:
     def snapshot(self, number: int, last: bool = False) -> Snapshot:
         """Return the newest state of the symbol with this number."""
         joiner = self.joiner
-        return Snapshot(self.kept, joiner.states[number], joiner.seq, joiner.clock_of(number), last)
+        return Snapshot(self.schema, joiner.states[number], joiner.seq, joiner.clock_of(number), last)
 
 
 def _saved(archive: Callable[[Archive], None]) -> bytes:
@@ -170,9 +174,11 @@ def _saved(archive: Callable[[Archive], None]) -> bytes:
     return saving.finish()
 
 
-def _flip(archive: Callable[[Archive, list[Instrument]], None], instruments: list[Instrument], into: Archive) -> None:
+def _archive_symbols(
+    archive: Callable[[Archive, list[Instrument]], None], instruments: list[Instrument], into: Archive
+) -> None:
     archive(into, instruments)
 
 
-def _sized(archive: Callable[[Archive, int], None], instruments: list[Instrument], into: Archive) -> None:
+def _archive_sized(archive: Callable[[Archive, int], None], instruments: list[Instrument], into: Archive) -> None:
     archive(into, len(instruments))

@@ -13,11 +13,11 @@ import attrs
 
 from mtf.bars.bar import PartialBar
 from mtf.frames.snapshot import Snapshot
-from mtf.frames.state import TimeframeState
+from mtf.frames.timeframe_state import TimeframeState
 from mtf.indicators.declaration import Output
 from mtf.numbers import difference, price_decimals
 
-__all__ = ["CLOSES", "Change", "Matrix", "Reading", "Row", "matrix_of"]
+__all__ = ["CLOSES", "Change", "IndicatorReading", "Matrix", "Row", "matrix_of"]
 
 CLOSES: Final = 24  # of the last completed bars, at most
 DAY: Final = "1d"
@@ -30,7 +30,7 @@ ABSENT: Final = "absent"  # the timeframe does not keep this output
 
 
 @attrs.frozen(kw_only=True)
-class Reading:
+class IndicatorReading:
     """One indicator output on one timeframe. *value* is None if *state* is warming, waiting or absent.
 
     *seen* completed bars have been taken in, and the first value takes *needed*; that is the least number with
@@ -54,7 +54,7 @@ class Row:
     timeframe: str
     closes: tuple[float, ...]
     partial: PartialBar | None
-    readings: tuple[Reading, ...]  # of the same outputs in each row
+    readings: tuple[IndicatorReading, ...]  # of the same outputs in each row
 
     @property
     def closed(self) -> float | None:
@@ -144,16 +144,16 @@ def _row(state: TimeframeState, outputs: dict[str, Output], closes: int) -> Row:
         readings=tuple(
             _reading(output, shown[name], what, state.bars_seen)
             if name in kept
-            else Reading(name=name, state=ABSENT, on_price=output.on_price)
+            else IndicatorReading(name=name, state=ABSENT, on_price=output.on_price)
             for name, output in outputs.items()
         ),
     )
 
 
-def _reading(output: Output, value: float, what: str, seen: int) -> Reading:
+def _reading(output: Output, value: float, what: str, seen: int) -> IndicatorReading:
     known = value == value
     missing = WARMING if seen < output.warmup else WAITING
-    return Reading(
+    return IndicatorReading(
         name=output.name,
         state=what if known else missing,
         value=value if known else None,

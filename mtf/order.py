@@ -16,7 +16,7 @@ from mtf.errors import OutOfOrder
 from mtf.events.block import Block
 from mtf.frames.frame import SymbolState
 from mtf.log import LogReader, read_positions
-from mtf.sources.order import TimeOrder, without_order
+from mtf.sources.time_order import TimeOrder, without_order
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["ADVICE", "BY_LOG", "BY_TIME", "ORDER", "ORDERS", "TAIL_EVENTS", "LogOrder", "OutOfOrderWarning", "order_of"]

@@ -11,11 +11,11 @@ import attrs
 
 from mtf.engine import Engine
 
-__all__ = ["NO_ROWS", "Rows", "rejected_by"]
+__all__ = ["NO_ROWS", "RowCounts", "rejected_by"]
 
 
 @attrs.frozen(kw_only=True)
-class Rows:
+class RowCounts:
     """Counts of rows, of which `read` is the sum of the others."""
 
     read: int = 0
@@ -23,9 +23,9 @@ class Rows:
     rejected: int = 0  # logged, and not counted: duplicate, impossible price, closed, late
     malformed: int = 0  # not logged: it could not be read, or contradicts itself
 
-    def and_those_of(self, other: Rows) -> Rows:
+    def and_those_of(self, other: RowCounts) -> RowCounts:
         """Return the sum of both."""
-        return Rows(
+        return RowCounts(
             read=self.read + other.read,
             accepted=self.accepted + other.accepted,
             rejected=self.rejected + other.rejected,
@@ -33,12 +33,12 @@ class Rows:
         )
 
     @classmethod
-    def of(cls, read: int, rejected: int, malformed: int) -> Rows:
+    def of(cls, read: int, rejected: int, malformed: int) -> RowCounts:
         """Return the counts of *read* rows, of which all are accepted but for the *rejected* and *malformed* ones."""
         return cls(read=read, accepted=read - rejected - malformed, rejected=rejected, malformed=malformed)
 
 
-NO_ROWS: Final = Rows()
+NO_ROWS: Final = RowCounts()
 
 
 def rejected_by(engine: Engine) -> int:

@@ -8,7 +8,7 @@ import attrs
 
 from mtf.engine import Engine
 from mtf.order import LogOrder
-from mtf.rows import NO_ROWS, Rows
+from mtf.rows import NO_ROWS, RowCounts
 
 __all__ = ["Summary"]
 
@@ -25,7 +25,7 @@ class Summary:
     id_reused: int  # accepted ticks with the id of another, different tick
     clocks: int  # clock events
     rejected: dict[str, int]  # by reason; malformed ones are in no log, and counted beside it
-    rows: Rows  # of the sources that this run read
+    rows: RowCounts  # of the sources that this run read
     bars: dict[str, int]  # completed, by timeframe
     symbols: dict[str, dict[str, Any]]  # the same by symbol
     order: str | None  # of the events of finite sources: `time`, or `log` once that has ended; None: there are none
@@ -41,7 +41,7 @@ class Summary:
         cls,
         engine: Engine,
         malformed: int,
-        rows: Rows = NO_ROWS,
+        rows: RowCounts = NO_ROWS,
         *,
         order: LogOrder | None = None,
         seconds: float = 0.0,

@@ -28,7 +28,7 @@ from market import blocks, head, median, quotes, row
 import mtf
 from mtf.engine import Engine
 from mtf.events.block import Block, SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 
 ROOT = Path(__file__).parents[1]
 TURNS = 5
@@ -123,12 +123,12 @@ def show(label: str, work: Callable[[], object], repeats: int, events: int) -> N
 
 def trades(count: int) -> list[Block]:
     """Return trades with ids as blocks in memory."""
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     seq, found = 1, []
     for number, (ts_ns, bid, _, size, _) in enumerate(quotes(count)):
-        door.trade("EURUSD", ts_ns, bid, size, str(100_000 + number))
-        if door.count == 1024:
-            found.append(door.take(seq))
+        builder.trade("EURUSD", ts_ns, bid, size, str(100_000 + number))
+        if builder.count == 1024:
+            found.append(builder.take(seq))
             seq += 1024
     return found
 

@@ -17,7 +17,7 @@ from peers import Row, talib_handles
 
 from mtf.build import COMPILED
 from mtf.indicators import CORE, create, create_set, names
-from mtf.indicators.window import filled
+from mtf.indicators.rolling import filled
 
 ROWS = 5_000
 ROUNDS = 15

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from mtf.build import COMPILED
 from mtf.events.block import Block, SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 
 START_NS = 1_709_719_200_000_000_000  # Wednesday 2024-03-06 10:00 UTC
 TICK_NS = 100_000_000
@@ -32,15 +32,15 @@ def blocks(
     rows: list[tuple[int, float, float, float, float]], size: int, symbols: Sequence[str] = ("EURUSD",)
 ) -> list[Block]:
     """Return *rows*, of *symbols* in turn, as blocks of *size* events, from seq 1."""
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     seq, found = 1, []
     for (ts_ns, bid, ask, bid_size, ask_size), symbol in zip(rows, itertools.cycle(symbols), strict=False):
-        door.quote(symbol, ts_ns, bid, ask, bid_size, ask_size)
-        if door.count == size:
-            found.append(door.take(seq))
+        builder.quote(symbol, ts_ns, bid, ask, bid_size, ask_size)
+        if builder.count == size:
+            found.append(builder.take(seq))
             seq += size
-    if door.count:
-        found.append(door.take(seq))
+    if builder.count:
+        found.append(builder.take(seq))
     return found
 
 

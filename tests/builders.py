@@ -34,7 +34,7 @@ from mtf.config import Config
 from mtf.errors import StraddlingBar
 from mtf.events.bar_rows import BarClock, length_code
 from mtf.events.block import BY_FEED, BY_TIMER, BY_USER, HAS_ASK, HAS_BID, Block, SymbolTable, cut
-from mtf.events.door import NOT_LIVE, TRADES, Door
+from mtf.events.block_builder import NOT_LIVE, TRADES, BlockBuilder
 from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS, TS_MIN_NS
@@ -179,18 +179,18 @@ def blocks(
     config: Config | None = None,
     straddling: list[BarRow] | None = None,
 ) -> list[Block]:
-    """Return *stream* as blocks of at most *size* events, the first of which has seq 1, all through one door.
+    """Return *stream* as blocks of at most *size* events, the first of which has seq 1, all through one block builder.
 
     *config* says where bars lie; without it they lie in a market that never closes. A bar that lies in two bars of a
     timeframe goes into *straddling*, if that is given, and into no block.
     """
     clock = BarClock() if config is None else clock_of_bars(config)
-    door = Door(symbols if symbols is not None else SymbolTable(), bar_clock=clock)
+    builder = BlockBuilder(symbols if symbols is not None else SymbolTable(), bar_clock=clock)
     made: list[Block] = []
     seq = 1
     for event in stream:
         try:
-            refused = hand_in(door, event)
+            refused = hand_in(builder, event)
         except StraddlingBar:
             if straddling is None:
                 raise
@@ -199,9 +199,9 @@ def blocks(
             straddling.append(row)
             continue
         assert refused == 0, f"{event} is not well-formed"
-        if door.count >= size:
-            seq = _give_out(door, made, seq, size)
-    _give_out(door, made, seq, size)
+        if builder.count >= size:
+            seq = _give_out(builder, made, seq, size)
+    _give_out(builder, made, seq, size)
     return made
 
 
@@ -215,22 +215,22 @@ def clock_of_bars(config: Config) -> MarketBarClock:
     )
 
 
-def hand_in(door: Door, event: Input) -> int:
-    """Hand *event* to *door*, as it came; return the door's answer."""
+def hand_in(builder: BlockBuilder, event: Input) -> int:
+    """Hand *event* to *builder*, as it came; return the block builder's answer."""
     if isinstance(event, Clock):
-        return door.clock(event.ts_ns, event.maker, event.ts_ns - 1, "down" if event.maker == BY_FEED else None)
+        return builder.clock(event.ts_ns, event.maker, event.ts_ns - 1, "down" if event.maker == BY_FEED else None)
     sent = event if isinstance(event, Sent) else Sent(event)
-    door.ordered = sent.ordered
-    door.live_from_ns = TS_MIN_NS if sent.live else NOT_LIVE
+    builder.ordered = sent.ordered
+    builder.live_from_ns = TS_MIN_NS if sent.live else NOT_LIVE
     try:
         row = sent.event
         if isinstance(row, Tick):
-            return door.tick(row)
+            return builder.tick(row)
         if row.forming:
-            door.arrival_ns = TS_MIN_NS
+            builder.arrival_ns = TS_MIN_NS
         sides = (HAS_BID if row.bids else 0) | (HAS_ASK if row.asks else 0)
         none = (0.0, 0.0, 0.0, 0.0)
-        return door.bar(
+        return builder.bar(
             row.symbol,
             length_code(Timeframe(row.timeframe)),
             row.start_ns,
@@ -241,7 +241,7 @@ def hand_in(door: Door, event: Input) -> int:
             sides or TRADES,
         )
     finally:
-        door.ordered, door.live_from_ns, door.arrival_ns = False, NOT_LIVE, NEVER_NS
+        builder.ordered, builder.live_from_ns, builder.arrival_ns = False, NOT_LIVE, NEVER_NS
 
 
 def tick_bits(tick: Tick) -> tuple[object, ...]:
@@ -251,11 +251,11 @@ def tick_bits(tick: Tick) -> tuple[object, ...]:
     return (tick.symbol, tick.ts_ns, *packed, tick.id, tick.from_bar, tick.received_ns)
 
 
-def _give_out(door: Door, made: list[Block], seq: int, size: int) -> int:
-    """Append what waits in *door* to *made*, in blocks of at most *size*; return the next seq."""
-    if not door.count:
+def _give_out(builder: BlockBuilder, made: list[Block], seq: int, size: int) -> int:
+    """Append what waits in *builder* to *made*, in blocks of at most *size*; return the next seq."""
+    if not builder.count:
         return seq
-    block = door.take(seq)
+    block = builder.take(seq)
     while block.count > size:
         first, block = cut(block, size)
         made.append(first)

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from mtf.events.block import BLOCK_EVENTS_MAX
-from mtf.log import format, pack, segment
+from mtf.log import pack, segment, segment_format
 from mtf.storage import checkpoint_store, datadir
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -18,7 +18,7 @@ GIB: Final = 1 << 30
 
 # What a pure core may not know, and the modules that may: the files of calendars.
 IMPURE: Final = {"asyncio", "time", "os", "io", "pathlib", "shutil", "socket", "sqlite3", "subprocess", "threading"}
-READS_FILES: Final = {"catalogue.py", "symbols.py", "zone.py"}
+READS_FILES: Final = {"named.py", "symbols.py", "zone.py"}
 
 
 def text(name: str) -> str:
@@ -48,11 +48,11 @@ def test_unsealed_segment_is_as_long_as_reliability_says() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        f"| segment file | {format.SEGMENT_BYTES_MAX // GIB} GiB |",
-        f"| events in a block · in a pack | {BLOCK_EVENTS_MAX:,} · {format.PACK_EVENTS_MAX:,} |",
-        f"| positions, in a frame and in all | {format.POSITIONS_BYTES_MAX // MIB} MiB |",
-        f"| heap of a block | {format.HEAP_BYTES_MAX / 1e6:.1f} MB ",
-        f"| configuration and names | {format.META_BYTES_MAX // MIB} MiB |",
+        f"| segment file | {segment_format.SEGMENT_BYTES_MAX // GIB} GiB |",
+        f"| events in a block · in a pack | {BLOCK_EVENTS_MAX:,} · {segment_format.PACK_EVENTS_MAX:,} |",
+        f"| positions, in a frame and in all | {segment_format.POSITIONS_BYTES_MAX // MIB} MiB |",
+        f"| heap of a block | {segment_format.HEAP_BYTES_MAX / 1e6:.1f} MB ",
+        f"| configuration and names | {segment_format.META_BYTES_MAX // MIB} MiB |",
         f"| zstd window | {pack.WINDOW_BYTES_MAX // MIB} MiB |",
         f"| segments in a directory | {segment.SEGMENTS_MAX:,} |",
         f"| checkpoint, stored and unpacked | {checkpoint_store.CHECKPOINT_BYTES_MAX // GIB} GiB and",

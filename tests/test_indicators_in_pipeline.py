@@ -119,7 +119,7 @@ async def test_live_off_computes_completed_values_only() -> None:
     assert digests[0] == digests[1]
 
 
-class Rows(mtf.Consumer):
+class RowCounts(mtf.Consumer):
     """Notes the live values of every row."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ async def test_live_asked_gives_a_consumer_every_row_and_a_snapshot_the_last() -
     """What nobody can look at is not computed; what somebody can is as always."""
     found = {}
     for live in ("each", "asked"):
-        rows = Rows()
+        rows = RowCounts()
         async with mtf.Pipeline(timeframes=TIMEFRAMES, indicators=["sma:2"], live=live, clock="ticks") as pipeline:
             pipeline.add(rows)
             await pipeline.run(market())

@@ -6,7 +6,7 @@ import pytest
 
 from mtf.config import Config
 from mtf.engine import Engine
-from mtf.matrix import Matrix, Reading, matrix_of
+from mtf.matrix import IndicatorReading, Matrix, matrix_of
 from tests.builders import blocks, events
 
 STREAM = "X:10:00@1.0 X:10:00:30@1.5 X:10:01@1.25 X:10:02@1.75 X:10:02:45@1.5"
@@ -21,7 +21,7 @@ def matrix(stream: str, *, closes: int = 24, **settings: object) -> Matrix:
     return matrix_of(engine.snapshot(0), closes=closes)
 
 
-def reading(found: Matrix, name: str, row: int = 0) -> Reading:
+def reading(found: Matrix, name: str, row: int = 0) -> IndicatorReading:
     """Return one of the values of a row."""
     return next(each for each in found.rows[row].readings if each.name == name)
 

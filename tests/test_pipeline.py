@@ -264,7 +264,7 @@ async def test_malformed_push_is_refused_counted_and_leaves_no_trace(tick: mtf.T
     ],
 )
 async def test_push_of_a_field_of_the_wrong_type_leaves_no_trace(fields: dict[str, Any]) -> None:
-    """Compiled ticks refuse it when they are made, others at the door; either way nothing of it is kept."""
+    """Compiled ticks refuse it when they are made, others at intake; either way nothing of it is kept."""
     async with pipeline() as p:
         with pytest.raises((MalformedEvent, TypeError)):
             await p.push(mtf.Tick(**{"symbol": "X", "ts_ns": at("10:00"), "bid": 1.0, "ask": 1.0, **fields}))

@@ -255,7 +255,7 @@ async def test_timer_ends_with_the_pipeline() -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_clock_events_wait_their_turn_under_load(loop: str) -> None:
-    """While mailboxes are full the event waits at the door like any other, and comes in its place."""
+    """While mailboxes are full the event waits at intake like any other, and comes in its place."""
     wall = FakeClock(at("10:00"))
 
     class Slow(Closed):

@@ -13,7 +13,7 @@ from mtf.actors.contract import Callbacks
 from mtf.actors.showing import Showing
 from mtf.frames.cursor import BAR, CLOCK_ROW, END, TICK, Cursor
 from mtf.frames.frame import Frame
-from mtf.frames.state import Kept
+from mtf.frames.timeframe_state import Schema
 from mtf.frames.view import View
 from mtf.timeframe import Timeframe
 
@@ -35,7 +35,7 @@ class ConsumerActor(Actor):
         timeframes: Collection[Timeframe] | None,
         callbacks: Callbacks,
         *,
-        kept: Kept,
+        schema: Schema,
         cursor: Cursor,
         showing: Showing,
         answered: Callable[[ConsumerActor, Marker], None],
@@ -48,7 +48,7 @@ class ConsumerActor(Actor):
         self.progress = 0  # callbacks that have returned, of async ones
         self.halted: Callable[[], None] | None = None  # called once it has come to where it was halted
         self._timeframes: Final = None if timeframes is None else frozenset(timeframes)
-        self._kept: Final = kept
+        self._schema: Final = schema
         self._cursor = cursor
         self._showing: Final = showing
         self._answered: Final = answered
@@ -252,7 +252,7 @@ class ConsumerActor(Actor):
         return result
 
     def _show(self, cursor: Cursor) -> Any:
-        view = View(cursor, self._kept)
+        view = View(cursor, self._schema)
         kind = cursor.kind
         if kind == TICK:
             return self.consumer.on_tick(cursor.tick(), view)

@@ -14,21 +14,21 @@ from mtf.actors.actor import Actor, Marker, MarkerKind
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.columns import Columns
 from mtf.bars.digest import Digest
-from mtf.bars.judged import Judged
+from mtf.bars.judged_block import JudgedBlock
 from mtf.frames.frame import Frame, Joiner
 from mtf.indicators.calculator import Calculator
-from mtf.indicators.ledger import Ledger
+from mtf.indicators.value_history import ValueHistory
 from mtf.indicators.values import ValueColumns
 
-__all__ = ["AggregatorActor", "IndicatorActor", "Part", "Synchronizer"]
+__all__ = ["AggregatorActor", "IndicatorActor", "Synchronizer", "TimeframeResult"]
 
 
-class Part:
+class TimeframeResult:
     """One timeframe's share of a block: its bars, and once they are known its indicator values."""
 
     __slots__ = ("columns", "judged", "values")
 
-    def __init__(self, judged: Judged, columns: Columns) -> None:
+    def __init__(self, judged: JudgedBlock, columns: Columns) -> None:
         self.judged = judged
         self.columns = columns
         self.values: ValueColumns | None = None  # set by the indicator actor, which owns the part then
@@ -42,8 +42,8 @@ class AggregatorActor(Actor):
         self.core = core
         self.part = f"bars:{core.timeframe}"  # names its state in a checkpoint
 
-    def handle(self, message: Judged) -> Part:
-        return Part(message, self.core.aggregate(message))
+    def handle(self, message: JudgedBlock) -> TimeframeResult:
+        return TimeframeResult(message, self.core.aggregate(message))
 
     def on_marker(self, marker: Marker) -> Marker:
         return self.marked(marker, self.part)
@@ -56,16 +56,16 @@ class IndicatorActor(Actor):
     def __init__(self, name: str) -> None:
         super().__init__(f"indicators {name}")
         self.calculator: Calculator | None = None
-        self.ledger: Ledger | None = None
+        self.value_history: ValueHistory | None = None
         self.part = f"indicators:{name}"  # names the calculator's state in a checkpoint
         self.ledger_part = f"values:{name}"
         self.save_ledger: Callable[[], bytes] | None = None
         self.rows_asked: Callable[[], bool] = _always  # whether someone is shown single rows
 
-    def handle(self, message: Part) -> Part:
-        if self.calculator is not None and self.ledger is not None:
+    def handle(self, message: TimeframeResult) -> TimeframeResult:
+        if self.calculator is not None and self.value_history is not None:
             numbers = self.calculator.compute(message.judged, message.columns, self.rows_asked())
-            message.values = self.ledger.enter(message.judged, message.columns, numbers)
+            message.values = self.value_history.record(message.judged, message.columns, numbers)
         return message
 
     def on_marker(self, marker: Marker) -> Marker:
@@ -92,10 +92,12 @@ class Synchronizer(Actor):
         self._published = published  # called with each frame before the consumers
         self._passed = passed  # called with each marker before the consumers
         self.savers: dict[str, Callable[[], bytes]] = {}  # of the joiner and the digest
-        self._gathering: dict[int, list[Part]] = {}  # parts that have come in, by the first seq of their block
+        self._gathering: dict[
+            int, list[TimeframeResult]
+        ] = {}  # parts that have come in, by the first seq of their block
         self._markers: dict[Marker, int] = {}  # how often a marker has come in
 
-    def handle(self, message: Part) -> Frame | None:
+    def handle(self, message: TimeframeResult) -> Frame | None:
         key = message.judged.block.first_seq
         parts = self._gathering.setdefault(key, [])
         parts.append(message)
@@ -125,7 +127,7 @@ class Synchronizer(Actor):
         return marker
 
 
-def _rank(part: Part) -> int:
+def _rank(part: TimeframeResult) -> int:
     return part.columns.rank
 
 

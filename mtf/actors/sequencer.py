@@ -1,8 +1,8 @@
 """The sequencer: gives every event its seq, writes it to the log, has it judged, and sends it to the aggregators.
 
-The one place where the order of events is made. Whoever has an event writes it into the door; what waits there becomes
-a block, whole, as soon as the aggregators have room: one event when idle, as many as waited under load. A block that is
-not in the log is seen by nobody.
+The one place where the order of events is made. Whoever has an event writes it into the block builder; what waits
+there becomes a block, whole, as soon as the aggregators have room: one event when idle, as many as waited under load.
+A block that is not in the log is seen by nobody.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
 from mtf.actors.waiters import Waiters
 from mtf.bars.gate import Gate
-from mtf.bars.judged import Judged
+from mtf.bars.judged_block import JudgedBlock
 from mtf.events.block import Block, cut
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 
 __all__ = ["LogWriter", "Sequencer"]
 
@@ -30,13 +30,13 @@ class LogWriter(Protocol):
 
 
 class Sequencer(Supervised):
-    """Turns what waits in the door into blocks."""
+    """Turns what waits in the block builder into blocks."""
 
-    def __init__(self, door: Door, gate: Gate, writer: LogWriter | None, block_events: int) -> None:
+    def __init__(self, builder: BlockBuilder, gate: Gate, writer: LogWriter | None, block_events: int) -> None:
         super().__init__("sequencer")
-        self.door: Final = door
+        self.builder: Final = builder
         self.gate = gate
-        self.taken_seq = 0  # last event that has left the door; what waits there follows
+        self.taken_seq = 0  # last event that has left the block builder; what waits there follows
         self.sent_seq = 0  # last event that all aggregators have been given
         self.positions: dict[str, Any] = {}  # of sources, to be written with the next block
         self.watch: Callable[[Block, dict[str, Any]], Block] | None = None  # sees each block first, and may replace it
@@ -46,28 +46,28 @@ class Sequencer(Supervised):
         self._writer: Final = writer
         self._block_events: Final = block_events  # at most so many go through the actors at once
         self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
-        self._played: Judged | None = None  # a block of a log that is not sent yet
-        self._markers: list[Marker] = []  # to be sent once the door is empty
+        self._played: JudgedBlock | None = None  # a block of a log that is not sent yet
+        self._markers: list[Marker] = []  # to be sent once the block builder is empty
         self._wake: Final = asyncio.Event()
         self._sent: Final = Waiters()  # who waits for a seq to be sent
 
     @property
     def next_seq(self) -> int:
-        """The seq of the next event that is written into the door."""
-        return self.taken_seq + self.door.count + 1
+        """The seq of the next event that is written into the block builder."""
+        return self.taken_seq + self.builder.count + 1
 
     def flush_now(self) -> bool:
-        """Send what waits in the door, in the caller's turn; False if that needs waiting (the task does it)."""
+        """Send what waits in the block builder, at once; False if that needs waiting (the task does it)."""
         if self._busy or self._failed or self._unlogged is not None or self._played is not None or self._markers:
             return False
         for outlet in self.outlets:
             if outlet.mailbox.full:
                 return False
-        if not self.door.count:
+        if not self.builder.count:
             return True
         self._busy = True
         try:
-            block, positions = self._take()
+            block, positions = self._take_block()
             if self._writer is not None and not self._writer.try_append(block, positions):
                 return False
             judged = self._judge_logged()
@@ -94,7 +94,7 @@ class Sequencer(Supervised):
         """Have *block* sent, which is in a log already, as it is; a caller that is cancelled only ends its wait."""
         assert self._played is None, "a log is played block by block"
         assert block.first_seq == self.taken_seq + 1, "a log is played in order"
-        assert not self.door.count, "nothing waits in the door while a log is played"
+        assert not self.builder.count, "nothing waits in the block builder while a log is played"
         rest: Block | None = block
         while rest is not None:
             piece, rest = (rest, None) if rest.count <= self._block_events else cut(rest, self._block_events)
@@ -108,8 +108,8 @@ class Sequencer(Supervised):
             await waiter
 
     def wake(self) -> None:
-        """Have the task send what waits in the door."""
-        if self.door.count:
+        """Have the task send what waits in the block builder."""
+        if self.builder.count:
             self._wake.set()
 
     def mark(self, marker: Marker) -> None:
@@ -126,7 +126,7 @@ class Sequencer(Supervised):
                 if self._played is not None:
                     await self._send(self._played)
                     self._played = None
-                while self.door.count or self._unlogged is not None:
+                while self.builder.count or self._unlogged is not None:
                     await self._flush()
                 while self._markers:
                     marker = self._markers[0]
@@ -148,19 +148,19 @@ class Sequencer(Supervised):
             outlet.mailbox.close(error)
 
     async def _flush(self) -> None:
-        block, positions = self._take() if self._unlogged is None else self._unlogged
+        block, positions = self._take_block() if self._unlogged is None else self._unlogged
         if self._writer is not None:
             await self._writer.append(block, positions)
         await self._send(self._judge_logged())
 
-    async def _send(self, judged: Judged) -> None:
+    async def _send(self, judged: JudgedBlock) -> None:
         for outlet in self.outlets:
             await outlet.send(judged)
         self._arrived(judged.block)
 
-    def _take(self) -> tuple[Block, dict[str, Any]]:
-        """Take what waits in the door, as it goes into the log."""
-        block = self.door.take(self.taken_seq + 1)
+    def _take_block(self) -> tuple[Block, dict[str, Any]]:
+        """Take what waits in the block builder, as it goes into the log."""
+        block = self.builder.take(self.taken_seq + 1)
         self.taken_seq = block.last_seq
         positions = self.positions
         if self.watch is not None:
@@ -170,7 +170,7 @@ class Sequencer(Supervised):
         self._unlogged = (block, positions)
         return block, positions
 
-    def _judge_logged(self) -> Judged:
+    def _judge_logged(self) -> JudgedBlock:
         """Have the block judged that was taken, and is in the log now."""
         assert self._unlogged is not None, "a block was taken"
         block, self._unlogged = self._unlogged[0], None

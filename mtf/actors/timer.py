@@ -50,11 +50,11 @@ class BarTimer:
         """Return the earliest end of a live symbol's bar plus its feed's delay; 0 if none forms."""
         return min(
             (
-                bars.slot.end_ns + state.instrument.delay_ns
+                bars.header.end_ns + state.instrument.delay_ns
                 for state in states
                 if state.live
                 for bars in state.bars
-                if bars.slot is not None
+                if bars.header is not None
             ),
             default=0,
         )

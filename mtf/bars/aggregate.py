@@ -14,10 +14,10 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, Archive
 from mtf.bars.bar import Bar
-from mtf.bars.columns import NO_BAR, BarState, Closing, Columns, Slot
-from mtf.bars.forming import Forming
-from mtf.bars.judged import Instrument, Judged
-from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, STRETCH, TEAR, TIME
+from mtf.bars.bar_builder import BarBuilder
+from mtf.bars.columns import NO_BAR, BarClose, BarHeader, BarState, Columns
+from mtf.bars.judged_block import Instrument, JudgedBlock
+from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WIDEN
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds
@@ -42,20 +42,20 @@ class Aggregator:
         self._kind: Final[i64] = timeframe.kind
         self._length_ns: Final[i64] = timeframe.length_ns
         self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
-        self._forming: list[Forming] = []  # by number of the symbol
+        self._forming: list[BarBuilder] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
 
-    def aggregate(self, judged: Judged) -> Columns:
+    def aggregate(self, judged: JudgedBlock) -> Columns:
         """Return what *judged* makes of this timeframe."""
         block = judged.block
         n = block.count
         rows = block.rows
         columns = Columns(self.rank, n)
-        deeds, prices, volumes, clocks = judged.deeds, judged.prices, judged.volumes, judged.clocks
+        effects, prices, volumes, clocks = judged.effects, judged.prices, judged.volumes, judged.clocks
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
-        sums, ticks, slots = columns.volume, columns.ticks, columns.slot
+        sums, ticks, headers = columns.volume, columns.ticks, columns.header
         while len(self._forming) < len(judged.instruments):
-            self._forming.append(Forming(judged.instruments[len(self._forming)]))
+            self._forming.append(BarBuilder(judged.instruments[len(self._forming)]))
         forming = self._forming
         rank = self.rank
         ranks = judged.ranks
@@ -68,11 +68,11 @@ class Aggregator:
         number: i64 = -1
         if n and not judged.has_clock and judged.touched:
             number = judged.touched[0]
-        bar = forming[number] if number >= 0 else Forming(_NOBODY)
+        bar = forming[number] if number >= 0 else BarBuilder(_NOBODY)
         for i in range(n):
             found: i64 = i64(read_i32_le(rows, base))
             base += ROW_BYTES
-            deed = deeds[i]
+            effect = effects[i]
             if i == move_row:
                 while moved < moves and judged.moves_row[moved] == i:
                     self._move(columns, i, forming[judged.moves_number[moved]], judged.moves_ns[moved])
@@ -81,21 +81,21 @@ class Aggregator:
             if found != number or found < 0:
                 number = found
                 if number < 0:
-                    if deed == TIME:
+                    if effect == TIME:
                         self._close_all(columns, i, clocks[i])
-                    slots[i] = NO_BAR
+                    headers[i] = NO_BAR
                     continue
                 bar = forming[number]
             if bar.newest_block != first_seq:
                 bar.newest_block = first_seq
                 self._enter(columns, bar)
-            if deed == APPLY or (deed == APPLY_BAR and nothing_made_up and i64(ranks[i]) <= rank):
+            if effect == APPLY or (effect == APPLY_BAR and nothing_made_up and i64(ranks[i]) <= rank):
                 clock = clocks[i]
                 if clock >= bar.end_ns:
                     if bar.end_ns != NEVER_NS:
                         self._close(columns, i, bar)
-                    self._open(columns, bar, clock, prices[i], deed != APPLY)
-                elif deed != APPLY:
+                    self._open(columns, bar, clock, prices[i], effect != APPLY)
+                elif effect != APPLY:
                     self._mark_from_bars(columns, bar)
                 price = prices[i]
                 if price > bar.high:
@@ -113,15 +113,15 @@ class Aggregator:
                 bar.volume = total
                 bar.ticks += 1
                 bar.changed = True
-            elif deed != NOTHING:
-                self._apply_other(columns, judged, i, i64(deed), bar)
+            elif effect != NOTHING:
+                self._apply_other(columns, judged, i, i64(effect), bar)
             opens[i] = bar.open
             highs[i] = bar.high
             lows[i] = bar.low
             closes[i] = bar.close
             sums[i] = bar.volume + bar.carry
             ticks[i] = bar.ticks
-            slots[i] = bar.columns_index
+            headers[i] = bar.columns_index
         for touched in judged.touched:
             columns.after.append(self._after(forming[touched]))
         return columns
@@ -132,24 +132,24 @@ class Aggregator:
 
     def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
         """Save all state, or load it into an aggregator that has seen nothing; *instruments* are the gate's."""
-        self.completed = archive.whole(self.completed, 0, ANY_MAX)
+        self.completed = archive.int64(self.completed, 0, ANY_MAX)
         count = archive.count(len(self._forming), 8)
         if count > len(instruments):
             raise CorruptCheckpoint(f"saved state: {count} symbols, but {len(instruments)} are known")
         for number in range(count):
             if archive.loading:
-                self._forming.append(Forming(instruments[number]))
+                self._forming.append(BarBuilder(instruments[number]))
             self._forming[number].archive(archive, self.timeframe, self._history)
 
-    def _enter(self, columns: Columns, bar: Forming) -> None:
+    def _enter(self, columns: Columns, bar: BarBuilder) -> None:
         """Give the bar that forms its index in the columns of a block."""
-        slot = bar.slot
-        if slot is None:
+        header = bar.header
+        if header is None:
             bar.columns_index = NO_BAR
         else:
-            self._set_slot(columns, bar, slot)
+            self._set_header(columns, bar, header)
 
-    def _open(self, columns: Columns, bar: Forming, ts_ns: i64, price: float, from_bars: bool = False) -> None:
+    def _open(self, columns: Columns, bar: BarBuilder, ts_ns: i64, price: float, from_bars: bool = False) -> None:
         calendar = bar.instrument.calendar
         day = bar.day
         if day is None or ts_ns < day.start_ns or ts_ns >= day.end_ns:
@@ -168,7 +168,7 @@ class Aggregator:
         if start_ns <= bar.torn_ns < end_ns:
             bar.torn = not incomplete
             incomplete = True
-        self._set_slot(columns, bar, Slot(start_ns, end_ns, day, first, incomplete, gap, first_ns, from_bars))
+        self._set_header(columns, bar, BarHeader(start_ns, end_ns, day, first, incomplete, gap, first_ns, from_bars))
         bar.end_ns = end_ns
         bar.open = price
         bar.high = price
@@ -177,61 +177,61 @@ class Aggregator:
         bar.carry = 0.0
         bar.ticks = 0
 
-    def _mark_from_bars(self, columns: Columns, bar: Forming) -> None:
+    def _mark_from_bars(self, columns: Columns, bar: BarBuilder) -> None:
         """Have the bar that forms say that it is made of bars."""
-        slot = bar.slot
-        if slot is not None and not slot.from_bars:
-            self._set_slot(columns, bar, slot.marked(slot.incomplete, True))
+        header = bar.header
+        if header is not None and not header.from_bars:
+            self._set_header(columns, bar, header.marked(header.incomplete, True))
 
-    def _tear(self, columns: Columns, bar: Forming, start_ns: i64) -> None:
+    def _tear(self, columns: Columns, bar: BarBuilder, start_ns: i64) -> None:
         """Mark the bar that holds *start_ns*, where an unfinished bar began, as incomplete; now or once it opens."""
         if start_ns == bar.torn_ns:
             return
         bar.torn_ns = start_ns
         bar.torn = False
-        slot = bar.slot
-        if slot is not None and slot.start_ns <= start_ns < slot.end_ns and not slot.incomplete:
+        header = bar.header
+        if header is not None and header.start_ns <= start_ns < header.end_ns and not header.incomplete:
             bar.torn = True
-            self._set_slot(columns, bar, slot.marked(True, slot.from_bars))
+            self._set_header(columns, bar, header.marked(True, header.from_bars))
 
-    def _make_up(self, columns: Columns, bar: Forming) -> None:
+    def _make_up(self, columns: Columns, bar: BarBuilder) -> None:
         """Take the mark back: what the unfinished bar stood for has come, whole."""
         bar.torn_ns = NEVER_NS
-        slot = bar.slot
-        if bar.torn and slot is not None:
-            self._set_slot(columns, bar, slot.marked(False, slot.from_bars))
+        header = bar.header
+        if bar.torn and header is not None:
+            self._set_header(columns, bar, header.marked(False, header.from_bars))
         bar.torn = False
 
-    def _set_slot(self, columns: Columns, bar: Forming, slot: Slot) -> None:
+    def _set_header(self, columns: Columns, bar: BarBuilder, header: BarHeader) -> None:
         """Have *slot* be that of the bar that forms, in the columns of the block from here on."""
-        bar.slot = slot
-        bar.columns_index = len(columns.slots)
-        columns.slots.append(slot)
+        bar.header = header
+        bar.columns_index = len(columns.headers)
+        columns.headers.append(header)
 
-    def _apply_other(self, columns: Columns, judged: Judged, i: i64, deed: i64, bar: Forming) -> None:
+    def _apply_other(self, columns: Columns, judged: JudgedBlock, i: i64, effect: i64, bar: BarBuilder) -> None:
         """Apply a row that the loop leaves: late, without a price, torn or made up, or of a bar that is too long."""
         bar.changed = True
-        if deed == TEAR:
+        if effect == TEAR:
             self._tear(columns, bar, judged.tears[i])
             return
         clock = judged.clocks[i]
-        if deed != STRETCH and clock >= bar.end_ns and bar.end_ns != NEVER_NS:
+        if effect != WIDEN and clock >= bar.end_ns and bar.end_ns != NEVER_NS:
             self._close(columns, i, bar)
         if len(judged.made_up) > 0 and int(i) in judged.made_up:
             self._make_up(columns, bar)
-        if deed == MOVE or (deed == APPLY_BAR and i64(judged.ranks[i]) > self.rank):
+        if effect == MOVE or (effect == APPLY_BAR and i64(judged.ranks[i]) > self.rank):
             return
         price = judged.prices[i]
-        if bar.slot is None:
-            assert deed != STRETCH, "a late tick is accepted only while a bar forms"
-            self._open(columns, bar, clock, price, deed == APPLY_BAR)
+        if bar.header is None:
+            assert effect != WIDEN, "a late tick is accepted only while a bar forms"
+            self._open(columns, bar, clock, price, effect == APPLY_BAR)
         elif price > bar.high:
             bar.high = price
         elif price < bar.low:
             bar.low = price
-        if deed == APPLY_BAR:
+        if effect == APPLY_BAR:
             self._mark_from_bars(columns, bar)
-        if deed != STRETCH:
+        if effect != WIDEN:
             bar.close = price
         volume = judged.volumes[i]
         total = bar.volume + volume
@@ -242,48 +242,50 @@ class Aggregator:
         bar.volume = total
         bar.ticks += 1
 
-    def _move(self, columns: Columns, row: i64, bar: Forming, clock_ns: i64) -> None:
+    def _move(self, columns: Columns, row: i64, bar: BarBuilder, clock_ns: i64) -> None:
         """Complete the bar that forms if it ends by *clock_ns*, to which an event of no symbol or another moves it."""
         if bar.end_ns <= clock_ns and bar.end_ns != NEVER_NS:
             self._close(columns, row, bar)
 
-    def _close(self, columns: Columns, row: i64, bar: Forming) -> None:
+    def _close(self, columns: Columns, row: i64, bar: BarBuilder) -> None:
         """Complete the bar that forms, at its own end time."""
-        slot = bar.slot
-        assert slot is not None, "a bar that ends has a slot"
+        header = bar.header
+        assert header is not None, "a bar that ends has a slot"
         instrument = bar.instrument
         completed = Bar(
             symbol=instrument.name,
             timeframe=self.timeframe,
-            start_ns=slot.start_ns,
-            end_ns=slot.end_ns,
+            start_ns=header.start_ns,
+            end_ns=header.end_ns,
             open=bar.open,
             high=bar.high,
             low=bar.low,
             close=bar.close,
             volume=bar.volume + bar.carry,
             ticks=bar.ticks,
-            trading_day=slot.day.date,
-            first=slot.first,
-            incomplete=slot.incomplete,
-            day_incomplete=slot.day_incomplete,
-            off_session=slot.day.off_session,
-            from_bars=slot.from_bars,
-            gap=slot.gap,
+            trading_day=header.day.date,
+            first=header.first,
+            incomplete=header.incomplete,
+            day_incomplete=header.day_incomplete,
+            off_session=header.day.off_session,
+            from_bars=header.from_bars,
+            gap=header.gap,
         )
         self.completed += 1
-        bar.slot = None
+        bar.header = None
         bar.end_ns = NEVER_NS
         bar.columns_index = NO_BAR
-        bar.previous_end_ns = slot.end_ns
+        bar.previous_end_ns = header.end_ns
         bar.torn = False
         self._remember(bar, completed)
         stop: i64 = len(bar.bars)
         start = stop - self._history if stop > self._history else 0
-        columns.closings.append(Closing(row, instrument.number, self.rank, completed, slot.day, bar.bars, start, stop))
+        columns.closings.append(
+            BarClose(row, instrument.number, self.rank, completed, header.day, bar.bars, start, stop)
+        )
         bar.changed = True
 
-    def _remember(self, bar: Forming, completed: Bar) -> None:
+    def _remember(self, bar: BarBuilder, completed: Bar) -> None:
         """Append to the history; a window that was given out looks into a list that never changes before its end."""
         bars = bar.bars
         if len(bars) >= 2 * self._history:
@@ -296,14 +298,14 @@ class Aggregator:
         for bar in self._forming:
             self._move(columns, row, bar, clock_ns)
 
-    def _after(self, bar: Forming) -> BarState:
+    def _after(self, bar: BarBuilder) -> BarState:
         """Return the newest state of a symbol; the same object while nothing changes."""
         if bar.changed:
             bar.changed = False
             stop: i64 = len(bar.bars)
             start = stop - self._history if stop > self._history else 0
             bar.after = BarState(
-                bar.slot,
+                bar.header,
                 bar.open,
                 bar.high,
                 bar.low,

@@ -15,7 +15,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.gate_symbol import NOT_PLAIN, GateSymbol
-from mtf.bars.judged import Instrument, Judged
+from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.verdicts import LATE, TIME, TIMER
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN
@@ -101,10 +101,10 @@ class Clocks:
 
     def archive(self, archive: Archive) -> None:
         """Save all state, or load it before anything was judged."""
-        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
-        self.run_ns = archive.whole(self.run_ns, ANY_MIN, ANY_MAX)
-        self.clocks = archive.whole(self.clocks, 0, ANY_MAX)
-        self.late_clocks = archive.whole(self.late_clocks, 0, ANY_MAX)
+        self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.run_ns = archive.int64(self.run_ns, ANY_MIN, ANY_MAX)
+        self.clocks = archive.int64(self.clocks, 0, ANY_MAX)
+        self.late_clocks = archive.int64(self.late_clocks, 0, ANY_MAX)
         count = archive.count(len(self._symbols), 8)
         for number in range(count):
             name = archive.text("" if archive.loading else self.instruments[number].name)
@@ -134,7 +134,7 @@ class Clocks:
                 return False
         return True
 
-    def _judge_clock(self, judged: Judged, i: i64, ts_ns: i64, maker: i64) -> bool:
+    def _judge_clock(self, judged: JudgedBlock, i: i64, ts_ns: i64, maker: i64) -> bool:
         """Judge a clock event; return whether it touches every symbol."""
         judged.has_clock = True
         judged.clocks[i] = ts_ns
@@ -147,7 +147,7 @@ class Clocks:
         if maker == BY_FEED:
             return False
         if maker != BY_USER:
-            judged.deeds[i] = TIMER
+            judged.effects[i] = TIMER
             for symbol in self._symbols:
                 ns = ts_ns - symbol.instrument.delay_ns
                 if symbol.live and not symbol.frozen and ns > symbol.clock_ns and ns > self.clock_ns:
@@ -161,7 +161,7 @@ class Clocks:
             judged.clocks[i] = self.clock_ns
             return False
         self.clock_ns = ts_ns
-        judged.deeds[i] = TIME
+        judged.effects[i] = TIME
         return True
 
     def _pass_horizon(self, ts_ns: i64, maker: i64) -> None:
@@ -177,7 +177,7 @@ class Clocks:
         """Return to what time clock events behind the horizon have moved a symbol's clock."""
         return max(self._beyond_ns, symbol.beyond_ns)
 
-    def _join_first(self, judged: Judged, i: i64) -> None:
+    def _join_first(self, judged: JudgedBlock, i: i64) -> None:
         """Have the first symbol take part in the run in order of time that row *i* is of."""
         first = self._symbols[0]
         first.ordered = True
@@ -188,7 +188,7 @@ class Clocks:
         self._touch(judged, first)
         judged.joins_row = i
 
-    def _close_due(self, judged: Judged, i: i64, ts_ns: i64, own: GateSymbol) -> None:
+    def _close_due(self, judged: JudgedBlock, i: i64, ts_ns: i64, own: GateSymbol) -> None:
         """Note the other symbols of runs in order of time of which a bar ends by *ts_ns*."""
         self._due_ns = TS_MAX_NS + 1
         for symbol in self._symbols:
@@ -205,7 +205,7 @@ class Clocks:
             elif symbol.due_ns < self._due_ns:
                 self._due_ns = symbol.due_ns
 
-    def _touch(self, judged: Judged, symbol: GateSymbol) -> None:
+    def _touch(self, judged: JudgedBlock, symbol: GateSymbol) -> None:
         if symbol.newest_block != judged.block.first_seq:
             symbol.newest_block = judged.block.first_seq
             judged.touched.append(symbol.instrument.number)

@@ -15,13 +15,13 @@ from mtf.bars.bar import Bar, BarWindow, PartialBar
 from mtf.calendars.day import Day, Gap
 from mtf.timeframe import Timeframe
 
-__all__ = ["NO_BAR", "BarState", "Closing", "Columns", "Slot"]
+__all__ = ["NO_BAR", "BarClose", "BarHeader", "BarState", "Columns"]
 
 NO_BAR: Final = -1  # in place of the index of a slot
 
 
 @mypyc_attr(native_class=True, acyclic=True)
-class Slot:
+class BarHeader:
     """What stays the same while a bar forms: its bounds, day, flags, and the gap before it."""
 
     __slots__ = ("day", "day_incomplete", "end_ns", "first", "first_ns", "from_bars", "gap", "incomplete", "start_ns")
@@ -49,7 +49,7 @@ class Slot:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (
-            Slot,
+            BarHeader,
             (
                 self.start_ns,
                 self.end_ns,
@@ -62,20 +62,22 @@ class Slot:
             ),
         )
 
-    def marked(self, incomplete: bool, from_bars: bool) -> Slot:
+    def marked(self, incomplete: bool, from_bars: bool) -> BarHeader:
         """Return the slot with these two flags."""
-        return Slot(self.start_ns, self.end_ns, self.day, self.first, incomplete, self.gap, self.first_ns, from_bars)
+        return BarHeader(
+            self.start_ns, self.end_ns, self.day, self.first, incomplete, self.gap, self.first_ns, from_bars
+        )
 
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarState:
     """One symbol's bars of one timeframe at one instant: the partial one, and the completed ones; immutable."""
 
-    __slots__ = ("bars", "close", "high", "low", "open", "slot", "start", "stop", "ticks", "volume")
+    __slots__ = ("bars", "close", "header", "high", "low", "open", "start", "stop", "ticks", "volume")
 
     def __init__(
         self,
-        slot: Slot | None,
+        header: BarHeader | None,
         open: float,
         high: float,
         low: float,
@@ -86,7 +88,7 @@ class BarState:
         start: i64,
         stop: i64,
     ) -> None:
-        self.slot: Final = slot  # None if no bar forms; the prices are then of no meaning
+        self.header: Final = header  # None if no bar forms; the prices are then of no meaning
         self.open: Final[float] = open
         self.high: Final[float] = high
         self.low: Final[float] = low
@@ -100,18 +102,18 @@ class BarState:
     def __reduce__(self) -> tuple[object, ...]:
         prices = (self.open, self.high, self.low, self.close, self.volume)
         bars = self.bars[self.start : self.stop]
-        return (BarState, (self.slot, *prices, self.ticks, bars, 0, len(bars)))
+        return (BarState, (self.header, *prices, self.ticks, bars, 0, len(bars)))
 
     def partial(self, symbol: str, timeframe: Timeframe, time_ns: i64, last: bool = False) -> PartialBar | None:
         """Return the partial bar as of *time_ns*, or None."""
-        slot = self.slot
-        if slot is None:
+        header = self.header
+        if header is None:
             return None
         return PartialBar(
             symbol=symbol,
             timeframe=timeframe,
-            start_ns=slot.start_ns,
-            end_ns=slot.end_ns,
+            start_ns=header.start_ns,
+            end_ns=header.end_ns,
             open=self.open,
             high=self.high,
             low=self.low,
@@ -119,14 +121,14 @@ class BarState:
             time_ns=time_ns,
             volume=self.volume,
             ticks=self.ticks,
-            trading_day=slot.day.date,
-            first=slot.first,
+            trading_day=header.day.date,
+            first=header.first,
             last=last,
-            incomplete=slot.incomplete,
-            day_incomplete=slot.day_incomplete,
-            off_session=slot.day.off_session,
-            from_bars=slot.from_bars,
-            gap=slot.gap,
+            incomplete=header.incomplete,
+            day_incomplete=header.day_incomplete,
+            off_session=header.day.off_session,
+            from_bars=header.from_bars,
+            gap=header.gap,
         )
 
     def window(self) -> BarWindow:
@@ -135,7 +137,7 @@ class BarState:
 
 
 @mypyc_attr(native_class=True, acyclic=True)
-class Closing:
+class BarClose:
     """A bar that closed: the row that revealed it, and the symbol's history just after."""
 
     __slots__ = ("bar", "bars", "day", "number", "rank", "row", "start", "stop")
@@ -161,12 +163,12 @@ class Closing:
 class Columns:
     """What one timeframe made of one block: a row of numbers for each event, and the bars that closed.
 
-    Row *i* holds the partial bar of the row's symbol after the row; `slot[i]` is the index of its `Slot` in `slots`, or
-    -1 if no bar forms (and after a clock event, which has no symbol). `after[k]` is the state after the block of the
-    k-th touched symbol.
+    Row *i* holds the partial bar of the row's symbol after the row; `header[i]` is the index of its `BarHeader` in
+    `headers`, or -1 if no bar forms (and after a clock event, which has no symbol). `after[k]` is the state after the
+    block of the k-th touched symbol.
     """
 
-    __slots__ = ("after", "close", "closings", "high", "low", "open", "rank", "slot", "slots", "ticks", "volume")
+    __slots__ = ("after", "close", "closings", "header", "headers", "high", "low", "open", "rank", "ticks", "volume")
 
     def __init__(self, rank: i64, n: i64) -> None:
         self.rank: Final[i64] = rank
@@ -176,16 +178,16 @@ class Columns:
         self.close: vec[float] = vec[float]([0.0] * n)
         self.volume: vec[float] = vec[float]([0.0] * n)
         self.ticks: vec[i64] = vec[i64]([0] * n)
-        self.slot: vec[i64] = vec[i64]([0] * n)
-        self.slots: list[Slot] = []
-        self.closings: list[Closing] = []
+        self.header: vec[i64] = vec[i64]([0] * n)
+        self.headers: list[BarHeader] = []
+        self.closings: list[BarClose] = []
         self.after: list[BarState] = []
 
     def state(self, row: i64, base: BarState) -> BarState:
         """Return the state after *row*, its history that of *base*."""
-        index = self.slot[row]
+        index = self.header[row]
         return BarState(
-            None if index < 0 else self.slots[index],
+            None if index < 0 else self.headers[index],
             self.open[row],
             self.high[row],
             self.low[row],

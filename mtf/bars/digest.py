@@ -17,8 +17,8 @@ from xxhash import xxh3_128
 
 from mtf.archive import ANY_MAX, Archive
 from mtf.bars.bar import Bar
-from mtf.bars.columns import Closing
-from mtf.bars.judged import Judged
+from mtf.bars.columns import BarClose
+from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES, canonical
 
@@ -63,7 +63,7 @@ class _Chain:
         return bytes(xxh3_128(self._hash + self._pending.getvalue() + int(self._length).to_bytes(8, "little")).digest())
 
     def archive(self, archive: Archive) -> None:
-        self._length = archive.whole(self._length, 0, ANY_MAX)
+        self._length = archive.int64(self._length, 0, ANY_MAX)
         self._hash = archive.blob(self._hash)
         pending = archive.blob(self._pending.getvalue())
         self._pending = BytesWriter()
@@ -84,7 +84,7 @@ class Digest:
         self._heap: Final = _Chain(CHUNK)
         self._bars: Final = _Chain(CHUNK)
 
-    def events(self, judged: Judged) -> None:
+    def events(self, judged: JudgedBlock) -> None:
         """Take the events of a block, with their verdicts."""
         block = judged.block
         if judged.has_private:
@@ -93,7 +93,7 @@ class Digest:
         self._verdicts.feed(bytes(judged.verdicts))
         self._heap.feed(block.heap)
 
-    def closing(self, seq: i64, closing: Closing, values: vec[float]) -> None:
+    def closing(self, seq: i64, closing: BarClose, values: vec[float]) -> None:
         """Take a completed bar, which the event *seq* revealed, and its completed indicator values."""
         self._bars.feed(bar_bytes(seq, closing, values))
 
@@ -110,7 +110,7 @@ class Digest:
         self._bars.archive(archive)
 
 
-def bar_bytes(seq: i64, closing: Closing, values: vec[float]) -> bytes:
+def bar_bytes(seq: i64, closing: BarClose, values: vec[float]) -> bytes:
     """Return the canonical bytes of a completed bar."""
     bar: Bar = closing.bar
     out = BytesWriter()

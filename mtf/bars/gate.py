@@ -1,7 +1,7 @@
 """The gate: decides whether each logged event counts, at which price and volume, and whose clocks it moves.
 
 It reads a block once, for all timeframes, so
-that six aggregators need not; what it finds is the `Judged` block that they work from. A pure function of the log.
+that six aggregators need not; what it finds is the `JudgedBlock` block that they work from. A pure function of the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.clocks import Clocks
 from mtf.bars.gate_symbol import NOT_PLAIN, GateSymbol
-from mtf.bars.judged import Judged
+from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.recent import NEW, REUSED, content_key
 from mtf.bars.verdicts import (
     ACCEPTED,
@@ -38,9 +38,9 @@ from mtf.bars.verdicts import (
     NOTHING,
     PRICE_MAX,
     PRICE_SIDES,
-    STRETCH,
     TEAR,
     UNFINISHED_BAR,
+    WIDEN,
     WRONG_PRICE,
     Counts,
 )
@@ -113,12 +113,12 @@ class Gate(Clocks):
         self._price_max: Final[float] = price_max
         self._content: Final = BytesWriter()  # of the tick with an id that is being judged
 
-    def judge(self, block: Block) -> Judged:
+    def judge(self, block: Block) -> JudgedBlock:
         """Return *block* with a verdict for each of its rows."""
-        judged = Judged(block, self.instruments)
+        judged = JudgedBlock(block, self.instruments)
         rows, heap = block.rows, block.heap
         has_heap = len(heap) > 0
-        verdicts, deeds, clocks = judged.verdicts, judged.deeds, judged.clocks
+        verdicts, effects, clocks = judged.verdicts, judged.effects, judged.clocks
         prices, volumes = judged.prices, judged.volumes
         accept_late = self._accept_late
         looking_back = self.horizon_ns != TS_MAX_NS
@@ -179,7 +179,7 @@ class Gate(Clocks):
                         symbol.counts[CROSSED if second < first else LOCKED] += 1
                     prices[i] = (first + second) * 0.5
                     volumes[i] = read_f64_le(rows, base + 32) + read_f64_le(rows, base + 40)
-                deeds[i] = APPLY
+                effects[i] = APPLY
                 clocks[i] = ts_ns
                 continue
             symbol.plain_tag = NOT_PLAIN
@@ -281,16 +281,16 @@ class Gate(Clocks):
                         volumes[i] = read_f64_le(rows, base + 40)
                         priced = True
                 if not priced:
-                    deeds[i] = MOVE if verdict == ACCEPTED else NOTHING
+                    effects[i] = MOVE if verdict == ACCEPTED else NOTHING
                 elif newest:
-                    deeds[i] = APPLY
+                    effects[i] = APPLY
                     symbol.applied_ns = ts_ns
                     if accept_late or symbol.ordered:
                         self._applied(symbol, ts_ns, True)
                     elif (tag == PLAIN_QUOTE and side == MID) or (tag == PLAIN_TRADE and side == LAST):
                         symbol.plain_tag = NOT_PLAIN if looking_back else tag
                 else:
-                    deeds[i] = STRETCH
+                    effects[i] = WIDEN
             clocks[i] = clock
         judged.run_ns = self.run_ns
         if all_touched:
@@ -329,7 +329,9 @@ class Gate(Clocks):
             symbol.instrument.name: TRADE if symbol.side == LAST else QUOTE for symbol in self._symbols if symbol.by_bar
         }
 
-    def _judge_bar(self, judged: Judged, symbol: GateSymbol, i: i64, ts_ns: i64, tag: i64, at: i64, clock: i64) -> i64:
+    def _judge_bar(
+        self, judged: JudgedBlock, symbol: GateSymbol, i: i64, ts_ns: i64, tag: i64, at: i64, clock: i64
+    ) -> i64:
         """Judge one of the four events of a bar, the first for all of them; return the symbol's clock after it."""
         block = judged.block
         flags = tag >> 8 & 0xFF
@@ -365,7 +367,7 @@ class Gate(Clocks):
         judged.verdicts[i] = u8(verdict)
         if verdict != ACCEPTED:
             if first and verdict == UNFINISHED_BAR:
-                judged.deeds[i] = TEAR
+                judged.effects[i] = TEAR
                 judged.tears[i] = start_ns
                 symbol.torn_ns = start_ns
             return clock
@@ -383,14 +385,14 @@ class Gate(Clocks):
             if first:
                 symbol.counts[BAD_SIDES] += 1
         if self._price(judged, symbol.side, i, kind, sides):
-            judged.deeds[i] = APPLY_BAR
+            judged.effects[i] = APPLY_BAR
             if len(judged.ranks) == 0:
                 judged.ranks = vec[u8]([0] * block.count)
             judged.ranks[i] = u8(symbol.bar_rank)
             symbol.applied_ns = ts_ns
             self._applied(symbol, ts_ns, symbol.bar_rank == 0)
         else:
-            judged.deeds[i] = MOVE
+            judged.effects[i] = MOVE
         return ts_ns
 
     def _bar_verdict(
@@ -432,7 +434,7 @@ class Gate(Clocks):
         return rank
 
     def _accept(
-        self, judged: Judged, symbol: GateSymbol, i: i64, ts_ns: i64, start_ns: i64, kind: i64, flags: i64
+        self, judged: JudgedBlock, symbol: GateSymbol, i: i64, ts_ns: i64, start_ns: i64, kind: i64, flags: i64
     ) -> None:
         """Take over what an accepted tick says of its symbol, but for its clock, and move the clocks of others."""
         symbol.live = flags & LIVE != 0
@@ -462,20 +464,20 @@ class Gate(Clocks):
 
     def _applied(self, symbol: GateSymbol, ts_ns: i64, finest: bool) -> None:
         """Keep the bounds of the bars that an event at *ts_ns* changes, if somebody asks for them later."""
-        if self._accept_late and finest and not symbol.slot_start <= ts_ns < symbol.slot_end:
-            symbol.slot_start, symbol.slot_end = self._bounds(symbol, 0, ts_ns)
+        if self._accept_late and finest and not symbol.finest_start <= ts_ns < symbol.finest_end:
+            symbol.finest_start, symbol.finest_end = self._bounds(symbol, 0, ts_ns)
         if symbol.ordered and (ts_ns >= symbol.ends[0] or symbol.due_ns == NEVER_NS):
             self._find_due(symbol, ts_ns)
 
     def _still_open(self, symbol: GateSymbol, ts_ns: i64, clock: i64) -> bool:
         """Return whether the finest bar that holds *ts_ns* is not over at *clock*."""
-        if symbol.slot_start <= ts_ns < symbol.slot_end:
-            return clock < symbol.slot_end
+        if symbol.finest_start <= ts_ns < symbol.finest_end:
+            return clock < symbol.finest_end
         if ts_ns < symbol.tick_ns:
             return False  # of a bar before that of the newest tick
         return clock < self._bounds(symbol, 0, ts_ns)[1]
 
-    def _price(self, judged: Judged, side: i64, i: i64, kind: i64, sides: i64) -> bool:
+    def _price(self, judged: JudgedBlock, side: i64, i: i64, kind: i64, sides: i64) -> bool:
         """Set price and volume of a row on the side that is kept; False if it has none there."""
         rows = judged.block.rows
         base: i64 = i * ROW_BYTES + 16

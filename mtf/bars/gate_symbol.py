@@ -8,7 +8,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.judged import Instrument
+from mtf.bars.judged_block import Instrument
 from mtf.bars.recent import RecentBars, RecentIds
 from mtf.bars.verdicts import ACCEPTED, AUTO, COUNTS, LAST, VERDICTS
 from mtf.calendars.beside import Beside
@@ -38,6 +38,8 @@ class GateSymbol:
         "counts",
         "due_ns",
         "ends",
+        "finest_end",
+        "finest_start",
         "frozen",
         "ids",
         "instrument",
@@ -48,8 +50,6 @@ class GateSymbol:
         "plain",
         "plain_tag",
         "side",
-        "slot_end",
-        "slot_start",
         "span_end",
         "span_start",
         "tick_ns",
@@ -74,8 +74,8 @@ class GateSymbol:
         self.span_start: i64 = 0  # the calendar's span of the newest look-up: [start, end)
         self.span_end: i64 = 0
         self.open = False  # whether trades count in that span
-        self.slot_start: i64 = 0  # the finest bar of the newest applied tick: [start, end)
-        self.slot_end: i64 = NEVER_NS
+        self.finest_start: i64 = 0  # the finest bar of the newest applied tick: [start, end)
+        self.finest_end: i64 = NEVER_NS
         self.ends: vec[i64] = vec[i64](
             [NEVER_NS] * ranks
         )  # of the bars that hold `applied_ns`, while `due_ns` is known
@@ -93,24 +93,24 @@ class GateSymbol:
     def archive(self, archive: Archive) -> None:
         """Save or load; spans and ends are looked up again."""
         instrument = self.instrument
-        instrument.first_ns = archive.whole(instrument.first_ns, ANY_MIN, ANY_MAX)
-        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
-        self.tick_ns = archive.whole(self.tick_ns, ANY_MIN, ANY_MAX)
-        self.applied_ns = archive.whole(self.applied_ns, ANY_MIN, ANY_MAX)
-        self.side = archive.whole(self.side, AUTO, LAST)
+        instrument.first_ns = archive.int64(instrument.first_ns, ANY_MIN, ANY_MAX)
+        self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.tick_ns = archive.int64(self.tick_ns, ANY_MIN, ANY_MAX)
+        self.applied_ns = archive.int64(self.applied_ns, ANY_MIN, ANY_MAX)
+        self.side = archive.int64(self.side, AUTO, LAST)
         instrument.side = self.side
         self.by_bar = archive.flag(self.by_bar)
         self.live = archive.flag(self.live)
         self.ordered = archive.flag(self.ordered)
         self.unsteady = True
-        self.slot_start = archive.whole(self.slot_start, ANY_MIN, ANY_MAX)
-        self.slot_end = archive.whole(self.slot_end, ANY_MIN, ANY_MAX)
-        self.torn_ns = archive.whole(self.torn_ns, ANY_MIN, ANY_MAX)
-        self.bar_verdict = archive.whole(self.bar_verdict, 0, VERDICTS)
-        self.bar_sides = archive.whole(self.bar_sides, 0, BOTH_SIDES)
-        self.bar_rank = archive.whole(self.bar_rank, 0, RANKS_MAX)
+        self.finest_start = archive.int64(self.finest_start, ANY_MIN, ANY_MAX)
+        self.finest_end = archive.int64(self.finest_end, ANY_MIN, ANY_MAX)
+        self.torn_ns = archive.int64(self.torn_ns, ANY_MIN, ANY_MAX)
+        self.bar_verdict = archive.int64(self.bar_verdict, 0, VERDICTS)
+        self.bar_sides = archive.int64(self.bar_sides, 0, BOTH_SIDES)
+        self.bar_rank = archive.int64(self.bar_rank, 0, RANKS_MAX)
         for each in range(COUNTS):
-            self.counts[each] = archive.whole(self.counts[each], 0, ANY_MAX)
+            self.counts[each] = archive.int64(self.counts[each], 0, ANY_MAX)
         if archive.flag(self.ids is not None):
             self.recent_ids().archive(archive)
         if archive.flag(self.bars is not None):

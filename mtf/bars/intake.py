@@ -1,4 +1,4 @@
-"""What users hand in as values: a tick or a bar, written into the door by the same rules as what a file holds."""
+"""What users hand in as values: a tick or a bar, written to the block builder by the same rules as a file's rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from mtf.bars.bar import Bar
 from mtf.events.bar_rows import length_code
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.timeframe import INTRADAY
 from mtf.units import DAY_NS, EPOCH_ORDINAL
@@ -15,14 +15,14 @@ from mtf.units import DAY_NS, EPOCH_ORDINAL
 __all__ = ["take"]
 
 
-def take(door: Door, event: Any) -> int:
-    """Hand *event*, a `Tick` or a completed `Bar`, to *door*; return 0, or the reason's index in its `REASONS`.
+def take(builder: BlockBuilder, event: Any) -> int:
+    """Hand *event*, a `Tick` or a completed `Bar`, to *builder*; return 0, or the reason's index in its `REASONS`.
 
     A bar of a day or longer is of its `trading_day`, if it has one, else of the UTC date that it starts on if that is
     at midnight. TypeError for anything else, and for fields of a wrong type.
     """
     if isinstance(event, Tick):
-        return door.tick(event)
+        return builder.tick(event)
     if not isinstance(event, Bar) or not event.completed:
         raise TypeError(f"{type(event).__name__} is not an event: hand in mtf.Tick or a completed mtf.Bar")
     start_ns = index(event.start_ns)
@@ -34,4 +34,4 @@ def take(door: Door, event: Any) -> int:
             date = EPOCH_ORDINAL + start_ns // DAY_NS
     prices = (event.open, event.high, event.low, event.close)
     volume = event.volume
-    return door.bar(event.symbol, length_code(event.timeframe), start_ns, date, prices, prices, (volume, volume))
+    return builder.bar(event.symbol, length_code(event.timeframe), start_ns, date, prices, prices, (volume, volume))

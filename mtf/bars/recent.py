@@ -97,7 +97,7 @@ class RecentIds:
         for k in range(size):
             place = (first + k) % IDS_MAX
             id = archive.text("" if archive.loading else self._ids[place])
-            key = archive.whole(0 if archive.loading else self._keys[place], ANY_MIN, ANY_MAX)
+            key = archive.int64(0 if archive.loading else self._keys[place], ANY_MIN, ANY_MAX)
             if archive.loading:
                 if k >= IDS_MAX or self.compare(id, key) == SAME:
                     raise CorruptCheckpoint("saved state: more ids than are kept, or one event twice")
@@ -140,8 +140,8 @@ class RecentBars:
         count: i64 = len(self._starts)
         size = archive.count(count, 16)
         for k in range(size):
-            start_ns = archive.whole(0 if archive.loading else self._starts[k], ANY_MIN, ANY_MAX)
-            key = archive.whole(0 if archive.loading else self._keys[k], ANY_MIN, ANY_MAX)
+            start_ns = archive.int64(0 if archive.loading else self._starts[k], ANY_MIN, ANY_MAX)
+            key = archive.int64(0 if archive.loading else self._keys[k], ANY_MIN, ANY_MAX)
             if archive.loading:
                 self._starts = append(self._starts, start_ns)
                 self._keys = append(self._keys, key)

@@ -30,12 +30,12 @@ __all__ = [
     "PRICE_MAX",
     "PRICE_SIDES",
     "REASONS",
-    "STRETCH",
     "TEAR",
     "TIME",
     "TIMER",
     "UNFINISHED_BAR",
     "VERDICTS",
+    "WIDEN",
     "WRONG_PRICE",
     "Counts",
 ]
@@ -60,11 +60,11 @@ REASONS: Final = ("", "", "duplicate", "price", "closed", "late", "unfinished")
 NOTHING: Final = 0  # rejected
 MOVE: Final = 1  # moves the clock, changes no bar: a tick without a price on the side that is kept
 APPLY: Final = 2
-STRETCH: Final = 3  # a late tick that is accepted
+WIDEN: Final = 3  # a late tick that is accepted
 TIME: Final = 4  # a clock event of a user: moves the clock of every symbol
 APPLY_BAR: Final = 5  # an event of a bar: changes the bars of timeframes that are at least as long
 TEAR: Final = 6  # an unfinished bar: what it stands for is missing from the bars that hold its start, until it is whole
-TIMER: Final = 7  # a clock event of the timer: moves the clocks that `Judged.moves_*` list
+TIMER: Final = 7  # a clock event of the timer: moves the clocks that `JudgedBlock.moves_*` list
 
 AUTO: Final = 0
 MID: Final = 1

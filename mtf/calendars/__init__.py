@@ -1,8 +1,8 @@
 """Calendars: for any instant, whether the market is open, which trading day it is, and when that starts and ends."""
 
 from mtf.calendars.calendar import Calendar
-from mtf.calendars.catalogue import BUILT_IN, WITH_PACKAGE, from_dict, get
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Gap, Span
+from mtf.calendars.named import BUILT_IN, WITH_PACKAGE, from_dict, get
 from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.weekly import WeeklyCalendar
 

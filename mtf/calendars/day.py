@@ -10,7 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-__all__ = ["BREAK", "CLOSED", "HOLIDAY", "OPEN", "Day", "Gap", "Grid", "Span", "Window"]
+__all__ = ["BREAK", "CLOSED", "HOLIDAY", "OPEN", "AuctionWindow", "Day", "Gap", "Grid", "Span"]
 
 OPEN: Final = 0
 CLOSED: Final = 1  # outside the trading hours: night, weekend
@@ -19,7 +19,7 @@ BREAK: Final = 3  # a pause inside a trading day
 
 
 @mypyc_attr(native_class=True)
-class Window:
+class AuctionWindow:
     """A stretch `[start_ns, end_ns)` beside a session, with the auctions in it: the grid of bars does not count it.
 
     *last*: it begins at the session's end, and belongs to the session's last bar; else it ends at the session's start,
@@ -35,7 +35,7 @@ class Window:
         self.last: Final = last
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (Window, (self.start_ns, self.end_ns, self.last))
+        return (AuctionWindow, (self.start_ns, self.end_ns, self.last))
 
 
 @mypyc_attr(native_class=True)
@@ -44,7 +44,7 @@ class Grid:
 
     __slots__ = ("end_ns", "start_ns", "windows")
 
-    def __init__(self, start_ns: i64, end_ns: i64, windows: list[Window]) -> None:
+    def __init__(self, start_ns: i64, end_ns: i64, windows: list[AuctionWindow]) -> None:
         self.start_ns: Final[i64] = start_ns
         self.end_ns: Final[i64] = end_ns
         self.windows: Final = windows  # in order, apart

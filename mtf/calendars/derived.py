@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from mtf.calendars.calendar_settings import KEYS, TABLES, check_shape
 from mtf.calendars.hours import date_of
-from mtf.calendars.settings import KEYS, TABLES, check_shape
 from mtf.errors import ConfigError
 
 __all__ = ["derived"]

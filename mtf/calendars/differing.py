@@ -12,11 +12,11 @@ import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from mtf.calendars.settings import Settings
+from mtf.calendars.calendar_settings import Settings
 from mtf.calendars.timeline import Timeline
 from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL
 
-__all__ = ["Differing", "Run"]
+__all__ = ["DateRun", "Differing"]
 
 _REACH: Final = 60  # dates: farther a date has no influence, but through dates with settings of their own
 # A trading day depends on the trade date before and the one after, and these on theirs. So a run goes as far as the
@@ -26,7 +26,7 @@ _SIDE: Final = 2
 _APART: Final = 6
 
 
-class Run(NamedTuple):
+class DateRun(NamedTuple):
     """The dates in `[low, high)`, and what they come to depends on; None: on more than these dates."""
 
     low: int
@@ -44,7 +44,7 @@ class Differing:
         self._timeline: Final = timeline
         self._exceptions: Final = sorted(settings.exceptions())
 
-    def runs(self, first: int, last: int) -> list[Run]:
+    def runs(self, first: int, last: int) -> list[DateRun]:
         """Return the runs of dates with settings of their own that have dates in `[first, last)`, and some others."""
         low, high = first - _REACH, last + _REACH
         marks = self._excepted(low, high)
@@ -53,14 +53,14 @@ class Differing:
             return [self._run(start, stop, range(start, stop), whole=stop < high) for start, stop in alone]
         runs = []
         for dates in self._apart(sorted(marks), marks, high):
-            start = self._ordinary(dates[0], -1, _SIDE, marks, low)
-            stop = self._ordinary(dates[-1], 1, _SIDE, marks, high) + 1
-            before = self._ordinary(dates[0], -1, _APART, marks, low)
-            after = self._ordinary(dates[-1], 1, _APART, marks, high)
+            start = self._ordinary_date(dates[0], -1, _SIDE, marks, low)
+            stop = self._ordinary_date(dates[-1], 1, _SIDE, marks, high) + 1
+            before = self._ordinary_date(dates[0], -1, _APART, marks, low)
+            after = self._ordinary_date(dates[-1], 1, _APART, marks, high)
             runs.append(self._run(start, stop, dates, whole=low < before and after < high))
         return [run for run in runs if run.low < run.high]
 
-    def around(self, dates: Collection[int], runs: Iterable[Run], first: int, last: int) -> list[Run]:
+    def around(self, dates: Collection[int], runs: Iterable[DateRun], first: int, last: int) -> list[DateRun]:
         """Return the dates in `[first, last)` that may depend on something at *dates*; *runs* are those around there.
 
         They have no key.
@@ -72,23 +72,23 @@ class Differing:
             low, high = first - _REACH, last + _REACH
             marks = self._excepted(low, high)
             for row in _in_a_row(found):
-                start = self._ordinary(row[0], -1, _SIDE, marks, low)
-                found.update(range(start, self._ordinary(row[-1], 1, _SIDE, marks, high) + 1))
+                start = self._ordinary_date(row[0], -1, _SIDE, marks, low)
+                found.update(range(start, self._ordinary_date(row[-1], 1, _SIDE, marks, high) + 1))
         for run in runs:
             if not found.isdisjoint(range(run.low, run.high)):
                 found.update(range(run.low, run.high))
-        return [Run(row[0], row[-1] + 1, None) for row in _in_a_row(date for date in found if first <= date < last)]
+        return [DateRun(row[0], row[-1] + 1, None) for row in _in_a_row(date for date in found if first <= date < last)]
 
-    def _run(self, low: int, high: int, dates: Sequence[int], *, whole: bool) -> Run:
+    def _run(self, low: int, high: int, dates: Sequence[int], *, whole: bool) -> DateRun:
         """Return the run `[low, high)`, of which settings say something of *dates*; *whole*: it is all there."""
         if not whole:
-            return Run(low, high, None)
+            return DateRun(low, high, None)
         from_s, to_s = ((date - EPOCH_ORDINAL) * DAY_S for date in (dates[0] - 2, dates[-1] + 2))
         closures = [
             (max(start, from_s) - from_s, min(end, to_s) - from_s) for start, end in self._closures(from_s, to_s)
         ]
         said = [(date - low, *self._settings.said_of(date)) for date in dates]
-        return Run(low, high, ((low - 1) % 7, high - low, tuple(said), tuple(closures)))
+        return DateRun(low, high, ((low - 1) % 7, high - low, tuple(said), tuple(closures)))
 
     def _with_following(self, dates: Iterable[int], high: int) -> list[tuple[int, int]]:
         """Return each of *dates* alone, or, where it belongs to the next trading day, with all up to that."""
@@ -112,10 +112,10 @@ class Differing:
             if not groups or date > reached:
                 groups.append([])
             groups[-1].append(date)
-            reached = self._ordinary(date, 1, _APART, marks, stop)
+            reached = self._ordinary_date(date, 1, _APART, marks, stop)
         return groups
 
-    def _ordinary(self, date: int, step: int, count: int, marks: Collection[int], stop: int) -> int:
+    def _ordinary_date(self, date: int, step: int, count: int, marks: Collection[int], stop: int) -> int:
         """Return the trade date of an ordinary week that is the *count*th one after *date*, or before it.
 
         Those in *marks* do not count. The search ends at *stop*, and a date beyond it may be returned that does not

@@ -1,6 +1,6 @@
 """The holidays and half days of the New York Stock Exchange, from 1990 to 2060, by rule and by list.
 
-Owns the dates alone; `mtf.calendars.catalogue` makes the calendar `us_equities` of them. The rules are those in force
+Owns the dates alone; `mtf.calendars.named` makes the calendar `us_equities` of them. The rules are those in force
 today, each from the year in which it came; what no rule can know (funerals, storms, attacks) is listed. Left out are
 days on which trading merely began late or was halted, so that nothing that traded is ever called closed.
 """

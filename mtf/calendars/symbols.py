@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.calendars.calendar import Calendar
-from mtf.calendars.catalogue import from_dict, get, is_name
+from mtf.calendars.named import from_dict, get, is_name
 from mtf.errors import ConfigError
 
 __all__ = ["CalendarMap", "rules_of"]

@@ -22,14 +22,14 @@ from typing import Final, NamedTuple
 from mtf.calendars.auctions import Reach, outwards
 from mtf.calendars.cache import Cache
 from mtf.calendars.calendar import FIRST_ORDINAL, LAST_ORDINAL
-from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Grid, Span, Window
+from mtf.calendars.calendar_settings import Settings
+from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, AuctionWindow, Day, Grid, Span
 from mtf.calendars.hours import Stretch, without
-from mtf.calendars.settings import Settings
 from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, wall_ns
 
-__all__ = ["CELLS_MAX", "Cell", "Timeline"]
+__all__ = ["SCHEDULES_MAX", "DaySchedule", "Timeline"]
 
-CELLS_MAX: Final = 1024  # days kept; older ones are made again when asked for
+SCHEDULES_MAX: Final = 1024  # days kept; older ones are made again when asked for
 
 # Trade dates are looked for up to here; i64 nanoseconds reach a quarter of a year further.
 _FIRST: Final = FIRST_ORDINAL - 92
@@ -39,7 +39,7 @@ _DATES_MAX: Final = 64  # dates whose sessions are kept, while days are made of 
 _Pieces = list[Stretch]
 
 
-class Cell:
+class DaySchedule:
     """The spans that touch the cell `[start_ns, end_ns)` of one date, in order and without a hole; `starts` are theirs.
 
     Empty (it starts where it ends) only where the zone's clock jumped over the whole date.
@@ -88,7 +88,7 @@ class _Session(NamedTuple):
 class Timeline:
     """Makes the days, spans and cells of one calendar; safe to share between threads."""
 
-    __slots__ = ("_alone", "_beside", "_cells", "_dates", "_days", "_nights", "_settings", "_zone")
+    __slots__ = ("_alone", "_beside", "_dates", "_days", "_nights", "_schedules", "_settings", "_zone")
 
     def __init__(self, settings: Settings, zone: zoneinfo.ZoneInfo | None = None) -> None:
         """*zone* is whose clock the days are put on, in place of that of *settings*."""
@@ -97,8 +97,8 @@ class Timeline:
         self._beside: Final = bool(settings.auctions or settings.inclusive_ends)  # prints count beside sessions
         # A trading day lies in its date's cell, so that no other date has to be looked at.
         self._alone: Final = not (settings.night or settings.into_next or self._beside)
-        self._cells: Final = Cache[Cell](CELLS_MAX)  # all by the ordinal of the date
-        self._days: Final = Cache[tuple[Span, ...]](CELLS_MAX)
+        self._schedules: Final = Cache[DaySchedule](SCHEDULES_MAX)  # all by the ordinal of the date
+        self._days: Final = Cache[tuple[Span, ...]](SCHEDULES_MAX)
         self._dates: Final = Cache[_Sessions](_DATES_MAX)
         self._nights: Final = Cache[_Sessions](_DATES_MAX)
 
@@ -113,13 +113,13 @@ class Timeline:
 
     def __len__(self) -> int:
         """Return how many cells are kept."""
-        return len(self._cells)
+        return len(self._schedules)
 
-    def cell(self, ordinal: int) -> Cell:
+    def schedule(self, ordinal: int) -> DaySchedule:
         """Return the cell of a date."""
-        return self._cells.find(ordinal) or self._cells.keep(ordinal, self._cell(ordinal))
+        return self._schedules.find(ordinal) or self._schedules.keep(ordinal, self._schedule(ordinal))
 
-    def _cell(self, ordinal: int) -> Cell:
+    def _schedule(self, ordinal: int) -> DaySchedule:
         high_s = _midnight(ordinal) + self._settings.day_close_s
         start_ns, end_ns = self._ns(high_s - DAY_S), self._ns(high_s)
         date = datetime.date.fromordinal(ordinal)
@@ -136,7 +136,7 @@ class Timeline:
             at = last
         if at < end_ns:
             spans += self._off_session(ordinal, date, at, end_ns)
-        return Cell(ordinal, start_ns, end_ns, tuple(spans))
+        return DaySchedule(ordinal, start_ns, end_ns, tuple(spans))
 
     def _trading_days(self, ordinal: int) -> list[tuple[Span, ...]]:
         """Return the trading days that may touch the cell of a date: its own, the one after, and the one before."""
@@ -177,7 +177,7 @@ class Timeline:
 
     def _auctions(
         self, ordinal: int, sessions: Sequence[_Session], holidays: _Pieces
-    ) -> tuple[list[Window], list[Stretch]]:
+    ) -> tuple[list[AuctionWindow], list[Stretch]]:
         """Return the windows of a trading day's grid, and when prints count in them; none is in another session."""
         before, after = self._preceding(ordinal - 1), self._following(ordinal + 1)
         low: int | None = None
@@ -187,20 +187,20 @@ class Timeline:
             low = min(low, sessions[0].start_ns)
         following = self._sessions(after) if after is not None else ()
         limits = [session.start_ns for session in (*sessions[1:], *following[:1])]
-        windows: list[Window] = []
+        windows: list[AuctionWindow] = []
         prints: list[Stretch] = []
         openings, closings = self._openings(ordinal, sessions), self._closings(ordinal, sessions)
         for position, session in enumerate(sessions):
             taken = _within(openings[position], low, session.start_ns, holidays)
             if taken:
-                windows.append(Window(taken[0][0], session.start_ns, False))
+                windows.append(AuctionWindow(taken[0][0], session.start_ns, False))
                 prints += taken
             low = session.end_ns
             limit = limits[position] if position < len(limits) else None
             taken = _within(closings[position], low, limit, holidays)
             if taken:
                 low = taken[-1][1]
-                windows.append(Window(session.end_ns, low, True))
+                windows.append(AuctionWindow(session.end_ns, low, True))
                 prints += taken
         return windows, prints
 

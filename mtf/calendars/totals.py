@@ -14,10 +14,10 @@ import datetime
 from typing import Final, NamedTuple
 
 from mtf.calendars.calendar import FIRST_ORDINAL, LAST_ORDINAL
+from mtf.calendars.calendar_settings import Settings
 from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Gap
-from mtf.calendars.differing import Differing, Run
-from mtf.calendars.settings import Settings
-from mtf.calendars.timeline import Cell, Timeline
+from mtf.calendars.differing import DateRun, Differing
+from mtf.calendars.timeline import DaySchedule, Timeline
 from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, changes_between, find_zone
 from mtf.units import DAY_NS, SECOND_NS
 
@@ -55,7 +55,7 @@ class Totals:
         self._fixed: Final = Timeline(settings, find_zone("UTC"))  # the same days, on a clock that is never changed
         self._differing: Final = Differing(settings, timeline)
         # Filled when first asked for; nothing is ever taken out, so threads can at worst make an entry twice.
-        self._week: list[Cell] = []  # an ordinary week's cells, from Monday on, on that clock
+        self._week: list[DaySchedule] = []  # an ordinary week's cells, from Monday on, on that clock
         self._weekly: list[_Sums] = []  # their sums
         self._templates: Final[dict[tuple[object, ...], list[_Sums]]] = {}  # differences of a run's dates, by its key
         self._ages: Final[dict[int, _Age]] = {}
@@ -75,7 +75,7 @@ class Totals:
             return known[2]
         ages = [self._age(age) for age in range(_age_of(first), _age_of(last - 1) + 1)]
         weeks, rest = divmod(last - first, 7)
-        total = [sum(cell[state] for cell in self._weekly) * weeks for state in range(4)]
+        total = [sum(schedule[state] for schedule in self._weekly) * weeks for state in range(4)]
         for ordinal in range(last - rest, last):
             _add(total, self._weekly[(ordinal - 1) % 7])
         for age in ages:
@@ -91,7 +91,7 @@ class Totals:
     def _added_up(self, age: int) -> _Age:
         if not self._weekly:
             ordinary = Timeline(self._settings.ordinary_week())
-            self._week = [ordinary.cell(ordinal) for ordinal in range(_MONDAY, _MONDAY + 7)]
+            self._week = [ordinary.schedule(ordinal) for ordinal in range(_MONDAY, _MONDAY + 7)]
             self._weekly = list(map(_sums, self._week))
         first = max(_new_year(_EPOCH_YEAR + age * _AGE_YEARS), _FROM)
         last = min(_new_year(_EPOCH_YEAR + (age + 1) * _AGE_YEARS), _UNTIL)
@@ -106,17 +106,17 @@ class Totals:
             sums.append(_plus(sums[-1], found[date]))
         return _Age(dates, sums)
 
-    def _differences(self, run: Run) -> list[_Sums]:
+    def _differences(self, run: DateRun) -> list[_Sums]:
         """Return by how much each cell of *run* differs from an ordinary week's."""
         if run.key is None:
             return self._made(self._fixed, run)
         return self._templates.get(run.key) or self._templates.setdefault(run.key, self._made(self._fixed, run))
 
-    def _made(self, timeline: Timeline, run: Run) -> list[_Sums]:
+    def _made(self, timeline: Timeline, run: DateRun) -> list[_Sums]:
         weekly = self._weekly
-        return [_less(_sums(timeline.cell(date)), weekly[(date - 1) % 7]) for date in range(run.low, run.high)]
+        return [_less(_sums(timeline.schedule(date)), weekly[(date - 1) % 7]) for date in range(run.low, run.high)]
 
-    def _change_clock(self, found: dict[int, _Sums], runs: list[Run], first: int, last: int) -> None:
+    def _change_clock(self, found: dict[int, _Sums], runs: list[DateRun], first: int, last: int) -> None:
         """Take into *found* what the changes of the zone's clock in `[first, last)` come to."""
         settings = self._settings
         from_s, to_s = ((date - EPOCH_ORDINAL) * DAY_S for date in (first - _CLOCK_REACH, last + _CLOCK_REACH))
@@ -125,9 +125,9 @@ class Totals:
         for at_s, before, after in changes_between(settings.zone, from_s, to_s):
             low_s, high_s = min(before, after) + at_s, max(before, after) + at_s
             date = (low_s - settings.day_close_s) // DAY_S + EPOCH_ORDINAL + 1
-            cell = self._fixed.cell(date) if date in found else self._week[(date - 1) % 7]
-            shift_ns = (cell.ordinal - date) * DAY_NS
-            state = cell.state_of(low_s * SECOND_NS + shift_ns, high_s * SECOND_NS + shift_ns, settings.margin_ns)
+            schedule = self._fixed.schedule(date) if date in found else self._week[(date - 1) % 7]
+            shift_ns = (schedule.ordinal - date) * DAY_NS
+            state = schedule.state_of(low_s * SECOND_NS + shift_ns, high_s * SECOND_NS + shift_ns, settings.margin_ns)
             if state is None:
                 near += range(date - 1, (high_s - settings.day_close_s) // DAY_S + EPOCH_ORDINAL + 3)
             else:
@@ -140,11 +140,11 @@ class Totals:
             found.update(zip(range(run.low, run.high), self._made(self._timeline, run), strict=True))
 
 
-def _sums(cell: Cell) -> _Sums:
+def _sums(schedule: DaySchedule) -> _Sums:
     """Return how long a cell is in each state."""
     total = [0, 0, 0, 0]
-    for span in cell.spans:
-        total[span.state] += max(0, min(span.end_ns, cell.end_ns) - max(span.start_ns, cell.start_ns))
+    for span in schedule.spans:
+        total[span.state] += max(0, min(span.end_ns, schedule.end_ns) - max(span.start_ns, schedule.start_ns))
     return total[0], total[1], total[2], total[3]
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import orjson
 
 from mtf.calendars.calendar import Calendar
+from mtf.calendars.calendar_settings import KEYS, WEEKDAYS, Dates, Settings, check_shape
 from mtf.calendars.day import Gap, Span
 from mtf.calendars.derived import derived
 from mtf.calendars.hours import night_among_hours, text_of_week
-from mtf.calendars.settings import KEYS, WEEKDAYS, Dates, Settings, check_shape
-from mtf.calendars.timeline import Cell, Timeline
+from mtf.calendars.timeline import DaySchedule, Timeline
 from mtf.calendars.totals import WALK_NS_MAX, Totals
 from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, local_text
 from mtf.errors import ConfigError
@@ -89,7 +89,7 @@ class WeeklyCalendar(Calendar):
             special_hours=special_hours,
         )
         _check_nights(settings)
-        self._settle(settings)
+        self._apply_settings(settings)
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> WeeklyCalendar:
@@ -106,7 +106,7 @@ class WeeklyCalendar(Calendar):
         if "kind" not in value:  # a log may hold a calendar from before there was `night`
             _check_nights(settings)
         made = cls.__new__(cls)
-        made._settle(settings)
+        made._apply_settings(settings)
         return made
 
     @classmethod
@@ -118,7 +118,7 @@ class WeeklyCalendar(Calendar):
         """
         return cls.from_dict(derived(base.to_dict(), changes))
 
-    def _settle(self, settings: Settings) -> None:
+    def _apply_settings(self, settings: Settings) -> None:
         self._settings = settings
         self._timeline = Timeline(settings)
         self._totals = Totals(settings, self._timeline)
@@ -143,8 +143,8 @@ class WeeklyCalendar(Calendar):
 
     def span_at(self, ts_ns: int) -> Span:
         """Return the span that *ts_ns* lies in, with its day."""
-        cell = self._cell(ts_ns)
-        return cell.spans[bisect.bisect_right(cell.starts, ts_ns) - 1]
+        schedule = self._schedule(ts_ns)
+        return schedule.spans[bisect.bisect_right(schedule.starts, ts_ns) - 1]
 
     def gap(self, from_ns: int, to_ns: int) -> Gap:
         """Return how much of `[from_ns, to_ns)` was closed, holiday, break, and open without a tick.
@@ -153,7 +153,7 @@ class WeeklyCalendar(Calendar):
         """
         if to_ns - from_ns <= WALK_NS_MAX:
             return super().gap(from_ns, to_ns)
-        first, last = self._cell(from_ns), self._cell(to_ns)
+        first, last = self._schedule(from_ns), self._schedule(to_ns)
         between = self._totals.between(first.ordinal + 1, last.ordinal)
         return super().gap(from_ns, first.end_ns) + between + super().gap(last.start_ns, to_ns)
 
@@ -190,18 +190,18 @@ class WeeklyCalendar(Calendar):
             self._key = orjson.dumps(self.to_dict(), option=orjson.OPT_SORT_KEYS)
         return self._key
 
-    def _cell(self, ts_ns: int) -> Cell:
+    def _schedule(self, ts_ns: int) -> DaySchedule:
         """Return the cell that *ts_ns* lies in."""
         timeline = self._timeline
         ordinal = (ts_ns - self._shift_ns) // (DAY_S * SECOND_NS) + EPOCH_ORDINAL
-        cell = timeline.cell(ordinal)
-        while ts_ns < cell.start_ns:
+        schedule = timeline.schedule(ordinal)
+        while ts_ns < schedule.start_ns:
             ordinal -= 1
-            cell = timeline.cell(ordinal)
-        while ts_ns >= cell.end_ns:
+            schedule = timeline.schedule(ordinal)
+        while ts_ns >= schedule.end_ns:
             ordinal += 1
-            cell = timeline.cell(ordinal)
-        return cell
+            schedule = timeline.schedule(ordinal)
+        return schedule
 
 
 def _check_nights(settings: Settings) -> None:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from mtf.cli.bars import bars
-from mtf.cli.contents import inspect
-from mtf.cli.doctor import doctor
-from mtf.cli.indicators import indicators
-from mtf.cli.replay import replay
+from mtf.cli.bars_command import bars
+from mtf.cli.doctor_command import doctor
+from mtf.cli.indicators_command import indicators
+from mtf.cli.inspect_command import inspect
+from mtf.cli.replay_command import replay
 from mtf.cli.root import Root, root
-from mtf.cli.run import run
-from mtf.cli.salvage import salvage
-from mtf.cli.state import state
-from mtf.cli.tail import tail
-from mtf.cli.ticks import ticks
-from mtf.cli.verify import verify
+from mtf.cli.run_command import run
+from mtf.cli.salvage_command import salvage
+from mtf.cli.state_command import state
+from mtf.cli.tail_command import tail
+from mtf.cli.ticks_command import ticks
+from mtf.cli.verify_command import verify
 
 __all__ = ["main"]
 

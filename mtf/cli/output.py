@@ -21,7 +21,7 @@ from rich.console import Console, RenderableType
 from mtf.cli.times import clock_text
 from mtf.numbers import decimals_of, number_text
 
-__all__ = ["FORMATS", "Column", "document", "json_line", "note", "plain", "say", "show", "write_rows"]
+__all__ = ["FORMATS", "OutputColumn", "document", "json_line", "note", "plain", "say", "show", "write_rows"]
 
 FORMATS: Final = ("table", "csv", "json")
 WIDTH_UNFOLDED: Final = 1000
@@ -33,7 +33,7 @@ SIZE_DIGITS: Final = 7  # significant ones of a size, in a table
 Row = Mapping[str, Any]
 
 
-class Column(NamedTuple):
+class OutputColumn(NamedTuple):
     """One column: its name in CSV and JSON, and what it holds.
 
     `text`, `time`, `price`, `size`, `flag`, `count`, or `whole` for a number that is typed again, as a seq.
@@ -91,13 +91,13 @@ def json_line(value: Any) -> None:
     stream.flush()
 
 
-def write_rows(rows: Iterable[Row], columns: list[Column], format: str) -> None:
+def write_rows(rows: Iterable[Row], columns: list[OutputColumn], format: str) -> None:
     """Print *rows* in one of `FORMATS` as they come."""
     stream = sys.stdout.buffer
     iterator = iter(rows)
     first = list(itertools.islice(iterator, 1))  # errors in the data appear before anything is printed
     whole = itertools.chain(first, iterator)
-    writers: dict[str, Callable[[Iterator[Row], list[Column], BinaryIO], None]] = {
+    writers: dict[str, Callable[[Iterator[Row], list[OutputColumn], BinaryIO], None]] = {
         "table": _write_table,
         "csv": _write_csv,
         "json": _write_json,
@@ -106,7 +106,7 @@ def write_rows(rows: Iterable[Row], columns: list[Column], format: str) -> None:
     stream.flush()
 
 
-def _write_csv(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
+def _write_csv(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryIO) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")  # floats by repr
     names = [column.name for column in columns]
@@ -121,11 +121,11 @@ def _write_csv(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> 
             values[name] = int(values[name])
         writer.writerow(["" if values[name] != values[name] else values[name] for name in names])
         if count % FLUSH_ROWS == 0:
-            _pour(text, stream)
-    _pour(text, stream)
+            _drain(text, stream)
+    _drain(text, stream)
 
 
-def _write_json(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
+def _write_json(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryIO) -> None:
     """Write one array, one row per line."""
     before = b"[\n"
     for row in rows:
@@ -134,7 +134,7 @@ def _write_json(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) ->
     stream.write(b"\n]\n" if before == b",\n" else b"[]\n")
 
 
-def _write_table(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -> None:
+def _write_table(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryIO) -> None:
     shown = [column for column in columns if column.title]
     sample = list(itertools.islice(rows, WIDTH_ROWS))
     if not sample:
@@ -151,17 +151,17 @@ def _write_table(rows: Iterator[Row], columns: list[Column], stream: BinaryIO) -
         cells = [_cell(row[column.name], column, places) for column, places in zip(shown, decimals, strict=True)]
         text.write(_line(cells, shown, widths))
         if count % FLUSH_ROWS == 0:
-            _pour(text, stream)
-    _pour(text, stream)
+            _drain(text, stream)
+    _drain(text, stream)
 
 
-def _pour(text: io.StringIO, stream: BinaryIO) -> None:
+def _drain(text: io.StringIO, stream: BinaryIO) -> None:
     stream.write(text.getvalue().encode())
     text.seek(0)
     text.truncate()
 
 
-def _line(cells: list[str], columns: list[Column], widths: list[int]) -> str:
+def _line(cells: list[str], columns: list[OutputColumn], widths: list[int]) -> str:
     padded = [
         cell.ljust(width) if column.kind in ("text", "time", "flag") else cell.rjust(width)
         for cell, column, width in zip(cells, columns, widths, strict=True)
@@ -169,7 +169,7 @@ def _line(cells: list[str], columns: list[Column], widths: list[int]) -> str:
     return "  ".join(padded).rstrip() + "\n"
 
 
-def _cell(value: Any, column: Column, decimals: int) -> str:
+def _cell(value: Any, column: OutputColumn, decimals: int) -> str:
     if value is None or value != value:
         return "" if column.kind == "text" else "-"
     if column.kind == "time":
@@ -183,7 +183,7 @@ def _cell(value: Any, column: Column, decimals: int) -> str:
     return plain(str(value))
 
 
-def _column_decimals(column: Column, sample: list[Row]) -> int:
+def _column_decimals(column: OutputColumn, sample: list[Row]) -> int:
     values = [row[column.name] for row in sample if row[column.name] is not None]
     if column.kind == "price":
         return decimals_of(values)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from mtf.cli.datadir import newest_start, reader_of
+from mtf.cli.directories import newest_start, reader_of
 from mtf.cli.typed import numbered
 from mtf.config import Config
 from mtf.errors import ConfigError, ConfigMismatch, MtfError, SourceError
@@ -27,7 +27,7 @@ def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str
     why = ""
     for number in range(1, TRIES + 1):
         path = numbered(directory, number)
-        other = _other(path, config, source)
+        other = _why_not(path, config, source)
         if not other:
             return path, why
         why = why or other
@@ -37,7 +37,7 @@ def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str
     )
 
 
-def _other(path: Path, config: Config, source: Source) -> str:
+def _why_not(path: Path, config: Config, source: Source) -> str:
     """Return why a run of *source* with *config* cannot use *path*; "" if nothing does."""
     if not os.path.lexists(path):
         return ""

@@ -19,8 +19,8 @@ import click
 
 from mtf.build import VERSION
 from mtf.cli.exits import CALL, DONE, INTERRUPTED, exit_code
-from mtf.cli.options import option_text
 from mtf.cli.output import note, plain, say
+from mtf.cli.spelling import option_text
 from mtf.errors import MtfError
 from mtf.notes import LOGGER
 

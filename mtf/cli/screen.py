@@ -14,14 +14,14 @@ import attrs
 from rich.text import Text
 
 from mtf.cli.drawing import headed, matrix_lines, paragraph, place_text, price_text, table
-from mtf.cli.look import Look
+from mtf.cli.terminal import Look
 from mtf.cli.times import typed_time
 from mtf.cli.typed import directory_word, word
 from mtf.frames.snapshot import Snapshot
 from mtf.matrix import matrix_of
 from mtf.summary import Summary
 
-__all__ = ["BLOCKS_MAX", "Kept", "NotKept", "most_ticks", "screen_lines"]
+__all__ = ["BLOCKS_MAX", "NotSaved", "Saved", "most_ticks", "screen_lines"]
 
 BLOCKS_MAX: Final = 3  # symbols
 TIMEFRAME: Final = "1h"  # whose bars are shown next, if there are any
@@ -29,7 +29,7 @@ LABEL: Final = "{:<14}"
 
 
 @attrs.frozen(kw_only=True)
-class Kept:
+class Saved:
     """A run that is in *directory*: *program* is what is typed for mtf."""
 
     program: str
@@ -37,7 +37,7 @@ class Kept:
 
 
 @attrs.frozen(kw_only=True)
-class NotKept:
+class NotSaved:
     """A run of which nothing is on disk: *again* is the command that keeps it, None if it cannot be typed."""
 
     again: str | None
@@ -51,7 +51,7 @@ def most_ticks(summary: Summary) -> list[str]:
     return [name for name in ticks if name in chosen]
 
 
-def screen_lines(summary: Summary, snapshots: Sequence[Snapshot], then: Kept | NotKept, look: Look) -> list[Text]:
+def screen_lines(summary: Summary, snapshots: Sequence[Snapshot], then: Saved | NotSaved, look: Look) -> list[Text]:
     """Return the screen: a block for each of *snapshots*, the counts, and the commands that come next."""
     lines = [Text()]
     for snapshot in snapshots:
@@ -125,11 +125,11 @@ def _speed(summary: Summary) -> str:
     return f"{new} in " + (f"{seconds:,.2f} s {rate}" if seconds >= 0.1 else f"{seconds * 1000:.3g} ms {rate}")
 
 
-def _commands(summary: Summary, snapshots: Sequence[Snapshot], then: Kept | NotKept) -> list[tuple[str, str]]:
+def _commands(summary: Summary, snapshots: Sequence[Snapshot], then: Saved | NotSaved) -> list[tuple[str, str]]:
     """Return commands and what they are for; none that a shell could not be given as it is printed."""
     if not snapshots:
         return []
-    if isinstance(then, NotKept):
+    if isinstance(then, NotSaved):
         kept = directory_word(then.directory)
         return [(then.again, f"keep it in {kept}, to look into it afterwards")] if then.again and kept else []
     directory = directory_word(then.directory)

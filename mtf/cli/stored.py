@@ -10,8 +10,8 @@ from xxhash import xxh3_128
 
 from mtf.errors import DataDirError
 from mtf.storage.datadir import HISTORY, history_of
-from mtf.storage.history.aside import is_of_before
 from mtf.storage.history.schema import COLUMNS, bar_row
+from mtf.storage.history.unusable import is_of_before
 from mtf.storage.restore import logged_blocks, replay_engine
 
 __all__ = ["check_history", "compare_bars"]

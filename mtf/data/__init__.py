@@ -7,8 +7,8 @@ command line reads through it.
 
 from __future__ import annotations
 
-from mtf.data.reader import DataReader, Span, States, open_data
+from mtf.data.data_reader import DataReader, States, SymbolSpan, open_data
+from mtf.data.logged_ticks import LoggedTick
 from mtf.data.table import Table
-from mtf.data.ticks import LoggedTick
 
-__all__ = ["DataReader", "LoggedTick", "Span", "States", "Table", "open_data"]
+__all__ = ["DataReader", "LoggedTick", "States", "SymbolSpan", "Table", "open_data"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
 
-from mtf.data.columns import Batch, Coded, Column, Kind
+from mtf.data.batches import Batch, Coded, Column, Kind
 
 __all__ = ["arrow_reader", "arrow_schema"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mtf.data.columns import Batch, Coded, Column, Kind
+from mtf.data.batches import Batch, Coded, Column, Kind
 
 __all__ = ["pandas_frame"]
 

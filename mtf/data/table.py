@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from mtf.data.columns import Batch, Column, dicts_of
+from mtf.data.batches import Batch, Column, dicts_of
 from mtf.data.needed import needs
 from mtf.errors import MtfError
 
@@ -68,7 +68,7 @@ class Table(Generic[Value_co]):
             from mtf.data.arrow import arrow_reader
         failed: list[MtfError] = []
         try:
-            return polars.DataFrame(arrow_reader(self._columns, self._noted(failed)))
+            return polars.DataFrame(arrow_reader(self._columns, self._recording_failure(failed)))
         except polars.exceptions.PolarsError as error:
             raise (failed[0] if failed else error) from None
 
@@ -100,7 +100,7 @@ class Table(Generic[Value_co]):
     def _batches(self) -> Iterator[Batch]:
         return map(self._batch_of, self._pages())
 
-    def _noted(self, failed: list[MtfError]) -> Iterator[Batch]:
+    def _recording_failure(self, failed: list[MtfError]) -> Iterator[Batch]:
         try:
             yield from self._batches()
         except MtfError as error:

@@ -322,7 +322,7 @@ def canonical(block: Block) -> Block:
 
 
 def check_rows(block: Block, symbols: i64) -> None:
-    """Raise CorruptLog unless *block* is one that the door could have written, with *symbols* known before it.
+    """Raise CorruptLog unless *block* is one that the block builder could have written, with *symbols* known before it.
 
     For blocks from outside (a log): the cores index by what stands in a row and trust it.
     """

@@ -23,7 +23,7 @@ __all__ = [
     "is_name",
 ]
 
-# What `Door.quote`, `trade` and `bar` answer: 0 for a well-formed event, else the index of the reason.
+# What `BlockBuilder.quote`, `trade` and `bar` answer: 0 for a well-formed event, else the index of the reason.
 REASONS: Final = (
     "",
     "the time is before 1678 or after 2200",

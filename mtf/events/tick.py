@@ -1,7 +1,7 @@
 """The tick: one event of a market, as users pass it in and as consumers see it.
 
-A value, compiled, built by the million; it checks nothing. Whether it is well-formed is decided once, at the door
-(`mtf.events.door`), and whether it counts is decided by the gate (`mtf.bars.gate`).
+A value, compiled, built by the million; it checks nothing. Whether it is well-formed is decided once, at intake
+(`mtf.events.block_builder`), and whether it counts is decided by the gate (`mtf.bars.gate`).
 """
 
 from __future__ import annotations

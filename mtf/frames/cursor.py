@@ -13,8 +13,8 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
-from mtf.bars.columns import BarState, Closing
-from mtf.bars.judged import Judged, tally
+from mtf.bars.columns import BarClose, BarState
+from mtf.bars.judged_block import JudgedBlock, tally
 from mtf.bars.verdicts import ACCEPTED, LATE_ACCEPTED, REASONS, TIME, TIMER, Counts
 from mtf.errors import UnknownSymbol
 from mtf.events.block import (
@@ -34,7 +34,7 @@ from mtf.events.block import (
 from mtf.events.tick import Tick
 from mtf.frames.frame import Frame, Joiner, SymbolState
 from mtf.frames.snapshot import Snapshot
-from mtf.frames.state import Kept, TimeframeState
+from mtf.frames.timeframe_state import Schema, TimeframeState
 from mtf.indicators.values import ValueState
 from mtf.units import NEVER_NS
 
@@ -71,7 +71,6 @@ class Cursor:
         "_id_at",
         "_instant",
         "_instant_of",
-        "_kept",
         "_last_row",
         "_moved",
         "_moves",
@@ -79,6 +78,7 @@ class Cursor:
         "_ordered",
         "_row",
         "_run_ns",
+        "_schema",
         "_states",
         "_tallies",
         "alive",
@@ -89,10 +89,10 @@ class Cursor:
         "seq",
     )
 
-    def __init__(self, kept: Kept, joiner: Joiner, recovered_seq: i64) -> None:
+    def __init__(self, schema: Schema, joiner: Joiner, recovered_seq: i64) -> None:
         """Begin at the newest state of *joiner*; events up to *recovered_seq* were logged before this start."""
         states = joiner.states
-        self._kept: Final = kept
+        self._schema: Final = schema
         self._states: Final = list(states)  # of each symbol before the frame, by number
         self._numbers: Final[dict[str, int]] = {s.instrument.name: k for k, s in enumerate(states)}
         self._clock_ns: i64 = joiner.clock_ns  # the newest clock event of a user up to here
@@ -147,7 +147,7 @@ class Cursor:
         closings = frame.closings
         total: i64 = len(closings)
         count = block.count
-        verdicts, deeds, clocks = judged.verdicts, judged.deeds, judged.clocks
+        verdicts, effects, clocks = judged.verdicts, judged.effects, judged.clocks
         while True:
             upcoming = self._row + 1
             if self._delivered < total and closings[self._delivered].row == upcoming:
@@ -179,7 +179,7 @@ class Cursor:
             if len(judged.moves_row) > self._moves:
                 self._pass_moves(judged, upcoming)
             if number < 0:
-                if deeds[upcoming] == TIME:
+                if effects[upcoming] == TIME:
                     self._clock_ns = clocks[upcoming]
                 elif verdicts[upcoming]:
                     kind = REJECT
@@ -197,13 +197,13 @@ class Cursor:
                 self.kind = kind
                 return kind
 
-    def _begin_instant(self, closing: Closing) -> None:
+    def _begin_instant(self, closing: BarClose) -> None:
         """Make all bars that close with *closing* (same row, same end) visible as completed."""
         frame = self._frame
         assert frame is not None
         closings = frame.closings
         end_ns: i64 = closing.bar.end_ns
-        ranks: i64 = len(self._kept.timeframes)
+        ranks: i64 = len(self._schema.timeframes)
         k = self._delivered
         while k < len(closings) and closings[k].row == closing.row and closings[k].bar.end_ns == end_ns:
             self._closed[closings[k].number * ranks + closings[k].rank] = k
@@ -212,9 +212,9 @@ class Cursor:
         self._instant = end_ns
         row = closing.row
         judged = frame.judged
-        if judged.deeds[row] == TIME:
+        if judged.effects[row] == TIME:
             self._instant_of = OF_ALL
-        elif judged.deeds[row] == TIMER:
+        elif judged.effects[row] == TIMER:
             self._instant_of = OF_MOVED
         elif judged.has_ordered and read_i32_le(judged.block.rows, row * ROW_BYTES + 12) >> 8 & ORDERED:
             self._instant_of = OF_RUN
@@ -242,7 +242,7 @@ class Cursor:
             return self._instant
         return NEVER_NS
 
-    def _pass_moves(self, judged: Judged, row: i64) -> None:
+    def _pass_moves(self, judged: JudgedBlock, row: i64) -> None:
         """Take over the clocks of other symbols that *row* moves."""
         moves: i64 = len(judged.moves_row)
         while self._moves < moves and judged.moves_row[self._moves] == row:
@@ -281,9 +281,9 @@ class Cursor:
         self.number = -1
 
     @property
-    def kept(self) -> Kept:
+    def schema(self) -> Schema:
         """What its pipeline keeps."""
-        return self._kept
+        return self._schema
 
     # What is shown at this step.
 
@@ -383,7 +383,7 @@ class Cursor:
 
     def state(self, number: i64, rank: i64) -> TimeframeState:
         """Return one timeframe of one symbol as it is at this step."""
-        kept = self._kept
+        schema = self._schema
         frame = self._frame
         row = self._last_row[number]
         known = self._states[number]
@@ -392,7 +392,7 @@ class Cursor:
         offset: i64 = 0
         found: i64 = -1
         if self._closed:
-            index = self._closed.get(int(number * len(kept.timeframes) + rank))
+            index = self._closed.get(int(number * len(schema.timeframes) + rank))
             if index is not None:
                 found = index
         bars = known.bars[rank]
@@ -413,7 +413,7 @@ class Cursor:
                     offset = row * shown.width
         return TimeframeState(
             known.instrument.name,
-            kept,
+            schema,
             rank,
             self.time_of(number),
             bars,
@@ -428,10 +428,10 @@ class Cursor:
         frame = self._frame
         known = self._states[number]
         if frame is None:
-            return Snapshot(self._kept, known, self.seq, self.time_of(number))
+            return Snapshot(self._schema, known, self.seq, self.time_of(number))
         bars: list[BarState] = []
         values: list[ValueState] = []
-        for rank in range(len(self._kept.timeframes)):
+        for rank in range(len(self._schema.timeframes)):
             state = self.state(number, rank)
             bars.append(state.bar_state())
             value = state.value_state()
@@ -439,7 +439,7 @@ class Cursor:
                 values.append(value)
         time_ns = self.time_of(number)
         return Snapshot(
-            self._kept, SymbolState(known.instrument, time_ns, self._counts(number), bars, values), self.seq, time_ns
+            self._schema, SymbolState(known.instrument, time_ns, self._counts(number), bars, values), self.seq, time_ns
         )
 
     def _counts(self, number: i64) -> Counts:

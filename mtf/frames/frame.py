@@ -12,9 +12,9 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.columns import BarState, Closing, Columns
+from mtf.bars.columns import BarClose, BarState, Columns
 from mtf.bars.digest import Digest
-from mtf.bars.judged import Instrument, Judged
+from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.verdicts import COUNTS, TIME, Counts
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import ValueColumns, ValueState
@@ -69,10 +69,10 @@ class Frame:
 
     def __init__(
         self,
-        judged: Judged,
+        judged: JudgedBlock,
         columns: list[Columns],
         values: list[ValueColumns],
-        closings: list[Closing],
+        closings: list[BarClose],
         closing_values: list[ValueState],
         before: list[SymbolState],
         after: list[SymbolState],
@@ -134,7 +134,7 @@ class Joiner:
             clock_ns = self.run_ns
         return state.clock_ns if state.clock_ns > clock_ns else clock_ns
 
-    def join(self, judged: Judged, columns: list[Columns], values: list[ValueColumns]) -> Frame:
+    def join(self, judged: JudgedBlock, columns: list[Columns], values: list[ValueColumns]) -> Frame:
         """Return the frame of *judged*, of which *columns* and *values* are the parts by rank."""
         block = judged.block
         assert block.first_seq == self.seq + 1, "blocks are joined in order, each once"
@@ -177,14 +177,14 @@ class Joiner:
 
     def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
         """Save the seq and the clocks, or load them; `restore` then puts the states in."""
-        self.seq = archive.whole(self.seq, 0, ANY_MAX)
-        self.clock_ns = archive.whole(self.clock_ns, ANY_MIN, ANY_MAX)
-        self.run_ns = archive.whole(self.run_ns, ANY_MIN, ANY_MAX)
+        self.seq = archive.int64(self.seq, 0, ANY_MAX)
+        self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)
+        self.run_ns = archive.int64(self.run_ns, ANY_MIN, ANY_MAX)
         count = archive.count(len(self.states), 8)
         if count > len(instruments):
             raise CorruptCheckpoint(f"saved state: {count} symbols, but {len(instruments)} are known")
         for number in range(count):
-            clock_ns = archive.whole(0 if archive.loading else self.states[number].clock_ns, ANY_MIN, ANY_MAX)
+            clock_ns = archive.int64(0 if archive.loading else self.states[number].clock_ns, ANY_MIN, ANY_MAX)
             ordered = archive.flag(not archive.loading and self.states[number].ordered)
             live = archive.flag(not archive.loading and self.states[number].live)
             if archive.loading:
@@ -206,7 +206,7 @@ def _no_counts() -> Counts:
     return Counts(vec[i64]([0] * COUNTS))
 
 
-def _last_clocks(judged: Judged) -> list[int]:
+def _last_clocks(judged: JudgedBlock) -> list[int]:
     """Return, for each touched symbol, its clock after the block; NEVER_NS if no row has moved it."""
     found = [NEVER_NS] * len(judged.touched)
     if len(found) == 1 and not judged.has_clock:
@@ -225,15 +225,15 @@ def _last_clocks(judged: Judged) -> list[int]:
     return found
 
 
-def _last_time(judged: Judged, clock_ns: i64) -> i64:
+def _last_time(judged: JudgedBlock, clock_ns: i64) -> i64:
     newest = clock_ns
     for i in range(judged.block.count):
-        if judged.deeds[i] == TIME and judged.clocks[i] > newest:
+        if judged.effects[i] == TIME and judged.clocks[i] > newest:
             newest = judged.clocks[i]
     return newest
 
 
-def _in_order(columns: list[Columns], values: list[ValueColumns]) -> tuple[list[Closing], list[ValueState]]:
+def _in_order(columns: list[Columns], values: list[ValueColumns]) -> tuple[list[BarClose], list[ValueState]]:
     """Return the closings of all timeframes in the order of their delivery, and the values that go with them."""
     total: i64 = 0
     for part in columns:
@@ -247,7 +247,7 @@ def _in_order(columns: list[Columns], values: list[ValueColumns]) -> tuple[list[
             closing = closings[k]
             keyed.append((closing.row, closing.bar.end_ns, rank, closing.number, k))
     keyed.sort()
-    ordered: list[Closing] = []
+    ordered: list[BarClose] = []
     ordered_values: list[ValueState] = []
     for entry in keyed:
         ordered.append(columns[entry[2]].closings[entry[4]])

@@ -9,11 +9,11 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.columns import BarState
-from mtf.bars.judged import Instrument
+from mtf.bars.judged_block import Instrument
 from mtf.bars.verdicts import AUTO, PRICE_SIDES, Counts
 from mtf.calendars.calendar import Calendar
 from mtf.frames.frame import SymbolState
-from mtf.frames.state import Kept, TimeframeState
+from mtf.frames.timeframe_state import Schema, TimeframeState
 from mtf.indicators.values import ValueState
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
@@ -31,10 +31,10 @@ class Snapshot:
     event changed it), `time_ns` the symbol's clock; -1 before its first accepted tick.
     """
 
-    __slots__ = ("_kept", "_last", "_state", "_states", "seq", "symbol", "time_ns")
+    __slots__ = ("_last", "_schema", "_state", "_states", "seq", "symbol", "time_ns")
 
-    def __init__(self, kept: Kept, state: SymbolState, seq: i64, time_ns: i64, last: bool = False) -> None:
-        self._kept: Final = kept
+    def __init__(self, schema: Schema, state: SymbolState, seq: i64, time_ns: i64, last: bool = False) -> None:
+        self._schema: Final = schema
         self._state: Final = state
         self._last: Final = last
         self._states: list[TimeframeState | None] | None = None  # by rank, made when first asked for
@@ -44,12 +44,12 @@ class Snapshot:
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
         """Return one timeframe's part; UnknownTimeframe if it is not kept."""
-        return self._at(self._kept.rank(timeframe))
+        return self._at(self._schema.rank(timeframe))
 
     @property
     def timeframes(self) -> list[Timeframe]:
         """The timeframes in it, shortest first."""
-        return list(self._kept.timeframes)
+        return list(self._schema.timeframes)
 
     @property
     def counts(self) -> Counts:
@@ -72,13 +72,13 @@ class Snapshot:
         }
 
     def __iter__(self) -> Iterator[TimeframeState]:
-        return iter([self._at(rank) for rank in range(len(self._kept.timeframes))])
+        return iter([self._at(rank) for rank in range(len(self._schema.timeframes))])
 
     def __contains__(self, timeframe: object) -> bool:
-        return timeframe in self._kept.timeframes
+        return timeframe in self._schema.timeframes
 
     def __len__(self) -> int:
-        return len(self._kept.timeframes)
+        return len(self._schema.timeframes)
 
     def __copy__(self) -> Snapshot:
         return self
@@ -91,13 +91,23 @@ class Snapshot:
         side = state.instrument.side
         return (
             _restored,
-            (self._kept, self.symbol, side, state.counts, state.bars, state.values, self.seq, self.time_ns, self._last),
+            (
+                self._schema,
+                self.symbol,
+                side,
+                state.counts,
+                state.bars,
+                state.values,
+                self.seq,
+                self.time_ns,
+                self._last,
+            ),
         )
 
     def _at(self, rank: i64) -> TimeframeState:
         states = self._states
         if states is None:
-            states = [None] * len(self._kept.timeframes)
+            states = [None] * len(self._schema.timeframes)
             self._states = states
         found = states[rank]
         if found is None:
@@ -106,7 +116,7 @@ class Snapshot:
             live = vec[float]([]) if values is None else values.live
             found = TimeframeState(
                 self.symbol,
-                self._kept,
+                self._schema,
                 rank,
                 self.time_ns,
                 state.bars[rank],
@@ -119,11 +129,11 @@ class Snapshot:
         return found
 
     def __repr__(self) -> str:
-        return f"Snapshot({self.symbol} at seq {self.seq}, {', '.join(t.name for t in self._kept.timeframes)})"
+        return f"Snapshot({self.symbol} at seq {self.seq}, {', '.join(t.name for t in self._schema.timeframes)})"
 
 
 def _restored(
-    kept: Kept,
+    schema: Schema,
     symbol: str,
     side: int,
     counts: Counts,
@@ -135,4 +145,4 @@ def _restored(
 ) -> Snapshot:
     """Return the snapshot that pickle took apart."""
     instrument = Instrument(0, symbol, Calendar(), side=side)  # no snapshot asks for the calendar or the number
-    return Snapshot(kept, SymbolState(instrument, NEVER_NS, counts, bars, values), seq, time_ns, last)
+    return Snapshot(schema, SymbolState(instrument, NEVER_NS, counts, bars, values), seq, time_ns, last)

@@ -9,7 +9,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.errors import DeadView, LookAheadError, UnknownSymbol
 from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
-from mtf.frames.state import Kept, TimeframeState
+from mtf.frames.timeframe_state import Schema, TimeframeState
 from mtf.timeframe import Timeframe
 
 __all__ = ["SymbolView", "View", "check_not_ahead"]
@@ -21,17 +21,17 @@ NO_COPY: Final = "a view cannot be copied or pickled, as it ends with its callba
 class SymbolView:
     """All timeframes of one symbol at one step; dead after the callback."""
 
-    __slots__ = ("_cursor", "_generation", "_kept", "_number")
+    __slots__ = ("_cursor", "_generation", "_number", "_schema")
 
-    def __init__(self, cursor: Cursor, kept: Kept, number: i64) -> None:
+    def __init__(self, cursor: Cursor, schema: Schema, number: i64) -> None:
         self._cursor: Final = cursor
-        self._kept: Final = kept
+        self._schema: Final = schema
         self._number: Final[i64] = number
         self._generation: Final[i64] = cursor.generation
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
         """Return one timeframe's part; UnknownTimeframe if it is not kept."""
-        return self._look().state(self._number, self._kept.rank(timeframe))
+        return self._look().state(self._number, self._schema.rank(timeframe))
 
     @property
     def symbol(self) -> str:
@@ -60,11 +60,11 @@ class View:
     It is a cursor at one row of a frame and cannot reach a later one. After the callback, using it raises DeadView.
     """
 
-    __slots__ = ("_cursor", "_generation", "_kept", "_number")
+    __slots__ = ("_cursor", "_generation", "_number", "_schema")
 
-    def __init__(self, cursor: Cursor, kept: Kept) -> None:
+    def __init__(self, cursor: Cursor, schema: Schema) -> None:
         self._cursor: Final = cursor
-        self._kept: Final = kept
+        self._schema: Final = schema
         self._number: Final[i64] = cursor.number
         self._generation: Final[i64] = cursor.generation
 
@@ -73,7 +73,7 @@ class View:
         cursor = self._look()
         if self._number < 0:
             raise UnknownSymbol("a clock event has no symbol of its own: ask view.of(symbol)")
-        return cursor.state(self._number, self._kept.rank(timeframe))
+        return cursor.state(self._number, self._schema.rank(timeframe))
 
     def of(self, symbol: str) -> SymbolView:
         """Return the view of another symbol at the same step; UnknownSymbol if none of its events has been shown.
@@ -82,8 +82,8 @@ class View:
         """
         cursor = self._look()
         number = cursor.number_of(symbol)
-        check_not_ahead(cursor, self._kept, number)
-        return SymbolView(cursor, self._kept, number)
+        check_not_ahead(cursor, self._schema, number)
+        return SymbolView(cursor, self._schema, number)
 
     @property
     def seq(self) -> int:
@@ -128,12 +128,12 @@ class View:
         return _alive(self._cursor, self._generation)
 
 
-def check_not_ahead(cursor: Cursor, kept: Kept, number: i64) -> None:
+def check_not_ahead(cursor: Cursor, schema: Schema, number: i64) -> None:
     """Raise LookAheadError if the log is not in order of time, and symbol *number* is ahead of the step shown."""
-    if kept.disordered and kept.is_disordered(cursor.seq) and cursor.time_of(number) > cursor.time_ns:
+    if schema.disordered and schema.is_disordered(cursor.seq) and cursor.time_of(number) > cursor.time_ns:
         raise LookAheadError(
             f"{cursor.name_of(number)} is ahead of the event being shown, as this log is not in order of time "
-            f"from seq {kept.disordered[0][0]} on: read its sources in one run, merged by time"
+            f"from seq {schema.disordered[0][0]} on: read its sources in one run, merged by time"
         )
 
 

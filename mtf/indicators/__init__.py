@@ -13,7 +13,7 @@ from mtf.indicators.catalogue import ALL, CORE, Entry, catalogue, create, create
 from mtf.indicators.declaration import Choice, Declaration, Number, Param, Whole
 from mtf.indicators.indicator import INCOMPLETE, Indicator
 from mtf.indicators.plugin import BarNow, PythonIndicator
-from mtf.indicators.set import IndicatorSet
+from mtf.indicators.symbol_indicators import IndicatorSet
 
 __all__ = [
     "ALL",

@@ -11,7 +11,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.indicator import Indicator
-from mtf.indicators.window import NAN, Ring, Sum, WeightedSum
+from mtf.indicators.rolling import NAN, Ring, Sum, WeightedSum
 
 __all__ = ["INDICATORS", "Hma", "Kama"]
 
@@ -123,8 +123,8 @@ class Kama(Indicator):
     def archive(self, archive: Archive) -> None:
         self._closes.archive(archive)
         self._changes.archive(archive)
-        self._close = archive.number(self._close)
-        self._average = archive.number(self._average)
+        self._close = archive.float64(self._close)
+        self._average = archive.float64(self._average)
 
 
 INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (

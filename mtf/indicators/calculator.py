@@ -13,11 +13,11 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
-from mtf.bars.columns import Closing, Columns
-from mtf.bars.judged import Judged
+from mtf.bars.columns import BarClose, Columns
+from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.indicator import bar_flags, flags_of
-from mtf.indicators.set import IndicatorSet
+from mtf.indicators.symbol_indicators import IndicatorSet
 from mtf.indicators.values import Completed, Numbers
 
 __all__ = ["Calculator", "merged"]
@@ -38,10 +38,10 @@ class Calculator:
         self._owns: Final = owns  # None: all
         self._sets: list[IndicatorSet | None] = []  # by number of the symbol; None if it is another's
 
-    def compute(self, judged: Judged, columns: Columns, rows: bool = True) -> Numbers:
+    def compute(self, judged: JudgedBlock, columns: Columns, rows: bool = True) -> Numbers:
         """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last.
 
-        Computes all rows of a block that touches more symbols than it has rows: see `Judged.wants_rows`.
+        Computes all rows of a block that touches more symbols than it has rows: see `JudgedBlock.wants_rows`.
         """
         rows = judged.wants_rows(rows)
         block = judged.block
@@ -64,7 +64,7 @@ class Calculator:
                 committed += 1
             return numbers
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
-        sums, slots = columns.volume, columns.slot
+        sums, headers = columns.volume, columns.header
         places = vec[i64]([]) if rows else _last_places(judged)
         slot_index: i64 = -1  # of which `day` and `flags` are
         day: i64 = 0
@@ -73,7 +73,7 @@ class Calculator:
             while committed < total and closings[committed].row == i:
                 self._commit(closings[committed], numbers)
                 committed += 1
-            index = slots[i]
+            index = headers[i]
             place = i if rows else places[i]
             if index < 0 or place < 0:
                 continue
@@ -81,14 +81,14 @@ class Calculator:
             if items is None:
                 continue
             if index != slot_index:
-                slot = columns.slots[index]
+                header = columns.headers[index]
                 slot_index = index
-                day = slot.day.number
-                flags = flags_of(slot.incomplete, slot.day_incomplete, slot.day.off_session)
+                day = header.day.number
+                flags = flags_of(header.incomplete, header.day_incomplete, header.day.off_session)
             items.preview(opens[i], highs[i], lows[i], closes[i], sums[i], day, flags, live, place * width)
         return numbers
 
-    def runs(self, judged: Judged, rows: bool) -> list[tuple[int, int]]:
+    def runs(self, judged: JudgedBlock, rows: bool) -> list[tuple[int, int]]:
         """Return which places of a block's live values are of the symbols owned: runs of them, as start and stop."""
         found: list[tuple[int, int]] = []
         touched = judged.touched
@@ -134,7 +134,7 @@ class Calculator:
         self._sets.append(items)
         return items
 
-    def _commit(self, closing: Closing, numbers: Numbers) -> None:
+    def _commit(self, closing: BarClose, numbers: Numbers) -> None:
         """Take in a completed bar and add the values after it to *numbers*."""
         items = self._sets[closing.number]
         if items is None:
@@ -168,7 +168,7 @@ def merged(states: Sequence[bytes]) -> bytes:
     return into.finish()
 
 
-def _last_places(judged: Judged) -> vec[i64]:
+def _last_places(judged: JudgedBlock) -> vec[i64]:
     """Return, by row of the block, the place of its symbol among those touched if it is its last row, else -1."""
     block = judged.block
     found = vec[i64]([-1] * block.count)

@@ -20,7 +20,7 @@ from mtf.indicators import adaptive, directional, levels, momentum, oscillators,
 from mtf.indicators.composed import Composed
 from mtf.indicators.declaration import Declaration, Param
 from mtf.indicators.indicator import Indicator
-from mtf.indicators.set import IndicatorSet
+from mtf.indicators.symbol_indicators import IndicatorSet
 from mtf.timeframe import Timeframe
 
 __all__ = [

@@ -9,7 +9,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.indicator import Indicator
-from mtf.indicators.window import NAN, filled
+from mtf.indicators.rolling import NAN, filled
 
 __all__ = ["Composed"]
 

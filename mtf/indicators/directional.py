@@ -13,9 +13,9 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.indicators.declaration import Declaration, Number, Whole
 from mtf.indicators.indicator import Indicator
+from mtf.indicators.rolling import NAN
 from mtf.indicators.smoothing import Wilder
 from mtf.indicators.volatility import true_range
-from mtf.indicators.window import NAN
 
 __all__ = ["INDICATORS", "Adx", "Sar"]
 
@@ -146,13 +146,13 @@ class Adx(Indicator):
         self._range += true_range(high, low, self._close)
 
     def archive(self, archive: Archive) -> None:
-        self._left = archive.whole(self._left, 0, self._left_max())
-        self._high = archive.number(self._high)
-        self._low = archive.number(self._low)
-        self._close = archive.number(self._close)
-        self._plus = archive.number(self._plus)
-        self._minus = archive.number(self._minus)
-        self._range = archive.number(self._range)
+        self._left = archive.int64(self._left, 0, self._left_max())
+        self._high = archive.float64(self._high)
+        self._low = archive.float64(self._low)
+        self._close = archive.float64(self._close)
+        self._plus = archive.float64(self._plus)
+        self._minus = archive.float64(self._minus)
+        self._range = archive.float64(self._range)
         self._strength.archive(archive)
 
     def _left_max(self) -> i64:
@@ -256,12 +256,12 @@ class Sar(Indicator):
             self._factor = self._maximum
 
     def archive(self, archive: Archive) -> None:
-        self._up = archive.whole(self._up, 0, 1)
-        self._stop = archive.number(self._stop)
-        self._extreme = archive.number(self._extreme)
-        self._factor = archive.number(self._factor)
-        self._high = archive.number(self._high)
-        self._low = archive.number(self._low)
+        self._up = archive.int64(self._up, 0, 1)
+        self._stop = archive.float64(self._stop)
+        self._extreme = archive.float64(self._extreme)
+        self._factor = archive.float64(self._factor)
+        self._high = archive.float64(self._high)
+        self._low = archive.float64(self._low)
 
 
 def above(value: float, first: float, second: float) -> float:

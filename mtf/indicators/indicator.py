@@ -20,7 +20,7 @@ from mtf.archive import Archive
 from mtf.bars.bar import Bar
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.declaration import Declaration, Output, ParamValue
-from mtf.indicators.window import NAN, filled
+from mtf.indicators.rolling import NAN, filled
 from mtf.units import DAY_NS, EPOCH_ORDINAL
 
 __all__ = ["COUNT_MAX", "DAY_INCOMPLETE", "INCOMPLETE", "OFF_SESSION", "Indicator", "bar_day", "bar_flags", "flags_of"]
@@ -236,7 +236,7 @@ class Indicator:
 
     def archive_all(self, archive: Archive) -> None:
         """Hand the whole state, that of this base included, to *archive*."""
-        self.count = archive.whole(self.count, 0, COUNT_MAX)
+        self.count = archive.int64(self.count, 0, COUNT_MAX)
         archive.numbers(self._last)
         self.archive(archive)
 

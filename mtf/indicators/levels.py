@@ -10,7 +10,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.indicators.declaration import UP_TO_DAY, Choice, Declaration, Whole
 from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION, Indicator
-from mtf.indicators.window import NAN, Extremes, Ring, filled
+from mtf.indicators.rolling import NAN, Extremes, Ring, filled
 
 __all__ = ["INDICATORS", "Ichimoku", "Pivots", "Swings"]
 
@@ -160,12 +160,12 @@ class Pivots(Indicator):
 
     def archive(self, archive: Archive) -> None:
         archive.numbers(self._levels)
-        self._day = archive.whole(self._day, -1, DAY_MAX)
-        self._whole = archive.whole(self._whole, 0, 1)
-        self._open = archive.number(self._open)
-        self._high = archive.number(self._high)
-        self._low = archive.number(self._low)
-        self._close = archive.number(self._close)
+        self._day = archive.int64(self._day, -1, DAY_MAX)
+        self._whole = archive.int64(self._whole, 0, 1)
+        self._open = archive.float64(self._open)
+        self._high = archive.float64(self._high)
+        self._low = archive.float64(self._low)
+        self._close = archive.float64(self._close)
 
 
 def _write_pair(out: vec[float], at: i64, apart: i64, middle: float, reach: float) -> None:
@@ -225,8 +225,8 @@ class Swings(Indicator):
         self._right.archive(archive)
         self._highs.archive(archive)
         self._lows.archive(archive)
-        self._high = archive.number(self._high)
-        self._low = archive.number(self._low)
+        self._high = archive.float64(self._high)
+        self._low = archive.float64(self._low)
 
 
 @mypyc_attr(native_class=True)

@@ -133,16 +133,16 @@ def archived(archive: Archive, owner: str, state: list[Any]) -> list[Any]:
     """
     if not archive.loading:
         if FLOATS.issuperset(map(type, state)):
-            archive.whole(len(state), 0, VALUES_MAX)
+            archive.int64(len(state), 0, VALUES_MAX)
             for value in state:
-                archive.number(value)
+                archive.float64(value)
         else:
-            archive.whole(MIXED, MIXED, MIXED)
+            archive.int64(MIXED, MIXED, MIXED)
             _save(archive, state)
         return state
-    size = archive.whole(0, MIXED, VALUES_MAX)
+    size = archive.int64(0, MIXED, VALUES_MAX)
     if size != MIXED:
-        return [archive.number(0.0) for _ in range(size)]
+        return [archive.float64(0.0) for _ in range(size)]
     loaded = _load(archive, 0)
     try:
         if type(loaded) is list:
@@ -160,10 +160,10 @@ def _save(archive: Archive, value: Any) -> None:
         _mark(archive, TRUE if value else FALSE)
     elif kind is float:
         _mark(archive, FLOAT)
-        archive.number(value)
+        archive.float64(value)
     elif kind is int and abs(value) <= I64_MAX:
         _mark(archive, INT)
-        archive.whole(value, -I64_MAX, I64_MAX)
+        archive.int64(value, -I64_MAX, I64_MAX)
     elif kind is int:
         _mark(archive, LARGE_INT)
         archive.blob(value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
@@ -186,15 +186,15 @@ def _save(archive: Archive, value: Any) -> None:
 def _load(archive: Archive, depth: int) -> Any:
     if depth > DEPTH_MAX + 1:  # a scalar may lie in the deepest list
         raise CorruptCheckpoint(f"saved state: nested more than {DEPTH_MAX} deep")
-    kind = archive.whole(0, NONE, DICT)
+    kind = archive.int64(0, NONE, DICT)
     if kind == NONE:
         return None
     if kind in (FALSE, TRUE):
         return kind == TRUE
     if kind == FLOAT:
-        return archive.number(0.0)
+        return archive.float64(0.0)
     if kind == INT:
-        return archive.whole(0, -I64_MAX, I64_MAX)
+        return archive.int64(0, -I64_MAX, I64_MAX)
     if kind == LARGE_INT:
         return int.from_bytes(archive.blob(b""), "little", signed=True)
     if kind == TEXT:
@@ -227,7 +227,7 @@ def _load_text(archive: Archive) -> str:
 
 
 def _mark(archive: Archive, kind: int) -> None:
-    archive.whole(kind, NONE, DICT)
+    archive.int64(kind, NONE, DICT)
 
 
 def _type_of(value: Any) -> str:

@@ -11,8 +11,8 @@ from mtf.archive import Archive
 from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.indicator import Indicator
+from mtf.indicators.rolling import NAN, Ring
 from mtf.indicators.smoothing import Exponential, Wilder
-from mtf.indicators.window import NAN, Ring
 
 __all__ = ["INDICATORS", "Cci", "Macd", "Mom", "Roc", "Rsi", "Trix"]
 
@@ -112,7 +112,7 @@ class Rsi(Indicator):
     def archive(self, archive: Archive) -> None:
         self._up.archive(archive)
         self._down.archive(archive)
-        self._close = archive.number(self._close)
+        self._close = archive.float64(self._close)
 
 
 @mypyc_attr(native_class=True)
@@ -215,7 +215,7 @@ class Cci(Indicator):
         self._head = self._head + price if self._prices.at > 0 else 0.0
 
     def archive(self, archive: Archive) -> None:
-        self._head = archive.number(self._head)
+        self._head = archive.float64(self._head)
         self._prices.archive(archive)
 
 

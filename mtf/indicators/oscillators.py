@@ -11,7 +11,7 @@ from mtf.archive import Archive
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.indicator import Indicator
 from mtf.indicators.momentum import Rsi
-from mtf.indicators.window import NAN, Extremes, Peak, Sum, filled
+from mtf.indicators.rolling import NAN, Extremes, Peak, Sum, filled
 
 __all__ = ["INDICATORS", "Aroon", "Stoch", "StochRsi", "Willr"]
 

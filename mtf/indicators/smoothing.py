@@ -12,7 +12,7 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
-from mtf.indicators.window import NAN
+from mtf.indicators.rolling import NAN
 
 __all__ = ["Exponential", "Wilder"]
 
@@ -51,9 +51,9 @@ class Exponential:
             self._left -= 1
 
     def archive(self, archive: Archive) -> None:
-        self._left = archive.whole(self._left, 0, self.size + SKIP_MAX)
-        self._sum = archive.number(self._sum)
-        self.value = archive.number(self.value)
+        self._left = archive.int64(self._left, 0, self.size + SKIP_MAX)
+        self._sum = archive.float64(self._sum)
+        self.value = archive.float64(self.value)
 
 
 @mypyc_attr(native_class=True)
@@ -87,6 +87,6 @@ class Wilder:
             self._left -= 1
 
     def archive(self, archive: Archive) -> None:
-        self._left = archive.whole(self._left, 0, self.size + SKIP_MAX)
-        self._sum = archive.number(self._sum)
-        self.value = archive.number(self.value)
+        self._left = archive.int64(self._left, 0, self.size + SKIP_MAX)
+        self._sum = archive.float64(self._sum)
+        self.value = archive.float64(self.value)

@@ -10,8 +10,8 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.indicators.declaration import Declaration, Whole
 from mtf.indicators.indicator import Indicator
+from mtf.indicators.rolling import Sum, WeightedSum
 from mtf.indicators.smoothing import Exponential
-from mtf.indicators.window import Sum, WeightedSum
 
 __all__ = ["INDICATORS", "Dema", "Ema", "LinRegSlope", "Sma", "Tema", "Wma"]
 

@@ -11,8 +11,8 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.indicators.declaration import Choice, Declaration, Number, Whole
 from mtf.indicators.indicator import Indicator
+from mtf.indicators.rolling import NAN, Extremes, Moments, Sum
 from mtf.indicators.smoothing import Exponential, Wilder
-from mtf.indicators.window import NAN, Extremes, Moments, Sum
 
 __all__ = ["INDICATORS", "Atr", "Bbands", "Donchian", "Keltner", "Stddev", "SuperTrend", "true_range"]
 
@@ -160,7 +160,7 @@ class Atr(Indicator):
 
     def archive(self, archive: Archive) -> None:
         self._ranges.archive(archive)
-        self._close = archive.number(self._close)
+        self._close = archive.float64(self._close)
 
 
 @mypyc_attr(native_class=True)
@@ -208,7 +208,7 @@ class Keltner(Indicator):
     def archive(self, archive: Archive) -> None:
         self._middle.archive(archive)
         self._ranges.archive(archive)
-        self._close = archive.number(self._close)
+        self._close = archive.float64(self._close)
 
 
 @mypyc_attr(native_class=True)
@@ -341,10 +341,10 @@ class SuperTrend(Indicator):
 
     def archive(self, archive: Archive) -> None:
         self._ranges.archive(archive)
-        self._close = archive.number(self._close)
-        self._upper = archive.number(self._upper)
-        self._lower = archive.number(self._lower)
-        self._trend = archive.number(self._trend)
+        self._close = archive.float64(self._close)
+        self._upper = archive.float64(self._upper)
+        self._lower = archive.float64(self._lower)
+        self._trend = archive.float64(self._trend)
 
 
 INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (

@@ -10,7 +10,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.indicators.declaration import WITHIN_DAY, Declaration, Whole
 from mtf.indicators.indicator import OFF_SESSION, Indicator
-from mtf.indicators.window import NAN, Sum, Total
+from mtf.indicators.rolling import NAN, Sum, Total
 
 __all__ = ["INDICATORS", "Cmf", "Mfi", "Obv", "VolumeSma", "Vwap"]
 
@@ -94,7 +94,7 @@ class Obv(Indicator):
 
     def archive(self, archive: Archive) -> None:
         self._total.archive(archive)
-        self._close = archive.number(self._close)
+        self._close = archive.float64(self._close)
 
 
 @mypyc_attr(native_class=True)
@@ -166,9 +166,9 @@ class Vwap(Indicator):
         self._volume += volume
 
     def archive(self, archive: Archive) -> None:
-        self._day = archive.whole(self._day, -1, DAY_MAX)
-        self._money = archive.number(self._money)
-        self._volume = archive.number(self._volume)
+        self._day = archive.int64(self._day, -1, DAY_MAX)
+        self._money = archive.float64(self._money)
+        self._volume = archive.float64(self._volume)
 
 
 def _anchor(day: i64, flags: i64) -> i64:
@@ -228,7 +228,7 @@ class Mfi(Indicator):
     def archive(self, archive: Archive) -> None:
         self._up.archive(archive)
         self._down.archive(archive)
-        self._price = archive.number(self._price)
+        self._price = archive.float64(self._price)
 
 
 @mypyc_attr(native_class=True)

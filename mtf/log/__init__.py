@@ -12,7 +12,7 @@ from mtf.log.end import LogEnd
 from mtf.log.event_log import EventLog, LoggedBlock
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
 from mtf.log.filesystem import FileSystem, OsFileSystem, check_plain, open_plain
-from mtf.log.reader import LogReader, first_logged_seq, follow_log, read_config, read_log, read_positions
+from mtf.log.log_reader import LogReader, first_logged_seq, follow_log, read_config, read_log, read_positions
 from mtf.log.recovery import TornTail
 from mtf.log.retention import retain
 from mtf.log.torn import KeptTail, kept_tails

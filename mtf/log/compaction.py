@@ -12,7 +12,10 @@ from typing import Final, NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
-from mtf.log.format import (
+from mtf.log.pack import PACK_BYTES, PACK_EVENTS, pack_frames
+from mtf.log.retention import MAINTENANCE_LOCK
+from mtf.log.segment import LogFrame, Segment, segment_names
+from mtf.log.segment_format import (
     BLOCK,
     PACK,
     PACKED,
@@ -20,9 +23,6 @@ from mtf.log.format import (
     encode_segment_header,
     frame_header,
 )
-from mtf.log.pack import PACK_BYTES, PACK_EVENTS, pack_frames
-from mtf.log.retention import MAINTENANCE_LOCK
-from mtf.log.segment import Frame, Segment, segment_names
 
 __all__ = ["Compressed", "compress_sealed"]
 
@@ -126,7 +126,7 @@ def _pack(seed: int, group: list[tuple[FrameHeader, bytes]]) -> bytes:
     return head + body
 
 
-def _seal(seed: int, frame: Frame) -> bytes:
+def _seal(seed: int, frame: LogFrame) -> bytes:
     return frame_header(seed, *frame.header[1:])
 
 

@@ -86,7 +86,7 @@ class Writer:
             self._stop(error)
             raise
         if self._dirty_since is None and (self._timed or self._waiters):
-            self._soil()
+            self._mark_dirty()
         return True
 
     async def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
@@ -113,7 +113,7 @@ class Writer:
             raise LogWriteFailed(f"the log is closed, and seq {seq} is not in it")
         waiter: asyncio.Future[None] = self._loop.create_future()
         heappush(self._waiters, (seq, next(self._ticket), waiter))
-        self._soil_if_due()
+        self._mark_dirty_if_due()
         try:
             await waiter
         except asyncio.CancelledError:
@@ -146,14 +146,14 @@ class Writer:
         if isinstance(error, LogWriteFailed):
             self._stop(error)
         else:
-            self._soil_if_due()
+            self._mark_dirty_if_due()
         self._wake()
 
-    def _soil_if_due(self) -> None:
+    def _mark_dirty_if_due(self) -> None:
         if self._dirty_since is None and (self._timed or self._waiters) and self.log.last_seq > self.durable_seq:
-            self._soil()
+            self._mark_dirty()
 
-    def _soil(self) -> None:
+    def _mark_dirty(self) -> None:
         """Note that there is a write after which no sync has begun."""
         self._dirty_since = self._loop.time()
         self._schedule()
@@ -175,7 +175,7 @@ class Writer:
         if isinstance(error, LogWriteFailed):
             self._stop(error)
         self._wake()
-        self._soil_if_due()
+        self._mark_dirty_if_due()
         self._schedule()
 
     def _closed(self, done: asyncio.Future[None]) -> None:

@@ -11,9 +11,9 @@ from typing import Final
 
 from mtf.errors import DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
-from mtf.log.format import SEQ_MAX
-from mtf.log.reader import LogReader, read_log
+from mtf.log.log_reader import LogReader, read_log
 from mtf.log.segment import Segment, segment_names
+from mtf.log.segment_format import SEQ_MAX
 
 __all__ = ["LogEnd"]
 

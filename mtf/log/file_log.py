@@ -21,7 +21,10 @@ from mtf.errors import DataDirError, LogWriteFailed
 from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
 from mtf.log.event_log import NO_POSITIONS, LoggedBlock, changed_positions
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
-from mtf.log.format import (
+from mtf.log.log_reader import read_log
+from mtf.log.recovery import Recovered, TornTail, cut_tail, recover
+from mtf.log.segment import learn_symbols, segment_name
+from mtf.log.segment_format import (
     BLOCK,
     META,
     META_BYTES_MAX,
@@ -39,9 +42,6 @@ from mtf.log.format import (
     frame_header,
     run_seed,
 )
-from mtf.log.reader import read_log
-from mtf.log.recovery import Recovered, TornTail, cut_tail, recover
-from mtf.log.segment import learn_symbols, segment_name
 
 __all__ = ["SEGMENT_BYTES", "FileLog"]
 
@@ -111,7 +111,7 @@ class FileLog:
             try:
                 log._open(config, run_id, check_from)
             except BaseException:
-                log._let_go()
+                log._close_files()
                 raise
         except DataDirError:
             raise
@@ -214,7 +214,7 @@ class FileLog:
                 else:
                     self.sync()
         finally:
-            self._let_go()
+            self._close_files()
 
     def _open(self, config: bytes | None, run_id: bytes | None, check_from: int) -> None:
         recovered = recover(self._fs, self.directory, check_from=check_from)
@@ -366,7 +366,7 @@ class FileLog:
         self._positions_bytes, self._names_bytes = len(positions), len(meta)
         self.chain = chain
 
-    def _let_go(self) -> None:
+    def _close_files(self) -> None:
         with self._syncing:
             file, lock = self._file, self._lock
             self._file = self._lock = -1

@@ -12,7 +12,7 @@ from typing import Final
 import zstandard
 
 from mtf.events.block import ROW_BYTES
-from mtf.log.format import BLOCK, RAW, FrameHeader
+from mtf.log.segment_format import BLOCK, RAW, FrameHeader
 
 __all__ = ["PACK_BYTES", "PACK_EVENTS", "inflate", "pack_frames", "unpack_frames"]
 

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 from mtf.errors import CorruptLog, DataDirError
 from mtf.events.block import SymbolTable
 from mtf.log.filesystem import FileSystem, join
-from mtf.log.format import SEAL, SegmentHeader, first_chain
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
+from mtf.log.segment_format import SEAL, SegmentHeader, first_chain
 from mtf.log.torn import torn_name
 
 __all__ = ["Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recover"]

@@ -2,7 +2,7 @@
 
 Owns the position in the file, the chain, and the names of symbols known there. Never writes, and holds one frame (or
 one megabyte) at a time. It does not judge: if a frame is not intact it stops and says why; whether that is a torn
-tail, damage, or only not written yet is for `mtf.log.recovery` and `mtf.log.reader`.
+tail, damage, or only not written yet is for `mtf.log.recovery` and `mtf.log.log_reader`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from mtf.errors import CorruptLog, DataDirError
 from mtf.events.block import NEW_SYMBOL, ROW_BYTES, Block, SymbolTable, check_rows
 from mtf.log.event_log import LoggedBlock
 from mtf.log.filesystem import FileSystem, join
-from mtf.log.format import (
+from mtf.log.pack import unpack_frames
+from mtf.log.segment_format import (
     BLOCK,
     FRAME_MAGIC,
     HEADER_BYTES,
@@ -37,9 +38,8 @@ from mtf.log.format import (
     skim_blocks,
     split_block,
 )
-from mtf.log.pack import unpack_frames
 
-__all__ = ["Frame", "Segment", "segment_name", "segment_names", "segment_seq"]
+__all__ = ["LogFrame", "Segment", "segment_name", "segment_names", "segment_seq"]
 
 SUFFIX: Final = ".log"
 SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort as their seqs do
@@ -48,7 +48,7 @@ WINDOW_BYTES: Final = 1 << 20
 SEGMENTS_MAX: Final = 1_000_000
 
 
-class Frame(NamedTuple):
+class LogFrame(NamedTuple):
     """An intact frame."""
 
     offset: int
@@ -91,7 +91,7 @@ class Segment:
             self.close()
             raise
 
-    def next(self) -> Frame | None:
+    def next(self) -> LogFrame | None:
         """Return the next frame, or None (and why) if no intact one follows."""
         self.why, self.partial = "", False
         at = self.offset
@@ -129,9 +129,9 @@ class Segment:
         if header.kind in (BLOCK, PACK):
             self.next_seq += header.events
             self.events += header.events
-        return Frame(at, header, body, chain)
+        return LogFrame(at, header, body, chain)
 
-    def blocks(self, frame: Frame, *, check: bool = True) -> list[LoggedBlock]:
+    def blocks(self, frame: LogFrame, *, check: bool = True) -> list[LoggedBlock]:
         """Return the blocks of *frame*, each row checked unless *check* is off, and learn names and positions.
 
         CorruptLog if an intact frame holds something that mtf would not write.
@@ -162,7 +162,7 @@ class Segment:
         """
         last: Skimmed | None = None
         events, known = 0, len(self.symbols)
-        for skimmed in self._ahead():
+        for skimmed in self._skim_ahead():
             if self.next_seq + events + skimmed.events > until or (
                 learn and (skimmed.symbols != known or skimmed.heap_bytes)
             ):
@@ -175,7 +175,7 @@ class Segment:
             last = skimmed
             events += skimmed.events
         if last is not None:
-            self._pass(last, events)
+            self._advance(last, events)
 
     def run(self, events: int, *, last_seq: int | None = None, check: bool = True) -> LoggedBlock | None:
         """Return the next plain blocks that were read ahead as one, of *events* or a little more; None: use `next`.
@@ -184,7 +184,7 @@ class Segment:
         """
         taken: list[Skimmed] = []
         held = 0
-        for skimmed in self._ahead():
+        for skimmed in self._skim_ahead():
             if last_seq is not None and self.next_seq + held > last_seq:
                 break
             taken.append(skimmed)
@@ -206,7 +206,7 @@ class Segment:
             learn_symbols(self.symbols, block)
         except (CorruptLog, ValueError):
             return None  # `blocks` says which of them
-        self._pass(taken[-1], held)
+        self._advance(taken[-1], held)
         self.positions.update(positions)
         return LoggedBlock(block, positions, taken[-1].durable_seq, self.chain)
 
@@ -272,13 +272,13 @@ class Segment:
     def __del__(self) -> None:
         self.close()  # a reader that is dropped midway leaves no file open
 
-    def _ahead(self) -> Iterator[Skimmed]:
+    def _skim_ahead(self) -> Iterator[Skimmed]:
         at = self.offset - self._window_at
         if self.sealed or not 0 <= at < len(self._window):
             return iter(())
         return skim_blocks(self._window, at, self.seed, self.chain, self.next_seq)
 
-    def _pass(self, last: Skimmed, events: int) -> None:
+    def _advance(self, last: Skimmed, events: int) -> None:
         self.chain, self.offset = last.chain, self._window_at + last.end
         self.next_seq += events
         self.events += events
@@ -296,7 +296,7 @@ class Segment:
         except ValueError as error:
             raise self.damage(frame.offset, self.next_seq, f"the segment's configuration: {error}") from error
 
-    def _block(self, frame: Frame, header: FrameHeader, body: bytes, check: bool) -> LoggedBlock:
+    def _block(self, frame: LogFrame, header: FrameHeader, body: bytes, check: bool) -> LoggedBlock:
         encoded, block = split_block(header, body)
         rows = block.rows
         try:

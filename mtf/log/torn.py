@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
-from mtf.log.format import BLOCK, FRAME_MAGIC, HEADER_BYTES, PACK, parse_frame_header
 from mtf.log.segment import Segment, segment_names
+from mtf.log.segment_format import BLOCK, FRAME_MAGIC, HEADER_BYTES, PACK, parse_frame_header
 
 __all__ = ["KeptTail", "kept_tails", "torn_name"]
 

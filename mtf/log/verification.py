@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
-from mtf.log.format import SEGMENT_BYTES_MAX
 from mtf.log.recovery import COPY_BYTES, TornTail, check_follows, judge
 from mtf.log.retention import MARK, MARK_BYTES_MAX, retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
+from mtf.log.segment_format import SEGMENT_BYTES_MAX
 
 __all__ = ["Damage", "Salvaged", "VerifyReport", "salvage_log", "verify_log"]
 

@@ -10,11 +10,11 @@ from typing import Final
 import attrs
 
 from mtf.actors.actor import Actor, Supervised
-from mtf.actors.bars import BarStream
+from mtf.actors.bar_reader import BarStream
+from mtf.actors.barriers import BarrierTracker
 from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
 from mtf.actors.contract import Callbacks, check_new
-from mtf.actors.markings import Markings
 from mtf.actors.supervisor import Supervisor
 from mtf.clock import Timer, WallClock
 from mtf.errors import ConfigError
@@ -40,12 +40,12 @@ class Audience:
     *markings* waits for no answer of those that leave.
     """
 
-    def __init__(self, sender: Actor, supervisor: Supervisor, markings: Markings, wall: WallClock) -> None:
+    def __init__(self, sender: Actor, supervisor: Supervisor, barriers: BarrierTracker, wall: WallClock) -> None:
         self.actors: Final[list[ConsumerActor]] = []  # in the order in which they were added
         self.stuck: Final[list[str]] = []  # names of those that hung at the end
         self._sender: Final = sender
         self._supervisor: Final = supervisor
-        self._markings: Final = markings
+        self._barriers: Final = barriers
         self._wall: Final = wall
         self._loop: Final = asyncio.get_running_loop()
         self._halted: asyncio.Future[None] | None = None  # after a failure: the others were shown what came before
@@ -135,7 +135,7 @@ class Audience:
         self._sender.outlets = [outlet for outlet in self._sender.outlets if outlet is not actor]
         self._supervisor.let_end(actor)
         actor.leave()
-        self._markings.left(actor)
+        self._barriers.left(actor)
 
 
 def _end_stream(actor: ConsumerActor) -> None:

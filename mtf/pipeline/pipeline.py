@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mtf.actors.bars import BarReader, BarStream
+from mtf.actors.bar_reader import BarReader, BarStream
 from mtf.actors.consumer import Consumer
 from mtf.actors.contract import callbacks_of, check_new, name_of
 from mtf.actors.supervisor import NOT_RUNNING
@@ -32,7 +32,7 @@ from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
 from mtf.pipeline.run import Run
-from mtf.rows import Rows, rejected_by
+from mtf.rows import RowCounts, rejected_by
 from mtf.storage.checkpoint_store import Skipped
 from mtf.storage.restore import state_at
 from mtf.summary import Summary
@@ -278,14 +278,14 @@ class Pipeline:
             if reorder_ns is None:
                 reorder_ns = 0 if sort else self._options.reorder_ns
             opened = open_given(source, options, resumable=run.datadir is not None, reorder_ns=reorder_ns, sort=sort)
-            malformed, rejected = run.door.malformed, rejected_by(run.engine)
+            malformed, rejected = run.builder.malformed, rejected_by(run.engine)
             try:
                 await run.reading.read(opened, run.engine.joiner.states, order)
             finally:
                 opened.close()
             await run.drain()
-            malformed = run.door.malformed - malformed
-            rows = Rows.of(opened.rows[0], rejected_by(run.engine) - rejected, malformed)
+            malformed = run.builder.malformed - malformed
+            rows = RowCounts.of(opened.rows[0], rejected_by(run.engine) - rejected, malformed)
             run.rows = run.rows.and_those_of(rows)
             for sentence in opened.notes():
                 run.notes.append(sentence)
@@ -325,7 +325,7 @@ class Pipeline:
         while (cursor := self._shown()) is not None:
             generation = cursor.generation
             number = cursor.number_of(symbol)
-            check_not_ahead(cursor, cursor.kept, number)
+            check_not_ahead(cursor, cursor.schema, number)
             found = cursor.snapshot(number)
             if cursor.alive and cursor.generation == generation:  # else it moved on while another thread looked
                 return found
@@ -406,8 +406,8 @@ class Pipeline:
     def worker_pids(self) -> list[int]:
         """The process ids of the workers."""
         run = self._outside("worker_pids")
-        team = None if run is None else run.wiring.team
-        return [] if team is None else [worker.pid for worker in team.workers]
+        pool = None if run is None else run.wiring.pool
+        return [] if pool is None else [worker.pid for worker in pool.workers]
 
     @property
     def seq(self) -> int:

@@ -1,7 +1,7 @@
 """Pushes: how events that users push, and ends of bars that the clock tells, get their seqs.
 
-An event is taken in the order in which `push` was called. While the door is full, or the log is still being caught up
-with, callers queue; else it is written into the door at once, in the caller's turn.
+An event is taken in the order in which `push` was called. While the block builder is full, or the log is still
+being caught up with, callers queue; else it is written into the block builder at once, in the caller's turn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mtf.clock import WallClock
 from mtf.config import Config
 from mtf.errors import MalformedEvent
 from mtf.events.block import BY_TIMER
-from mtf.events.door import NOT_LIVE
+from mtf.events.block_builder import NOT_LIVE
 from mtf.events.malformed import BAD_TIME, REASONS
 from mtf.events.tick import Tick
 from mtf.notes import Notes
@@ -40,7 +40,7 @@ class _Time(int):
 
 
 class Pushes:
-    """Hands what users push to the door of *source*, in the order in which they called."""
+    """Hands what users push to the block builder of *source*, in the order in which they called."""
 
     def __init__(self, config: Config, options: Options, source: Sequencer, hangs: Hangs, notes: Notes) -> None:
         self._config: Final = config
@@ -51,7 +51,7 @@ class Pushes:
         self._oldest_ns: Final = options.oldest_ns
         self._wall: Final[WallClock] = options.wall
         self._source: Final = source
-        self._door: Final = source.door
+        self._builder: Final = source.builder
         self._hangs: Final = hangs
         self._notes: Final = notes
         self._lateness: Final = Lateness()
@@ -69,7 +69,7 @@ class Pushes:
     async def push(self, event: Tick | Bar | _Time, ready: Ready | None) -> int:
         """Take *event*, once *ready* has returned if that is given, and return its seq, once it is logged and sent."""
         arrival_ns = self._wall.now_ns()
-        if self._queued or ready is not None or self._door.count >= self._block_events:
+        if self._queued or ready is not None or self._builder.count >= self._block_events:
             async with self.turn(ready):
                 taken = self._take_in(event, arrival_ns)
         else:
@@ -106,20 +106,20 @@ class Pushes:
         """
         if self._queued:
             self._end_ns = max(self._end_ns, end_ns)
-        elif not self._door.clock(end_ns, BY_TIMER):
+        elif not self._builder.clock(end_ns, BY_TIMER):
             self._source.flush_now()
             self._source.wake()
 
     @contextlib.asynccontextmanager
     async def turn(self, ready: Ready | None = None) -> AsyncIterator[None]:
-        """Within, it is the caller's turn, once *ready* has returned, and there is room in the door."""
+        """Within, it is the caller's turn, once *ready* has returned, and there is room in the block builder."""
         self._queued += 1
         try:
             async with self._lock:
                 if ready is not None:
                     with self._hangs.pushing():
                         await ready()
-                while self._door.count >= self._block_events:
+                while self._builder.count >= self._block_events:
                     await self.sent(self._source.next_seq - 1)
                 yield
         finally:
@@ -156,11 +156,11 @@ class Pushes:
         return self._window.add(event.symbol, _stamp_of(event), event)
 
     def _accept(self, event: Tick | Bar, arrival_ns: int) -> int:
-        """Hand *event* to the door and return its seq; MalformedEvent if it is invalid."""
-        door = self._door
+        """Hand *event* to the block builder and return its seq; MalformedEvent if it is invalid."""
+        builder = self._builder
         reason = self._written(event, arrival_ns)
         if reason:
-            door.refuse("push", door.malformed + 1, reason, repr(event))
+            builder.refuse("push", builder.malformed + 1, reason, repr(event))
             raise MalformedEvent(f"{event!r}: {reason}")
         self.ended = False
         self.are_live = self._is_live
@@ -173,32 +173,32 @@ class Pushes:
         return self._source.next_seq - 1
 
     def _accept_any(self, event: Any, arrival_ns: int) -> int:
-        """Hand an event to the door, a tick, a bar, or the time of a clock event, and return its seq."""
+        """Hand an event to the block builder, a tick, a bar, or the time of a clock event, and return its seq."""
         if not isinstance(event, _Time):
             return self._accept(event, arrival_ns)
-        self._door.clock(event)
+        self._builder.clock(event)
         return self._source.next_seq - 1
 
     def _send_held(self) -> None:
         """Send what has come out of the reorder window."""
-        if self._door.count and not self._source.flush_now():
+        if self._builder.count and not self._source.flush_now():
             self._source.wake()
 
     def _written(self, event: Tick | Bar, arrival_ns: int) -> str:
-        """Write *event* into the door; return what is wrong with it, or nothing."""
-        door = self._door
+        """Write *event* into the block builder; return what is wrong with it, or nothing."""
+        builder = self._builder
         try:
             if isinstance(event, Tick) and event.ts_ns < self._oldest_ns:
                 return _too_old(event.ts_ns)
             if self._is_live:
-                door.arrival_ns = arrival_ns
-                door.limit_ns = arrival_ns + self._max_ahead_ns
-                door.live_from_ns = arrival_ns - self._live_ns - self._config.delay_of(event.symbol)
-            return REASONS[take(door, event)]
+                builder.arrival_ns = arrival_ns
+                builder.limit_ns = arrival_ns + self._max_ahead_ns
+                builder.live_from_ns = arrival_ns - self._live_ns - self._config.delay_of(event.symbol)
+            return REASONS[take(builder, event)]
         except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
             return str(error)
         finally:
-            door.arrival_ns, door.limit_ns, door.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
+            builder.arrival_ns, builder.limit_ns, builder.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
 
 
 def _too_old(ts_ns: int) -> str:

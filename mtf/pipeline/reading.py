@@ -17,7 +17,7 @@ from mtf.events.tick import Tick
 from mtf.frames.frame import SymbolState
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
 from mtf.sources import IterSource, Source, open_source
-from mtf.sources.merge import MergedSource, Part
+from mtf.sources.merge import MergedSource, MergePart
 from mtf.storage.datadir import DataDir
 
 __all__ = ["OUT_OF_ORDER", "Reading", "open_given", "told_apart"]
@@ -54,7 +54,7 @@ def _is_source(given: Any) -> bool:
     return isinstance(given, str | os.PathLike | Source)
 
 
-def _opened(given: Any, options: dict[str, Any], files: dict[str, Any]) -> Source | Part:
+def _opened(given: Any, options: dict[str, Any], files: dict[str, Any]) -> Source | MergePart:
     """Open one source, with *options* as they were given, and for a file as it needs them."""
     if isinstance(given, str | os.PathLike):
         return open_source(given, **files)
@@ -62,11 +62,11 @@ def _opened(given: Any, options: dict[str, Any], files: dict[str, Any]) -> Sourc
         return given
     if isinstance(given, Iterable):
         source = IterSource(given, **options)
-        return Part(source=source, key=source.name if "name" in options else None)
+        return MergePart(source=source, key=source.name if "name" in options else None)
     raise ConfigError(f"{given!r} cannot be read: give a path, a Source, an iterable of ticks, or a list of such")
 
 
-def _opened_all(several: Sequence[Any], options: dict[str, Any], files: dict[str, Any]) -> list[Source | Part]:
+def _opened_all(several: Sequence[Any], options: dict[str, Any], files: dict[str, Any]) -> list[Source | MergePart]:
     """Return all sources of a list, files of the same name under as much of their path as tells them apart."""
     if "name" in options:
         raise ConfigError(
@@ -92,7 +92,7 @@ def told_apart(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
 
 
 class Reading:
-    """Reads sources to their end through the door of *actor*; with *datadir* one that was read before is resumed."""
+    """Reads sources to their end through *actor*'s block builder; with *datadir*, resumes one that was read before."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Reading:
         if not self.order.seeded:
             self.order.begin(states, tail)
             actor.watch = self.order.look
-            actor.door.alone_ordered = self.order.kind == BY_TIME
+            actor.builder.alone_ordered = self.order.kind == BY_TIME
         if order == BY_TIME:
             self._check_begin(source, known)
         with self.beside(order):
@@ -150,14 +150,14 @@ class Reading:
         """
         if not self.order.has_finite:
             return
-        door = self._actor.door
+        builder = self._actor.builder
         grown = {part.folder for part in source.parts if part.folder and part.key in known}
         for number, part in enumerate(source.parts):
             if part.key in known or part.folder in grown:
                 continue
-            first = source.first(number, door)
+            first = source.first(number, builder)
             if first is not None:
-                self.order.check(part.source.name, door.symbols.find(first[0]), first[1], door.symbols.names)
+                self.order.check(part.source.name, builder.symbols.find(first[0]), first[1], builder.symbols.names)
 
     async def _fill(self, source: MergedSource, order: str) -> None:
         """Hand the rows of *source* in, block by block.
@@ -165,25 +165,25 @@ class Reading:
         The rows of a `fill` become a block with the positions beside it, so that both are in the log or neither.
         """
         loop = asyncio.get_running_loop()
-        actor, door = self._actor, self._actor.door
+        actor, builder = self._actor, self._actor.builder
         known = self.order.out_of_order
         reordered = self.order.reordered - source.reordered
         turn_s = loop.time()
         more = True
         while more:
-            if door.count:
+            if builder.count:
                 await actor.flush(actor.next_seq - 1)
             first_seq = actor.next_seq
-            door.ordered = order == BY_TIME and self.order.kind != BY_LOG
+            builder.ordered = order == BY_TIME and self.order.kind != BY_LOG
             try:
-                more = source.fill(door, self._block_events)
+                more = source.fill(builder, self._block_events)
             finally:
-                door.ordered = False
+                builder.ordered = False
             self.order.given(source.name, order, first_seq, actor.next_seq - 1, actor.taken_seq)
             self.order.reordered = reordered + source.reordered
             if self._datadir is not None:
                 actor.positions.update(source.moved())
-            if door.count:
+            if builder.count:
                 if not actor.flush_now():
                     await actor.flush(actor.next_seq - 1)
             else:

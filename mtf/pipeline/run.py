@@ -11,9 +11,9 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind, Supervised
+from mtf.actors.barriers import Answers, BarrierTracker
 from mtf.actors.consumers import ConsumerActor
 from mtf.actors.contract import callbacks_of
-from mtf.actors.markings import Answers, Markings
 from mtf.actors.showing import Showing
 from mtf.actors.supervisor import Supervisor
 from mtf.actors.timer import BarTimer
@@ -24,7 +24,7 @@ from mtf.config import Config
 from mtf.engine import Engine
 from mtf.errors import ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.notes import LOGGER, Notes
@@ -36,7 +36,7 @@ from mtf.pipeline.options import Options
 from mtf.pipeline.pushes import Pushes
 from mtf.pipeline.reading import Reading
 from mtf.pipeline.wiring import Wiring
-from mtf.rows import Rows
+from mtf.rows import RowCounts
 from mtf.storage.checkpoint_store import Skipped
 from mtf.storage.checkpointer import Checkpointer
 from mtf.storage.datadir import DataDir
@@ -57,7 +57,7 @@ class Run:
         self.datadir: Final = datadir  # None: nothing is on disk
         self.notes: Final = Notes()  # of what has come in
         self.malformed_rows: Final[list[tuple[str, int, str, str]]] = []  # the first of them
-        self.rows = Rows()  # of the sources that were read
+        self.rows = RowCounts()  # of the sources that were read
         self.engine = Engine(config)
         self.showing: Final = Showing()
         self.supervisor: Final = Supervisor(self._on_failure)
@@ -69,12 +69,14 @@ class Run:
             noted=self.notes.append,
         )
         symbols = SymbolTable(None if datadir is None else datadir.log.symbols)
-        self.door: Final = Door(symbols, aside=self.keep_aside, strict=options.strict, bar_clock=self.bar_clock)
-        self.door.one_kind = config.price == "auto"
+        self.builder: Final = BlockBuilder(
+            symbols, aside=self.keep_aside, strict=options.strict, bar_clock=self.bar_clock
+        )
+        self.builder.one_kind = config.price == "auto"
         self.writer: Final = None if datadir is None else datadir.writer(options.durability, self._writer_failed)
         self.wiring: Final = Wiring(
             self.engine,
-            self.door,
+            self.builder,
             self.writer,
             block_events=options.block_events,
             workers=options.workers,
@@ -83,8 +85,8 @@ class Run:
             rows_asked=self._rows_asked,
         )
         self.source: Final = self.wiring.source
-        self._markings: Final = Markings(wall)  # markers on their way
-        self.audience: Final = Audience(self.wiring.synchronizer, self.supervisor, self._markings, wall)
+        self._barriers: Final = BarrierTracker(wall)  # markers on their way
+        self.audience: Final = Audience(self.wiring.synchronizer, self.supervisor, self._barriers, wall)
         self.reading: Final = Reading(self.source, datadir, options.block_events)
         self.keep_order(LogOrder(None if datadir is None else datadir.log.positions.get(ORDER)))
         self.catchup: Final = CatchUp(config, datadir, block_events=options.block_events)
@@ -169,7 +171,7 @@ class Run:
     async def _close(self, orderly: bool) -> None:
         try:
             if orderly and self._settling is None and self.supervisor.failure is None:
-                self._settling = asyncio.create_task(self._settle(), name="mtf settling")
+                self._settling = asyncio.create_task(self._finish_consumers(), name="mtf settling")
                 await asyncio.wait([self._settling])
                 if not self._settling.cancelled():
                     self._settling.result()
@@ -183,7 +185,7 @@ class Run:
                 names=stuck,
             )
 
-    async def _settle(self) -> None:
+    async def _finish_consumers(self) -> None:
         """Show consumers everything, take a checkpoint, and let all of them end in good order."""
         with self._hangs.leaving():
             await self.ready()
@@ -210,9 +212,9 @@ class Run:
             if self.checkpointer is not None:
                 await self.checkpointer.stop()
         finally:
-            await self._let_go()
+            await self._close_storage()
 
-    async def _let_go(self) -> None:
+    async def _close_storage(self) -> None:
         """Close the log, and what lies beside it."""
         try:
             if self.writer is not None:
@@ -222,7 +224,7 @@ class Run:
                 raise
         finally:
             if self.datadir is not None:
-                await self.datadir.close(self.door.malformed)
+                await self.datadir.close(self.builder.malformed)
 
     def _hurry(self) -> None:
         """Wait for no consumer any more: whoever leaves was cancelled."""
@@ -278,7 +280,7 @@ class Run:
         self.source.stop(error)
         self.pushes.close(error)
         self._applied.fail(error)
-        self._markings.fail(error)
+        self._barriers.fail(error)
         self.audience.end_streams()
 
     # Recovery.
@@ -351,10 +353,10 @@ class Run:
 
     def begin_pushes(self) -> None:
         """Have what is pushed follow the events that were played."""
-        symbols = self.door.symbols
+        symbols = self.builder.symbols
         for instrument in self.engine.gate.instruments[len(symbols.names) :]:
             symbols.add(instrument.name)
-        self.door.bar_kinds.update(self.engine.gate.bar_kinds())
+        self.builder.bar_kinds.update(self.engine.gate.bar_kinds())
 
     def keep_order(self, order: LogOrder) -> None:
         """Have the order of time kept by *order*: callbacks are refused what they could not have known once it ends."""
@@ -363,11 +365,11 @@ class Run:
         self._keep_disordered(order.spans)
 
     def _keep_disordered(self, spans: Sequence[tuple[int, int]]) -> None:
-        self.engine.kept.disordered = list(spans)
+        self.engine.schema.disordered = list(spans)
 
     def _cursor(self) -> Cursor:
         """Return a cursor at the newest published event."""
-        return Cursor(self.engine.kept, self.engine.joiner, self.catchup.seq)
+        return Cursor(self.engine.schema, self.engine.joiner, self.catchup.seq)
 
     # Consumers.
 
@@ -378,10 +380,10 @@ class Run:
             added.name,
             added.timeframes,
             added.callbacks,
-            kept=self.engine.kept,
+            schema=self.engine.schema,
             cursor=self._cursor(),
             showing=self.showing,
-            answered=self._markings.answered,
+            answered=self._barriers.answered,
         )
         self.audience.check(added)
         if self.catchup.begun is not None and self.checkpointer is not None:
@@ -397,7 +399,7 @@ class Run:
         self.check()
         marker = Marker(kind, self.source.next_seq - 1)
         self.source.mark(marker)
-        return marker, await self._markings.closed(marker, timeout_ns)
+        return marker, await self._barriers.closed(marker, timeout_ns)
 
     async def drain(self) -> None:
         """Return once every consumer has been shown all events so far, those held in the reorder window too."""
@@ -412,7 +414,7 @@ class Run:
     @property
     def malformed(self) -> int:
         """How many rows could not be events, in earlier runs too."""
-        return self.door.malformed + (0 if self.datadir is None else self.datadir.aside.before)
+        return self.builder.malformed + (0 if self.datadir is None else self.datadir.aside.before)
 
     def all_notes(self) -> list[str]:
         """Return what a user should know of the start and of the run, in sentences."""
@@ -439,7 +441,7 @@ class Run:
         self._applied.reached(frame.last_seq)
 
     def _on_passed(self, marker: Marker) -> None:
-        self._markings.passed(marker, self.audience.actors)
+        self._barriers.passed(marker, self.audience.actors)
 
     def _sent_seq(self) -> int:
         return self.source.sent_seq

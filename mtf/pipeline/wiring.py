@@ -13,12 +13,12 @@ from typing import Final
 from mtf.actors.actor import Marker, Supervised
 from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
 from mtf.actors.sequencer import LogWriter, Sequencer
-from mtf.actors.workers import RemoteIndicatorActor, WorkerActor, WorkerListener
+from mtf.actors.worker_actors import RemoteIndicatorActor, WorkerActor, WorkerListener
 from mtf.engine import Engine
 from mtf.events.bar_rows import EVENTS_PER_BAR
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.frames.frame import Frame
-from mtf.workers.team import Team
+from mtf.workers.pool import WorkerPool
 
 __all__ = ["Wiring"]
 
@@ -29,7 +29,7 @@ class Wiring:
     def __init__(
         self,
         engine: Engine,
-        door: Door,
+        builder: BlockBuilder,
         writer: LogWriter | None,
         *,
         block_events: int,
@@ -38,18 +38,18 @@ class Wiring:
         passed: Callable[[Marker], None],
         rows_asked: Callable[[], bool],
     ) -> None:
-        self.source: Final = Sequencer(door, engine.gate, writer, block_events)
+        self.source: Final = Sequencer(builder, engine.gate, writer, block_events)
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
         )
-        self.team: Final = _team(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never parted
+        self.pool: Final = _pool(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never parted
         self._bars: Final[list[AggregatorActor]] = []  # by rank
         self._values: Final[list[IndicatorActor]] = []
-        team = self.team
+        pool = self.pool
         for rank, aggregator in enumerate(engine.aggregators):
             name = aggregator.timeframe.name
             bars = AggregatorActor(aggregator)
-            remote = None if team is None or rank not in team.shards.ranks else team
+            remote = None if pool is None or rank not in pool.shards.ranks else pool
             values = IndicatorActor(name) if remote is None else RemoteIndicatorActor(name, remote)
             values.rows_asked = rows_asked
             self.source.outlets.append(bars)
@@ -58,10 +58,10 @@ class Wiring:
             self._bars.append(bars)
             self._values.append(values)
         worker_actors: list[Supervised] = []
-        if team is not None:
-            hands = WorkerActor(team, rows_asked)
-            self.source.outlets.append(hands)
-            worker_actors = [hands, *(WorkerListener(team, number) for number in range(workers))]
+        if pool is not None:
+            dispatcher = WorkerActor(pool, rows_asked)
+            self.source.outlets.append(dispatcher)
+            worker_actors = [dispatcher, *(WorkerListener(pool, number) for number in range(workers))]
         self._worker_actors: Final = worker_actors
         self.adopt(engine)
 
@@ -81,15 +81,15 @@ class Wiring:
         for bars, aggregator in zip(self._bars, engine.aggregators, strict=True):
             bars.core = aggregator
             bars.save = savers[bars.part]
-        if engine.joiner.seq and self.team is not None:
+        if engine.joiner.seq and self.pool is not None:
             parts = [
-                part for rank in self.team.shards.ranks for part in (self._bars[rank].part, self._values[rank].part)
+                part for rank in self.pool.shards.ranks for part in (self._bars[rank].part, self._values[rank].part)
             ]
-            self.team.load({name: savers[name]() for name in ("gate", *parts)})
+            self.pool.load({name: savers[name]() for name in ("gate", *parts)})
         if not engine.calculators:
             return
         for rank, values in enumerate(self._values):
-            values.ledger = engine.ledgers[rank]
+            values.value_history = engine.value_histories[rank]
             values.save_ledger = savers[values.ledger_part]
             if not isinstance(values, RemoteIndicatorActor):
                 values.calculator = engine.calculators[rank]
@@ -97,17 +97,17 @@ class Wiring:
 
     async def start(self) -> None:
         """Start the worker processes, before the actors are run."""
-        if self.team is not None:
-            await self.team.start()
+        if self.pool is not None:
+            await self.pool.start()
 
     async def close(self) -> None:
         """End the worker processes."""
-        if self.team is not None:
-            await self.team.close()
+        if self.pool is not None:
+            await self.pool.close()
 
 
-def _team(engine: Engine, workers: int, block_events: int) -> Team | None:
+def _pool(engine: Engine, workers: int, block_events: int) -> WorkerPool | None:
     widths = [calculator.width for calculator in engine.calculators]
     if not workers or not any(widths):
         return None  # nothing is to be computed elsewhere
-    return Team(engine.config, widths, workers, block_events)
+    return WorkerPool(engine.config, widths, workers, block_events)

@@ -13,7 +13,7 @@ from typing import IO, Final
 import xxhash
 
 from mtf.errors import HostileFile
-from mtf.sources.parts import Part
+from mtf.sources.input_files import InputFile
 from mtf.sources.spool import no_room
 from mtf.sources.streams import CHUNK_BYTES, Stream
 
@@ -24,7 +24,7 @@ MARK: Final = b"\xef\xbb\xbf"
 NO_ROOM: Final = "a text cannot be put aside here to be read backward"
 
 
-def open_backward(part: Part, header_lines: int) -> BackwardStream:
+def open_backward(part: InputFile, header_lines: int) -> BackwardStream:
     """Return the text of *part* backward, but for *header_lines* in front."""
     try:
         file = tempfile.TemporaryFile(prefix="mtf-")  # noqa: SIM115 - the stream closes it
@@ -38,7 +38,7 @@ def open_backward(part: Part, header_lines: int) -> BackwardStream:
         raise
 
 
-def _copy(part: Part, file: IO[bytes]) -> int:
+def _copy(part: InputFile, file: IO[bytes]) -> int:
     """Write the text of *part* to *file*, with a line break behind its last line; return how many lines there are."""
     stream = part.open()
     lines = 0
@@ -62,7 +62,7 @@ def _copy(part: Part, file: IO[bytes]) -> int:
 class BackwardStream(Stream):
     """The text in *file*, a temporary copy, from its end; `lines` is how many lines it has."""
 
-    def __init__(self, part: Part, file: IO[bytes], header_lines: int, lines: int) -> None:
+    def __init__(self, part: InputFile, file: IO[bytes], header_lines: int, lines: int) -> None:
         self.lines: Final = lines
         self._backward: Final = _Backward(part, file, header_lines)
         super().__init__(part.place, file, self._backward, part.limits, 0)
@@ -84,7 +84,7 @@ class BackwardStream(Stream):
 class _Backward:
     """Pieces of the lines of *file*, from the last one on, behind the first *header_lines* of them."""
 
-    def __init__(self, part: Part, file: IO[bytes], header_lines: int) -> None:
+    def __init__(self, part: InputFile, file: IO[bytes], header_lines: int) -> None:
         self._part: Final = part
         self._file: Final = file
         self._header_lines: Final = header_lines

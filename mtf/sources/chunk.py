@@ -1,7 +1,7 @@
 """Chunks: rows of one source that were read ahead, so that they can be put in order with those of others. Compiled.
 
-A row here is what the door writes, but for names: the sources that are merged share one table of symbols, and no row
-says that its symbol is new. A *unit* is what stays together: one row, or the four rows of one bar.
+A row here is what the block builder writes, but for names: the sources that are merged share one table of symbols, and
+no row says that its symbol is new. A *unit* is what stays together: one row, or the four rows of one bar.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mtf.events.block import NEW_SYMBOL, ROW_BYTES, Block, heap_after, heap_leng
 __all__ = [
     "NOTHING",
     "Chunk",
+    "ChunkRows",
     "Refused",
-    "Rows",
     "behind",
     "chunk_of",
     "gather",
@@ -31,7 +31,7 @@ __all__ = [
 
 NEW_SYMBOL_BIT: Final[i64] = NEW_SYMBOL << 40  # in the eight bytes that hold symbol, kind and flags
 
-# A malformed row: how many rows of the chunk stand before it, then place, line, reason and text, as the door has them.
+# A malformed row: how many rows of the chunk stand before it, then place, line, reason and text.
 Refused = tuple[int, str, int, str, str]
 
 
@@ -53,7 +53,7 @@ NOTHING: Final = Chunk(0, b"", b"", [])
 
 
 @mypyc_attr(native_class=True)
-class Rows:
+class ChunkRows:
     """Collects rows, to be taken as a chunk or as a block."""
 
     __slots__ = ("_heap", "_marks", "_rows", "count")
@@ -103,7 +103,7 @@ class Rows:
 
 
 def chunk_of(block: Block, refused: list[Any]) -> Chunk:
-    """Return the rows of *block*, which a door wrote, as a chunk."""
+    """Return the rows of *block*, which a block builder wrote, as a chunk."""
     rows, heap = block.rows, block.heap
     if not heap:
         return Chunk(block.count, rows, heap, refused)

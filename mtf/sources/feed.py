@@ -13,11 +13,11 @@ from itertools import groupby
 from typing import Any, Final, Protocol, TypeGuard
 
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
-from mtf.sources.chunk import NOTHING, Chunk, Refused, Rows, chunk_of
+from mtf.events.block_builder import BlockBuilder
+from mtf.sources.chunk import NOTHING, Chunk, ChunkRows, Refused, chunk_of
+from mtf.sources.reorder_window import ReorderWindow
 from mtf.sources.source import Source
 from mtf.sources.spool import Region, Spool
-from mtf.sources.window import Window
 
 __all__ = ["Feed", "SourceFeed", "Stage", "WindowFeed"]
 
@@ -72,7 +72,7 @@ class Stage:
 
     def __init__(self, sources: int) -> None:
         self.symbols: Final = SymbolTable()
-        self.door: Door | None = None  # to which rows finally go: it says when a bar's events happen
+        self.builder: BlockBuilder | None = None  # to which rows finally go: it says when a bar's events happen
         self.spool: Final = Spool()
         self.rows: Final = min(max(AHEAD_ROWS // sources, AHEAD_ROWS_MIN), AHEAD_ROWS_MAX)
         self.read_bytes: Final = min(max(TEXT_BYTES // sources, TEXT_BYTES_MIN), TEXT_BYTES_MAX)
@@ -83,16 +83,16 @@ class Stage:
     def read(self, source: Source, rows: int) -> tuple[Chunk, bool]:
         """Return up to *rows* rows of *source*, and whether there is more."""
         refused: list[Refused] = []
-        outer = self.door
-        door = Door(
+        outer = self.builder
+        builder = BlockBuilder(
             self.symbols,
-            aside=lambda *row: refused.append((int(door.count), *row)),
+            aside=lambda *row: refused.append((int(builder.count), *row)),
             bar_clock=None if outer is None else outer.bar_clock,
         )
         if outer is not None:
-            door.arrival_ns = outer.arrival_ns
-        more = source.fill(door, rows)
-        chunk = chunk_of(door.take(1), refused)
+            builder.arrival_ns = outer.arrival_ns
+        more = source.fill(builder, rows)
+        chunk = chunk_of(builder.take(1), refused)
         if _can_suspend(source):
             self._note(source, more)
         return chunk, more
@@ -187,11 +187,11 @@ class WindowFeed:
         self.ended = False
         self._feed: Final = feed
         self._window_ns = window_ns  # as given, or as it was before a stop within a window
-        self._window = Window(window_ns)
+        self._window = ReorderWindow(window_ns)
         self._added: deque[tuple[dict[str, Any], int]] = deque()  # position and refused rows of the newest chunks
         self._passed = b""  # a byte for each row to come, 1 if it was released before a stop
         self._refused = 0  # the malformed rows to come that were handled before a stop
-        self._rows: Final = Rows()
+        self._rows: Final = ChunkRows()
 
     def next(self) -> Chunk:
         if self._feed.ended:
@@ -252,7 +252,7 @@ class WindowFeed:
         self._passed = b"\x01" * held["skip"] + _flags(held["runs"])
         self._refused = held["refused"]
         self._window_ns = held["window_ns"]
-        self._window = Window(self._window_ns, given_ns=held["given_ns"])
+        self._window = ReorderWindow(self._window_ns, given_ns=held["given_ns"])
 
 
 def _flags(runs: list[int]) -> bytes:

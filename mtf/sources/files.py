@@ -14,16 +14,16 @@ from typing import Any, Final
 import attrs
 
 from mtf.errors import SourceError
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.sources.backward import BackwardStream, open_backward
-from mtf.sources.format import Plan
+from mtf.sources.file_format import Plan
+from mtf.sources.input_files import InputFile
 from mtf.sources.layout import Layout
 from mtf.sources.limits import DEFAULT_LIMITS
-from mtf.sources.parts import Part
 from mtf.sources.quotes import QuoteReader
 from mtf.sources.read_as import ReadAs
-from mtf.sources.reader import Reader
+from mtf.sources.row_reader import Reader
 from mtf.sources.source import SKIPPED_KEPT, iterate, sentences
 from mtf.sources.streams import CHUNK_BYTES, Stream
 
@@ -33,14 +33,14 @@ NEWLINE: Final = 10
 READINGS_MAX: Final = 100  # ways of reading its parts that the log keeps of one source
 UNREAD_MAX: Final = 20  # parts without a readable row that are named
 
-Again = Callable[[Part, Mapping[str, Any], str], Plan]
+Again = Callable[[InputFile, Mapping[str, Any], str], Plan]
 
 
 @attrs.frozen
 class PlannedPart:
     """A part and how it is read; *again* plans a part from an earlier reading and its symbol."""
 
-    part: Part
+    part: InputFile
     plan: Plan
     format: str
     again: Again
@@ -93,8 +93,8 @@ class FileSource:
         self._behind: Final[dict[str, int]] = {}  # bytes of the files that are read to their end, by path
         self._behind_bytes = 0  # of all of them
 
-    def fill(self, door: Door, limit: int) -> bool:
-        """Deliver up to *limit* rows to *door*; a malformed row counts as one, so that one call is bounded."""
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
+        """Deliver up to *limit* rows to *builder*; a malformed row counts as one, so that one call is bounded."""
         assert not self._closed, "a source that is closed is read on from a position: seek first"
         left = limit
         while left > 0:
@@ -106,7 +106,7 @@ class FileSource:
                 self._leave_behind(self._index)
                 self._start(self._index + 1)
                 continue
-            self._at = reader.scan(door, self._data, self._at, left, self._final and not self._waits(stream))
+            self._at = reader.scan(builder, self._data, self._at, left, self._final and not self._waits(stream))
             if self._at:
                 self._open = reader.by_line and self._data[self._at - 1] != NEWLINE
             left = reader.left
@@ -227,7 +227,7 @@ class FileSource:
 
     def seek(self, position: dict[str, Any]) -> None:
         """Continue from *position*: at once in a plain file, by decompressing up to it in a compressed one."""
-        self._let_go()
+        self._close_stream()
         self._index, self._reader, self._closed = -1, None, False
         self._behind.clear()
         self._behind_bytes = 0
@@ -311,7 +311,7 @@ class FileSource:
     def close(self) -> None:
         """Close the open file; `position` stays, and `seek` opens it again."""
         self._closed = True
-        self._let_go()
+        self._close_stream()
         for planned in self.parts:
             if planned.part.endless:
                 planned.part.close()
@@ -321,7 +321,7 @@ class FileSource:
 
         SourceError if its start is not the *known* one: how many bytes, and their hash.
         """
-        self._let_go()
+        self._close_stream()
         before = self.parts[self._index] if self._index >= 0 else None
         self._index = index
         planned = self.parts[index]
@@ -338,7 +338,7 @@ class FileSource:
             raise planned.plan.problem
         self._from_line = 0
         reader = None if planned.plan.reader is None else planned.plan.reader()
-        start: BackwardStream | Part = planned.part
+        start: BackwardStream | InputFile = planned.part
         if reader is not None and reader.backward:
             self._stream = start = open_backward(planned.part, reader.header_lines)
             reader.lines = start.lines
@@ -425,7 +425,7 @@ class FileSource:
         """Return how large the files are that have been read to their end; not the one that the present part is of."""
         return self._behind_bytes - self._behind.get(str(self.parts[self._index].part.path), 0)
 
-    def _let_go(self) -> None:
+    def _close_stream(self) -> None:
         self._suspended = -1
         if self._stream is not None:
             self._stream.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mtf.sources.parts import Part
+from mtf.sources.input_files import InputFile
 
 __all__ = ["foreign"]
 
@@ -22,7 +22,7 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
 _SPREADSHEET: Final = ("xl/", "[Content_Types].xml", "docProps/", "_rels/")
 
 
-def foreign(part: Part) -> str:
+def foreign(part: InputFile) -> str:
     """Return what *part* is, and what can be done; "" if that is not known."""
     if part.member.startswith(_SPREADSHEET):
         return "an Excel file: save it as CSV"

@@ -16,20 +16,20 @@ from typing import Final
 from mtf.errors import ConfigError, OptionNeeded
 from mtf.sources.cells import CLOCK, COMPACT, DATE, DATED, EPOCH, WORDED, is_date, mostly, plain, shapes
 from mtf.sources.decimals import POINT, decimal
-from mtf.sources.format import Options
+from mtf.sources.file_format import FormatOptions
 from mtf.sources.headings import OHLC, find_named, roles_of
+from mtf.sources.input_files import InputFile
 from mtf.sources.layout import SIDES, TIME_FORMATS, Layout
 from mtf.sources.length import infer_length
-from mtf.sources.look import Table, look
+from mtf.sources.local_time import NO_TIME_MAX, Zone
 from mtf.sources.markets import check_one_market
 from mtf.sources.marks import decimal_mark, mark_of
-from mtf.sources.parts import Part
+from mtf.sources.sniffing import SniffedTable, look
 from mtf.sources.stamps import StampReader, time_problem
-from mtf.sources.table import BARS, QUOTE_BARS, QUOTES, TRADE_TICKS
-from mtf.sources.zone import NO_TIME_MAX, Zone
+from mtf.sources.text_table import BARS, QUOTE_BARS, QUOTES, TRADE_TICKS
 from mtf.timeframe import Timeframe
 
-__all__ = ["Table", "bar_times", "guess_layout", "look", "shift_of", "unused_note"]
+__all__ = ["SniffedTable", "bar_times", "guess_layout", "look", "shift_of", "unused_note"]
 
 EPOCH_DIGITS_MIN: Final = 9  # smaller numbers are milliseconds of a day, or not a time
 STAND_IN: Final = Timeframe("1m")  # for bars none of which is read
@@ -41,7 +41,9 @@ _COMPACT_SHAPE: Final = re.compile(r"0{8}")  # how what COMPACT matches begins
 _TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do not hold numbers
 
 
-def guess_layout(part: Part, table: Table, options: Options, *, symbol: str = "", zone: str = "UTC") -> Layout:
+def guess_layout(
+    part: InputFile, table: SniffedTable, options: FormatOptions, *, symbol: str = "", zone: str = "UTC"
+) -> Layout:
     """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are used if nothing else names them."""
     mark = None if options.decimal is None else mark_of(options.decimal)
     columns = _columns(table, options, POINT if mark is None else mark)
@@ -118,7 +120,9 @@ def shift_of(point: float | None, otherwise: int) -> int:
     raise ConfigError(f"invalid point {point}: it must be a power of ten, such as 0.00001")
 
 
-def bar_times(table: Table, columns: Mapping[str, int], time_format: str, zone: str) -> list[tuple[str, int, int]]:
+def bar_times(
+    table: SniffedTable, columns: Mapping[str, int], time_format: str, zone: str
+) -> list[tuple[str, int, int]]:
     """Return the symbol, the local and the UTC time of the rows of *table* whose time can be read, broken ones too."""
     symbols = [row[columns["symbol"]] if "symbol" in columns else "" for row in table.fitted]
     utc = _stamps(table.fitted, columns, time_format, zone)
@@ -134,7 +138,7 @@ def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_form
     return stamps.read_all([row[date] for row in rows], None if clock is None else [row[clock] for row in rows])
 
 
-def _columns(table: Table, options: Options, mark: int) -> dict[str, int]:
+def _columns(table: SniffedTable, options: FormatOptions, mark: int) -> dict[str, int]:
     """Return the columns by role: those that the user names, and if these are not enough, others by their headings."""
     said = {role: _index(table, role, column) for role, column in (options.columns or {}).items()}
     if said and (table.header is None or _is_enough(said)):
@@ -151,7 +155,7 @@ def _is_enough(columns: Mapping[str, int]) -> bool:
     return "time" in columns and (prices or all(role in columns for role in OHLC))
 
 
-def _index(table: Table, role: str, column: str | int) -> int:
+def _index(table: SniffedTable, role: str, column: str | int) -> int:
     if isinstance(column, str) and table.header is not None:
         found = find_named(table.header, column)
         if found is not None:
@@ -162,14 +166,14 @@ def _index(table: Table, role: str, column: str | int) -> int:
     raise ConfigError(f"there is no column {column!r} for {role}: {_there(table)}")
 
 
-def _there(table: Table) -> str:
+def _there(table: SniffedTable) -> str:
     """Return which columns there are."""
     if table.header:
         return f"the file has {', '.join(repr(name) for name in table.header)}"
     return f"the file has no header, so give numbers from 0 to {table.fields - 1}"
 
 
-def _find_time(table: Table, columns: dict[str, int]) -> dict[str, int]:
+def _find_time(table: SniffedTable, columns: dict[str, int]) -> dict[str, int]:
     """Return *columns* with the first one as the time, if it has dates and no name, or that of something else."""
     assert table.header is not None, "columns without names are found by what is in them"
     name, cells = plain(table.header[0]), table.column(0)
@@ -182,7 +186,7 @@ def _find_time(table: Table, columns: dict[str, int]) -> dict[str, int]:
     return {role: column for role, column in columns.items() if column != 0} | {"time": 0}
 
 
-def _unnamed_columns(table: Table, options: Options, mark: int) -> dict[str, int]:
+def _unnamed_columns(table: SniffedTable, options: FormatOptions, mark: int) -> dict[str, int]:
     """Return what the columns must be, judging by their content: a time in front, and prices that behave as such."""
     columns = {"time": 0}
     first = 1
@@ -203,7 +207,7 @@ def _are(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
     return mostly(sum(1 for cell in cells if pattern.fullmatch(cell)), len(cells))
 
 
-def _numbers_mean(table: Table, first: int, kind: str | None, mark: int) -> tuple[str, ...] | None:
+def _numbers_mean(table: SniffedTable, first: int, kind: str | None, mark: int) -> tuple[str, ...] | None:
     if mark == POINT:
         mark = decimal_mark(cell for row in table.rows for cell in row[first:])
     numbers: list[list[float]] = []
@@ -249,7 +253,7 @@ def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
     return leap > step
 
 
-def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
+def _kind(table: SniffedTable, columns: Mapping[str, int], options: FormatOptions) -> int:
     if options.kind is not None:
         kinds = {"quotes": QUOTES, "trades": TRADE_TICKS, "bars": QUOTE_BARS if "bid_open" in columns else BARS}
         if options.kind not in kinds:
@@ -272,7 +276,7 @@ def _kind(table: Table, columns: Mapping[str, int], options: Options) -> int:
     )
 
 
-def _find_clock(table: Table, columns: dict[str, int]) -> None:
+def _find_clock(table: SniffedTable, columns: dict[str, int]) -> None:
     """If the time column holds dates and the next one times of day, read both."""
     after = columns["time"] + 1
     if after >= table.fields or after in columns.values():
@@ -281,7 +285,7 @@ def _find_clock(table: Table, columns: dict[str, int]) -> None:
         columns["clock"] = after
 
 
-def _find_ids(table: Table, columns: dict[str, int], options: Options, notes: list[str]) -> None:
+def _find_ids(table: SniffedTable, columns: dict[str, int], options: FormatOptions, notes: list[str]) -> None:
     """Drop a column of ids that repeat in other rows: they belong to a market, a venue or a user."""
     column = columns.get("id")
     if column is None or "id" in (options.columns or {}):
@@ -298,7 +302,7 @@ def _find_ids(table: Table, columns: dict[str, int], options: Options, notes: li
         notes.append(f"column {_called(table, column)} has the same value in many rows: it is not read as a trade's id")
 
 
-def unused_note(table: Table, layout: Layout) -> tuple[str, ...]:
+def unused_note(table: SniffedTable, layout: Layout) -> tuple[str, ...]:
     """Note the columns for which a quote of *layout* has no place."""
     if layout.kind != QUOTES or layout.leaves_out:
         return ()
@@ -307,11 +311,11 @@ def unused_note(table: Table, layout: Layout) -> tuple[str, ...]:
     return (f"beside bid and ask this is not used: {names}",) if names else ()
 
 
-def _called(table: Table, column: int) -> str:
+def _called(table: SniffedTable, column: int) -> str:
     return repr(table.header[column]) if table.header is not None else str(column)
 
 
-def _header_notes(table: Table) -> list[str]:
+def _header_notes(table: SniffedTable) -> list[str]:
     """Return which line is the header, if that is not obvious."""
     if not table.passed:
         return []
@@ -320,7 +324,7 @@ def _header_notes(table: Table) -> list[str]:
     return [f"line {table.header_line} is taken as the header, and {passed}" if table.header_line else passed]
 
 
-def _symbol_in(table: Table) -> str:
+def _symbol_in(table: SniffedTable) -> str:
     """Return the symbol in the headings, "" if there is none."""
     if len(table.symbols) > 1:
         raise OptionNeeded(
@@ -332,7 +336,7 @@ def _symbol_in(table: Table) -> str:
     return table.symbols[0] if table.symbols else ""
 
 
-def _figures(table: Table, columns: Mapping[str, int]) -> list[str]:
+def _figures(table: SniffedTable, columns: Mapping[str, int]) -> list[str]:
     """Return the cells of the columns that hold numbers."""
     numbers = {column for role, column in columns.items() if role not in _TEXTS}
     return [cell for column in numbers for cell in table.column(column)]
@@ -364,7 +368,7 @@ def _may_be_date(shape: str) -> bool:
     return _COMPACT_SHAPE.match(shape) is not None and (epoch is None or len(epoch[1]) in COMPACT_DIGITS)
 
 
-def _time_format(table: Table, columns: Mapping[str, int]) -> str:
+def _time_format(table: SniffedTable, columns: Mapping[str, int]) -> str:
     """Return how the times are written in most of the cells; the reader refuses the others."""
     cells = table.column(columns["time"]) if "time" in columns else []
     written = _all_written(cells)
@@ -426,7 +430,7 @@ def _is_backward(times: Sequence[int], wanted: bool | None) -> bool:
     return sum(1 for step in steps if step < 0) >= BACKWARD * len(steps)
 
 
-def _unread(part: Part, table: Table, options: Options, kind: int, columns: dict[str, int]) -> Layout:
+def _unread(part: InputFile, table: SniffedTable, options: FormatOptions, kind: int, columns: dict[str, int]) -> Layout:
     """Return a layout for a table in which no row has as many fields as the header: each is refused for that."""
     return Layout(
         kind=kind,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mtf.bars.bar import Bar
 from mtf.bars.intake import take
 from mtf.errors import MalformedEvent, SourceError
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
 from mtf.sources.source import iterate
@@ -20,8 +20,8 @@ __all__ = ["IterSource"]
 class IterSource:
     """The ticks, or bars, of *ticks*, once, in their order; the position is how many have been taken.
 
-    A tick that the door does not take is refused with its number, from 1 on. `seek` takes that many again and drops
-    them, so it needs an iterable that starts afresh with the same ticks.
+    A tick that the block builder does not take is refused with its number, from 1 on. `seek` takes that many again and
+    drops them, so it needs an iterable that starts afresh with the same ticks.
     """
 
     def __init__(self, ticks: Iterable[Tick | Bar], *, name: str = "ticks") -> None:
@@ -30,16 +30,16 @@ class IterSource:
         self._left: Iterator[Tick | Bar] = iter(ticks)
         self._count = 0  # taken from `_left`
 
-    def fill(self, door: Door, limit: int) -> bool:
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
         for tick in itertools.islice(self._left, limit):
             self._count += 1
             limit -= 1
             try:
-                reason = REASONS[take(door, tick)]
+                reason = REASONS[take(builder, tick)]
             except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
                 reason = str(error)
             if reason:
-                door.refuse(self.name, self._count, reason, repr(tick))
+                builder.refuse(self.name, self._count, reason, repr(tick))
         return limit == 0
 
     def __iter__(self) -> Iterator[Tick]:

@@ -15,11 +15,11 @@ from mtf.events.bar_rows import length_code
 from mtf.events.block import HAS_ASK, HAS_BID
 from mtf.sources.decimals import POINT
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
+from mtf.sources.local_time import Zone
 from mtf.sources.quotes import QuoteReader
-from mtf.sources.reader import TRADES
+from mtf.sources.row_reader import TRADES
 from mtf.sources.stamps import CIVIL_DMY, CIVIL_MDY, CIVIL_YMD, EPOCH, StampReader
-from mtf.sources.table import BARS, QUOTE_BARS, QUOTES, ROLES, TRADE_TICKS, TableReader
-from mtf.sources.zone import Zone
+from mtf.sources.text_table import BARS, QUOTE_BARS, QUOTES, ROLES, TRADE_TICKS, TableReader
 from mtf.timeframe import Timeframe
 
 __all__ = ["BLANKS", "SIDES", "TIME_FORMATS", "Layout"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.errors import SourceError
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.log import LogReader, read_log
 from mtf.log.event_log import LoggedBlock
@@ -37,7 +37,7 @@ class LogSource:
         """What tells this log from all others, wherever it lies."""
         return self._run_id
 
-    def fill(self, door: Door, limit: int) -> bool:
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
         taken = 0
         while taken < limit:
             if self._logged is None:
@@ -47,7 +47,7 @@ class LogSource:
             block = self._logged.block
             start = self._next_seq - block.first_seq
             stop = min(block.count, start + limit - taken)
-            door.copy(block, self._reader.symbols, start, stop)
+            builder.copy(block, self._reader.symbols, start, stop)
             taken += stop - start
             self._next_seq = block.first_seq + stop
             if stop == block.count:

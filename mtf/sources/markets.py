@@ -12,9 +12,9 @@ from typing import Final
 
 from mtf.errors import OptionNeeded
 from mtf.sources.cells import WORDS, kind_of, mostly, plain
-from mtf.sources.look import Table
-from mtf.sources.table import several_markets
-from mtf.sources.zone import NO_TIME_MAX
+from mtf.sources.local_time import NO_TIME_MAX
+from mtf.sources.sniffing import SniffedTable
+from mtf.sources.text_table import several_markets
 
 __all__ = ["check_one_market"]
 
@@ -39,7 +39,7 @@ _WORDS: Final = frozenset(
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]{0,11}([/:][A-Za-z0-9.^=_-]{1,11})?")
 
 
-def check_one_market(table: Table, used: Iterable[int], times: Sequence[int], *, bars: bool) -> tuple[int, ...]:
+def check_one_market(table: SniffedTable, used: Iterable[int], times: Sequence[int], *, bars: bool) -> tuple[int, ...]:
     """Return the columns of *table*, besides those that are *used*, which must not change from row to row.
 
     *times* are those of its rows, up to NO_TIME_MAX for a missing one. OptionNeeded if a column tells markets

@@ -14,9 +14,9 @@ import attrs
 
 from mtf.errors import ConfigError, SourceError
 from mtf.events.block import ROW_BYTES
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
-from mtf.sources.chunk import Chunk, Rows
+from mtf.sources.chunk import Chunk, ChunkRows
 from mtf.sources.feed import WINDOW, Feed, SourceFeed, Stage, WindowFeed
 from mtf.sources.merger import Lane, Merger
 from mtf.sources.sort import SORTED, SortFeed
@@ -25,8 +25,8 @@ from mtf.units import DAY_NS, NEVER_NS
 
 __all__ = [
     "SKIPPED",
+    "MergePart",
     "MergedSource",
-    "Part",
     "known_sources",
     "part_key",
     "part_position",
@@ -92,7 +92,7 @@ def source_position(at: dict[str, Any]) -> dict[str, Any]:
 
 
 @attrs.frozen(kw_only=True)
-class Part:
+class MergePart:
     """One of the merged sources. *key* is its name in the log; None: the log does not know it."""
 
     source: Source
@@ -104,7 +104,7 @@ class Part:
 class _Place:
     """The place of one part: the chunk that was read ahead, and what the log got last."""
 
-    def __init__(self, part: Part, lane: Lane) -> None:
+    def __init__(self, part: MergePart, lane: Lane) -> None:
         self.part: Final = part
         self.lane: Final = lane
         self.start: Final = part.source.position()
@@ -142,13 +142,13 @@ class _Place:
             self.before, self.chunk = self.feed.position(), None
         return int(chunk.count)
 
-    def refuse(self, door: Door) -> None:
+    def refuse(self, builder: BlockBuilder) -> None:
         """Refuse malformed rows before the next row, or after the last one."""
         assert self.chunk is not None, "what is refused was read"
         refused = self.chunk.refused
         while self.refused < len(refused) and refused[self.refused][0] <= self.lane.next:
             self.refused += 1
-            door.refuse(*refused[self.refused - 1][1:])
+            builder.refuse(*refused[self.refused - 1][1:])
         self.stop()
 
     def stop(self) -> None:
@@ -167,7 +167,7 @@ class MergedSource:
 
     def __init__(
         self,
-        sources: Sequence[Source | Part],
+        sources: Sequence[Source | MergePart],
         *,
         name: str = "",
         reorder_ns: int = 0,
@@ -180,13 +180,13 @@ class MergedSource:
             raise ConfigError("sorted rows need no reorder window: sort, or give a window, not both")
         self.parts: Final = tuple(_flat(sources))
         self.name: Final = name or _joined(
-            [each.source.name if isinstance(each, Part) else each.name for each in sources]
+            [each.source.name if isinstance(each, MergePart) else each.name for each in sources]
         )
         self.skipped: Final = (*skipped, *(each for source in sources for each in getattr(source, "skipped", ())))
         self._reorder_ns: Final = reorder_ns
         self._sort: Final = sort
         self._closed = False  # by `close`, until `seek`
-        self._rows: Final = Rows()
+        self._rows: Final = ChunkRows()
         self._read = 0  # rows delivered or refused since this source was made
         self._refused = 0  # of them those refused
         self._numbers: Final = _numbered(self.parts)
@@ -226,32 +226,32 @@ class MergedSource:
         """How many rows were released before rows that precede them in the source."""
         return int(self._merger.reordered)
 
-    def fill(self, door: Door, limit: int) -> bool:
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
         assert not self._closed, "a source that is closed is read on from a position: seek first"
-        self._stage.door = door
+        self._stage.builder = builder
         if self._direct is None and self._merger.size == 1:
             self._read_through()
         if self._direct is not None:
-            return self._fill_direct(self._direct, door, limit)
+            return self._fill_direct(self._direct, builder, limit)
         rows = self._rows
-        refused = int(door.malformed)
+        refused = int(builder.malformed)
         try:
-            return self._merge(door, limit)
+            return self._merge(builder, limit)
         finally:
-            refused = int(door.malformed) - refused
+            refused = int(builder.malformed) - refused
             self._refused += refused
             self._read += refused
             if rows.count:
                 block = rows.block()
                 self._read += block.observations
-                door.copy(block, self._stage.symbols.names, 0, block.count)
+                builder.copy(block, self._stage.symbols.names, 0, block.count)
 
-    def first(self, number: int, door: Door) -> tuple[str, int] | None:
+    def first(self, number: int, builder: BlockBuilder) -> tuple[str, int] | None:
         """Return symbol and stamp of the first row of a part that is not out; None if none is found at once.
 
-        Nothing is delivered to *door* yet: it is the one that rows will go to.
+        Nothing is delivered to *builder* yet: it is the one that rows will go to.
         """
-        self._stage.door = door
+        self._stage.builder = builder
         place = self._places[number]
         while place.chunk is None or (not place.chunk.count and not place.chunk.refused):
             if place.feed.ended:
@@ -362,7 +362,7 @@ class MergedSource:
             starts_ns = place.part.starts_ns if known else None
             self._merger.enter(number, NEVER_NS if starts_ns is None else starts_ns)
 
-    def _feed(self, part: Part, at: dict[str, Any] | None) -> Feed:
+    def _feed(self, part: MergePart, at: dict[str, Any] | None) -> Feed:
         """Return the feed of *part*, from the position *at*; None: from its start."""
         feed: Feed
         windowed, sorting = at is not None and WINDOW in at, at is not None and SORTED in at
@@ -389,14 +389,14 @@ class MergedSource:
             self._direct = place
             feed.read_whole()
 
-    def _fill_direct(self, place: _Place, door: Door, limit: int) -> bool:
+    def _fill_direct(self, place: _Place, builder: BlockBuilder, limit: int) -> bool:
         source = place.part.source
         counted: tuple[int, int] | None = getattr(source, "rows", None)
-        before = int(door.count), int(door.malformed)
-        more = source.fill(door, limit)
+        before = int(builder.count), int(builder.malformed)
+        more = source.fill(builder, limit)
         if counted is None:
-            refused = int(door.malformed) - before[1]
-            self._read += int(door.count) - before[0] + refused
+            refused = int(builder.malformed) - before[1]
+            self._read += int(builder.count) - before[0] + refused
         else:
             read: tuple[int, int] = source.rows  # type: ignore[attr-defined]
             refused = read[1] - counted[1]
@@ -408,7 +408,7 @@ class MergedSource:
             self._direct = None
         return more
 
-    def _merge(self, door: Door, limit: int) -> bool:
+    def _merge(self, builder: BlockBuilder, limit: int) -> bool:
         """Collect up to *limit* rows; False if no part has any more."""
         merger, rows = self._merger, self._rows
         left = READ_MAX
@@ -416,7 +416,7 @@ class MergedSource:
             place = self._places[number]
             lane = place.lane
             if place.chunk is not None and lane.next == lane.count:
-                place.refuse(door)
+                place.refuse(builder)
                 place.chunk = None
                 merger.note_moved(lane.number)
             if rows.count >= limit or left <= 0:
@@ -429,7 +429,7 @@ class MergedSource:
                 place.fresh = False
                 merger.go_on()
             elif lane.next == lane.stop:
-                place.refuse(door)
+                place.refuse(builder)
             else:
                 before = rows.count
                 merger.copy(rows, limit)
@@ -438,18 +438,18 @@ class MergedSource:
         return False
 
 
-def _flat(sources: Sequence[Source | Part]) -> Iterator[Part]:
+def _flat(sources: Sequence[Source | MergePart]) -> Iterator[MergePart]:
     """Yield the parts of all *sources*."""
     for source in sources:
-        if isinstance(source, Part):
+        if isinstance(source, MergePart):
             yield source
         elif isinstance(source, MergedSource):
             yield from source.parts
         else:
-            yield Part(source=source, key=source.name)
+            yield MergePart(source=source, key=source.name)
 
 
-def _numbered(parts: Sequence[Part]) -> dict[str, int]:
+def _numbered(parts: Sequence[MergePart]) -> dict[str, int]:
     """Return the numbers of the parts by key; ConfigError if two have the same."""
     numbers: dict[str, int] = {}
     for number, part in enumerate(parts):

@@ -13,7 +13,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.events.block import FROM_BAR, ROW_BYTES
-from mtf.sources.chunk import NOTHING, Chunk, Rows, heap_end, unit_end
+from mtf.sources.chunk import NOTHING, Chunk, ChunkRows, heap_end, unit_end
 
 __all__ = ["Lane", "Merger"]
 
@@ -129,7 +129,7 @@ class Merger:
         if self.size:
             self._sink(self._heap[self.size], self._stamps[self.size])
 
-    def copy(self, out: Rows, limit: i64) -> None:
+    def copy(self, out: ChunkRows, limit: i64) -> None:
         """Copy rows to *out* until it holds *limit*, or the top lane is at its `stop`.
 
         Ends before a unit that does not fit; the first unit of all goes out whatever its length.
@@ -197,7 +197,7 @@ class Merger:
             places[moved[k] * PLACE_SIZE + FLAGS] &= ~MOVED
         return moved
 
-    def _give(self, lane: Lane, out: Rows, start: i64, end: i64) -> None:
+    def _give(self, lane: Lane, out: ChunkRows, start: i64, end: i64) -> None:
         """Copy rows of *lane* with what belongs to them, and count those that are marked."""
         chunk = lane.chunk
         at = lane.heap_at

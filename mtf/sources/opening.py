@@ -20,22 +20,21 @@ from librt.strings import read_i64_le
 
 from mtf.errors import ConfigError, OptionNeeded, SourceError
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
+from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.files import FileSource, PlannedPart, raise_problem
 from mtf.sources.foreign import foreign
-from mtf.sources.format import CERTAIN, NO, Format, Options, Plan
 from mtf.sources.formats import FORMATS, find_format
 from mtf.sources.formats.csv import table_plan
+from mtf.sources.input_files import InputFile, input_files_of
 from mtf.sources.layout import BLANKS, SIDES, Layout
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
-from mtf.sources.merge import MergedSource, Part, part_key
-from mtf.sources.parts import Part as FilePart
-from mtf.sources.parts import parts_of
-from mtf.sources.pipes import PipePart, is_pipe
+from mtf.sources.merge import MergedSource, MergePart, part_key
+from mtf.sources.pipes import PipedFile, is_pipe
 from mtf.sources.read_as import ReadAs
 from mtf.sources.source import IterableSource
 from mtf.sources.synthetic import SyntheticMarket
-from mtf.sources.table import ROLES
+from mtf.sources.text_table import ROLES
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS, TS_MAX_NS
 
@@ -75,12 +74,12 @@ def open_source(
 
     `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one.
 
-    *columns* maps what a column is (see `mtf.sources.table.ROLES`) to its name or number, or lists what the columns are
-    in order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`. The
-    other options are those of `mtf.sources.format.Options`. *pattern* says which files of a folder are meant. *name* is
-    the name of the source in the log; by default the last piece of the path. Raises SourceError if the file cannot be
-    read, and ConfigError if an option is needed first. With *resumable* the latter waits until the first row, or the
-    log, is needed: it may hold what had to be inferred at the first reading.
+    *columns* maps what a column is (see `mtf.sources.text_table.ROLES`) to its name or number, or lists what the
+    columns are in order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`.
+    The other options are those of `mtf.sources.file_format.FormatOptions`. *pattern* says which files of a folder are
+    meant. *name* is the name of the source in the log; by default the last piece of the path. Raises SourceError if the
+    file cannot be read, and ConfigError if an option is needed first. With *resumable* the latter waits until the first
+    row, or the log, is needed: it may hold what had to be inferred at the first reading.
     """
     if stamp not in (None, "open", "close"):
         raise ConfigError(f"stamp must be 'open' or 'close', got {stamp!r}")
@@ -90,7 +89,7 @@ def open_source(
         raise ConfigError(f"blank must be {' or '.join(BLANKS)}, got {blank!r}")
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
         raise ConfigError(f"invalid delimiter {delimiter!r}: give one character, such as ',' or ';'")
-    options = Options(
+    options = FormatOptions(
         symbol=symbol,
         kind=kind,
         columns=_columns(columns),
@@ -121,7 +120,7 @@ def open_source(
     skipped: list[str] = []
     refused: list[str] = []
     alike = _Alike()
-    for part in [PipePart(path, limits)] if pipe else parts_of(where, limits, pattern=pattern):
+    for part in [PipedFile(path, limits)] if pipe else input_files_of(where, limits, pattern=pattern):
         alone = pipe or part.path == where
         try:
             glance = alike.look(part, chosen, options) if planned else None
@@ -154,7 +153,7 @@ def open_source(
     _check_told_once(where, planned)
     said = {
         field.name: str(getattr(options, field.name))
-        for field in attrs.fields(Options)
+        for field in attrs.fields(FormatOptions)
         if field.name != "limits" and getattr(options, field.name) is not None
     }
     if pipe:
@@ -167,7 +166,7 @@ def open_source(
     if where.is_file() and len(groups) == 1:
         return FileSource(name, groups[0].parts, skipped, said, resumable=resumable)
     parts = [
-        Part(
+        MergePart(
             source=FileSource(f"{name}/{group.label}", group.parts, (), said, resumable=resumable),
             key=part_key(name, group.label),
             folder=name,
@@ -242,7 +241,7 @@ def _words(columns: str) -> list[str]:
     return [word.strip() for word in words]
 
 
-def _format_of(part: FilePart, chosen: Format | None, options: Options, *, alone: bool) -> Format | None:
+def _format_of(part: InputFile, chosen: Format | None, options: FormatOptions, *, alone: bool) -> Format | None:
     """Return the format of *part*: the chosen one (which of a folder takes only its own files), or the surest.
 
     ConfigError if several are equally sure, and what would differ is not given.
@@ -267,7 +266,7 @@ def _format_of(part: FilePart, chosen: Format | None, options: Options, *, alone
     return best[0] if best else None
 
 
-def _plan(found: Format, part: FilePart, options: Options) -> Plan:
+def _plan(found: Format, part: InputFile, options: FormatOptions) -> Plan:
     try:
         plan = found.plan(part, options)
     except OptionNeeded as error:
@@ -279,7 +278,7 @@ def _plan(found: Format, part: FilePart, options: Options) -> Plan:
     return plan
 
 
-def _unplanned(found: Format, part: FilePart, options: Options, error: OptionNeeded) -> Plan:
+def _unplanned(found: Format, part: InputFile, options: FormatOptions, error: OptionNeeded) -> Plan:
     """Return the plan of a part that cannot be read before it is known what *error* asks for.
 
     The length of bars can be missing if a file has just begun: its symbol and its place among others are known.
@@ -307,7 +306,7 @@ class _Alike:
         if plan.layout is not None and plan.problem is None and len(self._known) < ALIKE_MAX:
             self._known.append(plan)
 
-    def look(self, part: FilePart, chosen: Format | None, options: Options) -> tuple[Format, Plan, bytes] | None:
+    def look(self, part: InputFile, chosen: Format | None, options: FormatOptions) -> tuple[Format, Plan, bytes] | None:
         """Return format and plan of *part*, and as much of its start as was seen; None if it takes a longer look."""
         if not self._known:
             return None
@@ -327,13 +326,13 @@ class _Alike:
         return None
 
 
-def _again(part: FilePart, reading: Mapping[str, Any], symbol: str) -> Plan:
+def _again(part: InputFile, reading: Mapping[str, Any], symbol: str) -> Plan:
     """Return the plan of *part* as it was read before: without looking at it."""
     layout = Layout.from_dict(reading["layout"], symbol=symbol, limits=part.limits)
     return table_plan(part, layout, ReadAs.from_dict(reading))
 
 
-def _named(planned: PlannedPart, name: str, options: Options) -> PlannedPart:
+def _named(planned: PlannedPart, name: str, options: FormatOptions) -> PlannedPart:
     """Return the plan of a pipe with a note that its rows are called by its *name*, if they are."""
     if options.symbol is not None or planned.plan.symbol is None or planned.plan.reader is None:
         return planned
@@ -408,7 +407,7 @@ def _by_symbol(planned: Sequence[PlannedPart], starts: Sequence[tuple[int, str |
     return list(groups.values())
 
 
-def _start_of(part: FilePart, plan: Plan, seen: bytes = b"") -> tuple[int, str | None]:
+def _start_of(part: InputFile, plan: Plan, seen: bytes = b"") -> tuple[int, str | None]:
     """Return the time before which none of a file's rows is, and its symbol; None if it may have several.
 
     A symbol that a column names is taken for the only one where the first rows have no other. *seen* is a start of the
@@ -417,13 +416,13 @@ def _start_of(part: FilePart, plan: Plan, seen: bytes = b"") -> tuple[int, str |
     if plan.reader is None or (plan.start_ns is not None and plan.symbol is not None):
         return NEVER_NS if plan.start_ns is None else plan.start_ns, plan.symbol
     symbols = SymbolTable()
-    door = Door(symbols)
+    builder = BlockBuilder(symbols)
     with suppress(SourceError):  # it comes up again when the file is read
         if plan.symbol is not None:
-            plan.reader().scan(door, seen, 0, 1, False)
-        if not door.count:
-            plan.reader().scan(door, part.head, 0, FIRST_ROWS, False)
+            plan.reader().scan(builder, seen, 0, 1, False)
+        if not builder.count:
+            plan.reader().scan(builder, part.head, 0, FIRST_ROWS, False)
     starts_ns = plan.start_ns
     if starts_ns is None:
-        starts_ns = read_i64_le(door.take(1).rows, 0) if door.count else NEVER_NS
+        starts_ns = read_i64_le(builder.take(1).rows, 0) if builder.count else NEVER_NS
     return starts_ns, plan.symbol or (symbols.names[0] if len(symbols) == 1 else None)

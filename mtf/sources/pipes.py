@@ -17,11 +17,11 @@ from typing import IO, Any, Final
 import xxhash
 
 from mtf.errors import SourceError
+from mtf.sources.input_files import HEAD_BYTES, InputFile
 from mtf.sources.limits import Limits
-from mtf.sources.parts import HEAD_BYTES, Part
 from mtf.sources.streams import MAGIC_BYTES, ZIP, Stream, compression, open_stream
 
-__all__ = ["STDIN", "PipePart", "is_pipe"]
+__all__ = ["STDIN", "PipedFile", "is_pipe"]
 
 STDIN: Final = "stdin"  # what standard input is called in messages and in the log
 PIPE: Final = "pipe"  # and how a pipe made by a shell is called, `<(zcat file.gz)`
@@ -43,7 +43,7 @@ def is_pipe(path: str | os.PathLike[str]) -> bool:
     return False
 
 
-class PipePart(Part):
+class PipedFile(InputFile):
     """The text that comes through the pipe *path*. It can be opened once; examining its start does not count."""
 
     def __init__(self, path: str | os.PathLike[str], limits: Limits) -> None:
@@ -165,15 +165,15 @@ class _Once:
         self.at = 0  # the next byte to return
 
     def read(self, size: int = -1, /) -> bytes:
-        piece = self._some(size)
+        piece = self._read_some(size)
         while self.whole and len(piece) < size:
-            more = self._some(size - len(piece))
+            more = self._read_some(size - len(piece))
             if not more:
                 break
             piece += more
         return piece
 
-    def _some(self, size: int) -> bytes:
+    def _read_some(self, size: int) -> bytes:
         piece = bytes(self.kept[self.at : self.at + size]) or self._next(size)
         self.at += len(piece)
         return piece

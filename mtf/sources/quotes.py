@@ -12,9 +12,9 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import SourceError
 from mtf.events.block import HAS_ASK, HAS_BID
-from mtf.events.door import Door
-from mtf.sources.reader import reason
-from mtf.sources.table import TableReader
+from mtf.events.block_builder import BlockBuilder
+from mtf.sources.row_reader import reason
+from mtf.sources.text_table import TableReader
 
 __all__ = ["HELD_MAX", "QuoteReader"]
 
@@ -71,12 +71,12 @@ class QuoteReader(TableReader):
             quote.bid, quote.ask, quote.bid_size, quote.ask_size = each[1], each[2], each[3], each[4]
             self._held[name] = quote
 
-    def _quote(self, door: Door, data: bytes) -> None:
+    def _quote(self, builder: BlockBuilder, data: bytes) -> None:
         ts_ns = self._time(data)
         has_bid = self._has(data, BID)
         has_ask = self._has(data, ASK)
         if not has_bid and not has_ask and self._given(PRICE):
-            self._trade(door, data)
+            self._trade(builder, data)
             return
         sides: i64 = 0
         bid = 0.0
@@ -104,7 +104,7 @@ class QuoteReader(TableReader):
                 ask = held.ask
                 ask_size = held.ask_size
         id = self._text(data, ID) if self._given(ID) else None
-        code = door.quote(name, ts_ns, bid, ask, bid_size, ask_size, sides, id)
+        code = builder.quote(name, ts_ns, bid, ask, bid_size, ask_size, sides, id)
         if code:
             self._problem = reason(code)
             return
@@ -122,11 +122,11 @@ class QuoteReader(TableReader):
         self.last_ns = ts_ns
         self.left -= 1
 
-    def _trade(self, door: Door, data: bytes) -> None:
+    def _trade(self, builder: BlockBuilder, data: bytes) -> None:
         if not self._given(PRICE) and (self._has(data, BID) or self._has(data, ASK)):
-            self._quote(door, data)
+            self._quote(builder, data)
         else:
-            super()._trade(door, data)
+            super()._trade(builder, data)
 
     def _has(self, data: bytes, role: i64) -> bool:
         """Whether the row says a price for *role*."""

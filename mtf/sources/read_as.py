@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from mtf.sources.layout import Layout
-from mtf.sources.table import BARS, QUOTE_BARS
+from mtf.sources.text_table import BARS, QUOTE_BARS
 
 __all__ = ["ASSUMED", "BY_FILE", "BY_FORMAT", "BY_USER", "INFERRED", "ReadAs", "reading_text", "readings_of"]
 

@@ -12,10 +12,10 @@ from librt.strings import read_f32_be, read_i32_be
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.events.block import HAS_BID
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import STILL_FORMS
 from mtf.sources.ohlc import contradiction
-from mtf.sources.reader import Reader, reason
+from mtf.sources.row_reader import Reader, reason
 
 __all__ = ["CandleRecords", "TickRecords"]
 
@@ -36,7 +36,7 @@ class TickRecords(Reader):
         self._start_ns: Final = start_ns
         self._points: Final = points
 
-    def scan(self, door: Door, data: bytes, at: i64, limit: i64, final: bool) -> i64:
+    def scan(self, builder: BlockBuilder, data: bytes, at: i64, limit: i64, final: bool) -> i64:
         self.left = limit
         size: i64 = len(data)
         points = self._points
@@ -46,16 +46,18 @@ class TickRecords(Reader):
                     break
                 self.line += 1
                 self.left -= 1
-                self.refuse(door, "a record that is cut short", data[at:].hex().encode())
+                self.refuse(builder, "a record that is cut short", data[at:].hex().encode())
                 return size
             offset_ms = _u32(data, at)
             ts_ns: i64 = self._start_ns + offset_ms * MILLISECOND_NS
             self.line += 1
             self.left -= 1
             if offset_ms >= HOUR_MS:
-                self.refuse(door, "the time is not in the hour of the file", data[at : at + TICK_BYTES].hex().encode())
+                self.refuse(
+                    builder, "the time is not in the hour of the file", data[at : at + TICK_BYTES].hex().encode()
+                )
             else:
-                code = door.quote(
+                code = builder.quote(
                     self._symbol,
                     ts_ns,
                     float(_u32(data, at + 8)) / points,
@@ -64,7 +66,7 @@ class TickRecords(Reader):
                     read_f32_be(data, at + 12),
                 )
                 if code:
-                    self.refuse(door, reason(code), data[at : at + TICK_BYTES].hex().encode())
+                    self.refuse(builder, reason(code), data[at : at + TICK_BYTES].hex().encode())
                 else:
                     self.last_ns = ts_ns
             at += TICK_BYTES
@@ -83,7 +85,7 @@ class CandleRecords(Reader):
         self._length: Final = length
         self._side: Final = side
 
-    def scan(self, door: Door, data: bytes, at: i64, limit: i64, final: bool) -> i64:
+    def scan(self, builder: BlockBuilder, data: bytes, at: i64, limit: i64, final: bool) -> i64:
         self.left = limit
         size: i64 = len(data)
         points = self._points
@@ -93,7 +95,7 @@ class CandleRecords(Reader):
                     break
                 self.line += 1
                 self.left -= 1
-                self.refuse(door, "a record that is cut short", data[at:].hex().encode())
+                self.refuse(builder, "a record that is cut short", data[at:].hex().encode())
                 return size
             prices = (
                 float(_u32(data, at + 4)) / points,
@@ -113,7 +115,7 @@ class CandleRecords(Reader):
             else:
                 is_last = final and at + 2 * CANDLE_BYTES > size
                 code = self.give_bar(
-                    door,
+                    builder,
                     self._symbol,
                     start_ns,
                     self._length,
@@ -131,7 +133,7 @@ class CandleRecords(Reader):
                     self.left -= 1
             self.line += 1
             if problem:
-                self.refuse(door, problem, data[at : at + CANDLE_BYTES].hex().encode())
+                self.refuse(builder, problem, data[at : at + CANDLE_BYTES].hex().encode())
             at += CANDLE_BYTES
         return at
 

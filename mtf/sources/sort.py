@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mtf.events.door import ASIDE_MAX
-from mtf.sources.chunk import NOTHING, Chunk, Refused, Rows, behind, gather, pieces, unit_stamps
+from mtf.events.block_builder import ASIDE_MAX
+from mtf.sources.chunk import NOTHING, Chunk, ChunkRows, Refused, behind, gather, pieces, unit_stamps
 from mtf.sources.feed import Stage
 from mtf.sources.merger import Merger
 from mtf.sources.source import Source
@@ -33,7 +33,7 @@ class SortFeed:
         self.ended = False
         self._source: Final = source
         self._stage: Final = stage
-        self._rows: Final = Rows()  # read, and in no run yet
+        self._rows: Final = ChunkRows()  # read, and in no run yet
         self._runs: list[Region] = []  # in the order in which their rows were read
         self._merged: list[Region] = []  # each made of `RUNS_MAX` runs, all of them before those
         self._merging: _Merge | None = None  # of all runs, once they are given out; before that of some into one
@@ -97,7 +97,7 @@ class SortFeed:
         return more and (self._wanted < 0 or self._count < self._wanted)
 
     def _keep(self, refused: list[Refused]) -> None:
-        """Keep malformed rows for later: so many that the door keeps them, and of the others that they are there."""
+        """Keep malformed rows for later: the first ones whole, and of the others that they are there."""
         room = max(0, ASIDE_MAX - len(self._refused))
         self._refused += [(0, *each[1:]) for each in refused[:room]]
         if len(refused) > room:
@@ -155,7 +155,7 @@ class _Merge:
         self._runs: Final = runs
         self._limit: Final = rows
         self._merger: Final = Merger(len(runs))
-        self._out: Final = Rows()
+        self._out: Final = ChunkRows()
         for number, run in enumerate(runs):
             chunk, _ = next(run)
             self._merger.lanes[number].load(chunk, 0)

@@ -1,4 +1,4 @@
-"""The protocol of a source: it fills the door with rows until its end.
+"""The protocol of a source: it fills the block builder with rows until its end.
 
 A source that the pipeline reads at its own pace (a file, a log, a synthetic market) is a `Source`. One that has to be
 awaited (a feed) is any async iterator of `mtf.Tick`.
@@ -23,7 +23,7 @@ from mtf.events.block import (
     received_at,
     tick_at,
 )
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 
 __all__ = ["SKIPPED_KEPT", "IterableSource", "Source", "iterate", "sentences"]
@@ -44,8 +44,8 @@ class Source(Protocol):
     @property
     def name(self) -> str: ...
 
-    def fill(self, door: Door, limit: int) -> bool:
-        """Hand up to *limit* rows to *door*, and refuse malformed ones there with their line.
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
+        """Hand up to *limit* rows to *builder*, and refuse malformed ones there with their line.
 
         Return False once there is nothing more (rows delivered by this call count all the same). May deliver fewer
         than *limit* rows and still have more. Raises SourceError if the rest of the source cannot be read.
@@ -93,9 +93,9 @@ def iterate(source: Source) -> Iterator[Tick]:
 
     more = True
     while more:
-        door = Door(names, aside=aside)
-        more = source.fill(door, ITERATED_ROWS)
-        block = door.take(1)
+        builder = BlockBuilder(names, aside=aside)
+        more = source.fill(builder, ITERATED_ROWS)
+        block = builder.take(1)
         rows, heap, at = block.rows, block.heap, 0
         for i in range(block.count):
             tag = int.from_bytes(rows[i * ROW_BYTES + 12 : i * ROW_BYTES + 16], "little")

@@ -13,8 +13,8 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.sources.local_time import BAD_TIME, SKIPPED_TIME, UNKNOWN_ZONE, Zone
 from mtf.sources.timewords import month_called, zone_called
-from mtf.sources.zone import BAD_TIME, SKIPPED_TIME, UNKNOWN_ZONE, Zone
 from mtf.units import DAY_NS, SECOND_NS
 
 __all__ = ["CIVIL_DMY", "CIVIL_MDY", "CIVIL_YMD", "EPOCH", "StampReader", "civil_day", "time_problem"]

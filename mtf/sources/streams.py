@@ -175,7 +175,7 @@ def _opened(place: str, raw: IO[bytes], size: int, limits: Limits, *, archived: 
     raw.seek(0)
     name = compression(head)
     if not name:
-        return Stream(place, raw, _plain(raw, head), limits, max(1, size) if archived else 0)
+        return Stream(place, raw, _as_utf8(raw, head), limits, max(1, size) if archived else 0)
     if archived:
         raise HostileFile(f"{place}: {name} inside an archive is not read: unpack it first", path=place)
     pieces = _decompressor(name, place, raw, limits)
@@ -185,7 +185,7 @@ def _opened(place: str, raw: IO[bytes], size: int, limits: Limits, *, archived: 
     if inner and inner != "lzma":
         raise HostileFile(f"{place}: {inner} inside {name} is not read: unpack it first", path=place)
     raw.seek(0)
-    return Stream(place, raw, _plain(_decompressor(name, place, raw, limits), first), limits, max(1, size))
+    return Stream(place, raw, _as_utf8(_decompressor(name, place, raw, limits), first), limits, max(1, size))
 
 
 def _decompressor(name: str, place: str, raw: IO[bytes], limits: Limits) -> Pieces:
@@ -198,7 +198,7 @@ def _decompressor(name: str, place: str, raw: IO[bytes], limits: Limits) -> Piec
     raise SourceError(f"{place}: {name} is not read: unpack it, or pack it as gzip, xz, zstd or zip", path=place)
 
 
-def _plain(pieces: Pieces, head: bytes) -> Pieces:
+def _as_utf8(pieces: Pieces, head: bytes) -> Pieces:
     """Return *pieces* as UTF-8, if *head*, its first bytes, says that it is UTF-16 or UTF-32."""
     encoding = _encoding(head)
     return _Decoded(pieces, encoding) if encoding else pieces

@@ -19,7 +19,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import ConfigError, SourceError
 from mtf.events.block import BOTH_SIDES
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
 from mtf.sources.source import iterate
@@ -109,11 +109,11 @@ class SyntheticMarket:
         self._closes_ns: i64 = 0  # the market is open from `_opens_ns` to here; looked up again once time is past it
         self._x: i64 = 0  # the two generators: xorshift32, never 0, and a linear congruential one
         self._y: i64 = 0
-        self._sow(seed)
+        self._seed(seed)
         self._first: Final = self.position()  # the market may be made longer, and is then the same up to there
 
-    def fill(self, door: Door, limit: int) -> bool:
-        """Hand *limit* quotes to *door*; False once *end* or *events* is reached."""
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
+        """Hand *limit* quotes to *builder*; False once *end* or *events* is reached."""
         symbols: i64 = len(self._symbols)
         left: i64 = limit
         while left > 0:
@@ -125,9 +125,9 @@ class SyntheticMarket:
             number = self._draw() % symbols
             mid = self._walk(number)
             dice = self._draw()
-            half = 4 + (dice & 7) + self._thin(now)  # half the spread, in points
+            half = 4 + (dice & 7) + self._extra_spread(now)  # half the spread, in points
             divisor = self._divisors[number]
-            code = door.quote(
+            code = builder.quote(
                 self._symbols[number],
                 now,
                 float(mid - half) / divisor,
@@ -139,7 +139,7 @@ class SyntheticMarket:
             self._count += 1
             left -= 1
             if code:
-                door.refuse(self.name, self._count, REASONS[code], "")
+                builder.refuse(self.name, self._count, REASONS[code], "")
         return True
 
     def __iter__(self) -> Iterator[Tick]:
@@ -184,7 +184,7 @@ class SyntheticMarket:
     def close(self) -> None:
         """There is nothing to close."""
 
-    def _sow(self, seed: int) -> None:
+    def _seed(self, seed: int) -> None:
         """Start both generators from *seed*; near seeds are far apart after a few draws."""
         self._x = (seed * 2_654_435_761 + 88_675_123) & MASK
         self._y = ((seed >> 32) * 2_246_822_519 + seed * 3_266_489_917 + 362_436_069) & MASK
@@ -245,7 +245,7 @@ class SyntheticMarket:
         self._points[number] = points
         return points
 
-    def _thin(self, now: i64) -> i64:
+    def _extra_spread(self, now: i64) -> i64:
         """Return by how many points the hour of *now* widens half the spread."""
         return self._waits[now // HOUR_NS % 24] // 8
 

@@ -7,7 +7,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from mtf.errors import ConfigError
-from mtf.sources.zone import Zone
+from mtf.sources.local_time import Zone
 
 __all__ = ["month_called", "zone_called"]
 

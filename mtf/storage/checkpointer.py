@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind
+from mtf.actors.barriers import Answers
 from mtf.actors.consumer import PART
-from mtf.actors.markings import Answers
 from mtf.clock import Timer, WallClock
 from mtf.engine import Engine
 from mtf.errors import LogWriteFailed, PipelineStopped
@@ -98,7 +98,7 @@ class Checkpointer:
 
     async def take(self) -> int:
         """Write a checkpoint of everything so far and return its seq; none is written if that one is there."""
-        task = asyncio.create_task(self._take(), name="mtf checkpoint")
+        task = asyncio.create_task(self._write_checkpoint(), name="mtf checkpoint")
         self._tasks.add(task)
         task.add_done_callback(self._taken)
         return await asyncio.shield(task)
@@ -130,7 +130,7 @@ class Checkpointer:
         if begun:
             await asyncio.wait(begun)
 
-    async def _take(self) -> int:
+    async def _write_checkpoint(self) -> int:
         engine = self._engine
         assert engine is not None, "a checkpoint is taken of a pipeline that has caught up"
         async with self._one:

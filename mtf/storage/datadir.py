@@ -24,11 +24,11 @@ from mtf.notes import LOGGER, Notes
 from mtf.sources.log import LogSource
 from mtf.sources.merge import SKIPPED, MergedSource, part_key, part_position, shown_key, source_position
 from mtf.sources.source import Source
-from mtf.storage.aside import Aside
 from mtf.storage.checkpoint_store import CheckpointStore, Skipped
-from mtf.storage.history.aside import set_aside
 from mtf.storage.history.store import HistoryStore
+from mtf.storage.history.unusable import set_aside
 from mtf.storage.history.writer import HistoryWriter
+from mtf.storage.malformed_rows import Aside
 
 __all__ = ["DataDir", "check_has_log", "checkpoints_of", "history_of", "known_parts", "logged_config"]
 
@@ -206,10 +206,10 @@ def check_same(path: Path, name: str, known: dict[str, Any], identity: dict[str,
     before, now = known.get("read_as", {}), identity.get("read_as", {})
     if before != now:
         raise ConfigMismatch(
-            f"{name} was read into {path} before as {_said(before)}, and now as {_said(now)}: "
+            f"{name} was read into {path} before as {_describe(before)}, and now as {_describe(now)}: "
             "use the same options, or another directory"
         )
-    if not _same(known, identity):
+    if not _is_same_source(known, identity):
         raise SourceError(
             f"{name} was read into {path} before, and is another file now: use another directory, or restore the file",
             path=name,
@@ -266,11 +266,11 @@ def _symbol_bytes(config: Config) -> int:
     return total
 
 
-def _said(options: dict[str, str]) -> str:
+def _describe(options: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in options.items()) or "detected"
 
 
-def _same(known: dict[str, Any], identity: dict[str, Any]) -> bool:
+def _is_same_source(known: dict[str, Any], identity: dict[str, Any]) -> bool:
     """Return whether *identity* can be that of the source that was *known*, which may have grown."""
     if {**known, **dict.fromkeys(GROWN)} != {**identity, **dict.fromkeys(GROWN)}:
         return False

@@ -20,8 +20,8 @@ from mtf.config import Config
 from mtf.engine import Engine
 from mtf.events.block import Block
 from mtf.indicators.transfer import pack_completed
-from mtf.workers.own import register_paths
 from mtf.workers.shards import Shards
+from mtf.workers.user_indicators import register_paths
 from mtf.workers.wire import (
     BLOCK,
     BLOCK_HEAD,
@@ -32,7 +32,7 @@ from mtf.workers.wire import (
     LOAD,
     SAVE,
     SAVED,
-    Layout,
+    MemoryLayout,
     decode_parts,
     encode_parts,
 )
@@ -52,7 +52,7 @@ class Share:
         self.ranks: Final = shards.ranks_of(worker)
         self.engine: Final = Engine(config, lambda rank, number: shards.owner(rank, number) == worker)
         self.parts: Final = [f"indicators:{config.timeframes[rank]}" for rank in self.ranks]
-        self.layout: Final = Layout(given["block_events"], [each.width for each in self.engine.calculators])
+        self.layout: Final = MemoryLayout(given["block_events"], [each.width for each in self.engine.calculators])
         self.memory: Final = mmap.mmap(memory_file, self.layout.bytes)
         self.floats: Final = memoryview(self.memory).cast("d")
 

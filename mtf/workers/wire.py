@@ -24,7 +24,7 @@ __all__ = [
     "SAVED",
     "SETUP",
     "SLOTS",
-    "Layout",
+    "MemoryLayout",
     "decode_parts",
     "encode_parts",
 ]
@@ -46,7 +46,7 @@ DONE_HEAD: Final = Struct("<q")  # slot
 _PART: Final = Struct("<QQ")  # length of the name, length of the part
 
 
-class Layout:
+class MemoryLayout:
     """Where things lie in the shared memory: slots, each with the rows of a block and the live values of each rank.
 
     All workers read the same rows, and each writes its own shards' values into the same places.

@@ -1,4 +1,4 @@
-"""The gate's marks on a block: verdicts, deeds, prices and clocks of each row, and which symbols it may change."""
+"""The gate's marks on a block: verdicts, effects, prices and clocks of each row, and which symbols it may change."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mypy_extensions import i64
 
 from mtf import calendars
 from mtf.bars.gate import Gate
-from mtf.bars.judged import Judged, tally
-from mtf.bars.verdicts import APPLY, APPLY_BAR, COUNTS, MOVE, NOTHING, PRICE_SIDES, REASONS, STRETCH, TEAR, TIME, TIMER
+from mtf.bars.judged_block import JudgedBlock, tally
+from mtf.bars.verdicts import APPLY, APPLY_BAR, COUNTS, MOVE, NOTHING, PRICE_SIDES, REASONS, TEAR, TIME, TIMER, WIDEN
 from mtf.calendars import WeeklyCalendar
 from mtf.timeframe import Timeframe
 from tests.builders import at, blocks, inputs
@@ -19,11 +19,11 @@ OFTEN_CLOSED = WeeklyCalendar(
     name="often closed", zone="UTC", hours=[f"Mon-Fri 10:{minute:02}-10:{minute + 1:02}" for minute in range(0, 20, 2)]
 )
 
-DEEDS = {
+EFFECTS = {
     NOTHING: "nothing",
     MOVE: "move",
     APPLY: "apply",
-    STRETCH: "stretch",
+    WIDEN: "stretch",
     TIME: "time",
     APPLY_BAR: "apply bar",
     TEAR: "tear",
@@ -37,43 +37,43 @@ def gate(*timeframes: str, side: str = "auto", accept_late: bool = False) -> Gat
     return Gate(lambda _: calendar, kept, side=PRICE_SIDES.index(side), accept_late=accept_late)
 
 
-def judged(text: str, *, side: str = "auto", accept_late: bool = False) -> Judged:
+def judged(text: str, *, side: str = "auto", accept_late: bool = False) -> JudgedBlock:
     return gate(side=side, accept_late=accept_late).judge(blocks(inputs(text, symbol="X"))[0])
 
 
-def deeds(found: Judged) -> list[str]:
-    return [DEEDS[int(deed)] for deed in found.deeds]
+def effects(found: JudgedBlock) -> list[str]:
+    return [EFFECTS[int(effect)] for effect in found.effects]
 
 
-def test_each_row_has_its_deed() -> None:
+def test_each_row_has_its_effect() -> None:
     """What aggregators work from: they never look at a verdict."""
-    assert deeds(judged("10:00@1 10:00:01@=2 09:59@3 !10:00:30 !10:00:20 10:00:30@1/ 10:00:31@0")) == [
+    assert effects(judged("10:00@1 10:00:01@=2 09:59@3 !10:00:30 !10:00:20 10:00:30@1/ 10:00:31@0")) == [
         *("apply", "move", "nothing", "time", "nothing", "move", "nothing"),
     ]
 
 
 def test_accepted_late_tick_stretches_and_one_without_a_price_does_nothing() -> None:
     found = judged("10:00:10@1 10:00:20@1 10:00:15@2 10:00:15@=2", accept_late=True)
-    assert deeds(found) == ["apply", "apply", "stretch", "nothing"]
+    assert effects(found) == ["apply", "apply", "stretch", "nothing"]
     assert [int(clock) - at("10:00") for clock in found.clocks] == [10**10, 2 * 10**10, 2 * 10**10, 2 * 10**10]
 
 
 def test_late_tick_is_rejected_once_the_clock_closed_the_bar() -> None:
     """There is nothing left to correct: the bar is completed, and completed bars never change."""
     found = judged("10:00:10@1 !10:01 10:00:20@2 10:01:10@3 10:00:30@4", accept_late=True)
-    assert deeds(found) == ["apply", "time", "nothing", "apply", "nothing"]
+    assert effects(found) == ["apply", "time", "nothing", "apply", "nothing"]
     assert [REASONS[int(verdict)] for verdict in found.verdicts] == ["", "", "late", "", "late"]
 
 
 def test_tick_that_is_late_for_a_clock_event_alone_is_applied() -> None:
     """It is the newest all the same, also if it made no bar: what comes behind it and is older stretches."""
     found = judged("10:00:10@1 !10:00:50 10:00:30@=5 10:00:20@2 10:00:40@3", accept_late=True)
-    assert deeds(found) == ["apply", "time", "nothing", "stretch", "apply"]
+    assert effects(found) == ["apply", "time", "nothing", "stretch", "apply"]
 
 
 def test_first_tick_that_is_late_for_a_clock_event_decides_the_side() -> None:
     found = judged("!10:00:50 10:00:30@=5 10:00:40@1", accept_late=True)
-    assert deeds(found) == ["time", "apply", "nothing"]
+    assert effects(found) == ["time", "apply", "nothing"]
     assert found.instruments[0].first_ns == at("10:00:30")
 
 
@@ -84,7 +84,7 @@ def test_each_event_of_a_bar_has_the_verdict_of_all_of_it() -> None:
     assert [REASONS[int(verdict)] for verdict in found.verdicts] == [
         *[""] * 4, *["duplicate"] * 4, *["late"] * 4, *["price"] * 4, *["unfinished"] * 4
     ]  # fmt: skip
-    assert deeds(found) == [*["apply bar"] * 4, *["nothing"] * 12, "tear", *["nothing"] * 3]
+    assert effects(found) == [*["apply bar"] * 4, *["nothing"] * 12, "tear", *["nothing"] * 3]
     assert [int(rank) for rank in found.ranks[:4]] == [1] * 4
     assert found.tears == {16: at("10:05")}
     (counts,) = found.counts
@@ -99,7 +99,7 @@ def test_bar_that_has_come_whole_takes_the_mark_back() -> None:
 
 def test_quote_with_a_bad_side_counts_one_sided_and_says_which() -> None:
     found = judged("10:00@1/2 10:00@0/2 10:00@1/-1 10:00@0/-1", side="bid")
-    assert deeds(found) == ["apply", "move", "apply", "nothing"]
+    assert effects(found) == ["apply", "move", "apply", "nothing"]
     assert found.one_sided == {1: 2, 2: 1}
     (counts,) = found.counts
     assert (counts.bad_sides, counts.rejected, counts.crossed) == (2, {"price": 1}, 0)
@@ -121,7 +121,7 @@ def test_clocks_of_others_that_a_row_moves_are_listed() -> None:
         for row, number, ns in zip(found.moves_row, found.moves_number, found.moves_ns, strict=True)
     ]
     assert moves == [(2, "A", at("10:01")), (5, "C", at("10:00:40"))]
-    assert (deeds(found)[5], found.run_ns, found.ordered) == ("timer", at("10:01:30"), [True, True, False, False])
+    assert (effects(found)[5], found.run_ns, found.ordered) == ("timer", at("10:01:30"), [True, True, False, False])
     assert found.live == [False, False, True, False]
 
 
@@ -153,8 +153,8 @@ def test_price_and_volume_are_those_of_the_side() -> None:
     for side, prices in expected.items():
         found = judged(rows, side=side)
         assert [
-            (price, volume) if deed == APPLY else None
-            for deed, price, volume in zip(found.deeds, found.prices, found.volumes, strict=True)
+            (price, volume) if effect == APPLY else None
+            for effect, price, volume in zip(found.effects, found.prices, found.volumes, strict=True)
         ] == prices
 
 
@@ -219,7 +219,7 @@ def test_row_that_is_judged_as_the_one_before_it_is_judged_as_it_would_be_alone(
         shown: list[object] = [
             row
             for each in found
-            for row in zip(each.verdicts, each.deeds, each.prices, each.volumes, each.clocks, strict=True)
+            for row in zip(each.verdicts, each.effects, each.prices, each.volumes, each.clocks, strict=True)
         ]
         return shown, list(one.counts()), [int(one.newest_ns), int(one.run_ns)]
 

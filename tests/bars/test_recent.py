@@ -106,7 +106,7 @@ def test_saved_ids_that_none_have_been_are_refused() -> None:
     archive.count(IDS_MAX + 1, 16)
     for number in range(IDS_MAX + 1):
         archive.text(str(number))
-        archive.whole(number, 0, IDS_MAX)
+        archive.int64(number, 0, IDS_MAX)
     with pytest.raises(CorruptCheckpoint, match="more ids than are kept"):
         loaded(archive.finish())
 

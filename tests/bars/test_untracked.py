@@ -14,7 +14,7 @@ import weakref
 import pytest
 
 import mtf
-from mtf.bars.columns import BarState, Closing, Slot
+from mtf.bars.columns import BarClose, BarHeader, BarState
 from mtf.build import COMPILED
 from mtf.calendars.day import Day, Gap
 
@@ -42,9 +42,9 @@ def values() -> dict[str, object]:
     return {
         "bar": one,
         "gap": one.gap,
-        "slot": Slot(0, 1, day, True, False, one.gap, 0),
+        "slot": BarHeader(0, 1, day, True, False, one.gap, 0),
         "state": BarState(None, 1.0, 1.0, 1.0, 1.0, 0.0, 0, [one], 0, 1),
-        "closing": Closing(0, 0, 0, one, day, [one], 0, 1),
+        "closing": BarClose(0, 0, 0, one, day, [one], 0, 1),
     }
 
 

@@ -19,7 +19,7 @@ from mtf.bars.intake import take
 from mtf.calendars import WeeklyCalendar
 from mtf.engine import Engine
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.timeframe import INTRADAY, Timeframe
 from tests.builders import DAY_NS, HOUR_NS, MINUTE_NS, NEW_YORK, SECOND_NS, at, clock_of_bars
@@ -137,22 +137,22 @@ def run(
     """Run *events* and then a clock event that closes all, in blocks of *size* or a little more."""
     config = mtf.Config.make(timeframes=timeframes, **settings)
     engine = Engine(config)
-    door = Door(SymbolTable(), bar_clock=clock_of_bars(config))
+    builder = BlockBuilder(SymbolTable(), bar_clock=clock_of_bars(config))
     made = Made({name: [] for name in timeframes})
     seq = 1
 
     def step() -> None:
         nonlocal seq
-        block = door.take(seq)
+        block = builder.take(seq)
         seq += block.count
         for closing in engine.step(block).closings:
             made.bars[closing.bar.timeframe.name].append(closing.bar)
 
     for event in events:
-        assert take(door, event) == 0, f"{event} is well-formed"
-        if door.count >= size:
+        assert take(builder, event) == 0, f"{event} is well-formed"
+        if builder.count >= size:
             step()
-    assert door.clock(end_ns) == 0
+    assert builder.clock(end_ns) == 0
     step()
     if len(engine.joiner.states):
         made.rejected = engine.snapshot(0).counts.rejected

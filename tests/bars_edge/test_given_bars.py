@@ -11,7 +11,7 @@ import pytest
 import mtf
 from mtf.errors import StraddlingBar
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from tests.bars_edge.builders import NEW_YORK, run, run_events
 from tests.builders import (
     BarRow,
@@ -156,12 +156,12 @@ def test_negative_bars_are_bars_if_that_is_asked_for() -> None:
 
 def test_straddling_bar_stops_before_anything_of_it_is_logged() -> None:
     config = mtf.Config.make(timeframes=["15m"], calendar="crypto")
-    door = Door(SymbolTable(), bar_clock=clock_of_bars(config))
+    builder = BlockBuilder(SymbolTable(), bar_clock=clock_of_bars(config))
     first, second = inputs("10:00~10m@1/4/0.5/2 10:10~10m@1/4/0.5/2")
-    assert hand_in(door, first) == 0
+    assert hand_in(builder, first) == 0
     with pytest.raises(StraddlingBar, match="EURUSD: the bar 2024-03-06 10:10 to 2024-03-06 10:20 UTC lies in two"):
-        hand_in(door, second)
-    assert door.count == 4
+        hand_in(builder, second)
+    assert builder.count == 4
 
 
 def test_indicators_of_shorter_timeframes_get_no_value_of_it() -> None:

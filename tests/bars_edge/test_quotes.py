@@ -1,4 +1,4 @@
-"""Price sides, one-sided, crossed and locked quotes, sizes, trades among quotes, and what the door refuses."""
+"""Price sides, one-sided, crossed and locked quotes, sizes, trades among quotes, and what the block builder refuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import mtf
 from mtf.errors import MalformedEvent
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from tests.bars_edge.builders import run
 from tests.builders import at
@@ -110,16 +110,16 @@ def test_two_bad_sides_reject_the_quote() -> None:
 @pytest.mark.parametrize(("bid", "ask"), [(math.nan, 1.0), (1.0, math.inf), (-math.inf, 1.0)])
 def test_a_side_that_is_nan_or_infinite_is_a_bad_side(bid: float, ask: float) -> None:
     """It is in the log as it came, and in no bar."""
-    door = Door(SymbolTable())
-    assert door.tick(Tick("EURUSD", at("10:00"), bid, ask)) == 0
-    assert door.count == 1
+    builder = BlockBuilder(SymbolTable())
+    assert builder.tick(Tick("EURUSD", at("10:00"), bid, ask)) == 0
+    assert builder.count == 1
 
 
 def test_a_quote_without_a_number_is_malformed() -> None:
-    """Refused at the door, in no log, with no seq."""
-    door = Door(SymbolTable())
-    assert door.tick(Tick("EURUSD", at("10:00"), math.nan, math.nan)) != 0
-    assert door.count == 0
+    """Refused at intake, in no log, with no seq."""
+    builder = BlockBuilder(SymbolTable())
+    assert builder.tick(Tick("EURUSD", at("10:00"), math.nan, math.nan)) != 0
+    assert builder.count == 0
 
 
 def test_tiny_prices_are_prices_and_those_beyond_the_bound_are_not() -> None:

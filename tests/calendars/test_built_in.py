@@ -73,7 +73,7 @@ class TestCrypto:
         assert str(CRYPTO.day_at(utc("2024-01-01 00:00")).date) == "2024-01-01"
 
     def test_epoch_and_the_end_of_time_have_their_day(self) -> None:
-        """The first and the last instant that the door lets in."""
+        """The first and the last instant that the block builder lets in."""
         assert day_text(CRYPTO.day_at(0)) == "1970-01-01 00:00 .. 1970-01-02 00:00 1970-01-01"
         assert day_text(CRYPTO.day_at(7_258_118_400_000_000_000)) == "2200-01-01 00:00 .. 2200-01-02 00:00 2200-01-01"
 

@@ -9,7 +9,7 @@ import pytest
 
 import mtf.calendars
 from mtf.calendars import HOLIDAY, WeeklyCalendar
-from mtf.calendars.catalogue import TOML_BYTES_MAX
+from mtf.calendars.named import TOML_BYTES_MAX
 from mtf.errors import ConfigError
 from tests.calendars.builders import day_text, utc
 

@@ -66,7 +66,7 @@ def test_ten_years_are_there_once_an_engine_is_set_up(name: str, monkeypatch: py
     calendar = WeeklyCalendar.from_dict(mtf.calendars.get(name).to_dict())  # one that has been asked nothing
     Engine(mtf.Config.make(calendar=calendar))
     made: list[int] = []
-    cell_of = Timeline._cell
+    cell_of = Timeline._schedule
 
     def counted(timeline: Any, ordinal: int) -> Any:
         made.append(ordinal)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mtf.calendars import BREAK, CLOSED, HOLIDAY, OPEN, WeeklyCalendar
-from mtf.calendars.timeline import CELLS_MAX
+from mtf.calendars.timeline import SCHEDULES_MAX
 from mtf.errors import ConfigError
 from tests.calendars.builders import HOUR_NS, day_text, stretches, utc
 
@@ -262,7 +262,7 @@ class TestCache:
         calendar = office()
         first = stretches(calendar, "2010-01-04 00:00", "2010-01-11 00:00")
         calendar.days(utc("2010-01-01 00:00"), utc("2020-01-01 00:00"))
-        assert CELLS_MAX // 2 <= len(calendar._timeline) <= CELLS_MAX
+        assert SCHEDULES_MAX // 2 <= len(calendar._timeline) <= SCHEDULES_MAX
         assert stretches(calendar, "2010-01-04 00:00", "2010-01-11 00:00") == first
 
     def test_spans_of_a_cached_day_are_the_same_objects(self) -> None:

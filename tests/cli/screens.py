@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.text import Text
 
 from mtf.bars.bar import PartialBar
-from mtf.cli.look import ASCII, Look
-from mtf.cli.screen import Kept, NotKept, most_ticks, screen_lines
+from mtf.cli.screen import NotSaved, Saved, most_ticks, screen_lines
+from mtf.cli.terminal import ASCII, Look
 from mtf.config import Config
 from mtf.engine import Engine
 from mtf.events.block import Block
 from mtf.events.tick import Tick
-from mtf.matrix import Change, Matrix, Reading, Row
+from mtf.matrix import Change, IndicatorReading, Matrix, Row
 from mtf.summary import Summary
 from mtf.timeframe import Timeframe
 from tests.builders import at, blocks
 
 FOLDER: Final = Path(__file__).parent / "goldens"
-KEPT: Final = Kept(program="mtf", directory=Path("run"))
+KEPT: Final = Saved(program="mtf", directory=Path("run"))
 DIGEST: Final = "2e95dda07def2880b96952c0f824871e"
 START: Final = at("2024-03-01 00:00")
 SECOND_NS: Final = 1_000_000_000
@@ -85,13 +85,15 @@ def _called(name: str, tick: Tick) -> Tick:
     return Tick(name, tick.ts_ns, tick.bid, tick.ask, tick.bid_size, tick.ask_size)
 
 
-def screen(engine: Engine, summary: Summary, shown: Look, then: Kept | NotKept = KEPT) -> list[Text]:
+def screen(engine: Engine, summary: Summary, shown: Look, then: Saved | NotSaved = KEPT) -> list[Text]:
     """Return the last screen of that run."""
     snapshots = [engine.snapshot(engine.number_of(name), True) for name in most_ticks(summary)]
     return screen_lines(summary, snapshots, then, shown)
 
 
-def row(timeframe: str, closes: Sequence[float], forming: tuple[float, float] | None, *readings: Reading) -> Row:
+def row(
+    timeframe: str, closes: Sequence[float], forming: tuple[float, float] | None, *readings: IndicatorReading
+) -> Row:
     """Return a row with a bar that forms from the first of *forming* to the second, a quarter of its time over."""
     partial = None
     length_ns = Timeframe(timeframe).length_ns

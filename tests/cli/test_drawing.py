@@ -7,11 +7,11 @@ import math
 import pytest
 
 from mtf.cli.drawing import fitted, matrix_lines, own_decimals, place_text, price_text, reading_text, sheet, table
-from mtf.matrix import Change, Matrix, Reading
+from mtf.matrix import Change, IndicatorReading, Matrix
 from tests.cli.screens import drawn, look, matrix, row
 
-READY = Reading(name="sma_20", state="live", value=1.5, seen=40, needed=20, on_price=True)
-WARMING = Reading(name="sma_20", state="warming", seen=5, needed=20, on_price=True)
+READY = IndicatorReading(name="sma_20", state="live", value=1.5, seen=40, needed=20, on_price=True)
+WARMING = IndicatorReading(name="sma_20", state="warming", seen=5, needed=20, on_price=True)
 
 
 def rows_of(found: Matrix, width: int = 100, *, ascii: bool = False) -> list[str]:
@@ -77,28 +77,28 @@ def test_where_no_bar_forms_that_is_said() -> None:
     [
         (READY, "1.50"),
         (WARMING, "5/20"),
-        (Reading(name="a", state="warming", seen=1234, needed=10_000), "1,234/10,000"),
-        (Reading(name="a", state="warming", seen=3, needed=11, at_least=True), "3/11+"),
-        (Reading(name="a", state="waiting", seen=30, needed=11, at_least=True), "waits"),
-        (Reading(name="a", state="absent"), "n/a"),
-        (Reading(name="a", state="live", value=41.52, seen=30, needed=15), "41.5"),
-        (Reading(name="a", state="live", value=-1234567.8, seen=30, needed=15), "-1,234,567.8"),
+        (IndicatorReading(name="a", state="warming", seen=1234, needed=10_000), "1,234/10,000"),
+        (IndicatorReading(name="a", state="warming", seen=3, needed=11, at_least=True), "3/11+"),
+        (IndicatorReading(name="a", state="waiting", seen=30, needed=11, at_least=True), "waits"),
+        (IndicatorReading(name="a", state="absent"), "n/a"),
+        (IndicatorReading(name="a", state="live", value=41.52, seen=30, needed=15), "41.5"),
+        (IndicatorReading(name="a", state="live", value=-1234567.8, seen=30, needed=15), "-1,234,567.8"),
     ],
 )
-def test_a_value_is_a_number_or_says_what_it_waits_for(reading: Reading, text: str) -> None:
+def test_a_value_is_a_number_or_says_what_it_waits_for(reading: IndicatorReading, text: str) -> None:
     """Never a dash, never an empty cell."""
     assert reading_text(reading, matrix([]), 1, look(80)).plain == text
 
 
 def test_values_of_one_output_share_their_decimals() -> None:
     """Those on the scale of the price have the price's."""
-    readings = [Reading(name="a", state="live", value=value) for value in (0.0021, -0.00012)]
+    readings = [IndicatorReading(name="a", state="live", value=value) for value in (0.0021, -0.00012)]
     assert own_decimals([*readings, WARMING]) == 5
 
 
 def test_values_after_the_last_close_are_said_to_be_that() -> None:
     """They look like live ones."""
-    completed = Reading(name="sma_20", state="completed", value=1.5, seen=40, needed=20)
+    completed = IndicatorReading(name="sma_20", state="completed", value=1.5, seen=40, needed=20)
     (_, note) = rows_of(matrix([row("1m", (1.0,), (1.0, 2.0), completed)]))
     assert note == "  values are those after the last closed bar: live ones are off"
     assert len(rows_of(matrix([row("1m", (1.0,), None, completed)]))) == 1

@@ -12,8 +12,8 @@ import attrs
 import pytest
 from rich.text import Text
 
-from mtf.cli.look import ASCII, BLOCKS, COLOURS, COLOURS_16, Colours, Glyphs, Look
-from mtf.cli.screen import Kept, NotKept
+from mtf.cli.screen import NotSaved, Saved
+from mtf.cli.terminal import ASCII, BLOCKS, COLOURS, COLOURS_16, Colours, Glyphs, Look
 from mtf.engine import Engine
 from mtf.events.tick import Tick
 from mtf.summary import Summary
@@ -139,14 +139,14 @@ ALLOWED = set("0123456789.,/%:+ dhmone")
 def test_what_a_shell_cannot_be_given_is_in_no_command() -> None:
     """A command that is printed is one that can be typed."""
     engine, summary = EURUSD
-    hidden = Kept(program="mtf", directory=Path("a\x1bb"))
+    hidden = Saved(program="mtf", directory=Path("a\x1bb"))
     assert "Next" not in drawn(screen(engine, summary, look(100), hidden))
-    assert "Next" not in drawn(screen(engine, summary, look(100), NotKept(again=None, directory=Path("run"))))
+    assert "Next" not in drawn(screen(engine, summary, look(100), NotSaved(again=None, directory=Path("run"))))
 
 
 def test_a_run_that_is_not_kept_says_how_it_would_be() -> None:
     """With the very command, and the directory."""
-    then = NotKept(again="mtf run eurusd.csv --data run-2", directory=Path("run-2"))
+    then = NotSaved(again="mtf run eurusd.csv --data run-2", directory=Path("run-2"))
     lines = drawn(screen(*EURUSD, look(100), then)).splitlines()
     assert lines[-2:] == ["Next", "  mtf run eurusd.csv --data run-2   keep it in run-2/, to look into it afterwards"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mtf.cli.exits import exit_code
-from mtf.cli.output import Column, write_rows
+from mtf.cli.output import OutputColumn, write_rows
 from mtf.errors import DataDirError, LogLocked
 from mtf.log import FileLog
 from tests.cli.builders import SETTINGS, command, json_of, write_market
@@ -136,7 +136,7 @@ def test_symbols_that_cannot_be_printed_are_malformed(tmp_path: Path, symbol: st
 
 def test_csv_on_a_terminal_shows_no_escape_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log may be a stranger's, and of a version that took such names; in a pipe the bytes are what they are."""
-    columns = [Column("symbol", "text"), Column("close", "price")]
+    columns = [OutputColumn("symbol", "text"), OutputColumn("close", "price")]
     for is_terminal, shown in ((True, "\ufffd[31mEUR"), (False, "\x1b[31mEUR")):
         stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         monkeypatch.setattr(stdout, "isatty", lambda answer=is_terminal: answer)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 import mtf
-from mtf.data.columns import Batch, Column, Kind
+from mtf.data.batches import Batch, Column, Kind
 from mtf.errors import CorruptLog, MissingPackage
 from tests.data.recorded import Recorder, recorded
 from tests.storage.builders import SYMBOLS, market

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import mtf
 from mtf.bars.bar import Bar
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.frames.view import View
 from tests.alive import run_of
@@ -25,12 +25,12 @@ class Played:
     def __init__(self, stream: Iterable[Event]) -> None:
         self._left: Iterator[Event] = iter(stream)
 
-    def fill(self, door: Door, limit: int) -> bool:
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
         for _ in range(limit):
             event = next(self._left, None)
             if event is None:
                 return False
-            refused = door.clock(event.ts_ns) if isinstance(event, Clock) else door.tick(event)
+            refused = builder.clock(event.ts_ns) if isinstance(event, Clock) else builder.tick(event)
             assert refused == 0
         return True
 
@@ -59,8 +59,8 @@ async def hand_in(pipeline: mtf.Pipeline, stream: Iterable[Event]) -> mtf.Summar
     source, actor = Played(stream), run_of(pipeline).source
     more = True
     while more:
-        more = source.fill(actor.door, run_of(pipeline).options.block_events)
-        if actor.door.count:
+        more = source.fill(actor.builder, run_of(pipeline).options.block_events)
+        if actor.builder.count:
             await actor.flush(actor.next_seq - 1)
     await pipeline.drain()
     return pipeline.summary()

@@ -176,7 +176,7 @@ class Follower:
 def cursor_of(engine: Engine) -> Cursor:
     """Return a cursor at the newest event of *engine*."""
     joiner = engine.joiner
-    return Cursor(engine.kept, joiner, 0)
+    return Cursor(engine.schema, joiner, 0)
 
 
 def walk(cursor: Cursor, engine: Engine, frame: Frame, receiver: Any) -> None:
@@ -184,7 +184,7 @@ def walk(cursor: Cursor, engine: Engine, frame: Frame, receiver: Any) -> None:
     cursor.enter(frame)
     while (kind := cursor.step(ALL)) != END:
         cursor.alive = True
-        view = View(cursor, engine.kept)
+        view = View(cursor, engine.schema)
         if kind == BAR:
             receiver.bar(cursor.bar(), view)
         elif kind == TICK:

@@ -1,4 +1,4 @@
-"""A bar as input at the door: its length in two bytes, its four events, and what is invalid."""
+"""A bar as input at intake: its length in two bytes, its four events, and what is invalid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mtf.errors import ConfigError
 from mtf.events.bar_rows import PLACE, UNFINISHED, BarClock, length_code, length_kind, length_ns
 from mtf.events.block import BAR_HEAD_BYTES, HAS_ASK, HAS_BID, NEW_SYMBOL, QUOTE, ROW_BYTES, TRADE, Block, SymbolTable
-from mtf.events.door import TRADES, Door
+from mtf.events.block_builder import TRADES, BlockBuilder
 from mtf.events.malformed import REASONS, STILL_FORMS
 from mtf.timeframe import DAY, INTRADAY, MONTH, WEEK, Timeframe
 from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, TS_MAX_NS, TS_MIN_NS
@@ -28,8 +28,8 @@ NONE: Final[Four] = (0.0, 0.0, 0.0, 0.0)
 FROM_BAR: Final = 4
 
 
-def door() -> Door:
-    return Door(SymbolTable())
+def builder() -> BlockBuilder:
+    return BlockBuilder(SymbolTable())
 
 
 def rows_of(block: Block) -> list[tuple[int, ...]]:
@@ -73,7 +73,7 @@ def test_length_that_does_not_fit_is_refused(name: str) -> None:
 
 def test_bar_of_trades_is_written_as_documented() -> None:
     """Open, high, low and close in the last four nanoseconds, the volume on the last, a head before all."""
-    d = door()
+    d = builder()
     assert d.bar("X", MINUTE, START, 0, FOUR, NONE, (7.0, 7.0)) == 0
     block = d.take(1)
     last_ns = START + MINUTE_NS - 1
@@ -91,7 +91,7 @@ def test_bar_of_trades_is_written_as_documented() -> None:
 
 
 def test_bar_of_quotes_has_its_sides_and_their_sizes_on_the_last() -> None:
-    d = door()
+    d = builder()
     assert d.bar("X", MINUTE, START, 0, FOUR, OTHER, (7.0, 9.0), HAS_BID | HAS_ASK) == 0
     assert d.bar("X", MINUTE, START + MINUTE_NS, 0, FOUR, NONE, (7.0, 9.0), HAS_BID) == 0
     assert d.bar("X", MINUTE, START + 2 * MINUTE_NS, 0, NONE, OTHER, (7.0, 9.0), HAS_ASK) == 0
@@ -116,7 +116,7 @@ def test_bar_of_quotes_has_its_sides_and_their_sizes_on_the_last() -> None:
 
 def test_bar_is_of_its_date_if_it_has_one() -> None:
     """Its start is then asked for by nobody; this clock's market never closes."""
-    d = door()
+    d = builder()
     clock = d.bar_clock
     date = 738_951  # 2024-03-06
     assert d.bar("X", length_code(Timeframe("1d")), 0, date, FOUR, NONE, (0.0, 0.0)) == 0
@@ -140,7 +140,7 @@ def test_bar_is_of_its_date_if_it_has_one() -> None:
 @pytest.mark.parametrize("sides", [TRADES, HAS_BID, HAS_ASK, HAS_BID | HAS_ASK])
 def test_bar_that_contradicts_itself_is_refused_and_leaves_nothing(four: Four, reason: str, sides: int) -> None:
     """Nothing is repaired: what such a row meant to say nobody knows."""
-    d = door()
+    d = builder()
     bids, asks = (FOUR, four) if sides == HAS_ASK else (four, FOUR)
     assert REASONS[d.bar("X", MINUTE, START, 0, bids, asks, (0.0, 0.0), sides)] == reason
     if sides == HAS_BID | HAS_ASK:
@@ -151,23 +151,23 @@ def test_bar_that_contradicts_itself_is_refused_and_leaves_nothing(four: Four, r
 @pytest.mark.parametrize("sizes", [(-1.0, 0.0), (0.0, -1.0)])
 def test_bar_of_a_negative_size_is_refused(sizes: tuple[float, float]) -> None:
     sides = HAS_BID | HAS_ASK
-    assert REASONS[door().bar("X", MINUTE, START, 0, FOUR, FOUR, sizes, sides)] == "a size is negative"
+    assert REASONS[builder().bar("X", MINUTE, START, 0, FOUR, FOUR, sizes, sides)] == "a size is negative"
 
 
 @pytest.mark.parametrize("sizes", [(NAN, 0.0), (0.0, math.inf)])
 def test_bar_of_a_size_that_is_none_is_refused(sizes: tuple[float, float]) -> None:
     sides = HAS_BID | HAS_ASK
-    assert REASONS[door().bar("X", MINUTE, START, 0, FOUR, FOUR, sizes, sides)] == "a number is NaN or infinite"
+    assert REASONS[builder().bar("X", MINUTE, START, 0, FOUR, FOUR, sizes, sides)] == "a number is NaN or infinite"
 
 
 def test_bar_has_a_symbol() -> None:
-    d = door()
+    d = builder()
     assert REASONS[d.bar("", MINUTE, START, 0, FOUR, FOUR, (0.0, 0.0))].startswith("the symbol is blank")
     assert (d.count, d.take(1).heap) == (0, b"")
 
 
 def test_bar_lies_within_the_ends_of_time() -> None:
-    d = door()
+    d = builder()
     too_early, too_late = TS_MIN_NS - MINUTE_NS, TS_MAX_NS - MINUTE_NS + 1
     for start_ns in (too_early, too_late):
         assert REASONS[d.bar("X", MINUTE, start_ns, 0, FOUR, FOUR, (0.0, 0.0))].startswith("the time is before 1678")
@@ -177,7 +177,7 @@ def test_bar_lies_within_the_ends_of_time() -> None:
 
 def test_bar_whose_end_lies_after_its_arrival_is_unfinished() -> None:
     """At its end it is known, and not before; of a source's last row the reader learns that it still forms."""
-    d = door()
+    d = builder()
     d.arrival_ns = START + MINUTE_NS - 1
     assert d.bar("X", MINUTE, START, 0, FOUR, FOUR, (0.0, 0.0)) == 0
     assert [row[3] for row in rows_of(d.take(1))] == [MINUTE | UNFINISHED | place for place in range(4)]
@@ -190,7 +190,7 @@ def test_bar_whose_end_lies_after_its_arrival_is_unfinished() -> None:
 
 def test_bar_that_begins_too_far_ahead_of_its_arrival_is_refused() -> None:
     """The end of one that forms may lie ahead, its start may not."""
-    d = door()
+    d = builder()
     d.arrival_ns, d.limit_ns = START, START
     assert d.bar("X", length_code(Timeframe("1d")), START, 0, FOUR, FOUR, (0.0, 0.0)) == 0
     code = d.bar("X", MINUTE, START + 1, 0, FOUR, FOUR, (0.0, 0.0))
@@ -201,7 +201,7 @@ def test_bar_that_begins_too_far_ahead_of_its_arrival_is_refused() -> None:
 
 def test_bars_of_other_content_have_other_keys() -> None:
     """The key in the head is what tells a bar that comes again from one that restates it."""
-    d = door()
+    d = builder()
     bars = [
         (MINUTE, START, FOUR, OTHER, (7.0, 9.0), TRADES),
         (length_code(Timeframe("5m")), START, FOUR, OTHER, (7.0, 9.0), TRADES),
@@ -223,7 +223,7 @@ def test_bars_of_other_content_have_other_keys() -> None:
 
 def test_what_a_bar_of_trades_does_not_have_is_not_in_its_key() -> None:
     """Nor of one side what the other says: the caller may put anything there."""
-    d = door()
+    d = builder()
     keys = []
     for asks, sizes in ((NONE, (7.0, 0.0)), (OTHER, (7.0, 7.0))):
         assert d.bar("X", MINUTE, START, 0, FOUR, asks, sizes) == 0

@@ -37,7 +37,7 @@ from mtf.events.block import (
     received_at,
     tick_at,
 )
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 from tests.builders import BarRow, Clock, Event, Input, Sent, blocks, tick_bits
@@ -264,7 +264,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("what", DAMAGED)
-def test_block_that_no_door_has_written_is_refused(what: str) -> None:
+def test_block_that_no_builder_has_written_is_refused(what: str) -> None:
     """The cores index by what stands in a row and trust it: the check is the only guard between them and a file."""
     rows, heap = DAMAGED[what]
     with pytest.raises(CorruptLog) as caught:
@@ -272,7 +272,7 @@ def test_block_that_no_door_has_written_is_refused(what: str) -> None:
     assert caught.value.seq == 41
 
 
-def test_block_that_a_door_has_written_passes() -> None:
+def test_block_that_a_builder_has_written_passes() -> None:
     """The same rows, undamaged: the tests above fail for the right reason."""
     check_rows(Block(41, 1, row(), entry("X")), 0)
     check_rows(Block(41, 1, row(first=float("nan")), entry("X")), 0)
@@ -308,8 +308,8 @@ def test_symbol_table_learns_names_once_in_order() -> None:
         symbols.add("A")
 
 
-def test_copy_hands_a_stretch_of_another_log_to_a_door() -> None:
-    """Symbols are numbered by their first appearance at this door."""
+def test_copy_hands_a_stretch_of_another_log_to_a_builder() -> None:
+    """Symbols are numbered by their first appearance at this block builder."""
     stream: list[Event] = [
         Tick("A", 1, 1.0, 1.0, id="1"),
         Tick("B", 2, 2.0, None, id="2", received_ns=9),
@@ -318,20 +318,20 @@ def test_copy_hands_a_stretch_of_another_log_to_a_door() -> None:
         Tick("C", 5, 1.0, 1.0),
     ]
     block = taken(*stream)
-    door = Door(SymbolTable())
-    door.copy(block, ["A", "B", "C"], 1, 4)
-    assert events_of(door.take(1)) == stream[1:4]
-    assert door.symbols.names == ["B", "A"]
+    builder = BlockBuilder(SymbolTable())
+    builder.copy(block, ["A", "B", "C"], 1, 4)
+    assert events_of(builder.take(1)) == stream[1:4]
+    assert builder.symbols.names == ["B", "A"]
 
 
 def test_copy_refuses_what_lies_ahead_of_its_arrival_and_marks_what_is_live() -> None:
     """A row of a known symbol is judged as one of a new symbol is."""
     block = taken(Tick("A", 1, 1.0, 1.0), Tick("A", 2, 2.0, 2.0), Tick("A", 3, 3.0, 3.0), Tick("A", 4, 4.0, 4.0))
-    door = Door(SymbolTable(["B", "A"]))
-    door.live_from_ns, door.limit_ns, door.ordered = 2, 3, True
-    door.copy(block, ["A"], 0, 4)
-    copied = door.take(1)
-    assert (copied.count, door.malformed) == (3, 1)
+    builder = BlockBuilder(SymbolTable(["B", "A"]))
+    builder.live_from_ns, builder.limit_ns, builder.ordered = 2, 3, True
+    builder.copy(block, ["A"], 0, 4)
+    copied = builder.take(1)
+    assert (copied.count, builder.malformed) == (3, 1)
     flags = [copied.rows[i * ROW_BYTES + 13] & (LIVE | ORDERED) for i in range(3)]
     assert flags == [ORDERED, LIVE | ORDERED, LIVE | ORDERED]
     assert [copied.symbol_at(i) for i in range(3)] == [1, 1, 1]
@@ -353,16 +353,16 @@ def test_numbers_of_another_table_are_those_of_the_same_names_here() -> None:
 @settings(max_examples=40)
 def test_copying_a_whole_log_gives_its_bytes(stream: list[Input], size: int) -> None:
     """Bars with their heads, runs in order of time, live bits, makers of clock events: nothing is lost on the way."""
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     names: list[str] = []
     made = blocks(stream, size=size)
     for block in made:
         learnt = SymbolTable(names)
         learnt.learn(block)
         names = learnt.names
-        door.copy(block, names, 0, block.count)
-    assert door.malformed == 0
-    copied = door.take(1)
+        builder.copy(block, names, 0, block.count)
+    assert builder.malformed == 0
+    copied = builder.take(1)
     assert copied.rows == b"".join(block.rows for block in made)
     assert copied.heap == b"".join(block.heap for block in made)
 

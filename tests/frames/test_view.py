@@ -33,7 +33,7 @@ def shown(
         cursor.enter(engine.step(block))
         while cursor.step(wanted) != END:
             cursor.alive = True
-            found.append(look(View(cursor, engine.kept)))
+            found.append(look(View(cursor, engine.schema)))
             cursor.alive = False
             cursor.generation += 1
     return found
@@ -188,7 +188,7 @@ def test_view_is_dead_once_the_cursor_moved_on() -> None:
     cursor.enter(engine.step(blocks(STREAM)[0]))
     cursor.step(TICK)
     cursor.alive = True
-    view = View(cursor, engine.kept)
+    view = View(cursor, engine.schema)
     other = view.of("A")
     assert (view.seq, other["1m"].time_ns) == (1, at("10:00"))
     cursor.alive = False
@@ -201,7 +201,7 @@ def test_view_is_dead_once_the_cursor_moved_on() -> None:
         _ = view.seq
     with pytest.raises(DeadView):
         _ = other["1m"]
-    assert View(cursor, engine.kept).seq == 2
+    assert View(cursor, engine.schema).seq == 2
 
 
 def test_window_of_bars_is_a_sequence_that_never_grows() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtf.indicators import Indicator, IndicatorSet
-from mtf.indicators.window import filled
+from mtf.indicators.rolling import filled
 
 __all__ = ["Series", "made", "run", "vendors", "walk"]
 

@@ -32,7 +32,7 @@ from mtf.indicators import (
 from mtf.indicators import catalogue as catalogue_function
 from mtf.indicators.catalogue import registered
 from mtf.indicators.indicator import bar_day
-from mtf.indicators.window import filled
+from mtf.indicators.rolling import filled
 from tests.indicators.bars import bars, bits
 from tests.indicators.series import made, run
 

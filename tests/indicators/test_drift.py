@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mtf.indicators import IndicatorSet, create_set
-from mtf.indicators.window import filled
+from mtf.indicators.rolling import filled
 from tests.indicators.series import Series, of_closes, run, walk
 
 TOLERANCE: Final = 1e-9

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mtf.events.block import Block, SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.log import FileLog, LoggedBlock
 from tests.log.disk import Disk
 
@@ -16,7 +16,7 @@ DIRECTORY = "log"
 
 def blocks(*counts: int, symbols: Iterable[str] = ("EURUSD", "GBPUSD"), ids: bool = False) -> list[Block]:
     """Return blocks of that many quotes each, from seq 1 on; the second symbol appears in the second block."""
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     names = list(symbols)
     made: list[Block] = []
     seq = 1
@@ -24,8 +24,8 @@ def blocks(*counts: int, symbols: Iterable[str] = ("EURUSD", "GBPUSD"), ids: boo
         for i in range(count):
             name = names[min(number, len(names) - 1)] if i == 0 else names[0]
             price = 1.1 + (seq + i) / 1000
-            assert not door.quote(name, (seq + i) * 1_000_000, price, price + 0.5, id=f"t{seq + i}" if ids else None)
-        made.append(door.take(seq))
+            assert not builder.quote(name, (seq + i) * 1_000_000, price, price + 0.5, id=f"t{seq + i}" if ids else None)
+        made.append(builder.take(seq))
         seq += count
     return made
 

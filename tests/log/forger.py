@@ -6,7 +6,7 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
-from mtf.log.format import (
+from mtf.log.segment_format import (
     BLOCK,
     META,
     FrameHeader,

@@ -16,8 +16,8 @@ from xxhash import xxh3_64_intdigest
 from mtf.errors import DataDirError, LogWriteFailed
 from mtf.events.block import Block, SymbolTable
 from mtf.log.event_log import NO_POSITIONS, LoggedBlock, changed_positions, join_blocks
-from mtf.log.format import RUN_ID_BYTES, decode_positions, encode_positions, first_chain
 from mtf.log.segment import learn_symbols
+from mtf.log.segment_format import RUN_ID_BYTES, decode_positions, encode_positions, first_chain
 
 __all__ = ["MemoryLog"]
 

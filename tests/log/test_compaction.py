@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mtf.errors import CorruptLog, LogLocked
 from mtf.events.block import Block, SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.log import FileLog, compress_sealed, read_log, verify_log
-from mtf.log.format import FrameHeader
 from mtf.log.pack import inflate, pack_frames, unpack_frames
+from mtf.log.segment_format import FrameHeader
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, position, small_log
 from tests.log.disk import Disk
 from tests.log.forger import GOOD, Forger, header
@@ -110,15 +110,15 @@ def test_every_bit_flip_in_a_compressed_log_is_detected() -> None:
 
 def quotes(count: int, per_block: int) -> list[Block]:
     """A day of quotes as a bank streams them: a price grid, a wandering mid, stamps to the millisecond."""
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     made = []
     ts_ns, points = 1_709_719_200_000_000_000, 0
     for i in range(1, count + 1):
         ts_ns += (37 + (i * i * 7919) % 1900) * 1_000_000
         points += (i * 31 % 7) - 3
-        assert not door.quote("EURUSD", ts_ns, (108_000 + points) / 1e5, (108_012 + points + i % 3) / 1e5)
-        if door.count == per_block:
-            made.append(door.take(i - per_block + 1))
+        assert not builder.quote("EURUSD", ts_ns, (108_000 + points) / 1e5, (108_012 + points + i % 3) / 1e5)
+        if builder.count == per_block:
+            made.append(builder.take(i - per_block + 1))
     return made
 
 

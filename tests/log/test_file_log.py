@@ -14,9 +14,9 @@ import pytest
 
 from mtf.errors import CorruptLog, DataDirError, LogLocked, LogWriteFailed
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.log import FileLog, OsFileSystem, read_log, verify_log
-from mtf.log.format import META_BYTES_MAX, POSITIONS_BYTES_MAX
+from mtf.log.segment_format import META_BYTES_MAX, POSITIONS_BYTES_MAX
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of, position, small_log
 from tests.log.disk import Disk
 
@@ -38,7 +38,7 @@ def test_reopened_log_goes_on_where_it_was(tmp_path: Path) -> None:
             if closes:
                 log.close()
             else:
-                log._let_go()
+                log._close_files()
         assert events_of(read_log(directory)) == MADE
         assert [found.chain for found in read_log(directory)][-1] == chain
         assert verify_log(directory).clean
@@ -283,10 +283,10 @@ def test_names_past_their_limit_are_refused_and_nothing_is_written(monkeypatch: 
     for block in blocks(*[10] * 4, ids=True):
         log.append(block)
     seq = log.last_seq
-    door = Door(SymbolTable(["EURUSD", "GBPUSD"]))
-    assert not door.quote("x" * 200, 1, 1.0, 1.0)
+    builder = BlockBuilder(SymbolTable(["EURUSD", "GBPUSD"]))
+    assert not builder.quote("x" * 200, 1, 1.0, 1.0)
     with pytest.raises(ValueError, match=r"names take .* bytes; the limit is 200"):
-        log.append(door.take(seq + 1))
+        log.append(builder.take(seq + 1))
     assert log.last_seq == seq
     assert log.symbols == ["EURUSD", "GBPUSD"]
 

@@ -53,7 +53,7 @@ def golden(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("form", ["log", "compressed"])
 def test_inputs_are_the_blocks_that_were_logged(golden: Path, form: str) -> None:
-    """Both ways: nothing that a door writes has changed its bytes, and they are read as they stand."""
+    """Both ways: nothing that a block builder writes has changed its bytes, and they are read as they stand."""
     reader = read_log(golden / form)
     assert [found.block for found in reader] == made()
     assert (reader.config, reader.run_id) == (CONFIG, RUN_ID)
@@ -97,7 +97,7 @@ def test_log_of_version_1_goes_on_in_a_segment_of_version_2(tmp_path: Path) -> N
     shutil.copytree(V1 / "log", tmp_path / "log")
     before = [found.block for found in read_log(tmp_path / "log")]
     log = FileLog.open(tmp_path / "log", config=None)
-    door_symbols = list(log.symbols)
+    builder_symbols = list(log.symbols)
     block = next(iter(blocks(INPUTS[3:5])))
     again = Block(log.last_seq + 1, block.count, rows_of_known(block), b"")
     log.append(again, {})
@@ -108,7 +108,7 @@ def test_log_of_version_1_goes_on_in_a_segment_of_version_2(tmp_path: Path) -> N
     assert [found.block for found in read_log(tmp_path / "log")] == [*before, again]
     assert verify_log(tmp_path / "log").clean
     reopened = FileLog.open(tmp_path / "log", config=None)
-    assert (reopened.last_seq, reopened.symbols) == (22, door_symbols)
+    assert (reopened.last_seq, reopened.symbols) == (22, builder_symbols)
     reopened.close()
 
 

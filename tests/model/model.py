@@ -24,7 +24,7 @@ from tests.builders import BY_FEED, BY_USER, BarRow, Clock, Event, Four, Input, 
 from tests.model.days import Days, Placed
 from tests.model.grids import CalendarLike
 from tests.model.rows import content, content_of_bar, of_bar, price_and_volume, with_sides
-from tests.model.state import Forming, Shown, State, Symbol, completed, is_incomplete, partial_bar
+from tests.model.state import BarBuilder, Shown, State, Symbol, completed, is_incomplete, partial_bar
 
 __all__ = [
     "CLOSED_MARKET",
@@ -290,7 +290,7 @@ class Model:
 
     def _met(self, name: str, sent: Sent) -> Symbol:
         """Return the symbol of an event, which appears with its first well-formed one."""
-        # CHOICE: be it rejected: numbers are given at the door.
+        # CHOICE: be it rejected: numbers are given at intake.
         known = self._symbols.get(name)
         if known is None:
             # A symbol that is alone closes bars by its own ticks in any case. It joins the run as the second appears.
@@ -403,7 +403,7 @@ class Model:
             assert not is_late
             assert symbol.first_tick_ns is not None
             last_end_ns = symbol.last_end_ns.get(timeframe.name)
-            symbol.forming[timeframe.name] = Forming(
+            symbol.forming[timeframe.name] = BarBuilder(
                 bounds=bounds,
                 first=last_end_ns is None,
                 # CHOICE: counted from the symbol's own first accepted tick, of whichever kind. Clock events do not

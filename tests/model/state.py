@@ -13,7 +13,7 @@ from mtf.timeframe import Timeframe
 from tests.builders import Event
 from tests.model.days import Bounds
 
-__all__ = ["IDS_KEPT", "Forming", "Shown", "State", "Symbol", "completed", "is_incomplete", "partial_bar"]
+__all__ = ["IDS_KEPT", "BarBuilder", "Shown", "State", "Symbol", "completed", "is_incomplete", "partial_bar"]
 
 IDS_KEPT: Final = 4096
 
@@ -51,7 +51,7 @@ class Shown:
 
 
 @dataclass
-class Forming:
+class BarBuilder:
     """A bar under way."""
 
     bounds: Bounds
@@ -73,7 +73,7 @@ class Symbol:
     name: str
     delay_ns: int  # of its feed
     clock_ns: int | None  # never goes back; that of clock events of users is kept here too
-    forming: dict[str, Forming | None]
+    forming: dict[str, BarBuilder | None]
     bars: dict[str, tuple[Bar, ...]]  # the last *history* completed bars, by timeframe
     last_end_ns: dict[str, int] = field(default_factory=dict)  # the end of the last completed bar, by timeframe
     accepted: deque[tuple[str, tuple[object, ...]]] = field(  # the last ones with an id: id and content
@@ -90,21 +90,21 @@ class Symbol:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def is_incomplete(forming: Forming, symbol: Symbol) -> bool:
+def is_incomplete(forming: BarBuilder, symbol: Symbol) -> bool:
     """Return whether something of the bar is known to be missing."""
     torn_ns = symbol.torn_ns
     return forming.incomplete or (torn_ns is not None and forming.bounds.start_ns <= torn_ns < forming.bounds.end_ns)
 
 
-def completed(symbol: Symbol, timeframe: Timeframe, forming: Forming) -> Bar:
+def completed(symbol: Symbol, timeframe: Timeframe, forming: BarBuilder) -> Bar:
     return Bar(**_fields(symbol, timeframe, forming))
 
 
-def partial_bar(symbol: Symbol, timeframe: Timeframe, forming: Forming, now_ns: int) -> PartialBar:
+def partial_bar(symbol: Symbol, timeframe: Timeframe, forming: BarBuilder, now_ns: int) -> PartialBar:
     return PartialBar(**_fields(symbol, timeframe, forming), time_ns=now_ns)
 
 
-def _fields(symbol: Symbol, timeframe: Timeframe, forming: Forming) -> dict[str, Any]:
+def _fields(symbol: Symbol, timeframe: Timeframe, forming: BarBuilder) -> dict[str, Any]:
     """Return what a bar says, completed or not."""
     return {
         "symbol": symbol.name,

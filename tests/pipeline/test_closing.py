@@ -14,9 +14,9 @@ from mtf.actors.supervisor import Supervisor
 from mtf.errors import PipelineStopped
 from mtf.log import FileLog, Writer
 from mtf.pipeline.wiring import Wiring
-from mtf.storage.aside import Aside
 from mtf.storage.checkpointer import Checkpointer
 from mtf.storage.history.writer import HistoryWriter
+from mtf.storage.malformed_rows import Aside
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import ticks
 

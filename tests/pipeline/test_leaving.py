@@ -137,7 +137,7 @@ async def test_two_thousand_readers_that_came_and_went_leave_nothing_behind() ->
                 assert live(p) == before
         await settle()
         assert live(p) == before
-        assert not run_of(p)._markings._open
+        assert not run_of(p)._barriers._open
 
 
 async def test_reader_that_was_made_before_the_start_is_collected_too() -> None:

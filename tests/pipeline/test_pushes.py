@@ -1,4 +1,4 @@
-"""Pushes are taken in the order in which they were called, whatever they wait for, and the door bounds them."""
+"""Pushes are taken in the order of their calls, whatever they wait for, and the block builder bounds them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Slow(mtf.Consumer):
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("block_events", [1, 16, 1024])
 def test_one_task_a_tick_in_order_of_time_leaves_none_late(loop: str, block_events: int) -> None:
-    """Beside a consumer that takes its turns the door is full most of the time."""
+    """Beside a consumer that takes its turns the block builder is full most of the time."""
     count = 5_000
 
     async def main() -> tuple[mtf.Summary, list[int]]:
@@ -199,7 +199,7 @@ async def test_tick_has_arrived_when_it_was_pushed_however_long_it_queues() -> N
         assert [note for note in p.notes if "late" in note or "delay_ns" in note] == []
 
 
-async def test_clock_events_at_once_are_bounded_by_the_door() -> None:
+async def test_clock_events_at_once_are_bounded_by_the_builder() -> None:
     """Whoever calls waits; what waits inside stays a block."""
     count = 10_000
     slow = Slow()
@@ -214,9 +214,9 @@ async def test_clock_events_at_once_are_bounded_by_the_door() -> None:
             tasks.append(asyncio.create_task(p.clock(at("10:00") + number)))
             if number % 1000 == 0:
                 await asyncio.sleep(0)
-                most = max(most, source.door.count)
+                most = max(most, source.builder.count)
         await settle()
-        assert max(most, source.door.count) <= 64
+        assert max(most, source.builder.count) <= 64
         slow.go.set()
         seqs = await asyncio.gather(*tasks)
         assert seqs == list(range(2, count + 2))

@@ -9,7 +9,7 @@ import xxhash
 
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import BAR_HEAD_BYTES, ROW_BYTES, SymbolTable, tick_at
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.sources import Source, open_source
 from mtf.sources.files import FileSource, PlannedPart
@@ -22,12 +22,12 @@ class Taken:
     def __init__(self) -> None:
         self.refused: list[tuple[str, int, str, str]] = []
         self.symbols = SymbolTable()
-        self.door = Door(self.symbols, aside=lambda *row: self.refused.append(row))
+        self.builder = BlockBuilder(self.symbols, aside=lambda *row: self.refused.append(row))
         self.rows = b""
         self.heap = b""
 
     def take(self) -> None:
-        block = self.door.take(1)
+        block = self.builder.take(1)
         self.rows += block.rows
         self.heap += block.heap
 
@@ -80,8 +80,8 @@ def drain(source: Source, limit: int = 1_000, into: Taken | None = None) -> Take
     more = True
     try:
         while more:
-            more = source.fill(taken.door, limit)
-            assert taken.door.count < limit + EVENTS_PER_BAR, "a source keeps to the limit, and never parts a bar"
+            more = source.fill(taken.builder, limit)
+            assert taken.builder.count < limit + EVENTS_PER_BAR, "a source keeps to the limit, and never parts a bar"
             taken.take()
     finally:
         source.close()

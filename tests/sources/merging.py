@@ -130,8 +130,8 @@ def read_in_parts(
                 source.seek(position)
             more = True
             while more and calls != 0:
-                more = source.fill(taken.door, limit)
-                assert taken.door.count <= limit, "a source keeps to the limit"
+                more = source.fill(taken.builder, limit)
+                assert taken.builder.count <= limit, "a source keeps to the limit"
                 taken.take()
                 calls -= 1
             position = json.loads(json.dumps(source.position()))

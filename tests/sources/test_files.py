@@ -51,7 +51,7 @@ def stopped(source: Source, calls: int, limit: int) -> tuple[Taken, dict[str, An
     """Read *calls* times *limit* rows; return them and the position after them, as JSON keeps it."""
     taken = Taken()
     for _ in range(calls):
-        source.fill(taken.door, limit)
+        source.fill(taken.builder, limit)
         taken.take()
     position = json.loads(json.dumps(source.position()))
     source.close()
@@ -305,7 +305,7 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path, kind: str) -> None:
     source = open_source(MADE[kind](tmp_path), symbol="X")
     taken = Taken()
     shares = [source.progress()]
-    while source.fill(taken.door, 10):
+    while source.fill(taken.builder, 10):
         shares.append(source.progress())
     shares.append(source.progress())
     source.close()
@@ -320,11 +320,11 @@ def test_closed_source_keeps_its_place_and_is_not_read_on_by_mistake(tmp_path: P
     path = MADE["plain"](tmp_path)
     source = open_source(path)
     taken = Taken()
-    source.fill(taken.door, 10)
+    source.fill(taken.builder, 10)
     taken.take()
     source.close()
     with pytest.raises(AssertionError, match="seek first"):
-        source.fill(taken.door, 10)
+        source.fill(taken.builder, 10)
     source.seek(source.position())
     assert drain(source, into=taken).digest == read(path).digest
 
@@ -334,7 +334,7 @@ def test_file_that_is_gone_says_so(tmp_path: Path) -> None:
     source = open_source(path)
     path.unlink()
     with pytest.raises(SourceError, match="No such file"):
-        source.fill(Taken().door, 10)
+        source.fill(Taken().builder, 10)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "time,bid,ask\n", "# nothing\n"])
@@ -347,6 +347,6 @@ def test_one_call_is_bounded_even_where_every_row_is_malformed(tmp_path: Path) -
     path = written(tmp_path, "x.csv", "time,bid,ask\n2020-01-01,1,2\n" + "bad\n" * 1000)
     source = open_source(path)
     taken = Taken()
-    assert source.fill(taken.door, 11)
+    assert source.fill(taken.builder, 11)
     source.close()
     assert len(taken.refused) == 10

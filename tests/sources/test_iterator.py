@@ -55,7 +55,7 @@ def test_bars_come_as_they_are_and_count_once_each() -> None:
 def test_position_is_how_many_were_taken() -> None:
     source = IterSource(TICKS)
     taken = Taken()
-    assert source.fill(taken.door, 3)
+    assert source.fill(taken.builder, 3)
     taken.take()
     assert source.position() == {"count": 3}
     again = IterSource(TICKS)

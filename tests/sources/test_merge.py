@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from mtf.errors import ConfigError, SourceError
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.sources import IterSource, Source, feed, open_source
-from mtf.sources.chunk import Rows, chunk_of
+from mtf.sources.chunk import ChunkRows, chunk_of
 from mtf.sources.merge import MergedSource
-from mtf.sources.window import Window
+from mtf.sources.reorder_window import ReorderWindow
 from tests.sources.builders import Taken, drain
 from tests.sources.merging import START_NS, Row, file_of, files, ids, merged, read_in_parts, reading_ahead, windowed
 
@@ -113,7 +113,7 @@ def test_no_more_files_are_open_than_may(tmp_path: Path, packed: bool, monkeypat
         source = MergedSource([open_source(path) for path in paths])
         taken, most, more = Taken(), 0, True
         while more:
-            more = source.fill(taken.door, 5)
+            more = source.fill(taken.builder, 5)
             taken.take()
             most = max(most, open_files() - before)
         source.close()
@@ -142,7 +142,7 @@ def test_a_file_is_opened_when_its_time_has_come(tmp_path: Path) -> None:
     source = open_source(folder)
     before, most, more, taken = open_files(), 0, True, Taken()
     while more:
-        more = source.fill(taken.door, 4)
+        more = source.fill(taken.builder, 4)
         taken.take()
         most = max(most, open_files() - before)
     assert ids(taken) == [f"{day}.{n}" for day in range(30) for n in range(9)]
@@ -165,8 +165,8 @@ def test_a_bar_is_never_parted(tmp_path: Path, limit: int, options: dict[str, An
         source = MergedSource([open_source(tmp_path / f"{name}.csv") for name in names], **options)
         taken, more = Taken(), True
         while more:
-            more = source.fill(taken.door, limit)
-            assert taken.door.count <= max(limit, 4)
+            more = source.fill(taken.builder, limit)
+            assert taken.builder.count <= max(limit, 4)
             taken.take()
     source.close()
     rows = [(tick.symbol, tick.ts_ns) for tick in taken.ticks]
@@ -177,12 +177,12 @@ def test_a_bar_is_never_parted(tmp_path: Path, limit: int, options: dict[str, An
 
 def test_a_window_holds_no_more_rows_than_it_may() -> None:
     """A stamp of next year would be held for ever, and all that comes after it looked at again after each stop."""
-    window, given = Window(10**9, 4), Rows()
+    window, given = ReorderWindow(10**9, 4), ChunkRows()
     stamps = [START_NS, START_NS + 10**18, *(START_NS + n * 10**6 for n in range(1, 12))]
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     for stamp in stamps:
-        assert not door.trade("X", stamp, 1.0)
-    chunk = chunk_of(door.take(1), [])
+        assert not builder.trade("X", stamp, 1.0)
+    chunk = chunk_of(builder.take(1), [])
     window.add(chunk)
     window.read(chunk.count, given, b"")
     rows = given.block().rows
@@ -211,7 +211,7 @@ def test_a_sorted_source_that_has_grown_goes_on_with_what_is_new(tmp_path: Path)
         longer = MergedSource([open_source(path)], sort=True)
         longer.seek(json.loads(json.dumps(source.position())))
         for _ in range(calls):
-            longer.fill(taken.door, 2)
+            longer.fill(taken.builder, 2)
             taken.take()
         longer.close()
         source = longer
@@ -224,8 +224,8 @@ def test_what_was_being_sorted_is_sorted_again(tmp_path: Path, before: dict[str,
     path = file_of(tmp_path / "x.csv", [Row(second, "X", f"{second}") for second in (5, 2, 9, 4)])
     source = MergedSource([open_source(path)], **before)
     taken = Taken()
-    while not taken.door.count:
-        source.fill(taken.door, 2)
+    while not taken.builder.count:
+        source.fill(taken.builder, 2)
     other = MergedSource([open_source(path)], **after)
     with pytest.raises(ConfigError, match="in the middle of it, sorted: use the same setting again"):
         other.seek(source.position())
@@ -240,8 +240,8 @@ def test_a_window_that_was_stopped_in_goes_on_to_the_end(tmp_path: Path, options
     taken = Taken()
     with reading_ahead(3):
         source = MergedSource([open_source(path)], reorder_ns=3 * 10**9)
-        while taken.door.count < 2:
-            source.fill(taken.door, 2)
+        while taken.builder.count < 2:
+            source.fill(taken.builder, 2)
         taken.take()
         other = MergedSource([open_source(path)], **options)
         other.seek(source.position())
@@ -266,7 +266,7 @@ def test_the_first_row_of_a_part_is_known_before_it_is_read(tmp_path: Path) -> N
     empty = file_of(tmp_path / "2.csv", [Row(0, "X", "0", malformed=True)])
     source = MergedSource([*(open_source(path) for path in paths), *opened_as_csv(empty)])
     taken = Taken()
-    assert [source.first(n, taken.door) for n in range(3)] == [("S0", START_NS), ("S1", START_NS + 10**9), None]
+    assert [source.first(n, taken.builder) for n in range(3)] == [("S0", START_NS), ("S1", START_NS + 10**9), None]
     drain(source, into=taken)
     assert (ids(taken), len(taken.refused)) == (["0", "1"], 1)
 
@@ -280,7 +280,7 @@ def test_the_progress_of_many_goes_from_nothing_to_all(tmp_path: Path) -> None:
     paths = many(tmp_path / "d", 300, rows=2)
     source = MergedSource([open_source(path) for path in paths])
     shares, taken = [source.progress()], Taken()
-    while source.fill(taken.door, 50):
+    while source.fill(taken.builder, 50):
         shares.append(source.progress())
     shares.append(source.progress())
     known = [share for share in shares if share is not None]

@@ -11,10 +11,9 @@ import pytest
 
 from mtf.errors import ConfigError, HostileFile, SourceError
 from mtf.sources import FORMATS, Limits, Source, open_source
+from mtf.sources.input_files import GLANCE_BYTES, InputFile
 from mtf.sources.merge import MergedSource
 from mtf.sources.natural import natural_key
-from mtf.sources.parts import GLANCE_BYTES
-from mtf.sources.parts import Part as FilePart
 from tests.sources.builders import brief, drain, read, written
 from tests.sources.test_streams import zipped
 
@@ -410,13 +409,13 @@ def test_many_files_that_look_alike_are_looked_at_for_a_moment_each(
     """Of one of a thousand a long look is taken."""
     looks: list[int] = []
 
-    def lines(part: FilePart) -> list[str]:
+    def lines(part: InputFile) -> list[str]:
         looks.append(len(part.head))
         return part.head.decode().split("\n")[:-1]
 
     for number in range(20):
         written(tmp_path, f"d/{number:02}USD.csv", quotes(*range(200)))
-    monkeypatch.setattr(FilePart, "lines", property(lines))
+    monkeypatch.setattr(InputFile, "lines", property(lines))
     assert len(labels(open_source(tmp_path / "d"))) == 20
     assert sorted(set(looks)) == [GLANCE_BYTES, len(quotes(*range(200)))]
     assert sum(1 for size in looks if size > GLANCE_BYTES) < 20

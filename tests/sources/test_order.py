@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 
 from mtf.events.bar_rows import length_code
 from mtf.events.block import ORDERED, ROW_BYTES, Block, SymbolTable, check_rows, cut
-from mtf.events.door import Door
-from mtf.sources.order import Newest, TimeOrder, without_order
+from mtf.events.block_builder import BlockBuilder
+from mtf.sources.time_order import Newest, TimeOrder, without_order
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 from tests.builders import Clock, events, ticks
 
 
 def block_of(text: str, *, ordered: bool = False, first_seq: int = 1) -> Block:
-    door = Door(SymbolTable())
-    door.ordered = ordered
+    builder = BlockBuilder(SymbolTable())
+    builder.ordered = ordered
     for tick in ticks(text):
-        assert not door.tick(tick)
-    return door.take(first_seq)
+        assert not builder.tick(tick)
+    return builder.take(first_seq)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_events_that_were_pushed_are_never_out_of_order() -> None:
 
 def test_a_bar_is_one_observation() -> None:
     """Its four rows lie before those of another symbol's bar that ends with it, and are in order all the same."""
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     for symbol in ("A", "B", "A"):
         four = (1.0, 2.0, 0.5, 1.5)
-        start = 1_709_719_200_000_000_000 + (60_000_000_000 if door.count == 8 else 0)
-        assert not door.bar(symbol, length_code(Timeframe("1m")), start, 0, four, four, (1.0, 1.0))
-    assert TimeOrder().look(door.take(1), 1, 12) == -1
+        start = 1_709_719_200_000_000_000 + (60_000_000_000 if builder.count == 8 else 0)
+        assert not builder.bar(symbol, length_code(Timeframe("1m")), start, 0, four, four, (1.0, 1.0))
+    assert TimeOrder().look(builder.take(1), 1, 12) == -1
 
 
 @given(
@@ -66,11 +66,11 @@ def test_what_is_out_of_order_is_what_a_plain_look_says(
     rows: list[tuple[int, int]], finite: tuple[int, int], cuts: list[int]
 ) -> None:
     """However the events are cut into blocks."""
-    door, second, stamps = Door(SymbolTable()), 10_000, []
+    builder, second, stamps = BlockBuilder(SymbolTable()), 10_000, []
     for symbol, step in rows:
         second += step
         stamps.append((symbol, second))
-        assert not door.trade(f"S{symbol}", second, 1.0)
+        assert not builder.trade(f"S{symbol}", second, 1.0)
     newest: dict[int, int] = {}
     expected = []
     for seq, (symbol, stamp) in enumerate(stamps, 1):
@@ -78,7 +78,7 @@ def test_what_is_out_of_order_is_what_a_plain_look_says(
         if finite[0] <= seq <= finite[1] and newest.get(symbol, -1) <= stamp < others:
             expected.append(seq)
         newest[symbol] = max(newest.get(symbol, -1), stamp)
-    order, block, found = TimeOrder(), door.take(1), []
+    order, block, found = TimeOrder(), builder.take(1), []
     for at in sorted({each for each in cuts if each < block.count}, reverse=True):
         block, rest = cut(block, at)
         found.append(rest)
@@ -111,7 +111,7 @@ def test_the_newest_stamp_besides_a_symbols_own() -> None:
 
 
 @pytest.mark.parametrize("start", [0, 1, 2, 3])
-def test_a_block_without_the_flag_is_one_that_the_door_could_have_written(start: int) -> None:
+def test_a_block_without_the_flag_is_one_that_the_builder_could_have_written(start: int) -> None:
     """From the row on at which the order of time ends; those before keep it."""
     block = block_of("A:10:00@1 B:10:05@1 A:10:01@1 C:10:02@1", ordered=True)
     changed = without_order(block, start)
@@ -123,7 +123,7 @@ def test_a_block_without_the_flag_is_one_that_the_door_could_have_written(start:
 
 
 def test_clock_events_have_no_symbol_to_be_out_of_order_with() -> None:
-    door = Door(SymbolTable())
+    builder = BlockBuilder(SymbolTable())
     for event in events("A:10:00@1 !10:05 A:10:06@1"):
-        assert not (door.clock(event.ts_ns) if isinstance(event, Clock) else door.tick(event))
-    assert TimeOrder().look(door.take(1), 1, 3) == -1
+        assert not (builder.clock(event.ts_ns) if isinstance(event, Clock) else builder.tick(event))
+    assert TimeOrder().look(builder.take(1), 1, 3) == -1

@@ -96,7 +96,7 @@ def test_rows_are_read_while_the_pipe_stays_open(tmp_path: Path) -> None:
     source = open_source(path)
     taken = Taken()
     assert begun.wait(10)
-    assert source.fill(taken.door, 100)
+    assert source.fill(taken.builder, 100)
     taken.take()
     assert [tick.bid for tick in taken.ticks] == [1.0]
     go.set()

@@ -151,7 +151,7 @@ def test_a_part_that_was_never_read_is_still_asked_about(tmp_path: Path) -> None
     with pytest.raises(OptionNeeded):
         source.recall({}, {})  # type: ignore[attr-defined]
     with pytest.raises(OptionNeeded):
-        source.fill(Taken().door, 10)
+        source.fill(Taken().builder, 10)
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
@@ -171,7 +171,7 @@ def test_quotes_that_are_held_are_in_the_position(tmp_path: Path, stop: int) -> 
     ]
     source = open_source(path, blank="unchanged")
     taken = Taken()
-    source.fill(taken.door, stop)
+    source.fill(taken.builder, stop)
     taken.take()
     position = json.loads(json.dumps(source.position()))
     source.close()

@@ -12,7 +12,7 @@ import pytest
 import mtf
 from mtf.errors import MtfError
 from mtf.sources import open_source
-from mtf.sources.look import look
+from mtf.sources.sniffing import look
 from tests.sources.broken import BROKEN, GOOD, LATE, broken_file
 from tests.sources.builders import drain, written
 

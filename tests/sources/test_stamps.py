@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtf.sources.local_time import BAD_TIME, UNKNOWN_ZONE, Zone
 from mtf.sources.stamps import CIVIL_DMY, CIVIL_MDY, CIVIL_YMD, EPOCH, StampReader, civil_day, time_problem
-from mtf.sources.zone import BAD_TIME, UNKNOWN_ZONE, Zone
 
 UTC = Zone("UTC")
 EPOCH_DATE = datetime.date(1970, 1, 1)

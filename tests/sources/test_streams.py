@@ -150,15 +150,15 @@ MEMORY = """
 import resource, sys
 from mtf.errors import HostileFile
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.sources import open_source
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-door = Door(SymbolTable())
+builder = BlockBuilder(SymbolTable())
 count = 0
 try:
     source = open_source(sys.argv[1], symbol="X")
-    while source.fill(door, 5000):
-        count += door.take(1).count
+    while source.fill(builder, 5000):
+        count += builder.take(1).count
 except HostileFile as error:
     print("hostile", str(error)[-60:])
 print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) // 1024)

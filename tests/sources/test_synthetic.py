@@ -76,7 +76,7 @@ def test_position_goes_on_at_once() -> None:
     whole = drain(market())
     taken = Taken()
     source = market()
-    source.fill(taken.door, 777)
+    source.fill(taken.builder, 777)
     taken.take()
     again = market()
     again.seek(json.loads(json.dumps(source.position())))
@@ -104,8 +104,8 @@ def test_end_is_kept_to() -> None:
     assert ticks[-1].ts_ns < 1_709_902_800_000_000_000
     assert source.progress() == 1.0
     taken = Taken()
-    assert not source.fill(taken.door, 10)
-    assert taken.door.count == 0
+    assert not source.fill(taken.builder, 10)
+    assert taken.builder.count == 0
 
 
 def test_it_is_a_source() -> None:

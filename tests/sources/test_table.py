@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mtf.errors import HostileFile, SourceError
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.sources import Limits, open_source
 from tests.sources.builders import Taken, brief, drain, read, written
 
@@ -130,9 +130,9 @@ def test_limit_never_parts_a_bar(tmp_path: Path, limit: int) -> None:
     taken = Taken()
     more = True
     while more:
-        more = source.fill(taken.door, limit)
-        assert taken.door.count % 4 == 0
-        assert more == (taken.door.count >= limit)
+        more = source.fill(taken.builder, limit)
+        assert taken.builder.count % 4 == 0
+        assert more == (taken.builder.count >= limit)
         taken.take()
     source.close()
     assert (taken.count, taken.digest) == (4 * 39, read(path).digest)
@@ -189,7 +189,7 @@ def test_strict_stops_at_the_first_malformed_row(tmp_path: Path) -> None:
 
 
 def _strict(taken: Taken) -> Taken:
-    taken.door = Door(taken.symbols, strict=True)
+    taken.builder = BlockBuilder(taken.symbols, strict=True)
     return taken
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtf.errors import ConfigError
-from mtf.sources.zone import SKIPPED_TIME, Zone
+from mtf.sources.local_time import SKIPPED_TIME, Zone
 
 HOUR_NS = 3_600 * 10**9
 

@@ -78,7 +78,7 @@ class Watched(mtf.Pipeline):
 
 
 def run(source: str, data: str, mode: str) -> None:
-    sys.modules["mtf.cli.run"].Pipeline = Watched  # type: ignore[attr-defined]
+    sys.modules["mtf.cli.run_command"].Pipeline = Watched  # type: ignore[attr-defined]
     sys.argv = ["mtf", "run", source, "--data", data, "--durability", mode, "--json", *SETTINGS]
     mtf.cli.main()
 

@@ -50,9 +50,9 @@ class Until:
         self.name = inner.name
         self.identity, self.position, self.seek = inner.identity, inner.position, inner.seek
 
-    def fill(self, door: Any, limit: int) -> bool:
+    def fill(self, builder: Any, limit: int) -> bool:
         left = self.stop - self.inner.position()["count"]
-        return left > 0 and self.inner.fill(door, min(limit, left)) and left > limit
+        return left > 0 and self.inner.fill(builder, min(limit, left)) and left > limit
 
     def progress(self) -> float | None:
         return None

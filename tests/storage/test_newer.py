@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from mtf.config import FIELDS, Config
-from mtf.log.format import SEGMENT_HEADER_BYTES, encode_segment_header, parse_segment_header
+from mtf.log.segment_format import SEGMENT_HEADER_BYTES, encode_segment_header, parse_segment_header
 from mtf.storage.history.schema import VERSION as HISTORY_VERSION
 from tests.cli.builders import mtf
 

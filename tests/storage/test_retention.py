@@ -69,7 +69,7 @@ async def test_no_event_after_the_oldest_checkpoint_goes(tmp_path: Path) -> None
     assert _first_seq(tmp_path / "data") <= oldest + 1
 
 
-class Ledger(mtf.Consumer):
+class ValueHistory(mtf.Consumer):
     """Keeps nothing yet, so that it asks for all events there ever were."""
 
     name = "ledger"
@@ -119,16 +119,16 @@ async def test_directory_without_its_beginning_starts_from_what_is_there(tmp_pat
     assert first_seq > 1
     lose, said = LOSSES[loss]
     lose(data)
-    ledger = Ledger()
+    value_history = ValueHistory()
     async with mtf.Pipeline(data=data, clock="ticks", checkpoint_seconds=None, block_events=100) as pipeline:
         if loss == "a consumer has kept nothing":
-            pipeline.add(ledger)
+            pipeline.add(value_history)
         await pipeline.drain()
         assert any(said in note for note in pipeline.notes), pipeline.notes
         assert any(f"the log begins at seq {first_seq}" in note for note in pipeline.notes)
         assert pipeline.snapshot("EURUSD").seq == 6_000
         if loss == "a consumer has kept nothing":
-            assert 0 < ledger.ticks < 6_000
+            assert 0 < value_history.ticks < 6_000
         await pipeline.run(market(7_000))
         await pipeline.checkpoint()
         digest = pipeline.digest

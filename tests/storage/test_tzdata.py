@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mtf.calendars import catalogue
+from mtf.calendars import named
 from mtf.config import Config
 from mtf.pipeline import Pipeline
 from mtf.storage.checkpoint_store import CheckpointStore
@@ -28,7 +28,7 @@ def upgrade(tmp_path: Path) -> Iterator[Upgrade]:
 
     def forget() -> None:
         zoneinfo.ZoneInfo.clear_cache()
-        catalogue._built_in.cache_clear()
+        named._built_in.cache_clear()
 
     def install(release: str, place: str) -> None:
         folder = tmp_path / f"tzdata-{release}"

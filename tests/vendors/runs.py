@@ -16,7 +16,7 @@ import mtf
 from mtf.bars.bar import Bar, PartialBar
 from mtf.engine import Engine
 from mtf.events.block import SymbolTable
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.sources import open_source
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 from tests.builders import clock_of_bars
@@ -51,16 +51,16 @@ def run(path: Path, *, events: int | None = None, **options: Any) -> Made:
     """
     settings = {name: options.pop(name) for name in SETTINGS if name in options}
     config = mtf.Config.make(history=1, **{"timeframes": DEFAULT_TIMEFRAMES, **settings})
-    engine, door = Engine(config), Door(SymbolTable(), bar_clock=clock_of_bars(config))
+    engine, builder = Engine(config), BlockBuilder(SymbolTable(), bar_clock=clock_of_bars(config))
     made = Made({name: [] for name in config.timeframes.names})
     source = open_source(path, **options)
     try:
         more = True
         while more and (events is None or made.events < events):
-            more = source.fill(door, BLOCK_EVENTS)
-            if not door.count:
+            more = source.fill(builder, BLOCK_EVENTS)
+            if not builder.count:
                 continue
-            block = door.take(made.events + 1)
+            block = builder.take(made.events + 1)
             made.events += block.count
             for closing in engine.step(block).closings:
                 made.bars[closing.bar.timeframe.name].append(closing.bar)
@@ -70,6 +70,6 @@ def run(path: Path, *, events: int | None = None, **options: Any) -> Made:
     made.forming = {name: snapshot[name].partial for name in config.timeframes.names}
     made.rejected = snapshot.counts.rejected
     made.crossed, made.locked = snapshot.counts.crossed, snapshot.counts.locked
-    made.malformed = door.malformed
+    made.malformed = builder.malformed
     assert len(engine.joiner.states) == 1, "a vendor's file has one symbol"
     return made

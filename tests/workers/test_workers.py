@@ -18,8 +18,8 @@ from mtf.errors import ConfigError, WorkerLost
 from mtf.indicators import Declaration, PythonIndicator, register
 from mtf.indicators.catalogue import registered
 from mtf.sources import SyntheticMarket
-from mtf.workers.own import class_paths
 from mtf.workers.shards import Shards
+from mtf.workers.user_indicators import class_paths
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are for POSIX systems")
 

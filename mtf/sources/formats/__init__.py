@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mtf.errors import ConfigError
-from mtf.sources.format import Format
+from mtf.sources.file_format import Format
 from mtf.sources.formats import (
     binance,
     binance_files,

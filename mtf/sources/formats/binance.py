@@ -8,12 +8,12 @@ from typing import Any, Final
 import orjson
 
 from mtf.errors import OptionNeeded
-from mtf.events.door import Door
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import REASONS
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
-from mtf.sources.parts import Part
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT, ReadAs
-from mtf.sources.reader import Reader
+from mtf.sources.row_reader import Reader
 
 __all__ = ["FORMAT", "TradeArrays"]
 
@@ -32,7 +32,7 @@ class TradeArrays(Reader):
         super().__init__(place)
         self._symbol: Final = symbol
 
-    def scan(self, door: Door, data: bytes, at: int, limit: int, final: bool) -> int:
+    def scan(self, builder: BlockBuilder, data: bytes, at: int, limit: int, final: bool) -> int:
         self.left = limit
         size = len(data)
         while self.left > 0:
@@ -54,13 +54,13 @@ class TradeArrays(Reader):
                 raise self.too_long()
             self.line += 1
             self.left -= 1
-            reason = self._trade(door, data[at:stop])
+            reason = self._trade(builder, data[at:stop])
             if reason:
-                self.refuse(door, reason, data[at:stop])
+                self.refuse(builder, reason, data[at:stop])
             at = stop
         return at
 
-    def _trade(self, door: Door, raw: bytes) -> str:
+    def _trade(self, builder: BlockBuilder, raw: bytes) -> str:
         try:
             row: Any = orjson.loads(raw)
             ts_ms, id, price, size = row[0], row[1], float(row[4]), float(row[5])
@@ -68,15 +68,15 @@ class TradeArrays(Reader):
             return "not a trade as [ms, id, null, side, price, amount, cost]"
         if type(ts_ms) is not int or not -(10**15) < ts_ms < 10**15:
             return "the time cannot be read"
-        code = door.trade(self._symbol, ts_ms * MILLISECOND_NS, price, size, None if id is None else str(id))
+        code = builder.trade(self._symbol, ts_ms * MILLISECOND_NS, price, size, None if id is None else str(id))
         return REASONS[code]
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     return LIKELY + 1 if _START.match(part.head) else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     symbol = options.symbol or part.symbol
     if not symbol:
         raise OptionNeeded("the file's name does not say the symbol: give {symbol}", symbol="NAME")

@@ -15,11 +15,11 @@ from typing import Final
 import attrs
 
 from mtf.errors import OptionNeeded
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.length import days_name
-from mtf.sources.parts import Part
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 from mtf.units import DAY_NS, SECOND_NS
@@ -63,7 +63,7 @@ _REFUSED: Final[tuple[tuple[frozenset[str], str], ...]] = (
 )
 
 
-def _layout_of(table: Table) -> Mapping[str, int] | None:
+def _layout_of(table: SniffedTable) -> Mapping[str, int] | None:
     """Return where the roles are in a file of Binance's; None if *table* is not one."""
     if table.header is not None:
         named = set(table.named())
@@ -116,19 +116,19 @@ def _below(bid: str, ask: str) -> bool:
         return False
 
 
-def _refused(part: Part, table: Table) -> str:
+def _refused(part: InputFile, table: SniffedTable) -> str:
     named = set(table.named())
     return next((why for names, why in _REFUSED if names <= named), "")
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or not table.rows:
         return NO
     return LIKELY + 1 if _layout_of(table) is not None or _refused(part, table) else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is None or not table.rows:
         return guessed_plan(part, options)
@@ -151,7 +151,7 @@ def _plan(part: Part, options: Options) -> Plan:
     return guessed_plan(part, options, symbol=symbol, zone_by=BY_FORMAT, timeframe=timeframe)
 
 
-def _length(table: Table, columns: Mapping[str, int], unit_ns: int) -> Timeframe | None:
+def _length(table: SniffedTable, columns: Mapping[str, int], unit_ns: int) -> Timeframe | None:
     """Return how long klines last: from their open time to their close time, which is one unit before the next."""
     closes = table.named().get("closetime", _CLOSE_TIME)
     lengths: set[str] = set()

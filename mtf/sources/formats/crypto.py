@@ -13,11 +13,11 @@ from typing import Final
 
 import attrs
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.naming import symbol_of
-from mtf.sources.parts import Part
 from mtf.sources.read_as import BY_FORMAT
 
 __all__ = ["KRAKEN", "MTGOX", "TARDIS"]
@@ -40,7 +40,7 @@ _TARDIS_REFUSED: Final = {
 }
 
 
-def _sniff_kraken(part: Part) -> int:
+def _sniff_kraken(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is not None or table.fields != 3:
         return NO
@@ -48,18 +48,18 @@ def _sniff_kraken(part: Part) -> int:
     return LIKELY if _SECONDS.fullmatch(first[0]) and "kraken" in part.place.lower() else NO
 
 
-def _plan_kraken(part: Part, options: Options) -> Plan:
+def _plan_kraken(part: InputFile, options: FormatOptions) -> Plan:
     options = with_columns(options, {"time": 0, "price": 1, "size": 2})
     options = attrs.evolve(options, time_format=options.time_format or "s")
     return guessed_plan(part, options, zone_by=BY_FORMAT)
 
 
-def _sniff_mtgox(part: Part) -> int:
+def _sniff_mtgox(part: InputFile) -> int:
     table = look(part)
     return LIKELY if table is not None and table.header == ["id", "price", "amount", "type"] else NO
 
 
-def _plan_mtgox(part: Part, options: Options) -> Plan:
+def _plan_mtgox(part: InputFile, options: FormatOptions) -> Plan:
     options = with_columns(options, {"time": "id", "id": "id", "price": "price", "size": "amount"})
     options = attrs.evolve(options, time_format=options.time_format or "us")
     return guessed_plan(part, options, symbol=f"BTC{_paid_in(part.names[0])}", zone_by=BY_FORMAT)
@@ -71,14 +71,14 @@ def _paid_in(name: str) -> str:
     return next((word for word in words if len(word) == 3 and word not in ("BTC", "XBT")), "USD")
 
 
-def _sniff_tardis(part: Part) -> int:
+def _sniff_tardis(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
     return LIKELY if table.header[:4] == _TARDIS else NO
 
 
-def _plan_tardis(part: Part, options: Options) -> Plan:
+def _plan_tardis(part: InputFile, options: FormatOptions) -> Plan:
     options = attrs.evolve(options, time_format=options.time_format or "us")
     table = table_of(part, options)
     if table is not None:
@@ -90,7 +90,7 @@ def _plan_tardis(part: Part, options: Options) -> Plan:
     return guessed_plan(part, options, zone_by=BY_FORMAT)
 
 
-def _tardis_refused(part: Part, table: Table) -> str:
+def _tardis_refused(part: InputFile, table: SniffedTable) -> str:
     """Return why *part* is not read, though it is Tardis's; "" if it is."""
     for column, why in _TARDIS_REFUSED.items():
         if column in (table.header or ()):

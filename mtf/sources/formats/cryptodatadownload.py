@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from mtf.errors import OptionNeeded
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -29,20 +29,20 @@ _NAME: Final = re.compile(r".+_(?P<length>\d*(?:minute|min|m|h|hour|d|day))(?:[_
 _LENGTHS: Final = {"minute": "m", "min": "m", "m": "m", "hour": "h", "h": "h", "day": "d", "d": "d"}
 
 
-def _volumes(table: Table) -> dict[str, int]:
+def _volumes(table: SniffedTable) -> dict[str, int]:
     """Return the columns of volumes by the currency that they are in."""
     names = [_VOLUME.fullmatch(name) for name in table.header or ()]
     return {match["money"].upper(): index for index, match in enumerate(names) if match is not None}
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
     return LIKELY + 1 if set(table.named()) >= _NEEDED and len(_volumes(table)) >= 2 else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is None or not table.rows:
         return guessed_plan(part, options)
@@ -51,7 +51,7 @@ def _plan(part: Part, options: Options) -> Plan:
     return guessed_plan(part, options, zone_by=BY_FORMAT, timeframe=_length(part))
 
 
-def _columns(table: Table, given: Mapping[str, str | int]) -> dict[str, str | int]:
+def _columns(table: SniffedTable, given: Mapping[str, str | int]) -> dict[str, str | int]:
     named = table.named()
     found: dict[str, str | int] = {role: named[role] for role in ("symbol", "open", "high", "low", "close")}
     plain = all(map(_PLAIN_DATE.fullmatch, table.column(named["date"])))
@@ -62,7 +62,7 @@ def _columns(table: Table, given: Mapping[str, str | int]) -> dict[str, str | in
     return found
 
 
-def _base_volume(table: Table, symbol: int) -> int:
+def _base_volume(table: SniffedTable, symbol: int) -> int:
     """Return the column with the volume in the currency that the pair is of; ConfigError if none is it."""
     volumes = _volumes(table)
     pair = re.sub(r"[^A-Z0-9]", "", table.column(symbol)[0].upper())
@@ -75,7 +75,7 @@ def _base_volume(table: Table, symbol: int) -> int:
     return volumes[base]
 
 
-def _length(part: Part) -> Timeframe | None:
+def _length(part: InputFile) -> Timeframe | None:
     """Return the length of bars that the file's name says: Bitstamp_BTCUSD_1h, Binance_ETHUSDT_d, ..._minute."""
     match = _NAME.fullmatch(part.stem)
     if match is None:

@@ -10,11 +10,11 @@ from typing import Any, Final
 import attrs
 
 from mtf.sources.cells import shapes
-from mtf.sources.format import NO, POSSIBLE, Format, Options, Plan
-from mtf.sources.guess import Table, bar_times, guess_layout, look, unused_note
+from mtf.sources.file_format import NO, POSSIBLE, Format, FormatOptions, Plan
+from mtf.sources.guess import SniffedTable, bar_times, guess_layout, look, unused_note
+from mtf.sources.input_files import InputFile
 from mtf.sources.layout import TIME_FORMATS, Layout
 from mtf.sources.length import check_length
-from mtf.sources.parts import Part
 from mtf.sources.read_as import ASSUMED, BY_FILE, BY_FORMAT, BY_USER, INFERRED, ReadAs
 from mtf.sources.stamps import EPOCH
 from mtf.sources.timewords import zone_called
@@ -28,8 +28,8 @@ _CLOCK_BEHIND: Final = re.compile(r".*\d[ T_]?\d\d?:\d\d.*|\d{8}[ T_]?\d{4,}.*")
 
 
 def guessed_plan(
-    part: Part,
-    options: Options,
+    part: InputFile,
+    options: FormatOptions,
     *,
     symbol: str = "",
     zone: str = "UTC",
@@ -70,14 +70,14 @@ def guessed_plan(
     return table_plan(part, found, read_as)
 
 
-def table_of(part: Part, options: Options) -> Table | None:
+def table_of(part: InputFile, options: FormatOptions) -> SniffedTable | None:
     """Return the table that *part* starts with, as the user says that it is written."""
     if options.delimiter is None and options.header is None:
         return look(part)
     return look(part, delimiter=options.delimiter, header=options.header)
 
 
-def with_columns(options: Options, columns: Mapping[str, str | int] | None) -> Options:
+def with_columns(options: FormatOptions, columns: Mapping[str, str | int] | None) -> FormatOptions:
     """Return *options* with the *columns* that a format has, but for what the user says of them.
 
     A user who says which one the time is says what all are; else what the user says is added.
@@ -87,7 +87,7 @@ def with_columns(options: Options, columns: Mapping[str, str | int] | None) -> O
     return attrs.evolve(options, columns={**columns, **(options.columns or {})})
 
 
-def table_plan(part: Part, layout: Layout, read_as: ReadAs, start_ns: int | None = None) -> Plan:
+def table_plan(part: InputFile, layout: Layout, read_as: ReadAs, start_ns: int | None = None) -> Plan:
     """Return the plan to read *part* as *layout* says."""
     return Plan(
         kind=layout.label,
@@ -100,7 +100,7 @@ def table_plan(part: Part, layout: Layout, read_as: ReadAs, start_ns: int | None
     )
 
 
-def times_say_zone(table: Table, layout: Layout) -> bool:
+def times_say_zone(table: SniffedTable, layout: Layout) -> bool:
     """Whether each time of *table* says its own zone."""
     cells = table.column(layout.columns.get("clock", layout.columns["time"]))
     written = shapes(cells)
@@ -117,12 +117,12 @@ def _names_zone(cell: str) -> bool:
     return name is not None and zone_called(name[1].encode()) is not None
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     return NO if table is None or not _figures(table) else POSSIBLE
 
 
-def _figures(table: Table) -> bool:
+def _figures(table: SniffedTable) -> bool:
     """Whether *table* has a header with a word that is known, or starts with figures."""
     return table.header is not None or any(row[0][:1].isdigit() for row in table.rows)
 

@@ -12,10 +12,10 @@ import re
 from typing import Final
 
 from mtf.errors import ConfigError, OptionNeeded
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -40,14 +40,14 @@ _REFUSED: Final = {
 }
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
     return LIKELY + 1 if set(table.named()) >= _OWN else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is None or not table.rows or table.header is None:
         return guessed_plan(part, options)
@@ -76,7 +76,7 @@ def _plan(part: Part, options: Options) -> Plan:
     return guessed_plan(part, options, zone_by=BY_FORMAT, timeframe=timeframe, undefined=undefined)
 
 
-def _columns(table: Table, named: dict[str, int]) -> dict[str, str | int]:
+def _columns(table: SniffedTable, named: dict[str, int]) -> dict[str, str | int]:
     found: dict[str, str | int] = {"symbol": named["symbol"]} if "symbol" in named else {}
     if all(name in named for name in _BARS):
         return found | {"time": named["tsevent"]} | {name: named[name] for name in (*_BARS, "volume") if name in named}
@@ -93,14 +93,14 @@ def _columns(table: Table, named: dict[str, int]) -> dict[str, str | int]:
     )
 
 
-def _fixed(table: Table, named: dict[str, int]) -> bool:
+def _fixed(table: SniffedTable, named: dict[str, int]) -> bool:
     """Whether prices are whole numbers of billionths: written out as decimals, they have a point."""
     names = [name for name in (*_BARS, "price", "bidpx00", "askpx00") if name in named]
     cells = [cell for name in names for cell in table.column(named[name]) if cell != UNDEFINED]
     return bool(cells) and all(map(_WHOLE.fullmatch, cells))
 
 
-def _length(table: Table, named: dict[str, int], part: Part) -> Timeframe | None:
+def _length(table: SniffedTable, named: dict[str, int], part: InputFile) -> Timeframe | None:
     """Return how long bars last: their kind of record says it, or else the name of the file."""
     if "rtype" in named:
         codes = {cell for cell in table.column(named["rtype"]) if cell.isdigit()}
@@ -112,7 +112,7 @@ def _length(table: Table, named: dict[str, int], part: Part) -> Timeframe | None
     return Timeframe(match["schema"][-2:]) if match is not None and match["schema"][:7] == "ohlcv-1" else None
 
 
-def _one_venue(table: Table, named: dict[str, int]) -> None:
+def _one_venue(table: SniffedTable, named: dict[str, int]) -> None:
     """Raise ConfigError if a symbol has bars of several venues: they are not bars of one market."""
     if "publisherid" not in named or "symbol" not in named:
         return

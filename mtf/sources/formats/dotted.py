@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mtf.sources.guess import Table
+from mtf.sources.guess import SniffedTable
 
 __all__ = ["DOTTED_BARS", "STAMPED_BARS", "dotted_bars", "stamped_bars"]
 
@@ -30,14 +30,14 @@ _CLOCK: Final = re.compile(r"\d\d:\d\d")
 _STAMP: Final = re.compile(r"\d{8} \d{6}")
 
 
-def dotted_bars(table: Table) -> bool:
+def dotted_bars(table: SniffedTable) -> bool:
     """Whether *table* has rows as `2012.02.01,00:00,1.3066,1.3066,1.3065,1.3065,0`, and no header."""
     if table.header is not None or table.fields != 7 or not table.rows:
         return False
     return any(_DATE.fullmatch(row[0]) and _CLOCK.fullmatch(row[1]) for row in table.rows[:10])
 
 
-def stamped_bars(table: Table) -> bool:
+def stamped_bars(table: SniffedTable) -> bool:
     """Whether *table* has rows as `20120201 000000;1.3066;1.3066;1.3065;1.3065;0`, and no header."""
     if table.header is not None or table.fields != 6 or table.delimiter != ";" or not table.rows:
         return False

@@ -17,15 +17,15 @@ import attrs
 from mtf.errors import ConfigError, OptionNeeded
 from mtf.events.bar_rows import length_code
 from mtf.events.block import HAS_ASK, HAS_BID
-from mtf.sources.format import CERTAIN, LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import CERTAIN, LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
 from mtf.sources.formats.dotted import DOTTED_BARS, dotted_bars
 from mtf.sources.formats.points import dukascopy_point
-from mtf.sources.guess import Table, look, shift_of
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look, shift_of
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FILE, BY_FORMAT, BY_USER, ReadAs
-from mtf.sources.reader import Reader
 from mtf.sources.records import CandleRecords, TickRecords
+from mtf.sources.row_reader import Reader
 from mtf.sources.stamps import civil_day
 from mtf.timeframe import Timeframe
 from mtf.units import DAY_NS, HOUR_NS
@@ -83,7 +83,7 @@ def _start_ns(match: re.Match[str]) -> int:
     return civil_day(int(words["y"]), month + 1, day) * DAY_NS + hour * HOUR_NS
 
 
-def _point(symbol: str, options: Options) -> tuple[int, str]:
+def _point(symbol: str, options: FormatOptions) -> tuple[int, str]:
     """Return the power of ten of one point of *symbol*, and who says so."""
     if options.point is not None:
         return shift_of(options.point, 0), BY_USER
@@ -97,11 +97,11 @@ def _point(symbol: str, options: Options) -> tuple[int, str]:
     return power, BY_FORMAT
 
 
-def _path(part: Part) -> str:
+def _path(part: InputFile) -> str:
     return part.path.absolute().as_posix()
 
 
-def _plan_ticks(part: Part, options: Options) -> Plan:
+def _plan_ticks(part: InputFile, options: FormatOptions) -> Plan:
     match = _TICKS.search(_path(part))
     if match is None:
         raise ConfigError(
@@ -118,7 +118,7 @@ def _plan_ticks(part: Part, options: Options) -> Plan:
     return Plan(kind="quotes", symbol=symbol, reader=reader, start_ns=start_ns, read_as=read_as)
 
 
-def _plan_candles(part: Part, options: Options) -> Plan:
+def _plan_candles(part: InputFile, options: FormatOptions) -> Plan:
     match = _CANDLES.search(_path(part))
     if match is None:
         raise ConfigError(
@@ -148,7 +148,7 @@ def _plan_candles(part: Part, options: Options) -> Plan:
     return Plan(kind=f"{side} bars {timeframe}", symbol=symbol, reader=reader, start_ns=start_ns, read_as=read_as)
 
 
-def _sniff_csv(part: Part) -> int:
+def _sniff_csv(part: InputFile) -> int:
     table = look(part)
     if table is None or not table.rows:
         return NO
@@ -161,7 +161,7 @@ def _sniff_csv(part: Part) -> int:
     return LIKELY if ticks or _TIME.fullmatch(table.header[0]) else NO
 
 
-def _plan_csv(part: Part, options: Options) -> Plan:
+def _plan_csv(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     names = (_EXPORT_NAME.match(part.stem), _JFOREX_NAME.fullmatch(part.stem), _NODE_NAME.fullmatch(part.stem))
     match = next(filter(None, names), None)
@@ -179,7 +179,7 @@ def _plan_csv(part: Part, options: Options) -> Plan:
     return attrs.evolve(plan, kind=f"{side.lower()} {plan.kind}") if side and plan.kind.startswith("bars") else plan
 
 
-def _columns(table: Table) -> dict[str, int]:
+def _columns(table: SniffedTable) -> dict[str, int]:
     """Return what Dukascopy's header names, the time first, and its prices with or without the word price."""
     return {"time": 0} | table.find(_NAMES)
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
 from mtf.sources.formats.dotted import DOTTED_BARS, STAMPED_BARS, dotted_bars, stamped_bars
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -50,11 +50,11 @@ _METASTOCK: Final[dict[str, str | int]] = {
 }
 
 
-def _match(part: Part) -> re.Match[str] | None:
+def _match(part: InputFile) -> re.Match[str] | None:
     return next(filter(None, (_NAME.match(name) for name in part.names)), None)
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or not table.rows:
         return NO
@@ -70,7 +70,7 @@ def _sniff(part: Part) -> int:
     return LIKELY if ticks or one_side or stamped_bars(table) or dotted_bars(table) else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     match = _match(part)
     if table is not None and table.rows:
@@ -82,7 +82,7 @@ def _plan(part: Part, options: Options) -> Plan:
     )
 
 
-def _columns(table: Table, match: re.Match[str] | None) -> dict[str, str | int] | None:
+def _columns(table: SniffedTable, match: re.Match[str] | None) -> dict[str, str | int] | None:
     """Return what the columns are, by how many there are and what the name says."""
     side = match["side"] if match is not None else None
     if table.fields == 3:

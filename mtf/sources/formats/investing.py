@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan
 from mtf.sources.guess import look
+from mtf.sources.input_files import InputFile
 from mtf.sources.naming import symbol_of
-from mtf.sources.parts import Part
 from mtf.sources.read_as import BY_FORMAT
 
 __all__ = ["FORMAT"]
@@ -26,7 +26,7 @@ _WORDS: Final = re.compile(
 )
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
@@ -34,7 +34,7 @@ def _sniff(part: Part) -> int:
     return LIKELY + 1 if named >= _NEEDED and "close" not in named and named & _OWN else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     return guessed_plan(part, options, symbol=symbol_of(_WORDS.sub("", part.stem)), zone_by=BY_FORMAT)
 
 

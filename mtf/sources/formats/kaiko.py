@@ -12,10 +12,10 @@ from typing import Final
 
 import attrs
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, with_columns
 from mtf.sources.guess import look
-from mtf.sources.parts import Part
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -33,12 +33,12 @@ _FIELDS: Final[dict[str, dict[str, str | int]]] = {
 _WIDTHS: Final = {"ohlcv": 6, "cohlcvwap": 8}
 
 
-def _header(part: Part) -> list[str]:
+def _header(part: InputFile) -> list[str]:
     table = look(part)
     return [name.lower() for name in table.header] if table is not None and table.header is not None else []
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or not table.rows:
         return NO
@@ -48,7 +48,7 @@ def _sniff(part: Part) -> int:
     return LIKELY + 1 if _header(part) in (_TRADES, _BOOK) else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     if _header(part) == _BOOK:
         return Plan(refused="Kaiko's snapshots of the order book, level by level: no trades or quotes")
     match = _NAME.fullmatch(part.stem)

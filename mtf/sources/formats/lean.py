@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from mtf.errors import ConfigError, OptionNeeded
-from mtf.sources.format import CERTAIN, NO, Format, Options, Plan
+from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import table_plan
 from mtf.sources.guess import shift_of
+from mtf.sources.input_files import InputFile
 from mtf.sources.layout import Layout
-from mtf.sources.parts import Part
+from mtf.sources.local_time import Zone
 from mtf.sources.read_as import BY_FILE, BY_FORMAT, BY_USER, ReadAs
 from mtf.sources.stamps import civil_day
-from mtf.sources.table import BARS, QUOTE_BARS, QUOTES, TRADE_TICKS
-from mtf.sources.zone import Zone
+from mtf.sources.text_table import BARS, QUOTE_BARS, QUOTES, TRADE_TICKS
 from mtf.timeframe import Timeframe
 from mtf.units import DAY_NS
 
@@ -75,11 +75,11 @@ def _columns(security: str, resolution: str, kind: str) -> tuple[int, tuple[str,
     return TRADE_TICKS, ("time", "price", "size", *rest)
 
 
-def _match(part: Part) -> re.Match[str] | None:
+def _match(part: InputFile) -> re.Match[str] | None:
     return _PATH.search(part.path.absolute().as_posix())
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     if not part.member:
         return NO
     if _REFUSED_PATH.search(part.path.absolute().as_posix()):
@@ -87,7 +87,7 @@ def _sniff(part: Part) -> int:
     return CERTAIN if _match(part) is not None or _MEMBER.fullmatch(part.member) is not None else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     if _REFUSED_PATH.search(part.path.absolute().as_posix()):
         return Plan(refused="Lean's options, with a strike and an expiry each, are not read")
     words = _words(part)
@@ -129,7 +129,7 @@ def _plan(part: Part, options: Options) -> Plan:
     return table_plan(part, layout, read_as, None if day_ns is None else Zone(zone).to_utc(day_ns, 0))
 
 
-def _symbol(part: Part, words: dict[str, str]) -> str:
+def _symbol(part: InputFile, words: dict[str, str]) -> str:
     """Return the symbol, of a future that of its contract: ES of December 2013 is ESZ13."""
     symbol = words["symbol"].upper()
     match = _CONTRACT.fullmatch(part.names[0]) if words["type"] in ("future", "") else None
@@ -146,14 +146,14 @@ def _symbol(part: Part, words: dict[str, str]) -> str:
     return f"{symbol}{_MONTH_CODES[month - 1]}{year}"
 
 
-def _as_wide(part: Part, fields: tuple[str, ...]) -> tuple[str, ...]:
+def _as_wide(part: InputFile, fields: tuple[str, ...]) -> tuple[str, ...]:
     """Return *fields*, with or without the last of what is not read, as wide as the first line is."""
     width = (part.lines or [""])[0].count(",") + 1
     needed = len([field for field in fields if field != "_"])
     return (*fields[:needed], *("_" for _ in range(width - needed))) if width >= needed else fields
 
 
-def _words(part: Part) -> dict[str, str]:
+def _words(part: InputFile) -> dict[str, str]:
     """Return what the path of *part* says, or else the name of its member."""
     match = _match(part)
     if match is None:

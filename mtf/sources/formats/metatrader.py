@@ -17,11 +17,11 @@ from typing import Final
 import attrs
 
 from mtf.errors import OptionNeeded
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
 from mtf.sources.formats.dotted import DOTTED_BARS, dotted_bars
-from mtf.sources.guess import Table, look, shift_of
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look, shift_of
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import ASSUMED
 from mtf.timeframe import Timeframe
 
@@ -57,7 +57,7 @@ _POINTS: Final = {
 }
 
 
-def _sniff_export(part: Part) -> int:
+def _sniff_export(part: InputFile) -> int:
     table = look(part)
     if table is None:
         return NO
@@ -73,11 +73,11 @@ def _sniff_export(part: Part) -> int:
     return NO
 
 
-def _says_metatrader(part: Part) -> bool:
+def _says_metatrader(part: InputFile) -> bool:
     return bool({"mt4", "mt5", "metatrader"} & set(part.venue.split()))
 
 
-def _plan_export(part: Part, options: Options) -> Plan:
+def _plan_export(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     symbol, timeframe, more = "", None, {}
     named = table.capitals() if table is not None else {}
@@ -104,7 +104,7 @@ def _length(match: re.Match[str] | None) -> Timeframe | None:
     return Timeframe(_LENGTH_WORDS.get(word) or f"{word[1:]}{word[0]}")
 
 
-def _sniff_points(part: Part) -> int:
+def _sniff_points(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header != _POINTS_HEADER or not table.rows:
         return NO
@@ -112,7 +112,7 @@ def _sniff_points(part: Part) -> int:
     return LIKELY if named and _in_points(table) else NO
 
 
-def _in_points(table: Table) -> bool:
+def _in_points(table: SniffedTable) -> bool:
     """Whether every price of *table* is a whole number but for a float's noise, and large."""
     try:
         prices = [float(cell) for row in table.rows for cell in row[1:5]]
@@ -122,7 +122,7 @@ def _in_points(table: Table) -> bool:
     return whole and min(prices) >= 10 ** (POINT_DIGITS_MIN - 1)
 
 
-def _plan_points(part: Part, options: Options) -> Plan:
+def _plan_points(part: InputFile, options: FormatOptions) -> Plan:
     match = _POINTS_NAME.fullmatch(part.stem)
     symbol = match["symbol"] if match is not None else options.symbol or part.symbol
     shift = shift_of(options.point, _POINTS.get(symbol, 0))

@@ -12,11 +12,11 @@ from typing import Final
 
 import attrs
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
 from mtf.sources.formats.dotted import STAMPED_BARS, stamped_bars
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -38,7 +38,7 @@ _SIDES: Final[dict[str, dict[str, str | int]]] = {
 }
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is not None or not table.rows or table.delimiter != ";":
         return NO
@@ -53,7 +53,7 @@ def _sniff(part: Part) -> int:
     return (LIKELY + 1 if named else LIKELY) if ticks or days else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is not None and table.rows and _FINE_TICK.fullmatch(table.rows[0][0]):
         return Plan(refused="NinjaTrader's ticks with a fraction of a second of its own are not read: export minutes")
@@ -72,7 +72,7 @@ def _plan(part: Part, options: Options) -> Plan:
     return attrs.evolve(plan, kind=f"{side} {plan.kind}") if side != "last" and plan.kind.startswith("bars") else plan
 
 
-def _columns(table: Table, side: str) -> dict[str, str | int] | None:
+def _columns(table: SniffedTable, side: str) -> dict[str, str | int] | None:
     if table.fields == 6:
         return STAMPED_BARS
     return _SIDES.get(side, _TRADE) if table.fields == 3 else None

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan
 from mtf.sources.guess import look
-from mtf.sources.parts import Part
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -21,14 +21,14 @@ _NAME: Final = re.compile(r"[A-Z]{3}_[A-Z]{3}_(?:([SMH])(\d+)|([DWM]))(?=\.|$)")
 _LONG: Final = {"D": "1d", "W": "1w", "M": "1mo"}
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
     return LIKELY if {"time", "open", "high", "low", "close", "volume", "pair"} <= set(table.named()) else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     match = next(filter(None, map(_NAME.match, part.names)), None)
     timeframe = None
     if match is not None:

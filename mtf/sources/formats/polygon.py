@@ -13,10 +13,10 @@ from typing import Final
 
 import attrs
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -53,7 +53,7 @@ _QUOTE_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _roles(table: Table) -> Mapping[str, tuple[str, ...]] | None:
+def _roles(table: SniffedTable) -> Mapping[str, tuple[str, ...]] | None:
     named = set(table.named())
     for needed, roles in ((_BARS, _BAR_ROLES), (_QUOTES, _QUOTE_ROLES), (_TRADES, _TRADE_ROLES)):
         if needed <= named:
@@ -61,12 +61,12 @@ def _roles(table: Table) -> Mapping[str, tuple[str, ...]] | None:
     return None
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     return LIKELY + 1 if table is not None and table.header is not None and _roles(table) is not None else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     roles = _roles(table) if table is not None and table.header is not None else None
     timeframe = None

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import ASSUMED
 
 __all__ = ["FORMAT"]
@@ -30,7 +30,7 @@ _ROLES: Final = {
 }
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
@@ -38,7 +38,7 @@ def _sniff(part: Part) -> int:
     return LIKELY + 1 if named >= _NEEDED and named & _OWN else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is not None and table.rows and table.header is not None:
         named = table.named()
@@ -50,7 +50,7 @@ def _plan(part: Part, options: Options) -> Plan:
     return guessed_plan(part, options, zone_by=ASSUMED)
 
 
-def _ticks(table: Table, named: dict[str, int]) -> bool:
+def _ticks(table: SniffedTable, named: dict[str, int]) -> bool:
     """Whether the rows are single trades: their open is 0, as Sierra Chart marks them."""
     opens = table.column(named["open"]) if "open" in named else []
     return bool(opens) and all(cell.strip("0.") == "" for cell in opens)

@@ -11,10 +11,10 @@ import re
 from typing import Final
 
 from mtf.errors import ConfigError, OptionNeeded
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import ASSUMED, BY_FORMAT
 from mtf.timeframe import Timeframe
 
@@ -32,7 +32,7 @@ _DAY: Final = Timeframe("1d")
 _DAY_MINUTES: Final = 24 * 60
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None or not table.rows:
         return NO
@@ -47,7 +47,7 @@ def _sniff(part: Part) -> int:
     return NO if metatrader else LIKELY + 1 if "stooq" in part.venue.split() else LIKELY
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is None or not table.rows:
         return guessed_plan(part, options)
@@ -73,7 +73,7 @@ def _columns(named: dict[str, int]) -> dict[str, str | int]:
     return found | {role: named[name] for name, role in roles.items() if name in named}
 
 
-def _length(table: Table, named: dict[str, int]) -> Timeframe | None:
+def _length(table: SniffedTable, named: dict[str, int]) -> Timeframe | None:
     """Return the length that `<PER>` has; None if there is no such column."""
     if "<PER>" not in named:
         return None

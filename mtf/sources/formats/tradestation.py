@@ -11,10 +11,10 @@ from typing import Final
 import attrs
 
 from mtf.errors import OptionNeeded
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
-from mtf.sources.guess import Table, look
-from mtf.sources.parts import Part
+from mtf.sources.guess import SniffedTable, look
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_USER
 
 __all__ = ["FORMAT"]
@@ -23,7 +23,7 @@ _NEEDED: Final = {"date", "time", "open", "high", "low", "close"}
 _VOLUMES: Final = ({"up", "down"}, {"vol", "oi"})
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
@@ -31,7 +31,7 @@ def _sniff(part: Part) -> int:
     return LIKELY + 1 if named >= _NEEDED and any(volumes <= named for volumes in _VOLUMES) else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is None or not table.rows:
         return guessed_plan(part, options)
@@ -51,13 +51,13 @@ def _plan(part: Part, options: Options) -> Plan:
     return guessed_plan(part, options, zone_by=BY_USER)
 
 
-def _daily(table: Table) -> bool:
+def _daily(table: SniffedTable) -> bool:
     """Whether each row is of a day of its own: such a bar has its day's date, whatever the time beside it."""
     dates = [row[table.named()["date"]] for row in table.rows]
     return len(dates) > 1 and len(set(dates)) == len(dates)
 
 
-def _month_first(table: Table) -> bool:
+def _month_first(table: SniffedTable) -> bool:
     """Whether the dates can be as TradeStation writes them, 01/13/2010."""
     cells = [cell.split("/") for cell in table.column(table.named()["date"])]
     return all(len(cell) == 3 and cell[0].isdigit() and 1 <= int(cell[0]) <= 12 for cell in cells)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mtf.sources.format import LIKELY, NO, Format, Options, Plan
+from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan, table_of, with_columns
 from mtf.sources.guess import look
-from mtf.sources.parts import Part
+from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import ASSUMED
 from mtf.timeframe import Timeframe
 
@@ -25,7 +25,7 @@ _NAME: Final = re.compile(
 _UNITS: Final = {"S": "s", "D": "d", "W": "w", "M": "mo"}
 
 
-def _sniff(part: Part) -> int:
+def _sniff(part: InputFile) -> int:
     table = look(part)
     if table is None or table.header is None:
         return NO
@@ -33,7 +33,7 @@ def _sniff(part: Part) -> int:
     return LIKELY + 1 if named and table.header[:5] == _COLUMNS else NO
 
 
-def _plan(part: Part, options: Options) -> Plan:
+def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     match = _NAME.fullmatch(part.stem)
     if table is not None and table.header is not None:

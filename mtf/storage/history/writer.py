@@ -23,7 +23,6 @@ from mtf.config import Config
 from mtf.errors import CorruptHistory
 from mtf.frames.frame import Frame
 from mtf.log import open_plain
-from mtf.storage.history.aside import move_aside
 from mtf.storage.history.pair import log_beside, mark_of
 from mtf.storage.history.schema import (
     FIND_SCHEMA,
@@ -37,6 +36,7 @@ from mtf.storage.history.schema import (
 )
 from mtf.storage.history.store import HistoryStore, Series, is_damage
 from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.storage.history.unusable import move_aside
 from mtf.zones import zones_of
 
 __all__ = ["HistoryWriter"]

@@ -1,0 +1,72 @@
+"""The actors of the workers: one hands out blocks, one reads each worker's answers, one a timeframe enters the values.
+
+Histories, frames, consumers and checkpoints are where they are without workers, and so are the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
+from mtf.actors.cores import IndicatorActor, TimeframeResult
+from mtf.bars.judged_block import JudgedBlock
+from mtf.workers.pool import WorkerPool
+
+__all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
+
+
+class WorkerActor(Actor):
+    """Hands every judged block to the workers."""
+
+    def __init__(self, pool: WorkerPool, rows_asked: Callable[[], bool]) -> None:
+        super().__init__("workers")
+        self.pool: Final = pool
+        self._rows_asked: Final = rows_asked
+
+    def _can_handle_now(self) -> bool:
+        return False  # it may have to wait for a slot
+
+    async def answer(self, message: JudgedBlock) -> None:
+        await self.pool.submit(message, self._rows_asked())
+
+    async def answer_marker(self, marker: Marker) -> None:
+        if marker.kind is MarkerKind.CHECKPOINT:
+            self.pool.save(marker.seq)
+
+
+class WorkerListener(Supervised):
+    """Takes the answers of one worker; stops the pipeline if the worker is gone."""
+
+    def __init__(self, pool: WorkerPool, number: int) -> None:
+        super().__init__(f"listener of worker {number + 1}")
+        self.pool: Final = pool
+        self._number: Final = number
+
+    async def run(self) -> None:
+        while True:
+            await self.pool.answer(self._number)
+
+
+class RemoteIndicatorActor(IndicatorActor):
+    """Waits for the numbers of one timeframe, and enters them."""
+
+    def __init__(self, name: str, pool: WorkerPool) -> None:
+        super().__init__(name)
+        self.pool: Final = pool
+
+    def _can_handle_now(self) -> bool:
+        return False
+
+    async def answer(self, message: TimeframeResult) -> TimeframeResult:
+        value_history = self.value_history
+        assert value_history is not None, "workers are for timeframes that have indicators"
+        columns = message.columns
+        numbers = await self.pool.numbers(message.judged.block.first_seq, columns.rank, columns.closings)
+        message.values = value_history.record(message.judged, columns, numbers)
+        return message
+
+    async def answer_marker(self, marker: Marker) -> Marker:
+        if marker.kind is MarkerKind.CHECKPOINT:
+            marker.parts[self.part] = (await self.pool.saved(marker.seq))[self.part]
+        return self.on_marker(marker)

@@ -1,0 +1,182 @@
+"""The forming bar of one symbol and timeframe, with the history of the completed ones, and how both are saved."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.archive import ANY_MAX, ANY_MIN, Archive
+from mtf.bars.bar import Bar
+from mtf.bars.columns import NO_BAR, BarHeader, BarState
+from mtf.bars.judged_block import Instrument
+from mtf.calendars.day import Day, Gap
+from mtf.errors import CorruptCheckpoint
+from mtf.timeframe import INTRADAY, Timeframe
+from mtf.units import NEVER_NS
+
+__all__ = ["BarBuilder"]
+
+MAX_ORDINAL: Final = 3_652_059  # 9999-12-31
+
+
+@mypyc_attr(native_class=True, acyclic=True)
+class BarBuilder:
+    """One symbol's bar as it forms, and its history."""
+
+    __slots__ = (
+        "after",
+        "bars",
+        "carry",
+        "changed",
+        "close",
+        "columns_index",
+        "day",
+        "end_ns",
+        "header",
+        "high",
+        "instrument",
+        "low",
+        "newest_block",
+        "open",
+        "previous_end_ns",
+        "ticks",
+        "torn",
+        "torn_ns",
+        "volume",
+    )
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument: Final = instrument
+        self.header: BarHeader | None = None  # None while no bar forms
+        self.end_ns: i64 = NEVER_NS  # of the bar that forms; NEVER_NS while none does
+        self.open = 0.0
+        self.high = 0.0
+        self.low = 0.0
+        self.close = 0.0
+        self.volume = 0.0
+        self.carry = 0.0  # what rounding has taken from `volume`: the sum of both is the bar's volume
+        self.ticks: i64 = 0
+        self.day: Day | None = None  # the day of the newest bar
+        self.previous_end_ns: i64 = NEVER_NS  # end of the newest completed bar; NEVER_NS before there was one
+        self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has come whole
+        self.torn = False  # the bar that forms is incomplete for that alone
+        self.bars: list[Bar] = []  # completed ones, oldest first; only appended to, and replaced when twice too long
+        self.newest_block: i64 = 0  # first seq of the block in which `columns_index` is right
+        self.columns_index: i64 = NO_BAR  # of `header` in the columns of that block
+        self.changed = True  # since `after` was made
+        self.after: BarState = BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.bars, 0, 0)
+
+    def archive(self, archive: Archive, timeframe: Timeframe, history: i64) -> None:
+        """Save or load: the forming bar, and the last *history* completed ones."""
+        self.previous_end_ns = archive.int64(self.previous_end_ns, ANY_MIN, ANY_MAX)
+        self.torn_ns = archive.int64(self.torn_ns, ANY_MIN, ANY_MAX)
+        self.torn = archive.flag(self.torn)
+        self.header = _archive_header(archive, self.header, self.instrument.first_ns)
+        header = self.header
+        self.end_ns = NEVER_NS if header is None else header.end_ns
+        if header is not None:
+            self.day = (
+                header.day if timeframe.kind != INTRADAY else None
+            )  # for an intraday bar it is looked up each time
+            self.open = archive.float64(self.open)
+            self.high = archive.float64(self.high)
+            self.low = archive.float64(self.low)
+            self.close = archive.float64(self.close)
+            self.volume = archive.float64(self.volume)
+            self.carry = archive.float64(self.carry)
+            self.ticks = archive.int64(self.ticks, 0, ANY_MAX)
+        kept: i64 = len(self.bars)
+        start = kept - history if kept > history else 0
+        count = archive.count(kept - start, 8)
+        if archive.loading and count > history:
+            raise CorruptCheckpoint(f"saved state: {count} bars, but {history} are kept")
+        none: Bar | None = None
+        for k in range(count):
+            bar = _archive_bar(
+                archive, none if archive.loading else self.bars[start + k], self.instrument.name, timeframe
+            )
+            if archive.loading:
+                self.bars.append(bar)
+        self.changed = True
+
+
+def _archive_header(archive: Archive, header: BarHeader | None, first_ns: i64) -> BarHeader | None:
+    if not archive.flag(header is not None):
+        return None
+    start_ns = archive.int64(0 if header is None else header.start_ns, ANY_MIN, ANY_MAX)
+    end_ns = archive.int64(0 if header is None else header.end_ns, start_ns + 1, ANY_MAX)
+    day = _archive_day(archive, None if header is None else header.day)
+    first = archive.flag(header is not None and header.first)
+    incomplete = archive.flag(header is not None and header.incomplete)
+    from_bars = archive.flag(header is not None and header.from_bars)
+    gap = _archive_gap(archive, None if header is None else header.gap)
+    return (
+        header if header is not None else BarHeader(start_ns, end_ns, day, first, incomplete, gap, first_ns, from_bars)
+    )
+
+
+def _archive_day(archive: Archive, day: Day | None) -> Day:
+    start_ns = archive.int64(0 if day is None else day.start_ns, ANY_MIN, ANY_MAX)
+    end_ns = archive.int64(0 if day is None else day.end_ns, start_ns + 1, ANY_MAX)
+    number = archive.int64(0 if day is None else day.number, 1, MAX_ORDINAL)
+    off_session = archive.flag(day is not None and day.off_session)
+    return day if day is not None else Day(start_ns, end_ns, datetime.date.fromordinal(number), off_session)
+
+
+def _archive_gap(archive: Archive, gap: Gap | None) -> Gap | None:
+    if not archive.flag(gap is not None):
+        return None
+    closed_ns = archive.int64(0 if gap is None else gap.closed_ns, 0, ANY_MAX)
+    holiday_ns = archive.int64(0 if gap is None else gap.holiday_ns, 0, ANY_MAX)
+    break_ns = archive.int64(0 if gap is None else gap.break_ns, 0, ANY_MAX)
+    silence_ns = archive.int64(0 if gap is None else gap.silence_ns, 0, ANY_MAX)
+    if gap is not None:
+        return gap
+    return Gap(closed_ns=closed_ns, holiday_ns=holiday_ns, break_ns=break_ns, silence_ns=silence_ns)
+
+
+def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Timeframe) -> Bar:
+    """Save *bar*, or return the one loaded."""
+    start_ns = archive.int64(0 if bar is None else bar.start_ns, ANY_MIN, ANY_MAX)
+    end_ns = archive.int64(0 if bar is None else bar.end_ns, start_ns + 1, ANY_MAX)
+    open = archive.float64(0.0 if bar is None else bar.open)
+    high = archive.float64(0.0 if bar is None else bar.high)
+    low = archive.float64(0.0 if bar is None else bar.low)
+    close = archive.float64(0.0 if bar is None else bar.close)
+    volume = archive.float64(0.0 if bar is None else bar.volume)
+    ticks = archive.int64(0 if bar is None else bar.ticks, 0, ANY_MAX)
+    number: i64 = 0
+    if bar is not None:
+        day = bar.trading_day
+        assert day is not None, "a bar that was aggregated has a trading day"
+        number = day.toordinal()
+    number = archive.int64(number, 1, MAX_ORDINAL)
+    flags: i64 = 0
+    if bar is not None:
+        flags = (1 if bar.first else 0) | (2 if bar.incomplete else 0) | (4 if bar.off_session else 0)
+        flags |= (8 if bar.day_incomplete else 0) | (16 if bar.from_bars else 0)
+    flags = archive.int64(flags, 0, 31)
+    gap = _archive_gap(archive, None if bar is None else bar.gap)
+    if bar is not None:
+        return bar
+    return Bar(
+        symbol=symbol,
+        timeframe=timeframe,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        open=open,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+        ticks=ticks,
+        trading_day=datetime.date.fromordinal(number),
+        first=flags & 1 != 0,
+        incomplete=flags & 2 != 0,
+        off_session=flags & 4 != 0,
+        day_incomplete=flags & 8 != 0,
+        from_bars=flags & 16 != 0,
+        gap=gap,
+    )

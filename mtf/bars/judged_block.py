@@ -1,0 +1,153 @@
+"""Judged blocks: what the gate hands to the aggregators, and the instruments that their rows are of."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import read_f64_le, read_i32_le
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr, u8
+
+from mtf.bars.verdicts import (
+    AUTO,
+    BAD_SIDES,
+    CROSSED,
+    ID_REUSED,
+    LATE_ACCEPTED,
+    LOCKED,
+    Counts,
+)
+from mtf.calendars.calendar import Calendar
+from mtf.events.block import HAS_ASK, HAS_BID, ROW_BYTES, Block, has_bar_head, is_of_bar
+from mtf.units import NEVER_NS
+
+__all__ = ["Instrument", "JudgedBlock", "tally"]
+
+
+@mypyc_attr(native_class=True)
+class Instrument:
+    """A symbol as the cores know it.
+
+    *delay_ns* is how much later than its stamp an event of its feed usually arrives, *side* the price that its bars are
+    made of, as an index of `PRICE_SIDES`. `first_ns` is the time of its first accepted tick, of a bar its start;
+    NEVER_NS before there was one.
+    """
+
+    __slots__ = ("calendar", "delay_ns", "first_ns", "name", "number", "side")
+
+    def __init__(self, number: i64, name: str, calendar: Calendar, delay_ns: i64 = 0, side: i64 = AUTO) -> None:
+        self.number: Final[i64] = number
+        self.name: Final = name
+        self.calendar: Final = calendar
+        self.delay_ns: Final[i64] = delay_ns
+        self.first_ns: i64 = NEVER_NS  # set once, by the gate, before any aggregator sees the tick
+        self.side: i64 = side  # AUTO until the first accepted tick decides
+
+
+@mypyc_attr(native_class=True)
+class JudgedBlock:
+    """A block with what the gate found: for each row its verdict, effect, price and volume, and the clock after it.
+
+    `clocks[i]` is the clock of the row's symbol after the row (of a clock event: the time it states). The clocks of
+    *other* symbols that row `moves_row[k]` moves are those of `moves_number[k]`, to `moves_ns[k]`, in order of rows: by
+    the timer, and by a run in order of time, there only of symbols of which a bar may close. `run_ns` is the clock of
+    such runs after the block. Of a bar's event `ranks[i]` is the rank of the shortest timeframe that it enters; `tears`
+    has, by row, the start of unfinished bars, and `one_sided` the sides that count, for quotes with one that is not a
+    price; `reused` lists accepted rows with the id of another. `touched` lists the symbols that this block may change,
+    by number and without repeats; `counts` are theirs after the block; `ordered` says whether they take part in runs in
+    order of time, `live` whether they are live. `instruments` is the gate's own list, by number; it only grows.
+    """
+
+    __slots__ = (
+        "block",
+        "clocks",
+        "counts",
+        "effects",
+        "has_clock",
+        "has_ordered",
+        "has_private",
+        "instruments",
+        "joins_row",
+        "live",
+        "made_up",
+        "moves_ns",
+        "moves_number",
+        "moves_row",
+        "one_sided",
+        "ordered",
+        "prices",
+        "ranks",
+        "reused",
+        "run_ns",
+        "tears",
+        "touched",
+        "verdicts",
+        "volumes",
+    )
+
+    def __init__(self, block: Block, instruments: list[Instrument]) -> None:
+        n = block.count
+        self.block: Final = block
+        self.instruments: Final = instruments
+        self.verdicts: vec[u8] = vec[u8]([0] * n)
+        self.effects: vec[u8] = vec[u8]([0] * n)
+        self.prices: vec[float] = vec[float]([0.0] * n)
+        self.volumes: vec[float] = vec[float]([0.0] * n)
+        self.clocks: vec[i64] = vec[i64]([0] * n)
+        self.ranks: vec[u8] = vec[u8]([])  # as long as the block once it holds an event of a bar
+        self.moves_row: vec[i64] = vec[i64]([])
+        self.moves_number: vec[i64] = vec[i64]([])
+        self.moves_ns: vec[i64] = vec[i64]([])
+        self.one_sided: dict[int, int] = {}
+        self.tears: dict[int, int] = {}
+        self.made_up: set[int] = set()  # accepted bars of what the newest unfinished one of the symbol stood for
+        self.reused: set[int] = set()
+        self.touched: list[int] = []
+        self.counts: list[Counts] = []
+        self.ordered: list[bool] = []
+        self.live: list[bool] = []
+        self.run_ns: i64 = NEVER_NS
+        self.joins_row: i64 = -1  # the row from which the first symbol takes part in a run in order of time; -1: none
+        self.has_clock = False  # rows without a symbol
+        self.has_ordered = False  # ORDERED rows that were accepted
+        self.has_private = False  # rows with what is not part of their canonical bytes
+
+    def wants_rows(self, rows: bool) -> bool:
+        """Return whether live values are computed for each row, also if only those of each symbol's last are asked for.
+
+        A block with a clock event, or one that closes bars of symbols without a row in it, touches more symbols than it
+        has rows.
+        """
+        return rows or self.has_clock or len(self.touched) > self.block.count
+
+    def move(self, row: i64, number: i64, ns: i64) -> None:
+        """Note that *row* moves the clock of another symbol."""
+        self.moves_row = append(self.moves_row, row)
+        self.moves_number = append(self.moves_number, number)
+        self.moves_ns = append(self.moves_ns, ns)
+
+
+def tally(judged: JudgedBlock, i: i64, numbers: vec[i64]) -> None:
+    """Add row *i* to its symbol's counts in *numbers*, as the gate does."""
+    rows = judged.block.rows
+    base: i64 = i * ROW_BYTES
+    tag: i64 = i64(read_i32_le(rows, base + 12))
+    flags = tag >> 8 & 0xFF
+    verdict: i64 = i64(judged.verdicts[i])
+    of_bar = is_of_bar(tag)
+    inside = of_bar and not has_bar_head(tag)
+    if inside and verdict > LATE_ACCEPTED:
+        return  # one bar is one row that was rejected
+    numbers[verdict] += 1
+    if verdict > LATE_ACCEPTED:
+        return
+    if judged.one_sided and int(i) in judged.one_sided:
+        if not inside:
+            numbers[BAD_SIDES] += 1
+    elif not of_bar and flags & HAS_BID and flags & HAS_ASK:
+        bid = read_f64_le(rows, base + 16)
+        ask = read_f64_le(rows, base + 24)
+        if ask <= bid:
+            numbers[CROSSED if ask < bid else LOCKED] += 1
+    if len(judged.reused) > 0 and int(i) in judged.reused:
+        numbers[ID_REUSED] += 1

@@ -1,0 +1,181 @@
+"""`mtf inspect`: what is in a data directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from struct import Struct
+from typing import Any, Final
+
+import click
+import orjson
+from rich.table import Table
+
+from mtf.cli.directories import DIRECTORY, config_of, reader_of
+from mtf.cli.output import document, plain, show
+from mtf.cli.summary_output import order_text
+from mtf.cli.times import clock_text
+from mtf.config import Config
+from mtf.events.block import ROW_BYTES
+from mtf.log import kept_tails
+from mtf.order import ORDER, LogOrder
+from mtf.sources.merge import known_sources
+from mtf.sources.read_as import reading_text, readings_of
+from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
+from mtf.storage.malformed_rows import rows_aside
+
+__all__ = ["inspect", "torn_text"]
+
+PARTS_SHOWN: Final = 8
+
+_STAMP: Final = Struct("<q")
+
+
+@click.command
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def inspect(directory: Path, as_json: bool) -> None:
+    """Show what DIR holds: configuration, events, symbols, sources, checkpoints, bars."""
+    config = config_of(directory)
+    found = {
+        "data": str(directory),
+        "config": orjson.loads(config.to_json()),
+        "log": _log(directory),
+        "checkpoints": CheckpointStore(directory / CHECKPOINTS).list(),
+        "history": _history(directory),
+        "malformed": rows_aside(directory / ASIDE),
+        "bytes": _bytes(directory),
+    }
+    if as_json:
+        document(found)
+    else:
+        _show(found, config)
+
+
+def _log(directory: Path) -> dict[str, Any]:
+    reader = reader_of(directory)
+    last_ns = first_ns = None
+    durable_seq = 0
+    for logged in reader:
+        rows = logged.block.rows
+        if first_ns is None:
+            (first_ns,) = _STAMP.unpack_from(rows, 0)
+        (last_ns,) = _STAMP.unpack_from(rows, len(rows) - ROW_BYTES)
+        durable_seq = logged.durable_seq
+    return {
+        "run_id": reader.run_id.hex(),
+        "first_seq": reader.first_seq,
+        "last_seq": reader.last_seq,
+        "events": reader.last_seq - reader.first_seq + 1,
+        "first_event_ns": first_ns,
+        "last_event_ns": last_ns,
+        "durable_seq": durable_seq,
+        "segments": len(list((directory / LOG).glob("*.log"))),
+        "symbols": reader.symbols,
+        "sources": known_sources(reader.positions),
+        "order": LogOrder(reader.positions.get(ORDER)).to_dict(),
+        "torn_bytes": reader.tail.bytes if reader.tail else 0,
+        "torn": [each._asdict() for each in kept_tails(directory / LOG)],
+    }
+
+
+def _history(directory: Path) -> dict[str, Any] | None:
+    if not (directory / HISTORY).is_file():
+        return None
+    store = history_of(directory)
+    bars: dict[str, dict[str, int]] = {}
+    for (symbol, timeframe), count in store.counts().items():
+        bars.setdefault(symbol, {})[timeframe] = count
+    return {"seq": store.position(), "bars": bars}
+
+
+def torn_text(tail: dict[str, Any]) -> str:
+    """Return a line about a torn tail that was kept."""
+    holds = "no event can be made out in it"
+    if tail["events"]:
+        holds = f"{tail['events']:,} events, seq {tail['first_seq']} to {tail['last_seq']} of the log before the cut"
+    return f"kept aside: {Path(tail['path']).name}, {tail['bytes']:,} bytes, {holds}"
+
+
+def _bytes(directory: Path) -> dict[str, int]:
+    sizes = {
+        LOG: sum(path.lstat().st_size for path in (directory / LOG).glob("*")),
+        CHECKPOINTS: sum(path.lstat().st_size for path in (directory / CHECKPOINTS).glob("*")),
+        HISTORY: sum(path.lstat().st_size for path in directory.glob(f"{HISTORY}*")),
+    }
+    return sizes | {"total": sum(sizes.values())}
+
+
+def _show(found: dict[str, Any], config: Config) -> None:
+    log, history, sizes = found["log"], found["history"], found["bytes"]
+    calendars = ", ".join(
+        calendar.name if pattern == "*" else f"{pattern}: {calendar.name}"
+        for pattern, calendar in config.calendars.rules
+    )
+    specs = list(dict.fromkeys(spec for row in config.indicators for spec in row))
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_row("timeframes", " ".join(config.timeframes.names))
+    grid.add_row("calendar", calendars)
+    grid.add_row(
+        "policies", f"price {config.price}, closed {config.closed}, late {config.late}, history {config.history}"
+    )
+    grid.add_row("indicators", " ".join(specs) or "none")
+    grid.add_row("events", f"{log['events']:,}, seq {log['first_seq']} to {log['last_seq']}")
+    grid.add_row("time", f"{clock_text(log['first_event_ns'])} to {clock_text(log['last_event_ns'])}")
+    grid.add_row("log", f"{log['segments']} segments, {_size(sizes[LOG])}, run {log['run_id']}")
+    if log["torn_bytes"]:
+        grid.add_row("", f"a torn tail of {log['torn_bytes']} bytes, which the next start cuts and keeps aside")
+    for each in log["torn"]:
+        grid.add_row("", plain(torn_text(each)))
+    checkpoints = ", ".join(f"seq {seq}" for seq in found["checkpoints"])
+    grid.add_row("checkpoints", f"{checkpoints}, {_size(sizes[CHECKPOINTS])}" if checkpoints else "none")
+    for number, (name, known) in enumerate(log["sources"].items()):
+        grid.add_row("" if number else "sources", plain(f"{name}: {_position(known)}"))
+        for reading in readings_of(_identity(known)):
+            grid.add_row("", plain(f"read as: {reading_text(reading)}"))
+    if log["order"]["order"] is not None:
+        grid.add_row("order", order_text(**log["order"]))
+    grid.add_row("malformed", f"{found['malformed']:,} rows kept aside" if found["malformed"] else "none")
+    grid.add_row("history", f"up to seq {history['seq']}, {_size(sizes[HISTORY])}" if history else "none")
+    if history and history["bars"]:
+        show(grid, "", _bars_table(history["bars"], config.timeframes.names), fold=False)
+    else:
+        show(grid, fold=False)
+
+
+def _bars_table(bars: dict[str, dict[str, int]], names: list[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("bars")
+    for name in names:
+        table.add_column(name, justify="right")
+    for symbol, counts in bars.items():
+        table.add_row(plain(symbol), *(f"{counts.get(name, 0):,}" for name in names))
+    return table
+
+
+def _identity(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what a source is, and what its parts are."""
+    parts = [part.get("identity", {}) for part in known.get("parts", {}).values()]
+    return {**known.get("identity", {}), "parts": parts}
+
+
+def _position(known: dict[str, Any]) -> str:
+    """Return how far a source has been read, in the source's own terms."""
+    if "parts" in known:
+        names = list(known["parts"])
+        rest = f" and {len(names) - PARTS_SHOWN} more" if len(names) > PARTS_SHOWN else ""
+        return f"merged of {', '.join(names[:PARTS_SHOWN])}{rest}"
+    where = known.get("position", known)
+    where = where.get("chunk", where)
+    words = [f"{key} {where[key]}" for key in ("part", "line", "count", "next_seq") if where.get(key) is not None]
+    return ", ".join(words) or "known"
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes for people."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("the last unit takes any size")

@@ -1,0 +1,145 @@
+"""`mtf replay`: a log through the same pipeline again, shown to a user's consumer; same summary, same digest."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import os
+import sys
+import time
+from pathlib import Path
+
+import attrs
+import click
+
+from mtf.actors.consumer import Consumer
+from mtf.cli.directories import DIRECTORY, config_of
+from mtf.cli.exits import DONE, INTERRUPTED, signal_code
+from mtf.cli.loop import run_async, stop_on_signals
+from mtf.cli.output import note
+from mtf.cli.progress import Share, progress_bar
+from mtf.cli.summary_output import show_summary
+from mtf.cli.times import moment_of
+from mtf.data.moments import Moment
+from mtf.errors import ConfigError
+from mtf.pipeline import Pipeline
+from mtf.storage.restore import engine_at, first_seq_after
+from mtf.summary import Summary
+
+__all__ = ["replay"]
+
+
+def _speed(text: str) -> float:
+    """Return seconds of event time per second; 0 if there is no limit."""
+    if text == "max":
+        return 0.0
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0.0 < speed < float("inf"):
+        raise click.BadParameter(f"invalid speed {text!r}: give seconds of event time a second, such as 60, or max")
+    return speed
+
+
+@click.command
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+@click.option(
+    "--consumer", metavar="PKG.MOD:CLASS", help="An mtf.Consumer that receives the events; takes no arguments."
+)
+@click.option(
+    "--speed", type=_speed, metavar="N|max", default="max", show_default=True, help="Seconds of event time per second."
+)
+@click.option(
+    "--start",
+    type=moment_of,
+    metavar="TIME|SEQ",
+    help="Show events from this seq on, or from the first one stamped at this time or later.",
+)
+@click.option("--until", type=moment_of, metavar="TIME|SEQ", help="Stop after this seq, or omit events stamped later.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def replay(
+    directory: Path,
+    consumer: str | None,
+    speed: float,
+    start: Moment | None,
+    until: Moment | None,
+    as_json: bool,
+) -> int:
+    """Run the log of DIR through the same code again: the same summary, the same digest."""
+    pipeline = Pipeline(config=config_of(directory), clock="ticks")
+    if consumer is not None:
+        pipeline.add(_consumer(consumer))
+    first_seq = 1 if start is None else _first_seq(directory, start)
+    last_seq = None if until is None else _last_seq(directory, until)
+    if last_seq is not None and last_seq < first_seq:
+        raise ConfigError(f"nothing to play: --start is seq {first_seq}, and --until is seq {last_seq}")
+    until_ns = None if until is None else until.ts_ns
+    heard: list[int] = []
+    try:
+        summary = run_async(_replay(pipeline, directory, first_seq, last_seq, until_ns, speed or None, heard))
+    except asyncio.CancelledError:
+        note(f"stopped after seq {pipeline.seq}")
+        return signal_code(heard[0]) if heard else INTERRUPTED
+    show_summary(summary, {"data": str(directory), "first_seq": first_seq}, "shown", as_json=as_json)
+    return DONE
+
+
+async def _replay(
+    pipeline: Pipeline,
+    directory: Path,
+    first_seq: int,
+    last_seq: int | None,
+    until_ns: int | None,
+    speed: float | None,
+    heard: list[int],
+) -> Summary:
+    def stop(number: int) -> bool:
+        heard.append(number)
+        return False
+
+    def look() -> Share:
+        return f"replay of {directory}", None, pipeline.seq
+
+    with stop_on_signals(stop):
+        async with pipeline, progress_bar(look):
+            start_s = time.perf_counter()
+            summary = await pipeline.replay(directory, start=first_seq, until=last_seq, until_ns=until_ns, speed=speed)
+            seconds = time.perf_counter() - start_s
+    return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - first_seq + 1)
+
+
+def _first_seq(directory: Path, start: Moment) -> int:
+    """Return the seq of the first event at or after *start*."""
+    if start.ts_ns is None:
+        return start.seq or 1
+    return first_seq_after(directory, start.ts_ns - 1)
+
+
+def _last_seq(directory: Path, until: Moment) -> int:
+    return engine_at(directory, seq=until.seq, time_ns=until.ts_ns).joiner.seq
+
+
+def _consumer(path: str) -> Consumer:
+    """Return a new consumer of the class that *path* names; ConfigError if it names none."""
+    module_name, _, class_name = path.partition(":")
+    if not module_name or not class_name:
+        raise ConfigError(f"invalid --consumer {path!r}: write it as package.module:Class")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as python -m has it
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(f"--consumer {path}: {error}") from error
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type) or not issubclass(found, Consumer):
+        raise ConfigError(f"--consumer {path}: {class_name} in {module_name} is not a subclass of mtf.Consumer")
+    try:
+        inspect.signature(found).bind()
+    except TypeError as error:
+        raise ConfigError(f"--consumer {path}: it must take no arguments: {error}") from error
+    try:
+        return found()
+    except asyncio.CancelledError as error:
+        raise ConfigError(f"--consumer {path}: it cannot be made: {error!r}") from error  # no signal asked to stop

@@ -1,0 +1,170 @@
+"""What `mtf run` reads: the options that describe a file, a synthetic market or an mtf log, and opening it.
+
+An option that makes no sense for the source is an error, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import attrs
+import click
+
+from mtf.errors import ConfigError, DataDirError
+from mtf.events.block_builder import BlockBuilder
+from mtf.pipeline.reading import told_apart
+from mtf.sources import FORMATS, Limits, Source, SyntheticMarket, open_source
+from mtf.sources.layout import BLANKS, SIDES, TIME_FORMATS
+from mtf.sources.log import LogSource
+from mtf.sources.merge import MergedSource
+from mtf.sources.pipes import is_pipe
+from mtf.storage.datadir import LOG
+
+__all__ = ["SYNTHETIC", "StoppableSource", "open_named", "source_options"]
+
+SYNTHETIC: Final = "synthetic"
+SYNTHETIC_EVENTS: Final = 200_000
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# By option: the name that `open_source` has for it.
+_FILE: Final = {
+    "format": "format",
+    "source_name": "name",
+    "symbol": "symbol",
+    "kind": "kind",
+    "columns": "columns",
+    "delimiter": "delimiter",
+    "header": "header",
+    "decimal": "decimal",
+    "reverse": "reverse",
+    "time_format": "time_format",
+    "zone": "zone",
+    "bar_timeframe": "timeframe",
+    "stamp": "stamp",
+    "side": "side",
+    "blank": "blank",
+    "point": "point",
+    "pattern": "pattern",
+    "limit": "limits",
+}
+_SYNTHETIC: Final = ("seed", "events", "symbols")
+
+_FORMAT_HELP: Final = "Format of the file, if it is not detected; mtf doctor lists them."
+_OPTIONS: Final = (
+    click.option("--format", type=click.Choice([each.name for each in FORMATS]), metavar="F", help=_FORMAT_HELP),
+    click.option("--symbol", help="Symbol of all rows; a second symbol in a file is then an error."),
+    click.option("--kind", type=click.Choice(["quotes", "trades", "bars"]), help="What the rows are."),
+    click.option("--columns", metavar="ROLE=COLUMN,...", help="What is in which column: time=when,bid=2,ask=3."),
+    click.option("--delimiter", metavar="CHAR", help="The character between columns."),
+    click.option("--header/--no-header", default=None, help="Whether the first line names the columns."),
+    click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark."),
+    click.option("--reverse/--no-reverse", default=None, help="Read a file that is newest first from its end."),
+    click.option("--time-format", type=click.Choice(list(TIME_FORMATS)), help="Order of dates, or unit of an epoch."),
+    click.option("--zone", metavar="ZONE", help="Zone of times that do not state theirs: America/New_York, UTC-05:00."),
+    click.option("--bar-timeframe", metavar="T", help="Length of the bars in the file: 1m."),
+    click.option("--stamp", type=click.Choice(["open", "close"]), help="Bars are stamped at their open or close."),
+    click.option("--side", type=click.Choice(list(SIDES)), help="Which price the bars in the file are of."),
+    click.option("--blank", type=click.Choice(BLANKS), help="What an empty bid or ask means.  [default: missing]"),
+    click.option("--point", type=float, help="The factor for prices in whole points: 0.00001."),
+    click.option("--pattern", metavar="GLOB", help="Which files of a folder are meant: '*_quote.zip'."),
+    click.option("--limit", multiple=True, metavar="NAME=N", help="Raise a limit on what a file may demand."),
+    click.option("--source-name", metavar="NAME", help="Name of the source in the log; the file's name by default."),
+    click.option("--seed", type=int, help="Synthetic: another seed is another market.  [default: 1]"),
+    click.option(
+        "--events", type=click.IntRange(1), help=f"Synthetic: how many quotes.  [default: {SYNTHETIC_EVENTS}]"
+    ),
+    click.option("--symbols", metavar="S,...", help="Synthetic: which symbols.  [default: EURUSD,GBPUSD,USDJPY]"),
+)
+
+
+class StoppableSource(MergedSource):
+    """*sources* as one, which can be ended early: what has been read by then counts as all there is."""
+
+    def __init__(self, sources: Sequence[Source], *, reorder_ns: int = 0, sort: bool = False) -> None:
+        super().__init__(sources, reorder_ns=reorder_ns, sort=sort)
+        self.started = False  # whether anything has been read from it yet
+        self.stopped_by = 0  # the signal after which nothing more is delivered; 0: none
+
+    def fill(self, builder: BlockBuilder, limit: int) -> bool:
+        self.started = True
+        return not self.stopped_by and super().fill(builder, limit)
+
+
+def source_options(function: _Function) -> _Function:
+    """Give a command the options that say what a source is."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def open_named(
+    sources: Sequence[str], options: dict[str, Any], *, resumable: bool = False, sort: bool = False
+) -> list[Source]:
+    """Open *sources* as the user named them: `synthetic`, data directories, files, folders of files, or `-`.
+
+    *resumable* says that there is a log, which may know how files are read, *sort* that they will be sorted, whichever
+    way their rows stand. Takes what `source_options` declares out of
+    *options*. ConfigError if one of them is for another kind of source.
+    """
+    options["limit"] = _limits(options["limit"])
+    file = {name: options.pop(option) for option, name in _FILE.items()}
+    synthetic = {name: options.pop(name) for name in _SYNTHETIC}
+    if len(sources) > 1 and file["name"] is not None:
+        raise ConfigError("--source-name needs a single source, but there are several; omit it")
+    names = told_apart(source for source in sources if source != SYNTHETIC) if len(sources) > 1 else {}
+    return [_open(source, file, synthetic, names.get(source), resumable=resumable, sort=sort) for source in sources]
+
+
+def _open(
+    source: str, file: dict[str, Any], synthetic: dict[str, Any], name: str | None, *, resumable: bool, sort: bool
+) -> Source:
+    """Open one source, a file of several under *name*."""
+    given_file = [f"--{option.replace('_', '-')}" for option, name in _FILE.items() if file[name] is not None]
+    given_synthetic = [f"--{name}" for name in _SYNTHETIC if synthetic[name] is not None]
+    if source == SYNTHETIC:
+        _refuse(given_file, "a synthetic market")
+        return _synthetic(**synthetic)
+    _refuse(given_synthetic, "a file")
+    path = Path(source)
+    given = {option: value for option, value in (file | ({"name": name} if name else {})).items() if value is not None}
+    if sort:
+        given.setdefault("reverse", False)
+    if is_pipe(source):
+        return open_source(source, resumable=resumable, **given)
+    if not path.exists():
+        raise DataDirError(f"{path}: no such file or folder; for a made-up market, write {SYNTHETIC}")
+    if (path / LOG).is_dir() and any((path / LOG).glob("*.log")):
+        _refuse(given_file, "an mtf log")
+        return LogSource(path)
+    return open_source(path, resumable=resumable, **given)
+
+
+def _limits(words: Sequence[str]) -> Limits | None:
+    """Return the limits that `--limit NAME=N` says; None if it is not given."""
+    if not words:
+        return None
+    names = [field.name for field in attrs.fields(Limits)]
+    raised: dict[str, int] = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if name not in names or not number.isdecimal():
+            raise ConfigError(f"--limit {word}: write it as NAME=N, with one of {', '.join(names)}")
+        raised[name] = int(number)
+    return Limits(**raised)
+
+
+def _refuse(given: list[str], what: str) -> None:
+    if given:
+        raise ConfigError(f"{', '.join(given)}: not supported for {what}; omit it")
+
+
+def _synthetic(*, seed: int | None, events: int | None, symbols: str | None) -> Source:
+    options: dict[str, Any] = {"events": events or SYNTHETIC_EVENTS}
+    if seed is not None:
+        options["seed"] = seed
+    if symbols is not None:
+        options["symbols"] = [symbol.strip() for symbol in symbols.split(",") if symbol.strip()]
+    return SyntheticMarket(**options)

@@ -1,0 +1,293 @@
+"""The reader of a data directory: what `mtf.open` gives.
+
+Reads only, and takes no lock: a pipeline may write meanwhile, in this process or another. Each answer is as of one
+event, the newest there is when it is asked for, or an earlier one on request; what comes later does not change it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple
+
+from mtf.bars.bar import Bar
+from mtf.config import Config
+from mtf.data.completed_bars import BARS, BarQuery, Series
+from mtf.data.follow import POLL_S, follow_bars
+from mtf.data.logged_ticks import TICKS, LoggedTick, TickQuery
+from mtf.data.longer import base_of
+from mtf.data.moments import Moment, Time, moment, nanoseconds
+from mtf.data.table import Table
+from mtf.engine import Engine
+from mtf.errors import ConfigError, DataDirError, UnknownSymbol, UnknownTimeframe
+from mtf.frames.snapshot import Snapshot
+from mtf.log import LogEnd, first_logged_seq
+from mtf.storage.datadir import HISTORY, LOG, check_has_log, history_of, logged_config
+from mtf.storage.restore import engine_at
+from mtf.timeframe import Timeframe
+from mtf.units import TS_MAX_NS, TS_MIN_NS
+
+__all__ = ["DataReader", "States", "SymbolSpan", "open_data"]
+
+
+class SymbolSpan(NamedTuple):
+    """From the start of a symbol's first completed bar to the end of its last one, in nanoseconds UTC."""
+
+    start_ns: int
+    end_ns: int
+
+
+class States(NamedTuple):
+    """Every symbol's snapshot as of the event *seq*, by name in order of appearance."""
+
+    seq: int
+    symbols: Mapping[str, Snapshot]
+
+
+class DataReader:
+    """Reads the data directory *path*; DataDirError if it is not one, CorruptLog if its log is damaged.
+
+    A context manager; `close` closes files, and tables that were made stay usable. Methods read files and never wait
+    for a writer; in an event loop, call them through `asyncio.to_thread`. One thread at a time.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path: Final = Path(path)
+        check_has_log(self.path)
+        self.config: Final[Config] = logged_config(self.path)  # that it was made with
+        self._end: Final = LogEnd(self.path / LOG)
+        self._closed = False
+
+    def __enter__(self) -> DataReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close files. Safe to call twice."""
+        self._closed = True
+        self._end.close()
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols in the log, in order of appearance; the newest ones too."""
+        self._look()
+        return list(self._end.symbols)
+
+    @property
+    def timeframes(self) -> list[Timeframe]:
+        """The timeframes that were run, shortest first."""
+        return list(self.config.timeframes)
+
+    @property
+    def seq(self) -> int:
+        """The newest event in the log; 0 if there is none."""
+        return self._look()
+
+    @property
+    def first_seq(self) -> int:
+        """The first event that the log still has; 1 unless old ones were removed."""
+        self._check_open()
+        return first_logged_seq(self.path / LOG)
+
+    def bars(
+        self,
+        symbol: str | Sequence[str],
+        timeframe: str | Timeframe | Sequence[str | Timeframe],
+        *,
+        start: Time | None = None,
+        end: Time | None = None,
+        last: int | None = None,
+        as_of: Time | Moment | None = None,
+    ) -> Table[Bar]:
+        """Return the completed bars that start in `[start, end)`, by symbol, timeframe and start; the *last* so many.
+
+        Times are nanoseconds, aware datetimes or ISO text with a zone. *as_of* is a seq, or a time as `state` takes it:
+        only what was known then. A timeframe that was not run is built from the longest that was and divides it.
+        UnknownSymbol, UnknownTimeframe or ConfigError for what is not there, DataDirError if a history is damaged; an
+        empty table if there are no such bars.
+        """
+        last_seq, then = self._as_of(as_of)
+        symbols = self._known_symbols(symbol)
+        series = [Series(name, each, self._base(each)) for name in symbols for each in self._timeframes(timeframe)]
+        if last is not None and last < 1:
+            raise ConfigError(f"last must be 1 or more, got {last}")
+        stored_seq = history_of(self.path).position() if (self.path / HISTORY).exists() else 0
+        query = BarQuery(
+            path=self.path,
+            config=self.config,
+            series=series,
+            start_ns=None if start is None else nanoseconds(start),
+            end_ns=None if end is None else nanoseconds(end),
+            last=last,
+            stored_seq=min(stored_seq, last_seq),
+            last_seq=last_seq,
+            before_ns=None if then is None else self._known_before(series, last_seq, then),
+        )
+        names = ", ".join(dict.fromkeys(each.timeframe.name for each in series))
+        what = f"{names} bars of {', '.join(symbols)}, as of seq {last_seq}"
+        return Table(what, BARS, query.pages, batch_of=query.batch_of, values_of=query.values_of)
+
+    def ticks(
+        self, symbol: str | Sequence[str] | None = None, *, start: Time | None = None, end: Time | None = None
+    ) -> Table[LoggedTick]:
+        """Return the ticks stamped in `[start, end)` in the order of the log, rejected ones too, each with its verdict.
+
+        Those of all symbols if no *symbol* is given. Verdicts depend on what came before, so that the log is judged
+        from its start; of a log whose beginning was removed, the first ones may be other than they were.
+        """
+        return self._ticks("ticks", symbol, start, end, rejected_only=False)
+
+    def rejects(
+        self, symbol: str | Sequence[str] | None = None, *, start: Time | None = None, end: Time | None = None
+    ) -> Table[LoggedTick]:
+        """Return those of `ticks` that were rejected. Malformed ones are in no log: `malformed.jsonl` has them."""
+        return self._ticks("rejected ticks", symbol, start, end, rejected_only=True)
+
+    def state(self, symbol: str, *, at: Time | Moment | None = None) -> Snapshot:
+        """Return every timeframe of *symbol* at one seq: bars that form, completed ones, and indicator values.
+
+        *at* is a seq, or a time: as the symbol was before its first accepted event that is stamped later. UnknownSymbol
+        if none of its events had come.
+        """
+        engine = self._engine(moment(at))
+        number = engine.number_of(symbol)
+        if number < 0:
+            raise self._unknown(symbol, engine.symbols(), f" up to seq {engine.joiner.seq}")
+        return engine.snapshot(number)
+
+    def states(self, *, at: Time | Moment | None = None) -> States:
+        """Return every symbol's state, as `state` does that of one."""
+        engine = self._engine(moment(at))
+        return States(engine.joiner.seq, {name: engine.snapshot(engine.number_of(name)) for name in engine.symbols()})
+
+    def span(self, symbol: str) -> SymbolSpan | None:
+        """Return the span of the completed bars of *symbol*, by its shortest timeframe that has any; None: none has."""
+        for timeframe in self.timeframes:
+            newest = list(self.bars(symbol, timeframe, last=1))
+            if newest:
+                oldest = next(iter(self.bars(symbol, timeframe)))
+                return SymbolSpan(oldest.start_ns, newest[0].end_ns)
+        return None
+
+    def follow(
+        self,
+        symbol: str | Sequence[str] | None = None,
+        timeframe: str | Timeframe | Sequence[str | Timeframe] | None = None,
+        *,
+        poll_s: float = POLL_S,
+    ) -> AsyncGenerator[Bar, None]:
+        """Yield the bars that are completed from now on, each once its event is in the log; for ever.
+
+        Of all symbols, also new ones, and of all timeframes that were run, unless some are named. Looks for new events
+        every *poll_s* seconds. Use `contextlib.aclosing` to close the log at once.
+        """
+        last_seq = self._look()
+        symbols = None if symbol is None else {symbol} if isinstance(symbol, str) else set(symbol)
+        names = None
+        if timeframe is not None:
+            kept = self.config.timeframes
+            names = {kept[kept.index(each)].name for each in self._timeframes(timeframe)}
+        return follow_bars(self.path, last_seq, symbols, names, poll_s)
+
+    def _ticks(
+        self,
+        what: str,
+        symbol: str | Sequence[str] | None,
+        start: Time | None,
+        end: Time | None,
+        *,
+        rejected_only: bool,
+    ) -> Table[LoggedTick]:
+        last_seq = self._look()
+        names = list(self._end.symbols)
+        symbols = names if symbol is None else self._known_symbols(symbol)
+        query = TickQuery(
+            path=self.path,
+            symbols=symbols,
+            names=names,
+            start_ns=TS_MIN_NS if start is None else nanoseconds(start),
+            end_ns=TS_MAX_NS + 1 if end is None else nanoseconds(end),
+            last_seq=last_seq,
+            rejected_only=rejected_only,
+        )
+        whose = "all symbols" if symbol is None else ", ".join(symbols)
+        what = f"{what} of {whose}, as of seq {last_seq}"
+        return Table(what, TICKS, query.pages, batch_of=query.batch_of, values_of=query.values_of)
+
+    def _look(self) -> int:
+        self._check_open()
+        return self._end.look()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DataDirError(f"{self.path}: this reader is closed: open another one")
+
+    def _as_of(self, given: Time | Moment | None) -> tuple[int, int | None]:
+        """Return the last event that an answer may know of, and the time, if one was given, that it is as of."""
+        last_seq = self._look()
+        at = moment(given)
+        if at.seq is not None and at.seq > last_seq:
+            raise ConfigError(f"{self.path}: the log ends at seq {last_seq}: ask for what is in it")
+        return (last_seq if at.seq is None else at.seq), at.ts_ns
+
+    def _engine(self, at: Moment) -> Engine:
+        self._check_open()
+        return engine_at(self.path, seq=at.seq, time_ns=at.ts_ns)
+
+    def _known_before(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:
+        """Return from which start on bars were not known at *time_ns*, by symbol and timeframe that was run."""
+        engine = engine_at(self.path, seq=last_seq, time_ns=time_ns)
+        found: dict[tuple[str, str], int] = {}
+        for each in series:
+            number = engine.number_of(each.symbol)
+            bars = engine.snapshot(number)[each.base].bars if number >= 0 else ()
+            if not bars and self.first_seq > 1:
+                written = datetime.datetime.fromtimestamp(time_ns // 1_000_000_000, datetime.UTC).isoformat()
+                raise ConfigError(
+                    f"{self.path}: the log begins at seq {self.first_seq}, and what was known of {each.symbol} at "
+                    f"{written} is not in it: give as_of as a seq, or a later time"
+                )
+            found[each.symbol, each.base.name] = bars[-1].start_ns + 1 if bars else TS_MIN_NS
+        return found
+
+    def _known_symbols(self, given: str | Sequence[str]) -> list[str]:
+        """Return the symbols that were given, each once; the end of the log has been looked at."""
+        symbols = [given] if isinstance(given, str) else list(dict.fromkeys(given))
+        known = self._end.symbols
+        for symbol in symbols:
+            if symbol not in known:
+                raise self._unknown(symbol, known)
+        return symbols
+
+    def _unknown(self, symbol: object, known: Sequence[str], when: str = "") -> UnknownSymbol:
+        shown = ", ".join(known[:SYMBOLS_SHOWN]) or "none"
+        more = f" and {len(known) - SYMBOLS_SHOWN} more" if len(known) > SYMBOLS_SHOWN else ""
+        return UnknownSymbol(f"no event of {symbol!r} is in {self.path}{when}; known symbols: {shown}{more}")
+
+    def _timeframes(self, given: str | Timeframe | Sequence[str | Timeframe]) -> list[Timeframe]:
+        return list(dict.fromkeys(map(Timeframe, [given] if isinstance(given, str | Timeframe) else given)))
+
+    def _base(self, timeframe: Timeframe) -> Timeframe:
+        kept = self.config.timeframes
+        base = base_of(timeframe, kept)
+        if base is None:
+            raise UnknownTimeframe(
+                f"{timeframe} was not run in {self.path}, and cannot be built from what was "
+                f"({', '.join(kept.names)}): a shorter one must divide it"
+            )
+        return base
+
+
+SYMBOLS_SHOWN: Final = 50
+
+
+def open_data(path: str | os.PathLike[str]) -> DataReader:
+    """Open the data directory *path* for reading; usable while a pipeline writes it, from another process too."""
+    return DataReader(path)

@@ -1,0 +1,338 @@
+"""A look at the start of a table: its delimiter, its header, and its typical rows.
+
+A file may begin with titles, comments, `sep=;`, or several rows of headings. One broken row among the first few
+does not change how the others are read: the majority decides.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from mtf.sources.cells import BLANK, NUMBER, TIME, WORDS, kind_of, plain, shapes
+from mtf.sources.headings import MEANINGS, is_time_name
+from mtf.sources.input_files import InputFile
+
+__all__ = ["SniffedTable", "look"]
+
+SAMPLE_ROWS: Final = 2_000
+HEADER_LINES: Final = 40  # how far down a header is searched for
+DELIMITER_LINES: Final = 60
+TYPICAL: Final = 0.75  # from this share of a column's cells on, the others are broken
+DELIMITERS: Final = ",;\t|"
+ALIKE_MAX: Final = 64  # what was found last is kept for lines that are written alike: mostly the next file's
+FIELD_MAX: Final = 65_536  # characters in a line that is split here; the csv module refuses fields of twice as many
+
+_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # names the delimiter for a spreadsheet
+_SPACES: Final = " \t\x0b\x0c\x1c\x1d\x1e\x1f"  # what `strip` takes away, of ASCII and but for line breaks
+_SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
+
+
+@attrs.frozen(kw_only=True)
+class SniffedTable:
+    """The start of a table as text: *header* names of columns or None, and *rows*, the typical ones.
+
+    *skip* lines come before the first row, the header among them: it is line *header_line*, from 1 on, or 0; *passed*
+    are the other ones that are not empty. A row has *fields* cells, without the space
+    around them; *fitted* are all rows that have as many, also those in which something is broken, and *misfits* counts
+    the others. *symbols* are what a row of headings says all is of.
+    """
+
+    delimiter: str
+    skip: int
+    header: list[str] | None
+    rows: list[list[str]]
+    fitted: list[list[str]]
+    fields: int
+    header_line: int = 0
+    passed: tuple[int, ...] = ()
+    symbols: tuple[str, ...] = ()
+    misfits: int = 0
+
+    def column(self, index: int) -> list[str]:
+        """The cells of one column that are not empty."""
+        return [row[index] for row in self.rows if row[index]]
+
+    def named(self) -> dict[str, int]:
+        """Return the columns by the names in the header, in lower case, without anything but letters and digits."""
+        return {plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
+
+    def capitals(self) -> dict[str, int]:
+        """Return the columns by the names in the header, in capitals and with their brackets: `<OPEN>`."""
+        return {name.upper(): index for index, name in enumerate(self.header or ())}
+
+    def find(self, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """Return the columns by role: *names* are the headings, as `named` has them, that each may have, best first."""
+        named = self.named()
+        found: dict[str, int] = {}
+        for role, headings in names.items():
+            index = next((named[heading] for heading in headings if heading in named), None)
+            if index is not None:
+                found[role] = index
+        return found
+
+
+@attrs.define  # a frozen one takes four times as long to make
+class _Line:
+    """One line that is not empty: its place, from 0 on, and its cells."""
+
+    index: int
+    cells: list[str]
+    comment: bool
+
+    @property
+    def figures(self) -> int:
+        return sum(1 for cell in self.cells if kind_of(cell) in (NUMBER, TIME))
+
+    @property
+    def names(self) -> int:
+        """How many cells name a column, none of them twice."""
+        return len({MEANINGS[name] for cell in self.cells if (name := plain(cell)) in MEANINGS})
+
+    @property
+    def full(self) -> list[str]:
+        """The cells without the empty ones at the end."""
+        cells = self.cells
+        while cells and not cells[-1]:
+            cells = cells[:-1]
+        return cells
+
+
+@functools.lru_cache(maxsize=4)  # all formats examine the same start of a file
+def look(part: InputFile, *, delimiter: str | None = None, header: bool | None = None) -> SniffedTable | None:
+    """Return the table that *part* starts with; None if it has no rows, or is not a table."""
+    found = [(i, line) for i, line in enumerate(part.lines[: SAMPLE_ROWS + HEADER_LINES]) if line.strip()]
+    text = [line for _, line in found]
+    if not text or ("\x00" in "".join(text) and sum(1 for line in text if "\x00" in line) * 2 > len(text)):
+        return None
+    start = 0
+    separator = _SEPARATOR.fullmatch(text[0])
+    if separator is not None:
+        delimiter = delimiter or separator[1]
+        start = 1
+    if delimiter is None:
+        delimiter = _delimiter([line for line in text if not line.startswith("#")][:DELIMITER_LINES])
+        if delimiter is None:
+            return None
+    rows = _rows([line.lstrip("#") for line in text[start:]], delimiter)
+    lines = [_Line(i, cells, line[0] == "#") for (i, line), cells in zip(found[start:], rows, strict=True)]
+    width = _width([line for line in lines if not line.comment])
+    if not width:
+        return None
+    at = None if header is False else _header(lines, width, wanted=bool(header))
+    head = _head(lines, at, width)
+    body = [line for line in lines[len(head) :] if not line.comment]
+    if at is None:
+        names = None
+        fields = _filled_width(body, width)
+    else:
+        names = _names(lines, head, at)
+        fields = _named_width(names, body)
+        names = names[:fields]
+    fitted = [row for line in body[:SAMPLE_ROWS] if (row := _fitted(line.cells, fields)) is not None]
+    if names is None and not fitted:
+        return None
+    return SniffedTable(
+        delimiter=delimiter,
+        skip=head[-1].index + 1 if head else found[start - 1][0] + 1 if start else 0,
+        header=names,
+        rows=_typical(fitted, fields) or fitted,
+        fitted=fitted,
+        fields=fields,
+        header_line=0 if at is None else lines[at].index + 1,
+        passed=tuple(i + 1 for i, _ in found[: start + len(head)] if at is None or i != lines[at].index),
+        symbols=_symbols(head, width),
+        misfits=len(body[:SAMPLE_ROWS]) - len(fitted),
+    )
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Return the fields of each of *lines*."""
+    text = "\n".join(lines)
+    if '"' in text or "\r" in text or delimiter == " " or max(map(len, lines), default=0) > FIELD_MAX:
+        return [_cells(line, delimiter) for line in lines]
+    rows = [line.split(delimiter) if line else [] for line in lines]  # as the csv module has it, but sooner
+    if text.isascii() and not any(space in text for space in _SPACES if space != delimiter):
+        return rows
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Return the fields of one line; a row is a line here, whatever its quotes say."""
+    try:
+        found = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+    return [cell.strip() for cell in found]
+
+
+def _delimiter(lines: Sequence[str]) -> str | None:
+    """Return the delimiter: it cuts most lines into the same number of pieces, and the pieces are clean."""
+    return _delimiter_of(tuple(Counter(shapes(lines)).items()))
+
+
+@functools.lru_cache(maxsize=ALIKE_MAX)
+def _delimiter_of(ways: Sequence[tuple[str, int]]) -> str | None:
+    """Return the delimiter of lines that are written in so many *ways*, each with the number of its lines."""
+    best, best_score = None, 0.0
+    for delimiter in DELIMITERS:
+        rows = [(row, count) for way, count in ways if len(row := _cells(way, delimiter)) > 1]
+        if not rows:
+            continue
+        widths = Counter[int]()
+        for row, count in rows:
+            widths[len(row)] += count
+        width = widths.most_common(1)[0][0]
+        clean = sum(count * sum(map(_is_clean, row)) for row, count in rows if len(row) == width)
+        score = clean / width  # how many lines, less the pieces that are not clean
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _is_clean(cell: str) -> bool:
+    return kind_of(cell) != WORDS or not any(delimiter in cell for delimiter in DELIMITERS)
+
+
+def _width(lines: Sequence[_Line]) -> int:
+    """Return how many cells most lines have that have several; 0 if none has."""
+    widths = Counter(len(line.cells) for line in lines if len(line.cells) > 1)
+    return max(widths, key=lambda width: (widths[width], width)) if widths else 0
+
+
+def _header(lines: Sequence[_Line], width: int, *, wanted: bool) -> int | None:
+    """Return which of *lines* is the header: of those above the first row the one with the most names that are known.
+
+    Without any the line right above the first row, if it has a word for each column. If it is *wanted* there is one.
+    """
+    best, best_names = None, 0
+    above: int | None = None
+    for at, line in enumerate(lines[:HEADER_LINES]):
+        figures = line.figures
+        if figures >= min(2, width - 1) and width in (len(line.cells), len(line.full)) and not line.comment:
+            break
+        if figures:
+            above = None
+            continue
+        if line.names > best_names and (not line.comment or len(line.cells) > 1):
+            best, best_names = at, line.names
+        above = at if not line.comment and len(line.cells) == width else None
+    else:
+        above = None
+    if best is None and above is not None and all(lines[above].cells):
+        best = above
+    if best is None and wanted:
+        best = next((at for at, line in enumerate(lines) if not line.comment), None)
+    return best
+
+
+def _head(lines: Sequence[_Line], at: int | None, width: int) -> Sequence[_Line]:
+    """Return the lines before the first row: titles, comments, the header *at*, and more rows of headings behind it."""
+    if at is None:
+        stop = 0
+        while stop < len(lines) and lines[stop].comment:
+            stop += 1
+        return lines[:stop]
+    stop = at + 1
+    while stop < len(lines) and (lines[stop].comment or _heads_too(lines[stop], lines[at])):
+        stop += 1
+    return lines[:stop]
+
+
+def _heads_too(line: _Line, header: _Line) -> bool:
+    """Whether *line*, behind the *header*, is another row of headings: it says what its own cells are."""
+    if line.figures or len(line.cells) != len(header.cells) or line.cells == header.cells:
+        return False
+    first = plain(line.cells[0])
+    return first in _SYMBOLS or (is_time_name(first) and not any(line.cells[1:])) or line.names > 1
+
+
+def _names(lines: Sequence[_Line], head: Sequence[_Line], at: int) -> list[str]:
+    """Return what the columns are called: a row with one name alone calls the first; two rows may go together."""
+    names = list(lines[at].cells)
+    for line in head:
+        if line.comment or len(line.cells) != len(names) or line.index == lines[at].index:
+            continue
+        if is_time_name(plain(line.cells[0])) and not any(line.cells[1:]):
+            names[0] = line.cells[0]
+        elif len(set(names)) < len(names) and plain(line.cells[0]) not in _SYMBOLS:
+            joined = [f"{a} {b}".strip() for a, b in zip(line.cells, names, strict=True)]
+            turned = [f"{a} {b}".strip() for a, b in zip(names, line.cells, strict=True)]
+            names = max(
+                names, joined, turned, key=lambda each: len({MEANINGS[p] for n in each if (p := plain(n)) in MEANINGS})
+            )
+    return names
+
+
+def _symbols(head: Sequence[_Line], width: int) -> tuple[str, ...]:
+    """Return what a row of headings, `Ticker,AAPL,AAPL`, says that the columns are of."""
+    for line in head:
+        first, rest = plain(line.cells[0]) if line.cells else "", [cell for cell in line.cells[1:] if cell]
+        if first in _SYMBOLS and len(line.cells) >= width - 1 and len(rest) > 1 and line.names <= 1:
+            return tuple(dict.fromkeys(rest))
+    return ()
+
+
+def _named_width(names: Sequence[str], body: Sequence[_Line]) -> int:
+    """Return how many columns there are: those with a name, and those without one in which rows have something."""
+    fields = len(names)
+    while fields > 1 and not names[fields - 1]:
+        if any(len(line.cells) >= fields and line.cells[fields - 1] for line in body):
+            break
+        fields -= 1
+    return fields
+
+
+def _filled_width(body: Sequence[_Line], width: int) -> int:
+    """Return *width* without the last columns in which no row has anything."""
+    rows = [line.cells for line in body if len(line.cells) == width]
+    while width > 1 and rows and not any(row[width - 1] for row in rows):
+        width -= 1
+    return width
+
+
+def _fitted(cells: list[str], fields: int) -> list[str] | None:
+    """Return *cells* as that many fields, less empty ones at the end; None if there are more or fewer."""
+    if len(cells) == fields:
+        return cells
+    if len(cells) < fields or any(cells[fields:]):
+        return None
+    return cells[:fields]
+
+
+def _typical(rows: list[list[str]], fields: int) -> list[list[str]]:
+    """Return the rows that have a number, or a time, in each column where most have one."""
+    written = shapes(["\0".join(row) for row in rows])
+    kinds: dict[str, tuple[int, ...]] = {}  # by how a row is written: that is the same for many
+    for row, way in zip(rows, written, strict=True):
+        if way not in kinds:
+            kinds[way] = tuple(map(kind_of, row))
+    typical = _typical_kinds(tuple((kinds[way], count) for way, count in Counter(written).items()), fields)
+    if typical.issuperset(kinds.values()):
+        return rows
+    return [row for row, way in zip(rows, written, strict=True) if kinds[way] in typical]
+
+
+@functools.lru_cache(maxsize=ALIKE_MAX)
+def _typical_kinds(rows: Sequence[tuple[tuple[int, ...], int]], fields: int) -> frozenset[tuple[int, ...]]:
+    """Return which kinds of cells typical rows have, if so many have these and those."""
+    expected: list[int] = []
+    for column in range(fields):
+        counts = Counter[int]()
+        for kinds, count in rows:
+            if kinds[column] != BLANK:
+                counts[kinds[column]] += count
+        kind, count = counts.most_common(1)[0] if counts else (WORDS, 0)
+        expected.append(kind if kind != WORDS and count >= TYPICAL * counts.total() else BLANK)
+    return frozenset(
+        kinds
+        for kinds, _ in rows
+        if all(want in (BLANK, kind) or kind == BLANK for want, kind in zip(expected, kinds, strict=True))
+        and any(kind != BLANK for kind in kinds)
+    )

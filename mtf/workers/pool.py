@@ -1,0 +1,207 @@
+"""The pool: all workers of a pipeline, their shared memory, and their combined results.
+
+Every worker is given every block; each computes its own shards. A block's slot in the memory is free again once all
+have answered and the live values were copied out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import os
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Final, TypeAlias
+
+import orjson
+
+from mtf.bars.columns import BarClose
+from mtf.bars.judged_block import JudgedBlock
+from mtf.config import Config
+from mtf.indicators.calculator import merged
+from mtf.indicators.transfer import copied, unpack_completed
+from mtf.indicators.values import Completed, Numbers
+from mtf.workers.shards import Shards
+from mtf.workers.user_indicators import class_paths
+from mtf.workers.wire import (
+    BLOCK,
+    BLOCK_HEAD,
+    DONE,
+    DONE_HEAD,
+    LENGTH,
+    LOAD,
+    SAVE,
+    SETUP,
+    SLOTS,
+    MemoryLayout,
+    decode_parts,
+    encode_parts,
+)
+from mtf.workers.worker import Worker
+
+__all__ = ["WorkerPool"]
+
+_Found: TypeAlias = tuple[Numbers, dict[int, Iterator[Completed]]]  # live values, and completed ones by worker
+STATES_MAX: Final = 4  # checkpoints are taken one at a time
+
+
+class _UnderWay:
+    """A block that the workers have been given, and what they have answered so far."""
+
+    def __init__(self, judged: JudgedBlock, rows: bool, workers: int) -> None:
+        self.first_seq: Final = judged.block.first_seq
+        self.places: Final = judged.block.count if rows else len(judged.touched)  # of its live values
+        self.rows: Final = rows
+        self.missing = workers  # those that have not answered
+        self.completed: Final[dict[int, dict[int, Iterator[Completed]]]] = {}  # by rank and worker, in order
+
+
+class WorkerPool:
+    """*workers* processes that compute the indicators of a configuration, *widths* values by rank of the timeframe.
+
+    At most `SLOTS` blocks are in flight.
+    """
+
+    def __init__(self, config: Config, widths: Sequence[int], workers: int, block_events: int) -> None:
+        self.shards: Final = Shards([rank for rank, width in enumerate(widths) if width], workers)
+        self.workers: Final = [Worker() for _ in range(workers)]
+        self._ranks: Final = [self.shards.ranks_of(worker) for worker in range(workers)]
+        self._live: Final = config.live != "off"
+        self._layout: Final = MemoryLayout(block_events, widths)
+        self._setup: Final = {
+            "config": config.to_json().decode(),
+            "ranks": self.shards.ranks,
+            "workers": workers,
+            "block_events": block_events,
+            "own": class_paths(spec for specs in config.indicators for spec in specs),
+        }
+        self._file: Final = _memory_file()
+        self._file.truncate(self._layout.bytes)
+        self._memory: Final = mmap.mmap(self._file.fileno(), self._layout.bytes)
+        self._floats: Final = memoryview(self._memory).cast("d")
+        self._free: Final = list(range(SLOTS))
+        self._freed: Final = asyncio.Event()
+        self._under_way: Final[dict[int, _UnderWay]] = {}  # by slot
+        self._found: Final[dict[tuple[int, int], asyncio.Future[_Found]]] = {}  # by first seq and rank
+        self._asked: Final[list[deque[int]]] = [deque() for _ in self.workers]  # seqs of the states still to be given
+        self._given: Final[dict[int, list[dict[str, bytes]]]] = {}  # by seq; the parts of those that have answered
+        self._states: Final[dict[int, asyncio.Future[dict[str, bytes]]]] = {}  # by seq; the newest few
+
+    async def start(self) -> None:
+        """Start the processes."""
+        for number, worker in enumerate(self.workers):
+            await worker.start(self._file.fileno(), SETUP + orjson.dumps({**self._setup, "worker": number}))
+
+    def load(self, state: Mapping[str, bytes]) -> None:
+        """Start all of them from *state*, which has what each needs, before the first block."""
+        message = LOAD + encode_parts(state)
+        for worker in self.workers:
+            worker.send(message)
+
+    async def submit(self, judged: JudgedBlock, rows: bool) -> None:
+        """Submit a block, with live values for all *rows* or not; waits while `SLOTS` are in flight."""
+        while not self._free:
+            self._freed.clear()
+            await self._freed.wait()
+        slot = self._free.pop()
+        rows = judged.wants_rows(rows)  # as the calculators have it
+        block = judged.block
+        self._under_way[slot] = _UnderWay(judged, rows, len(self.workers))
+        self._memory[self._layout.rows(slot, block.count)] = block.rows
+        message = BLOCK + BLOCK_HEAD.pack(slot, block.first_seq, block.count, rows) + block.heap
+        for worker in self.workers:
+            worker.send(message)
+
+    async def numbers(self, first_seq: int, rank: int, closings: Sequence[BarClose]) -> Numbers:
+        """Return the values for a block and timeframe, in which *closings* closed; each can be taken once."""
+        key = (first_seq, rank)
+        try:
+            numbers, completed = await self._found_of(key)
+        finally:
+            self._found.pop(key, None)
+        for closing in closings:
+            numbers.completed.append(next(completed[self.shards.owner(rank, closing.number)]))
+        return numbers
+
+    def save(self, seq: int) -> None:
+        """Ask for the state of all indicators after the event *seq*, the last one submitted."""
+        for worker, asked in zip(self.workers, self._asked, strict=True):
+            asked.append(seq)
+            worker.send(SAVE)
+
+    async def saved(self, seq: int) -> dict[str, bytes]:
+        """Return the state that `save` asks for, by the names of its parts."""
+        return await self._state_of(seq)
+
+    async def answer(self, number: int) -> None:
+        """Process one answer of a worker; WorkerLost if its process is gone or says that it failed."""
+        body = await self.workers[number].receive()
+        if body[:1] == DONE:
+            self._done(number, body[1:])
+        else:
+            self._saved(number, decode_parts(body[1:]))
+
+    async def close(self) -> None:
+        """End the processes and give the memory back. Safe to call twice."""
+        try:
+            await asyncio.gather(*(worker.close() for worker in self.workers))
+        finally:
+            self._floats.release()
+            self._memory.close()
+            self._file.close()
+
+    def _done(self, number: int, body: bytes) -> None:
+        (slot,) = DONE_HEAD.unpack_from(body)
+        block = self._under_way[slot]
+        at = DONE_HEAD.size
+        for rank in self._ranks[number]:
+            (size,) = LENGTH.unpack_from(body, at)
+            at += LENGTH.size
+            completed = unpack_completed(body[at : at + size], self._layout.widths[rank])
+            at += size
+            block.completed.setdefault(rank, {})[number] = iter(completed)
+        block.missing -= 1
+        if block.missing:
+            return
+        for rank in self.shards.ranks:
+            place = self._layout.live(slot, rank, 0, block.places if self._live else 0)
+            waiting = self._found_of((block.first_seq, rank))
+            if not waiting.done():
+                waiting.set_result((copied(self._floats[place], block.rows), block.completed[rank]))
+        del self._under_way[slot]
+        self._free.append(slot)
+        self._freed.set()
+
+    def _saved(self, number: int, parts: dict[str, bytes]) -> None:
+        seq = self._asked[number].popleft()
+        given = self._given.setdefault(seq, [])
+        given.append(parts)
+        if len(given) < len(self.workers):
+            return
+        del self._given[seq]
+        waiting = self._state_of(seq)
+        if not waiting.done():
+            names = dict.fromkeys(name for each in given for name in each)
+            waiting.set_result({name: merged([each[name] for each in given if name in each]) for name in names})
+
+    def _found_of(self, key: tuple[int, int]) -> asyncio.Future[_Found]:
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = asyncio.get_running_loop().create_future()
+        return found
+
+    def _state_of(self, seq: int) -> asyncio.Future[dict[str, bytes]]:
+        found = self._states.get(seq)
+        if found is None:
+            found = self._states[seq] = asyncio.get_running_loop().create_future()
+            while len(self._states) > STATES_MAX:
+                del self._states[min(self._states)]
+        return found
+
+
+def _memory_file() -> IO[bytes]:
+    """Return a file without a name, in memory if the system supports it; the processes inherit it."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("mtf"), "r+b")
+    return tempfile.TemporaryFile()
