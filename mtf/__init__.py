@@ -5,7 +5,7 @@ These are the public names; everything else may move: see `docs/stability.md`. T
 
 from __future__ import annotations
 
-from mtf import calendars, errors, indicators, sources
+from mtf import calendars, errors, feeds, indicators, sources
 from mtf.actors.consumer import Consumer
 from mtf.bars.bar import Bar, BarWindow, PartialBar
 from mtf.build import COMPILED, VERSION
@@ -53,6 +53,7 @@ __all__ = [
     "__version__",
     "calendars",
     "errors",
+    "feeds",
     "indicators",
     "open_source",
     "sources",

@@ -19,6 +19,7 @@ __all__ = [
     "CorruptLog",
     "DataDirError",
     "DeadView",
+    "FeedDown",
     "HostileFile",
     "KindChanged",
     "LogLocked",
@@ -190,6 +191,10 @@ class NewerCheckpoint(CorruptCheckpoint):
 
 class MissingPackage(MtfError, ImportError):
     """What was asked for needs a package that is not installed; the message says how to install it."""
+
+
+class FeedDown(MtfError, ConnectionError):
+    """A live feed's connection failed. A feed that connects again goes on; one that gives up raises it."""
 
 
 class DeadView(MtfError, RuntimeError):

@@ -22,12 +22,14 @@ from mtf.config import Config, IndicatorSpecs
 from mtf.engine import Engine
 from mtf.errors import ConfigError, LookAheadError, PipelineStopped, PushInCallback, UnknownSymbol
 from mtf.events.tick import Tick
+from mtf.feeds.live_feed import Feed
 from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
 from mtf.log import TornTail
 from mtf.order import BY_TIME
 from mtf.pipeline.audience import Added
+from mtf.pipeline.feeding import feed_live
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
@@ -256,8 +258,8 @@ class Pipeline:
         """Read *source* to its end, wait until every consumer has seen all of it, and return the summary.
 
         *source* is a path (with the options of `mtf.sources.open_source`), a `Source`, an iterable or async iterable of
-        ticks, or a list of such, which are merged by time. With a data directory a source that was read before goes on
-        where it was; an iterable only where it is given a `name=` to be known by.
+        ticks, a live `mtf.feeds.Feed`, or a list of finite ones, which are merged by time. With a data directory a
+        source that was read before goes on where it was; an iterable only if it is given a `name=` to be known by.
 
         Finite sources are read in order of time: OutOfOrder where this one begins before what others have brought other
         symbols to, or while another is being read. With *order* `log` that is taken as it comes, and callbacks are
@@ -267,13 +269,13 @@ class Pipeline:
         run = self._running("run")
         await run.ready()
         begun, seq = time.perf_counter(), run.source.next_seq
-        if hasattr(source, "__aiter__"):
+        if isinstance(source, Feed) or hasattr(source, "__aiter__"):
             if reorder_ns or sort or order != BY_TIME:
                 raise ConfigError(
                     "reorder_ns, sort, order: an async iterable is pushed as it comes, in the order in which it comes; "
                     "give Pipeline(reorder_ns=) for a reorder window of pushes"
                 )
-            await run.unless_it_stops(run.pushes.feed(source))
+            await run.unless_it_stops(feed_live(run, source) if isinstance(source, Feed) else run.pushes.feed(source))
         else:
             if reorder_ns is None:
                 reorder_ns = 0 if sort else self._options.reorder_ns

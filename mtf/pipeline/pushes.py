@@ -30,7 +30,7 @@ from mtf.pipeline.hangs import Hangs
 from mtf.pipeline.options import OLDEST_NS, Options
 from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
-__all__ = ["Pushes", "Ready"]
+__all__ = ["Pushes", "Ready", "stamp_of"]
 
 Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is that of the log's end
 
@@ -55,11 +55,9 @@ class Pushes:
         self._hangs: Final = hangs
         self._notes: Final = notes
         self._lateness: Final = Lateness()
-        self._window: ReorderWindow | None = None
-        if options.reorder_ns:
-            self._window = ReorderWindow(
-                options.reorder_ns, self._wall, self._accept_any, self._send_held, live=options.is_live
-            )
+        self.reorder_ns: Final = options.reorder_ns
+        self._windows: Final[list[ReorderWindow]] = []  # of pushes, and of feeds that have one
+        self._window = self.open_window(self.reorder_ns, self._accept_any) if self.reorder_ns else None
         self._lock: Final = asyncio.Lock()  # held while callers queue by the one whose turn it is, in their order
         self._queued = 0  # callers that wait for their turn, or have it
         self._end_ns = NEVER_NS  # the newest end that the timer gave meanwhile
@@ -85,7 +83,7 @@ class Pushes:
                 if self._window is None:
                     _ = await self.push(event, None)
                 else:
-                    _ = self._window.add(event.symbol, _stamp_of(event), event)
+                    _ = self._window.add(event.symbol, stamp_of(event), event)
                     await self.sent(self._source.next_seq - 1)
 
     async def clock(self, ts_ns: int, ready: Ready | None) -> int:
@@ -137,15 +135,35 @@ class Pushes:
         with self._hangs.pushing():
             await source.flush(seq)
 
+    async def together(self, write: Callable[[], None]) -> None:
+        """Call *write*, which hands in events by `accept`; return once they are logged, in one block, and sent."""
+        if self._queued or self._builder.count >= self._block_events:
+            async with self.turn():
+                write()
+        else:
+            write()
+        await self.sent(self._source.next_seq - 1)
+
+    def open_window(self, length_ns: int, take: Callable[[Any, int], int]) -> ReorderWindow:
+        """Return a reorder window that hands what it releases to *take*, until `close_window`."""
+        window = ReorderWindow(length_ns, self._wall, take, self._send_held, live=self._is_live)
+        self._windows.append(window)
+        return window
+
+    def close_window(self, window: ReorderWindow) -> None:
+        """Let everything out of *window*, which gets nothing more."""
+        window.flush()
+        self._windows.remove(window)
+
     def flush(self) -> None:
-        """Let everything out of the reorder window."""
-        if self._window is not None:
-            self._window.flush()
+        """Let everything out of the reorder windows."""
+        for window in self._windows:
+            window.flush()
 
     def close(self, error: BaseException) -> None:
-        """Give nothing a seq any more: whoever waits in the reorder window gets *error*."""
-        if self._window is not None:
-            self._window.close(error)
+        """Give nothing a seq any more: whoever waits in a reorder window gets *error*."""
+        for window in self._windows:
+            window.close(error)
 
     def _take_in(self, event: Tick | Bar | _Time, arrival_ns: int) -> int | asyncio.Future[int]:
         """Return the seq of *event*, which came at *arrival_ns*, or what gets it once the window releases it."""
@@ -153,9 +171,9 @@ class Pushes:
             return self._accept_any(event, arrival_ns)
         if isinstance(event, _Time):
             return self._window.add("", event, event)
-        return self._window.add(event.symbol, _stamp_of(event), event)
+        return self._window.add(event.symbol, stamp_of(event), event)
 
-    def _accept(self, event: Tick | Bar, arrival_ns: int) -> int:
+    def accept(self, event: Tick | Bar, arrival_ns: int) -> int:
         """Hand *event* to the block builder and return its seq; MalformedEvent if it is invalid."""
         builder = self._builder
         reason = self._written(event, arrival_ns)
@@ -175,7 +193,7 @@ class Pushes:
     def _accept_any(self, event: Any, arrival_ns: int) -> int:
         """Hand an event to the block builder, a tick, a bar, or the time of a clock event, and return its seq."""
         if not isinstance(event, _Time):
-            return self._accept(event, arrival_ns)
+            return self.accept(event, arrival_ns)
         self._builder.clock(event)
         return self._source.next_seq - 1
 
@@ -223,6 +241,6 @@ def _date_in(digits: str) -> str:
     return f"the date {date}" if 1980 <= date.year <= 2261 else ""
 
 
-def _stamp_of(event: Tick | Bar) -> int:
+def stamp_of(event: Tick | Bar) -> int:
     """Return the time that *event* is put in order by: of a bar its end, at which it is known."""
     return event.ts_ns if isinstance(event, Tick) else event.end_ns - 1
