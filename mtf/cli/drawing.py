@@ -21,7 +21,7 @@ from mtf.matrix import ABSENT, WARMING, Change, IndicatorReading, Matrix, Row
 from mtf.numbers import distance_text, number_text, scale_decimals
 
 __all__ = [
-    "DaySchedule",
+    "Cell",
     "Section",
     "fitted",
     "headed",
@@ -66,9 +66,9 @@ LAYOUTS: Final = (  # the first that fits is used; those with the last close nee
 )
 WIDE: Final = 100
 
-DaySchedule = Text | str
+Cell = Text | str
 Section = tuple[
-    str, Sequence[str], Sequence[Sequence[DaySchedule]]
+    str, Sequence[str], Sequence[Sequence[Cell]]
 ]  # of a sheet: title, labels down, a column for each head
 
 
@@ -114,7 +114,7 @@ def fitted(text: str, cells: int, look: Look) -> str:
     return kept + look.glyphs.cut
 
 
-def table(rows: Sequence[Sequence[DaySchedule]], left: Iterable[int] = ()) -> list[Text]:
+def table(rows: Sequence[Sequence[Cell]], left: Iterable[int] = ()) -> list[Text]:
     """Return *rows*, the first of which are titles, in columns; those numbered in *left* are flush left."""
     flush_left = set(left)
     texts = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
@@ -133,7 +133,7 @@ def table(rows: Sequence[Sequence[DaySchedule]], left: Iterable[int] = ()) -> li
 
 def sheet(sections: Sequence[Section], heads: Sequence[str], look: Look) -> list[Text]:
     """Return *sections* beneath one another in the same columns, *heads* across; in parts if that is too wide."""
-    rows: list[list[DaySchedule]] = []
+    rows: list[list[Cell]] = []
     for title, labels, columns in sections:
         if rows:
             rows.append([""] * (1 + len(heads)))
@@ -215,9 +215,9 @@ def _laid_out(matrix: Matrix, layout: _Layout, look: Look) -> list[Text]:
     names = [matrix.rows[0].readings[k].name for k in readings]
     titles += [fitted(name, NAME_CELLS, look) for name in names]
     decimals = [own_decimals(row.readings[k] for row in matrix.rows) for k in readings]
-    rows: list[list[DaySchedule]] = [[Text(title, dim) for title in titles]]
+    rows: list[list[Cell]] = [[Text(title, dim) for title in titles]]
     for row in matrix.rows:
-        cells: list[DaySchedule] = [Text(row.timeframe, look.colours.bold), _spark(row, layout.closes, look)]
+        cells: list[Cell] = [Text(row.timeframe, look.colours.bold), _spark(row, layout.closes, look)]
         cells += _forming(row, matrix, look, bar=layout.bar)
         if layout.closed:
             cells.append(Text("none", dim) if row.closed is None else number_text(row.closed, matrix.decimals))
@@ -226,14 +226,14 @@ def _laid_out(matrix: Matrix, layout: _Layout, look: Look) -> list[Text]:
     return table(rows, left=(1, 2, 3) if layout.bar else (1, 2))
 
 
-def _forming(row: Row, matrix: Matrix, look: Look, *, bar: bool) -> list[DaySchedule]:
+def _forming(row: Row, matrix: Matrix, look: Look, *, bar: bool) -> list[Cell]:
     """Return the cells of the forming bar: change, progress, percentage, time left."""
     dim = look.colours.dim
     partial, change, percent = row.partial, row.change, row.percent
     if partial is None or change is None or percent is None:
         return [Text(NONE_FORMS if row.closes else "", dim), *(("",) if bar else ()), "", ""]
     arrow, style = _direction(change, look)
-    cells: list[DaySchedule] = [Text(f"{arrow} {distance_text(partial.open, partial.close, matrix.decimals)}", style)]
+    cells: list[Cell] = [Text(f"{arrow} {distance_text(partial.open, partial.close, matrix.decimals)}", style)]
     if bar:
         over = percent * BAR_CELLS // 100
         before, after = look.glyphs.ends

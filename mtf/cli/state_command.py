@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mtf.cli.directories import DIRECTORY
 from mtf.cli.drawing import (
-    DaySchedule,
+    Cell,
     Section,
     headed,
     matrix_lines,
@@ -89,7 +89,7 @@ def _show(snapshot: Snapshot, look: Look, later: int | None) -> None:
     show(*heading, Text(), *sheet(sections, names, look), Text(), fold=False)
 
 
-def _forming(row: Row, matrix: Matrix, look: Look) -> list[DaySchedule]:
+def _forming(row: Row, matrix: Matrix, look: Look) -> list[Cell]:
     """Return the properties of the forming bar, in the order of `FORMING`."""
     bar = row.partial
     if bar is None:
@@ -100,7 +100,7 @@ def _forming(row: Row, matrix: Matrix, look: Look) -> list[DaySchedule]:
     return [*prices, volume, f"{bar.ticks:,}", since]
 
 
-def _readings(matrix: Matrix, look: Look) -> list[list[DaySchedule]]:
+def _readings(matrix: Matrix, look: Look) -> list[list[Cell]]:
     """Return the values of every output, by timeframe."""
     outputs = range(len(matrix.rows[0].readings))
     decimals = [own_decimals(row.readings[k] for row in matrix.rows) for k in outputs]
