@@ -24,7 +24,7 @@ PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
 PYTEST_COMPILED := MTF_EXPECT=compiled $(PYTEST)
 PYTEST_PURE := MTF_EXPECT=pure PYTHONPATH="$(PURE)" $(PYTEST)
 
-.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow cov bench notices dist clean
+.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov bench notices dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,17 @@ test-pure: $(VENV)/dev.stamp build-pure ## the suite on the pure build (ARGS=...
 test-slow: export MTF_REQUIRE_COMPILED ?= 1
 test-slow: $(VENV)/dev.stamp build ## the tests that take long, compiled
 	$(PYTEST_COMPILED) -m slow -o faulthandler_timeout=3600 $(ARGS)
+
+$(VENV)/web.stamp: pyproject.toml scripts/browser.sh $(VENV)/dev.stamp
+	@echo "mtf: installing what the tests of the page need ..."
+	@$(BIN)/python scripts/requirements.py browser > $(VENV)/requirements.txt
+	@$(PIP_INSTALL) -r $(VENV)/requirements.txt
+	@scripts/browser.sh
+	@touch $@
+
+test-web: export MTF_REQUIRE_COMPILED ?= 1
+test-web: $(VENV)/web.stamp build ## the tests of the page in a real browser, which is installed if it is missing
+	MTF_EXPECT=compiled PYTHONSAFEPATH=1 $(BIN)/python -m pytest -m browser tests/web $(ARGS)
 
 cov: $(VENV)/dev.stamp build-pure ## which lines and branches of the pure build the suite reaches; pages in build/coverage
 	$(PYTEST_PURE) --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)

@@ -17,7 +17,7 @@ from mtf.frames.timeframe_state import TimeframeState
 from mtf.indicators.declaration import Output
 from mtf.numbers import difference, price_decimals
 
-__all__ = ["CLOSES", "Change", "IndicatorReading", "Matrix", "Row", "matrix_of"]
+__all__ = ["CLOSES", "Change", "IndicatorReading", "Matrix", "Row", "last_price", "matrix_of"]
 
 CLOSES: Final = 24  # of the last completed bars, at most
 DAY: Final = "1d"
@@ -117,7 +117,7 @@ def matrix_of(snapshot: Snapshot, *, closes: int = CLOSES) -> Matrix:
     states = list(snapshot)
     outputs = {output.name: output for state in states for output in state.outputs}
     rows = tuple(_row(state, outputs, closes) for state in states)
-    last = _last(states)
+    last = last_price(states)
     return Matrix(
         symbol=snapshot.symbol,
         seq=snapshot.seq,
@@ -164,7 +164,7 @@ def _reading(output: Output, value: float, what: str, seen: int) -> IndicatorRea
     )
 
 
-def _last(states: list[TimeframeState]) -> float | None:
+def last_price(states: list[TimeframeState]) -> float | None:
     """Return the newest price: that of any bar that forms, else that of the bar that closed last."""
     for state in states:
         if state.partial is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import Distribution, distribution
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from requirements import requirements
@@ -22,6 +23,8 @@ SPDX = {  # classifiers, for packages whose metadata has no SPDX expression
 }
 CLASSIFIER = "License :: OSI Approved :: "
 
+NOTICE = Path(__file__).parents[1] / "mtf/web/static/vendor/NOTICE-lightweight-charts.txt"
+
 HEAD = """\
 # Third-party notices
 
@@ -29,8 +32,15 @@ Made by `scripts/notices.py` from the metadata of the installed packages; do not
 
 ## Contained in the compiled wheels
 
-The C code that mypyc generates and its runtime library (`lib-rt`) are linked into the compiled modules. The pure wheel
-and the sdist contain no code of others. The licence of mypy and mypyc:
+The C code that mypyc generates and its runtime library (`lib-rt`) are linked into the compiled modules. The licence of
+mypy and mypyc:
+
+"""
+PAGE = """
+## Contained in every wheel and the sdist
+
+The page of `mtf serve` draws its charts with TradingView's Lightweight Charts 5.2.1 (Apache-2.0), unchanged, in
+`mtf/web/static/vendor/`, with its licence and its notice:
 
 """
 BESIDE = """
@@ -81,7 +91,8 @@ def render() -> str:
     """Return the whole page."""
     text = "\n".join(f"    {line}".rstrip() for line in mypy_licence().splitlines())
     rows = "".join(f"| {normal(each.metadata['Name'])} | {licence(each)} |\n" for each in runtime_packages())
-    return f"{HEAD}{text}\n{BESIDE}{rows}"
+    notice = "".join(f"    {line}\n" for line in NOTICE.read_text(encoding="utf-8").splitlines())
+    return f"{HEAD}{text}\n{PAGE}{notice}{BESIDE}{rows}"
 
 
 if __name__ == "__main__":

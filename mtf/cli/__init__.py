@@ -16,6 +16,7 @@ from mtf.cli.replay_command import replay
 from mtf.cli.root import Root, root
 from mtf.cli.run_command import run
 from mtf.cli.salvage_command import salvage
+from mtf.cli.serve_command import serve
 from mtf.cli.state_command import state
 from mtf.cli.tail_command import tail
 from mtf.cli.ticks_command import ticks
@@ -24,5 +25,5 @@ from mtf.cli.verify_command import verify
 __all__ = ["main"]
 
 main: Final[Root] = root
-for _command in (run, bars, ticks, state, replay, tail, inspect, verify, salvage, indicators, doctor):
+for _command in (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, indicators, doctor):
     main.add_command(_command)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,14 +11,15 @@ from mtf.cli.directories import DIRECTORY
 from mtf.cli.output import FORMATS, OutputColumn, write_rows
 from mtf.cli.times import time_of
 from mtf.data import open_data
+from mtf.data.bar_dicts import BAR_FLAGS, bar_dicts
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError
-from mtf.storage.history.schema import COLUMNS, bar_row
+from mtf.storage.history.schema import COLUMNS
 
 __all__ = ["bars"]
 
 PARQUET: Final = "parquet"
-FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "from_bars", "completed")
+FLAGS: Final = (*BAR_FLAGS, "completed")
 
 _TITLES: Final = {
     "start_ns": OutputColumn("start_ns", "time", "start"),
@@ -67,31 +66,22 @@ def bars(
     with open_data(directory) as reader:
         at = Moment(seq=reader.seq)
         table = reader.bars(symbol, timeframe, start=start, end=end, as_of=at)
-        rows: Iterator[dict[str, Any]] = (
-            _dressed(dict(zip(COLUMNS, row, strict=True)), completed=True)
-            for row in itertools.chain.from_iterable(table.pages())
-        )
-        if partial:
-            bar = reader.state(symbol, at=at)[timeframe].partial
-            if bar is not None and _within(bar.start_ns, start, end):
-                forming = dict(zip(COLUMNS, bar_row(bar, at.seq or 0), strict=True))
-                rows = itertools.chain(rows, [_dressed(forming, completed=False)])
+        forming = reader.state(symbol, at=at)[timeframe].partial if partial else None
+        if forming is not None and not _within(forming.start_ns, start, end):
+            forming = None
+        rows = map(_worded, bar_dicts(table, forming, at.seq or 0))
     columns = [column for column in _SHOWN if format == "table" or column.name != "flags"]
     write_rows(rows, columns, format)
 
 
-def _dressed(row: dict[str, Any], *, completed: bool) -> dict[str, Any]:
-    """Return *row* as it is printed: flags are true or false, and in words for the table."""
-    row["completed"] = completed
-    row["trading_day"] = row["trading_day"] or None
-    words = []
-    for name in FLAGS[:-1]:
-        row[name] = bool(row[name])
-        if row[name] and name != "day_incomplete":  # the first bar of the day says it already
-            words.append(name.replace("_", " "))
+def _worded(row: dict[str, Any]) -> dict[str, Any]:
+    """Return *row* with its flags in words too, for the table."""
+    words = [  # the first bar of the day says that it is incomplete already
+        name.replace("_", " ") for name in BAR_FLAGS if row[name] and name != "day_incomplete"
+    ]
     if row["gap_closed_ns"] or row["gap_holiday_ns"] or row["gap_break_ns"] or row["gap_silence_ns"]:
         words.append("gap before")
-    row["flags"] = ", ".join(words if completed else [*words, "forming"])
+    row["flags"] = ", ".join(words if row["completed"] else [*words, "forming"])
     return row
 
 

@@ -67,9 +67,7 @@ LAYOUTS: Final = (  # the first that fits is used; those with the last close nee
 WIDE: Final = 100
 
 Cell = Text | str
-Section = tuple[
-    str, Sequence[str], Sequence[Sequence[Cell]]
-]  # of a sheet: title, labels down, a column for each head
+Section = tuple[str, Sequence[str], Sequence[Sequence[Cell]]]  # of a sheet: title, labels down, a column for each head
 
 
 def matrix_lines(matrix: Matrix, look: Look) -> list[Text]:

@@ -1,0 +1,365 @@
+"""The HTTP API, version 1: what the page and programs ask for. Read-only; every answer is as of a seq that it names.
+
+What takes time runs in threads, a few at once; more wait. Rows (`rows=1`, CSV) are those of `mtf bars --format`, and
+`/snapshot` is what `mtf state --json` prints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from mtf.bars.bar import Bar
+from mtf.build import COMPILED, VERSION
+from mtf.data import DataReader, Table, open_data
+from mtf.data.completed_bars import SEQ
+from mtf.data.moments import Moment
+from mtf.errors import ConfigError, MtfError, UnknownIndicator, UnknownSymbol, UnknownTimeframe
+from mtf.events.tick import Tick
+from mtf.frames.snapshot import Snapshot
+from mtf.timeframe import Timeframe
+from mtf.web.log_glance import log_glance
+from mtf.web.market import Market
+from mtf.web.messages import bar_row, config_message, state_message, symbol_row
+from mtf.web.openapi import openapi
+from mtf.web.past import Past
+from mtf.web.requests import choice_of, flag_of, moment_of, names_of, number_of
+from mtf.web.session_words import session_at
+from mtf.web.shown_decimals import ShownDecimals
+
+__all__ = ["PREFIX", "Api"]
+
+PREFIX: Final = "/api/v1"
+BARS_MAX: Final = 5_000
+ROWS_MAX: Final = 1_000_000
+QUERIES: Final = 4  # at once
+SYMBOLS_MAX: Final = 100_000
+SPARKS_MAX: Final = 200
+BUCKETS_MAX: Final = 5_000
+
+Result = TypeVar("Result")
+
+
+class Api:
+    """The routes over *market*, what is now, and *past*, what was."""
+
+    def __init__(self, market: Market, past: Past, decimals: ShownDecimals) -> None:
+        self._market: Final = market
+        self._past: Final = past
+        self._decimals: Final = decimals
+        self._queries: Final = asyncio.Semaphore(QUERIES)
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
+            Route("/openapi.json", self._openapi),
+            Route(f"{PREFIX}/config", self._config),
+            Route(f"{PREFIX}/symbols", self._symbols),
+            Route(f"{PREFIX}/spark", self._spark),
+            Route(f"{PREFIX}/log", self._log),
+            Route(f"{PREFIX}/bars/{{symbol:path}}/{{timeframe}}", self._bars),
+            Route(f"{PREFIX}/snapshot/{{symbol:path}}", self._snapshot),
+            Route(f"{PREFIX}/state/{{symbol:path}}", self._state),
+            Route(f"{PREFIX}/step/{{symbol:path}}", self._step),
+        ]
+
+    # Whether the server is well.
+
+    async def _healthz(self, _request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _readyz(self, _request: Request) -> Response:
+        failure = self._market.failure
+        return PlainTextResponse(f"{failure}\n" if failure else "ready\n", status_code=503 if failure else 200)
+
+    async def _openapi(self, _request: Request) -> Response:
+        return _json(openapi())
+
+    # What there is.
+
+    async def _config(self, _request: Request) -> Response:
+        market = self._market
+        return _json(
+            config_message(
+                market.engine,
+                run_id=market.run_id,
+                seq=market.seq,
+                version=VERSION,
+                build="compiled" if COMPILED else "pure",
+                directory=str(market.path),
+                settings=orjson.loads(market.engine.config.to_json()),
+            )
+        )
+
+    async def _symbols(self, request: Request) -> Response:
+        names = self._market.symbols()
+        wanted = request.query_params.get("q", "").lower()
+        if wanted:
+            first = [name for name in names if name.lower().startswith(wanted)]
+            names = first + [name for name in names if wanted in name.lower() and not name.lower().startswith(wanted)]
+        limit = number_of(request.query_params, "limit", SYMBOLS_MAX, 1, SYMBOLS_MAX)
+        if flag_of(request.query_params, "rows"):
+            rows = [self._symbol_row(name) for name in names[: min(limit, 1_000)]]
+            return _json({"seq": self._market.seq, "rows": rows})
+        return _json({"seq": self._market.seq, "symbols": names[:limit], "total": len(names)})
+
+    async def _spark(self, request: Request) -> Response:
+        query = request.query_params
+        names = names_of(query, "symbols", SPARKS_MAX) or []
+        last = number_of(query, "last", 40, 1, 500)
+        timeframe = query.get("tf", self._market.engine.config.timeframes[0].name)
+        found = {}
+        for name in names:
+            window = self._market.snapshot(name)[timeframe].bars
+            found[name] = [bar.close for bar in window[max(0, len(window) - last) :]]
+        return _json({"seq": self._market.seq, "timeframe": timeframe, "closes": found})
+
+    async def _log(self, request: Request) -> Response:
+        buckets = number_of(request.query_params, "buckets", 1_000, 1, BUCKETS_MAX)
+        symbol = request.query_params.get("symbol")
+        market = self._market
+        calendar = market.calendar(symbol or next(iter(market.symbols()), ""))
+        return _json(await self._in_thread(lambda: log_glance(market.path, self._past.samples, calendar, buckets)))
+
+    # Bars.
+
+    async def _bars(self, request: Request) -> Response:
+        query = request.query_params
+        symbol, timeframe = request.path_params["symbol"], request.path_params["timeframe"]
+        kind = choice_of(query, "format", ("json", "csv", "arrow"), "json")
+        at = moment_of(query.get("at"))
+        market = self._market
+        if kind != "json" or flag_of(query, "rows"):
+            return await self._rows(request, symbol, timeframe, kind, at)
+        last = number_of(query, "last", 600, 1, BARS_MAX)
+        wanted = names_of(query, "outputs", 500)
+        snapshot = await self._snapshot_at(symbol, at)
+        state = snapshot[timeframe]
+        names = list(state.completed) if wanted is None else wanted
+        for name in names:
+            if name not in state.completed:
+                raise UnknownIndicator(f"outputs: {name!r} does not run on {timeframe}")
+
+        def read() -> list[Any]:
+            with open_data(market.path) as reader:
+                return list(reader.bars(symbol, timeframe, last=last, as_of=Moment(seq=snapshot.seq)))
+
+        bars = await self._in_thread(read)
+        kept = {int(bar.start_ns): k for k, bar in enumerate(state.bars)}
+        values = {}
+        for name in names:
+            history = state.history(name)
+            places = [kept.get(int(bar.start_ns)) for bar in bars]
+            values[name] = [None if k is None or history[k] != history[k] else history[k] for k in places]
+        partial = state.partial
+        return _json(
+            {
+                "symbol": symbol,
+                "timeframe": state.timeframe.name,
+                "seq": snapshot.seq,
+                "as_of": at is not None,
+                "decimals": self._decimals.of(snapshot),
+                "bars": [bar_row(bar) for bar in bars],
+                "partial": None if partial is None else bar_row(partial),
+                "values": values,
+            }
+        )
+
+    async def _rows(self, request: Request, symbol: str, timeframe: str, kind: str, at: Moment | None) -> Response:
+        """Return completed bars as `mtf bars` prints them; with `partial=1` the forming one is the last."""
+        query = request.query_params
+        last = number_of(query, "last", 0, 0, ROWS_MAX) or None
+        partial = flag_of(query, "partial")
+        start, end = (moment_of(query.get(name)) for name in ("start", "end"))
+        name = f"{symbol}-{timeframe}.{kind}".replace("/", "_")
+
+        def read(reader: DataReader) -> Any:
+            moment = Moment(seq=reader.seq) if at is None else at
+            return moment, reader.bars(
+                symbol,
+                timeframe,
+                start=None if start is None else start.ts_ns,
+                end=None if end is None else end.ts_ns,
+                last=last,
+                as_of=moment,
+            )
+
+        if kind == "arrow":
+
+            def encoded() -> bytes:
+                with open_data(self._market.path) as reader:
+                    return _arrow(read(reader)[1])
+
+            body = await self._in_thread(encoded)
+            return Response(body, media_type="application/vnd.apache.arrow.stream", headers=_saved_as(name))
+
+        def rows() -> list[dict[str, Any]]:
+            from mtf.data.bar_dicts import bar_dicts  # the columns are those of the command line
+
+            with open_data(self._market.path) as reader:
+                moment, table = read(reader)
+                forming = None
+                if partial:
+                    forming = reader.state(symbol, at=moment)[Timeframe(timeframe).name].partial
+                return list(bar_dicts(table, forming, moment.seq or reader.seq))
+
+        found = await self._in_thread(rows)
+        if kind == "csv":
+            return StreamingResponse(_csv(found), media_type="text/csv; charset=utf-8", headers=_saved_as(name))
+        return _json(found)
+
+    # States.
+
+    async def _snapshot(self, request: Request) -> Response:
+        """Return what `mtf state --symbol SYMBOL --json` prints."""
+        symbol = request.path_params["symbol"]
+        at = moment_of(request.query_params.get("at"))
+        bars = number_of(request.query_params, "bars", 5, 0, BARS_MAX)
+        if at is None:
+            snapshot, seq = self._market.snapshot(symbol), self._market.seq
+        else:
+            snapshot = await self._snapshot_at(symbol, at)
+            seq = snapshot.seq
+        return _json({"seq": seq, "symbols": {symbol: snapshot.to_dict(bars)}})
+
+    async def _state(self, request: Request) -> Response:
+        symbol = request.path_params["symbol"]
+        at = moment_of(request.query_params.get("at"))
+        outputs = names_of(request.query_params, "outputs", 500)
+        return _json(await self.state(symbol, at, outputs))
+
+    async def _step(self, request: Request) -> Response:
+        """Return the state one step on: to the symbol's next tick, or to the next close of a timeframe."""
+        query = request.query_params
+        symbol = request.path_params["symbol"]
+        seq = number_of(query, "at", self._market.seq, 0, self._market.seq)
+        direction = -1 if choice_of(query, "dir", ("1", "-1"), "1") == "-1" else 1
+        unit = query.get("unit", "tick")
+        found = await self._in_thread(lambda: self._stepped(symbol, seq, unit, direction))
+        if found is None:
+            return _json({"end": True, "seq": seq})
+        return _json(await self.state(symbol, Moment(seq=found), names_of(query, "outputs", 500)))
+
+    async def state(self, symbol: str, at: Moment | None, outputs: list[str] | None) -> dict[str, Any]:
+        """Return the state of *symbol* at a moment of the log, with nothing that is later; or now."""
+        snapshot = await self._snapshot_at(symbol, at)
+        session = session_at(self._market.calendar(symbol), snapshot.time_ns) if snapshot.time_ns >= 0 else None
+        message = state_message(
+            snapshot,
+            outputs=outputs,
+            tick=await self._tick(symbol, snapshot.seq, at),
+            session=session,
+            decimals=self._decimals.of(snapshot),
+        )
+        if at is None:
+            return message
+        return message | {"as_of": True, "later": self._market.seq - snapshot.seq}
+
+    async def _tick(self, symbol: str, seq: int, at: Moment | None) -> Tick | None:
+        """Return the newest tick of *symbol* up to *seq*; of the present the one that came last, if it was followed."""
+        known = self._market.tick(symbol) if at is None else None
+        if known is not None:
+            return known
+        found = await self._in_thread(lambda: self._past.newest_tick(symbol, seq))
+        if at is None and found is not None:
+            self._market.remember(symbol, found)
+        return found
+
+    async def _snapshot_at(self, symbol: str, at: Moment | None) -> Snapshot:
+        """Return the state of *symbol* at a moment; UnknownSymbol if none of its events had come."""
+        if at is None:
+            return self._market.snapshot(symbol)
+        snapshot = await self._in_thread(lambda: self._then(symbol, at))
+        if snapshot is None:
+            raise UnknownSymbol(f"no event of {symbol!r} had come then")
+        return snapshot
+
+    def _then(self, symbol: str, at: Moment) -> Snapshot | None:
+        seq = at.seq
+        if seq is None:
+            assert at.ts_ns is not None, "a moment is a seq or a time"
+            seq = self._past.seq_at(at.ts_ns, self._market.seq)
+        if seq > self._market.seq:
+            raise ConfigError(f"at: the log ends at seq {self._market.seq}")
+        return self._past.snapshot(symbol, seq)
+
+    def _stepped(self, symbol: str, seq: int, unit: str, direction: int) -> int | None:
+        if unit == "tick":
+            return self._past.next_tick(symbol, seq, direction)
+        snapshot = self._past.snapshot(symbol, seq)
+        known_bars = [] if snapshot is None else list(snapshot[unit].bars)[-1:]
+        with open_data(self._market.path) as reader:
+            if direction < 0:
+                known = reader.bars(symbol, unit, last=2, as_of=Moment(seq=seq))
+                return max((found for found in _seqs(known) if found < seq), default=None)
+            following = reader.bars(symbol, unit, start=int(known_bars[0].start_ns) + 1 if known_bars else None)
+            return next((found for found in _seqs(following) if found > seq), None)
+
+    def _symbol_row(self, name: str) -> dict[str, Any]:
+        snapshot = self._market.snapshot(name)
+        return symbol_row(snapshot, decimals=self._decimals.of(snapshot))
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        async with self._queries:
+            return await asyncio.to_thread(work)
+
+
+async def answer_error(_request: Request, error: Exception) -> Response:
+    """Answer what a request did wrong, or what is wrong with the data, with one line."""
+    missing = isinstance(error, UnknownSymbol | UnknownTimeframe | UnknownIndicator)
+    status = 404 if missing else 400 if isinstance(error, ConfigError) else 500
+    return _json({"error": str(error)}, status)
+
+
+ERRORS: Final = {MtfError: answer_error}
+
+
+def _seqs(table: Table[Bar]) -> Iterator[int]:
+    """Yield the seq at which each bar of *table* was complete."""
+    for page in table.pages():
+        for row in page:
+            yield row[SEQ]
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+def _csv(rows: list[dict[str, Any]]) -> Iterator[str]:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for k, row in enumerate(rows):
+        if not k:
+            writer.writerow(row)
+        writer.writerow(["" if value is None else value for value in row.values()])
+        if not k % 1_000:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue()
+
+
+def _arrow(table: Table[Bar]) -> bytes:
+    """Return *table* as an Arrow IPC stream."""
+    try:
+        from arro3.core import RecordBatchReader
+        from arro3.io import write_ipc_stream
+    except ImportError as error:
+        raise ConfigError("format: arrow needs the packages of pip install 'mtf-engine[arrow]'") from error
+    out = io.BytesIO()
+    write_ipc_stream(RecordBatchReader.from_arrow(table), out)
+    return out.getvalue()
+
+
+def _saved_as(name: str) -> dict[str, str]:
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+    return {"content-disposition": f'attachment; filename="{safe}"'}

@@ -1,0 +1,180 @@
+"""The market that is served: the newest state of a data directory, followed as its log grows.
+
+Whoever writes the log may be another process. Owns an engine that takes in each block once, what the newest tick of a
+symbol was, and the newest rejected ones; tells those who wait that there is something new. A page sees nothing else of
+the present.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from mtf.bars.judged_block import JudgedBlock
+from mtf.bars.verdicts import LATE_ACCEPTED
+from mtf.calendars.calendar import Calendar
+from mtf.data.logged_ticks import VERDICTS
+from mtf.engine import Engine
+from mtf.errors import MtfError, UnknownSymbol
+from mtf.events.block import Block, tick_at
+from mtf.events.tick import Tick
+from mtf.frames.snapshot import Snapshot
+from mtf.log import LogReader, read_log
+from mtf.storage.datadir import LOG
+from mtf.storage.restore import engine_at
+
+__all__ = ["Market", "Reject"]
+
+POLL_S: Final = 0.02
+SLICE_S: Final = 0.004  # how long blocks are taken in at a time, before others have their turn
+BLOCK_EVENTS: Final = 256
+REJECTS_KEPT: Final = 100
+
+
+@attrs.frozen
+class Reject:
+    """A rejected tick."""
+
+    seq: int
+    symbol: str
+    time_ns: int
+    reason: str
+    price: float | None
+
+
+class Market:
+    """The state of the data directory *path* as of the newest event of its log."""
+
+    def __init__(self, path: Path, *, sleep: Callable[[float], Any] = asyncio.sleep) -> None:
+        self.path: Final = path
+        self.failure: str = ""  # why nothing comes any more
+        self.rejects: Final[deque[Reject]] = deque(maxlen=REJECTS_KEPT)
+        self.rate = 0.0  # events in a second, lately
+        self._engine: Engine | None = None
+        self._reader: LogReader | None = None
+        self._sleep: Final = sleep
+        self._ticks: Final[dict[int, Tick]] = {}  # the newest accepted or rejected one of each symbol that has moved
+        self._changed: asyncio.Event = asyncio.Event()
+        self._newest_s = 0.0  # when the newest block came, by the monotonic clock
+        self._counted: deque[tuple[float, int]] = deque(maxlen=64)
+
+    async def start(self) -> None:
+        """Come to the end of the log; raises what is wrong with the directory."""
+        self._engine = await asyncio.to_thread(engine_at, self.path)
+        self._reader = await asyncio.to_thread(read_log, self.path / LOG, self._engine.joiner.seq + 1)
+
+    async def follow(self) -> None:
+        """Take in what comes, for ever; a damaged log becomes `failure`."""
+        engine, reader = self.engine, self._reader
+        assert reader is not None, "the market has started"
+        try:
+            while True:
+                until = time.monotonic() + SLICE_S
+                before = engine.joiner.seq
+                while time.monotonic() < until:
+                    logged = reader.poll()
+                    if logged is None:
+                        break
+                    self._take(logged.block)
+                if engine.joiner.seq != before:
+                    self._announce(engine.joiner.seq - before)
+                    await self._sleep(0)
+                else:
+                    self._announce(0)
+                    await self._sleep(POLL_S)
+        except (MtfError, OSError) as error:
+            self.failure = str(error)
+            self._changed.set()
+        finally:
+            reader.close()
+
+    @property
+    def engine(self) -> Engine:
+        assert self._engine is not None, "the market has started"
+        return self._engine
+
+    @property
+    def seq(self) -> int:
+        """The newest event."""
+        return int(self.engine.joiner.seq)
+
+    @property
+    def run_id(self) -> str:
+        """Which log this is: another one has another id."""
+        assert self._reader is not None, "the market has started"
+        return self._reader.run_id.hex()
+
+    @property
+    def idle_s(self) -> float | None:
+        """How long ago the newest event came; None if none came since the start."""
+        return time.monotonic() - self._newest_s if self._newest_s else None
+
+    def symbols(self) -> list[str]:
+        return self.engine.symbols()
+
+    def snapshot(self, symbol: str) -> Snapshot:
+        """Return the newest state of *symbol*; UnknownSymbol if none of its events has come."""
+        return self.engine.snapshot(self._number(symbol))
+
+    def tick(self, symbol: str) -> Tick | None:
+        """Return the newest tick of *symbol* that came while it was followed; None if none has."""
+        return self._ticks.get(self._number(symbol))
+
+    def remember(self, symbol: str, tick: Tick) -> None:
+        """Take *tick*, found in the log, as the newest one of *symbol*, unless a newer one has come."""
+        self._ticks.setdefault(self._number(symbol), tick)
+
+    def calendar(self, symbol: str) -> Calendar:
+        return self.engine.config.calendars.calendar_of(symbol)
+
+    async def changed(self) -> None:
+        """Return once there is something new."""
+        await self._changed.wait()
+
+    def _number(self, symbol: str) -> int:
+        number = self.engine.number_of(symbol)
+        if number < 0:
+            raise UnknownSymbol(f"no event of {symbol!r} is in {self.path}")
+        return number
+
+    def _take(self, block: Block) -> None:
+        engine = self.engine
+        judged = engine.gate.judge(block)
+        engine.apply(judged)
+        self._note_ticks(judged)
+
+    def _note_ticks(self, judged: JudgedBlock) -> None:
+        """Remember the newest tick of each symbol in the block, and the rejected ones."""
+        block = judged.block
+        left = set(judged.touched)
+        for i in range(block.count - 1, -1, -1):
+            number = block.symbol_at(i)
+            if number in left:
+                left.discard(number)
+                self._ticks[number] = tick_at(block.rows, i, self.engine.gate.instruments[number].name)
+                if not left:
+                    break
+        for i in range(block.count):
+            verdict = judged.verdicts[i]
+            if verdict > LATE_ACCEPTED and block.symbol_at(i) >= 0:
+                name = self.engine.gate.instruments[block.symbol_at(i)].name
+                tick = tick_at(block.rows, i, name)
+                price = tick.price if tick.is_trade else tick.mid
+                self.rejects.append(Reject(int(block.first_seq) + i, name, tick.ts_ns, VERDICTS[verdict], price))
+
+    def _announce(self, events: int) -> None:
+        now = time.monotonic()
+        self._counted.append((now, events))
+        first = self._counted[0][0]
+        total = sum(count for at, count in self._counted if at > now - 1.0)
+        self.rate = total / min(1.0, max(now - first, 0.05))
+        if events:
+            self._newest_s = now
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()

@@ -1,0 +1,240 @@
+"""What the page is sent: states, bars and tables as plain values, made from snapshots.
+
+Times in nanoseconds are text: a browser's numbers are exact up to 2^53 only. A value that is not there is null.
+One set of functions for the present and for the past, so that both look the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from mtf.bars.bar import Bar, PartialBar
+from mtf.config import Config
+from mtf.engine import Engine
+from mtf.events.tick import Tick
+from mtf.frames.snapshot import Snapshot
+from mtf.frames.timeframe_state import TimeframeState
+from mtf.indicators.plotting import plot_of
+from mtf.matrix import last_price, matrix_of
+from mtf.units import SECOND_NS
+from mtf.web.market import Reject
+from mtf.web.session_words import Session
+
+__all__ = [
+    "bar_row",
+    "config_message",
+    "decimals_at",
+    "output_plots",
+    "reject_row",
+    "starts_of",
+    "state_message",
+    "symbol_row",
+]
+
+CLOSED_MAX: Final = 500  # bars of a timeframe in one state; a client that is further behind loads them again
+FLAGS: Final = ("first", "last", "incomplete", "day_incomplete", "off_session", "filled", "from_bars")
+
+
+def state_message(
+    snapshot: Snapshot,
+    *,
+    outputs: Sequence[str] | None,
+    tick: Tick | None,
+    session: Session | None,
+    rejects: Iterable[Reject] = (),
+    since: Mapping[str, int] | None = None,
+    previous_seq: int | None = None,
+    decimals: int,
+) -> dict[str, Any]:
+    """Return the whole state of one symbol. *outputs* are the indicator outputs wanted; None: all.
+
+    *since* is by timeframe the start of the newest completed bar that the client has: later ones are in `closed`.
+    """
+    states = list(snapshot)
+    return {
+        "type": "state",
+        "symbol": snapshot.symbol,
+        "seq": snapshot.seq,
+        "prev_seq": previous_seq,
+        "time_ns": str(snapshot.time_ns) if snapshot.time_ns >= 0 else None,
+        "decimals": decimals,
+        "bid": None if tick is None or tick.is_trade else tick.bid,
+        "ask": None if tick is None or tick.is_trade else tick.ask,
+        "last": last_price(states),
+        "side": snapshot.side,
+        "ticks": snapshot.counts.ticks,
+        "rejected": snapshot.counts.rejected,
+        "session": None if session is None else session_row(session),
+        "tf": {state.timeframe.name: _timeframe(state, outputs, since) for state in states},
+        "rejects": [reject_row(each) for each in rejects],
+    }
+
+
+def session_row(session: Session) -> dict[str, Any]:
+    return {
+        "state": session.state,
+        "until_ns": None if session.until_ns is None else str(session.until_ns),
+        "text": session.text,
+    }
+
+
+def starts_of(snapshot: Snapshot) -> dict[str, int]:
+    """Return the start of the newest completed bar of each timeframe that has one, for a later `since`."""
+    found = {}
+    for state in snapshot:
+        window = state.bars
+        if len(window):
+            found[state.timeframe.name] = int(window[-1].start_ns)
+    return found
+
+
+def decimals_at(snapshot: Snapshot) -> int:
+    """Return the decimals that the prices of the symbol are shown with."""
+    return matrix_of(snapshot).decimals
+
+
+def bar_row(bar: Bar) -> dict[str, Any]:
+    """Return a bar as the page takes it."""
+    gap = bar.gap
+    row: dict[str, Any] = {
+        "start_ns": str(bar.start_ns),
+        "end_ns": str(bar.end_ns),
+        "o": bar.open,
+        "h": bar.high,
+        "l": bar.low,
+        "c": bar.close,
+        "v": bar.volume,
+        "ticks": bar.ticks,
+        "day": None if bar.trading_day is None else bar.trading_day.isoformat(),
+        "flags": [name for name in FLAGS if getattr(bar, name)],
+        "gap": None
+        if gap is None
+        else {
+            "closed_ns": str(gap.closed_ns),
+            "holiday_ns": str(gap.holiday_ns),
+            "break_ns": str(gap.break_ns),
+            "silence_ns": str(gap.silence_ns),
+        },
+    }
+    if isinstance(bar, PartialBar):
+        row["progress"] = bar.progress
+    return row
+
+
+def reject_row(reject: Reject) -> dict[str, Any]:
+    return {
+        "seq": reject.seq,
+        "symbol": reject.symbol,
+        "time_ns": str(reject.time_ns),
+        "reason": reject.reason,
+        "price": reject.price,
+    }
+
+
+def symbol_row(snapshot: Snapshot, *, decimals: int) -> dict[str, Any]:
+    """Return the row of a symbol in the list of all."""
+    states = list(snapshot)
+    day = snapshot["1d"] if "1d" in snapshot else states[-1]
+    shortest = states[0]
+    partial = shortest.partial
+    bars = day.bars
+    return {
+        "symbol": snapshot.symbol,
+        "decimals": decimals,
+        "last": last_price(states),
+        "ref": bars[-1].close if len(bars) else (None if day.partial is None else day.partial.open),
+        "ticks": snapshot.counts.ticks,
+        "last_ns": str(snapshot.time_ns) if snapshot.time_ns >= 0 else None,
+        "rejects": snapshot.counts.rejected,
+        "p1m": None if partial is None else bar_row(partial),
+    }
+
+
+def config_message(engine: Engine, **more: Any) -> dict[str, Any]:
+    """Return what the page needs once: timeframes, indicator outputs and how they are drawn, calendars, symbols."""
+    config = engine.config
+    return {
+        "timeframes": [_timeframe_row(config, k) for k in range(len(config.timeframes))],
+        "outputs": output_plots(engine),
+        "live": config.live,
+        "history": config.history,
+        "calendar": config.calendars.to_dict(),
+        "symbols": len(engine.symbols()),
+        **more,
+    }
+
+
+def output_plots(engine: Engine) -> list[dict[str, Any]]:
+    """Return each indicator output of any timeframe once, with how it is drawn and on which timeframes it runs."""
+    found: dict[str, dict[str, Any]] = {}
+    for timeframe, specs, outputs in zip(
+        engine.config.timeframes, engine.config.indicators, engine.schema.outputs, strict=True
+    ):
+        for output in outputs:
+            if output.name not in found:
+                spec = _spec_of(output.name, specs)
+                plot = plot_of(spec.split(":")[0], output.name, on_price=output.on_price)
+                found[output.name] = {
+                    "name": output.name,
+                    "spec": spec,
+                    "pane": plot.pane,
+                    "low": plot.low,
+                    "high": plot.high,
+                    "guides": plot.guides,
+                    "draw": plot.draw,
+                    "warmup": output.warmup,
+                    "waits": output.waits,
+                    "timeframes": [],
+                }
+            found[output.name]["timeframes"].append(timeframe.name)
+    return list(found.values())
+
+
+def _timeframe_row(config: Config, rank: int) -> dict[str, Any]:
+    timeframe = config.timeframes[rank]
+    return {
+        "name": timeframe.name,
+        "seconds": timeframe.length_ns // SECOND_NS,
+        "indicators": list(config.indicators[rank]),
+    }
+
+
+def _spec_of(output: str, specs: Sequence[str]) -> str:
+    """Return the spec that *output* is of: the longest one whose name it begins with."""
+    fits = [spec for spec in specs if output.startswith(spec.replace(":", "_").replace(",", "_"))]
+    return max(fits, key=len, default=output)
+
+
+def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, since: Mapping[str, int] | None) -> dict[str, Any]:
+    partial = state.partial
+    live, completed = state.live, state.completed
+    names = list(live) if outputs is None else [name for name in outputs if name in live]
+    return {
+        "partial": None if partial is None else bar_row(partial),
+        "live": {name: _value(live[name]) for name in names},
+        "completed": {name: _value(completed[name]) for name in names if name in completed},
+        "bars_seen": state.bars_seen,
+        "closed": [] if since is None else _closed(state, names, since.get(state.timeframe.name)),
+    }
+
+
+def _closed(state: TimeframeState, names: Sequence[str], after_ns: int | None) -> list[dict[str, Any]]:
+    """Return the completed bars that start after *after_ns* (None: all that are kept), each with its values."""
+    window = state.bars
+    first = len(window)
+    while first > 0 and (after_ns is None or window[first - 1].start_ns > after_ns):
+        first -= 1
+    first = max(first, len(window) - CLOSED_MAX)
+    if first == len(window):
+        return []
+    histories = {name: state.history(name) for name in names}
+    return [
+        bar_row(window[k]) | {"values": {name: _value(values[k]) for name, values in histories.items()}}
+        for k in range(first, len(window))
+    ]
+
+
+def _value(value: float) -> float | None:
+    return None if math.isnan(value) else value

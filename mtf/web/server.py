@@ -1,0 +1,193 @@
+"""The server of the page and the API: one data directory, read-only, on one address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.resources
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.errors import ConfigError, MissingPackage
+from mtf.web.market import Market
+from mtf.web.past import Past
+from mtf.web.security import LOOPBACK, Guard, is_loopback
+from mtf.web.shown_decimals import ShownDecimals
+
+__all__ = ["PORT", "Server"]
+
+PORT: Final = 8765
+STATIC: Final = "static"
+CLOSE_S: Final = 3
+
+
+class Server:
+    """Serves the data directory *path*; `async with` starts and ends it. `url` is where."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = PORT,
+        token: str | None = None,
+        allow_hosts: Sequence[str] = (),
+        health: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        self._host: Final = host
+        self._port: Final = port
+        # Whoever can reach an address that is not loopback is a stranger: there is always a token then.
+        self.token: Final = token if token is not None or is_loopback(host) else secrets.token_urlsafe(24)
+        if self.token is not None and len(self.token) < 16:
+            raise ConfigError("the token must have at least 16 characters")
+        self._hosts: Final = [*LOOPBACK, *allow_hosts, *([host] if host not in ("0.0.0.0", "::") else [])]
+        self.market: Final = Market(path)
+        self._path: Final = path
+        self._given_health: Final = health
+        self._past: Past | None = None
+        self._stack: Final = contextlib.AsyncExitStack()
+        self.url = ""
+
+    async def __aenter__(self) -> Server:
+        uvicorn = _uvicorn()
+        try:
+            await self.market.start()
+            past = self._past = await asyncio.to_thread(Past, self._path)
+            past.start()
+            self._stack.push_async_callback(asyncio.to_thread, past.close)
+            follow = asyncio.create_task(self.market.follow(), name="mtf market")
+            self._stack.push_async_callback(_ended, follow)
+            app = Guard(_app(self.market, past, self.health), hosts=self._hosts, token=self.token)
+            config = uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                ws="websockets-sansio",
+                ws_per_message_deflate=False,
+                ws_max_size=1 << 20,
+                timeout_graceful_shutdown=CLOSE_S,
+                server_header=False,
+                lifespan="off",
+            )
+            server = _quiet(uvicorn)(config)
+            listening = _listening(self._host, self._port)
+            port = listening.getsockname()[1]
+            serving = asyncio.create_task(server.serve(sockets=[listening]), name="mtf web server")
+            self._stack.push_async_callback(_stopped, server, serving)
+            shown = f"[{self._host}]" if ":" in self._host else self._host
+            self.url = f"http://{shown}:{port}/"
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._stack.aclose()
+
+    def health(self) -> dict[str, Any]:
+        """Return how the server, and what it serves, is doing."""
+        market = self.market
+        if self._given_health is not None:
+            return self._given_health()
+        idle_s = market.idle_s
+        past = self._past
+        return {
+            "sentence": market.failure
+            or ("Following the log." if idle_s is not None and idle_s < 60 else "Waiting for events."),
+            "failure": market.failure,
+            "seq": market.seq,
+            "events_per_second": round(market.rate, 1),
+            "idle_s": idle_s,
+            "symbols": len(market.symbols()),
+            "keyframes_seq": 0 if past is None else past.ready_seq,
+            "digest": market.engine.digest.value(),
+            "rejects": _rejects(market),
+        }
+
+
+def _rejects(market: Market) -> dict[str, Any]:
+    from mtf.web.messages import reject_row
+
+    totals: dict[str, int] = {}
+    for state in market.engine.joiner.states:
+        for reason, count in state.counts.rejected.items():
+            totals[reason] = totals.get(reason, 0) + count
+    return {"by_reason": totals, "newest": [reject_row(each) for each in list(market.rejects)[-100:]]}
+
+
+def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> Any:
+    """Return the application behind the guard."""
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Mount, Route, WebSocketRoute
+    from starlette.staticfiles import StaticFiles
+
+    from mtf.web.api import ERRORS, Api
+    from mtf.web.streaming import Streaming
+
+    decimals = ShownDecimals()
+    api = Api(market, past, decimals)
+    streaming = Streaming(market, past, api, decimals, health)
+    folder = importlib.resources.files("mtf.web") / STATIC
+    index = (folder / "index.html").read_bytes()
+
+    async def page(_request: Any) -> Response:
+        return Response(index, media_type="text/html", headers={"cache-control": "no-cache"})
+
+    return Starlette(
+        routes=[
+            *api.routes(),
+            WebSocketRoute("/ws", streaming.serve),
+            Mount("/static", StaticFiles(directory=str(folder))),
+            Route("/", page),
+            Route("/{symbol:path}", page),  # the address holds the state of the page
+        ],
+        exception_handlers=ERRORS,
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; ConfigError if it cannot be had."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}; choose another port"
+        ) from error
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _stopped(server: Any, serving: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    with contextlib.suppress(asyncio.CancelledError, SystemExit):
+        await serving
+
+
+def _quiet(uvicorn: Any) -> Any:
+    """Return the server's class without its own handling of signals: whoever runs it has that."""
+
+    class Quiet(uvicorn.Server):  # type: ignore[misc]
+        @contextlib.contextmanager
+        def capture_signals(self) -> Any:
+            yield
+
+    return Quiet
+
+
+def _uvicorn() -> Any:
+    try:
+        import starlette  # noqa: F401 - whether it is there
+        import uvicorn
+        import websockets  # noqa: F401
+    except ImportError as error:
+        raise MissingPackage("mtf serve needs more packages: pip install 'mtf-engine[web]'") from error
+    return uvicorn

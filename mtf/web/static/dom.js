@@ -1,0 +1,63 @@
+// Making and changing elements. A text is written only if it differs, so that nothing is laid out anew for nothing.
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function spark(closes, width = 140, height = 22) {
+  const drawn = document.createElementNS(SVG, "svg");
+  drawn.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  drawn.setAttribute("aria-hidden", "true");
+  drawn.append(document.createElementNS(SVG, "path"), document.createElementNS(SVG, "circle"));
+  drawSpark(drawn, closes, width, height);
+  return drawn;
+}
+
+export function drawSpark(drawn, closes, width = 140, height = 22) {
+  const [path, end] = drawn.children;
+  if (closes.length < 2) {
+    path.setAttribute("d", "");
+    end.setAttribute("r", "0");
+    return;
+  }
+  const low = Math.min(...closes);
+  const range = Math.max(...closes) - low || 1;
+  const x = (k) => (2 + (k * (width - 6)) / (closes.length - 1)).toFixed(1);
+  const y = (value) => (2 + (1 - (value - low) / range) * (height - 4)).toFixed(1);
+  path.setAttribute("d", closes.map((value, k) => `${k ? "L" : "M"}${x(k)} ${y(value)}`).join(""));
+  end.setAttribute("cx", x(closes.length - 1));
+  end.setAttribute("cy", y(closes.at(-1)));
+  end.setAttribute("r", "2");
+}
+
+export function write(target, text) {
+  const value = String(text);
+  if (target.firstChild?.nodeType === Node.TEXT_NODE && target.childNodes.length === 1) {
+    if (target.firstChild.nodeValue !== value) target.firstChild.nodeValue = value;
+  } else target.textContent = value;
+}
+
+export function paint(target, name) {
+  if (target.className !== name) target.className = name;
+}
+
+export const by = (id) => document.getElementById(id);
+
+export function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+export function shade(hex, alpha) {
+  const full = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, "$&$&") : hex;
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(full.slice(at, at + 2), 16));
+  return `rgba(${r},${g},${b},${alpha})`;
+}
