@@ -1,37 +1,87 @@
-"""Rows a second by file format, end to end: read, parsed, through the actors, not logged.
+"""Rows a second by file format, end to end: read, parsed, through the actors, not logged; and what a small file costs.
 
-Generic tables are made here; vendors' files are read where `MTF_TEST_DATA` (default ../shared/data) has them.
+    make bench ARGS=formats
+    make bench ARGS=formats COMMIT=686905b       this tree against another commit, built beside it
+
+All files are made here: of `ROWS` rows, so that rows are what takes the time, and of `FEW`, so that it is opening and
+starting. With `MTF_TEST_DATA` (default ../shared/data) vendors' own are read as well. CPU time, so that other work on the
+machine counts less; each file is read in turn by both commits, `ROUNDS` times, and shown are medians, of the ratio that
+of neighbours.
 """
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from formats import File, all_files
+from commits import Served, python_of, wanted
+from formats import File, made, theirs
 from market import head, median, row
 
-import mtf
-
-ROWS = 300_000
-ROUNDS = 3
-
-
-async def rate(file: File) -> tuple[int, float]:
-    """Return the events and how many of them a second."""
-    async with mtf.Pipeline(clock="ticks", **file.settings) as pipeline:
-        summary = await pipeline.run(file.path, **file.reading)
-        return summary.events, summary.events / summary.seconds
+ROWS = 200_000
+FEW = 500
+ROUNDS = 9
+FEW_ROUNDS = 21
+FEW_RUNS = 3  # of a small file in each round, of which the shortest counts
 
 
 def main() -> None:
-    head("format", "events", "events/s")
-    with tempfile.TemporaryDirectory() as folder:
-        for file in all_files(Path(folder), ROWS):
-            found = [asyncio.run(rate(file)) for _ in range(ROUNDS)]
-            row(file.label, f"{found[0][0]:,}", f"{median([each for _, each in found]):,.0f}")
-    print("\nA bar is four events.")
+    commit = wanted()
+    with tempfile.TemporaryDirectory() as folder, Served(Path(sys.executable), "timed_runs.py") as here:
+        if not commit:
+            show([here], folder, "")
+            return
+        with Served(python_of(commit), "timed_runs.py") as there:
+            show([there, here], folder, commit)
+
+
+def show(programs: list[Served], folder: str, commit: str) -> None:
+    """Print the tables; the last of *programs* is this tree, the one before it, if there is one, the other commit."""
+    names = [f"at {commit}", "here"] if commit else ["here"]
+    more = ["time, here over there"] if commit else []
+    head("rows/s of CPU", "rows", *names, *more)
+    for file in (*made(Path(folder) / "many", ROWS), *theirs()):
+        found = in_turn(programs, file, ROUNDS, 1)
+        rows = file.rows or found[-1].events
+        rates = [f"{rows / median(each.seconds):,.0f}" if each.events else "cannot read it" for each in found]
+        row(file.label, f"{rows:,}", *rates, *(f"{ratio:.2f}" for ratio in ratios(found)))
+    print()
+    head(f"ms of CPU for a file of {FEW} rows", *names, *(["more"] if commit else []))
+    for file in made(Path(folder) / "few", FEW):
+        found = in_turn(programs, file, FEW_ROUNDS, FEW_RUNS)
+        times = [median(each.seconds) * 1e3 if each.events else None for each in found]
+        more = [f"{times[1] - times[0]:+.2f}"] if len(times) == 2 and None not in times else []
+        row(file.label, *("cannot read it" if each is None else f"{each:.2f}" for each in times), *more)
+
+
+class Found:
+    """What one program found of a file: how many *events*, none if it cannot read it, and CPU seconds by round."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.seconds: list[float] = []
+
+
+def in_turn(programs: list[Served], file: File, rounds: int, runs: int) -> list[Found]:
+    """Return what each of *programs* needs for *file*; who begins changes from round to round."""
+    question = {"path": str(file.path), "settings": file.settings, "reading": file.reading, "runs": runs}
+    found = [Found() for _ in programs]
+    for number in range(rounds):
+        for program, each in list(zip(programs, found, strict=True))[:: -1 if number % 2 else 1]:
+            answer: dict[str, Any] = program.ask(question)
+            if "error" not in answer:
+                each.events = answer["events"]
+                each.seconds.append(min(answer["seconds"]))
+    return found
+
+
+def ratios(found: list[Found]) -> Iterator[float]:
+    """Yield the median of how many times as long reading takes here, if both read the file."""
+    if len(found) == 2 and found[0].events:
+        yield median([here / there for there, here in zip(found[0].seconds, found[1].seconds, strict=True)])
 
 
 if __name__ == "__main__":
