@@ -24,6 +24,7 @@ __all__ = [
     "mostly",
     "plain",
     "shapes",
+    "shapes_of",
 ]
 
 NO_DIGITS: Final = str.maketrans("123456789", "000000000")  # what is left is how a cell is written
@@ -82,7 +83,12 @@ def _kind_of_shape(cell: str) -> int:
 
 def shapes(cells: Sequence[str]) -> list[str]:
     """Return how each of *cells*, which are of lines, is written: with 0 in place of each digit."""
-    return "\n".join(cells).translate(NO_DIGITS).split("\n") if cells else []
+    return shapes_of("\n".join(cells)) if cells else []
+
+
+def shapes_of(text: str) -> list[str]:
+    """Return how each line of *text* is written."""
+    return text.translate(NO_DIGITS).split("\n")
 
 
 def is_date(cell: str) -> bool:

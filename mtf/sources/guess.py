@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mtf.errors import ConfigError, OptionNeeded
-from mtf.sources.cells import CLOCK, COMPACT, DATE, DATED, EPOCH, WORDED, is_date, mostly, plain, shapes
+from mtf.sources.cells import CLOCK, COMPACT, DATE, DATED, EPOCH, WORDED, is_date, mostly, plain
 from mtf.sources.decimals import POINT, decimal
 from mtf.sources.file_format import FormatOptions
 from mtf.sources.headings import OHLC, find_named, roles_of
@@ -35,6 +35,8 @@ EPOCH_DIGITS_MIN: Final = 9  # smaller numbers are milliseconds of a day, or not
 STAND_IN: Final = Timeframe("1m")  # for bars none of which is read
 BACKWARD: Final = 0.9  # from this share of steps back in time on, a table is newest first
 
+DATE_DIGITS: Final = 8  # of a date without anything between its pieces
+DATE_MAX: Final = 12  # characters in a date with something between them
 COMPACT_DIGITS: Final = (8, 14, 17)  # of a date, and a time of day behind it, without anything between
 _COMPACT_SHAPE: Final = re.compile(r"0{8}")  # how what COMPACT matches begins
 
@@ -355,11 +357,26 @@ def _written(cell: str) -> str:
     return "dated" if DATED.fullmatch(cell) else ""
 
 
-def _all_written(cells: Sequence[str]) -> list[str]:
-    """Return `_written` of each of *cells*, which is that of its shape unless the digits could be a date."""
-    written = shapes(cells)
-    ways = {shape: None if _may_be_date(shape) else _written(shape) for shape in set(written)}
-    return [_written(cell) if (way := ways[shape]) is None else way for cell, shape in zip(cells, written, strict=True)]
+def _all_written(cells: Sequence[str], shapes: Sequence[str]) -> list[str]:
+    """Return `_written` of each of *cells*, which have these *shapes*.
+
+    It is that of the shape unless the digits could be a date: then it is up to the first digits, of date and hour.
+    """
+    ways = {shape: None if _may_be_date(shape) else _written(shape) for shape in set(shapes)}
+    if None not in ways.values():
+        return [ways[shape] or "" for shape in shapes]
+    telling = {shape: shape.find("0", DATE_DIGITS) + 1 or DATE_DIGITS for shape in ways}
+    dates: dict[tuple[str, str], str] = {}
+    found: list[str] = []
+    for cell, shape in zip(cells, shapes, strict=True):
+        way = ways[shape]
+        if way is None:
+            key = (shape, cell[: telling[shape]])
+            way = dates.get(key)
+            if way is None:
+                way = dates[key] = _written(cell)
+        found.append(way)
+    return found
 
 
 def _may_be_date(shape: str) -> bool:
@@ -371,7 +388,7 @@ def _may_be_date(shape: str) -> bool:
 def _time_format(table: SniffedTable, columns: Mapping[str, int]) -> str:
     """Return how the times are written in most of the cells; the reader refuses the others."""
     cells = table.column(columns["time"]) if "time" in columns else []
-    written = _all_written(cells)
+    written = _all_written(cells, table.written(columns["time"])) if cells else []
     ways = Counter(filter(None, written))
     if not ways:
         if not cells:
@@ -397,33 +414,46 @@ def _time_format(table: SniffedTable, columns: Mapping[str, int]) -> str:
 
 def _date_order(cells: Sequence[str]) -> str:
     """Return the order of day, month and year; one of a few that contradicts the others is a broken row."""
-    if sum(1 for cell in cells if cell[:3].isdigit()) * 2 >= len(cells):  # the first piece has more than two digits
-        return "ymd"
-    dated = [match for match in map(DATED.fullmatch, cells) if match is not None and len(match[1]) <= 2]
-    day_first = sum(1 for match in dated if int(match[1]) > 12)
-    month_first = sum(1 for match in dated if int(match[3]) > 12)
-    short = sum(1 for match in dated if len(match[4]) <= 2)
-    if day_first and not month_first and short * 2 > len(dated):
-        days, years = len({match[1] for match in dated}), len({match[4] for match in dated})
+    ways = Counter([cell[: DATE_MAX + 1] for cell in cells])  # a date and what ends it: a few, however many cells
+    if sum(count for way, count in ways.items() if way[:3].isdigit()) * 2 >= len(cells):
+        return "ymd"  # the first piece has more than two digits
+    found = ((DATED.fullmatch(way), count) for way, count in ways.items())
+    dates = [(match, count) for match, count in found if match is not None and len(match[1]) <= 2]
+    first = dates[0][0]
+    total = sum(count for _, count in dates)
+    day_first = sum(count for match, count in dates if int(match[1]) > 12)
+    month_first = sum(count for match, count in dates if int(match[3]) > 12)
+    short = sum(count for match, count in dates if len(match[4]) <= 2)
+    if day_first and not month_first and short * 2 > total:
+        days, years = len({match[1] for match, _ in dates}), len({match[4] for match, _ in dates})
         if days != years:
             return "dmy" if days > years else "ymd"
         raise OptionNeeded(
-            f"{dated[0][0]!r}: does the day or the year come first? Give {{time_format}}, or ymd", time_format="dmy"
+            f"{_first(cells, first[0])!r}: does the day or the year come first? Give {{time_format}}, or ymd",
+            time_format="dmy",
         )
     if day_first or month_first:
         if mostly(day_first, day_first + month_first) or mostly(month_first, day_first + month_first):
             return "dmy" if day_first > month_first else "mdy"
-    elif dated[0][2] == ".":
+    elif first[2] == ".":
         return "dmy"
     raise OptionNeeded(
-        f"{dated[0][0]!r}: does the day or the month come first? Give {{time_format}}, or mdy", time_format="dmy"
+        f"{_first(cells, first[0])!r}: does the day or the month come first? Give {{time_format}}, or mdy",
+        time_format="dmy",
     )
 
 
-def _is_backward(times: Sequence[int], wanted: bool | None) -> bool:
+def _first(cells: Sequence[str], start: str) -> str:
+    """Return the first of *cells* that begins with *start*."""
+    return next(cell for cell in cells if cell.startswith(start))
+
+
+def _is_backward(times: list[int], wanted: bool | None) -> bool:
     """Whether rows of these *times* run from the newest to the oldest; if nothing shows it, *wanted* decides."""
     if wanted is False:
         return False
+    if times and times == sorted(times):  # nearly always
+        return wanted is True and times[0] == times[-1]
     steps = [after - before for before, after in itertools.pairwise(times) if after != before]
     if not steps:
         return wanted is True

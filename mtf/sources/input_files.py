@@ -135,7 +135,7 @@ class InputFile:
         lines = text.split("\n")
         if not self._head_whole or not lines[-1]:
             lines.pop()
-        return [line.removesuffix("\r") for line in lines]
+        return [line.removesuffix("\r") for line in lines] if "\r" in text else lines
 
     def _unreturned(self, head: bytes) -> bytes:
         """Return *head* with line breaks, also if its lines end with carriage returns; then the rest is read so too."""

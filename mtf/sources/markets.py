@@ -48,15 +48,19 @@ def check_one_market(table: SniffedTable, used: Iterable[int], times: Sequence[i
     """
     taken = set(used)
     watched = []
+    goes_on = _goes_on(times, bars=bars)
     for column in range(table.fields):
         heading = table.header[column] if table.header is not None else ""
         cells = table.column(column)
         if column in taken or not cells:
             continue
         other = plain(heading) in _OTHER  # venues of one market may each have trades in their own order
-        if times and (bars or not other) and _has_its_own_times([row[column] for row in table.rows], times, bars=bars):
+        suspect = not goes_on and (bars or not other)
+        if suspect and _has_its_own_times([row[column] for row in table.rows], times, bars=bars):
             raise _two_of(cells, heading or str(column))
-        words = [cell for cell in cells if kind_of(cell) == WORDS]
+        written = table.written(column)
+        wordy = {shape for shape in set(written) if kind_of(shape) == WORDS}
+        words = [cell for cell, shape in zip(cells, written, strict=True) if shape in wordy] if wordy else []
         if other or not mostly(len(words), len(cells)):
             continue
         different = dict.fromkeys(words)
@@ -67,6 +71,14 @@ def check_one_market(table: SniffedTable, used: Iterable[int], times: Sequence[i
         elif len(different) * 2 <= len(words) or all(_NAME.fullmatch(word) for word in different):
             raise _two_of(words, heading or str(column))
     return tuple(watched)
+
+
+def _goes_on(times: Sequence[int], *, bars: bool) -> bool:
+    """Whether time goes on from row to row, so that no column can tell markets apart by it."""
+    if not times or min(times) <= NO_TIME_MAX:
+        return not times
+    ordered = sorted(times)
+    return ordered == times and not (bars and len(set(times)) < len(ordered))
 
 
 def _has_its_own_times(cells: Sequence[str], times: Sequence[int], *, bars: bool) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from mtf.sources.cells import BLANK, NUMBER, TIME, WORDS, kind_of, plain, shapes
+from mtf.sources.cells import BLANK, NUMBER, TIME, WORDS, kind_of, plain, shapes, shapes_of
 from mtf.sources.headings import MEANINGS, is_time_name
 from mtf.sources.input_files import InputFile
 
@@ -54,14 +54,31 @@ class SniffedTable:
     passed: tuple[int, ...] = ()
     symbols: tuple[str, ...] = ()
     misfits: int = 0
+    _columns: dict[int, tuple[list[str], list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _named: dict[str, int] = attrs.field(init=False, eq=False, repr=False)
+
+    @_named.default
+    def _by_name(self) -> dict[str, int]:
+        return {plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
 
     def column(self, index: int) -> list[str]:
         """The cells of one column that are not empty."""
-        return [row[index] for row in self.rows if row[index]]
+        return self._column(index)[0]
+
+    def written(self, index: int) -> list[str]:
+        """How the cells of `column` are written, as `shapes` has it."""
+        return self._column(index)[1]
+
+    def _column(self, index: int) -> tuple[list[str], list[str]]:
+        found = self._columns.get(index)
+        if found is None:
+            cells = [cell for row in self.rows if (cell := row[index])]
+            found = self._columns[index] = (cells, shapes(cells))
+        return found
 
     def named(self) -> dict[str, int]:
         """Return the columns by the names in the header, in lower case, without anything but letters and digits."""
-        return {plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
+        return self._named
 
     def capitals(self) -> dict[str, int]:
         """Return the columns by the names in the header, in capitals and with their brackets: `<OPEN>`."""
@@ -78,7 +95,7 @@ class SniffedTable:
         return found
 
 
-@attrs.define  # a frozen one takes four times as long to make
+@attrs.frozen
 class _Line:
     """One line that is not empty: its place, from 0 on, and its cells."""
 
@@ -104,30 +121,65 @@ class _Line:
         return cells
 
 
+class _Lines:
+    """The lines that are not empty, in columns: their *places* in the text, from 0 on, and their cells.
+
+    Few of thousands are looked at one by one. Those *commented* begin with a `#`, which their cells are without.
+    """
+
+    def __init__(self, places: Sequence[int], rows: list[list[str]], commented: Sequence[bool]) -> None:
+        self._places: Final = places
+        self._rows: Final = rows
+        self._commented: Final = commented  # empty if none is
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: int) -> _Line:
+        return _Line(self._places[at], self._rows[at], bool(self._commented) and self._commented[at])
+
+    def body(self, begin: int = 0) -> list[list[str]]:
+        """Return the cells of the lines from *begin* on, without the commented ones."""
+        rows = self._rows[begin:] if begin else self._rows
+        if not self._commented:
+            return rows
+        return [row for row, commented in zip(rows, self._commented[begin:], strict=True) if not commented]
+
+
 @functools.lru_cache(maxsize=4)  # all formats examine the same start of a file
 def look(part: InputFile, *, delimiter: str | None = None, header: bool | None = None) -> SniffedTable | None:
     """Return the table that *part* starts with; None if it has no rows, or is not a table."""
-    found = [(i, line) for i, line in enumerate(part.lines[: SAMPLE_ROWS + HEADER_LINES]) if line.strip()]
-    text = [line for _, line in found]
-    if not text or ("\x00" in "".join(text) and sum(1 for line in text if "\x00" in line) * 2 > len(text)):
+    text = part.lines[: SAMPLE_ROWS + HEADER_LINES]
+    places: Sequence[int] = range(len(text))
+    if not all(map(str.strip, text)):
+        places = [i for i in places if text[i].strip()]
+        text = [text[i] for i in places]
+    whole = "\n".join(text)
+    if not text or ("\x00" in whole and sum(1 for line in text if "\x00" in line) * 2 > len(text)):
         return None
     start = 0
     separator = _SEPARATOR.fullmatch(text[0])
     if separator is not None:
         delimiter = delimiter or separator[1]
         start = 1
+    commented = [line.startswith("#") for line in text] if "#" in whole else []
     if delimiter is None:
-        delimiter = _delimiter([line for line in text if not line.startswith("#")][:DELIMITER_LINES])
+        typical = [line for line in text if not line.startswith("#")] if commented else text
+        delimiter = _delimiter(typical[:DELIMITER_LINES])
         if delimiter is None:
             return None
-    rows = _rows([line.lstrip("#") for line in text[start:]], delimiter)
-    lines = [_Line(i, cells, line[0] == "#") for (i, line), cells in zip(found[start:], rows, strict=True)]
-    width = _width([line for line in lines if not line.comment])
+    if start or True in commented:
+        whole = "\n".join([line.lstrip("#") for line in text[start:]])
+    else:
+        commented = []
+    rows, as_they_stand = _rows(whole, delimiter)
+    lines = _Lines(places[start:], rows, commented[start:])
+    width = _width(lines.body())
     if not width:
         return None
     at = None if header is False else _header(lines, width, wanted=bool(header))
-    head = _head(lines, at, width)
-    body = [line for line in lines[len(head) :] if not line.comment]
+    head = _head(lines, at)
+    body = lines.body(len(head))
     if at is None:
         names = None
         fields = _filled_width(body, width)
@@ -135,32 +187,52 @@ def look(part: InputFile, *, delimiter: str | None = None, header: bool | None =
         names = _names(lines, head, at)
         fields = _named_width(names, body)
         names = names[:fields]
-    fitted = [row for line in body[:SAMPLE_ROWS] if (row := _fitted(line.cells, fields)) is not None]
+    sample = body[:SAMPLE_ROWS]
+    all_fit = set(map(len, sample)) <= {fields}
+    fitted = sample if all_fit else [row for cells in sample if (row := _fitted(cells, fields)) is not None]
     if names is None and not fitted:
         return None
+    # How a line is written says how each of its cells is.
+    written = (
+        shapes_of(whole)[len(head) : len(head) + len(fitted)] if all_fit and as_they_stand and not commented else None
+    )
+    header_line = 0 if at is None else lines[at].index + 1
     return SniffedTable(
         delimiter=delimiter,
-        skip=head[-1].index + 1 if head else found[start - 1][0] + 1 if start else 0,
+        skip=head[-1].index + 1 if head else places[start - 1] + 1 if start else 0,
         header=names,
-        rows=_typical(fitted, fields) or fitted,
+        rows=_typical(fitted, fields, written) or fitted,
         fitted=fitted,
         fields=fields,
-        header_line=0 if at is None else lines[at].index + 1,
-        passed=tuple(i + 1 for i, _ in found[: start + len(head)] if at is None or i != lines[at].index),
+        header_line=header_line,
+        passed=tuple(place + 1 for place in places[: start + len(head)] if place + 1 != header_line),
         symbols=_symbols(head, width),
-        misfits=len(body[:SAMPLE_ROWS]) - len(fitted),
+        misfits=len(sample) - len(fitted),
     )
 
 
-def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    """Return the fields of each of *lines*."""
-    text = "\n".join(lines)
+def _rows(text: str, delimiter: str) -> tuple[list[list[str]], bool]:
+    """Return the fields of each line of *text*, and whether they are in it one after the other as they stand."""
+    lines = text.split("\n")
     if '"' in text or "\r" in text or delimiter == " " or max(map(len, lines), default=0) > FIELD_MAX:
-        return [_cells(line, delimiter) for line in lines]
-    rows = [line.split(delimiter) if line else [] for line in lines]  # as the csv module has it, but sooner
-    if text.isascii() and not any(space in text for space in _SPACES if space != delimiter):
-        return rows
-    return [[cell.strip() for cell in row] for row in rows]
+        return [_cells(line, delimiter) for line in lines], False
+    rows = [line.split(delimiter) for line in lines]  # as the csv module has it, but sooner
+    if "" in lines:
+        rows = [row if line else [] for row, line in zip(rows, lines, strict=True)]
+    if text.isascii() and not any(_is_outside(space, text, delimiter) for space in _SPACES if space in text):
+        return rows, True
+    return [[cell.strip() for cell in row] for row in rows], False
+
+
+def _is_outside(space: str, text: str, delimiter: str) -> bool:
+    """Whether a cell of *text* begins or ends with *space*."""
+    if space == delimiter:
+        return False
+    return (
+        text[0] == space
+        or text[-1] == space
+        or any(pair in text for edge in (delimiter, "\n") for pair in (space + edge, edge + space))
+    )
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -200,20 +272,21 @@ def _is_clean(cell: str) -> bool:
     return kind_of(cell) != WORDS or not any(delimiter in cell for delimiter in DELIMITERS)
 
 
-def _width(lines: Sequence[_Line]) -> int:
+def _width(rows: Sequence[Sequence[str]]) -> int:
     """Return how many cells most lines have that have several; 0 if none has."""
-    widths = Counter(len(line.cells) for line in lines if len(line.cells) > 1)
-    return max(widths, key=lambda width: (widths[width], width)) if widths else 0
+    widths = Counter(map(len, rows))
+    return max((width for width in widths if width > 1), key=lambda width: (widths[width], width), default=0)
 
 
-def _header(lines: Sequence[_Line], width: int, *, wanted: bool) -> int | None:
+def _header(lines: _Lines, width: int, *, wanted: bool) -> int | None:
     """Return which of *lines* is the header: of those above the first row the one with the most names that are known.
 
     Without any the line right above the first row, if it has a word for each column. If it is *wanted* there is one.
     """
     best, best_names = None, 0
     above: int | None = None
-    for at, line in enumerate(lines[:HEADER_LINES]):
+    for at in range(min(HEADER_LINES, len(lines))):
+        line = lines[at]
         figures = line.figures
         if figures >= min(2, width - 1) and width in (len(line.cells), len(line.full)) and not line.comment:
             break
@@ -228,21 +301,21 @@ def _header(lines: Sequence[_Line], width: int, *, wanted: bool) -> int | None:
     if best is None and above is not None and all(lines[above].cells):
         best = above
     if best is None and wanted:
-        best = next((at for at, line in enumerate(lines) if not line.comment), None)
+        best = next((at for at in range(len(lines)) if not lines[at].comment), None)
     return best
 
 
-def _head(lines: Sequence[_Line], at: int | None, width: int) -> Sequence[_Line]:
+def _head(lines: _Lines, at: int | None) -> list[_Line]:
     """Return the lines before the first row: titles, comments, the header *at*, and more rows of headings behind it."""
     if at is None:
         stop = 0
         while stop < len(lines) and lines[stop].comment:
             stop += 1
-        return lines[:stop]
-    stop = at + 1
-    while stop < len(lines) and (lines[stop].comment or _heads_too(lines[stop], lines[at])):
-        stop += 1
-    return lines[:stop]
+    else:
+        stop = at + 1
+        while stop < len(lines) and (lines[stop].comment or _heads_too(lines[stop], lines[at])):
+            stop += 1
+    return [lines[i] for i in range(stop)]
 
 
 def _heads_too(line: _Line, header: _Line) -> bool:
@@ -253,7 +326,7 @@ def _heads_too(line: _Line, header: _Line) -> bool:
     return first in _SYMBOLS or (is_time_name(first) and not any(line.cells[1:])) or line.names > 1
 
 
-def _names(lines: Sequence[_Line], head: Sequence[_Line], at: int) -> list[str]:
+def _names(lines: _Lines, head: Sequence[_Line], at: int) -> list[str]:
     """Return what the columns are called: a row with one name alone calls the first; two rows may go together."""
     names = list(lines[at].cells)
     for line in head:
@@ -279,19 +352,19 @@ def _symbols(head: Sequence[_Line], width: int) -> tuple[str, ...]:
     return ()
 
 
-def _named_width(names: Sequence[str], body: Sequence[_Line]) -> int:
+def _named_width(names: Sequence[str], body: Sequence[Sequence[str]]) -> int:
     """Return how many columns there are: those with a name, and those without one in which rows have something."""
     fields = len(names)
     while fields > 1 and not names[fields - 1]:
-        if any(len(line.cells) >= fields and line.cells[fields - 1] for line in body):
+        if any(len(cells) >= fields and cells[fields - 1] for cells in body):
             break
         fields -= 1
     return fields
 
 
-def _filled_width(body: Sequence[_Line], width: int) -> int:
+def _filled_width(body: Sequence[Sequence[str]], width: int) -> int:
     """Return *width* without the last columns in which no row has anything."""
-    rows = [line.cells for line in body if len(line.cells) == width]
+    rows = [cells for cells in body if len(cells) == width]
     while width > 1 and rows and not any(row[width - 1] for row in rows):
         width -= 1
     return width
@@ -306,9 +379,13 @@ def _fitted(cells: list[str], fields: int) -> list[str] | None:
     return cells[:fields]
 
 
-def _typical(rows: list[list[str]], fields: int) -> list[list[str]]:
-    """Return the rows that have a number, or a time, in each column where most have one."""
-    written = shapes(["\0".join(row) for row in rows])
+def _typical(rows: list[list[str]], fields: int, written: Sequence[str] | None) -> list[list[str]]:
+    """Return the rows that have a number, or a time, in each column where most have one.
+
+    *written* is how they are, if it is known.
+    """
+    if written is None:
+        written = shapes(["\0".join(row) for row in rows])
     kinds: dict[str, tuple[int, ...]] = {}  # by how a row is written: that is the same for many
     for row, way in zip(rows, written, strict=True):
         if way not in kinds:

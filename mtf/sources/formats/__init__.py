@@ -31,13 +31,14 @@ from mtf.sources.formats import (
 
 __all__ = ["FORMATS", "find_format"]
 
-# Those that look at the path alone stand in front: a certain one ends the search before the file is opened.
+# In front stand those that look at the path alone, and then at the first bytes: a certain one ends the search before
+# the file is opened, and before it is looked at as a table.
 FORMATS: Final[tuple[Format, ...]] = (
     lean.FORMAT,
     dukascopy.TICKS,
     dukascopy.CANDLES,
-    dukascopy.CSV,
     binance.FORMAT,
+    dukascopy.CSV,
     binance_files.FORMAT,
     crypto.KRAKEN,
     crypto.MTGOX,

@@ -10,7 +10,7 @@ import orjson
 from mtf.errors import OptionNeeded
 from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import REASONS
-from mtf.sources.file_format import LIKELY, NO, Format, FormatOptions, Plan
+from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT, ReadAs
 from mtf.sources.row_reader import Reader
@@ -73,7 +73,7 @@ class TradeArrays(Reader):
 
 
 def _sniff(part: InputFile) -> int:
-    return LIKELY + 1 if _START.match(part.head) else NO
+    return CERTAIN if _START.match(part.head) else NO
 
 
 def _plan(part: InputFile, options: FormatOptions) -> Plan:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import attrs
 
-from mtf.sources.cells import shapes
 from mtf.sources.file_format import NO, POSSIBLE, Format, FormatOptions, Plan
 from mtf.sources.guess import SniffedTable, bar_times, guess_layout, look, unused_note
 from mtf.sources.input_files import InputFile
@@ -102,10 +101,11 @@ def table_plan(part: InputFile, layout: Layout, read_as: ReadAs, start_ns: int |
 
 def times_say_zone(table: SniffedTable, layout: Layout) -> bool:
     """Whether each time of *table* says its own zone."""
-    cells = table.column(layout.columns.get("clock", layout.columns["time"]))
-    written = shapes(cells)
-    unclear = {shape for shape in set(written) if not _OWN_ZONE.fullmatch(shape)}
-    if not cells or not all(map(_CLOCK_BEHIND.fullmatch, set(written))) or not all(map(_ZONE_NAME.fullmatch, unclear)):
+    column = layout.columns.get("clock", layout.columns["time"])
+    cells, written = table.column(column), table.written(column)
+    ways = set(written)
+    unclear = {shape for shape in ways if not _OWN_ZONE.fullmatch(shape)}
+    if not cells or not all(map(_CLOCK_BEHIND.fullmatch, ways)) or not all(map(_ZONE_NAME.fullmatch, unclear)):
         return False
     return not unclear or all(
         map(_names_zone, {cell for cell, shape in zip(cells, written, strict=True) if shape in unclear})
