@@ -55,6 +55,7 @@ class LogOrder:
         self.source = str(known.get("source", ""))  # that was read last
         for number, ts_ns in _pairs(known.get("newest"), TS_MIN_NS, TS_MAX_NS):
             self.time.finite.add(number, ts_ns)
+        self.recorded = True  # in a log; else nobody asks for the record
         self.disordered: Callable[[Sequence[tuple[int, int]]], None] | None = None  # called with `spans` as they grow
         self._seeded = False  # by `begin`
         self._first_seq = 1  # of the events of a finite source that may not have been looked at yet
@@ -137,7 +138,7 @@ class LogOrder:
     def look(self, block: Block, positions: dict[str, Any]) -> Block:
         """Return *block* as it goes into the log: without the flag of the order of time once that ends.
 
-        Adds the record to *positions* if it has changed.
+        Adds the record to *positions* if it has changed, and is `recorded`.
         """
         row = int(self.time.look(block, self._first_seq, self._last_seq))
         first_seq, last_seq = max(self._first_seq, int(block.first_seq)), min(self._last_seq, block.last_seq)
@@ -148,7 +149,8 @@ class LogOrder:
         if first_seq <= last_seq:
             if self.kind == BY_LOG:
                 self._extend(first_seq, last_seq)
-            positions[ORDER] = self.record()
+            if self.recorded:
+                positions[ORDER] = self.record()
         return block
 
     def _extend(self, first_seq: int, last_seq: int) -> None:

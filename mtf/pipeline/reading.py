@@ -126,6 +126,7 @@ class Reading:
             if not self.order.seeded and self.order.kind is not None:
                 tail = self._datadir.tail(TAIL_EVENTS)
         if not self.order.seeded:
+            self.order.recorded = self._datadir is not None
             self.order.begin(states, tail)
             actor.watch = self.order.look
             actor.builder.alone_ordered = self.order.kind == BY_TIME

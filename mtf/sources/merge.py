@@ -191,13 +191,18 @@ class MergedSource:
         self._refused = 0  # of them those refused
         self._numbers: Final = _numbered(self.parts)
         self._direct: _Place | None = None  # the only part left, if it is read straight through
+        # What it reads is counted by itself from here on: rows, and malformed ones; None if it does not count.
+        self._direct_from: tuple[int, int] | None = None
         self._places: list[_Place] = []
         self._begin({})
 
     @property
     def rows(self) -> tuple[int, int]:
         """How many rows were read, and of them malformed, since this source was made; a bar is one."""
-        return self._read, self._refused
+        if self._direct is None or self._direct_from is None:
+            return self._read, self._refused
+        read, refused = self._direct.part.source.rows  # type: ignore[attr-defined]
+        return self._read + read - self._direct_from[0], self._refused + refused - self._direct_from[1]
 
     @property
     def resumed(self) -> bool:
@@ -283,6 +288,7 @@ class MergedSource:
         return {"parts": parts} if parts else {}
 
     def seek(self, position: Mapping[str, Any]) -> None:
+        self._end_direct()
         self.close()
         for place in self._places:
             place.part.source.seek(place.start)
@@ -387,26 +393,29 @@ class MergedSource:
         feed = place.feed
         if place.chunk is None and not place.skip and isinstance(feed, SourceFeed) and feed.direct:
             self._direct = place
+            self._direct_from = getattr(place.part.source, "rows", None)
             feed.read_whole()
 
     def _fill_direct(self, place: _Place, builder: BlockBuilder, limit: int) -> bool:
         source = place.part.source
-        counted: tuple[int, int] | None = getattr(source, "rows", None)
-        before = int(builder.count), int(builder.malformed)
-        more = source.fill(builder, limit)
-        if counted is None:
-            refused = int(builder.malformed) - before[1]
-            self._read += int(builder.count) - before[0] + refused
+        if self._direct_from is None:
+            count, malformed = int(builder.count), int(builder.malformed)
+            more = source.fill(builder, limit)
+            refused = int(builder.malformed) - malformed
+            self._read += int(builder.count) - count + refused
+            self._refused += refused
         else:
-            read: tuple[int, int] = source.rows  # type: ignore[attr-defined]
-            refused = read[1] - counted[1]
-            self._read += read[0] - counted[0]
-        self._refused += refused
+            more = source.fill(builder, limit)
         self._merger.note_moved(place.lane.number)
         if not more:
+            self._end_direct()
             self._merger.leave()
-            self._direct = None
         return more
+
+    def _end_direct(self) -> None:
+        """Count what the part that is read straight through has read by now, and read it so no longer."""
+        self._read, self._refused = self.rows
+        self._direct = None
 
     def _merge(self, builder: BlockBuilder, limit: int) -> bool:
         """Collect up to *limit* rows; False if no part has any more."""

@@ -57,7 +57,18 @@ class RowReader(Reader):
                 begin = i + 1
             elif byte <= QUOTE_MARK:
                 if byte == NEWLINE:
-                    break
+                    # As `_end` has it, for nearly all rows.
+                    if i - at > self.line_bytes_max:
+                        raise self.too_long()
+                    self._next = i + 1
+                    if i > begin and data[i - 1] == RETURN:
+                        i -= 1
+                    if count < most:
+                        if i == begin and count == 0:
+                            return 0
+                        starts[count] = begin
+                        ends[count] = i
+                    return count + 1
                 if byte == QUOTE_MARK:
                     return self._split_quoted(data, at, final)
             i += 1

@@ -22,6 +22,8 @@ __all__ = ["Newest", "TimeOrder", "without_order"]
 # In the eight bytes that hold symbol, kind, flags and detail.
 ORDERED_BIT: Final[i64] = ORDERED << 40
 JOINS_BIT: Final = -(1 << 63)
+NUMBER_MASK: Final[i64] = 0xFFFF_FFFF  # of the symbol, in the lower half
+NO_NUMBER: Final[i64] = 0xFFFF_FFFF  # that of a clock event
 
 
 @mypyc_attr(native_class=True)
@@ -89,11 +91,12 @@ class TimeOrder:
         top_ns = newest.ns  # of `top`; ahead of what is noted while rows of that symbol follow each other in order
         for i in range(block.count):
             base: i64 = i * ROW_BYTES
-            number: i64 = i64(read_i32_le(rows, base + 8))
-            if number < 0:
+            word = read_i64_le(rows, base + 8)
+            number = word & NUMBER_MASK
+            if number == NO_NUMBER:
                 continue
             ts_ns = read_i64_le(rows, base)
-            tag: i64 = i64(read_i32_le(rows, base + 12))
+            tag = word >> 32 & NUMBER_MASK
             if is_of_bar(tag):
                 ts_ns -= (tag >> 16) & PLACE  # the events of a bar are one observation
             if whole and number == top and ts_ns > top_ns and not (tag >> 8) & LIVE:
