@@ -4,9 +4,9 @@
     make bench ARGS=formats COMMIT=686905b       this tree against another commit, built beside it
 
 All files are made here: of `ROWS` rows, so that rows are what takes the time, and of `FEW`, so that it is opening and
-starting. With `MTF_TEST_DATA` (default ../shared/data) vendors' own are read as well. CPU time, so that other work on the
-machine counts less; each file is read in turn by both commits, `ROUNDS` times, and shown are medians, of the ratio that
-of neighbours.
+starting. With `MTF_TEST_DATA` (default ../shared/data) vendors' own are read as well. CPU time, so that other work on
+the machine counts less; each file is read in turn by both commits, `ROUNDS` times, and shown are medians, of the ratio
+that of neighbours.
 """
 
 from __future__ import annotations

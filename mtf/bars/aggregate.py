@@ -60,6 +60,8 @@ class Aggregator:
         rank = self.rank
         ranks = judged.ranks
         nothing_made_up = len(judged.made_up) == 0
+        bars_enter = nothing_made_up and judged.rank_max <= rank  # all of them
+        marked: i64 = NO_BAR  # the index in the columns of the last bar that is known to be marked as made of bars
         first_seq = block.first_seq
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
@@ -89,14 +91,15 @@ class Aggregator:
             if bar.newest_block != first_seq:
                 bar.newest_block = first_seq
                 self._enter(columns, bar)
-            if effect == APPLY or (effect == APPLY_BAR and nothing_made_up and i64(ranks[i]) <= rank):
+            if effect == APPLY or (effect == APPLY_BAR and (bars_enter or (nothing_made_up and i64(ranks[i]) <= rank))):
                 clock = clocks[i]
                 if clock >= bar.end_ns:
                     if bar.end_ns != NEVER_NS:
                         self._close(columns, i, bar)
                     self._open(columns, bar, clock, prices[i], effect != APPLY)
-                elif effect != APPLY:
+                elif effect != APPLY and bar.columns_index != marked:
                     self._mark_from_bars(columns, bar)
+                    marked = bar.columns_index
                 price = prices[i]
                 if price > bar.high:
                     bar.high = price

@@ -47,7 +47,7 @@ from mtf.bars.verdicts import (
 from mtf.calendars.beside import EdgeCount
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.grid import DAY_START
-from mtf.events.bar_rows import UNFINISHED, length_ns
+from mtf.events.bar_rows import PLACE, UNFINISHED, length_ns
 from mtf.events.block import (
     BAR_LENGTH,
     BOTH_SIDES,
@@ -80,6 +80,9 @@ __all__ = ["Gate"]
 # and ask of a symbol whose bars are made of mid prices, a trade of one whose bars are made of trades.
 PLAIN_QUOTE: Final = 0x0301
 PLAIN_TRADE: Final = 0x0002
+# In a tag: which of the four events of a bar it is.
+PLACE_BITS: Final[i64] = PLACE << 16
+WITHOUT_PLACE: Final[i64] = ~PLACE_BITS
 
 
 @mypyc_attr(native_class=True)
@@ -182,7 +185,24 @@ class Gate(Clocks):
                 effects[i] = APPLY
                 clocks[i] = ts_ns
                 continue
+            if tag & WITHOUT_PLACE == symbol.bar_tag and tag & PLACE_BITS and symbol.newest_block == first_seq:
+                # High, low or close of the bar that was accepted with the row before.
+                symbol.clock_ns = ts_ns
+                symbol.tick_ns = ts_ns
+                symbol.applied_ns = ts_ns
+                symbol.plain += 1
+                if kind == TRADE:
+                    prices[i] = first
+                    volumes[i] = second
+                else:
+                    prices[i] = (first + second) * 0.5
+                    volumes[i] = read_f64_le(rows, base + 32) + read_f64_le(rows, base + 40)
+                effects[i] = APPLY_BAR
+                judged.ranks[i] = u8(symbol.bar_rank)
+                clocks[i] = ts_ns
+                continue
             symbol.plain_tag = NOT_PLAIN
+            symbol.bar_tag = NOT_PLAIN
             if symbol.newest_block != first_seq:
                 symbol.newest_block = first_seq
                 judged.touched.append(number)
@@ -389,11 +409,22 @@ class Gate(Clocks):
             if len(judged.ranks) == 0:
                 judged.ranks = vec[u8]([0] * block.count)
             judged.ranks[i] = u8(symbol.bar_rank)
+            judged.rank_max = max(judged.rank_max, symbol.bar_rank)
             symbol.applied_ns = ts_ns
             self._applied(symbol, ts_ns, symbol.bar_rank == 0)
+            if first and self._is_plain_bar(symbol, kind, flags):
+                symbol.bar_tag = tag
         else:
             judged.effects[i] = MOVE
         return ts_ns
+
+    def _is_plain_bar(self, symbol: GateSymbol, kind: i64, flags: i64) -> bool:
+        """Return whether nothing but its numbers is of interest in the rest of a bar that was accepted just now."""
+        if self._accept_late or symbol.ordered or symbol.unsteady or self.horizon_ns != TS_MAX_NS:
+            return False
+        if symbol.side != (LAST if kind == TRADE else MID):
+            return False
+        return not flags & (NEW_SYMBOL | RECEIVED) and (kind == TRADE or symbol.bar_sides == BOTH_SIDES)
 
     def _bar_verdict(
         self, symbol: GateSymbol, heap: bytes, at: i64, ts_ns: i64, tag: i64, clock: i64, start_ns: i64, key: i64

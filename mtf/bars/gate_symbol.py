@@ -29,6 +29,7 @@ class GateSymbol:
         "applied_ns",
         "bar_rank",
         "bar_sides",
+        "bar_tag",
         "bar_verdict",
         "bars",
         "beside",
@@ -85,6 +86,7 @@ class GateSymbol:
         self.bar_verdict: i64 = ACCEPTED  # of the bar given as input whose events come now
         self.bar_sides: i64 = 0  # the sides that count of it
         self.bar_rank: i64 = 0  # the shortest timeframe that it enters
+        self.bar_tag: i64 = NOT_PLAIN  # but for the place, that of its events if they follow the first one as it was
         self.ids: RecentIds | None = None  # made at the first id
         self.bars: RecentBars | None = None  # made at the first bar
         self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict; then those of `Counts`

@@ -76,6 +76,7 @@ class JudgedBlock:
         "one_sided",
         "ordered",
         "prices",
+        "rank_max",
         "ranks",
         "reused",
         "run_ns",
@@ -95,6 +96,7 @@ class JudgedBlock:
         self.volumes: vec[float] = vec[float]([0.0] * n)
         self.clocks: vec[i64] = vec[i64]([0] * n)
         self.ranks: vec[u8] = vec[u8]([])  # as long as the block once it holds an event of a bar
+        self.rank_max: i64 = 0  # of them
         self.moves_row: vec[i64] = vec[i64]([])
         self.moves_number: vec[i64] = vec[i64]([])
         self.moves_ns: vec[i64] = vec[i64]([])

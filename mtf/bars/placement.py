@@ -20,7 +20,7 @@ from mtf.calendars.grid import DAY_START, UTC_GRID, bar_bounds
 from mtf.errors import ConfigError, StraddlingBar
 from mtf.events.bar_rows import BarClock, length_kind, length_ns
 from mtf.timeframe import INTRADAY, MONTH, WEEK, Timeframe
-from mtf.units import DAY_NS, EPOCH_ORDINAL, HOUR_NS, MINUTE_NS, NEVER_NS, SECOND_NS
+from mtf.units import DAY_NS, EPOCH_ORDINAL, HOUR_NS, MINUTE_NS, NEVER_NS, SECOND_NS, TS_MAX_NS
 
 __all__ = ["MarketBarClock"]
 
@@ -55,9 +55,20 @@ class MarketBarClock(BarClock):
         self._calendars: Final[dict[str, Calendar]] = {}  # by symbol
         self._span: Span | None = None  # of the newest look-up: most bars lie in the span of the one before
         self._span_of: Calendar | None = None  # whose span that is
+        # Each bar of `_known_length` of `_known` that starts in `[_known_from, _known_to]` lies in open market, in one
+        # and the same bar of each timeframe as the one before it.
+        self._known = ""
+        self._known_length: i64 = -1
+        self._known_from: i64 = 0
+        self._known_to: i64 = -1
 
     def place(self, symbol: str, length: i64, start_ns: i64, date: i64) -> None:
         """Place a bar; ConfigError, or StraddlingBar, for one that the timeframes have no use for."""
+        if length == self._known_length and self._known_from <= start_ns <= self._known_to and symbol == self._known:
+            self.start_ns = start_ns
+            self.end_ns = start_ns + length_ns(length)
+            self.last_ns = self.end_ns - 1
+            return
         calendar = self._calendars.get(symbol)
         if calendar is None:
             calendar = self._calendar_of(symbol)
@@ -66,7 +77,7 @@ class MarketBarClock(BarClock):
             self._meet(length)
         kind = length_kind(length)
         if kind == INTRADAY:
-            self._place_span(symbol, calendar, length_ns(length), start_ns)
+            self._known_length = length if self._place_span(symbol, calendar, length_ns(length), start_ns) else -1
         else:
             self._place_period(symbol, calendar, kind, start_ns, date)
 
@@ -117,8 +128,11 @@ class MarketBarClock(BarClock):
                     start_ns=self.start_ns,
                 )
 
-    def _place_span(self, symbol: str, calendar: Calendar, size: i64, start_ns: i64) -> None:
-        """Place a bar shorter than a day: at the last open instant of its span."""
+    def _place_span(self, symbol: str, calendar: Calendar, size: i64, start_ns: i64) -> bool:
+        """Place a bar shorter than a day: at the last open instant of its span.
+
+        Return whether what is known of it holds for others beside it, as `_known_from` and the like have it.
+        """
         day = self._span_at(calendar, start_ns).day
         end_ns: i64 = start_ns + size
         if self._keep_closed or not day.off_session:  # if nothing is kept, the grid has no bars
@@ -130,7 +144,7 @@ class MarketBarClock(BarClock):
         last_ns = self._last_open(calendar, start_ns, end_ns)
         if last_ns == NEVER_NS:
             self.last_ns = end_ns - 1  # the gate finds the market closed then
-            return
+            return False
         self.last_ns = last_ns
         first_ns = start_ns
         if not self._keep_closed:
@@ -139,16 +153,35 @@ class MarketBarClock(BarClock):
                 first_ns = span.end_ns
                 span = self._span_at(calendar, first_ns)
         self._check(symbol, calendar, size, first_ns, last_ns)
+        span = self._span_at(calendar, last_ns)
+        if end_ns != start_ns + size or last_ns != end_ns - 1 or start_ns < span.start_ns or span.day.grid is not None:
+            return False
+        self._known = symbol
+        if self._known_from < span.start_ns:
+            self._known_from = span.start_ns
+        if self._known_to > span.end_ns:
+            self._known_to = span.end_ns
+        self._known_to -= size
+        return True
 
     def _check(self, symbol: str, calendar: Calendar, size: i64, first_ns: i64, last_ns: i64) -> None:
-        """Raise StraddlingBar unless `[first_ns, last_ns]` lies in one bar of each timeframe that is long enough."""
+        """Raise StraddlingBar unless `[first_ns, last_ns]` lies in one bar of each timeframe that is long enough.
+
+        Sets `_known_from` and `_known_to` to where they all are the same.
+        """
+        self._known_from = NEVER_NS
+        self._known_to = TS_MAX_NS
         day = self._span_at(calendar, last_ns).day
         for rank in range(len(self._sizes)):
             if self._sizes[rank] < size:
                 continue
             bar_start: i64 = day.start_ns
             if self._kinds[rank] == INTRADAY:
-                bar_start = bar_bounds(day, last_ns, self._sizes[rank], self._anchor_ns)[0]
+                bar_start, bar_end = bar_bounds(day, last_ns, self._sizes[rank], self._anchor_ns)
+                if bar_start > self._known_from:
+                    self._known_from = bar_start
+                if bar_end < self._known_to:
+                    self._known_to = bar_end
             elif first_ns >= bar_start:
                 return  # in one day, so in one week and one month
             else:

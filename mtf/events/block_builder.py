@@ -255,7 +255,7 @@ class BlockBuilder:
                 return STILL_FORMS
             detail |= UNFINISHED
         kind: i64 = TRADE if sides == TRADES else QUOTE
-        if self.one_kind and not detail & UNFINISHED and self.symbols.find(symbol) < 0:
+        if self.one_kind and not detail & UNFINISHED and symbol != self._last_name and self.symbols.find(symbol) < 0:
             self.bar_kinds[symbol] = kind
         flags = FROM_BAR | (sides & BOTH_SIDES)
         head = self._head
@@ -286,22 +286,35 @@ class BlockBuilder:
         sizes: tuple[float, float],
         head: bytes,
     ) -> i64:
-        for place in range(EVENTS_PER_BAR):
-            last = place == EVENTS_PER_BAR - 1
-            bid = bids[0] if place == 0 else bids[1] if place == 1 else bids[2] if place == 2 else bids[3]
-            ask = asks[0] if place == 0 else asks[1] if place == 1 else asks[2] if place == 2 else asks[3]
-            bid_size = sizes[0] if last and (kind == TRADE or flags & HAS_BID) else 0.0
-            ask_size = sizes[1] if last and flags & HAS_ASK else 0.0
-            ts_ns = last_ns - (EVENTS_PER_BAR - 1 - place)
-            if kind == TRADE:
-                ask, bid_size, ask_size = bid_size, 0.0, 0.0
-            code = self._append(
-                kind, flags, detail | place, symbol, ts_ns, bid, ask, bid_size, ask_size, None, b"" if place else head
-            )
-            if code:
-                assert place == 0, "the first event of a bar is refused, or none"
-                return code
-        return 0
+        bid_size = sizes[0] if kind == TRADE or flags & HAS_BID else 0.0
+        ask_size = sizes[1] if flags & HAS_ASK else 0.0
+        first_ns = last_ns - (EVENTS_PER_BAR - 1)
+        if kind == TRADE:
+            code = self._append(kind, flags, detail, symbol, first_ns, bids[0], 0.0, 0.0, 0.0, None, head)
+            if not code:
+                self._follow(kind, flags, detail | 1, first_ns + 1, bids[1], 0.0, 0.0, 0.0)
+                self._follow(kind, flags, detail | 2, first_ns + 2, bids[2], 0.0, 0.0, 0.0)
+                self._follow(kind, flags, detail | 3, last_ns, bids[3], bid_size, 0.0, 0.0)
+        else:
+            code = self._append(kind, flags, detail, symbol, first_ns, bids[0], asks[0], 0.0, 0.0, None, head)
+            if not code:
+                self._follow(kind, flags, detail | 1, first_ns + 1, bids[1], asks[1], 0.0, 0.0)
+                self._follow(kind, flags, detail | 2, first_ns + 2, bids[2], asks[2], 0.0, 0.0)
+                self._follow(kind, flags, detail | 3, last_ns, bids[3], asks[3], bid_size, ask_size)
+        return code
+
+    def _follow(
+        self, kind: i64, flags: i64, detail: i64, ts_ns: i64, first: float, second: float, third: float, fourth: float
+    ) -> None:
+        """Take another event of the bar whose first one was taken just before: of what `_append` does, what is left."""
+        if ts_ns >= self.live_from_ns:
+            flags |= LIVE
+        if self.ordered and len(self.symbols.names) > 1:
+            flags |= ORDERED
+        if self._received_ns != NEVER_NS:
+            flags |= RECEIVED
+            write_i64_le(self._heap, self._received_ns)
+        self._write(kind | (flags << 8) | (detail << 16), self._last_number, ts_ns, first, second, third, fourth)
 
     def _other_kind(self, symbol: str, kind: str, what: str, side: str) -> KindChanged:
         """Return the error for a tick that could change no bar, because bars given as input decided otherwise."""
@@ -544,17 +557,21 @@ class BlockBuilder:
         if self._received_ns != NEVER_NS:
             flags |= RECEIVED
             write_i64_le(self._heap, self._received_ns)
+        self._write(kind | (flags << 8) | (detail << 16), number, ts_ns, first, second, third, fourth)
+        return 0
+
+    def _write(
+        self, tag: i64, number: i64, ts_ns: i64, first: float, second: float, third: float, fourth: float
+    ) -> None:
         rows = self._rows
         write_i64_le(rows, ts_ns)
         write_i32_le(rows, i32(number))
-        tag = kind | (flags << 8) | (detail << 16)
         write_i32_le(rows, i32(tag if tag <= I32_MAX else tag - (1 << 32)))
         write_f64_le(rows, first)
         write_f64_le(rows, second)
         write_f64_le(rows, third)
         write_f64_le(rows, fourth)
         self.count += 1
-        return 0
 
 
 I32_MAX: Final = (1 << 31) - 1
