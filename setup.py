@@ -93,6 +93,7 @@ COMPILED = [
     "mtf/sources/text_table.py",
     "mtf/sources/quotes.py",
     "mtf/sources/records.py",
+    "mtf/sources/trade_arrays.py",
     "mtf/sources/synthetic.py",
     "mtf/actors/mailbox.py",
     "mtf/actors/actor.py",

@@ -3,73 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from mtf.errors import OptionNeeded
-from mtf.events.block_builder import BlockBuilder
-from mtf.events.malformed import REASONS
 from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.input_files import InputFile
 from mtf.sources.read_as import BY_FORMAT, ReadAs
 from mtf.sources.row_reader import Reader
+from mtf.sources.trade_arrays import TradeArrays
 
-__all__ = ["FORMAT", "TradeArrays"]
+__all__ = ["FORMAT"]
 
-MILLISECOND_NS: Final = 1_000_000
 _START: Final = re.compile(rb'\s*\[\s*\[\s*\d{12,14}\s*,\s*"')
-_BETWEEN: Final = b" \t\r\n,"
-
-
-class TradeArrays(Reader):
-    """Reads a JSON array of arrays, one trade each; `line` counts trades.
-
-    No trade has an array of its own or a bracket in a string, so a trade ends at the next bracket.
-    """
-
-    def __init__(self, place: str, symbol: str) -> None:
-        super().__init__(place)
-        self._symbol: Final = symbol
-
-    def scan(self, builder: BlockBuilder, data: bytes, at: int, limit: int, final: bool) -> int:
-        self.left = limit
-        size = len(data)
-        while self.left > 0:
-            while at < size and data[at] in _BETWEEN:
-                at += 1
-            if at == size:
-                break
-            opening = data[at : at + 1]
-            if opening == b"]" or (opening == b"[" and self.line == 0 and data[at + 1 :].lstrip()[:1] == b"["):
-                at += 1
-                continue
-            end = data.find(b"]", at)
-            if end < 0 and not final:
-                if size - at > self.line_bytes_max:
-                    raise self.too_long()
-                break
-            stop = size if end < 0 else end + 1
-            if stop - at > self.line_bytes_max:
-                raise self.too_long()
-            self.line += 1
-            self.left -= 1
-            reason = self._trade(builder, data[at:stop])
-            if reason:
-                self.refuse(builder, reason, data[at:stop])
-            at = stop
-        return at
-
-    def _trade(self, builder: BlockBuilder, raw: bytes) -> str:
-        try:
-            row: Any = orjson.loads(raw)
-            ts_ms, id, price, size = row[0], row[1], float(row[4]), float(row[5])
-        except (ValueError, TypeError, IndexError, KeyError):
-            return "not a trade as [ms, id, null, side, price, amount, cost]"
-        if type(ts_ms) is not int or not -(10**15) < ts_ms < 10**15:
-            return "the time cannot be read"
-        code = builder.trade(self._symbol, ts_ms * MILLISECOND_NS, price, size, None if id is None else str(id))
-        return REASONS[code]
 
 
 def _sniff(part: InputFile) -> int:
