@@ -52,9 +52,13 @@ def show(programs: list[Served], folder: str, commit: str) -> None:
     head(f"ms of CPU for a file of {FEW} rows", *names, *(["more"] if commit else []))
     for file in made(Path(folder) / "few", FEW):
         found = in_turn(programs, file, FEW_ROUNDS, FEW_RUNS)
-        times = [median(each.seconds) * 1e3 if each.events else None for each in found]
-        more = [f"{times[1] - times[0]:+.2f}"] if len(times) == 2 and None not in times else []
-        row(file.label, *("cannot read it" if each is None else f"{each:.2f}" for each in times), *more)
+        times = [median(each.seconds) * 1e3 for each in found if each.events]
+        more = [f"{times[1] - times[0]:+.2f}"] if len(times) == 2 else []
+        row(
+            file.label,
+            *(f"{median(each.seconds) * 1e3:.2f}" if each.events else "cannot read it" for each in found),
+            *more,
+        )
 
 
 class Found:
