@@ -4,6 +4,7 @@
     make bench ARGS="latency log"     only these
     make bench ARGS="memory"          50 million events; takes minutes
     make bench ARGS="commits" COMMIT=686905b     this tree against another commit, built beside it
+    make bench ARGS="formats" COMMIT=686905b     rows a second by file format, of both
 
 Each is a program of its own, `scripts/bench_NAME.py`, in a process of its own. Figures are medians over rounds; what is
 compared is timed in turn, in the same process. Ends with an error if one failed, or had a figure over its bound.

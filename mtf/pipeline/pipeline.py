@@ -276,6 +276,8 @@ class Pipeline:
                     "give Pipeline(reorder_ns=) for a reorder window of pushes"
                 )
             await run.unless_it_stops(feed_live(run, source) if isinstance(source, Feed) else run.pushes.feed(source))
+            run.pushes.ended = True
+            await run.drain()
         else:
             if reorder_ns is None:
                 reorder_ns = 0 if sort else self._options.reorder_ns
@@ -291,8 +293,7 @@ class Pipeline:
             run.rows = run.rows.and_those_of(rows)
             for sentence in opened.notes():
                 run.notes.append(sentence)
-        run.pushes.ended = True
-        await run.drain()
+            run.pushes.ended = True
         run.note_edges()
         return self.summary(seconds=time.perf_counter() - begun, new_events=run.source.next_seq - seq)
 

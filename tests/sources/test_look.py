@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from mtf.errors import ConfigError, MtfError
-from mtf.sources import open_source
+from mtf.sources import Limits, open_source
+from mtf.sources.input_files import InputFile
+from mtf.sources.sniffing import look
 from tests.sources.builders import drain, read, written
 
 ROWS = "2024-03-06 10:00:00,1.1,1.2\n2024-03-06 10:00:01,1.1,1.3\n2024-03-06 10:00:02,1.1,1.4\n"
@@ -50,6 +52,32 @@ def test_the_line_that_tells_a_spreadsheet_what_parts_columns_is_no_row(tmp_path
 def test_the_separator_that_is_said_counts_where_others_are_as_frequent(tmp_path: Path) -> None:
     path = written(tmp_path, "x.csv", "sep=|\ntime|bid|ask|a,b,c,d\n2024-03-06|1|2|a,b,c,d\n")
     assert read(path).count == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ("2024-03-06 10:00:00,1.1,a b", ["2024-03-06 10:00:00", "1.1", "a b"]),  # space within a cell is of it
+        ("2024-03-06 10:00:00, 1.1,x", ["2024-03-06 10:00:00", "1.1", "x"]),
+        ("2024-03-06 10:00:00,1.1\t,x", ["2024-03-06 10:00:00", "1.1", "x"]),
+        (" 2024-03-06 10:00:00,1.1,x ", ["2024-03-06 10:00:00", "1.1", "x"]),
+        ("2024-03-06 10:00:00,1.1,\u00a0x", ["2024-03-06 10:00:00", "1.1", "x"]),
+        ('2024-03-06 10:00:00,"1.1","x, y"', ["2024-03-06 10:00:00", "1.1", "x, y"]),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_space_around_cells_is_dropped_in_whichever_row_it_is(
+    tmp_path: Path, line: str, cells: list[str], place: int
+) -> None:
+    """Rows that have none are cut as they stand, all at once; one that has some is not to be missed among them."""
+    rows = ["2024-03-06 10:00:00,1.1,x"] * 3
+    rows.insert(place, line)
+    path = written(tmp_path, "x.csv", "time,price,comment\n" + "\n".join(rows) + "\n")
+    table = look(InputFile(path, path, Limits()))
+    assert table is not None
+    assert table.fitted[place] == cells
+    assert table.column(1) == ["1.1"] * 4
+    assert table.written(1) == ["0.0"] * 4
 
 
 @pytest.mark.parametrize(

@@ -287,3 +287,18 @@ def test_the_progress_of_many_goes_from_nothing_to_all(tmp_path: Path) -> None:
     assert known == sorted(known)
     assert (known[0], known[-1], len(known)) == (0.0, 1.0, len(shares))
     assert MergedSource([IterSource([])]).progress() is None
+
+
+@pytest.mark.parametrize("limit", [2, 100])
+def test_rows_are_counted_on_after_a_seek(tmp_path: Path, limit: int) -> None:
+    """Also of a file that is read straight through, which counts by itself and begins again with a seek."""
+    rows = [Row(second, "A", str(second), malformed=second == 1) for second in range(5)]
+    source = MergedSource([open_source(file_of(tmp_path / "a.csv", rows))])
+    taken = Taken()
+    source.fill(taken.builder, limit)
+    taken.take()
+    read = min(limit, 5)
+    assert source.rows == (read, 1)
+    source.seek({})
+    drain(source, into=taken)
+    assert source.rows == (read + 5, 2)
