@@ -18,7 +18,7 @@ __all__ = ["TradeArrays"]
 
 MILLISECOND_NS: Final = 1_000_000
 EPOCH_MS_MAX: Final = 9_000_000_000_000  # beyond every time that is taken, in range of an i64 as nanoseconds
-NUMBER_MS_MAX: Final = 10**15  # a larger number is no time
+NUMBER_MS_MAX: Final = 10**15  # a larger number is not a time
 MANY: Final = 512  # trades that are parsed at once, at most
 
 TAB: Final = 9

@@ -82,7 +82,7 @@ def test_a_time_beyond_all_that_are_taken_is_refused_and_no_error() -> None:
 
 @pytest.mark.parametrize("start", [f"[{GOOD},", f"  [ {GOOD}"])
 def test_the_first_bytes_of_an_array_of_trades_settle_its_format(tmp_path: Path, start: str) -> None:
-    """Else a long line would be split at all its commas, to find out that it is no table."""
+    """Else a long line would be split at all its commas, to find out that it is not a table."""
     path = tmp_path / "XRPETH-trades.json"
     path.write_text(start)
     assert FORMAT.sniff(InputFile(path, path, Limits())) == CERTAIN
