@@ -48,6 +48,7 @@ class Served:
     """
 
     def __init__(self, python: Path, script: str) -> None:
+        self._script: Final = script
         self._process: Final = subprocess.Popen(
             [python, ROOT / "scripts" / script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -59,7 +60,7 @@ class Served:
         self._process.stdin.write(json.dumps(question) + "\n")
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{self._process.args} ended with {self._process.wait()}")
+            raise RuntimeError(f"{self._script} ended with {self._process.wait()}")
         return json.loads(answer)
 
     def __enter__(self) -> Self:
