@@ -37,7 +37,6 @@ COMPILED = [
     "mtf/events/block.py",
     "mtf/events/bar_rows.py",
     "mtf/events/malformed.py",
-    "mtf/events/content.py",
     "mtf/events/block_builder.py",
     "mtf/calendars/day.py",
     "mtf/calendars/calendar.py",
@@ -108,7 +107,7 @@ BUILD = Path("build")
 # GCC's -O3 is a tenth faster than -O2 on the hot path and takes as long to compile. A fused multiply-add would round
 # differently from pure Python. Symbols that no other library can see are called directly and can be inlined, which
 # makes up for the many files.
-FLAGS = ("-ffp-contract=off", "-fwrapv", "-fvisibility=hidden", *units.FLAGS)
+FLAGS = ("-ffp-contract=off", "-fvisibility=hidden", *units.FLAGS)
 
 PURE = os.environ.get("MTF_PURE", "0") not in ("", "0")
 REQUIRED = os.environ.get("MTF_REQUIRE_COMPILED", "0") not in ("", "0")

@@ -53,8 +53,12 @@ def show(programs: list[Served], folder: str, commit: str) -> None:
     for file in made(Path(folder) / "few", FEW):
         found = in_turn(programs, file, FEW_ROUNDS, FEW_RUNS)
         times = [median(each.seconds) * 1e3 for each in found if each.events]
-        shown = [f"{median(each.seconds) * 1e3:.2f}" if each.events else "cannot read it" for each in found]
-        row(file.label, *shown, *([f"{times[1] - times[0]:+.2f}"] if len(times) == 2 else []))
+        more = [f"{times[1] - times[0]:+.2f}"] if len(times) == 2 else []
+        row(
+            file.label,
+            *(f"{median(each.seconds) * 1e3:.2f}" if each.events else "cannot read it" for each in found),
+            *more,
+        )
 
 
 class Found:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import BytesWriter, read_i32_le, read_i64_le
+from librt.strings import BytesWriter, read_i32_le, read_i64_le, write_i64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
+from xxhash import xxh3_64_digest
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.errors import CorruptCheckpoint
-from mtf.events.block import BOTH_SIDES
-from mtf.events.content import five_key
+from mtf.events.block import BOTH_SIDES, ROW_BYTES
 
 __all__ = ["BARS_MAX", "IDS_MAX", "NEW", "REUSED", "SAME", "RecentBars", "RecentIds", "content_key"]
 
@@ -154,12 +154,12 @@ def content_key(content: BytesWriter, rows: bytes, base: i64) -> i64:
     """
     tag: i64 = i64(read_i32_le(rows, base + 12))
     seed = tag & 0xFF | (tag >> 8 & BOTH_SIDES) << 8
-    return five_key(
-        content,
-        read_i64_le(rows, base),
-        read_i64_le(rows, base + 16),
-        read_i64_le(rows, base + 24),
-        read_i64_le(rows, base + 32),
-        read_i64_le(rows, base + 40),
-        seed,
-    )
+    content.truncate(0)
+    write_i64_le(content, read_i64_le(rows, base))
+    for at in range(base + 16, base + ROW_BYTES, 8):
+        write_i64_le(content, read_i64_le(rows, at))
+    key: bytes = _digest(content.getvalue(), seed)
+    return read_i64_le(key, 0)
+
+
+_digest: Final = xxh3_64_digest  # looked up once
