@@ -12,6 +12,7 @@ from mtf.build import COMPILED, VERSION
 from mtf.calendars import Calendar, CalendarMap, Gap
 from mtf.config import Config
 from mtf.data import DataReader, LoggedTick, Table, open_data
+from mtf.engine import Engine
 from mtf.errors import MtfError
 from mtf.events.tick import Tick
 from mtf.frames.frame import Frame
@@ -35,6 +36,7 @@ __all__ = [
     "Config",
     "Consumer",
     "DataReader",
+    "Engine",
     "Frame",
     "Gap",
     "LoggedTick",

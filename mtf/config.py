@@ -7,6 +7,7 @@ only affect speed or storage (block size, durability, checkpoint cadence) are no
 from __future__ import annotations
 
 import fnmatch
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from mtf.indicators.specs import WORDS, canonical_specs, split_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 from mtf.units import DAY_NS
 
-__all__ = ["Config", "IndicatorSpecs"]
+__all__ = ["Config", "IndicatorSpecs", "config_of"]
 
 FORMAT: Final = 1
 HISTORY_MAX: Final = 1_000_000
@@ -272,6 +273,17 @@ class Config:
                 there, here = worded.get(name) or (_short(theirs[name]), _short(mine[name]))
                 lines.append(f"{name}: {there} there, {here} asked for")
         return lines
+
+
+def config_of(config: Config | None, settings: Mapping[str, Any]) -> Config:
+    """Return *config*, or that of *settings*, the arguments of `Config.make`; ConfigError if both are given."""
+    if config is None:
+        return Config.make(**settings)
+    defaults = inspect.signature(Config.make).parameters
+    twice = [name for name, value in settings.items() if value != defaults[name].default]
+    if twice:
+        raise ConfigError(f"{', '.join(twice)}: already set by config=; give one or the other")
+    return config
 
 
 def _calendars(there: Config, here: Config) -> tuple[str, str]:

@@ -1,184 +1,438 @@
-"""The engine: the pure cores of one configuration, and how a block passes through them.
+"""The engine: events in, the bars they close out, in one call and without asyncio.
 
-The pipeline distributes these cores over actors; state queries, tests and workers run them in one place. Both get the
-same frames from the same blocks, because they are the same code.
+For notebooks, backtests and other people's loops. Verdicts, bars, values and digest are those of a pipeline into which
+the same is pushed: it is the same kernel, one tick at a time. A tick that can neither close a bar nor be rejected only
+waits, to be processed with those after it: once a bar closes, or somebody asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Final
+from collections.abc import Iterable, Mapping
+from operator import index
+from typing import Any, Final, SupportsIndex
 
-from mtf.archive import Archive
-from mtf.bars.aggregate import Aggregator
-from mtf.bars.digest import Digest
-from mtf.bars.gate import Gate
-from mtf.bars.judged_block import Instrument, JudgedBlock
-from mtf.bars.verdicts import PRICE_SIDES
-from mtf.config import Config
-from mtf.errors import CorruptCheckpoint
-from mtf.events.block import Block
-from mtf.frames.frame import Frame, Joiner
+from mypy_extensions import i64, mypyc_attr
+from xxhash import xxh3_64_intdigest
+
+from mtf.archive import ANY_MAX, Archive
+from mtf.bars.bar import Bar
+from mtf.bars.gate import PLAIN_QUOTE, PLAIN_TRADE, Gate
+from mtf.bars.intake import take
+from mtf.bars.placement import MarketBarClock
+from mtf.bars.verdicts import PRICE_MAX, REASONS
+from mtf.config import Config, IndicatorSpecs, config_of
+from mtf.errors import ConfigMismatch, CorruptCheckpoint, MalformedEvent, PipelineStopped, UnknownSymbol
+from mtf.events.block import BOTH_SIDES, HAS_ASK, HAS_BID, SymbolTable
+from mtf.events.block_builder import BlockBuilder
+from mtf.events.malformed import BAD_TIME, is_instant
+from mtf.events.malformed import REASONS as FAULTS
 from mtf.frames.snapshot import Snapshot
-from mtf.frames.timeframe_state import Schema
-from mtf.indicators.calculator import Calculator
-from mtf.indicators.catalogue import create_set
-from mtf.indicators.value_history import ValueHistory
+from mtf.indicators.catalogue import version_changes
+from mtf.kernel import RESULTS, Kernel
+from mtf.summary import Summary
+from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
+from mtf.units import NEVER_NS, TS_MAX_NS
 
-__all__ = ["RESULTS", "Engine"]
+__all__ = ["Engine"]
 
-RESULTS: Final = 2  # goes up when the same log gives other results; stored results of before are then not used
+WAITING_MAX: Final = 1024  # ticks that wait to be processed together
+MALFORMED: Final = -1
+VERDICTS: Final = ("accepted", "late_accepted", *REASONS[2:])
+MAGIC: Final = "mtf engine"
+FORMAT: Final = 1
+SUM_BYTES: Final = 8
+INF: Final = float("inf")
 
 
+@mypyc_attr(native_class=True)
+class _Lane:
+    """What is known of one symbol's next tick: while it is plain, it is accepted and closes nothing."""
+
+    __slots__ = ("name", "newest_ns", "tag", "until_ns")
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+        self.tag: i64 = 0  # of ticks that are plain: PLAIN_QUOTE, PLAIN_TRADE, or 0 for none
+        self.newest_ns: i64 = TS_MAX_NS  # the symbol's clock
+        self.until_ns: i64 = NEVER_NS  # the first instant at which a bar, or the open market, ends
+
+
+@mypyc_attr(native_class=True)
 class Engine:
-    """All cores of a pipeline: gate, an aggregator per timeframe, indicators, joiner, digest.
+    """Keeps every timeframe of every symbol in one consistent state, at every tick, without an event loop.
 
-    A worker's engine only computes the indicators of the symbols that it *owns*, by rank of the timeframe and number.
+    The settings decide results, and are those of `mtf.Config`; *config* gives them as one. Each event is taken in its
+    turn, as it is pushed into a pipeline that knows no wall clock (`clock="ticks"`): time passes with the ticks of each
+    symbol, and with `clock`. Nothing is kept on disk. One thread at a time.
     """
 
-    def __init__(self, config: Config, owns: Callable[[int, int], bool] | None = None) -> None:
-        self.config = config
-        config.calendars.prepare()  # not while ticks wait
-        self.gate = Gate(
-            config.calendars.calendar_of,
-            list(config.timeframes),
-            anchor_ns=config.anchor_ns,
-            side=PRICE_SIDES.index(config.price),
-            keep_closed=config.closed == "keep",
-            accept_late=config.late == "accept",
-            any_price=config.prices == "any",
-            price_max=config.price_max,
-            delay_of=config.delay_of if config.delays else None,
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        timeframes: str | Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
+        calendar: Any = "fx",
+        price: str = "auto",
+        closed: str = "reject",
+        late: str = "reject",
+        anchor: str = "day",
+        history: int = 1000,
+        indicators: IndicatorSpecs = None,
+        live: str = "each",
+        prices: str = "positive",
+        price_max: float = PRICE_MAX,
+        delay_ns: int | Mapping[str, int] = 0,
+    ) -> None:
+        settings: dict[str, Any] = {
+            "calendar": calendar,
+            "price": price,
+            "closed": closed,
+            "late": late,
+            "anchor": anchor,
+            "history": history,
+            "indicators": indicators,
+            "live": live,
+            "prices": prices,
+            "price_max": price_max,
+            "delay_ns": delay_ns,
+        }
+        if timeframes != DEFAULT_TIMEFRAMES:  # compiled code has a tuple of its own, and `make` looks for this very one
+            settings["timeframes"] = timeframes
+        self._config: Config = config_of(config, settings)
+        self._low: Final[float] = -float(self._config.price_max) if self._config.prices == "any" else 0.0
+        self._high: Final[float] = float(self._config.price_max)
+        self._bar_clock: Final = MarketBarClock(
+            self._config.calendars.calendar_of,
+            list(self._config.timeframes),
+            anchor_ns=self._config.anchor_ns,
+            keep_closed=self._config.closed == "keep",
         )
-        self.aggregators = [
-            Aggregator(timeframe, rank, config.history, config.anchor_ns)
-            for rank, timeframe in enumerate(config.timeframes)
-        ]
-        self.calculators: list[Calculator] = []  # by rank; empty if no indicator is kept
-        self.value_histories: list[ValueHistory] = []
-        if any(config.indicators):
-            for rank, (timeframe, specs) in enumerate(zip(config.timeframes, config.indicators, strict=True)):
-                items = create_set(specs, timeframe=timeframe)
-                owned = None if owns is None else partial(owns, rank)
-                calculator = Calculator(items, config.live != "off", owned)
-                self.calculators.append(calculator)
-                self.value_histories.append(ValueHistory(calculator.width, config.history))
-        self.joiner = Joiner()
-        self.digest = Digest()
-        self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled when asked
-        outputs = [calculator.items.described for calculator in self.calculators]
-        self.schema = Schema(list(config.timeframes), outputs or [[] for _ in self.aggregators])
+        self._bar_clock.strict = self._config.asked
+        self._kernel: Kernel = Kernel(self._config)
+        self._gate: Gate = self._kernel.gate
+        self._builder: BlockBuilder = self._new_builder([])
+        self._next_seq: i64 = 1  # of the first event that waits in the block builder
+        self._lanes: dict[str, _Lane] = {}  # by symbol
+        self._lane: _Lane = _Lane("")  # of the newest tick
+        self._verdict: i64 = MALFORMED - 1  # of the newest event; below MALFORMED: there was none
+        self._failure = ""  # what ended it
 
-    def begin(self, seq: int, names: Sequence[str]) -> None:
-        """Start after the event *seq* of a log whose beginning is gone, before any block was processed.
+    # Events in.
 
-        *names* are the symbols that had appeared by then; nothing else is known of them.
+    def tick(
+        self,
+        symbol: str,
+        ts_ns: SupportsIndex,
+        bid: float | None = None,
+        ask: float | None = None,
+        bid_size: float = 0.0,
+        ask_size: float = 0.0,
+        *,
+        price: float | None = None,
+        size: float = 0.0,
+        id: str | None = None,
+    ) -> tuple[Bar, ...]:
+        """Take a quote (*bid*, *ask*, or one of them) or a trade (*price*); return the bars that it closed, in order.
+
+        *ts_ns* is event time in nanoseconds UTC. A tick that is rejected closes nothing; `last_verdict` says why.
+        MalformedEvent, and it is only counted, if it cannot be an event: a number is missing, NaN or negative, both a
+        quote and a trade are given, or the time is before 1678 or after 2200.
         """
-        self.gate.begin(names)
-        self.joiner.begin(
-            seq, self.gate.instruments, len(self.aggregators), [each.fresh for each in self.value_histories]
-        )
+        at = index(ts_ns)
+        lane = self._lane
+        if is_instant(at) and id is None and (symbol == lane.name or self._turn(symbol)):
+            lane = self._lane
+            ts: i64 = at
+            if lane.newest_ns <= ts < lane.until_ns and self._builder.count < WAITING_MAX:
+                # What the gate accepts as it did the one before it, and no timeframe closes a bar for.
+                if price is None:
+                    if bid is not None and ask is not None and lane.tag == PLAIN_QUOTE:
+                        first, second = bid * 1.0, ask * 1.0
+                        if (
+                            self._low < first < self._high
+                            and self._low < second < self._high
+                            and 0.0 <= bid_size < INF
+                            and 0.0 <= ask_size < INF
+                        ):
+                            self._builder.quote(symbol, ts, first, second, bid_size * 1.0, ask_size * 1.0)
+                            lane.newest_ns = ts
+                            self._verdict = 0
+                            return _NO_BARS
+                elif bid is None and ask is None and lane.tag == PLAIN_TRADE:
+                    first = price * 1.0
+                    if self._low < first < self._high and 0.0 <= size < INF:
+                        self._builder.trade(symbol, ts, first, size * 1.0)
+                        lane.newest_ns = ts
+                        self._verdict = 0
+                        return _NO_BARS
+        return self._take(symbol, at, bid, ask, bid_size, ask_size, price, size, id)
 
-    def step(self, block: Block) -> Frame:
-        """Process the next block of the log and return its frame."""
-        return self.apply(self.gate.judge(block))
+    def bar(self, bar: Bar) -> tuple[Bar, ...]:
+        """Take a completed *bar* as an observation of its interval; return the bars that it closed, in order.
 
-    def apply(self, judged: JudgedBlock) -> Frame:
-        """Process the next block, already judged, and return its frame."""
-        columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
-        values = [
-            value_history.record(judged, part, calculator.compute(judged, part))
-            for calculator, value_history, part in zip(self.calculators, self.value_histories, columns, strict=False)
-        ]
-        frame = self.joiner.join(judged, columns, values)
-        frame.feed(self.digest)
-        return frame
-
-    def save(self) -> dict[str, bytes]:
-        """Return the state of every core by name, all after the same event."""
-        return {name: save() for name, save in self.savers().items()}
-
-    def savers(self) -> dict[str, Callable[[], bytes]]:
-        """Return the function that saves each core, by name: an actor saves its own when a marker passes."""
-        return {name: partial(_saved, archive) for name, archive in self._archives().items()}
-
-    def load(self, parts: Mapping[str, bytes]) -> None:
-        """Load a saved state into an engine that has processed nothing.
-
-        CorruptCheckpoint if a part is missing, or does not match this configuration; the engine is unusable then.
+        It is known at its end, enters timeframes at least as long as itself, and has one verdict. MalformedEvent if it
+        contradicts itself; StraddlingBar if it lies in two bars of a timeframe; ConfigError if a timeframe that was
+        asked for is shorter.
         """
-        missing = [name for name in self._archives() if name not in parts]
-        if missing:
-            raise CorruptCheckpoint(f"the state of {', '.join(missing)} is missing")
-        self.load_parts(parts)
-        for calculator, value_history in zip(self.calculators, self.value_histories, strict=True):
-            value_history.recount(calculator.counts())
-        joiner = self.joiner
-        for number, counts in zip(range(len(joiner.states)), self.gate.counts(), strict=False):
-            joiner.restore(
-                number,
-                counts,
-                [aggregator.after(number) for aggregator in self.aggregators],
-                [value_history.after(number) for value_history in self.value_histories],
+        self._check()
+        try:
+            fault = FAULTS[take(self._builder, bar)]
+        except (TypeError, AttributeError, OverflowError) as error:
+            fault = str(error)
+        if fault:
+            raise self._refused(repr(bar), fault)
+        self._bar_clock.strict = False
+        return self._process()
+
+    def clock(self, ts_ns: SupportsIndex) -> tuple[Bar, ...]:
+        """Take a clock event, "it is *ts_ns* now": return the bars of all symbols that end by then, in order.
+
+        MalformedEvent if the time is before 1678 or after 2200.
+        """
+        self._check()
+        at = index(ts_ns)
+        if not is_instant(at):
+            raise self._refused(f"clock event at {at}", FAULTS[BAD_TIME])
+        self._builder.clock(at)
+        for lane in self._lanes.values():
+            lane.until_ns = NEVER_NS
+        return self._process()
+
+    # State out.
+
+    @property
+    def config(self) -> Config:
+        """What it keeps and how it judges."""
+        return self._config
+
+    @property
+    def last_verdict(self) -> str:
+        """What became of the newest event: `accepted`, `late_accepted`, or why it was rejected; empty before any.
+
+        The reasons are `duplicate`, `price`, `closed`, `late`, `unfinished`, and `malformed` for one that is in no log.
+        """
+        if self._verdict < MALFORMED:
+            return ""
+        return "malformed" if self._verdict == MALFORMED else VERDICTS[self._verdict]
+
+    @property
+    def seq(self) -> int:
+        """The newest event; 0 before the first. One that is malformed has no seq, a bar has four."""
+        return self._next_seq - 1 + self._builder.count
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols that have had an event, in order of appearance."""
+        return list(self._builder.symbols.names)
+
+    def snapshot(self, symbol: str) -> Snapshot:
+        """Return every timeframe of *symbol* at one and the same seq; UnknownSymbol if none of its events was seen."""
+        kernel = self._up_to_date()
+        number = kernel.number_of(symbol)
+        if number < 0:
+            raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
+        return kernel.snapshot(number)
+
+    @property
+    def digest(self) -> str:
+        """The digest of everything so far."""
+        return str(self._up_to_date().digest.value())
+
+    def summary(self) -> Summary:
+        """Return the counts so far."""
+        return Summary.of(self._up_to_date(), self._builder.malformed)
+
+    def save(self) -> bytes:
+        """Return the whole state, from which `load` goes on to the bit."""
+        kernel = self._up_to_date()
+        archive = Archive()
+        archive.text(MAGIC)
+        archive.int64(FORMAT, FORMAT, FORMAT)
+        archive.int64(RESULTS, RESULTS, RESULTS)
+        archive.blob(self._config.current().to_json())
+        archive.int64(self._builder.malformed, 0, ANY_MAX)
+        archive.int64(self._verdict, MALFORMED - 1, len(VERDICTS) - 1)
+        parts = kernel.save()
+        archive.count(len(parts), 16)
+        for name, part in parts.items():
+            archive.text(name)
+            archive.blob(part)
+        data = archive.finish()
+        return data + int(xxh3_64_intdigest(data)).to_bytes(SUM_BYTES, "little")
+
+    def load(self, data: bytes) -> None:
+        """Take over a state that `save` returned, in place of the present one.
+
+        ConfigMismatch if another configuration made it, CorruptCheckpoint if it is damaged or another mtf's; this
+        engine is then as it was.
+        """
+        body, wanted = data[:-SUM_BYTES], data[-SUM_BYTES:]
+        if int(xxh3_64_intdigest(body)).to_bytes(SUM_BYTES, "little") != wanted:
+            raise CorruptCheckpoint("these bytes are not what an engine saved, or are damaged: load what save returned")
+        archive = Archive(body)
+        if archive.text("") != MAGIC:
+            raise CorruptCheckpoint("these bytes are not what an engine saved: load what save returned")
+        made_with = archive.int64(0, 0, ANY_MAX), archive.int64(0, 0, ANY_MAX)
+        if made_with != (FORMAT, RESULTS):
+            raise CorruptCheckpoint(
+                f"saved by an mtf whose states or results differ (format {made_with[0]}, results {made_with[1]}; here "
+                f"{FORMAT} and {RESULTS}): give this engine the events again"
+            )
+        self._check_config(archive.blob(b""))
+        malformed = archive.int64(0, 0, ANY_MAX)
+        verdict = archive.int64(0, MALFORMED - 1, len(VERDICTS) - 1)
+        parts: dict[str, bytes] = {}
+        for _ in range(archive.count(0, 16)):
+            name = archive.text("")
+            parts[name] = archive.blob(b"")
+        archive.finish()
+        kernel = Kernel(self._config)
+        kernel.load(parts)
+        self._kernel = kernel
+        self._gate = kernel.gate
+        self._builder = self._new_builder([instrument.name for instrument in self._gate.instruments])
+        self._builder.bar_kinds.update(self._gate.bar_kinds())
+        self._builder.malformed = malformed
+        self._bar_clock.strict = self._config.asked and kernel.joiner.seq == 0
+        self._next_seq = kernel.joiner.seq + 1
+        self._lanes = {}
+        self._lane = _Lane("")
+        self._verdict = verdict
+        self._failure = ""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, (self._config, self.save()))
+
+    def __repr__(self) -> str:
+        return f"Engine({', '.join(self._config.timeframes.names)}, at seq {self.seq})"
+
+    # Inside.
+
+    def _new_builder(self, names: list[str]) -> BlockBuilder:
+        builder = BlockBuilder(SymbolTable(names), bar_clock=self._bar_clock)
+        builder.one_kind = self._config.price == "auto"
+        return builder
+
+    def _turn(self, symbol: str) -> bool:
+        """Have the lane of *symbol* be the one in use; False if it has none yet."""
+        lane = self._lanes.get(symbol)
+        if lane is None:
+            return False
+        self._lane = lane
+        return True
+
+    def _take(
+        self,
+        symbol: str,
+        ts_ns: int,
+        bid: float | None,
+        ask: float | None,
+        bid_size: float,
+        ask_size: float,
+        price: float | None,
+        size: float,
+        id: str | None,
+    ) -> tuple[Bar, ...]:
+        """Take a tick that may be anything, and process it with those that wait."""
+        self._check()
+        code: i64 = BAD_TIME
+        fault = ""
+        if is_instant(ts_ns):
+            if price is not None:
+                if bid is not None or ask is not None:
+                    fault = "it is a quote and a trade at once: make it two ticks"
+                else:
+                    code = self._builder.trade(symbol, ts_ns, price * 1.0, size * 1.0, id)
+            else:
+                sides: i64 = 0
+                first = second = 0.0
+                if bid is not None:
+                    sides |= HAS_BID
+                    first = bid * 1.0
+                if ask is not None:
+                    sides |= HAS_ASK
+                    second = ask * 1.0
+                code = self._builder.quote(
+                    symbol, ts_ns, first, second, bid_size * 1.0, ask_size * 1.0, sides & BOTH_SIDES, id
+                )
+        fault = fault or FAULTS[code]
+        if fault:
+            what = f"bid={bid}, ask={ask}" if price is None else f"price={price}"
+            raise self._refused(f"tick({symbol!r}, {ts_ns}, {what})", fault)
+        self._bar_clock.strict = False
+        closed = self._process()
+        self._look_ahead(symbol)
+        return closed
+
+    def _refused(self, what: str, fault: str) -> MalformedEvent:
+        self._verdict = MALFORMED
+        self._builder.malformed += 1
+        return MalformedEvent(f"{what}: {fault}")
+
+    def _process(self) -> tuple[Bar, ...]:
+        """Process what waits, of which only the newest event can have closed bars; return those."""
+        block = self._builder.take(self._next_seq)
+        self._next_seq += block.count
+        try:
+            frame = self._kernel.step(block, False)
+        except BaseException as error:
+            self._failure = repr(error)
+            self._lanes = {}
+            self._lane = _Lane("")
+            raise
+        self._verdict = i64(frame.judged.verdicts[block.count - 1])
+        closings = frame.closings
+        return tuple([closing.bar for closing in closings]) if closings else _NO_BARS
+
+    def _look_ahead(self, symbol: str) -> None:
+        """Find until when ticks of *symbol* can be plain ones, after one of it was processed."""
+        lane = self._lanes.get(symbol)
+        if lane is None:
+            lane = _Lane(symbol)
+            self._lanes[symbol] = lane
+        self._lane = lane
+        lane.until_ns = NEVER_NS
+        number = self._builder.symbols.find(symbol)
+        tag, newest_ns, until_ns = self._gate.outlook(number)
+        if tag != PLAIN_QUOTE and tag != PLAIN_TRADE:
+            return
+        for aggregator in self._kernel.aggregators:
+            until_ns = min(until_ns, aggregator.end_of(number))
+        lane.tag, lane.newest_ns, lane.until_ns = tag, newest_ns, until_ns
+
+    def _up_to_date(self) -> Kernel:
+        """Return the kernel, with everything processed that waited."""
+        self._check()
+        if self._builder.count:
+            self._process()
+        return self._kernel
+
+    def _check(self) -> None:
+        if self._failure:
+            raise PipelineStopped(
+                f"this engine stopped in the middle of an event ({self._failure}): load a saved state, or make a new "
+                "one"
             )
 
-    def load_parts(self, parts: Mapping[str, bytes]) -> None:
-        """Load the state of the cores in *parts*, as `load` does for all."""
-        for name, archive in self._archives().items():
-            if name not in parts:
-                continue
-            loading = Archive(parts[name])
-            try:
-                archive(loading)
-                loading.finish()
-            except (IndexError, ValueError, OverflowError) as error:
-                raise CorruptCheckpoint(f"the saved state of {name} is invalid: {error}") from error
-
-    def _archives(self) -> dict[str, Callable[[Archive], None]]:
-        """Return the function that archives each core, by name, in the order in which they can be loaded."""
-        instruments = self.gate.instruments
-        found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
-        for aggregator in self.aggregators:
-            found[f"bars:{aggregator.timeframe}"] = partial(_archive_symbols, aggregator.archive, instruments)
-        for timeframe, calculator, value_history in zip(
-            self.config.timeframes, self.calculators, self.value_histories, strict=False
-        ):
-            found[f"indicators:{timeframe}"] = partial(_archive_sized, calculator.archive, instruments)
-            found[f"values:{timeframe}"] = partial(_archive_sized, value_history.archive, instruments)
-        found["joiner"] = partial(_archive_symbols, self.joiner.archive, instruments)
-        found["digest"] = self.digest.archive
-        return found
-
-    def symbols(self) -> list[str]:
-        """Return the symbols that have had an event, in order of appearance."""
-        return [state.instrument.name for state in self.joiner.states if state.seen]
-
-    def number_of(self, symbol: str) -> int:
-        """Return the number of a symbol that has had an event; -1 if it has not."""
-        states = self.joiner.states
-        while len(self._numbers) < len(states):
-            self._numbers[states[len(self._numbers)].instrument.name] = len(self._numbers)
-        number = self._numbers.get(symbol, -1)
-        return number if number >= 0 and states[number].seen else -1
-
-    def snapshot(self, number: int, last: bool = False) -> Snapshot:
-        """Return the newest state of the symbol with this number."""
-        joiner = self.joiner
-        return Snapshot(self.schema, joiner.states[number], joiner.seq, joiner.clock_of(number), last)
+    def _check_config(self, saved: bytes) -> None:
+        """Raise ConfigMismatch unless a state under the configuration *saved* can be continued here."""
+        here = self._config.current()
+        there = Config.from_json(saved)
+        differences = here.differences(there)
+        if there.tzdata != here.tzdata:
+            differences.append(f"tzdata: {there.tzdata} there, {here.tzdata} here")
+        changed = version_changes(dict(there.versions), dict(here.versions))
+        if changed:
+            differences.append(changed)
+        if differences:
+            raise ConfigMismatch(f"saved with a different configuration ({'; '.join(differences)}): use the same one")
 
 
-def _saved(archive: Callable[[Archive], None]) -> bytes:
-    saving = Archive()
-    archive(saving)
-    return saving.finish()
+_NO_BARS: Final[tuple[Bar, ...]] = ()
 
 
-def _archive_symbols(
-    archive: Callable[[Archive, list[Instrument]], None], instruments: list[Instrument], into: Archive
-) -> None:
-    archive(into, instruments)
-
-
-def _archive_sized(archive: Callable[[Archive, int], None], instruments: list[Instrument], into: Archive) -> None:
-    archive(into, len(instruments))
+def _restored(config: Config, state: bytes) -> Engine:
+    """Return the engine that pickle, or copy, took apart."""
+    engine = Engine(config)
+    engine.load(state)
+    return engine

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 
 __all__ = ["NO_ROWS", "RowCounts", "rejected_by"]
 
@@ -41,6 +41,6 @@ class RowCounts:
 NO_ROWS: Final = RowCounts()
 
 
-def rejected_by(engine: Engine) -> int:
+def rejected_by(engine: Kernel) -> int:
     """Return how many rows the gate of *engine* has rejected so far."""
     return sum(sum(each.rejected.values()) for each in engine.gate.counts())

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 from mtf.order import LogOrder
 from mtf.rows import NO_ROWS, RowCounts
 
@@ -39,7 +39,7 @@ class Summary:
     @classmethod
     def of(
         cls,
-        engine: Engine,
+        engine: Kernel,
         malformed: int,
         rows: RowCounts = NO_ROWS,
         *,

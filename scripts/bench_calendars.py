@@ -11,8 +11,8 @@ from mypy_extensions import i64
 
 import mtf
 from mtf.calendars.day import OPEN, Day, Span
-from mtf.engine import Engine
 from mtf.events.block import Block
+from mtf.kernel import Kernel
 
 EVENTS = 200_000
 ROUNDS = 25
@@ -54,7 +54,7 @@ def year() -> list[Block]:
 
 def run(taken: list[Block], calendar: str | mtf.Calendar) -> list[float]:
     """Return the nanoseconds an event of each of four quarters, through all cores."""
-    engine = Engine(mtf.Config.make(calendar=calendar))
+    engine = Kernel(mtf.Config.make(calendar=calendar))
     quarter = len(taken) // 4
     found = []
     for k in range(4):

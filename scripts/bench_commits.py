@@ -21,8 +21,12 @@ from commits import python_of, wanted
 from market import block_builder, blocks, head, median, quotes, row
 
 import mtf
-from mtf.engine import Engine
 from mtf.events.block import Block
+
+try:
+    from mtf.kernel import Kernel
+except ImportError:  # the other commit is of before it had that name
+    from mtf.engine import Engine as Kernel  # type: ignore[assignment]
 
 TURNS = 5
 EVENTS = 100_000
@@ -96,13 +100,13 @@ def trades(count: int) -> list[Block]:
 
 
 def gate(feed: list[Block]) -> None:
-    engine = Engine(mtf.Config.make())
+    engine = Kernel(mtf.Config.make())
     for block in feed:
         engine.gate.judge(block)
 
 
 def cores(feed: list[Block]) -> None:
-    engine = Engine(mtf.Config.make())
+    engine = Kernel(mtf.Config.make())
     for block in feed:
         engine.step(block)
 

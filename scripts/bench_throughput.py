@@ -15,8 +15,8 @@ from peers import Row, talib_handles
 
 import mtf
 from mtf.actors.sequencer import Sequencer
-from mtf.engine import Engine
 from mtf.events.block import Block
+from mtf.kernel import Kernel
 
 EVENTS = 200_000
 ROUNDS = 7
@@ -89,7 +89,7 @@ def actors(*consumers: mtf.Consumer, feed: Sequence[Block] = BLOCKS, **settings:
 
 def cores() -> float:
     """Return nanoseconds an event through the same cores without actors."""
-    engine = Engine(mtf.Config.make())
+    engine = Kernel(mtf.Config.make())
     begun = time.perf_counter()
     for block in BLOCKS:
         engine.step(block)

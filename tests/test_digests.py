@@ -15,9 +15,9 @@ import pytest
 
 import mtf
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.events.tick import Tick
 from mtf.indicators.catalogue import CORE
+from mtf.kernel import Kernel
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import Clock, Event, at, blocks
 from tests.engine.consumers import Played
@@ -104,7 +104,7 @@ async def digest_through_actors(size: int, *, push: bool = False) -> str:
 
 def test_stream_has_everything_in_it() -> None:
     """A digest of nothing would agree with itself too."""
-    engine = Engine(config())
+    engine = Kernel(config())
     for block in blocks(stream()):
         engine.step(block)
     counts = engine.gate.counts()
@@ -120,7 +120,7 @@ def test_stream_has_everything_in_it() -> None:
 
 def test_what_no_rule_touches_has_the_digest_of_version_0_1() -> None:
     """Bytes, verdicts and bars of ticks are what they were, but where a rule has changed on purpose."""
-    engine = Engine(config())
+    engine = Kernel(config())
     for block in blocks(plain_stream()):
         engine.step(block)
     counts = engine.gate.counts()

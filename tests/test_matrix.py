@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mtf.config import Config
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 from mtf.matrix import IndicatorReading, Matrix, matrix_of
 from tests.builders import blocks, events
 
@@ -15,7 +15,7 @@ STREAM = "X:10:00@1.0 X:10:00:30@1.5 X:10:01@1.25 X:10:02@1.75 X:10:02:45@1.5"
 def matrix(stream: str, *, closes: int = 24, **settings: object) -> Matrix:
     """Return the matrix of X after *stream*, with 1m and 5m bars unless *settings* say otherwise."""
     made: dict[str, object] = {"calendar": "crypto", "timeframes": ("1m", "5m")} | settings
-    engine = Engine(Config.make(**made))  # type: ignore[arg-type]
+    engine = Kernel(Config.make(**made))  # type: ignore[arg-type]
     for block in blocks(events(stream)):
         engine.step(block)
     return matrix_of(engine.snapshot(0), closes=closes)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import mtf
 from mtf.config import Config
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import Clock, Event, blocks, events
 from tests.engine.consumers import AsyncReader, PlainReader, SlowReader, hand_in
@@ -146,7 +146,7 @@ def test_consumers_of_different_pace_do_not_wait_for_one_another_in_order() -> N
 def test_pipeline_and_engine_come_to_the_same_digest(stream: list[Event], size: int) -> None:
     """State queries and time travel run the cores in one place, without actors: it has to be the same state."""
     config = Config.make(calendar="fx", indicators=["sma:3", "rsi:2"])
-    engine = Engine(config)
+    engine = Kernel(config)
     for block in blocks(stream):
         engine.step(block)
 

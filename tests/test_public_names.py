@@ -16,6 +16,7 @@ NAMES = [
     "Config",
     "Consumer",
     "DataReader",
+    "Engine",
     "Frame",
     "Gap",
     "LoggedTick",

@@ -133,6 +133,10 @@ class Aggregator:
         """Return the newest state of a symbol."""
         return self._after(self._forming[number])
 
+    def end_of(self, number: i64) -> i64:
+        """Return when the bar of a symbol that forms ends; NEVER_NS if none does."""
+        return self._forming[number].end_ns
+
     def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
         """Save all state, or load it into an aggregator that has seen nothing; *instruments* are the gate's."""
         self.completed = archive.int64(self.completed, 0, ANY_MAX)

@@ -99,6 +99,15 @@ class Clocks:
                 newest = symbol.clock_ns
         return newest
 
+    def outlook(self, number: i64) -> tuple[i64, i64, i64]:
+        """Return which rows of a symbol are plain now: their tag, from which stamp on, and up to which one.
+
+        A row is accepted as the one before it was if it has that tag, its prices are within the bounds, and it comes in
+        order. The tag is NOT_PLAIN if there are none such.
+        """
+        symbol = self._symbols[number]
+        return symbol.plain_tag, max(symbol.clock_ns, self.clock_ns), symbol.span_end
+
     def archive(self, archive: Archive) -> None:
         """Save all state, or load it before anything was judged."""
         self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)

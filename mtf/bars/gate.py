@@ -74,7 +74,7 @@ from mtf.events.block import (
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS, TS_MAX_NS
 
-__all__ = ["Gate"]
+__all__ = ["PLAIN_QUOTE", "PLAIN_TRADE", "Gate"]
 
 # Tags (the 4 bytes at 12 of a row) of what comes most often, with no flag but the sides and no detail: a quote with bid
 # and ask of a symbol whose bars are made of mid prices, a trade of one whose bars are made of trades.

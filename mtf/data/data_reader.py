@@ -21,9 +21,9 @@ from mtf.data.logged_ticks import TICKS, LoggedTick, TickQuery
 from mtf.data.longer import base_of
 from mtf.data.moments import Moment, Time, moment, nanoseconds
 from mtf.data.table import Table
-from mtf.engine import Engine
 from mtf.errors import ConfigError, DataDirError, UnknownSymbol, UnknownTimeframe
 from mtf.frames.snapshot import Snapshot
+from mtf.kernel import Kernel
 from mtf.log import LogEnd, first_logged_seq
 from mtf.storage.datadir import HISTORY, LOG, check_has_log, history_of, logged_config
 from mtf.storage.restore import engine_at
@@ -237,7 +237,7 @@ class DataReader:
             raise ConfigError(f"{self.path}: the log ends at seq {last_seq}: ask for what is in it")
         return (last_seq if at.seq is None else at.seq), at.ts_ns
 
-    def _engine(self, at: Moment) -> Engine:
+    def _engine(self, at: Moment) -> Kernel:
         self._check_open()
         return engine_at(self.path, seq=at.seq, time_ns=at.ts_ns)
 

@@ -15,9 +15,9 @@ import attrs
 from mtf.actors.consumers import NEVER_SEQ, ConsumerActor
 from mtf.actors.supervisor import failure_of
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.errors import ConfigError
 from mtf.events.block import Block, cut
+from mtf.kernel import Kernel
 from mtf.notes import Notes
 from mtf.storage.checkpoint_store import Checkpoint, Skipped
 from mtf.storage.datadir import DataDir
@@ -39,7 +39,7 @@ __all__ = ["CatchUp", "Start"]
 class Start:
     """What a start goes on from."""
 
-    engine: Engine | None  # None: the one that is there, before the first event
+    engine: Kernel | None  # None: the one that is there, before the first event
     next_seq: int  # the first event to be played
     checkpoint_seq: int = 0  # of the checkpoint that *engine* is of; 0: there is none
     oldest_ns: int = TS_MAX_NS  # the first stamp in it
@@ -61,9 +61,9 @@ class CatchUp:
         self.begun: Start | None = None  # what was gone on from; None until then
         self._start: Start | None = None  # what was chosen last, and for which consumers
         self._chosen_for: tuple[set[str], dict[str, int]] = (set(), {})
-        self._ahead: Engine | None = None  # the state at the end of the log, while consumers are not there yet
+        self._ahead: Kernel | None = None  # the state at the end of the log, while consumers are not there yet
 
-    def engine(self) -> Engine:
+    def engine(self) -> Kernel:
         """Return the state at the end of the log before it is done: for looking at, not to go on with."""
         if self._ahead is None:
             assert self._datadir is not None, "only what is on disk is caught up with"

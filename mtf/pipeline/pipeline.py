@@ -18,14 +18,14 @@ from mtf.actors.timer import GRACE_NS
 from mtf.bars.bar import Bar
 from mtf.bars.verdicts import PRICE_MAX
 from mtf.clock import SystemClock, WallClock
-from mtf.config import Config, IndicatorSpecs
-from mtf.engine import Engine
+from mtf.config import Config, IndicatorSpecs, config_of
 from mtf.errors import ConfigError, LookAheadError, PipelineStopped, PushInCallback, UnknownSymbol
 from mtf.events.tick import Tick
 from mtf.feeds.live_feed import Feed
 from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
+from mtf.kernel import Kernel
 from mtf.log import TornTail
 from mtf.order import BY_TIME
 from mtf.pipeline.audience import Added
@@ -125,12 +125,7 @@ class Pipeline:
             "price_max": price_max,
             "delay_ns": delay_ns,
         }
-        if config is not None:
-            defaults = Pipeline.__init__.__kwdefaults__ or {}
-            twice = [name for name, value in settings.items() if value != defaults[name]]
-            if twice:
-                raise ConfigError(f"{', '.join(twice)}: already set by config=; give one or the other")
-        self.config: Config = config or Config.make(**settings)  # from the start on, with the calendars of the log
+        self.config: Config = config_of(config, settings)  # from the start on, with the calendars of the log
         self._options = options
         self._added: list[Added] = []  # before the start
         self._entered = False
@@ -430,7 +425,7 @@ class Pipeline:
     def digest(self) -> str:
         """The digest of everything published so far; not available inside a callback."""
         run = self._outside("digest")
-        return (Engine(self.config) if run is None else run.logged_engine()).digest.value()
+        return (Kernel(self.config) if run is None else run.logged_engine()).digest.value()
 
     @property
     def logged_seq(self) -> int:
@@ -485,7 +480,7 @@ class Pipeline:
         """Return the counts so far, as of the newest published event; not available inside a callback."""
         run = self._outside("summary")
         if run is None:
-            return Summary.of(Engine(self.config), 0, seconds=seconds, new_events=new_events)
+            return Summary.of(Kernel(self.config), 0, seconds=seconds, new_events=new_events)
         return Summary.of(
             run.logged_engine(),
             run.malformed,

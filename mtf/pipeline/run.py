@@ -21,12 +21,12 @@ from mtf.actors.waiters import Waiters
 from mtf.bars.placement import MarketBarClock
 from mtf.calendars.auctions import edge_notes
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.errors import ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
+from mtf.kernel import Kernel
 from mtf.notes import LOGGER, Notes
 from mtf.order import ORDER, LogOrder
 from mtf.pipeline.audience import Added, Audience
@@ -58,7 +58,7 @@ class Run:
         self.notes: Final = Notes()  # of what has come in
         self.malformed_rows: Final[list[tuple[str, int, str, str]]] = []  # the first of them
         self.rows = RowCounts()  # of the sources that were read
-        self.engine = Engine(config)
+        self.engine = Kernel(config)
         self.showing: Final = Showing()
         self.supervisor: Final = Supervisor(self._on_failure)
         self.bar_clock: Final = MarketBarClock(
@@ -303,7 +303,7 @@ class Run:
         """Whether the engine in place stands at the end of the log."""
         return self.catchup.done or not self.catchup.seq
 
-    def logged_engine(self) -> Engine:
+    def logged_engine(self) -> Kernel:
         """Return the state at the end of the log, also before consumers were brought there."""
         return self.engine if self.has_caught_up else self.catchup.engine()
 
@@ -343,7 +343,7 @@ class Run:
             self.checkpointer.oldest_ns = min(self.checkpointer.oldest_ns, start.oldest_ns)
             self.checkpointer.start(self.engine, start.checkpoint_seq, on_schedule=self.options.takes_checkpoints)
 
-    def adopt(self, engine: Engine) -> None:
+    def adopt(self, engine: Kernel) -> None:
         """Go on from the state of *engine*, before the first event."""
         self.engine = engine
         self._keep_disordered(self.reading.order.spans)

@@ -14,10 +14,10 @@ from mtf.actors.actor import Marker, Supervised
 from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
 from mtf.actors.sequencer import LogWriter, Sequencer
 from mtf.actors.worker_actors import RemoteIndicatorActor, WorkerActor, WorkerListener
-from mtf.engine import Engine
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.frame import Frame
+from mtf.kernel import Kernel
 from mtf.workers.pool import WorkerPool
 
 __all__ = ["Wiring"]
@@ -28,7 +28,7 @@ class Wiring:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Kernel,
         builder: BlockBuilder,
         writer: LogWriter | None,
         *,
@@ -70,7 +70,7 @@ class Wiring:
         """All of them, to be run."""
         return [self.source, *self._bars, *self._values, self.synchronizer, *self._worker_actors]
 
-    def adopt(self, engine: Engine) -> None:
+    def adopt(self, engine: Kernel) -> None:
         """Give the actors the cores of *engine*, before the first event goes through them."""
         savers = engine.savers()
         self.source.gate = engine.gate
@@ -106,7 +106,7 @@ class Wiring:
             await self.pool.close()
 
 
-def _pool(engine: Engine, workers: int, block_events: int) -> WorkerPool | None:
+def _pool(engine: Kernel, workers: int, block_events: int) -> WorkerPool | None:
     widths = [calculator.width for calculator in engine.calculators]
     if not workers or not any(widths):
         return None  # nothing is to be computed elsewhere

@@ -15,10 +15,10 @@ from mtf.actors.actor import Marker, MarkerKind
 from mtf.actors.barriers import Answers
 from mtf.actors.consumer import PART
 from mtf.clock import Timer, WallClock
-from mtf.engine import Engine
 from mtf.errors import LogWriteFailed, PipelineStopped
 from mtf.events.block import ROW_BYTES
 from mtf.frames.frame import Frame
+from mtf.kernel import Kernel
 from mtf.log import Writer
 from mtf.storage.checkpoint_store import CheckpointStore
 from mtf.storage.restore import CARRIED, checkpoint_meta
@@ -60,7 +60,7 @@ class Checkpointer:
         self._failed: Final = failed
         self._clean: Final = clean
         self.states: dict[str, tuple[int, bytes]] = {}  # the newest of each consumer, and after which event
-        self._engine: Engine | None = None  # whose state it is; None until the pipeline has caught up
+        self._engine: Kernel | None = None  # whose state it is; None until the pipeline has caught up
         self.seq = 0  # of the newest checkpoint
         self.oldest_ns = TS_MAX_NS  # the first stamp of any symbol: no result is of an earlier time
         self._tried_seq = 0  # where none could be made
@@ -76,7 +76,7 @@ class Checkpointer:
         """Carry on the *states* of consumers, until they answer with newer ones."""
         self.states = dict(states)
 
-    def start(self, engine: Engine, seq: int, *, on_schedule: bool = True) -> None:
+    def start(self, engine: Kernel, seq: int, *, on_schedule: bool = True) -> None:
         """Begin; *seq* is that of the checkpoint that was started from.
 
         If not *on_schedule*, one is taken only when somebody asks.

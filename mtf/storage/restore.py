@@ -18,11 +18,11 @@ from mtf.actors.consumer import PART
 from mtf.bars.bar import Bar
 from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.config import Config
-from mtf.engine import RESULTS, Engine
 from mtf.errors import ConfigError, CorruptCheckpoint, NewerCheckpoint
 from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
 from mtf.indicators.catalogue import version_changes
+from mtf.kernel import RESULTS, Kernel
 from mtf.log import first_logged_seq, read_log
 from mtf.storage.checkpoint_store import Checkpoint, CheckpointStore, Skipped
 from mtf.storage.datadir import LOG, checkpoints_of, logged_config
@@ -119,7 +119,7 @@ def restore(
     usable: Callable[[Checkpoint], bool] = lambda checkpoint: True,
     *,
     bars_only: bool = False,
-) -> tuple[Engine, Checkpoint | None, list[Skipped]]:
+) -> tuple[Kernel, Checkpoint | None, list[Skipped]]:
     """Return an engine at the newest usable checkpoint of a seq up to *limit*, or at the log's start.
 
     The checkpoint is returned with it, and those that were skipped, with the reason. With *bars_only* the engine
@@ -130,7 +130,7 @@ def restore(
         found, bad = store.load(limit)
         paths = {each.path for each in skipped}
         skipped += [each for each in bad if each.path not in paths]
-        engine = Engine(_barren(config) if bars_only else config)
+        engine = Kernel(_barren(config) if bars_only else config)
         if found is None:
             return engine, None, skipped
         limit = found.seq - 1
@@ -152,7 +152,7 @@ def restore(
                 skipped.append(Skipped(found.path, str(error)))
 
 
-def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tuple[Engine, Checkpoint] | None:
+def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tuple[Kernel, Checkpoint] | None:
     """Return an engine at the oldest checkpoint up to *last_seq* that can be used, and the checkpoint; None: none can.
 
     For a log whose beginning is gone, if a consumer is behind every checkpoint: it cannot get the rest.
@@ -166,9 +166,9 @@ def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tup
     return None
 
 
-def fresh_engine(config: Config, path: Path) -> Engine:
+def fresh_engine(config: Config, path: Path) -> Kernel:
     """Return an engine before the first event that the log of the data directory *path* still has."""
-    engine = Engine(config)
+    engine = Kernel(config)
     first_seq = first_logged_seq(path / LOG)
     if first_seq > 1:
         reader = read_log(path / LOG, first_seq)
@@ -179,7 +179,7 @@ def fresh_engine(config: Config, path: Path) -> Engine:
     return engine
 
 
-def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Engine:
+def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Kernel:
     """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
 
     At a time: each symbol is in its state before its first accepted event stamped later, whatever the order of the log;
@@ -200,7 +200,7 @@ def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None)
     return engine
 
 
-def bars_engine_at(path: Path, seq: int) -> Engine:
+def bars_engine_at(path: Path, seq: int) -> Kernel:
     """Return the engine of *path* as it was after the event *seq*, to go on with, without indicators."""
     engine = _engine_before(path, seq, _any_time, bars_only=True)
     _play(engine, path, seq)
@@ -262,7 +262,7 @@ def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | 
     return None if number < 0 else engine.snapshot(number)
 
 
-def replay_engine(path: Path) -> tuple[Engine, bool]:
+def replay_engine(path: Path) -> tuple[Kernel, bool]:
     """Return the engine with which to replay the whole log of *path*, and whether it reaches the original run's states.
 
     If the beginning of the log is gone, the engine is that of the oldest checkpoint; if none can be used, it knows
@@ -311,7 +311,7 @@ def verify_replay(path: Path) -> Replayed:
     return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
 
 
-def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool], *, bars_only: bool = False) -> Engine:
+def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool], *, bars_only: bool = False) -> Kernel:
     """Return the engine to replay the log of *path* with: at its newest usable checkpoint up to *limit*, or fresh."""
     config = logged_config(path)
     store = checkpoints_of(path, config)
@@ -328,14 +328,14 @@ def _barren(config: Config) -> Config:
     return attrs.evolve(config, indicators=tuple(() for _ in config.timeframes), versions=())
 
 
-def _play(engine: Engine, path: Path, last_seq: int | None) -> None:
+def _play(engine: Kernel, path: Path, last_seq: int | None) -> None:
     if last_seq == engine.joiner.seq:
         return
     for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
         engine.step(block)
 
 
-def _difference(engine: Engine, found: Checkpoint) -> str:
+def _difference(engine: Kernel, found: Checkpoint) -> str:
     """Return how *found* differs from the results of *engine* at its seq; "" if it does not."""
     if engine.joiner.seq != found.seq:
         return f"it stands at seq {found.seq}, and the log ends at {engine.joiner.seq}"
@@ -396,7 +396,7 @@ def _last_seq(path: Path, seq: int) -> int:
         reader.close()
 
 
-def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) -> int:
+def _play_until(engine: Kernel, path: Path, time_ns: int, last_seq: int | None) -> int:
     """Replay the log up to *last_seq*, but for each symbol only up to its first accepted event after *time_ns*.
 
     Returns the last event that was looked at.
@@ -415,7 +415,7 @@ def _play_until(engine: Engine, path: Path, time_ns: int, last_seq: int | None) 
     return seen_seq
 
 
-def _accepts_after(engine: Engine, block: Block, time_ns: int) -> int:
+def _accepts_after(engine: Kernel, block: Block, time_ns: int) -> int:
     """Apply *block* up to the first accepted event that is stamped after *time_ns*; return its seq, or 0."""
     while True:
         later = block.first_after(time_ns)

@@ -20,11 +20,11 @@ from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.calendars.calendar import Calendar
 from mtf.data.logged_ticks import VERDICTS
-from mtf.engine import Engine
 from mtf.errors import MtfError, UnknownSymbol
 from mtf.events.block import Block, tick_at
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
+from mtf.kernel import Kernel
 from mtf.log import LogReader, read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at
@@ -56,7 +56,7 @@ class Market:
         self.failure: str = ""  # why nothing comes any more
         self.rejects: Final[deque[Reject]] = deque(maxlen=REJECTS_KEPT)
         self.rate = 0.0  # events in a second, lately
-        self._engine: Engine | None = None
+        self._engine: Kernel | None = None
         self._reader: LogReader | None = None
         self._sleep: Final = sleep
         self._ticks: Final[dict[int, Tick]] = {}  # the newest accepted or rejected one of each symbol that has moved
@@ -95,7 +95,7 @@ class Market:
             reader.close()
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Kernel:
         assert self._engine is not None, "the market has started"
         return self._engine
 

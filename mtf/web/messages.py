@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from mtf.bars.bar import Bar, PartialBar
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import TimeframeState
 from mtf.indicators.plotting import plot_of
+from mtf.kernel import Kernel
 from mtf.matrix import last_price, matrix_of
 from mtf.units import SECOND_NS
 from mtf.web.market import Reject
@@ -152,7 +152,7 @@ def symbol_row(snapshot: Snapshot, *, decimals: int) -> dict[str, Any]:
     }
 
 
-def config_message(engine: Engine, **more: Any) -> dict[str, Any]:
+def config_message(engine: Kernel, **more: Any) -> dict[str, Any]:
     """Return what the page needs once: timeframes, indicator outputs and how they are drawn, calendars, symbols."""
     config = engine.config
     return {
@@ -166,7 +166,7 @@ def config_message(engine: Engine, **more: Any) -> dict[str, Any]:
     }
 
 
-def output_plots(engine: Engine) -> list[dict[str, Any]]:
+def output_plots(engine: Kernel) -> list[dict[str, Any]]:
     """Return each indicator output of any timeframe once, with how it is drawn and on which timeframes it runs."""
     found: dict[str, dict[str, Any]] = {}
     for timeframe, specs, outputs in zip(

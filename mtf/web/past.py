@@ -18,11 +18,11 @@ import attrs
 import zstandard
 
 from mtf.bars.verdicts import LATE_ACCEPTED
-from mtf.engine import Engine
 from mtf.errors import ConfigError, MtfError
 from mtf.events.block import cut, tick_at
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
+from mtf.kernel import Kernel
 from mtf.log import read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import logged_blocks, replay_engine
@@ -60,7 +60,7 @@ class Past:
         self._samples: list[Sample] = []
         self._sample_events = SAMPLE_EVENTS
         self._ended = threading.Event()
-        self._engine: Engine | None = None  # used last, to go on from
+        self._engine: Kernel | None = None  # used last, to go on from
         self.failure = ""
         engine, _ = replay_engine(path)
         self._config: Final = attrs.evolve(engine.config, history=min(HISTORY, engine.config.history))
@@ -171,7 +171,7 @@ class Past:
             stop, span = first, min(span * 4, 100_000)
         return None
 
-    def _at(self, seq: int) -> Engine:
+    def _at(self, seq: int) -> Kernel:
         """Return the engine after the event *seq*; the lock is held."""
         if seq < self._first_seq:
             raise ConfigError(f"the log begins at seq {self._first_seq + 1}: seq {seq} is gone")
@@ -190,21 +190,21 @@ class Past:
             raise ConfigError(f"the log ends at seq {engine.joiner.seq}: choose a seq up to there")
         return engine
 
-    def _restored(self, seq: int) -> Engine:
+    def _restored(self, seq: int) -> Kernel:
         """Return an engine at the keyframe of *seq*, or at the log's beginning."""
         parts = self._keyframes.get(seq)
         if parts is None:
             return self._fresh()
         unpack = zstandard.ZstdDecompressor()
-        engine = Engine(self._config)
+        engine = Kernel(self._config)
         engine.load({name: unpack.decompress(data) for name, data in parts.items()})
         return engine
 
-    def _fresh(self) -> Engine:
+    def _fresh(self) -> Kernel:
         engine, _ = replay_engine(self._path)
         if engine.joiner.seq or engine.gate.instruments:  # of a log without its beginning
             return engine
-        return Engine(self._config)
+        return Kernel(self._config)
 
     def _build(self) -> None:
         try:
@@ -241,7 +241,7 @@ class Past:
         finally:
             reader.close()
 
-    def _keep(self, engine: Engine) -> None:
+    def _keep(self, engine: Kernel) -> None:
         """Keep the state of *engine* as a keyframe."""
         pack = zstandard.ZstdCompressor(LEVEL)
         parts = {name: pack.compress(data) for name, data in engine.save().items()}
@@ -252,7 +252,7 @@ class Past:
             self._keyframes = {seq: kept for seq, kept in self._keyframes.items() if seq % self._spacing == 0}
             self._bytes = sum(len(data) for kept in self._keyframes.values() for data in kept.values())
 
-    def _sample(self, engine: Engine, rejected: int) -> None:
+    def _sample(self, engine: Kernel, rejected: int) -> None:
         """Note how far the log has come; the last sample moves on until it is far enough from the one before."""
         sample = Sample(int(engine.joiner.seq), int(engine.gate.newest_ns), rejected)
         samples = self._samples

@@ -17,9 +17,9 @@ from typing import Final
 import orjson
 
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.events.block import Block
 from mtf.indicators.transfer import pack_completed
+from mtf.kernel import Kernel
 from mtf.workers.shards import Shards
 from mtf.workers.user_indicators import register_paths
 from mtf.workers.wire import (
@@ -50,7 +50,7 @@ class Share:
         shards = Shards(given["ranks"], given["workers"])
         worker = given["worker"]
         self.ranks: Final = shards.ranks_of(worker)
-        self.engine: Final = Engine(config, lambda rank, number: shards.owner(rank, number) == worker)
+        self.engine: Final = Kernel(config, lambda rank, number: shards.owner(rank, number) == worker)
         self.parts: Final = [f"indicators:{config.timeframes[rank]}" for rank in self.ranks]
         self.layout: Final = MemoryLayout(given["block_events"], [each.width for each in self.engine.calculators])
         self.memory: Final = mmap.mmap(memory_file, self.layout.bytes)

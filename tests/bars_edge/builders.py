@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 import mtf
 from mtf.bars.bar import Bar
-from mtf.engine import Engine
 from mtf.frames.snapshot import Snapshot
+from mtf.kernel import Kernel
 from mtf.timeframe import Timeframe
 from tests.builders import NEW_YORK, Input, blocks, inputs
 
@@ -33,7 +33,7 @@ _FLAGS: Final = ("first", "last", "incomplete", "off_session", "filled", "from_b
 class Ran:
     """What a run delivered, in order, and what it left."""
 
-    def __init__(self, engine: Engine, day: str, zone: str) -> None:
+    def __init__(self, engine: Kernel, day: str, zone: str) -> None:
         self.engine: Final = engine
         self.bars: list[Bar] = []
         self.seqs: list[int] = []  # of the events that revealed them
@@ -90,7 +90,7 @@ def run_events(
 ) -> Ran:
     """Run *stream* in blocks of *size*."""
     config = mtf.Config.make(timeframes=timeframes, **settings)
-    ran = Ran(Engine(config), day, zone)
+    ran = Ran(Kernel(config), day, zone)
     for block in blocks(stream, size=size, config=config):
         for closing in ran.engine.step(block).closings:
             ran.bars.append(closing.bar)

@@ -17,10 +17,10 @@ import mtf
 from mtf.bars.bar import Bar
 from mtf.bars.intake import take
 from mtf.calendars import WeeklyCalendar
-from mtf.engine import Engine
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
+from mtf.kernel import Kernel
 from mtf.timeframe import INTRADAY, Timeframe
 from tests.builders import DAY_NS, HOUR_NS, MINUTE_NS, NEW_YORK, SECOND_NS, at, clock_of_bars
 
@@ -136,7 +136,7 @@ def run(
 ) -> Made:
     """Run *events* and then a clock event that closes all, in blocks of *size* or a little more."""
     config = mtf.Config.make(timeframes=timeframes, **settings)
-    engine = Engine(config)
+    engine = Kernel(config)
     builder = BlockBuilder(SymbolTable(), bar_clock=clock_of_bars(config))
     made = Made({name: [] for name in timeframes})
     seq = 1

@@ -17,8 +17,8 @@ import mtf.calendars
 from mtf.bars.bar import Bar
 from mtf.bars.fill import fill
 from mtf.calendars import Calendar, WeeklyCalendar
-from mtf.engine import Engine
 from mtf.events.tick import Tick
+from mtf.kernel import Kernel
 from tests.bars_edge.builders import line
 from tests.builders import blocks
 from tests.calendars.builders import HOUR_NS, SECOND_NS, utc
@@ -103,7 +103,7 @@ class TestNight:
         """Monday's high is that of Friday's night: Tuesday's pivot is (120 + 90 + 95) / 3. VWAP begins at night."""
         calendar = mtf.calendars.get("cn_futures_0230")
         config = mtf.Config.make(calendar=calendar, timeframes=["1h"], indicators=["pivots", "vwap"])
-        engine = Engine(config)
+        engine = Kernel(config)
         rows = [line.split(",") for line in GOLD.splitlines()[1:8]]
         stamps = [datetime.datetime.fromisoformat(row[0]) for row in rows]
         made = [
@@ -165,7 +165,7 @@ class TestAuction:
         calendar = mtf.calendars.from_dict(
             mtf.calendars.get("us_equities").to_dict() | {"auctions": ["16:00-16:05 into last"]}
         )
-        engine = Engine(mtf.Config.make(calendar=calendar, timeframes=["1m", "1d"]))
+        engine = Kernel(mtf.Config.make(calendar=calendar, timeframes=["1m", "1d"]))
         stamps = [utc("2020-08-17 19:59:58"), utc("2020-08-17 20:04:59.999999999"), utc("2020-08-18 13:30")]
         ends = []
         for block in blocks([Tick("X", ts_ns, price=1.0, size=1.0) for ts_ns in stamps], size=1):
@@ -180,7 +180,7 @@ class TestAuction:
         config = mtf.Config.make(calendar=calendar, timeframes=["1m", "1h", "1d", "1w"], indicators="ema:3")
         stamps = ["2020-08-17 19:59:58", "2020-08-17 20:01", "2020-08-17 20:04:59", "2020-08-18 13:30:30"]
         cut = blocks([Tick("X", utc(stamp), price=1.0 + at, size=1.0) for at, stamp in enumerate(stamps)], size=1)
-        whole, before, after = Engine(config), Engine(config), Engine(config)
+        whole, before, after = Kernel(config), Kernel(config), Kernel(config)
         for block in cut:
             whole.step(block)
         for block in cut[:2]:
@@ -194,7 +194,7 @@ class TestAuction:
 
 class TestLateEdges:
     def rejected(self, calendar: Calendar, *stamps: str) -> list[str]:
-        engine = Engine(mtf.Config.make(calendar=calendar, timeframes=["1m"]))
+        engine = Kernel(mtf.Config.make(calendar=calendar, timeframes=["1m"]))
         for block in blocks([Tick("X", utc(stamp), price=1.0, size=1.0) for stamp in stamps]):
             engine.step(block)
         return [
@@ -245,7 +245,7 @@ class TestLateEdges:
 
 def closed(calendar: Calendar, stamps: Sequence[str], timeframe: str) -> list[Bar]:
     """Return the completed bars of ticks at *stamps*, in UTC, at price and size 1; the last one ends them all."""
-    engine = Engine(mtf.Config.make(calendar=calendar, timeframes=[timeframe]))
+    engine = Kernel(mtf.Config.make(calendar=calendar, timeframes=[timeframe]))
     last_ns = calendar.day_at(utc(stamps[-1])).end_ns + 30 * 24 * HOUR_NS
     made = [Tick("X", utc(stamp), price=1.0, size=1.0) for stamp in stamps]
     while not calendar.span_at(last_ns).open:
@@ -256,7 +256,7 @@ def closed(calendar: Calendar, stamps: Sequence[str], timeframe: str) -> list[Ba
 
 def engine_bars(calendar: Calendar, stamps: Sequence[str], timeframes: Sequence[str]) -> dict[str, list[str]]:
     """Return the completed bars of ticks at *stamps* as lines in Shanghai's time."""
-    engine = Engine(mtf.Config.make(calendar=calendar, timeframes=timeframes))
+    engine = Kernel(mtf.Config.make(calendar=calendar, timeframes=timeframes))
     found: dict[str, list[str]] = {name: [] for name in timeframes}
     for block in blocks([Tick("X", utc(stamp), price=1.0, size=1.0) for stamp in stamps]):
         for closing in engine.step(block).closings:
@@ -275,7 +275,7 @@ def test_flat_bars_and_real_ones_leave_no_open_silence(
         while not span.open:
             span = calendar.span_at(span.end_ns)
         stamps.append(max(at, int(span.start_ns)))
-    engine = Engine(mtf.Config.make(calendar=calendar, timeframes=[timeframe]))
+    engine = Kernel(mtf.Config.make(calendar=calendar, timeframes=[timeframe]))
     ends_ns = calendar.day_at(stamps[1]).end_ns + 20 * 24 * HOUR_NS
     while not calendar.span_at(ends_ns).open:
         ends_ns = calendar.span_at(ends_ns).end_ns
@@ -320,7 +320,7 @@ def test_bars_nest_and_none_is_without_a_tick(
         end_ns = calendar.span_at(end_ns).end_ns
     made.append(Tick("X", end_ns, price=1.0, size=1.0))  # closes everything before it
     bars: dict[str, list[Bar]] = {name: [] for name in NAMES}
-    engine = Engine(mtf.Config.make(calendar=calendar, timeframes=NAMES, anchor=anchor))
+    engine = Kernel(mtf.Config.make(calendar=calendar, timeframes=NAMES, anchor=anchor))
     for block in blocks(made):
         for closing in engine.step(block).closings:
             bars[closing.bar.timeframe.name].append(closing.bar)

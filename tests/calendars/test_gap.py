@@ -10,7 +10,7 @@ import mtf
 import mtf.calendars
 from mtf.calendars import Gap, WeeklyCalendar, totals
 from mtf.calendars.timeline import Timeline
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 from tests.calendars.builders import HOUR_NS, utc
 
 MINUTE_NS = HOUR_NS // 60
@@ -64,7 +64,7 @@ def test_empty_gap_is_nothing() -> None:
 def test_ten_years_are_there_once_an_engine_is_set_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tick after ten years must not keep the loop: no day is made but the two at the ends, no clock is looked at."""
     calendar = WeeklyCalendar.from_dict(mtf.calendars.get(name).to_dict())  # one that has been asked nothing
-    Engine(mtf.Config.make(calendar=calendar))
+    Kernel(mtf.Config.make(calendar=calendar))
     made: list[int] = []
     cell_of = Timeline._schedule
 

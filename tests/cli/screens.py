@@ -15,9 +15,9 @@ from mtf.bars.bar import PartialBar
 from mtf.cli.screen import NotSaved, Saved, most_ticks, screen_lines
 from mtf.cli.terminal import ASCII, Look
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.events.block import Block
 from mtf.events.tick import Tick
+from mtf.kernel import Kernel
 from mtf.matrix import Change, IndicatorReading, Matrix, Row
 from mtf.summary import Summary
 from mtf.timeframe import Timeframe
@@ -67,10 +67,10 @@ def market(symbols: Sequence[str], count: int, *, step_s: int = 97, base: int = 
     return made
 
 
-def run_of(ticks: Sequence[Tick], **settings: object) -> tuple[Engine, Summary]:
+def run_of(ticks: Sequence[Tick], **settings: object) -> tuple[Kernel, Summary]:
     """Return the engine and the summary of a run of *ticks* that took 1.31 s."""
     made: dict[str, object] = {"calendar": "crypto", "indicators": "sma:20,rsi:14"} | settings
-    engine = Engine(Config.make(**made))  # type: ignore[arg-type]
+    engine = Kernel(Config.make(**made))  # type: ignore[arg-type]
     given = {name: "".join("?" if each < " " else each for each in name) for name in {t.symbol for t in ticks}}
     for block in blocks([_called(given[tick.symbol], tick) for tick in ticks]):
         heap = block.heap
@@ -85,7 +85,7 @@ def _called(name: str, tick: Tick) -> Tick:
     return Tick(name, tick.ts_ns, tick.bid, tick.ask, tick.bid_size, tick.ask_size)
 
 
-def screen(engine: Engine, summary: Summary, shown: Look, then: Saved | NotSaved = KEPT) -> list[Text]:
+def screen(engine: Kernel, summary: Summary, shown: Look, then: Saved | NotSaved = KEPT) -> list[Text]:
     """Return the last screen of that run."""
     snapshots = [engine.snapshot(engine.number_of(name), True) for name in most_ticks(summary)]
     return screen_lines(summary, snapshots, then, shown)

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from mtf.cli.screen import NotSaved, Saved
 from mtf.cli.terminal import ASCII, BLOCKS, COLOURS, COLOURS_16, Colours, Glyphs, Look
-from mtf.engine import Engine
 from mtf.events.tick import Tick
+from mtf.kernel import Kernel
 from mtf.summary import Summary
 from tests.builders import at
 from tests.cli.screens import START, drawn, golden, look, market, run_of, screen
@@ -41,7 +41,7 @@ NO_BARS = run_of([Tick("EURUSD", START, 1.5), Tick("EURUSD", START + 1, 1.5)])
         ("no-bars-80", NO_BARS, look(80)),
     ],
 )
-def test_screen_is_drawn_so(name: str, run: tuple[Engine, Summary], shown: Look) -> None:
+def test_screen_is_drawn_so(name: str, run: tuple[Kernel, Summary], shown: Look) -> None:
     """To the last character: that is what somebody sees who has just installed mtf."""
     assert drawn(screen(*run, shown)) == golden(name)
 

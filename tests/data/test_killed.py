@@ -10,7 +10,7 @@ import pytest
 
 import mtf
 from mtf.bars.bar import Bar
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 from mtf.storage.datadir import logged_config
 from mtf.storage.restore import logged_blocks
 from tests.data.test_tables import check
@@ -19,7 +19,7 @@ from tests.storage.test_kill import Process, write_market
 
 def truth(path: Path) -> list[Bar]:
     """Return all bars that the log gives, from its first event on, whatever is stored."""
-    engine = Engine(logged_config(path))
+    engine = Kernel(logged_config(path))
     return [closing.bar for block in logged_blocks(path, 1) for closing in engine.step(block).closings]
 
 

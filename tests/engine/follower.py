@@ -11,13 +11,13 @@ from typing import Any, Final
 from mtf.bars.bar import Bar, PartialBar
 from mtf.bars.verdicts import REASONS, Counts
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.events.block import Block
 from mtf.events.tick import Tick
 from mtf.frames.cursor import BAR, CLOCK_ROW, END, REJECT, TICK, Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import SymbolView, View
+from mtf.kernel import Kernel
 from mtf.timeframe import TimeframeSet
 from mtf.units import NEVER_NS
 from tests.builders import BarRow, Clock, Input, Sent, tick_bits
@@ -173,13 +173,13 @@ class Follower:
                 assert view[timeframe].partial == one.states[view.symbol].partial[timeframe.name]
 
 
-def cursor_of(engine: Engine) -> Cursor:
+def cursor_of(engine: Kernel) -> Cursor:
     """Return a cursor at the newest event of *engine*."""
     joiner = engine.joiner
     return Cursor(engine.schema, joiner, 0)
 
 
-def walk(cursor: Cursor, engine: Engine, frame: Frame, receiver: Any) -> None:
+def walk(cursor: Cursor, engine: Kernel, frame: Frame, receiver: Any) -> None:
     """Deliver all of *frame* to *receiver*, which has a Follower's methods, as the actor of a consumer does."""
     cursor.enter(frame)
     while (kind := cursor.step(ALL)) != END:
@@ -219,7 +219,7 @@ def follow(config: Config, stream: Iterable[Input], made: Iterable[Block]) -> Mo
     """Assert that the engine shows of *made*, the blocks of *stream*, what the model shows of it; return the model."""
     model = model_of(config)
     follower = Follower(replay(model, stream), config.timeframes)
-    engine = Engine(config)
+    engine = Kernel(config)
     cursor = cursor_of(engine)
     for block in made:
         walk(cursor, engine, engine.step(block), follower)

@@ -9,7 +9,7 @@ import pytest
 
 import mtf
 from mtf.config import Config
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 from tests.builders import NEW_YORK, Event, at, blocks, events
 from tests.engine.follower import counted
 
@@ -17,20 +17,20 @@ HOUR_NS = 3_600_000_000_000
 DEFAULT = ("1m", "5m", "15m", "1h", "4h", "1d")
 
 
-def fed(text: str, *timeframes: str, size: int = 1024, zone: str = "UTC", **settings: Any) -> Engine:
+def fed(text: str, *timeframes: str, size: int = 1024, zone: str = "UTC", **settings: Any) -> Kernel:
     """Return an engine that was fed *text*, on the calendar of crypto unless *settings* name another."""
     return fed_with(events(text, symbol="X", zone=zone), *timeframes, size=size, **settings)
 
 
-def fed_with(stream: list[Event], *timeframes: str, size: int = 1024, **settings: Any) -> Engine:
+def fed_with(stream: list[Event], *timeframes: str, size: int = 1024, **settings: Any) -> Kernel:
     config = Config.make(**{"calendar": "crypto", "timeframes": timeframes or DEFAULT, **settings})
-    engine = Engine(config)
+    engine = Kernel(config)
     for block in blocks(stream, size=size):
         engine.step(block)
     return engine
 
 
-def snapshot(engine: Engine, symbol: str = "X") -> mtf.Snapshot:
+def snapshot(engine: Kernel, symbol: str = "X") -> mtf.Snapshot:
     return engine.snapshot(engine.number_of(symbol))
 
 
@@ -48,11 +48,11 @@ def clock(ts_ns: int) -> str:
     return moment.strftime("%H:%M" if ts_ns % 60_000_000_000 == 0 else "%H:%M:%S")
 
 
-def bars(engine: Engine, timeframe: str, symbol: str = "X") -> list[str]:
+def bars(engine: Kernel, timeframe: str, symbol: str = "X") -> list[str]:
     return [line(bar) for bar in snapshot(engine, symbol)[timeframe].bars]
 
 
-def partial(engine: Engine, timeframe: str, symbol: str = "X") -> str:
+def partial(engine: Kernel, timeframe: str, symbol: str = "X") -> str:
     return line(snapshot(engine, symbol)[timeframe].partial)
 
 
@@ -254,7 +254,7 @@ def test_idle_symbol_keeps_its_forming_bar_until_a_clock_event_or_a_tick_of_its_
 def test_bars_of_several_symbols_close_by_end_then_timeframe_then_appearance() -> None:
     """Rule 3, order of delivery: a clock event that closes nine bars delivers them in one order only."""
     config = Config.make(calendar="crypto", timeframes=("1m", "5m"))
-    engine = Engine(config)
+    engine = Kernel(config)
     made = blocks(events("B:10:00@1 A:10:00@2 C:10:04@3 !10:05"), size=1024)
     frame = engine.step(made[0])
     assert [
@@ -291,7 +291,7 @@ def test_ids_are_remembered_for_4096_ticks_through_a_saved_state() -> None:
     repeats = [stream[k] for k in (1, 4096, 0)]
     config = Config.make(calendar="crypto", timeframes=["1m"])
     made = blocks([*stream, *repeats], size=4097)
-    whole, loaded = Engine(config), Engine(config)
+    whole, loaded = Kernel(config), Kernel(config)
     whole.step(made[0])
     loaded.load(whole.save())
     for engine in (whole, loaded):

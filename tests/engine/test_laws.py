@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from mtf.bars.bar import Bar
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block, cut
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import View
 from mtf.indicators.catalogue import CORE
+from mtf.kernel import Kernel
 from tests.builders import Clock, Event, Input, blocks, events, tick_bits
 from tests.engine.follower import cursor_of, in_order, partial_fields, walk
 from tests.streams import mixed_streams, streams
@@ -75,13 +75,13 @@ def bits(value: float) -> str:
     return "nan" if math.isnan(value) else value.hex()
 
 
-def states(engine: Engine) -> list[tuple[object, ...]]:
+def states(engine: Kernel) -> list[tuple[object, ...]]:
     return [state_of(engine.snapshot(number)) for number in range(len(engine.joiner.states))]
 
 
-def run(config: Config, made: Sequence[Block], engine: Engine | None = None) -> tuple[Engine, list[object]]:
+def run(config: Config, made: Sequence[Block], engine: Kernel | None = None) -> tuple[Kernel, list[object]]:
     """Feed *made* to *engine*, or a new one, and return it with its diary."""
-    engine = engine or Engine(config)
+    engine = engine or Kernel(config)
     cursor = cursor_of(engine)
     diary = Diary(config.timeframes.names)
     for block in made:
@@ -150,10 +150,10 @@ def test_engine_that_is_saved_within_a_bar_goes_on_as_if_it_had_not_been(
     """Between the events of a bar, while one is unfinished, in a run, with live symbols: all of it is carried over."""
     made = blocks(in_order(stream, config), size=size, config=config, straddling=[])
     stop = data.draw(st.integers(0, len(made)))
-    whole = Engine(config)
+    whole = Kernel(config)
     for block in made[:stop]:
         whole.step(block)
-    loaded = Engine(config)
+    loaded = Kernel(config)
     loaded.load(whole.save())
     assert loaded.save() == whole.save()
     assert states(loaded) == states(whole)
@@ -254,10 +254,10 @@ def test_engine_that_is_saved_and_loaded_goes_on_as_if_it_had_not_been(
     """A restart from a checkpoint is not an event: nothing that is shown after it differs, nor does the digest."""
     made = blocks(stream, size=size)
     stop = data.draw(st.integers(0, len(made)))
-    whole = Engine(config)
+    whole = Kernel(config)
     for block in made[:stop]:
         whole.step(block)
-    loaded = Engine(config)
+    loaded = Kernel(config)
     loaded.load(whole.save())
     assert loaded.save() == whole.save()
     assert loaded.digest.value() == whole.digest.value()
@@ -288,9 +288,9 @@ def test_all_twenty_indicators_are_carried_over(stop: int) -> None:
     config = Config.make(calendar="crypto", timeframes=("1m", "15m", "1h"), history=20, indicators=CORE)
     made = blocks(LONG, size=400)[0]
     before, after = cut(made, stop)
-    whole = Engine(config)
+    whole = Kernel(config)
     whole.step(before)
-    loaded = Engine(config)
+    loaded = Kernel(config)
     loaded.load(whole.save())
     _, ours = run(config, [after], whole)
     _, theirs = run(config, [after], loaded)
@@ -300,7 +300,7 @@ def test_all_twenty_indicators_are_carried_over(stop: int) -> None:
 
 def saved() -> tuple[Config, dict[str, bytes]]:
     config = Config.make(calendar="crypto", timeframes=("1m", "1h"), history=3, indicators="sma:3")
-    engine = Engine(config)
+    engine = Kernel(config)
     for block in blocks(LONG[:100], size=100):
         engine.step(block)
     return config, engine.save()
@@ -323,9 +323,9 @@ def test_damaged_part_of_a_state_is_refused(name: str) -> None:
     for damaged in (b"", *(data[:length] for length in range(0, len(data), max(1, len(data) // 40))), data + b"\0" * 8):
         if damaged != data:
             with pytest.raises(CorruptCheckpoint):
-                Engine(config).load({**parts, name: damaged})
+                Kernel(config).load({**parts, name: damaged})
     with pytest.raises(CorruptCheckpoint, match=f"the state of {name} is missing"):
-        Engine(config).load({other: part for other, part in parts.items() if other != name})
+        Kernel(config).load({other: part for other, part in parts.items() if other != name})
 
 
 def test_state_of_a_shorter_history_is_loaded_into_a_longer_one_only() -> None:
@@ -333,4 +333,4 @@ def test_state_of_a_shorter_history_is_loaded_into_a_longer_one_only() -> None:
     _, parts = saved()
     shorter = Config.make(calendar="crypto", timeframes=("1m", "1h"), history=2, indicators="sma:3")
     with pytest.raises(CorruptCheckpoint):
-        Engine(shorter).load(parts)
+        Kernel(shorter).load(parts)

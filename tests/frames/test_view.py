@@ -9,10 +9,10 @@ import pytest
 
 import mtf
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.errors import DeadView, UnknownIndicator, UnknownSymbol, UnknownTimeframe
 from mtf.frames.cursor import BAR, CLOCK_ROW, END, REJECT, TICK
 from mtf.frames.view import View
+from mtf.kernel import Kernel
 from tests.builders import Event, at, blocks, events
 from tests.engine.follower import cursor_of
 
@@ -26,7 +26,7 @@ def shown(
 ) -> list[object]:
     """Return what *look* says of the view at each step of *stream*."""
     config = Config.make(calendar="crypto", timeframes=("1m", "5m"), indicators={"1m": ["sma:2"], "5m": []})
-    engine = Engine(config)
+    engine = Kernel(config)
     cursor = cursor_of(engine)
     found = []
     for block in blocks(stream, size=size):
@@ -183,7 +183,7 @@ def test_values_are_a_read_only_mapping_by_output() -> None:
 
 def test_view_is_dead_once_the_cursor_moved_on() -> None:
     """Memory that goes on must not be looked at: after the callback, and in every later one."""
-    engine = Engine(Config.make(calendar="crypto", timeframes=["1m"]))
+    engine = Kernel(Config.make(calendar="crypto", timeframes=["1m"]))
     cursor = cursor_of(engine)
     cursor.enter(engine.step(blocks(STREAM)[0]))
     cursor.step(TICK)

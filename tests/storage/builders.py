@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from mtf.bars.bar import Bar
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
+from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
 from mtf.storage.history.schema import SET_POSITION, SET_SERIES
 from mtf.storage.history.sums import position_sum, series_sum
@@ -142,15 +142,15 @@ def whole_bits(snapshot: Snapshot) -> tuple[Any, ...]:
     return (row_bits(snapshot), windows)
 
 
-def engine_bits(engine: Engine, of: Callable[[Snapshot], tuple[Any, ...]] = whole_bits) -> tuple[Any, ...]:
+def engine_bits(engine: Kernel, of: Callable[[Snapshot], tuple[Any, ...]] = whole_bits) -> tuple[Any, ...]:
     """Return everything that can be asked of *engine*: its symbols, counters and digest."""
     snapshots = [of(engine.snapshot(number)) for number in range(len(engine.joiner.states))]
     return (snapshots, Summary.of(engine, 0), engine.digest.value())
 
 
-def played(config: Config, events: Iterable[Event], *, size: int = 1) -> Iterator[Engine]:
+def played(config: Config, events: Iterable[Event], *, size: int = 1) -> Iterator[Kernel]:
     """Yield one engine again and again, after each block of *events*."""
-    engine = Engine(config)
+    engine = Kernel(config)
     for block in blocks(events, size=size):
         engine.step(block)
         yield engine

@@ -12,9 +12,9 @@ import pytest
 
 import mtf.storage.checkpoint_store
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.errors import ConfigError
 from mtf.events.tick import Tick
+from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
 from mtf.storage.checkpoint_store import CheckpointStore
 from mtf.storage.datadir import checkpoints_of
@@ -100,7 +100,7 @@ async def test_checkpoint_that_cannot_be_made_is_a_warning_each_time_and_the_log
 def test_state_of_many_symbols_is_never_past_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit follows from the configuration: ids, bars, values and indicators of each symbol fit, whatever else."""
     config = Config.make(timeframes="1m,2m,5m", indicators="core", history=30, calendar="crypto")
-    engine = Engine(config)
+    engine = Kernel(config)
     seq = 0
     quotes = [
         Tick(

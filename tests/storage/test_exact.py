@@ -12,8 +12,8 @@ import pytest
 from mtf.actors.consumer import Consumer
 from mtf.bars.bar import Bar
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.frames.view import View
+from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
 from mtf.storage.checkpoint_store import CheckpointStore
 from mtf.storage.restore import checkpoint_meta, restore, verify_replay
@@ -28,7 +28,7 @@ CONFIG = Config.make(indicators="core", history=40)
 
 def test_the_stream_has_every_verdict() -> None:
     """What does not come in the stream is not shown to survive a restart."""
-    engine = Engine(CONFIG)
+    engine = Kernel(CONFIG)
     for block in blocks(EVENTS):
         engine.step(block)
     found = Summary.of(engine, 0)
@@ -43,7 +43,7 @@ def test_engine_restored_at_drawn_seqs_equals_the_uninterrupted_one_at_every_lat
     random = Random(2)
     saved_at = {1, 2, *random.sample(range(3, len(EVENTS)), 5)}
     store = CheckpointStore(tmp_path / "checkpoints", keep=10)
-    whole = Engine(CONFIG)
+    whole = Kernel(CONFIG)
     rows = []
     cut = blocks(EVENTS, size=1)
     for block in cut:

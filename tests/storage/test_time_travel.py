@@ -9,9 +9,9 @@ import pytest
 
 from mtf.bars.verdicts import ACCEPTED
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.errors import ConfigError, DataDirError, UnknownSymbol
 from mtf.events.tick import Tick
+from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
 from mtf.storage.checkpoint_store import CheckpointStore
 from mtf.storage.restore import engine_at, state_at
@@ -35,8 +35,8 @@ async def written(data: Path, stream: list[Event], checkpoints: list[int]) -> No
         checkpointer_of(pipeline).seq = len(stream)  # none at the end
 
 
-def prefix(stream: list[Event], count: int) -> Engine:
-    engine = Engine(CONFIG)
+def prefix(stream: list[Event], count: int) -> Kernel:
+    engine = Kernel(CONFIG)
     for block in blocks(stream[:count], size=5):
         engine.step(block)
     return engine
@@ -67,7 +67,7 @@ def until(stream: list[Event], time_ns: int) -> tuple[list[Event], int]:
     Of each symbol that is what comes before its first accepted event that is stamped later, be it rejected; of clock
     events those that are not stamped later.
     """
-    engine = Engine(CONFIG)
+    engine = Kernel(CONFIG)
     kept: list[Event] = []
     over: set[str] = set()
     last = 0
@@ -84,7 +84,7 @@ def until(stream: list[Event], time_ns: int) -> tuple[list[Event], int]:
     return kept, last
 
 
-def shown(engine: Engine) -> dict[str, tuple[object, ...]]:
+def shown(engine: Kernel) -> dict[str, tuple[object, ...]]:
     """Return what each symbol shows of one row, but for its seq."""
     snapshots = [engine.snapshot(engine.number_of(symbol)) for symbol in engine.symbols()]
     return {one.symbol: (row_bits(one)[2:], one.counts) for one in snapshots}
@@ -94,7 +94,7 @@ async def test_each_symbol_is_as_before_its_first_accepted_event_that_is_stamped
     """Asked at, just before and just after every stamp there is, and the late ones among them."""
     for time_ns in {event.ts_ns + step for event in EVENTS for step in (-1, 0, 1)}:
         kept, last = until(EVENTS, time_ns)
-        whole = Engine(CONFIG)
+        whole = Kernel(CONFIG)
         for block in blocks(kept, size=5):
             whole.step(block)
         found = engine_at(data, time_ns=time_ns)

@@ -14,9 +14,9 @@ import pytest
 
 import mtf
 from mtf.bars.bar import Bar, PartialBar
-from mtf.engine import Engine
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
+from mtf.kernel import Kernel
 from mtf.sources import open_source
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 from tests.builders import clock_of_bars
@@ -51,7 +51,7 @@ def run(path: Path, *, events: int | None = None, **options: Any) -> Made:
     """
     settings = {name: options.pop(name) for name in SETTINGS if name in options}
     config = mtf.Config.make(history=1, **{"timeframes": DEFAULT_TIMEFRAMES, **settings})
-    engine, builder = Engine(config), BlockBuilder(SymbolTable(), bar_clock=clock_of_bars(config))
+    engine, builder = Kernel(config), BlockBuilder(SymbolTable(), bar_clock=clock_of_bars(config))
     made = Made({name: [] for name in config.timeframes.names})
     source = open_source(path, **options)
     try:

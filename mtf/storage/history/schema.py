@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from mtf.bars.bar import Bar
 from mtf.calendars.day import Gap
-from mtf.engine import RESULTS
 from mtf.errors import CorruptHistory
+from mtf.kernel import RESULTS
 
 __all__ = [
     "AFRESH",

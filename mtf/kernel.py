@@ -1,0 +1,187 @@
+"""The kernel: the pure cores of one configuration, and how a block passes through them.
+
+The pipeline distributes these cores over actors; state queries, tests and workers run them in one place. Both get the
+same frames from the same blocks, because they are the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from mtf.archive import Archive
+from mtf.bars.aggregate import Aggregator
+from mtf.bars.digest import Digest
+from mtf.bars.gate import Gate
+from mtf.bars.judged_block import Instrument, JudgedBlock
+from mtf.bars.verdicts import PRICE_SIDES
+from mtf.config import Config
+from mtf.errors import CorruptCheckpoint
+from mtf.events.block import Block
+from mtf.frames.frame import Frame, Joiner
+from mtf.frames.snapshot import Snapshot
+from mtf.frames.timeframe_state import Schema
+from mtf.indicators.calculator import Calculator
+from mtf.indicators.catalogue import create_set
+from mtf.indicators.value_history import ValueHistory
+
+__all__ = ["RESULTS", "Kernel"]
+
+RESULTS: Final = 2  # goes up when the same log gives other results; stored results of before are then not used
+
+
+class Kernel:
+    """All cores of a pipeline: gate, an aggregator per timeframe, indicators, joiner, digest.
+
+    A worker's kernel only computes the indicators of the symbols that it *owns*, by rank of the timeframe and number.
+    """
+
+    def __init__(self, config: Config, owns: Callable[[int, int], bool] | None = None) -> None:
+        self.config = config
+        config.calendars.prepare()  # not while ticks wait
+        self.gate = Gate(
+            config.calendars.calendar_of,
+            list(config.timeframes),
+            anchor_ns=config.anchor_ns,
+            side=PRICE_SIDES.index(config.price),
+            keep_closed=config.closed == "keep",
+            accept_late=config.late == "accept",
+            any_price=config.prices == "any",
+            price_max=config.price_max,
+            delay_of=config.delay_of if config.delays else None,
+        )
+        self.aggregators = [
+            Aggregator(timeframe, rank, config.history, config.anchor_ns)
+            for rank, timeframe in enumerate(config.timeframes)
+        ]
+        self.calculators: list[Calculator] = []  # by rank; empty if no indicator is kept
+        self.value_histories: list[ValueHistory] = []
+        if any(config.indicators):
+            for rank, (timeframe, specs) in enumerate(zip(config.timeframes, config.indicators, strict=True)):
+                items = create_set(specs, timeframe=timeframe)
+                owned = None if owns is None else partial(owns, rank)
+                calculator = Calculator(items, config.live != "off", owned)
+                self.calculators.append(calculator)
+                self.value_histories.append(ValueHistory(calculator.width, config.history))
+        self.joiner = Joiner()
+        self.digest = Digest()
+        self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled when asked
+        outputs = [calculator.items.described for calculator in self.calculators]
+        self.schema = Schema(list(config.timeframes), outputs or [[] for _ in self.aggregators])
+
+    def begin(self, seq: int, names: Sequence[str]) -> None:
+        """Start after the event *seq* of a log whose beginning is gone, before any block was processed.
+
+        *names* are the symbols that had appeared by then; nothing else is known of them.
+        """
+        self.gate.begin(names)
+        self.joiner.begin(
+            seq, self.gate.instruments, len(self.aggregators), [each.fresh for each in self.value_histories]
+        )
+
+    def step(self, block: Block, rows: bool = True) -> Frame:
+        """Process the next block of the log and return its frame.
+
+        Live values are those of each row, or without *rows* of each symbol's last one alone.
+        """
+        return self.apply(self.gate.judge(block), rows)
+
+    def apply(self, judged: JudgedBlock, rows: bool = True) -> Frame:
+        """Process the next block, already judged, and return its frame; see `step`."""
+        columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
+        values = [
+            value_history.record(judged, part, calculator.compute(judged, part, rows))
+            for calculator, value_history, part in zip(self.calculators, self.value_histories, columns, strict=False)
+        ]
+        frame = self.joiner.join(judged, columns, values)
+        frame.feed(self.digest)
+        return frame
+
+    def save(self) -> dict[str, bytes]:
+        """Return the state of every core by name, all after the same event."""
+        return {name: save() for name, save in self.savers().items()}
+
+    def savers(self) -> dict[str, Callable[[], bytes]]:
+        """Return the function that saves each core, by name: an actor saves its own when a marker passes."""
+        return {name: partial(_saved, archive) for name, archive in self._archives().items()}
+
+    def load(self, parts: Mapping[str, bytes]) -> None:
+        """Load a saved state into an engine that has processed nothing.
+
+        CorruptCheckpoint if a part is missing, or does not match this configuration; the engine is unusable then.
+        """
+        missing = [name for name in self._archives() if name not in parts]
+        if missing:
+            raise CorruptCheckpoint(f"the state of {', '.join(missing)} is missing")
+        self.load_parts(parts)
+        for calculator, value_history in zip(self.calculators, self.value_histories, strict=True):
+            value_history.recount(calculator.counts())
+        joiner = self.joiner
+        for number, counts in zip(range(len(joiner.states)), self.gate.counts(), strict=False):
+            joiner.restore(
+                number,
+                counts,
+                [aggregator.after(number) for aggregator in self.aggregators],
+                [value_history.after(number) for value_history in self.value_histories],
+            )
+
+    def load_parts(self, parts: Mapping[str, bytes]) -> None:
+        """Load the state of the cores in *parts*, as `load` does for all."""
+        for name, archive in self._archives().items():
+            if name not in parts:
+                continue
+            loading = Archive(parts[name])
+            try:
+                archive(loading)
+                loading.finish()
+            except (IndexError, ValueError, OverflowError) as error:
+                raise CorruptCheckpoint(f"the saved state of {name} is invalid: {error}") from error
+
+    def _archives(self) -> dict[str, Callable[[Archive], None]]:
+        """Return the function that archives each core, by name, in the order in which they can be loaded."""
+        instruments = self.gate.instruments
+        found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
+        for aggregator in self.aggregators:
+            found[f"bars:{aggregator.timeframe}"] = partial(_archive_symbols, aggregator.archive, instruments)
+        for timeframe, calculator, value_history in zip(
+            self.config.timeframes, self.calculators, self.value_histories, strict=False
+        ):
+            found[f"indicators:{timeframe}"] = partial(_archive_sized, calculator.archive, instruments)
+            found[f"values:{timeframe}"] = partial(_archive_sized, value_history.archive, instruments)
+        found["joiner"] = partial(_archive_symbols, self.joiner.archive, instruments)
+        found["digest"] = self.digest.archive
+        return found
+
+    def symbols(self) -> list[str]:
+        """Return the symbols that have had an event, in order of appearance."""
+        return [state.instrument.name for state in self.joiner.states if state.seen]
+
+    def number_of(self, symbol: str) -> int:
+        """Return the number of a symbol that has had an event; -1 if it has not."""
+        states = self.joiner.states
+        while len(self._numbers) < len(states):
+            self._numbers[states[len(self._numbers)].instrument.name] = len(self._numbers)
+        number = self._numbers.get(symbol, -1)
+        return number if number >= 0 and states[number].seen else -1
+
+    def snapshot(self, number: int, last: bool = False) -> Snapshot:
+        """Return the newest state of the symbol with this number."""
+        joiner = self.joiner
+        return Snapshot(self.schema, joiner.states[number], joiner.seq, joiner.clock_of(number), last)
+
+
+def _saved(archive: Callable[[Archive], None]) -> bytes:
+    saving = Archive()
+    archive(saving)
+    return saving.finish()
+
+
+def _archive_symbols(
+    archive: Callable[[Archive, list[Instrument]], None], instruments: list[Instrument], into: Archive
+) -> None:
+    archive(into, instruments)
+
+
+def _archive_sized(archive: Callable[[Archive, int], None], instruments: list[Instrument], into: Archive) -> None:
+    archive(into, len(instruments))
