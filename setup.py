@@ -77,6 +77,7 @@ COMPILED = [
     "mtf/frames/snapshot.py",
     "mtf/frames/cursor.py",
     "mtf/frames/view.py",
+    "mtf/frames/state_rows.py",
     "mtf/engine.py",
     "mtf/data/picking.py",
     "mtf/sources/chunk.py",

@@ -20,6 +20,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import TimeframeState, Values
 from mtf.frames.view import View
 from mtf.frozen import freeze, name_fields
+from mtf.offline import point_in_time
 from mtf.pipeline import Pipeline
 from mtf.signatures import give_signatures
 from mtf.sources import open_source
@@ -58,6 +59,7 @@ __all__ = [
     "feeds",
     "indicators",
     "open_source",
+    "point_in_time",
     "sources",
 ]
 

@@ -123,9 +123,7 @@ class Config:
         feeds, or a mapping from symbols or patterns (`*`, `?`, `[...]`) to theirs.
         """
         asked = timeframes is not DEFAULT_TIMEFRAMES
-        if isinstance(timeframes, str):
-            timeframes = [name.strip() for name in timeframes.split(",") if name.strip()]
-        kept = TimeframeSet(timeframes)
+        kept = TimeframeSet(_listed(timeframes))
         specs = _specs(kept, indicators)
         former = _specs(kept, indicators, former=True) if _has_former_word(indicators) else specs
         return cls(
@@ -145,6 +143,38 @@ class Config:
             delays=_delays(delay_ns),
             versions=_versions(specs),
             former=former if former != specs else None,
+        )
+
+    def changed(self, **settings: Any) -> Config:
+        """Return the configuration with *settings*, as `make` takes them, in place of its own; ConfigError as there.
+
+        Without `indicators`, a timeframe keeps those that it has, and one that is new gets all that any other has.
+        """
+        unknown = settings.keys() - inspect.signature(Config.make).parameters.keys()
+        if unknown:
+            known = ", ".join(inspect.signature(Config.make).parameters)
+            raise ConfigError(f"{', '.join(sorted(unknown))}: not a setting; there are {known}")
+        changes = dict(settings)
+        kept = self.timeframes
+        if "timeframes" in changes:
+            kept = TimeframeSet(_listed(changes["timeframes"]))
+            changes |= {"timeframes": kept, "asked": True}
+        if "calendar" in changes:
+            changes |= {"calendars": CalendarMap(changes.pop("calendar")), "tzdata": tzdata_version()}
+        if "delay_ns" in changes:
+            changes["delays"] = _delays(changes.pop("delay_ns"))
+        if "price_max" in changes:
+            changes["price_max"] = float(changes["price_max"])
+        specs = _specs(kept, changes["indicators"]) if "indicators" in changes else self._carried(kept)
+        changes |= {"indicators": specs, "versions": _versions(specs), "former": None}
+        return attrs.evolve(self, **changes)
+
+    def _carried(self, kept: TimeframeSet) -> tuple[tuple[str, ...], ...]:
+        """Return the indicators as *kept* timeframes have them."""
+        own = dict(zip(self.timeframes.names, self.indicators, strict=True))
+        every = list(dict.fromkeys(spec for specs in self.indicators for spec in specs))
+        return tuple(
+            own[each.name] if each.name in own else tuple(canonical_specs(every, each, strict=False)) for each in kept
         )
 
     @property
@@ -284,6 +314,12 @@ def config_of(config: Config | None, settings: Mapping[str, Any]) -> Config:
     if twice:
         raise ConfigError(f"{', '.join(twice)}: already set by config=; give one or the other")
     return config
+
+
+def _listed(timeframes: str | Iterable[str | Timeframe]) -> Iterable[str | Timeframe]:
+    if isinstance(timeframes, str):
+        return [name.strip() for name in timeframes.split(",") if name.strip()]
+    return timeframes
 
 
 def _calendars(there: Config, here: Config) -> tuple[str, str]:

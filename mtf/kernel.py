@@ -25,6 +25,7 @@ from mtf.frames.timeframe_state import Schema
 from mtf.indicators.calculator import Calculator
 from mtf.indicators.catalogue import create_set
 from mtf.indicators.value_history import ValueHistory
+from mtf.indicators.values import places_of
 
 __all__ = ["RESULTS", "Kernel"]
 
@@ -87,11 +88,18 @@ class Kernel:
         """
         return self.apply(self.gate.judge(block), rows)
 
-    def apply(self, judged: JudgedBlock, rows: bool = True) -> Frame:
-        """Process the next block, already judged, and return its frame; see `step`."""
+    def apply(self, judged: JudgedBlock, rows: bool = True, before_bars_of: int = -1) -> Frame:
+        """Process the next block, already judged, and return its frame.
+
+        See `step`; without *rows*, there are also live values of the symbol's row before each bar of the timeframe
+        *before_bars_of*, by rank, closes.
+        """
         columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
+        places = None
+        if self.calculators and not rows:
+            places = places_of(judged, columns[before_bars_of].closings if before_bars_of >= 0 else None)
         values = [
-            value_history.record(judged, part, calculator.compute(judged, part, rows))
+            value_history.record(judged, part, calculator.compute(judged, part, rows, places))
             for calculator, value_history, part in zip(self.calculators, self.value_histories, columns, strict=False)
         ]
         frame = self.joiner.join(judged, columns, values)

@@ -38,6 +38,7 @@ NAMES = [
     "feeds",
     "indicators",
     "open_source",
+    "point_in_time",
     "sources",
 ]
 

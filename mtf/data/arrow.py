@@ -28,17 +28,29 @@ def arrow_reader(columns: Sequence[Column], batches: Iterable[Batch]) -> RecordB
 
 
 def _record_batches(columns: Sequence[Column], schema: Schema, batches: Iterable[Batch]) -> Iterator[RecordBatch]:
+    nothing: dict[tuple[Kind, int], Array] = {}  # columns without a value, by kind and rows
     for batch in batches:
-        arrays = [_array(column.kind, found, batch.rows) for column, found in zip(columns, batch.columns, strict=True)]
+        arrays = []
+        for column, found in zip(columns, batch.columns, strict=True):
+            if found is not None:
+                arrays.append(_array(column.kind, found))
+                continue
+            key = (column.kind, batch.rows)
+            if key not in nothing:
+                nothing[key] = _nothing(*key)
+            arrays.append(nothing[key])
         yield RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(kind: Kind, found: Any, rows: int) -> Array:
+def _nothing(kind: Kind, rows: int) -> Array:
+    """Return a column in which no row has a value."""
+    nowhere = Array.from_buffer(bytes(rows)).cast(DataType.uint32())
+    return _array(kind, [None]).take(nowhere)
+
+
+def _array(kind: Kind, found: Any) -> Array:
     """Return a column of a batch. A buffer is taken as it is, without a copy."""
     type = _TYPES[kind]
-    if found is None:
-        nowhere = Array.from_buffer(bytes(rows)).cast(DataType.uint32())
-        return _array(kind, [None], 1).take(nowhere)
     if isinstance(found, Coded):
         codes = Array.from_buffer(found.codes).cast(DataType.int32())
         return Array(list(found.words), DataType.utf8()).cast(type).take(codes)

@@ -16,7 +16,8 @@ __all__ = ["pandas_frame"]
 def pandas_frame(columns: Sequence[Column], batches: Iterable[Batch]) -> pd.DataFrame:
     """Return all rows as one frame: times are `datetime64[ns, UTC]`, words categories, dates `datetime64[s]`.
 
-    Numbers that are missing are NaN, times and dates NaT, texts None.
+    Numbers that are missing are NaN, times and dates NaT, texts None. Whole numbers of which some are missing are
+    `Int64`.
     """
     parts: list[list[Any]] = [[] for _ in columns]
     words: list[Sequence[str]] = [()] * len(columns)
@@ -38,7 +39,8 @@ def _array(kind: Kind, found: Any, rows: int) -> Any:
     if isinstance(found, list) or found is None:
         values = [None] * rows if found is None else found
         missing = _MISSING.get(kind)
-        return np.array([missing if value is None else value for value in values], _DTYPES[kind])
+        dtype = "object" if kind is Kind.WHOLE and None in values else _DTYPES[kind]
+        return np.array([missing if value is None else value for value in values], dtype)
     return np.array(found, _STORED[kind]).astype(_DTYPES[kind])
 
 
@@ -47,6 +49,8 @@ def _series(kind: Kind, values: Any, words: Sequence[str]) -> Any:
         return pd.Categorical.from_codes(values, categories=list(words))
     if kind is Kind.TIME:
         return pd.DatetimeIndex(values).tz_localize("UTC")
+    if kind is Kind.WHOLE and values.dtype == object:
+        return pd.array(values, "Int64")
     return values.astype("datetime64[s]") if kind is Kind.DATE else values
 
 

@@ -18,7 +18,7 @@ from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.indicator import bar_flags, flags_of
 from mtf.indicators.symbol_indicators import IndicatorSet
-from mtf.indicators.values import Completed, Numbers
+from mtf.indicators.values import Completed, Numbers, Places, places_of
 
 __all__ = ["Calculator", "merged"]
 
@@ -38,9 +38,12 @@ class Calculator:
         self._owns: Final = owns  # None: all
         self._sets: list[IndicatorSet | None] = []  # by number of the symbol; None if it is another's
 
-    def compute(self, judged: JudgedBlock, columns: Columns, rows: bool = True) -> Numbers:
-        """Return the values for the closings of *columns*, and live ones for all *rows*, or each symbol's last.
+    def compute(
+        self, judged: JudgedBlock, columns: Columns, rows: bool = True, places: Places | None = None
+    ) -> Numbers:
+        """Return the values for the closings of *columns*, and live ones for all *rows*, or those that have *places*.
 
+        Without either, for each symbol's last row.
         Computes all rows of a block that touches more symbols than it has rows: see `JudgedBlock.wants_rows`.
         """
         rows = judged.wants_rows(rows)
@@ -51,9 +54,12 @@ class Calculator:
             self._meet()
         sets = self._sets
         size: i64 = 0
+        chosen: Places | None = None
         if self._live:
-            size = (count if rows else len(judged.touched)) * width
-        numbers = Numbers(vec[float]([0.0] * size), rows, [])
+            if not rows:
+                chosen = places_of(judged) if places is None else places
+            size = (count if chosen is None else chosen.count) * width
+        numbers = Numbers(vec[float]([0.0] * size), rows, [], chosen)
         live = numbers.live
         closings = columns.closings
         total: i64 = len(closings)
@@ -65,7 +71,7 @@ class Calculator:
             return numbers
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, headers = columns.volume, columns.header
-        places = vec[i64]([]) if rows else _last_places(judged)
+        by_row = vec[i64]([]) if chosen is None else chosen.by_row
         slot_index: i64 = -1  # of which `day` and `flags` are
         day: i64 = 0
         flags: i64 = 0
@@ -74,7 +80,7 @@ class Calculator:
                 self._commit(closings[committed], numbers)
                 committed += 1
             index = headers[i]
-            place = i if rows else places[i]
+            place = i if rows else by_row[i]
             if index < 0 or place < 0:
                 continue
             items = sets[block.symbol_at(i)]
@@ -166,17 +172,3 @@ def merged(states: Sequence[bytes]) -> bytes:
     for _ in range(count):
         into.blob(max([reader.blob(b"") for reader in readers], key=len))
     return into.finish()
-
-
-def _last_places(judged: JudgedBlock) -> vec[i64]:
-    """Return, by row of the block, the place of its symbol among those touched if it is its last row, else -1."""
-    block = judged.block
-    found = vec[i64]([-1] * block.count)
-    places = {number: k for k, number in enumerate(judged.touched)}
-    for i in range(block.count - 1, -1, -1):
-        number = block.symbol_at(i)
-        if number >= 0 and number in places:
-            found[i] = places.pop(number)
-            if not places:
-                break
-    return found

@@ -11,7 +11,10 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-__all__ = ["Completed", "Numbers", "ValueColumns", "ValueState"]
+from mtf.bars.columns import BarClose
+from mtf.bars.judged_block import JudgedBlock
+
+__all__ = ["Completed", "Numbers", "Places", "ValueColumns", "ValueState", "places_of"]
 
 
 @mypyc_attr(native_class=True)
@@ -50,18 +53,65 @@ class ValueState:
 
 
 @mypyc_attr(native_class=True)
+class Places:
+    """Of which rows of a block live values are computed, if not of all: the place of each row, or -1.
+
+    The first places are those of the touched symbols' last rows, in the order of the symbols.
+    """
+
+    __slots__ = ("by_row", "count")
+
+    def __init__(self, count: i64, by_row: vec[i64]) -> None:
+        self.count: i64 = count
+        self.by_row: vec[i64] = by_row
+
+
+def places_of(judged: JudgedBlock, closings: list[BarClose] | None = None) -> Places:
+    """Return the places of each symbol's last row, and of the newest one of a symbol before each of its *closings*.
+
+    The latter are those of one timeframe.
+    """
+    block = judged.block
+    touched = judged.touched
+    by_row = vec[i64]([-1] * block.count)
+    places = Places(len(touched), by_row)
+    last = {number: k for k, number in enumerate(touched)}
+    for i in range(block.count - 1, -1, -1):
+        number = block.symbol_at(i)
+        if number >= 0 and number in last:
+            by_row[i] = last.pop(number)
+            if not last:
+                break
+    if closings:
+        rows = dict.fromkeys(touched, -1)
+        k: i64 = 0
+        for i in range(block.count):
+            while k < len(closings) and closings[k].row == i:
+                row: i64 = rows[closings[k].number]
+                if row >= 0 and by_row[row] < 0:
+                    by_row[row] = places.count
+                    places.count += 1
+                k += 1
+            number = block.symbol_at(i)
+            if number >= 0:
+                rows[number] = i
+    return places
+
+
+@mypyc_attr(native_class=True)
 class Numbers:
     """What a calculator found for one block: live values by place, and the completed ones of each closing, in order.
 
     `live[place * width + column]` is of meaning where a bar forms. With *rows* each row has its place; without, each
-    touched symbol has one, for its last row. It is empty if live values are off. A calculator that shares symbols
-    with others fills the places of its own, and has the closings of its own.
+    touched symbol has one, for its last row, and *places* says which other rows have one. It is empty if there are no
+    live values. A calculator that shares symbols with others fills the places of its own, and has their closings.
     """
 
-    __slots__ = ("completed", "live", "rows")
+    __slots__ = ("completed", "live", "places", "rows")
 
-    def __init__(self, live: vec[float], rows: bool, completed: list[Completed]) -> None:
+    def __init__(self, live: vec[float], rows: bool, completed: list[Completed], places: Places | None = None) -> None:
         self.live: vec[float] = live
+        self.places: Final = places
         self.rows: Final = rows
         self.completed: Final = completed
 
@@ -71,18 +121,20 @@ class ValueColumns:
     """What one timeframe's indicators made of one block.
 
     `live[row * width + column]` is a value as if the partial bar after that row closed then; of no meaning where no bar
-    forms. Where *rows* is false, it is for each touched symbol's last row, by place of the symbol. `closings[k]` is the
+    forms. Where *rows* is false, it is for each touched symbol's last row, by place of the symbol, and for those rows
+    that have a place in *places*. `closings[k]` is the
     state just after the k-th closing of the timeframe's columns, `after[k]` that of the k-th touched symbol after the
     block. `fresh` is the state of a symbol that had no bar yet.
     """
 
-    __slots__ = ("after", "closings", "fresh", "live", "rows", "width")
+    __slots__ = ("after", "closings", "fresh", "live", "places", "rows", "width")
 
     def __init__(self, width: i64, numbers: Numbers, fresh: ValueState) -> None:
         self.width: Final[i64] = width
         self.fresh: Final = fresh
         self.live: vec[float] = numbers.live
         self.rows: Final = numbers.rows
+        self.places: Final = numbers.places
         self.closings: list[ValueState] = []
         self.after: list[ValueState] = []
 

@@ -1,0 +1,222 @@
+"""The whole state at steps of a log, a row each, in columns: what a consumer's view shows there, and nothing later.
+
+A cursor that writes down instead of showing. Its columns are plain numbers, filled from the columns of the frame; what
+they are called is for others to say.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i32, i64, mypyc_attr
+
+from mtf.bars.bar import Bar
+from mtf.bars.columns import BarHeader
+from mtf.frames.cursor import BAR, END, TICK, Cursor
+from mtf.frames.frame import Frame, Joiner
+from mtf.frames.timeframe_state import Schema
+from mtf.units import NEVER_NS
+
+__all__ = ["BAR_FLOATS", "BAR_WHOLES", "StatePage", "StateRows"]
+
+BAR_FLOATS: Final = 5  # open, high, low, close, volume
+BAR_WHOLES: Final = 3  # start, end, ticks
+ON_TICKS: Final = -1
+NAN: Final = float("nan")
+
+
+@mypyc_attr(native_class=True)
+class StatePage:
+    """Up to *room* rows. Column *k* of floats is `floats[k * room : k * room + count]`, and so it is with `wholes`.
+
+    By timeframe, floats are the partial bar's (`BAR_FLOATS`), the newest completed one's, live values, completed
+    values; whole numbers those of the two bars (`BAR_WHOLES`). Those of a bar that is
+    not there are NaN and NEVER_NS. `missing` counts, by column of floats, the NaNs.
+    """
+
+    __slots__ = ("codes", "count", "floats", "missing", "room", "seqs", "times", "wholes")
+
+    def __init__(self, room: i64, floats: i64, wholes: i64) -> None:
+        self.room: Final[i64] = room
+        self.count: i64 = 0
+        self.codes: vec[i32] = vec[i32]([0] * room)  # numbers of symbols
+        self.seqs: vec[i64] = vec[i64]([0] * room)
+        self.times: vec[i64] = vec[i64]([0] * room)
+        self.floats: vec[float] = vec[float]([0.0] * (room * floats))
+        self.wholes: vec[i64] = vec[i64]([0] * (room * wholes))
+        self.missing: vec[i64] = vec[i64]([0] * floats)
+
+
+@mypyc_attr(native_class=True)
+class StateRows(Cursor):
+    """Writes a row for each accepted tick, or with *on_rank* for each bar that closes on that timeframe.
+
+    *live* and *completed* say which indicator values are in it, of those of *widths* by timeframe.
+    """
+
+    def __init__(
+        self, schema: Schema, joiner: Joiner, widths: list[int], room: i64, on_rank: i64, live: bool, completed: bool
+    ) -> None:
+        super().__init__(schema, joiner, joiner.seq)
+        self._room: Final[i64] = room
+        self._on_rank: Final[i64] = on_rank
+        self._live: Final = live
+        self._completed: Final = completed
+        self._widths: vec[i64] = vec[i64]([i64(width) for width in widths])
+        self._none: vec[float] = vec[float]([NAN] * (max(widths) if widths else 0))
+        floats: i64 = 0
+        for width in widths:
+            floats += 2 * BAR_FLOATS + (width if live else 0) + (width if completed else 0)
+        self._floats: Final[i64] = floats
+        self._page: StatePage = self._new_page()
+
+    def write(self, frame: Frame) -> list[StatePage]:
+        """Write the rows of the next *frame*; return the pages that are full."""
+        full: list[StatePage] = []
+        wanted: i64 = TICK if self._on_rank == ON_TICKS else BAR
+        self.enter(frame)
+        while True:
+            kind = self.step(wanted)
+            if kind == END:
+                return full
+            if kind == BAR and frame.closings[self._closing].rank != self._on_rank:
+                continue
+            self._write(frame)
+            if self._page.count == self._room:
+                full.append(self._page)
+                self._page = self._new_page()
+
+    def last(self) -> StatePage:
+        """Return the page that is not full yet, perhaps without a row, and begin another."""
+        page = self._page
+        self._page = self._new_page()
+        return page
+
+    def _new_page(self) -> StatePage:
+        return StatePage(self._room, self._floats, 2 * BAR_WHOLES * len(self._widths))
+
+    def _write(self, frame: Frame) -> None:
+        """Write the row of the present step."""
+        page = self._page
+        at = page.count
+        number = self.number
+        page.codes[at] = i32(number)
+        page.seqs[at] = self.seq
+        page.times[at] = self.time_of(number)
+        row = self._last_row[number]
+        known = self._states[number]
+        ranks: i64 = len(self._widths)
+        floats = page.floats
+        wholes = page.wholes
+        missing = page.missing
+        room = self._room
+        to: i64 = at  # of the next column of floats
+        whole: i64 = at
+        column: i64 = 0
+        anything_closed = len(self._closed) > 0
+        for rank in range(ranks):
+            width = self._widths[rank]
+            found: i64 = -1
+            if anything_closed:
+                index = self._closed.get(int(number * ranks + rank))
+                if index is not None:
+                    found = index
+            # The bar that forms, and its live values.
+            header: BarHeader | None = None
+            live = self._none
+            offset: i64 = 0
+            if row >= 0 and (found < 0 or frame.closings[found].row <= row):
+                columns = frame.columns[rank]
+                place = columns.header[row]
+                if place >= 0:
+                    header = columns.headers[place]
+                    floats[to] = columns.open[row]
+                    floats[to + room] = columns.high[row]
+                    floats[to + 2 * room] = columns.low[row]
+                    floats[to + 3 * room] = columns.close[row]
+                    floats[to + 4 * room] = columns.volume[row]
+                    wholes[whole + 2 * room] = columns.ticks[row]
+                    if self._live and width:
+                        shown = frame.values[rank]
+                        if shown.rows:
+                            offset = row * width
+                        elif shown.places is not None:
+                            offset = shown.places.by_row[row] * width
+                        if len(shown.live):
+                            assert offset >= 0, "the live values of a row that is shown were computed"
+                            live = shown.live
+            elif found < 0:
+                bars = known.bars[rank]
+                header = bars.header
+                if header is not None:
+                    floats[to] = bars.open
+                    floats[to + room] = bars.high
+                    floats[to + 2 * room] = bars.low
+                    floats[to + 3 * room] = bars.close
+                    floats[to + 4 * room] = bars.volume
+                    wholes[whole + 2 * room] = bars.ticks
+                    if width and len(known.values[rank].live):
+                        live = known.values[rank].live
+            if header is None:
+                for k in range(BAR_FLOATS):
+                    floats[to + k * room] = NAN
+                    missing[column + k] += 1
+                for k in range(BAR_WHOLES):
+                    wholes[whole + k * room] = NEVER_NS
+            else:
+                wholes[whole] = header.start_ns
+                wholes[whole + room] = header.end_ns
+            to += BAR_FLOATS * room
+            column += BAR_FLOATS
+            whole += BAR_WHOLES * room
+            # The newest completed bar, and its values.
+            bar: Bar | None = None
+            completed = self._none
+            if found >= 0:
+                bar = frame.closings[found].bar
+                if width:
+                    completed = frame.closing_values[found].completed.values
+            else:
+                bars = known.bars[rank]
+                if bars.stop > bars.start:
+                    bar = bars.bars[bars.stop - 1]
+                if width:
+                    completed = known.values[rank].completed.values
+            if bar is None:
+                for k in range(BAR_FLOATS):
+                    floats[to + k * room] = NAN
+                    missing[column + k] += 1
+                for k in range(BAR_WHOLES):
+                    wholes[whole + k * room] = NEVER_NS
+            else:
+                floats[to] = bar.open
+                floats[to + room] = bar.high
+                floats[to + 2 * room] = bar.low
+                floats[to + 3 * room] = bar.close
+                floats[to + 4 * room] = bar.volume
+                wholes[whole] = bar.start_ns
+                wholes[whole + room] = bar.end_ns
+                wholes[whole + 2 * room] = bar.ticks
+            to += BAR_FLOATS * room
+            column += BAR_FLOATS
+            whole += BAR_WHOLES * room
+            if self._live:
+                if header is None:
+                    live, offset = completed, 0
+                for k in range(width):
+                    value = live[offset + k]
+                    if value != value:
+                        missing[column + k] += 1
+                    floats[to] = value
+                    to += room
+                column += width
+            if self._completed:
+                for k in range(width):
+                    value = completed[k]
+                    if value != value:
+                        missing[column + k] += 1
+                    floats[to] = value
+                    to += room
+                column += width
+        page.count = at + 1

@@ -1,0 +1,154 @@
+"""What a whole source gives, as blocks: a file, an iterable, a frame, or the log of a data directory.
+
+Finite sources are read in order of time, by the same rules as `Pipeline.run` reads them, so that a kernel that is given
+these blocks makes of them what a pipeline would. A log is read as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.bars.placement import MarketBarClock
+from mtf.config import Config, config_of
+from mtf.data.data_reader import DataReader
+from mtf.errors import ConfigError
+from mtf.events.block import Block, SymbolTable
+from mtf.events.block_builder import BlockBuilder
+from mtf.kernel import Kernel
+from mtf.order import BY_LOG, BY_TIME, LogOrder, OutOfOrderWarning
+from mtf.pipeline.reading import OUT_OF_ORDER, open_given
+from mtf.sources.merge import MergedSource
+from mtf.sources.source import Source
+from mtf.storage.datadir import LOG
+from mtf.storage.restore import fresh_engine, logged_blocks
+from mtf.timeframe import DEFAULT_TIMEFRAMES
+
+__all__ = ["Feed", "feed_of"]
+
+BLOCK_EVENTS: Final = 1024
+
+
+class Feed:
+    """A source that can be read from its start, as often as asked, under one configuration."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        self.config: Final = config
+        self.name: Final = name
+
+    def begin(self, config: Config) -> Kernel:
+        """Return the kernel, of *config*, that the blocks are meant for."""
+        return Kernel(config)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the events from the first on."""
+        raise NotImplementedError
+
+
+class LoggedFeed(Feed):
+    """The log of a data directory, up to the event that is its last one now."""
+
+    def __init__(self, reader: DataReader, config: Config) -> None:
+        super().__init__(config, str(reader.path))
+        self._path: Final = reader.path
+        self._last_seq: Final = reader.seq
+
+    def begin(self, config: Config) -> Kernel:
+        return fresh_engine(config, self._path)
+
+    def blocks(self) -> Iterator[Block]:
+        if self._last_seq:
+            yield from logged_blocks(self._path, fresh_engine(self.config, self._path).joiner.seq + 1, self._last_seq)
+
+
+class SourceFeed(Feed):
+    """What `Pipeline.run` takes, besides feeds that have to be awaited."""
+
+    def __init__(self, config: Config, given: Any, options: dict[str, Any], *, reorder_ns: int, sort: bool) -> None:
+        if hasattr(given, "__aiter__"):
+            raise ConfigError("an async iterable has to be awaited: run it through a pipeline, with data= to keep it")
+        self._given: Final = given
+        self._options: Final = options
+        self._reorder_ns: Final = reorder_ns
+        self._sort: Final = sort
+        self._start: Final = given.position() if isinstance(given, Source) else None
+        self._once: Final = isinstance(given, Iterator)
+        self._opened: MergedSource | None = self._open()  # until it is read
+        super().__init__(config, self._opened.name)
+
+    def blocks(self) -> Iterator[Block]:
+        opened, self._opened = self._opened, None
+        if opened is None:
+            if self._once:
+                raise ConfigError(f"{self.name}: an iterator can be read once: give a list, or keep the table's frame")
+            if self._start is not None:
+                self._given.seek(self._start)
+            opened = self._open()
+        try:
+            yield from self._read(opened)
+        finally:
+            opened.close()
+
+    def _open(self) -> MergedSource:
+        return open_given(self._given, self._options, reorder_ns=self._reorder_ns, sort=self._sort)
+
+    def _read(self, opened: MergedSource) -> Iterator[Block]:
+        config, order = self.config, LogOrder()
+        clock = MarketBarClock(
+            config.calendars.calendar_of,
+            list(config.timeframes),
+            anchor_ns=config.anchor_ns,
+            keep_closed=config.closed == "keep",
+            noted=_warn,
+        )
+        clock.strict = config.asked
+        builder = BlockBuilder(SymbolTable(), aside=self._malformed, bar_clock=clock)
+        builder.one_kind = config.price == "auto"
+        order.begin((), None)
+        known = reordered = 0
+        next_seq, more = 1, True
+        while more:
+            builder.ordered = order.kind != BY_LOG
+            try:
+                more = opened.fill(builder, BLOCK_EVENTS)
+            finally:
+                builder.ordered = False
+            last_seq = next_seq + builder.count - 1
+            order.given(opened.name, BY_TIME, next_seq, last_seq, next_seq - 1)
+            order.reordered, reordered = order.reordered + opened.reordered - reordered, opened.reordered
+            if not builder.count:
+                continue
+            yield order.look(builder.take(next_seq), {})
+            next_seq = last_seq + 1
+            if order.out_of_order != known == 0:
+                known = -1
+                warnings.warn(f"{opened.name}: {OUT_OF_ORDER}", OutOfOrderWarning, stacklevel=2)
+
+    def _malformed(self, place: str, line: int, reason: str, raw: str) -> None:
+        _warn(f"{place}:{line}: {reason}: malformed rows are passed over")
+
+
+def feed_of(given: Any, config: Config | None, settings: dict[str, Any], options: dict[str, Any]) -> Feed:
+    """Return the feed of *given*, with *settings* of `Config.make` or *config*; *options* are those of the source.
+
+    A data directory brings its own configuration, in which *settings* replace what they name.
+    """
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if isinstance(given, str | os.PathLike) and (Path(given) / LOG).is_dir():
+        given = DataReader(given)
+    if isinstance(given, DataReader):
+        if options:
+            raise ConfigError(f"{', '.join(options)}: {given.path} is a data directory, and is read as it was logged")
+        own = given.config if config is None else config
+        return LoggedFeed(given, own.changed(**settings) if settings else own)
+    reorder_ns, sort = options.pop("reorder_ns", 0), options.pop("sort", False)
+    if config is None:
+        settings = {"timeframes": DEFAULT_TIMEFRAMES, **settings}
+    return SourceFeed(config_of(config, settings), given, options, reorder_ns=reorder_ns, sort=sort)
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, UserWarning, stacklevel=2)

@@ -1,0 +1,181 @@
+"""`mtf.point_in_time`: what was known at each tick or bar close, of every timeframe, as one table.
+
+What is usually joined together by time, wrongly: a row holds forming and completed bars and their indicator values as a
+consumer was shown them at that moment. Nothing is joined; each row is the state of a run, written down as it is passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from mtf.config import Config, IndicatorSpecs
+from mtf.data.batches import Batch, Coded, Column, Kind, dicts_of
+from mtf.data.table import Table
+from mtf.errors import ConfigError
+from mtf.frames.state_rows import BAR_FLOATS, BAR_WHOLES, StatePage, StateRows
+from mtf.indicators.catalogue import create_set
+from mtf.offline.feed import Feed, feed_of
+from mtf.timeframe import Timeframe
+from mtf.units import NEVER_NS
+
+__all__ = ["point_in_time"]
+
+VALUES: Final = ("live", "completed", "both")
+ON_TICKS: Final = "tick"
+PAGE_CELLS: Final = 1 << 20  # 8 MiB
+ROWS_MAX: Final = 8_191
+ROWS_MIN: Final = 63
+
+_PRICES: Final = ("open", "high", "low", "close", "volume")
+
+
+def point_in_time(
+    source: Any,
+    on: str | Timeframe = "1m",
+    *,
+    timeframes: str | Iterable[str | Timeframe] | None = None,
+    calendar: Any = None,
+    indicators: IndicatorSpecs = None,
+    values: str = "live",
+    config: Config | None = None,
+    **options: Any,
+) -> Table[dict[str, Any]]:
+    """Return a row for each accepted tick, or for each bar of the timeframe *on* that closes, in the order of the log.
+
+    A row holds the state of its symbol as a consumer's `on_tick`, or `on_bar` of that timeframe, is shown it: nothing
+    that came later is in it. Columns are `symbol`, `seq`, `time`, and for each timeframe `5m.partial.high` (the bar
+    that forms; null if none does), `5m.bar.high` (the newest completed one), and by *values* `5m.live.rsi_14`,
+    `5m.completed.rsi_14` or both; null until they are ready.
+
+    *source* is what `Pipeline.run` takes, with *options* as there (and `reorder_ns`, `sort`), or a data directory. The
+    settings are those of `mtf.Config`, by default the six timeframes and the calendar `fx`, or for a data directory its
+    own; *config* gives all of them. Nothing is read before the table is, and then a page at a time; each reader of the
+    table reads the source again. Synchronous: in an event loop it blocks it.
+    """
+    if values not in VALUES:
+        raise ConfigError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
+    settings = {"timeframes": timeframes, "calendar": calendar, "indicators": indicators}
+    feed = feed_of(source, config, settings, options)
+    query = StateQuery.make(feed, on, values)
+    what = f"{feed.name} at each {'tick' if query.on_rank < 0 else f'{on} close'}"
+    return Table(what, query.columns, query.pages, batch_of=query.batch_of, values_of=query.values_of)
+
+
+class _Page(NamedTuple):
+    """A page of rows, and the symbols by the numbers in it."""
+
+    rows: StatePage
+    symbols: Sequence[str]
+
+
+@attrs.frozen(kw_only=True)
+class StateQuery:
+    """Rows of *feed* on ticks, or on the closes of the timeframe of rank *on_rank*."""
+
+    feed: Feed
+    config: Config
+    on_rank: int  # -1: on ticks
+    live: bool
+    completed: bool
+    widths: Sequence[int]  # values by rank
+    columns: Sequence[Column]
+
+    @classmethod
+    def make(cls, feed: Feed, on: str | Timeframe, values: str) -> StateQuery:
+        live, completed = values != "completed", values != "live"
+        config = attrs.evolve(feed.config, live="each" if live else "off")
+        kept = config.timeframes
+        named = [
+            [output.name for output in create_set(specs, timeframe=timeframe).described]
+            for timeframe, specs in zip(kept, config.indicators, strict=True)
+        ]
+        columns = [Column("symbol", Kind.WORD), Column("seq", Kind.WHOLE), Column("time", Kind.TIME)]
+        for timeframe, names in zip(kept, named, strict=True):
+            for bar in ("partial", "bar"):
+                prefix = f"{timeframe}.{bar}"
+                columns += [Column(f"{prefix}.start", Kind.TIME), Column(f"{prefix}.end", Kind.TIME)]
+                columns += [Column(f"{prefix}.{price}", Kind.FLOAT) for price in _PRICES]
+                columns.append(Column(f"{prefix}.ticks", Kind.WHOLE))
+            columns += [Column(f"{timeframe}.live.{name}", Kind.FLOAT) for name in names if live]
+            columns += [Column(f"{timeframe}.completed.{name}", Kind.FLOAT) for name in names if completed]
+        return cls(
+            feed=feed,
+            config=config,
+            on_rank=-1 if on == ON_TICKS else kept.index(on),
+            live=live,
+            completed=completed,
+            widths=[len(names) for names in named],
+            columns=columns,
+        )
+
+    def pages(self) -> Iterator[_Page]:
+        """Yield the rows, a page at a time, reading the source as they are asked for."""
+        kernel = self.feed.begin(self.config)
+        room = max(ROWS_MIN, min(ROWS_MAX, PAGE_CELLS // len(self.columns))) | 1  # columns that lie 4 KiB apart collide
+        rows = StateRows(kernel.schema, kernel.joiner, list(self.widths), room, self.on_rank, self.live, self.completed)
+        names: list[str] = []
+        for block in self.feed.blocks():
+            frame = kernel.apply(kernel.gate.judge(block), self.on_rank < 0, self.on_rank)
+            for page in rows.write(frame):
+                yield _Page(page, _grown(names, kernel.gate.instruments))
+        last = rows.last()
+        if last.count:
+            yield _Page(last, _grown(names, kernel.gate.instruments))
+
+    def batch_of(self, page: _Page) -> Batch:
+        """Return a page as columns."""
+        rows = page.rows
+        count, room = int(rows.count), int(rows.room)
+        floats, wholes, missing = memoryview(rows.floats), memoryview(rows.wholes), list(rows.missing)
+        found: list[Any] = [
+            Coded(memoryview(rows.codes)[:count], page.symbols),
+            memoryview(rows.seqs)[:count],
+            memoryview(rows.times)[:count],
+        ]
+
+        def float_at(column: int) -> Any:
+            return _nullable(floats[column * room : column * room + count], int(missing[column]), count, _is_nan)
+
+        column = whole = 0
+        for width in self.widths:
+            for _ in ("partial", "bar"):
+                gone = int(missing[column])
+                start, end, ticks = (
+                    _nullable(wholes[k * room : k * room + count], gone, count, _is_never)
+                    for k in range(whole, whole + BAR_WHOLES)
+                )
+                found += [start, end, *(float_at(k) for k in range(column, column + BAR_FLOATS)), ticks]
+                column += BAR_FLOATS
+                whole += BAR_WHOLES
+            values = width * (self.live + self.completed)
+            found += [float_at(k) for k in range(column, column + values)]
+            column += values
+        return Batch(count, found)
+
+    def values_of(self, page: _Page) -> Iterable[dict[str, Any]]:
+        """Return a page's rows as plain values by name."""
+        return dicts_of(self.columns, self.batch_of(page))
+
+
+def _grown(names: list[str], instruments: Sequence[Any]) -> list[str]:
+    """Return *names* with those of all *instruments*, by number."""
+    names += [instrument.name for instrument in instruments[len(names) :]]
+    return list(names)
+
+
+def _nullable(values: Any, gone: int, count: int, is_gone: Any) -> Any:
+    """Return a run of values of which *gone* are missing as a column of a batch."""
+    if not gone:
+        return values
+    return None if gone == count else [None if is_gone(value) else value for value in values]
+
+
+def _is_nan(value: float) -> bool:
+    return value != value
+
+
+def _is_never(value: int) -> bool:
+    return value == NEVER_NS
