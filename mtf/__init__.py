@@ -20,7 +20,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import TimeframeState, Values
 from mtf.frames.view import View
 from mtf.frozen import freeze, name_fields
-from mtf.offline import point_in_time
+from mtf.offline import point_in_time, resample
 from mtf.pipeline import Pipeline
 from mtf.signatures import give_signatures
 from mtf.sources import open_source
@@ -60,6 +60,7 @@ __all__ = [
     "indicators",
     "open_source",
     "point_in_time",
+    "resample",
     "sources",
 ]
 

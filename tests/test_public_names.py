@@ -39,6 +39,7 @@ NAMES = [
     "indicators",
     "open_source",
     "point_in_time",
+    "resample",
     "sources",
 ]
 

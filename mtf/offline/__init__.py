@@ -7,5 +7,6 @@ tables of `mtf.data`, and runs no event loop.
 from __future__ import annotations
 
 from mtf.offline.point_in_time import point_in_time
+from mtf.offline.resample import resample
 
-__all__ = ["point_in_time"]
+__all__ = ["point_in_time", "resample"]
