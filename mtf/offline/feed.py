@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.bars.placement import MarketBarClock
-from mtf.config import Config, config_of
+from mtf.config import Config
 from mtf.data.data_reader import DataReader
 from mtf.errors import ConfigError
 from mtf.events.block import Block, SymbolTable
@@ -25,7 +25,6 @@ from mtf.sources.merge import MergedSource
 from mtf.sources.source import Source
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import fresh_engine, logged_blocks
-from mtf.timeframe import DEFAULT_TIMEFRAMES
 
 __all__ = ["Feed", "feed_of"]
 
@@ -137,17 +136,18 @@ def feed_of(given: Any, config: Config | None, settings: dict[str, Any], options
     A data directory brings its own configuration, in which *settings* replace what they name.
     """
     settings = {name: value for name, value in settings.items() if value is not None}
+    if config is not None and settings:
+        raise ConfigError(f"{', '.join(settings)}: already set by config=; give one or the other")
     if isinstance(given, str | os.PathLike) and (Path(given) / LOG).is_dir():
         given = DataReader(given)
     if isinstance(given, DataReader):
         if options:
             raise ConfigError(f"{', '.join(options)}: {given.path} is a data directory, and is read as it was logged")
-        own = given.config if config is None else config
-        return LoggedFeed(given, own.changed(**settings) if settings else own)
+        own = given.config.changed(**settings) if settings else given.config
+        return LoggedFeed(given, own if config is None else config)
     reorder_ns, sort = options.pop("reorder_ns", 0), options.pop("sort", False)
-    if config is None:
-        settings = {"timeframes": DEFAULT_TIMEFRAMES, **settings}
-    return SourceFeed(config_of(config, settings), given, options, reorder_ns=reorder_ns, sort=sort)
+    config = config or Config.make(**settings)
+    return SourceFeed(config, given, options, reorder_ns=reorder_ns, sort=sort)
 
 
 def _warn(sentence: str) -> None:

@@ -67,15 +67,16 @@ def test_bars_and_values_are_those_of_a_pipeline() -> None:
 def test_columns_are_those_of_a_reader_of_the_same_log(tmp_path: Path) -> None:
     """Flags, days, seqs: a table of either can stand in for the other."""
     recorded(tmp_path / "run", market(6, 1_500))
-    data = mtf.open(tmp_path / "run")
+    data, rows = mtf.open(tmp_path / "run"), 0
     for given in (tmp_path / "run", data):
         tables = mtf.resample(given, "1m,5m,1h,1d")
         for name, table in tables.items():
             assert table.columns == data.bars(data.symbols, name).columns
             wanted = [row for symbol in data.symbols for row in data.bars(symbol, name).to_dicts()]
             assert table.to_dicts() == wanted
+            rows += len(wanted)
             assert pa.table(table).to_pylist() == pa.table(data.bars(data.symbols, name)).to_pylist()
-    assert len(wanted) > 1
+    assert rows > 100
 
 
 def test_vendors_minutes_make_the_vendors_hours_and_more(vendor_data: Path) -> None:
