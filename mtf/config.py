@@ -24,7 +24,7 @@ from mtf.indicators.specs import WORDS, canonical_specs, split_specs
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 from mtf.units import DAY_NS
 
-__all__ = ["Config", "IndicatorSpecs", "config_of"]
+__all__ = ["Config", "IndicatorSpecs", "given_config"]
 
 FORMAT: Final = 1
 HISTORY_MAX: Final = 1_000_000
@@ -305,7 +305,7 @@ class Config:
         return lines
 
 
-def config_of(config: Config | None, settings: Mapping[str, Any]) -> Config:
+def given_config(config: Config | None, settings: Mapping[str, Any]) -> Config:
     """Return *config*, or that of *settings*, the arguments of `Config.make`; ConfigError if both are given."""
     if config is None:
         return Config.make(**settings)

@@ -20,7 +20,7 @@ from mtf.bars.gate import PLAIN_QUOTE, PLAIN_TRADE, Gate
 from mtf.bars.intake import take
 from mtf.bars.placement import MarketBarClock
 from mtf.bars.verdicts import PRICE_MAX, REASONS
-from mtf.config import Config, IndicatorSpecs, config_of
+from mtf.config import Config, IndicatorSpecs, given_config
 from mtf.errors import ConfigMismatch, CorruptCheckpoint, MalformedEvent, PipelineStopped, UnknownSymbol
 from mtf.events.block import BOTH_SIDES, HAS_ASK, HAS_BID, SymbolTable
 from mtf.events.block_builder import BlockBuilder
@@ -98,7 +98,7 @@ class Engine:
         }
         if timeframes != DEFAULT_TIMEFRAMES:  # compiled code has a tuple of its own, and `make` looks for this very one
             settings["timeframes"] = timeframes
-        self._config: Config = config_of(config, settings)
+        self._config: Config = given_config(config, settings)
         self._low: Final[float] = -float(self._config.price_max) if self._config.prices == "any" else 0.0
         self._high: Final[float] = float(self._config.price_max)
         self._bar_clock: Final = MarketBarClock(

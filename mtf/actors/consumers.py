@@ -48,7 +48,7 @@ class ConsumerActor(Actor):
         self.progress = 0  # callbacks that have returned, of async ones
         self.halted: Callable[[], None] | None = None  # called once it has come to where it was halted
         self._timeframes: Final = None if timeframes is None else frozenset(timeframes)
-        self._schema: Final = schema
+        self._schema = schema
         self._cursor = cursor
         self._showing: Final = showing
         self._answered: Final = answered
@@ -67,6 +67,7 @@ class ConsumerActor(Actor):
         """Stand at *cursor* from now on; before anything was shown."""
         assert not self.seq, "a consumer is put back before it is shown anything"
         self._cursor = cursor
+        self._schema = cursor.schema
         self.seq = cursor.seq
 
     def restore(self, state: bytes, shown_seq: int = 0) -> None:

@@ -11,6 +11,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from librt.strings import read_i32_le, read_i64_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
@@ -19,10 +20,20 @@ from mtf.calendars.day import OPEN, Day, Span
 from mtf.calendars.grid import DAY_START, UTC_GRID, bar_bounds
 from mtf.errors import ConfigError, StraddlingBar
 from mtf.events.bar_rows import BarClock, length_kind, length_ns
+from mtf.events.block import (
+    BAR_HEAD_BYTES,
+    BAR_LENGTH,
+    RECEIVED,
+    ROW_BYTES,
+    TIME_BYTES,
+    Block,
+    has_bar_head,
+    heap_after,
+)
 from mtf.timeframe import INTRADAY, MONTH, WEEK, Timeframe
 from mtf.units import DAY_NS, EPOCH_ORDINAL, HOUR_NS, MINUTE_NS, NEVER_NS, SECOND_NS, TS_MAX_NS
 
-__all__ = ["MarketBarClock"]
+__all__ = ["MarketBarClock", "check_logged_bars"]
 
 
 @mypyc_attr(native_class=True)
@@ -43,7 +54,7 @@ class MarketBarClock(BarClock):
         noted: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
-        self._calendar_of: Final = calendar_of
+        self._calendar_of = calendar_of
         self._timeframes: Final[list[Timeframe]] = list(timeframes)
         self._kinds: Final = vec[i64]([i64(each.kind) for each in timeframes])  # beside them, as native numbers
         self._sizes: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
@@ -61,6 +72,13 @@ class MarketBarClock(BarClock):
         self._known_length: i64 = -1
         self._known_from: i64 = 0
         self._known_to: i64 = -1
+
+    def use(self, calendar_of: Callable[[str], Calendar]) -> None:
+        """Place bars by other calendars from now on."""
+        self._calendar_of = calendar_of
+        self._calendars.clear()
+        self._span = None
+        self._span_of = None
 
     def place(self, symbol: str, length: i64, start_ns: i64, date: i64) -> None:
         """Place a bar; ConfigError, or StraddlingBar, for one that the timeframes have no use for."""
@@ -242,6 +260,25 @@ class MarketBarClock(BarClock):
                 return at - 1
             at = span.start_ns
         return to_ns - 1
+
+
+def check_logged_bars(clock: BarClock, block: Block, names: list[str]) -> None:
+    """Raise what `clock.place` does of the bars in *block*, of a log that was made under another configuration.
+
+    *names* are its symbols, by number.
+    """
+    heap = block.heap
+    if not heap:
+        return
+    at: i64 = 0
+    for i in range(block.count):
+        tag: i64 = i64(read_i32_le(block.rows, i * ROW_BYTES + 12))
+        after = heap_after(heap, at, tag)
+        length = tag >> 16 & BAR_LENGTH
+        if has_bar_head(tag) and length_kind(length) == INTRADAY:
+            head = after - BAR_HEAD_BYTES - (TIME_BYTES if tag >> 8 & RECEIVED else 0)
+            clock.place(names[block.symbol_at(i)], length, read_i64_le(heap, head), 0)
+        at = after
 
 
 def _fits(start_ns: i64, size: i64, length: i64, origin: i64) -> bool:

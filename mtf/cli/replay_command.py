@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -19,6 +20,7 @@ from mtf.cli.exits import DONE, INTERRUPTED, signal_code
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
 from mtf.cli.progress import Share, progress_bar
+from mtf.cli.setting_options import changes_from
 from mtf.cli.summary_output import show_summary
 from mtf.cli.times import moment_of
 from mtf.data.moments import Moment
@@ -58,6 +60,13 @@ def _speed(text: str) -> float:
     help="Show events from this seq on, or from the first one stamped at this time or later.",
 )
 @click.option("--until", type=moment_of, metavar="TIME|SEQ", help="Stop after this seq, or omit events stamped later.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Play the events under another setting, such as indicators=rsi:14 or timeframes=1m,2h; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def replay(
     directory: Path,
@@ -65,10 +74,17 @@ def replay(
     speed: float,
     start: Moment | None,
     until: Moment | None,
+    changes: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Run the log of DIR through the same code again: the same summary, the same digest."""
-    pipeline = Pipeline(config=config_of(directory), clock="ticks")
+    """Run the log of DIR through the same code again: the same summary, the same digest.
+
+    With --set under another configuration, to bars and values of that one, and another digest by right.
+    """
+    logged = config_of(directory)
+    config = logged.changed(**changes_from(changes)) if changes else logged
+    differences = config.differences(logged)
+    pipeline = Pipeline(config=config, clock="ticks")
     if consumer is not None:
         pipeline.add(_consumer(consumer))
     first_seq = 1 if start is None else _first_seq(directory, start)
@@ -82,7 +98,12 @@ def replay(
     except asyncio.CancelledError:
         note(f"stopped after seq {pipeline.seq}")
         return signal_code(heard[0]) if heard else INTERRUPTED
-    show_summary(summary, {"data": str(directory), "first_seq": first_seq}, "shown", as_json=as_json)
+    more: dict[str, Any] = {"data": str(directory), "first_seq": first_seq}
+    if changes:
+        more["differences"] = differences
+    show_summary(summary, more, "shown", as_json=as_json)
+    if changes and not differences:
+        note("the original run had these very settings: the digest is that of it")
     return DONE
 
 
@@ -105,7 +126,9 @@ async def _replay(
     with stop_on_signals(stop):
         async with pipeline, progress_bar(look):
             start_s = time.perf_counter()
-            summary = await pipeline.replay(directory, start=first_seq, until=last_seq, until_ns=until_ns, speed=speed)
+            summary = await pipeline.replay(
+                directory, start=first_seq, until=last_seq, until_ns=until_ns, speed=speed, changed=True
+            )
             seconds = time.perf_counter() - start_s
     return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - first_seq + 1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import click
@@ -10,9 +10,10 @@ import click
 from mtf.bars.verdicts import PRICE_SIDES
 from mtf.calendars.symbols import rules_of
 from mtf.config import ANCHORS, CLOSED, LATE, LIVE, PRICES, Config
+from mtf.errors import ConfigError
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 
-__all__ = ["config_from", "config_options"]
+__all__ = ["changes_from", "config_from", "config_options"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -46,6 +47,20 @@ _OPTIONS: Final = (
 )
 
 
+_NAMES: Final = (
+    "timeframes",
+    "indicators",
+    "calendar",
+    "price",
+    "closed",
+    "late",
+    "anchor",
+    "live",
+    "history",
+    "prices",
+)
+
+
 def config_options(function: _Function) -> _Function:
     """Give a command the options of a configuration."""
     for option in reversed(_OPTIONS):
@@ -55,8 +70,30 @@ def config_options(function: _Function) -> _Function:
 
 def config_from(options: dict[str, Any]) -> Config:
     """Take what `config_options` declares out of *options*, and return the resulting configuration."""
-    names = ("timeframes", "price", "closed", "late", "anchor", "indicators", "live", "history", "prices")
-    asked = {name: options.pop(name) for name in names}
+    asked = {name: options.pop(name) for name in _NAMES if name != "calendar"}
     if asked["timeframes"] is None:
         del asked["timeframes"]
     return Config.make(calendar=rules_of(options.pop("calendar")), **asked)
+
+
+def changes_from(given: Iterable[str]) -> dict[str, Any]:
+    """Return what `--set NAME=VALUE ...` says, as `Config.changed` takes it; ConfigError for what is not a setting."""
+    changes: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().removeprefix("--")
+        if not equals or name not in _NAMES:
+            raise ConfigError(
+                f"--set {text!r}: write NAME=VALUE, where NAME is one of {', '.join(_NAMES)}; such as "
+                "--set indicators=rsi:14"
+            )
+        if name in changes:
+            raise ConfigError(f"--set {name}: it is given twice; a list is one value, as timeframes=1m,1h")
+        if name == "history":
+            try:
+                changes[name] = int(value)
+            except ValueError:
+                raise ConfigError(f"--set {text!r}: history is how many bars are kept, a whole number") from None
+        else:
+            changes[name] = rules_of(value) if name == "calendar" else value
+    return changes

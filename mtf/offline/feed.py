@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mtf.bars.placement import MarketBarClock
+from mtf.bars.placement import MarketBarClock, check_logged_bars
 from mtf.config import Config
 from mtf.data.data_reader import DataReader
 from mtf.errors import ConfigError
@@ -52,6 +52,7 @@ class LoggedFeed(Feed):
 
     def __init__(self, reader: DataReader, config: Config) -> None:
         super().__init__(config, str(reader.path))
+        self._changed: Final = bool(config.differences(reader.config))
         self._path: Final = reader.path
         self._last_seq: Final = reader.seq
 
@@ -59,8 +60,15 @@ class LoggedFeed(Feed):
         return fresh_engine(config, self._path)
 
     def blocks(self) -> Iterator[Block]:
-        if self._last_seq:
-            yield from logged_blocks(self._path, fresh_engine(self.config, self._path).joiner.seq + 1, self._last_seq)
+        if not self._last_seq:
+            return
+        kernel, clock = fresh_engine(self.config, self._path), _bar_clock(self.config)
+        symbols = SymbolTable([instrument.name for instrument in kernel.gate.instruments])
+        for block in logged_blocks(self._path, kernel.joiner.seq + 1, self._last_seq):
+            if self._changed:
+                symbols.learn(block)
+                check_logged_bars(clock, block, symbols.names)
+            yield block
 
 
 class SourceFeed(Feed):
@@ -96,15 +104,7 @@ class SourceFeed(Feed):
 
     def _read(self, opened: MergedSource) -> Iterator[Block]:
         config, order = self.config, LogOrder()
-        clock = MarketBarClock(
-            config.calendars.calendar_of,
-            list(config.timeframes),
-            anchor_ns=config.anchor_ns,
-            keep_closed=config.closed == "keep",
-            noted=_warn,
-        )
-        clock.strict = config.asked
-        builder = BlockBuilder(SymbolTable(), aside=self._malformed, bar_clock=clock)
+        builder = BlockBuilder(SymbolTable(), aside=self._malformed, bar_clock=_bar_clock(config))
         builder.one_kind = config.price == "auto"
         order.begin((), None)
         known = reordered = 0
@@ -148,6 +148,18 @@ def feed_of(given: Any, config: Config | None, settings: dict[str, Any], options
     reorder_ns, sort = options.pop("reorder_ns", 0), options.pop("sort", False)
     config = config or Config.make(**settings)
     return SourceFeed(config, given, options, reorder_ns=reorder_ns, sort=sort)
+
+
+def _bar_clock(config: Config) -> MarketBarClock:
+    clock = MarketBarClock(
+        config.calendars.calendar_of,
+        list(config.timeframes),
+        anchor_ns=config.anchor_ns,
+        keep_closed=config.closed == "keep",
+        noted=_warn,
+    )
+    clock.strict = config.asked
+    return clock
 
 
 def _warn(sentence: str) -> None:

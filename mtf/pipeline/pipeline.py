@@ -18,7 +18,7 @@ from mtf.actors.timer import GRACE_NS
 from mtf.bars.bar import Bar
 from mtf.bars.verdicts import PRICE_MAX
 from mtf.clock import SystemClock, WallClock
-from mtf.config import Config, IndicatorSpecs, config_of
+from mtf.config import Config, IndicatorSpecs, given_config
 from mtf.errors import ConfigError, LookAheadError, PipelineStopped, PushInCallback, UnknownSymbol
 from mtf.events.tick import Tick
 from mtf.feeds.live_feed import Feed
@@ -125,7 +125,7 @@ class Pipeline:
             "price_max": price_max,
             "delay_ns": delay_ns,
         }
-        self.config: Config = config_of(config, settings)  # from the start on, with the calendars of the log
+        self.config: Config = given_config(config, settings)  # from the start on, with the calendars of the log
         self._options = options
         self._added: list[Added] = []  # before the start
         self._entered = False
@@ -300,16 +300,21 @@ class Pipeline:
         until: int | None = None,
         until_ns: int | None = None,
         speed: float | None = None,
+        changed: bool = False,
     ) -> Summary:
         """Play the log of a data directory through this pipeline: a new one of its configuration, on no disk.
 
         Consumers are shown the events from the seq *start* to *until*, with *until_ns* of each symbol none from its
         first accepted event on that is stamped later; with *speed*, that many seconds of event time in a second, else
-        as fast as it goes. The digest is that of the original run.
+        as fast as it goes. The digest is that of the original run; ConfigMismatch if the configuration is another one.
+        With *changed* that is meant (other indicators, timeframes, calendars ...): the log's events are played under
+        this one, and a note says in what they differ, for the digest differs by right. `mtf.open(path).config.changed`
+        makes such a configuration of the log's own.
         """
         run = self._running("replay")
         begun = time.perf_counter()
-        await play(run, Path(directory), start=start, until=until, until_ns=until_ns, speed=speed)
+        await play(run, Path(directory), start=start, until=until, until_ns=until_ns, speed=speed, changed=changed)
+        self.config = run.config
         return self.summary(seconds=time.perf_counter() - begun, new_events=max(0, self.seq - start + 1))
 
     # State out.

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mtf.bars.placement import check_logged_bars
+from mtf.config import Config
 from mtf.errors import ConfigError, ConfigMismatch
-from mtf.events.block import Block
+from mtf.events.block import Block, SymbolTable
+from mtf.kernel import Kernel
 from mtf.order import BY_TIME, ORDER, LogOrder, order_of
 from mtf.pipeline.pace import Pace
 from mtf.pipeline.run import Run
 from mtf.storage.datadir import LOG, logged_config
-from mtf.storage.restore import engine_at, logged_entries
+from mtf.storage.restore import engine_at, fresh_engine, logged_blocks, logged_entries
 
 __all__ = ["play"]
 
 
 async def play(
-    run: Run, path: Path, *, start: int, until: int | None, until_ns: int | None, speed: float | None
+    run: Run,
+    path: Path,
+    *,
+    start: int,
+    until: int | None,
+    until_ns: int | None,
+    speed: float | None,
+    changed: bool = False,
 ) -> None:
     """Play the log in *path* through *run*, as `Pipeline.replay` describes it."""
     await run.ready()
@@ -28,22 +38,35 @@ async def play(
             raise ConfigError(f"{name} must be an int, got {value!r}")
     if start < 1 or (until is not None and until < start):
         raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and until not before it")
-    differences = run.config.differences(logged_config(path))
-    if differences:
-        raise ConfigMismatch(f"{path} was made with another configuration: {'; '.join(differences)}")
+    config, kept = run.config.settled(logged_config(path))
+    differences = "; ".join(config.differences(logged_config(path)))
+    if differences and not changed:
+        raise ConfigMismatch(
+            f"{path} was made with another configuration: {differences}; to play its events under this one all the "
+            "same, give changed=True"
+        )
     pace = None if speed is None else Pace(run.options.wall, speed)
     async with run.pushes.turn():  # what is pushed meanwhile follows the log
         if run.datadir is not None or run.source.next_seq != 1:
             raise ConfigError("a replay needs a new pipeline without a data directory")
+        if kept:
+            run.settle(config, [f"{path}: {sentence}" for sentence in kept])
+        if differences:
+            run.notes.append(
+                f"{path} was made with another configuration ({differences}): played under this one, the digest "
+                "differs by right"
+            )
         with run.reading.beside(BY_TIME):
             if start > 1:
                 run.keep_order(await asyncio.to_thread(order_of, path / LOG))
-                run.adopt(await asyncio.to_thread(engine_at, path, seq=start - 1))
+                before = _played if differences else _logged
+                run.adopt(await asyncio.to_thread(before, run.config, path, start - 1))
             gate = run.engine.gate
             if until_ns is not None:
                 gate.horizon_ns = until_ns
             try:
-                await _play(run, logged_entries(path, start, until), pace)
+                entries = logged_entries(path, start, until)
+                await _play(run, _checked(run, entries) if differences else entries, pace)
             finally:
                 gate.end_look_back()
                 run.begin_pushes()
@@ -61,3 +84,27 @@ async def _play(run: Run, logged: Iterable[tuple[Block, Mapping[str, Any]]], pac
         await asyncio.sleep(0)
     run.pushes.ended = True
     await run.drain()
+
+
+def _logged(config: Config, path: Path, seq: int) -> Kernel:
+    """Return the state of the log after the event *seq*."""
+    return engine_at(path, seq=seq)
+
+
+def _played(config: Config, path: Path, seq: int) -> Kernel:
+    """Return the state after the event *seq* under another configuration: no checkpoint has it."""
+    kernel = fresh_engine(config, path)
+    for block in logged_blocks(path, kernel.joiner.seq + 1, seq):
+        kernel.step(block, False)
+    if kernel.joiner.seq != seq:
+        raise ConfigError(f"{path}: the log ends at seq {kernel.joiner.seq}: choose a seq up to there")
+    return kernel
+
+
+def _checked(run: Run, logged: Iterable[tuple[Block, Mapping[str, Any]]]) -> Iterator[tuple[Block, Mapping[str, Any]]]:
+    """Yield what was *logged* under another configuration; an error for a bar given as input that does not fit."""
+    symbols = SymbolTable([instrument.name for instrument in run.engine.gate.instruments])
+    for block, entries in logged:
+        symbols.learn(block)
+        check_logged_bars(run.bar_clock, block, symbols.names)
+        yield block, entries

@@ -7,7 +7,7 @@ stops it with the reason; the log stays valid.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind, Supervised
@@ -21,7 +21,7 @@ from mtf.actors.waiters import Waiters
 from mtf.bars.placement import MarketBarClock
 from mtf.calendars.auctions import edge_notes
 from mtf.config import Config
-from mtf.errors import ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
+from mtf.errors import ConfigMismatch, ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.cursor import Cursor
@@ -52,7 +52,7 @@ class Run:
 
     def __init__(self, config: Config, options: Options, datadir: DataDir | None) -> None:
         wall = options.wall
-        self.config: Final = config
+        self.config = config  # replaced only by `settle`
         self.options: Final = options
         self.datadir: Final = datadir  # None: nothing is on disk
         self.notes: Final = Notes()  # of what has come in
@@ -350,6 +350,16 @@ class Run:
         self.wiring.adopt(engine)
         for actor in self.audience.actors:
             actor.rewind(self._cursor())
+
+    def settle(self, config: Config, notes: Iterable[str]) -> None:
+        """Take *config*, that of a log which the present one stands for, before the first event; *notes* say why."""
+        if self.wiring.pool is not None:
+            raise ConfigMismatch(f"{'; '.join(notes)}: with workers, ask for these by name; or give workers=0")
+        self.config = config
+        self.bar_clock.use(config.calendars.calendar_of)
+        for sentence in notes:
+            self.notes.append(sentence)
+        self.adopt(Kernel(config))
 
     def begin_pushes(self) -> None:
         """Have what is pushed follow the events that were played."""

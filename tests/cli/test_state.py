@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,36 @@ def test_settings_come_from_the_log(market: Path) -> None:
     config = json_of("inspect", market, "--json")["config"]
     assert config["timeframes"] == SETTINGS[1].split(",")
     assert config["indicators"] == [["sma:2"], ["sma:2"]]
+
+
+def test_replay_under_other_settings_says_what_differs(market: Path) -> None:
+    """Other indicators, timeframes, calendar: on stderr and in the document, and nothing on disk changes."""
+    before = {path: path.read_bytes() for path in sorted(market.rglob("*")) if path.is_file()}
+    plain = json_of("replay", market, "--json")
+    assert "differences" not in plain
+    done = mtf("replay", market, "--set", "indicators=rsi:2", "--set", "timeframes=1m,2h", "--json")
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    assert found["digest"] != plain["digest"]
+    assert list(found["bars"]) == ["1m", "2h"]
+    assert [each.partition(":")[0] for each in found["differences"]] == ["indicators", "timeframes"]
+    assert json_of("replay", market, "--set", "price=auto", "--json")["digest"] == plain["digest"]
+    crypto = json_of("replay", market, "--set", "calendar=EUR*=crypto,*=fx", "--json")
+    assert (plain["rejected"]["closed"], "closed" in crypto["rejected"]) == (1, False)
+    assert {path: path.read_bytes() for path in sorted(market.rglob("*")) if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour=red", "write NAME=VALUE, where NAME is one of timeframes"),
+        ("indicators", "write NAME=VALUE"),
+        ("history=many", "a whole number"),
+        ("timeframes=7x", "invalid timeframe '7x'"),
+        ("price=middle", "price must be one of"),
+    ],
+)
+def test_replay_names_what_is_not_a_setting(market: Path, text: str, message: str) -> None:
+    done = mtf("replay", market, "--set", text)
+    assert done.exit_code == 2
+    assert message in done.stderr
