@@ -33,6 +33,7 @@ import units
 # Inward first, as the layers are. A module is listed once it runs per tick or is imported by one that does.
 COMPILED = [
     "mtf/units.py",
+    "mtf/markup.py",
     "mtf/events/tick.py",
     "mtf/events/block.py",
     "mtf/events/bar_rows.py",

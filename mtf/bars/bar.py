@@ -13,6 +13,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.calendars.day import Gap
 from mtf.errors import MalformedEvent
+from mtf.markup import html_table, time_text
 from mtf.timeframe import Timeframe
 
 __all__ = ["Bar", "BarWindow", "PartialBar"]
@@ -178,6 +179,27 @@ class Bar:
             "gap_silence_ns": 0 if gap is None else gap.silence_ns,
         }
 
+    def _repr_html_(self) -> str:
+        """Return it as a table of one row, for notebooks."""
+        partial = not self.completed
+        columns = ["start", "end", "open", "high", "low", "close", "volume", "ticks", "trading day", "flags"]
+        row: list[Any] = [time_text(self.start_ns), time_text(self.end_ns), self.open, self.high, self.low, self.close]
+        row += [self.volume, self.ticks, self.trading_day, ", ".join(self._flags())]
+        return html_table(f"{self.symbol} {self.timeframe}{' (forming)' if partial else ''}", columns, [row])
+
+    def _flags(self) -> list[str]:
+        """Return the names of the flags that hold."""
+        flags = (
+            ("first", self.first),
+            ("last", self.last),
+            ("incomplete", self.incomplete),
+            ("day_incomplete", self.day_incomplete),
+            ("off_session", self.off_session),
+            ("filled", self.filled),
+            ("from_bars", self.from_bars),
+        )
+        return [name for name, on in flags if on]
+
     def _key(self) -> tuple[object, ...]:
         return (
             self.symbol,
@@ -211,19 +233,7 @@ class Bar:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        flags = "".join(
-            f", {name}"
-            for name, on in (
-                ("first", self.first),
-                ("last", self.last),
-                ("incomplete", self.incomplete),
-                ("day_incomplete", self.day_incomplete),
-                ("off_session", self.off_session),
-                ("filled", self.filled),
-                ("from_bars", self.from_bars),
-            )
-            if on
-        )
+        flags = "".join([f", {flag}" for flag in self._flags()])
         name = "Bar" if self.completed else "PartialBar"
         return (
             f"{name}({self.symbol} {self.timeframe} {self.start_ns}..{self.end_ns} "

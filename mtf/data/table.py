@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from mtf.data.batches import Batch, Column, dicts_of
+from mtf.data.batches import Batch, Column, Kind, dicts_of
 from mtf.data.needed import needs
 from mtf.errors import MtfError
+from mtf.markup import GAP, html_table, time_text
 
 if TYPE_CHECKING:
     import pandas
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Table"]
 
 ARROW: Final = ("arro3-core", "'mtf-engine[arrow]'")
+
+HTML_ROWS: Final = 10
+HTML_COLUMNS: Final = 18
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -38,13 +42,18 @@ class Table(Generic[Value_co]):
         *,
         batch_of: Callable[[Any], Batch],
         values_of: Callable[[Any], Iterable[Value_co]],
+        preview: Callable[[int], Iterator[Any]] | None = None,
     ) -> None:
-        """*what* the rows are, in words; *pages* begins to read them, each of which the other two take apart."""
+        """*what* the rows are, in words; *pages* begins to read them, each of which the other two take apart.
+
+        *preview* is as *pages*, for one who wants so many rows and no more; by default the first page is read.
+        """
         self._what: Final = what
         self._columns: Final = tuple(columns)
         self._pages: Final = pages
         self._batch_of: Final = batch_of
         self._values_of: Final = values_of
+        self._preview: Final = preview
 
     @property
     def columns(self) -> list[str]:
@@ -92,6 +101,34 @@ class Table(Generic[Value_co]):
 
     def __repr__(self) -> str:
         return f"Table({self._what})"
+
+    def _repr_html_(self) -> str:
+        """Return the first rows, for notebooks; the others are not read."""
+        wanted = HTML_ROWS + 1
+        pages = self._pages() if self._preview is None else self._preview(wanted)
+        rows: list[list[Any]] = []
+        for page in pages:
+            rows += [self._cells(row) for row in dicts_of(self._columns, self._batch_of(page))[: wanted - len(rows)]]
+            if len(rows) == wanted:
+                break
+        names, more = self.columns, len(self._columns) - HTML_COLUMNS
+        if more > 0:
+            keep = HTML_COLUMNS - HTML_COLUMNS // 3
+            last = len(names) - HTML_COLUMNS // 3
+            names = [*names[:keep], GAP, *names[last:]]
+            rows = [[*row[:keep], GAP, *row[last:]] for row in rows]
+        note = f"the first {HTML_ROWS} rows" if len(rows) == wanted else f"{len(rows)} rows"
+        if self._preview is not None and not rows:
+            note = "not read yet"
+        if more > 0:
+            note += f", {more} columns left out"
+        return html_table(self._what, names, rows[:HTML_ROWS], note)
+
+    def _cells(self, row: dict[str, Any]) -> list[Any]:
+        return [
+            time_text(value) if column.kind is Kind.TIME and value is not None else value
+            for column, value in zip(self._columns, row.values(), strict=True)
+        ]
 
     def pages(self) -> Iterator[Any]:
         """Yield the rows as they are read, for those in mtf that need more than the columns."""

@@ -15,11 +15,13 @@ from mtf.calendars.calendar import Calendar
 from mtf.frames.frame import SymbolState
 from mtf.frames.timeframe_state import Schema, TimeframeState
 from mtf.indicators.values import ValueState
+from mtf.markup import html_table, time_text
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
 __all__ = ["NO_TIME_NS", "Snapshot"]
 
+HTML_VALUES_MAX: Final = 12
 NO_TIME_NS: Final = -1  # the clock of a symbol before its first accepted tick, for readers
 
 
@@ -70,6 +72,38 @@ class Snapshot:
             "time_ns": self.time_ns,
             "timeframes": {each.timeframe.name: each.to_dict(bars) for each in self},
         }
+
+    def _repr_html_(self) -> str:
+        """Return a row a timeframe, for notebooks: the bar that forms, the newest completed close, and live values."""
+        names: list[str] = []
+        for state in self:
+            names += [name for name in state.live.keys() if name not in names]  # noqa: SIM118 - no dict
+        shown = names[:HTML_VALUES_MAX]
+        columns = [
+            "timeframe",
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            "ticks",
+            "progress",
+            "completed",
+            *shown,
+        ]
+        rows: list[list[Any]] = []
+        for state in self:
+            bar = state.partial
+            row: list[Any] = [state.timeframe.name]
+            if bar is None:
+                row += [None] * 7
+            else:
+                row += [bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ticks, f"{bar.progress:.0%}"]
+            row.append(state.bars[-1].close if len(state.bars) else None)
+            rows.append(row + [state.live.get(name) for name in shown])
+        time = "no time yet" if self.time_ns == -1 else time_text(self.time_ns)
+        note = f"and {len(names) - len(shown)} more values" if len(names) > len(shown) else ""
+        return html_table(f"{self.symbol} at seq {self.seq}, {time}: forming bars, live values", columns, rows, note)
 
     def __iter__(self) -> Iterator[TimeframeState]:
         return iter([self._at(rank) for rank in range(len(self._schema.timeframes))])

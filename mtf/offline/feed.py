@@ -37,6 +37,7 @@ class Feed:
     def __init__(self, config: Config, name: str) -> None:
         self.config: Final = config
         self.name: Final = name
+        self.once = False  # it can be read once
 
     def begin(self, config: Config) -> Kernel:
         """Return the kernel, of *config*, that the blocks are meant for."""
@@ -82,14 +83,14 @@ class SourceFeed(Feed):
         self._reorder_ns: Final = reorder_ns
         self._sort: Final = sort
         self._start: Final = given.position() if isinstance(given, Source) else None
-        self._once: Final = isinstance(given, Iterator)
         self._opened: MergedSource | None = self._open()  # until it is read
         super().__init__(config, self._opened.name)
+        self.once = isinstance(given, Iterator)
 
     def blocks(self) -> Iterator[Block]:
         opened, self._opened = self._opened, None
         if opened is None:
-            if self._once:
+            if self.once:
                 raise ConfigError(f"{self.name}: an iterator can be read once: give a list, or keep the table's frame")
             if self._start is not None:
                 self._given.seek(self._start)

@@ -6,6 +6,7 @@ consumer was shown them at that moment. Nothing is joined; each row is the state
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -61,7 +62,14 @@ def point_in_time(
     feed = feed_of(source, config, settings, options)
     query = StateQuery.make(feed, on, values)
     what = f"{feed.name} at each {'tick' if query.on_rank < 0 else f'{on} close'}"
-    return Table(what, query.columns, query.pages, batch_of=query.batch_of, values_of=query.values_of)
+    return Table(
+        what,
+        query.columns,
+        query.pages,
+        batch_of=query.batch_of,
+        values_of=query.values_of,
+        preview=query.preview,
+    )
 
 
 class _Page(NamedTuple):
@@ -113,8 +121,15 @@ class StateQuery:
 
     def pages(self) -> Iterator[_Page]:
         """Yield the rows, a page at a time, reading the source as they are asked for."""
+        # An odd number: columns that lie 4 KiB apart would collide.
+        return self._pages(max(ROWS_MIN, min(ROWS_MAX, PAGE_CELLS // len(self.columns))) | 1)
+
+    def preview(self, rows: int) -> Iterator[_Page]:
+        """Yield the first *rows*, or none of a source that can be read once."""
+        return iter(()) if self.feed.once else itertools.islice(self._pages(rows), 1)
+
+    def _pages(self, room: int) -> Iterator[_Page]:
         kernel = self.feed.begin(self.config)
-        room = max(ROWS_MIN, min(ROWS_MAX, PAGE_CELLS // len(self.columns))) | 1  # columns that lie 4 KiB apart collide
         rows = StateRows(kernel.schema, kernel.joiner, list(self.widths), room, self.on_rank, self.live, self.completed)
         names: list[str] = []
         for block in self.feed.blocks():
