@@ -84,6 +84,7 @@ class SourceFeed(Feed):
         self._sort: Final = sort
         self._start: Final = given.position() if isinstance(given, Source) else None
         self._opened: MergedSource | None = self._open()  # until it is read
+        self._reading = False  # somebody reads
         super().__init__(config, self._opened.name)
         self.once = isinstance(given, Iterator)
 
@@ -91,13 +92,19 @@ class SourceFeed(Feed):
         opened, self._opened = self._opened, None
         if opened is None:
             if self.once:
-                raise ConfigError(f"{self.name}: an iterator can be read once: give a list, or keep the table's frame")
+                raise ConfigError(f"{self.name}: an iterator can be read once: give a list, or keep what was read")
             if self._start is not None:
+                if self._reading:
+                    raise ConfigError(
+                        f"{self.name}: it is being read, and a source has one place: finish that, or copy it"
+                    )
                 self._given.seek(self._start)
             opened = self._open()
+        self._reading = True
         try:
             yield from self._read(opened)
         finally:
+            self._reading = False
             opened.close()
 
     def _open(self) -> MergedSource:

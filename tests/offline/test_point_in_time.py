@@ -179,6 +179,20 @@ def test_iterator_is_read_once_and_says_so() -> None:
         table.to_dicts()
 
 
+def test_source_that_is_being_read_is_not_read_twice_at_once() -> None:
+    """It has one place; a list or a file has as many as there are readers."""
+    source = SyntheticMarket(seed=1, symbols=["EURUSD"], start="2024-03-06", events=30_000)
+    table = mtf.point_in_time(source, "tick", timeframes="1m")
+    first = iter(table)
+    next(first)
+    with pytest.raises(ConfigError, match="it is being read, and a source has one place"):
+        next(iter(table))
+    first.close()  # type: ignore[attr-defined]
+    assert len(table.to_dicts()) == 30_000
+    listed = mtf.point_in_time(ticks("10:00@1.1 10:01@1.2 10:02@1.2"), "tick")
+    assert [a == b for a, b in zip(listed, listed, strict=True)] == [True] * 3
+
+
 def test_settings_of_a_data_directory_can_be_replaced(tmp_path: Path) -> None:
     """The log has the events; which timeframes and indicators are kept is for the one who asks."""
     pushed(tmp_path / "run", market(6, 600), "tick", "live", timeframes="1m,1h", indicators="sma:2")
