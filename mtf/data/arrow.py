@@ -56,9 +56,11 @@ def _array(kind: Kind, found: Any) -> Array:
         return Array(list(found.words), DataType.utf8()).cast(type).take(codes)
     if isinstance(found, list):
         return Array(found, _STORED.get(kind, type)).cast(type)
-    return Array.from_buffer(found).cast(type)
+    array = Array.from_buffer(found)
+    return array if kind in _AS_STORED else array.cast(type)
 
 
+_AS_STORED: Final = (Kind.FLOAT, Kind.WHOLE)
 _TYPES: Final[dict[Kind, DataType]] = {
     Kind.TIME: DataType.timestamp("ns", tz="UTC"),
     Kind.DATE: DataType.date32(),

@@ -47,6 +47,35 @@ class StatePage:
         self.wholes: vec[i64] = vec[i64]([0] * (room * wholes))
         self.missing: vec[i64] = vec[i64]([0] * floats)
 
+    def leave_out_bar(self, to: i64, whole: i64, column: i64) -> None:
+        """Write that there is no bar at *to* and *whole*, into floats from *column* on."""
+        for k in range(BAR_FLOATS):
+            self.floats[to + k * self.room] = NAN
+            self.missing[column + k] += 1
+        for k in range(BAR_WHOLES):
+            self.wholes[whole + k * self.room] = NEVER_NS
+
+    def write_bar(self, to: i64, whole: i64, bar: Bar) -> None:
+        """Write a completed *bar* at *to* and *whole*."""
+        floats, wholes, room = self.floats, self.wholes, self.room
+        floats[to] = bar.open
+        floats[to + room] = bar.high
+        floats[to + 2 * room] = bar.low
+        floats[to + 3 * room] = bar.close
+        floats[to + 4 * room] = bar.volume
+        wholes[whole] = bar.start_ns
+        wholes[whole + room] = bar.end_ns
+        wholes[whole + 2 * room] = bar.ticks
+
+    def write_values(self, to: i64, column: i64, values: vec[float], offset: i64, width: i64) -> None:
+        """Write the *width* values from *offset* on at *to*, into floats from *column* on."""
+        floats, missing, room = self.floats, self.missing, self.room
+        for k in range(width):
+            value = values[offset + k]
+            if value != value:
+                missing[column + k] += 1
+            floats[to + k * room] = value
+
 
 @mypyc_attr(native_class=True)
 class StateRows(Cursor):
@@ -109,7 +138,6 @@ class StateRows(Cursor):
         ranks: i64 = len(self._widths)
         floats = page.floats
         wholes = page.wholes
-        missing = page.missing
         room = self._room
         to: i64 = at  # of the next column of floats
         whole: i64 = at
@@ -159,11 +187,7 @@ class StateRows(Cursor):
                     if width and len(known.values[rank].live):
                         live = known.values[rank].live
             if header is None:
-                for k in range(BAR_FLOATS):
-                    floats[to + k * room] = NAN
-                    missing[column + k] += 1
-                for k in range(BAR_WHOLES):
-                    wholes[whole + k * room] = NEVER_NS
+                page.leave_out_bar(to, whole, column)
             else:
                 wholes[whole] = header.start_ns
                 wholes[whole + room] = header.end_ns
@@ -184,39 +208,20 @@ class StateRows(Cursor):
                 if width:
                     completed = known.values[rank].completed.values
             if bar is None:
-                for k in range(BAR_FLOATS):
-                    floats[to + k * room] = NAN
-                    missing[column + k] += 1
-                for k in range(BAR_WHOLES):
-                    wholes[whole + k * room] = NEVER_NS
+                page.leave_out_bar(to, whole, column)
             else:
-                floats[to] = bar.open
-                floats[to + room] = bar.high
-                floats[to + 2 * room] = bar.low
-                floats[to + 3 * room] = bar.close
-                floats[to + 4 * room] = bar.volume
-                wholes[whole] = bar.start_ns
-                wholes[whole + room] = bar.end_ns
-                wholes[whole + 2 * room] = bar.ticks
+                page.write_bar(to, whole, bar)
             to += BAR_FLOATS * room
             column += BAR_FLOATS
             whole += BAR_WHOLES * room
             if self._live:
                 if header is None:
                     live, offset = completed, 0
-                for k in range(width):
-                    value = live[offset + k]
-                    if value != value:
-                        missing[column + k] += 1
-                    floats[to] = value
-                    to += room
+                page.write_values(to, column, live, offset, width)
+                to += width * room
                 column += width
             if self._completed:
-                for k in range(width):
-                    value = completed[k]
-                    if value != value:
-                        missing[column + k] += 1
-                    floats[to] = value
-                    to += room
+                page.write_values(to, column, completed, 0, width)
+                to += width * room
                 column += width
         page.count = at + 1

@@ -7,7 +7,7 @@ consumer was shown them at that moment. Nothing is joined; each row is the state
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -151,22 +151,24 @@ class StateQuery:
             memoryview(rows.times)[:count],
         ]
 
-        def float_at(column: int) -> Any:
-            return _nullable(floats[column * room : column * room + count], int(missing[column]), count, _is_nan)
+        def run_of(values: Any, column: int, gone: int, is_gone: Callable[[Any], bool]) -> Any:
+            if gone == count:
+                return None
+            run = values[column * room : column * room + count]
+            return [None if is_gone(value) else value for value in run] if gone else run
 
         column = whole = 0
         for width in self.widths:
             for _ in ("partial", "bar"):
-                gone = int(missing[column])
                 start, end, ticks = (
-                    _nullable(wholes[k * room : k * room + count], gone, count, _is_never)
-                    for k in range(whole, whole + BAR_WHOLES)
+                    run_of(wholes, k, missing[column], _is_never) for k in range(whole, whole + BAR_WHOLES)
                 )
-                found += [start, end, *(float_at(k) for k in range(column, column + BAR_FLOATS)), ticks]
+                prices = [run_of(floats, k, missing[k], _is_nan) for k in range(column, column + BAR_FLOATS)]
+                found += [start, end, *prices, ticks]
                 column += BAR_FLOATS
                 whole += BAR_WHOLES
             values = width * (self.live + self.completed)
-            found += [float_at(k) for k in range(column, column + values)]
+            found += [run_of(floats, k, missing[k], _is_nan) for k in range(column, column + values)]
             column += values
         return Batch(count, found)
 
@@ -179,13 +181,6 @@ def _grown(names: list[str], instruments: Sequence[Any]) -> list[str]:
     """Return *names* with those of all *instruments*, by number."""
     names += [instrument.name for instrument in instruments[len(names) :]]
     return list(names)
-
-
-def _nullable(values: Any, gone: int, count: int, is_gone: Any) -> Any:
-    """Return a run of values of which *gone* are missing as a column of a batch."""
-    if not gone:
-        return values
-    return None if gone == count else [None if is_gone(value) else value for value in values]
 
 
 def _is_nan(value: float) -> bool:
