@@ -138,7 +138,7 @@ class Engine:
         MalformedEvent, and it is only counted, if it cannot be an event: a number is missing, NaN or negative, both a
         quote and a trade are given, or the time is before 1678 or after 2200.
         """
-        at = index(ts_ns)
+        at = ts_ns if isinstance(ts_ns, int) else _whole(ts_ns, "tick")
         lane = self._lane
         if is_instant(at) and id is None and (symbol == lane.name or self._turn(symbol)):
             lane = self._lane
@@ -175,6 +175,9 @@ class Engine:
         asked for is shorter.
         """
         self._check()
+        given: object = bar
+        if not isinstance(given, Bar):  # interpreted code checks no types, and a tick would be taken as one
+            raise TypeError(f"bar() argument 'bar' must be Bar, not {type(given).__name__}")
         try:
             fault = FAULTS[take(self._builder, bar)]
         except (TypeError, AttributeError, OverflowError) as error:
@@ -190,7 +193,7 @@ class Engine:
         MalformedEvent if the time is before 1678 or after 2200.
         """
         self._check()
-        at = index(ts_ns)
+        at = ts_ns if isinstance(ts_ns, int) else _whole(ts_ns, "clock")
         if not is_instant(at):
             raise self._refused(f"clock event at {at}", FAULTS[BAD_TIME])
         self._builder.clock(at)
@@ -429,6 +432,14 @@ class Engine:
 
 
 _NO_BARS: Final[tuple[Bar, ...]] = ()
+
+
+def _whole(ts_ns: SupportsIndex, call: str) -> int:
+    """Return a time that is whole, as NumPy's integers are, as an int."""
+    try:
+        return index(ts_ns)
+    except TypeError:
+        raise TypeError(f"{call}() argument 'ts_ns' must be int, not {type(ts_ns).__name__}") from None
 
 
 def _restored(config: Config, state: bytes) -> Engine:

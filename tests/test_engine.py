@@ -226,8 +226,34 @@ def test_times_may_be_any_whole_number() -> None:
     engine.tick("EURUSD", numpy.int64(at("10:00")), numpy.float64(1.1), numpy.float64(1.2))
     engine.clock(numpy.int64(at("10:00:01")))
     assert engine.snapshot("EURUSD").time_ns == at("10:00:01")
-    with pytest.raises(TypeError):
-        engine.tick("EURUSD", 1.5, 1.1, 1.2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "message"),
+    [
+        ("tick", {"symbol": "X", "ts_ns": 1.5, "bid": 1.0}, "tick() argument 'ts_ns' must be int, not float"),
+        ("tick", {"symbol": "X", "ts_ns": "1", "bid": 1.0}, "tick() argument 'ts_ns' must be int, not str"),
+        ("clock", {"ts_ns": None}, "clock() argument 'ts_ns' must be int, not NoneType"),
+        ("bar", {"bar": Tick("X", 1, 1.0, 1.0)}, "bar() argument 'bar' must be Bar, not Tick"),
+    ],
+)
+def test_wrong_argument_is_named_and_nothing_is_taken(call: str, given: dict[str, Any], message: str) -> None:
+    engine = mtf.Engine()
+    with pytest.raises(TypeError) as caught:
+        getattr(engine, call)(**given)
+    assert str(caught.value) == message
+    assert (engine.seq, engine.last_verdict, engine.summary().rejected) == (0, "", {})
+
+
+def test_bar_that_forms_is_malformed() -> None:
+    """It is not over, and not an observation of its whole interval."""
+    engine = mtf.Engine(calendar="crypto")
+    engine.tick("X", at("10:00"), 1.0, 1.0)
+    partial = engine.snapshot("X")["1m"].partial
+    assert partial is not None
+    with pytest.raises(MalformedEvent, match="PartialBar is not an event"):
+        engine.bar(partial)
+    assert engine.seq == 1
 
 
 @given(stream=streams(events_max=30), config=configs, cut=st.integers(0, 30))

@@ -85,6 +85,22 @@ def test_every_public_class_is_compared(pure: dict[str, Any]) -> None:
     assert {"mtf.Bar", "mtf.Tick", "mtf.View", "mtf.indicators.Indicator", "mtf.calendars.Calendar"} <= set(pure)
 
 
+def test_signature_of_the_engines_tick_is_as_it_is_written() -> None:
+    parameters = inspect.signature(mtf.Engine.tick).parameters
+    assert " ".join(parameters).removeprefix("self ") == "symbol ts_ns bid ask bid_size ask_size price size id"
+    assert [name for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY] == [
+        *("price", "size", "id"),
+    ]
+    assert [parameters[name].default for name in ("bid", "bid_size", "price", "size", "id")] == [
+        None,
+        0.0,
+        None,
+        0.0,
+        None,
+    ]
+    assert next(iter(inspect.signature(mtf.Engine).parameters)) == "config"
+
+
 def test_signature_of_a_tick_is_as_it_is_written() -> None:
     """Literally, so that both builds cannot be wrong in the same way."""
     assert str(inspect.signature(mtf.Tick)) == (
@@ -152,6 +168,13 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (mtf.Tick, {"symbol": "X", "ts_ns": 2, "from_bar": 1}, "Tick() argument 'from_bar' must be bool, not int"),
     (mtf.Tick.trade, {"symbol": "X", "ts_ns": 2, "price": "1"}, "trade() argument 'price' must be float, not str"),
     (mtf.Bar, {**BAR, "gap": 3}, "Bar() argument 'gap' must be Gap or None, not int"),
+    (mtf.Engine().tick, {"symbol": 1, "ts_ns": 2}, "tick() argument 'symbol' must be str, not int"),
+    (
+        mtf.Engine().tick,
+        {"symbol": "X", "ts_ns": 2, "bid": "1"},
+        "tick() argument 'bid' must be float or None, not str",
+    ),
+    (mtf.Engine().tick, {"symbol": "X", "ts_ns": 2, "size": "1"}, "tick() argument 'size' must be float, not str"),
     (mtf.Bar, {**BAR, "start_ns": 1.5}, "Bar() argument 'start_ns' must be int, not float"),
     (mtf.Gap, {"closed_ns": "1"}, "Gap() argument 'closed_ns' must be int, not str"),
 ]
