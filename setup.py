@@ -95,6 +95,7 @@ COMPILED = [
     "mtf/sources/text_rows.py",
     "mtf/sources/text_table.py",
     "mtf/sources/quotes.py",
+    "mtf/sources/column_reader.py",
     "mtf/sources/records.py",
     "mtf/sources/trade_arrays.py",
     "mtf/sources/synthetic.py",

@@ -14,8 +14,8 @@ import click
 
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.block_builder import BlockBuilder
-from mtf.pipeline.reading import told_apart
 from mtf.sources import FORMATS, Limits, Source, SyntheticMarket, open_source
+from mtf.sources.given import told_apart
 from mtf.sources.layout import BLANKS, SIDES, TIME_FORMATS
 from mtf.sources.log import LogSource
 from mtf.sources.merge import MergedSource

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from mtf.actors.sequencer import Sequencer
-from mtf.bars.bar import Bar
 from mtf.errors import ConfigError, OutOfOrder
-from mtf.events.tick import Tick
 from mtf.frames.frame import SymbolState
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
-from mtf.sources import IterSource, Source, open_source
-from mtf.sources.merge import MergedSource, MergePart
+from mtf.sources.given import parts_given
+from mtf.sources.merge import MergedSource
 from mtf.storage.datadir import DataDir
 
-__all__ = ["OUT_OF_ORDER", "Reading", "open_given", "told_apart"]
+__all__ = ["OUT_OF_ORDER", "Reading", "open_given"]
 
 YIELD_EVERY_S: Final = 0.002  # how long a source may be read before other tasks get their turn
 
@@ -30,65 +26,16 @@ def open_given(
 ) -> MergedSource:
     """Return what `Pipeline.run` was *given*, one source or several, as one.
 
-    Ticks without a name have no key: those of the next call are other ones, and cannot be known again. *resumable* says
-    that there is a log, which may know how files are read.
+    Ticks and tables without a name have no key: those of the next call are other ones, and cannot be known again.
+    *resumable* says that there is a log, which may know how files are read.
     """
     if isinstance(given, MergedSource) and not reorder_ns and not sort:
         return given
-    several = isinstance(given, Sequence) and not isinstance(given, str) and _has_sources(given)
     files = {**options, "resumable": True} if resumable else dict(options)
     if sort:
         files.setdefault("reverse", False)  # whichever way the rows stand, they are sorted
-    parts = _opened_all(given, options, files) if several else [_opened(given, options, files)]
-    return MergedSource(parts, name=getattr(given, "name", ""), reorder_ns=reorder_ns, sort=sort)
-
-
-def _has_sources(given: Sequence[Any]) -> bool:
-    """Whether *given* has sources in it, and is not a list of ticks."""
-    # Whether a value has the methods of a source takes as long to find out as a hundred ticks to read.
-    return not (given and isinstance(given[0], Tick | Bar)) and any(map(_is_source, given))
-
-
-def _is_source(given: Any) -> bool:
-    """Whether *given* is a source by itself, and not a tick or a list of them."""
-    return isinstance(given, str | os.PathLike | Source)
-
-
-def _opened(given: Any, options: dict[str, Any], files: dict[str, Any]) -> Source | MergePart:
-    """Open one source, with *options* as they were given, and for a file as it needs them."""
-    if isinstance(given, str | os.PathLike):
-        return open_source(given, **files)
-    if isinstance(given, Source):
-        return given
-    if isinstance(given, Iterable):
-        source = IterSource(given, **options)
-        return MergePart(source=source, key=source.name if "name" in options else None)
-    raise ConfigError(f"{given!r} cannot be read: give a path, a Source, an iterable of ticks, or a list of such")
-
-
-def _opened_all(several: Sequence[Any], options: dict[str, Any], files: dict[str, Any]) -> list[Source | MergePart]:
-    """Return all sources of a list, files of the same name under as much of their path as tells them apart."""
-    if "name" in options:
-        raise ConfigError(
-            "name: that is for one source, and several are given: open each with open_source(path, name=...)"
-        )
-    names = told_apart([each for each in several if isinstance(each, str | os.PathLike)])
-    return [
-        _opened(each, {}, {**files, "name": names[os.fspath(each)]} if isinstance(each, str | os.PathLike) else {})
-        for each in several
-    ]
-
-
-def told_apart(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
-    """Return for each path its last pieces, as many as no other path ends with."""
-    pieces = {os.fspath(path): Path(path).absolute().parts for path in paths}
-    names: dict[str, str] = {}
-    for path, own in pieces.items():
-        length = 1
-        while length < len(own) and any(other != own and other[-length:] == own[-length:] for other in pieces.values()):
-            length += 1
-        names[path] = "/".join(own[-length:])
-    return names
+    name = given.name if isinstance(given, MergedSource) else ""
+    return MergedSource(parts_given(given, options, files), name=name, reorder_ns=reorder_ns, sort=sort)
 
 
 class Reading:

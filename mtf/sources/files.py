@@ -17,6 +17,7 @@ from mtf.errors import SourceError
 from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
 from mtf.sources.backward import BackwardStream, open_backward
+from mtf.sources.column_input import ColumnInput
 from mtf.sources.file_format import Plan
 from mtf.sources.input_files import InputFile
 from mtf.sources.layout import Layout
@@ -339,7 +340,9 @@ class FileSource:
         self._from_line = 0
         reader = None if planned.plan.reader is None else planned.plan.reader()
         start: BackwardStream | InputFile = planned.part
-        if reader is not None and reader.backward:
+        if reader is not None and reader.backward and isinstance(planned.part, ColumnInput):
+            reader.lines = planned.part.lines_backward()
+        elif reader is not None and reader.backward:
             self._stream = start = open_backward(planned.part, reader.header_lines)
             reader.lines = start.lines
         if known and start.check(known[0]) != known[1]:
@@ -356,11 +359,14 @@ class FileSource:
             reader.constant = self._constant
             self._reader = reader
             self._stream = self._stream or planned.part.open()
+            self._stream.serve(reader)
         return self._reader, self._stream
 
     def _reopened(self) -> Stream:
         """Open the file again that `suspend` closed."""
         stream = self.parts[self._index].part.open()
+        if self._reader is not None:
+            stream.serve(self._reader)
         stream.skip_to(self._suspended)
         self._stream = stream
         self._suspended = -1

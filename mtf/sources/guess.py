@@ -171,7 +171,7 @@ def _index(table: SniffedTable, role: str, column: str | int) -> int:
 def _there(table: SniffedTable) -> str:
     """Return which columns there are."""
     if table.header:
-        return f"the file has {', '.join(repr(name) for name in table.header)}"
+        return f"the {table.what} has {', '.join(repr(name) for name in table.header)}"
     return f"the file has no header, so give numbers from 0 to {table.fields - 1}"
 
 

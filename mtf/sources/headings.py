@@ -22,6 +22,7 @@ MEANINGS: Final[Mapping[str, str]] = {
         "time": "time timestamp datetime date ts tsevent gmttime gmt localtime utctime utc opentime openingtime "
         "dateandtime unix unixtime unixtimestamp epoch datetimeutc timeutc dateutc timestamputc utcdate utcdatetime "
         "dategmt datetimegmt timems tsms timestampms timestampns timestampus timestamps starttime start barstart begin "
+        "tsus tsns timeus timens startns "
         "tradetime tradedate tradingdate quotetime exchangetime transacttime eventtime timeofday",
         "symbol": "symbol symbols pair instrument ticker tickers sym security market tscode stockcode tickersymbol "
         "currencypair ccypair contract isin asset coin tradingsymbol",

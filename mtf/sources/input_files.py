@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import xxhash
 
@@ -19,6 +19,9 @@ from mtf.sources.naming import stem_of, symbol_of, venue_of
 from mtf.sources.natural import natural_key
 from mtf.sources.streams import CHUNK_BYTES, MAGIC_BYTES, ZIP, Stream, compression, open_stream
 from mtf.sources.zipped import ZipArchive
+
+if TYPE_CHECKING:
+    from mtf.sources.sniffing import SniffedTable
 
 __all__ = ["GLANCE_BYTES", "HEAD_BYTES", "InputFile", "input_files_of"]
 
@@ -37,6 +40,7 @@ class InputFile:
         *,
         archive: ZipArchive | None = None,
         member: str = "",
+        place: str = "",
     ) -> None:
         self.path: Final = path
         self._head_bytes = HEAD_BYTES  # how much of a longer text `head` is
@@ -44,7 +48,7 @@ class InputFile:
         self.limits: Final = limits
         relative = path.name if path == root else path.relative_to(root).as_posix()
         self.name: Final = f"{relative}!{member}" if member else relative
-        self.place: Final = f"{path}!{member}" if member else str(path)
+        self.place: Final = place or (f"{path}!{member}" if member else str(path))
         self._archive: Final = archive  # shared by the parts of one zip file
         self._head: bytes | None = None  # read once, on demand
         self._head_whole = False  # whether `_head` is the whole text
@@ -141,6 +145,10 @@ class InputFile:
         """Return *head* with line breaks, also if its lines end with carriage returns; then the rest is read so too."""
         self.returns = self.returns or (b"\n" not in head and b"\r" in head)
         return head.replace(b"\r", b"\n") if self.returns else head
+
+    def table(self) -> SniffedTable | None:
+        """Return the start of what is in columns, and not text; None for text."""
+        return None
 
     @property
     def text_bytes(self) -> int:

@@ -13,12 +13,14 @@ import attrs
 from mtf.errors import ConfigError, OptionNeeded
 from mtf.events.bar_rows import length_code
 from mtf.events.block import HAS_ASK, HAS_BID
+from mtf.sources.column_reader import ColumnReader
 from mtf.sources.decimals import POINT
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
 from mtf.sources.local_time import Zone
 from mtf.sources.quotes import QuoteReader
 from mtf.sources.row_reader import TRADES
 from mtf.sources.stamps import CIVIL_DMY, CIVIL_MDY, CIVIL_YMD, EPOCH, StampReader
+from mtf.sources.tabular import Wanted, wanted_columns
 from mtf.sources.text_table import BARS, QUOTE_BARS, QUOTES, ROLES, TRADE_TICKS, TableReader
 from mtf.timeframe import Timeframe
 
@@ -47,6 +49,15 @@ _NEEDED: Final = {
     QUOTE_BARS: (),
 }
 
+# The roles that matter, of rows of any kind and of each.
+_TELLS: Final = ("time", "clock", "symbol")
+_READ: Final = {
+    QUOTES: ("id", "bid", "ask", "bid_size", "ask_size"),
+    TRADE_TICKS: ("id", "price", "size"),
+    BARS: ("open", "high", "low", "close", "volume", "more_volume"),
+    QUOTE_BARS: tuple(role for role in ROLES if role.startswith(("bid_", "ask_"))),
+}
+
 
 def _pairs(watched: Iterable[Sequence[Any]]) -> tuple[tuple[int, str], ...]:
     return tuple((int(column), str(name)) for column, name in watched)
@@ -55,7 +66,7 @@ def _pairs(watched: Iterable[Sequence[Any]]) -> tuple[tuple[int, str], ...]:
 def _check_columns(layout: Layout, _: object, columns: Mapping[str, int]) -> None:
     for role, column in columns.items():
         if not 0 <= column < layout.fields:
-            raise ConfigError(f"there is no column {column} for {role}: the file has {layout.fields}")
+            raise ConfigError(f"there is no column {column} for {role}: there are {layout.fields}")
     for role in ("time", *_NEEDED[layout.kind]):
         if role not in columns:
             raise OptionNeeded(f"no column is the {role}: say which with {{columns}}", columns=f"{role}=NAME")
@@ -99,9 +110,7 @@ class Layout:
         if self.blank not in BLANKS:
             raise ConfigError(f"blank must be {' or '.join(BLANKS)}, got {self.blank!r}")
         if not self.symbol and "symbol" not in self.columns:
-            raise OptionNeeded(
-                "no column is the symbol, and the file's name does not say it: give {symbol}", symbol="NAME"
-            )
+            raise OptionNeeded("no column is the symbol, and no file name says it: give {symbol}", symbol="NAME")
 
     @property
     def label(self) -> str:
@@ -133,8 +142,8 @@ class Layout:
         known = {field.name: found[field.name] for field in attrs.fields(cls) if field.name in found}
         return cls(**{**known, "timeframe": timeframe, "symbol": symbol, "limits": limits})
 
-    def reader(self, place: str) -> TableReader:
-        """Return a reader of the text called *place*, at its start."""
+    def reader(self, place: str, *, in_columns: bool = False) -> TableReader:
+        """Return a reader of what is called *place*, at its start: of text, or of rows *in_columns*."""
         time_kind, unit_ns = TIME_FORMATS[self.time_format]
         stamps = StampReader(
             time_kind,
@@ -143,7 +152,7 @@ class Layout:
             base_ns=self.day_ns or 0,
             local=self.day_ns is not None,
         )
-        made = QuoteReader if self.leaves_out else TableReader
+        made = ColumnReader if in_columns else QuoteReader if self.leaves_out else TableReader
         reader = made(
             place,
             kind=self.kind,
@@ -165,9 +174,23 @@ class Layout:
         reader.backward = self.backward
         reader.header_lines = self.skip
         reader.line_bytes_max = self.limits.line_bytes
-        if isinstance(reader, QuoteReader):
+        if isinstance(reader, ColumnReader):
+            reader.begin(self._wanted(), unchanged=self.leaves_out)
+        elif isinstance(reader, QuoteReader):
             reader.leave_out(unchanged=self.blank == "unchanged", undefined=self.undefined.encode())
         return reader
+
+    def _wanted(self) -> list[Wanted]:
+        """Return what the cells of each column are read as, where rows come in columns."""
+        names = (*_TELLS, *_READ[self.kind], *(_READ[QUOTES] + _READ[TRADE_TICKS] if self.leaves_out else ()))
+        epoch = TIME_FORMATS[self.time_format]
+        return wanted_columns(
+            self.fields,
+            [(role, self.columns[role]) for role in dict.fromkeys(names) if role in self.columns],
+            unit_ns=epoch[1] if epoch[0] == EPOCH else 0,
+            walls=self.timeframe is not None and not self.timeframe.intraday,
+            watched=[column for column, _ in self.watched],
+        )
 
     @property
     def leaves_out(self) -> bool:

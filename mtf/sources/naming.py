@@ -17,7 +17,9 @@ def _words(text: str) -> frozenset[str]:
 
 
 _SUFFIXES: Final = re.compile(
-    r"(\.(csv|txt|tsv|prn|json|gz|gzip|bz2|xz|zst|zip|lzma|bi5|dat|log|itxt|dly))+$", re.IGNORECASE
+    r"(\.(csv|txt|tsv|prn|json|parquet|parq|pq|feather|arrow|arrows|ipc|gz|gzip|bz2|xz|zst|zip|lzma|bi5|dat|log|itxt|dly"
+    r"))+$",
+    re.IGNORECASE,
 )
 _COPY: Final = re.compile(r" ?\(\d{1,3}\)$")  # what a browser adds to the second download of a name
 _SEPARATORS: Final = re.compile(r"([-_ .,()\[\]+~]+)")

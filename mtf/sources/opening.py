@@ -25,13 +25,13 @@ from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.files import FileSource, PlannedPart, raise_problem
 from mtf.sources.foreign import foreign
 from mtf.sources.formats import FORMATS, find_format
-from mtf.sources.formats.csv import table_plan
+from mtf.sources.formats.csv import planned_again
+from mtf.sources.in_memory import table_source
 from mtf.sources.input_files import InputFile, input_files_of
-from mtf.sources.layout import BLANKS, SIDES, Layout
+from mtf.sources.layout import BLANKS, SIDES
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
 from mtf.sources.merge import MergedSource, MergePart, part_key
 from mtf.sources.pipes import PipedFile, is_pipe
-from mtf.sources.read_as import ReadAs
 from mtf.sources.source import IterableSource
 from mtf.sources.synthetic import SyntheticMarket
 from mtf.sources.text_table import ROLES
@@ -48,7 +48,7 @@ FIRST_ROWS: Final = 100  # of a file, looked at to find its first time
 
 
 def open_source(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     *,
     format: str | None = None,
     name: str | None = None,
@@ -71,6 +71,8 @@ def open_source(
     resumable: bool = False,
 ) -> IterableSource:
     """Return *path*, a file or a folder of them, as a source; what is not given is inferred from its content and name.
+
+    It can also be a table: a frame of polars or pandas, anything else with `__arrow_c_stream__`, a dict of columns.
 
     `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one.
 
@@ -106,6 +108,16 @@ def open_source(
         point=point,
         limits=limits,
     )
+    said = {
+        field.name: str(getattr(options, field.name))
+        for field in attrs.fields(FormatOptions)
+        if field.name != "limits" and getattr(options, field.name) is not None
+    }
+    if not isinstance(path, str | os.PathLike):
+        for option, value in (("format", format), ("pattern", None if pattern == "*" else pattern)):
+            if value is not None:
+                raise ConfigError(f"{option}: that is for files, and a {type(path).__name__} is given")
+        return table_source(path, options, said, name=name, resumable=resumable)
     where = Path(path)
     pipe = is_pipe(path)
     if str(path).partition(":")[0] == "synthetic" and not where.exists():
@@ -143,7 +155,7 @@ def open_source(
             refused.append(plan.refused)
             skipped.append(part.name if plan.refused == UNKNOWN else f"{part.name} ({plan.refused})")
         else:
-            planned.append(PlannedPart(part, plan, found.name if found is not None else "", _again))
+            planned.append(PlannedPart(part, plan, found.name if found is not None else "", planned_again))
     if not planned and skipped:
         empty = (pipe or where.is_file()) and not part.head
         part.close()
@@ -151,11 +163,6 @@ def open_source(
     if not resumable:
         raise_problem(planned)
     _check_told_once(where, planned)
-    said = {
-        field.name: str(getattr(options, field.name))
-        for field in attrs.fields(FormatOptions)
-        if field.name != "limits" and getattr(options, field.name) is not None
-    }
     if pipe:
         named = [_named(each, part.path.name, options) for each in planned]
         return FileSource(name or part.path.name, named, skipped, said, resumable=resumable)
@@ -324,12 +331,6 @@ class _Alike:
                     _ = part.head  # it takes all of it to say how its lines end, also for its reader
                 return found, attrs.evolve(plan, read_as=known.read_as), glance.head
         return None
-
-
-def _again(part: InputFile, reading: Mapping[str, Any], symbol: str) -> Plan:
-    """Return the plan of *part* as it was read before: without looking at it."""
-    layout = Layout.from_dict(reading["layout"], symbol=symbol, limits=part.limits)
-    return table_plan(part, layout, ReadAs.from_dict(reading))
 
 
 def _named(planned: PlannedPart, name: str, options: FormatOptions) -> PlannedPart:

@@ -16,7 +16,7 @@ from mtf.events.block_builder import BlockBuilder
 from mtf.sources.row_reader import reason
 from mtf.sources.text_table import TableReader
 
-__all__ = ["HELD_MAX", "QuoteReader"]
+__all__ = ["ASK", "BID", "HELD_MAX", "QuoteReader"]
 
 HELD_MAX: Final = 1_000  # symbols of one file whose last quote is held; they are in the source's position
 
@@ -46,11 +46,13 @@ class _Quote:
 class QuoteReader(TableReader):
     """Reads quotes and trades of which a part may be left out; `leave_out` says what that means."""
 
+    _complete: bool = False  # rows leave out nothing: an empty side is missing
     _unchanged: bool = False
     _undefined: bytes = b""
 
     def leave_out(self, *, unchanged: bool, undefined: bytes) -> None:
         """Take an empty side for *unchanged*, and *undefined* in a side for no price."""
+        self._complete = not unchanged and len(undefined) == 0
         self._unchanged = unchanged
         self._undefined = undefined
         self._held: dict[str, _Quote] = {}  # by symbol
@@ -72,6 +74,9 @@ class QuoteReader(TableReader):
             self._held[name] = quote
 
     def _quote(self, builder: BlockBuilder, data: bytes) -> None:
+        if self._complete:
+            super()._quote(builder, data)
+            return
         ts_ns = self._time(data)
         has_bid = self._has(data, BID)
         has_ask = self._has(data, ASK)
@@ -123,7 +128,7 @@ class QuoteReader(TableReader):
         self.left -= 1
 
     def _trade(self, builder: BlockBuilder, data: bytes) -> None:
-        if not self._given(PRICE) and (self._has(data, BID) or self._has(data, ASK)):
+        if not self._complete and not self._given(PRICE) and (self._has(data, BID) or self._has(data, ASK)):
             self._quote(builder, data)
         else:
             super()._trade(builder, data)

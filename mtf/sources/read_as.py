@@ -40,6 +40,7 @@ class ReadAs:
     times: str = ""  # as in TIME_FORMATS
     blank: str = ""  # what a quote's empty side means, if not that it is missing
     columns: Mapping[str, str | int] = attrs.field(factory=dict)  # role to header name, or to index
+    ignored: str = ""  # the names of columns that are not read, where they are known
 
     @classmethod
     def of(
@@ -100,6 +101,8 @@ def reading_text(reading: Mapping[str, Any]) -> str:
         words.append(f"an empty side is {reading['blank']}")
     if reading["columns"]:
         words.append("columns " + " ".join(f"{role}={column}" for role, column in reading["columns"].items()))
+    if "ignored" in reading:
+        words.append(f"not read: {reading['ignored']}")
     return ", ".join(words)
 
 

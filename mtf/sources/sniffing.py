@@ -19,7 +19,7 @@ from mtf.sources.cells import BLANK, NUMBER, TIME, WORDS, kind_of, plain, shapes
 from mtf.sources.headings import MEANINGS, is_time_name
 from mtf.sources.input_files import InputFile
 
-__all__ = ["SniffedTable", "look"]
+__all__ = ["SAMPLE_ROWS", "SniffedTable", "look", "typical_rows"]
 
 SAMPLE_ROWS: Final = 2_000
 HEADER_LINES: Final = 40  # how far down a header is searched for
@@ -54,6 +54,7 @@ class SniffedTable:
     passed: tuple[int, ...] = ()
     symbols: tuple[str, ...] = ()
     misfits: int = 0
+    what: str = "file"  # what messages call it
     _columns: dict[int, tuple[list[str], list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _named: dict[str, int] = attrs.field(init=False, eq=False, repr=False)
 
@@ -149,6 +150,9 @@ class _Lines:
 @functools.lru_cache(maxsize=4)  # all formats examine the same start of a file
 def look(part: InputFile, *, delimiter: str | None = None, header: bool | None = None) -> SniffedTable | None:
     """Return the table that *part* starts with; None if it has no rows, or is not a table."""
+    in_columns = part.table()
+    if in_columns is not None:
+        return in_columns
     text = part.lines[: SAMPLE_ROWS + HEADER_LINES]
     places: Sequence[int] = range(len(text))
     if not all(map(str.strip, text)):
@@ -201,7 +205,7 @@ def look(part: InputFile, *, delimiter: str | None = None, header: bool | None =
         delimiter=delimiter,
         skip=head[-1].index + 1 if head else places[start - 1] + 1 if start else 0,
         header=names,
-        rows=_typical(fitted, fields, written) or fitted,
+        rows=typical_rows(fitted, fields, written) or fitted,
         fitted=fitted,
         fields=fields,
         header_line=header_line,
@@ -379,7 +383,9 @@ def _fitted(cells: list[str], fields: int) -> list[str] | None:
     return cells[:fields]
 
 
-def _typical(rows: list[list[str]], fields: int, written: Sequence[str] | None) -> list[list[str]]:
+def typical_rows(
+    rows: list[list[str]], fields: int, written: Sequence[str] | None = None
+) -> list[list[str]]:
     """Return the rows that have a number, or a time, in each column where most have one.
 
     *written* is how they are, if it is known.

@@ -17,7 +17,17 @@ from mtf.sources.local_time import BAD_TIME, SKIPPED_TIME, UNKNOWN_ZONE, Zone
 from mtf.sources.timewords import month_called, zone_called
 from mtf.units import DAY_NS, SECOND_NS
 
-__all__ = ["CIVIL_DMY", "CIVIL_MDY", "CIVIL_YMD", "EPOCH", "StampReader", "civil_day", "time_problem"]
+__all__ = [
+    "CIVIL_DMY",
+    "CIVIL_MDY",
+    "CIVIL_YMD",
+    "EPOCH",
+    "EPOCH_MAX_NS",
+    "EPOCH_MIN_NS",
+    "StampReader",
+    "civil_day",
+    "time_problem",
+]
 
 # How a field is to be read.
 EPOCH: Final = 0
@@ -134,6 +144,14 @@ class StampReader:
                 both = date + clock
                 found.append(int(self.read_two(both, 0, size, size, len(both))))
         return found
+
+    def take(self, ns: i64, wall_ns: i64, *, local: bool) -> i64:
+        """Return the time of a number of nanoseconds since 1970: *ns* is UTC, or with *local* in the zone.
+
+        *wall_ns* is the same time on the clock by which it was written.
+        """
+        self.local_ns = wall_ns
+        return self._zone.to_utc(ns, self.last_ns) if local else ns
 
     def _utc(self, local_ns: i64) -> i64:
         self.local_ns = local_ns

@@ -13,12 +13,15 @@ import io
 import lzma
 import zipfile
 import zlib
-from typing import IO, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import zstandard
 
 from mtf.errors import HostileFile, SourceError
 from mtf.sources.limits import Limits
+
+if TYPE_CHECKING:
+    from mtf.sources.row_reader import Reader
 
 __all__ = ["CHUNK_BYTES", "MAGIC_BYTES", "ZIP", "Stream", "compression", "open_stream"]
 
@@ -118,6 +121,9 @@ class Stream:
         while self.offset < offset:
             if not self.read(min(CHUNK_BYTES, offset - self.offset)):
                 raise self._too_short(offset)
+
+    def serve(self, reader: Reader) -> None:
+        """Hand *reader* what it needs besides the bytes: for text, nothing."""
 
     def raw_offset(self) -> int:
         """Return how far the file itself has been read."""

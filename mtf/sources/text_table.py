@@ -146,12 +146,12 @@ class TableReader(RowReader):
             stamps.last_ns = self.last_ns + self._step_ns
             if found == fields or (found > fields and self._is_blank(data, self._ends[fields - 1])):
                 if not self._careful or self._prepare(data):
-                    self._row(builder, data)
+                    self._deliver(builder, data)
                     if self._problem and not self._spaced and self._trim(data):
                         self._spaced = True
                         self._careful = True
                         self._problem = ""
-                        self._row(builder, data)
+                        self._deliver(builder, data)
                     if self._left_out:
                         self._left_out = False
                         break
@@ -183,7 +183,7 @@ class TableReader(RowReader):
             self._watch(data)
         return True
 
-    def _row(self, builder: BlockBuilder, data: bytes) -> None:
+    def _deliver(self, builder: BlockBuilder, data: bytes) -> None:
         """Deliver the row that was split, or set the problem."""
         if self._kind == QUOTES:
             self._quote(builder, data)
@@ -386,7 +386,7 @@ class TableReader(RowReader):
             column, name = self._watched[i]
             if len(self._words) <= i:
                 self._words.append(b"")
-            word = data[self._starts[column] : self._ends[column]]
+            word = self._word(data, column)
             if word != self._words[i] and word.strip():
                 text = _unquoted(word)
                 words = self.constant.split(SEPARATOR) if self.constant else [""] * len(self._watched)
@@ -395,6 +395,10 @@ class TableReader(RowReader):
                 words[i] = text
                 self.constant = SEPARATOR.join(words)
                 self._words[i] = word
+
+    def _word(self, data: bytes, column: i64) -> bytes:
+        """Return what is in *column*."""
+        return data[self._starts[column] : self._ends[column]]
 
     def _name(self, data: bytes) -> str:
         column = self._columns[2]

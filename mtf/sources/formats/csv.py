@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from mtf.sources.column_input import ColumnInput
 from mtf.sources.file_format import NO, POSSIBLE, Format, FormatOptions, Plan
 from mtf.sources.guess import SniffedTable, bar_times, guess_layout, look, unused_note
 from mtf.sources.input_files import InputFile
@@ -19,7 +20,7 @@ from mtf.sources.stamps import EPOCH
 from mtf.sources.timewords import zone_called
 from mtf.timeframe import Timeframe
 
-__all__ = ["FORMAT", "guessed_plan", "table_of", "table_plan", "times_say_zone", "with_columns"]
+__all__ = ["FORMAT", "guessed_plan", "planned_again", "table_of", "table_plan", "times_say_zone", "with_columns"]
 
 _OWN_ZONE: Final = re.compile(r".*\d ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?)", re.IGNORECASE)
 _ZONE_NAME: Final = re.compile(r".*\d ?([A-Za-z][\w/+-]{2,})")  # US/Eastern, EST; AM and PM are shorter
@@ -91,12 +92,20 @@ def table_plan(part: InputFile, layout: Layout, read_as: ReadAs, start_ns: int |
     return Plan(
         kind=layout.label,
         symbol=layout.symbol or None,
-        reader=partial(layout.reader, part.place),  # not with the part: it may be a glance, which is not kept
+        reader=partial(
+            layout.reader, part.place, in_columns=isinstance(part, ColumnInput)
+        ),  # not with the part: it may be a glance, which is not kept
         start_ns=start_ns,
         read_as=read_as,
         layout=layout,
         notes=layout.notes,
     )
+
+
+def planned_again(part: InputFile, reading: Mapping[str, Any], symbol: str) -> Plan:
+    """Return the plan of *part* as it was read before: without looking at it."""
+    layout = Layout.from_dict(reading["layout"], symbol=symbol, limits=part.limits)
+    return table_plan(part, layout, ReadAs.from_dict(reading))
 
 
 def times_say_zone(table: SniffedTable, layout: Layout) -> bool:

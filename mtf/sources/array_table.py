@@ -1,0 +1,307 @@
+"""Tables from columns in memory: dicts of NumPy arrays or lists, structured arrays, and frames of pandas.
+
+Neither NumPy nor pandas is imported: what is given brings its own. NumPy has no word for a missing number, so NaN and
+NaT are missing ones.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from mtf.errors import ConfigError, SourceError
+from mtf.sources.column_reader import CODES, FLOATS, TIMES, UNREAD, Cells, ColumnBatch, cells_text
+from mtf.sources.tabular import Wanted, positional, text_cells, texts_of
+
+__all__ = ["ArrayTable", "is_array", "is_pandas"]
+
+_UNITS: Final = {
+    "W": 604_800_000_000_000,
+    "D": 86_400_000_000_000,
+    "h": 3_600_000_000_000,
+    "m": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+    "ns": 1,
+}
+_INT64: Final = range(-(2**63), 2**63)
+
+
+def is_array(value: Any) -> bool:
+    """Whether *value* is an array of NumPy."""
+    return hasattr(value, "__array_interface__") and hasattr(value, "dtype")
+
+
+def is_pandas(value: Any) -> bool:
+    """Whether *value* is a frame of pandas."""
+    return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "columns") and hasattr(value, "iloc")
+
+
+class ArrayTable:
+    """The columns of *given*, all of one length: a mapping by name, a structured array, or a frame of pandas."""
+
+    def __init__(self, place: str, given: Any) -> None:
+        self._place: Final = place
+        if is_pandas(given):
+            columns = list(_of_pandas(given))
+        elif is_array(given):
+            columns = [(name, _Column(given[name])) for name in given.dtype.names]
+        else:
+            columns = [(str(name), _column(str(name), values)) for name, values in given.items()]
+        self.names: Final[list[str]] = [name for name, _ in columns]
+        self._columns: Final = [column for _, column in columns]
+        lengths = {name: len(column.values) for name, column in columns}
+        if len(set(lengths.values())) > 1:
+            raise ConfigError(
+                f"{place}: the columns differ in length: "
+                f"{', '.join(f'{name!r} has {length:,}' for name, length in lengths.items())}"
+            )
+        self._rows: Final = next(iter(lengths.values()), 0)
+
+    @property
+    def rows(self) -> int | None:
+        return self._rows
+
+    @property
+    def read_bytes(self) -> int | None:
+        return None
+
+    def dated(self, column: int) -> bool:
+        return self._columns[column].dated
+
+    def head(self, rows: int) -> list[list[str]]:
+        rows = min(rows, self._rows)
+        return list(map(list, zip(*(column.shown(rows) for column in self._columns), strict=True)))
+
+    def batches(self, first: int, size: int, wanted: Sequence[Wanted], *, backward: bool) -> Iterator[ColumnBatch]:
+        if first > self._rows:
+            raise SourceError(
+                f"{self._place}: it has {self._rows:,} rows, but {first:,} were read before: it is another table now",
+                path=self._place,
+            )
+        for at in range(first, self._rows, size):
+            rows = min(size, self._rows - at)
+            begin = self._rows - at - rows if backward else at
+            yield ColumnBatch(
+                at,
+                rows,
+                [
+                    _NO_CELLS if want.kind == UNREAD else column.cells(begin, begin + rows, want, backward=backward)
+                    for column, want in zip(self._columns, wanted, strict=True)
+                ],
+            )
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+_NO_CELLS: Final = Cells(UNREAD)
+
+
+class _Column:
+    """*values* as an array of NumPy or a sequence of Python's.
+
+    Times in an array are UTC if *walls* gives them on the clock of their zone, else without one. With *names* the
+    values are places among them, -1 for none.
+    """
+
+    def __init__(
+        self, values: Any, *, walls: Callable[[], Any] | None = None, names: Sequence[str] | None = None
+    ) -> None:
+        self.values: Final = values
+        self._walls: Final = walls
+        self._names: Final = names
+
+    @property
+    def dated(self) -> bool:
+        return _kind(self.values) == "M"
+
+    def cells(self, begin: int, end: int, wanted: Wanted, *, backward: bool = False) -> Cells:
+        """Return the values `[begin, end)` as *wanted*, or as text where they are of another kind."""
+        values = self.values[begin:end]
+        if backward:
+            values = values[::-1]
+        if self._names is not None:
+            if wanted.kind == CODES:
+                return _codes(values, self._names)
+            values = [self._names[code] if code >= 0 else None for code in values]
+        kind = _kind(values)
+        if kind == "M":
+            walls = self._walls()[begin:end] if self._walls is not None and wanted.walls else None
+            if backward and walls is not None:
+                walls = walls[::-1]
+            times = _times(values, walls, local=self._walls is None)
+            return times if wanted.kind == TIMES else _texts_of_cells(times, len(values))
+        if wanted.kind == FLOATS and kind in "fiu":
+            return Cells(FLOATS, _bytes(values.astype("<f8")), hollow=True)
+        if wanted.kind == TIMES and wanted.unit_ns and kind in "iu" and not _overflows(values):
+            return Cells(TIMES, _bytes(values.astype("<i8")), unit_ns=wanted.unit_ns)
+        plain = values.tolist() if is_array(values) else list(values)
+        return _numbers(plain, wanted) or text_cells(_texts(plain, wanted))
+
+    def shown(self, rows: int) -> list[str]:
+        """Return the first values as a file of delimited text has them."""
+        if self.dated:
+            cells = _times(self.values[:rows], None, local=self._walls is None)
+            return [cells_text(cells, i) for i in range(rows)]
+        values = self.values[:rows]
+        if self._names is not None:
+            return [self._names[code] if code >= 0 else "" for code in values]
+        plain = values.tolist() if is_array(values) else list(values)
+        return [text or "" for text in _texts(plain, Wanted(TIMES))]
+
+
+def _kind(values: Any) -> str:
+    """Return the letter for what an array holds, as NumPy has it; for a sequence that of objects."""
+    return str(values.dtype.kind) if is_array(values) else "O"
+
+
+def _overflows(values: Any) -> bool:
+    """Whether one of *values*, whole numbers, is too large for an i64."""
+    return _kind(values) == "u" and values.dtype.itemsize == 8 and len(values) > 0 and int(values.max()) not in _INT64
+
+
+def _bytes(values: Any) -> bytes:
+    found: bytes = values.tobytes()
+    return found
+
+
+def _codes(values: Any, names: Sequence[str]) -> Cells:
+    """Return places among *names* as cells; a name behind them stands for none."""
+    places = [len(names) if code < 0 else int(code) for code in values.tolist()]
+    return Cells(CODES, array("i", places).tobytes(), names=[*names, ""])
+
+
+def _times(values: Any, walls: Any, *, local: bool) -> Cells:
+    """Return an array of times as cells; those that are *local* have no zone."""
+    unit, count = _unit(values)
+    if unit not in _UNITS:  # years, months, or finer than nanoseconds
+        values, unit, count = values.astype("datetime64[ns]"), "ns", 1
+    if count != 1:
+        values = values.astype(f"datetime64[{unit}]")
+    data = _bytes(values.astype("<i8"))
+    return Cells(
+        TIMES,
+        data,
+        unit_ns=_UNITS[unit],
+        civil=True,
+        local=local,
+        walls=b"" if walls is None else _bytes(walls.astype(f"datetime64[{unit}]").astype("<i8")),
+    )
+
+
+def _unit(values: Any) -> tuple[str, int]:
+    """Return the unit of an array of times, and how many of it are one."""
+    name = str(values.dtype)  # datetime64[ns], datetime64[25s]
+    text = name.partition("[")[2].rstrip("]")
+    unit = text.lstrip("0123456789")
+    digits = text[: len(text) - len(unit)]
+    return unit, int(digits or 1)
+
+
+def _texts_of_cells(cells: Cells, rows: int) -> Cells:
+    return text_cells([cells_text(cells, i) for i in range(rows)])
+
+
+def _numbers(values: Sequence[Any], wanted: Wanted) -> Cells | None:
+    """Return *values* as numbers if all are; None is a missing one."""
+    types = set(map(type, values)) - {type(None)}
+    if not all(issubclass(each, int | float) and each is not bool for each in types):
+        return None
+    if wanted.kind == FLOATS:
+        numbers = [float("nan") if value is None else _float(value) for value in values]
+        return Cells(FLOATS, array("d", numbers).tobytes(), hollow=True)
+    whole = wanted.kind == TIMES and wanted.unit_ns and not any(issubclass(each, float) for each in types)
+    if not whole or not all(value is None or value in _INT64 for value in values):
+        return None
+    counts = [_INT64[0] if value is None else value for value in values]
+    return Cells(TIMES, array("q", counts).tobytes(), unit_ns=wanted.unit_ns)
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _texts(values: Sequence[Any], wanted: Wanted) -> list[str | None]:
+    """Return how *values* are written; where times are *wanted* numbers have no exponent."""
+    if wanted.kind != TIMES:
+        return [None if _is_nan(value) else text for value, text in zip(values, texts_of(values), strict=True)]
+    return [
+        None if _is_nan(value) else positional(value) if isinstance(value, float) else text
+        for value, text in zip(values, texts_of(values), strict=True)
+    ]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value
+
+
+def _column(name: str, values: Any) -> _Column:
+    """Return what a mapping has under *name* as a column: an array, a sequence, or a series of some library."""
+    if is_array(values):
+        if values.ndim != 1:
+            raise ConfigError(f"column {name!r} has {values.ndim} dimensions: give one array for each column")
+        return _Column(values)
+    if type(values).__module__.partition(".")[0] == "pandas":
+        return _of_series(values)
+    for method in ("to_list", "to_pylist", "tolist"):
+        if hasattr(values, method):
+            return _Column(getattr(values, method)())
+    if isinstance(values, Sequence) and not isinstance(values, str | bytes):
+        return _Column(values)
+    raise ConfigError(f"column {name!r} is {values!r:.80}: give an array or a list, with a value for each row")
+
+
+def _of_pandas(frame: Any) -> Iterator[tuple[str, _Column]]:
+    """Yield the columns of a frame of pandas, and before them those of its index that say something."""
+    index = frame.index
+    levels = [index.get_level_values(i) for i in range(index.nlevels)]
+    for level in levels:
+        dated = hasattr(level, "tz")
+        if level.name is not None or dated or len(levels) > 1:
+            yield ("index" if level.name is None else str(level.name)), _of_series(level)
+    for i, name in enumerate(frame.columns):
+        label = "_".join(map(str, filter(None, name))) if isinstance(name, tuple) else str(name)
+        yield label, _of_series(frame.iloc[:, i])
+
+
+def _of_series(series: Any) -> _Column:
+    """Return a series, or an index, of pandas as a column."""
+    dtype = series.dtype
+    if str(dtype) == "category":
+        values = getattr(series, "cat", series)
+        return _Column(_numpy(values.codes), names=[str(each) for each in values.categories])
+    arrow = getattr(dtype, "pyarrow_dtype", None)
+    if dtype.kind == "M" and arrow is not None:
+        zone = "" if arrow.tz is None else f", {arrow.tz}"
+        series = series.astype(f"datetime64[{arrow.unit}{zone}]")
+        dtype = series.dtype
+    if dtype.kind == "M" and getattr(dtype, "tz", None) is not None:
+        times = getattr(series, "dt", series)
+        utc = _numpy(times.tz_convert("UTC"), utc=True)
+        return _Column(utc, walls=lambda: _numpy(times.tz_localize(None)))
+    if dtype.kind == "f":
+        return _Column(series.to_numpy(dtype="float64", na_value=float("nan")) if _extends(dtype) else _numpy(series))
+    if dtype.kind in "iu" and _extends(dtype) and not series.isna().any():
+        return _Column(series.to_numpy(dtype=f"{dtype.kind}8"))
+    if dtype.kind in "iuM" and not _extends(dtype):
+        return _Column(_numpy(series))
+    missing = series.isna()
+    return _Column([None if none else value for value, none in zip(series.astype(object), missing, strict=True)])
+
+
+def _extends(dtype: Any) -> bool:
+    """Whether a type is one of pandas' own, and not of NumPy."""
+    return type(dtype).__module__.partition(".")[0] != "numpy"
+
+
+def _numpy(values: Any, *, utc: bool = False) -> Any:
+    """Return *values* of pandas as an array; with *utc* times in that zone without saying so."""
+    if utc:
+        values = getattr(values, "dt", values).tz_localize(None)
+    return values if is_array(values) else values.to_numpy()

@@ -1,0 +1,199 @@
+"""A table in columns as a part of a source: read like a text, of which each row is one byte.
+
+So a place in it is a row number, and all that reads parts (`mtf.sources.files`) does the same with it as with text.
+What is in a row the reader knows: the stream hands it the batches.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import xxhash
+
+from mtf.errors import SourceError
+from mtf.sources.column_reader import ColumnBatch, ColumnReader
+from mtf.sources.input_files import InputFile
+from mtf.sources.limits import Limits
+from mtf.sources.row_reader import Reader
+from mtf.sources.sniffing import SAMPLE_ROWS, SniffedTable, typical_rows
+from mtf.sources.streams import CHUNK_BYTES, Stream
+from mtf.sources.tabular import Tabular
+
+__all__ = ["ColumnInput", "RowStream"]
+
+ROW: Final = b"\x01"  # stands for a row; and is not white space
+ROWS_MIN: Final = 1_024
+ROWS_MAX: Final = 65_536
+READ_BYTES_A_ROW: Final = CHUNK_BYTES // ROWS_MAX
+
+
+class ColumnInput(InputFile):
+    """The table that *make* gives, in the file *path*, or with a *place* in memory, called so."""
+
+    def __init__(
+        self,
+        path: Path,
+        root: Path,
+        limits: Limits,
+        make: Callable[[], Tabular],
+        *,
+        format: str,
+        place: str = "",
+    ) -> None:
+        super().__init__(path, root, limits, place=place)
+        self.format: Final = format  # the name of the format that reads it
+        self._make: Final = make
+        self._in_memory: Final = place != ""
+        self._tabular: Tabular | None = None
+        self._rows: list[list[str]] | None = None  # the first ones
+
+    @property
+    def tabular(self) -> Tabular:
+        """The table itself."""
+        if self._tabular is None:
+            self._tabular = self._make()
+        return self._tabular
+
+    @property
+    def symbol(self) -> str:
+        return "" if self._in_memory else super().symbol
+
+    @property
+    def file_bytes(self) -> int:
+        return (self.tabular.rows or 0) if self._in_memory else super().file_bytes
+
+    @property
+    def text_bytes(self) -> int:
+        return self.file_bytes
+
+    @property
+    def endless(self) -> bool:
+        return self._in_memory and self.tabular.rows is None
+
+    @property
+    def check_bytes(self) -> int:
+        """How many rows at the start identify the table."""
+        return len(self.first_rows)
+
+    def check(self, head_bytes: int) -> str:
+        """Return the xxh3 of the first rows, so many, as text; in hexadecimal."""
+        lines = ["\x1f".join(self.tabular.names), *("\x1f".join(row) for row in self.first_rows[:head_bytes])]
+        return xxhash.xxh3_64_hexdigest("\n".join(lines).encode("utf-8", "replace"))
+
+    @property
+    def head(self) -> bytes:
+        """Nothing: it is not text."""
+        return b""
+
+    @property
+    def first_rows(self) -> list[list[str]]:
+        """The first rows, at most `SAMPLE_ROWS`, as text."""
+        if self._rows is None:
+            self._rows = self.tabular.head(SAMPLE_ROWS)
+        return self._rows
+
+    def table(self) -> SniffedTable:
+        """Return the start of the table, as if it were text."""
+        names = [name.strip() for name in self.tabular.names]
+        rows = [[cell.strip() for cell in row] for row in self.first_rows]
+        return SniffedTable(
+            delimiter=",",
+            skip=0,
+            header=names,
+            rows=typical_rows(rows, len(names)),
+            fitted=rows,
+            fields=len(names),
+            what="table",
+        )
+
+    def lines_backward(self) -> int:
+        """Return how many rows there are to be read from the last one on; SourceError if that cannot be done."""
+        rows = self.tabular.rows
+        if rows is None:
+            raise SourceError(
+                f"{self.place}: the rows are newest first, and this can be read from its start only: sort them with "
+                "sort=True (--sort), or read it into a frame",
+                path=self.place,
+            )
+        return rows
+
+    def open(self) -> RowStream:
+        return RowStream(self)
+
+    def forget(self) -> None:
+        """Keep what is in memory; a file is opened again."""
+        if not self._in_memory:
+            self._rows = None
+            self._let_go()
+
+    def release(self) -> None:
+        """Close the file, and forget its start."""
+        self.forget()
+
+    def close(self) -> None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._tabular is not None and not self._in_memory:
+            self._tabular.close()
+            self._tabular = None
+
+
+class RowStream(Stream):
+    """The rows of *part* as bytes, one each; `serve` says who wants to know what is in them."""
+
+    def __init__(self, part: ColumnInput) -> None:
+        super().__init__(part.place, io.BytesIO(), io.BytesIO(), part.limits, 0)
+        self._part: Final = part
+        self._reader: ColumnReader | None = None
+        self._batches: Iterator[ColumnBatch] | None = None
+        self._size = 0  # rows in a batch, as it was asked for
+        self.backward = False
+
+    def serve(self, reader: Reader) -> None:
+        """Hand the rows that will be read to *reader*, too."""
+        assert isinstance(reader, ColumnReader), "what reads rows in columns"
+        self._reader = reader
+        self.backward = reader.backward
+
+    @property
+    def seekable(self) -> bool:
+        return True
+
+    @property
+    def grows(self) -> bool:
+        return False
+
+    def ready(self) -> bool:
+        return True
+
+    def read(self, size: int = CHUNK_BYTES) -> bytes:
+        """Return as many bytes as rows were read: at most one for four of *size*, and none at the end."""
+        rows = max(ROWS_MIN, min(ROWS_MAX, size // READ_BYTES_A_ROW))
+        if self._batches is None or rows != self._size:
+            self._size = rows
+            self._batches = self._begin(rows)
+        batch = next(self._batches, None)
+        if batch is None or self._reader is None:
+            return b""
+        self._reader.take(batch)
+        self.offset = int(batch.first + batch.rows)
+        return ROW * int(batch.rows)
+
+    def skip_to(self, offset: int) -> None:
+        assert self._batches is None, "what is skipped was not read"
+        self.offset = offset
+
+    def raw_offset(self) -> int:
+        offset = self._part.tabular.read_bytes
+        return self.offset if offset is None else offset
+
+    def close(self) -> None:
+        self._batches = None
+
+    def _begin(self, rows: int) -> Iterator[ColumnBatch]:
+        assert self._reader is not None, "a reader says what it wants"
+        return self._part.tabular.batches(self.offset, rows, self._reader.wanted, backward=self.backward)

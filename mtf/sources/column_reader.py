@@ -1,0 +1,382 @@
+"""Rows in columns, as frames and Parquet files have them, to ticks: with the verdicts of delimited text. Compiled.
+
+A batch is a run of rows, with the cells of each column that is needed in one piece of bytes. What a row means is the
+business of `TableReader` and `QuoteReader`; only the cells are read otherwise. Their text is what `mtf.sources.files`
+hands in: a byte a row, whose content says nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from librt.strings import read_f64_le, read_i32_le, read_i64_le
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.events.block_builder import BlockBuilder
+from mtf.sources.decimals import decimal
+from mtf.sources.local_time import BAD_TIME
+from mtf.sources.quotes import ASK, BID, QuoteReader
+from mtf.sources.stamps import EPOCH_MAX_NS, EPOCH_MIN_NS
+from mtf.sources.text_table import ROLES
+from mtf.units import DAY_NS
+
+__all__ = ["CODES", "FLOATS", "TEXTS", "TIMES", "UNREAD", "Cells", "ColumnBatch", "ColumnReader", "cells_text"]
+
+# What the cells of a column are.
+UNREAD: Final = 0  # the column is not needed
+FLOATS: Final = 1  # f64
+TIMES: Final = 2  # i64, in some unit since 1970
+TEXTS: Final = 3  # UTF-8, with an i32 offset for each cell and one more behind
+CODES: Final = 4  # i32, each the place of a name
+
+NAN: Final = float("nan")
+SPACE: Final = 32
+TAB: Final = 9
+
+CIVIL_MIN_DAYS: Final = -25_567  # 1900-01-01: what is before, or after 2200, is not read as a date in text either
+CIVIL_MAX_DAYS: Final = 84_370  # 2201-01-01
+
+
+@mypyc_attr(native_class=True, acyclic=True)
+class Cells:
+    """The cells of one column in a batch, little-endian, of the kind FLOATS, TIMES, TEXTS, CODES, or UNREAD.
+
+    *valid* has a bit a cell, the lowest first, or nothing if none is empty; with *hollow* a NaN is an empty cell too.
+    TEXTS: *text* is what the offsets, less *base*, point into. CODES: *names* are what they stand for. TIMES: in units
+    of *unit_ns*; *civil* if they were written as dates; *local* if they are in the zone of the table, otherwise UTC;
+    *walls* has the same times on the clock by which they were written, if that is another one than UTC's.
+    """
+
+    __slots__ = (
+        "base",
+        "civil",
+        "hollow",
+        "kind",
+        "least",
+        "local",
+        "most",
+        "names",
+        "text",
+        "unit_ns",
+        "valid",
+        "values",
+        "walls",
+    )
+
+    def __init__(
+        self,
+        kind: i64,
+        values: bytes = b"",
+        valid: bytes = b"",
+        *,
+        hollow: bool = False,
+        text: bytes = b"",
+        base: i64 = 0,
+        names: list[str] | None = None,
+        unit_ns: i64 = 1,
+        civil: bool = False,
+        local: bool = False,
+        walls: bytes = b"",
+    ) -> None:
+        self.kind: Final[i64] = kind
+        self.values: Final = values
+        self.valid: Final = valid
+        self.hollow: Final = hollow
+        self.text: Final = text
+        self.base: Final[i64] = base
+        self.names: Final[list[str]] = [] if names is None else names
+        self.unit_ns: Final[i64] = unit_ns
+        self.civil: Final = civil
+        self.local: Final = local
+        self.walls: Final = walls
+        # The bounds of what is a time, in units.
+        day: i64 = DAY_NS // unit_ns
+        self.least: Final[i64] = CIVIL_MIN_DAYS * day if civil else EPOCH_MIN_NS // unit_ns
+        self.most: Final[i64] = CIVIL_MAX_DAYS * day - 1 if civil else EPOCH_MAX_NS // unit_ns
+
+
+@mypyc_attr(native_class=True, acyclic=True)
+class ColumnBatch:
+    """*rows* rows, the first of which is number *first*, from 0 on; *cells* of each column of the table."""
+
+    __slots__ = ("cells", "first", "rows")
+
+    def __init__(self, first: i64, rows: i64, cells: list[Cells]) -> None:
+        self.first: Final[i64] = first
+        self.rows: Final[i64] = rows
+        self.cells: Final[list[Cells]] = cells
+
+
+@mypyc_attr(native_class=True)
+class ColumnReader(QuoteReader):
+    """Reads rows in columns. `begin` comes first; `take` hands over the batches, in order, before their rows are read.
+
+    `line` counts rows, from 1 on: there is no header.
+    """
+
+    _row: i64 = 0  # the row being read, in its batch
+    _first: i64 = 0  # the number of the first row in that batch
+    _stop: i64 = 0  # and the number behind its last one
+    _code: i64 = -1  # the symbol of the row before, as its batch has it
+    _called: str = ""  # and its name
+    _last: bytes = b""  # how that is written, where symbols are texts
+
+    def begin(self, wanted: list[Any], *, unchanged: bool) -> None:
+        """Make it ready; with *unchanged* an empty side means that it is as before.
+
+        *wanted* says of each column what its cells are to be (`mtf.sources.tabular.Wanted`).
+        """
+        self.leave_out(unchanged=unchanged, undefined=b"")
+        self.wanted = wanted
+        self._batches: list[ColumnBatch] = []
+        self._cells: list[Cells] = []
+
+    def take(self, batch: ColumnBatch) -> None:
+        """Add a batch behind those that are there."""
+        self._batches.append(batch)
+
+    def drop(self) -> None:
+        """Forget all batches: others will come."""
+        self._batches = []
+        self._stop = 0
+
+    def scan(self, builder: BlockBuilder, data: bytes, at: i64, limit: i64, final: bool) -> i64:
+        self.left = limit
+        stamps = self._stamps
+        size: i64 = len(data)
+        while self.left > 0 and at < size:
+            if self.line >= self._stop:
+                self._enter()
+            self._row = self.line - self._first
+            self._next = at + 1
+            self._problem = ""
+            stamps.last_ns = self.last_ns + self._step_ns
+            if not self._careful or self._prepare(data):
+                self._deliver(builder, data)
+                if self._left_out:
+                    self._left_out = False
+                    break
+            self.line += 1
+            if self._problem:
+                self.refuse(builder, self._problem, self._shown())
+                self.left -= 1
+            at += 1
+        self.doubled_rows = stamps.doubled - self._read_again
+        return at
+
+    def _enter(self) -> None:
+        """Go on to the batch that has the row `line`."""
+        batches = self._batches
+        while self.line >= batches[0].first + batches[0].rows:
+            batches.pop(0)
+        batch = batches[0]
+        self._cells = batch.cells
+        self._first = batch.first
+        self._stop = batch.first + batch.rows
+        self._code = -1
+
+    def _given(self, role: i64) -> bool:
+        column = self._columns[role]
+        if column < 0:
+            return False
+        cells = self._cells[column]
+        if cells.kind == TEXTS:
+            self._locate(cells, column)
+            return self._starts[column] < self._ends[column]
+        if not _is_valid(cells, self._row):
+            return False
+        if cells.kind == FLOATS and cells.hollow:
+            value = read_f64_le(cells.values, 8 * self._row)
+            return value == value
+        return True
+
+    def _price(self, data: bytes, role: i64) -> float:
+        column = self._columns[role]
+        cells = self._cells[column]
+        if cells.kind == TEXTS:
+            return super()._price(self._locate(cells, column), role)
+        if not self._given(role):
+            self._problem = self._problem or "a price is missing"
+            return 0.0
+        value = read_f64_le(cells.values, 8 * self._row)
+        if value - value != 0.0:
+            if role in (BID, ASK):
+                return NAN  # for the gate to judge, and as text says it: it has no infinity
+            self._problem = self._problem or f"{ROLES[role]} is not a number"
+        elif self._shift:
+            value = _scaled(value, self._shift)
+        return value
+
+    def _size(self, data: bytes, role: i64) -> float:
+        column = self._columns[role]
+        if column < 0:
+            return 0.0
+        cells = self._cells[column]
+        if cells.kind == TEXTS:
+            return super()._size(self._locate(cells, column), role)
+        if not _is_valid(cells, self._row):
+            return 0.0
+        value = read_f64_le(cells.values, 8 * self._row)
+        if value != value:
+            return 0.0
+        if value - value != 0.0:
+            self._problem = self._problem or f"{ROLES[role]} is not a number"
+        return value
+
+    def _stamp(self, data: bytes) -> i64:
+        column = self._columns[0]
+        clock = self._columns[1]
+        if clock >= 0:
+            date = self._word(data, column)
+            both = date + self._word(data, clock)
+            return self._stamps.read_two(both, 0, len(date), len(date), len(both))
+        cells = self._cells[column]
+        if cells.kind == TIMES:
+            i = self._row
+            value = read_i64_le(cells.values, 8 * i)
+            if not _is_valid(cells, i) or value < cells.least or value > cells.most:
+                return BAD_TIME
+            wall = read_i64_le(cells.walls, 8 * i) if len(cells.walls) > 0 else value
+            return self._stamps.take(value * cells.unit_ns, wall * cells.unit_ns, local=cells.local)
+        text = self._locate(cells, column)
+        return self._stamps.read(text, self._starts[column], self._ends[column])
+
+    def _name(self, data: bytes) -> str:
+        column = self._columns[2]
+        if column < 0:
+            return self._symbol
+        cells = self._cells[column]
+        i = self._row
+        if cells.kind == CODES:
+            code: i64 = i64(read_i32_le(cells.values, 4 * i)) if _is_valid(cells, i) else -1
+            if code != self._code or code < 0:
+                self._called = self._symbol_of(cells.names[code] if code >= 0 else "")
+                self._code = code
+            return self._called
+        text = self._locate(cells, column)
+        start = self._starts[column]
+        end = self._ends[column]
+        if self._code < 0 or not _is_same(text, start, end, self._last):
+            self._last = text[start:end]
+            self._called = self._symbol_of(self._last.decode())
+            self._code = 0
+        return self._called
+
+    def _symbol_of(self, name: str) -> str:
+        """Return the symbol of a row in which it is called *name*."""
+        name = name.strip()
+        if "\x00" in name:
+            return ""  # which is not a symbol either
+        if not self._symbol:
+            return name
+        raw = name.encode()
+        if raw not in self._names:
+            if self.constant not in ("", name):
+                raise self._several(name)
+            self.constant = name
+            self._names[raw] = self._symbol
+        return self._symbol
+
+    def _text(self, data: bytes, role: i64) -> str:
+        column = self._columns[role]
+        cells = self._cells[column]
+        text = self._locate(cells, column)
+        return text[self._starts[column] : self._ends[column]].decode()
+
+    def _word(self, data: bytes, column: i64) -> bytes:
+        text = self._locate(self._cells[column], column)
+        return text[self._starts[column] : self._ends[column]]
+
+    def _locate(self, cells: Cells, column: i64) -> bytes:
+        """Return the text of a column; `_starts` and `_ends` then say where the cell of the row is in it, trimmed."""
+        i = self._row
+        text = cells.text
+        start: i64 = 0
+        end: i64 = 0
+        if _is_valid(cells, i):
+            start = i64(read_i32_le(cells.values, 4 * i)) - cells.base
+            end = i64(read_i32_le(cells.values, 4 * i + 4)) - cells.base
+            while start < end and (text[start] == SPACE or text[start] == TAB):
+                start += 1
+            while end > start and (text[end - 1] == SPACE or text[end - 1] == TAB):
+                end -= 1
+        self._starts[column] = start
+        self._ends[column] = end
+        return text
+
+    def _shown(self) -> bytes:
+        """Return the row as text, without the columns that are not read."""
+        found: list[str] = []
+        for cells in self._cells:
+            if cells.kind != UNREAD:
+                found.append(cells_text(cells, self._row))
+        return ",".join(found).encode("utf-8", "replace")
+
+
+def cells_text(cells: Cells, i: i64) -> str:
+    """Return cell *i* as text; "" for an empty one."""
+    if not _is_valid(cells, i):
+        return ""
+    if cells.kind == FLOATS:
+        value = read_f64_le(cells.values, 8 * i)
+        if value != value and cells.hollow:
+            return ""
+        text = repr(value)
+        return text.removesuffix(".0")
+    if cells.kind == CODES:
+        return cells.names[read_i32_le(cells.values, 4 * i)]
+    if cells.kind == TEXTS:
+        start = i64(read_i32_le(cells.values, 4 * i)) - cells.base
+        end = i64(read_i32_le(cells.values, 4 * i + 4)) - cells.base
+        return cells.text[start:end].decode()
+    number = read_i64_le(cells.values, 8 * i)
+    if not cells.civil:
+        return str(int(number))
+    if number < cells.least or number > cells.most:
+        return f"{int(number)} x {int(cells.unit_ns)} ns since 1970"
+    return _moment(number * cells.unit_ns, cells.local)
+
+
+def _moment(ns: i64, local: bool) -> str:
+    """Return a time, from 1900 to 2200, as ISO 8601 has it: a date alone if it is a local midnight."""
+    days = ns // DAY_NS
+    rest = ns - days * DAY_NS
+    shifted = days + 719_468  # as in `civil_day`, whose inverse this is
+    era = shifted // 146_097
+    of_era = shifted - era * 146_097
+    year_of_era = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month = (5 * of_year + 2) // 153
+    day = of_year - (153 * month + 2) // 5 + 1
+    month = month + 3 if month < 10 else month - 9
+    year = year_of_era + era * 400 + (1 if month <= 2 else 0)
+    date = f"{int(year):04d}-{int(month):02d}-{int(day):02d}"
+    if rest == 0 and local:
+        return date
+    seconds = rest // 1_000_000_000
+    text = f"{date}T{int(seconds // 3600):02d}:{int(seconds // 60 % 60):02d}:{int(seconds % 60):02d}"
+    rest -= seconds * 1_000_000_000
+    if rest:
+        text += f".{int(rest):09d}"
+    return text if local else text + "Z"
+
+
+def _is_valid(cells: Cells, i: i64) -> bool:
+    valid = cells.valid
+    return len(valid) == 0 or (i64(valid[i >> 3]) >> (i & 7)) & 1 == 1
+
+
+def _is_same(text: bytes, start: i64, end: i64, other: bytes) -> bool:
+    size: i64 = len(other)
+    if end - start != size:
+        return False
+    for k in range(size):
+        if text[start + k] != other[k]:
+            return False
+    return True
+
+
+def _scaled(value: float, shift: i64) -> float:
+    """Return *value* times 10**shift, rounded once from its shortest decimal: as if it had been read as text."""
+    digits = repr(value).encode()
+    return decimal(digits, 0, len(digits), shift)

@@ -1,0 +1,70 @@
+"""Tables in columns: Parquet, Arrow IPC files (Feather) and streams of it. Columns mean what they mean in CSV."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+import attrs
+
+from mtf.errors import ConfigError
+from mtf.sources.column_input import ColumnInput
+from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
+from mtf.sources.formats.csv import guessed_plan
+from mtf.sources.input_files import InputFile
+
+__all__ = ["ARROW", "PARQUET", "column_plan"]
+
+NAMES_SHOWN: Final = 20  # of columns that are not read
+
+
+def column_plan(part: InputFile, options: FormatOptions) -> Plan:
+    """Return the plan to read *part* as its first rows look: as text of the same rows would be read.
+
+    ConfigError if an option is for text, or needed first.
+    """
+    if not isinstance(part, ColumnInput):
+        raise ConfigError("this has no columns of its own, as Parquet and Arrow have: leave the format out")
+    for option in ("delimiter", "header"):
+        if getattr(options, option) is not None:
+            raise ConfigError(f"{option}: that is for text, and this is a table: leave it out")
+    plan = _plan(part, options)
+    layout = plan.layout
+    if layout is None or plan.read_as is None:
+        return plan
+    read = {*layout.columns.values(), *(column for column, _ in layout.watched)}
+    others = [name for column, name in enumerate(part.tabular.names) if column not in read]
+    more = f" and {len(others) - NAMES_SHOWN} more" if len(others) > NAMES_SHOWN else ""
+    return attrs.evolve(plan, read_as=attrs.evolve(plan.read_as, ignored=" ".join(others[:NAMES_SHOWN]) + more))
+
+
+def _plan(part: ColumnInput, options: FormatOptions) -> Plan:
+    """Return the plan, without a format of the time where its column has the type of one."""
+    if options.time_format is not None:
+        with suppress(ConfigError):
+            plan = guessed_plan(part, attrs.evolve(options, time_format=None))
+            if plan.layout is not None and part.tabular.dated(plan.layout.columns["time"]):
+                return plan
+    return guessed_plan(part, options)
+
+
+def _is_parquet(part: InputFile) -> int:
+    return CERTAIN if isinstance(part, ColumnInput) and part.format == "parquet" else NO
+
+
+def _is_arrow(part: InputFile) -> int:
+    return CERTAIN if isinstance(part, ColumnInput) and part.format == "arrow" else NO
+
+
+PARQUET: Final = Format(
+    name="parquet",
+    description="Parquet files: quotes, trades or bars, columns by their names",
+    sniff=_is_parquet,
+    plan=column_plan,
+)
+ARROW: Final = Format(
+    name="arrow",
+    description="Arrow IPC files, as Feather is one, and streams: columns by their names",
+    sniff=_is_arrow,
+    plan=column_plan,
+)

@@ -1,0 +1,109 @@
+"""Whatever can be read as a source: paths, tables, ticks, and what already is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtf.bars.bar import Bar
+from mtf.errors import ConfigError
+from mtf.events.tick import Tick
+from mtf.sources.in_memory import is_table
+from mtf.sources.iterator import IterSource
+from mtf.sources.merge import MergedSource, MergePart
+from mtf.sources.opening import open_source
+from mtf.sources.source import Source
+
+__all__ = ["as_source", "parts_given", "told_apart"]
+
+
+def as_source(thing: Any, **options: Any) -> Source:
+    """Return *thing* as a source: a path, a table, an iterable of ticks or bars, a `Source`, or a list of these.
+
+    A table is a frame (polars, pandas), anything with `__arrow_c_stream__` (pyarrow, DuckDB), or a dict of columns.
+    *options* are those of `open_source`, for a path or a table; an iterable takes a name alone, and several things take
+    options for all, which are merged by time. Raises ConfigError for anything else, and what `open_source` raises.
+    """
+    if isinstance(thing, Source):
+        if options:
+            raise ConfigError(f"{', '.join(options)}: give options where the source is opened, not with a source")
+        return thing
+    parts = parts_given(thing, options, options)
+    if len(parts) == 1:
+        part = parts[0]
+        return part.source if isinstance(part, MergePart) else part
+    return MergedSource(parts)
+
+
+def parts_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) -> list[Source | MergePart]:
+    """Return what was *given*, one thing or several, as sources, with *options* as the user gave them.
+
+    *opening* are the options with which paths and tables are opened. Those without a name that the log could know them
+    by again, ticks and tables for which none is given, are parts without a key.
+    """
+    if isinstance(given, Sequence) and not isinstance(given, str) and _has_sources(given):
+        return _all_given(given, options, opening)
+    return [_one_given(given, options, opening)]
+
+
+def _has_sources(given: Sequence[Any]) -> bool:
+    """Whether *given* has sources in it, and is not a list of ticks."""
+    # Whether a value has the methods of a source takes as long to find out as a hundred ticks to read.
+    return not (given and isinstance(given[0], Tick | Bar)) and any(map(_is_source, given))
+
+
+def _is_source(given: Any) -> bool:
+    """Whether *given* is a source by itself, and not a tick or a list of them."""
+    return isinstance(given, str | os.PathLike | Source) or is_table(given)
+
+
+def _one_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) -> Source | MergePart:
+    if isinstance(given, str | os.PathLike):
+        return open_source(given, **opening)
+    if isinstance(given, Source):
+        return given
+    if is_table(given):
+        source: Source = open_source(given, **opening)
+    elif isinstance(given, Iterable):
+        source = IterSource(given, **options)
+    else:
+        raise ConfigError(
+            f"{given!r:.200} cannot be read: give a path, a frame or a dict of columns, a Source, an iterable of "
+            "ticks, or a list of such"
+        )
+    return MergePart(source=source, key=source.name if "name" in options else None)
+
+
+def _all_given(several: Sequence[Any], options: dict[str, Any], opening: dict[str, Any]) -> list[Source | MergePart]:
+    """Open all sources of a list, files of the same name under as much of their path as tells them apart."""
+    if "name" in options:
+        raise ConfigError(
+            "name: that is for one source, and several are given: open each with open_source(path, name=...)"
+        )
+    names = told_apart([each for each in several if isinstance(each, str | os.PathLike)])
+    return [
+        _one_given(
+            each,
+            {},
+            {**opening, "name": names[os.fspath(each)]}
+            if isinstance(each, str | os.PathLike)
+            else opening
+            if is_table(each)
+            else {},
+        )
+        for each in several
+    ]
+
+
+def told_apart(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
+    """Return for each path its last pieces, as many as no other path ends with."""
+    pieces = {os.fspath(path): Path(path).absolute().parts for path in paths}
+    names: dict[str, str] = {}
+    for path, own in pieces.items():
+        length = 1
+        while length < len(own) and any(other != own and other[-length:] == own[-length:] for other in pieces.values()):
+            length += 1
+        names[path] = "/".join(own[-length:])
+    return names
