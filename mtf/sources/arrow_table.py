@@ -118,14 +118,21 @@ class ArrowTable:
             self._ahead = []
             try:
                 with guarded(self._place):
-                    self._reader = self._make()
+                    reader: Any = self._make()
+                    if [field.name for field in reader.schema] != self.names:
+                        raise SourceError(f"{self._place}: has other columns now than before", path=self._place)
+                    self._reader = reader
             except SourceError as error:
-                raise SourceError(
-                    f"{self._place}: it was read already, and cannot be read again ({error.__cause__ or error}): give "
-                    "a table, or a new stream",
-                    path=self._place,
-                ) from error
+                raise self._unread_again(error) from error.__cause__
         return self._reader
+
+    def _unread_again(self, error: SourceError) -> SourceError:
+        """Return what to raise where *error* shows that the rows cannot be had a second time."""
+        return SourceError(
+            f"{self._place}: it was read already, and cannot be read again ({error.__cause__ or error}): give a table, "
+            "or a new stream",
+            path=self._place,
+        )
 
     def _cells(self, batch: RecordBatch, column: int, wanted: Wanted) -> Cells:
         if wanted.kind == UNREAD:

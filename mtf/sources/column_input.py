@@ -14,6 +14,7 @@ from typing import Final
 import xxhash
 
 from mtf.errors import SourceError
+from mtf.events.block_builder import BlockBuilder
 from mtf.sources.column_reader import ColumnBatch, ColumnReader
 from mtf.sources.input_files import InputFile
 from mtf.sources.limits import Limits
@@ -46,9 +47,11 @@ class ColumnInput(InputFile):
         super().__init__(path, root, limits, place=place)
         self.format: Final = format  # the name of the format that reads it
         self._make: Final = make
-        self._in_memory: Final = place != ""
+        self.in_memory: Final = place != ""
         self._tabular: Tabular | None = None
         self._rows: list[list[str]] | None = None  # the first ones
+        self._checks: Final[dict[int, str]] = {}  # by how many of them: their hash
+        self._checked_rows = -1  # how many there are to be hashed, if that is known
 
     @property
     def tabular(self) -> Tabular:
@@ -59,11 +62,11 @@ class ColumnInput(InputFile):
 
     @property
     def symbol(self) -> str:
-        return "" if self._in_memory else super().symbol
+        return "" if self.in_memory else super().symbol
 
     @property
     def file_bytes(self) -> int:
-        return (self.tabular.rows or 0) if self._in_memory else super().file_bytes
+        return (self.tabular.rows or 0) if self.in_memory else super().file_bytes
 
     @property
     def text_bytes(self) -> int:
@@ -71,17 +74,22 @@ class ColumnInput(InputFile):
 
     @property
     def endless(self) -> bool:
-        return self._in_memory and self.tabular.rows is None
+        return self.in_memory and self.tabular.rows is None
 
     @property
     def check_bytes(self) -> int:
         """How many rows at the start identify the table."""
-        return len(self.first_rows)
+        if self._checked_rows < 0:
+            self._checked_rows = len(self._rows_apart())
+        return self._checked_rows
 
     def check(self, head_bytes: int) -> str:
         """Return the xxh3 of the first rows, so many, as text; in hexadecimal."""
-        lines = ["\x1f".join(self.tabular.names), *("\x1f".join(row) for row in self.first_rows[:head_bytes])]
-        return xxhash.xxh3_64_hexdigest("\n".join(lines).encode("utf-8", "replace"))
+        if head_bytes not in self._checks:
+            rows = self._rows_apart()[:head_bytes]
+            lines = ["\x1f".join(self.tabular.names), *("\x1f".join(row) for row in rows)]
+            self._checks[head_bytes] = xxhash.xxh3_64_hexdigest("\n".join(lines).encode("utf-8", "replace"))
+        return self._checks[head_bytes]
 
     @property
     def head(self) -> bytes:
@@ -94,6 +102,18 @@ class ColumnInput(InputFile):
         if self._rows is None:
             self._rows = self.tabular.head(SAMPLE_ROWS)
         return self._rows
+
+    def _rows_apart(self) -> list[list[str]]:
+        """Return `first_rows`, and leave no file open that was not."""
+        opened = self._rows is None and not self.in_memory
+        rows = self.first_rows
+        if opened:
+            self.forget()
+        return rows
+
+    def glance(self) -> ColumnInput:
+        """Return the same: there is nothing shorter to look at."""
+        return self
 
     def table(self) -> SniffedTable:
         """Return the start of the table, as if it were text."""
@@ -123,23 +143,33 @@ class ColumnInput(InputFile):
     def open(self) -> RowStream:
         return RowStream(self)
 
+    def read_start(self, reader: Reader, builder: BlockBuilder, rows: int) -> None:
+        """Have *reader* read the first rows, at most so many, to *builder*."""
+        stream = self.open()
+        stream.serve(reader)
+        try:
+            reader.scan(builder, stream.read(1), 0, rows, False)
+        finally:
+            stream.close()
+
     def forget(self) -> None:
         """Keep what is in memory; a file is opened again."""
-        if not self._in_memory:
+        if not self.in_memory:
             self._rows = None
-            self._let_go()
+            self.stop()
+
+    def stop(self) -> None:
+        """Close the file, if there is one."""
+        if self._tabular is not None and not self.in_memory:
+            self._tabular.close()
 
     def release(self) -> None:
         """Close the file, and forget its start."""
         self.forget()
 
     def close(self) -> None:
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._tabular is not None and not self._in_memory:
+        if self._tabular is not None:
             self._tabular.close()
-            self._tabular = None
 
 
 class RowStream(Stream):
@@ -161,7 +191,7 @@ class RowStream(Stream):
 
     @property
     def seekable(self) -> bool:
-        return True
+        return self._part.in_memory
 
     @property
     def grows(self) -> bool:
@@ -193,6 +223,7 @@ class RowStream(Stream):
 
     def close(self) -> None:
         self._batches = None
+        self._part.stop()
 
     def _begin(self, rows: int) -> Iterator[ColumnBatch]:
         assert self._reader is not None, "a reader says what it wants"

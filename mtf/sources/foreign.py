@@ -9,9 +9,11 @@ from mtf.sources.input_files import InputFile
 __all__ = ["foreign"]
 
 _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"PAR1", "a Parquet file: save it as CSV"),
-    (b"ARROW1", "an Arrow file: save it as CSV"),
-    (b"FEA1", "a Feather file: save it as CSV"),
+    (b"PAR1", "a Parquet file: unpack it, or save the pipe, and give the file itself"),
+    (b"PARE", "an encrypted Parquet file: decrypt it"),
+    (b"ARROW1", "an Arrow file: unpack it, or save the pipe, and give the file itself"),
+    (b"\xff\xff\xff\xff", "a stream of Arrow: unpack it, or save the pipe, and give the file itself"),
+    (b"FEA1", "a Feather file of version 1: save it as version 2, or as CSV"),
     (b"SQLite format 3\x00", "a SQLite database: export a table as CSV"),
     (b"\x89HDF", "an HDF5 file: save it as CSV"),
     (b"DBN", "Databento's binary encoding: convert it to CSV"),

@@ -43,6 +43,7 @@ class InputFile:
         place: str = "",
     ) -> None:
         self.path: Final = path
+        self.root: Final = root
         self._head_bytes = HEAD_BYTES  # how much of a longer text `head` is
         self.member: Final = member
         self.limits: Final = limits

@@ -21,6 +21,8 @@ from librt.strings import read_i64_le
 from mtf.errors import ConfigError, OptionNeeded, SourceError
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
+from mtf.sources.column_files import seen_as
+from mtf.sources.column_input import ColumnInput
 from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.files import FileSource, PlannedPart, raise_problem
 from mtf.sources.foreign import foreign
@@ -132,7 +134,7 @@ def open_source(
     skipped: list[str] = []
     refused: list[str] = []
     alike = _Alike()
-    for part in [PipedFile(path, limits)] if pipe else input_files_of(where, limits, pattern=pattern):
+    for part in [PipedFile(path, limits)] if pipe else map(seen_as, input_files_of(where, limits, pattern=pattern)):
         alone = pipe or part.path == where
         try:
             glance = alike.look(part, chosen, options) if planned else None
@@ -253,6 +255,13 @@ def _format_of(part: InputFile, chosen: Format | None, options: FormatOptions, *
 
     ConfigError if several are equally sure, and what would differ is not given.
     """
+    if isinstance(part, ColumnInput):
+        own = find_format(part.format)
+        if chosen is None or chosen.name in ("csv", own.name):
+            return own
+        if alone:
+            raise ConfigError(f"{part.place}: is not {chosen.name}, but {own.name}: leave the format out")
+        return None
     if chosen is not None:
         return chosen if alone or chosen.sniff(part) > NO else None
     best: list[Format] = []
@@ -419,9 +428,11 @@ def _start_of(part: InputFile, plan: Plan, seen: bytes = b"") -> tuple[int, str 
     symbols = SymbolTable()
     builder = BlockBuilder(symbols)
     with suppress(SourceError):  # it comes up again when the file is read
-        if plan.symbol is not None:
+        if isinstance(part, ColumnInput):
+            part.read_start(plan.reader(), builder, FIRST_ROWS)
+        elif plan.symbol is not None:
             plan.reader().scan(builder, seen, 0, 1, False)
-        if not builder.count:
+        if not builder.count and not isinstance(part, ColumnInput):
             plan.reader().scan(builder, part.head, 0, FIRST_ROWS, False)
     starts_ns = plan.start_ns
     if starts_ns is None:

@@ -9,6 +9,7 @@ from mtf.sources.file_format import Format
 from mtf.sources.formats import (
     binance,
     binance_files,
+    columnar,
     crypto,
     cryptodatadownload,
     csv,
@@ -31,9 +32,11 @@ from mtf.sources.formats import (
 
 __all__ = ["FORMATS", "find_format"]
 
-# In front stand those that look at the path alone, and then at the first bytes: a certain one ends the search before
-# the file is opened, and before it is looked at as a table.
+# In front stand those for what is not text, those that look at the path alone, and then those that look at the first
+# bytes: a certain one ends the search before the file is looked at as a table.
 FORMATS: Final[tuple[Format, ...]] = (
+    columnar.PARQUET,
+    columnar.ARROW,
     lean.FORMAT,
     dukascopy.TICKS,
     dukascopy.CANDLES,

@@ -1,0 +1,256 @@
+"""Parquet and Arrow files as tables: read by a process of their own, which a hostile one can end, a batch ahead.
+
+One process serves all files that are open. If it ends, the file that it was reading is at fault, and the others are
+read on by a new one. Imports arro3 (the extra `arrow`), and is itself imported on first use.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import itertools
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from arro3.core import RecordBatch
+from arro3.io import read_ipc_stream
+
+from mtf.errors import SourceError
+from mtf.sources import arrow_worker
+from mtf.sources.arrow_table import ArrowTable
+
+__all__ = ["ArrowFile", "stop_worker"]
+
+STOP_S: Final = 5.0  # how long a worker may take to end before it is killed
+
+Answer = tuple[int, int, bytes]  # as `arrow_worker` describes it
+
+
+class ArrowFile(ArrowTable):
+    """The rows of the file *path* in *format*: parquet, arrow (an IPC file, or Feather) or arrow-stream."""
+
+    def __init__(self, path: Path, format: str) -> None:
+        self._path: Final = path
+        self._format: Final = format
+        self._batches: _Batches | None = None  # the newest
+        super().__init__(str(path), self._open)
+
+    @property
+    def read_bytes(self) -> int | None:
+        return 0 if self._batches is None else self._batches.offset
+
+    def close(self) -> None:
+        super().close()
+        if self._batches is not None:
+            self._batches.close()
+
+    def _unread_again(self, error: SourceError) -> SourceError:
+        return error
+
+    def _open(self) -> Any:
+        if self._batches is not None:
+            self._batches.close()
+        try:
+            with self._path.open("rb"):
+                pass
+        except OSError as error:
+            raise SourceError(f"{self._path}: {error.strerror or error}", path=str(self._path)) from error
+        self._batches = _Batches(self._path, self._format)
+        return self._batches
+
+
+class _Batches:
+    """The batches of a file, in order, with their `schema`."""
+
+    def __init__(self, path: Path, format: str) -> None:
+        self.offset = 0  # how much of the file is read
+        self._path: Final = path
+        self._format: Final = format
+        self._done = 0  # batches that were given
+        self._worker: _Worker | None = None  # that has it open; None once it is at its end
+        self._key = 0  # its number there
+        self.schema: Final[Any] = self._begin().schema
+
+    def __iter__(self) -> Iterator[RecordBatch]:
+        return self
+
+    def __next__(self) -> RecordBatch:
+        while True:
+            worker = self._worker
+            if worker is None:
+                raise StopIteration
+            try:
+                size, offset, data = worker.answer(self._key)
+            except _Ended as error:
+                if error.key == self._key:
+                    self._worker = None
+                    raise self._damaged("it ended the process that read it") from error
+                self._begin()
+                self._skip()
+                continue
+            if size <= 0:
+                self.close()
+                if size < 0:
+                    raise self._damaged(data.decode("utf-8", "replace"))
+                raise StopIteration
+            worker.ask(self._key, {"next": self._key})
+            self.offset = offset
+            self._done += 1
+            return next(iter(read_ipc_stream(io.BytesIO(data))))
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.drop(self._key)
+            self._worker = None
+
+    def _begin(self) -> Any:
+        """Open the file, and return it without its batches."""
+        worker = _running()
+        key = next(_KEYS)
+        worker.ask(key, {"open": key, "path": str(self._path.absolute()), "format": self._format})
+        try:
+            size, _, data = worker.answer(key)
+        except _Ended as error:
+            raise self._damaged("it ended the process that read it") from error
+        if size < 0:
+            raise self._damaged(data.decode("utf-8", "replace"))
+        worker.ask(key, {"next": key})
+        self._worker, self._key = worker, key
+        return read_ipc_stream(io.BytesIO(data))
+
+    def _skip(self) -> None:
+        """Pass over the batches that were given before the worker ended."""
+        done, self._done = self._done, 0
+        while self._done < done:
+            next(self)
+
+    def _damaged(self, why: str) -> SourceError:
+        what = "a Parquet file" if self._format == "parquet" else "an Arrow file"
+        return SourceError(
+            f"{self._path}: cannot be read as {what} ({why}): it is damaged or not whole; get it again",
+            path=str(self._path),
+        )
+
+
+class _Ended(Exception):
+    """The worker has ended, while it read the file *key*."""
+
+    def __init__(self, key: int) -> None:
+        super().__init__(f"the process that reads files ended at file {key}")
+        self.key: Final = key
+
+
+class _Worker:
+    """The process, with what it was asked and has not answered."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "RUST_BACKTRACE": "0"}
+        self._process: Final = subprocess.Popen(
+            [sys.executable, "-P", arrow_worker.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+        self.pid: Final = os.getpid()  # whose it is: a fork has to start its own
+        self._lock: Final = threading.Lock()
+        self._asked: Final[deque[int]] = deque()  # the files that answers are due for, in their order
+        self._answers: Final[dict[int, Answer]] = {}  # that came while another was waited for
+        self._dropped: Final[set[int]] = set()  # files with an answer due that nobody wants
+        self.ended_at = 0  # the file that it was reading when it ended; 0 as long as it runs
+
+    def ask(self, key: int, request: dict[str, Any]) -> None:
+        """Send *request*, to which `answer` gives the answer."""
+        with self._lock:
+            self._asked.append(key)
+            self._send(request)
+
+    def answer(self, key: int) -> Answer:
+        """Return the next answer for the file *key*; _Ended if there will be none."""
+        with self._lock:
+            while key not in self._answers:
+                if self.ended_at:
+                    raise _Ended(self.ended_at)
+                self._receive()
+            return self._answers.pop(key)
+
+    def drop(self, key: int) -> None:
+        """Close the file *key*."""
+        with self._lock:
+            self._answers.pop(key, None)
+            if key in self._asked:
+                self._dropped.add(key)
+            self._send({"drop": key})
+
+    def stop(self) -> None:
+        """End the process."""
+        process = self._process
+        assert process.stdin is not None, "it is a pipe"
+        assert process.stdout is not None, "it is a pipe"
+        with contextlib.suppress(OSError):  # it has ended, with something unread
+            process.stdin.close()
+        process.stdout.close()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _send(self, request: dict[str, Any]) -> None:
+        assert self._process.stdin is not None, "it is a pipe"
+        with contextlib.suppress(OSError):  # it has ended, as whoever waits for an answer will find
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _receive(self) -> None:
+        """Take in the answer that is due next."""
+        assert self._process.stdout is not None, "it is a pipe"
+        key = self._asked[0]
+        head = self._process.stdout.read(16)
+        size, offset = struct.unpack("<qq", head) if len(head) == 16 else (0, 0)
+        data = self._process.stdout.read(abs(size))
+        if len(head) < 16 or len(data) < abs(size):
+            self.ended_at = key
+            return
+        self._asked.popleft()
+        if key in self._dropped:
+            if key not in self._asked:
+                self._dropped.remove(key)
+        else:
+            self._answers[key] = (size, offset, data)
+
+
+_KEYS: Final = itertools.count(1)
+_WORKERS: Final[list[_Worker]] = []  # the one that runs, if any
+
+
+def _running() -> _Worker:
+    """Return the worker of this process, which is started if there is none."""
+    if _WORKERS and (_WORKERS[0].ended_at or _WORKERS[0].pid != os.getpid()):
+        worker = _WORKERS.pop()
+        if worker.pid == os.getpid():
+            worker.stop()
+    if not _WORKERS:
+        _WORKERS.append(_Worker())
+    return _WORKERS[0]
+
+
+def stop_worker() -> None:
+    """End the process that reads files; the next file starts another."""
+    while _WORKERS:
+        worker = _WORKERS.pop()
+        if worker.pid == os.getpid():
+            worker.stop()
+
+
+atexit.register(stop_worker)

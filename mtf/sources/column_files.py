@@ -1,0 +1,47 @@
+"""Files that hold columns, Parquet and Arrow: known by their first bytes, whatever they are called."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mtf.errors import SourceError
+from mtf.sources.column_input import ColumnInput
+from mtf.sources.in_memory import arrow_needed
+from mtf.sources.input_files import InputFile
+
+if TYPE_CHECKING:
+    from mtf.sources.tabular import Tabular
+
+__all__ = ["seen_as"]
+
+# First bytes; what is written so, as a worker calls it; and which format reads it.
+_MAGIC: Final = (
+    (b"PAR1", "parquet", "parquet"),
+    (b"ARROW1\0\0", "arrow", "arrow"),
+    (b"\xff\xff\xff\xff", "arrow-stream", "arrow"),
+)
+
+
+def seen_as(part: InputFile) -> InputFile:
+    """Return *part* as the table in it if it is a file that has one, else as it is."""
+    if part.member:
+        return part
+    try:
+        with part.path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise SourceError(f"{part.path}: {error.strerror or error}", path=str(part.path)) from error
+    for magic, written, format in _MAGIC:
+        if head.startswith(magic):
+            return ColumnInput(part.path, part.root, part.limits, partial(_file, part.path, written), format=format)
+    return part
+
+
+def _file(path: Path, written: str) -> Tabular:
+    try:
+        from mtf.sources.arrow_files import ArrowFile
+    except ImportError as error:
+        raise arrow_needed(error) from error
+    return ArrowFile(path, written)
