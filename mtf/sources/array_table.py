@@ -55,7 +55,7 @@ class ArrayTable:
         lengths = {name: len(column.values) for name, column in columns}
         if len(set(lengths.values())) > 1:
             raise ConfigError(
-                f"{place}: the columns differ in length: "
+                f"the columns differ in length: "
                 f"{', '.join(f'{name!r} has {length:,}' for name, length in lengths.items())}"
             )
         self._rows: Final = next(iter(lengths.values()), 0)
@@ -139,6 +139,8 @@ class _Column:
         if wanted.kind == TIMES and wanted.unit_ns and kind in "iu" and not _overflows(values):
             return Cells(TIMES, _bytes(values.astype("<i8")), unit_ns=wanted.unit_ns)
         plain = values.tolist() if is_array(values) else list(values)
+        if wanted.kind == CODES:
+            return _named(_texts(plain, wanted))
         return _numbers(plain, wanted) or text_cells(_texts(plain, wanted))
 
     def shown(self, rows: int) -> list[str]:
@@ -169,9 +171,15 @@ def _bytes(values: Any) -> bytes:
 
 
 def _codes(values: Any, names: Sequence[str]) -> Cells:
-    """Return places among *names* as cells; a name behind them stands for none."""
-    places = [len(names) if code < 0 else int(code) for code in values.tolist()]
-    return Cells(CODES, array("i", places).tobytes(), names=[*names, ""])
+    """Return an array of places among *names* as cells."""
+    return Cells(CODES, _bytes(values.astype("<i4")), names=list(names))
+
+
+def _named(texts: Sequence[str | None]) -> Cells:
+    """Return *texts*, of which there are few, as places among them; None is an empty cell."""
+    places: dict[str | None, int] = {None: -1}
+    codes = array("i", [places.setdefault(text, len(places) - 1) for text in texts])
+    return Cells(CODES, codes.tobytes(), names=[text or "" for text in places][1:])
 
 
 def _times(values: Any, walls: Any, *, local: bool) -> Cells:
@@ -273,7 +281,8 @@ def _of_pandas(frame: Any) -> Iterator[tuple[str, _Column]]:
 def _of_series(series: Any) -> _Column:
     """Return a series, or an index, of pandas as a column."""
     dtype = series.dtype
-    if str(dtype) == "category":
+    name = str(dtype)
+    if name == "category":
         values = getattr(series, "cat", series)
         return _Column(_numpy(values.codes), names=[str(each) for each in values.categories])
     arrow = getattr(dtype, "pyarrow_dtype", None)
@@ -291,6 +300,9 @@ def _of_series(series: Any) -> _Column:
         return _Column(series.to_numpy(dtype=f"{dtype.kind}8"))
     if dtype.kind in "iuM" and not _extends(dtype):
         return _Column(_numpy(series))
+    if name in ("str", "string"):
+        codes, texts = series.factorize()
+        return _Column(codes, names=[str(text) for text in texts])
     missing = series.isna()
     return _Column([None if none else value for value, none in zip(series.astype(object), missing, strict=True)])
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import io
 import itertools
 import json
 import os
@@ -21,6 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+if sys.platform == "linux":
+    import fcntl
+
 from arro3.core import RecordBatch
 from arro3.io import read_ipc_stream
 
@@ -31,6 +33,9 @@ from mtf.sources.arrow_table import ArrowTable
 __all__ = ["ArrowFile", "stop_worker"]
 
 STOP_S: Final = 5.0  # how long a worker may take to end before it is killed
+
+STREAM_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
+PIPE_BYTES: Final = 1 << 20
 
 Answer = tuple[int, int, bytes]  # as `arrow_worker` describes it
 
@@ -101,11 +106,13 @@ class _Batches:
                 self.close()
                 if size < 0:
                     raise self._damaged(data.decode("utf-8", "replace"))
+                if self._format == "arrow-stream" and not self._has_end():
+                    raise self._damaged("it ends without the mark of its end")
                 raise StopIteration
             worker.ask(self._key, {"next": self._key})
             self.offset = offset
             self._done += 1
-            return next(iter(read_ipc_stream(io.BytesIO(data))))
+            return next(iter(read_ipc_stream(data)))
 
     def close(self) -> None:
         if self._worker is not None:
@@ -125,7 +132,13 @@ class _Batches:
             raise self._damaged(data.decode("utf-8", "replace"))
         worker.ask(key, {"next": key})
         self._worker, self._key = worker, key
-        return read_ipc_stream(io.BytesIO(data))
+        return read_ipc_stream(data)
+
+    def _has_end(self) -> bool:
+        """Whether a stream, which can end anywhere between two batches, has all that was written."""
+        with self._path.open("rb") as file:
+            file.seek(max(0, self._path.stat().st_size - len(STREAM_END)))
+            return file.read() == STREAM_END
 
     def _skip(self) -> None:
         """Pass over the batches that were given before the worker ended."""
@@ -162,6 +175,9 @@ class _Worker:
             env=environment,
             start_new_session=True,
         )
+        if sys.platform == "linux" and self._process.stdout is not None:
+            with contextlib.suppress(OSError):  # fewer turns for as many bytes; the system may allow less
+                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self.pid: Final = os.getpid()  # whose it is: a fork has to start its own
         self._lock: Final = threading.Lock()
         self._asked: Final[deque[int]] = deque()  # the files that answers are due for, in their order

@@ -51,7 +51,7 @@ def _written(data: Any) -> bytes:
     from arro3.io import write_ipc_stream
 
     out = io.BytesIO()
-    write_ipc_stream(data, out)
+    write_ipc_stream(data, out, compression=None)
     return out.getvalue()
 
 

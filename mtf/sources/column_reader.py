@@ -128,6 +128,7 @@ class ColumnReader(QuoteReader):
         """
         self.leave_out(unchanged=unchanged, undefined=b"")
         self.wanted = wanted
+        self.by_line = False
         self._batches: list[ColumnBatch] = []
         self._cells: list[Cells] = []
 
@@ -324,7 +325,8 @@ def cells_text(cells: Cells, i: i64) -> str:
         text = repr(value)
         return text.removesuffix(".0")
     if cells.kind == CODES:
-        return cells.names[read_i32_le(cells.values, 4 * i)]
+        code: i64 = i64(read_i32_le(cells.values, 4 * i))
+        return cells.names[code] if code >= 0 else ""
     if cells.kind == TEXTS:
         start = i64(read_i32_le(cells.values, 4 * i)) - cells.base
         end = i64(read_i32_le(cells.values, 4 * i + 4)) - cells.base

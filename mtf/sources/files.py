@@ -442,7 +442,7 @@ class FileSource:
     def _finish(self) -> None:
         """Close a part that has been read to its end; its place there stays, should it grow."""
         rest = self._data[self._at :]
-        if rest.strip() and rest[-1] != NEWLINE and self._reader is not None:
+        if rest.strip() and rest[-1] != NEWLINE and self._reader is not None and self._reader.by_line:
             self._cut = f"{self.parts[self._index].part.place}:{self._reader.line + 1}"
         if self._stream is not None:
             self._stream.close()

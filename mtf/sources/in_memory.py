@@ -73,6 +73,11 @@ def arrow_needed(error: ImportError) -> MissingPackage:
 
 
 def _tabular(given: Any, place: str) -> Tabular:
+    if not is_table(given):
+        raise ConfigError(
+            f"an object of type {type(given).__name__} is not a table: give a path, a frame, or a dict of columns by "
+            "name; as_source and Pipeline.run take ticks and bars, too"
+        )
     if isinstance(given, Mapping) or is_pandas(given) or is_array(given):
         return ArrayTable(place, given)
     if _is_lazy(given):
@@ -82,7 +87,7 @@ def _tabular(given: Any, place: str) -> Tabular:
     except ImportError as error:
         raise arrow_needed(error) from error
     rows = next((count for count in map(partial(_count, given), ("num_rows", "height")) if count is not None), None)
-    return ArrowTable(place, partial(_stream, given, place), rows=rows)
+    return ArrowTable(place, partial(_stream, given), rows=rows)
 
 
 def _count(given: Any, name: str) -> int | None:
@@ -96,22 +101,21 @@ def _is_lazy(given: Any) -> bool:
     return type(given).__module__.partition(".")[0] == "polars" and type(given).__name__ == "LazyFrame"
 
 
-def _stream(given: Any, place: str) -> RecordBatchReader:
+def _stream(given: Any) -> RecordBatchReader:
     """Return the rows of what exports Arrow; ConfigError if it is one column and no table."""
     from arro3.core import RecordBatch, RecordBatchReader
 
-    if hasattr(given, "__arrow_c_stream__"):
-        try:
+    try:
+        if hasattr(given, "__arrow_c_stream__"):
             return RecordBatchReader.from_stream(given)
-        except Exception as error:
-            if not _is_column(given):
-                raise
-            raise ConfigError(
-                f"{place}: a {type(given).__name__} is one column, not a table: give a table, or a dict of columns by "
-                "name"
-            ) from error
-    batch = RecordBatch.from_arrow(given)
-    return RecordBatchReader.from_batches(batch.schema, [batch])
+        batch = RecordBatch.from_arrow(given)
+        return RecordBatchReader.from_batches(batch.schema, [batch])
+    except Exception as error:
+        if not _is_column(given):
+            raise
+        raise ConfigError(
+            f"a {type(given).__name__} is one column, not a table: give a table, or a dict of columns by name"
+        ) from error
 
 
 def _is_column(given: Any) -> bool:

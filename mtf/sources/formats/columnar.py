@@ -28,6 +28,8 @@ def column_plan(part: InputFile, options: FormatOptions) -> Plan:
     for option in ("delimiter", "header"):
         if getattr(options, option) is not None:
             raise ConfigError(f"{option}: that is for text, and this is a table: leave it out")
+    if not part.tabular.names:
+        raise ConfigError("it has no columns")
     plan = _plan(part, options)
     layout = plan.layout
     if layout is None or plan.read_as is None:
