@@ -71,6 +71,9 @@ class ArrayTable:
     def dated(self, column: int) -> bool:
         return self._columns[column].dated
 
+    def unreadable(self, column: int) -> str:
+        return ""
+
     def head(self, rows: int) -> list[list[str]]:
         rows = min(rows, self._rows)
         return list(map(list, zip(*(column.shown(rows) for column in self._columns), strict=True)))

@@ -34,6 +34,7 @@ __all__ = ["ArrowFile", "stop_worker"]
 
 STOP_S: Final = 5.0  # how long a worker may take to end before it is killed
 
+HEAD_BYTES: Final = 16  # of an answer
 STREAM_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 PIPE_BYTES: Final = 1 << 20
 
@@ -224,7 +225,7 @@ class _Worker:
 
     def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None, "it is a pipe"
-        with contextlib.suppress(OSError):  # it has ended, as whoever waits for an answer will find
+        with contextlib.suppress(OSError, ValueError):  # it has ended, as whoever waits for an answer will find
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
 
@@ -232,10 +233,11 @@ class _Worker:
         """Take in the answer that is due next."""
         assert self._process.stdout is not None, "it is a pipe"
         key = self._asked[0]
-        head = self._process.stdout.read(16)
-        size, offset = struct.unpack("<qq", head) if len(head) == 16 else (0, 0)
-        data = self._process.stdout.read(abs(size))
-        if len(head) < 16 or len(data) < abs(size):
+        stdout = self._process.stdout
+        head = b"" if stdout.closed else stdout.read(HEAD_BYTES)
+        size, offset = struct.unpack("<qq", head) if len(head) == HEAD_BYTES else (0, 0)
+        data = stdout.read(abs(size)) if size else b""
+        if len(head) < HEAD_BYTES or len(data) < abs(size):
             self.ended_at = key
             return
         self._asked.popleft()

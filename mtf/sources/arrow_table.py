@@ -48,6 +48,7 @@ class ArrowTable:
         self._rows: Final = rows
         self._reader: RecordBatchReader | None = None  # the stream of which nothing but `_ahead` was read
         self._ahead: list[RecordBatch] = []
+        self._seen = 0  # rows that were read at least once
         with guarded(place):
             self._reader = make()
             schema: Any = self._reader.schema
@@ -65,6 +66,10 @@ class ArrowTable:
     def dated(self, column: int) -> bool:
         type = _plain_type(self._types[column])
         return bool(_TYPE.is_timestamp(type) or _TYPE.is_date(type))
+
+    def unreadable(self, column: int) -> str:
+        type = _plain_type(self._types[column])
+        return str(type).partition("<")[2].strip().removesuffix(">") if _is_nested(type) else ""
 
     def head(self, rows: int) -> list[list[str]]:
         reader = self._fresh()
@@ -102,9 +107,11 @@ class ArrowTable:
                     yield ColumnBatch(done + at, rows, [self._cells(part, i, each) for i, each in enumerate(wanted)])
                     at += rows
                 done += batch.num_rows
-        if done < first:
+                self._seen = max(self._seen, done)
+        if done < max(first, self._seen):
             raise SourceError(
-                f"{self._place}: it has {done:,} rows, but {first:,} were read before: it is another table now",
+                f"{self._place}: it has {done:,} rows, but {max(first, self._seen):,} were read before: it is another "
+                "table now, or a stream, which is read once",
                 path=self._place,
             )
 

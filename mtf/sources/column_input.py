@@ -69,6 +69,11 @@ class ColumnInput(InputFile):
         return (self.tabular.rows or 0) if self.in_memory else super().file_bytes
 
     @property
+    def least_bytes(self) -> int:
+        """0 for a file, which is written again when rows are added, and may be packed better then."""
+        return self.file_bytes if self.in_memory else 0
+
+    @property
     def text_bytes(self) -> int:
         return self.file_bytes
 

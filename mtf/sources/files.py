@@ -134,7 +134,7 @@ class FileSource:
             "name": self.name,
             "format": sorted({planned.format for planned in self.parts}),
             "parts": len(self.parts),
-            "bytes": sum({planned.part.path: planned.part.file_bytes for planned in self.parts}.values()),
+            "bytes": sum({planned.part.path: planned.part.least_bytes for planned in self.parts}.values()),
         }
         if self.parts:
             part = self.parts[0].part

@@ -85,6 +85,11 @@ class InputFile:
             raise SourceError(f"{self.path}: {error.strerror or error}", path=str(self.path)) from error
 
     @property
+    def least_bytes(self) -> int:
+        """How large the file will be at least once it has grown."""
+        return self.file_bytes
+
+    @property
     def endless(self) -> bool:
         """Whether its size is unknown."""
         return False

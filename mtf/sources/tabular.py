@@ -57,6 +57,10 @@ class Tabular(Protocol):
         """Whether the cells of a column are times by their type."""
         ...
 
+    def unreadable(self, column: int) -> str:
+        """The type of a column of which the cells are neither numbers nor texts; "" for another one."""
+        ...
+
     def batches(self, first: int, size: int, wanted: Sequence[Wanted], *, backward: bool) -> Iterator[ColumnBatch]:
         """Yield the rows from number *first* on, counted from 0, at most *size* at a time; *backward* from the last.
 

@@ -34,6 +34,9 @@ def column_plan(part: InputFile, options: FormatOptions) -> Plan:
     layout = plan.layout
     if layout is None or plan.read_as is None:
         return plan
+    for role, column in layout.columns.items():
+        if type := part.tabular.unreadable(column):
+            raise ConfigError(f"column {part.tabular.names[column]!r}, the {role}, holds {type}: give one of numbers")
     read = {*layout.columns.values(), *(column for column, _ in layout.watched)}
     others = [name for column, name in enumerate(part.tabular.names) if column not in read]
     more = f" and {len(others) - NAMES_SHOWN} more" if len(others) > NAMES_SHOWN else ""
