@@ -146,7 +146,7 @@ async def test_another_file_of_the_same_name_is_refused(tmp_path: Path) -> None:
 
 async def test_rows_newest_first_are_sorted(tmp_path: Path) -> None:
     path = written(tmp_path / "EURUSD.parquet", parquet(TICKS.reverse()))
-    with pytest.raises(OptionNeeded, match="newest first"):
+    with pytest.raises(OptionNeeded, match=r"newest first, .*: put them in order with sort=True"):
         open_source(path)
     with pytest.raises(SourceError, match="from its start only: sort them with sort=True"):
         drain(open_source(path, reverse=True))

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, OptionNeeded
 from mtf.sources.column_input import ColumnInput
 from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.formats.csv import guessed_plan
@@ -30,7 +30,15 @@ def column_plan(part: InputFile, options: FormatOptions) -> Plan:
             raise ConfigError(f"{option}: that is for text, and this is a table: leave it out")
     if not part.tabular.names:
         raise ConfigError("it has no columns")
-    plan = _plan(part, options)
+    try:
+        plan = _plan(part, options)
+    except OptionNeeded as error:
+        if "reverse" in error.options and part.tabular.rows is None:
+            raise OptionNeeded(
+                "the rows are newest first, and are read from their start only: put them in order with {sort}",
+                sort=True,
+            ) from error
+        raise
     layout = plan.layout
     if layout is None or plan.read_as is None:
         return plan
