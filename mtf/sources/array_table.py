@@ -17,7 +17,6 @@ from mtf.sources.tabular import Wanted, positional, text_cells, texts_of
 __all__ = ["ArrayTable", "is_array", "is_pandas"]
 
 _UNITS: Final = {
-    "W": 604_800_000_000_000,
     "D": 86_400_000_000_000,
     "h": 3_600_000_000_000,
     "m": 60_000_000_000,
@@ -188,7 +187,7 @@ def _named(texts: Sequence[str | None]) -> Cells:
 def _times(values: Any, walls: Any, *, local: bool) -> Cells:
     """Return an array of times as cells; those that are *local* have no zone."""
     unit, count = _unit(values)
-    if unit not in _UNITS:  # years, months, or finer than nanoseconds
+    if unit not in _UNITS:  # weeks, months, or finer than nanoseconds
         values, unit, count = values.astype("datetime64[ns]"), "ns", 1
     if count != 1:
         values = values.astype(f"datetime64[{unit}]")

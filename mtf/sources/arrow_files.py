@@ -27,11 +27,11 @@ from arro3.core import RecordBatch
 from arro3.io import read_ipc_stream
 
 from mtf.errors import SourceError
-from mtf.sources import arrow_worker
 from mtf.sources.arrow_table import ArrowTable
 
-__all__ = ["ArrowFile", "stop_worker"]
+__all__ = ["SCRIPT", "ArrowFile", "stop_worker"]
 
+SCRIPT: Final = Path(__file__).with_name("arrow_worker.py")  # what the worker runs
 STOP_S: Final = 5.0  # how long a worker may take to end before it is killed
 
 HEAD_BYTES: Final = 16  # of an answer
@@ -169,7 +169,7 @@ class _Worker:
     def __init__(self) -> None:
         environment = {**os.environ, "RUST_BACKTRACE": "0"}
         self._process: Final = subprocess.Popen(
-            [sys.executable, "-P", arrow_worker.__file__],
+            [sys.executable, "-P", SCRIPT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

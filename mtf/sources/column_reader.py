@@ -15,9 +15,10 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.events.block_builder import BlockBuilder
 from mtf.sources.decimals import decimal
 from mtf.sources.local_time import BAD_TIME
-from mtf.sources.quotes import ASK, BID, QuoteReader
+from mtf.sources.quotes import ASK, ASK_SIZE, BID, BID_SIZE, ID, QuoteReader
+from mtf.sources.row_reader import reason
 from mtf.sources.stamps import EPOCH_MAX_NS, EPOCH_MIN_NS
-from mtf.sources.text_table import ROLES
+from mtf.sources.text_table import QUOTES, ROLES
 from mtf.units import DAY_NS
 
 __all__ = ["CODES", "FLOATS", "TEXTS", "TIMES", "UNREAD", "Cells", "ColumnBatch", "ColumnReader", "cells_text"]
@@ -29,6 +30,7 @@ TIMES: Final = 2  # i64, in some unit since 1970
 TEXTS: Final = 3  # UTF-8, with an i32 offset for each cell and one more behind
 CODES: Final = 4  # i32, each the place of a name
 
+CLOCK: Final = 1  # as in ROLES
 NAN: Final = float("nan")
 SPACE: Final = 32
 TAB: Final = 9
@@ -120,6 +122,13 @@ class ColumnReader(QuoteReader):
     _code: i64 = -1  # the symbol of the row before, as its batch has it
     _called: str = ""  # and its name
     _last: bytes = b""  # how that is written, where symbols are texts
+    # Of a batch of quotes with both sides in each row, and nothing else to look at: their numbers, and that it is so.
+    _plain: bool = False
+    _times: Cells
+    _bids: bytes = b""
+    _asks: bytes = b""
+    _bid_sizes: bytes = b""  # nothing if there are none
+    _ask_sizes: bytes = b""
 
     def begin(self, wanted: list[Any], *, unchanged: bool) -> None:
         """Make it ready; with *unchanged* an empty side means that it is as before.
@@ -175,6 +184,50 @@ class ColumnReader(QuoteReader):
         self._first = batch.first
         self._stop = batch.first + batch.rows
         self._code = -1
+        self._plain = self._kind == QUOTES and self._is_plain()
+
+    def _is_plain(self) -> bool:
+        """Whether the batch is one of plain quotes, whose numbers it takes then."""
+        columns = self._columns
+        if columns[ID] >= 0 or columns[CLOCK] >= 0 or columns[BID] < 0 or columns[ASK] < 0 or self._shift:
+            return False
+        times = self._cells[columns[0]]
+        if times.kind != TIMES or len(times.valid) > 0 or len(times.walls) > 0:
+            return False
+        for role in (BID, ASK, BID_SIZE, ASK_SIZE):
+            column = columns[role]
+            if column >= 0 and (self._cells[column].kind != FLOATS or len(self._cells[column].valid) > 0):
+                return False
+        self._times = times
+        self._bids = self._cells[columns[BID]].values
+        self._asks = self._cells[columns[ASK]].values
+        self._bid_sizes = self._cells[columns[BID_SIZE]].values if columns[BID_SIZE] >= 0 else b""
+        self._ask_sizes = self._cells[columns[ASK_SIZE]].values if columns[ASK_SIZE] >= 0 else b""
+        return True
+
+    def _quote(self, builder: BlockBuilder, data: bytes) -> None:
+        """Do what the other readers do, and for a plain quote at once."""
+        if not self._plain:
+            super()._quote(builder, data)
+            return
+        at = 8 * self._row
+        times = self._times
+        value = read_i64_le(times.values, at)
+        bid = read_f64_le(self._bids, at)
+        ask = read_f64_le(self._asks, at)
+        bid_size = read_f64_le(self._bid_sizes, at) if len(self._bid_sizes) > 0 else 0.0
+        ask_size = read_f64_le(self._ask_sizes, at) if len(self._ask_sizes) > 0 else 0.0
+        odd = (bid - bid) + (ask - ask) + (bid_size - bid_size) + (ask_size - ask_size) != 0.0
+        if odd or times.local or value < times.least or value > times.most:
+            super()._quote(builder, data)
+            return
+        ts_ns = value * times.unit_ns
+        code = builder.quote(self._name(data), ts_ns, bid, ask, bid_size, ask_size)
+        if code:
+            self._problem = reason(code)
+            return
+        self.last_ns = ts_ns
+        self.left -= 1
 
     def _given(self, role: i64) -> bool:
         column = self._columns[role]
@@ -334,15 +387,13 @@ def cells_text(cells: Cells, i: i64) -> str:
     number = read_i64_le(cells.values, 8 * i)
     if not cells.civil:
         return str(int(number))
-    if number < cells.least or number > cells.most:
-        return f"{int(number)} x {int(cells.unit_ns)} ns since 1970"
-    return _moment(number * cells.unit_ns, cells.local)
+    a_day: i64 = DAY_NS // cells.unit_ns
+    days = number // a_day
+    return _moment(days, (number - days * a_day) * cells.unit_ns, cells.local)
 
 
-def _moment(ns: i64, local: bool) -> str:
-    """Return a time, from 1900 to 2200, as ISO 8601 has it: a date alone if it is a local midnight."""
-    days = ns // DAY_NS
-    rest = ns - days * DAY_NS
+def _moment(days: i64, rest: i64, local: bool) -> str:
+    """Return a day and nanoseconds of it as ISO 8601 has them: a date alone if it is a local midnight."""
     shifted = days + 719_468  # as in `civil_day`, whose inverse this is
     era = shifted // 146_097
     of_era = shifted - era * 146_097

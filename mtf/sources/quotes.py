@@ -16,7 +16,7 @@ from mtf.events.block_builder import BlockBuilder
 from mtf.sources.row_reader import reason
 from mtf.sources.text_table import TableReader
 
-__all__ = ["ASK", "BID", "HELD_MAX", "QuoteReader"]
+__all__ = ["ASK", "ASK_SIZE", "BID", "BID_SIZE", "HELD_MAX", "ID", "QuoteReader"]
 
 HELD_MAX: Final = 1_000  # symbols of one file whose last quote is held; they are in the source's position
 

@@ -125,13 +125,15 @@ def test_files_of_a_folder_follow_each_other_and_text_among_them(tmp_path: Path)
 async def test_file_that_has_grown_is_continued(tmp_path: Path) -> None:
     """Its bytes are other ones then: its rows are the same."""
     path = tmp_path / "EURUSD.parquet"
+    digests = []
     for rows in (2_500, 2_500, 3_000):
         written(path, parquet(TICKS[:rows]))
         async with mtf.Pipeline(data=tmp_path / "run", calendar="crypto", timeframes="1m") as pipeline:
             summary = await pipeline.run(path)
         assert summary.events == rows
+        digests.append(summary.digest)
     async with mtf.Pipeline(calendar="crypto", timeframes="1m") as pipeline:
-        assert (await pipeline.run(TICKS)).digest == summary.digest
+        assert (await pipeline.run(TICKS)).digest == digests[-1]
 
 
 async def test_another_file_of_the_same_name_is_refused(tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_file_that_ends_the_process_that_reads_it_is_named_and_others_are_read_o
 ) -> None:
     good = open_source(written(tmp_path / "GOOD.parquet", parquet(TICKS, row_group_size=500)))
     into = Taken()
-    monkeypatch.setattr(arrow_files.arrow_worker, "__file__", str(written(tmp_path / "w.py", worker_that_dies())))
+    monkeypatch.setattr(arrow_files, "SCRIPT", written(tmp_path / "w.py", worker_that_dies()))
     arrow_files.stop_worker()
     good.fill(into.builder, 10)
     with pytest.raises(SourceError, match=r"BAD\.parquet.*it ended the process that read it"):
@@ -209,7 +211,7 @@ def test_file_that_ends_the_process_that_reads_it_is_named_and_others_are_read_o
 
 def worker_that_dies() -> bytes:
     """The worker, in batches of 500 rows; asked for the second batch of a file called BAD.parquet it aborts."""
-    text = Path(arrow_files.arrow_worker.__file__).read_text()
+    text = arrow_files.SCRIPT.read_text()
     text = text.replace("BATCH_ROWS = 65_536", "BATCH_ROWS = 500")
     found = "    batch = next(opened.batches, None)\n"
     assert found in text

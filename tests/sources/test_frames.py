@@ -158,6 +158,11 @@ def test_times_without_a_zone_are_in_the_one_asked_for_and_those_with_one_keep_t
     assert stamps(list(aware)) == [T, T + MINUTE]
 
 
+def test_any_unit_of_numpy_is_read() -> None:
+    assert stamps(np.array(["2024-03-06", "2024-03-07"], "datetime64[12h]")) == [T, T + 1440 * MINUTE]
+    assert stamps(np.array(["2024-02-29", "2024-03-07"], "datetime64[W]")) == [T - 6 * 1440 * MINUTE, T + 1440 * MINUTE]
+
+
 def test_hour_that_a_clock_has_twice_is_read_in_order() -> None:
     """As from CSV: the first of the two, unless that would be before the row above."""
     times = ["2024-10-27T03:30", "2024-10-27T03:45", "2024-10-27T03:15", "2024-10-27T04:00"]
