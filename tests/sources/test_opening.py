@@ -165,7 +165,7 @@ def test_malformed_rows_at_the_start_do_not_hide_what_the_others_are(tmp_path: P
 
 def test_content_that_no_format_knows_is_told_with_the_formats(tmp_path: Path) -> None:
     for content in (b"hello world\n", bytes(range(256)), b"{}", b"\x00" * 100, b"Lorem, ipsum\ndolor, sit\n"):
-        with pytest.raises(SourceError, match="name one of lean"):
+        with pytest.raises(SourceError, match="name one of parquet, arrow, lean"):
             open_source(written(tmp_path, "x.csv", content))
 
 
