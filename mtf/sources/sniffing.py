@@ -383,9 +383,7 @@ def _fitted(cells: list[str], fields: int) -> list[str] | None:
     return cells[:fields]
 
 
-def typical_rows(
-    rows: list[list[str]], fields: int, written: Sequence[str] | None = None
-) -> list[list[str]]:
+def typical_rows(rows: list[list[str]], fields: int, written: Sequence[str] | None = None) -> list[list[str]]:
     """Return the rows that have a number, or a time, in each column where most have one.
 
     *written* is how they are, if it is known.
