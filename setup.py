@@ -76,7 +76,11 @@ COMPILED = [
     "mtf/frames/frame.py",
     "mtf/frames/timeframe_state.py",
     "mtf/frames/snapshot.py",
+    "mtf/frames/passed.py",
+    "mtf/frames/tally.py",
     "mtf/frames/cursor.py",
+    "mtf/frames/selection.py",
+    "mtf/frames/still.py",
     "mtf/frames/view.py",
     "mtf/frames/state_rows.py",
     "mtf/engine.py",
@@ -103,6 +107,8 @@ COMPILED = [
     "mtf/actors/actor.py",
     "mtf/actors/cores.py",
     "mtf/actors/sequencer.py",
+    "mtf/actors/policies.py",
+    "mtf/actors/delivery.py",
 ]
 
 GROUP = "mtf"  # the shared library is GROUP__mypyc

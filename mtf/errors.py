@@ -13,6 +13,7 @@ __all__ = [
     "ConfigError",
     "ConfigMismatch",
     "ConsumerAhead",
+    "ConsumerBehind",
     "ConsumerStuck",
     "CorruptCheckpoint",
     "CorruptHistory",
@@ -223,6 +224,10 @@ class ConsumerStuck(PipelineStopped):
     def __init__(self, message: str, *, names: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.names = names
+
+
+class ConsumerBehind(MtfError, RuntimeError):
+    """A consumer with the policy `fail` was too slow for its queue."""
 
 
 class ConsumerAhead(MtfError, RuntimeError):

@@ -34,7 +34,7 @@ class Marker:
     `parts` collects the states of the actors on the way, for a checkpoint.
     """
 
-    __slots__ = ("digest", "kind", "newest_ns", "parts", "seq")
+    __slots__ = ("closed", "digest", "kind", "newest_ns", "parts", "seq")
 
     def __init__(self, kind: MarkerKind, seq: int) -> None:
         self.kind: Final = kind
@@ -42,6 +42,7 @@ class Marker:
         self.newest_ns = -1  # the latest stamp of an accepted event before it; set when it is sent
         self.digest = ""  # of everything before it; set by the synchronizer
         self.parts: Final[dict[str, bytes]] = {}
+        self.closed = False  # nobody waits for answers any more
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -75,9 +76,9 @@ class Actor(Supervised):
     A subclass that has to wait for something overrides `answer` or `answer_marker`, and `_can_handle_now`.
     """
 
-    def __init__(self, name: str, limit: int = MAILBOX_LIMIT) -> None:
+    def __init__(self, name: str, limit: int = MAILBOX_LIMIT, mailbox: Mailbox | None = None) -> None:
         super().__init__(name)
-        self.mailbox: Final[Mailbox] = Mailbox(limit)
+        self.mailbox: Final[Mailbox] = Mailbox(limit) if mailbox is None else mailbox
         self.outlets: list[Actor] = []  # get the answers; replaced as a whole when one leaves
         self.save: Callable[[], bytes] | None = None  # what saves the core, for a checkpoint
         self._busy = False  # a message is being handled, or its answer waits for room

@@ -13,21 +13,22 @@ from mtf.bars.bar import Bar
 from mtf.bars.fill import fill
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.grid import DAY_START
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, ConsumerBehind
 from mtf.frames.view import View
 from mtf.timeframe import Timeframe
 
 __all__ = ["BarReader", "BarStream"]
 
+POLICIES: Final = ("wait", "drop", "fail")
 FLATS_AT_ONCE: Final = 64  # filled bars made before other tasks get their turn
 
 
 class BarStream(OwnConsumer):
     """A consumer of one timeframe that hands its bars to one reader.
 
-    The pipeline waits for the reader once *limit* bars wait. With *calendar_of*, filled bars come before a bar that
-    ends a silence, one by one and within the same limit: for the silences between bars that this stream has handed
-    out, so none before its first.
+    Once *limit* bars wait the pipeline waits for the reader, by the policy `wait`. With *calendar_of*, filled bars come
+    before a bar that ends a silence, one by one and within the same limit: for the silences between bars that this
+    stream has handed out, so none before its first.
     """
 
     _count = 0  # streams made, so that each has a name of its own
@@ -39,16 +40,22 @@ class BarStream(OwnConsumer):
         limit: int,
         calendar_of: Callable[[str], Calendar] | None = None,
         anchor_ns: int = DAY_START,
+        policy: str = "wait",
     ) -> None:
+        if policy not in POLICIES:
+            raise ConfigError(f"policy of bars must be one of {', '.join(POLICIES)}, got {policy!r}")
         if type(limit) is not int or limit < 1:
             raise ConfigError(f"limit must be 1 or more bars that wait to be read, got {limit!r}")
         BarStream._count += 1
         self.name = f"bars {timeframe} {BarStream._count}"
         self.timeframe: Final = timeframe
         self._symbol: Final = symbol
-        self._limit: Final = limit
+        self.limit: Final = limit
         self._calendar_of: Final = calendar_of  # None: nothing is filled
         self._anchor_ns: Final = anchor_ns
+        self.policy: Final = policy
+        self.dropped = 0  # bars that were lost, by the policy `drop`
+        self._behind: ConsumerBehind | None = None  # what the reader gets after the last bar, by the policy `fail`
         self._previous: dict[str, Bar] = {}  # the newest bar by symbol, where silences are filled
         self._bars: deque[Bar] = deque()  # at most `limit`
         self._changed = asyncio.Event()
@@ -73,10 +80,20 @@ class BarStream(OwnConsumer):
         await self._hand_out(bar)
 
     async def _hand_out(self, bar: Bar) -> None:
-        while len(self._bars) >= self._limit and not self._ended:
+        while len(self._bars) >= self.limit and not self._ended:
+            if self.policy == "drop":
+                self._bars.popleft()
+                self.dropped += 1
+                break
+            if self.policy == "fail":
+                self._behind = ConsumerBehind(f"{self.name}: {self.limit} bars waited to be read, and one more came")
+                self._ended = True
+                if self.left is not None:
+                    self.left()
+                break
             self._changed.clear()
             await self._changed.wait()
-        if not self._left:
+        if not self._left and self._behind is None:
             self._bars.append(bar)
             self._changed.set()
 
@@ -95,9 +112,16 @@ class BarStream(OwnConsumer):
         if self.left is not None:
             self.left()
 
+    @property
+    def waiting(self) -> int:
+        """How many bars wait to be read."""
+        return len(self._bars)
+
     async def read(self) -> Bar:
         """Return the next bar; StopAsyncIteration after the last."""
         while not self._bars:
+            if self._behind is not None:
+                raise self._behind
             if self._ended:
                 raise StopAsyncIteration
             self._changed.clear()

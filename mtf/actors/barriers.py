@@ -50,6 +50,7 @@ class BarrierTracker:
             await marking.waiter
         finally:
             self._open.pop(marker, None)
+            marker.closed = True
             if marking.timer is not None:
                 marking.timer.cancel()
         silent = marking.missing | marking.gone

@@ -4,71 +4,92 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from mtf.actors.actor import Actor, Marker, MarkerKind
 from mtf.actors.consumer import PART, Consumer, OwnConsumer
 from mtf.actors.contract import Callbacks
+from mtf.actors.policies import ConsumerMailbox, FailMailbox, LatestMailbox
 from mtf.actors.showing import Showing
+from mtf.actors.stepped import Stepped
+from mtf.errors import ConsumerBehind
 from mtf.frames.cursor import BAR, CLOCK_ROW, END, TICK, Cursor
 from mtf.frames.frame import Frame
+from mtf.frames.passed import Leap, Still
 from mtf.frames.timeframe_state import Schema
 from mtf.frames.view import View
-from mtf.timeframe import Timeframe
 
-__all__ = ["NEVER_SEQ", "ConsumerActor"]
+__all__ = ["BLOCKED_NS", "NEVER_SEQ", "ConsumerActor", "last_seq_of"]
 
 NEVER_SEQ: Final = 1 << 62  # after every event
+BLOCKED_NS: Final = 200_000_000  # a callback that keeps the event loop for as long is named
 
 
 class ConsumerActor(Actor):
-    """Walks frames for one consumer, which is shown bars of *timeframes* only; None: of all.
+    """Walks frames for one consumer. What it is shown of them is its *mailbox*'s selection, and policy.
 
-    *answered* is called with each marker that it has come to.
+    *answered* is called with each marker that it has come to, *blocked* with a time in ns that it has kept the loop.
     """
 
     def __init__(
         self,
         consumer: Consumer,
         name: str,
-        timeframes: Collection[Timeframe] | None,
         callbacks: Callbacks,
+        mailbox: ConsumerMailbox,
         *,
         schema: Schema,
         cursor: Cursor,
         showing: Showing,
         answered: Callable[[ConsumerActor, Marker], None],
+        now_ns: Callable[[], int],
+        blocked: Callable[[ConsumerActor, int], None],
+        delivered: Callable[[], int],
     ) -> None:
-        super().__init__(f"consumer {name}")
+        super().__init__(f"consumer {name}", mailbox=mailbox)
         self.consumer: Final = consumer
         self.consumer_name: Final = name
         self.callbacks: Final = callbacks
+        self.queue: Final = mailbox
         self.seq = cursor.seq  # last event that was shown in full
-        self.progress = 0  # callbacks that have returned, of async ones
+        self.progress = 0  # callbacks that have returned, of async ones and of those in a thread
         self.halted: Callable[[], None] | None = None  # called once it has come to where it was halted
-        self._timeframes: Final = None if timeframes is None else frozenset(timeframes)
+        self.is_spared = False  # what it raises does not stop the pipeline
+        self.is_own: Final = isinstance(consumer, OwnConsumer)
         self._schema = schema
         self._cursor = cursor
         self._showing: Final = showing
         self._answered: Final = answered
+        self._now_ns: Final = now_ns
+        self._blocked: Final = blocked
+        self._delivered: Final = delivered  # the last event that consumers were sent
         self._state: bytes | None = None  # to be loaded before the start
         self._shown_seq = 0  # events up to here were shown in an earlier run
         self._halt_seq = NEVER_SEQ  # events after it are not shown
         self._started = False
         self._first_seq = 0  # that it was sent; 0 if a marker came first
         self._left = False  # nothing more is shown
-        self._is_own: Final = isinstance(consumer, OwnConsumer)
-        self._bars_only: Final = self.callbacks.wanted == BAR and not self.callbacks.has_frame
+        self._selection: Final = mailbox.selection
+        self._wanted: Final = mailbox.selection.wanted
+        self._is_latest: Final = isinstance(mailbox, LatestMailbox)
+        self._only_row = -1  # of the present frame the row that is shown, if only the newest is
+        # Whoever is shown the newest row only has time: nobody waits for it in a turn of his own.
+        self._in_turn: Final = self._is_in_turn()
+        if isinstance(mailbox, FailMailbox):
+            mailbox.overflowed = self._overflowed
 
     # What the pipeline asks of it.
 
-    def rewind(self, cursor: Cursor) -> None:
-        """Stand at *cursor* from now on; before anything was shown."""
+    def rewind(self, make: Callable[[], Cursor]) -> None:
+        """Stand where a cursor does that *make* makes, from now on; before anything was shown."""
         assert not self.seq, "a consumer is put back before it is shown anything"
+        cursor = make()
         self._cursor = cursor
         self._schema = cursor.schema
         self.seq = cursor.seq
+        if isinstance(self.queue, LatestMailbox):
+            self.queue.camera.rewind(make())
 
     def restore(self, state: bytes, shown_seq: int = 0) -> None:
         """Have *state* loaded before the start; events up to *shown_seq* are in it, and not shown again."""
@@ -104,7 +125,19 @@ class ConsumerActor(Actor):
     @property
     def is_halted(self) -> bool:
         """Whether it was halted, and has come to where."""
-        return self._halt_seq != NEVER_SEQ and (self.seq >= self._halt_seq or self._left or self._failed)
+        if self._halt_seq == NEVER_SEQ:
+            return False
+        seq = max(self.seq, self._delivered()) if self.idle else self.seq  # nothing of what it was not sent is for it
+        return seq >= self._halt_seq or self._left or self._failed
+
+    @property
+    def lag(self) -> int:
+        """How many events were delivered after the last one that it was shown in full; 0 if nothing waits for it."""
+        return 0 if self.idle else max(0, self._delivered() - self.seq)
+
+    @property
+    def has_left(self) -> bool:
+        return self._left
 
     def leave(self) -> None:
         self._left = True
@@ -113,38 +146,38 @@ class ConsumerActor(Actor):
 
     # Messages.
 
-    def accept(self, message: Any) -> bool:
-        if self._left:
-            return True
-        if self._bars_only and self._can_pass(message):
-            self._cursor.enter(message)
-            self._cursor.step(0)
-            self._came_to(message.last_seq)
-            return True
-        return super().accept(message)
-
-    def _can_pass(self, message: Any) -> bool:
-        """Whether nothing in *message* is for this consumer, and it has shown all that came before."""
-        if self._busy or self._failed or len(self.mailbox) or not isinstance(message, Frame):
-            return False
-        closings = message.closings
-        if not closings:
-            return True
-        wanted = self._timeframes
-        return wanted is not None and all(closing.bar.timeframe not in wanted for closing in closings)
+    def _is_in_turn(self) -> bool:
+        """Whether callbacks may run in the turn of whoever sends a message."""
+        return not self.callbacks.is_async and not self._is_latest
 
     def _can_handle_now(self) -> bool:
-        return not self.callbacks.is_async and super()._can_handle_now()
+        return self._in_turn and not self._left and super()._can_handle_now()
 
-    def handle(self, message: Frame) -> None:
+    def handle(self, message: Any) -> None:
+        """Show *message* in the turn of the caller, in the thread of the loop."""
+        begun_ns = self._now_ns()
         if not self._started:
-            self._first_seq = message.first_seq
+            self._note_first(message)
             self._start()
+        if not isinstance(message, Frame) or self._is_latest:
+            for callback, arguments in self._steps(message):
+                with self._open():
+                    self._expect_none(callback(*arguments))
+            self._came_to(last_seq_of(message))
+        else:
+            self._walk(message)
+        took_ns = self._now_ns() - begun_ns
+        if took_ns >= BLOCKED_NS:
+            rows = 1 if isinstance(message, Still) else len(_frame_of(message))
+            if took_ns >= BLOCKED_NS * rows:  # a block of many events may take its time
+                self._blocked(self, took_ns)
+
+    def _walk(self, message: Frame) -> None:
         cursor = self._cursor
         before = self._showing.begin(cursor)
         try:
             cursor.enter(message)
-            wanted = self.callbacks.wanted
+            wanted = self._wanted
             selects = self._selects(message)
             while cursor.step(wanted) != END:
                 if self._left or (selects and not self._is_shown(cursor)):
@@ -162,22 +195,38 @@ class ConsumerActor(Actor):
             self._showing.end(before)
         self._came_to(message.last_seq)
 
-    async def answer(self, message: Frame) -> None:
+    async def answer(self, message: Any) -> None:
         if not self.callbacks.is_async:
             self.handle(message)
             return
         if not self._started:
-            self._first_seq = message.first_seq
+            self._note_first(message)
             await self._start_async()
+        for callback, arguments in self._steps(message):
+            await self._call(callback, *arguments)
+        self._came_to(last_seq_of(message))
+
+    def _steps(self, message: Any) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
+        """Walk *message*, and yield what is to be called, with which arguments, before the next step is taken."""
         cursor = self._cursor
-        cursor.enter(message)
-        wanted = self.callbacks.wanted
+        if isinstance(message, Still):
+            cursor.rest(message)
+            if not message.void and not self._left and self._shown_seq < message.seq <= self._halt_seq:
+                yield self._show, (cursor,)
+            cursor.move_on()
+            return
+        frame = _frame_of(message)
+        if isinstance(message, Leap):
+            cursor.skip(message.passed)
+        cursor.enter(frame)
+        if self._is_latest:
+            self._only_row = self._selection.last_row(frame)
+        wanted = self._wanted
         while cursor.step(wanted) != END:
             if not self._left and self._is_shown(cursor):
-                await self._call(self._show, cursor)
-        if self.callbacks.has_frame and self._is_whole(message):
-            await self._call(self.consumer.on_frame, message)
-        self._came_to(message.last_seq)
+                yield self._show, (cursor,)
+        if self.callbacks.has_frame and self._is_whole(frame):
+            yield self.consumer.on_frame, (frame,)
 
     def on_marker(self, marker: Marker) -> None:
         if self._halt_seq != NEVER_SEQ:
@@ -239,11 +288,13 @@ class ConsumerActor(Actor):
         """Call *callback* and wait for it, the pipeline being seen as of the cursor meanwhile."""
         cursor = self._cursor
         cursor.alive = True
-        token = None if self._is_own else self._showing.begin_async(cursor)
+        token = None if self.is_own else self._showing.begin_async(cursor)
         try:
+            begun_ns = self._now_ns()
             result = callback(*arguments)
+            self._note_step(self._now_ns() - begun_ns)
             if result is not None and inspect.isawaitable(result):
-                result = await result
+                result = await (result if self.is_own else Stepped(result, self._now_ns, self._note_step))
         finally:
             cursor.alive = False
             cursor.generation += 1
@@ -264,9 +315,23 @@ class ConsumerActor(Actor):
         tick = cursor.tick() if cursor.number >= 0 else None
         return self.consumer.on_reject(tick, cursor.reason(), view)
 
+    def _note_first(self, message: Any) -> None:
+        """Note what it starts with."""
+        self._first_seq = message.seq if isinstance(message, Still) else _frame_of(message).first_seq
+
+    def _note_step(self, took_ns: int) -> None:
+        if took_ns >= BLOCKED_NS:
+            self._blocked(self, took_ns)
+
+    def _overflowed(self) -> None:
+        """End because what waits has come to the limit, and there is more."""
+        limit = self.queue.limit
+        self._fail(ConsumerBehind(f"{limit} blocks wait for it, its queue_limit, and another one has come"))
+
     def _selects(self, frame: Frame) -> bool:
         """Whether some steps of *frame* may not be for this consumer."""
-        return self._timeframes is not None or not self._is_whole(frame)
+        selection = self._selection
+        return selection.timeframes is not None or selection.symbols is not None or not self._is_whole(frame)
 
     def _is_whole(self, frame: Frame) -> bool:
         """Whether all events of *frame* are for this consumer."""
@@ -275,7 +340,15 @@ class ConsumerActor(Actor):
     def _is_shown(self, cursor: Cursor) -> bool:
         if not self._shown_seq < cursor.seq <= self._halt_seq:
             return False
-        return self._timeframes is None or cursor.kind != BAR or cursor.bar().timeframe in self._timeframes
+        selection = self._selection
+        if cursor.kind == BAR:
+            bar = cursor.bar()
+            return selection.takes_bar_of(bar.symbol, bar.timeframe.name)
+        if self._is_latest:
+            return cursor.row == self._only_row
+        if selection.symbols is None or cursor.number < 0:
+            return True
+        return cursor.name_of(cursor.number) in selection.symbols
 
     def _came_to(self, seq: int) -> None:
         self.seq = min(seq, self._halt_seq)
@@ -301,3 +374,13 @@ class ConsumerActor(Actor):
             raise TypeError(
                 f"{type(self.consumer).__name__} returned an awaitable from a plain callback: write it as async def"
             )
+
+
+def _frame_of(message: Any) -> Frame:
+    frame: Frame = message.frame if isinstance(message, Leap) else message
+    return frame
+
+
+def last_seq_of(message: Any) -> int:
+    """Return the last event that is shown in full with *message*."""
+    return message.seq - (message.kind == BAR) if isinstance(message, Still) else _frame_of(message).last_seq

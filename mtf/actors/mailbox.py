@@ -52,7 +52,7 @@ class Mailbox:
 
         Raises what `close` was given.
         """
-        while len(self._messages) >= self._limit:
+        while self.full:
             writer = asyncio.get_running_loop().create_future()
             self._writers.append(writer)
             try:
@@ -68,7 +68,7 @@ class Mailbox:
 
     async def get(self) -> Any:
         """Take the oldest message, waiting for one; None once the mailbox is closed."""
-        while not self._messages:
+        while len(self) == 0:
             if self._closed:
                 return None
             assert self._reader is None or self._reader.done(), "a mailbox has one reader"
@@ -77,9 +77,13 @@ class Mailbox:
                 await self._reader
             finally:
                 self._reader = None
-        message = self._messages.popleft()
+        message = self._take()
         self._wake_writer()
         return message
+
+    def _take(self) -> Any:
+        """Return the oldest message; there is one."""
+        return self._messages.popleft()
 
     def close(self, error: BaseException | None = None) -> None:
         """Drop what waits and take nothing more; senders that wait for room go on, or get *error*."""

@@ -2,7 +2,8 @@
 
 Whatever a pipeline answers, it first asks here from where it is asked. A plain callback has the loop's thread to
 itself, so whoever asks in that thread meanwhile is inside it. An async one lets others run: it, and the tasks and
-threads that it makes with its context, are known by that. A thread without one may work for any callback that is open.
+threads that it makes with its context, are known by that, and so is a callback that runs in a thread of its own. A
+thread without a context may work for any callback that is open.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ _inside: ContextVar[_Inside] = ContextVar("mtf_inside", default=())
 class Showing:
     """The open callbacks of one pipeline, made in the thread of its loop. A cursor is `alive` while its callback is."""
 
-    __slots__ = ("_opened", "_plain", "_thread")
+    __slots__ = ("_abandoned", "_opened", "_plain", "_thread")
 
     def __init__(self) -> None:
         self._plain: Cursor | None = None  # of the plain callback that runs, if it is alive
         self._opened: Final[set[Cursor]] = set()  # of async callbacks, if they are alive
+        self._abandoned: Final[set[Cursor]] = set()  # of callbacks that never returned, and are not waited for
         self._thread: Final = threading.get_ident()
 
     def begin(self, cursor: Cursor) -> Cursor | None:
@@ -46,8 +48,15 @@ class Showing:
         return _inside.set((*_inside.get(), (cursor, cursor.generation)))
 
     def end_async(self, cursor: Cursor, token: Token[_Inside]) -> None:
-        self._opened.remove(cursor)
+        self._opened.discard(cursor)
+        self._abandoned.discard(cursor)
         _inside.reset(token)
+
+    def abandon(self, cursor: Cursor) -> None:
+        """Take no thread but its own for one that works for the callback which is shown *cursor*: it hangs."""
+        if cursor in self._opened:
+            self._abandoned.add(cursor)
+            self._opened.discard(cursor)
 
     def cursor(self) -> Cursor | None:
         """Return the cursor that the asker is shown, the earliest one that it can be; None outside of all callbacks."""
@@ -55,9 +64,10 @@ class Showing:
         is_elsewhere = threading.get_ident() != self._thread
         if plain is not None and plain.alive and not is_elsewhere:
             return plain
-        if self._opened:
+        if self._opened or self._abandoned:
             for cursor, generation in reversed(_inside.get()):
-                if cursor.alive and generation == cursor.generation and cursor in self._opened:
+                is_here = cursor in self._opened or cursor in self._abandoned
+                if cursor.alive and generation == cursor.generation and is_here:
                     return cursor
         if is_elsewhere:
             opened = [cursor for cursor in (plain, *self._opened) if cursor is not None and cursor.alive]

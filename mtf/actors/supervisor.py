@@ -11,7 +11,7 @@ from mtf.actors.consumers import ConsumerActor
 from mtf.errors import ActorFailed, LogWriteFailed, PipelineStopped
 from mtf.notes import LOGGER
 
-__all__ = ["NOT_RUNNING", "Supervisor", "failure_of"]
+__all__ = ["NOT_RUNNING", "Supervisor", "failure_of", "seen", "was_interrupted"]
 
 NOT_RUNNING: Final = "the pipeline is not running: use it inside `async with`"
 ENDING_S: Final = 2.0  # how long cancelled tasks may take to end before they are left to themselves
@@ -26,6 +26,7 @@ class Supervisor:
 
     def __init__(self, failed: Callable[[Supervised | None, PipelineStopped], Awaitable[None]]) -> None:
         self.failure: BaseException | None = None  # why it ended, if not by its owner
+        self.spares: Callable[[Supervised, BaseException], bool] = _spares_nobody  # whether all goes on without one
         self._failed: Final = failed
         self._tasks: Final[dict[asyncio.Task[None], Supervised]] = {}
         self._leaving: Final[set[asyncio.Task[None]]] = set()  # of actors that may end by themselves
@@ -63,7 +64,7 @@ class Supervisor:
 
     def fail(self, actor: Supervised | None, error: BaseException) -> None:
         """End everything because of *error*, in *actor* if it is known."""
-        if self.failure is not None:
+        if self.failure is not None or (actor is not None and self.spares(actor, error)):
             return
         names_itself = isinstance(error, PipelineStopped | LogWriteFailed) and not isinstance(actor, ConsumerActor)
         if actor is not None and not names_itself:
@@ -137,6 +138,21 @@ def failure_of(name: str, error: BaseException) -> ActorFailed:
     failed = ActorFailed(f"{name} failed: {shown}", actor=name)
     failed.__cause__ = error
     return failed
+
+
+def was_interrupted(task: asyncio.Task[None]) -> bool:
+    """Return whether *task* has not come to its end: its loop was ended, and cancels all of its tasks."""
+    return task.cancelled() or isinstance(task.exception(), KeyboardInterrupt | SystemExit)
+
+
+def seen(task: asyncio.Task[None]) -> None:
+    """Have nobody complain of an error in *task* if all who waited for it have gone."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _spares_nobody(actor: Supervised, error: BaseException) -> bool:
+    return False
 
 
 def _loop_has_gone() -> bool:

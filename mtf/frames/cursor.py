@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
 from mtf.bars.columns import BarClose, BarState
-from mtf.bars.judged_block import JudgedBlock, tally
+from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.verdicts import ACCEPTED, LATE_ACCEPTED, REASONS, TIME, TIMER, Counts
 from mtf.errors import UnknownSymbol
 from mtf.events.block import (
@@ -33,7 +33,9 @@ from mtf.events.block import (
 )
 from mtf.events.tick import Tick
 from mtf.frames.frame import Frame, Joiner, SymbolState
+from mtf.frames.passed import Passed, Still
 from mtf.frames.snapshot import Snapshot
+from mtf.frames.tally import Tally
 from mtf.frames.timeframe_state import Schema, TimeframeState
 from mtf.indicators.values import ValueState
 from mtf.units import NEVER_NS
@@ -80,6 +82,7 @@ class Cursor:
         "_run_ns",
         "_schema",
         "_states",
+        "_still",
         "_tallies",
         "alive",
         "generation",
@@ -101,10 +104,11 @@ class Cursor:
         self._moves: i64 = 0  # clocks of other symbols that the rows so far have moved
         self._moved: dict[int, int] = {}  # to which times, by number, in this frame
         self._frame: Frame | None = None
+        self._still: Still | None = None  # shown in place of a step in a frame
         self._row: i64 = _NO_ROW  # the row whose effects are visible
         self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # visible row of each symbol in this frame
         self._closed: dict[int, int] = {}  # index of the newest visible closing, by number and rank
-        self._tallies: dict[int, _Tally] = {}  # counts of the symbols that were asked for in this frame
+        self._tallies: dict[int, Tally] = {}  # counts of the symbols that were asked for in this frame
         self._closing: i64 = -1  # index of the closing that is being delivered
         self._delivered: i64 = 0  # closings delivered or visible so far
         self._group_end: i64 = 0  # end of the closings of the present instant
@@ -196,6 +200,41 @@ class Cursor:
             if wanted & kind:
                 self.kind = kind
                 return kind
+
+    def skip(self, passed: Passed) -> None:
+        """Stand after what was *passed* over, between two frames."""
+        assert self._frame is None, "frames are passed over between two that are walked"
+        states = self._states
+        for number, state in passed.states.items():
+            if number < len(states):
+                states[number] = state
+                self._ordered[number] = state.ordered
+                continue
+            assert number == len(states), "symbols appear in order"
+            states.append(state)
+            self._ordered.append(state.ordered)
+            self._numbers[state.instrument.name] = number
+        if len(states) > len(self._last_row):
+            self._last_row = vec[i64]([_NO_ROW] * len(states))
+        self._clock_ns = max(self._clock_ns, passed.clock_ns)
+        self._run_ns = max(self._run_ns, passed.run_ns)
+        self.seq = max(self.seq, passed.seq)
+
+    def rest(self, still: Still) -> None:
+        """Show *still*, which comes after everything that was shown, until `move_on`."""
+        self.skip(still.passed)
+        self._still = still
+        self._closing = 0 if still.kind == BAR else -1
+        self.kind = still.kind
+        self.number = still.number
+        self.seq = still.seq
+
+    def move_on(self) -> None:
+        """Stand after the still that was shown."""
+        self._still = None
+        self._closing = -1
+        self.kind = END
+        self.number = -1
 
     def _begin_instant(self, closing: BarClose) -> None:
         """Make all bars that close with *closing* (same row, same end) visible as completed."""
@@ -304,6 +343,8 @@ class Cursor:
 
     def bar(self) -> Bar:
         """Return the bar that just closed."""
+        if self._still is not None and self._still.bar is not None:
+            return self._still.bar
         frame = self._frame
         assert frame is not None, "no bar is being delivered"
         assert self._closing >= 0, "no bar is being delivered"
@@ -311,6 +352,8 @@ class Cursor:
 
     def tick(self) -> Tick:
         """Return the tick of the row."""
+        if self._still is not None and self._still.tick is not None:
+            return self._still.tick
         frame = self._frame
         assert frame is not None, "no tick is being delivered"
         assert self.number >= 0, "no tick is being delivered"
@@ -328,6 +371,8 @@ class Cursor:
 
     def reason(self) -> str:
         """Return why the row's event was rejected; empty if it was accepted."""
+        if self._still is not None:
+            return self._still.reason
         frame = self._frame
         assert frame is not None, "no row is being delivered"
         assert self._row >= 0, "no row is being delivered"
@@ -335,6 +380,8 @@ class Cursor:
 
     def clock_event_ns(self) -> i64:
         """Return the time of the row's clock event."""
+        if self._still is not None:
+            return self._still.time_ns
         frame = self._frame
         assert frame is not None, "no clock event is being delivered"
         assert self.number < 0, "no clock event is being delivered"
@@ -373,6 +420,8 @@ class Cursor:
                 moved = self._moved.get(int(number))
                 if moved is not None and moved > time_ns:
                     time_ns = moved
+        elif self._still is not None:
+            return self._still.time_ns
         elif frame is not None and self._row >= 0:
             judged = frame.judged
             if judged.verdicts[self._row] == ACCEPTED and judged.block.symbol_at(self._row) < 0:
@@ -449,25 +498,7 @@ class Cursor:
             return self._states[number].counts
         tally = self._tallies.get(int(number))
         if tally is None:
-            tally = _Tally(self._states[number].counts.numbers[:])
+            tally = Tally(self._states[number].counts.numbers[:])
             self._tallies[int(number)] = tally
         tally.count(frame, number, self._row)
         return Counts(tally.numbers[:])
-
-
-@mypyc_attr(native_class=True)
-class _Tally:
-    """A symbol's counts while a frame is walked."""
-
-    __slots__ = ("next_row", "numbers")
-
-    def __init__(self, numbers: vec[i64]) -> None:
-        self.numbers: vec[i64] = numbers  # up to the row before `next_row`
-        self.next_row: i64 = 0
-
-    def count(self, frame: Frame, number: i64, last_row: i64) -> None:
-        """Add the symbol's rows up to *last_row*."""
-        for i in range(self.next_row, last_row + 1):
-            if frame.judged.block.symbol_at(i) == number:
-                tally(frame.judged, i, self.numbers)
-        self.next_row = last_row + 1

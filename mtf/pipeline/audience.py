@@ -1,99 +1,172 @@
-"""The audience: the consumers of a run, as they come and leave, hang, or are halted because one of them failed."""
+"""The audience: the consumers of a run, as they come and leave, fail, hang, or are halted as one of them failed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-import attrs
-
-from mtf.actors.actor import Actor, Supervised
+from mtf.actors.actor import Supervised
 from mtf.actors.bar_reader import BarStream
 from mtf.actors.barriers import BarrierTracker
 from mtf.actors.consumer import Consumer
 from mtf.actors.consumers import ConsumerActor
-from mtf.actors.contract import Callbacks, check_new
+from mtf.actors.contract import check_new
+from mtf.actors.delivery import Delivery, Seat
 from mtf.actors.supervisor import Supervisor
+from mtf.actors.threaded import ThreadedConsumerActor
 from mtf.clock import Timer, WallClock
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, ConsumerBehind, ConsumerStuck
+from mtf.notes import LOGGER
+from mtf.pipeline.consumer_statistics import RUNNING, ConsumerRecord, ConsumerStatistics
 from mtf.pipeline.hangs import STUCK_NS
-from mtf.timeframe import Timeframe
+from mtf.pipeline.terms import RESTART, STOP, Added
 
-__all__ = ["Added", "Audience"]
+__all__ = ["Audience"]
 
-
-@attrs.frozen
-class Added:
-    """A consumer as it was added."""
-
-    consumer: Consumer
-    name: str
-    timeframes: tuple[Timeframe, ...] | None  # whose bars it is shown; None: of all
-    callbacks: Callbacks
+GONE_MAX: Final = 256  # records kept of consumers that were detached
 
 
 class Audience:
-    """The consumers behind *sender*, which sends each of them every frame, and their tasks.
+    """The consumers that *delivery* sends frames to, and their tasks.
 
-    *markings* waits for no answer of those that leave.
+    *barriers* waits for no answer of those that leave, *noted* is called with a sentence for each that fails, and
+    *restart* with the record of one that is to be started again; it says whether it will be.
     """
 
-    def __init__(self, sender: Actor, supervisor: Supervisor, barriers: BarrierTracker, wall: WallClock) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        supervisor: Supervisor,
+        barriers: BarrierTracker,
+        wall: WallClock,
+        *,
+        noted: Callable[[str], None],
+        restart: Callable[[ConsumerRecord], str],
+    ) -> None:
         self.actors: Final[list[ConsumerActor]] = []  # in the order in which they were added
-        self.stuck: Final[list[str]] = []  # names of those that hung at the end
-        self._sender: Final = sender
+        self.stuck: Final[list[ConsumerRecord]] = []  # those that hung at the end
+        self.records: Final[dict[str, ConsumerRecord]] = {}  # by name, also of those that failed
+        self._delivery: Final = delivery
         self._supervisor: Final = supervisor
         self._barriers: Final = barriers
         self._wall: Final = wall
+        self._noted: Final = noted
+        self._restart: Final = restart
         self._loop: Final = asyncio.get_running_loop()
         self._halted: asyncio.Future[None] | None = None  # after a failure: the others were shown what came before
         self._patience: Timer | None = None  # ends the waiting for `_halted`
-
-    @property
-    def names(self) -> list[str]:
-        return [actor.consumer_name for actor in self.actors]
 
     @property
     def shows_rows(self) -> bool:
         """Whether a consumer looks at live values of single rows."""
         return any(actor.callbacks.shows_rows for actor in self.actors)
 
+    def statistics(self) -> tuple[ConsumerStatistics, ...]:
+        """Return how each consumer does that was added and not removed, mtf's own included."""
+        return tuple(record.value() for record in self.records.values())
+
     def check(self, added: Added) -> None:
         """Raise ConfigError if a consumer of that name, or this very one, is here already."""
-        check_new(added.consumer, added.name, ((other.consumer, other.consumer_name) for other in self.actors))
+        others = [
+            (record.added.consumer, name)
+            for name, record in self.records.items()
+            if record.state not in ("detached", "quarantined")
+        ]
+        check_new(added.consumer, added.name, others)
 
-    def enter(self, actor: ConsumerActor) -> None:
-        """Have *actor* sent every frame from now on."""
+    def enter(self, actor: ConsumerActor, added: Added) -> None:
+        """Have *actor* sent every frame from now on that is for it."""
+        self.launch(actor, added)
+        self.seat(actor, actor.seq)
+
+    def launch(self, actor: ConsumerActor, added: Added) -> None:
+        """Run *actor*, which is sent nothing yet."""
         consumer = actor.consumer
+        record = self.records.get(added.name)
+        if record is None or record.added is not added:
+            record = self.records[added.name] = ConsumerRecord(added)
+        record.begin(actor)
         if isinstance(consumer, BarStream):
-            consumer.left, consumer.loop = partial(self._leave, actor), self._loop
-        self.actors.append(actor)
-        self._sender.outlets = [*self._sender.outlets, actor]
+            consumer.left, consumer.loop = partial(self._leave_for_good, actor), self._loop
         self._supervisor.launch(actor)
+
+    def seat(self, actor: ConsumerActor, seq: int) -> None:
+        """Have *actor*, which was shown everything up to *seq*, sent what comes after it."""
+        self.records[actor.consumer_name].state = RUNNING
+        self.actors.append(actor)
+        self._delivery.enter(Seat(actor, actor.queue.selection, seq))
 
     def remove(self, consumer: Consumer) -> asyncio.Future[None]:
         """Show *consumer* nothing more; the future is done once a callback that is under way has ended.
 
         Inside one of its own callbacks it is done at once. ConfigError if it is not here.
         """
-        for actor in self.actors:
-            if actor.consumer is consumer:
+        for record in self.records.values():
+            actor = record.actor
+            if record.added.consumer is consumer and actor is not None:
                 ended = self._supervisor.ended(actor)
-                if actor.is_shown_now:
+                if actor.is_shown_now and not ended.done():
                     ended.set_result(None)
-                self._leave(actor)
+                self._leave_for_good(actor)
                 return ended
         raise ConfigError(f"{consumer!r} is not a consumer of this pipeline")
 
     def give_up(self, actors: Sequence[ConsumerActor]) -> None:
         """Go on without consumers that hang."""
         for actor in actors:
-            self.stuck.append(actor.consumer_name)
+            record = self.records[actor.consumer_name]
+            record.state = "stuck"
+            self.stuck.append(record)
             self._leave(actor)
-            self._supervisor.cancel(actor)
+            self._abandon(actor)
             _end_stream(actor)
+
+    def raise_stuck(self) -> None:
+        """Raise ConsumerStuck for consumers that hung at the end; warn if the pipeline was to go on without them."""
+        if not self.stuck:
+            return
+        names = tuple(record.added.name for record in self.stuck)
+        sentence = (
+            f"{', '.join(names)}: cancelled, after {STUCK_NS // 1_000_000_000} s in which no callback returned; "
+            "the log is complete, and these consumers have not been shown its end"
+        )
+        if any(record.added.terms.on_error == STOP for record in self.stuck):
+            raise ConsumerStuck(sentence, names=names)
+        self._noted(sentence)
+
+    def spares(self, actor: Supervised, error: BaseException) -> bool:
+        """Whether the pipeline goes on although *actor* failed with *error*: its consumer then is detached."""
+        if not isinstance(actor, ConsumerActor) or not isinstance(error, Exception | asyncio.CancelledError):
+            return False
+        record = self.records.get(actor.consumer_name)
+        if record is None or record.actor is not actor:
+            return actor.is_spared  # it was removed, or restarted, and an old callback has ended now
+        terms = record.added.terms
+        if terms.on_error == STOP and not isinstance(error, ConsumerBehind):
+            return False
+        if record.state not in (RUNNING, "catching up"):
+            return True  # it was detached already, and its callback has ended now
+        self._detach(record, actor, error)
+        return True
+
+    def fail_hanging(self, actor: ConsumerActor, error: Exception) -> bool:
+        """Detach *actor*, which hangs, if its terms say so; return whether it was."""
+        if self.records[actor.consumer_name].added.terms.on_error == STOP:
+            return False
+        self._abandon(actor)
+        return self.spares(actor, error)
+
+    def blocked(self, actor: ConsumerActor, took_ns: int) -> None:
+        """Note that a callback of *actor* kept the event loop to itself for *took_ns*."""
+        record = self.records[actor.consumer_name]
+        if not record.blocked_ns and not actor.is_own:
+            self._noted(
+                f"the consumer {actor.consumer_name} blocked the event loop for {took_ns / 1e9:.1f} s at seq "
+                f"{actor.stands_at}, and with it everything else: add it with thread=True, or await what takes long"
+            )
+        record.blocked_ns = max(record.blocked_ns, took_ns)
 
     def end_streams(self) -> None:
         """Have readers of bars end, once they have read what waits for them."""
@@ -112,6 +185,7 @@ class Audience:
                 if actor is not failed:
                     actor.halted = self._check_halted
                     actor.halt(failed.stands_at)
+            self._delivery.delivered = self._check_halted
             self._patience = self._wall.call_at(self._wall.now_ns() + STUCK_NS, self.stop_waiting)
             self._check_halted()
         else:
@@ -129,15 +203,54 @@ class Audience:
         if all(actor.is_halted for actor in self.actors if actor.halted is not None):
             self.stop_waiting()
 
+    def _detach(self, record: ConsumerRecord, actor: ConsumerActor, error: BaseException) -> None:
+        name, at_seq = actor.consumer_name, actor.stands_at
+        shown = _shown(error)
+        record.failures += 1
+        record.error = shown
+        self._leave(actor)
+        _end_stream(actor)
+        what = self._restart(record) if record.added.terms.on_error == RESTART else ""
+        if not what:
+            record.state = "detached"
+            what = "it is detached, and the pipeline goes on without it"
+            self._forget_oldest()
+        self._noted(f"the consumer {name} failed at seq {at_seq}: {shown}; {what}")
+        LOGGER.warning("traceback of the consumer %s", name, exc_info=error)
+
+    def _forget_oldest(self) -> None:
+        gone = [name for name, record in self.records.items() if record.state == "detached"]
+        for name in gone[:-GONE_MAX]:
+            del self.records[name]
+
+    def _leave_for_good(self, actor: ConsumerActor) -> None:
+        record = self.records.get(actor.consumer_name)
+        if record is not None and record.actor is actor:
+            del self.records[actor.consumer_name]
+        self._leave(actor)
+
     def _leave(self, actor: ConsumerActor) -> None:
         if actor in self.actors:
             self.actors.remove(actor)
-        self._sender.outlets = [outlet for outlet in self._sender.outlets if outlet is not actor]
+        self._delivery.remove(actor)
         self._supervisor.let_end(actor)
         actor.leave()
         self._barriers.left(actor)
+
+    def _abandon(self, actor: ConsumerActor) -> None:
+        """Wait for no callback of *actor*."""
+        if isinstance(actor, ThreadedConsumerActor):
+            actor.abandon()
+        self._supervisor.cancel(actor)
 
 
 def _end_stream(actor: ConsumerActor) -> None:
     if isinstance(actor.consumer, BarStream):
         actor.consumer.end()
+
+
+def _shown(error: BaseException) -> str:
+    try:
+        return repr(error)
+    except Exception:  # noqa: BLE001 - an error that cannot be shown is still the reason
+        return type(error).__name__

@@ -13,14 +13,18 @@ __all__ = ["PUSH_WAITS_NS", "STUCK_NS", "Hangs"]
 
 PUSH_WAITS_NS: Final = 5_000_000_000  # a push that has waited as long for consumers says so
 STUCK_NS: Final = 10_000_000_000  # a consumer that has not come on for as long is not waited for at the end
+LATER_NS: Final = 100_000_000  # once some were given up: all together are waited for as long
 LOOK_NS: Final = 1_000_000_000  # between two looks at the end
+STALLED_NS: Final = 10_000_000_000  # a consumer that has not come on for as long is named
+STALL_LOOK_NS: Final = 2_500_000_000
 
 
 class Hangs:
     """Watches *consumers*, which changes with those that there are, by the wall clock.
 
-    *noted* is called with a sentence once for each consumer that holds up a push, *sent* returns the last event that
-    has gone out, and *stuck* is called at the end with consumers that hang.
+    *noted* is called with a sentence once for each consumer that holds up a push, or stalls, *sent* returns the last
+    event that has gone out, and *stuck* is called at the end with consumers that hang. *hanging* is called with one
+    that holds up a push for STUCK_NS and an error; it says whether the pipeline goes on without it.
     """
 
     def __init__(
@@ -31,20 +35,35 @@ class Hangs:
         noted: Callable[[str], None],
         sent: Callable[[], int],
         stuck: Callable[[list[ConsumerActor]], None],
+        hanging: Callable[[ConsumerActor, Exception], bool],
+        behind: Callable[[Callable[[], None] | None], None],
     ) -> None:
         self._wall: Final = wall
         self._consumers: Final = consumers
         self._noted: Final = noted
         self._sent: Final = sent
         self._stuck: Final = stuck
+        self._hanging: Final = hanging
+        self._behind: Final = behind  # has what it is given called when a consumer has something to do
         self._named: Final[set[str]] = set()
         self._pushes = 0  # that wait
         self._sent_seq = 0  # when the timer was set
         self._progress: dict[ConsumerActor, int] = {}  # likewise
+        self._waits_for: dict[ConsumerActor, int] = {}  # looks for which pushes have waited for one that hangs
         self._push_timer: Timer | None = None
         self._end_timer: Timer | None = None
+        self._stall_timer: Timer | None = None
         self._still_ns: Final[dict[ConsumerActor, tuple[int, int]]] = {}  # progress, and since when it is as it is
-        self._patience_ns = STUCK_NS  # less once the first ones were given up: all together are waited for as long
+        self._stalled_ns: dict[ConsumerActor, tuple[int, int]] = {}  # likewise, while it runs
+        self._patience_ns = STUCK_NS  # less once the first ones were given up
+        behind(self._watch_stalls)
+
+    def close(self) -> None:
+        """Look at nobody any more."""
+        self._behind(None)
+        for timer in (self._push_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
 
     @contextlib.contextmanager
     def pushing(self) -> Iterator[None]:
@@ -77,15 +96,51 @@ class Hangs:
         self._push_timer = self._wall.call_at(self._wall.now_ns() + PUSH_WAITS_NS, self._pushes_wait)
 
     def _pushes_wait(self) -> None:
+        waits_for: dict[ConsumerActor, int] = {}
         if self._sent() == self._sent_seq:
             for actor in self._in_the_way():
+                waits_for[actor] = looks = self._waits_for.get(actor, 0) + 1
+                if looks * PUSH_WAITS_NS >= STUCK_NS and actor.progress == self._progress.get(actor):
+                    error = TimeoutError(f"no callback has returned for {STUCK_NS // 1_000_000_000} s, and pushes wait")
+                    if self._hanging(actor, error):
+                        continue
                 if actor.consumer_name not in self._named:
                     self._named.add(actor.consumer_name)
                     self._noted(
                         f"a push has waited {PUSH_WAITS_NS // 1_000_000_000} s for the consumer {actor.consumer_name}, "
                         f"which is still busy with seq {actor.stands_at}; pushes wait until it goes on or is removed"
                     )
+        self._waits_for = waits_for
         self._watch_pushes()
+
+    def _watch_stalls(self) -> None:
+        """Look later whether a consumer that has something to do now comes on."""
+        self._behind(None)
+        self._stall_timer = self._wall.call_at(self._wall.now_ns() + STALL_LOOK_NS, self._look_for_stalls)
+
+    def _look_for_stalls(self) -> None:
+        """Name those that have not come on for too long, with how far they are behind; look again if any is busy."""
+        now_ns = self._wall.now_ns()
+        stalled_ns: dict[ConsumerActor, tuple[int, int]] = {}
+        for actor in self._consumers:
+            if actor.idle:
+                continue
+            stands_at = actor.progress + actor.stands_at
+            before, since_ns = self._stalled_ns.get(actor, (stands_at, now_ns))
+            stalled_ns[actor] = (stands_at, since_ns if before == stands_at else now_ns)
+            waited_ns = now_ns - stalled_ns[actor][1]
+            if waited_ns >= STALLED_NS and actor.consumer_name not in self._named:
+                self._named.add(actor.consumer_name)
+                self._noted(
+                    f"the consumer {actor.consumer_name} has not come on for {waited_ns // 1_000_000_000} s: it is "
+                    f"busy with seq {actor.stands_at}, {actor.lag} events behind"
+                )
+        self._stalled_ns = stalled_ns
+        if stalled_ns:
+            self._watch_stalls()
+        else:
+            self._stall_timer = None
+            self._behind(self._watch_stalls)
 
     def _in_the_way(self) -> list[ConsumerActor]:
         """Return those without room for more; if all have room, those that a recovery waits for at its end."""
@@ -105,6 +160,6 @@ class Hangs:
             elif now_ns - since_ns >= self._patience_ns:
                 stuck.append(actor)
         if stuck:
-            self._patience_ns = LOOK_NS
+            self._patience_ns = LATER_NS
             self._stuck(stuck)
-        self._end_timer = self._wall.call_at(now_ns + LOOK_NS, self._look)
+        self._end_timer = self._wall.call_at(now_ns + min(LOOK_NS, self._patience_ns), self._look)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import attrs
@@ -60,6 +61,7 @@ class Options:
     reorder_ns: int = attrs.field(default=0, validator=_check_whole)
     oldest_ns: int = attrs.field(default=OLDEST_NS)
     wall: WallClock = attrs.field(factory=SystemClock)
+    random: Random = attrs.field(factory=Random)
     strict: bool = attrs.field(default=False)
 
     def __attrs_post_init__(self) -> None:

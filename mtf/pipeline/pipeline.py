@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Awaitable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from mtf.actors.bar_reader import BarReader, BarStream
-from mtf.actors.consumer import Consumer
-from mtf.actors.contract import callbacks_of, check_new, name_of
-from mtf.actors.supervisor import NOT_RUNNING
 from mtf.actors.timer import GRACE_NS
 from mtf.bars.bar import Bar
 from mtf.bars.verdicts import PRICE_MAX
@@ -22,13 +18,12 @@ from mtf.config import Config, IndicatorSpecs, given_config
 from mtf.errors import ConfigError, LookAheadError, PipelineStopped, PushInCallback, UnknownSymbol
 from mtf.events.tick import Tick
 from mtf.feeds.live_feed import Feed
-from mtf.frames.cursor import Cursor
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
 from mtf.kernel import Kernel
 from mtf.log import TornTail
 from mtf.order import BY_TIME
-from mtf.pipeline.audience import Added
+from mtf.pipeline.consuming import Consuming
 from mtf.pipeline.feeding import feed_live
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
 from mtf.pipeline.reading import open_given
@@ -43,7 +38,7 @@ from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 __all__ = ["Pipeline"]
 
 
-class Pipeline:
+class Pipeline(Consuming):
     """Keeps every timeframe of every symbol in one consistent state, at every tick.
 
     `async with` starts and stops it. With *data*, a directory, all that comes in is logged there and a next start goes
@@ -59,7 +54,8 @@ class Pipeline:
     - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use
       is live from the first pushed tick on that is stamped within a minute of its arrival;
     - a tick that is stamped more than *max_ahead_ns* after its arrival is malformed, in live use;
-    - *wall* is the clock, to be replaced in tests; with *strict* the first malformed row of a source stops the run.
+    - *wall* is the clock and *random* what spreads restarts, to be replaced in tests; with *strict* the first malformed
+      row of a source stops the run.
     """
 
     def __init__(
@@ -92,6 +88,7 @@ class Pipeline:
         reorder_ns: int = 0,
         oldest_ns: int = OLDEST_NS,
         wall: WallClock | None = None,
+        random: Random | None = None,
         strict: bool = False,
     ) -> None:
         options = Options(
@@ -109,6 +106,7 @@ class Pipeline:
             reorder_ns=reorder_ns,
             oldest_ns=oldest_ns,
             wall=wall or SystemClock(),
+            random=random or Random(),
             strict=strict,
         )
         settings: dict[str, Any] = {
@@ -125,11 +123,8 @@ class Pipeline:
             "price_max": price_max,
             "delay_ns": delay_ns,
         }
-        self.config: Config = given_config(config, settings)  # from the start on, with the calendars of the log
-        self._options = options
-        self._added: list[Added] = []  # before the start
+        super().__init__(given_config(config, settings), options)
         self._entered = False
-        self._alive: Run | None = None  # from the start on; asked for through `_outside` and `_anywhere` only
 
     # Life cycle.
 
@@ -151,83 +146,6 @@ class Pipeline:
         await run.close(orderly=error is None)
         if error is None and run.supervisor.failure is not None:
             raise run.supervisor.reason()
-
-    # Who asks. Everything that a pipeline answers goes through one of these three.
-
-    def _shown(self) -> Cursor | None:
-        """Return what the callback is shown that the caller is inside of; None outside of all callbacks."""
-        return None if self._alive is None else self._alive.showing.cursor()
-
-    def _outside(self, what: str) -> Run | None:
-        """Return the run for an answer as of the newest event; None before the start. LookAheadError in a callback."""
-        if self._shown() is not None:
-            raise LookAheadError(f"{what} is about events that this callback has not been shown: ask outside of it")
-        return self._alive
-
-    def _started(self) -> Run:
-        """Return the run; PipelineStopped before the start."""
-        if self._alive is None:
-            raise PipelineStopped(NOT_RUNNING)
-        return self._alive
-
-    def _running(self, what: str) -> Run:
-        """Return the run, to do something with; raises inside a callback, and if it is not running."""
-        run = self._started()
-        run.check_loop()
-        if run.showing.cursor() is not None:
-            raise PushInCallback(
-                f"cannot {what} inside a callback: it would wait for what comes after the callback; use a task"
-            )
-        return run
-
-    # Consumers.
-
-    def add(self, consumer: Consumer, *, name: str = "", timeframes: Iterable[str | Timeframe] | None = None) -> None:
-        """Show *consumer* everything from now on; before the first event of a run, everything.
-
-        *name* replaces that of the consumer. With *timeframes*, `on_bar` is called for bars of those only, which costs
-        less. ConfigError if a callback has a wrong name or wrong parameters, or the consumer's saved state is older
-        than where the pipeline stands.
-        """
-        callbacks = callbacks_of(consumer)
-        name = name_of(consumer, name)
-        kept = None if timeframes is None else tuple(map(self._kept, _listed(timeframes)))
-        added = Added(consumer, name, kept, callbacks)
-        if self._alive is None:
-            check_new(consumer, name, ((other.consumer, other.name) for other in self._added))
-            self._added.append(added)
-            return
-        self._alive.check_loop()
-        self._alive.attach(added)
-
-    def remove(self, consumer: Consumer) -> Awaitable[None]:
-        """Show *consumer* nothing more, from now on; ConfigError if it was not added.
-
-        What is returned can be awaited: it is done once a callback that is under way has ended, inside of the
-        consumer's own callbacks at once.
-        """
-        run = self._started()
-        run.check_loop()
-        return run.audience.remove(consumer)
-
-    def bars(
-        self, timeframe: str | Timeframe, *, symbol: str | None = None, limit: int = 1024, fill: bool = False
-    ) -> BarReader:
-        """Return the completed bars of a timeframe from now on, of one symbol or all, as an async iterator.
-
-        At most *limit* bars wait to be read; then the pipeline waits for the reader, so read in another task than the
-        one that pushes. `async with p.bars(...) as bars` or `aclose` leaves it; it ends when the pipeline stops. With
-        *fill*, silences in an open market come as flat bars, marked `filled`, when the bar that ends them comes.
-        """
-        config = self.config
-        kept = self._kept(timeframe)
-        stream = BarStream(kept, symbol, limit, config.calendars.calendar_of if fill else None, config.anchor_ns)
-        self.add(stream, timeframes=(kept,))
-        return BarReader(stream, partial(self._outside, "the next bar"))
-
-    def _kept(self, timeframe: str | Timeframe) -> Timeframe:
-        """Return a timeframe that this pipeline keeps; UnknownTimeframe if it does not."""
-        return self.config.timeframes[self.config.timeframes.index(timeframe)]
 
     # Events in.
 
@@ -494,7 +412,3 @@ class Pipeline:
             seconds=seconds,
             new_events=new_events,
         )
-
-
-def _listed(timeframes: Iterable[str | Timeframe]) -> list[str | Timeframe]:
-    return [timeframes] if isinstance(timeframes, str) else list(timeframes)

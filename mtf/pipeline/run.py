@@ -11,17 +11,17 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind, Supervised
-from mtf.actors.barriers import Answers, BarrierTracker
+from mtf.actors.barriers import Answers
 from mtf.actors.consumers import ConsumerActor
 from mtf.actors.contract import callbacks_of
 from mtf.actors.showing import Showing
-from mtf.actors.supervisor import Supervisor
+from mtf.actors.supervisor import Supervisor, seen, was_interrupted
 from mtf.actors.timer import BarTimer
 from mtf.actors.waiters import Waiters
 from mtf.bars.placement import MarketBarClock
 from mtf.calendars.auctions import edge_notes
 from mtf.config import Config
-from mtf.errors import ConfigMismatch, ConsumerStuck, LogWriteFailed, PipelineStopped, WrongLoop
+from mtf.errors import ConfigMismatch, LogWriteFailed, PipelineStopped, WrongLoop
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.cursor import Cursor
@@ -29,12 +29,13 @@ from mtf.frames.frame import Frame
 from mtf.kernel import Kernel
 from mtf.notes import LOGGER, Notes
 from mtf.order import ORDER, LogOrder
-from mtf.pipeline.audience import Added, Audience
 from mtf.pipeline.catchup import CatchUp
-from mtf.pipeline.hangs import STUCK_NS, Hangs
+from mtf.pipeline.enrolment import Enrolment
+from mtf.pipeline.hangs import Hangs
 from mtf.pipeline.options import Options
 from mtf.pipeline.pushes import Pushes
 from mtf.pipeline.reading import Reading
+from mtf.pipeline.terms import Added
 from mtf.pipeline.wiring import Wiring
 from mtf.rows import RowCounts
 from mtf.storage.checkpoint_store import Skipped
@@ -85,8 +86,19 @@ class Run:
             rows_asked=self._rows_asked,
         )
         self.source: Final = self.wiring.source
-        self._barriers: Final = BarrierTracker(wall)  # markers on their way
-        self.audience: Final = Audience(self.wiring.synchronizer, self.supervisor, self._barriers, wall)
+        self.enrolment: Final = Enrolment(
+            options,
+            datadir,
+            self.wiring.delivery,
+            self.supervisor,
+            self.showing,
+            self.notes,
+            here=self._cursor,
+            state_of_late=self._state_of_late,
+            newest_state=self._newest_state,
+        )
+        self.audience: Final = self.enrolment.audience
+        self._barriers: Final = self.enrolment.barriers
         self.reading: Final = Reading(self.source, datadir, options.block_events)
         self.keep_order(LogOrder(None if datadir is None else datadir.log.positions.get(ORDER)))
         self.catchup: Final = CatchUp(config, datadir, block_events=options.block_events)
@@ -99,12 +111,15 @@ class Run:
             noted=self.notes.append,
             sent=self._sent_seq,
             stuck=self.audience.give_up,
+            hanging=self.audience.fail_hanging,
+            behind=self.wiring.delivery.watch,
         )
         self.pushes: Final = Pushes(config, options, self.source, self._hangs, self.notes)
         self._timer: Final = BarTimer(wall, self.pushes.tell_time, options.closing_grace_ns)
         self.checkpointer: Final = None if datadir is None else self._make_checkpointer(datadir)
+        self._checkpoint_sent: Final = asyncio.Event()  # a marker of one is on its way
         self._running = False
-        self._stopped: Final[asyncio.Future[None]] = self._loop.create_future()  # done once nothing runs any more
+        self.stopped: Final[asyncio.Future[None]] = self._loop.create_future()  # done once nothing runs any more
         self._starting: asyncio.Task[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None  # begins with the first who needs the log's end
         self._settling: asyncio.Task[None] | None = None  # the orderly part of the end
@@ -148,7 +163,7 @@ class Run:
             except asyncio.CancelledError as error:
                 self._hurry()
                 cancelled = error
-            if closing.done() and _was_interrupted(closing) and again:
+            if closing.done() and was_interrupted(closing) and again:
                 again -= 1
                 closing = asyncio.create_task(self._close(orderly), name="mtf closing")
         if cancelled is not None:
@@ -162,9 +177,9 @@ class Run:
         self._running = True
         if self.datadir is not None:
             history = self.datadir.history()
-            self.attach(Added(history, history.name, None, callbacks_of(history)))
+            self.enrolment.attach(Added(history, history.name, callbacks_of(history)))
         for added in consumers:
-            self.attach(added)
+            self.enrolment.attach(added)
         if not self.catchup.seq:
             await self.ready()
 
@@ -177,31 +192,41 @@ class Run:
                     self._settling.result()
         finally:
             await self._shut()
-        stuck = tuple(self.audience.stuck)
-        if stuck:
-            raise ConsumerStuck(
-                f"{', '.join(stuck)}: cancelled, after {STUCK_NS // 1_000_000_000} s in which no callback returned; "
-                "the log is complete, and these consumers have not been shown its end",
-                names=stuck,
-            )
+        self.audience.raise_stuck()
 
     async def _finish_consumers(self) -> None:
-        """Show consumers everything, take a checkpoint, and let all of them end in good order."""
+        """Show consumers everything, take a checkpoint, and let all of them end in good order.
+
+        Nobody's end waits for another's: who hangs in a callback hangs beside those that hang in others.
+        """
         with self._hangs.leaving():
             await self.ready()
-            await self.drain()
-            if self.checkpointer is not None and self.options.takes_checkpoints:
-                await self.checkpointer.try_take()
+            self.pushes.flush()
+            taking: asyncio.Task[None] | None = None
+            try:
+                if self.checkpointer is not None and self.options.takes_checkpoints:
+                    self._checkpoint_sent.clear()
+                    taking = asyncio.create_task(self.checkpointer.try_take(), name="mtf last checkpoint")
+                    taking.add_done_callback(lambda _: self._checkpoint_sent.set())
+                    await self._checkpoint_sent.wait()
+                await self.mark(MarkerKind.STOP)
+                if taking is not None:
+                    await taking
+            finally:
+                if taking is not None:
+                    taking.cancel()
+            if self.checkpointer is not None and taking is not None:
                 await self.checkpointer.stop()
-            await self.mark(MarkerKind.STOP)
             self.note_edges()
 
     async def _shut(self) -> None:
         """End all tasks and close the log, whatever happened; what is done already is passed over."""
         self._running = False
         self._timer.stop()
+        self._hangs.close()
         self._release(self.supervisor.reason())
         try:
+            await self.enrolment.restarts.close()
             begun = [task for task in (self._starting, self._settling, self._catching_up) if task is not None]
             for task in begun:
                 task.cancel()
@@ -256,7 +281,7 @@ class Run:
         """Wait for *waiting*, or cancel it and raise the reason as soon as nothing runs any more."""
         task = asyncio.create_task(waiting, name="mtf waiting")
         try:
-            await asyncio.wait([task, self._stopped], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([task, self.stopped], return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not task.done():
                 task.cancel()
@@ -275,8 +300,8 @@ class Run:
 
     def _release(self, error: BaseException) -> None:
         """Give *error* to everyone who waits for something that will not come."""
-        if not self._stopped.done():
-            self._stopped.set_result(None)
+        if not self.stopped.done():
+            self.stopped.set_result(None)
         self.source.stop(error)
         self.pushes.close(error)
         self._applied.fail(error)
@@ -291,7 +316,7 @@ class Run:
             return
         if self._catching_up is None:
             self._catching_up = asyncio.create_task(self._catch_up(), name="mtf recovery")
-            self._catching_up.add_done_callback(_seen)
+            self._catching_up.add_done_callback(seen)
         task = self._catching_up
         await asyncio.wait([task])
         if task.cancelled():
@@ -349,7 +374,7 @@ class Run:
         self._keep_disordered(self.reading.order.spans)
         self.wiring.adopt(engine)
         for actor in self.audience.actors:
-            actor.rewind(self._cursor())
+            actor.rewind(self._cursor)
 
     def settle(self, config: Config, notes: Iterable[str]) -> None:
         """Take *config*, that of a log which the present one stands for, before the first event; *notes* say why."""
@@ -381,26 +406,15 @@ class Run:
         """Return a cursor at the newest published event."""
         return Cursor(self.engine.schema, self.engine.joiner, self.catchup.seq)
 
-    # Consumers.
+    # What consumers go on from.
 
-    def attach(self, added: Added) -> None:
-        """Show a consumer everything from now on; its saved state is restored, or it is refused."""
-        actor = ConsumerActor(
-            added.consumer,
-            added.name,
-            added.timeframes,
-            added.callbacks,
-            schema=self.engine.schema,
-            cursor=self._cursor(),
-            showing=self.showing,
-            answered=self._barriers.answered,
-        )
-        self.audience.check(added)
-        if self.catchup.begun is not None and self.checkpointer is not None:
-            state = self.catchup.state_of_late(actor, self.checkpointer.states, self.engine.joiner.seq)
-            if state is not None:
-                actor.restore(state)
-        self.audience.enter(actor)
+    def _state_of_late(self, actor: ConsumerActor) -> bytes | None:
+        if self.catchup.begun is None or self.checkpointer is None:
+            return None
+        return self.catchup.state_of_late(actor, self.checkpointer.states, self.engine.joiner.seq)
+
+    def _newest_state(self, name: str) -> tuple[int, bytes] | None:
+        return None if self.checkpointer is None else self.checkpointer.states.get(name)
 
     # What goes through the actors.
 
@@ -409,6 +423,8 @@ class Run:
         self.check()
         marker = Marker(kind, self.source.next_seq - 1)
         self.source.mark(marker)
+        if kind is MarkerKind.CHECKPOINT:
+            self._checkpoint_sent.set()
         return marker, await self._barriers.closed(marker, timeout_ns)
 
     async def drain(self) -> None:
@@ -485,14 +501,3 @@ class Run:
         assert datadir is not None, "only what is on disk is removed"
         assert keep_events is not None, "by default everything is kept"
         datadir.forget(min(checkpoint_seq, datadir.log.last_seq - keep_events) + 1)
-
-
-def _was_interrupted(task: asyncio.Task[None]) -> bool:
-    """Return whether *task* has not come to its end: its loop was ended, and cancels all of its tasks."""
-    return task.cancelled() or isinstance(task.exception(), KeyboardInterrupt | SystemExit)
-
-
-def _seen(task: asyncio.Task[None]) -> None:
-    """Have nobody complain of an error in *task* if all who waited for it have gone."""
-    if not task.cancelled():
-        task.exception()

@@ -1,7 +1,7 @@
 """The wiring: which actor hears which, and whose cores they carry.
 
 source ─► aggregator ─► indicators ─┐
-       ─► aggregator ─► indicators ─┴► synchronizer ─► consumers
+       ─► aggregator ─► indicators ─┴► synchronizer ─► delivery ─► consumers
        ─► workers (if there are any) ─► indicators
 """
 
@@ -12,6 +12,7 @@ from typing import Final
 
 from mtf.actors.actor import Marker, Supervised
 from mtf.actors.cores import AggregatorActor, IndicatorActor, Synchronizer
+from mtf.actors.delivery import Delivery
 from mtf.actors.sequencer import LogWriter, Sequencer
 from mtf.actors.worker_actors import RemoteIndicatorActor, WorkerActor, WorkerListener
 from mtf.events.bar_rows import EVENTS_PER_BAR
@@ -24,7 +25,7 @@ __all__ = ["Wiring"]
 
 
 class Wiring:
-    """The core actors of a pipeline, connected; consumers are hung on the synchronizer."""
+    """The core actors of a pipeline, connected; consumers have their seats at the delivery."""
 
     def __init__(
         self,
@@ -42,6 +43,8 @@ class Wiring:
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
         )
+        self.delivery: Final = Delivery()
+        self.synchronizer.outlets = [self.delivery]
         self.pool: Final = _pool(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never parted
         self._bars: Final[list[AggregatorActor]] = []  # by rank
         self._values: Final[list[IndicatorActor]] = []
@@ -68,7 +71,7 @@ class Wiring:
     @property
     def actors(self) -> list[Supervised]:
         """All of them, to be run."""
-        return [self.source, *self._bars, *self._values, self.synchronizer, *self._worker_actors]
+        return [self.source, *self._bars, *self._values, self.synchronizer, self.delivery, *self._worker_actors]
 
     def adopt(self, engine: Kernel) -> None:
         """Give the actors the cores of *engine*, before the first event goes through them."""

@@ -52,6 +52,7 @@ REFUSED: Final[dict[str, Callable[[mtf.Pipeline], Any]]] = {
     "skipped_checkpoints": lambda p: p.skipped_checkpoints,
     "torn_tail": lambda p: p.torn_tail,
     "worker_pids": lambda p: p.worker_pids,
+    "consumers": lambda p: p.consumers,
 }
 # Waits for what comes after the callback, and is refused.
 WAITS: Final[dict[str, Callable[[mtf.Pipeline], Awaitable[Any]]]] = {
@@ -65,7 +66,7 @@ WAITS: Final[dict[str, Callable[[mtf.Pipeline], Awaitable[Any]]]] = {
     "drain": lambda p: p.drain(),
 }
 # Says nothing of events: the settings, and who is shown them.
-SILENT: Final = {"config", "add", "remove", "bars"}
+SILENT: Final = {"config", "add", "remove", "bars", "watch"}
 
 
 def outcome(question: Callable[..., Any], *arguments: Any) -> Any:

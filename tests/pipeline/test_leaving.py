@@ -34,7 +34,7 @@ def live(p: mtf.Pipeline) -> tuple[int, int, int, int]:
     run = run_of(p)
     return (
         len(run.audience.actors),
-        len(run.wiring.synchronizer.outlets),
+        len(run.wiring.delivery.seats),
         len(asyncio.all_tasks()),
         len(run.supervisor._tasks),
     )

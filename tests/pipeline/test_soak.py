@@ -66,7 +66,7 @@ def footprint(pipeline: Pipeline) -> Footprint:
         tasks=len(asyncio.all_tasks()),
         threads=threading.active_count(),
         files=len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
-        outlets=len(run_of(pipeline).wiring.synchronizer.outlets),
+        outlets=len(run_of(pipeline).wiring.delivery.seats),
     )
 
 

@@ -1,0 +1,80 @@
+"""The actor of a consumer whose callbacks run in a thread of its own: they may block, and hold up nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mtf.actors.actor import Marker, MarkerKind
+from mtf.actors.consumers import NEVER_SEQ, ConsumerActor, last_seq_of
+from mtf.actors.own_thread import OwnThread
+
+__all__ = ["ThreadedConsumerActor"]
+
+
+class ThreadedConsumerActor(ConsumerActor):
+    """Steps the cursor where its callbacks run; everything else is done in the thread of the loop."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._thread = OwnThread(f"mtf {self.name}")
+
+    @property
+    def holds_thread(self) -> bool:
+        """Whether a callback is still under way, though its task may have ended."""
+        return self._thread.is_alive
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        finally:
+            self._thread.close()
+
+    def abandon(self) -> None:
+        """Go on without the callback that hangs."""
+        self._showing.abandon(self._cursor)
+
+    async def answer(self, message: Any) -> None:
+        await self._thread.call(self._show_all, message)
+        self._came_to(last_seq_of(message))
+
+    async def answer_marker(self, marker: Marker) -> None:
+        if self._halt_seq != NEVER_SEQ:
+            return
+        if not self._started:
+            await self._thread.call(self._start_here)
+        if marker.kind is MarkerKind.CHECKPOINT:
+            self._keep(marker, await self._thread.call(self._call_here, self.consumer.save))
+        elif marker.kind is MarkerKind.STOP:
+            self._expect_none(await self._thread.call(self._call_here, self.consumer.on_stop))
+        self._answered(self, marker)
+
+    def _is_in_turn(self) -> bool:
+        return False
+
+    def _show_all(self, message: Any) -> None:
+        if not self._started:
+            self._note_first(message)
+            self._start_here()
+        for callback, arguments in self._steps(message):
+            self._expect_none(self._call_here(callback, *arguments))
+
+    def _start_here(self) -> None:
+        self._started = True
+        if self._state is not None:
+            state, self._state = self._state, None
+            self._expect_none(self._call_here(self.consumer.load, state))
+        self._expect_none(self._call_here(self.consumer.on_start))
+
+    def _call_here(self, callback: Callable[..., Any], *arguments: Any) -> Any:
+        """Call *callback* in this thread, the pipeline being seen as of the cursor meanwhile."""
+        cursor = self._cursor
+        cursor.alive = True
+        token = self._showing.begin_async(cursor)
+        try:
+            return callback(*arguments)
+        finally:
+            cursor.alive = False
+            cursor.generation += 1
+            self._showing.end_async(cursor, token)
+            self.progress += 1

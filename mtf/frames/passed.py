@@ -1,0 +1,98 @@
+"""What is kept for a consumer that is not shown every frame: the states that it passes over, and single steps.
+
+Neither pins a frame: both hold states of symbols, which are small and shared.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.bar import Bar
+from mtf.events.tick import Tick
+from mtf.frames.frame import Frame, SymbolState
+from mtf.units import NEVER_NS
+
+__all__ = ["Leap", "Passed", "Still"]
+
+
+@mypyc_attr(native_class=True)
+class Passed:
+    """The newest state of each symbol that frames have touched which were passed over, and the clocks after them."""
+
+    __slots__ = ("clock_ns", "run_ns", "seq", "states")
+
+    def __init__(self) -> None:
+        self.states: dict[int, SymbolState] = {}  # by number; those of new symbols in order
+        self.seq: i64 = 0  # of the last event in it
+        self.clock_ns: i64 = NEVER_NS
+        self.run_ns: i64 = NEVER_NS
+
+    def add(self, frame: Frame) -> None:
+        """Pass over *frame*, which comes after what is in it."""
+        touched = frame.judged.touched
+        after = frame.after
+        states = self.states
+        for k in range(len(touched)):
+            states[touched[k]] = after[k]
+        self.reach(frame.last_seq, frame.clock_ns, frame.judged.run_ns)
+
+    def join(self, later: Passed) -> None:
+        """Add what comes after it."""
+        self.states.update(later.states)
+        self.reach(later.seq, later.clock_ns, later.run_ns)
+
+    def copy(self) -> Passed:
+        """Return what stays as it is now."""
+        copied = Passed()
+        copied.join(self)
+        return copied
+
+    def reach(self, seq: i64, clock_ns: i64, run_ns: i64) -> None:
+        """Come to *seq*, and to clocks that are later than its own."""
+        if seq > self.seq:
+            self.seq = seq
+        if clock_ns > self.clock_ns:
+            self.clock_ns = clock_ns
+        if run_ns > self.run_ns:
+            self.run_ns = run_ns
+
+
+@mypyc_attr(native_class=True)
+class Leap:
+    """A frame, and what is passed over before it."""
+
+    __slots__ = ("frame", "passed")
+
+    def __init__(self, passed: Passed, frame: Frame) -> None:
+        self.passed: Final = passed
+        self.frame: Final = frame
+
+
+@mypyc_attr(native_class=True)
+class Still:
+    """One step of a frame, to be shown without it: what has changed up to it, and what happened."""
+
+    __slots__ = ("bar", "kind", "number", "passed", "reason", "seq", "tick", "time_ns", "void")
+
+    def __init__(
+        self,
+        passed: Passed,
+        kind: i64,
+        number: i64,
+        seq: i64,
+        time_ns: i64,
+        bar: Bar | None,
+        tick: Tick | None,
+        reason: str,
+    ) -> None:
+        self.passed: Final = passed  # since the step before it
+        self.kind: Final[i64] = kind
+        self.number: Final[i64] = number  # of the symbol; -1 for a clock event
+        self.seq: Final[i64] = seq
+        self.time_ns: Final[i64] = time_ns  # of the step
+        self.bar: Final = bar
+        self.tick: Final = tick
+        self.reason: Final = reason
+        self.void = False  # a newer row came: only what has changed counts

@@ -1,0 +1,103 @@
+"""The selection: which steps of the stream one consumer asked for, by kind, symbol and timeframe."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.columns import BarClose
+from mtf.bars.verdicts import LATE_ACCEPTED, TIME
+from mtf.frames.cursor import BAR, CLOCK_ROW, REJECT, TICK
+from mtf.frames.frame import Frame
+
+__all__ = ["Selection"]
+
+
+@mypyc_attr(native_class=True)
+class Selection:
+    """Kinds of steps *wanted*, as `Cursor.step` wants them; bars of *timeframes*, and what is of *symbols*; None: all.
+
+    Clock events are of no symbol: they are for whoever wants them.
+    """
+
+    __slots__ = ("symbols", "timeframes", "wanted", "whole_frames")
+
+    def __init__(
+        self,
+        wanted: i64,
+        timeframes: frozenset[str] | None = None,
+        symbols: frozenset[str] | None = None,
+        whole_frames: bool = False,
+    ) -> None:
+        self.wanted: Final[i64] = wanted
+        self.timeframes: Final = timeframes  # names
+        self.symbols: Final = symbols
+        self.whole_frames: Final = whole_frames  # it is given frames as a whole, too
+
+    @property
+    def bars_only(self) -> bool:
+        """Whether frames without a bar that closed hold nothing for it."""
+        return self.wanted == BAR and not self.whole_frames
+
+    @property
+    def by_symbol(self) -> bool:
+        """Whether frames that touch none of its symbols hold nothing for it."""
+        return self.symbols is not None and self.wanted & CLOCK_ROW == 0
+
+    def takes(self, closing: BarClose) -> bool:
+        """Whether the bar that closed is for it."""
+        if not self.wanted & BAR:
+            return False
+        bar = closing.bar
+        if self.timeframes is not None and bar.timeframe.name not in self.timeframes:
+            return False
+        return self.symbols is None or bar.symbol in self.symbols
+
+    def takes_bar_of(self, symbol: str, timeframe: str) -> bool:
+        if self.timeframes is not None and timeframe not in self.timeframes:
+            return False
+        return self.symbols is None or symbol in self.symbols
+
+    def closes(self, frame: Frame) -> bool:
+        """Whether a bar for it closes in *frame*."""
+        closings = frame.closings
+        for k in range(len(closings)):
+            if self.takes(closings[k]):
+                return True
+        return False
+
+    def last_row(self, frame: Frame) -> i64:
+        """Return the last row of *frame* that is for it; -1 if there is none."""
+        i: i64 = frame.judged.block.count - 1
+        while i >= 0 and not self._takes_row(frame, i):
+            i -= 1
+        return i
+
+    def rows(self, frame: Frame) -> i64:
+        """Return how many rows of *frame* are for it."""
+        count: i64 = 0
+        for i in range(frame.judged.block.count):
+            if self._takes_row(frame, i):
+                count += 1
+        return count
+
+    def steps(self, frame: Frame) -> i64:
+        """Return how many rows and bars of *frame* are for it."""
+        count = self.rows(frame)
+        closings = frame.closings
+        for k in range(len(closings)):
+            if self.takes(closings[k]):
+                count += 1
+        return count
+
+    def _takes_row(self, frame: Frame, i: i64) -> bool:
+        judged = frame.judged
+        number = judged.block.symbol_at(i)
+        if number < 0:
+            is_rejected = judged.effects[i] != TIME and judged.verdicts[i] != 0
+            return self.wanted & (REJECT if is_rejected else CLOCK_ROW) != 0
+        kind = TICK if judged.verdicts[i] <= LATE_ACCEPTED else REJECT
+        if not self.wanted & kind:
+            return False
+        return self.symbols is None or judged.instruments[number].name in self.symbols

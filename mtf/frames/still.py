@@ -1,0 +1,147 @@
+"""Stills: the steps of a frame that a slow consumer must still be shown, kept without the frame.
+
+A frame of a thousand rows is pinned by no closing in it: what a closing's view shows are the symbols' states at that
+instant, and of those only what has changed since the step kept before.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.frames.cursor import BAR, CLOCK_ROW, END, OF_ALL, OF_RUN, REJECT, TICK, Cursor
+from mtf.frames.frame import Frame, SymbolState
+from mtf.frames.passed import Passed, Still
+from mtf.frames.selection import Selection
+from mtf.units import NEVER_NS
+
+__all__ = ["StillCamera"]
+
+
+@mypyc_attr(native_class=True)
+class StillCamera:
+    """Makes stills of what *selection* selects. Its *cursor* is its own, and has passed all frames before."""
+
+    __slots__ = ("_behind", "_closing", "_cursor", "_moves", "_row", "_selection", "rest")
+
+    def __init__(self, cursor: Cursor, selection: Selection) -> None:
+        self._cursor = cursor
+        self._behind = Passed()  # what the cursor has still to pass over
+        self.rest = Passed()  # what has changed after the last still that was taken
+        self._selection: Final = selection
+        self._row: i64 = -1  # in the present frame, the last one whose effects are in a still
+        self._closing: i64 = 0  # likewise
+        self._moves: i64 = 0
+
+    def rewind(self, cursor: Cursor) -> None:
+        """Stand at *cursor* from now on."""
+        self._cursor = cursor
+        self._behind = Passed()
+
+    def skip(self, passed: Passed) -> None:
+        """Pass over frames of which nothing is selected."""
+        self._behind.join(passed)
+
+    def skip_frame(self, frame: Frame) -> None:
+        """Pass over a frame that is shown whole, or of which nothing has to be kept."""
+        self._behind.add(frame)
+
+    def take(self, frame: Frame, row: i64, before: Passed) -> list[Still]:
+        """Return the steps of *frame* to be kept: each selected closing, and the row *row*; -1: none.
+
+        *before* is what was passed over since the last still, and is in the first one here.
+        """
+        cursor, selection = self._cursor, self._selection
+        cursor.skip(self._behind)
+        self._behind = Passed()
+        cursor.enter(frame)
+        self._row, self._closing, self._moves = -1, 0, 0
+        made: list[Still] = []
+        kinds = selection.wanted
+        while True:
+            kind = cursor.step(kinds)
+            if kind == END:
+                break
+            if kind == BAR:
+                if not selection.takes(frame.closings[cursor._closing]):
+                    continue
+            elif cursor._row != row:
+                continue
+            self._note_changes(frame, before)
+            made.append(self._still(kind, before))
+            before = Passed()
+        before.add(frame)
+        self.rest = before
+        return made
+
+    def _still(self, kind: i64, passed: Passed) -> Still:
+        cursor = self._cursor
+        return Still(
+            passed,
+            kind,
+            cursor.number,
+            cursor.seq,
+            cursor.clock_event_ns() if kind == CLOCK_ROW else cursor.time_ns,
+            cursor.bar() if kind == BAR else None,
+            cursor.tick() if kind == TICK or (kind == REJECT and cursor.number >= 0) else None,
+            cursor.reason() if kind == REJECT else "",
+        )
+
+    def _note_changes(self, frame: Frame, passed: Passed) -> None:
+        """Add to *passed* the state at this step of each symbol that the steps since the last still have changed."""
+        cursor = self._cursor
+        judged = frame.judged
+        changed: set[int] = set()
+        shown = cursor._row + 1
+        for i in range(self._row + 1, shown):
+            number = judged.block.symbol_at(i)
+            if number >= 0:
+                changed.add(int(number))
+        self._row = cursor._row
+        closings = cursor._group_end if cursor._closing >= 0 else cursor._delivered
+        for k in range(self._closing, closings):
+            changed.add(int(frame.closings[k].number))
+        self._closing = closings
+        moves: i64 = len(judged.moves_row)
+        while self._moves < moves and judged.moves_row[self._moves] < shown:
+            changed.add(int(judged.moves_number[self._moves]))
+            self._moves += 1
+        k = self._moves  # those that the row moves which reveals the present closing, too: they move on with it
+        while k < moves and judged.moves_row[k] == shown and cursor._closing >= 0:
+            changed.add(int(judged.moves_number[k]))
+            k += 1
+        if judged.joins_row >= 0:
+            changed.add(0)
+        clock_ns, run_ns = cursor._clock_ns, cursor._run_ns
+        if cursor._instant != NEVER_NS:
+            if cursor._instant_of == OF_ALL:
+                clock_ns = max(clock_ns, cursor._instant)
+            elif cursor._instant_of == OF_RUN:
+                run_ns = max(run_ns, cursor._instant)
+        for number in sorted(changed):
+            if number < len(cursor._numbers):  # else its first row is still to come
+                passed.states[number] = self._state(number)
+        passed.reach(cursor.seq, clock_ns, run_ns)
+
+    def _state(self, number: i64) -> SymbolState:
+        cursor = self._cursor
+        known = cursor._states[number]
+        bars = []
+        values = []
+        for rank in range(len(cursor._schema.timeframes)):
+            state = cursor.state(number, rank)
+            bars.append(state.bar_state())
+            value = state.value_state()
+            if value is not None:
+                values.append(value)
+        time_ns = cursor.time_of(number)
+        return SymbolState(
+            known.instrument,
+            NEVER_NS if time_ns < 0 else time_ns,
+            cursor._counts(number),
+            bars,
+            values,
+            cursor._ordered[number],
+            known.live,
+        )

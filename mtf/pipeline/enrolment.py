@@ -1,0 +1,141 @@
+"""The enrolment: how consumers get their actors, at the start, later, and again after they have failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mtf.actors.barriers import BarrierTracker
+from mtf.actors.consumers import ConsumerActor
+from mtf.actors.delivery import Delivery
+from mtf.actors.policies import ConsumerMailbox, DropMailbox, FailMailbox, LatestMailbox
+from mtf.actors.showing import Showing
+from mtf.actors.supervisor import Supervisor
+from mtf.actors.threaded import ThreadedConsumerActor
+from mtf.frames.cursor import Cursor
+from mtf.frames.still import StillCamera
+from mtf.notes import Notes
+from mtf.pipeline.audience import Audience
+from mtf.pipeline.consumer_statistics import ConsumerRecord
+from mtf.pipeline.options import Options
+from mtf.pipeline.rejoin import rejoin
+from mtf.pipeline.restarts import Restarts
+from mtf.pipeline.terms import STOP, Added
+from mtf.storage.datadir import DataDir
+
+__all__ = ["Enrolment"]
+
+
+class Enrolment:
+    """Makes actors for consumers, and has them sent what *delivery* sends; owns the audience and its restarts.
+
+    *here* makes a cursor at the newest published event, *state_of_late* returns the saved state of one that is added
+    late, and *newest_state* that which is the newest of one that is restarted.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        datadir: DataDir | None,
+        delivery: Delivery,
+        supervisor: Supervisor,
+        showing: Showing,
+        notes: Notes,
+        *,
+        here: Callable[[], Cursor],
+        state_of_late: Callable[[ConsumerActor], bytes | None],
+        newest_state: Callable[[str], tuple[int, bytes] | None],
+    ) -> None:
+        self._wall: Final = options.wall
+        self._datadir: Final = datadir
+        self._delivery: Final = delivery
+        self._supervisor: Final = supervisor
+        self._showing: Final = showing
+        self._here: Final = here
+        self._state_of_late: Final = state_of_late
+        self._newest_state: Final = newest_state
+        self.barriers: Final = BarrierTracker(options.wall)  # markers on their way
+        self.restarts: Final = Restarts(
+            options.wall,
+            options.random,
+            rejoin=self._rejoin,
+            is_wanted=self._is_wanted,
+            ended=self._has_ended,
+            noted=notes.append,
+            failed=self._restart_failed,
+        )
+        self.audience: Final = Audience(
+            delivery,
+            supervisor,
+            self.barriers,
+            options.wall,
+            noted=notes.append,
+            restart=self.restarts.plan,
+        )
+        supervisor.spares = self.audience.spares
+
+    def attach(self, added: Added) -> None:
+        """Show a consumer everything from now on; its saved state is restored, or it is refused."""
+        self.audience.check(added)
+        actor = self.make(added, self._here)
+        state = self._state_of_late(actor)
+        if state is not None:
+            actor.restore(state)
+        self.audience.enter(actor, added)
+
+    def make(self, added: Added, cursor: Callable[[], Cursor]) -> ConsumerActor:
+        """Return an actor for a consumer, at the place of a *cursor*."""
+        terms = added.terms
+        selection = added.selection()
+        mailbox: ConsumerMailbox
+        if terms.policy == "latest":
+            mailbox = LatestMailbox(terms.queue_limit, selection, StillCamera(cursor(), selection))
+        else:
+            kinds = {"wait": ConsumerMailbox, "drop": DropMailbox, "fail": FailMailbox}
+            mailbox = kinds[terms.policy](terms.queue_limit, selection)
+        make: Any = ThreadedConsumerActor if terms.thread else ConsumerActor
+        here = cursor()
+        actor: ConsumerActor = make(
+            added.consumer,
+            added.name,
+            added.callbacks,
+            mailbox,
+            schema=here.schema,
+            cursor=here,
+            showing=self._showing,
+            answered=self.barriers.answered,
+            now_ns=self._wall.now_ns,
+            blocked=self.audience.blocked,
+            delivered=self._delivered,
+        )
+        actor.is_spared = terms.on_error != STOP
+        return actor
+
+    def _delivered(self) -> int:
+        return int(self._delivery.seq)
+
+    async def _rejoin(self, record: ConsumerRecord) -> None:
+        await rejoin(
+            record,
+            self.audience,
+            self._delivery,
+            make=self.make,
+            here=self._here,
+            datadir=self._datadir,
+            state=self._newest_state(record.added.name),
+        )
+
+    def _is_wanted(self, record: ConsumerRecord) -> bool:
+        """Whether its consumer was not removed, and its name not given to another."""
+        return self.audience.records.get(record.added.name) is record
+
+    def _has_ended(self, record: ConsumerRecord) -> bool:
+        actor = record.actor
+        assert actor is not None, "who is restarted has run"
+        if isinstance(actor, ThreadedConsumerActor) and actor.holds_thread:
+            return False
+        return self._supervisor.ended(actor).done()
+
+    def _restart_failed(self, record: ConsumerRecord, error: BaseException) -> None:
+        if record.actor is not None:
+            _ = self.audience.spares(record.actor, error)

@@ -1,0 +1,85 @@
+"""Rejoining: a consumer that failed is shown what came since its last saved state, and then is one of the others again.
+
+The log since then goes through an engine of its own, in small pieces, so that nobody waits for it. Without a saved
+state, or without a log, it goes on with the next event, and what it has missed is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from mtf.actors.consumers import ConsumerActor
+from mtf.actors.delivery import Delivery
+from mtf.engine import Engine
+from mtf.events.block import Block, cut
+from mtf.frames.cursor import Cursor
+from mtf.pipeline.audience import Audience
+from mtf.pipeline.consumer_statistics import ConsumerRecord
+from mtf.pipeline.terms import Added
+from mtf.storage.datadir import DataDir
+from mtf.storage.restore import restore
+
+__all__ = ["rejoin"]
+
+PIECE_EVENTS: Final = 64  # played in one turn of the loop
+
+Make = Callable[[Added, Callable[[], Cursor]], ConsumerActor]
+
+
+async def rejoin(
+    record: ConsumerRecord,
+    audience: Audience,
+    delivery: Delivery,
+    *,
+    make: Make,
+    here: Callable[[], Cursor],
+    datadir: DataDir | None,
+    state: tuple[int, bytes] | None,
+) -> None:
+    """Start the consumer of *record* again; *state* is its newest saved one, and the event that it is of.
+
+    *make* makes its actor at a cursor, *here* one at the newest event.
+    """
+    added = record.added
+    if datadir is None or state is None or state[0] + 1 < datadir.log.first_seq:
+        actor = make(added, here)
+        before = record.actor
+        if before is not None:
+            actor.queue.dropped += max(0, int(actor.seq) - before.stands_at)
+        audience.enter(actor, added)
+        return
+    seq, saved = state
+    record.state = "catching up"
+    engine, _, _ = await asyncio.to_thread(restore, datadir.config, datadir.checkpoints, seq)
+    schema = here().schema
+    target_seq = delivery.seq
+    actor = make(added, lambda: Cursor(schema, engine.joiner, target_seq))
+    actor.restore(saved, seq)
+    audience.launch(actor, added)
+    while engine.joiner.seq < delivery.seq:
+        for block in _pieces(datadir, engine, seq, delivery):
+            await actor.send(engine.step(block))
+            await asyncio.sleep(0)
+            if actor.has_left:
+                return
+        await asyncio.sleep(0)
+    audience.seat(actor, engine.joiner.seq)
+
+
+def _pieces(datadir: DataDir, engine: Engine, state_seq: int, delivery: Delivery) -> Iterator[Block]:
+    """Yield what was delivered after *engine*'s state, parted after *state_seq*, where the consumer's part begins."""
+    for logged in datadir.log.read(engine.joiner.seq + 1, block_events=PIECE_EVENTS):
+        block = logged.block
+        if block.first_seq <= state_seq < block.last_seq:
+            before, block = cut(block, state_seq - block.first_seq + 1)
+            yield before
+        limit = int(delivery.seq)
+        if block.first_seq > limit:
+            return
+        if block.last_seq > limit:
+            block, _ = cut(block, limit - block.first_seq + 1)
+            yield block
+            return
+        yield block
