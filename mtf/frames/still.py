@@ -107,10 +107,12 @@ class StillCamera:
         while self._moves < moves and judged.moves_row[self._moves] < shown:
             changed.add(int(judged.moves_number[self._moves]))
             self._moves += 1
-        k = self._moves  # those that the row moves which reveals the present closing, too: they move on with it
-        while k < moves and judged.moves_row[k] == shown and cursor._closing >= 0:
-            changed.add(int(judged.moves_number[k]))
-            k += 1
+        if cursor._closing >= 0:  # the row that reveals it has moved its own symbol to that instant, and those it moves
+            changed.add(int(judged.block.symbol_at(shown)))
+            k = self._moves
+            while k < moves and judged.moves_row[k] == shown:
+                changed.add(int(judged.moves_number[k]))
+                k += 1
         if judged.joins_row >= 0:
             changed.add(0)
         clock_ns, run_ns = cursor._clock_ns, cursor._run_ns
@@ -120,7 +122,7 @@ class StillCamera:
             elif cursor._instant_of == OF_RUN:
                 run_ns = max(run_ns, cursor._instant)
         for number in sorted(changed):
-            if number < len(cursor._numbers):  # else its first row is still to come
+            if 0 <= number < len(cursor._numbers):  # else its first row is still to come
                 passed.states[number] = self._state(number)
         passed.reach(cursor.seq, clock_ns, run_ns)
 
