@@ -74,12 +74,16 @@ class Restarts:
         self._timers[record] = self._wall.call_at(now_ns + delay_ns, lambda: self._due(record))
         return f"it is restarted in {delay_ns / 1e9:.1f} s"
 
-    async def close(self) -> None:
-        """Restart nobody any more."""
+    def end(self) -> None:
+        """Restart nobody any more, but for those that are under way."""
         self._closed = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+    async def close(self) -> None:
+        """Restart nobody any more."""
+        self.end()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

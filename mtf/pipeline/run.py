@@ -202,6 +202,7 @@ class Run:
         with self._hangs.leaving():
             await self.ready()
             self.pushes.flush()
+            self.enrolment.restarts.end()
             taking: asyncio.Task[None] | None = None
             try:
                 if self.checkpointer is not None and self.options.takes_checkpoints:
