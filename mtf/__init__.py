@@ -21,7 +21,7 @@ from mtf.frames.timeframe_state import TimeframeState, Values
 from mtf.frames.view import View
 from mtf.frozen import freeze, name_fields
 from mtf.offline import point_in_time, resample
-from mtf.pipeline import Pipeline
+from mtf.pipeline import ConsumerStatistics, Pipeline
 from mtf.signatures import give_signatures
 from mtf.sources import open_source
 from mtf.sources.source import Source
@@ -36,6 +36,7 @@ __all__ = [
     "CalendarMap",
     "Config",
     "Consumer",
+    "ConsumerStatistics",
     "DataReader",
     "Engine",
     "Frame",

@@ -15,6 +15,7 @@ NAMES = [
     "CalendarMap",
     "Config",
     "Consumer",
+    "ConsumerStatistics",
     "DataReader",
     "Engine",
     "Frame",
@@ -48,6 +49,7 @@ ERRORS = {
     "ConfigError": ValueError,
     "ConfigMismatch": ValueError,
     "ConsumerAhead": RuntimeError,
+    "ConsumerBehind": RuntimeError,
     "ConsumerStuck": RuntimeError,
     "CorruptCheckpoint": ValueError,
     "CorruptHistory": OSError,
@@ -110,6 +112,7 @@ def test_pipeline_has_the_public_face() -> None:
     verbs = {name for name, _ in inspect.getmembers(mtf.Pipeline) if not name.startswith("_")}
     assert {
         *("add", "applied", "bars", "checkpoint", "clock", "digest", "drain", "durable", "durable_seq", "push"),
+        *("consumers", "remove", "watch"),
         *("replay", "run", "seq", "snapshot", "state_at", "summary", "symbols"),
     } <= verbs
     defaults = {

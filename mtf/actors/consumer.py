@@ -27,7 +27,7 @@ class Consumer:
 
     Whatever a callback raises stops the pipeline at that event, with it as the reason: the other consumers are shown
     everything up to that event, and nothing after it. (A run shows events in blocks: another consumer may have been
-    shown more of the block by then.)
+    shown more of the block by then.) Added with `on_error` `detach` or `restart` it ends this consumer alone.
     """
 
     name: str = ""

@@ -72,6 +72,7 @@ class ConsumerActor(Actor):
         self._left = False  # nothing more is shown
         self._selection: Final = mailbox.selection
         self._wanted: Final = mailbox.selection.wanted
+        self._is_selective: Final = mailbox.selection.timeframes is not None or mailbox.selection.symbols is not None
         self._is_latest: Final = isinstance(mailbox, LatestMailbox)
         self._only_row = -1  # of the present frame the row that is shown, if only the newest is
         # Whoever is shown the newest row only has time: nobody waits for it in a turn of his own.
@@ -164,29 +165,25 @@ class ConsumerActor(Actor):
                 with self._open():
                     self._expect_none(callback(*arguments))
             self._came_to(last_seq_of(message))
-        else:
-            self._walk(message)
-        took_ns = self._now_ns() - begun_ns
-        if took_ns >= BLOCKED_NS:
-            rows = 1 if isinstance(message, Still) else len(_frame_of(message))
-            if took_ns >= BLOCKED_NS * rows:  # a block of many events may take its time
-                self._blocked(self, took_ns)
-
-    def _walk(self, message: Frame) -> None:
+            self._note_time(message, self._now_ns() - begun_ns)
+            return
         cursor = self._cursor
         before = self._showing.begin(cursor)
         try:
             cursor.enter(message)
             wanted = self._wanted
-            selects = self._selects(message)
+            is_whole = self._is_whole(message)
+            selects = self._is_selective or not is_whole
             while cursor.step(wanted) != END:
                 if self._left or (selects and not self._is_shown(cursor)):
                     continue
                 cursor.alive = True
-                self._expect_none(self._show(cursor))
+                result = self._show(cursor)
+                if result is not None:
+                    self._expect_none(result)
                 cursor.alive = False
                 cursor.generation += 1
-            if self.callbacks.has_frame and self._is_whole(message):
+            if self.callbacks.has_frame and is_whole and self._is_whole(message):
                 cursor.alive = True
                 self._expect_none(self.consumer.on_frame(message))
         finally:
@@ -194,6 +191,9 @@ class ConsumerActor(Actor):
             cursor.generation += 1
             self._showing.end(before)
         self._came_to(message.last_seq)
+        took_ns = self._now_ns() - begun_ns
+        if took_ns >= BLOCKED_NS:
+            self._note_time(message, took_ns)
 
     async def answer(self, message: Any) -> None:
         if not self.callbacks.is_async:
@@ -319,6 +319,11 @@ class ConsumerActor(Actor):
         """Note what it starts with."""
         self._first_seq = message.seq if isinstance(message, Still) else _frame_of(message).first_seq
 
+    def _note_time(self, message: Any, took_ns: int) -> None:
+        """Note how long *message* has kept the loop, if that is long for what it holds."""
+        if took_ns >= BLOCKED_NS * (1 if isinstance(message, Still) else len(_frame_of(message))):
+            self._blocked(self, took_ns)
+
     def _note_step(self, took_ns: int) -> None:
         if took_ns >= BLOCKED_NS:
             self._blocked(self, took_ns)
@@ -327,11 +332,6 @@ class ConsumerActor(Actor):
         """End because what waits has come to the limit, and there is more."""
         limit = self.queue.limit
         self._fail(ConsumerBehind(f"{limit} blocks wait for it, its queue_limit, and another one has come"))
-
-    def _selects(self, frame: Frame) -> bool:
-        """Whether some steps of *frame* may not be for this consumer."""
-        selection = self._selection
-        return selection.timeframes is not None or selection.symbols is not None or not self._is_whole(frame)
 
     def _is_whole(self, frame: Frame) -> bool:
         """Whether all events of *frame* are for this consumer."""
@@ -352,7 +352,8 @@ class ConsumerActor(Actor):
 
     def _came_to(self, seq: int) -> None:
         self.seq = min(seq, self._halt_seq)
-        self._check_halted()
+        if self.halted is not None:
+            self._check_halted()
 
     def _check_halted(self) -> None:
         if self.halted is not None and self.is_halted:

@@ -41,7 +41,7 @@ class Delivery(Actor):
         self.seats: list[Seat] = []  # replaced as a whole when one comes or goes
         self.seq: i64 = 0  # the last event that was delivered
         self.delivered: Callable[[], None] | None = None  # called after each frame, if it is set
-        self.behind: Callable[[], None] | None = None  # called once when a consumer has not handled a frame at once
+        self.behind: Callable[[], None] | None = None  # called when a frame comes for a consumer that is busy
         self._count: i64 = 0  # seats there have been
         self._look: i64 = 0  # how often it was looked for whom a frame is
         self._every: list[Seat] = []  # that get every frame
@@ -51,7 +51,7 @@ class Delivery(Actor):
         self._passed: Passed | None = None  # all since there is one that does not get every frame
 
     def watch(self, behind: Callable[[], None] | None) -> None:
-        """Have *behind* called when a consumer has not handled a frame at once; None: nothing."""
+        """Have *behind* called when a consumer is busy with a frame and another one comes; None: nothing."""
         self.behind = behind
 
     def enter(self, seat: Seat) -> None:
@@ -116,6 +116,8 @@ class Delivery(Actor):
             if before >= first_seq:
                 continue  # it came while the frame waited
             seat.sent_seq = last_seq
+            if self.behind is not None and not seat.actor.idle:
+                self.behind()
             if before == first_seq - 1:
                 taken = seat.actor.accept(frame)
             else:
@@ -123,8 +125,6 @@ class Delivery(Actor):
                     passed = self._passed_before()
                 taken = seat.actor.accept(Leap(passed, frame))
             assert taken, "a consumer that had room has taken the frame"
-            if self.behind is not None and not seat.actor.idle:
-                self.behind()
         self._has_delivered(frame)
 
     def _has_delivered(self, frame: Frame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mtf.pipeline.consumer_statistics import ConsumerStatistics
 from mtf.pipeline.pipeline import Pipeline
 
-__all__ = ["Pipeline"]
+__all__ = ["ConsumerStatistics", "Pipeline"]

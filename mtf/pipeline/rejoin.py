@@ -12,7 +12,7 @@ from typing import Final
 
 from mtf.actors.consumers import ConsumerActor
 from mtf.actors.delivery import Delivery
-from mtf.engine import Engine
+from mtf.kernel import Kernel
 from mtf.events.block import Block, cut
 from mtf.frames.cursor import Cursor
 from mtf.pipeline.audience import Audience
@@ -68,7 +68,7 @@ async def rejoin(
     audience.seat(actor, engine.joiner.seq)
 
 
-def _pieces(datadir: DataDir, engine: Engine, state_seq: int, delivery: Delivery) -> Iterator[Block]:
+def _pieces(datadir: DataDir, engine: Kernel, state_seq: int, delivery: Delivery) -> Iterator[Block]:
     """Yield what was delivered after *engine*'s state, parted after *state_seq*, where the consumer's part begins."""
     for logged in datadir.log.read(engine.joiner.seq + 1, block_events=PIECE_EVENTS):
         block = logged.block
