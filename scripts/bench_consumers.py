@@ -88,7 +88,7 @@ async def lags(beside: bool) -> tuple[list[float], list[str], int]:
             p.add(Crashes(), on_error="restart")
             p.add(Blocks(), policy="latest", thread=True, on_error="detach")
             p.add(hangs, policy="drop", on_error="detach")
-            unread = p.bars("1m", policy="drop", limit=8)
+        unread = p.bars("1m", policy="drop", limit=8) if beside else None
         before_kb = 0
         for number, (ts_ns, bid, ask, bid_size, ask_size) in enumerate(quotes(TICKS + WARM)):
             tick = mtf.Tick("EURUSD", ts_ns, bid, ask, bid_size, ask_size)
@@ -105,7 +105,7 @@ async def lags(beside: bool) -> tuple[list[float], list[str], int]:
             for each in p.consumers
             if each.name != "Strategy"
         ]
-        if beside:
+        if unread is not None:
             await unread.aclose()
             _ = p.remove(hangs)  # else the end waits its ten seconds for it
     return found[WARM:], said, growth_kb

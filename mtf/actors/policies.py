@@ -28,7 +28,7 @@ QUEUE_LIMIT_MAX: Final = 1 << 20
 
 
 def queue_limit_of(policy: str, given: object) -> int:
-    """Return how much may wait with *policy*; ConfigError if *given* is no such number, or there is no such policy."""
+    """Return how much may wait with *policy*; ConfigError if there is no such policy, or for another value."""
     if policy not in POLICIES:
         raise ConfigError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
     if given is None:

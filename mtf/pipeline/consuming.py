@@ -177,7 +177,7 @@ def _listed(timeframes: str | Timeframe | Iterable[str | Timeframe]) -> list[str
 
 
 def symbols_of(symbols: str | Iterable[str]) -> tuple[str, ...]:
-    """Return *symbols*, one or several; ConfigError if that is none, or not text."""
+    """Return *symbols*, one or several; ConfigError for an empty list, or what is not text."""
     listed: tuple[object, ...] = (symbols,) if isinstance(symbols, str) else tuple(symbols)
     texts = tuple(symbol for symbol in listed if isinstance(symbol, str) and symbol)
     if not texts or len(texts) < len(listed):

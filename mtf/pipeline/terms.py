@@ -1,4 +1,4 @@
-"""Terms: how one consumer is to be treated, as `Pipeline.add` is told them, checked."""
+"""Terms: how one consumer is to be treated, as `Pipeline.add` gets them, checked."""
 
 from __future__ import annotations
 

@@ -243,11 +243,11 @@ def test_markers_that_nobody_waits_for_any_more_do_not_pile_up(policy: str) -> N
     """A consumer that hangs for a year gets a checkpoint's marker each minute."""
     engine = Engine(Config.make(timeframes="1m", calendar="crypto"))
     selection = Selection(ALL)
-    mailbox: ConsumerMailbox = {
-        "latest": lambda: LatestMailbox(2, selection, StillCamera(cursor_of(engine), selection)),
-        "drop": lambda: DropMailbox(2, selection),
-        "fail": lambda: FailMailbox(2, selection),
-    }[policy]()
+    mailbox: ConsumerMailbox = FailMailbox(2, selection)
+    if policy == "drop":
+        mailbox = DropMailbox(2, selection)
+    elif policy == "latest":
+        mailbox = LatestMailbox(2, selection, StillCamera(cursor_of(engine), selection))
     markers = [Marker(MarkerKind.CHECKPOINT, k) for k in range(10)]
     for marker in markers:
         assert mailbox.offer(marker)

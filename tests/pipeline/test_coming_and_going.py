@@ -62,7 +62,7 @@ class Left:
 
 
 def left() -> Left:
-    """Return what is held; the loop's own pool, whose threads wait for their next work, is no pipeline's."""
+    """Return what is held, but for the loop's own pool, whose threads wait for their next work."""
     pool = sum(thread.name.startswith("asyncio_") for thread in threading.enumerate())
     return Left(
         tasks=len(asyncio.all_tasks()),

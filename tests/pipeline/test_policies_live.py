@@ -289,7 +289,7 @@ async def test_what_fails_stops_all_or_itself_alone(
     """The strategy beside it sees everything, unless the pipeline stops."""
 
     class Failing(Fails):
-        on_frame = mtf.Consumer.on_frame  # type: ignore[assignment]
+        on_frame = mtf.Consumer.on_frame
 
     failing, every = Failing(callback=callback), Recorder()
 
