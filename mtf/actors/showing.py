@@ -8,6 +8,7 @@ thread without a context may work for any callback that is open.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from contextvars import ContextVar, Token
 from typing import Final, TypeAlias
@@ -50,7 +51,9 @@ class Showing:
     def end_async(self, cursor: Cursor, token: Token[_Inside]) -> None:
         self._opened.discard(cursor)
         self._abandoned.discard(cursor)
-        _inside.reset(token)
+        # A task that was left to itself is closed in the context of whoever collects it, where there is nothing to reset.
+        with contextlib.suppress(ValueError):
+            _inside.reset(token)
 
     def abandon(self, cursor: Cursor) -> None:
         """Take no thread but its own for one that works for the callback which is shown *cursor*: it hangs."""
