@@ -51,7 +51,7 @@ class Showing:
     def end_async(self, cursor: Cursor, token: Token[_Inside]) -> None:
         self._opened.discard(cursor)
         self._abandoned.discard(cursor)
-        # A task that was left to itself is closed in the context of whoever collects it, where there is nothing to reset.
+        # A task that was left to itself is closed in another context, that of whoever collects it.
         with contextlib.suppress(ValueError):
             _inside.reset(token)
 

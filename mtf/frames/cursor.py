@@ -80,7 +80,6 @@ class Cursor:
         "_ordered",
         "_row",
         "_run_ns",
-        "_schema",
         "_states",
         "_still",
         "_tallies",
@@ -89,13 +88,14 @@ class Cursor:
         "kind",
         "number",
         "recovered_seq",
+        "schema",
         "seq",
     )
 
     def __init__(self, schema: Schema, joiner: Joiner, recovered_seq: i64) -> None:
         """Begin at the newest state of *joiner*; events up to *recovered_seq* were logged before this start."""
         states = joiner.states
-        self._schema: Final = schema
+        self.schema: Final = schema  # what its pipeline keeps
         self._states: Final = list(states)  # of each symbol before the frame, by number
         self._numbers: Final[dict[str, int]] = {s.instrument.name: k for k, s in enumerate(states)}
         self._clock_ns: i64 = joiner.clock_ns  # the newest clock event of a user up to here
@@ -132,8 +132,7 @@ class Cursor:
             if frame.judged.touched[k] == len(states):
                 states.append(frame.before[k])  # appears in this frame: nobody can name it before its first row
                 self._ordered.append(False)
-        grow = len(states) - len(self._last_row)
-        if grow > 0:
+        if len(states) > len(self._last_row):
             self._last_row = vec[i64]([_NO_ROW] * len(states))
         self._row = _NO_ROW
         self._delivered = 0
@@ -242,7 +241,7 @@ class Cursor:
         assert frame is not None
         closings = frame.closings
         end_ns: i64 = closing.bar.end_ns
-        ranks: i64 = len(self._schema.timeframes)
+        ranks: i64 = len(self.schema.timeframes)
         k = self._delivered
         while k < len(closings) and closings[k].row == closing.row and closings[k].bar.end_ns == end_ns:
             self._closed[closings[k].number * ranks + closings[k].rank] = k
@@ -318,11 +317,6 @@ class Cursor:
         self._row = _NO_ROW
         self.kind = END
         self.number = -1
-
-    @property
-    def schema(self) -> Schema:
-        """What its pipeline keeps."""
-        return self._schema
 
     # What is shown at this step.
 
@@ -432,7 +426,7 @@ class Cursor:
 
     def state(self, number: i64, rank: i64) -> TimeframeState:
         """Return one timeframe of one symbol as it is at this step."""
-        schema = self._schema
+        schema = self.schema
         frame = self._frame
         row = self._last_row[number]
         known = self._states[number]
@@ -477,10 +471,10 @@ class Cursor:
         frame = self._frame
         known = self._states[number]
         if frame is None:
-            return Snapshot(self._schema, known, self.seq, self.time_of(number))
+            return Snapshot(self.schema, known, self.seq, self.time_of(number))
         bars: list[BarState] = []
         values: list[ValueState] = []
-        for rank in range(len(self._schema.timeframes)):
+        for rank in range(len(self.schema.timeframes)):
             state = self.state(number, rank)
             bars.append(state.bar_state())
             value = state.value_state()
@@ -488,7 +482,7 @@ class Cursor:
                 values.append(value)
         time_ns = self.time_of(number)
         return Snapshot(
-            self._schema, SymbolState(known.instrument, time_ns, self._counts(number), bars, values), self.seq, time_ns
+            self.schema, SymbolState(known.instrument, time_ns, self._counts(number), bars, values), self.seq, time_ns
         )
 
     def _counts(self, number: i64) -> Counts:

@@ -131,7 +131,7 @@ class StillCamera:
         known = cursor._states[number]
         bars = []
         values = []
-        for rank in range(len(cursor._schema.timeframes)):
+        for rank in range(len(cursor.schema.timeframes)):
             state = cursor.state(number, rank)
             bars.append(state.bar_state())
             value = state.value_state()
