@@ -12,9 +12,9 @@ from typing import Final
 
 from mtf.actors.consumers import ConsumerActor
 from mtf.actors.delivery import Delivery
-from mtf.kernel import Kernel
 from mtf.events.block import Block, cut
 from mtf.frames.cursor import Cursor
+from mtf.kernel import Kernel
 from mtf.pipeline.audience import Audience
 from mtf.pipeline.consumer_statistics import ConsumerRecord
 from mtf.pipeline.terms import Added

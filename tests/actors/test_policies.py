@@ -28,11 +28,11 @@ from mtf.actors.policies import (
 )
 from mtf.actors.showing import Showing
 from mtf.config import Config
-from mtf.engine import Engine
 from mtf.errors import ConfigError
 from mtf.frames.passed import Leap, Passed
 from mtf.frames.selection import Selection
 from mtf.frames.still import StillCamera
+from mtf.kernel import Kernel
 from tests.builders import Input, at, blocks, events, ticks
 from tests.engine.follower import cursor_of
 from tests.pipeline.recording import Recorder, Step, bars_of
@@ -71,7 +71,7 @@ class Walk:
             self.actor._cursor.generation += 1
 
 
-def walk_of(engine: Engine, make: Callable[[Selection], ConsumerMailbox], selection: Selection) -> Walk:
+def walk_of(engine: Kernel, make: Callable[[Selection], ConsumerMailbox], selection: Selection) -> Walk:
     mailbox, recorder = make(selection), Recorder()
     actor = ConsumerActor(
         recorder,
@@ -89,13 +89,13 @@ def walk_of(engine: Engine, make: Callable[[Selection], ConsumerMailbox], select
     return Walk(actor, mailbox, recorder)
 
 
-def latest(engine: Engine, selection: Selection) -> Walk:
+def latest(engine: Kernel, selection: Selection) -> Walk:
     return walk_of(
         engine, lambda chosen: LatestMailbox(1000, chosen, StillCamera(cursor_of(engine), chosen)), selection
     )
 
 
-def waiting(engine: Engine) -> Walk:
+def waiting(engine: Kernel) -> Walk:
     return walk_of(engine, lambda chosen: ConsumerMailbox(1000, chosen), Selection(ALL))
 
 
@@ -111,7 +111,7 @@ def test_latest_shows_every_bar_and_the_newest_row_as_if_nothing_was_left_out(
     stream: list[Input], config: Config, size: int, seed: int, marked: bool
 ) -> None:
     """Frames are not kept; views of closings in them are what they were."""
-    random, engine = Random(seed), Engine(config)
+    random, engine = Random(seed), Kernel(config)
     every, walk = waiting(engine), latest(engine, Selection(ALL))
     for block in blocks(stream, size=size, config=config, straddling=[]):
         frame = engine.step(block)
@@ -143,7 +143,7 @@ def test_latest_shows_every_bar_and_the_newest_row_as_if_nothing_was_left_out(
 def test_drop_counts_what_it_lost_and_shows_the_rest_as_it_was(
     stream: list[Input], config: Config, size: int, seed: int, limit: int
 ) -> None:
-    random, engine = Random(seed), Engine(config)
+    random, engine = Random(seed), Kernel(config)
     every = waiting(engine)
     walk = walk_of(engine, lambda chosen: DropMailbox(limit, chosen), Selection(ALL))
     for block in blocks(stream, size=size, config=config, straddling=[]):
@@ -172,7 +172,7 @@ def test_frames_that_are_passed_over_are_in_what_is_shown_after_them(
     stream: list[Input], config: Config, size: int, seed: int, name: str
 ) -> None:
     """As the delivery does for consumers that selected nothing of what a frame holds."""
-    random, engine = Random(seed), Engine(config)
+    random, engine = Random(seed), Kernel(config)
     every, walk = waiting(engine), latest(engine, Selection(ALL)) if name == "latest" else waiting(engine)
     passed = Passed()
     dropped = 0
@@ -204,7 +204,7 @@ def _check_part(found: list[Step], expected: list[Step]) -> None:
 def test_latest_holds_one_frame_however_many_come() -> None:
     """A thousand blocks: one frame, and the bars that closed."""
     config = Config.make(timeframes="1m", calendar="crypto")
-    engine = Engine(config)
+    engine = Kernel(config)
     walk = latest(engine, Selection(ALL))
     mailbox = walk.mailbox
     assert isinstance(mailbox, LatestMailbox)
@@ -218,7 +218,7 @@ def test_latest_holds_one_frame_however_many_come() -> None:
 
 def test_latest_is_full_once_its_bars_are_as_many_as_its_limit() -> None:
     """Bars are never lost: who sends more has to wait."""
-    engine = Engine(Config.make(timeframes="1m", calendar="crypto"))
+    engine = Kernel(Config.make(timeframes="1m", calendar="crypto"))
     selection = Selection(ALL)
     mailbox = LatestMailbox(2, selection, StillCamera(cursor_of(engine), selection))
     frames = [engine.step(block) for block in blocks(ticks("10:00@1 10:01@1 10:02@1 10:02:30@1 10:03@1"), size=1)]
@@ -229,7 +229,7 @@ def test_latest_is_full_once_its_bars_are_as_many_as_its_limit() -> None:
 
 
 def test_fail_calls_its_actor_instead_of_keeping_a_block_too_many() -> None:
-    engine = Engine(Config.make(timeframes="1m", calendar="crypto"))
+    engine = Kernel(Config.make(timeframes="1m", calendar="crypto"))
     mailbox = FailMailbox(2, Selection(ALL))
     overflows: list[int] = []
     mailbox.overflowed = lambda: overflows.append(len(mailbox))
@@ -241,7 +241,7 @@ def test_fail_calls_its_actor_instead_of_keeping_a_block_too_many() -> None:
 @pytest.mark.parametrize("policy", ["latest", "drop", "fail"])
 def test_markers_that_nobody_waits_for_any_more_do_not_pile_up(policy: str) -> None:
     """A consumer that hangs for a year gets a checkpoint's marker each minute."""
-    engine = Engine(Config.make(timeframes="1m", calendar="crypto"))
+    engine = Kernel(Config.make(timeframes="1m", calendar="crypto"))
     selection = Selection(ALL)
     mailbox: ConsumerMailbox = FailMailbox(2, selection)
     if policy == "drop":
@@ -266,7 +266,7 @@ def test_limit_of_a_queue_is_a_whole_number_within_bounds(policy: str, limit: ob
 def test_times_of_other_symbols_at_a_closing_are_kept() -> None:
     """A clock event moves all symbols: each still of its closings says so, and nothing later."""
     config = Config.make(timeframes="1m", calendar="crypto")
-    engine = Engine(config)
+    engine = Kernel(config)
     walk = latest(engine, Selection(ALL, symbols=frozenset({"A"})))
     for block in blocks(events("A:10:00:01@1 B:10:00:02@5 !10:00:30 !10:01 !10:02 A:10:02:30@2"), size=2):
         assert walk.mailbox.offer(engine.step(block))
