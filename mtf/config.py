@@ -20,7 +20,7 @@ from mtf.calendars.symbols import CalendarMap
 from mtf.calendars.zone import tzdata_version
 from mtf.errors import ConfigError, CorruptLog, MtfError
 from mtf.indicators.catalogue import create, versions_of
-from mtf.indicators.specs import WORDS, canonical_specs, split_specs
+from mtf.indicators.specs import canonical_specs, split_specs, word_in
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe, TimeframeSet
 from mtf.units import DAY_NS
 
@@ -348,7 +348,7 @@ def _asked(indicators: tuple[tuple[str, ...], ...]) -> set[str]:
 def _has_former_word(indicators: IndicatorSpecs) -> bool:
     """Return whether a word is in *indicators* that meant something else once."""
     given = list(indicators.values()) if isinstance(indicators, Mapping) else [indicators]
-    return "all" in given
+    return any(word_in(each) == "all" for each in given)
 
 
 def _versions(indicators: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, int], ...]:
@@ -370,7 +370,8 @@ def _specs(kept: TimeframeSet, indicators: IndicatorSpecs, *, former: bool = Fal
 
     With *former*, words mean what they did before there was `core`.
     """
-    if indicators is None or indicators == "none":
+    word = word_in(indicators)
+    if indicators is None or word == "none":
         return tuple(() for _ in kept)
     if isinstance(indicators, Mapping):
         rows: list[tuple[str, ...]] = [() for _ in kept]
@@ -378,7 +379,8 @@ def _specs(kept: TimeframeSet, indicators: IndicatorSpecs, *, former: bool = Fal
             rank = kept.index(name)
             rows[rank] = tuple(canonical_specs(specs, kept[rank], strict=True, former=former))
         return tuple(rows)
-    if isinstance(indicators, str) and indicators in WORDS:
+    if word:
+        assert isinstance(indicators, str), "a word is a string"
         return tuple(tuple(canonical_specs(indicators, each, strict=False, former=former)) for each in kept)
     given = split_specs(indicators) if isinstance(indicators, str) else list(indicators)
     found = [canonical_specs(given, timeframe, strict=False) for timeframe in kept]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 
@@ -24,17 +24,36 @@ WEEK: Final = 2
 MONTH: Final = 3
 
 _UNIT_NS: Final = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS}
-_PATTERN: Final = re.compile(r"([1-9][0-9]{0,5})(s|m|min|h|H|d|D|w|W|mo)")
+_PATTERN: Final = re.compile(r"([1-9][0-9]{0,5})(s|sec|m|min|h|d|w|mo)", re.IGNORECASE)
+_UNITS: Final = {"sec": "s", "min": "m"}
 _LONG: Final = {"d": (DAY, DAY_NS), "w": (WEEK, 7 * DAY_NS), "mo": (MONTH, 31 * DAY_NS)}
+_TERMINALS: Final = re.compile(r"([smh])([1-9][0-9]{0,5})", re.IGNORECASE)  # M5 and H4, as trading terminals have it
+_WORDS: Final = {
+    "d1": "1d",
+    "w1": "1w",
+    "mn1": "1mo",
+    "minute": "1m",
+    "hour": "1h",
+    "hourly": "1h",
+    "day": "1d",
+    "daily": "1d",
+    "week": "1w",
+    "weekly": "1w",
+    "month": "1mo",
+    "monthly": "1mo",
+}
 
 
 def _parse(text: str) -> tuple[str, int, int]:
     """Return (canonical name, kind, nominal length in ns) of *text*."""
-    match = _PATTERN.fullmatch(text)
+    if text == "1M":  # elsewhere a month, or a minute: a guess would give other bars
+        raise UnknownTimeframe("invalid timeframe '1M': write 1m for a minute, or 1mo for a month")
+    name = _TERMINALS.sub(r"\2\1", text) if _TERMINALS.fullmatch(text) else _WORDS.get(text.lower(), text)
+    match = _PATTERN.fullmatch(name)
     if match is None:
         raise UnknownTimeframe(f"invalid timeframe {text!r}: write one such as 30s, 1m, 5m, 1h, 4h, 1d, 1w or 1mo")
-    count, unit = int(match[1]), match[2]
-    unit = "m" if unit == "min" else unit if unit == "mo" else unit.lower()
+    count, unit = int(match[1]), match[2].lower()
+    unit = _UNITS.get(unit, unit)
     if unit in _LONG:
         if count != 1:
             raise UnknownTimeframe(
@@ -53,9 +72,25 @@ def _parse(text: str) -> tuple[str, int, int]:
     raise AssertionError("a whole number of seconds has a unit")
 
 
+class _Listed(type):
+    """Makes a class iterable: over the usual values of it, shortest first."""
+
+    def __iter__(cls) -> Iterator[Timeframe]:
+        return iter(_USUAL)
+
+    def __len__(cls) -> int:
+        return len(_USUAL)
+
+
 @attrs.frozen(init=False, eq=False, order=False, repr=False)
-class Timeframe:
-    """One timeframe, by its name: `30s`, `1m`, `5m`, `1h`, `4h`, `1d`, `1w`, `1mo`; `60m` and `1H` mean `1h`.
+class Timeframe(metaclass=_Listed):
+    """One timeframe, by its name: `30s`, `1m`, `5m`, `1h`, `4h`, `1d`, `1w`, `1mo`.
+
+    Any case will do, and so will the names that terminals and people use: `1H`, `60m`, `H1`, `Hourly` mean `1h`, and
+    `Daily` means `1d`. `1M` is refused, being a minute here and a month there. `name` is the canonical one, and the
+    one that a timeframe equals.
+
+    The usual ones are attributes, from `Timeframe.M1` to `Timeframe.MN1`; `list(Timeframe)` has them, shortest first.
 
     `length_ns` is the nominal length: of an intraday bar all of it, but for the last of a short day; of `1d`, `1w`
     and `1mo` 24 hours, 7 days and 31 days (they serve for ordering; the calendar gives the real ends).
@@ -64,6 +99,16 @@ class Timeframe:
     name: str
     kind: int
     length_ns: int
+
+    M1: ClassVar[Timeframe]
+    M5: ClassVar[Timeframe]
+    M15: ClassVar[Timeframe]
+    M30: ClassVar[Timeframe]
+    H1: ClassVar[Timeframe]
+    H4: ClassVar[Timeframe]
+    D1: ClassVar[Timeframe]
+    W1: ClassVar[Timeframe]
+    MN1: ClassVar[Timeframe]
 
     def __init__(self, name: str | Timeframe) -> None:
         canonical, kind, length_ns = _parse(str(name))
@@ -93,6 +138,18 @@ class Timeframe:
 
     def __lt__(self, other: Timeframe) -> bool:
         return self.length_ns < other.length_ns
+
+
+Timeframe.M1 = Timeframe("1m")
+Timeframe.M5 = Timeframe("5m")
+Timeframe.M15 = Timeframe("15m")
+Timeframe.M30 = Timeframe("30m")
+Timeframe.H1 = Timeframe("1h")
+Timeframe.H4 = Timeframe("4h")
+Timeframe.D1 = Timeframe("1d")
+Timeframe.W1 = Timeframe("1w")
+Timeframe.MN1 = Timeframe("1mo")
+_USUAL: Final = tuple(value for value in vars(Timeframe).values() if isinstance(value, Timeframe))
 
 
 @attrs.frozen(init=False, repr=False)

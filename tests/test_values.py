@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import datetime
+import importlib
 import pickle
 from typing import Any
 
@@ -204,6 +205,69 @@ def test_a_timeframe_equals_its_name() -> None:
     assert mtf.Timeframe("60m") == "1h"
     assert mtf.Timeframe("1h") != "60m"
     assert {"1h": 1}[mtf.Timeframe("1H")] == 1  # type: ignore[index]
+
+
+def test_usual_timeframes_are_attributes_and_listed() -> None:
+    """An editor completes `mtf.Timeframe.` and a menu is made of `list(mtf.Timeframe)`, shortest first."""
+    assert [each.name for each in mtf.Timeframe] == ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "1mo"]
+    assert mtf.Timeframe.H1 is list(mtf.Timeframe)[4]
+    assert (mtf.Timeframe.H1.name, mtf.Timeframe.MN1.length_ns) == ("1h", 31 * 86_400 * 10**9)
+    assert len(mtf.Timeframe) == 9
+    assert mtf.Timeframe("1h") in list(mtf.Timeframe)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        *[("1H", "1h"), ("60M", "1h"), ("60Min", "1h"), ("h1", "1h"), ("HOURLY", "1h"), ("Hour", "1h")],
+        *[("M5", "5m"), ("m5", "5m"), ("5M", "5m"), ("30S", "30s"), ("90sec", "90s"), ("H4", "4h")],
+        *[("Daily", "1d"), ("d1", "1d"), ("1D", "1d"), ("Week", "1w"), ("1W", "1w")],
+        *[("1MO", "1mo"), ("1Mo", "1mo"), ("MN1", "1mo"), ("monthly", "1mo")],
+    ],
+)
+def test_timeframes_are_accepted_in_any_case(written: str, name: str) -> None:
+    """Terminals, libraries and people spell them in their own ways; the canonical name stays what it is."""
+    assert mtf.Timeframe(written).name == name
+
+
+@pytest.mark.parametrize("written", ["1M", "2d", "D2", "M0", "h24", "1 h", "", "hours", "5", "1hh"])
+def test_an_ambiguous_or_unknown_timeframe_is_refused(written: str) -> None:
+    """`1M` is a month at one exchange and a minute at another: a guess would give other bars."""
+    with pytest.raises(mtf.errors.UnknownTimeframe, match="invalid timeframe"):
+        mtf.Timeframe(written)
+
+
+def test_indicators_are_accepted_in_any_case_and_stay_canonical() -> None:
+    """Nothing that is written down differs: a directory continues whichever way its settings are spelled."""
+    create = mtf.indicators.create
+    assert create("SMA:20").spec == "sma:20"
+    assert create(" RSI:Period=14").spec == "rsi:14"
+    assert create("SMA:10@MACD:12,26,9/Signal").spec == "sma:10@macd:12,26,9/signal"
+    spelled = mtf.Config.make(timeframes=["M1", "Daily", "1H"], indicators="SMA:20,Macd:12,26,9,RSI")
+    assert (
+        spelled.to_json()
+        == mtf.Config.make(timeframes=["1m", "1h", "1d"], indicators="sma:20,macd:12,26,9,rsi").to_json()
+    )
+    for word in ("all", "core", "none"):
+        assert mtf.Config.make(indicators=word.upper()).to_json() == mtf.Config.make(indicators=word).to_json()
+
+
+def test_an_own_indicator_with_capitals_is_found_by_its_name_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that differ only by case are both reachable, and a third spelling is refused rather than guessed."""
+    module = importlib.import_module("mtf.indicators.catalogue")
+    monkeypatch.setattr(module, "_REGISTERED", {})
+    for name in ("Edge", "edge", "Lone"):
+        declares = mtf.indicators.Declaration(name=name, title="t", group="own", formula="f", source="s")
+        module.register(
+            type(name, (mtf.indicators.PythonIndicator,), {"declares": declares, "step": lambda self, bar: 1.0})
+        )
+    assert (module.create("Edge").spec, module.create("edge").spec, module.create("LONE").spec) == (
+        "Edge",
+        "edge",
+        "Lone",
+    )
+    with pytest.raises(mtf.errors.UnknownIndicator, match="EDGE"):
+        module.create("EDGE")
 
 
 async def test_nothing_is_asked_of_a_pipeline_before_its_start() -> None:

@@ -1,8 +1,8 @@
 """The catalogue: every indicator by name, and the ways to ask for one.
 
-`create("rsi", period=14)`, `create("rsi:14")`, `create("sma:10@macd:12,26,9/signal")`. Names are those of the built-in
-indicators, of classes handed to `register`, and of the entry points in the group `mtf.indicators`: looked up among
-what is installed, never imported by path.
+`create("rsi", period=14)`, `create("rsi:14")`, `create("sma:10@macd:12,26,9/signal")`, in any case. Names are those of
+the built-in indicators, of classes handed to `register`, and of the entry points in the group `mtf.indicators`: looked
+up among what is installed, never imported by path.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import attrs
@@ -247,9 +247,10 @@ def _make(text: str, params: dict[str, object], timeframe: Timeframe | str | Non
     for token in rest.split(",") if mark else ():
         key, equals, value = token.partition("=")
         if equals:
-            if key.strip() in named:
-                raise ConfigError(f"{name}: {key.strip()} is given twice")
-            named[key.strip()] = value.strip()
+            key = _known_as(key.strip(), [param.name for param in declaration.params])
+            if key in named:
+                raise ConfigError(f"{name}: {key} is given twice")
+            named[key] = value.strip()
         elif len(named) > len(params):
             raise ConfigError(f"{name}: {token.strip()!r} follows a named parameter; name it too")
         else:
@@ -289,6 +290,7 @@ def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
         raise ConfigError(f"{outer.name} needs whole bars; only indicators of the close can feed on another's output")
     index = 0
     if output:
+        output = _known_as(output, [*inner.suffixes, *inner.outputs])
         if output in inner.suffixes:
             index = inner.suffixes.index(output)
         elif output in inner.outputs:
@@ -303,6 +305,10 @@ def _find(name: str) -> tuple[Declaration, _Make]:
     found = _BUILT_IN.get(name) or _REGISTERED.get(name)
     if found is not None:
         return found
+    name = _known_as(name, names())
+    found = _BUILT_IN.get(name) or _REGISTERED.get(name)
+    if found is not None:
+        return found
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
         _register_point(point)
         return _REGISTERED[name]
@@ -310,3 +316,11 @@ def _find(name: str) -> tuple[Declaration, _Make]:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise UnknownIndicator(f"unknown indicator {name!r}{hint}; choose from {', '.join(known)}")
+
+
+def _known_as(text: str, known: Sequence[str]) -> str:
+    """Return the one of *known* that *text* is but for its case; *text* if there is no such one, or several."""
+    if text in known:
+        return text
+    alike = {each for each in known if each.lower() == text.lower()}
+    return alike.pop() if len(alike) == 1 else text

@@ -9,19 +9,26 @@ from mtf.errors import ConfigError
 from mtf.indicators.catalogue import ALL, CORE, create, names
 from mtf.timeframe import Timeframe
 
-__all__ = ["WORDS", "canonical_specs", "split_specs"]
+__all__ = ["canonical_specs", "split_specs", "word_in"]
 
 WORDS: Final = {"all": ALL, "core": CORE}  # what stands for several, each where it makes sense
 FORMER_WORDS: Final = {**WORDS, "all": CORE}  # and what did so before there was "core"
+NONE: Final = "none"
+
+
+def word_in(specs: object) -> str:
+    """Return the word that *specs* is, `all`, `core` or `none` in any case; "" if it is a list, or names indicators."""
+    word = specs.strip().lower() if isinstance(specs, str) else ""
+    return word if word in WORDS or word == NONE else ""
 
 
 def split_specs(text: str) -> list[str]:
     """Return the specs of a list in one string: `sma:20,macd:12,26,9` is two, for only names begin one."""
-    known = set(names())
+    known = {name.lower() for name in names()}
     specs: list[str] = []
     for token in text.split(","):
         name = token.strip().partition(":")[0].partition("@")[0]
-        if specs and name not in known and (":" not in token or "=" in token):
+        if specs and name.strip().lower() not in known and (":" not in token or "=" in token):
             specs[-1] += f",{token.strip()}"
         else:
             specs.append(token.strip())
@@ -37,10 +44,11 @@ def canonical_specs(
     else it is left out. With *former*, words stand for what they did before there was `core`. ConfigError if one is
     given twice.
     """
-    if specs == "none":
+    word = word_in(specs)
+    if word == NONE:
         return []
-    if isinstance(specs, str) and specs in WORDS:
-        given, strict = list((FORMER_WORDS if former else WORDS)[specs]), False
+    if word:
+        given, strict = list((FORMER_WORDS if former else WORDS)[word]), False
     else:
         given = split_specs(specs) if isinstance(specs, str) else list(specs)
     found: list[str] = []

@@ -41,7 +41,6 @@ _TICK_ROLES: Final = {
     "<LAST>": "price",
     "<VOLUME>": "size",
 }
-_LENGTH_WORDS: Final = {"daily": "1d", "weekly": "1w", "monthly": "1mo", "d1": "1d", "w1": "1w", "mn1": "1mo"}
 _NAME_5: Final = re.compile(r".+?_(?P<length>[MH]\d{1,2}|D1|W1|MN1|Daily|Weekly|Monthly)_\d{12}_\d{12}", re.IGNORECASE)
 _NAME_4: Final = re.compile(r"(?P<symbol>[A-Z0-9#.]*[A-Z][A-Za-z.]*)(?P<minutes>1|5|15|30|60|240|1440|10080|43200)")
 _MINUTES: Final = {"60": "1h", "240": "4h", "1440": "1d", "10080": "1w", "43200": "1mo"}
@@ -98,10 +97,7 @@ def _plan_export(part: InputFile, options: FormatOptions) -> Plan:
 
 def _length(match: re.Match[str] | None) -> Timeframe | None:
     """Return the length of bars that a name has: H4 is 4h, MN1 is 1mo."""
-    if match is None:
-        return None
-    word = match["length"].lower()
-    return Timeframe(_LENGTH_WORDS.get(word) or f"{word[1:]}{word[0]}")
+    return None if match is None else Timeframe(match["length"])
 
 
 def _sniff_points(part: InputFile) -> int:
