@@ -1,23 +1,31 @@
-"""Notes: what users should know beyond the results, as sentences that also go to the standard library's logging.
-
-The logger is called `mtf`. If logging is not configured, Python writes its warnings to stderr.
-"""
+"""Notes: what users should know beyond the results, as sentences that are log records, too."""
 
 from __future__ import annotations
 
-import logging
-from typing import Final
+from typing import Any, Final, Protocol
 
-__all__ = ["LOGGER", "Notes"]
+from mtf.loggers import report
 
-LOGGER: Final = logging.getLogger("mtf")
+__all__ = ["Noted", "Notes"]
+
 NOTES_MAX: Final = 1_000  # kept; later ones are only logged
 
 
-class Notes(list[str]):
-    """Sentences in the order in which they came, each once; `append` logs it as a warning each time."""
+class Noted(Protocol):
+    """What takes a note: its event, the sentence, and its facts."""
 
-    def append(self, sentence: str) -> None:
-        LOGGER.warning("%s", sentence)
+    def __call__(self, event: str, sentence: str, **facts: Any) -> None: ...
+
+
+class Notes(list[str]):
+    """Sentences in the order in which they came, each once; `note` logs each every time."""
+
+    def note(self, event: str, sentence: str, **facts: Any) -> None:
+        report(event, sentence, **facts)
         if len(self) < NOTES_MAX and sentence not in self:
-            super().append(sentence)
+            self.append(sentence)
+
+    def note_once(self, event: str, sentence: str, **facts: Any) -> None:
+        """Note what was perhaps noted before, and log it the first time only."""
+        if sentence not in self:
+            self.note(event, sentence, **facts)

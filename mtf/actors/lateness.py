@@ -1,4 +1,4 @@
-"""Feeds that arrive later than they may to be live: named once, with the settings that help."""
+"""Feeds that arrive later than they may to be live, or before their stamps: named once, with what helps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Final
 
 from mtf.units import MINUTE_NS
 
-__all__ = ["Lateness"]
+__all__ = ["AHEAD_NS", "Lateness"]
 
 WATCHED_NS: Final = MINUTE_NS  # how long a feed has to be late, by the wall clock, before it is named
 EVENTS: Final = 10  # and with how many events
+AHEAD_NS: Final = 1_000_000_000  # stamped as long after its arrival, an event shows that two clocks differ
 SYMBOLS_MAX: Final = 10_000  # watched at once
 
 
@@ -20,6 +21,7 @@ class Lateness:
         self._first: Final[dict[str, tuple[int, int]]] = {}  # arrival and lag of the first late event, by symbol
         self._counts: Final[dict[str, int]] = {}  # late events since then
         self._named: Final[set[str]] = set()
+        self._ahead: Final[set[str]] = set()  # named for that
 
     def note(self, symbol: str, lag_ns: int, arrival_ns: int) -> str | None:
         """Take in an event that came *lag_ns* too late to be live; return a sentence once its feed is known for it."""
@@ -38,4 +40,14 @@ class Lateness:
         return (
             f"{symbol}: its events arrive {lag_ns / 1e9:.1f} s later than they should, so its bars are closed by its "
             "own ticks and not by the clock; give the feed's delay as delay_ns, or a larger grace_ns"
+        )
+
+    def note_ahead(self, symbol: str, ahead_ns: int) -> str | None:
+        """Take in an event that came *ahead_ns* before its stamp; return a sentence, once for a symbol."""
+        if symbol in self._ahead or len(self._ahead) >= SYMBOLS_MAX:
+            return None
+        self._ahead.add(symbol)
+        return (
+            f"{symbol}: an event is stamped {ahead_ns / 1e9:.1f} s after its arrival, so the clocks of its feed and of "
+            "this machine differ; set the clock right, or its bars close early"
         )

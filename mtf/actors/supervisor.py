@@ -9,7 +9,7 @@ from typing import Final
 from mtf.actors.actor import Supervised
 from mtf.actors.consumers import ConsumerActor
 from mtf.errors import ActorFailed, LogWriteFailed, PipelineStopped
-from mtf.notes import LOGGER
+from mtf.loggers import report
 
 __all__ = ["NOT_RUNNING", "Supervisor", "failure_of", "seen", "was_interrupted"]
 
@@ -103,7 +103,8 @@ class Supervisor:
             return
         _, pending = await asyncio.wait(tasks, timeout=ENDING_S)
         for task in pending:
-            LOGGER.warning("%s did not end when it was cancelled: it is left to itself", tasks[task].name)
+            name = tasks[task].name
+            report("task_left", f"{name} did not end when it was cancelled: it is left to itself", actor=name)
             asyncio.tasks._unregister_task(task)  # else a loop that ends waits for it for ever
 
     def _task_of(self, actor: Supervised) -> asyncio.Task[None] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,11 +20,26 @@ import orjson
 from rich.console import Console, RenderableType
 
 from mtf.cli.times import clock_text
+from mtf.loggers import LOGGER
 from mtf.numbers import decimals_of, number_text
 
-__all__ = ["FORMATS", "OutputColumn", "document", "json_line", "note", "plain", "say", "show", "write_rows"]
+__all__ = [
+    "COMMANDS",
+    "FORMATS",
+    "Lines",
+    "OutputColumn",
+    "document",
+    "json_line",
+    "note",
+    "plain",
+    "prints_lines",
+    "say",
+    "show",
+    "write_rows",
+]
 
 FORMATS: Final = ("table", "csv", "json")
+COMMANDS: Final = logging.getLogger("mtf.cli")
 WIDTH_UNFOLDED: Final = 1000
 HEIGHT: Final = 25
 WIDTH_ROWS: Final = 500  # rows examined before the widths of a table's columns are set
@@ -66,9 +82,24 @@ def say(text: str, *, err: bool = False) -> None:
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
+class Lines(logging.Handler):
+    """Prints records of the log as lines on stderr. While one is in use, notes and errors are such records, too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record), err=True)
+
+
+def prints_lines() -> bool:
+    """Whether stderr is for records of the log, and for nothing else."""
+    return any(isinstance(handler, Lines) for handler in LOGGER.handlers)
+
+
 def note(text: str) -> None:
     """Print something for the user that is not the result, on stderr."""
-    say(plain(f"mtf: {text}"), err=True)
+    if prints_lines():
+        COMMANDS.warning("%s", text, extra={"event": "command_note"})
+    else:
+        say(plain(f"mtf: {text}"), err=True)
 
 
 def plain(text: str) -> str:

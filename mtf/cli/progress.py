@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from mtf.cli.output import plain
+from mtf.cli.output import plain, prints_lines
 
 __all__ = ["Share", "progress_bar"]
 
@@ -40,7 +40,7 @@ class _Rate(ProgressColumn):
 @contextlib.asynccontextmanager
 async def progress_bar(look: Callable[[], Share], *, quiet: bool = False) -> AsyncIterator[None]:
     """Inside it, show what *look* returns, ten times a second, from a separate task; nothing if *quiet*."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or prints_lines() or not sys.stderr.isatty():
         yield
         return
     bar = Progress(

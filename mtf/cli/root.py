@@ -7,22 +7,20 @@ closes the pipe (`mtf bars ... | head`) has what it wanted, so that is not an er
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
 
 from mtf.build import VERSION
 from mtf.cli.exits import CALL, DONE, INTERRUPTED, exit_code
-from mtf.cli.output import note, plain, say
+from mtf.cli.log_options import CommandLog, hoisted, log_options
+from mtf.cli.output import COMMANDS, plain, prints_lines, say
 from mtf.cli.spelling import option_text
 from mtf.errors import MtfError
-from mtf.notes import LOGGER
 
 __all__ = ["WORDS", "Root", "root"]
 
@@ -42,7 +40,8 @@ class Root(click.Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        with _warnings_on_stderr():
+        with CommandLog() as log:
+            extra["obj"] = log
             code = self._answer(args, prog_name or "mtf", complete_var, windows_expand_args, extra)
         if standalone_mode:
             sys.exit(code)
@@ -52,8 +51,9 @@ class Root(click.Group):
         return list(self.commands)  # in the order in which one needs them
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first, args = hoisted(args)
         ctx.meta[WORDS] = list(args)
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, first + args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -94,23 +94,6 @@ class Root(click.Group):
         return result if isinstance(result, int) else DONE
 
 
-class _Notes(logging.Handler):
-    """Prints what the library logs, as it comes."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        note(record.getMessage())
-
-
-@contextlib.contextmanager
-def _warnings_on_stderr() -> Iterator[None]:
-    handler = _Notes(logging.WARNING)
-    LOGGER.addHandler(handler)
-    try:
-        yield
-    finally:
-        LOGGER.removeHandler(handler)
-
-
 def _message_of(error: click.ClickException, prog_name: str) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if isinstance(context, click.Context) else prog_name
@@ -118,9 +101,14 @@ def _message_of(error: click.ClickException, prog_name: str) -> str:
 
 
 def _fail(error: BaseException, message: str, code: int) -> int:
-    if os.environ.get(DEBUG, "0") not in ("", "0"):
+    debugs = os.environ.get(DEBUG, "0") not in ("", "0")
+    line = plain(" ".join(message.split()))
+    if prints_lines():
+        COMMANDS.error("%s", line, exc_info=error if debugs else None, extra={"event": "command_failed", "code": code})
+        return code
+    if debugs:
         traceback.print_exception(error)
-    say(plain(" ".join(message.split())), err=True)
+    say(line, err=True)
     return code
 
 
@@ -138,9 +126,12 @@ def _abandon_stdout() -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(VERSION, "-V", "--version", prog_name="mtf", message="%(prog)s %(version)s")
+@log_options
 @click.pass_context
-def root(context: click.Context) -> int | None:
+def root(context: click.Context, log_level: str | None, log_format: str | None) -> int | None:
     """Keep every timeframe of a market in one consistent state, at every tick."""
+    if log_level is not None or log_format is not None:
+        context.obj.choose(log_level or "warning", log_format or "text")
     if context.invoked_subcommand is not None:
         return None
     say(context.get_help(), err=True)

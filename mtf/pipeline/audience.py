@@ -18,7 +18,8 @@ from mtf.actors.supervisor import Supervisor
 from mtf.actors.threaded import ThreadedConsumerActor
 from mtf.clock import Timer, WallClock
 from mtf.errors import ConfigError, ConsumerBehind, ConsumerStuck
-from mtf.notes import LOGGER
+from mtf.loggers import report
+from mtf.notes import Noted
 from mtf.pipeline.consumer_statistics import RUNNING, ConsumerRecord, ConsumerStatistics
 from mtf.pipeline.hangs import STUCK_NS
 from mtf.pipeline.terms import RESTART, STOP, Added
@@ -42,7 +43,7 @@ class Audience:
         barriers: BarrierTracker,
         wall: WallClock,
         *,
-        noted: Callable[[str], None],
+        noted: Noted,
         restart: Callable[[ConsumerRecord], str],
     ) -> None:
         self.actors: Final[list[ConsumerActor]] = []  # in the order in which they were added
@@ -91,6 +92,7 @@ class Audience:
         if isinstance(consumer, BarStream):
             consumer.left, consumer.loop = partial(self._leave_for_good, actor), self._loop
         self._supervisor.launch(actor)
+        _report("consumer_added", actor, "is shown everything from now on")
 
     def seat(self, actor: ConsumerActor, seq: int) -> None:
         """Have *actor*, which was shown everything up to *seq*, sent what comes after it."""
@@ -110,6 +112,7 @@ class Audience:
                 if actor.is_shown_now and not ended.done():
                     ended.set_result(None)
                 self._leave_for_good(actor)
+                _report("consumer_removed", actor, "was removed")
                 return ended
         raise ConfigError(f"{consumer!r} is not a consumer of this pipeline")
 
@@ -119,6 +122,7 @@ class Audience:
             record = self.records[actor.consumer_name]
             record.state = "stuck"
             self.stuck.append(record)
+            _report("consumer_stuck", actor, "hangs, and is cancelled")
             self._leave(actor)
             self._abandon(actor)
             _end_stream(actor)
@@ -134,7 +138,7 @@ class Audience:
         )
         if any(record.added.terms.on_error == STOP for record in self.stuck):
             raise ConsumerStuck(sentence, names=names)
-        self._noted(sentence)
+        self._noted("consumer_stuck", sentence)
 
     def spares(self, actor: Supervised, error: BaseException) -> bool:
         """Whether the pipeline goes on although *actor* failed with *error*: its consumer then is detached."""
@@ -163,8 +167,11 @@ class Audience:
         record = self.records[actor.consumer_name]
         if not record.blocked_ns and not actor.is_own:
             self._noted(
+                "consumer_blocks",
                 f"the consumer {actor.consumer_name} blocked the event loop for {took_ns / 1e9:.1f} s at seq "
-                f"{actor.stands_at}, and with it everything else: add it with thread=True, or await what takes long"
+                f"{actor.stands_at}, and with it everything else: add it with thread=True, or await what takes long",
+                consumer=actor.consumer_name,
+                seq=actor.stands_at,
             )
         record.blocked_ns = max(record.blocked_ns, took_ns)
 
@@ -215,8 +222,8 @@ class Audience:
             record.state = "detached"
             what = "it is detached, and the pipeline goes on without it"
             self._forget_oldest()
-        self._noted(f"the consumer {name} failed at seq {at_seq}: {shown}; {what}")
-        LOGGER.warning("traceback of the consumer %s", name, exc_info=error)
+        sentence = f"the consumer {name} failed at seq {at_seq}: {shown}; {what}"
+        self._noted("consumer_failed", sentence, error=error, consumer=name, seq=at_seq)
 
     def _forget_oldest(self) -> None:
         gone = [name for name, record in self.records.items() if record.state == "detached"]
@@ -242,6 +249,11 @@ class Audience:
         if isinstance(actor, ThreadedConsumerActor):
             actor.abandon()
         self._supervisor.cancel(actor)
+
+
+def _report(event: str, actor: ConsumerActor, what: str) -> None:
+    name, seq = actor.consumer_name, actor.stands_at
+    report(event, f"the consumer {name}, at seq {seq}, {what}", consumer=name, seq=seq)
 
 
 def _end_stream(actor: ConsumerActor) -> None:

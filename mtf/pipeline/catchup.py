@@ -179,13 +179,15 @@ class CatchUp:
                 engine = fresh_engine(self._config, datadir.path)
                 self._note(
                     f"the log begins at seq {first_seq}, and no checkpoint can be used: bars and indicators are made "
-                    "of what is there, as if nothing had come before"
+                    "of what is there, as if nothing had come before",
+                    first_seq,
                 )
         if checkpoint is not None and (behind or oldest is not None):
             who = " and ".join(behind) or "a consumer"
             self._note(
                 f"the log begins at seq {first_seq}, and {who} asked for earlier events: what is shown begins after "
-                f"the oldest checkpoint, seq {checkpoint.seq}"
+                f"the oldest checkpoint, seq {checkpoint.seq}",
+                first_seq,
             )
         if checkpoint is None:
             return Start(engine=engine, next_seq=first_seq, skipped=skipped), None
@@ -199,9 +201,8 @@ class CatchUp:
         )
         return start, checkpoint
 
-    def _note(self, sentence: str) -> None:
-        if sentence not in self.notes:  # an earlier look has noted it
-            self.notes.append(sentence)
+    def _note(self, sentence: str, first_seq: int) -> None:
+        self.notes.note_once("start_incomplete", sentence, seq=first_seq)  # an earlier look may have noted it
 
 
 def _committed(consumers: Sequence[ConsumerActor], last_seq: int, *, roll_back: bool) -> dict[str, int]:

@@ -61,7 +61,7 @@ class Enrolment:
             rejoin=self._rejoin,
             is_wanted=self._is_wanted,
             ended=self._has_ended,
-            noted=notes.append,
+            noted=notes.note,
             failed=self._restart_failed,
         )
         self.audience: Final = Audience(
@@ -69,7 +69,7 @@ class Enrolment:
             supervisor,
             self.barriers,
             options.wall,
-            noted=notes.append,
+            noted=notes.note,
             restart=self.restarts.plan,
         )
         supervisor.spares = self.audience.spares

@@ -8,6 +8,7 @@ from typing import Final
 
 from mtf.actors.consumers import ConsumerActor
 from mtf.clock import Timer, WallClock
+from mtf.notes import Noted
 
 __all__ = ["PUSH_WAITS_NS", "STUCK_NS", "Hangs"]
 
@@ -32,7 +33,7 @@ class Hangs:
         wall: WallClock,
         consumers: Sequence[ConsumerActor],
         *,
-        noted: Callable[[str], None],
+        noted: Noted,
         sent: Callable[[], int],
         stuck: Callable[[list[ConsumerActor]], None],
         hanging: Callable[[ConsumerActor, Exception], bool],
@@ -107,8 +108,11 @@ class Hangs:
                 if actor.consumer_name not in self._named:
                     self._named.add(actor.consumer_name)
                     self._noted(
+                        "consumer_holds_up",
                         f"a push has waited {PUSH_WAITS_NS // 1_000_000_000} s for the consumer {actor.consumer_name}, "
-                        f"which is still busy with seq {actor.stands_at}; pushes wait until it goes on or is removed"
+                        f"which is still busy with seq {actor.stands_at}; pushes wait until it goes on or is removed",
+                        consumer=actor.consumer_name,
+                        seq=actor.stands_at,
                     )
         self._waits_for = waits_for
         self._watch_pushes()
@@ -132,8 +136,11 @@ class Hangs:
             if waited_ns >= STALLED_NS and actor.consumer_name not in self._named:
                 self._named.add(actor.consumer_name)
                 self._noted(
+                    "consumer_stalled",
                     f"the consumer {actor.consumer_name} has not come on for {waited_ns // 1_000_000_000} s: it is "
-                    f"busy with seq {actor.stands_at}, {actor.lag} events behind"
+                    f"busy with seq {actor.stands_at}, {actor.lag} events behind",
+                    consumer=actor.consumer_name,
+                    seq=actor.stands_at,
                 )
         self._stalled_ns = stalled_ns
         if stalled_ns:

@@ -28,6 +28,7 @@ from mtf.pipeline.feeding import feed_live
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
+from mtf.pipeline.reports import report_read
 from mtf.pipeline.run import Run
 from mtf.rows import RowCounts, rejected_by
 from mtf.storage.checkpoint_store import Skipped
@@ -205,7 +206,8 @@ class Pipeline(Consuming):
             rows = RowCounts.of(opened.rows[0], rejected_by(run.engine) - rejected, malformed)
             run.rows = run.rows.and_those_of(rows)
             for sentence in opened.notes():
-                run.notes.append(sentence)
+                run.notes.note("source_noted", sentence, path=opened.name)
+            report_read(opened.name, rows)
             run.pushes.ended = True
         run.note_edges()
         return self.summary(seconds=time.perf_counter() - begun, new_events=run.source.next_seq - seq)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from operator import index
 from typing import Any, Final, TypeAlias
 
-from mtf.actors.lateness import Lateness
+from mtf.actors.lateness import AHEAD_NS, Lateness
 from mtf.actors.reorder import ReorderWindow
 from mtf.actors.sequencer import Sequencer
 from mtf.bars.bar import Bar
@@ -187,7 +187,11 @@ class Pushes:
             if lag_ns > self._live_ns:
                 late = self._lateness.note(event.symbol, lag_ns, arrival_ns)
                 if late is not None:
-                    self._notes.append(late)
+                    self._notes.note("feed_late", late, symbol=event.symbol, lag_ns=lag_ns)
+            elif lag_ns < -AHEAD_NS:
+                ahead = self._lateness.note_ahead(event.symbol, -lag_ns)
+                if ahead is not None:
+                    self._notes.note("feed_ahead", ahead, symbol=event.symbol, ahead_ns=-lag_ns)
         return self._source.next_seq - 1
 
     def _accept_any(self, event: Any, arrival_ns: int) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from mtf.actors.sequencer import Sequencer
 from mtf.errors import ConfigError, OutOfOrder
 from mtf.frames.frame import SymbolState
+from mtf.loggers import report
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
 from mtf.sources.given import parts_given
 from mtf.sources.merge import MergedSource
@@ -138,6 +139,8 @@ class Reading:
                 await asyncio.sleep(0)  # nothing has come through a pipe, or all of it was malformed
             if self.order.out_of_order != known >= 0:
                 known = -1
+                seq = self.order.from_seq
+                report("source_out_of_order", f"{source.name}: {OUT_OF_ORDER}", path=source.name, seq=seq, order=order)
                 if order == BY_TIME:
                     warnings.warn(f"{source.name}: {OUT_OF_ORDER}", OutOfOrderWarning, stacklevel=4)
             if loop.time() - turn_s > YIELD_EVERY_S:

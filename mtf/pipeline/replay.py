@@ -52,9 +52,10 @@ async def play(
         if kept:
             run.settle(config, [f"{path}: {sentence}" for sentence in kept])
         if differences:
-            run.notes.append(
+            run.notes.note(
+                "replay_changed",
                 f"{path} was made with another configuration ({differences}): played under this one, the digest "
-                "differs by right"
+                "differs by right",
             )
         with run.reading.beside(BY_TIME):
             if start > 1:

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from mtf.clock import Timer, WallClock
+from mtf.notes import Noted
 from mtf.pipeline.consumer_statistics import ConsumerRecord
 
 __all__ = ["RESTARTS_MAX", "Restarts"]
@@ -40,7 +41,7 @@ class Restarts:
         rejoin: Callable[[ConsumerRecord], Coroutine[Any, Any, None]],
         is_wanted: Callable[[ConsumerRecord], bool],
         ended: Callable[[ConsumerRecord], bool],
-        noted: Callable[[str], None],
+        noted: Noted,
         failed: Callable[[ConsumerRecord, BaseException], None],
     ) -> None:
         self._wall: Final = wall
@@ -97,8 +98,10 @@ class Restarts:
         if not self._ended(record):
             record.state = "quarantined"
             self._noted(
+                "consumer_quarantined",
                 f"the consumer {record.added.name} is not restarted: a callback of it is still under way, and two at a "
-                "time would see each other's work"
+                "time would see each other's work",
+                consumer=record.added.name,
             )
             return
         self._backoffs[record].begun_ns = self._wall.now_ns()

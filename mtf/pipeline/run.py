@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind, Supervised
@@ -27,7 +28,7 @@ from mtf.events.block_builder import BlockBuilder
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.kernel import Kernel
-from mtf.notes import LOGGER, Notes
+from mtf.notes import Notes
 from mtf.order import ORDER, LogOrder
 from mtf.pipeline.catchup import CatchUp
 from mtf.pipeline.enrolment import Enrolment
@@ -35,9 +36,11 @@ from mtf.pipeline.hangs import Hangs
 from mtf.pipeline.options import Options
 from mtf.pipeline.pushes import Pushes
 from mtf.pipeline.reading import Reading
+from mtf.pipeline.reports import RunReports
 from mtf.pipeline.terms import Added
 from mtf.pipeline.wiring import Wiring
 from mtf.rows import RowCounts
+from mtf.storage.checkpoint_progress import CheckpointProgress
 from mtf.storage.checkpoint_store import Skipped
 from mtf.storage.checkpointer import Checkpointer
 from mtf.storage.datadir import DataDir
@@ -57,6 +60,7 @@ class Run:
         self.options: Final = options
         self.datadir: Final = datadir  # None: nothing is on disk
         self.notes: Final = Notes()  # of what has come in
+        self.reports: Final = RunReports(options.data)
         self.malformed_rows: Final[list[tuple[str, int, str, str]]] = []  # the first of them
         self.rows = RowCounts()  # of the sources that were read
         self.engine = Kernel(config)
@@ -67,7 +71,7 @@ class Run:
             list(config.timeframes),
             anchor_ns=config.anchor_ns,
             keep_closed=config.closed == "keep",
-            noted=self.notes.append,
+            noted=partial(self.notes.note, "timeframes_empty"),
         )
         symbols = SymbolTable(None if datadir is None else datadir.log.symbols)
         self.builder: Final = BlockBuilder(
@@ -75,6 +79,7 @@ class Run:
         )
         self.builder.one_kind = config.price == "auto"
         self.writer: Final = None if datadir is None else datadir.writer(options.durability, self._writer_failed)
+        self.checkpoints: Final = CheckpointProgress(lambda: self.reports.counted(self.source.gate))
         self.wiring: Final = Wiring(
             self.engine,
             self.builder,
@@ -84,6 +89,7 @@ class Run:
             published=self.on_published,
             passed=self._on_passed,
             rows_asked=self._rows_asked,
+            timed=self.checkpoints.timed,
         )
         self.source: Final = self.wiring.source
         self.enrolment: Final = Enrolment(
@@ -108,7 +114,7 @@ class Run:
         self._hangs: Final = Hangs(
             wall,
             self.audience.actors,
-            noted=self.notes.append,
+            noted=self.notes.note,
             sent=self._sent_seq,
             stuck=self.audience.give_up,
             hanging=self.audience.fail_hanging,
@@ -180,6 +186,7 @@ class Run:
             self.enrolment.attach(Added(history, history.name, callbacks_of(history)))
         for added in consumers:
             self.enrolment.attach(added)
+        self.reports.started(self.catchup.seq)
         if not self.catchup.seq:
             await self.ready()
 
@@ -239,6 +246,7 @@ class Run:
                 await self.checkpointer.stop()
         finally:
             await self._close_storage()
+            self.reports.stopped(self.engine.joiner.seq)
 
     async def _close_storage(self) -> None:
         """Close the log, and what lies beside it."""
@@ -293,6 +301,7 @@ class Run:
 
     def _on_failure(self, failed: Supervised | None, reason: PipelineStopped) -> asyncio.Future[None]:
         """Stop everything but consumers that have not been shown all before the failure; return what waits for them."""
+        self.reports.failed(failed, self.supervisor.failure or reason, self.engine.joiner.seq)
         self._release(reason)
         return self.audience.halt(failed)
 
@@ -343,8 +352,7 @@ class Run:
     async def _catch_up(self) -> None:
         try:
             start = self.catchup.begin(self.audience.actors)
-            for each in start.skipped:
-                LOGGER.warning("checkpoint passed over: %s", each.reason)
+            self.reports.passed_over(start.skipped)
             if start.engine is not None:
                 self.adopt(start.engine)
             if self.checkpointer is not None:
@@ -364,6 +372,7 @@ class Run:
             self.supervisor.fail(None, error)
             raise
         self.catchup.finish()
+        self.reports.caught_up(start.next_seq, start.checkpoint_seq, self.catchup.seq)
         self.begin_pushes()
         if self.checkpointer is not None:
             self.checkpointer.oldest_ns = min(self.checkpointer.oldest_ns, start.oldest_ns)
@@ -384,7 +393,7 @@ class Run:
         self.config = config
         self.bar_clock.use(config.calendars.calendar_of)
         for sentence in notes:
-            self.notes.append(sentence)
+            self.notes.note("configuration_kept", sentence)
         self.adopt(Kernel(config))
 
     def begin_pushes(self) -> None:
@@ -451,10 +460,10 @@ class Run:
         return [*self.datadir.notes, *self.catchup.notes, *self.notes]
 
     def note_edges(self) -> None:
-        """Note what was rejected just beside a session: an auction, or a stamp on the very end."""
+        """Note what was rejected just beside a session: an auction, or a stamp on the very end; report all counts."""
         for sentence in edge_notes(self.source.gate.edges()):
-            if sentence not in self.notes:
-                self.notes.append(sentence)
+            self.notes.note_once("session_edge", sentence)
+        self.reports.counted(self.source.gate)
 
     def _rows_asked(self) -> bool:
         """Return whether live values of single rows are computed: always, or while a consumer is shown them."""
@@ -474,6 +483,7 @@ class Run:
         return self.source.sent_seq
 
     def keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
+        self.reports.malformed(place, line, reason)
         if self.datadir is not None:
             self.datadir.aside.keep(place, line, reason, raw)
         if self.datadir is None or len(self.malformed_rows) < MALFORMED_KEPT:
@@ -489,9 +499,10 @@ class Run:
             self.writer,
             options.wall,
             self.mark,
-            noted=self.notes.append,
+            noted=self.notes.note,
             failed=self._writer_failed,
             clean=None if options.keep_events is None else self._forget,
+            progress=self.checkpoints,
             every_ns=options.checkpoint_ns,
             every_events=options.checkpoint_events or None,
         )

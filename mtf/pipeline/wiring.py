@@ -38,7 +38,9 @@ class Wiring:
         published: Callable[[Frame], None],
         passed: Callable[[Marker], None],
         rows_asked: Callable[[], bool],
+        timed: Callable[[Callable[[], bytes]], Callable[[], bytes]],
     ) -> None:
+        self._timed: Final = timed  # what measures how long a core takes to save its state
         self.source: Final = Sequencer(builder, engine.gate, writer, block_events)
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
@@ -75,7 +77,7 @@ class Wiring:
 
     def adopt(self, engine: Kernel) -> None:
         """Give the actors the cores of *engine*, before the first event goes through them."""
-        savers = engine.savers()
+        savers = {part: self._timed(save) for part, save in engine.savers().items()}
         self.source.gate = engine.gate
         self.source.save = savers["gate"]
         self.source.taken_seq = self.source.sent_seq = engine.joiner.seq

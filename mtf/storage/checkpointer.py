@@ -8,6 +8,7 @@ own, so that whoever is cancelled while waiting for one ends the wait, and not t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from mtf.events.block import ROW_BYTES
 from mtf.frames.frame import Frame
 from mtf.kernel import Kernel
 from mtf.log import Writer
+from mtf.notes import Noted
+from mtf.storage.checkpoint_progress import CheckpointProgress
 from mtf.storage.checkpoint_store import CheckpointStore
 from mtf.storage.restore import CARRIED, checkpoint_meta
 from mtf.units import TS_MAX_NS
@@ -33,8 +36,8 @@ class Checkpointer:
     """Takes a checkpoint every *every_ns* of wall time and every *every_events*, if there is something new.
 
     *mark* sends a marker and returns it with the names of the consumers that have answered and that have not, and
-    *failed* is called with what stops the pipeline. *noted* is called with a sentence each time that none could be
-    made, *clean* in a thread after each, with the oldest seq that one is kept of.
+    *failed* is called with what stops the pipeline. *noted* gets a note each time that none could be made,
+    *clean* is called in a thread after each, with the oldest seq that one is kept of.
     """
 
     def __init__(
@@ -44,9 +47,10 @@ class Checkpointer:
         clock: WallClock,
         mark: Callable[[MarkerKind, int], Awaitable[tuple[Marker, Answers]]],
         *,
-        noted: Callable[[str], None],
+        noted: Noted,
         failed: Callable[[BaseException], None],
         clean: Callable[[int], None] | None,
+        progress: CheckpointProgress,
         every_ns: int | None,
         every_events: int | None,
     ) -> None:
@@ -64,6 +68,7 @@ class Checkpointer:
         self.seq = 0  # of the newest checkpoint
         self.oldest_ns = TS_MAX_NS  # the first stamp of any symbol: no result is of an earlier time
         self._tried_seq = 0  # where none could be made
+        self.progress: Final = progress
         self._timer: Timer | None = None
         self._due_task: asyncio.Task[None] | None = None  # the newest one that the clock or the count began
         self._tasks: Final[set[asyncio.Task[int]]] = set()  # that take one, or wait to
@@ -113,10 +118,14 @@ class Checkpointer:
         except (PipelineStopped, LogWriteFailed):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on
+            self.progress.failed += 1
             self._tried_seq = 0 if self._engine is None else self._engine.joiner.seq
             self._noted(
+                "checkpoint_failed",
                 f"no checkpoint could be made ({error}); the log goes on, and the next start plays it from seq "
-                f"{self.seq + 1} on"
+                f"{self.seq + 1} on",
+                seq=self.seq,
+                reason=str(error),
             )
 
     async def stop(self) -> None:
@@ -136,6 +145,8 @@ class Checkpointer:
         async with self._one:
             if engine.joiner.seq <= self.seq:
                 return self.seq
+            begun_ns = time.perf_counter_ns()
+            self.progress.begin()
             marker, answers = await self._mark(MarkerKind.CHECKPOINT, ANSWER_NS)
             left_out = answers.missing
             parts = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
@@ -152,10 +163,14 @@ class Checkpointer:
             await self._writer.durable(marker.seq)
             await self._in_thread(self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
+            self.progress.written(marker.seq, parts, time.perf_counter_ns() - begun_ns, self._clock.now_ns())
             if left_out:
                 self._noted(
+                    "checkpoint_incomplete",
                     f"the checkpoint of seq {marker.seq} is without {', '.join(left_out)}, which did not answer within "
-                    f"{ANSWER_NS // 1_000_000_000} s: a start with that consumer goes on from an earlier one"
+                    f"{ANSWER_NS // 1_000_000_000} s: a start with that consumer goes on from an earlier one",
+                    seq=marker.seq,
+                    consumers=left_out,
                 )
             if self._clean is not None and not left_out:  # all consumers have made durable what came before
                 await self._in_thread(self._clean, self._store.list()[0])

@@ -20,7 +20,8 @@ from mtf.config import Config
 from mtf.errors import ConfigError, ConfigMismatch, DataDirError, LogWriteFailed, SourceError
 from mtf.indicators.catalogue import version_changes
 from mtf.log import FileLog, FileSystem, LogReader, TornTail, Writer, check_plain, read_config, read_log, retain
-from mtf.notes import LOGGER, Notes
+from mtf.loggers import report
+from mtf.notes import Notes
 from mtf.sources.log import LogSource
 from mtf.sources.merge import SKIPPED, MergedSource, part_key, part_position, shown_key, source_position
 from mtf.sources.source import Source
@@ -91,15 +92,19 @@ class DataDir:
         notes = Notes()
         try:
             if log.torn is not None:
-                notes.append(_cut(path, log.torn))
+                tail = log.torn
+                facts = {"path": str(path), "seq": tail.seq, "bytes": tail.bytes, "reason": tail.why, "kept": tail.kept}
+                notes.note("log_torn", _cut(path, tail), **facts)
             logged = Config.from_json(log.config, str(path))
             config, kept = config.settled(logged)
             for sentence in kept:
-                notes.append(f"{path}: {sentence}")
+                notes.note("configuration_kept", f"{path}: {sentence}", path=str(path))
             changed = version_changes(dict(logged.versions), dict(config.versions))
             if changed:
-                notes.append(
-                    f"{path}: its log began with {changed}: the values of all its bars are those of the installed one"
+                notes.note(
+                    "indicator_version",
+                    f"{path}: its log began with {changed}: the values of all its bars are those of the installed one",
+                    path=str(path),
                 )
             differences = config.differences(logged)
             if differences:
@@ -109,12 +114,11 @@ class DataDir:
                 )
             checkpoints = checkpoints_of(path, config, fs=fs)
             folder, last_seq = str(path / CHECKPOINTS), log.last_seq
-            discarded = [  # made from events that no longer exist
-                Skipped(folder, f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}")
-                for seq in checkpoints.discard_after(last_seq)
-            ]
-            for each in discarded:
-                LOGGER.warning("%s: %s", folder, each.reason)
+            discarded = []
+            for seq in checkpoints.discard_after(last_seq):  # made from events that no longer exist
+                reason = f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}"
+                discarded.append(Skipped(folder, reason))
+                report("checkpoint_discarded", f"{folder}: {reason}", path=str(path), seq=seq, log_seq=last_seq)
             return cls(path, config, log, checkpoints, discarded, notes)
         except BaseException:
             log.close()
@@ -129,10 +133,8 @@ class DataDir:
         if moved:
             first_seq = self.log.first_seq
             gone = f"; the log begins at seq {first_seq}: earlier bars are only there" if first_seq > 1 else ""
-            self.notes.append(f"{self.path}: {moved}{gone}")
-        self._history = HistoryWriter(
-            self.path / HISTORY, self.log.last_seq, config=self.config, noted=self.notes.append
-        )
+            self.notes.note("history_set_aside", f"{self.path}: {moved}{gone}", path=str(self.path), reason=moved)
+        self._history = HistoryWriter(self.path / HISTORY, self.log.last_seq, config=self.config, noted=self.notes.note)
         return self._history
 
     def resume(self, source: MergedSource) -> set[str]:

@@ -23,6 +23,7 @@ from mtf.config import Config
 from mtf.errors import CorruptHistory
 from mtf.frames.frame import Frame
 from mtf.log import open_plain
+from mtf.notes import Noted
 from mtf.storage.history.pair import log_beside, mark_of
 from mtf.storage.history.schema import (
     FIND_SCHEMA,
@@ -58,18 +59,18 @@ class _Locked(sqlite3.OperationalError):
 class HistoryWriter(ClosingsOnly):
     """Writes the bars of each frame with its position; skips what it wrote before a restart.
 
-    *noted* gets a sentence whenever storing begins to wait, has caught up, or ends.
+    *noted* gets a note whenever storing begins to wait, has caught up, or ends.
     """
 
     name = "history"
 
     def __init__(
-        self, path: Path, logged_seq: int, *, config: Config | None = None, noted: Callable[[str], None] | None = None
+        self, path: Path, logged_seq: int, *, config: Config | None = None, noted: Noted | None = None
     ) -> None:
         self.path: Final = path
         self.stored_seq = 0  # position in the database; the log must keep what comes after it
         self._config: Final = config  # whose time zones are stored with the position
-        self._noted: Final = noted or (lambda sentence: None)
+        self._noted: Final = noted
         self._logged_seq: Final = logged_seq  # last event in the log at the start; bars stored beyond it are removed
         self._rows: list[tuple[Any, ...]] = []  # not yet in the database
         self._seq = 0  # last event of which all bars are stored, or in `_rows`
@@ -112,9 +113,10 @@ class HistoryWriter(ClosingsOnly):
             return
         if self._waits and len(self._rows) >= BACKLOG_MAX:
             self._full = True
-            self._noted(
-                f"{self.path}: {len(self._rows):,} bars wait in memory, and no more may: those after seq {self._seq} "
-                "are stored by the next start, from the log"
+            self._note(
+                "history_full",
+                f"{len(self._rows):,} bars wait in memory, and no more may: those after seq {self._seq} "
+                "are stored by the next start, from the log",
             )
             return
         first_seq = frame.first_seq
@@ -132,7 +134,10 @@ class HistoryWriter(ClosingsOnly):
             await self._try(_wait_longer, connection)
         await self.flush()
         if self._waits:
-            self._noted(f"{self.path}: bars after seq {self.stored_seq} are not stored; the next start stores them")
+            self._note(
+                "history_not_stored",
+                f"bars after seq {self.stored_seq} are not stored; the next start stores them",
+            )
         await self.close()
 
     async def save(self) -> None:
@@ -148,7 +153,7 @@ class HistoryWriter(ClosingsOnly):
             return
         if await self._try(self._store, connection) and self._waits:
             self._waits = False
-            self._noted(f"{self.path}: the bars that waited are stored, up to seq {self.stored_seq}")
+            self._note("history_caught_up", f"the bars that waited are stored, up to seq {self.stored_seq}")
 
     async def close(self) -> None:
         """Close the database; what waits is not stored. Safe to call twice: each call returns once it is closed.
@@ -161,6 +166,10 @@ class HistoryWriter(ClosingsOnly):
         if self._closing is None or self._closing.cancelled():  # with its loop, as a whole
             self._closing = asyncio.ensure_future(_disconnect(self._opening))
         await asyncio.shield(self._closing)
+
+    def _note(self, event: str, sentence: str) -> None:
+        if self._noted is not None:
+            self._noted(event, f"{self.path}: {sentence}", path=str(self.path), seq=self.stored_seq)
 
     async def _try(self, work: Callable[[aiosqlite.Connection], Any], connection: aiosqlite.Connection) -> bool:
         """Return whether *work* was done; if not, report why: it is postponed, or given up."""
@@ -181,7 +190,10 @@ class HistoryWriter(ClosingsOnly):
         self._asked_at = len(self._rows) + ROWS_MAX
         if not self._waits:
             self._waits = True
-            self._noted(f"{self.path}: bars cannot be stored now ({error}); they wait in memory, and the run goes on")
+            self._note(
+                "history_waits",
+                f"bars cannot be stored now ({error}); they wait in memory, and the run goes on",
+            )
 
     async def _give_up(self, error: Exception) -> None:
         """Move the damaged history out of the way, and store nothing more in this run."""
@@ -190,7 +202,10 @@ class HistoryWriter(ClosingsOnly):
         self._full = True
         self.stored_seq = 0  # all that the log still has is needed to rebuild it
         kept = move_aside(self.path, "damaged")
-        self._noted(f"{self.path}: the history is damaged ({error}): the next start rebuilds it; it is kept as {kept}")
+        self._note(
+            "history_damaged",
+            f"the history is damaged ({error}): the next start rebuilds it; it is kept as {kept}",
+        )
 
     async def _make(self, connection: aiosqlite.Connection) -> None:
         """Create the tables, or remove what is not in the log: the log is the truth."""
@@ -212,7 +227,10 @@ class HistoryWriter(ClosingsOnly):
                 await self._set_position(connection, 0, 0)
             else:
                 await self._take_back(connection, self._logged_seq)
-                self._noted(f"{self.path}: bars after seq {self._logged_seq}, where the log ends, were taken back")
+                self._note(
+                    "history_taken_back",
+                    f"bars after seq {self._logged_seq}, where the log ends, were taken back",
+                )
             await connection.commit()
         self._is_ahead = False
         self._is_made = True
