@@ -22,6 +22,7 @@ from mtf.frames.view import View
 from mtf.frozen import freeze, name_fields
 from mtf.offline import point_in_time, resample
 from mtf.pipeline import ConsumerStatistics, Pipeline
+from mtf.pipeline.statistics import Statistics
 from mtf.signatures import give_signatures
 from mtf.sources import open_source
 from mtf.sources.source import Source
@@ -47,6 +48,7 @@ __all__ = [
     "Pipeline",
     "Snapshot",
     "Source",
+    "Statistics",
     "Summary",
     "Table",
     "Tick",

@@ -10,8 +10,21 @@ from typing import Final
 
 from mypy_extensions import i64
 
-__all__ = ["DAY_NS", "EPOCH_ORDINAL", "HOUR_NS", "MINUTE_NS", "NEVER_NS", "SECOND_NS", "TS_MAX_NS", "TS_MIN_NS"]
+__all__ = [
+    "DAY_NS",
+    "EPOCH_ORDINAL",
+    "HOUR_NS",
+    "MINUTE_NS",
+    "MS_NS",
+    "NEVER_NS",
+    "SECOND_NS",
+    "TS_MAX_NS",
+    "TS_MIN_NS",
+    "US_NS",
+]
 
+US_NS: Final = 1_000
+MS_NS: Final = 1_000_000
 SECOND_NS: Final = 1_000_000_000
 MINUTE_NS: Final = 60_000_000_000
 HOUR_NS: Final = 3_600_000_000_000

@@ -26,6 +26,7 @@ NAMES = [
     "Pipeline",
     "Snapshot",
     "Source",
+    "Statistics",
     "Summary",
     "Table",
     "Tick",
@@ -113,7 +114,7 @@ def test_pipeline_has_the_public_face() -> None:
     assert {
         *("add", "applied", "bars", "checkpoint", "clock", "digest", "drain", "durable", "durable_seq", "push"),
         *("consumers", "remove", "watch"),
-        *("replay", "run", "seq", "snapshot", "state_at", "summary", "symbols"),
+        *("replay", "run", "seq", "snapshot", "state_at", "statistics", "summary", "symbols"),
     } <= verbs
     defaults = {
         name: parameter.default

@@ -38,6 +38,7 @@ __all__ = [
     "WIDEN",
     "WRONG_PRICE",
     "Counts",
+    "total_of",
 ]
 
 # Verdicts, in the order in which they are looked for; the first that fits counts.
@@ -134,6 +135,16 @@ class Counts:
 
     def __repr__(self) -> str:
         return f"Counts(ticks={self.ticks}, rejected={self.rejected}, crossed={self.crossed}, locked={self.locked})"
+
+
+def total_of(counts: list[Counts]) -> Counts:
+    """Return the sum of *counts*, of which there may be many thousands."""
+    total = vec[i64]([0] * COUNTS)
+    for k in range(len(counts)):
+        numbers = counts[k].numbers
+        for each in range(COUNTS):
+            total[each] += numbers[each]
+    return Counts(total)
 
 
 def _restored_counts(numbers: list[int]) -> Counts:

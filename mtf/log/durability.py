@@ -13,6 +13,7 @@ The first failed write or sync stops everything: every later call raises it, and
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from heapq import heapify, heappop, heappush
@@ -61,6 +62,9 @@ class Writer:
         self._ticket: Final = count()  # orders waiters of one seq
         self._closing: asyncio.Future[None] | None = None  # set by the first close
         self.failed: LogWriteFailed | None = None  # the error that stopped the log; set once
+        self.syncs = 0  # that have ended well; set by the thread, like the two that follow
+        self.sync_ns = 0  # for all of them together
+        self.last_sync_ns = 0
 
     @property
     def last_seq(self) -> int:
@@ -138,7 +142,15 @@ class Writer:
     def _append_in_thread(self, block: Block, positions: Mapping[str, Any]) -> None:
         self.log.append(block, positions)
         if self.mode == "each":
-            self.log.sync()
+            self._sync_in_thread()
+
+    def _sync_in_thread(self) -> int:
+        begun_ns = time.perf_counter_ns()
+        durable_seq = self.log.sync()
+        self.last_sync_ns = time.perf_counter_ns() - begun_ns
+        self.sync_ns += self.last_sync_ns
+        self.syncs += 1
+        return durable_seq
 
     def _appended(self, done: asyncio.Future[None]) -> None:
         self._in_thread -= 1
@@ -166,7 +178,7 @@ class Writer:
 
     def _start_sync(self) -> None:
         self._timer = self._dirty_since = None
-        self._sync = self._loop.run_in_executor(self._thread, self.log.sync)
+        self._sync = self._loop.run_in_executor(self._thread, self._sync_in_thread)
         self._sync.add_done_callback(self._synced)
 
     def _synced(self, done: asyncio.Future[int]) -> None:

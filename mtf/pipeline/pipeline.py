@@ -21,7 +21,6 @@ from mtf.feeds.live_feed import Feed
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
 from mtf.kernel import Kernel
-from mtf.log import TornTail
 from mtf.order import BY_TIME
 from mtf.pipeline.consuming import Consuming
 from mtf.pipeline.feeding import feed_live
@@ -30,8 +29,8 @@ from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
 from mtf.pipeline.reports import report_read
 from mtf.pipeline.run import Run
+from mtf.pipeline.run_facts import RunFacts
 from mtf.rows import RowCounts, rejected_by
-from mtf.storage.checkpoint_store import Skipped
 from mtf.storage.restore import state_at
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
@@ -39,7 +38,7 @@ from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 __all__ = ["Pipeline"]
 
 
-class Pipeline(Consuming):
+class Pipeline(Consuming, RunFacts):
     """Keeps every timeframe of every symbol in one consistent state, at every tick.
 
     `async with` starts and stops it. With *data*, a directory, all that comes in is logged there and a next start goes
@@ -293,30 +292,6 @@ class Pipeline(Consuming):
         return await run.checkpointer.take()
 
     @property
-    def skipped_checkpoints(self) -> list[Skipped]:
-        """The checkpoints that this start could not use, and why."""
-        run = self._outside("skipped_checkpoints")
-        return [] if run is None else run.skipped_checkpoints
-
-    @property
-    def torn_tail(self) -> TornTail | None:
-        """What this start cut off the log's end, after a crash or a damage there; None: nothing."""
-        run = self._outside("torn_tail")
-        return None if run is None or run.datadir is None else run.datadir.log.torn
-
-    @property
-    def notes(self) -> list[str]:
-        """What a user should know of this start and run, each in a sentence."""
-        run = self._outside("notes")
-        return [] if run is None else run.all_notes()
-
-    @property
-    def malformed_rows(self) -> list[tuple[str, int, str, str]]:
-        """The first malformed rows, each with its place, line, the reason, and its text."""
-        run = self._outside("malformed_rows")
-        return [] if run is None else run.malformed_rows
-
-    @property
     def symbols(self) -> list[str]:
         """The symbols seen so far, in order of appearance."""
         cursor = self._shown()
@@ -324,13 +299,6 @@ class Pipeline(Consuming):
             return cursor.symbols()
         run = self._outside("symbols")
         return [] if run is None else [state.instrument.name for state in run.logged_engine().joiner.states]
-
-    @property
-    def worker_pids(self) -> list[int]:
-        """The process ids of the workers."""
-        run = self._outside("worker_pids")
-        pool = None if run is None else run.wiring.pool
-        return [] if pool is None else [worker.pid for worker in pool.workers]
 
     @property
     def seq(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 import attrs
@@ -13,6 +12,8 @@ from mtf.bars.gate import Gate
 from mtf.bars.verdicts import Counts
 from mtf.errors import LogWriteFailed
 from mtf.loggers import is_reported, report
+from mtf.pipeline.options import Options
+from mtf.pipeline.shown_lag import ShownLag
 from mtf.rows import RowCounts
 from mtf.storage.checkpoint_store import Skipped
 
@@ -22,10 +23,12 @@ MALFORMED_MAX: Final = 20  # rows that are reported one by one
 
 
 class RunReports:
-    """Reports for the run on *path*; None: it is on no disk."""
+    """Reports for the run with *options*, and samples the lag of what it publishes."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path: Final = None if path is None else str(path)
+    def __init__(self, options: Options) -> None:
+        self.started_ns: Final = options.wall.now_ns()
+        self.lag: Final = ShownLag(options.wall)
+        self._path: Final = None if options.data is None else str(options.data)
         self._malformed = 0  # rows so far
         self._counted: dict[tuple[str, str], int] = {}  # by symbol and kind, as they were reported last
 

@@ -60,7 +60,7 @@ class Run:
         self.options: Final = options
         self.datadir: Final = datadir  # None: nothing is on disk
         self.notes: Final = Notes()  # of what has come in
-        self.reports: Final = RunReports(options.data)
+        self.reports: Final = RunReports(options)
         self.malformed_rows: Final[list[tuple[str, int, str, str]]] = []  # the first of them
         self.rows = RowCounts()  # of the sources that were read
         self.engine = Kernel(config)
@@ -472,6 +472,7 @@ class Run:
     def on_published(self, frame: Frame) -> None:
         if self.pushes.are_live:  # not before the first one: what a log left open is its own affair
             self._timer.published(frame, self.engine.joiner.states)
+            self.reports.lag.published(frame)
         if self.checkpointer is not None:
             self.checkpointer.published(frame)
         self._applied.reached(frame.last_seq)

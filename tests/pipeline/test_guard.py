@@ -46,6 +46,7 @@ SHOWN: Final[dict[str, Callable[[mtf.Pipeline], Any]]] = {
 # Is about all that came so far, and is refused.
 REFUSED: Final[dict[str, Callable[[mtf.Pipeline], Any]]] = {
     "digest": lambda p: p.digest,
+    "statistics": lambda p: p.statistics(),
     "summary": lambda p: p.summary(),
     "notes": lambda p: p.notes,
     "malformed_rows": lambda p: p.malformed_rows,

@@ -1,0 +1,194 @@
+"""Statistics of a running pipeline, as one value: counts, lag, queues, checkpoints, log and consumers.
+
+Everything is kept by its owner anyway, so that asking is all that it costs: some microseconds, and a microsecond for
+each symbol. Nothing is counted for the sake of this.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from mtf.actors.actor import Actor
+from mtf.bars.verdicts import Counts, total_of
+from mtf.errors import MtfError
+from mtf.pipeline.consumer_statistics import ConsumerStatistics
+from mtf.pipeline.shown_lag import LagStatistics
+from mtf.storage.datadir import LOG
+
+if TYPE_CHECKING:
+    from mtf.pipeline.run import Run
+
+__all__ = [
+    "CheckpointStatistics",
+    "LogStatistics",
+    "Statistics",
+    "SymbolStatistics",
+    "statistics_of",
+]
+
+
+@attrs.frozen(kw_only=True)
+class SymbolStatistics:
+    """What has become of the ticks of one symbol, since the start of the log."""
+
+    ticks: int  # accepted
+    rejected: dict[str, int]  # by reason
+    late_accepted: int
+    crossed: int
+    locked: int
+    bad_sides: int
+    id_reused: int
+
+
+@attrs.frozen(kw_only=True)
+class CheckpointStatistics:
+    """Checkpoints of this run."""
+
+    seq: int  # of the newest, of an earlier run too; 0: there is none
+    behind: int  # events after it: what the next start would play
+    age_ns: int  # since the newest of this run was written, or since the start
+    written: int
+    failed: int  # that could not be made
+    bytes: int  # of the states in the newest, before compression
+    took_ns: int  # the newest, from its marker until its file was synced
+    stall_ns: int  # of that, while mtf saved its states and the event loop did nothing else
+
+
+@attrs.frozen(kw_only=True)
+class LogStatistics:
+    """The log, and its syncs in this run."""
+
+    bytes: int  # of its segments, on disk
+    durable_seq: int  # the newest event that is known to be synced
+    syncs: int
+    sync_ns: int  # all of them together
+    last_sync_ns: int
+
+
+@attrs.frozen(kw_only=True)
+class Statistics:
+    """A pipeline as it was at `now_ns` of the wall clock. Counts are those since the start of the log."""
+
+    now_ns: int
+    running: bool
+    seq: int  # the newest published event
+    logged_seq: int  # the newest that has its seq
+    ticks: int  # accepted
+    clocks: int  # clock events
+    rejected: dict[str, int]  # by reason; `malformed` ones are in no log
+    late_accepted: int  # of the accepted ticks, like those that follow
+    crossed: int
+    locked: int
+    bad_sides: int
+    id_reused: int
+    bars: dict[str, int]  # completed, by timeframe
+    symbols: int
+    by_symbol: dict[str, SymbolStatistics] | None  # None: not asked for
+    lag: LagStatistics  # of live ticks, from their stamps until they are published
+    queues: dict[str, int]  # messages that wait, by actor of mtf's own; of `sequencer` events
+    checkpoints: CheckpointStatistics | None  # None: nothing is on disk
+    log: LogStatistics | None  # likewise
+    consumers: tuple[ConsumerStatistics, ...]
+
+
+def statistics_of(run: Run, *, by_symbol: bool) -> Statistics:
+    """Return the statistics of *run*; with *by_symbol*, of each of its symbols too."""
+    engine, source = run.engine, run.source
+    gate = engine.gate
+    counts = gate.counts()
+    now_ns = run.options.wall.now_ns()
+    total = total_of(counts)
+    rejected = {"malformed": run.malformed, **total.rejected} if run.malformed else total.rejected
+    if gate.late_clocks:
+        rejected["late"] = rejected.get("late", 0) + gate.late_clocks
+    queues = {actor.name: len(actor.mailbox) for actor in run.wiring.actors if isinstance(actor, Actor)}
+    return Statistics(
+        now_ns=now_ns,
+        running=_is_running(run),
+        seq=engine.joiner.seq,
+        logged_seq=source.taken_seq,
+        ticks=total.ticks,
+        clocks=gate.clocks,
+        rejected=rejected,
+        late_accepted=total.late_accepted,
+        crossed=total.crossed,
+        locked=total.locked,
+        bad_sides=total.bad_sides,
+        id_reused=total.id_reused,
+        bars={aggregator.timeframe.name: aggregator.completed for aggregator in engine.aggregators},
+        symbols=len(counts),
+        by_symbol=_by_symbol(run, counts) if by_symbol else None,
+        lag=run.reports.lag.value(),
+        queues={source.name: source.builder.count, **queues},
+        checkpoints=_checkpoints(run, now_ns),
+        log=_log(run),
+        consumers=run.audience.statistics(),
+    )
+
+
+def _is_running(run: Run) -> bool:
+    try:
+        run.check()
+    except MtfError:
+        return False
+    return True
+
+
+def _by_symbol(run: Run, counts: list[Counts]) -> dict[str, SymbolStatistics]:
+    return {
+        instrument.name: SymbolStatistics(
+            ticks=each.ticks,
+            rejected=each.rejected,
+            late_accepted=each.late_accepted,
+            crossed=each.crossed,
+            locked=each.locked,
+            bad_sides=each.bad_sides,
+            id_reused=each.id_reused,
+        )
+        for instrument, each in zip(run.engine.gate.instruments, counts, strict=True)
+    }
+
+
+def _checkpoints(run: Run, now_ns: int) -> CheckpointStatistics | None:
+    if run.checkpointer is None:
+        return None
+    progress, seq = run.checkpoints, run.checkpointer.seq
+    return CheckpointStatistics(
+        seq=seq,
+        behind=max(0, run.engine.joiner.seq - seq),
+        age_ns=now_ns - (progress.written_at_ns or run.reports.started_ns),
+        written=progress.written_count,
+        failed=progress.failed,
+        bytes=progress.bytes,
+        took_ns=progress.took_ns,
+        stall_ns=progress.stall_ns,
+    )
+
+
+def _log(run: Run) -> LogStatistics | None:
+    writer = run.writer
+    if writer is None or run.datadir is None:
+        return None
+    return LogStatistics(
+        bytes=_bytes_in(run.datadir.path / LOG),
+        durable_seq=writer.durable_seq,
+        syncs=writer.syncs,
+        sync_ns=writer.sync_ns,
+        last_sync_ns=writer.last_sync_ns,
+    )
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return the bytes of all files in *folder*; one that goes away meanwhile counts nothing."""
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                total += entry.stat(follow_symlinks=False).st_size
+            except FileNotFoundError:
+                continue
+    return total
