@@ -8,7 +8,6 @@ deliveries in, and says what of them is in the log.
 from __future__ import annotations
 
 import contextlib
-import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,11 +22,11 @@ from mtf.events.tick import Tick
 from mtf.feeds.backoff import Backoff
 from mtf.feeds.numbering import Missing, Numbering
 from mtf.feeds.watchdog import Watchdog, sleep
+from mtf.loggers import report
 from mtf.units import SECOND_NS
 
 __all__ = ["Connection", "Delivery", "Feed", "FeedStatistics", "Number", "Outage", "Resume"]
 
-LOGGER: Final = logging.getLogger("mtf.feeds")
 
 CONNECT_S: Final = 20.0
 STALL_S: Final = 60.0
@@ -221,7 +220,7 @@ class Feed:
                         stack.callback(self._disconnected)
                         self._connection, self._connection_made = connection, True
                         self._connections += 1
-                        LOGGER.info("%s: connected", self.name, extra={"feed": self.name})
+                        report("feed_connected", f"{self.name}: connected", feed=self.name)
                         messages = aiter(connection)
                         while True:
                             message = await watchdog.within(self._stall_ns, anext(messages))
@@ -245,13 +244,8 @@ class Feed:
                         f"feed {self.name}: {failures} connections in a row have failed, the last one: {down}"
                     )
                 wait_s = self._backoff.wait_s(failures, self._chance)
-                LOGGER.warning(
-                    "%s: %s; connecting again in %.1f s",
-                    self.name,
-                    down,
-                    wait_s,
-                    extra={"feed": self.name, "failures": failures},
-                )
+                sentence = f"{self.name}: {down}; connecting again in {wait_s:.1f} s"
+                report("feed_down", sentence, feed=self.name, reason=down, failures=failures, seconds=wait_s)
                 await sleep(self.wall, round(wait_s * SECOND_NS))
         finally:
             watchdog.close()
@@ -300,9 +294,8 @@ class Feed:
                 self._waiting.discard(name)
         self._outages += len(outages)
         for outage in outages:
-            LOGGER.warning(
-                "%s", outage.reason, extra={"feed": self.name, "since_ns": outage.since_ns, "until_ns": outage.until_ns}
-            )
+            since_ns, until_ns = outage.since_ns, outage.until_ns
+            report("feed_outage", outage.reason, feed=self.name, since_ns=since_ns, until_ns=until_ns)
         return Delivery(events, arrival_ns, stream, number, is_new, outages, refused)
 
     def _hole(self, stream: str, hole: Missing) -> Outage:
@@ -341,13 +334,13 @@ class Feed:
         self._malformed += 1
         if self._malformed >= 10 * self._garbage_named:
             self._garbage_named = self._malformed
-            LOGGER.warning(
-                "%s: %s of %s messages could not be read, the last one: %s",
-                self.name,
-                f"{self._malformed:,}",
-                f"{self._messages:,}",
-                reason,
-                extra={"feed": self.name},
+            report(
+                "feed_garbage",
+                f"{self.name}: {self._malformed:,} of {self._messages:,} messages could not be read, the last one: "
+                f"{reason}",
+                feed=self.name,
+                malformed=self._malformed,
+                messages=self._messages,
             )
 
 
