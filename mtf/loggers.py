@@ -50,6 +50,7 @@ EVENTS: Final = {
     "session_edge": ("mtf.calendars", WARNING),
     "feed_late": ("mtf.feeds", WARNING),
     "feed_ahead": ("mtf.feeds", WARNING),
+    "plugin_failed": ("mtf.plugins", WARNING),
     "feed_connected": ("mtf.feeds", INFO),
     "feed_down": ("mtf.feeds", WARNING),
     "feed_outage": ("mtf.feeds", WARNING),

@@ -21,11 +21,13 @@ from mtf.calendars.exchange import exchange_calendar
 from mtf.calendars.japan import JAPAN, ose_futures
 from mtf.calendars.weekly import WeeklyCalendar
 from mtf.errors import ConfigError
+from mtf.plugins.entry_points import installed, load
 
-__all__ = ["BUILT_IN", "WITH_PACKAGE", "from_dict", "get", "is_name", "read_toml"]
+__all__ = ["BUILT_IN", "WITH_PACKAGE", "checked_calendar", "from_dict", "get", "is_name", "read_toml"]
 
 BUILT_IN: Final = ("fx", "crypto", "us_futures", "us_equities", *CHINA, *JAPAN)
 WITH_PACKAGE: Final = ("taifex_futures",)  # made with the holidays of an exchange, so that they need `exchanges` too
+KIND: Final = "calendars"  # of plug-in
 TOML_BYTES_MAX: Final = 1_000_000  # a calendar of 50 years of holidays takes 10,000
 
 _EXCHANGE: Final = "exchange:"
@@ -49,15 +51,27 @@ def get(spec: str | Path | Calendar) -> Calendar:
         return exchange_calendar(text.removeprefix(_EXCHANGE))
     if _MIC.fullmatch(text):
         return exchange_calendar(text)
+    if text in installed(KIND):
+        found: Calendar = load(KIND, text, checked_calendar)
+        return found
+    names = ", ".join((*BUILT_IN, *WITH_PACKAGE, *installed(KIND)))
     raise ConfigError(
-        f"no calendar {text!r}: there are {', '.join((*BUILT_IN, *WITH_PACKAGE))}, exchange:XNYS (any exchange's "
-        "code), or the path of a .toml file"
+        f"no calendar {text!r}: there are {names}, exchange:XNYS (any exchange's code), or the path of a .toml file"
     )
 
 
 def is_name(text: str) -> bool:
     """Return whether *text* is the name of a calendar: a built-in one's, or an exchange's code."""
-    return text in BUILT_IN or text in WITH_PACKAGE or text.startswith(_EXCHANGE) or bool(_MIC.fullmatch(text))
+    known = text in BUILT_IN or text in WITH_PACKAGE or text.startswith(_EXCHANGE) or bool(_MIC.fullmatch(text))
+    return known or text in installed(KIND)
+
+
+def checked_calendar(found: object) -> Calendar:
+    """Return the calendar that a plug-in has brought, or makes; ConfigError if it is something else."""
+    made = found() if callable(found) and not isinstance(found, Calendar) else found
+    if not isinstance(made, Calendar):
+        raise ConfigError(f"{made!r} is not an mtf.Calendar, nor a function that makes one")
+    return made
 
 
 def from_dict(value: Mapping[str, Any]) -> Calendar:

@@ -12,6 +12,7 @@ from mtf.cli.bars_command import bars
 from mtf.cli.doctor_command import doctor
 from mtf.cli.indicators_command import indicators
 from mtf.cli.inspect_command import inspect
+from mtf.cli.plugins_command import plugins
 from mtf.cli.replay_command import replay
 from mtf.cli.root import Root, root
 from mtf.cli.run_command import run
@@ -25,5 +26,5 @@ from mtf.cli.verify_command import verify
 __all__ = ["main"]
 
 main: Final[Root] = root
-for _command in (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, indicators, doctor):
+for _command in (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, indicators, plugins, doctor):
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +10,11 @@ import click
 
 from mtf.cli.directories import DIRECTORY
 from mtf.cli.output import FORMATS, OutputColumn, write_rows
+from mtf.cli.plugin_names import WithPlugins
 from mtf.cli.times import time_of
 from mtf.data import open_data
 from mtf.data.bar_dicts import BAR_FLAGS, bar_dicts
+from mtf.data.exporting import export, exporters
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError
 from mtf.storage.history.schema import COLUMNS
@@ -49,7 +52,11 @@ _SHOWN: Final = [
 @click.option("--end", type=time_of, metavar="TIME", help="Bars that start before this.")
 @click.option("--partial", is_flag=True, help="Add the forming bar as the last row, with completed false.")
 @click.option(
-    "--format", type=click.Choice([*FORMATS, PARQUET]), default="table", show_default=True, help="What to print."
+    "--format",
+    type=WithPlugins([*FORMATS, PARQUET], "exporters"),
+    default="table",
+    show_default=True,
+    help="What to print; mtf plugins lists more.",
 )
 def bars(
     directory: Path,
@@ -66,6 +73,12 @@ def bars(
     with open_data(directory) as reader:
         at = Moment(seq=reader.seq)
         table = reader.bars(symbol, timeframe, start=start, end=end, as_of=at)
+        if format in exporters():
+            if partial:
+                raise ConfigError(f"--partial: not supported for --format {format}, which is given completed bars only")
+            export(format, table, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            return
         forming = reader.state(symbol, at=at)[timeframe].partial if partial else None
         if forming is not None and not _within(forming.start_ns, start, end):
             forming = None

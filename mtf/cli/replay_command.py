@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import inspect
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,11 +10,11 @@ from typing import Any
 import attrs
 import click
 
-from mtf.actors.consumer import Consumer
 from mtf.cli.directories import DIRECTORY, config_of
 from mtf.cli.exits import DONE, INTERRUPTED, signal_code
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
+from mtf.cli.plugin_names import CONSUMER, consumer_class, made_consumer
 from mtf.cli.progress import Share, progress_bar
 from mtf.cli.setting_options import changes_from
 from mtf.cli.summary_output import show_summary
@@ -47,9 +43,7 @@ def _speed(text: str) -> float:
 
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@click.option(
-    "--consumer", metavar="PKG.MOD:CLASS", help="An mtf.Consumer that receives the events; takes no arguments."
-)
+@click.option("--consumer", metavar=CONSUMER, help="An mtf.Consumer that receives the events; takes no arguments.")
 @click.option(
     "--speed", type=_speed, metavar="N|max", default="max", show_default=True, help="Seconds of event time per second."
 )
@@ -86,7 +80,7 @@ def replay(
     differences = config.differences(logged)
     pipeline = Pipeline(config=config, clock="ticks")
     if consumer is not None:
-        pipeline.add(_consumer(consumer))
+        pipeline.add(made_consumer(consumer_class(consumer), consumer))
     first_seq = 1 if start is None else _first_seq(directory, start)
     last_seq = None if until is None else _last_seq(directory, until)
     if last_seq is not None and last_seq < first_seq:
@@ -142,27 +136,3 @@ def _first_seq(directory: Path, start: Moment) -> int:
 
 def _last_seq(directory: Path, until: Moment) -> int:
     return engine_at(directory, seq=until.seq, time_ns=until.ts_ns).joiner.seq
-
-
-def _consumer(path: str) -> Consumer:
-    """Return a new consumer of the class that *path* names; ConfigError if it names none."""
-    module_name, _, class_name = path.partition(":")
-    if not module_name or not class_name:
-        raise ConfigError(f"invalid --consumer {path!r}: write it as package.module:Class")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as python -m has it
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ConfigError(f"--consumer {path}: {error}") from error
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type) or not issubclass(found, Consumer):
-        raise ConfigError(f"--consumer {path}: {class_name} in {module_name} is not a subclass of mtf.Consumer")
-    try:
-        inspect.signature(found).bind()
-    except TypeError as error:
-        raise ConfigError(f"--consumer {path}: it must take no arguments: {error}") from error
-    try:
-        return found()
-    except asyncio.CancelledError as error:
-        raise ConfigError(f"--consumer {path}: it cannot be made: {error!r}") from error  # no signal asked to stop

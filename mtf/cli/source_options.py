@@ -12,9 +12,11 @@ from typing import Any, Final, TypeVar
 import attrs
 import click
 
+from mtf.cli.plugin_names import WithPlugins
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.block_builder import BlockBuilder
 from mtf.sources import FORMATS, Limits, Source, SyntheticMarket, open_source
+from mtf.sources.brought import is_brought
 from mtf.sources.given import told_apart
 from mtf.sources.layout import BLANKS, SIDES, TIME_FORMATS
 from mtf.sources.log import LogSource
@@ -52,9 +54,10 @@ _FILE: Final = {
 }
 _SYNTHETIC: Final = ("seed", "events", "symbols")
 
+_FORMATS: Final = [each.name for each in FORMATS]
 _FORMAT_HELP: Final = "Format of the file, if it is not detected; mtf doctor lists them."
 _OPTIONS: Final = (
-    click.option("--format", type=click.Choice([each.name for each in FORMATS]), metavar="F", help=_FORMAT_HELP),
+    click.option("--format", type=WithPlugins(_FORMATS, "formats"), metavar="F", help=_FORMAT_HELP),
     click.option("--symbol", help="Symbol of all rows; a second symbol in a file is then an error."),
     click.option("--kind", type=click.Choice(["quotes", "trades", "bars"]), help="What the rows are."),
     click.option("--columns", metavar="ROLE=COLUMN,...", help="What is in which column: time=when,bid=2,ask=3."),
@@ -135,6 +138,9 @@ def _open(
     if is_pipe(source):
         return open_source(source, resumable=resumable, **given)
     if not path.exists():
+        if is_brought(source):
+            _refuse([each for each in given_file if each != "--source-name"], "a source of a plug-in")
+            return open_source(source, name=given.get("name"))
         raise DataDirError(f"{path}: no such file or folder; for a made-up market, write {SYNTHETIC}")
     if (path / LOG).is_dir() and any((path / LOG).glob("*.log")):
         _refuse(given_file, "an mtf log")

@@ -8,7 +8,7 @@ up among what is installed, never imported by path.
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
+import functools
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -21,6 +21,7 @@ from mtf.indicators.composed import Composed
 from mtf.indicators.declaration import Declaration, Param
 from mtf.indicators.indicator import Indicator
 from mtf.indicators.symbol_indicators import IndicatorSet
+from mtf.plugins.entry_points import installed, load
 from mtf.timeframe import Timeframe
 
 __all__ = [
@@ -33,12 +34,13 @@ __all__ = [
     "names",
     "names_in",
     "register",
+    "register_plugin",
     "registered",
     "version_changes",
     "versions_of",
 ]
 
-ENTRY_POINTS: Final = "mtf.indicators"
+INDICATORS: Final = "indicators"  # the kind of plug-in
 SPEC_CHARS_MAX: Final = 500
 CHAIN_MAX: Final = 8  # indicators in one spec, each feeding on the next
 
@@ -152,8 +154,7 @@ def create_set(specs: Iterable[str | Indicator], *, timeframe: Timeframe | str |
 
 def names() -> tuple[str, ...]:
     """Return every name that `create` knows: those of the core, the other built-in ones, then those of users."""
-    installed = {point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
-    own = sorted((set(_REGISTERED) | installed) - set(_BUILT_IN))
+    own = sorted((set(_REGISTERED) | set(installed(INDICATORS))) - set(_BUILT_IN))
     return (*ALL, *own)
 
 
@@ -261,23 +262,15 @@ def _make(text: str, params: dict[str, object], timeframe: Timeframe | str | Non
     return make(*values)
 
 
-def _register_point(point: importlib.metadata.EntryPoint) -> None:
-    """Register the class that *point* names; ConfigError names the package that brought it, and says what failed."""
-    package = "an installed package" if point.dist is None else f"the package {point.dist.name} {point.dist.version}"
-    what = f"the indicator {point.name} of {package} cannot be used"
-    try:
-        found = point.load()
-    except Exception as error:  # whatever somebody else's module does when it is imported
-        raise ConfigError(
-            f"{what}: {point.value} fails with {type(error).__name__}: {error}; update the package, or uninstall it"
-        ) from error
+def register_plugin(name: str, found: object) -> type[Indicator]:
+    """Register the class that the entry point *name* has brought, and return it; ConfigError if it cannot be used."""
     declaration = _declared_by(found)
-    if declaration is not None and declaration.name != point.name:
-        raise ConfigError(f"{what}: {point.value} declares another name, {declaration.name}")
-    try:
-        register(found)
-    except ConfigError as error:
-        raise ConfigError(f"{what}: {point.value}: {error}") from error
+    if declaration is None:
+        raise ConfigError(f"{found!r} is not an indicator: subclass mtf.indicators.PythonIndicator and set declares")
+    if declaration.name != name:
+        raise ConfigError(f"it declares another name, {declaration.name}")
+    assert isinstance(found, type), "a class has a declaration"
+    return register(found)
 
 
 def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
@@ -309,8 +302,8 @@ def _find(name: str) -> tuple[Declaration, _Make]:
     found = _BUILT_IN.get(name) or _REGISTERED.get(name)
     if found is not None:
         return found
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
-        _register_point(point)
+    if name in installed(INDICATORS):
+        load(INDICATORS, name, functools.partial(register_plugin, name))
         return _REGISTERED[name]
     known = names()
     near = difflib.get_close_matches(name, known, n=1)

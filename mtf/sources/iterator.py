@@ -14,7 +14,21 @@ from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
 from mtf.sources.source import iterate
 
-__all__ = ["IterSource"]
+__all__ = ["IterSource", "hand_in"]
+
+
+def hand_in(builder: BlockBuilder, event: Tick | Bar, *, place: str, line: int) -> bool:
+    """Hand *event* to *builder* by the rules of a file's rows; if it is malformed, refuse it there and return False.
+
+    *place* and *line* say where it was, for whoever looks for it.
+    """
+    try:
+        reason = REASONS[take(builder, event)]
+    except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
+        reason = str(error)
+    if reason:
+        builder.refuse(place, line, reason, repr(event))
+    return not reason
 
 
 class IterSource:
@@ -34,12 +48,7 @@ class IterSource:
         for tick in itertools.islice(self._left, limit):
             self._count += 1
             limit -= 1
-            try:
-                reason = REASONS[take(builder, tick)]
-            except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
-                reason = str(error)
-            if reason:
-                builder.refuse(self.name, self._count, reason, repr(tick))
+            hand_in(builder, tick, place=self.name, line=self._count)
         return limit == 0
 
     def __iter__(self) -> Iterator[Tick]:

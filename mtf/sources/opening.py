@@ -21,12 +21,13 @@ from librt.strings import read_i64_le
 from mtf.errors import ConfigError, OptionNeeded, SourceError
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
+from mtf.sources.brought import open_brought
 from mtf.sources.column_files import seen_as
 from mtf.sources.column_input import ColumnInput
 from mtf.sources.file_format import CERTAIN, NO, Format, FormatOptions, Plan
 from mtf.sources.files import FileSource, PlannedPart, raise_problem
 from mtf.sources.foreign import foreign
-from mtf.sources.formats import FORMATS, find_format
+from mtf.sources.formats import find_format, known_formats
 from mtf.sources.formats.csv import planned_again
 from mtf.sources.in_memory import table_source
 from mtf.sources.input_files import InputFile, input_files_of
@@ -76,7 +77,8 @@ def open_source(
 
     It can also be a table: a frame of polars or pandas, anything else with `__arrow_c_stream__`, a dict of columns.
 
-    `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one.
+    `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one. `NAME` or
+    `NAME:...` is a source that another package brings by entry point (docs/plugins.md).
 
     *columns* maps what a column is (see `mtf.sources.text_table.ROLES`) to its name or number, or lists what the
     columns are in order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`.
@@ -125,6 +127,9 @@ def open_source(
     if str(path).partition(":")[0] == "synthetic" and not where.exists():
         return _synthetic(str(path), name or "synthetic")
     if not pipe and not where.exists():
+        brought = open_brought(str(path), name)
+        if brought is not None:
+            return brought
         raise SourceError(f"{where}: no such file or folder", path=str(where))
     chosen = find_format(format) if format is not None else None
     if chosen is None and options.columns is not None and "time" in options.columns:
@@ -191,9 +196,9 @@ def _nothing_to_read(where: Path, refused: Sequence[str]) -> SourceError:
     known = [reason for reason in dict.fromkeys(refused) if reason != UNKNOWN]
     if known:
         return SourceError(f"{where}: {'; '.join(known)}", path=str(where))
+    names = ", ".join(each.name for each in known_formats())
     return SourceError(
-        f"{where}: not in a format that is known here; name one of {', '.join(f.name for f in FORMATS)}, or say what "
-        "its columns are",
+        f"{where}: not in a format that is known here; name one of {names}, or say what its columns are",
         path=str(where),
     )
 
@@ -266,7 +271,7 @@ def _format_of(part: InputFile, chosen: Format | None, options: FormatOptions, *
         return chosen if alone or chosen.sniff(part) > NO else None
     best: list[Format] = []
     best_score = NO + 1
-    for candidate in FORMATS:
+    for candidate in known_formats():
         score = candidate.sniff(part)
         if score >= best_score:
             best = [candidate] if score > best_score else [*best, candidate]

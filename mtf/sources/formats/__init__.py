@@ -1,11 +1,18 @@
-"""Every format that is known, one small module each: to add one, write its `Format` and list it here."""
+"""Every format that is known, one small module each: to add one, write its `Format` and list it here.
+
+Other packages bring theirs by entry point. What fails in one of these is its own affair: it is reported, and no file is
+taken for one of its own.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from mtf.errors import ConfigError
-from mtf.sources.file_format import Format
+import attrs
+
+from mtf.errors import ConfigError, MtfError
+from mtf.plugins.entry_points import Plugin, installed, load, load_all, report_failure
+from mtf.sources.file_format import NO, Format, FormatOptions, Plan
 from mtf.sources.formats import (
     binance,
     binance_files,
@@ -29,8 +36,11 @@ from mtf.sources.formats import (
     tradingview,
     truefx,
 )
+from mtf.sources.input_files import InputFile
 
-__all__ = ["FORMATS", "find_format"]
+__all__ = ["FORMATS", "checked_format", "find_format", "known_formats"]
+
+KIND: Final = "formats"  # of plug-in
 
 # In front stand those for what is not text, those that look at the path alone, and then those that look at the first
 # bytes: a certain one ends the search before the file is looked at as a table.
@@ -70,4 +80,43 @@ def find_format(name: str) -> Format:
     for candidate in FORMATS:
         if candidate.name == name:
             return candidate
-    raise ConfigError(f"unknown format {name!r}: choose from {', '.join(candidate.name for candidate in FORMATS)}")
+    if name in installed(KIND):
+        return _guarded(installed(KIND)[name], load(KIND, name, checked_format))
+    raise ConfigError(
+        f"unknown format {name!r}: choose from {', '.join(candidate.name for candidate in known_formats())}"
+    )
+
+
+def known_formats() -> tuple[Format, ...]:
+    """Return every format, in the order in which they look at a file; plug-ins are loaded, if there are any."""
+    own = {each.name for each in FORMATS}
+    brought = [_guarded(plugin, found) for plugin, found in load_all(KIND, checked_format) if plugin.name not in own]
+    return (*FORMATS[:-1], *brought, FORMATS[-1])
+
+
+def checked_format(found: object) -> Format:
+    """Return the format that a plug-in has brought; ConfigError if it is something else."""
+    if not isinstance(found, Format):
+        raise ConfigError(f"{found!r} is not an mtf.sources.Format")
+    return found
+
+
+def _guarded(plugin: Plugin, found: Format) -> Format:
+    """Return the format *found* under the name of its *plugin*; what it raises is reported."""
+
+    def sniff(part: InputFile) -> int:
+        try:
+            return int(found.sniff(part))
+        except Exception as error:  # noqa: BLE001 - whatever a plug-in does with a file, others may read that
+            report_failure(plugin, f"the format {plugin.name} of {plugin.origin} fails on {part.place}: {error!r}")
+            return NO
+
+    def plan(part: InputFile, options: FormatOptions) -> Plan:
+        try:
+            return found.plan(part, options)
+        except MtfError:
+            raise
+        except Exception as error:
+            raise ConfigError(f"the format {plugin.name} of {plugin.origin} fails: {error!r}") from error
+
+    return attrs.evolve(found, name=plugin.name, sniff=sniff, plan=plan)

@@ -1,0 +1,1 @@
+"""Plug-ins for mtf: one of each kind."""
