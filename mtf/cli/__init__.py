@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mtf.cli.audit_command import audit_command
 from mtf.cli.bars_command import bars
 from mtf.cli.doctor_command import doctor
 from mtf.cli.indicators_command import indicators
@@ -26,5 +27,6 @@ from mtf.cli.verify_command import verify
 __all__ = ["main"]
 
 main: Final[Root] = root
-for _command in (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, indicators, plugins, doctor):
+_ON_DATA: Final = (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, audit_command)
+for _command in (*_ON_DATA, indicators, plugins, doctor):
     main.add_command(_command)
