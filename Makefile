@@ -90,7 +90,7 @@ test-web: $(VENV)/web.stamp build ## the tests of the page in a real browser, wh
 	MTF_EXPECT=compiled PYTHONSAFEPATH=1 $(BIN)/python -m pytest -m browser tests/web $(ARGS)
 
 cov: $(VENV)/dev.stamp build-pure ## which lines and branches of the pure build the suite reaches; pages in build/coverage
-	$(PYTEST_PURE) --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
+	$(PYTEST_PURE) -p no:mtf.testing.pytest_plugin --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
 
 bench: export MTF_REQUIRE_COMPILED ?= 1
 bench: $(VENV)/dev.stamp build ## the figures of docs/performance.md

@@ -27,7 +27,6 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from mtf.bars.placement import MarketBarClock
 from mtf.config import Config
@@ -36,6 +35,7 @@ from mtf.events.bar_rows import BarClock, length_code
 from mtf.events.block import BY_FEED, BY_TIMER, BY_USER, HAS_ASK, HAS_BID, Block, SymbolTable, cut
 from mtf.events.block_builder import NOT_LIVE, TRADES, BlockBuilder
 from mtf.events.tick import Tick
+from mtf.testing.tick_text import DATE, at, tick_of, ticks
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS, TS_MIN_NS
 
@@ -66,16 +66,10 @@ HOUR_NS: Final = 60 * MINUTE_NS
 DAY_NS: Final = 24 * HOUR_NS
 
 NEW_YORK: Final = "America/New_York"
-_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_TIME: Final = re.compile(r"(?:(\d{4}-\d\d-\d\d)[T ])?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?")
-_WORD: Final = re.compile(r"(?:(?P<symbol>[A-Za-z][^\s:@]*):)?(?P<time>[^@\s]+)@(?P<what>[^#\s]+)(?:#(?P<id>\S+))?")
 _BAR: Final = re.compile(
     r"(?:(?P<symbol>[A-Za-z][^\s:~]*):)?(?P<time>[^~\s]+)~(?P<length>[^@\s]+)@"
     r"(?P<open>[^/\s]+)/(?P<high>[^/\s]+)/(?P<low>[^/\s]+)/(?P<close>[^x\s?]+)(?:x(?P<size>[\d.]+))?(?P<forming>\?)?"
 )
-_AMOUNT: Final = re.compile(r"(?P<price>-?[\d.]+(?:e-?\d+)?)(?:x(?P<size>[\d.]+))?")
 
 
 Four = tuple[float, float, float, float]
@@ -121,23 +115,11 @@ Event = Tick | Clock
 Input = Event | BarRow | Sent
 
 
-def at(text: str, *, day: str = "2024-03-06", zone: str = "UTC") -> int:
-    """Return the nanoseconds UTC of `[DATE ]HH:MM[:SS[.fraction]]`; of a time that comes twice, the earlier."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise ValueError(f"no time: {text!r}")
-    date = datetime.date.fromisoformat(match[1] or day)
-    time = datetime.time(int(match[2]), int(match[3]), int(match[4] or 0))
-    moment = datetime.datetime.combine(date, time, ZoneInfo(zone))
-    whole = (moment - _EPOCH) // datetime.timedelta(seconds=1)
-    return whole * SECOND_NS + int((match[5] or "0").ljust(9, "0"))
-
-
 def inputs(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: str = "UTC") -> list[Input]:
     """Return what *text* says, in the order in which it is written."""
     made: list[Input] = []
     for word in text.split():
-        if _DATE.fullmatch(word):
+        if DATE.fullmatch(word):
             day = word
         elif word.startswith("!"):
             made.append(Clock(at(word[1:], day=day, zone=zone)))
@@ -145,7 +127,7 @@ def inputs(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: 
             made.append(Clock(at(word[2:], day=day, zone=zone), BY_TIMER))
         else:
             bare = word.lstrip("*>")
-            event = _bar(bare, symbol, day, zone) if "~" in bare else _quoted(bare, symbol, day, zone)
+            event = _bar(bare, symbol, day, zone) if "~" in bare else tick_of(bare, symbol=symbol, day=day, zone=zone)
             signs = word.removesuffix(bare)
             made.append(Sent(event, ordered=">" in signs, live="*" in signs) if signs else event)
     return made
@@ -157,16 +139,6 @@ def events(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: 
     for event in inputs(text, symbol=symbol, day=day, zone=zone):
         if not isinstance(event, Tick | Clock):
             raise ValueError(f"no event: {event}")
-        made.append(event)
-    return made
-
-
-def ticks(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: str = "UTC") -> list[Tick]:
-    """Return the ticks of *text*, in which no clock event may stand."""
-    made: list[Tick] = []
-    for event in events(text, symbol=symbol, day=day, zone=zone):
-        if isinstance(event, Clock):
-            raise ValueError(f"a clock event among ticks: {text!r}")
         made.append(event)
     return made
 
@@ -263,18 +235,11 @@ def _give_out(builder: BlockBuilder, made: list[Block], seq: int, size: int) -> 
     return block.last_seq + 1
 
 
-def _quoted(word: str, symbol: str, day: str, zone: str) -> Tick:
-    match = _WORD.fullmatch(word)
-    if match is None:
-        raise ValueError(f"no event: {word!r}")
-    return _tick(match["symbol"] or symbol, at(match["time"], day=day, zone=zone), match["what"], match["id"])
-
-
 def _bar(word: str, symbol: str, day: str, zone: str) -> BarRow:
     match = _BAR.fullmatch(word)
     if match is None:
         raise ValueError(f"no event: {word!r}")
-    dated = _DATE.fullmatch(match["time"]) is not None
+    dated = DATE.fullmatch(match["time"]) is not None
     return BarRow(
         match["symbol"] or symbol,
         match["length"],
@@ -284,26 +249,6 @@ def _bar(word: str, symbol: str, day: str, zone: str) -> BarRow:
         size=float(match["size"] or 0),
         forming=match["forming"] is not None,
     )
-
-
-def _tick(symbol: str, ts_ns: int, what: str, id: str | None) -> Tick:
-    if what.startswith("="):
-        price, size = _amount(what[1:])
-        return Tick(symbol, ts_ns, price=price, size=size, id=id)
-    if "/" not in what:
-        price, size = _amount(what)
-        return Tick(symbol, ts_ns, price, price, size, size, id=id)
-    left, right = what.split("/")
-    bid, bid_size = _amount(left) if left else (None, 0.0)
-    ask, ask_size = _amount(right) if right else (None, 0.0)
-    return Tick(symbol, ts_ns, bid, ask, bid_size, ask_size, id=id)
-
-
-def _amount(text: str) -> tuple[float, float]:
-    match = _AMOUNT.fullmatch(text)
-    if match is None:
-        raise ValueError(f"no price: {text!r}")
-    return float(match["price"]), float(match["size"] or 0)
 
 
 def copy_if_there(source: str, target: str) -> str:

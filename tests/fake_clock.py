@@ -1,59 +1,7 @@
-"""A wall clock that stands still until a test moves it."""
+"""The fake clock, which users have too: see `mtf.testing`."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
-from typing import Final
+from mtf.testing.fake_clock import FakeClock, FakeTimer
 
 __all__ = ["FakeClock", "FakeTimer"]
-
-
-class FakeTimer:
-    """A call to come; `cancel` takes it back."""
-
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self._callback: Callable[[], None] | None = callback  # None once it was called or cancelled
-
-    def cancel(self) -> None:
-        self._callback = None
-
-    def fire(self) -> None:
-        callback, self._callback = self._callback, None
-        if callback is not None:
-            callback()
-
-
-class FakeClock:
-    """Tells the time it was set to; timers fire in the turn of whoever moves it, in order of time."""
-
-    def __init__(self, now_ns: int) -> None:
-        self._now_ns = now_ns
-        self._timers: Final[list[tuple[int, int, FakeTimer]]] = []  # a heap, by time and order of asking
-        self.asked_ns: Final[list[int]] = []  # every time that a call was asked for
-
-    def now_ns(self) -> int:
-        return self._now_ns
-
-    def call_at(self, ts_ns: int, callback: Callable[[], None]) -> FakeTimer:
-        timer = FakeTimer(callback)
-        heapq.heappush(self._timers, (ts_ns, len(self.asked_ns), timer))
-        self.asked_ns.append(ts_ns)
-        return timer
-
-    def due_ns(self) -> int | None:
-        """Return the earliest time that a timer waits for, perhaps one that was cancelled; None if there is none."""
-        return self._timers[0][0] if self._timers else None
-
-    def go_to(self, ts_ns: int) -> None:
-        """Move to *ts_ns*, stopping at each timer on the way."""
-        assert ts_ns >= self._now_ns, "time does not go back"
-        while self._timers and self._timers[0][0] <= ts_ns:
-            due_ns, _, timer = heapq.heappop(self._timers)
-            self._now_ns = max(self._now_ns, due_ns)
-            timer.fire()
-        self._now_ns = ts_ns
-
-    def pass_ns(self, length_ns: int) -> None:
-        """Move on by *length_ns*."""
-        self.go_to(self._now_ns + length_ns)

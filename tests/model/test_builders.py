@@ -83,7 +83,7 @@ def test_what_is_no_event_is_refused(text: str) -> None:
 
 
 def test_ticks_refuse_a_clock_event() -> None:
-    with pytest.raises(ValueError, match="clock event"):
+    with pytest.raises(ValueError, match="no event: '!10:01'"):
         ticks("10:00@1 !10:01")
 
 

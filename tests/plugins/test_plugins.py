@@ -200,6 +200,15 @@ def test_a_builtin_name_cannot_be_taken(tmp_path: Path) -> None:
     assert python("-c", code, paths=(tmp_path / "site",), cwd=tmp_path).stdout == "fx sma:3\n"
 
 
+def test_examples_own_tests_pass(site: Path, tmp_path: Path) -> None:
+    """They are the contract suites of `mtf.testing`, as the page shows them."""
+    tests = shutil.copytree(ROOT / "examples" / "plugin" / "tests", tmp_path / "tests")
+    arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", str(tests))
+    done = python(*arguments, paths=(site,), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "19 passed" in done.stdout
+
+
 def test_groups_and_public_names_are_documented() -> None:
     """Whoever writes a plug-in has only that page."""
     page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
