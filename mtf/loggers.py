@@ -29,6 +29,7 @@ EVENTS: Final = {
     "indicator_version": ("mtf.pipeline", WARNING),
     "start_incomplete": ("mtf.pipeline", WARNING),
     "replay_changed": ("mtf.pipeline", WARNING),
+    "noted": ("mtf.pipeline", WARNING),
     "events_counted": ("mtf.pipeline", INFO),
     "checkpoint_written": ("mtf.checkpoints", INFO),
     "checkpoint_incomplete": ("mtf.checkpoints", WARNING),

@@ -20,10 +20,14 @@ class Noted(Protocol):
 class Notes(list[str]):
     """Sentences in the order in which they came, each once; `note` logs each every time."""
 
+    def append(self, sentence: str) -> None:
+        """Note a sentence that has no event of its own."""
+        self.note("noted", sentence)
+
     def note(self, event: str, sentence: str, **facts: Any) -> None:
         report(event, sentence, **facts)
         if len(self) < NOTES_MAX and sentence not in self:
-            self.append(sentence)
+            super().append(sentence)
 
     def note_once(self, event: str, sentence: str, **facts: Any) -> None:
         """Note what was perhaps noted before, and log it the first time only."""
