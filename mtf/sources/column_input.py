@@ -123,7 +123,7 @@ class ColumnInput(InputFile):
     def table(self) -> SniffedTable:
         """Return the start of the table, as if it were text."""
         names = [name.strip() for name in self.tabular.names]
-        rows = [[cell.strip() for cell in row] for row in self.first_rows]
+        rows = [[cell.replace("\n", " ").strip() for cell in row] for row in self.first_rows]
         return SniffedTable(
             delimiter=",",
             skip=0,

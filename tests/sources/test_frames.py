@@ -246,6 +246,11 @@ def test_columns_can_be_named_and_others_are_left_out() -> None:
     assert reading_text(reading).endswith("bid_size=bid_size, not read: venue depth")
 
 
+def test_text_of_several_lines_in_a_cell_is_one_cell() -> None:
+    notes = ["a note\nof two lines", "", "another\0one", "a third\nof\nthree"]
+    assert read(FRAME.with_columns(remarks=pl.Series(notes))) == TICKS
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [
