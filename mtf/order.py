@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from mtf.errors import OutOfOrder
 from mtf.events.block import Block
 from mtf.frames.frame import SymbolState
-from mtf.log import LogReader, read_positions
+from mtf.log import BlockReader, ReadableLog
 from mtf.sources.time_order import TimeOrder, without_order
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 
@@ -102,7 +101,7 @@ class LogOrder:
             "reordered": self.reordered,
         }
 
-    def begin(self, states: Sequence[SymbolState], tail: LogReader | None) -> None:
+    def begin(self, states: Sequence[SymbolState], tail: BlockReader | None) -> None:
         """Take in what was logged before, once: the events in *tail*, and of other symbols the clocks in *states*."""
         self._seeded = True
         for logged in tail or ():
@@ -164,9 +163,9 @@ class LogOrder:
             self.disordered(spans)
 
 
-def order_of(log: Path) -> LogOrder:
-    """Return the order that is noted in the log in the folder *log*."""
-    return LogOrder(read_positions(log).get(ORDER))
+def order_of(log: ReadableLog) -> LogOrder:
+    """Return the order that is noted in *log*."""
+    return LogOrder(log.positions.get(ORDER))
 
 
 def _whole(value: Any) -> int:

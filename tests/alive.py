@@ -26,6 +26,7 @@ def checkpointer_of(pipeline: Pipeline) -> Checkpointer:
 
 def log_of(pipeline: Pipeline) -> FileLog:
     """Return the log that is written."""
-    datadir = run_of(pipeline).datadir
-    assert datadir is not None, "the pipeline has a data directory"
-    return datadir.log
+    storage = run_of(pipeline).storage
+    assert storage is not None, "the pipeline has a data directory"
+    assert isinstance(storage.log, FileLog), "which has a log of files"
+    return storage.log

@@ -20,7 +20,7 @@ from mtf.log import kept_tails
 from mtf.order import ORDER, LogOrder
 from mtf.sources.merge import known_sources
 from mtf.sources.read_as import reading_text, readings_of
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
 from mtf.storage.malformed_rows import rows_aside
 
@@ -41,7 +41,7 @@ def inspect(directory: Path, as_json: bool) -> None:
         "data": str(directory),
         "config": orjson.loads(config.to_json()),
         "log": _log(directory),
-        "checkpoints": CheckpointStore(directory / CHECKPOINTS).list(),
+        "checkpoints": FileCheckpointStore(directory / CHECKPOINTS).list(),
         "history": _history(directory),
         "malformed": rows_aside(directory / ASIDE),
         "bytes": _bytes(directory),

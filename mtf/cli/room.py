@@ -12,7 +12,8 @@ from mtf.config import Config
 from mtf.errors import ConfigError, ConfigMismatch, MtfError, SourceError
 from mtf.sources import Source
 from mtf.sources.merge import MergedSource, sources_of
-from mtf.storage.datadir import LOG, known_parts, logged_config
+from mtf.storage.datadir import LOG, logged_config
+from mtf.storage.resuming import known_parts
 
 __all__ = ["room_for"]
 
@@ -55,7 +56,7 @@ def _why_not(path: Path, config: Config, source: Source) -> str:
         others = sources_of(entries) - sources_of(part.key for part in merged.parts if part.key is not None)
         if others:
             return f"holds another source ({', '.join(sorted(others))})"
-        known = known_parts(path, entries, merged)
+        known = known_parts(str(path), entries, merged)
         try:
             merged.resume(known)  # each part recognizes its beginning, or raises
         finally:

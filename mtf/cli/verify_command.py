@@ -19,7 +19,7 @@ from mtf.cli.output import document, plain, say, show
 from mtf.cli.stored import check_history, compare_bars
 from mtf.errors import CorruptCheckpoint, DataDirError, MtfError, NewerCheckpoint
 from mtf.log import VerifyReport, kept_tails, verify_log
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.datadir import CHECKPOINTS, HISTORY, LOG, check_has_log, checkpoints_of, logged_config
 from mtf.storage.history.unusable import is_of_before
 from mtf.storage.restore import verify_replay
@@ -85,7 +85,7 @@ def _checkpoints(directory: Path, report: VerifyReport) -> dict[str, Any]:
     try:
         store = checkpoints_of(directory, logged_config(directory))
     except MtfError:  # the log is too damaged to say
-        store = CheckpointStore(directory / CHECKPOINTS)
+        store = FileCheckpointStore(directory / CHECKPOINTS)
     seqs = store.list()
     damage = []
     notes = []

@@ -10,7 +10,6 @@ import datetime
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -20,9 +19,9 @@ from mtf.calendars.day import Gap
 from mtf.config import Config
 from mtf.data.batches import Batch, Coded, Column, Kind
 from mtf.data.longer import Longer
-from mtf.storage.datadir import HISTORY, history_of
 from mtf.storage.history.schema import COLUMNS, bar_row
 from mtf.storage.restore import bars_between
+from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
 from mtf.units import EPOCH_ORDINAL
 
@@ -70,7 +69,7 @@ class Series:
 class BarQuery:
     """The bars of *series* that start in `[start_ns, end_ns)`, or the *last* so many of them; as of *last_seq*."""
 
-    path: Path
+    storage: Storage
     config: Config
     series: Sequence[Series]
     start_ns: int | None
@@ -141,10 +140,9 @@ class BarQuery:
             newest = deque(newer, last)
             last -= len(newest)
             newer = iter(newest)
-        if last != 0 and self.stored_seq and (self.path / HISTORY).exists():
-            yield from history_of(self.path).pages(
-                *key, start_ns, end_ns, last=last, last_seq=min(self.stored_seq, self.last_seq)
-            )
+        stored = self.storage.stored_bars() if last != 0 and self.stored_seq else None
+        if stored is not None:
+            yield from stored.pages(*key, start_ns, end_ns, last=last, last_seq=min(self.stored_seq, self.last_seq))
         yield from _paged(newer)
 
     def _longer(self, series: Series, since: list[Row] | None) -> Iterator[Row]:
@@ -162,14 +160,14 @@ class BarQuery:
 
     def _since(self, key: tuple[str, str]) -> Iterator[Row]:
         symbol, timeframe = key
-        for bar, seq in bars_between(self.path, self.stored_seq, self.last_seq):
+        for bar, seq in bars_between(self.storage, self.stored_seq, self.last_seq):
             if bar.symbol == symbol and bar.timeframe.name == timeframe:
                 yield bar_row(bar, seq)
 
     def _recent(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], list[Row]]:
         """Return the rows that are not stored, of all *keys*: the log is played once for them."""
         found: dict[tuple[str, str], list[Row]] = {key: [] for key in keys}
-        for bar, seq in bars_between(self.path, self.stored_seq, self.last_seq):
+        for bar, seq in bars_between(self.storage, self.stored_seq, self.last_seq):
             rows = found.get((bar.symbol, bar.timeframe.name))
             if rows is not None:
                 rows.append(bar_row(bar, seq))

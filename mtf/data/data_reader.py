@@ -1,4 +1,4 @@
-"""The reader of a data directory: what `mtf.open` gives.
+"""The reader of a data directory or another storage: what `mtf.open` gives.
 
 Reads only, and takes no lock: a pipeline may write meanwhile, in this process or another. Each answer is as of one
 event, the newest there is when it is asked for, or an earlier one on request; what comes later does not change it.
@@ -7,9 +7,7 @@ event, the newest there is when it is asked for, or an earlier one on request; w
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
 
@@ -24,9 +22,10 @@ from mtf.data.table import Table
 from mtf.errors import ConfigError, DataDirError, UnknownSymbol, UnknownTimeframe
 from mtf.frames.snapshot import Snapshot
 from mtf.kernel import Kernel
-from mtf.log import LogEnd, first_logged_seq
-from mtf.storage.datadir import HISTORY, LOG, check_has_log, history_of, logged_config
+from mtf.log import ReadableLog
+from mtf.storage.datadir import DataDir, Place, storage_of
 from mtf.storage.restore import engine_at
+from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 
@@ -48,17 +47,18 @@ class States(NamedTuple):
 
 
 class DataReader:
-    """Reads the data directory *path*; DataDirError if it is not one, CorruptLog if its log is damaged.
+    """Reads the data directory *place*, or another storage; DataDirError if there is no log, CorruptLog for damage.
 
     A context manager; `close` closes files, and tables that were made stay usable. Methods read files and never wait
     for a writer; in an event loop, call them through `asyncio.to_thread`. One thread at a time.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path: Final = Path(path)
-        check_has_log(self.path)
-        self.config: Final[Config] = logged_config(self.path)  # that it was made with
-        self._end: Final = LogEnd(self.path / LOG)
+    def __init__(self, place: Place) -> None:
+        self.storage: Final[Storage] = storage_of(place)
+        self.name: Final[str] = self.storage.name  # of the storage: the path of a directory
+        self.path: Final = self.storage.path if isinstance(self.storage, DataDir) else None
+        self._log: Final[ReadableLog] = self.storage.read_log()
+        self.config: Final[Config] = Config.from_json(self._log.config, self.name)  # that it was made with
         self._closed = False
 
     def __enter__(self) -> DataReader:
@@ -72,13 +72,13 @@ class DataReader:
     def close(self) -> None:
         """Close files. Safe to call twice."""
         self._closed = True
-        self._end.close()
+        self._log.close()
 
     @property
     def symbols(self) -> list[str]:
         """The symbols in the log, in order of appearance; the newest ones too."""
-        self._look()
-        return list(self._end.symbols)
+        self._check_open()
+        return self._log.symbols
 
     @property
     def timeframes(self) -> list[Timeframe]:
@@ -94,7 +94,7 @@ class DataReader:
     def first_seq(self) -> int:
         """The first event that the log still has; 1 unless old ones were removed."""
         self._check_open()
-        return first_logged_seq(self.path / LOG)
+        return self._log.first_seq
 
     def bars(
         self,
@@ -118,9 +118,10 @@ class DataReader:
         series = [Series(name, each, self._base(each)) for name in symbols for each in self._timeframes(timeframe)]
         if last is not None and last < 1:
             raise ConfigError(f"last must be 1 or more, got {last}")
-        stored_seq = history_of(self.path).position() if (self.path / HISTORY).exists() else 0
+        stored = self.storage.stored_bars()
+        stored_seq = 0 if stored is None else stored.position()
         query = BarQuery(
-            path=self.path,
+            storage=self.storage,
             config=self.config,
             series=series,
             start_ns=None if start is None else nanoseconds(start),
@@ -194,7 +195,7 @@ class DataReader:
         if timeframe is not None:
             kept = self.config.timeframes
             names = {kept[kept.index(each)].name for each in self._timeframes(timeframe)}
-        return follow_bars(self.path, last_seq, symbols, names, poll_s)
+        return follow_bars(self.storage, last_seq, symbols, names, poll_s)
 
     def _ticks(
         self,
@@ -206,10 +207,10 @@ class DataReader:
         rejected_only: bool,
     ) -> Table[LoggedTick]:
         last_seq = self._look()
-        names = list(self._end.symbols)
+        names = self._log.symbols
         symbols = names if symbol is None else self._known_symbols(symbol)
         query = TickQuery(
-            path=self.path,
+            storage=self.storage,
             symbols=symbols,
             names=names,
             start_ns=TS_MIN_NS if start is None else nanoseconds(start),
@@ -223,27 +224,27 @@ class DataReader:
 
     def _look(self) -> int:
         self._check_open()
-        return self._end.look()
+        return self._log.last_seq
 
     def _check_open(self) -> None:
         if self._closed:
-            raise DataDirError(f"{self.path}: this reader is closed: open another one")
+            raise DataDirError(f"{self.name}: this reader is closed: open another one")
 
     def _as_of(self, given: Time | Moment | None) -> tuple[int, int | None]:
         """Return the last event that an answer may know of, and the time, if one was given, that it is as of."""
         last_seq = self._look()
         at = moment(given)
         if at.seq is not None and at.seq > last_seq:
-            raise ConfigError(f"{self.path}: the log ends at seq {last_seq}: ask for what is in it")
+            raise ConfigError(f"{self.name}: the log ends at seq {last_seq}: ask for what is in it")
         return (last_seq if at.seq is None else at.seq), at.ts_ns
 
     def _engine(self, at: Moment) -> Kernel:
         self._check_open()
-        return engine_at(self.path, seq=at.seq, time_ns=at.ts_ns)
+        return engine_at(self.storage, seq=at.seq, time_ns=at.ts_ns)
 
     def _known_before(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:
         """Return from which start on bars were not known at *time_ns*, by symbol and timeframe that was run."""
-        engine = engine_at(self.path, seq=last_seq, time_ns=time_ns)
+        engine = engine_at(self.storage, seq=last_seq, time_ns=time_ns)
         found: dict[tuple[str, str], int] = {}
         for each in series:
             number = engine.number_of(each.symbol)
@@ -251,7 +252,7 @@ class DataReader:
             if not bars and self.first_seq > 1:
                 written = datetime.datetime.fromtimestamp(time_ns // 1_000_000_000, datetime.UTC).isoformat()
                 raise ConfigError(
-                    f"{self.path}: the log begins at seq {self.first_seq}, and what was known of {each.symbol} at "
+                    f"{self.name}: the log begins at seq {self.first_seq}, and what was known of {each.symbol} at "
                     f"{written} is not in it: give as_of as a seq, or a later time"
                 )
             found[each.symbol, each.base.name] = bars[-1].start_ns + 1 if bars else TS_MIN_NS
@@ -260,7 +261,7 @@ class DataReader:
     def _known_symbols(self, given: str | Sequence[str]) -> list[str]:
         """Return the symbols that were given, each once; the end of the log has been looked at."""
         symbols = [given] if isinstance(given, str) else list(dict.fromkeys(given))
-        known = self._end.symbols
+        known = self._log.symbols
         for symbol in symbols:
             if symbol not in known:
                 raise self._unknown(symbol, known)
@@ -269,7 +270,7 @@ class DataReader:
     def _unknown(self, symbol: object, known: Sequence[str], when: str = "") -> UnknownSymbol:
         shown = ", ".join(known[:SYMBOLS_SHOWN]) or "none"
         more = f" and {len(known) - SYMBOLS_SHOWN} more" if len(known) > SYMBOLS_SHOWN else ""
-        return UnknownSymbol(f"no event of {symbol!r} is in {self.path}{when}; known symbols: {shown}{more}")
+        return UnknownSymbol(f"no event of {symbol!r} is in {self.name}{when}; known symbols: {shown}{more}")
 
     def _timeframes(self, given: str | Timeframe | Sequence[str | Timeframe]) -> list[Timeframe]:
         return list(dict.fromkeys(map(Timeframe, [given] if isinstance(given, str | Timeframe) else given)))
@@ -279,7 +280,7 @@ class DataReader:
         base = base_of(timeframe, kept)
         if base is None:
             raise UnknownTimeframe(
-                f"{timeframe} was not run in {self.path}, and cannot be built from what was "
+                f"{timeframe} was not run in {self.name}, and cannot be built from what was "
                 f"({', '.join(kept.names)}): a shorter one must divide it"
             )
         return base
@@ -288,6 +289,6 @@ class DataReader:
 SYMBOLS_SHOWN: Final = 50
 
 
-def open_data(path: str | os.PathLike[str]) -> DataReader:
-    """Open the data directory *path* for reading; usable while a pipeline writes it, from another process too."""
+def open_data(path: Place) -> DataReader:
+    """Open the data directory *path*, or another storage, for reading; usable while a pipeline writes it elsewhere."""
     return DataReader(path)

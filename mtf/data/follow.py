@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
 from mtf.bars.bar import Bar
-from mtf.log import read_log
-from mtf.storage.datadir import LOG
 from mtf.storage.restore import bars_engine_at
+from mtf.storage.storage import Storage
 
 __all__ = ["POLL_S", "follow_bars"]
 
 POLL_S: Final = 0.1
+BLOCK_EVENTS: Final = 1024  # of what is there already, read at once
 
 
 async def follow_bars(
-    path: Path,
+    storage: Storage,
     after_seq: int,
     symbols: set[str] | None,
     timeframes: set[str] | None,
@@ -30,11 +29,12 @@ async def follow_bars(
 
     Bars come in their order; between two looks at the log there is a *sleep* of *poll_s* seconds.
     """
-    engine = await asyncio.to_thread(bars_engine_at, path, after_seq)
-    reader = read_log(path / LOG, after_seq + 1)
+    engine = await asyncio.to_thread(bars_engine_at, storage, after_seq)
+    log = storage.read_log()
+    reader = await asyncio.to_thread(log.follow, after_seq + 1, block_events=BLOCK_EVENTS)
     try:
         while True:
-            logged = reader.poll()
+            logged = await asyncio.to_thread(reader.poll)
             if logged is None:
                 await sleep(poll_s)
                 continue

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import attrs
 
 from mtf.bars.gate import Gate
 from mtf.bars.verdicts import REASONS
+from mtf.config import Config
 from mtf.data.batches import Batch, Coded, Column, Kind
 from mtf.data.picking import Picked, pick
 from mtf.events.block import FROM_BAR, HAS_ASK, HAS_BID, QUOTE, TRADE
 from mtf.events.tick import Tick
-from mtf.storage.datadir import checkpoints_of, logged_config
 from mtf.storage.restore import fresh_engine, logged_blocks, restore_oldest
+from mtf.storage.storage import Storage
 from mtf.units import NEVER_NS
 
 __all__ = ["KINDS", "TICKS", "VERDICTS", "LoggedTick", "TickQuery"]
@@ -59,7 +59,7 @@ class LoggedTick(NamedTuple):
 class TickQuery:
     """The ticks of *symbols* that are stamped in `[start_ns, end_ns)`, among the events up to *last_seq*."""
 
-    path: Path
+    storage: Storage
     symbols: Sequence[str]
     names: Sequence[str]  # of all symbols of the log, by number
     start_ns: int
@@ -74,8 +74,8 @@ class TickQuery:
         if not codes:
             return
         picked = Picked()
-        for gate, first_seq, last_seq in _gates(self.path, self.last_seq):
-            for block in logged_blocks(self.path, first_seq, last_seq):
+        for gate, first_seq, last_seq in _gates(self.storage, self.last_seq):
+            for block in logged_blocks(self.storage, first_seq, last_seq):
                 verdicts = gate.judge(block).verdicts
                 pick(picked, block, verdicts, codes, self.start_ns, self.end_ns, self.rejected_only)
                 if len(picked) >= PAGE_ROWS:
@@ -131,16 +131,17 @@ class TickQuery:
             yield LoggedTick(page.seqs[i], VERDICTS[page.verdicts[i]], tick)
 
 
-def _gates(path: Path, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
-    """Yield the gates that judge the events that the log of *path* still has, each with the first and last seq of them.
+def _gates(storage: Storage, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
+    """Yield the gates that judge what the log of *storage* still has, each with the first and last seq of its events.
 
     It is one gate if the log has its beginning. Else a first one judges, knowing nothing of what came before, up to the
     oldest checkpoint that can be used, and then one that is as it was at that checkpoint.
     """
-    config = logged_config(path)
-    engine = fresh_engine(config, path)
+    log = storage.read_log()
+    config = Config.from_json(log.config, storage.name)
+    engine = fresh_engine(config, log)
     first_seq = engine.joiner.seq + 1
-    oldest = restore_oldest(config, checkpoints_of(path, config), last_seq) if first_seq > 1 else None
+    oldest = restore_oldest(config, storage.checkpoints(config), last_seq) if first_seq > 1 else None
     if oldest is not None:
         checkpoint_seq = oldest[1].seq
         if checkpoint_seq >= first_seq:

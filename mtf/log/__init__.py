@@ -1,7 +1,8 @@
 """The log, to which every event is written before anyone sees its results.
 
-`EventLog` is the contract of a log, and `FileLog` one on disk. `Writer` puts a log under an event loop, with one of
-three durabilities. Readers need no lock. Formats: docs/log-format.md; promises: docs/reliability.md.
+`EventLog` is the contract of a log as its one writer holds it, `ReadableLog` as its readers do; `FileLog` and
+`LogFiles` are those on disk. `Writer` puts a log under an event loop, with one of three durabilities. Readers need no
+lock. Formats: docs/log-format.md; promises: docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from mtf.log.compaction import Compressed, compress_sealed
 from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
 from mtf.log.end import LogEnd
-from mtf.log.event_log import EventLog, LoggedBlock
+from mtf.log.event_log import BlockReader, EventLog, LoggedBlock, ReadableLog
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
 from mtf.log.filesystem import FileSystem, OsFileSystem, check_plain, open_plain
-from mtf.log.log_reader import LogReader, first_logged_seq, follow_log, read_config, read_log, read_positions
+from mtf.log.log_files import LogFiles
+from mtf.log.log_reader import LogReader, first_logged_seq, follow_log, read_log, read_positions
 from mtf.log.recovery import TornTail
 from mtf.log.retention import retain
 from mtf.log.torn import KeptTail, kept_tails
@@ -22,6 +24,7 @@ __all__ = [
     "DURABILITIES",
     "SEGMENT_BYTES",
     "SYNC_WITHIN_MS",
+    "BlockReader",
     "Compressed",
     "Damage",
     "Durability",
@@ -30,9 +33,11 @@ __all__ = [
     "FileSystem",
     "KeptTail",
     "LogEnd",
+    "LogFiles",
     "LogReader",
     "LoggedBlock",
     "OsFileSystem",
+    "ReadableLog",
     "Salvaged",
     "TornTail",
     "VerifyReport",
@@ -43,7 +48,6 @@ __all__ = [
     "follow_log",
     "kept_tails",
     "open_plain",
-    "read_config",
     "read_log",
     "read_positions",
     "retain",

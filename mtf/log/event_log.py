@@ -1,4 +1,4 @@
-"""The protocol of a log: events by seq, appended in blocks, readable from any seq on.
+"""The protocols of a log: events by seq, appended in blocks by one writer, readable by anyone from any seq on.
 
 Owns the contract of every backend, and the value that reading returns. Seqs are 1, 2, 3 ... without a hole.
 """
@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
 from mtf.events.block import Block
 
-__all__ = ["NO_POSITIONS", "EventLog", "LoggedBlock", "changed_positions", "join_blocks"]
+if TYPE_CHECKING:
+    from mtf.log.recovery import TornTail
+
+__all__ = [
+    "NO_POSITIONS",
+    "BlockReader",
+    "EventLog",
+    "LoggedBlock",
+    "ReadableLog",
+    "changed_positions",
+    "join_blocks",
+]
 
 NO_POSITIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -44,8 +55,42 @@ class LoggedBlock:
         return f"LoggedBlock({self.block!r}, durable {self.durable_seq})"
 
 
-class EventLog(Protocol):
-    """One writer's log. `append` may run in one thread while `sync` runs in another; the rest is the writer's own."""
+class BlockReader(Protocol):
+    """Reads blocks in order; one thread at a time. One that is dropped midway leaves nothing open."""
+
+    @property
+    def last_seq(self) -> int:
+        """The newest event that has been returned, or passed over on the way to the first."""
+        ...
+
+    @property
+    def symbols(self) -> list[str]:
+        """The names by number, as of `last_seq` at least."""
+        ...
+
+    @property
+    def positions(self) -> dict[str, Any]:
+        """The newest position of each source, as of `last_seq` at least."""
+        ...
+
+    def __iter__(self) -> Iterator[LoggedBlock]: ...
+
+    def __next__(self) -> LoggedBlock: ...
+
+    def poll(self) -> LoggedBlock | None:
+        """Return the next block, or None if there is none yet; CorruptLog for anything that is not intact."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ReadableLog(Protocol):
+    """A log as its readers see it, while its writer appends, in this process or another; each property is of now.
+
+    Whatever is here may wait for a disk or a network, and is used in any thread. The pipeline asks in a thread wherever
+    its caller can wait; answers that are not awaited (`Pipeline.state_at`) are asked for on its event loop. A backend
+    whose calls are coroutines therefore runs them on a loop of its own, in a thread of its own.
+    """
 
     @property
     def config(self) -> bytes:
@@ -53,7 +98,9 @@ class EventLog(Protocol):
         ...
 
     @property
-    def run_id(self) -> bytes: ...
+    def run_id(self) -> bytes:
+        """16 bytes that tell this log from all others, wherever it is."""
+        ...
 
     @property
     def first_seq(self) -> int:
@@ -66,16 +113,6 @@ class EventLog(Protocol):
         ...
 
     @property
-    def durable_seq(self) -> int:
-        """The highest seq known synced."""
-        ...
-
-    @property
-    def chain(self) -> int:
-        """The chain's value after the newest event."""
-        ...
-
-    @property
     def positions(self) -> dict[str, Any]:
         """The newest position of each named source."""
         ...
@@ -85,15 +122,58 @@ class EventLog(Protocol):
         """The names by number, as of `last_seq`."""
         ...
 
+    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> BlockReader:
+        """Return a reader from the block that contains *from_seq* to that of *last_seq*, or to the end.
+
+        The end is that of the call, or a later one. With *block_events*, blocks are joined until one holds that many or
+        more. DataDirError if *from_seq* is no longer kept, CorruptLog for damage on the way: never a shorter history.
+        """
+        ...
+
+    def follow(self, from_seq: int = 1, *, block_events: int = 1) -> BlockReader:
+        """Return a reader as `read` does, without an end: its `poll` finds what is appended later, too."""
+        ...
+
+    def close(self) -> None:
+        """Release what this reading holds open. Safe to call twice."""
+        ...
+
+
+class EventLog(ReadableLog, Protocol):
+    """One writer's log: a second writer is refused (LogLocked), or ends the first one at its next `append` or `sync`.
+
+    The properties, and `append` unless the log is `full`, return at once: they are used on the event loop. What was
+    appended becomes durable later; `sync`, called in a thread, waits for that. So a log on a network sends in `append`,
+    is `full` while too much is unacknowledged, and waits in `sync` for acknowledgements. `append` runs in one thread
+    while `sync` runs in another; the rest is the writer's own, except for what `ReadableLog` has. Without a *last_seq*,
+    `read` ends with what was there at the call.
+    """
+
+    @property
+    def durable_seq(self) -> int:
+        """The highest seq known durable: no crash that the backend is made for loses it."""
+        ...
+
+    @property
+    def chain(self) -> int:
+        """The chain's value after the newest event."""
+        ...
+
     @property
     def full(self) -> bool:
-        """Whether the next append waits for the disk (it starts a segment): it is better done in a thread."""
+        """Whether the next append waits: it is done in a thread then."""
+        ...
+
+    @property
+    def torn(self) -> TornTail | None:
+        """What opening cut off the end, after a crash or a damage there; None: nothing."""
         ...
 
     def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
-        """Hand *block*, which starts at `last_seq + 1`, to the operating system, and the positions that changed.
+        """Hand over *block*, which starts at `last_seq + 1`, and the positions that changed.
 
-        LogWriteFailed on the first write that fails or is short, and from then on.
+        It goes to the operating system, or on its way through a network. LogWriteFailed on the first write that is
+        known to have failed, or to be short, and from then on.
         """
         ...
 
@@ -101,15 +181,12 @@ class EventLog(Protocol):
         """Make what was appended before the call durable and return `durable_seq`; LogWriteFailed as in `append`."""
         ...
 
-    def read(self, from_seq: int = 1, *, block_events: int = 1) -> Iterator[LoggedBlock]:
-        """Yield the blocks from the one that contains *from_seq* to the newest there is at the call.
-
-        With *block_events*, blocks are joined until one holds that many or more.
-        """
+    def retain(self, min_needed_seq: int) -> None:
+        """Remove what holds only events before *min_needed_seq*, as far as that is possible; called in a thread."""
         ...
 
     def close(self) -> None:
-        """Sync and seal (unless a write failed) and release the lock. Safe to call twice."""
+        """Make everything durable (unless a write failed), and let another writer have it. Safe to call twice."""
         ...
 
 

@@ -8,7 +8,7 @@ what is on the disk. `append` belongs to one thread, and `sync` may run beside i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from struct import Struct
 from threading import Lock
@@ -19,10 +19,11 @@ from xxhash import xxh3_64_intdigest
 
 from mtf.errors import DataDirError, LogWriteFailed
 from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
-from mtf.log.event_log import NO_POSITIONS, LoggedBlock, changed_positions
+from mtf.log.event_log import NO_POSITIONS, changed_positions
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
-from mtf.log.log_reader import read_log
+from mtf.log.log_reader import LogReader, first_logged_seq, read_log
 from mtf.log.recovery import Recovered, TornTail, cut_tail, recover
+from mtf.log.retention import retain
 from mtf.log.segment import learn_symbols, segment_name
 from mtf.log.segment_format import (
     BLOCK,
@@ -201,8 +202,16 @@ class FileLog:
                 self.durable_seq = target
             return self.durable_seq
 
-    def read(self, from_seq: int = 1, *, block_events: int = 1) -> Iterator[LoggedBlock]:
-        return read_log(self.directory, from_seq, last_seq=self.last_seq, block_events=block_events, fs=self._fs)
+    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> LogReader:
+        last_seq = self.last_seq if last_seq is None else last_seq
+        return read_log(self.directory, from_seq, last_seq=last_seq, block_events=block_events, fs=self._fs)
+
+    def follow(self, from_seq: int = 1, *, block_events: int = 1) -> LogReader:
+        return read_log(self.directory, from_seq, block_events=block_events, fs=self._fs)
+
+    def retain(self, min_needed_seq: int) -> None:
+        retain(self.directory, min_needed_seq, fs=self._fs)
+        self.first_seq = first_logged_seq(self.directory, fs=self._fs)
 
     def close(self) -> None:
         if self._lock < 0:

@@ -22,7 +22,7 @@ from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
 
-__all__ = ["LogReader", "first_logged_seq", "follow_log", "read_config", "read_log", "read_positions"]
+__all__ = ["LogReader", "first_logged_seq", "follow_log", "read_log", "read_positions"]
 
 POLL_S: Final = 0.1
 
@@ -167,13 +167,6 @@ def read_log(
     DataDirError if there is no log, or *from_seq* is no longer kept.
     """
     return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, fs=fs)
-
-
-def read_config(directory: str | Path, *, fs: FileSystem | None = None) -> bytes:
-    """Return the configuration that every segment of the log repeats; DataDirError if there is no log."""
-    reader = LogReader(str(directory), first_logged_seq(directory, fs=fs), None, fs=fs)
-    reader.close()
-    return reader.config
 
 
 def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:

@@ -52,20 +52,20 @@ class LoggedFeed(Feed):
     """The log of a data directory, up to the event that is its last one now."""
 
     def __init__(self, reader: DataReader, config: Config) -> None:
-        super().__init__(config, str(reader.path))
+        super().__init__(config, reader.name)
         self._changed: Final = bool(config.differences(reader.config))
-        self._path: Final = reader.path
+        self._storage: Final = reader.storage
         self._last_seq: Final = reader.seq
 
     def begin(self, config: Config) -> Kernel:
-        return fresh_engine(config, self._path)
+        return fresh_engine(config, self._storage.read_log())
 
     def blocks(self) -> Iterator[Block]:
         if not self._last_seq:
             return
-        kernel, clock = fresh_engine(self.config, self._path), _bar_clock(self.config)
+        kernel, clock = fresh_engine(self.config, self._storage.read_log()), _bar_clock(self.config)
         symbols = SymbolTable([instrument.name for instrument in kernel.gate.instruments])
-        for block in logged_blocks(self._path, kernel.joiner.seq + 1, self._last_seq):
+        for block in logged_blocks(self._storage, kernel.joiner.seq + 1, self._last_seq):
             if self._changed:
                 symbols.learn(block)
                 check_logged_bars(clock, block, symbols.names)

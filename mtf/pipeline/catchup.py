@@ -8,6 +8,7 @@ right after the start see all of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -19,8 +20,9 @@ from mtf.errors import ConfigError
 from mtf.events.block import Block, cut
 from mtf.kernel import Kernel
 from mtf.notes import Notes
+from mtf.pipeline.threads import in_thread
 from mtf.storage.checkpoint_store import Checkpoint, Skipped
-from mtf.storage.datadir import DataDir
+from mtf.storage.opened import OpenStorage
 from mtf.storage.restore import (
     engine_at,
     fresh_engine,
@@ -49,14 +51,14 @@ class Start:
 
 
 class CatchUp:
-    """Knows how to come to the end of the log of *datadir*; None: there is none."""
+    """Knows how to come to the end of the log of *storage*; None: there is none."""
 
-    def __init__(self, config: Config, datadir: DataDir | None, *, block_events: int) -> None:
-        self.seq: Final = 0 if datadir is None else datadir.log.last_seq  # where the log ended at the start
+    def __init__(self, config: Config, storage: OpenStorage | None, *, block_events: int) -> None:
+        self.seq: Final = 0 if storage is None else storage.log.last_seq  # where the log ended at the start
         self.done = False  # the state is that of the log's end
         self.notes: Final = Notes()  # what this start could not bring back, in sentences
         self._config: Final = config
-        self._datadir: Final = datadir
+        self._storage: Final = storage
         self._block_events: Final = block_events
         self.begun: Start | None = None  # what was gone on from; None until then
         self._start: Start | None = None  # what was chosen last, and for which consumers
@@ -66,14 +68,26 @@ class CatchUp:
     def engine(self) -> Kernel:
         """Return the state at the end of the log before it is done: for looking at, not to go on with."""
         if self._ahead is None:
-            assert self._datadir is not None, "only what is on disk is caught up with"
-            self._ahead = engine_at(self._datadir.path)
+            assert self._storage is not None, "only what is kept is caught up with"
+            self._ahead = engine_at(self._storage.storage)
         return self._ahead
 
-    def begin(self, consumers: Sequence[ConsumerActor]) -> Start:
-        """Return what to start from with *consumers*, for good; those that are ahead of the log roll back first."""
-        self.begun = self._look(consumers, roll_back=True)
-        return self.begun
+    async def begin(self, consumers: Sequence[ConsumerActor]) -> Start:
+        """Return what to start from with *consumers*, for good; those that are ahead of the log roll back first.
+
+        Others may come and some may leave while checkpoints are read, in a thread: then there is another look.
+        """
+        start: Start | None = None
+        here: list[ConsumerActor] = []
+        while start is None or here != list(consumers):
+            here = list(consumers)
+            wanted = self._wanted(here, roll_back=True)
+            if wanted is None:
+                start = Start(engine=None, next_seq=1)
+            else:
+                start = await in_thread(partial(self._chosen, *wanted))
+        self.begun = start
+        return start
 
     def choose(self, consumers: Sequence[ConsumerActor]) -> Start:
         """Return what is started from, or would be with *consumers*.
@@ -81,25 +95,34 @@ class CatchUp:
         A consumer whose saved state is older than the checkpoint, since it was not there when that was taken, is shown
         what came since: the start is then as early as its state, and the others are not shown those events again.
         """
-        return self.begun or self._look(consumers, roll_back=False)
+        if self.begun is not None:
+            return self.begun
+        wanted = self._wanted(consumers, roll_back=False)
+        return Start(engine=None, next_seq=1) if wanted is None else self._chosen(*wanted)
 
-    def _look(self, consumers: Sequence[ConsumerActor], *, roll_back: bool) -> Start:
-        datadir = self._datadir
-        if datadir is None:
-            return Start(engine=None, next_seq=1)
+    def _wanted(
+        self, consumers: Sequence[ConsumerActor], *, roll_back: bool
+    ) -> tuple[OpenStorage, set[str], dict[str, int]] | None:
+        """Return from what to choose, and for whom: names, and what those with storage of their own have committed.
+
+        None: there is nothing to start from.
+        """
+        storage = self._storage
+        if storage is None:
+            return None
         committed = _committed(consumers, self.seq, roll_back=roll_back)
-        if not self.seq:
-            return Start(engine=None, next_seq=1)
-        names = {actor.consumer_name for actor in consumers}
+        return (storage, {actor.consumer_name for actor in consumers}, committed) if self.seq else None
+
+    def _chosen(self, storage: OpenStorage, names: set[str], committed: dict[str, int]) -> Start:
         if self._start is None or self._chosen_for != (names, committed):
-            self._start, self._chosen_for = self._choose(datadir, names, committed), (names, committed)
+            self._start, self._chosen_for = self._choose(storage, names, committed), (names, committed)
         return self._start
 
     def blocks(self, start: Start, consumers: Sequence[ConsumerActor]) -> Iterator[Block]:
         """Yield the rest of the log after *start*, parted where a consumer begins to be shown events again."""
-        assert self._datadir is not None, "only what is on disk is caught up with"
+        assert self._storage is not None, "only what is kept is caught up with"
         parted = sorted({start.states[name][0] for name in start.states.keys() & {a.consumer_name for a in consumers}})
-        for logged in self._datadir.log.read(start.next_seq, block_events=self._block_events):
+        for logged in self._storage.log.read(start.next_seq, block_events=self._block_events):
             block = logged.block
             for seq in parted:
                 if block.first_seq <= seq < block.last_seq:
@@ -135,30 +158,30 @@ class CatchUp:
         self._ahead = None
         self.done = True
 
-    def _choose(self, datadir: DataDir, names: set[str], committed: dict[str, int]) -> Start:
+    def _choose(self, storage: OpenStorage, names: set[str], committed: dict[str, int]) -> Start:
         limit = min([self.seq, *committed.values()])
-        start, base = self._at_most(datadir, limit, names, committed)
+        start, base = self._at_most(storage, limit, names, committed)
         states = {} if base is None else saved_states(base)
         earliest = min([states[name][0] for name in states.keys() & names - committed.keys()], default=NEVER_SEQ)
         if base is not None and earliest < base.seq:
-            start, base = self._at_most(datadir, limit, names, committed, earliest=earliest)
+            start, base = self._at_most(storage, limit, names, committed, earliest=earliest)
             earlier = {} if base is None else saved_states(base)
             states = {name: state for name, state in states.items() if name not in committed}
             states.update((name, earlier[name]) for name in earlier.keys() & committed.keys())
         here = {name: state for name, state in states.items() if name in names}
         # Whatever is started from, who is not here loses nothing.
-        newest = newest_states(datadir.checkpoints, self.seq)
+        newest = newest_states(storage.checkpoints, self.seq)
         absent = {name: state for name, state in newest.items() if name not in names}
         return attrs.evolve(start, states=here | absent, committed=committed)
 
     def _at_most(
-        self, datadir: DataDir, limit: int, names: set[str], committed: dict[str, int], *, earliest: int = NEVER_SEQ
+        self, storage: OpenStorage, limit: int, names: set[str], committed: dict[str, int], *, earliest: int = NEVER_SEQ
     ) -> tuple[Start, Checkpoint | None]:
         """Return the start from the newest checkpoint up to *limit* that the consumers can use, and the checkpoint.
 
         A consumer has a state of the event *earliest*, and has to be shown what came after it.
         """
-        first_seq = datadir.log.first_seq
+        first_seq = storage.log.first_seq
         behind = [name for name, seq in committed.items() if seq < first_seq - 1]
         if earliest < first_seq - 1:
             behind.append("a consumer that was not there lately")
@@ -166,17 +189,17 @@ class CatchUp:
         limit, earliest = max(limit, first_seq - 1), max(earliest, first_seq - 1)
         engine, checkpoint, skipped = restore(
             self._config,
-            datadir.checkpoints,
+            storage.checkpoints,
             limit,
             lambda found: found.seq <= earliest and not names & set(left_out_of(found)),
         )
         oldest = None
         if checkpoint is None and first_seq > 1:
-            oldest = restore_oldest(self._config, datadir.checkpoints, self.seq)
+            oldest = restore_oldest(self._config, storage.checkpoints, self.seq)
             if oldest is not None:
                 engine, checkpoint = oldest
             else:
-                engine = fresh_engine(self._config, datadir.path)
+                engine = fresh_engine(self._config, storage.log)
                 self._note(
                     f"the log begins at seq {first_seq}, and no checkpoint can be used: bars and indicators are made "
                     "of what is there, as if nothing had come before",

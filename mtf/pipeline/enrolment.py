@@ -21,7 +21,7 @@ from mtf.pipeline.options import Options
 from mtf.pipeline.rejoin import rejoin
 from mtf.pipeline.restarts import Restarts
 from mtf.pipeline.terms import STOP, Added
-from mtf.storage.datadir import DataDir
+from mtf.storage.opened import OpenStorage
 
 __all__ = ["Enrolment"]
 
@@ -36,7 +36,7 @@ class Enrolment:
     def __init__(
         self,
         options: Options,
-        datadir: DataDir | None,
+        storage: OpenStorage | None,
         delivery: Delivery,
         supervisor: Supervisor,
         showing: Showing,
@@ -47,7 +47,7 @@ class Enrolment:
         newest_state: Callable[[str], tuple[int, bytes] | None],
     ) -> None:
         self._wall: Final = options.wall
-        self._datadir: Final = datadir
+        self._storage: Final = storage
         self._delivery: Final = delivery
         self._supervisor: Final = supervisor
         self._showing: Final = showing
@@ -121,7 +121,7 @@ class Enrolment:
             self._delivery,
             make=self.make,
             here=self._here,
-            datadir=self._datadir,
+            storage=self._storage,
             state=self._newest_state(record.added.name),
         )
 

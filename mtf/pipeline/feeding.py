@@ -31,7 +31,7 @@ STREAM: Final = "/"  # between the feed's name and the stream's, in the name of 
 
 async def feed_live(run: Run, feed: Feed) -> None:
     """Feed what *feed* delivers into *run* until it ends; FeedDown if it gives up."""
-    positions = {} if run.datadir is None else run.datadir.log.positions
+    positions = {} if run.storage is None else run.storage.log.positions
     newest_ns = int(run.engine.gate.newest_ns)
     await _Feeding(feed, run.pushes, run.source, positions, None if newest_ns == NEVER_NS else newest_ns).run()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -15,6 +14,8 @@ from mtf.errors import ConfigError
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import BLOCK_EVENTS_MAX
 from mtf.log import DURABILITIES, Durability
+from mtf.storage.datadir import Place, storage_of
+from mtf.storage.storage import Storage
 
 __all__ = ["BLOCK_EVENTS", "MAX_AHEAD_NS", "OLDEST_NS", "Options"]
 
@@ -27,10 +28,12 @@ WORKERS_MAX: Final = 256
 CHECKPOINT_MIN_NS: Final = 1_000_000
 
 
-def _directory(data: str | os.PathLike[str] | None) -> Path | None:
-    if data is not None and not os.fspath(data):
+def _storage(data: Place | None) -> Storage | None:
+    if data is None:
+        return None
+    if isinstance(data, str | os.PathLike) and not os.fspath(data):
         raise ConfigError("data is '': give a directory, or None to keep nothing on disk")
-    return None if data is None else Path(data)
+    return storage_of(data)
 
 
 def _check_whole(instance: Options, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -47,7 +50,7 @@ def _check_whole(instance: Options, attribute: attrs.Attribute[Any], value: Any)
 class Options:
     """Settings as `Pipeline` describes them, checked; ConfigError names the one that is wrong."""
 
-    data: Path | None = attrs.field(default=None, converter=_directory)
+    data: Storage | None = attrs.field(default=None, converter=_storage)
     durability: Durability = attrs.field(default="group")
     checkpoint_seconds: float | None = attrs.field(default=60.0)
     checkpoint_events: int | None = attrs.field(default=None, validator=_check_whole)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -31,7 +30,9 @@ from mtf.pipeline.reports import report_read
 from mtf.pipeline.run import Run
 from mtf.pipeline.run_facts import RunFacts
 from mtf.rows import RowCounts, rejected_by
+from mtf.storage.datadir import storage_of
 from mtf.storage.restore import state_at
+from mtf.storage.storage import Storage
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 
@@ -41,9 +42,9 @@ __all__ = ["Pipeline"]
 class Pipeline(Consuming, RunFacts):
     """Keeps every timeframe of every symbol in one consistent state, at every tick.
 
-    `async with` starts and stops it. With *data*, a directory, all that comes in is logged there and a next start goes
-    on from it; None keeps nothing on disk. The settings from *timeframes* to *live* decide results, and are those of
-    `mtf.Config`; *config* gives them as one. The others do not:
+    `async with` starts and stops it. With *data*, a directory or another `mtf.storage.storage.Storage`, all that comes
+    in is logged there and a next start goes on from it; None keeps nothing. The settings from *timeframes* to *live*
+    decide results, and are those of `mtf.Config`; *config* gives them as one. The others do not:
 
     - *durability* names what can be lost: `each`, `group` or `os` (docs/reliability.md);
     - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; 0 or None: not so;
@@ -61,7 +62,7 @@ class Pipeline(Consuming, RunFacts):
     def __init__(
         self,
         *,
-        data: str | os.PathLike[str] | None = None,
+        data: str | os.PathLike[str] | Storage | None = None,
         timeframes: str | Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
         calendar: Any = "fx",
         price: str = "auto",
@@ -132,7 +133,7 @@ class Pipeline(Consuming, RunFacts):
         if self._entered:
             raise PipelineStopped("a pipeline is started once: make a new one")
         self._entered = True
-        run = Run.open(self.config, self._options)
+        run = await Run.open(self.config, self._options)
         self.config = run.config
         self._alive = run
         await run.start(self._added)
@@ -194,7 +195,7 @@ class Pipeline(Consuming, RunFacts):
         else:
             if reorder_ns is None:
                 reorder_ns = 0 if sort else self._options.reorder_ns
-            opened = open_given(source, options, resumable=run.datadir is not None, reorder_ns=reorder_ns, sort=sort)
+            opened = open_given(source, options, resumable=run.storage is not None, reorder_ns=reorder_ns, sort=sort)
             malformed, rejected = run.builder.malformed, rejected_by(run.engine)
             try:
                 await run.reading.read(opened, run.engine.joiner.states, order)
@@ -213,7 +214,7 @@ class Pipeline(Consuming, RunFacts):
 
     async def replay(
         self,
-        directory: str | os.PathLike[str],
+        directory: str | os.PathLike[str] | Storage,
         *,
         start: int = 1,
         until: int | None = None,
@@ -221,7 +222,7 @@ class Pipeline(Consuming, RunFacts):
         speed: float | None = None,
         changed: bool = False,
     ) -> Summary:
-        """Play the log of a data directory through this pipeline: a new one of its configuration, on no disk.
+        """Play the log of *directory*, or of another storage, through this pipeline: a new one of its configuration.
 
         Consumers are shown the events from the seq *start* to *until*, with *until_ns* of each symbol none from its
         first accepted event on that is stamped later; with *speed*, that many seconds of event time in a second, else
@@ -232,7 +233,8 @@ class Pipeline(Consuming, RunFacts):
         """
         run = self._running("replay")
         begun = time.perf_counter()
-        await play(run, Path(directory), start=start, until=until, until_ns=until_ns, speed=speed, changed=changed)
+        storage = storage_of(directory)
+        await play(run, storage, start=start, until=until, until_ns=until_ns, speed=speed, changed=changed)
         self.config = run.config
         return self.summary(seconds=time.perf_counter() - begun, new_events=max(0, self.seq - start + 1))
 

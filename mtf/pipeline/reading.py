@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from mtf.actors.sequencer import Sequencer
@@ -13,9 +14,10 @@ from mtf.errors import ConfigError, OutOfOrder
 from mtf.frames.frame import SymbolState
 from mtf.loggers import report
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
+from mtf.pipeline.threads import in_thread
 from mtf.sources.given import parts_given
 from mtf.sources.merge import MergedSource
-from mtf.storage.datadir import DataDir
+from mtf.storage.opened import OpenStorage
 
 __all__ = ["OUT_OF_ORDER", "Reading", "open_given"]
 
@@ -40,19 +42,20 @@ def open_given(
 
 
 class Reading:
-    """Reads sources to their end through *actor*'s block builder; with *datadir*, resumes one that was read before."""
+    """Reads sources to their end through *actor*'s block builder; with *storage*, resumes one that was read before."""
 
     def __init__(
         self,
         actor: Sequencer,
-        datadir: DataDir | None,
+        storage: OpenStorage | None,
         block_events: int,
     ) -> None:
         self.order = LogOrder()  # of the events of finite sources in the log
         self._actor: Final = actor
-        self._datadir: Final = datadir
+        self._storage: Final = storage
         self._block_events: Final = block_events
         self._running: list[str] = []  # the orders of the sources that are read now
+        self._seeding: Final = asyncio.Lock()  # held while the order takes in what was logged before
 
     async def read(self, source: MergedSource, states: Sequence[SymbolState], order: str = BY_TIME) -> None:
         """Read *source* to its end. *states* are those of the symbols in the log.
@@ -64,24 +67,29 @@ class Reading:
             raise ConfigError(f"order is {order!r}: use one of {', '.join(ORDERS)}")
         if self._running and BY_TIME in (order, *self._running):
             raise OutOfOrder("another source is being read: the events of two at once are in no order of time", ADVICE)
-        actor = self._actor
-        if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
-            await actor.flush(actor.next_seq - 1)
-        known: set[str] = set()
-        tail = None
-        if self._datadir is not None:
-            known = self._datadir.resume(source)
-            if not self.order.seeded and self.order.kind is not None:
-                tail = self._datadir.tail(TAIL_EVENTS)
-        if not self.order.seeded:
-            self.order.recorded = self._datadir is not None
-            self.order.begin(states, tail)
-            actor.watch = self.order.look
-            actor.builder.alone_ordered = self.order.kind == BY_TIME
-        if order == BY_TIME:
-            self._check_begin(source, known)
         with self.beside(order):
+            actor = self._actor
+            if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
+                await actor.flush(actor.next_seq - 1)
+            known = set() if self._storage is None else self._storage.resume(source)
+            await self._seed(states)
+            if order == BY_TIME:
+                self._check_begin(source, known)
             await self._fill(source, order)
+
+    async def _seed(self, states: Sequence[SymbolState]) -> None:
+        """Have the order know what was logged before, once."""
+        async with self._seeding:
+            if self.order.seeded:
+                return
+            self.order.recorded = self._storage is not None
+            if self._storage is None or self.order.kind is None:
+                self.order.begin(states, None)
+            else:
+                tail = await in_thread(partial(self._storage.tail, TAIL_EVENTS))
+                await in_thread(partial(self.order.begin, states, tail))
+            self._actor.watch = self.order.look
+            self._actor.builder.alone_ordered = self.order.kind == BY_TIME
 
     @contextlib.contextmanager
     def beside(self, order: str) -> Iterator[None]:
@@ -130,7 +138,7 @@ class Reading:
                 builder.ordered = False
             self.order.given(source.name, order, first_seq, actor.next_seq - 1, actor.taken_seq)
             self.order.reordered = reordered + source.reordered
-            if self._datadir is not None:
+            if self._storage is not None:
                 actor.positions.update(source.moved())
             if builder.count:
                 if not actor.flush_now():

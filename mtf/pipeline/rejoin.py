@@ -18,7 +18,7 @@ from mtf.kernel import Kernel
 from mtf.pipeline.audience import Audience
 from mtf.pipeline.consumer_statistics import ConsumerRecord
 from mtf.pipeline.terms import Added
-from mtf.storage.datadir import DataDir
+from mtf.storage.opened import OpenStorage
 from mtf.storage.restore import restore
 
 __all__ = ["rejoin"]
@@ -35,7 +35,7 @@ async def rejoin(
     *,
     make: Make,
     here: Callable[[], Cursor],
-    datadir: DataDir | None,
+    storage: OpenStorage | None,
     state: tuple[int, bytes] | None,
 ) -> None:
     """Start the consumer of *record* again; *state* is its newest saved one, and the event that it is of.
@@ -43,7 +43,7 @@ async def rejoin(
     *make* makes its actor at a cursor, *here* one at the newest event.
     """
     added = record.added
-    if datadir is None or state is None or state[0] + 1 < datadir.log.first_seq:
+    if storage is None or state is None or state[0] + 1 < storage.log.first_seq:
         actor = make(added, here)
         before = record.actor
         if before is not None:
@@ -52,14 +52,14 @@ async def rejoin(
         return
     seq, saved = state
     record.state = "catching up"
-    engine, _, _ = await asyncio.to_thread(restore, datadir.config, datadir.checkpoints, seq)
+    engine, _, _ = await asyncio.to_thread(restore, storage.config, storage.checkpoints, seq)
     schema = here().schema
     target_seq = delivery.seq
     actor = make(added, lambda: Cursor(schema, engine.joiner, target_seq))
     actor.restore(saved, seq)
     audience.launch(actor, added)
     while engine.joiner.seq < delivery.seq:
-        for block in _pieces(datadir, engine, seq, delivery):
+        for block in _pieces(storage, engine, seq, delivery):
             await actor.send(engine.step(block))
             await asyncio.sleep(0)
             if actor.has_left:
@@ -68,9 +68,9 @@ async def rejoin(
     audience.seat(actor, engine.joiner.seq)
 
 
-def _pieces(datadir: DataDir, engine: Kernel, state_seq: int, delivery: Delivery) -> Iterator[Block]:
+def _pieces(storage: OpenStorage, engine: Kernel, state_seq: int, delivery: Delivery) -> Iterator[Block]:
     """Yield what was delivered after *engine*'s state, parted after *state_seq*, where the consumer's part begins."""
-    for logged in datadir.log.read(engine.joiner.seq + 1, block_events=PIECE_EVENTS):
+    for logged in storage.log.read(engine.joiner.seq + 1, block_events=PIECE_EVENTS):
         block = logged.block
         if block.first_seq <= state_seq < block.last_seq:
             before, block = cut(block, state_seq - block.first_seq + 1)

@@ -1,10 +1,10 @@
-"""Replay: the log of a data directory through a new pipeline, which can go on from there."""
+"""Replay: the log of a storage through a new pipeline, which can go on from there."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from mtf.bars.placement import check_logged_bars
@@ -15,15 +15,17 @@ from mtf.kernel import Kernel
 from mtf.order import BY_TIME, ORDER, LogOrder, order_of
 from mtf.pipeline.pace import Pace
 from mtf.pipeline.run import Run
-from mtf.storage.datadir import LOG, logged_config
+from mtf.pipeline.threads import Stretches, in_thread
+from mtf.storage.datadir import logged_config
 from mtf.storage.restore import engine_at, fresh_engine, logged_blocks, logged_entries
+from mtf.storage.storage import Storage
 
 __all__ = ["play"]
 
 
 async def play(
     run: Run,
-    path: Path,
+    storage: Storage,
     *,
     start: int,
     until: int | None,
@@ -31,74 +33,77 @@ async def play(
     speed: float | None,
     changed: bool = False,
 ) -> None:
-    """Play the log in *path* through *run*, as `Pipeline.replay` describes it."""
+    """Play the log in *storage* through *run*, as `Pipeline.replay` describes it."""
     await run.ready()
     for name, value in (("start", start), ("until", until), ("until_ns", until_ns)):
         if value is not None and type(value) is not int:
             raise ConfigError(f"{name} must be an int, got {value!r}")
     if start < 1 or (until is not None and until < start):
         raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and until not before it")
-    config, kept = run.config.settled(logged_config(path))
-    differences = "; ".join(config.differences(logged_config(path)))
-    if differences and not changed:
-        raise ConfigMismatch(
-            f"{path} was made with another configuration: {differences}; to play its events under this one all the "
-            "same, give changed=True"
-        )
     pace = None if speed is None else Pace(run.options.wall, speed)
     async with run.pushes.turn():  # what is pushed meanwhile follows the log
-        if run.datadir is not None or run.source.next_seq != 1:
+        logged = await in_thread(partial(logged_config, storage))
+        config, kept = run.config.settled(logged)
+        differences = "; ".join(config.differences(logged))
+        if differences and not changed:
+            raise ConfigMismatch(
+                f"{storage.name} was made with another configuration: {differences}; to play its events under this "
+                "one all the same, give changed=True"
+            )
+        if run.storage is not None or run.source.next_seq != 1:
             raise ConfigError("a replay needs a new pipeline without a data directory")
         if kept:
-            run.settle(config, [f"{path}: {sentence}" for sentence in kept])
+            run.settle(config, [f"{storage.name}: {sentence}" for sentence in kept])
         if differences:
             run.notes.note(
                 "replay_changed",
-                f"{path} was made with another configuration ({differences}): played under this one, the digest "
-                "differs by right",
+                f"{storage.name} was made with another configuration ({differences}): played under this one, the "
+                "digest differs by right",
             )
         with run.reading.beside(BY_TIME):
             if start > 1:
-                run.keep_order(await asyncio.to_thread(order_of, path / LOG))
+                run.keep_order(await in_thread(lambda: order_of(storage.read_log())))
                 before = _played if differences else _logged
-                run.adopt(await asyncio.to_thread(before, run.config, path, start - 1))
+                run.adopt(await in_thread(partial(before, run.config, storage, start - 1)))
             gate = run.engine.gate
             if until_ns is not None:
                 gate.horizon_ns = until_ns
             try:
-                entries = logged_entries(path, start, until)
+                entries = logged_entries(storage, start, until)
                 await _play(run, _checked(run, entries) if differences else entries, pace)
             finally:
                 gate.end_look_back()
                 run.begin_pushes()
 
 
-async def _play(run: Run, logged: Iterable[tuple[Block, Mapping[str, Any]]], pace: Pace | None) -> None:
-    for block, entries in logged:
-        if ORDER in entries:
-            run.keep_order(LogOrder(entries[ORDER]))
-        for piece in (block,) if pace is None else pace.pieces(block):
-            if pace is not None:
-                await run.unless_it_stops(pace.wait(piece))
-            await run.source.replay(piece)
-            run.check()
-        await asyncio.sleep(0)
+async def _play(run: Run, logged: Iterator[tuple[Block, Mapping[str, Any]]], pace: Pace | None) -> None:
+    rest = Stretches(logged, lambda item: item[0].count)
+    while stretch := await rest.next():
+        for block, entries in stretch:
+            if ORDER in entries:
+                run.keep_order(LogOrder(entries[ORDER]))
+            for piece in (block,) if pace is None else pace.pieces(block):
+                if pace is not None:
+                    await run.unless_it_stops(pace.wait(piece))
+                await run.source.replay(piece)
+                run.check()
+            await asyncio.sleep(0)
     run.pushes.ended = True
     await run.drain()
 
 
-def _logged(config: Config, path: Path, seq: int) -> Kernel:
+def _logged(config: Config, storage: Storage, seq: int) -> Kernel:
     """Return the state of the log after the event *seq*."""
-    return engine_at(path, seq=seq)
+    return engine_at(storage, seq=seq)
 
 
-def _played(config: Config, path: Path, seq: int) -> Kernel:
+def _played(config: Config, storage: Storage, seq: int) -> Kernel:
     """Return the state after the event *seq* under another configuration: no checkpoint has it."""
-    kernel = fresh_engine(config, path)
-    for block in logged_blocks(path, kernel.joiner.seq + 1, seq):
+    kernel = fresh_engine(config, storage.read_log())
+    for block in logged_blocks(storage, kernel.joiner.seq + 1, seq):
         kernel.step(block, False)
     if kernel.joiner.seq != seq:
-        raise ConfigError(f"{path}: the log ends at seq {kernel.joiner.seq}: choose a seq up to there")
+        raise ConfigError(f"{storage.name}: the log ends at seq {kernel.joiner.seq}: choose a seq up to there")
     return kernel
 
 

@@ -38,12 +38,13 @@ from mtf.pipeline.pushes import Pushes
 from mtf.pipeline.reading import Reading
 from mtf.pipeline.reports import RunReports
 from mtf.pipeline.terms import Added
+from mtf.pipeline.threads import Stretches, in_thread
 from mtf.pipeline.wiring import Wiring
 from mtf.rows import RowCounts
 from mtf.storage.checkpoint_progress import CheckpointProgress
 from mtf.storage.checkpoint_store import Skipped
 from mtf.storage.checkpointer import Checkpointer
-from mtf.storage.datadir import DataDir
+from mtf.storage.opened import OpenStorage
 
 __all__ = ["Run"]
 
@@ -54,11 +55,11 @@ CLOSINGS_MAX: Final = 3  # how often a closing that was interrupted is begun aga
 class Run:
     """Everything that lives between start and stop, of one configuration and on one event loop."""
 
-    def __init__(self, config: Config, options: Options, datadir: DataDir | None) -> None:
+    def __init__(self, config: Config, options: Options, storage: OpenStorage | None) -> None:
         wall = options.wall
         self.config = config  # replaced only by `settle`
         self.options: Final = options
-        self.datadir: Final = datadir  # None: nothing is on disk
+        self.storage: Final = storage  # None: nothing is kept
         self.notes: Final = Notes()  # of what has come in
         self.reports: Final = RunReports(options)
         self.malformed_rows: Final[list[tuple[str, int, str, str]]] = []  # the first of them
@@ -73,12 +74,12 @@ class Run:
             keep_closed=config.closed == "keep",
             noted=partial(self.notes.note, "timeframes_empty"),
         )
-        symbols = SymbolTable(None if datadir is None else datadir.log.symbols)
+        symbols = SymbolTable(None if storage is None else storage.log.symbols)
         self.builder: Final = BlockBuilder(
             symbols, aside=self.keep_aside, strict=options.strict, bar_clock=self.bar_clock
         )
         self.builder.one_kind = config.price == "auto"
-        self.writer: Final = None if datadir is None else datadir.writer(options.durability, self._writer_failed)
+        self.writer: Final = None if storage is None else storage.writer(options.durability, self._writer_failed)
         self.checkpoints: Final = CheckpointProgress(lambda: self.reports.counted(self.source.gate))
         self.wiring: Final = Wiring(
             self.engine,
@@ -94,7 +95,7 @@ class Run:
         self.source: Final = self.wiring.source
         self.enrolment: Final = Enrolment(
             options,
-            datadir,
+            storage,
             self.wiring.delivery,
             self.supervisor,
             self.showing,
@@ -105,9 +106,9 @@ class Run:
         )
         self.audience: Final = self.enrolment.audience
         self._barriers: Final = self.enrolment.barriers
-        self.reading: Final = Reading(self.source, datadir, options.block_events)
-        self.keep_order(LogOrder(None if datadir is None else datadir.log.positions.get(ORDER)))
-        self.catchup: Final = CatchUp(config, datadir, block_events=options.block_events)
+        self.reading: Final = Reading(self.source, storage, options.block_events)
+        self.keep_order(LogOrder(None if storage is None else storage.log.positions.get(ORDER)))
+        self.catchup: Final = CatchUp(config, storage, block_events=options.block_events)
         self.bar_clock.strict = config.asked and not self.catchup.seq
         self._loop: Final = asyncio.get_running_loop()
         self._applied: Final = Waiters()  # who waits for a seq to be published
@@ -122,7 +123,7 @@ class Run:
         )
         self.pushes: Final = Pushes(config, options, self.source, self._hangs, self.notes)
         self._timer: Final = BarTimer(wall, self.pushes.tell_time, options.closing_grace_ns)
-        self.checkpointer: Final = None if datadir is None else self._make_checkpointer(datadir)
+        self.checkpointer: Final = None if storage is None else self._make_checkpointer(storage)
         self._checkpoint_sent: Final = asyncio.Event()  # a marker of one is on its way
         self._running = False
         self.stopped: Final[asyncio.Future[None]] = self._loop.create_future()  # done once nothing runs any more
@@ -133,15 +134,17 @@ class Run:
     # Life cycle.
 
     @classmethod
-    def open(cls, config: Config, options: Options) -> Run:
-        """Return a run of *config*, on the directory of *options* if they name one, with the calendars of its log."""
+    async def open(cls, config: Config, options: Options) -> Run:
+        """Return a run of *config*, on the storage of *options* if they name one, with the calendars of its log."""
         if options.data is None:
             return cls(config, options, None)
-        datadir = DataDir.open(options.data, config)
+        storage = await in_thread(
+            partial(OpenStorage.open, options.data, config), undo=lambda opened: opened.log.close()
+        )
         try:
-            return cls(datadir.config, options, datadir)
+            return cls(storage.config, options, storage)
         except BaseException:
-            datadir.log.close()
+            storage.log.close()
             raise
 
     async def start(self, consumers: Sequence[Added]) -> None:
@@ -181,9 +184,9 @@ class Run:
         for actor in self.wiring.actors:
             self.supervisor.launch(actor)
         self._running = True
-        if self.datadir is not None:
-            history = self.datadir.history()
-            self.enrolment.attach(Added(history, history.name, callbacks_of(history)))
+        bars = None if self.storage is None else self.storage.keep_bars()
+        if bars is not None:
+            self.enrolment.attach(Added(bars, bars.name, callbacks_of(bars)))
         for added in consumers:
             self.enrolment.attach(added)
         self.reports.started(self.catchup.seq)
@@ -257,8 +260,8 @@ class Run:
             if self.supervisor.failure is None:
                 raise
         finally:
-            if self.datadir is not None:
-                await self.datadir.close(self.builder.malformed)
+            if self.storage is not None:
+                await self.storage.close(self.builder.malformed)
 
     def _hurry(self) -> None:
         """Wait for no consumer any more: whoever leaves was cancelled."""
@@ -345,13 +348,13 @@ class Run:
     @property
     def skipped_checkpoints(self) -> list[Skipped]:
         """The checkpoints that this start could not use, and why."""
-        if self.datadir is None:
+        if self.storage is None:
             return []
-        return [*self.datadir.discarded, *self.catchup.choose(self.audience.actors).skipped]
+        return [*self.storage.discarded, *self.catchup.choose(self.audience.actors).skipped]
 
     async def _catch_up(self) -> None:
         try:
-            start = self.catchup.begin(self.audience.actors)
+            start = await self.catchup.begin(self.audience.actors)
             self.reports.passed_over(start.skipped)
             if start.engine is not None:
                 self.adopt(start.engine)
@@ -363,9 +366,11 @@ class Run:
                 if state is not None:  # one with storage of its own is shown everything again, as it says itself
                     actor.restore(state, 0 if name in start.committed else seq)
             if start.next_seq <= self.catchup.seq:
-                for block in self.catchup.blocks(start, self.audience.actors):
-                    await self.source.replay(block)
-                    await asyncio.sleep(0)
+                rest = Stretches(self.catchup.blocks(start, self.audience.actors), lambda block: block.count)
+                while blocks := await rest.next():
+                    for block in blocks:
+                        await self.source.replay(block)
+                        await asyncio.sleep(0)
             if self.catchup.seq:
                 await self.mark(MarkerKind.DRAIN)
         except Exception as error:
@@ -450,14 +455,15 @@ class Run:
     @property
     def malformed(self) -> int:
         """How many rows could not be events, in earlier runs too."""
-        return self.builder.malformed + (0 if self.datadir is None else self.datadir.aside.before)
+        kept = None if self.storage is None else self.storage.malformed_rows
+        return self.builder.malformed + (0 if kept is None else kept.before)
 
     def all_notes(self) -> list[str]:
         """Return what a user should know of the start and of the run, in sentences."""
-        if self.datadir is None:
+        if self.storage is None:
             return list(self.notes)
         _ = self.skipped_checkpoints  # choosing a checkpoint has notes of its own
-        return [*self.datadir.notes, *self.catchup.notes, *self.notes]
+        return [*self.storage.notes, *self.catchup.notes, *self.notes]
 
     def note_edges(self) -> None:
         """Note what was rejected just beside a session: an auction, or a stamp on the very end; report all counts."""
@@ -485,18 +491,19 @@ class Run:
 
     def keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
         self.reports.malformed(place, line, reason)
-        if self.datadir is not None:
-            self.datadir.aside.keep(place, line, reason, raw)
-        if self.datadir is None or len(self.malformed_rows) < MALFORMED_KEPT:
+        kept = None if self.storage is None else self.storage.malformed_rows
+        if kept is not None:
+            kept.keep(place, line, reason, raw)
+        if kept is None or len(self.malformed_rows) < MALFORMED_KEPT:
             self.malformed_rows.append((place, line, reason, raw))
 
     # Checkpoints.
 
-    def _make_checkpointer(self, datadir: DataDir) -> Checkpointer:
-        assert self.writer is not None, "what has a directory has a writer"
+    def _make_checkpointer(self, storage: OpenStorage) -> Checkpointer:
+        assert self.writer is not None, "what has a storage has a writer"
         options = self.options
         return Checkpointer(
-            datadir.checkpoints,
+            storage.checkpoints,
             self.writer,
             options.wall,
             self.mark,
@@ -510,7 +517,7 @@ class Run:
 
     def _forget(self, checkpoint_seq: int) -> None:
         """Remove old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
-        datadir, keep_events = self.datadir, self.options.keep_events
-        assert datadir is not None, "only what is on disk is removed"
+        storage, keep_events = self.storage, self.options.keep_events
+        assert storage is not None, "only what is kept is removed"
         assert keep_events is not None, "by default everything is kept"
-        datadir.forget(min(checkpoint_seq, datadir.log.last_seq - keep_events) + 1)
+        storage.forget(min(checkpoint_seq, storage.log.last_seq - keep_events) + 1)

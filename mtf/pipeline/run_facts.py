@@ -40,7 +40,7 @@ class RunFacts:
     def torn_tail(self) -> TornTail | None:
         """What this start cut off the log's end, after a crash or a damage there; None: nothing."""
         run = self._outside("torn_tail")
-        return None if run is None or run.datadir is None else run.datadir.log.torn
+        return None if run is None or run.storage is None else run.storage.log.torn
 
     @property
     def notes(self) -> list[str]:

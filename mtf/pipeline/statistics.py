@@ -17,7 +17,7 @@ from mtf.bars.verdicts import Counts, total_of
 from mtf.errors import MtfError
 from mtf.pipeline.consumer_statistics import ConsumerStatistics
 from mtf.pipeline.shown_lag import LagStatistics
-from mtf.storage.datadir import LOG
+from mtf.storage.datadir import LOG, DataDir
 
 if TYPE_CHECKING:
     from mtf.pipeline.run import Run
@@ -62,7 +62,7 @@ class CheckpointStatistics:
 class LogStatistics:
     """The log, and its syncs in this run."""
 
-    bytes: int  # of its segments, on disk
+    bytes: int  # of its segments, on disk; 0 if it is not a directory
     durable_seq: int  # the newest event that is known to be synced
     syncs: int
     sync_ns: int  # all of them together
@@ -171,10 +171,11 @@ def _checkpoints(run: Run, now_ns: int) -> CheckpointStatistics | None:
 
 def _log(run: Run) -> LogStatistics | None:
     writer = run.writer
-    if writer is None or run.datadir is None:
+    if writer is None or run.storage is None:
         return None
+    storage = run.storage.storage
     return LogStatistics(
-        bytes=_bytes_in(run.datadir.path / LOG),
+        bytes=_bytes_in(storage.path / LOG) if isinstance(storage, DataDir) else 0,
         durable_seq=writer.durable_seq,
         syncs=writer.syncs,
         sync_ns=writer.sync_ns,

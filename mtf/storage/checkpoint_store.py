@@ -1,40 +1,53 @@
-"""Checkpoints as files: written under another name, synced, renamed; reading finds the newest good one.
+"""Checkpoints: the protocol of whatever stores them, finding the newest good one, and one as bytes.
 
-Owns the format and the folder. Knows nothing of what is in a checkpoint: a JSON value and named bytes. A file is
-checked against its checksums and limits before anything of its size is made; names of parts are never names of files.
+Owns the format, of files and of objects elsewhere. Knows nothing of what is in a checkpoint: a JSON value and named
+bytes. Bytes are checked against their checksums and limits before anything of their size is made.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from pathlib import Path
 from struct import Struct
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import orjson
 import zstandard
 from xxhash import xxh3_64_intdigest
 
-from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
-from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.config import Config
+from mtf.errors import CorruptCheckpoint, NewerCheckpoint
 from mtf.log.pack import inflate
 
-__all__ = ["CHECKPOINT_BYTES_MAX", "Checkpoint", "CheckpointStore", "Skipped"]
+__all__ = [
+    "CHECKPOINT_BYTES_MAX",
+    "KEEP",
+    "Checkpoint",
+    "CheckpointStore",
+    "Skipped",
+    "checkpoint_bytes_max",
+    "decode_checkpoint",
+    "encode_checkpoint",
+    "newest_good",
+    "symbol_bytes_max",
+]
 
 CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; the share of symbols is added
 SYMBOLS_MAX: Final = 1 << 20
 META_BYTES_MAX: Final = 64 << 20
 PARTS_MAX: Final = 100_000
 NAME_BYTES_MAX: Final = 1_000
-KEEP: Final = 3
+KEEP: Final = 3  # the newest ones
 LEVEL: Final = 3
 VERSION: Final = 1
 MAGIC: Final = b"mtf-ckpt"
-PREFIX: Final = "checkpoint-"
-SUFFIX: Final = ".mtf"
-FRESH: Final = ".new"
-SEQ_DIGITS: Final = 19
-READ_BYTES: Final = 16 << 20
+
+# The most that the state of a symbol can take for each, rounded up.
+IDS_BYTES: Final = 4 << 20  # 4,096 ids and the values that identify their ticks
+BAR_BYTES: Final = 256
+VALUES_BYTES: Final = 64  # of one indicator, per bar
+INDICATOR_BYTES: Final = 16 << 10
+PARAMETER_BYTES: Final = 256  # per unit of a period
 
 # magic, version, flags, parts, seq, bytes stored, bytes before compression, checksum of the body
 _HEADER: Final = Struct("<8sHHIQQQQ")
@@ -42,10 +55,11 @@ _SUM: Final = Struct("<Q")
 _LENGTH: Final = Struct("<Q")
 _PART: Final = Struct("<HQ")  # length of the name, length of the part
 HEADER_BYTES: Final = _HEADER.size + _SUM.size
+_DIGITS: Final = re.compile(r"\d{1,9}")
 
 
 class Checkpoint(NamedTuple):
-    """What `save` was given."""
+    """What `save` was given, and where it is, for messages."""
 
     seq: int
     meta: dict[str, Any]
@@ -63,117 +77,73 @@ class Skipped(NamedTuple):
 # Within the class below, `list` is a method.
 Skips: TypeAlias = list[Skipped]
 Seqs: TypeAlias = list[int]
-Names: TypeAlias = list[str]
 
 
-class CheckpointStore:
-    """The checkpoints in one folder, which is made when the first is saved; one thread at a time."""
+class CheckpointStore(Protocol):
+    """The checkpoints of one log, in whatever keeps them (`mtf.storage.checkpoint_files` on disk).
 
-    def __init__(
-        self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP, symbol_bytes: int = 0
-    ) -> None:
-        """*symbol_bytes* is the most that the state of one symbol can take under its configuration."""
-        assert keep > 0, "at least one checkpoint is kept"
-        self._symbol_bytes: Final = symbol_bytes
-        self.directory: Final = str(directory)
-        self._fs: Final = fs or OsFileSystem()
-        self._keep: Final = keep
+    All of it may wait for a disk or a network, and is called in a thread where that matters: one at a time to save and
+    to discard, any number to read.
+    """
 
-    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
-        """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest over `keep`.
+    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> object:
+        """Return once the checkpoint of *seq* is durable and can be read; then remove all but the newest three.
 
-        OSError if a write or sync fails, ValueError if it is larger than `read` takes; existing
-        checkpoints stay as they were.
+        OSError if that fails, ValueError if it is larger than `read` takes; existing ones stay as they were.
         """
-        data = encode_checkpoint(seq, meta, parts, self._bytes_max(seq))
-        fs = self._fs
-        if fs.kind(self.directory) == "nothing":
-            make_directories(fs, self.directory)
-        path = join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
-        for name in self._names():
-            if name.endswith(FRESH):
-                fs.remove(join(self.directory, name))
-        file = fs.open(path + FRESH, "create")
-        try:
-            written = fs.write(file, data)
-            if written != len(data):
-                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
-            fs.sync(file)
-        finally:
-            fs.close(file)
-        fs.rename(path + FRESH, path)
-        fs.sync_directory(self.directory)
-        for old in self.list()[: -self._keep]:
-            fs.remove(join(self.directory, f"{PREFIX}{old:0{SEQ_DIGITS}d}{SUFFIX}"))
-        return Path(path)
+        ...
 
     def list(self) -> Seqs:
         """Return the seqs of the existing checkpoints, good or not, oldest first."""
-        return sorted(seq for seq in map(_seq_of, self._names()) if seq >= 0)
-
-    def load(self, limit: int | None = None) -> tuple[Checkpoint | None, Skips]:
-        """Return the newest good checkpoint of a seq that is not above *limit*, and those skipped on the way to it."""
-        skipped: Skips = []
-        for seq in reversed(self.list()):
-            path = join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
-            if limit is not None and seq > limit:
-                skipped.append(Skipped(path, f"it stands at seq {seq}, after {limit}"))
-                continue
-            try:
-                return self.read(seq), skipped
-            except (CorruptCheckpoint, OSError) as error:
-                skipped.append(Skipped(path, str(error)))
-        return None, skipped
+        ...
 
     def read(self, seq: int) -> Checkpoint:
-        """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, DataDirError if it is not a file.
+        """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, OSError if it cannot be read.
 
         NewerCheckpoint if it is of a later format.
         """
-        path = join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
-        if self._fs.kind(path) != "file":
-            raise DataDirError(f"{path}: not a plain file; links and devices are refused")
-        limit = self._bytes_max(seq)
-        found = decode_checkpoint(self._bytes_of(path, limit), path, limit)
-        if found.seq != seq:
-            raise CorruptCheckpoint(f"{path}: holds the checkpoint of seq {found.seq}", path=path)
-        return found
+        ...
+
+    def place_of(self, seq: int) -> str:
+        """Return where the checkpoint of *seq* is, for messages; `Checkpoint.path` is the same."""
+        ...
 
     def discard_after(self, seq: int) -> Seqs:
         """Remove the checkpoints of later seqs and return which: their log ends at *seq* now."""
-        ahead = [found for found in self.list() if found > seq]
-        for found in ahead:
-            self._fs.remove(join(self.directory, f"{PREFIX}{found:0{SEQ_DIGITS}d}{SUFFIX}"))
-        if ahead:
-            self._fs.sync_directory(self.directory)
-        return ahead
+        ...
 
-    def _names(self) -> Names:
-        kind = self._fs.kind(self.directory)
-        if kind == "nothing":
-            return []
-        if kind != "directory":
-            raise DataDirError(f"{self.directory}: not a plain directory; links are refused")
-        return self._fs.names(self.directory)
 
-    def _bytes_max(self, seq: int) -> int:
-        """Return how many bytes the checkpoint of *seq* may have: that many events have at most that many symbols."""
-        return CHECKPOINT_BYTES_MAX + min(seq, SYMBOLS_MAX) * self._symbol_bytes
-
-    def _bytes_of(self, path: str, limit: int) -> bytes:
-        file = self._fs.open(path, "read")
+def newest_good(store: CheckpointStore, limit: int | None = None) -> tuple[Checkpoint | None, Skips]:
+    """Return the newest good checkpoint of a seq that is not above *limit*, and those skipped on the way to it."""
+    skipped: Skips = []
+    for seq in reversed(store.list()):
+        place = store.place_of(seq)
+        if limit is not None and seq > limit:
+            skipped.append(Skipped(place, f"it stands at seq {seq}, after {limit}"))
+            continue
         try:
-            size = self._fs.size(file)
-            if size > limit + HEADER_BYTES:
-                raise CorruptCheckpoint(f"{path}: {size} bytes, the limit is {limit}", path=path)
-            parts = []
-            at = 0
-            while at < size and (part := self._fs.read(file, min(READ_BYTES, size - at), at)):
-                parts.append(part)
-                at += len(part)
-            return b"".join(parts)
-        finally:
-            self._fs.close(file)
+            return store.read(seq), skipped
+        except (CorruptCheckpoint, OSError) as error:
+            skipped.append(Skipped(place, str(error)))
+    return None, skipped
+
+
+def checkpoint_bytes_max(seq: int, symbol_bytes: int) -> int:
+    """Return how many bytes the checkpoint of *seq* may have: that many events have at most that many symbols.
+
+    *symbol_bytes* is the most that the state of one symbol can take (`symbol_bytes_max`).
+    """
+    return CHECKPOINT_BYTES_MAX + min(seq, SYMBOLS_MAX) * symbol_bytes
+
+
+def symbol_bytes_max(config: Config) -> int:
+    """Return the most that the state of one symbol can take: its ids, and by timeframe bars, values and indicators."""
+    total = IDS_BYTES
+    for specs in config.indicators:
+        parameters = sum(int(digits) for spec in specs for digits in _DIGITS.findall(spec))
+        total += config.history * (BAR_BYTES + VALUES_BYTES * len(specs))
+        total += INDICATOR_BYTES * len(specs) + PARAMETER_BYTES * parameters
+    return total
 
 
 def encode_checkpoint(
@@ -250,9 +220,3 @@ def _split(raw: bytes, count: int) -> tuple[dict[str, Any], dict[str, bytes]]:
     if at != len(raw) or len(parts) != count:
         raise ValueError("lengths that do not add up")
     return meta, parts
-
-
-def _seq_of(name: str) -> int:
-    digits = name[len(PREFIX) : -len(SUFFIX)]
-    fits = name.startswith(PREFIX) and name.endswith(SUFFIX) and len(digits) == SEQ_DIGITS
-    return int(digits) if fits and digits.isascii() and digits.isdigit() else -1

@@ -173,8 +173,11 @@ class Checkpointer:
                     consumers=left_out,
                 )
             if self._clean is not None and not left_out:  # all consumers have made durable what came before
-                await self._in_thread(self._clean, self._store.list()[0])
+                await self._in_thread(self._forget_before_oldest, self._clean)
             return self.seq
+
+    def _forget_before_oldest(self, clean: Callable[[int], None]) -> None:
+        clean(self._store.list()[0])
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> None:
         """Do *work* in a thread; `stop` waits for it even if the task that asked for it was cancelled."""

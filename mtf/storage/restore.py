@@ -1,13 +1,13 @@
 """Recovery: an engine at any moment of a log, from the nearest usable checkpoint.
 
-Owns what a checkpoint of a pipeline holds besides the cores' states, and which one a start may use. Reads only; the
-pipeline shows the result to consumers, time travel and `mtf state` only look at it.
+Owns what a checkpoint of a pipeline holds besides the cores' states, and which one a start may use. Reads only, of any
+storage and through its protocols; a path is a data directory. The pipeline shows the result to consumers, time travel
+and `mtf state` only look at it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -23,9 +23,10 @@ from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
 from mtf.indicators.catalogue import version_changes
 from mtf.kernel import RESULTS, Kernel
-from mtf.log import first_logged_seq, read_log
-from mtf.storage.checkpoint_store import Checkpoint, CheckpointStore, Skipped
-from mtf.storage.datadir import LOG, checkpoints_of, logged_config
+from mtf.log import ReadableLog
+from mtf.storage.checkpoint_store import Checkpoint, CheckpointStore, Skipped, newest_good
+from mtf.storage.datadir import Place, logged_config, storage_of
+from mtf.storage.storage import Storage
 from mtf.zones import is_zones, other_instants, zones_of
 
 __all__ = [
@@ -102,7 +103,7 @@ def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
 
 def newest_states(store: CheckpointStore, limit: int) -> dict[str, tuple[int, bytes]]:
     """Return `saved_states` of the newest checkpoint up to *limit* that can be read, usable to start from or not."""
-    found, _ = store.load(limit)
+    found, _ = newest_good(store, limit)
     return saved_states(found) if found is not None and _is_meta(found.meta) else {}
 
 
@@ -127,7 +128,7 @@ def restore(
     """
     skipped: list[Skipped] = []
     while True:
-        found, bad = store.load(limit)
+        found, bad = newest_good(store, limit)
         paths = {each.path for each in skipped}
         skipped += [each for each in bad if each.path not in paths]
         engine = Kernel(_barren(config) if bars_only else config)
@@ -166,12 +167,12 @@ def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tup
     return None
 
 
-def fresh_engine(config: Config, path: Path) -> Kernel:
-    """Return an engine before the first event that the log of the data directory *path* still has."""
+def fresh_engine(config: Config, log: ReadableLog) -> Kernel:
+    """Return an engine of *config* before the first event that *log* still has."""
     engine = Kernel(config)
-    first_seq = first_logged_seq(path / LOG)
+    first_seq = log.first_seq
     if first_seq > 1:
-        reader = read_log(path / LOG, first_seq)
+        reader = log.read(first_seq)
         try:
             engine.begin(first_seq - 1, reader.symbols)
         finally:
@@ -179,72 +180,78 @@ def fresh_engine(config: Config, path: Path) -> Kernel:
     return engine
 
 
-def engine_at(path: Path, *, seq: int | None = None, time_ns: int | None = None) -> Kernel:
-    """Return the engine of the data directory *path* as it was after the event *seq*, or at *time_ns*, or now.
+def engine_at(place: Place, *, seq: int | None = None, time_ns: int | None = None) -> Kernel:
+    """Return the engine of what is stored in *place* as it was after the event *seq*, or at *time_ns*, or now.
 
     At a time: each symbol is in its state before its first accepted event stamped later, whatever the order of the log;
     with *seq* too, as far as was known after that event. The engine then is to be looked at, not to be continued; its
     seq is that of the newest event that is in it.
     ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
     """
-    engine = _engine_before(path, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns))
+    storage = storage_of(place)
+    engine = _engine_before(
+        storage, _ANY if seq is None else seq, _any_time if time_ns is None else _not_after(time_ns)
+    )
     if seq is not None and engine.joiner.seq == seq:
         return engine
     if time_ns is not None:
-        last_seq = _play_until(engine, path, time_ns, seq)
+        last_seq = _play_until(engine, storage, time_ns, seq)
     else:
-        _play(engine, path, seq)
+        _play(engine, storage, seq)
         last_seq = engine.joiner.seq
     if seq is not None and last_seq != seq:
-        raise ConfigError(f"{path}: the log ends at seq {last_seq}: choose a seq up to there")
+        raise ConfigError(f"{storage.name}: the log ends at seq {last_seq}: choose a seq up to there")
     return engine
 
 
-def bars_engine_at(path: Path, seq: int) -> Kernel:
-    """Return the engine of *path* as it was after the event *seq*, to go on with, without indicators."""
-    engine = _engine_before(path, seq, _any_time, bars_only=True)
-    _play(engine, path, seq)
+def bars_engine_at(place: Place, seq: int) -> Kernel:
+    """Return the engine of *place* as it was after the event *seq*, to go on with, without indicators."""
+    storage = storage_of(place)
+    engine = _engine_before(storage, seq, _any_time, bars_only=True)
+    _play(engine, storage, seq)
     return engine
 
 
-def first_seq_after(path: Path, time_ns: int) -> int:
+def first_seq_after(place: Place, time_ns: int) -> int:
     """Return the seq of the first accepted event, of any symbol, that is stamped after *time_ns*.
 
     One past the end of the log if there is none.
     """
-    engine = _engine_before(path, _ANY, _not_after(time_ns))
-    for block in logged_blocks(path, engine.joiner.seq + 1):
+    storage = storage_of(place)
+    engine = _engine_before(storage, _ANY, _not_after(time_ns))
+    for block in logged_blocks(storage, engine.joiner.seq + 1):
         found = _accepts_after(engine, block, time_ns)
         if found:
             return found
     return engine.joiner.seq + 1
 
 
-def bars_between(path: Path, after_seq: int, last_seq: int) -> Iterator[tuple[Bar, int]]:
+def bars_between(place: Place, after_seq: int, last_seq: int) -> Iterator[tuple[Bar, int]]:
     """Yield each bar that an event after *after_seq*, and up to *last_seq*, closed, with that event's seq, in order.
 
-    Indicators are not computed. The log of the data directory *path* must go as far as *last_seq*.
+    Indicators are not computed. The log in *place* must go as far as *last_seq*.
     """
     if after_seq >= last_seq:
         return
-    engine = _engine_before(path, after_seq, _any_time, bars_only=True)
-    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
+    storage = storage_of(place)
+    engine = _engine_before(storage, after_seq, _any_time, bars_only=True)
+    for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
         for closing in engine.step(block).closings:
             seq = block.first_seq + closing.row
             if seq > after_seq:
                 yield closing.bar, seq
 
 
-def logged_blocks(path: Path, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
-    """Yield the events of the data directory *path* from *first_seq* to *last_seq*, or to the end, in blocks."""
-    return (block for block, _ in logged_entries(path, first_seq, last_seq))
+def logged_blocks(place: Place, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
+    """Yield the events of the log in *place* from *first_seq* to *last_seq*, or to the end, in blocks."""
+    return (block for block, _ in logged_entries(place, first_seq, last_seq))
 
 
 def logged_entries(
-    path: Path, first_seq: int, last_seq: int | None = None
+    place: Place, first_seq: int, last_seq: int | None = None
 ) -> Iterator[tuple[Block, Mapping[str, Any]]]:
     """Yield the blocks of `logged_blocks`, each with the entries that were written beside it."""
-    for logged in read_log(path / LOG, first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
+    for logged in storage_of(place).read_log().read(first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
         block = logged.block
         if block.first_seq < first_seq:
             block = cut(block, first_seq - block.first_seq)[1]
@@ -255,47 +262,49 @@ def logged_entries(
         yield block, logged.positions
 
 
-def state_at(path: Path, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
+def state_at(place: Place, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
     """Return the snapshot of *symbol* as it was then, as `engine_at` has it; None if none of its events had come."""
-    engine = engine_at(path, seq=seq, time_ns=time_ns)
+    engine = engine_at(place, seq=seq, time_ns=time_ns)
     number = engine.number_of(symbol)
     return None if number < 0 else engine.snapshot(number)
 
 
-def replay_engine(path: Path) -> tuple[Kernel, bool]:
-    """Return the engine with which to replay the whole log of *path*, and whether it reaches the original run's states.
+def replay_engine(place: Place) -> tuple[Kernel, bool]:
+    """Return the engine with which to replay all of the log in *place*, and whether it reaches the original states.
 
     If the beginning of the log is gone, the engine is that of the oldest checkpoint; if none can be used, it knows
     nothing of what came before, and reaches other states.
     """
-    config = logged_config(path)
-    engine = fresh_engine(config, path)
+    storage = storage_of(place)
+    config = logged_config(storage)
+    engine = fresh_engine(config, storage.read_log())
     if not engine.joiner.seq:
         return engine, True
-    oldest = restore_oldest(config, checkpoints_of(path, config), _ANY)
+    oldest = restore_oldest(config, storage.checkpoints(config), _ANY)
     return (engine, False) if oldest is None else (oldest[0], True)
 
 
-def verify_replay(path: Path) -> Replayed:
-    """Replay the whole log of the data directory *path*, and compare each checkpoint with what it should hold.
+def verify_replay(place: Place) -> Replayed:
+    """Replay the whole log in *place*, and compare each checkpoint with what it should hold.
 
     Reads only. A damaged log is CorruptLog, as always; a checkpoint that differs, or that cannot be read, is in the
     result. One of an earlier mtf, whose results differ, is skipped.
     """
-    engine, _ = replay_engine(path)
-    store = checkpoints_of(path, engine.config)
+    storage = storage_of(place)
+    engine, _ = replay_engine(storage)
+    store = storage.checkpoints(engine.config)
     agreed: list[int] = []
     damage: list[Skipped] = []
     for seq in store.list():
         if seq < engine.joiner.seq:
             continue
-        _play(engine, path, seq)
+        _play(engine, storage, seq)
         try:
             found = store.read(seq)
         except NewerCheckpoint:
             continue  # nor from one that only a newer mtf can read
         except (CorruptCheckpoint, OSError) as error:
-            damage.append(Skipped(str(Path(store.directory) / f"seq {seq}"), str(error)))
+            damage.append(Skipped(store.place_of(seq), str(error)))
             continue
         if _is_of_before(engine.config, found):
             continue  # its results differ, and nothing is started from it
@@ -307,20 +316,23 @@ def verify_replay(path: Path) -> Replayed:
             damage.append(Skipped(found.path, reason))
         else:
             agreed.append(seq)
-    _play(engine, path, None)
+    _play(engine, storage, None)
     return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
 
 
-def _engine_before(path: Path, limit: int, usable: Callable[[Checkpoint], bool], *, bars_only: bool = False) -> Kernel:
-    """Return the engine to replay the log of *path* with: at its newest usable checkpoint up to *limit*, or fresh."""
-    config = logged_config(path)
-    store = checkpoints_of(path, config)
+def _engine_before(
+    storage: Storage, limit: int, usable: Callable[[Checkpoint], bool], *, bars_only: bool = False
+) -> Kernel:
+    """Return the engine to replay a log with: at its newest usable checkpoint up to *limit*, or fresh."""
+    log = storage.read_log()
+    config = Config.from_json(log.config, storage.name)
+    store = storage.checkpoints(config)
     engine, checkpoint, _ = restore(config, store, limit, usable, bars_only=bars_only)
     if checkpoint is not None:
-        last_seq = _last_seq(path, checkpoint.seq)
+        last_seq = _last_seq(log, checkpoint.seq)
         if last_seq < checkpoint.seq:  # of events that a crash lost, and no start has removed yet
             engine, _, _ = restore(config, store, last_seq, usable, bars_only=bars_only)
-    return engine if engine.joiner.seq else fresh_engine(engine.config, path)
+    return engine if engine.joiner.seq else fresh_engine(engine.config, log)
 
 
 def _barren(config: Config) -> Config:
@@ -328,10 +340,10 @@ def _barren(config: Config) -> Config:
     return attrs.evolve(config, indicators=tuple(() for _ in config.timeframes), versions=())
 
 
-def _play(engine: Kernel, path: Path, last_seq: int | None) -> None:
+def _play(engine: Kernel, storage: Storage, last_seq: int | None) -> None:
     if last_seq == engine.joiner.seq:
         return
-    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
+    for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
         engine.step(block)
 
 
@@ -387,16 +399,16 @@ def _changed_formulas(config: Config, found: Checkpoint) -> str:
     return version_changes(found.meta.get("versions", {}), dict(config.current().versions))
 
 
-def _last_seq(path: Path, seq: int) -> int:
-    """Return *seq*, or the end of the log if that is earlier."""
-    reader = read_log(path / LOG, seq, last_seq=seq)
+def _last_seq(log: ReadableLog, seq: int) -> int:
+    """Return *seq*, or the end of *log* if that is earlier."""
+    reader = log.read(seq, last_seq=seq)
     try:
         return min(seq, max((logged.block.last_seq for logged in reader), default=reader.last_seq))
     finally:
         reader.close()
 
 
-def _play_until(engine: Kernel, path: Path, time_ns: int, last_seq: int | None) -> int:
+def _play_until(engine: Kernel, storage: Storage, time_ns: int, last_seq: int | None) -> int:
     """Replay the log up to *last_seq*, but for each symbol only up to its first accepted event after *time_ns*.
 
     Returns the last event that was looked at.
@@ -405,7 +417,7 @@ def _play_until(engine: Kernel, path: Path, time_ns: int, last_seq: int | None) 
     """
     gate = engine.gate
     gate.horizon_ns, gate.horizon_seq = time_ns, engine.joiner.seq
-    for block in logged_blocks(path, engine.joiner.seq + 1, last_seq):
+    for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
         if gate.is_over(block):
             engine.joiner.seq = block.last_seq
         else:

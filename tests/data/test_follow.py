@@ -12,6 +12,7 @@ import pytest
 import mtf
 from mtf.data.follow import follow_bars
 from mtf.errors import UnknownTimeframe
+from mtf.storage.datadir import DataDir
 from tests.data.recorded import SETTINGS, Recorder
 from tests.storage.builders import feed, market
 
@@ -64,7 +65,7 @@ async def test_at_the_end_it_waits_and_then_goes_on(tmp_path: Path) -> None:
                 raise asyncio.CancelledError
             await pipeline.applied(await feed(pipeline, events[850 + 50 * waits : 900 + 50 * waits]))
 
-        stream = follow_bars(tmp_path / "run", seq, None, None, 7.0, sleep=sleep)
+        stream = follow_bars(DataDir(tmp_path / "run"), seq, None, None, 7.0, sleep=sleep)
         with pytest.raises(asyncio.CancelledError):
             await _take(stream, found)
         await pipeline.drain()

@@ -12,7 +12,8 @@ import zstandard
 from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
-from mtf.storage.checkpoint_store import CheckpointStore, decode_checkpoint, encode_checkpoint
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import decode_checkpoint, encode_checkpoint, newest_good
 from tests.log.disk import Disk
 
 DIRECTORY = "checkpoints"
@@ -20,8 +21,8 @@ META = {"config": {"timeframes": ["1m"]}, "digest": "ab", "big": 1 << 53}
 PARTS = {"aggregator 1m": b"\0\1\2" * 10, "consumer/../../etc/passwd": b"", "ü": b"x"}
 
 
-def store(disk: Disk, *seqs: int) -> CheckpointStore:
-    made = CheckpointStore(DIRECTORY, fs=disk)
+def store(disk: Disk, *seqs: int) -> FileCheckpointStore:
+    made = FileCheckpointStore(DIRECTORY, fs=disk)
     for seq in seqs:
         made.save(seq, {"seq": seq}, PARTS)
     return made
@@ -32,11 +33,11 @@ def path_of(seq: int) -> str:
 
 
 def test_checkpoint_is_read_as_it_was_saved(tmp_path: Path) -> None:
-    checkpoints = CheckpointStore(tmp_path / "checkpoints")
-    assert checkpoints.load() == (None, [])
+    checkpoints = FileCheckpointStore(tmp_path / "checkpoints")
+    assert newest_good(checkpoints) == (None, [])
     assert checkpoints.list() == []
     path = checkpoints.save(7, META, PARTS)
-    found, skipped = checkpoints.load()
+    found, skipped = newest_good(checkpoints)
     assert found is not None
     assert (found.seq, found.meta, found.parts, found.path) == (7, META, PARTS, str(path))
     assert skipped == []
@@ -57,20 +58,20 @@ def test_newest_three_are_kept() -> None:
 
 
 def test_empty_checkpoint_of_seq_zero() -> None:
-    checkpoints = CheckpointStore(DIRECTORY, fs=Disk())
+    checkpoints = FileCheckpointStore(DIRECTORY, fs=Disk())
     checkpoints.save(0, {}, {})
-    found, _ = checkpoints.load()
+    found, _ = newest_good(checkpoints)
     assert found is not None
     assert (found.seq, found.meta, found.parts) == (0, {}, {})
 
 
 def test_one_that_is_ahead_of_the_limit_is_skipped_and_told() -> None:
     checkpoints = store(Disk(), 10, 20, 30)
-    found, skipped = checkpoints.load(29)
+    found, skipped = newest_good(checkpoints, 29)
     assert found is not None
     assert found.seq == 20
     assert [(s.path, s.reason) for s in skipped] == [(path_of(30), "it stands at seq 30, after 29")]
-    assert checkpoints.load(9)[0] is None
+    assert newest_good(checkpoints, 9)[0] is None
 
 
 def test_bad_one_falls_back_to_the_one_before() -> None:
@@ -78,7 +79,7 @@ def test_bad_one_falls_back_to_the_one_before() -> None:
     checkpoints = store(disk, 10, 20, 30)
     disk.inodes[path_of(30)].seen[-1] ^= 1
     disk.inodes[path_of(20)].seen[:] = b""
-    found, skipped = checkpoints.load()
+    found, skipped = newest_good(checkpoints)
     assert found is not None
     assert found.seq == 10
     assert [s.path for s in skipped] == [path_of(30), path_of(20)]
@@ -199,16 +200,16 @@ def test_checkpoint_past_the_limits_is_not_written() -> None:
 
 @pytest.mark.parametrize("what", ["file", "directory"])
 def test_links_are_refused(tmp_path: Path, what: str) -> None:
-    real = CheckpointStore(tmp_path / "real")
+    real = FileCheckpointStore(tmp_path / "real")
     path = real.save(1, {}, {})
     if what == "directory":
         (tmp_path / "link").symlink_to(tmp_path / "real")
         with pytest.raises(DataDirError, match="links are refused"):
-            CheckpointStore(tmp_path / "link").load()
+            newest_good(FileCheckpointStore(tmp_path / "link"))
         return
     path.rename(tmp_path / "outside")
     path.symlink_to(tmp_path / "outside")
-    found, skipped = real.load()
+    found, skipped = newest_good(real)
     assert found is None
     assert "links and devices are refused" in skipped[0].reason
 

@@ -1,33 +1,68 @@
-"""What every log backend promises: one suite for the file log on two disks, and for the log in memory."""
+"""What every log backend promises: one suite for files on two disks, for memory, and for what is as on a network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from mtf.errors import DataDirError, LogWriteFailed
+from mtf.errors import DataDirError, LogLocked, LogWriteFailed
 from mtf.events.block import Block
-from mtf.log import EventLog, FileLog
+from mtf.log import SEGMENT_BYTES, EventLog, FileLog, LogFiles, ReadableLog
+from mtf.notes import Notes
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of
 from tests.log.disk import Disk
-from tests.log.memory_log import MemoryLog
+from tests.log.memory_log import Kept, MemoryLog, MemoryReading
+from tests.storage.remote_storage import RemoteStorage
 
 MADE = blocks(3, 1, 4, 1, 5, ids=True)
 
 
-@pytest.fixture(params=["memory", "simulated", "files", "files, tiny segments"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
-    made: dict[str, Callable[[], EventLog]] = {
-        "memory": lambda: MemoryLog(config=CONFIG, run_id=RUN_ID),
-        "simulated": lambda: FileLog.open(DIRECTORY, config=CONFIG, run_id=RUN_ID, fs=Disk()),
-        "files": lambda: FileLog.open(tmp_path / "log", config=CONFIG, run_id=RUN_ID),
-        "files, tiny segments": lambda: FileLog.open(tmp_path / "log", config=CONFIG, run_id=RUN_ID, segment_bytes=300),
-    }
-    opened = made[request.param]()
-    yield opened
-    opened.close()
+KINDS = ("memory", "remote", "simulated", "files", "files, tiny segments")
+
+
+class Backend(NamedTuple):
+    """A log that is being written, how to open it again once it is closed, and how readers see it."""
+
+    log: EventLog
+    again: Callable[[], EventLog]
+    reading: Callable[[], ReadableLog]
+
+
+@contextmanager
+def backend_of(kind: str, path: Path) -> Iterator[Backend]:
+    if kind == "memory":
+        kept = Kept(CONFIG, RUN_ID)
+        yield Backend(MemoryLog(kept=kept), lambda: MemoryLog(kept=kept), lambda: MemoryReading(kept))
+    elif kind == "remote":
+        storage = RemoteStorage()
+        storage.log = Kept(CONFIG, RUN_ID)
+        yield Backend(storage.open_log(CONFIG, Notes()), lambda: storage.open_log(CONFIG, Notes()), storage.read_log)
+        storage.close()
+    else:
+        directory = DIRECTORY if kind == "simulated" else str(path / "log")
+        fs = Disk() if kind == "simulated" else None
+        segment_bytes = 300 if "tiny" in kind else SEGMENT_BYTES
+
+        def opened() -> FileLog:
+            return FileLog.open(directory, config=CONFIG, run_id=RUN_ID, segment_bytes=segment_bytes, fs=fs)
+
+        yield Backend(opened(), opened, lambda: LogFiles(directory, fs=fs))
+
+
+@pytest.fixture(params=KINDS)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    with backend_of(request.param, tmp_path) as backend:
+        yield backend
+        backend.log.close()
+
+
+@pytest.fixture
+def log(backend: Backend) -> EventLog:
+    return backend.log
 
 
 def test_new_log_is_empty(log: EventLog) -> None:
@@ -169,6 +204,99 @@ def test_equal_appends_give_equal_chains_within_a_segment(log: EventLog) -> None
     chains = [found.chain for found in log.read()]
     assert len(set(chains)) == len(MADE)
     assert chains[-1] == log.chain
+
+
+def test_log_goes_on_where_it_was_closed(backend: Backend) -> None:
+    backend.log.append(MADE[0], {"a": 1, "b": 1})
+    backend.log.append(MADE[1], {"a": 2})
+    backend.log.close()
+    again = backend.again()
+    assert (again.config, again.run_id) == (CONFIG, RUN_ID)
+    assert (again.first_seq, again.last_seq, again.durable_seq) == (1, 4, 4)
+    assert (again.positions, again.symbols, again.torn) == ({"a": 2, "b": 1}, ["EURUSD", "GBPUSD"], None)
+    again.append(MADE[2])
+    again.close()
+    assert events_of(again.read()) == MADE[:3]
+
+
+def test_second_writer_is_refused(backend: Backend) -> None:
+    with pytest.raises(LogLocked):
+        backend.again()
+    backend.log.append(MADE[0])
+    assert events_of(backend.log.read()) == MADE[:1]
+
+
+def test_nothing_after_the_last_seq_asked_for_is_read(log: EventLog) -> None:
+    for block in MADE:
+        log.append(block)
+    for reading_to in (1, 3, 4, 6, 14):
+        read = events_of(log.read(last_seq=reading_to))
+        assert read == [block for block in MADE if block.first_seq <= reading_to]
+
+
+def test_retention_keeps_what_is_needed(log: EventLog) -> None:
+    """And perhaps more: a backend removes what it can. Names and positions stay known."""
+    for block in MADE:
+        log.append(block, {"a": block.last_seq})
+    log.retain(9)
+    assert log.first_seq <= 9
+    kept = log.read(log.first_seq)
+    assert kept.symbols == (["EURUSD", "GBPUSD"] if log.first_seq > 4 else ["EURUSD"] if log.first_seq == 4 else [])
+    assert events_of(kept) == [block for block in MADE if block.first_seq >= log.first_seq]
+    assert (log.symbols, log.positions) == (["EURUSD", "GBPUSD"], {"a": 14})
+    if log.first_seq > 1:
+        with pytest.raises(DataDirError, match="and 1 is gone"):
+            log.read(1)
+
+
+def test_readers_see_what_the_writer_has_appended(backend: Backend) -> None:
+    reading = backend.reading()
+    assert (reading.config, reading.run_id) == (CONFIG, RUN_ID)
+    assert (reading.first_seq, reading.last_seq, reading.symbols, reading.positions) == (1, 0, [], {})
+    for block in MADE:
+        backend.log.append(block, {"a": block.last_seq})
+        assert reading.last_seq == block.last_seq
+        assert reading.symbols == backend.log.symbols
+        assert reading.positions == {"a": block.last_seq}
+    assert events_of(reading.read()) == MADE
+    assert events_of(reading.read(5, last_seq=9)) == MADE[2:4]
+    assert [part.block.count for part in reading.read(block_events=100)] == [14]
+    backend.log.close()
+    assert (reading.last_seq, reading.symbols) == (14, ["EURUSD", "GBPUSD"])
+    reading.close()
+    reading.close()
+
+
+def test_reader_knows_names_and_positions_as_of_where_it_is(backend: Backend) -> None:
+    for block in MADE:
+        backend.log.append(block, {"a": block.last_seq})
+    backend.log.sync()
+    reader = backend.reading().read(14)
+    assert events_of(reader) == MADE[4:]
+    assert (reader.last_seq, reader.symbols, reader.positions) == (14, ["EURUSD", "GBPUSD"], {"a": 14})
+    past_the_end = backend.reading().read(20, last_seq=20)
+    assert (list(past_the_end), past_the_end.last_seq) == ([], 14)
+
+
+def test_follower_gets_what_comes_later(backend: Backend) -> None:
+    follower = backend.reading().follow()
+    assert follower.poll() is None
+    for block in MADE[:4]:
+        backend.log.append(block)
+        found = follower.poll()
+        assert found is not None
+        assert found.block == block
+        assert follower.poll() is None
+    backend.log.close()
+    again = backend.again()
+    again.append(MADE[4])
+    joined = backend.reading().follow(4, block_events=100).poll()
+    last = follower.poll()
+    assert joined is not None
+    assert (joined.block.first_seq, joined.block.last_seq) == (4, 14)
+    assert last is not None
+    assert last.block == MADE[4]
+    again.close()
 
 
 class TestMemoryLog:

@@ -9,7 +9,8 @@ import pytest
 
 from mtf.errors import LogWriteFailed
 from mtf.log import FileLog, compress_sealed, read_log, retain, verify_log
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import newest_good
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of, is_prefix, position
 from tests.log.disk import Disk
 
@@ -117,7 +118,7 @@ def test_kth_operation_of_opening_fails_and_the_next_start_recovers(fault: int |
 def test_kth_operation_of_a_checkpoint_fails_and_the_one_before_is_still_good(fault: int | Literal["short"]) -> None:
     for k in range(1, 200):
         disk = Disk()
-        store = CheckpointStore("checkpoints", fs=disk)
+        store = FileCheckpointStore("checkpoints", fs=disk)
         for seq in (1, 2, 3):
             store.save(seq, {"n": seq}, {"a": b"x" * seq})
         disk.operations.clear()
@@ -131,7 +132,7 @@ def test_kth_operation_of_a_checkpoint_fails_and_the_one_before_is_still_good(fa
             break
         assert error is not None
         disk.kill()
-        found, _ = store.load()
+        found, _ = newest_good(store)
         assert found is not None
         assert found.seq in (3, 4)
         assert found.parts == {"a": b"x" * found.seq}

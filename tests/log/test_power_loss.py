@@ -11,7 +11,8 @@ import pytest
 from mtf.errors import DataDirError
 from mtf.log import FileLog, read_log, verify_log
 from mtf.log.durability import Durability
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import newest_good
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, is_prefix, position
 from tests.log.disk import Disk
 
@@ -102,7 +103,7 @@ def test_saved_checkpoint_survives_and_an_unfinished_one_is_none(fault: Literal[
         random = Random(seed)
         disk = Disk()
         disk.directories.add("checkpoints")
-        store = CheckpointStore("checkpoints", fs=disk)
+        store = FileCheckpointStore("checkpoints", fs=disk)
         disk.fail_at = random.randrange(1, 60)
         saved = 0
         try:
@@ -115,7 +116,7 @@ def test_saved_checkpoint_survives_and_an_unfinished_one_is_none(fault: Literal[
             disk.lose_power(random)
         else:
             disk.kill()
-        found, skipped = store.load()
+        found, skipped = newest_good(store)
         assert not skipped
         assert (found.seq if found else 0) >= saved
         if found is not None:

@@ -13,9 +13,11 @@ import pytest
 
 import mtf
 from mtf.errors import ActorFailed, ConfigError, LookAheadError, OutOfOrder, SourceError
+from mtf.log import LogFiles
 from mtf.order import ORDER, LogOrder, OutOfOrderWarning, order_of
 from mtf.sources import IterSource, SyntheticMarket
 from mtf.sources.merge import SKIPPED, MergedSource
+from mtf.storage.datadir import DataDir
 from tests.alive import log_of
 from tests.builders import at, ticks
 from tests.order.builders import Seen, Watcher, pipeline, quotes, two
@@ -193,7 +195,7 @@ async def test_in_the_order_of_the_log_a_bar_is_not_shown_beside_the_future(tmp_
 
     with pytest.raises(ActorFailed, match="EURUSD is ahead of the event being shown"):
         await run()
-    assert order_of(tmp_path / "data" / "log").from_seq == 1
+    assert order_of(DataDir(tmp_path / "data").read_log()).from_seq == 1
     with pytest.raises(ActorFailed, match="EURUSD is ahead of the event being shown"):
         await replay()
 
@@ -206,7 +208,12 @@ async def test_what_the_log_says_of_its_order_holds_after_a_restart(tmp_path: Pa
         await p.drain()
         again = p.summary()
     assert (again.order, again.out_of_order) == (first.order, first.out_of_order) == ("log", 1)
-    assert order_of(tmp_path / "log").to_dict() == {"order": "log", "from_seq": 3, "out_of_order": 1, "reordered": 0}
+    assert order_of(LogFiles(tmp_path / "log")).to_dict() == {
+        "order": "log",
+        "from_seq": 3,
+        "out_of_order": 1,
+        "reordered": 0,
+    }
 
 
 async def test_what_is_pushed_after_a_history_in_disorder_is_live_as_ever(tmp_path: Path) -> None:
@@ -232,7 +239,7 @@ async def test_what_is_pushed_after_a_history_in_disorder_is_live_as_ever(tmp_pa
     async with pipeline(None) as p:
         p.add(again := Looks())
         await p.replay(tmp_path)
-    assert order_of(tmp_path / "log").spans == [(1, 3), (6, 8)]
+    assert order_of(LogFiles(tmp_path / "log")).spans == [(1, 3), (6, 8)]
     assert again.refused == looks.refused == [3, 6, 8]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import mtf
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import ticks
 from tests.storage.builders import FakeWall
@@ -28,9 +28,9 @@ class SlowDisk:
         self.began = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._writing = threading.Lock()
-        save = CheckpointStore.save
+        save = FileCheckpointStore.save
 
-        def slowly(store: CheckpointStore, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
+        def slowly(store: FileCheckpointStore, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
             assert self._writing.acquire(blocking=False), "two at once"
             self._loop.call_soon_threadsafe(self.began.set)
             try:
@@ -40,7 +40,7 @@ class SlowDisk:
                 self.written.append(seq)
                 self._writing.release()
 
-        monkeypatch.setattr(CheckpointStore, "save", slowly)
+        monkeypatch.setattr(FileCheckpointStore, "save", slowly)
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -20,9 +20,11 @@ import mtf
 from mtf.errors import ConfigError
 from mtf.log.filesystem import OsFileSystem
 from mtf.log.segment import Segment
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import newest_good
 from mtf.storage.restore import saved_states
 from tests.builders import copy_if_there
+from tests.pipeline.inline import Inline
 from tests.pipeline.survivors import Saved, SlowSaved, Stored
 from tests.storage.builders import FakeWall, feed, market
 
@@ -84,7 +86,7 @@ class Round:
 
     def known(self, last_seq: int) -> dict[str, int]:
         """Return the consumers whose states the directory has, each with the event before its first."""
-        newest, _ = CheckpointStore(self.data / "checkpoints").load(last_seq)
+        newest, _ = newest_good(FileCheckpointStore(self.data / "checkpoints"), last_seq)
         states = {} if newest is None else saved_states(newest)
         return {name: Saved.begun_in(state) for name, (_, state) in states.items()}
 
@@ -166,6 +168,7 @@ async def live(round_: Round, *, to_the_end: bool) -> None:
             if consumer.first is not None and name in known and not said:
                 assert consumer.begun <= known[name], f"{name} has begun again after {consumer.begun}"
 
+    asyncio.get_running_loop().set_default_executor(Inline())  # so that the kill comes in any turn, and not in threads
     living = asyncio.create_task(body())
     if not to_the_end:
         moments = random.randrange(1, 600)

@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -104,6 +105,8 @@ async def give_up(pipeline: Pipeline, tick: Tick) -> None:
 async def soak(folder: Path, pushes: int) -> tuple[list[Footprint], list[int], list[float]]:
     """Return the footprint, the memory in KB, and the median cost of a push in each of the rounds."""
     random, wall = Random(3), FakeClock(START_NS)
+    # The default pool grows to its bound by and by: whenever one thread is asked for before another says it is idle.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
     footprints: list[Footprint] = []
     memory: list[int] = []
     costs: list[float] = []

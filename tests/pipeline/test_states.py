@@ -14,7 +14,7 @@ import pytest
 
 import mtf
 from mtf.errors import ActorFailed, ConfigError, ConsumerAhead
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from tests.alive import run_of
 from tests.pipeline.survivors import Saved, SlowSaved, Stored
 from tests.storage.builders import Crashed, feed, market, until_crash
@@ -91,7 +91,7 @@ async def test_state_of_a_consumer_that_is_away_outlasts_checkpoints_that_cannot
 ) -> None:
     """Those of an earlier version are passed over, and the log is played: the state in them is of its seq as ever."""
     await run(tmp_path, [Saved()], 60, checkpoints=(60,))
-    store = CheckpointStore(tmp_path / "checkpoints")
+    store = FileCheckpointStore(tmp_path / "checkpoints")
     found = store.read(60)
     store.save(60, {**found.meta, "config": "of an earlier version"}, found.parts)
     p = await run(tmp_path, [Saved("other")], 90, checkpoints=(70, 80, 90))
@@ -274,7 +274,7 @@ async def test_notes_of_a_start_stay_what_they_were(tmp_path: Path, monkeypatch:
         p.add(stored)
         await p.drain()
         before = (p.notes, p.skipped_checkpoints)
-        monkeypatch.setattr(CheckpointStore, "load", None)
+        monkeypatch.setattr(FileCheckpointStore, "read", None)
         monkeypatch.setattr(Stored, "committed_seq", None)
         async with p.bars("1m"):
             p.add(Saved("new"))

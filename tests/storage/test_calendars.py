@@ -62,8 +62,9 @@ def test_command_line_goes_on_too(tmp_path: Path) -> None:
     data = tmp_path / "d"
     config = mtf.Config.make(calendar=OLDER, timeframes="1m")
     from mtf.storage.datadir import DataDir
+    from mtf.storage.opened import OpenStorage
 
-    DataDir.open(data, config).log.close()
+    OpenStorage.open(DataDir(data), config).log.close()
     for more in ((), ("--make-room",)):
         result = command("run", path, "--data", data, "--calendar", "us_futures", "--timeframes", "1m", *more)
         assert result.exit_code == 0, result.output

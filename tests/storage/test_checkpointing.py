@@ -16,7 +16,8 @@ from mtf.errors import ConfigError
 from mtf.events.tick import Tick
 from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import checkpoint_bytes_max, symbol_bytes_max
 from mtf.storage.datadir import checkpoints_of
 from mtf.storage.restore import restore, verify_replay
 from tests.builders import blocks
@@ -41,7 +42,7 @@ async def test_0_turns_checkpoints_off(tmp_path: Path, off: dict[str, Any]) -> N
         wall.advance(3600)
         await pipeline.drain()
         assert wall.timers == [], "what looks after slow consumers sees that there are none"
-    assert CheckpointStore(tmp_path / "checkpoints").list() == []
+    assert FileCheckpointStore(tmp_path / "checkpoints").list() == []
 
 
 async def test_0_seconds_leave_those_by_events(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ async def test_0_seconds_leave_those_by_events(tmp_path: Path) -> None:
         for seq in range(0, 160, 20):
             await feed(pipeline, EVENTS[seq : seq + 20])
             await pipeline.drain()
-    assert 1 < len(CheckpointStore(tmp_path / "checkpoints").list()) <= 3
+    assert 1 < len(FileCheckpointStore(tmp_path / "checkpoints").list()) <= 3
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
@@ -77,7 +78,7 @@ async def test_checkpoint_that_cannot_be_made_is_a_warning_each_time_and_the_log
         def fail(*args: Any) -> None:
             raise error
 
-        monkeypatch.setattr(CheckpointStore, "save", fail)
+        monkeypatch.setattr(FileCheckpointStore, "save", fail)
     with caplog.at_level(logging.WARNING, "mtf"):
         async with pipeline_on(tmp_path, checkpoint_seconds=None, checkpoint_events=50) as pipeline:
             for number in range(3):
@@ -122,10 +123,10 @@ def test_state_of_many_symbols_is_never_past_the_limits(tmp_path: Path, monkeypa
     bytes_of_symbols = sum(map(len, parts.values()))
     monkeypatch.setattr(mtf.storage.checkpoint_store, "CHECKPOINT_BYTES_MAX", 1 << 20)
     store = checkpoints_of(tmp_path, config)
-    assert bytes_of_symbols < store._bytes_max(5)
+    assert bytes_of_symbols < checkpoint_bytes_max(5, symbol_bytes_max(config))
     monkeypatch.setattr(mtf.storage.checkpoint_store, "CHECKPOINT_BYTES_MAX", bytes_of_symbols // 2)
     store.save(seq, {}, parts)
     assert store.read(seq).parts == parts
-    _, found, skipped = restore(config, CheckpointStore(tmp_path / "checkpoints"), seq)
+    _, found, skipped = restore(config, FileCheckpointStore(tmp_path / "checkpoints"), seq)
     assert found is None
     assert "past the limits" in skipped[0].reason

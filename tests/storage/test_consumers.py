@@ -12,7 +12,7 @@ from mtf.actors.consumer import Consumer
 from mtf.errors import PipelineStopped
 from mtf.frames.frame import Frame
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from tests.alive import checkpointer_of
 from tests.storage.builders import Crashed, FakeWall, feed, market, until_crash
 
@@ -96,7 +96,7 @@ async def test_consumer_that_does_not_answer_is_left_out_after_ten_seconds_and_m
             silent.saving.set()  # answers late, into nothing
             await turns()
             raise Crashed
-    found = CheckpointStore(tmp_path / "checkpoints").read(9)
+    found = FileCheckpointStore(tmp_path / "checkpoints").read(9)
     assert found.meta["left_out"] == ["silent"]
     assert "consumer:silent" not in found.parts
     assert ["the checkpoint of seq 9 is without silent" in note for note in pipeline.notes] == [True]
@@ -179,7 +179,7 @@ async def test_recovery_starts_no_later_than_the_position_of_any_consumer(
 async def test_periodic_checkpoints_come_by_the_wall_clock_and_by_the_count(tmp_path: Path) -> None:
     """Only if there is something new."""
     wall = FakeWall()
-    store = CheckpointStore(tmp_path / "checkpoints")
+    store = FileCheckpointStore(tmp_path / "checkpoints")
     async with pipeline_of(tmp_path, wall=wall, checkpoint_seconds=60, checkpoint_events=20) as pipeline:
         await feed(pipeline, EVENTS[:5])
         for seconds, expected in ((59.9, []), (0.2, [5]), (60, [5]), (60, [5])):
@@ -215,13 +215,13 @@ async def test_failed_checkpoint_is_a_warning_and_the_pipeline_goes_on(
     wall = FakeWall()
     failed = asyncio.Event()
 
-    def full(self: CheckpointStore, *arguments: object) -> None:
+    def full(self: FileCheckpointStore, *arguments: object) -> None:
         loop.call_soon_threadsafe(failed.set)
         raise OSError(28, "No space left on device")
 
     loop = asyncio.get_running_loop()
     with monkeypatch.context() as patch:
-        patch.setattr(CheckpointStore, "save", full)
+        patch.setattr(FileCheckpointStore, "save", full)
         async with pipeline_of(tmp_path, wall=wall, checkpoint_seconds=1) as pipeline:
             await feed(pipeline, EVENTS[:5])
             wall.advance(1)

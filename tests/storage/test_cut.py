@@ -9,6 +9,7 @@ import pytest
 import mtf
 from mtf.errors import DataDirError
 from mtf.storage.datadir import DataDir
+from mtf.storage.opened import OpenStorage
 from mtf.storage.restore import engine_at, logged_blocks
 
 START_NS = 1_709_719_200_000_000_000  # 2024-03-06 10:00 UTC
@@ -44,4 +45,4 @@ def test_a_link_to_nothing_is_no_data_directory(tmp_path: Path) -> None:
     link = tmp_path / "data"
     link.symlink_to(tmp_path / "nowhere")
     with pytest.raises(DataDirError, match="is a broken link"):
-        DataDir.open(link, mtf.Config.make())
+        OpenStorage.open(DataDir(link), mtf.Config.make())

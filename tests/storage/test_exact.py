@@ -15,7 +15,7 @@ from mtf.config import Config
 from mtf.frames.view import View
 from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.restore import checkpoint_meta, restore, verify_replay
 from mtf.summary import Summary
 from tests.alive import run_of
@@ -42,7 +42,7 @@ def test_engine_restored_at_drawn_seqs_equals_the_uninterrupted_one_at_every_lat
     """Twenty indicators on six timeframes: partial bars, live values, windows, clocks, counters and digest, as bits."""
     random = Random(2)
     saved_at = {1, 2, *random.sample(range(3, len(EVENTS)), 5)}
-    store = CheckpointStore(tmp_path / "checkpoints", keep=10)
+    store = FileCheckpointStore(tmp_path / "checkpoints", keep=10)
     whole = Kernel(CONFIG)
     rows = []
     cut = blocks(EVENTS, size=1)

@@ -17,7 +17,8 @@ from mtf.config import Config
 from mtf.errors import ConfigMismatch
 from mtf.log import FileLog
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import HEADER_BYTES, CheckpointStore, encode_checkpoint
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import HEADER_BYTES, encode_checkpoint
 from mtf.storage.restore import engine_at, first_seq_after, verify_replay
 from tests.alive import checkpointer_of, run_of
 from tests.storage.builders import engine_bits, feed, history_rows, market, results, rewind_history
@@ -104,7 +105,7 @@ async def test_checkpoint_of_a_newer_mtf_is_passed_over_as_such(tmp_path: Path) 
 
 def rewritten(data: Path, seq: int, **meta: Any) -> None:
     """Replace the checkpoint of *seq* by a whole one with a right checksum, but another *meta*."""
-    found = CheckpointStore(data / "checkpoints").read(seq)
+    found = FileCheckpointStore(data / "checkpoints").read(seq)
     changed = {name: value for name, value in {**found.meta, **meta}.items() if value is not ...}
     path_of(data, seq).write_bytes(encode_checkpoint(seq, changed, found.parts))
 
@@ -136,7 +137,7 @@ async def test_checkpoint_whose_description_is_none_is_passed_over(tmp_path: Pat
 async def test_checkpoint_with_parts_missing_or_altered_is_passed_over_or_found_out_by_a_replay(tmp_path: Path) -> None:
     """No altered state raises anything but a typed error, and one that loads is not the replay's."""
     expected = await made(tmp_path)
-    store = CheckpointStore(tmp_path / "checkpoints")
+    store = FileCheckpointStore(tmp_path / "checkpoints")
     whole = store.read(120)
     random = Random(4)
     refused = 0
@@ -170,7 +171,7 @@ async def test_checkpoint_ahead_of_a_log_that_was_cut_is_discarded(tmp_path: Pat
     assert expected.joiner.seq == 100
     assert first_seq_after(tmp_path, 1 << 61) == 101
     async with Pipeline(data=tmp_path, config=CONFIG, clock="ticks", checkpoint_seconds=None) as pipeline:
-        assert CheckpointStore(tmp_path / "checkpoints").list() == [40, 80]
+        assert FileCheckpointStore(tmp_path / "checkpoints").list() == [40, 80]
         await pipeline.drain()
         assert [each.reason for each in pipeline.skipped_checkpoints] == [
             "the checkpoint of seq 120 was discarded: the log ends at 100"
@@ -317,11 +318,11 @@ async def test_directory_is_let_go_of_where_opening_fails(tmp_path: Path, monkey
     """A lock that is left behind would refuse the next start in the same process."""
     await made(tmp_path)
 
-    def broken(self: CheckpointStore, seq: int) -> list[int]:
+    def broken(self: FileCheckpointStore, seq: int) -> list[int]:
         raise OSError(errno.EIO, "the disk")
 
     with monkeypatch.context() as patch:
-        patch.setattr(CheckpointStore, "discard_after", broken)
+        patch.setattr(FileCheckpointStore, "discard_after", broken)
         with pytest.raises(OSError, match="the disk"):
             async with Pipeline(data=tmp_path, config=CONFIG, clock="ticks"):
                 pass

@@ -26,7 +26,7 @@ TICKS = [event for event in market(21, 100) if isinstance(event, Tick)][:72]
 CONFIG = Config.make(indicators="ema:5", timeframes=["1m", "5m"], history=20)
 
 
-async def run(data: Path, mode: str, promised: list[int], *, end: int = len(TICKS)) -> Summary:
+async def run(data: Path | DataDir, mode: str, promised: list[int], *, end: int = len(TICKS)) -> Summary:
     """Read the ticks up to *end*, with a checkpoint every 18; note each seq that was promised."""
     source = IterSource(TICKS, name="ticks")
     async with Pipeline(
@@ -66,15 +66,12 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FileLog, "open", functools.partial(FileLog.open, segment_bytes=2_500))
 
 
-async def fail_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, fault: Fault, start: Path | None = None
-) -> set[str]:
+async def fail_each(tmp_path: Path, mode: str, fault: Fault, start: Path | None = None) -> set[str]:
     """Fail the k-th operation, k = 1, 2, ... of a run that goes on from *start*; return which ones did."""
     whole = tmp_path / "whole"
     expected = await run(whole, mode, [])
     history = history_rows(whole)
     failed_in: set[str] = set()
-    opened = DataDir.open
     for k in range(1, 1000):
         data = tmp_path / str(k)
         if start is not None:
@@ -82,12 +79,10 @@ async def fail_each(
         fs = FaultyFileSystem(k, fault)
         promised = [0]
         error: BaseException | None = None
-        with monkeypatch.context() as patch:
-            patch.setattr(DataDir, "open", functools.partial(opened, fs=fs))
-            try:
-                await run(data, mode, promised)
-            except (MtfError, OSError) as caught:
-                error = caught
+        try:
+            await run(DataDir(data, fs=fs), mode, promised)
+        except (MtfError, OSError) as caught:
+            error = caught
         if not fs.failed_in:
             assert error is None
             return failed_in
@@ -108,28 +103,24 @@ LONG = [(mode, fault) for mode in ("each", "group", "os") for fault in (errno.EI
 
 
 @pytest.mark.parametrize(("mode", "fault"), SHORT)
-async def test_kth_operation_fails_until_a_run_is_clean(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, fault: Fault
-) -> None:
+async def test_kth_operation_fails_until_a_run_is_clean(tmp_path: Path, mode: str, fault: Fault) -> None:
     """Log and checkpoints: the run ends with the reason, promises are kept, the next start comes to the same."""
-    failed_in = await fail_each(tmp_path, monkeypatch, mode, fault)
+    failed_in = await fail_each(tmp_path, mode, fault)
     assert failed_in == ({"write"} if fault == "short" else ALL)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "fault"), LONG)
-async def test_kth_operation_fails_in_each_mode_by_each_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, fault: Fault
-) -> None:
+async def test_kth_operation_fails_in_each_mode_by_each_fault(tmp_path: Path, mode: str, fault: Fault) -> None:
     """The same, for all of them."""
-    await fail_each(tmp_path, monkeypatch, mode, fault)
+    await fail_each(tmp_path, mode, fault)
 
 
-async def test_kth_operation_of_going_on_after_a_crash_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_kth_operation_of_going_on_after_a_crash_fails(tmp_path: Path) -> None:
     """A torn tail to cut, a checkpoint to discard, pages to write again: what fails then costs nothing either."""
     start = tmp_path / "start"
     await run(start, "os", [], end=54)
     newest = max((start / "log").glob("*.log"))
     newest.write_bytes(newest.read_bytes()[:-100])  # without the seal, and the end of the last block
-    failed_in = await fail_each(tmp_path, monkeypatch, "each", errno.EIO, start)
+    failed_in = await fail_each(tmp_path, "each", errno.EIO, start)
     assert failed_in >= {"truncate", "write_at", "remove", "open", "write", "sync", "rename"}

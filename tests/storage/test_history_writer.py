@@ -13,6 +13,7 @@ from mtf.config import Config
 from mtf.errors import DataDirError
 from mtf.storage.datadir import DataDir
 from mtf.storage.history.writer import HistoryWriter
+from mtf.storage.opened import OpenStorage
 
 
 async def test_a_close_that_is_cancelled_is_waited_for_by_the_next(
@@ -64,4 +65,4 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     """Before anything is opened."""
     (tmp_path / "history.sqlite").mkdir()
     with pytest.raises(DataDirError, match="not a plain file; links, folders"):
-        DataDir.open(tmp_path, Config.make())
+        OpenStorage.open(DataDir(tmp_path), Config.make())

@@ -21,7 +21,8 @@ from mtf.config import Config
 from mtf.errors import MtfError
 from mtf.log import FileLog
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import CheckpointStore, encode_checkpoint
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import encode_checkpoint
 from mtf.storage.restore import engine_at, verify_replay
 from tests.alive import run_of
 from tests.storage.builders import feed, market
@@ -162,7 +163,7 @@ NAMES = ["../../x", "/tmp/x", "..", "a\\b", "\0", "consumer:../../../x", "consum
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_parts_are_never_names_of_files(data: Path, name: str, tmp_path: Path) -> None:
     """A part is a key in memory, whatever it is called."""
-    store = CheckpointStore(data / "checkpoints")
+    store = FileCheckpointStore(data / "checkpoints")
     found = store.read(40)
     before = sorted(tmp_path.rglob("*"))
     Path(found.path).write_bytes(encode_checkpoint(40, found.meta, {**found.parts, name: b"x"}))

@@ -9,7 +9,8 @@ import pytest
 from mtf.config import Config
 from mtf.errors import CorruptLog
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import CheckpointStore, encode_checkpoint
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_store import encode_checkpoint
 from mtf.storage.restore import engine_at, verify_replay
 from tests.storage.builders import feed, market
 
@@ -40,7 +41,7 @@ async def test_digest_of_each_checkpoint_and_of_the_end_is_that_of_a_replay(data
 
 
 def forged(data: Path, seq: int, *, digest: str = "", part: str = "") -> None:
-    found = CheckpointStore(data / "checkpoints").read(seq)
+    found = FileCheckpointStore(data / "checkpoints").read(seq)
     parts = dict(found.parts)
     if part:
         parts[part] = parts[part][:-1] + bytes([parts[part][-1] ^ 1])

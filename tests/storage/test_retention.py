@@ -14,7 +14,7 @@ import mtf
 from mtf.errors import ConfigError
 from mtf.log import read_log
 from mtf.sources import SyntheticMarket
-from mtf.storage.datadir import DataDir, logged_config
+from mtf.storage.datadir import DataDir
 from mtf.storage.restore import engine_at
 from tests.cli.builders import json_of
 from tests.cli.builders import mtf as run_mtf
@@ -149,8 +149,4 @@ async def test_a_negative_number_of_events_is_refused() -> None:
 
 
 def _first_seq(data: Path) -> int:
-    opened = DataDir.open(data, logged_config(data))
-    try:
-        return opened.log.first_seq
-    finally:
-        opened.log.close()
+    return DataDir(data).read_log().first_seq

@@ -13,7 +13,7 @@ from mtf.errors import ConfigError, DataDirError, UnknownSymbol
 from mtf.events.tick import Tick
 from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.restore import engine_at, state_at
 from tests.alive import checkpointer_of
 from tests.builders import SECOND_NS, Clock, Event, at, blocks, events
@@ -177,7 +177,7 @@ async def test_checkpoints_only_shorten_the_way(tmp_path: Path) -> None:
     """Any of them taken away, at any moment, changes no answer."""
     await written(tmp_path / "data", EVENTS, [20, 50, 51])
     answers = [engine_bits(engine_at(tmp_path / "data", seq=seq)) for seq in (19, 20, 51, 90)]
-    for seq in CheckpointStore(tmp_path / "data" / "checkpoints").list():
+    for seq in FileCheckpointStore(tmp_path / "data" / "checkpoints").list():
         copy = tmp_path / str(seq)
         shutil.copytree(tmp_path / "data", copy)
         (copy / "checkpoints" / f"checkpoint-{seq:019d}.mtf").unlink()

@@ -12,7 +12,7 @@ import pytest
 from mtf.calendars import named
 from mtf.config import Config
 from mtf.pipeline import Pipeline
-from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.restore import restore, verify_replay
 from tests.cli.builders import json_of
 from tests.storage.builders import feed, history_rows, market
@@ -78,7 +78,7 @@ async def test_a_release_with_other_instants_plays_the_log_instead_and_names_its
     upgrade("2031a", "America/New_York")
     old, _ = await run(tmp_path / "data", 160)
     upgrade("2031b", "Asia/Tokyo")
-    _, _, (skipped,) = restore(Config.make(history=20), CheckpointStore(tmp_path / "data" / "checkpoints"), 160)
+    _, _, (skipped,) = restore(Config.make(history=20), FileCheckpointStore(tmp_path / "data" / "checkpoints"), 160)
     digest, said = await run(tmp_path / "data", 160)
     names = "tzdata 2031a, and tzdata 2031b, which is in use here, gives other times for America/New_York"
     assert names in skipped.reason

@@ -18,7 +18,6 @@ from typing import Any, Final
 import aiosqlite
 import orjson
 
-from mtf.actors.consumer import ClosingsOnly
 from mtf.config import Config
 from mtf.errors import CorruptHistory
 from mtf.frames.frame import Frame
@@ -38,6 +37,7 @@ from mtf.storage.history.schema import (
 from mtf.storage.history.store import HistoryStore, Series, is_damage
 from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
 from mtf.storage.history.unusable import move_aside
+from mtf.storage.storage import BarKeeper
 from mtf.zones import zones_of
 
 __all__ = ["HistoryWriter"]
@@ -56,7 +56,7 @@ class _Locked(sqlite3.OperationalError):
     """Another program holds something that is needed first."""
 
 
-class HistoryWriter(ClosingsOnly):
+class HistoryWriter(BarKeeper):
     """Writes the bars of each frame with its position; skips what it wrote before a restart.
 
     *noted* gets a note whenever storing begins to wait, has caught up, or ends.

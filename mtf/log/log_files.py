@@ -1,0 +1,68 @@
+"""The log in a directory, as its readers see it: without a lock, beside its writer, of now at each question.
+
+Opens nothing for writing. Holds a file open only once the end was looked for and a segment was being written there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from mtf.log.end import LogEnd
+from mtf.log.filesystem import FileSystem
+from mtf.log.log_reader import LogReader, first_logged_seq, read_log, read_positions
+
+__all__ = ["LogFiles"]
+
+
+class LogFiles:
+    """Reads the log in *directory* (`mtf.log.event_log.ReadableLog`); DataDirError, when asked, if there is none."""
+
+    def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
+        self.directory: Final = str(directory)
+        self._fs: Final = fs
+        self._end: Final = LogEnd(directory, fs=fs)
+        self._config: bytes | None = None  # once read: every segment repeats it
+        self._run_id = b""  # likewise
+
+    @property
+    def config(self) -> bytes:
+        return self._first()[0]
+
+    @property
+    def run_id(self) -> bytes:
+        return self._first()[1]
+
+    @property
+    def first_seq(self) -> int:
+        return first_logged_seq(self.directory, fs=self._fs)
+
+    @property
+    def last_seq(self) -> int:
+        return self._end.look()
+
+    @property
+    def symbols(self) -> list[str]:
+        self._end.look()
+        return list(self._end.symbols)
+
+    @property
+    def positions(self) -> dict[str, Any]:
+        return read_positions(self.directory, fs=self._fs)
+
+    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> LogReader:
+        return read_log(self.directory, from_seq, last_seq=last_seq, block_events=block_events, fs=self._fs)
+
+    def follow(self, from_seq: int = 1, *, block_events: int = 1) -> LogReader:
+        return read_log(self.directory, from_seq, block_events=block_events, fs=self._fs)
+
+    def close(self) -> None:
+        self._end.close()
+
+    def _first(self) -> tuple[bytes, bytes]:
+        """Return the configuration and the run id, from the first segment."""
+        if self._config is None:
+            with_config = read_log(self.directory, self.first_seq, fs=self._fs)
+            with_config.close()
+            self._config, self._run_id = with_config.config, with_config.run_id
+        return self._config, self._run_id

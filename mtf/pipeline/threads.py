@@ -1,0 +1,60 @@
+"""What may wait for a disk or a network, done in a thread, so that the event loop goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final, Generic, TypeVar
+
+__all__ = ["Stretches", "in_thread"]
+
+EVENTS_AT_ONCE: Final = 8_192  # of a log, read in a thread before they are played: what that costs is not seen then
+
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+
+
+async def in_thread(work: Callable[[], Answer], *, undo: Callable[[Answer], object] | None = None) -> Answer:
+    """Return what *work* returns; a caller that is cancelled ends once it has, and *undo* gets what nobody wants."""
+    working = asyncio.get_running_loop().run_in_executor(None, work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        while not working.done():
+            try:
+                await asyncio.wait([working])
+            except asyncio.CancelledError:
+                continue
+        if undo is not None and not working.cancelled() and working.exception() is None:
+            undo(working.result())
+        raise
+
+
+class Stretches(Generic[Item]):
+    """Takes *items*, which wait for what they are read from, in a thread: some thousand events of a log at a time."""
+
+    def __init__(self, items: Iterator[Item], events_in: Callable[[Item], int]) -> None:
+        self._items: Final = items
+        self._events_in: Final = events_in
+        self._error: Exception | None = None  # what ended the reading, after items that are still to be played
+
+    async def next(self) -> list[Item]:
+        """Return the next items, none at the end; an error in reading is raised once all before it were returned."""
+        return await in_thread(self._take)
+
+    def _take(self) -> list[Item]:
+        if self._error is not None:
+            raise self._error
+        taken: list[Item] = []
+        events = 0
+        try:
+            for item in self._items:
+                taken.append(item)
+                events += self._events_in(item)
+                if events >= EVENTS_AT_ONCE:
+                    break
+        except Exception as error:
+            if not taken:
+                raise
+            self._error = error
+        return taken

@@ -1,0 +1,135 @@
+"""Checkpoints as files: written under another name, synced, renamed.
+
+Owns the folder and its names; names of parts are never names of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from mtf.errors import CorruptCheckpoint, DataDirError
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.storage.checkpoint_store import (
+    HEADER_BYTES,
+    KEEP,
+    Checkpoint,
+    checkpoint_bytes_max,
+    decode_checkpoint,
+    encode_checkpoint,
+)
+
+__all__ = ["FileCheckpointStore"]
+
+PREFIX: Final = "checkpoint-"
+SUFFIX: Final = ".mtf"
+FRESH: Final = ".new"
+SEQ_DIGITS: Final = 19
+READ_BYTES: Final = 16 << 20
+
+# Within the class below, `list` is a method.
+Seqs: TypeAlias = list[int]
+Names: TypeAlias = list[str]
+
+
+class FileCheckpointStore:
+    """The checkpoints in one folder, which is made when the first is saved."""
+
+    def __init__(
+        self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP, symbol_bytes: int = 0
+    ) -> None:
+        """*symbol_bytes* is the most that the state of one symbol can take under its configuration."""
+        assert keep > 0, "at least one checkpoint is kept"
+        self._symbol_bytes: Final = symbol_bytes
+        self.directory: Final = str(directory)
+        self._fs: Final = fs or OsFileSystem()
+        self._keep: Final = keep
+
+    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
+        """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest over `keep`.
+
+        OSError if a write or sync fails, ValueError if it is larger than `read` takes; existing
+        checkpoints stay as they were.
+        """
+        data = encode_checkpoint(seq, meta, parts, checkpoint_bytes_max(seq, self._symbol_bytes))
+        fs = self._fs
+        if fs.kind(self.directory) == "nothing":
+            make_directories(fs, self.directory)
+        path = self.place_of(seq)
+        for name in self._names():
+            if name.endswith(FRESH):
+                fs.remove(join(self.directory, name))
+        file = fs.open(path + FRESH, "create")
+        try:
+            written = fs.write(file, data)
+            if written != len(data):
+                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
+            fs.sync(file)
+        finally:
+            fs.close(file)
+        fs.rename(path + FRESH, path)
+        fs.sync_directory(self.directory)
+        for old in self.list()[: -self._keep]:
+            fs.remove(self.place_of(old))
+        return Path(path)
+
+    def list(self) -> Seqs:
+        """Return the seqs of the existing checkpoints, good or not, oldest first."""
+        return sorted(seq for seq in map(_seq_of, self._names()) if seq >= 0)
+
+    def read(self, seq: int) -> Checkpoint:
+        """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, DataDirError if it is not a file.
+
+        NewerCheckpoint if it is of a later format.
+        """
+        path = self.place_of(seq)
+        if self._fs.kind(path) != "file":
+            raise DataDirError(f"{path}: not a plain file; links and devices are refused")
+        limit = checkpoint_bytes_max(seq, self._symbol_bytes)
+        found = decode_checkpoint(self._bytes_of(path, limit), path, limit)
+        if found.seq != seq:
+            raise CorruptCheckpoint(f"{path}: holds the checkpoint of seq {found.seq}", path=path)
+        return found
+
+    def place_of(self, seq: int) -> str:
+        """Return the path of the checkpoint of *seq*."""
+        return join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
+
+    def discard_after(self, seq: int) -> Seqs:
+        """Remove the checkpoints of later seqs and return which: their log ends at *seq* now."""
+        ahead = [found for found in self.list() if found > seq]
+        for found in ahead:
+            self._fs.remove(self.place_of(found))
+        if ahead:
+            self._fs.sync_directory(self.directory)
+        return ahead
+
+    def _names(self) -> Names:
+        kind = self._fs.kind(self.directory)
+        if kind == "nothing":
+            return []
+        if kind != "directory":
+            raise DataDirError(f"{self.directory}: not a plain directory; links are refused")
+        return self._fs.names(self.directory)
+
+    def _bytes_of(self, path: str, limit: int) -> bytes:
+        file = self._fs.open(path, "read")
+        try:
+            size = self._fs.size(file)
+            if size > limit + HEADER_BYTES:
+                raise CorruptCheckpoint(f"{path}: {size} bytes, the limit is {limit}", path=path)
+            parts = []
+            at = 0
+            while at < size and (part := self._fs.read(file, min(READ_BYTES, size - at), at)):
+                parts.append(part)
+                at += len(part)
+            return b"".join(parts)
+        finally:
+            self._fs.close(file)
+
+
+def _seq_of(name: str) -> int:
+    digits = name[len(PREFIX) : -len(SUFFIX)]
+    fits = name.startswith(PREFIX) and name.endswith(SUFFIX) and len(digits) == SEQ_DIGITS
+    return int(digits) if fits and digits.isascii() and digits.isdigit() else -1

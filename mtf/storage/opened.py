@@ -1,0 +1,141 @@
+"""A storage that is open for writing: its log, its checkpoints and what lies beside them, for one run of a pipeline.
+
+Owns what each start checks, whatever the storage is: that the configuration in the log is the requested one, that no
+checkpoint is ahead of the log, and where each source goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from mtf.config import Config
+from mtf.errors import ConfigError, ConfigMismatch, LogWriteFailed
+from mtf.indicators.catalogue import version_changes
+from mtf.log import BlockReader, Durability, EventLog, Writer
+from mtf.loggers import report
+from mtf.notes import Notes
+from mtf.sources.log import LogSource
+from mtf.sources.merge import MergedSource
+from mtf.storage.checkpoint_store import CheckpointStore, Skipped
+from mtf.storage.resuming import known_parts
+from mtf.storage.storage import BarKeeper, MalformedRows, Storage
+
+__all__ = ["OpenStorage"]
+
+
+class OpenStorage:
+    """What a run holds of *storage*; `open` makes it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        config: Config,
+        log: EventLog,
+        checkpoints: CheckpointStore,
+        discarded: list[Skipped],
+        malformed_rows: MalformedRows | None,
+        notes: Notes,
+    ) -> None:
+        self.storage: Final = storage
+        self.name: Final = storage.name
+        self.config: Final = config  # as requested, except that calendars by name are those of the log
+        self.log: Final = log
+        self.checkpoints: Final = checkpoints
+        self.discarded: Final = discarded  # checkpoints ahead of the log, which opening removed
+        self.malformed_rows: Final = malformed_rows  # None: they are not kept
+        self.notes: Final = notes  # what opening has changed, in sentences
+        self._bars: BarKeeper | None = None  # stores completed bars, once `keep_bars` was asked
+
+    @classmethod
+    def open(cls, storage: Storage, config: Config) -> OpenStorage:
+        """Open *storage* for *config*, which begins its log if there is none; ConfigMismatch if it has another one.
+
+        May wait; to be called in a thread.
+        """
+        config = config.current()
+        name, notes = storage.name, Notes()
+        log = storage.open_log(config.to_json(), notes)
+        try:
+            logged = Config.from_json(log.config, name)
+            config, kept = config.settled(logged)
+            for sentence in kept:
+                notes.note("configuration_kept", f"{name}: {sentence}", path=name)
+            changed = version_changes(dict(logged.versions), dict(config.versions))
+            if changed:
+                notes.note(
+                    "indicator_version",
+                    f"{name}: its log began with {changed}: the values of all its bars are those of the installed one",
+                    path=name,
+                )
+            differences = config.differences(logged)
+            if differences:
+                raise ConfigMismatch(
+                    f"{name} was made with a different configuration ({'; '.join(differences)}): "
+                    "use the same one, or another directory"
+                )
+            checkpoints = storage.checkpoints(config)
+            discarded = _discard(name, checkpoints, log.last_seq)
+            return cls(storage, config, log, checkpoints, discarded, storage.malformed_rows(), notes)
+        except BaseException:
+            log.close()
+            raise
+
+    def writer(self, durability: Durability, on_failure: Callable[[LogWriteFailed], None]) -> Writer:
+        """Return what appends to the log on the running event loop."""
+        return Writer(self.log, durability, on_failure=on_failure)
+
+    def keep_bars(self) -> BarKeeper | None:
+        """Return the consumer that stores completed bars; None: they are not stored."""
+        self._bars = self.storage.keep_bars(self.config, self.log, self.notes)
+        return self._bars
+
+    def resume(self, source: MergedSource) -> set[str]:
+        """Move each part of *source* to its position in the log; return the keys of those that were read before.
+
+        The identity of a part must be the same, apart from what grows; its `seek` checks whether its start is.
+        ConfigError if a part is the log that is being written here: it would never end.
+        """
+        for part in source.parts:
+            if isinstance(part.source, LogSource) and part.source.run_id == self.log.run_id:
+                raise ConfigError(
+                    f"{part.source.path} is the log of {self.name}, which this run writes: give another directory to "
+                    "write to, or another source"
+                )
+        positions = known_parts(self.name, self.log.positions, source)
+        if positions:
+            source.resume(positions)
+        return set(positions)
+
+    def tail(self, events: int) -> BlockReader:
+        """Return a reader of the last *events* events of the log, or a few more."""
+        log = self.log
+        return log.read(max(log.first_seq, log.last_seq - events + 1), block_events=events)
+
+    def forget(self, before_seq: int) -> None:
+        """Remove events before *before_seq* from the log, as far as that is possible; to be called in a thread.
+
+        Events whose bars are not stored yet stay, if this storage stores any.
+        """
+        self.log.retain(before_seq if self._bars is None else min(before_seq, self._bars.stored_seq + 1))
+
+    async def close(self, malformed: int = 0) -> None:
+        """Close what lies beside the log; *malformed* is how many rows of this run were malformed."""
+        try:
+            if self.malformed_rows is not None:
+                self.malformed_rows.close(malformed)
+        finally:
+            if self._bars is not None:
+                await self._bars.close()
+
+
+def _discard(name: str, checkpoints: CheckpointStore, last_seq: int) -> list[Skipped]:
+    """Remove checkpoints that were made of events which no longer exist: the log ends at *last_seq*."""
+    ahead = [seq for seq in checkpoints.list() if seq > last_seq]
+    places = {seq: checkpoints.place_of(seq) for seq in ahead}
+    discarded = []
+    for seq in checkpoints.discard_after(last_seq):
+        reason = f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}"
+        discarded.append(Skipped(places[seq], reason))
+        report("checkpoint_discarded", f"{places[seq]}: {reason}", path=name, seq=seq, log_seq=last_seq)
+    return discarded
