@@ -33,8 +33,9 @@ from mtf.config import Config
 from mtf.errors import StraddlingBar
 from mtf.events.bar_rows import BarClock, length_code
 from mtf.events.block import BY_FEED, BY_TIMER, BY_USER, HAS_ASK, HAS_BID, Block, SymbolTable, cut
-from mtf.events.block_builder import NOT_LIVE, TRADES, BlockBuilder
+from mtf.events.block_builder import TRADES, BlockBuilder
 from mtf.events.tick import Tick
+from mtf.events.waiting_rows import NOT_LIVE
 from mtf.testing.tick_text import DATE, at, tick_of, ticks
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS, TS_MIN_NS

@@ -22,9 +22,9 @@ from mtf.clock import WallClock
 from mtf.config import Config
 from mtf.errors import MalformedEvent
 from mtf.events.block import BY_TIMER
-from mtf.events.block_builder import NOT_LIVE
 from mtf.events.malformed import BAD_TIME, REASONS
 from mtf.events.tick import Tick
+from mtf.events.waiting_rows import NOT_LIVE
 from mtf.notes import Notes
 from mtf.pipeline.hangs import Hangs
 from mtf.pipeline.options import OLDEST_NS, Options

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mtf.events.block_builder import ASIDE_MAX
+from mtf.events.waiting_rows import ASIDE_MAX
 from mtf.sources.chunk import NOTHING, Chunk, ChunkRows, Refused, behind, gather, pieces, unit_stamps
 from mtf.sources.feed import Stage
 from mtf.sources.merger import Merger

@@ -25,9 +25,10 @@ from mtf.events.block import (
     SymbolTable,
     received_at,
 )
-from mtf.events.block_builder import ASIDE_MAX, NOT_LIVE, BlockBuilder
+from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
+from mtf.events.waiting_rows import ASIDE_MAX, NOT_LIVE
 from mtf.timeframe import Timeframe
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 

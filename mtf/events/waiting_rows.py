@@ -1,0 +1,223 @@
+"""Rows that wait for their seqs: how an event becomes a row, and what more there is to it than numbers.
+
+Owns the numbering of symbols, the marks that arrival sets (live, in order of time), and malformed rows, which are kept
+apart. Knows nothing of how events are given: whether a price is one is `BlockBuilder`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from librt.strings import BytesWriter, write_f64_le, write_i16_le, write_i32_le, write_i64_le
+from mypy_extensions import i32, i64, mypyc_attr
+
+from mtf.errors import SourceError
+from mtf.events.block import (
+    BY_FEED,
+    BY_USER,
+    CLOCK,
+    HAS_ID,
+    ID_BYTES_MAX,
+    JOINS,
+    LIVE,
+    NAME_BYTES_MAX,
+    NEW_SYMBOL,
+    ORDERED,
+    RECEIVED,
+    Block,
+    SymbolTable,
+)
+from mtf.events.malformed import BAD_ID, BAD_SYMBOL, BAD_TIME, TOO_FAR_AHEAD, is_name
+from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
+
+__all__ = ["ASIDE_MAX", "NOT_LIVE", "WaitingRows"]
+
+ASIDE_MAX: Final = 10_000  # malformed rows kept with their text; more are only counted
+RAW_CHARS_MAX: Final = 500  # how much of a malformed row is kept
+NOT_LIVE: Final[i64] = TS_MAX_NS + 1
+I32_MAX: Final = (1 << 31) - 1
+_NO_NUMBERS: Final = bytes(24)
+
+
+@mypyc_attr(native_class=True)
+class WaitingRows:
+    """Takes rows, one at a time, and gives them out as a block.
+
+    `aside(place, line, reason, raw)` is called for each of the first `ASIDE_MAX` malformed rows, in order. With
+    *strict* the first one raises SourceError instead.
+    """
+
+    __slots__ = (
+        "_aside",
+        "_heap",
+        "_last_name",
+        "_last_number",
+        "_strict",
+        "alone_ordered",
+        "count",
+        "limit_ns",
+        "live_from_ns",
+        "malformed",
+        "ordered",
+        "received_ns",
+        "rows",
+        "symbols",
+    )
+
+    def __init__(
+        self, symbols: SymbolTable, aside: Callable[[str, int, str, str], None] | None = None, strict: bool = False
+    ) -> None:
+        self.symbols: Final = symbols
+        self._aside: Final = aside
+        self._strict: Final = strict
+        self.rows = BytesWriter()  # as they are in a block; `count` goes with it
+        self._heap = BytesWriter()
+        self._last_name = ""  # the symbol of the row before, so that a run of one symbol costs no look-up
+        self._last_number: i64 = -1
+        self.count: i64 = 0  # rows that wait
+        self.malformed: i64 = 0  # refused since the start
+        self.limit_ns: i64 = TS_MAX_NS  # the latest stamp that is believed (live: arrival + max_ahead)
+        self.live_from_ns: i64 = NOT_LIVE  # events that are stamped at it or later are LIVE
+        self.ordered = False  # events are of a run of finite sources in order of time, and so far have been
+        # The newest event of the first symbol was of such a run while it was the only one, and so was not ORDERED:
+        # there is nothing else to close, and its bytes stay those of a pushed one.
+        self.alone_ordered = False
+        self.received_ns: i64 = NEVER_NS  # the time of arrival that is logged with the next event; NEVER_NS: none
+
+    def append(
+        self,
+        kind: i64,
+        flags: i64,
+        detail: i64,
+        symbol: str,
+        ts_ns: i64,
+        first: float,
+        second: float,
+        third: float,
+        fourth: float,
+        id: str | None,
+        bar_head: bytes = b"",
+    ) -> i64:
+        """Take an event; return 0, or the index into `REASONS` of what is wrong with it: then nothing is kept.
+
+        *bar_head* is what the first event of a bar has in the heap.
+        """
+        if ts_ns < TS_MIN_NS:
+            return BAD_TIME
+        if ts_ns > self.limit_ns:
+            return BAD_TIME if ts_ns > TS_MAX_NS else TOO_FAR_AHEAD
+        encoded_id = b""
+        if id is not None:
+            try:
+                encoded_id = id.encode()
+            except UnicodeEncodeError:
+                return BAD_ID
+            if len(encoded_id) > ID_BYTES_MAX:
+                return BAD_ID
+            flags |= HAS_ID
+        number = self._last_number
+        if number < 0 or symbol != self._last_name:
+            number = self.symbols.find(symbol)
+            if number < 0:
+                try:
+                    encoded = symbol.encode()
+                except UnicodeEncodeError:
+                    return BAD_SYMBOL
+                if len(encoded) > NAME_BYTES_MAX or not is_name(symbol):
+                    return BAD_SYMBOL
+                number = self.symbols.add(symbol)
+                flags |= NEW_SYMBOL
+                write_i16_le(self._heap, len(encoded))
+                self._heap.write(encoded)
+            self._last_name = symbol
+            self._last_number = number
+        if ts_ns >= self.live_from_ns:
+            flags |= LIVE
+        if len(self.symbols.names) > 1:
+            if self.ordered:
+                flags |= ORDERED
+            if flags & ORDERED and flags & NEW_SYMBOL and number == 1 and self.alone_ordered:
+                detail |= JOINS
+        else:
+            self.alone_ordered = self.ordered
+        if id is not None:
+            write_i16_le(self._heap, len(encoded_id))
+            self._heap.write(encoded_id)
+        if len(bar_head) > 0:
+            self._heap.write(bar_head)
+        if self.received_ns != NEVER_NS:
+            flags |= RECEIVED
+            write_i64_le(self._heap, self.received_ns)
+        self._write(kind | (flags << 8) | (detail << 16), number, ts_ns, first, second, third, fourth)
+        return 0
+
+    def follow(
+        self, kind: i64, flags: i64, detail: i64, ts_ns: i64, first: float, second: float, third: float, fourth: float
+    ) -> None:
+        """Take another event of the bar whose first one was taken just before: of what `append` does, what is left."""
+        if ts_ns >= self.live_from_ns:
+            flags |= LIVE
+        if self.ordered and len(self.symbols.names) > 1:
+            flags |= ORDERED
+        if self.received_ns != NEVER_NS:
+            flags |= RECEIVED
+            write_i64_le(self._heap, self.received_ns)
+        self._write(kind | (flags << 8) | (detail << 16), self._last_number, ts_ns, first, second, third, fourth)
+
+    def clock(self, ts_ns: i64, maker: i64 = BY_USER, since_ns: i64 = 0, reason: str | None = None) -> i64:
+        """Take a clock event: it is *ts_ns* now, and nothing traded.
+
+        *maker* is BY_USER, BY_TIMER or BY_FEED; a feed that was down says *since_ns* when, and the *reason*.
+        """
+        if ts_ns < TS_MIN_NS or ts_ns > TS_MAX_NS:
+            return BAD_TIME
+        flags: i64 = 0
+        if reason is not None:
+            encoded = reason.encode("utf-8", "replace")[:ID_BYTES_MAX]
+            flags |= HAS_ID
+            write_i16_le(self._heap, len(encoded))
+            self._heap.write(encoded)
+        rows = self.rows
+        write_i64_le(rows, ts_ns)
+        write_i32_le(rows, -1)
+        write_i32_le(rows, i32(CLOCK | flags << 8 | maker << 16))
+        write_i64_le(rows, since_ns if maker == BY_FEED else 0)
+        rows.write(_NO_NUMBERS)
+        self.count += 1
+        return 0
+
+    def refuse(self, place: str, line: int, reason: str, raw: str) -> None:
+        """Count a malformed row and keep it aside; raises SourceError when strict."""
+        self.malformed += 1
+        if self._strict:
+            raise SourceError(
+                f"{place}:{line}: {reason}: {raw[:RAW_CHARS_MAX]!r}; fix the row, or run without --strict to skip it",
+                path=place,
+                line=line,
+            )
+        aside = self._aside
+        if aside is not None and self.malformed <= ASIDE_MAX:
+            aside(place, line, reason, raw[:RAW_CHARS_MAX])
+
+    def take(self, first_seq: i64) -> Block:
+        """Return the rows that wait as the block that starts at *first_seq*, and forget them."""
+        block = Block(first_seq, self.count, self.rows.getvalue(), self._heap.getvalue())
+        self.rows = BytesWriter()
+        if len(block.heap):
+            self._heap = BytesWriter()
+        self.count = 0
+        return block
+
+    def _write(
+        self, tag: i64, number: i64, ts_ns: i64, first: float, second: float, third: float, fourth: float
+    ) -> None:
+        rows = self.rows
+        write_i64_le(rows, ts_ns)
+        write_i32_le(rows, i32(number))
+        write_i32_le(rows, i32(tag if tag <= I32_MAX else tag - (1 << 32)))
+        write_f64_le(rows, first)
+        write_f64_le(rows, second)
+        write_f64_le(rows, third)
+        write_f64_le(rows, fourth)
+        self.count += 1
