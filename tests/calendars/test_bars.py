@@ -19,7 +19,7 @@ from mtf.bars.fill import fill
 from mtf.calendars import Calendar, WeeklyCalendar
 from mtf.events.tick import Tick
 from mtf.kernel import Kernel
-from tests.bars_edge.builders import line
+from tests.bars.builders import line
 from tests.builders import blocks
 from tests.calendars.builders import HOUR_NS, SECOND_NS, utc
 from tests.calendars.drawn import near_the_exceptions, nightly

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mtf.bars.bar import Bar, PartialBar
 from mtf.calendars.day import Gap
-from tests.builders import HOUR_NS, MINUTE_NS, NEW_YORK, Clock, Event, Input, at
+from tests.builders import HOUR_NS, NEW_YORK, Clock, Event, Input, at
 from tests.model.builders import (
     ALL,
     clock_of,
@@ -86,13 +86,6 @@ def test_values_are_those_of_the_library() -> None:
     )
 
 
-def test_tick_on_the_boundary_opens_the_next_bar() -> None:
-    """Bars are half-open: the last nanosecond is in, the end is out."""
-    model, _ = fed("10:00@1 10:00:59.999999999@3 10:01@2", "1m")
-    assert lines(model.bars("X", "1m")) == ["1m 03-06 10:00..03-06 10:01 1.0 3.0 1.0 3.0 v0.0 n2 first"]
-    assert line(model.partial("X", "1m")) == "1m 03-06 10:01..03-06 10:02 2.0 2.0 2.0 2.0 v0.0 n1"
-
-
 def test_closing_instant_shows_nothing_of_the_tick_that_revealed_it() -> None:
     """All bars with one end close together; longer ones still form, as of that end, without the new tick."""
     _, shown = fed("10:00@1 10:03@2 10:05:30@9", "1m", "5m", "15m")
@@ -130,34 +123,6 @@ def test_different_ends_close_in_order_of_time() -> None:
     ]
 
 
-def test_gap_is_marked_on_the_next_bar_and_never_filled() -> None:
-    model, _ = fed("10:00@1 11:05@2", "1m", "1h")
-    assert lines(model.bars("X", "1m")) == ["1m 03-06 10:00..03-06 10:01 1.0 1.0 1.0 1.0 v0.0 n1 first"]
-    minute, hour = model.partial("X", "1m"), model.partial("X", "1h")
-    assert minute is not None
-    assert minute.gap == Gap(silence_ns=64 * MINUTE_NS)
-    assert hour is not None
-    assert hour.start_ns == at("11:00")
-    assert hour.gap is None
-
-
-def test_partial_is_none_until_the_next_tick() -> None:
-    model, _ = fed("10:00@1 !10:02", "1m", "5m")
-    assert model.partial("X", "1m") is None
-    assert line(model.partial("X", "5m")) == "5m 03-06 10:00..03-06 10:05 1.0 1.0 1.0 1.0 v0.0 n1 first"
-    assert model.state("X").clock_ns == at("10:02")
-
-
-def test_clock_event_on_the_exact_end_closes_and_the_tick_on_it_is_in_time() -> None:
-    model, shown = fed("10:00@1 !10:00:59.999999999 !10:01 10:01@2", "1m")
-    assert instants(shown) == [("03-06 10:01", ["X 1m"])]
-    assert [one.seq for one in shown if one.closing] == [3]
-    assert verdicts(shown) == ["ok", "ok", "ok", "ok"]
-    partial = model.partial("X", "1m")
-    assert partial is not None
-    assert partial.gap is None
-
-
 def test_clock_event_closes_for_every_symbol_by_end_timeframe_appearance() -> None:
     """Rule 3's order: not all bars of one symbol first, nor all of one timeframe."""
     model, shown = fed("B:10:00@1 A:10:04@2 B:10:04:30@3 !10:06", "1m", "5m")
@@ -188,68 +153,6 @@ def test_closing_instant_of_a_clock_event_shows_every_symbol_at_that_end() -> No
         "15m 03-06 10:00..03-06 10:15 2.0 2.0 2.0 2.0 v0.0 n1 first incomplete",
         "15m 03-06 10:00..03-06 10:15 3.0 3.0 3.0 3.0 v0.0 n1 first incomplete",
     ]
-
-
-def test_clock_event_moves_the_clock_of_symbols_that_come_later() -> None:
-    model, shown = fed("!10:00 NEW:09:59@1 NEW:10:00@2", "1m")
-    assert verdicts(shown) == ["ok", "late", "ok"]
-    assert [sorted(one.states) for one in shown] == [[], ["NEW"], ["NEW"]]
-    assert model.state("NEW").clock_ns == at("10:00")
-
-
-def test_clock_event_in_the_past_moves_nothing() -> None:
-    model, shown = fed("A:10:05@1 B:10:01@1 !10:03 A:10:04@1 B:10:02@1 !10:02 B:10:02:59@2", "5m")
-    assert verdicts(shown) == ["ok", "ok", "ok", "late", "late", "late", "late"]
-    assert model.state("A").clock_ns == at("10:05")
-    assert model.state("B").clock_ns == at("10:03")
-
-
-def test_symbols_have_clocks_of_their_own() -> None:
-    """A tick moves nobody else's clock: what is late for one symbol is early for another."""
-    model, shown = fed("A:10:00@1 B:10:30@5 A:10:00:30@2 A:10:01@3 B:10:30:10@6", "1m")
-    assert verdicts(shown) == ["ok"] * 5
-    assert instants(shown) == [("03-06 10:01", ["A 1m"])]
-    assert lines(model.bars("A", "1m")) == ["1m 03-06 10:00..03-06 10:01 1.0 2.0 1.0 2.0 v0.0 n2 first"]
-    assert line(model.partial("B", "1m")) == "1m 03-06 10:30..03-06 10:31 5.0 6.0 5.0 6.0 v0.0 n2 first"
-    assert model.symbols == ["A", "B"]
-
-
-def test_equal_stamps_are_in_time_and_keep_their_order() -> None:
-    model, shown = fed("10:00@1 10:00@3 10:00@2", "1m")
-    assert verdicts(shown) == ["ok", "ok", "ok"]
-    assert line(model.partial("X", "1m")) == "1m 03-06 10:00..03-06 10:01 1.0 3.0 1.0 2.0 v0.0 n3 first"
-
-
-def test_friday_close_and_sunday_open() -> None:
-    """The last nanosecond of the week is in it, 17:00 is not, and Sunday 17:00 opens Monday; no bar lies between."""
-    text = (
-        "2024-03-01 16:58:30@1 16:59:59.999999999@2 17:00@3 2024-03-02 12:00@4 2024-03-03 16:59:59.999999999@5 17:00@6"
-    )
-    model, shown = fed(text, calendar=FxGrid(), zone=NEW_YORK)
-    assert verdicts(shown) == ["ok", "ok", "closed", "closed", "closed", "ok"]
-    assert instants(shown) == [
-        ("03-01 21:59", ["X 1m"]),
-        ("03-01 22:00", ["X 1m", "X 5m", "X 15m", "X 1h", "X 4h", "X 1d"]),
-    ]
-    assert [one.seq for one in shown if one.closing] == [2, 6]
-    assert line(model.bars("X", "1d")[0]) == "1d 02-29 22:00..03-01 22:00 1.0 2.0 1.0 2.0 v0.0 n2 first incomplete"
-    assert line(model.bars("X", "4h")[0]) == "4h 03-01 18:00..03-01 22:00 1.0 2.0 1.0 2.0 v0.0 n2 first incomplete"
-    for name in ALL:
-        partial = model.partial("X", name)
-        assert partial is not None
-        assert partial.start_ns == at("2024-03-03 17:00", zone=NEW_YORK)
-        assert partial.trading_day == datetime.date(2024, 3, 4)
-        assert partial.gap == Gap(closed_ns=48 * HOUR_NS)
-
-
-def test_rejected_tick_closes_nothing() -> None:
-    """A quote after the close moves no clock; the week's bars wait for a tick that counts, or for the clock."""
-    text = "2024-03-01 16:59@1 17:00:01@2"
-    model, shown = fed(text, calendar=FxGrid(), zone=NEW_YORK)
-    assert instants(shown) == []
-    assert model.state("X").clock_ns == at("2024-03-01 16:59", zone=NEW_YORK)
-    _, shown = fed(text + " !17:00", calendar=FxGrid(), zone=NEW_YORK)
-    assert instants(shown) == [("03-01 22:00", ["X 1m", "X 5m", "X 15m", "X 1h", "X 4h", "X 1d"])]
 
 
 def test_weekend_of_a_clock_change_is_an_hour_shorter_or_longer() -> None:
@@ -285,31 +188,6 @@ def test_days_of_23_and_25_hours_end_with_a_short_bar() -> None:
         closed="keep",
     )
     assert [(bar.end_ns - bar.start_ns) / HOUR_NS for bar in long.bars("X", "4h")] == [4, 4, 4, 4, 4, 4, 1]
-
-
-def test_kept_tick_of_a_closed_market_makes_a_flagged_day_of_its_own() -> None:
-    model, shown = fed(
-        "2024-03-01 16:00@1 2024-03-02 12:00@2 2024-03-03 16:59@3 17:00@4",
-        "1h",
-        "1d",
-        "1w",
-        calendar=FxGrid(),
-        zone=NEW_YORK,
-        closed="keep",
-    )
-    assert verdicts(shown) == ["ok"] * 4
-    assert lines(model.bars("X", "1d")) == [
-        "1d 02-29 22:00..03-01 22:00 1.0 1.0 1.0 1.0 v0.0 n1 first incomplete",
-        "1d 03-01 22:00..03-02 22:00 2.0 2.0 2.0 2.0 v0.0 n1 off_session",
-        "1d 03-02 22:00..03-03 22:00 3.0 3.0 3.0 3.0 v0.0 n1 off_session",
-    ]
-    assert [str(bar.trading_day) for bar in model.bars("X", "1d")] == ["2024-03-01", "2024-03-02", "2024-03-03"]
-    assert [bar.gap for bar in model.bars("X", "1d")] == [None, None, None]
-    assert lines(model.bars("X", "1w")) == [
-        "1w 02-25 22:00..03-01 22:00 1.0 1.0 1.0 1.0 v0.0 n1 first incomplete",
-        "1w 03-01 22:00..03-02 22:00 2.0 2.0 2.0 2.0 v0.0 n1 off_session",
-        "1w 03-02 22:00..03-03 22:00 3.0 3.0 3.0 3.0 v0.0 n1 off_session",
-    ]
 
 
 def test_week_and_month_are_unions_of_trading_days() -> None:
@@ -377,12 +255,6 @@ def test_history_is_the_last_n_as_of_the_row() -> None:
         [2.0, 3.0],
     ]
     assert [bar.open for bar in model.delivered] == [1.0, 2.0, 3.0]
-
-
-def test_end_of_the_source_closes_nothing() -> None:
-    model, _ = fed("10:00@1 10:00:59@2", "1m")
-    assert model.delivered == []
-    assert model.partial("X", "1m") is not None
 
 
 @given(stream=streams(), calendar=st.sampled_from(CALENDARS), closed=st.sampled_from(("reject", "keep")))

@@ -16,7 +16,7 @@ from mtf.bars.fill import fill
 from mtf.calendars import WeeklyCalendar
 from mtf.calendars.grid import UTC_GRID
 from mtf.timeframe import Timeframe
-from tests.bars_edge.builders import DAY, NEW_YORK, line, run_events
+from tests.bars.builders import DAY, NEW_YORK, line, run_events
 from tests.builders import at, events, ticks
 from tests.streams import streams
 

@@ -12,7 +12,7 @@ import mtf
 from mtf.errors import StraddlingBar
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
-from tests.bars_edge.builders import NEW_YORK, run, run_events
+from tests.bars.builders import NEW_YORK, run, run_events
 from tests.builders import (
     BarRow,
     at,

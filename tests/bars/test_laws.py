@@ -18,7 +18,7 @@ from mtf.bars.gate import Gate
 from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.calendars import WeeklyCalendar
 from mtf.events.tick import Tick
-from tests.bars_edge.builders import run_events
+from tests.bars.builders import run_events
 from tests.builders import Clock, Event, blocks
 from tests.streams import streams
 

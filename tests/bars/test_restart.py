@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mtf
-from tests.bars_edge.builders import line
+from tests.bars.builders import line
 from tests.builders import ticks
 
 TEXT = "10:00@1 10:00:30@2#a 10:01:10@3 10:04@4 10:05@5#b 10:05:20@6 10:07@7"
