@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Mapping
 from random import Random
@@ -30,9 +29,8 @@ from mtf.pipeline.reports import report_read
 from mtf.pipeline.run import Run
 from mtf.pipeline.run_facts import RunFacts
 from mtf.rows import RowCounts, rejected_by
-from mtf.storage.datadir import storage_of
+from mtf.storage.datadir import Place, storage_of
 from mtf.storage.restore import state_at
-from mtf.storage.storage import Storage
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 
@@ -62,7 +60,7 @@ class Pipeline(Consuming, RunFacts):
     def __init__(
         self,
         *,
-        data: str | os.PathLike[str] | Storage | None = None,
+        data: Place | None = None,
         timeframes: str | Iterable[str | Timeframe] = DEFAULT_TIMEFRAMES,
         calendar: Any = "fx",
         price: str = "auto",
@@ -214,7 +212,7 @@ class Pipeline(Consuming, RunFacts):
 
     async def replay(
         self,
-        directory: str | os.PathLike[str] | Storage,
+        directory: Place,
         *,
         start: int = 1,
         until: int | None = None,
