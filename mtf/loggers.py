@@ -41,6 +41,8 @@ EVENTS: Final = {
     "history_full": ("mtf.history", WARNING),
     "history_caught_up": ("mtf.history", WARNING),
     "history_not_stored": ("mtf.history", WARNING),
+    "history_converted": ("mtf.history", WARNING),
+    "history_not_merged": ("mtf.history", WARNING),
     "history_damaged": ("mtf.history", WARNING),
     "history_taken_back": ("mtf.history", WARNING),
     "source_read": ("mtf.sources", INFO),

@@ -21,8 +21,11 @@ from market import head, in_turn, median, row
 
 import mtf
 from mtf.sources import SyntheticMarket
-from mtf.storage.history.schema import COLUMNS, INSERT_BAR, SELECT_BARS, SET_POSITION, SET_SERIES
-from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.storage.history.contents import read_contents
+from mtf.storage.history.packs import PACK_BARS, Pack, packed_rows
+from mtf.storage.history.preparing import carry_out
+from mtf.storage.history.runs import NewRun, entry_of
+from mtf.storage.history.schema import COLUMNS
 from mtf.units import MINUTE_NS, SECOND_NS
 
 ROUNDS = 5
@@ -32,7 +35,13 @@ NEWEST = 1_000
 TICKS = 1_000_000
 SETTINGS = {"clock": "ticks", "timeframes": "1m,5m,15m,1h,4h,1d", "durability": "os", "calendar": "crypto"}
 
-STORED = f"{SELECT_BARS} WHERE symbol = ? AND timeframe = '1m' ORDER BY start_ns"
+ROWS = """CREATE TABLE bars (
+    symbol TEXT, timeframe TEXT, start_ns INTEGER, end_ns INTEGER, open REAL, high REAL, low REAL, close REAL,
+    volume REAL, ticks INTEGER, trading_day TEXT, first INTEGER, incomplete INTEGER, day_incomplete INTEGER,
+    off_session INTEGER, from_bars INTEGER, gap_closed_ns INTEGER, gap_holiday_ns INTEGER, gap_break_ns INTEGER,
+    gap_silence_ns INTEGER, seq INTEGER, PRIMARY KEY (symbol, timeframe, start_ns)
+) WITHOUT ROWID"""
+STORED = "SELECT * FROM bars WHERE symbol = ? AND timeframe = '1m' ORDER BY start_ns"
 
 
 async def fill(path: Path, symbols: list[str], events: int, indicators: str = "none") -> None:
@@ -42,26 +51,34 @@ async def fill(path: Path, symbols: list[str], events: int, indicators: str = "n
 
 
 def store_bars(path: Path) -> None:
-    """Put a million bars into the history of *path*, in the place of those that are there."""
-    with closing(sqlite3.connect(path / "history.sqlite", isolation_level=None)) as connection:
-        (seq, zones) = connection.execute("SELECT seq, zones FROM position").fetchone()
-        connection.execute("BEGIN")
-        connection.execute("DELETE FROM bars")
-        connection.execute("DELETE FROM series")
-        sums = 0
+    """Put a million bars into the history of *path*, in the place of those that are there, and into rows beside it."""
+    with (
+        closing(sqlite3.connect(path / "history.sqlite", isolation_level=None)) as connection,
+        closing(sqlite3.connect(path / "rows.sqlite", isolation_level=None)) as rows,
+    ):
+        contents, _ = read_contents(path / "history.sqlite", connection)
+        assert contents is not None
+        before = contents.book()
+        rows.execute(ROWS)
+        rows.execute("BEGIN")
+        packs = []
         for symbol in SYMBOLS:
-            before_ns = FIRST
+            series = contents.series[symbol, "1m"]
+            bars = []
             for k in range(BARS):
                 start_ns = k * MINUTE_NS
                 price = 1.1 + (k * 7919 % 1000) * 1e-5
                 prices = (price, price + 2e-5, price - 1e-5, price + 1e-5, 12.5)
-                bar = (symbol, "1m", start_ns, start_ns + MINUTE_NS, *prices, 30, "1970-01-01", *(0,) * 9, 1)
-                connection.execute(INSERT_BAR, (*bar, before_ns, row_sum(bar, before_ns)))
-                before_ns = start_ns
-            connection.execute(SET_SERIES, (symbol, "1m", BARS, before_ns))
-            sums ^= series_sum(symbol, "1m", BARS, before_ns)
-        connection.execute(SET_POSITION, (seq, zones, sums, position_sum(seq, zones, sums)))
-        connection.execute("COMMIT")
+                bars.append((symbol, "1m", start_ns, start_ns + MINUTE_NS, *prices, 30, "1970-01-01", *(0,) * 9, 1))
+            rows.executemany(f"INSERT INTO bars VALUES ({', '.join('?' * 21)})", bars)
+            for at in range(0, BARS, PACK_BARS):
+                part = bars[at : at + PACK_BARS]
+                packs.append((series, Pack(packed_rows(part, series), len(part), 0)))
+        packs.sort(key=lambda each: each[0])
+        new = NewRun(contents.seq, 9, 0, [entry_of(pack) for _, pack in packs])
+        book, statements = before.replaced(before.runs, [new])
+        carry_out(path / "history.sqlite", connection, before, book, statements)
+        rows.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -80,7 +97,7 @@ def print_ms(works: dict[str, Callable[[], object]]) -> None:
 
 
 def sqlite_rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(f"file:{path / 'history.sqlite'}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{path / 'rows.sqlite'}?mode=ro", uri=True)) as connection:
         return connection.execute(query, values).fetchall()
 
 
@@ -95,7 +112,7 @@ def bench_bars(folder: Path) -> None:
         other = folder / "bars.parquet"
         duck = duckdb.connect(str(folder / "bars.duckdb"))
         duck.execute(f"CREATE TABLE bars AS SELECT * FROM '{other}'")
-        assert len(COLUMNS) + 2 == len(sqlite_rows(path, newest, symbol)[0])
+        assert len(COLUMNS) == len(sqlite_rows(path, newest, symbol)[0])
         print_ms(
             {
                 "100,000 of 1,000,000 bars as Arrow": lambda: pyarrow.table(data.bars(symbol, "1m")),

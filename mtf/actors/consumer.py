@@ -87,6 +87,10 @@ class Consumer:
 class OwnConsumer(Consumer):
     """A consumer of mtf's own: nothing that it calls asks the pipeline, so that no asker is taken for it."""
 
+    def take(self, frame: Frame) -> bool:
+        """Do what `on_frame` would do with *frame*, in the turn of whoever pushed; False if that has to wait."""
+        return False
+
 
 class ClosingsOnly(OwnConsumer):
     """A consumer that looks only at what closed, through `on_frame`: no live value is computed for its sake."""

@@ -79,6 +79,7 @@ class ConsumerActor(Actor):
         self._in_turn: Final = self._is_in_turn()
         if isinstance(mailbox, FailMailbox):
             mailbox.overflowed = self._overflowed
+        self._takes: Final = self.is_own and type(consumer).take is not OwnConsumer.take  # type: ignore[attr-defined]
 
     # What the pipeline asks of it.
 
@@ -150,6 +151,25 @@ class ConsumerActor(Actor):
     def _is_in_turn(self) -> bool:
         """Whether callbacks may run in the turn of whoever sends a message."""
         return not self.callbacks.is_async and not self._is_latest
+
+    def accept(self, message: Any) -> bool:
+        if self._takes and not self._left and self._is_taken(message):
+            return True
+        return super().accept(message)
+
+    def _is_taken(self, message: Any) -> bool:
+        """Whether its consumer, which has been shown all that came before, has taken in *message* at once."""
+        if not self._started or self._busy or self._failed or len(self.mailbox) or not isinstance(message, Frame):
+            return False
+        try:
+            if not self._is_whole(message) or not self.consumer.take(message):  # type: ignore[attr-defined]
+                return False
+            self._cursor.enter(message)
+            self._cursor.step(0)
+            self._came_to(message.last_seq)
+        except BaseException as error:  # noqa: BLE001 - in the sender's turn, who is not at fault and goes on
+            self._fail(error)
+        return True
 
     def _can_handle_now(self) -> bool:
         return self._in_turn and not self._left and super()._can_handle_now()

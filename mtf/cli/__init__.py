@@ -14,6 +14,7 @@ from mtf.cli.doctor_command import doctor
 from mtf.cli.indicators_command import indicators
 from mtf.cli.inspect_command import inspect
 from mtf.cli.plugins_command import plugins
+from mtf.cli.prune_command import prune
 from mtf.cli.replay_command import replay
 from mtf.cli.root import Root, root
 from mtf.cli.run_command import run
@@ -27,6 +28,6 @@ from mtf.cli.verify_command import verify
 __all__ = ["main"]
 
 main: Final[Root] = root
-_ON_DATA: Final = (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, audit_command)
+_ON_DATA: Final = (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, prune, audit_command)
 for _command in (*_ON_DATA, indicators, plugins, doctor):
     main.add_command(_command)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from mtf.bars.picking import Picked
 from mtf.bars.verdicts import REASONS
 from mtf.cli.output import OutputColumn
 from mtf.data.logged_ticks import KINDS
-from mtf.data.picking import Picked
 from mtf.events.block import FROM_BAR, HAS_ASK, HAS_BID, QUOTE, TRADE
 
 __all__ = ["EVENT_COLUMNS", "event_rows"]

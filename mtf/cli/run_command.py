@@ -23,6 +23,7 @@ from mtf.cli.room import room_for
 from mtf.cli.root import WORDS
 from mtf.cli.screen import NotSaved, Saved, most_ticks, screen_lines
 from mtf.cli.setting_options import config_from, config_options
+from mtf.cli.sizes import size_of
 from mtf.cli.source_options import StoppableSource, open_named, source_options
 from mtf.cli.summary_output import show_summary
 from mtf.cli.terminal import look_at_stdout
@@ -82,6 +83,19 @@ INDICATORS: Final = "sma:20,rsi:14"
     help="Events between checkpoints; 0: none by count.",
 )
 @click.option(
+    "--history-values/--no-history-values",
+    default=True,
+    show_default=True,
+    help="Store completed indicator values with the bars.",
+)
+@click.option(
+    "--keep-history",
+    type=duration_of,
+    metavar="TIME",
+    help="Store bars up to so long before the newest: 90d.",
+)
+@click.option("--keep-history-size", type=size_of, metavar="SIZE", help="Store bars up to so much: 2GB.")
+@click.option(
     "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that compute the indicators."
 )
 @click.option("--strict", is_flag=True, help="Stop at the first malformed row.")
@@ -97,6 +111,9 @@ def run(
     durability: str,
     checkpoint_seconds: float,
     checkpoint_events: int,
+    history_values: bool,
+    keep_history: int | None,
+    keep_history_size: int | None,
     workers: int,
     strict: bool,
     quiet: bool,
@@ -128,6 +145,9 @@ def run(
             durability=durability,
             checkpoint_seconds=checkpoint_seconds or None,
             checkpoint_events=checkpoint_events or None,
+            history_values=history_values,
+            keep_history_ns=keep_history,
+            keep_history_bytes=keep_history_size,
             workers=workers,
             strict=strict,
             clock="ticks",

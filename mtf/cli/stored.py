@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
+from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from xxhash import xxh3_128
 
 from mtf.errors import DataDirError
-from mtf.storage.datadir import HISTORY, history_of
+from mtf.storage.datadir import HISTORY, history_of, logged_config
+from mtf.storage.history.contents import versions_of
+from mtf.storage.history.packs import BarPage
 from mtf.storage.history.schema import COLUMNS, bar_row
 from mtf.storage.history.unusable import is_of_before
 from mtf.storage.restore import logged_blocks, replay_engine
@@ -34,16 +37,17 @@ def check_history(directory: Path) -> tuple[int | None, list[Damage]]:
 
 
 def compare_bars(directory: Path) -> list[Damage] | None:
-    """Replay the log, and return the symbols and timeframes whose stored bars differ from its results.
+    """Replay the log, and return the symbols and timeframes whose stored bars, or values, differ from its results.
 
-    For a log whose beginning is gone, only bars after the oldest checkpoint count; None if there is none. Memory holds
-    one hash per symbol and timeframe, however many bars there are.
+    For a log whose beginning is gone, only bars after the oldest checkpoint count; None if there is none. Bars that
+    were pruned do not. Memory holds one hash per symbol and timeframe, however many bars there are.
     """
     path = directory / HISTORY
     if not path.exists() or is_of_before(path):
         return []
-    store = history_of(directory)
-    stored_seq = store.position()
+    store = history_of(directory, versions_of(logged_config(directory)))
+    stored = store.stored()
+    stored_seq, pruned_ns, valued = stored.seq, stored.pruned_ns, store.valued()
     replayed: dict[tuple[str, str], xxh3_128] = {}
     engine, is_exact = replay_engine(directory)
     if not is_exact:
@@ -51,24 +55,31 @@ def compare_bars(directory: Path) -> list[Damage] | None:
     first_seq = engine.joiner.seq + 1
     last_seq = first_seq - 1
     for block in logged_blocks(directory, first_seq, stored_seq):
-        for closed in engine.step(block).closings:
-            bar = closed.bar
+        frame = engine.step(block)
+        for k, closed in enumerate(frame.closings):
+            bar, seq = closed.bar, block.first_seq + closed.row
+            if bar.start_ns < pruned_ns:
+                continue
             hashed = replayed.setdefault((bar.symbol, bar.timeframe.name), xxh3_128())
-            _feed(hashed, bar_row(bar, block.first_seq + closed.row))
+            has_values = frame.closing_values and any(after < seq <= last for after, last in valued)
+            _feed(hashed, bar_row(bar, seq), frame.closing_values[k].completed.values if has_values else ())
         last_seq = block.last_seq
     damage = []
     for symbol, timeframe in sorted(set(replayed) | set(store.counts())):
-        stored = xxh3_128()
-        for row in itertools.chain.from_iterable(store.pages(symbol, timeframe)):
-            if first_seq <= row[SEQ] <= last_seq:
-                _feed(stored, row)
-        if stored.digest() != replayed.get((symbol, timeframe), xxh3_128()).digest():
+        found = xxh3_128()
+        for page in store.pages(symbol, timeframe):
+            columns = [page.values(name) for name in page.outputs] if isinstance(page, BarPage) else []
+            for k, row in enumerate(page):
+                if first_seq <= row[SEQ] <= last_seq:
+                    _feed(found, row, [column[k] for column in columns if column is not None])
+        if found.digest() != replayed.get((symbol, timeframe), xxh3_128()).digest():
             damage.append(_damage(path, f"stored {timeframe} bars of {symbol} are not those of the log"))
     return damage
 
 
-def _feed(hashed: xxh3_128, row: tuple[Any, ...]) -> None:
+def _feed(hashed: xxh3_128, row: tuple[Any, ...], values: Iterable[float]) -> None:
     hashed.update(repr(row).encode())
+    hashed.update(array("d", values).tobytes())
 
 
 def _damage(path: Path, what: str) -> Damage:

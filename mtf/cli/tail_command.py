@@ -12,11 +12,11 @@ import click
 from librt.vecs import vec
 from mypy_extensions import u8
 
+from mtf.bars.picking import Picked, pick
 from mtf.cli.directories import DIRECTORY, config_of, newest_start, reader_of
 from mtf.cli.event_rows import event_rows
 from mtf.cli.output import json_line, note, plain, say
 from mtf.cli.times import clock_text
-from mtf.data.picking import Picked, pick
 from mtf.log import LogReader
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
+from arro3.core import Array, ChunkedArray, DataType, Field, RecordBatch, RecordBatchReader, Schema
 
 from mtf.data.batches import Batch, Coded, Column, Kind
+from mtf.storage.history.gather import value_places
 
 __all__ = ["arrow_reader", "arrow_schema"]
 
@@ -54,10 +55,21 @@ def _array(kind: Kind, found: Any) -> Array:
     if isinstance(found, Coded):
         codes = Array.from_buffer(found.codes).cast(DataType.int32())
         return Array(list(found.words), DataType.utf8()).cast(type).take(codes)
+    if kind is Kind.VALUE:
+        return _values(found)
     if isinstance(found, list):
         return Array(found, _STORED.get(kind, type)).cast(type)
     array = Array.from_buffer(found)
     return array if kind in _AS_STORED else array.cast(type)
+
+
+def _values(found: Any) -> Array:
+    """Return floats with null for each NaN; without one they are taken as they are."""
+    places = value_places(bytes(found))
+    if not places:
+        return Array.from_buffer(found)
+    missing_first = ChunkedArray([Array([None], DataType.float64()), Array.from_buffer(found)]).combine_chunks()
+    return missing_first.take(Array.from_buffer(memoryview(places).cast("I")))
 
 
 _AS_STORED: Final = (Kind.FLOAT, Kind.WHOLE)
@@ -65,6 +77,7 @@ _TYPES: Final[dict[Kind, DataType]] = {
     Kind.TIME: DataType.timestamp("ns", tz="UTC"),
     Kind.DATE: DataType.date32(),
     Kind.FLOAT: DataType.float64(),
+    Kind.VALUE: DataType.float64(),
     Kind.WHOLE: DataType.int64(),
     Kind.FLAG: DataType.bool(),
     Kind.WORD: DataType.dictionary(DataType.int32(), DataType.utf8()),

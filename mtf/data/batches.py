@@ -23,6 +23,7 @@ class Kind(enum.Enum):
     TIME = "time"  # int64 nanoseconds UTC
     DATE = "date"  # int32 days since 1970-01-01
     FLOAT = "float"
+    VALUE = "value"  # a float, NaN if there is none
     WHOLE = "whole"  # int64
     FLAG = "flag"  # uint8, 0 or 1
     WORD = "word"  # a text of few: Coded
@@ -68,6 +69,8 @@ def _plain_values(column: Column, found: Any, rows: int) -> Sequence[Any]:
     if isinstance(found, Coded):
         words = found.words
         return [words[code] for code in found.codes]
+    if column.kind is Kind.VALUE:
+        return [None if value != value else value for value in found]
     if column.kind is Kind.FLAG:
         return [bool(value) for value in found]
     if column.kind is Kind.DATE:

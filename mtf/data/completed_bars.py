@@ -19,8 +19,13 @@ from mtf.calendars.day import Gap
 from mtf.config import Config
 from mtf.data.batches import Batch, Coded, Column, Kind
 from mtf.data.longer import Longer
-from mtf.storage.history.schema import COLUMNS, bar_row
-from mtf.storage.restore import bars_between
+from mtf.storage.history import packs
+from mtf.storage.history.contents import outputs_of
+from mtf.storage.history.gather import NO_DAY
+from mtf.storage.history.packs import FLAGS, BarPage
+from mtf.storage.history.schema import COLUMNS, Row, bar_row
+from mtf.storage.history.store import HistoryStore
+from mtf.storage.restore import closed_between
 from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
 from mtf.units import EPOCH_ORDINAL
@@ -28,7 +33,8 @@ from mtf.units import EPOCH_ORDINAL
 __all__ = ["BARS", "BarQuery", "Row", "Series", "bar_of"]
 
 PAGE_ROWS: Final = 4_096
-FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "from_bars")
+PRICES: Final = (packs.OPEN, packs.HIGH, packs.LOW, packs.CLOSE, packs.VOLUME)
+_NO_DAY: Final = array("i", [NO_DAY]).tobytes()
 GAP: Final = "gap"
 
 BARS: Final = (
@@ -47,7 +53,7 @@ BARS: Final = (
     Column("seq", Kind.WHOLE),
 )
 
-Row = tuple[Any, ...]  # of the history's `COLUMNS`
+Dated = tuple[Row, Sequence[float]]  # a row that comes of the log, with its completed indicator values
 
 _AT: Final = {name: k for k, name in enumerate(COLUMNS)}
 START: Final = _AT["start_ns"]
@@ -70,6 +76,7 @@ class BarQuery:
     """The bars of *series* that start in `[start_ns, end_ns)`, or the *last* so many of them; as of *last_seq*."""
 
     storage: Storage
+    store: HistoryStore | None  # None: nothing is stored yet
     config: Config
     series: Sequence[Series]
     start_ns: int | None
@@ -79,8 +86,9 @@ class BarQuery:
     last_seq: int
     # By symbol and timeframe that was run, from which start on bars were not known then; None: all up to `last_seq`.
     before_ns: Mapping[tuple[str, str], int] | None = None
+    outputs: Sequence[str] = ()  # the names of the indicator values that are wanted
 
-    def pages(self) -> Iterator[list[Row]]:
+    def pages(self) -> Iterator[Page]:
         """Yield the rows by series, oldest first, a page at a time."""
         recent = None
         if len(self.series) > 1 and self.stored_seq < self.last_seq:
@@ -91,13 +99,20 @@ class BarQuery:
             if each.base == each.timeframe:
                 yield from self._stored_and_since(key, self.start_ns, self.end_ns, self.last, since)
             else:
-                yield from _paged(self._longer(each, since))
+                yield from _paged((row, ()) for row in self._longer(each, since))
 
-    def batch_of(self, page: list[Row]) -> Batch:
-        """Return a page as columns of `BARS`."""
-        columns = list(zip(*page, strict=True))
+    def columns(self) -> tuple[Column, ...]:
+        """Return the columns: those of `BARS`, then one a value."""
+        return (*BARS, *(Column(name, Kind.VALUE) for name in self.outputs))
+
+    def batch_of(self, page: Page) -> Batch:
+        """Return a page as columns."""
         symbols = list(dict.fromkeys(each.symbol for each in self.series))
         timeframes = list(dict.fromkeys(each.timeframe.name for each in self.series))
+        if isinstance(page, BarPage):
+            return self._packed(page, symbols, timeframes)
+        columns = list(zip(*page, strict=True))
+        values = [page.values(name) for name in self.outputs] if isinstance(page, _RowPage) else []
         return Batch(
             len(page),
             (
@@ -110,10 +125,30 @@ class BarQuery:
                 _days(columns[_AT["trading_day"]]),
                 _flags(columns),
                 array("q", columns[SEQ]),
+                *(values or [None] * len(self.outputs)),
             ),
         )
 
-    def values_of(self, page: list[Row]) -> Iterator[Bar]:
+    def _packed(self, page: BarPage, symbols: Sequence[str], timeframes: Sequence[str]) -> Batch:
+        rows = len(page)
+        days = page.small(packs.DAY)
+        return Batch(
+            rows,
+            (
+                Coded(array("i", [symbols.index(page.symbol)]) * rows, symbols),
+                Coded(array("i", [timeframes.index(page.timeframe)]) * rows, timeframes),
+                page.whole(packs.START),
+                page.whole(packs.END),
+                *(page.floats(column) for column in PRICES),
+                page.whole(packs.TICKS),
+                [None if day == NO_DAY else day for day in days] if _NO_DAY in days.tobytes() else days,
+                Coded(page.small(packs.FLAG), _WORDS),
+                page.whole(packs.SEQ),
+                *(page.values(name) for name in self.outputs),
+            ),
+        )
+
+    def values_of(self, page: Page) -> Iterator[Bar]:
         """Yield a page's bars one by one."""
         timeframes = {each.timeframe.name: each.timeframe for each in self.series}
         return (bar_of(row, timeframes[row[1]]) for row in page)
@@ -124,28 +159,27 @@ class BarQuery:
         start_ns: int | None,
         end_ns: int | None,
         last: int | None,
-        since: list[Row] | None,
-    ) -> Iterator[list[Row]]:
+        since: list[Dated] | None,
+    ) -> Iterator[Page]:
         """Yield the rows of a timeframe that was run; *since* are those after `stored_seq`, if they are known."""
         if self.before_ns is not None:
             before_ns = self.before_ns[key]
             end_ns = before_ns if end_ns is None else min(end_ns, before_ns)
         newer = self._since(key) if since is None else iter(since)
         newer = (
-            row
-            for row in newer
-            if (start_ns is None or row[START] >= start_ns) and (end_ns is None or row[START] < end_ns)
+            each
+            for each in newer
+            if (start_ns is None or each[0][START] >= start_ns) and (end_ns is None or each[0][START] < end_ns)
         )
         if last is not None:
             newest = deque(newer, last)
             last -= len(newest)
             newer = iter(newest)
-        stored = self.storage.stored_bars() if last != 0 and self.stored_seq else None
-        if stored is not None:
-            yield from stored.pages(*key, start_ns, end_ns, last=last, last_seq=min(self.stored_seq, self.last_seq))
-        yield from _paged(newer)
+        if last != 0 and self.stored_seq and self.store is not None:
+            yield from self.store.pages(*key, start_ns, end_ns, last=last, last_seq=min(self.stored_seq, self.last_seq))
+        yield from _paged(newer, self._outputs().get(key[1], ()))
 
-    def _longer(self, series: Series, since: list[Row] | None) -> Iterator[Row]:
+    def _longer(self, series: Series, since: list[Dated] | None) -> Iterator[Row]:
         """Return the rows of a timeframe that was not run."""
         longer = Longer(series.timeframe, self.config.calendars.calendar_of(series.symbol), self.config.anchor_ns)
         key = (series.symbol, series.base.name)
@@ -158,20 +192,28 @@ class BarQuery:
             return iter(longer.last(base, self.start_ns, self.end_ns, self.last, series.base))
         return longer.between(base, self.start_ns, self.end_ns)
 
-    def _since(self, key: tuple[str, str]) -> Iterator[Row]:
+    def _since(self, key: tuple[str, str]) -> Iterator[Dated]:
         symbol, timeframe = key
-        for bar, seq in bars_between(self.storage, self.stored_seq, self.last_seq):
+        for bar, seq, values in self._closed():
             if bar.symbol == symbol and bar.timeframe.name == timeframe:
-                yield bar_row(bar, seq)
+                yield bar_row(bar, seq), values
 
-    def _recent(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], list[Row]]:
+    def _recent(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], list[Dated]]:
         """Return the rows that are not stored, of all *keys*: the log is played once for them."""
-        found: dict[tuple[str, str], list[Row]] = {key: [] for key in keys}
-        for bar, seq in bars_between(self.storage, self.stored_seq, self.last_seq):
+        found: dict[tuple[str, str], list[Dated]] = {key: [] for key in keys}
+        for bar, seq, values in self._closed():
             rows = found.get((bar.symbol, bar.timeframe.name))
             if rows is not None:
-                rows.append(bar_row(bar, seq))
+                rows.append((bar_row(bar, seq), values))
         return found
+
+    def _closed(self) -> Iterator[tuple[Bar, int, list[float]]]:
+        """Yield the bars that are not stored; indicators are computed if somebody asked for them."""
+        return closed_between(self.storage, self.stored_seq, self.last_seq, bars_only=not self.outputs)
+
+    def _outputs(self) -> Mapping[str, Sequence[str]]:
+        """Return the names of the values of bars that come of the log, by timeframe."""
+        return outputs_of(self.config) if self.outputs else {}
 
 
 def bar_of(row: Row, timeframe: Timeframe) -> Bar:
@@ -199,15 +241,39 @@ def bar_of(row: Row, timeframe: Timeframe) -> Bar:
     )
 
 
-def _paged(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    page: list[Row] = []
-    for row in rows:
-        page.append(row)
+class _RowPage:
+    """Some rows that come of the log, with their values, which are named by *outputs*."""
+
+    def __init__(self, found: Sequence[Dated], outputs: Sequence[str]) -> None:
+        self._found: Final = found
+        self._outputs: Final = outputs
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Row]:
+        return (row for row, _ in self._found)
+
+    def values(self, output: str) -> Any:
+        """Return the values of an output; None if these bars do not have it."""
+        if output not in self._outputs:
+            return None
+        column = self._outputs.index(output)
+        return array("d", [values[column] for _, values in self._found])
+
+
+Page = BarPage | _RowPage | list[Row]
+
+
+def _paged(found: Iterable[Dated], outputs: Sequence[str] = ()) -> Iterator[Page]:
+    page: list[Dated] = []
+    for each in found:
+        page.append(each)
         if len(page) == PAGE_ROWS:
-            yield page
+            yield _RowPage(page, outputs)
             page = []
     if page:
-        yield page
+        yield _RowPage(page, outputs)
 
 
 def _coded(values: Sequence[str], words: Sequence[str]) -> Coded:

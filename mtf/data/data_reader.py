@@ -13,17 +13,19 @@ from typing import Final, NamedTuple
 
 from mtf.bars.bar import Bar
 from mtf.config import Config
-from mtf.data.completed_bars import BARS, BarQuery, Series
+from mtf.data.completed_bars import BarQuery, Series
 from mtf.data.follow import POLL_S, follow_bars
 from mtf.data.logged_ticks import TICKS, LoggedTick, TickQuery
 from mtf.data.longer import base_of
 from mtf.data.moments import Moment, Time, moment, nanoseconds
 from mtf.data.table import Table
-from mtf.errors import ConfigError, DataDirError, UnknownSymbol, UnknownTimeframe
+from mtf.errors import ConfigError, DataDirError, UnknownIndicator, UnknownSymbol, UnknownTimeframe
 from mtf.frames.snapshot import Snapshot
 from mtf.kernel import Kernel
 from mtf.log import ReadableLog
 from mtf.storage.datadir import DataDir, Place, storage_of
+from mtf.storage.history.contents import outputs_of, versions_of
+from mtf.storage.history.store import HistoryStore
 from mtf.storage.restore import engine_at
 from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
@@ -59,6 +61,7 @@ class DataReader:
         self.path: Final = self.storage.path if isinstance(self.storage, DataDir) else None
         self._log: Final[ReadableLog] = self.storage.read_log()
         self.config: Final[Config] = Config.from_json(self._log.config, self.name)  # that it was made with
+        self._store: HistoryStore | None = None  # opened when it is first needed
         self._closed = False
 
     def __enter__(self) -> DataReader:
@@ -104,9 +107,14 @@ class DataReader:
         start: Time | None = None,
         end: Time | None = None,
         last: int | None = None,
+        indicators: bool | str | Sequence[str] = False,
         as_of: Time | Moment | None = None,
     ) -> Table[Bar]:
         """Return the completed bars that start in `[start, end)`, by symbol, timeframe and start; the *last* so many.
+
+        With *indicators* there is a float64 column for each completed value, named as in `live` (`rsi_14`): of all that
+        were run, or of those that are named. It is null where an indicator was not ready, and of bars whose values are
+        not stored: those of a timeframe that was not run, and those that were stored without.
 
         Times are nanoseconds, aware datetimes or ISO text with a zone. *as_of* is a seq, or a time as `state` takes it:
         only what was known then. A timeframe that was not run is built from the longest that was and divides it.
@@ -118,10 +126,11 @@ class DataReader:
         series = [Series(name, each, self._base(each)) for name in symbols for each in self._timeframes(timeframe)]
         if last is not None and last < 1:
             raise ConfigError(f"last must be 1 or more, got {last}")
-        stored = self.storage.stored_bars()
-        stored_seq = 0 if stored is None else stored.position()
+        store = self._history()
+        stored_seq = 0 if store is None else store.position()
         query = BarQuery(
             storage=self.storage,
+            store=store,
             config=self.config,
             series=series,
             start_ns=None if start is None else nanoseconds(start),
@@ -130,10 +139,11 @@ class DataReader:
             stored_seq=min(stored_seq, last_seq),
             last_seq=last_seq,
             before_ns=None if then is None else self._known_before(series, last_seq, then),
+            outputs=self._outputs(series, indicators),
         )
         names = ", ".join(dict.fromkeys(each.timeframe.name for each in series))
         what = f"{names} bars of {', '.join(symbols)}, as of seq {last_seq}"
-        return Table(what, BARS, query.pages, batch_of=query.batch_of, values_of=query.values_of)
+        return Table(what, query.columns(), query.pages, batch_of=query.batch_of, values_of=query.values_of)
 
     def ticks(
         self, symbol: str | Sequence[str] | None = None, *, start: Time | None = None, end: Time | None = None
@@ -217,10 +227,34 @@ class DataReader:
             end_ns=TS_MAX_NS + 1 if end is None else nanoseconds(end),
             last_seq=last_seq,
             rejected_only=rejected_only,
+            store=self._history() if rejected_only else None,
         )
         whose = "all symbols" if symbol is None else ", ".join(symbols)
         what = f"{what} of {whose}, as of seq {last_seq}"
         return Table(what, TICKS, query.pages, batch_of=query.batch_of, values_of=query.values_of)
+
+    def _history(self) -> HistoryStore | None:
+        """Return the history, which remembers what it has read; None if there is none yet."""
+        if self._store is None:
+            self._store = self.storage.stored_bars(versions_of(self.config))
+        return self._store
+
+    def _outputs(self, series: Sequence[Series], asked: bool | str | Sequence[str]) -> list[str]:
+        """Return the names of the indicator values that are *asked* for, in the order in which they were run."""
+        if asked is False:
+            return []
+        run = outputs_of(self.config)
+        there = dict.fromkeys(name for each in series for name in run.get(each.timeframe.name, ()))
+        if asked is True:
+            return list(there)
+        names = list(dict.fromkeys([asked] if isinstance(asked, str) else asked))
+        for name in names:
+            if name not in there:
+                raise UnknownIndicator(
+                    f"no indicator value {name!r} was run in {self.name} for these timeframes; "
+                    f"choose from {', '.join(there) or 'none'}"
+                )
+        return names
 
     def _look(self) -> int:
         self._check_open()

@@ -58,10 +58,11 @@ _DTYPES: Final = {
     Kind.TIME: "datetime64[ns]",
     Kind.DATE: "datetime64[D]",
     Kind.FLOAT: "float64",
+    Kind.VALUE: "float64",
     Kind.WHOLE: "int64",
     Kind.FLAG: "bool",
     Kind.WORD: "int32",
     Kind.TEXT: "object",
 }
 _STORED: Final = {**_DTYPES, Kind.TIME: "int64", Kind.DATE: "int32", Kind.FLAG: "uint8", Kind.WORD: None}
-_MISSING: Final = {Kind.TIME: "NaT", Kind.DATE: "NaT", Kind.FLOAT: np.nan}
+_MISSING: Final = {Kind.TIME: "NaT", Kind.DATE: "NaT", Kind.FLOAT: np.nan, Kind.VALUE: np.nan}

@@ -1,25 +1,28 @@
 """Ticks out of the log, accepted and rejected ones, each with its verdict.
 
-A verdict depends on what came before, and is not stored: the events are judged again from the start of the log, or from
-the first one that is kept. Memory holds one page, however many ticks there are.
+A verdict depends on what came before, so the events are judged again from the start of the log, or from the first one
+that is kept; rejected ones are stored in the history, and only those since then are looked for in the log. Memory holds
+one page, however many ticks there are.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
 
 from mtf.bars.gate import Gate
+from mtf.bars.picking import Picked, pick
 from mtf.bars.verdicts import REASONS
 from mtf.config import Config
 from mtf.data.batches import Batch, Coded, Column, Kind
-from mtf.data.picking import Picked, pick
 from mtf.events.block import FROM_BAR, HAS_ASK, HAS_BID, QUOTE, TRADE
 from mtf.events.tick import Tick
-from mtf.storage.restore import fresh_engine, logged_blocks, restore_oldest
+from mtf.storage.history.rejected import Rejects
+from mtf.storage.history.store import HistoryStore
+from mtf.storage.restore import bars_engine_at, fresh_engine, logged_blocks, restore_oldest
 from mtf.storage.storage import Storage
 from mtf.units import NEVER_NS
 
@@ -66,15 +69,44 @@ class TickQuery:
     end_ns: int
     last_seq: int
     rejected_only: bool = False
+    store: HistoryStore | None = None  # which has rejected ones
 
-    def pages(self) -> Iterator[Picked]:
+    def pages(self) -> Iterator[Picked | Rejects]:
         """Yield the ticks in columns, a page at a time, in the order of the log."""
+        if self.store is None or not self.rejected_only:
+            yield from self._judged(_gates(self.storage, self.last_seq))
+            return
+        stored = self.store.stored()
+        stored_seq = min(stored.seq, self.last_seq)
+        yield from self._judged(_gates(self.storage, min(stored.rejects_after, stored_seq)))
+        for page in self.store.rejects(stored_seq, self.start_ns, self.end_ns):
+            found = self._of_mine(page)
+            if len(found):
+                yield found
+        if stored_seq < self.last_seq:
+            gate = bars_engine_at(self.storage, stored_seq).gate
+            yield from self._judged([(gate, stored_seq + 1, self.last_seq)])
+
+    def _of_mine(self, page: Rejects) -> Rejects:
+        """Return what of a stored *page* is asked for, its symbols called by their places among `symbols`."""
+        place = {symbol: k for k, symbol in enumerate(self.symbols)}
+        codes = [place.get(symbol, -1) for symbol in page.symbols]
+        found = page.chosen(
+            [
+                k
+                for k, (code, ts_ns) in enumerate(zip(page.codes, page.ts_ns, strict=True))
+                if codes[code] >= 0 and self.start_ns <= ts_ns < self.end_ns
+            ]
+        )
+        return found.called(self.symbols, [codes[code] for code in found.codes])
+
+    def _judged(self, gates: Iterable[tuple[Gate, int, int]]) -> Iterator[Picked]:
         place = {symbol: k for k, symbol in enumerate(self.symbols)}
         codes = [place.get(name, -1) for name in self.names]
         if not codes:
             return
         picked = Picked()
-        for gate, first_seq, last_seq in _gates(self.storage, self.last_seq):
+        for gate, first_seq, last_seq in gates:
             for block in logged_blocks(self.storage, first_seq, last_seq):
                 verdicts = gate.judge(block).verdicts
                 pick(picked, block, verdicts, codes, self.start_ns, self.end_ns, self.rejected_only)
@@ -84,7 +116,7 @@ class TickQuery:
         if len(picked):
             yield picked
 
-    def batch_of(self, page: Picked) -> Batch:
+    def batch_of(self, page: Picked | Rejects) -> Batch:
         """Return a page as columns of `TICKS`."""
         rows = len(page)
         quotes = page.bids == page.asks == rows
@@ -108,7 +140,7 @@ class TickQuery:
             ),
         )
 
-    def values_of(self, page: Picked) -> Iterator[LoggedTick]:
+    def values_of(self, page: Picked | Rejects) -> Iterator[LoggedTick]:
         """Yield a page's ticks one by one."""
         for i in range(len(page)):
             flags = page.flags[i]
@@ -152,7 +184,7 @@ def _gates(storage: Storage, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
         yield engine.gate, first_seq, last_seq
 
 
-def _side(page: Picked, count: int, values: Any, side: int) -> Any:
+def _side(page: Picked | Rejects, count: int, values: Any, side: int) -> Any:
     """Return a column of quotes: None for trades, and for quotes without the *side*."""
     if not count:
         return None
@@ -162,7 +194,7 @@ def _side(page: Picked, count: int, values: Any, side: int) -> Any:
     ]
 
 
-def _traded(page: Picked, values: Any) -> Any:
+def _traded(page: Picked | Rejects, values: Any) -> Any:
     """Return a column of trades: None for quotes."""
     if not page.trades:
         return None

@@ -15,7 +15,7 @@ import attrs
 from mtf.bars.bar import Bar
 from mtf.config import Config, IndicatorSpecs
 from mtf.data.batches import Batch, Coded, Column, Kind
-from mtf.data.completed_bars import BARS, FLAGS, GAP
+from mtf.data.completed_bars import BARS, GAP
 from mtf.data.moments import Time, nanoseconds
 from mtf.data.table import Table
 from mtf.events.block import SymbolTable
@@ -23,6 +23,7 @@ from mtf.events.block_builder import BlockBuilder
 from mtf.frames.frame import Frame
 from mtf.kernel import Kernel
 from mtf.offline.feed import feed_of
+from mtf.storage.history.packs import FLAGS
 from mtf.timeframe import Timeframe
 from mtf.units import EPOCH_ORDINAL
 

@@ -15,7 +15,8 @@ from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import BLOCK_EVENTS_MAX
 from mtf.log import DURABILITIES, Durability
 from mtf.storage.datadir import Place, storage_of
-from mtf.storage.storage import Storage
+from mtf.storage.history.pruning import Keep
+from mtf.storage.storage import BarSettings, Storage
 
 __all__ = ["BLOCK_EVENTS", "MAX_AHEAD_NS", "OLDEST_NS", "Options"]
 
@@ -46,6 +47,12 @@ def _check_whole(instance: Options, attribute: attrs.Attribute[Any], value: Any)
         raise ConfigError(f"{attribute.name} must be 0 or more, got {value}")
 
 
+def _check_flag(instance: Options, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Raise unless *value* is true or false."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{attribute.name} must be True or False, got {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class Options:
     """Settings as `Pipeline` describes them, checked; ConfigError names the one that is wrong."""
@@ -66,6 +73,9 @@ class Options:
     wall: WallClock = attrs.field(factory=SystemClock)
     random: Random = attrs.field(factory=Random)
     strict: bool = attrs.field(default=False)
+    history_values: bool = attrs.field(default=True, validator=_check_flag)
+    keep_history_ns: int | None = attrs.field(default=None, validator=_check_whole)
+    keep_history_bytes: int | None = attrs.field(default=None, validator=_check_whole)
 
     def __attrs_post_init__(self) -> None:
         if not 1 <= self.block_events <= BLOCK_EVENTS_LIMIT:
@@ -92,6 +102,12 @@ class Options:
     def is_live(self) -> bool:
         """Whether the wall clock has a say: ticks are live or not, and it closes bars."""
         return self.clock == "both"
+
+    @property
+    def bars(self) -> BarSettings:
+        """How completed bars are stored, and how many of them stay."""
+        keep = Keep(self.keep_history_ns, self.keep_history_bytes)
+        return BarSettings(wall=self.wall if self.is_live else None, values=self.history_values, keep=keep)
 
     @property
     def takes_checkpoints(self) -> bool:

@@ -48,6 +48,9 @@ class Pipeline(Consuming, RunFacts):
     - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; 0 or None: not so;
     - *keep_events* is how many events stay in the log at least; None (the default): all. Older ones go after a
       checkpoint, a segment at a time, and never one that a kept checkpoint or a consumer still needs;
+    - *history_values* is whether completed indicator values are stored with the bars; *keep_history_ns* is how long
+      bars and rejects are stored, counted back from the newest bar, and *keep_history_bytes* how much room they take;
+      None (the default): for good. Older ones are removed now and then;
     - *block_events* bounds how many events go through the actors at once;
     - *workers* is how many processes compute indicators beside this one (docs/performance.md says when that pays);
     - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use
@@ -78,6 +81,9 @@ class Pipeline(Consuming, RunFacts):
         checkpoint_seconds: float | None = 60.0,
         checkpoint_events: int | None = None,
         keep_events: int | None = None,
+        history_values: bool = True,
+        keep_history_ns: int | None = None,
+        keep_history_bytes: int | None = None,
         block_events: int = BLOCK_EVENTS,
         workers: int = 0,
         max_ahead_ns: int = MAX_AHEAD_NS,
@@ -96,6 +102,9 @@ class Pipeline(Consuming, RunFacts):
             checkpoint_seconds=checkpoint_seconds,
             checkpoint_events=checkpoint_events,
             keep_events=keep_events,
+            history_values=history_values,
+            keep_history_ns=keep_history_ns,
+            keep_history_bytes=keep_history_bytes,
             block_events=block_events,
             workers=workers,
             max_ahead_ns=max_ahead_ns,

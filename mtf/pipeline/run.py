@@ -184,7 +184,7 @@ class Run:
         for actor in self.wiring.actors:
             self.supervisor.launch(actor)
         self._running = True
-        bars = None if self.storage is None else self.storage.keep_bars()
+        bars = None if self.storage is None else self.storage.keep_bars(self.options.bars)
         if bars is not None:
             self.enrolment.attach(Added(bars, bars.name, callbacks_of(bars)))
         for added in consumers:

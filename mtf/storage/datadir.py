@@ -24,7 +24,7 @@ from mtf.storage.history.store import HistoryStore
 from mtf.storage.history.unusable import set_aside
 from mtf.storage.history.writer import HistoryWriter
 from mtf.storage.malformed_rows import Aside
-from mtf.storage.storage import Storage
+from mtf.storage.storage import BarSettings, Storage
 
 __all__ = ["DataDir", "Place", "check_has_log", "checkpoints_of", "history_of", "logged_config", "storage_of"]
 
@@ -74,16 +74,24 @@ class DataDir:
     def checkpoints(self, config: Config) -> FileCheckpointStore:
         return FileCheckpointStore(self.path / CHECKPOINTS, fs=self._fs, symbol_bytes=symbol_bytes_max(config))
 
-    def keep_bars(self, config: Config, log: EventLog, notes: Notes) -> HistoryWriter:
+    def keep_bars(self, config: Config, log: EventLog, notes: Notes, settings: BarSettings) -> HistoryWriter:
         """Return the consumer that stores completed bars here, after moving an unusable history out of the way."""
         moved = set_aside(self.path / HISTORY)
         if moved:
             gone = f"; the log begins at seq {log.first_seq}: earlier bars are only there" if log.first_seq > 1 else ""
             notes.note("history_set_aside", f"{self.path}: {moved}{gone}", path=str(self.path), reason=moved)
-        return HistoryWriter(self.path / HISTORY, log.last_seq, config=config, noted=notes.note)
+        return HistoryWriter(
+            self.path / HISTORY,
+            log.last_seq,
+            config=config,
+            noted=notes.note,
+            wall=settings.wall,
+            values=settings.values,
+            keep=settings.keep,
+        )
 
-    def stored_bars(self) -> HistoryStore | None:
-        return history_of(self.path) if (self.path / HISTORY).exists() else None
+    def stored_bars(self, versions: dict[str, int]) -> HistoryStore | None:
+        return history_of(self.path, versions) if (self.path / HISTORY).exists() else None
 
     def malformed_rows(self) -> Aside:
         return Aside(self.path / ASIDE)
@@ -116,9 +124,9 @@ def logged_config(place: Place) -> Config:
     return Config.from_json(storage.read_log().config, storage.name)
 
 
-def history_of(path: Path) -> HistoryStore:
-    """Return the stored bars of *path*."""
-    return HistoryStore(path / HISTORY)
+def history_of(path: Path, versions: dict[str, int] | None = None) -> HistoryStore:
+    """Return the history of *path*; values of other *versions* of the indicators' formulas are not in it."""
+    return HistoryStore(path / HISTORY, versions)
 
 
 def _cut(path: Path, tail: TornTail) -> str:

@@ -19,7 +19,7 @@ from mtf.sources.log import LogSource
 from mtf.sources.merge import MergedSource
 from mtf.storage.checkpoint_store import CheckpointStore, Skipped
 from mtf.storage.resuming import known_parts
-from mtf.storage.storage import BarKeeper, MalformedRows, Storage
+from mtf.storage.storage import BarKeeper, BarSettings, MalformedRows, Storage
 
 __all__ = ["OpenStorage"]
 
@@ -85,9 +85,9 @@ class OpenStorage:
         """Return what appends to the log on the running event loop."""
         return Writer(self.log, durability, on_failure=on_failure)
 
-    def keep_bars(self) -> BarKeeper | None:
+    def keep_bars(self, settings: BarSettings) -> BarKeeper | None:
         """Return the consumer that stores completed bars; None: they are not stored."""
-        self._bars = self.storage.keep_bars(self.config, self.log, self.notes)
+        self._bars = self.storage.keep_bars(self.config, self.log, self.notes, settings)
         return self._bars
 
     def resume(self, source: MergedSource) -> set[str]:

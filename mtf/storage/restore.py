@@ -35,6 +35,7 @@ __all__ = [
     "bars_between",
     "bars_engine_at",
     "checkpoint_meta",
+    "closed_between",
     "engine_at",
     "first_seq_after",
     "fresh_engine",
@@ -231,15 +232,24 @@ def bars_between(place: Place, after_seq: int, last_seq: int) -> Iterator[tuple[
 
     Indicators are not computed. The log in *place* must go as far as *last_seq*.
     """
+    return ((bar, seq) for bar, seq, _ in closed_between(place, after_seq, last_seq, bars_only=True))
+
+
+def closed_between(
+    place: Place, after_seq: int, last_seq: int, *, bars_only: bool = False
+) -> Iterator[tuple[Bar, int, list[float]]]:
+    """Yield the bars of `bars_between`, each with its completed indicator values too; with *bars_only* without any."""
     if after_seq >= last_seq:
         return
     storage = storage_of(place)
-    engine = _engine_before(storage, after_seq, _any_time, bars_only=True)
+    engine = _engine_before(storage, after_seq, _any_time, bars_only=bars_only)
     for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
-        for closing in engine.step(block).closings:
+        frame = engine.step(block)
+        values = frame.closing_values
+        for k, closing in enumerate(frame.closings):
             seq = block.first_seq + closing.row
             if seq > after_seq:
-                yield closing.bar, seq
+                yield closing.bar, seq, list(values[k].completed.values) if values else []
 
 
 def logged_blocks(place: Place, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:

@@ -7,16 +7,22 @@ what a start checks, restores and replays is the same for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import attrs
 
 from mtf.actors.consumer import ClosingsOnly
+from mtf.clock import WallClock
 from mtf.config import Config
 from mtf.log import EventLog, ReadableLog
 from mtf.notes import Notes
 from mtf.storage.checkpoint_store import CheckpointStore
+from mtf.storage.history.pruning import KEEP_ALL, Keep
 
-__all__ = ["BarKeeper", "MalformedRows", "Storage", "StoredBars"]
+if TYPE_CHECKING:
+    from mtf.storage.history.store import HistoryStore
+
+__all__ = ["BarKeeper", "BarSettings", "MalformedRows", "Storage"]
 
 
 class MalformedRows(Protocol):
@@ -36,28 +42,16 @@ class MalformedRows(Protocol):
         ...
 
 
-class StoredBars(Protocol):
-    """Completed bars that were stored, to be read; what is not stored yet comes from the log."""
+@attrs.frozen(kw_only=True)
+class BarSettings:
+    """How completed bars are stored: with *wall* soon after their close by that clock, with *values* of indicators.
 
-    def position(self) -> int:
-        """Return the newest event whose bars are stored; 0 if there is none."""
-        ...
+    What *keep* does not keep is removed now and then.
+    """
 
-    def pages(
-        self,
-        symbol: str,
-        timeframe: str,
-        start_ns: int | None = None,
-        end_ns: int | None = None,
-        *,
-        last: int | None = None,
-        last_seq: int | None = None,
-    ) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the bars that start in `[start_ns, end_ns)`, oldest first, as rows of `mtf.storage.history.schema`.
-
-        None that events after *last_seq* closed; with *last*, only so many, the newest ones.
-        """
-        ...
+    wall: WallClock | None = None
+    values: bool = True
+    keep: Keep = KEEP_ALL
 
 
 class BarKeeper(ClosingsOnly):
@@ -99,15 +93,15 @@ class Storage(Protocol):
         """Return the checkpoints of the log, which was made with *config*."""
         ...
 
-    def keep_bars(self, config: Config, log: EventLog, notes: Notes) -> BarKeeper | None:
+    def keep_bars(self, config: Config, log: EventLog, notes: Notes, settings: BarSettings) -> BarKeeper | None:
         """Return the consumer that stores completed bars, what it has to say going to *notes*; None: they are not.
 
         Called on the event loop, once a start; the consumer's `on_start` may wait.
         """
         ...
 
-    def stored_bars(self) -> StoredBars | None:
-        """Return the bars that are stored; None if there are none."""
+    def stored_bars(self, versions: dict[str, int]) -> HistoryStore | None:
+        """Return the bars that are stored, with values of these *versions* of the formulas; None if there are none."""
         ...
 
     def malformed_rows(self) -> MalformedRows | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import struct
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -14,9 +15,9 @@ import pytest
 from xxhash import xxh3_64_intdigest
 
 from mtf.storage.checkpoint_store import HEADER_BYTES
-from mtf.storage.history.schema import SELECT_BARS
-from mtf.storage.history.sums import row_sum
+from mtf.storage.history.packs import Pack
 from tests.cli.builders import SETTINGS, command, json_of, mtf, write_market
+from tests.storage.builders import alter_packs
 
 
 @pytest.fixture
@@ -106,30 +107,30 @@ def test_a_run_says_which_checkpoint_it_passed_over(copy: Path, tmp_path: Path) 
 
 
 def test_a_stored_bar_that_was_changed_is_neither_printed_nor_clean(copy: Path) -> None:
-    """SQLite cannot know that a good row holds a wrong price; the row's own sum does."""
+    """SQLite cannot know that a good row holds a wrong price; the pack's own sum does."""
     with closing(sqlite3.connect(copy / "history.sqlite")) as connection:
-        connection.execute("UPDATE bars SET high = high + 1 WHERE timeframe = '1m' AND seq = 6")
+        connection.execute("UPDATE packs SET data = CAST(x'72' || x'07' || substr(data, 3) AS BLOB)")
         connection.commit()
     result = mtf("verify", copy)
     assert result.exit_code == 1
-    assert "1m bars of EURUSD: a bar that was altered" in result.stdout
+    assert "pack 1 was altered" in result.stdout
     result = mtf("bars", copy, "--symbol", "EURUSD", "-t", "1m", "--format", "csv")
     assert result.exit_code == 1
-    assert "1m bars of EURUSD: a bar that was altered" in result.stderr
+    assert "pack 1 was altered" in result.stderr
     assert len(result.stdout.splitlines()) <= 2
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_a_stored_bar_that_is_gone_is_missed(copy: Path, number: int) -> None:
-    """At the beginning, in the middle and at the end; in a part of the time too."""
+@pytest.mark.parametrize("gone", ["packs", "runs", "series"])
+def test_stored_bars_that_are_gone_are_missed(copy: Path, gone: str) -> None:
+    """In a part of the time too."""
     bars = mtf("bars", copy, "--symbol", "EURUSD", "-t", "1m", "--format", "csv").stdout.splitlines()[1:]
     starts = [int(line.split(",")[2]) for line in bars]
     assert len(starts) == 3
     with closing(sqlite3.connect(copy / "history.sqlite")) as connection:
-        connection.execute("DELETE FROM bars WHERE timeframe = '1m' AND start_ns = ?", (starts[number],))
+        connection.execute(f"DELETE FROM {gone}")
         connection.commit()
     assert mtf("verify", copy).exit_code == 1
-    for span in ((), ("--start", starts[0]), ("--start", starts[number], "--end", starts[number] + 1)):
+    for span in ((), ("--start", starts[0]), ("--start", starts[1], "--end", starts[1] + 1)):
         result = mtf("bars", copy, "--symbol", "EURUSD", "-t", "1m", *span)
         assert result.exit_code == 1, result.output
         assert "missing" in result.stderr
@@ -151,12 +152,12 @@ def test_a_checkpoint_of_a_newer_mtf_is_no_damage(copy: Path) -> None:
 
 def test_a_stored_bar_that_was_summed_again_is_found_by_replay(copy: Path) -> None:
     """What was altered on purpose, only the log can tell."""
-    with closing(sqlite3.connect(copy / "history.sqlite")) as connection:
-        where = "WHERE timeframe = '1m' AND seq = 6"
-        *row, before_ns, _ = connection.execute(f"{SELECT_BARS} {where}").fetchone()
-        row[5] += 1.0
-        connection.execute(f"UPDATE bars SET high = ?, sum = ? {where}", (row[5], row_sum(row, before_ns)))
-        connection.commit()
+
+    def raise_high(data: bytearray, pack: Pack) -> None:
+        (price,) = struct.unpack_from("<d", data, 3 * 8 * pack.bars)
+        struct.pack_into("<d", data, 3 * 8 * pack.bars, price + 1.0)
+
+    alter_packs(copy, raise_high)
     assert mtf("verify", copy).exit_code == 0
     result = mtf("verify", copy, "--replay")
     assert result.exit_code == 1

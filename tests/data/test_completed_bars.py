@@ -163,12 +163,11 @@ def test_what_is_not_there_is_named(whole: Whole) -> None:
 
 
 def test_a_damaged_bar_is_an_error_and_no_answer(whole: Whole, tmp_path: Path) -> None:
-    """Each row is checked before it is handed out."""
+    """Each pack is checked before it is handed out."""
     path = Path(shutil.copytree(whole[0], tmp_path / "run"))
-    start_ns = bars_of(whole[1], "EURUSD", "1m")[10].start_ns
     with closing(sqlite3.connect(path / "history.sqlite")) as connection, connection:
-        connection.execute("UPDATE bars SET volume = volume + 1 WHERE symbol = 'EURUSD' AND start_ns = ?", (start_ns,))
-    with mtf.open(path) as data, pytest.raises(CorruptHistory, match="a bar that was altered"):
+        connection.execute("UPDATE packs SET data = CAST(substr(data, 1, length(data) - 1) || x'07' AS BLOB)")
+    with mtf.open(path) as data, pytest.raises(CorruptHistory, match=r"pack \d+ was altered"):
         data.bars("EURUSD", "1m").to_polars()
 
 

@@ -130,13 +130,13 @@ def break_synchronizer(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_history(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = HistoryWriter.on_frame
+    taken = HistoryWriter.take
 
-    async def on_frame(self: HistoryWriter, frame: mtf.Frame) -> None:
+    def take(self: HistoryWriter, frame: mtf.Frame) -> bool:
         _raise_if(frame.last_seq >= seq)
-        await stored(self, frame)
+        return taken(self, frame)
 
-    monkeypatch.setattr(HistoryWriter, "on_frame", on_frame)
+    monkeypatch.setattr(HistoryWriter, "take", take)
 
 
 def _raise_if(wrong: bool) -> bool:

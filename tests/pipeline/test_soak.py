@@ -27,6 +27,7 @@ from mtf.pipeline import Pipeline
 from tests.alive import run_of
 from tests.builders import SECOND_NS, at
 from tests.fake_clock import FakeClock
+from tests.storage.builders import at_rest
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -130,6 +131,7 @@ async def soak(folder: Path, pushes: int) -> tuple[list[Footprint], list[int], l
             gc.collect()
             await pipeline.drain()
             await pipeline.checkpoint()
+            await at_rest(pipeline)
             await asyncio.sleep(0)
             footprints.append(footprint(pipeline))
             memory.append(resident_kb())
@@ -138,10 +140,17 @@ async def soak(folder: Path, pushes: int) -> tuple[list[Footprint], list[int], l
     return footprints, memory, costs
 
 
+def check(footprints: list[Footprint]) -> None:
+    """Compare rounds but the first; SQLite keeps the file of a reader that has gone, to use it again."""
+    assert len({attrs.evolve(each, files=0) for each in footprints[1:]}) == 1, footprints
+    files = [each.files for each in footprints[1:]]
+    assert max(files) - min(files) <= 1, footprints
+
+
 async def test_nothing_grows_while_consumers_come_and_go(tmp_path: Path) -> None:
     """A short soak always: what it takes of the process is the same in each round."""
     footprints, _, _ = await soak(tmp_path, PUSHES)
-    assert len({*footprints[1:]}) == 1, footprints
+    check(footprints)
 
 
 @pytest.mark.slow
@@ -150,5 +159,5 @@ async def test_two_million_pushes_leave_everything_as_it_was(tmp_path: Path) -> 
     footprints, memory, costs = await soak(tmp_path, PUSHES_SLOW if COMPILED else PUSHES_SLOW // 10)
     LOGGER.warning("median of a push, us: %s", " ".join(f"{cost * 1e6:.1f}" for cost in costs))
     LOGGER.warning("memory, MB: %s", " ".join(str(kb // 1024) for kb in memory))
-    assert len({*footprints[1:]}) == 1, footprints
+    check(footprints)
     assert memory[-1] - memory[ROUNDS // 2] < GROWTH_KB, memory

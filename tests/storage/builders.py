@@ -11,14 +11,22 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import attrs
+import orjson
+
 from mtf.bars.bar import Bar
 from mtf.config import Config
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
-from mtf.storage.history.schema import SET_POSITION, SET_SERIES
-from mtf.storage.history.sums import position_sum, series_sum
+from mtf.storage.datadir import history_of
+from mtf.storage.history.contents import fetched, read_contents
+from mtf.storage.history.gather import FIXED
+from mtf.storage.history.packs import BarPage, Pack
+from mtf.storage.history.preparing import carry_out, without_later
+from mtf.storage.history.runs import NewRun, entry_of
+from mtf.storage.history.writer import HistoryWriter
 from mtf.summary import Summary
 from tests.alive import run_of
 from tests.builders import SECOND_NS, Clock, Event, at, blocks
@@ -157,29 +165,61 @@ def played(config: Config, events: Iterable[Event], *, size: int = 1) -> Iterato
 
 
 def history_rows(data: Path) -> list[tuple[Any, ...]]:
-    """Return the whole table of bars, and the position with it."""
-    with closing(sqlite3.connect(data / "history.sqlite")) as connection:
-        bars = connection.execute("SELECT * FROM bars ORDER BY symbol, timeframe, start_ns").fetchall()
-        series = connection.execute("SELECT * FROM series ORDER BY symbol, timeframe").fetchall()
-        return bars + series + connection.execute("SELECT * FROM position").fetchall()
+    """Return everything that the history of *data* has, however it is packed: bars with values, rejects, position."""
+    store = history_of(data)
+    found: list[tuple[Any, ...]] = []
+    for symbol, timeframe in sorted(store.counts()):
+        for page in store.pages(symbol, timeframe):
+            assert isinstance(page, BarPage)
+            values = [page.floats(FIXED + k) for k in range(len(page.outputs))]
+            found += [(*row, *(bits(column[k]) for column in values)) for k, row in enumerate(page)]
+    stored = store.stored()
+    for each in store.rejects(stored.seq):
+        names = [each.symbols[code] for code in each.codes]
+        found += zip(names, *each.columns[:7], *each.columns[8:], each.ids, strict=True)
+    return [*found, (stored.seq, orjson.dumps(stored.zones), stored.rejects_after, stored.pruned_ns)]
 
 
 def rewind_history(data: Path, seq: int, position: int | None = None) -> None:
     """Leave the history as it was after the event *seq*, by its own sums; or let it say that it is at *position*."""
-    position = seq if position is None else position
-    with closing(sqlite3.connect(data / "history.sqlite", isolation_level=None)) as connection:
-        connection.execute("BEGIN")
-        connection.execute("DELETE FROM bars WHERE seq > ?", (seq,))
-        connection.execute("DELETE FROM series")
-        counted = "SELECT symbol, timeframe, count(*), max(start_ns) FROM bars GROUP BY symbol, timeframe"
-        rows = connection.execute(counted).fetchall()
-        connection.executemany(SET_SERIES, rows)
-        sums = 0
-        for row in rows:
-            sums ^= series_sum(*row)
-        (zones,) = connection.execute("SELECT zones FROM position").fetchone()
-        connection.execute(SET_POSITION, (position, zones, sums, position_sum(position, zones, sums)))
-        connection.execute("COMMIT")
+    path = data / "history.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        contents, _ = read_contents(path, connection)
+        assert contents is not None
+        book, statements = without_later(path, connection, contents, seq)
+        if position is not None:
+            book = attrs.evolve(book, seq=position)
+        carry_out(path, connection, contents.book(), book, statements)
+
+
+async def at_rest(pipeline: Pipeline) -> HistoryWriter:
+    """Wait until all that was shown is stored, and nothing more is done with it."""
+    await pipeline.drain()
+    history = run_of(pipeline).audience.actors[0].consumer
+    assert isinstance(history, HistoryWriter)
+    await history.flush()
+    while history._tidying is not None and not history._tidying.done():
+        await history._tidying
+    return history
+
+
+def alter_packs(data: Path, alter: Callable[[bytearray, Pack], None]) -> None:
+    """Change what is in packs, each with new sums all the way up: only the log knows better."""
+    path = data / "history.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        contents, _ = read_contents(path, connection)
+        assert contents is not None
+        added = []
+        for run in contents.runs:
+            packs = []
+            for number in run.packs:
+                pack = fetched(path, connection, contents.layouts, number, run)
+                altered = bytearray(pack.data)
+                alter(altered, pack)
+                packs.append(entry_of(Pack(bytes(altered), pack.bars, pack.width)))
+            added.append(NewRun(run.last_seq, run.level, run.layout, packs))
+        book, statements = contents.book().replaced(contents.runs, added)
+        carry_out(path, connection, contents.book(), book, statements)
 
 
 def results(pipeline: Pipeline) -> Summary:

@@ -14,6 +14,7 @@ from mtf.errors import DataDirError
 from mtf.log import EventLog, ReadableLog
 from mtf.notes import Notes
 from mtf.storage.checkpoint_store import KEEP, Checkpoint, decode_checkpoint, encode_checkpoint
+from mtf.storage.storage import BarSettings
 from tests.log.memory_log import Kept, MemoryLog, MemoryReading
 
 __all__ = ["MemoryCheckpoints", "MemoryRows", "MemoryStorage", "off_loop"]
@@ -113,10 +114,10 @@ class MemoryStorage:
         self._look()
         return MemoryCheckpoints(self.saved, self.name, aloof=self.aloof)
 
-    def keep_bars(self, config: Config, log: EventLog, notes: Notes) -> None:
+    def keep_bars(self, config: Config, log: EventLog, notes: Notes, settings: BarSettings) -> None:
         return None
 
-    def stored_bars(self) -> None:
+    def stored_bars(self, versions: dict[str, int]) -> None:
         self._look()
 
     def malformed_rows(self) -> MemoryRows:

@@ -284,7 +284,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "another position": lambda path: executed(path, "UPDATE position SET seq = seq - 1"),
     "half a schema": lambda path: executed(path, "DROP TABLE position"),
     "no tables of ours": lambda path: executed(path, "CREATE TABLE more (x)"),
-    "a count that is wrong": lambda path: executed(path, "UPDATE series SET bars = bars + 1 WHERE timeframe = '5m'"),
+    "a count that is wrong": lambda path: executed(path, "UPDATE runs SET bars = bars + 1 WHERE last_seq > 100"),
 }
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from mtf.errors import CorruptHistory
 from mtf.storage.datadir import history_of
-from mtf.storage.history import store
+from mtf.storage.history import contents, store, writer
+from mtf.storage.history.contents import Contents, Known
 from mtf.storage.history.schema import COLUMNS
 from tests.data.recorded import recorded
-from tests.storage.builders import market, rewind_history
+from tests.storage.builders import history_rows, market, rewind_history
 
 START = COLUMNS.index("start_ns")
 
@@ -22,12 +23,22 @@ START = COLUMNS.index("start_ns")
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("pages") / "run"
-    recorded(found, market(6, 1_500))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "ROWS_MAX", 40)
+        patch.setattr(writer, "BEHIND_MAX", 0)
+        recorded(found, market(6, 1_500))
     return found
 
 
 def starts(path: Path, **limits: int) -> list[int]:
     return [row[START] for page in history_of(path).pages("EURUSD", "1m", **limits) for row in page]
+
+
+@pytest.fixture(autouse=True)
+def in_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have packs, and what is merged, be small."""
+    monkeypatch.setattr("mtf.storage.history.rewriting.PACK_BARS", 16)
+    monkeypatch.setattr("mtf.storage.history.rewriting.MIXED_BARS", 8)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 10_000])
@@ -44,23 +55,19 @@ def test_pages_are_of_no_consequence(path: Path, monkeypatch: pytest.MonkeyPatch
     assert starts(path, last=len(whole) + 1) == whole
 
 
-def test_a_bar_that_is_missing_between_two_pages_is_missed(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first of a page names the last of the one before."""
-    monkeypatch.setattr(store, "PAGE_ROWS", 5)
-    monkeypatch.setattr(store, "PAGE_ROWS_MAX", 5)
-    whole = starts(path)
-    for gone in (whole[4], whole[5], whole[-1]):
-        copy = tmp_path / str(gone)
+def test_a_pack_that_is_missing_is_missed(path: Path, tmp_path: Path) -> None:
+    """Each by its number, and a whole run by the sum over all."""
+    with closing(sqlite3.connect(path / "history.sqlite")) as connection:
+        numbers = [number for (number,) in connection.execute("SELECT id FROM packs")]
+    assert len(numbers) > 2
+    for gone in ("DELETE FROM runs", *(f"DELETE FROM packs WHERE id = {number}" for number in numbers)):
+        copy = tmp_path / f"{hash(gone)}"
         copy.mkdir()
         (copy / "history.sqlite").write_bytes((path / "history.sqlite").read_bytes())
         with closing(sqlite3.connect(copy / "history.sqlite")) as connection, connection:
-            connection.execute(
-                "DELETE FROM bars WHERE symbol = 'EURUSD' AND timeframe = '1m' AND start_ns = ?", (gone,)
-            )
+            connection.execute(gone)
         with pytest.raises(CorruptHistory, match="missing"):
-            starts(copy)
+            history_rows(copy)
 
 
 def test_a_history_that_was_put_back_meanwhile_is_named(
@@ -86,10 +93,10 @@ def test_what_was_read_while_a_writer_began_is_read_again(
     copy = tmp_path / "run"
     copy.mkdir()
     (copy / "history.sqlite").write_bytes((path / "history.sqlite").read_bytes())
-    whole, read_stored = starts(path), store.read_stored
+    whole, read_contents = starts(path), contents.read_contents
     writers: list[sqlite3.Connection] = []
 
-    def begin(path: Path, connection: sqlite3.Connection) -> store.Stored:
+    def begin(path: Path, connection: sqlite3.Connection, known: Known | None) -> tuple[Contents | None, Known | None]:
         if not writers:
             writer = sqlite3.connect(path, isolation_level=None)
             writers.append(writer)
@@ -98,9 +105,9 @@ def test_what_was_read_while_a_writer_began_is_read_again(
             writer.execute("UPDATE position SET seq = seq")
             if fails:
                 raise CorruptHistory("what was read is of two transactions")
-        return read_stored(path, connection)
+        return read_contents(path, connection, known)
 
-    monkeypatch.setattr(store, "read_stored", begin)
+    monkeypatch.setattr(store, "read_contents", begin)
     try:
         assert starts(copy) == whole
     finally:
@@ -112,12 +119,12 @@ def test_damage_of_a_file_that_nobody_writes_is_told_at_once(path: Path, monkeyp
     """Reading it again would give the same."""
     reads = 0
 
-    def damaged(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
+    def damaged(path: Path, connection: sqlite3.Connection, known: object) -> Iterator[None]:
         nonlocal reads
         reads += 1
         raise CorruptHistory("damaged")
 
-    monkeypatch.setattr(store, "read_stored", damaged)
+    monkeypatch.setattr(store, "read_contents", damaged)
     with pytest.raises(CorruptHistory, match="damaged"):
         starts(path)
     assert reads == 1

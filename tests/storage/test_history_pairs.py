@@ -88,7 +88,7 @@ async def test_no_crash_makes_a_pair_that_does_not_belong_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whenever it comes, and however often the log has been emptied; of other pairs, each that can do harm is."""
-    monkeypatch.setattr(writer, "WAL_BYTES", 60_000)
+    monkeypatch.setattr(writer, "WAL_BYTES", 30_000)
     random = Random(11)
     data = tmp_path / "data"
     pictures: list[Path] = []
@@ -120,11 +120,20 @@ async def test_no_crash_makes_a_pair_that_does_not_belong_together(
         mixed.mkdir()
         shutil.copy(pictures[one] / "history.sqlite", mixed)
         shutil.copy(pictures[other] / "history.sqlite-wal", mixed)
-        if has_foreign_log(mixed / "history.sqlite"):
+        if has_foreign_log(mixed / "history.sqlite") or not is_readable(mixed / "history.sqlite"):
             found += 1
         else:  # the whole of a log, beside the database that it had been copied into
             assert HistoryStore(mixed / "history.sqlite").damage() == [], (positions[one], positions[other])
     assert found > 100
+
+
+def is_readable(path: Path) -> bool:
+    """Return whether SQLite can make anything of both: pages of two databases need not be one."""
+    try:
+        HistoryStore(path).position()
+    except CorruptHistory:
+        return False
+    return True
 
 
 def alone(path: Path) -> int:
@@ -132,5 +141,5 @@ def alone(path: Path) -> int:
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             return 0
-        (seq,) = connection.execute("SELECT seq FROM position").fetchone()
+        (seq,) = connection.execute("SELECT changes FROM position").fetchone()
         return int(seq)

@@ -110,7 +110,7 @@ def test_history_of_newer_results_is_kept_and_rebuilt(data: Path) -> None:
 def test_history_with_newer_tables_stops_the_start(data: Path) -> None:
     """It may hold what the log no longer has, and only a newer mtf knows."""
     connection = sqlite3.connect(data / "history.sqlite")
-    connection.execute("ALTER TABLE bars ADD COLUMN novelty")
+    connection.execute("ALTER TABLE packs ADD COLUMN novelty")
     connection.close()
     set_version(data, HISTORY_VERSION + 1000)
     again = mtf("run", *SOURCE, "--data", data)

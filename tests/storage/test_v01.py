@@ -7,8 +7,6 @@ results, checkpoints and history, is not used all the same: nobody can tell a lo
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,11 +67,8 @@ def forming_of(pipeline: mtf.Pipeline) -> list[list[Any]]:
 
 def stored(data: Path) -> list[tuple[Any, ...]]:
     """Return what the history has of each bar: whose, of when, its prices, volume and ticks."""
-    with closing(sqlite3.connect(data / "history.sqlite")) as connection:
-        return connection.execute(
-            "SELECT symbol, timeframe, start_ns, end_ns, open, high, low, close, volume, ticks FROM bars "
-            "ORDER BY symbol, timeframe, start_ns"
-        ).fetchall()
+    store = history_of(data)
+    return [row[:10] for key in sorted(store.counts()) for page in store.pages(*key) for row in page]
 
 
 class Told(mtf.Consumer):

@@ -1,7 +1,7 @@
 """The tables of the history, and checking them before any other query.
 
 SQLite reads a schema without acting on it. A trigger, a view or a default in it is run by the next query, so
-there is no other query before the schema is known to be this one.
+there is no other query before the schema is known to be this one, or that of the version before.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ __all__ = [
     "AFRESH",
     "COLUMNS",
     "FIND_SCHEMA",
-    "INSERT_BAR",
-    "SELECT_BARS",
-    "SET_POSITION",
-    "SET_SERIES",
+    "FORMER_TABLES",
+    "FORMER_VERSION",
     "TABLES",
     "VERSION",
+    "Row",
     "bar_row",
     "check_schema",
 ]
 
-VERSION: Final = 2000 + RESULTS  # 2 for the schema, then the version of the results that its bars are
+Row = tuple[Any, ...]  # of `COLUMNS`
+
+VERSION: Final = 3000 + RESULTS  # 3 for the schema, then the version of the results that its bars are
+FORMER_VERSION: Final = 2000 + RESULTS  # a bar a row, without values: read as it is, and converted by a run
 COLUMNS: Final = (
     "symbol",
     "timeframe",
@@ -53,8 +55,58 @@ COLUMNS: Final = (
     "gap_silence_ns",
     "seq",
 )
-STORED: Final = (*COLUMNS, "before_ns", "sum")
+# Integers have no default and no check, so that what is read is what was written. `position` and `packs` name nobody:
+# a series is a symbol and timeframe by number, a layout says which values its packs have.
 TABLES: Final = {
+    "position": """CREATE TABLE position (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL,
+    changes INTEGER NOT NULL,
+    log INTEGER NOT NULL,
+    begun INTEGER NOT NULL,
+    zones TEXT NOT NULL,
+    rejects_after INTEGER NOT NULL,
+    pruned_ns INTEGER NOT NULL,
+    names INTEGER NOT NULL,
+    runs INTEGER NOT NULL,
+    rejects INTEGER NOT NULL,
+    sum INTEGER NOT NULL
+)""",
+    "series": """CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    symbol TEXT NOT NULL,
+    timeframe TEXT NOT NULL,
+    sum INTEGER NOT NULL
+)""",
+    "layouts": """CREATE TABLE layouts (
+    id INTEGER PRIMARY KEY,
+    outputs TEXT NOT NULL,
+    sum INTEGER NOT NULL
+)""",
+    "runs": """CREATE TABLE runs (
+    last_seq INTEGER PRIMARY KEY,
+    level INTEGER NOT NULL,
+    layout INTEGER NOT NULL,
+    first_pack INTEGER NOT NULL,
+    bars INTEGER NOT NULL,
+    directory BLOB NOT NULL,
+    sum INTEGER NOT NULL
+)""",
+    "packs": """CREATE TABLE packs (
+    id INTEGER PRIMARY KEY,
+    data BLOB NOT NULL
+)""",
+    "rejects": """CREATE TABLE rejects (
+    last_seq INTEGER PRIMARY KEY,
+    level INTEGER NOT NULL,
+    first_ns INTEGER NOT NULL,
+    last_ns INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    sum INTEGER NOT NULL
+)""",
+}
+FORMER_TABLES: Final = {
     "bars": """CREATE TABLE bars (
     symbol TEXT NOT NULL,
     timeframe TEXT NOT NULL,
@@ -96,25 +148,27 @@ TABLES: Final = {
     sum INTEGER NOT NULL
 )""",
 }
-INSERT_BAR: Final = f"INSERT INTO bars ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"
-SELECT_BARS: Final = f"SELECT {', '.join(STORED)} FROM bars"
-SET_SERIES: Final = "INSERT OR REPLACE INTO series (symbol, timeframe, bars, last_ns) VALUES (?, ?, ?, ?)"
-SET_POSITION: Final = "INSERT OR REPLACE INTO position (one, seq, zones, series, sum) VALUES (1, ?, ?, ?, ?)"
 FIND_SCHEMA: Final = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
 AFRESH: Final = "move it away: the next start rebuilds it from the log"
 
 
-def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> bool:
-    """Return whether the tables are there; CorruptHistory if *found* has anything but them, or only some."""
+def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> int:
+    """Return which version's tables are there, 0 if there are none yet.
+
+    CorruptHistory if *found* has anything but the tables of a version, or only some of them.
+    """
     schema = {(kind, name): sql for kind, name, sql in found}
-    if schema and schema != {("table", name): sql for name, sql in TABLES.items()}:
-        names = ", ".join(sorted(str(name)[:80] for _, name in list(schema)[:10]))
-        raise CorruptHistory(f"{path}: not a history of this version of mtf (it has {names}); {AFRESH}")
-    return bool(schema)
+    if not schema:
+        return 0
+    for version, tables in ((VERSION, TABLES), (FORMER_VERSION, FORMER_TABLES)):
+        if schema == {("table", name): sql for name, sql in tables.items()}:
+            return version
+    names = ", ".join(sorted(str(name)[:80] for _, name in list(schema)[:10]))
+    raise CorruptHistory(f"{path}: not a history of this version of mtf (it has {names}); {AFRESH}")
 
 
-def bar_row(bar: Bar, seq: int) -> tuple[Any, ...]:
-    """Return *bar*, revealed by the event *seq*, as a row of `COLUMNS`; SQLite knows no negative zero."""
+def bar_row(bar: Bar, seq: int) -> Row:
+    """Return *bar*, revealed by the event *seq*, as a row of `COLUMNS`; a zero has no sign."""
     gap = bar.gap or _NO_GAP
     return (
         bar.symbol,

@@ -1,4 +1,4 @@
-"""Sums over what the history stores, so that readers notice a flipped bit, a missing row or an extra one.
+"""Sums over a history of the former version, so that readers notice a flipped bit, a missing row or an extra one.
 
 Each row has a sum over its values, and names the row before it. Each symbol and timeframe has a count and its last bar,
 and one sum over all of those is stored with the position, which has its own sum. SQLite itself only checks structure.
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from xxhash import xxh3_64_intdigest
 
-__all__ = ["FIRST", "linked_sums", "position_sum", "row_sum", "series_sum"]
+__all__ = ["FIRST", "linked_sums", "position_sum", "series_sum"]
 
 FIRST: Final = -(1 << 63)  # what the first row of a symbol and timeframe names as the one before it
 TRADING_DAY: Final = 10  # the index of the trading day among the columns
@@ -20,17 +20,8 @@ TRADING_DAY: Final = 10  # the index of the trading day among the columns
 _NUMBERS: Final = struct.Struct("<2q5d11qq")  # start, end, prices and volume; ticks, flags, gaps, seq; the row before
 
 
-def row_sum(row: Sequence[Any], before_ns: Any) -> int:
-    """Return the sum of a row of `COLUMNS` that follows the one that starts at *before_ns*; -1 if *row* is not one."""
-    try:
-        numbers = _NUMBERS.pack(*row[2:TRADING_DAY], *row[TRADING_DAY + 1 :], before_ns)
-        return _sum(numbers + f"{row[0]}\0{row[1]}\0{row[TRADING_DAY]}".encode())
-    except (struct.error, UnicodeEncodeError):
-        return -1
-
-
 def linked_sums(rows: Sequence[Sequence[Any]], symbol: str, timeframe: str) -> list[int]:
-    """Return the sums, as `row_sum` has them, of rows of one symbol and timeframe with the columns in another order.
+    """Return the sums of rows of one symbol and timeframe; -1 for what is not one.
 
     The numbers stand first, as they are summed, then the start of the row before, the stored sum, the trading day.
     """

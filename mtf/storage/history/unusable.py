@@ -14,7 +14,7 @@ from typing import Final
 
 from mtf.errors import CorruptHistory, DataDirError
 from mtf.log import check_plain, open_plain
-from mtf.storage.history.schema import AFRESH, FIND_SCHEMA, VERSION, check_schema
+from mtf.storage.history.schema import AFRESH, FIND_SCHEMA, FORMER_VERSION, VERSION, check_schema
 from mtf.storage.history.store import HistoryStore
 from mtf.zones import other_instants
 
@@ -62,8 +62,9 @@ def set_aside(path: Path) -> str:
 
 
 def is_of_before(path: Path) -> bool:
-    """Return whether the history at *path* was made by an earlier mtf: the next start sets it aside and rebuilds it."""
-    return check_plain(path) and 0 < _version(path) < VERSION
+    """Return whether the history at *path* is so old that the next start sets it aside and rebuilds it."""
+    version = _version(path) if check_plain(path) else 0
+    return 0 < version < VERSION and version != FORMER_VERSION
 
 
 def move_aside(path: Path, word: str) -> str:
@@ -104,7 +105,7 @@ def _has_other_tables(path: Path) -> bool:
     except sqlite3.Error:
         return False
     try:
-        return not check_schema(path, found)
+        return check_schema(path, found) != VERSION
     except CorruptHistory:
         return True
 

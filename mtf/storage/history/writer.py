@@ -1,4 +1,4 @@
-"""The history writer: a consumer that stores completed bars in SQLite, and records up to which event.
+"""The history writer: a consumer that stores completed bars and rejects in SQLite, and records up to which event.
 
 The history is derived from the log, so nothing about it stops a run. What cannot be written now (another program has
 it locked, the disk is full) waits in bounded memory; what no longer fits there, the next start stores from the log. A
@@ -11,82 +11,124 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aiosqlite
+import attrs
 import orjson
 
+from mtf.bars.judged_block import Instrument
+from mtf.clock import Timer, WallClock
 from mtf.config import Config
-from mtf.errors import CorruptHistory
+from mtf.errors import CorruptHistory, DataDirError
 from mtf.frames.frame import Frame
 from mtf.log import open_plain
 from mtf.notes import Noted
-from mtf.storage.history.pair import log_beside, mark_of
-from mtf.storage.history.schema import (
-    FIND_SCHEMA,
-    INSERT_BAR,
-    SET_POSITION,
-    SET_SERIES,
-    TABLES,
-    VERSION,
-    bar_row,
-    check_schema,
-)
-from mtf.storage.history.store import HistoryStore, Series, is_damage
-from mtf.storage.history.sums import FIRST, position_sum, row_sum, series_sum
+from mtf.storage.history.access import is_damage
+from mtf.storage.history.book import EMPTY, Book, Statement
+from mtf.storage.history.contents import Layout, layout_text, outputs_of, parsed_layout, versions_of
+from mtf.storage.history.gather import Gathered
+from mtf.storage.history.packs import PACK_BYTES, Pack, bars_a_pack
+from mtf.storage.history.pair import log_beside, new_log
+from mtf.storage.history.preparing import prepared
+from mtf.storage.history.pruning import KEEP_ALL, Keep
+from mtf.storage.history.rejected import NewRejects, rejects_of
+from mtf.storage.history.runs import NewRun, entry_of
+from mtf.storage.history.store import HistoryStore
+from mtf.storage.history.tidying import merged_of, pruned_of, untidy
 from mtf.storage.history.unusable import move_aside
 from mtf.storage.storage import BarKeeper
 from mtf.zones import zones_of
 
 __all__ = ["HistoryWriter"]
 
-ROWS_MAX: Final = 4_096  # bars that wait in memory for one transaction
-BACKLOG_MAX: Final = 16 * ROWS_MAX  # bars that may wait, besides those of one frame: some 50 MB, hours of 442 symbols
+ROWS_MAX: Final = 4_096  # bars and rejects that wait in memory for one transaction; fewer if they have many values
+BEHIND_MAX: Final = 4 * ROWS_MAX  # that may be gathered while others are being stored; then that is waited for
+BACKLOG_MAX: Final = 16 * ROWS_MAX  # that may wait, besides those of one frame: some 50 MB, hours of 442 symbols
+READER: Final = "a program that reads the history has not ended its transaction"
+FLUSH_NS: Final = 250_000_000  # how long a bar waits in live use before it is stored, by the wall clock
 BUSY_MS: Final = 100  # how long a transaction waits for another program's, while the run goes on
 STOP_MS: Final = 5_000  # and at the end, when nothing else waits
-READER: Final = "a program that reads the history has not ended its transaction"
-NO_MARK: Final = -1  # not known
 WAL_BYTES: Final = 4 << 20  # the write-ahead log is emptied when it is longer, if no reader is in it
 WAL_BYTES_MAX: Final = 64 << 20  # and before it is longer than this, or no more is written
+
+
+Answer = TypeVar("Answer")
 
 
 class _Locked(sqlite3.OperationalError):
     """Another program holds something that is needed first."""
 
 
+class _Sealed(NamedTuple):
+    """What waits for a transaction."""
+
+    last_seq: int
+    fresh: list[tuple[int, str, str]]  # new series
+    run: NewRun | None
+    rejects: NewRejects | None
+    waiting: int  # how many bars and rejected events
+
+
 class HistoryWriter(BarKeeper):
     """Writes the bars of each frame with its position; skips what it wrote before a restart.
 
-    *noted* gets a note whenever storing begins to wait, has caught up, or ends.
+    *noted* gets a note whenever storing begins to wait, has caught up, or ends. With *wall* what waits is stored
+    within `FLUSH_NS` by that clock, and without it once there is enough. Values are stored unless *values* is false.
+    What *keep* does not keep is removed now and then.
     """
 
     name = "history"
 
     def __init__(
-        self, path: Path, logged_seq: int, *, config: Config | None = None, noted: Noted | None = None
+        self,
+        path: Path,
+        logged_seq: int,
+        *,
+        config: Config | None = None,
+        noted: Noted | None = None,
+        wall: WallClock | None = None,
+        values: bool = True,
+        keep: Keep = KEEP_ALL,
     ) -> None:
         self.path: Final = path
         self.stored_seq = 0  # position in the database; the log must keep what comes after it
         self._config: Final = config  # whose time zones are stored with the position
         self._noted: Final = noted
+        self._wall: Final = wall
+        self._keep: Final = keep
         self._logged_seq: Final = logged_seq  # last event in the log at the start; bars stored beyond it are removed
-        self._rows: list[tuple[Any, ...]] = []  # not yet in the database
-        self._seq = 0  # last event of which all bars are stored, or in `_rows`
-        self._asked_at = ROWS_MAX  # how many rows wait when the next transaction is tried
+        outputs = outputs_of(config) if values and config is not None else {}
+        self._width: Final = max(map(len, outputs.values()), default=0)
+        self._layout: Final = layout_text(self._width, versions_of(config), outputs)
+        self._gathered = Gathered(self._width)
+        self._sealed: list[_Sealed] = []  # not yet in the database, older than what is gathered
+        self._instruments: Sequence[Instrument] = ()  # of the newest frame
+        self._seq = 0  # last event of which all bars are stored, or wait here
+        self._rows_max: Final = min(ROWS_MAX, bars_a_pack(self._width, 2 * PACK_BYTES))
+        self._asked_at = self._rows_max  # how many bars and rejects wait when the next transaction is tried
         self._full = False  # bars no longer fitted in memory: no later one is accepted
         self._waits = False  # the last transaction failed, and was postponed
         self._is_made = False  # the tables are there, and end with the log
-        self._stored_before = 0  # position in the database at the start
-        self._is_ahead = False  # they hold bars of events that the log lost in a crash, unsynced
-        self._series: Series = {}  # as in the database
-        self._sums = 0  # of all series, by exclusive or
+        self._book = EMPTY  # as in the database, once it is made
+        self._series: dict[tuple[str, str], int] = {}  # numbers of series, of those that wait too
+        self._layouts: dict[int, Layout] = {}
         self._oldest_ns = 0  # the span of all bars, once there are any
         self._newest_ns = 0
-        self._mark = 0  # of the write-ahead log that is being written
-        self._marked = 0  # what the database has
+        self._begins_log = False  # the next transaction is the first in its write-ahead log
         self._empty_at = min(WAL_BYTES, WAL_BYTES_MAX)  # how long that may be before it is emptied next
+        self._one: Final = asyncio.Lock()  # held in a transaction
+        self._thread: Final = ThreadPoolExecutor(1, "mtf history")  # begins with the first work
+        self._given_up = False  # it is damaged, and was moved away
+        self._noted_untidy = False  # that runs cannot be merged
+        self._prunes = keep != KEEP_ALL  # there may be more than has to be kept
+        self._timer: Timer | None = None  # that stores what waits
+        self._due: asyncio.Task[None] | None = None  # that stores what was gathered
+        self._tidying: asyncio.Task[None] | None = None  # that merges what was stored
         self._opening: asyncio.Future[aiosqlite.Connection] | None = None
         self._connection: aiosqlite.Connection | None = None  # while it is open
         self._closing: asyncio.Future[None] | None = None
@@ -95,11 +137,6 @@ class HistoryWriter(BarKeeper):
         if not self.path.exists():
             os.close(open_plain(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         stored = HistoryStore(self.path).stored()
-        self._series, self._sums = stored.series, stored.sums
-        self._is_ahead = stored.seq > self._logged_seq
-        self._stored_before = stored.seq
-        self._marked = stored.mark
-        self._mark = stored.mark if log_beside(self.path) else mark_of(stored.seq)
         self.stored_seq = self._seq = min(stored.seq, self._logged_seq)
         if stored.zones is not None:
             self._oldest_ns, self._newest_ns = stored.zones["oldest_ns"], stored.zones["newest_ns"]
@@ -108,31 +145,33 @@ class HistoryWriter(BarKeeper):
         self._connection = await asyncio.shield(self._opening)
         await self._try(self._make, self._connection)
 
+    def take(self, frame: Frame) -> bool:
+        """Take in *frame*, unless storing has fallen so far behind that it has to be waited for."""
+        due = self._due
+        behind = self._asked_at + BEHIND_MAX * self._rows_max // ROWS_MAX
+        if due is not None and not due.done() and self.waiting >= behind:
+            return False
+        self._add(frame)
+        return True
+
     async def on_frame(self, frame: Frame) -> None:
-        if self._full:
-            return
-        if self._waits and len(self._rows) >= BACKLOG_MAX:
-            self._full = True
-            self._note(
-                "history_full",
-                f"{len(self._rows):,} bars wait in memory, and no more may: those after seq {self._seq} "
-                "are stored by the next start, from the log",
-            )
-            return
-        first_seq = frame.first_seq
-        for closing in frame.closings:
-            seq = first_seq + closing.row
-            if seq > self.stored_seq:
-                self._rows.append(bar_row(closing.bar, seq))
-        self._seq = frame.last_seq
-        if len(self._rows) >= self._asked_at:
-            await self.flush()
+        if not self.take(frame):
+            assert self._due is not None, "it is waited for"
+            await asyncio.shield(self._due)
+            self._add(frame)
+
+    @property
+    def waiting(self) -> int:
+        """How many bars and rejected events are not stored yet."""
+        return self._gathered.waiting + sum(each.waiting for each in self._sealed)
 
     async def on_stop(self) -> None:
         connection = self._connection
         if connection is not None:
             await self._try(_wait_longer, connection)
         await self.flush()
+        if self._tidying is not None:
+            await asyncio.shield(self._tidying)
         if self._waits:
             self._note(
                 "history_not_stored",
@@ -148,12 +187,17 @@ class HistoryWriter(BarKeeper):
 
     async def flush(self) -> None:
         """Store what waits, with the position, in one transaction, or postpone it."""
-        connection = self._connection
-        if connection is None or self._seq <= self.stored_seq:
-            return
-        if await self._try(self._store, connection) and self._waits:
-            self._waits = False
-            self._note("history_caught_up", f"the bars that waited are stored, up to seq {self.stored_seq}")
+        async with self._one:
+            connection = self._connection
+            if connection is None or self._seq <= self.stored_seq:
+                return
+            if not await self._try(self._store, connection):
+                return
+            if self._waits:
+                self._waits = False
+                self._note("history_caught_up", f"the bars that waited are stored, up to seq {self.stored_seq}")
+        if (self._tidying is None or self._tidying.done()) and (self._prunes or untidy(self._book)):
+            self._tidying = asyncio.ensure_future(self._tidy(connection))
 
     async def close(self) -> None:
         """Close the database; what waits is not stored. Safe to call twice: each call returns once it is closed.
@@ -161,10 +205,14 @@ class HistoryWriter(BarKeeper):
         Shielded: SQLite holds a lock while it closes; if this call is cancelled, the next one waits.
         """
         self._connection = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._opening is None:
             return
         if self._closing is None or self._closing.cancelled():  # with its loop, as a whole
-            self._closing = asyncio.ensure_future(_disconnect(self._opening))
+            begun = [] if self._given_up else [each for each in (self._due, self._tidying) if each is not None]
+            self._closing = asyncio.ensure_future(_disconnect(self._opening, begun, self._thread))
         await asyncio.shield(self._closing)
 
     def _note(self, event: str, sentence: str) -> None:
@@ -178,7 +226,6 @@ class HistoryWriter(BarKeeper):
         except (sqlite3.Error, CorruptHistory) as error:
             with contextlib.suppress(sqlite3.Error):  # there may be no transaction
                 await connection.rollback()
-            self._marked = NO_MARK  # what the database has is not known now
             if isinstance(error, sqlite3.Error) and not is_damage(error):
                 self._put_off(error)
             else:
@@ -186,8 +233,41 @@ class HistoryWriter(BarKeeper):
             return False
         return True
 
+    def _add(self, frame: Frame) -> None:
+        """Take in *frame*, and begin to store what waits if it is much, or set the timer."""
+        if self._full:
+            return
+        if self._waits and self.waiting >= BACKLOG_MAX * self._rows_max // ROWS_MAX:
+            self._full = True
+            self._note(
+                "history_full",
+                f"{self.waiting:,} bars and rejects wait in memory, and no more may: those after seq {self._seq} "
+                "are stored by the next start, from the log",
+            )
+            return
+        if frame.last_seq > self.stored_seq:
+            self._gathered.add(frame, self.stored_seq)
+            self._instruments = frame.judged.instruments
+        self._seq = frame.last_seq
+        waiting = self.waiting
+        if waiting >= self._asked_at:
+            self._begin()
+        elif waiting and self._wall is not None and self._timer is None:
+            self._timer = self._wall.call_at(self._wall.now_ns() + FLUSH_NS, self._begin)
+
+    def _begin(self) -> None:
+        """Begin to store what waits; raise what an earlier time has failed with."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in (self._due, self._tidying):
+            if task is not None and task.done() and not task.cancelled():
+                task.result()
+        if self._connection is not None and (self._due is None or self._due.done()):
+            self._due = asyncio.ensure_future(self.flush())
+
     def _put_off(self, error: sqlite3.Error) -> None:
-        self._asked_at = len(self._rows) + ROWS_MAX
+        self._asked_at = self.waiting + self._rows_max
         if not self._waits:
             self._waits = True
             self._note(
@@ -196,9 +276,10 @@ class HistoryWriter(BarKeeper):
             )
 
     async def _give_up(self, error: Exception) -> None:
-        """Move the damaged history out of the way, and store nothing more in this run."""
+        """Move the damaged history out of the way, and store nothing more in this run; nothing else is under way."""
+        self._given_up = True
         await self.close()
-        self._rows.clear()
+        self._gathered, self._sealed = Gathered(self._width), []
         self._full = True
         self.stored_seq = 0  # all that the log still has is needed to rebuild it
         kept = move_aside(self.path, "damaged")
@@ -208,99 +289,155 @@ class HistoryWriter(BarKeeper):
         )
 
     async def _make(self, connection: aiosqlite.Connection) -> None:
-        """Create the tables, or remove what is not in the log: the log is the truth."""
-        async with connection.execute(FIND_SCHEMA) as schema:
-            found = check_schema(self.path, [tuple(row) for row in await schema.fetchall()])
+        """Have the tables be there, and end with the log."""
+        ready = await self._in_thread(prepared, self.path, self._logged_seq, BUSY_MS)
         await connection.execute("PRAGMA journal_mode = WAL")
         await connection.execute("PRAGMA synchronous = FULL")
         await connection.execute("PRAGMA wal_autocheckpoint = 0")  # it is emptied here, so that it is known when
         await connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
-        # Within one log positions only rise, so that an older part of it can be distinguished from a newer one.
-        if self._is_ahead and not await self._empty_wal(connection, self._stored_before):
-            raise _Locked(READER)
-        if not found or self._is_ahead:
-            await connection.execute("BEGIN IMMEDIATE")
-            if not found:
-                for table in TABLES.values():
-                    await connection.execute(table)
-                await connection.execute(f"PRAGMA user_version = {VERSION}")
-                await self._set_position(connection, 0, 0)
-            else:
-                await self._take_back(connection, self._logged_seq)
-                self._note(
-                    "history_taken_back",
-                    f"bars after seq {self._logged_seq}, where the log ends, were taken back",
-                )
-            await connection.commit()
-        self._is_ahead = False
+        self._book, self._series = ready.book, ready.series
+        self._begins_log = not log_beside(self.path)
+        self._layouts = dict(ready.layouts)
+        for event, sentence in ready.notes:
+            self._note(event, sentence)
         self._is_made = True
-
-    async def _take_back(self, connection: aiosqlite.Connection, seq: int) -> None:
-        await connection.execute("DELETE FROM bars WHERE seq > ?", (seq,))
-        await connection.execute("DELETE FROM series")
-        counted = "SELECT symbol, timeframe, count(*), max(start_ns) FROM bars GROUP BY symbol, timeframe"
-        async with connection.execute(counted) as cursor:
-            rows = [tuple(row) for row in await cursor.fetchall()]
-        await connection.executemany(SET_SERIES, rows)
-        self._series = {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows}
-        self._sums = 0
-        for row in rows:
-            self._sums ^= series_sum(*row)
-        await self._set_position(connection, seq, self._sums)
 
     async def _store(self, connection: aiosqlite.Connection) -> None:
         if not self._is_made:
             await self._make(connection)
         await self._bound_wal(connection)
-        rows, seq = self._rows, self._seq
-        series: Series = {}
-        sums = self._sums
-        linked = []
-        for row in rows:
-            key = (row[0], row[1])
-            bars, last_ns = series.get(key) or self._series.get(key) or (0, FIRST)
-            linked.append((*row, last_ns, row_sum(row, last_ns)))
-            series[key] = (bars + 1, row[2])
-            self._span(row[2], row[3])
-        for key, (bars, last_ns) in series.items():
-            before = self._series.get(key)
-            sums ^= series_sum(*key, bars, last_ns) ^ (0 if before is None else series_sum(*key, *before))
+        self._seal()
+        sealed = list(self._sealed)
+        book, layouts = self._book, self._layouts
+        statements: list[Statement] = []
+        for each in sealed:
+            if each.run is not None and each.run.layout not in layouts:
+                book, more = book.with_layout(each.run.layout, self._layout)
+                statements += more
+                layouts = {**layouts, each.run.layout: parsed_layout(self.path, self._layout)}
+            book, named = book.with_series(each.fresh)
+            book, stored = book.replaced([], [] if each.run is None else [each.run])
+            book, rejected = book.with_rejects([], [] if each.rejects is None else [each.rejects])
+            statements += [*named, *stored, *rejected]
+        seq = sealed[-1].last_seq if sealed else self._seq
+        book = attrs.evolve(book, seq=seq, zones=self._zones_text())
+        await self._commit(connection, book, statements)
+        self._layouts = layouts
+        self.stored_seq = seq
+        del self._sealed[: len(sealed)]
+        self._asked_at = self._rows_max
+
+    async def _commit(self, connection: aiosqlite.Connection, book: Book, statements: Sequence[Statement]) -> None:
+        """Do *statements*, which lead to *book*, in one transaction."""
+        book = book.changed(new_log() if self._begins_log else None, self._book)
         await connection.execute("BEGIN IMMEDIATE")
-        await connection.executemany(INSERT_BAR, linked)
-        await connection.executemany(SET_SERIES, [(*key, *value) for key, value in series.items()])
-        await self._set_position(connection, seq, sums)
+        for sql, rows in (*statements, book.position()):
+            await connection.executemany(sql, rows)
         await connection.commit()
-        self._series.update(series)
-        self._sums, self.stored_seq = sums, seq
-        self._rows = self._rows[len(rows) :]
-        self._asked_at = ROWS_MAX
+        self._begins_log = False
+        self._book = book
+
+    def _seal(self) -> None:
+        """Make what was gathered into what is stored."""
+        gathered, self._gathered = self._gathered, Gathered(self._width)
+        for first_ns, last_ns in [(gathered.first_ns, gathered.last_ns)] if len(gathered) else ():
+            self._span(first_ns, last_ns)
+        names = gathered.names
+        fresh = []
+        for key in names:
+            if key not in self._series:
+                self._series[key] = len(self._series) + 1
+                fresh.append((self._series[key], *key))
+        run = None
+        if len(gathered):
+            data = gathered.packed([self._series[key] for key in names])
+            number = self._layout_number()
+            run = NewRun(self._seq, 0, number, [entry_of(Pack(data, len(gathered), self._width))])
+        rejects = None
+        if len(gathered.rejected):
+            instruments = self._instruments
+            found = rejects_of(gathered.rejected, lambda number: instruments[number].name, self.stored_seq)
+            rejects = None if found is None else found.stored(self._seq)
+        self._sealed.append(_Sealed(self._seq, fresh, run, rejects, gathered.waiting))
+
+    def _layout_number(self) -> int:
+        if not self._width:
+            return 0
+        for number, layout in self._layouts.items():
+            if layout_text(*layout) == self._layout:
+                return number
+        return max(self._layouts, default=0) + 1
+
+    async def _tidy(self, connection: aiosqlite.Connection) -> None:
+        """Merge runs and rejects of which there are many, and remove what need not be kept.
+
+        What is stored meanwhile is not in the way: what this was made of stays as it is.
+        """
+        while self._is_open() and (found := untidy(self._book)):
+            self._prunes = self._keep != KEEP_ALL
+            made = await self._found(merged_of, self.path, self._layouts, found)
+            if made is None:
+                return
+            async with self._one:
+                book, statements = self._book.replaced(found.runs, made[0])
+                book, more = book.with_rejects(found.rejects, made[1])
+                work = partial(self._commit, book=book, statements=[*statements, *more])
+                if not self._is_open() or not await self._try(work, connection):
+                    return
+        if self._prunes and self._is_open():
+            self._prunes = False
+            async with self._one:  # nothing else changes the book that this goes on from
+                pruned = await self._found(pruned_of, self.path, self._keep)
+                if pruned is not None and self._is_open():
+                    await self._try(partial(self._shorten, book=pruned[0], statements=pruned[1]), connection)
+
+    async def _in_thread(self, work: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Return what *work* does in the one thread for that."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _is_open(self) -> bool:
+        return self._connection is not None
+
+    async def _found(self, find: Callable[..., Answer], *arguments: Any) -> Answer | None:
+        """Return what *find* finds in a thread; None if it fails: it is tried again after the next transaction.
+
+        Damage that it comes upon will be found by whoever reads that pack, and is reported there.
+        """
+        try:
+            return await self._in_thread(find, *arguments)
+        except DataDirError as error:
+            if not self._noted_untidy:
+                self._noted_untidy = True
+                self._note("history_not_merged", f"stored bars cannot be merged ({error}); the run goes on")
+            return None
+
+    async def _shorten(self, connection: aiosqlite.Connection, book: Book, statements: Sequence[Statement]) -> None:
+        """Go on to *book*, which has less, and give pages back to the file system."""
+        await self._commit(connection, book, statements)
+        await connection.execute_fetchall("PRAGMA incremental_vacuum")
 
     async def _bound_wal(self, connection: aiosqlite.Connection) -> None:
         """Empty the write-ahead log if it has grown long; a reader can put that off, but not for ever."""
         size = log_beside(self.path)
-        if size < self._empty_at or await self._empty_wal(connection, self.stored_seq):
+        if size < self._empty_at or await self._empty_wal(connection):
             return
         if size >= WAL_BYTES_MAX:
             raise _Locked(READER)
         self._empty_at = min(2 * size, WAL_BYTES_MAX)
 
-    async def _empty_wal(self, connection: aiosqlite.Connection, seq: int) -> bool:
-        """Empty the write-ahead log, and return whether that could be done; the database is at *seq*."""
+    async def _empty_wal(self, connection: aiosqlite.Connection) -> bool:
+        """Empty the write-ahead log, and return whether that could be done."""
         async with connection.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
             row = await cursor.fetchone()
         if row is not None and row[0]:
             return False
-        self._mark, self._empty_at = mark_of(seq), min(WAL_BYTES, WAL_BYTES_MAX)
+        self._begins_log, self._empty_at = True, min(WAL_BYTES, WAL_BYTES_MAX)
         return True
 
-    async def _set_position(self, connection: aiosqlite.Connection, seq: int, sums: int) -> None:
-        zones = ""
-        if self._config is not None and self._series_span():
-            zones = orjson.dumps(zones_of(self._config, self._oldest_ns, self._newest_ns)).decode()
-        await connection.execute(SET_POSITION, (seq, zones, sums, position_sum(seq, zones, sums)))
-        if self._marked != self._mark:
-            await connection.execute(f"PRAGMA application_id = {self._mark}")
-            self._marked = self._mark
+    def _zones_text(self) -> str:
+        if self._config is None or not self._series_span():
+            return ""
+        return orjson.dumps(zones_of(self._config, self._oldest_ns, self._newest_ns)).decode()
 
     def _span(self, start_ns: int, end_ns: int) -> None:
         is_first = not self._series_span()
@@ -312,8 +449,13 @@ class HistoryWriter(BarKeeper):
         return self._oldest_ns < self._newest_ns
 
 
-async def _disconnect(opening: asyncio.Future[aiosqlite.Connection]) -> None:
+async def _disconnect(
+    opening: asyncio.Future[aiosqlite.Connection], begun: list[asyncio.Task[None]], thread: ThreadPoolExecutor
+) -> None:
     await asyncio.wait([opening])
+    if begun:
+        await asyncio.wait(begun)
+    thread.shutdown()  # it is idle, but for what a start that was cancelled has begun
     if opening.cancelled() or opening.exception() is not None:
         return  # whoever opened it has the error
     connection = opening.result()

@@ -1,0 +1,277 @@
+"""Gathering: bars that closed, with their values, and rejected events, out of frames into columns, and columns put in
+another order.
+
+Runs per bar, so it is compiled, and makes no object for a number. The columns are those of
+`mtf.storage.history.packs`; they come out of here as bytes, because a `vec` does not leave compiled code.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import BytesWriter, read_f64_le, read_i32_le, read_i64_le, write_f64_le, write_i32_le, write_i64_le
+from librt.vecs import append, vec
+from mypy_extensions import i32, i64, mypyc_attr
+
+from mtf.bars.picking import Picked, pick
+from mtf.bars.verdicts import LATE_ACCEPTED
+from mtf.frames.frame import Frame
+from mtf.units import EPOCH_ORDINAL, TS_MAX_NS, TS_MIN_NS
+
+__all__ = ["FIXED", "NO_DAY", "SMALL", "Gathered", "rearranged", "value_places"]
+
+FIXED: Final = 13  # columns of 8 bytes a row that every pack has; the values follow
+SMALL: Final = 3  # columns of 4 bytes after them
+NO_DAY: Final = -(1 << 31)  # a bar without a trading day
+NAN: Final = float("nan")
+SHIFT: Final = 32
+PLACE: Final = (1 << SHIFT) - 1
+LONG: Final = 24  # rows that are copied as one
+
+# Flags, a bit each, in the order in which tables name them.
+FIRST: Final = 1
+INCOMPLETE: Final = 2
+DAY_INCOMPLETE: Final = 4
+OFF_SESSION: Final = 8
+FROM_BARS: Final = 16
+GAP: Final = 32
+
+
+@mypyc_attr(native_class=True)
+class Gathered:
+    """What frames have closed and rejected since it was made, *width* values a bar; 0: values are not wanted.
+
+    A series, that is a symbol and timeframe, is called by its place among `names`.
+    """
+
+    __slots__ = (
+        "_closes",
+        "_days",
+        "_ends",
+        "_flags",
+        "_gaps",
+        "_highs",
+        "_lows",
+        "_numbers",
+        "_opens",
+        "_seqs",
+        "_series",
+        "_starts",
+        "_ticks",
+        "_values",
+        "_volumes",
+        "_width",
+        "first_ns",
+        "last_ns",
+        "names",
+        "rejected",
+    )
+
+    def __init__(self, width: i64) -> None:
+        self._width: Final[i64] = width
+        self._numbers: list[int] = []  # places of series, by number of the symbol and rank of the timeframe; -1: none
+        self._series: vec[i32] = vec[i32]([])
+        self._starts: vec[i64] = vec[i64]([])
+        self._ends: vec[i64] = vec[i64]([])
+        self._opens: vec[float] = vec[float]([])
+        self._highs: vec[float] = vec[float]([])
+        self._lows: vec[float] = vec[float]([])
+        self._closes: vec[float] = vec[float]([])
+        self._volumes: vec[float] = vec[float]([])
+        self._ticks: vec[i64] = vec[i64]([])
+        self._seqs: vec[i64] = vec[i64]([])
+        self._gaps: vec[i64] = vec[i64]([])  # four a row
+        self._values: vec[float] = vec[float]([])  # `width` a row
+        self._days: vec[i32] = vec[i32]([])
+        self._flags: vec[i32] = vec[i32]([])
+        self.first_ns: i64 = TS_MAX_NS  # of all bars
+        self.last_ns: i64 = TS_MIN_NS
+        self.names: Final[list[tuple[str, str]]] = []  # symbol and timeframe of each series
+        self.rejected: Final = Picked()  # symbols are called by their numbers; clock events are among them
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @property
+    def waiting(self) -> int:
+        """How many bars and rejected events there are."""
+        return len(self._starts) + len(self.rejected)
+
+    def add(self, frame: Frame, after_seq: i64) -> None:
+        """Take in the bars that events of *frame* after *after_seq* closed, and those events that were rejected."""
+        self._add_rejected(frame)
+        closings = frame.closings
+        if not closings:
+            return
+        width = self._width
+        first_seq = frame.first_seq
+        ranks: i64 = len(frame.columns)
+        wanted: i64 = len(frame.judged.instruments) * ranks
+        numbers = self._numbers
+        while len(numbers) < wanted:
+            numbers.append(-1)
+        for k in range(len(closings)):
+            closing = closings[k]
+            seq = first_seq + closing.row
+            if seq <= after_seq:
+                continue
+            bar = closing.bar
+            place = closing.number * ranks + closing.rank
+            number: i64 = numbers[place]
+            if number < 0:
+                number = len(self.names)
+                self.names.append((bar.symbol, bar.timeframe.name))
+                numbers[place] = number
+            self._series = append(self._series, i32(number))
+            self._starts = append(self._starts, bar.start_ns)
+            self._ends = append(self._ends, bar.end_ns)
+            self._opens = append(self._opens, bar.open + 0.0)  # without the sign of a zero
+            self._highs = append(self._highs, bar.high + 0.0)
+            self._lows = append(self._lows, bar.low + 0.0)
+            self._closes = append(self._closes, bar.close + 0.0)
+            self._volumes = append(self._volumes, bar.volume + 0.0)
+            self._ticks = append(self._ticks, bar.ticks)
+            self._seqs = append(self._seqs, seq)
+            flags: i64 = 0
+            if bar.first:
+                flags |= FIRST
+            if bar.incomplete:
+                flags |= INCOMPLETE
+            if bar.day_incomplete:
+                flags |= DAY_INCOMPLETE
+            if bar.off_session:
+                flags |= OFF_SESSION
+            if bar.from_bars:
+                flags |= FROM_BARS
+            gap = bar.gap
+            if gap is None:
+                for _ in range(4):
+                    self._gaps = append(self._gaps, 0)
+            else:
+                self._gaps = append(self._gaps, gap.closed_ns)
+                self._gaps = append(self._gaps, gap.holiday_ns)
+                self._gaps = append(self._gaps, gap.break_ns)
+                self._gaps = append(self._gaps, gap.silence_ns)
+                if gap.closed_ns or gap.holiday_ns or gap.break_ns or gap.silence_ns:
+                    flags |= GAP
+            self._flags = append(self._flags, i32(flags))
+            day = bar.trading_day
+            self._days = append(self._days, i32(NO_DAY) if day is None else i32(day.toordinal() - EPOCH_ORDINAL))
+            if bar.start_ns < self.first_ns:
+                self.first_ns = bar.start_ns
+            if bar.end_ns > self.last_ns:
+                self.last_ns = bar.end_ns
+            if width:
+                self._add_values(frame, k)
+
+    def packed(self, numbers: list[int]) -> bytes:
+        """Return all bars as a pack: by series, each in its order; *numbers* are those of `names`."""
+        count: i64 = len(self._starts)
+        width = self._width
+        keys: list[int] = []
+        for i in range(count):
+            number = numbers[self._series[i]]
+            self._series[i] = i32(number)
+            keys.append((number << SHIFT) | int(i))
+        keys.sort()
+        order = vec[i64]([0] * count)
+        for i in range(count):
+            order[i] = keys[i] & PLACE
+        out = BytesWriter()
+        _write_whole(out, self._starts, order, 1, 0)
+        _write_whole(out, self._ends, order, 1, 0)
+        _write_floats(out, self._opens, order, 1, 0)
+        _write_floats(out, self._highs, order, 1, 0)
+        _write_floats(out, self._lows, order, 1, 0)
+        _write_floats(out, self._closes, order, 1, 0)
+        _write_floats(out, self._volumes, order, 1, 0)
+        _write_whole(out, self._ticks, order, 1, 0)
+        _write_whole(out, self._seqs, order, 1, 0)
+        for k in range(4):
+            _write_whole(out, self._gaps, order, 4, k)
+        for k in range(width):
+            _write_floats(out, self._values, order, width, k)
+        _write_small(out, self._series, order)
+        _write_small(out, self._days, order)
+        _write_small(out, self._flags, order)
+        return out.getvalue()
+
+    def _add_values(self, frame: Frame, k: i64) -> None:
+        given: i64 = 0
+        if frame.closing_values:
+            values = frame.closing_values[k].completed.values
+            given = len(values)
+            for column in range(given):
+                self._values = append(self._values, values[column])
+        while given < self._width:  # a timeframe with fewer of them
+            self._values = append(self._values, NAN)
+            given += 1
+
+    def _add_rejected(self, frame: Frame) -> None:
+        judged = frame.judged
+        verdicts = judged.verdicts
+        for i in range(len(verdicts)):
+            if i64(verdicts[i]) > LATE_ACCEPTED:
+                pick(self.rejected, judged.block, verdicts, [], TS_MIN_NS, TS_MAX_NS + 1, True)
+                return
+
+
+def rearranged(packs: list[bytes], rows: list[int], width: i64, parts: list[tuple[int, int, int]]) -> bytes:
+    """Return a pack of *parts* of *packs*, which have *width* values a bar: which one, from which row, up to which."""
+    out = BytesWriter()
+    for column in range(FIXED + width):
+        for which, first, stop in parts:
+            data = packs[which]
+            at: i64 = (column * rows[which] + first) * 8
+            end: i64 = at + (stop - first) * 8
+            if stop - first >= LONG:
+                out.write(data[at:end])
+            else:
+                while at < end:
+                    write_i64_le(out, read_i64_le(data, at))
+                    at += 8
+    for column in range(SMALL):
+        for which, first, stop in parts:
+            data = packs[which]
+            at = (FIXED + width) * rows[which] * 8 + (column * rows[which] + first) * 4
+            end = at + (stop - first) * 4
+            if stop - first >= LONG:
+                out.write(data[at:end])
+            else:
+                while at < end:
+                    write_i32_le(out, read_i32_le(data, at))
+                    at += 4
+    return out.getvalue()
+
+
+def value_places(values: bytes) -> bytes:
+    """Return as int32, for each of *values*, its place among them, counted from 1, or 0 for a NaN; b"" if none is."""
+    count: i64 = len(values) // 8
+    missing = False
+    for i in range(count):
+        value = read_f64_le(values, i * 8)
+        if value != value:
+            missing = True
+            break
+    if not missing:
+        return b""
+    out = BytesWriter()
+    for i in range(count):
+        value = read_f64_le(values, i * 8)
+        write_i32_le(out, i32(0) if value != value else i32(i + 1))
+    return out.getvalue()
+
+
+def _write_whole(out: BytesWriter, column: vec[i64], order: vec[i64], step: i64, at: i64) -> None:
+    for i in range(len(order)):
+        write_i64_le(out, column[order[i] * step + at])
+
+
+def _write_floats(out: BytesWriter, column: vec[float], order: vec[i64], step: i64, at: i64) -> None:
+    for i in range(len(order)):
+        write_f64_le(out, column[order[i] * step + at])
+
+
+def _write_small(out: BytesWriter, column: vec[i32], order: vec[i64]) -> None:
+    for i in range(len(order)):
+        write_i32_le(out, column[order[i]])
