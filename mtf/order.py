@@ -18,7 +18,18 @@ from mtf.log import BlockReader, ReadableLog
 from mtf.sources.time_order import TimeOrder, without_order
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 
-__all__ = ["ADVICE", "BY_LOG", "BY_TIME", "ORDER", "ORDERS", "TAIL_EVENTS", "LogOrder", "OutOfOrderWarning", "order_of"]
+__all__ = [
+    "ADVICE",
+    "BY_LOG",
+    "BY_TIME",
+    "ORDER",
+    "ORDERS",
+    "TAIL_EVENTS",
+    "LogOrder",
+    "OutOfOrderWarning",
+    "moved_order",
+    "order_of",
+]
 
 ORDER: Final = "\0order"  # the entry among the positions in the log: no source can have this name
 BY_TIME: Final = "time"
@@ -161,6 +172,15 @@ class LogOrder:
             spans.append((first_seq, last_seq))
         if self.disordered is not None:
             self.disordered(spans)
+
+
+def moved_order(positions: dict[str, Any], now: Callable[[int], int]) -> dict[str, Any]:
+    """Return *positions* for a copy of a log in which the event *seq* has become `now(seq)`."""
+    if ORDER not in positions:
+        return positions
+    order = LogOrder(positions[ORDER])
+    order.spans = [(now(first_seq), now(last_seq)) for first_seq, last_seq in order.spans]
+    return {**positions, ORDER: order.record()}
 
 
 def order_of(log: ReadableLog) -> LogOrder:

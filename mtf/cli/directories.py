@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from mtf.config import Config
-from mtf.log import LogReader, OsFileSystem, read_log
+from mtf.log import LogReader, OsFileSystem, first_logged_seq, newest_logged_seq, read_log
 from mtf.log.segment import segment_names, segment_seq
 from mtf.storage.datadir import LOG, check_has_log, logged_config
 
-__all__ = ["DIRECTORY", "config_of", "newest_start", "reader_of"]
+__all__ = ["DIRECTORY", "config_of", "newest_reader", "newest_start", "reader_of"]
 
 DIRECTORY = click.Path(path_type=Path)  # opening it checks that it exists: one message for all commands
 
@@ -27,9 +27,16 @@ def reader_of(directory: Path, from_seq: int = 1, *, last_seq: int | None = None
     return read_log(directory / LOG, from_seq, last_seq=last_seq)
 
 
-def newest_start(directory: Path, events: int = 0) -> int:
-    """Return a seq to read from so that the last *events* are read, and not much more than their segments."""
-    starts = [segment_seq(name) for name in segment_names(OsFileSystem(), str(directory / LOG))]
-    if not starts:
-        return 1
-    return next((start for start in reversed(starts) if start <= starts[-1] - events), starts[0])
+def newest_start(directory: Path) -> int:
+    """Return the first seq of the newest segment: it says at its start what was known by then."""
+    names = segment_names(OsFileSystem(), str(directory / LOG))
+    return segment_seq(names[-1]) if names else 1
+
+
+def newest_reader(directory: Path, events: int) -> LogReader:
+    """Return a reader of the last *events* events of the log in *directory*, or a few more, which follows it then.
+
+    It is found from the end: nothing before is read.
+    """
+    first_seq, next_seq = first_logged_seq(directory / LOG), newest_logged_seq(directory / LOG) + 1
+    return read_log(directory / LOG, max(next_seq - events, first_seq), leap=True)

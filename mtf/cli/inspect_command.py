@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from struct import Struct
 from typing import Any, Final
 
 import click
 import orjson
 from rich.table import Table
 
-from mtf.cli.directories import DIRECTORY, config_of, reader_of
+from mtf.cli.directories import DIRECTORY, config_of
 from mtf.cli.output import document, plain, show
 from mtf.cli.summary_output import order_text
 from mtf.cli.times import clock_text
 from mtf.config import Config
-from mtf.events.block import ROW_BYTES
-from mtf.log import kept_tails
+from mtf.log import kept_tails, survey_log
 from mtf.order import ORDER, LogOrder
 from mtf.sources.merge import known_sources
 from mtf.sources.read_as import reading_text, readings_of
@@ -27,8 +25,6 @@ from mtf.storage.malformed_rows import rows_aside
 __all__ = ["inspect", "torn_text"]
 
 PARTS_SHOWN: Final = 8
-
-_STAMP: Final = Struct("<q")
 
 
 @click.command
@@ -53,28 +49,20 @@ def inspect(directory: Path, as_json: bool) -> None:
 
 
 def _log(directory: Path) -> dict[str, Any]:
-    reader = reader_of(directory)
-    last_ns = first_ns = None
-    durable_seq = 0
-    for logged in reader:
-        rows = logged.block.rows
-        if first_ns is None:
-            (first_ns,) = _STAMP.unpack_from(rows, 0)
-        (last_ns,) = _STAMP.unpack_from(rows, len(rows) - ROW_BYTES)
-        durable_seq = logged.durable_seq
+    found = survey_log(directory / LOG)
     return {
-        "run_id": reader.run_id.hex(),
-        "first_seq": reader.first_seq,
-        "last_seq": reader.last_seq,
-        "events": reader.last_seq - reader.first_seq + 1,
-        "first_event_ns": first_ns,
-        "last_event_ns": last_ns,
-        "durable_seq": durable_seq,
-        "segments": len(list((directory / LOG).glob("*.log"))),
-        "symbols": reader.symbols,
-        "sources": known_sources(reader.positions),
-        "order": LogOrder(reader.positions.get(ORDER)).to_dict(),
-        "torn_bytes": reader.tail.bytes if reader.tail else 0,
+        "run_id": found.run_id.hex(),
+        "first_seq": found.first_seq,
+        "last_seq": found.last_seq,
+        "events": found.last_seq - found.first_seq + 1,
+        "first_event_ns": found.first_ns,
+        "last_event_ns": found.last_ns,
+        "durable_seq": found.durable_seq,
+        "segments": found.segments,
+        "symbols": found.symbols,
+        "sources": known_sources(found.positions),
+        "order": LogOrder(found.positions.get(ORDER)).to_dict(),
+        "torn_bytes": found.torn_bytes,
         "torn": [each._asdict() for each in kept_tails(directory / LOG)],
     }
 

@@ -21,8 +21,10 @@ from mtf.cli.summary_output import show_summary
 from mtf.cli.times import moment_of
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError
+from mtf.log import first_logged_seq
 from mtf.pipeline import Pipeline
-from mtf.storage.restore import engine_at, first_seq_after
+from mtf.storage.datadir import LOG
+from mtf.storage.restore import engine_at, first_seq_after, lacks_past
 from mtf.summary import Summary
 
 __all__ = ["replay"]
@@ -81,11 +83,22 @@ def replay(
     pipeline = Pipeline(config=config, clock="ticks")
     if consumer is not None:
         pipeline.add(made_consumer(consumer_class(consumer), consumer))
-    first_seq = 1 if start is None else _first_seq(directory, start)
+    oldest_seq = first_logged_seq(directory / LOG)
+    first_seq = oldest_seq if start is None or start.seq == 1 else _first_seq(directory, start)
+    if first_seq < oldest_seq:
+        raise ConfigError(
+            f"{directory}: the log begins at seq {oldest_seq}, and earlier events were removed: give --start "
+            f"{oldest_seq} or later"
+        )
     last_seq = None if until is None else _last_seq(directory, until)
     if last_seq is not None and last_seq < first_seq:
         raise ConfigError(f"nothing to play: --start is seq {first_seq}, and --until is seq {last_seq}")
     until_ns = None if until is None else until.ts_ns
+    if first_seq == oldest_seq and lacks_past(directory, first_seq - 1):
+        note(
+            f"the log begins at seq {oldest_seq}, and earlier events were removed: this replay knows nothing of them, "
+            "so that its first bars, its values and its digest may differ from those of the run"
+        )
     heard: list[int] = []
     try:
         summary = run_async(_replay(pipeline, directory, first_seq, last_seq, until_ns, speed or None, heard))

@@ -29,6 +29,7 @@ from mtf.errors import UnknownSymbol
 from mtf.frames.snapshot import NO_TIME_NS, Snapshot
 from mtf.matrix import Matrix, Row, matrix_of
 from mtf.numbers import decimals_of, number_text
+from mtf.storage.restore import lacks_past
 
 __all__ = ["state"]
 
@@ -58,6 +59,11 @@ def state(directory: Path, symbol: str | None, at: Moment | None, bars_shown: in
         if symbol is not None and symbol not in known:
             raise UnknownSymbol(f"no event of {symbol!r} up to seq {seq}; known symbols: {', '.join(known) or 'none'}")
         later = None if at is None else reader.seq - seq
+        if lacks_past(directory, seq):
+            note(
+                f"the log begins at seq {reader.first_seq}, and no checkpoint is as old as seq {seq}: this state knows "
+                "nothing of the events before"
+            )
     snapshots = [each for name, each in found.items() if symbol in (None, name)]
     if as_json:
         document({"seq": seq, "symbols": {each.symbol: each.to_dict(bars_shown) for each in snapshots}})

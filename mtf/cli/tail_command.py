@@ -13,7 +13,7 @@ from librt.vecs import vec
 from mypy_extensions import u8
 
 from mtf.bars.picking import Picked, pick
-from mtf.cli.directories import DIRECTORY, config_of, newest_start, reader_of
+from mtf.cli.directories import DIRECTORY, config_of, newest_reader
 from mtf.cli.event_rows import event_rows
 from mtf.cli.output import json_line, note, plain, say
 from mtf.cli.times import clock_text
@@ -37,10 +37,8 @@ LINES_MAX: Final = 100_000
 def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
     """Print the newest events of DIR."""
     config_of(directory)
-    reader = reader_of(directory, newest_start(directory, lines))
-    newest: deque[dict[str, Any]] = deque(maxlen=lines)
-    newest.extend(_rows(reader))
-    for row in newest:
+    reader = newest_reader(directory, lines)
+    for row in deque(_rows(reader), lines):
         _show(row, as_json)
     if not follow:
         if reader.tail is not None:

@@ -22,7 +22,7 @@ from mtf.log import VerifyReport, kept_tails, verify_log
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.datadir import CHECKPOINTS, HISTORY, LOG, check_has_log, checkpoints_of, logged_config
 from mtf.storage.history.unusable import is_of_before
-from mtf.storage.restore import verify_replay
+from mtf.storage.restore import checkpointed_symbols, verify_replay
 
 __all__ = ["verify"]
 
@@ -37,6 +37,8 @@ def verify(directory: Path, replayed: bool, as_json: bool) -> int:
     """Check log, checkpoints and history of DIR: exit code 0 clean, 1 damaged, 2 cannot open."""
     check_has_log(directory)
     report = verify_log(directory / LOG)
+    if report.damage and (names := checkpointed_symbols(directory)):  # the log may have lost the names of some
+        report = verify_log(directory / LOG, names=names)
     found: dict[str, Any] = {
         "log": _log(report, directory),
         "configuration": _configuration(directory, report),
@@ -64,6 +66,7 @@ def _log(report: VerifyReport, directory: Path) -> dict[str, Any]:
         "sealed": report.sealed,
         "safe": report.safe,
         "torn_tail": report.tail._asdict() if report.tail else None,
+        "unsure": report.unsure,
         "notes": [_torn(report)] if report.tail else [],
         "torn": [each._asdict() for each in kept_tails(directory / LOG)],
         "damage": [each._asdict() for each in report.damage],
@@ -161,7 +164,9 @@ def _show(found: dict[str, Any]) -> None:
     if log["damage"] and log["safe"]:
         runs = ", ".join(f"{first} to {last}" for first, last in log["safe"][:SAFE_SHOWN])
         more = f" and {len(log['safe']) - SAFE_SHOWN} more runs" if len(log["safe"]) > SAFE_SHOWN else ""
-        say(f"safe seqs: {runs}{more}; mtf salvage copies those before the first damage")
+        say(f"safe seqs: {runs}{more}; mtf salvage copies those to a new directory")
+    if log["unsure"]:
+        say(plain(f"names that are only known from a damaged block: {', '.join(log['unsure'])}"))
 
 
 def _verdict(part: dict[str, Any]) -> str:

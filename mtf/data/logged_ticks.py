@@ -173,7 +173,7 @@ def _gates(storage: Storage, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
     config = Config.from_json(log.config, storage.name)
     engine = fresh_engine(config, log)
     first_seq = engine.joiner.seq + 1
-    oldest = restore_oldest(config, storage.checkpoints(config), last_seq) if first_seq > 1 else None
+    oldest = restore_oldest(config, storage.checkpoints(config), last_seq, first_seq) if first_seq > 1 else None
     if oldest is not None:
         checkpoint_seq = oldest[1].seq
         if checkpoint_seq >= first_seq:

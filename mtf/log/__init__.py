@@ -14,11 +14,20 @@ from mtf.log.event_log import BlockReader, EventLog, LoggedBlock, ReadableLog
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
 from mtf.log.filesystem import FileSystem, OsFileSystem, check_plain, open_plain
 from mtf.log.log_files import LogFiles
-from mtf.log.log_reader import LogReader, first_logged_seq, follow_log, read_log, read_positions
+from mtf.log.log_reader import (
+    LogReader,
+    first_logged_seq,
+    follow_log,
+    newest_logged_seq,
+    read_log,
+    read_positions,
+)
 from mtf.log.recovery import TornTail
+from mtf.log.rescue import Moved, Salvaged, salvage_log
 from mtf.log.retention import retain
+from mtf.log.survey import Survey, survey_log
 from mtf.log.torn import KeptTail, kept_tails
-from mtf.log.verification import Damage, Salvaged, VerifyReport, salvage_log, verify_log
+from mtf.log.verification import Damage, VerifyReport, verify_log
 
 __all__ = [
     "DURABILITIES",
@@ -36,9 +45,11 @@ __all__ = [
     "LogFiles",
     "LogReader",
     "LoggedBlock",
+    "Moved",
     "OsFileSystem",
     "ReadableLog",
     "Salvaged",
+    "Survey",
     "TornTail",
     "VerifyReport",
     "Writer",
@@ -47,10 +58,12 @@ __all__ = [
     "first_logged_seq",
     "follow_log",
     "kept_tails",
+    "newest_logged_seq",
     "open_plain",
     "read_log",
     "read_positions",
     "retain",
     "salvage_log",
+    "survey_log",
     "verify_log",
 ]

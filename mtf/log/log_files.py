@@ -51,7 +51,7 @@ class LogFiles:
         return read_positions(self.directory, fs=self._fs)
 
     def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> LogReader:
-        return read_log(self.directory, from_seq, last_seq=last_seq, block_events=block_events, fs=self._fs)
+        return read_log(self.directory, from_seq, last_seq=last_seq, block_events=block_events, leap=True, fs=self._fs)
 
     def follow(self, from_seq: int = 1, *, block_events: int = 1) -> LogReader:
         return read_log(self.directory, from_seq, block_events=block_events, fs=self._fs)

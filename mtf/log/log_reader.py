@@ -18,11 +18,20 @@ from mtf.errors import DataDirError
 from mtf.events.block import BLOCK_EVENTS_MAX
 from mtf.log.event_log import LoggedBlock, join_blocks
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.leap import leap as leap_to
+from mtf.log.leap import newest_seq
 from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
 
-__all__ = ["LogReader", "first_logged_seq", "follow_log", "read_log", "read_positions"]
+__all__ = [
+    "LogReader",
+    "first_logged_seq",
+    "follow_log",
+    "newest_logged_seq",
+    "read_log",
+    "read_positions",
+]
 
 POLL_S: Final = 0.1
 
@@ -38,6 +47,7 @@ class LogReader(Iterator[LoggedBlock]):
         *,
         block_events: int = 1,
         check: bool = True,
+        leap: bool = False,
         fs: FileSystem | None = None,
     ) -> None:
         self.directory: Final = directory
@@ -55,6 +65,8 @@ class LogReader(Iterator[LoggedBlock]):
         if from_seq < starts[0]:
             raise DataDirError(f"{directory}: the log starts at seq {starts[0]}, and {from_seq} is gone")
         self._segment = self._open(names[bisect_right(starts, from_seq) - 1], None)
+        if leap:
+            leap_to(self._segment, from_seq)
         self.first_seq: Final = starts[0]
         self.config: Final = self._segment.config
         self.run_id: Final = self._segment.header.run_id
@@ -141,7 +153,13 @@ class LogReader(Iterator[LoggedBlock]):
         return False
 
     def _open(self, name: str, before: Segment | None) -> Segment:
-        segment = Segment(self._fs, join(self.directory, name))
+        try:
+            segment = Segment(self._fs, join(self.directory, name))
+        except FileNotFoundError:
+            if retained_seq(self._fs, self.directory) > segment_seq(name):
+                gone = f"{self.directory}: seq {segment_seq(name)} was removed before it was read"
+                raise DataDirError(gone) from None
+            raise
         try:
             check_follows(segment, before)
         except BaseException:
@@ -157,16 +175,18 @@ def read_log(
     last_seq: int | None = None,
     block_events: int = 1,
     check: bool = True,
+    leap: bool = False,
     fs: FileSystem | None = None,
 ) -> LogReader:
     """Return an iterator over the blocks from the one that contains *from_seq* to the end there is now.
 
     With *block_events*, blocks are joined until one holds that many or more, so that small ones do not slow down a
     replay; positions are the newest of those joined. With *check* each row is validated as one from a stranger.
+    With *leap*, what lies before *from_seq* is not looked at, so that only positions written after it are known.
     The reader also has `config`, `run_id`, `symbols`, `positions`, and, once it has stopped, `tail`.
     DataDirError if there is no log, or *from_seq* is no longer kept.
     """
-    return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, fs=fs)
+    return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, leap=leap, fs=fs)
 
 
 def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:
@@ -175,6 +195,22 @@ def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> 
     if not names:
         raise DataDirError(f"{directory}: there is no log here")
     return segment_seq(names[0])
+
+
+def newest_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:
+    """Return the newest event that there is, found from the log's end, as far as headers of frames say; 0 if none is.
+
+    Of a damaged or torn end, the last event before may be the newest. DataDirError if there is no log.
+    """
+    fs = fs or OsFileSystem()
+    names = segment_names(fs, str(directory))
+    if not names:
+        raise DataDirError(f"{directory}: there is no log here")
+    segment = Segment(fs, join(str(directory), names[-1]))
+    try:
+        return newest_seq(segment)
+    finally:
+        segment.close()
 
 
 def read_positions(directory: str | Path, *, fs: FileSystem | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ tail, damage, or only not written yet is for `mtf.log.recovery` and `mtf.log.log
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -72,7 +72,7 @@ class Segment:
             self.bytes = fs.size(self._file)  # length of the file when it was last looked at
             if self.bytes > SEGMENT_BYTES_MAX:
                 raise CorruptLog(f"{path}: {self.bytes} bytes, the limit is {SEGMENT_BYTES_MAX}", path=path)
-            self.header: Final = parse_segment_header(self._get(0, SEGMENT_HEADER_BYTES), path)
+            self.header: Final = parse_segment_header(self.read(0, SEGMENT_HEADER_BYTES), path)
             self.seed: Final = run_seed(self.header.run_id)
             self.offset = SEGMENT_HEADER_BYTES  # of the next frame
             self.chain = self.header.chain  # up to there
@@ -86,6 +86,7 @@ class Segment:
             self.config: bytes
             self.symbols: SymbolTable  # up to `offset`, given that each frame was passed to `blocks`
             self.positions: dict[str, Any]  # of each source, likewise
+            self.spare_names: Sequence[str] = ()  # by number: for those whose first rows were lost to damage
             self._take_meta()
         except BaseException:
             self.close()
@@ -98,13 +99,13 @@ class Segment:
         if self.sealed:
             self.why = "bytes after the seal" if at < self.bytes else ""
             return None
-        head = self._get(at, HEADER_BYTES)
+        head = self.read(at, HEADER_BYTES)
         header = parse_frame_header(head, 0, self.seed)
         if header is None:
             self.partial = len(head) < HEADER_BYTES
             self.why = ("a header cut short" if self.partial else "no intact header") if head else ""
             return None
-        body = self._get(at + HEADER_BYTES, header.stored_bytes)
+        body = self.read(at + HEADER_BYTES, header.stored_bytes)
         if len(body) < header.stored_bytes:
             self.why, self.partial = "a frame cut short", True
             return None
@@ -154,15 +155,16 @@ class Segment:
             raise self.damage(frame.offset, frame.header.first_seq, "a pack that does not follow the frame before")
         return blocks
 
-    def skim(self, *, learn: bool, until: int = SEQ_MAX) -> None:
+    def skim(self, *, learn: bool, until: int = SEQ_MAX, headers_only: bool = False) -> None:
         """Skip the plain BLOCK frames that were read ahead, checked as by `next`, in a fraction of its time.
 
-        With *learn*, names and positions are learned as by `blocks`, but rows and times are not checked. Stops before
-        the frame of seq *until*, and before anything unusual, which is left to `next` and `blocks`.
+        With *learn*, names and positions are learned as by `blocks`, but rows and times are not checked; with
+        *headers_only*, bodies are not either. Stops before the frame of seq *until*, and before anything unusual, which
+        is left to `next` and `blocks`.
         """
         last: Skimmed | None = None
         events, known = 0, len(self.symbols)
-        for skimmed in self._skim_ahead():
+        for skimmed in self._skim_ahead(headers_only):
             if self.next_seq + events + skimmed.events > until or (
                 learn and (skimmed.symbols != known or skimmed.heap_bytes)
             ):
@@ -224,7 +226,7 @@ class Segment:
         """Yield each intact frame header anywhere after `offset`, with its place."""
         at = self.offset + 1
         while True:
-            window = self._get(at, WINDOW_BYTES)
+            window = self.read(at, WINDOW_BYTES)
             found = window.find(FRAME_MAGIC)
             while found >= 0:
                 header = parse_frame_header(window, found, self.seed)
@@ -235,21 +237,59 @@ class Segment:
                 return
             at += WINDOW_BYTES - HEADER_BYTES + 1
 
+    def jump(self, offset: int, next_seq: int) -> None:
+        """Go on at *offset*, with a frame of *next_seq*: what is before it stays unread, and so its chain unknown."""
+        self.offset, self.next_seq, self.is_joined = offset, next_seq, False
+        self.events = next_seq - self.header.first_seq
+
+    def lacks_names(self, header: FrameHeader) -> bool:
+        """Return whether rows of a frame may be of symbols whose names were lost to damage, and cannot be had."""
+        known = len(self.symbols)
+        spare = self.spare_names
+        if known < header.symbols <= len(spare) and list(spare[:known]) == self.symbols.names:
+            for name in spare[known : header.symbols]:
+                self.symbols.add(name)
+        return len(self.symbols) < header.symbols
+
+    def read_damaged_names(self) -> list[str]:
+        """Learn the names in the BLOCK at `offset`, the body of which was altered, and return them.
+
+        Nothing if its rows make no sense any more. The names themselves may be what was altered.
+        """
+        header = self.peek()
+        if header is None or header.kind != BLOCK or header.first_seq != self.next_seq or self.lacks_names(header):
+            return []
+        known = len(self.symbols)
+        try:
+            _, block = split_block(header, self.read(self.offset + HEADER_BYTES, header.stored_bytes))
+            check_rows(block, known)
+            table = SymbolTable(self.symbols.names)
+            table.learn(block)
+        except (CorruptLog, ValueError, AssertionError):
+            return []
+        for name in table.names[known:]:
+            self.symbols.add(name)
+        return table.names[known:]
+
     def skip_damage(self) -> bool:
         """Move to the first intact header after `offset`, if there is one that can follow; for reports, not for use."""
         for offset, header in self.later_headers():
             if header.first_seq >= self.next_seq and header.kind != META:
-                self.offset, self.next_seq, self.is_joined = offset, header.first_seq, False
+                self.jump(offset, header.first_seq)
                 return True
         return False
 
     def peek(self) -> FrameHeader | None:
         """Return the header at `offset`; None if there is no intact one."""
-        return parse_frame_header(self._get(self.offset, HEADER_BYTES), 0, self.seed)
+        return parse_frame_header(self.read(self.offset, HEADER_BYTES), 0, self.seed)
+
+    def look(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes at *offset*, and read nothing ahead."""
+        return self._fs.read(self._file, max(min(length, self.bytes - offset), 0), offset)
 
     def last_header(self) -> FrameHeader | None:
         """Return the header that the file ends with; None if it does not end with an intact one."""
-        return parse_frame_header(self._get(max(self.bytes - HEADER_BYTES, 0), HEADER_BYTES), 0, self.seed)
+        return parse_frame_header(self.look(max(self.bytes - HEADER_BYTES, 0), HEADER_BYTES), 0, self.seed)
 
     def refresh(self) -> bool:
         """Look up the file's length again, as it may be written to, and return whether it has changed."""
@@ -272,11 +312,11 @@ class Segment:
     def __del__(self) -> None:
         self.close()  # a reader that is dropped midway leaves no file open
 
-    def _skim_ahead(self) -> Iterator[Skimmed]:
+    def _skim_ahead(self, headers_only: bool = False) -> Iterator[Skimmed]:
         at = self.offset - self._window_at
-        if self.sealed or not 0 <= at < len(self._window):
+        if self.sealed or not self.is_joined or not 0 <= at < len(self._window):
             return iter(())
-        return skim_blocks(self._window, at, self.seed, self.chain, self.next_seq)
+        return skim_blocks(self._window, at, self.seed, self.chain, self.next_seq, headers_only=headers_only)
 
     def _advance(self, last: Skimmed, events: int) -> None:
         self.chain, self.offset = last.chain, self._window_at + last.end
@@ -313,7 +353,7 @@ class Segment:
         self.positions.update(positions)
         return LoggedBlock(block, positions, header.durable_seq, header.chain)
 
-    def _get(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytes:
         """Return *length* bytes at *offset*, fewer at the end of the file; *length* was checked against its limit."""
         start = offset - self._window_at
         window = self._window

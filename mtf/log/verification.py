@@ -1,24 +1,28 @@
-"""Finding damage and safe seqs, and salvaging what is intact into a new log; the original is never changed.
+"""Finding damage and safe seqs; the log is never changed.
 
 Owns the report. Every segment is read to its end whatever is wrong with another: each frame, chain and row is checked,
-compressed ones too. A segment names its symbols itself, so that one can be read without those before it.
+compressed ones too. A segment names its symbols itself, so that one can be read without those before it; names that
+were lost with a damaged block are taken from a later segment, from the caller, or from what is left of the block.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
-from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
-from mtf.log.recovery import COPY_BYTES, TornTail, check_follows, judge
-from mtf.log.retention import MARK, MARK_BYTES_MAX, retained_seq
+from mtf.log.event_log import LoggedBlock
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.recovery import TornTail, check_follows, judge
+from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
-from mtf.log.segment_format import SEGMENT_BYTES_MAX
 
-__all__ = ["Damage", "Salvaged", "VerifyReport", "salvage_log", "verify_log"]
+__all__ = ["Damage", "Take", "VerifyReport", "verify_log"]
 
 DAMAGES_MAX: Final = 1_000  # reported one by one; more are not looked for
+
+Take = Callable[[LoggedBlock, Segment], object]
 
 
 class Damage(NamedTuple):
@@ -43,77 +47,43 @@ class VerifyReport(NamedTuple):
     safe: list[tuple[int, int]]  # runs of intact events, first and last seq of each
     damage: list[Damage]
     tail: TornTail | None  # a torn tail, which the next start cuts off and keeps: not damage
+    unsure: list[str]  # symbols whose names are only known from a damaged block, and may be what is damaged in it
 
     @property
     def clean(self) -> bool:
         return not self.damage
 
 
-class Salvaged(NamedTuple):
-    """What was copied to a new log."""
-
-    events: int
-    last_seq: int
-    left: list[tuple[int, int]]  # runs of intact events after the damage, which no log without a hole can hold
-    report: VerifyReport
-
-
-def verify_log(directory: str | Path, *, fs: FileSystem | None = None) -> VerifyReport:
+def verify_log(
+    directory: str | Path, *, names: Sequence[str] = (), fs: FileSystem | None = None, take: Take | None = None
+) -> VerifyReport:
     """Read all of the log and report; DataDirError if there is none. Needs no lock and changes nothing.
 
-    While a writer runs, it reports on what had been written when each segment was reached.
+    *names* are symbols by number, as known from elsewhere: of use if a block that introduces some is damaged. *take* is
+    called with each intact block and the segment that it is in, in order. While a writer runs, it reports on what had
+    been written when each segment was reached.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
-    names = segment_names(fs, directory)
-    if not names:
+    segments = segment_names(fs, directory)
+    if not segments:
         raise DataDirError(f"{directory}: there is no log here")
-    verifier = _Verifier(fs, directory)
-    verifier.check_start(names)
-    for i, name in enumerate(names):
-        verifier.check(name, is_newest=i == len(names) - 1)
-    return verifier.report(len(names))
-
-
-def salvage_log(src: str | Path, dst: str | Path, *, fs: FileSystem | None = None) -> Salvaged:
-    """Copy every intact event before the first damage from *src* to a new log in *dst*, and report what lies after it.
-
-    The copy is the same log, byte for byte up to there, so that its checkpoints up to there hold too, and a writer
-    can continue it. DataDirError if *dst* is there already, CorruptLog if nothing is intact at the start.
-    """
-    fs = fs or OsFileSystem()
-    src, dst = str(src), str(dst)
-    if fs.kind(dst) != "nothing":
-        raise DataDirError(f"{dst}: already exists; salvage only writes to a new directory")
-    report = verify_log(src, fs=fs)
-    end = report.damage[0] if report.damage else report.tail
-    make_directories(fs, dst)
-    for name in segment_names(fs, src):
-        path = join(src, name)
-        if end is not None and end.path == path:
-            if end.offset:
-                _copy(fs, path, join(dst, name), end.offset)
-            break
-        if end is not None and segment_seq(name) >= end.seq:
-            break
-        _copy(fs, path, join(dst, name), SEGMENT_BYTES_MAX)
-    if not fs.names(dst):
-        raise CorruptLog(f"{src}: nothing is intact at the log's start", path=src, seq=report.first_seq)
-    mark = join(src, MARK)
-    if fs.kind(mark) == "file":
-        _copy(fs, mark, join(dst, MARK), MARK_BYTES_MAX)
-    fs.sync_directory(dst)
-    last_seq = end.seq - 1 if end is not None else report.last_seq
-    left = [run for run in report.safe if run[0] > last_seq]
-    return Salvaged(max(last_seq + 1 - report.first_seq, 0), last_seq, left, report)
+    verifier = _Verifier(fs, directory, _longest(names, _newest_names(fs, directory, segments)), take)
+    verifier.check_start(segments)
+    for i, name in enumerate(segments):
+        verifier.check(name, is_newest=i == len(segments) - 1)
+    return verifier.report(len(segments))
 
 
 class _Verifier:
     """The findings so far."""
 
-    def __init__(self, fs: FileSystem, directory: str) -> None:
+    def __init__(self, fs: FileSystem, directory: str, names: Sequence[str], take: Take | None) -> None:
         self._fs: Final = fs
         self._directory: Final = directory
+        self._names: Final = names  # of symbols, by number, as far as they are known for certain
+        self._take: Final = take
+        self._unsure: list[str] = []  # names that only a damaged block had
         self._before: Segment | None = None  # the last segment, if it is intact to its end
         self._run_id: bytes | None = None  # of the first segment that could be read
         self._bytes = 0
@@ -143,6 +113,7 @@ class _Verifier:
             self._note(error, seq=segment_seq(name))
             self._before = None
             return
+        segment.spare_names = self._names
         try:
             self._check_join(segment)
             self._read(segment, is_newest)
@@ -164,6 +135,7 @@ class _Verifier:
             self._safe,
             self._damage,
             self._tail,
+            self._unsure,
         )
 
     def _check_join(self, segment: Segment) -> None:
@@ -178,9 +150,15 @@ class _Verifier:
 
     def _read(self, segment: Segment, is_newest: bool) -> None:
         """Read every intact frame of *segment*, and continue after one that is not."""
-        whole = True
+        whole, nameless = True, False
         while True:
             while (frame := segment.next()) is not None:
+                if segment.lacks_names(frame.header):
+                    if not nameless:
+                        what = "the names of symbols are lost with what is damaged before, and so are its events"
+                        self._note(segment.damage(frame.offset, frame.header.first_seq, what))
+                    whole, nameless = False, True
+                    continue
                 try:
                     blocks = segment.blocks(frame)
                 except CorruptLog as error:
@@ -188,7 +166,7 @@ class _Verifier:
                     whole = False
                     continue
                 if blocks:
-                    self._add(blocks[0].block.first_seq, blocks[-1].block.last_seq)
+                    self._add(blocks, segment)
                 self._durable_seq = max(self._durable_seq, frame.header.durable_seq)
             if not segment.why and (segment.sealed or is_newest):
                 break
@@ -201,34 +179,41 @@ class _Verifier:
                 break
             except CorruptLog as error:
                 self._note(error)
-            if len(self._damage) >= DAMAGES_MAX or segment.sealed or not segment.skip_damage():
+            if len(self._damage) >= DAMAGES_MAX or segment.sealed:
+                break
+            self._unsure += segment.read_damaged_names()
+            if not segment.skip_damage():
                 break
         self._before = segment if whole else None
 
-    def _add(self, first_seq: int, last_seq: int) -> None:
+    def _add(self, blocks: list[LoggedBlock], segment: Segment) -> None:
+        first_seq, last_seq = blocks[0].block.first_seq, blocks[-1].block.last_seq
         self._events += last_seq + 1 - first_seq
         if self._safe and self._safe[-1][1] + 1 == first_seq:
             self._safe[-1] = (self._safe[-1][0], last_seq)
         else:
             self._safe.append((first_seq, last_seq))
+        if self._take is not None:
+            for logged in blocks:
+                self._take(logged, segment)
 
     def _note(self, error: CorruptLog, seq: int = 0) -> None:
         self._damage.append(Damage(error.path, error.offset, error.seq or seq, str(error)))
 
 
-def _copy(fs: FileSystem, source: str, target: str, limit: int) -> None:
-    """Copy up to *limit* bytes of *source* to *target*, which must not exist, and sync them."""
-    original = fs.open(source, "read")
-    try:
-        copy = fs.open(target, "create")
+def _newest_names(fs: FileSystem, directory: str, segments: list[str]) -> list[str]:
+    """Return the symbols, by number, that the newest readable segment names at its start: it names all before it."""
+    for name in reversed(segments):
         try:
-            at = 0
-            while at < limit and (part := fs.read(original, min(COPY_BYTES, limit - at), at)):
-                if fs.write(copy, part) != len(part):
-                    raise OSError(f"{target}: a short write")
-                at += len(part)
-            fs.sync(copy)
-        finally:
-            fs.close(copy)
-    finally:
-        fs.close(original)
+            segment = Segment(fs, join(directory, name))
+        except (CorruptLog, DataDirError):
+            continue
+        segment.close()
+        return list(segment.symbols.names)
+    return []
+
+
+def _longest(one: Sequence[str], other: Sequence[str]) -> Sequence[str]:
+    """Return the one that has more names; what the log says of itself if they differ in those that both have."""
+    both = min(len(one), len(other))
+    return one if len(one) > len(other) and list(one[:both]) == list(other[:both]) else other

@@ -237,11 +237,14 @@ class Pipeline(Consuming, RunFacts):
         With *changed* that is meant (other indicators, timeframes, calendars ...): the log's events are played under
         this one, and a note says in what they differ, for the digest differs by right. `mtf.open(path).config.changed`
         makes such a configuration of the log's own.
+
+        Seq 1 stands for the first event that the log still has. Without its beginning, states and digest are those of
+        what is there, as if nothing had come before, unless *start* follows a checkpoint.
         """
         run = self._running("replay")
         begun = time.perf_counter()
         storage = storage_of(directory)
-        await play(run, storage, start=start, until=until, until_ns=until_ns, speed=speed, changed=changed)
+        start = await play(run, storage, start=start, until=until, until_ns=until_ns, speed=speed, changed=changed)
         self.config = run.config
         return self.summary(seconds=time.perf_counter() - begun, new_events=max(0, self.seq - start + 1))
 

@@ -32,8 +32,8 @@ async def play(
     until_ns: int | None,
     speed: float | None,
     changed: bool = False,
-) -> None:
-    """Play the log in *storage* through *run*, as `Pipeline.replay` describes it."""
+) -> int:
+    """Play the log in *storage* through *run*, as `Pipeline.replay` describes it; return the first event played."""
     await run.ready()
     for name, value in (("start", start), ("until", until), ("until_ns", until_ns)):
         if value is not None and type(value) is not int:
@@ -41,6 +41,12 @@ async def play(
     if start < 1 or (until is not None and until < start):
         raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and until not before it")
     pace = None if speed is None else Pace(run.options.wall, speed)
+    if start == 1:
+        start = max(1, await in_thread(lambda: storage.read_log().first_seq))
+        if until is not None and until < start:
+            raise ConfigError(
+                f"{storage.name}: the log begins at seq {start}, and earlier events were removed: until={until}"
+            )
     async with run.pushes.turn():  # what is pushed meanwhile follows the log
         logged = await in_thread(partial(logged_config, storage))
         config, kept = run.config.settled(logged)
@@ -74,6 +80,7 @@ async def play(
             finally:
                 gate.end_look_back()
                 run.begin_pushes()
+    return start
 
 
 async def _play(run: Run, logged: Iterator[tuple[Block, Mapping[str, Any]]], pace: Pace | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mtf.errors import SourceError
 from mtf.events.block_builder import BlockBuilder
 from mtf.events.tick import Tick
-from mtf.log import LogReader, read_log
+from mtf.log import LogReader, first_logged_seq, read_log
 from mtf.log.event_log import LoggedBlock
 from mtf.sources.source import iterate
 
@@ -17,11 +17,16 @@ __all__ = ["LogSource"]
 
 
 class LogSource:
-    """The log in a data directory, from *from_seq* to the end that it has when it is reached."""
+    """The log in a data directory, from *from_seq* to the end that it has when it is reached.
 
-    def __init__(self, directory: str | Path, from_seq: int = 1) -> None:
+    By default from the first event that it still has.
+    """
+
+    def __init__(self, directory: str | Path, from_seq: int | None = None) -> None:
         path = Path(directory)
         self.path: Final = path / "log" if (path / "log").is_dir() else path
+        if from_seq is None:
+            from_seq = first_logged_seq(self.path)
         self._from_seq: Final = from_seq
         self._reader: LogReader = read_log(self.path, from_seq)
         self._run_id: Final = self._reader.run_id

@@ -18,7 +18,7 @@ from mtf.actors.consumer import PART
 from mtf.bars.bar import Bar
 from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.config import Config
-from mtf.errors import ConfigError, CorruptCheckpoint, NewerCheckpoint
+from mtf.errors import ConfigError, CorruptCheckpoint, MtfError, NewerCheckpoint
 from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
 from mtf.indicators.catalogue import version_changes
@@ -35,10 +35,12 @@ __all__ = [
     "bars_between",
     "bars_engine_at",
     "checkpoint_meta",
+    "checkpointed_symbols",
     "closed_between",
     "engine_at",
     "first_seq_after",
     "fresh_engine",
+    "lacks_past",
     "left_out_of",
     "logged_blocks",
     "logged_entries",
@@ -154,14 +156,19 @@ def restore(
                 skipped.append(Skipped(found.path, str(error)))
 
 
-def restore_oldest(config: Config, store: CheckpointStore, last_seq: int) -> tuple[Kernel, Checkpoint] | None:
+def restore_oldest(
+    config: Config, store: CheckpointStore, last_seq: int, first_seq: int = 1
+) -> tuple[Kernel, Checkpoint] | None:
     """Return an engine at the oldest checkpoint up to *last_seq* that can be used, and the checkpoint; None: none can.
 
-    For a log whose beginning is gone, if a consumer is behind every checkpoint: it cannot get the rest.
+    For a log whose beginning is gone, if a consumer is behind every checkpoint: it cannot get the rest. Checkpoints
+    before *first_seq* - 1 cannot be used: what follows them is gone.
     """
     for seq in sorted(store.list()):
         if seq > last_seq:
             return None
+        if seq < first_seq - 1:
+            continue
         engine, found, _ = restore(config, store, seq)
         if found is not None:
             return engine, found
@@ -187,7 +194,8 @@ def engine_at(place: Place, *, seq: int | None = None, time_ns: int | None = Non
     At a time: each symbol is in its state before its first accepted event stamped later, whatever the order of the log;
     with *seq* too, as far as was known after that event. The engine then is to be looked at, not to be continued; its
     seq is that of the newest event that is in it.
-    ConfigError if the log does not go as far as *seq*; DataDirError if there is no log.
+    Of a log whose beginning was removed, a state before its oldest checkpoint knows nothing of what came before.
+    ConfigError if the log does not go as far as *seq*, or no longer as far back; DataDirError if there is no log.
     """
     storage = storage_of(place)
     engine = _engine_before(
@@ -195,6 +203,11 @@ def engine_at(place: Place, *, seq: int | None = None, time_ns: int | None = Non
     )
     if seq is not None and engine.joiner.seq == seq:
         return engine
+    if seq is not None and engine.joiner.seq > seq:
+        raise ConfigError(
+            f"{storage.name}: the log begins at seq {engine.joiner.seq + 1}, and earlier events were removed: "
+            "choose a seq from there on"
+        )
     if time_ns is not None:
         last_seq = _play_until(engine, storage, time_ns, seq)
     else:
@@ -290,8 +303,33 @@ def replay_engine(place: Place) -> tuple[Kernel, bool]:
     engine = fresh_engine(config, storage.read_log())
     if not engine.joiner.seq:
         return engine, True
-    oldest = restore_oldest(config, storage.checkpoints(config), _ANY)
+    oldest = restore_oldest(config, storage.checkpoints(config), _ANY, engine.joiner.seq + 1)
     return (engine, False) if oldest is None else (oldest[0], True)
+
+
+def checkpointed_symbols(place: Place) -> list[str]:
+    """Return the symbols by number, as of the newest checkpoint of *place* that can be used; nothing if none can.
+
+    For a log that is damaged where it introduces some.
+    """
+    try:
+        storage = storage_of(place)
+        config = logged_config(storage)
+        engine, _, _ = restore(config, storage.checkpoints(config), _ANY, bars_only=True)
+    except (MtfError, OSError):
+        return []
+    return list(engine.symbols())
+
+
+def lacks_past(place: Place, seq: int) -> bool:
+    """Return whether the state of *place* after the event *seq* knows nothing of what came before the log's beginning.
+
+    So it is if that was removed, and no checkpoint between there and *seq* stands for it.
+    """
+    storage = storage_of(place)
+    first_seq = storage.read_log().first_seq
+    checkpoints = storage.checkpoints(logged_config(storage)).list() if first_seq > 1 else []
+    return first_seq > 1 and not any(first_seq - 1 <= checkpoint <= seq for checkpoint in checkpoints)
 
 
 def verify_replay(place: Place) -> Replayed:
@@ -338,6 +376,8 @@ def _engine_before(
     config = Config.from_json(log.config, storage.name)
     store = storage.checkpoints(config)
     engine, checkpoint, _ = restore(config, store, limit, usable, bars_only=bars_only)
+    if checkpoint is not None and checkpoint.seq < log.first_seq - 1:  # what follows it is gone
+        return fresh_engine(engine.config, log)
     if checkpoint is not None:
         last_seq = _last_seq(log, checkpoint.seq)
         if last_seq < checkpoint.seq:  # of events that a crash lost, and no start has removed yet
@@ -410,7 +450,9 @@ def _changed_formulas(config: Config, found: Checkpoint) -> str:
 
 
 def _last_seq(log: ReadableLog, seq: int) -> int:
-    """Return *seq*, or the end of *log* if that is earlier."""
+    """Return *seq*, or the end of *log* if that is earlier; *seq* may be the last one before the log's beginning."""
+    if seq == log.first_seq - 1:
+        return seq
     reader = log.read(seq, last_seq=seq)
     try:
         return min(seq, max((logged.block.last_seq for logged in reader), default=reader.last_seq))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import struct
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -70,15 +72,46 @@ def test_salvage_copies_what_is_before_the_damage(long: Path, tmp_path: Path) ->
     (segment,) = (long / "log").glob("*.log")
     flip(segment, segment.stat().st_size // 2)
     before = segment.read_bytes()
-    found = json_of("salvage", long, tmp_path / "rescued", "--json")
-    assert 0 < found["last_seq"] == found["events"] < 5000
-    assert found["left"][-1][1] == 5000
+    found = json_of("salvage", long, tmp_path / "rescued", "--before-damage", "--json")
+    assert 0 < found["last_seq"] == found["events"] == found["same_seq"] < 5000
+    assert found["moved"] == []
     assert segment.read_bytes() == before
     assert json_of("verify", tmp_path / "rescued", "--json")["log"]["last_seq"] == found["last_seq"]
     args = ("run", "synthetic", "--events", 5000, "--timeframes", "1m", "--json")
     again = json_of(*args, "--data", tmp_path / "rescued")
     assert (again["resumed_seq"], again["events"]) == (found["last_seq"], 5000)
     assert again["digest"] == json_of(*args)["digest"]
+
+
+def test_salvage_goes_on_after_the_damage(long: Path, tmp_path: Path) -> None:
+    """One flipped byte in the first block, which names the symbols: the rest is saved, and there is one complaint."""
+    (segment,) = (long / "log").glob("*.log")
+    shutil.copytree(long, tmp_path / "good")
+    flip(segment, segment.read_bytes().index(b"EURUSD", 3000) - 1000)
+    verified = json_of_damaged("verify", long, "--json")
+    (first,) = verified["log"]["safe"]
+    assert (len(verified["log"]["damage"]), first[1]) == (1, 5000)
+    found = json_of("salvage", long, tmp_path / "rescued", "--json")
+    assert found["events"] == found["last_seq"] == 5001 - first[0] > 3900
+    assert found["moved"] == [{"first_seq": first[0], "last_seq": 5000, "now_seq": 1}]
+    assert json_of("verify", tmp_path / "rescued", "--replay", "--json")["clean"]
+    good, rescued = (
+        json_lines("tail", path, "-n", 3000, "--json") for path in (tmp_path / "good", tmp_path / "rescued")
+    )
+    for row in good:
+        row["seq"] -= first[0] - 1
+    assert rescued == good
+
+
+def json_lines(*args: object) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in mtf(*args).stdout.splitlines()]
+
+
+def json_of_damaged(*args: object) -> dict[str, Any]:
+    result = mtf(*args)
+    assert result.exit_code == 1, result.output
+    found: dict[str, Any] = orjson.loads(result.stdout)
+    return found
 
 
 def test_salvage_writes_to_a_new_directory_only(market: Path, copy: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtf.errors import CorruptLog, DataDirError
-from mtf.log import FileLog, compress_sealed, read_log, retain, salvage_log, verify_log
+from mtf.events.block import Block, heap_after, id_at
+from mtf.log import FileLog, Moved, compress_sealed, read_log, retain, salvage_log, verify_log
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, position, small_log
 from tests.log.disk import Disk
 
@@ -91,15 +94,89 @@ def test_damage_within_a_segment_is_passed_by_the_report() -> None:
     assert report.sealed
 
 
-def test_block_whose_names_are_lost_is_not_safe() -> None:
-    """The damaged block had the name that a later one uses; the next segment names it again."""
+def with_lost_names() -> Disk:
+    """A log of one segment, the second block of which, that introduces GBPUSD, makes no sense any more."""
     disk = Disk()
     log = small_log(disk, blocks(1, 1, 1, 1), segment_bytes=1 << 20)
     log.close()
-    disk.inodes[segments(disk)[0]].seen[-80 - 2 * 151 - 60] ^= 1
-    report = verify_log(DIRECTORY, fs=disk)
+    data = disk.inodes[segments(disk)[0]].seen
+    at = data.index(b"GBPUSD")
+    data[at - 2 : at + 6] = bytes(range(8))  # with the length
+    return disk
+
+
+def test_names_that_are_lost_are_one_complaint() -> None:
+    """The damaged block had the name that all later ones may use: they are not safe, and that is one complaint."""
+    report = verify_log(DIRECTORY, fs=with_lost_names())
     assert report.safe == [(1, 1)]
-    assert "1 symbols are known, not 2" in report.damage[1].what
+    assert [damage.seq for damage in report.damage] == [2, 3]
+    assert "the names of symbols are lost" in report.damage[1].what
+    assert salvage_log(DIRECTORY, "copy", fs=with_lost_names()).events == 1
+
+
+def test_lost_names_that_are_known_from_elsewhere_save_the_rest() -> None:
+    disk = with_lost_names()
+    report = verify_log(DIRECTORY, names=["EURUSD", "GBPUSD", "USDJPY"], fs=disk)
+    assert (report.safe, [damage.seq for damage in report.damage], report.unsure) == ([(1, 1), (3, 4)], [2], [])
+    assert verify_log(DIRECTORY, names=["another", "log", "than", "this"], fs=disk).safe == [(1, 1)]
+    done = salvage_log(DIRECTORY, "copy", names=["EURUSD", "GBPUSD"], fs=disk)
+    assert (done.events, done.same_seq, done.moved) == (3, 1, [Moved(3, 4, 2)])
+    log = FileLog.open("copy", config=None, fs=disk)
+    assert log.symbols == ["EURUSD", "GBPUSD"]
+    log.close()
+
+
+def test_names_in_a_later_segment_save_the_rest_of_a_damaged_one() -> None:
+    disk = Disk()
+    small_log(disk, blocks(1, 1, 1, 1, 1), segment_bytes=600).close()
+    assert len(segments(disk)) > 1
+    data = disk.inodes[segments(disk)[0]].seen
+    at = data.index(b"EURUSD", 200)
+    data[at - 2 : at + 6] = bytes(range(8))
+    report = verify_log(DIRECTORY, fs=disk)
+    assert (report.safe, [damage.seq for damage in report.damage]) == ([(2, 5)], [1])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_one_damaged_byte_anywhere_costs_no_more_than_its_block(compressed: bool) -> None:
+    """Whichever byte: one complaint or two, everything else intact, and all of that is in the copy, in order."""
+    made = blocks(3, 2, 2, 3, symbols=["EURUSD", "GBPUSD", "AUDUSD", "USDJPY"], ids=True)
+    disk = Disk()
+    small_log(disk, made, segment_bytes=1 << 20).close()
+    if compressed:
+        compress_sealed(DIRECTORY, fs=disk)
+    path = segments(disk)[0]
+    good = bytes(disk.inodes[path].seen)
+    ids = [f"t{seq}" for seq in range(1, 11)]
+    start = good.index(b"EURUSD") - 3 * 48 - 80 if not compressed else 300
+    costs = []
+    for at in range(start, len(good)):
+        disk = Disk()
+        small_log(disk, [], segment_bytes=1 << 20).close()
+        disk.inodes[path].seen[:] = good
+        disk.inodes[path].seen[at] ^= 0x10
+        report = verify_log(DIRECTORY, fs=disk)
+        assert 1 <= len(report.damage) + (report.tail is not None) <= 2, at
+        if report.safe:
+            done = salvage_log(DIRECTORY, "copy", fs=disk)
+            copied = [id for logged in read_log("copy", fs=disk) for id in ids_of(logged.block)]
+            kept = [ids[seq - 1] for first, last in report.safe for seq in range(first, last + 1)]
+            assert copied == kept, at
+            assert verify_log("copy", fs=disk).clean
+            assert done.events == len(copied)
+        costs.append(10 - report.events)
+    assert set(costs) <= ({0, 10} if compressed else {0, 2, 3, 5, 7, 8, 10})
+    assert compressed or sum(cost > 3 for cost in costs) < 0.4 * len(costs)
+
+
+def ids_of(block: Block) -> list[str]:
+    found = []
+    at = 0
+    for base in range(0, len(block.rows), 48):
+        tag = int.from_bytes(block.rows[base + 12 : base + 16], "little")
+        found.append(id_at(block.heap, at, tag >> 8))
+        at = heap_after(block.heap, at, tag)
+    return found
 
 
 def test_damaged_pack_is_found() -> None:
@@ -148,8 +225,8 @@ def test_damage_known_synced_is_damage_in_an_unsealed_segment_too() -> None:
     assert report.safe == [(1, 1), (3, 3)]
 
 
-def test_salvage_keeps_everything_before_the_damage(tmp_path: Path) -> None:
-    """The copy opens, goes on, and has the same chain; the old log is not touched."""
+def test_salvage_keeps_everything_that_is_intact(tmp_path: Path) -> None:
+    """The copy opens, goes on, and has the same chain up to the damage; the old log is not touched."""
     log = FileLog.open(tmp_path / "log", config=CONFIG, segment_bytes=400)
     for block in MADE:
         log.append(block, position(block))
@@ -161,14 +238,16 @@ def test_salvage_keeps_everything_before_the_damage(tmp_path: Path) -> None:
     path.write_bytes(data)
     before = {entry.name: entry.read_bytes() for entry in (tmp_path / "log").iterdir()}
     done = salvage_log(tmp_path / "log", tmp_path / "copy")
-    assert (done.events, done.last_seq, done.left) == (4, 4, [(7, 9)])
+    assert (done.events, done.last_seq, done.same_seq, done.moved) == (7, 7, 4, [Moved(7, 9, 5)])
     assert {entry.name: entry.read_bytes() for entry in (tmp_path / "log").iterdir()} == before
     copy = FileLog.open(tmp_path / "copy", config=None)
-    assert (copy.last_seq, copy.chain, copy.positions) == (4, chains[4], position(MADE[2]))
-    for block in MADE[3:]:
-        copy.append(block)
+    assert (copy.last_seq, copy.positions, copy.symbols) == (7, position(MADE[-1]), ["EURUSD", "GBPUSD"])
+    found = list(read_log(tmp_path / "copy"))
+    assert {logged.block.last_seq: logged.chain for logged in found[:3]} == {seq: chains[seq] for seq in (2, 3, 4)}
+    copy.append(Block(8, 1, MADE[-1].rows, b""))
     copy.close()
-    assert events_of(read_log(tmp_path / "copy")) == MADE
+    rows = [logged.block.rows for logged in read_log(tmp_path / "copy")]
+    assert rows == [block.rows for block in [*MADE[:3], *MADE[4:], MADE[-1]]]
     with pytest.raises(DataDirError, match="only writes to a new directory"):
         salvage_log(tmp_path / "log", tmp_path / "copy")
 
@@ -176,25 +255,25 @@ def test_salvage_keeps_everything_before_the_damage(tmp_path: Path) -> None:
 def test_salvage_of_a_good_log_is_a_copy_of_it() -> None:
     disk = closed(compressed=True)
     done = salvage_log(DIRECTORY, "copy", fs=disk)
-    assert (done.events, done.left) == (9, [])
+    assert (done.events, done.moved) == (9, [])
     assert [bytes(disk.inodes[path].seen) for path in segments(disk) if path.startswith("copy")] == [
         bytes(disk.inodes[path].seen) for path in segments(disk) if path.startswith("log")
     ]
     assert events_of(read_log("copy", fs=disk)) == MADE
 
 
-def test_salvage_stops_before_a_segment_whose_header_is_damaged() -> None:
+@pytest.mark.parametrize("missing", [True, False])
+def test_salvage_goes_on_after_a_segment_that_is_damaged_or_missing(missing: bool) -> None:
     disk = closed()
-    disk.inodes[segments(disk)[2]].seen[0] ^= 1
-    assert salvage_log(DIRECTORY, "copy", fs=disk).last_seq == 6
-    assert events_of(read_log("copy", fs=disk)) == MADE[:4]
-
-
-def test_salvage_stops_before_a_missing_segment() -> None:
-    disk = closed()
-    del disk.inodes[segments(disk)[2]]
-    assert salvage_log(DIRECTORY, "copy", fs=disk).last_seq == 6
-    assert events_of(read_log("copy", fs=disk)) == MADE[:4]
+    if missing:
+        del disk.inodes[segments(disk)[2]]
+    else:
+        disk.inodes[segments(disk)[2]].seen[0] ^= 1
+    done = salvage_log(DIRECTORY, "copy", fs=disk)
+    assert (done.last_seq, done.moved) == (7, [Moved(9, 9, 7)])
+    assert [block.rows for block in events_of(read_log("copy", fs=disk))] == [
+        block.rows for block in [*MADE[:4], MADE[-1]]
+    ]
 
 
 def test_salvage_leaves_a_torn_tail_behind() -> None:
@@ -217,7 +296,8 @@ def test_salvage_of_a_log_with_retention_starts_where_it_does() -> None:
 
 def test_nothing_intact_cannot_be_salvaged() -> None:
     disk = closed()
-    disk.inodes[segments(disk)[0]].seen[0] ^= 1
+    for path in segments(disk):
+        disk.inodes[path].seen[0] ^= 1
     with pytest.raises(CorruptLog, match="nothing is intact"):
         salvage_log(DIRECTORY, "copy", fs=disk)
 
@@ -264,7 +344,8 @@ def test_segment_that_ends_early_before_another_is_damage() -> None:
     report = verify_log(DIRECTORY, fs=disk)
     assert report.damage[0].path == segments(disk)[0]
     assert report.safe[-1] == (4, 9)
-    assert salvage_log(DIRECTORY, "copy", fs=disk).last_seq == report.damage[0].seq - 1
+    done = salvage_log(DIRECTORY, "copy", fs=disk)
+    assert (done.same_seq, done.moved) == (report.damage[0].seq - 1, [Moved(4, 9, report.damage[0].seq)])
 
 
 def test_unsealed_segment_before_another_is_damage() -> None:
@@ -299,8 +380,27 @@ def test_frame_that_stands_twice_is_told_once() -> None:
     assert [found.seq for found in report.damage] == [3]
 
 
-def test_log_without_its_first_segment_cannot_be_salvaged() -> None:
+def test_log_without_its_first_segment_is_salvaged_from_the_next() -> None:
+    """Symbols are introduced by their first events in the copy, and numbered as they come."""
     disk = closed()
     del disk.inodes[segments(disk)[0]]
-    with pytest.raises(CorruptLog, match="nothing is intact"):
-        salvage_log(DIRECTORY, "copy", fs=disk)
+    done = salvage_log(DIRECTORY, "copy", fs=disk)
+    assert (done.events, done.same_seq, done.moved) == (6, 0, [Moved(4, 9, 1)])
+    log = FileLog.open("copy", config=None, fs=disk)
+    assert (log.symbols, log.config, log.first_seq) == (["GBPUSD", "EURUSD"], CONFIG, 1)
+    log.close()
+    stamps = [block.rows[:8] for block in events_of(read_log("copy", fs=disk))]
+    assert stamps == [block.rows[:8] for block in MADE[2:]]
+
+
+def test_positions_that_name_seqs_are_adapted_to_the_copy() -> None:
+    disk = closed()
+    disk.inodes[segments(disk)[1]].seen[-100] ^= 1  # seqs 5 and 6
+    asked = []
+
+    def adapt(positions: dict[str, Any], now: Callable[[int], int]) -> dict[str, Any]:
+        asked.append([now(seq) for seq in range(1, 10)])
+        return positions
+
+    salvage_log(DIRECTORY, "copy", adapt=adapt, fs=disk)
+    assert asked[-1] == [1, 2, 3, 4, 5, 5, 5, 6, 7]

@@ -1,0 +1,75 @@
+"""Leaping through a segment: to the frame that holds a seq, and to its newest event, without reading what lies before.
+
+A frame header is recognized anywhere by its checksum, which holds for no other bytes, so that a search by halves finds
+one in a few reads. What is passed over is not checked, and the positions in it are not known. Where it brings names of
+symbols, nothing is passed over.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mtf.log.segment import Segment
+from mtf.log.segment_format import BLOCK, FRAME_MAGIC, HEADER_BYTES, META, PACK, FrameHeader, parse_frame_header
+
+__all__ = ["leap", "newest_seq"]
+
+NEAR_BYTES: Final = 1 << 17  # not worth another leap
+STEP_BYTES: Final = 1 << 14  # read at first; twice as many each time that no header is among them
+
+
+def leap(segment: Segment, seq: int) -> None:
+    """Move *segment*, which is at its start, to a frame that begins at *seq* or not far before it, if that is possible.
+
+    It is not if names of symbols would be passed over.
+    """
+    low, high = segment.offset, segment.bytes
+    found: tuple[int, FrameHeader] | None = None
+    while high - low > NEAR_BYTES:
+        middle = (low + high) // 2
+        next_one = _next_header(segment, middle, high)
+        if next_one is None or next_one[1].first_seq > seq:
+            high = middle
+        else:
+            found = next_one
+            low = next_one[0]
+    if found is not None and found[1].symbols == len(segment.symbols) and found[1].first_seq > segment.next_seq:
+        segment.jump(found[0], found[1].first_seq)
+
+
+def newest_seq(segment: Segment) -> int:
+    """Return the last event of the last frame that is whole, as far as its header says; before the first if none is."""
+    last = segment.last_header()
+    if last is not None and last.is_seal:
+        return last.first_seq - 1
+    end, reach = segment.bytes, STEP_BYTES
+    while end > segment.offset:
+        start = max(end - reach, segment.offset)
+        window = segment.look(start, min(end + HEADER_BYTES, segment.bytes) - start)
+        at = window.rfind(FRAME_MAGIC)
+        while at >= 0:
+            header = parse_frame_header(window, at, segment.seed)
+            if (
+                header is not None
+                and header.kind in (BLOCK, PACK)
+                and start + at + HEADER_BYTES + header.stored_bytes <= segment.bytes
+            ):
+                return header.first_seq + header.events - 1
+            at = window.rfind(FRAME_MAGIC, 0, at + 1)
+        end, reach = start, 2 * reach
+    return segment.header.first_seq - 1
+
+
+def _next_header(segment: Segment, start: int, end: int) -> tuple[int, FrameHeader] | None:
+    """Return the first intact header that begins in `[start, end)`, with its place."""
+    reach = STEP_BYTES
+    while start < end:
+        window = segment.look(start, min(reach, end - start) + HEADER_BYTES)
+        at = window.find(FRAME_MAGIC)
+        while at >= 0:
+            header = parse_frame_header(window, at, segment.seed)
+            if header is not None and header.kind != META:
+                return start + at, header
+            at = window.find(FRAME_MAGIC, at + 1)
+        start, reach = start + reach, 2 * reach
+    return None

@@ -1,0 +1,77 @@
+"""What a log holds, as its oldest and its newest segment say: a look at the whole that does not grow with it.
+
+Owns what `mtf inspect` shows of a log. Of the newest segment each header is checked, and bodies are read for the names
+and positions in them; whether every event is intact is for `mtf.log.verification` to say.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mtf.errors import DataDirError
+from mtf.events.block import ROW_BYTES
+from mtf.log.event_log import LoggedBlock
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.log_reader import read_log
+from mtf.log.recovery import judge
+from mtf.log.segment import Segment, first_ns, segment_names, segment_seq
+
+__all__ = ["Survey", "survey_log"]
+
+
+class Survey(NamedTuple):
+    """What is in a log."""
+
+    run_id: bytes
+    segments: int
+    first_seq: int  # that it still has
+    last_seq: int
+    first_ns: int | None  # stamp of the first event that it still has; None: there is none
+    last_ns: int | None
+    durable_seq: int  # the highest seq that the newest block knew synced
+    symbols: list[str]  # by number
+    positions: dict[str, Any]  # the newest of each source
+    torn_bytes: int  # of a torn tail, which the next start cuts off
+
+
+def survey_log(directory: str | Path, *, fs: FileSystem | None = None) -> Survey:
+    """Return what is in the log; DataDirError if there is none, CorruptLog if its end is damaged."""
+    fs = fs or OsFileSystem()
+    directory = str(directory)
+    names = segment_names(fs, directory)
+    if not names:
+        raise DataDirError(f"{directory}: there is no log here")
+    segment = Segment(fs, join(directory, names[-1]))
+    try:
+        while (frame := segment.next()) is not None:
+            segment.blocks(frame, check=False)
+            segment.skim(learn=True, headers_only=True)
+        torn_bytes = judge(segment).bytes if segment.why and not segment.partial else 0
+    finally:
+        segment.close()
+    first_seq, last_seq = segment_seq(names[0]), segment.next_seq - 1
+    first = newest = None
+    if last_seq >= first_seq:
+        first, newest = _block(fs, directory, first_seq), _block(fs, directory, last_seq)
+    return Survey(
+        run_id=segment.header.run_id,
+        segments=len(names),
+        first_seq=first_seq,
+        last_seq=last_seq,
+        first_ns=None if first is None else first_ns(first.block.rows),
+        last_ns=None if newest is None else first_ns(newest.block.rows[-ROW_BYTES:]),
+        durable_seq=0 if newest is None else newest.durable_seq,
+        symbols=list(segment.symbols.names),
+        positions=segment.positions,
+        torn_bytes=torn_bytes,
+    )
+
+
+def _block(fs: FileSystem, directory: str, seq: int) -> LoggedBlock:
+    """Return the block that the event *seq* is in, or that and more."""
+    reader = read_log(directory, seq, leap=True, fs=fs)
+    try:
+        return next(reader)
+    finally:
+        reader.close()

@@ -1,0 +1,129 @@
+"""A data directory of which old events were removed: every command works from the first event that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+import mtf as library
+from mtf.log import first_logged_seq, retain
+from mtf.sources import SyntheticMarket
+from tests.cli.builders import json_of, mtf
+
+EVENTS = 3_000
+
+
+def make(path: Path, block_events: int) -> str:
+    """Make a directory that keeps the last 500 events and a few more; return the digest of the run."""
+
+    async def run() -> str:
+        source: dict[str, Any] = {"seed": 5, "symbols": ["EURUSD"], "start": "2024-03-07", "pace_ms": 2_000}
+        settings: dict[str, Any] = {"clock": "ticks", "checkpoint_seconds": None, "block_events": block_events}
+        async with library.Pipeline(data=path, keep_events=500, **settings) as pipeline:
+            for events in range(500, EVENTS + 1, 500):
+                await pipeline.run(SyntheticMarket(events=events, **source))
+                await pipeline.checkpoint()
+            return pipeline.digest
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 20_000)
+        digest = asyncio.run(run())
+    assert 1 < first_logged_seq(path / "log") < EVENTS - 500
+    return digest
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a directory, of which no checkpoint is as old as its first event."""
+    path = tmp_path_factory.mktemp("kept") / "run"
+    make(path, 70)
+    return path
+
+
+@pytest.fixture(scope="module")
+def first_seq(kept: Path) -> int:
+    return first_logged_seq(kept / "log")
+
+
+def test_inspect_says_what_is_kept(kept: Path, first_seq: int) -> None:
+    found = json_of("inspect", kept, "--json")["log"]
+    assert (found["first_seq"], found["last_seq"], found["events"]) == (first_seq, EVENTS, EVENTS + 1 - first_seq)
+    first_ns = json_of("ticks", kept, "--symbol", "EURUSD", "--format", "json")[0]["ts_ns"]
+    assert found["first_event_ns"] == first_ns
+    assert mtf("inspect", kept).exit_code == 0
+
+
+def test_ticks_begin_with_the_first_that_is_kept(kept: Path, first_seq: int) -> None:
+    seqs = [row["seq"] for row in json_of("ticks", kept, "--symbol", "EURUSD", "--format", "json")]
+    assert (seqs[0], seqs[-1]) == (first_seq, EVENTS)
+
+
+@pytest.mark.parametrize("args", [(), ("--start", "1"), ("--start", "2000-01-01T00:00Z")])
+def test_replay_plays_what_is_kept_and_says_that_it_is_not_all(
+    kept: Path, first_seq: int, args: tuple[str, ...]
+) -> None:
+    result = mtf("replay", kept, "--json", *args)
+    assert result.exit_code == 0, result.output
+    assert f"the log begins at seq {first_seq}, and earlier events were removed" in result.stderr
+    found = orjson.loads(result.stdout)
+    assert (found["first_seq"], found["seq"], found["new_events"]) == (first_seq, EVENTS, EVENTS + 1 - first_seq)
+
+
+def test_replay_from_a_checkpoint_on_has_the_digest_of_the_run(kept: Path) -> None:
+    verified = json_of("verify", kept, "--replay", "--json")
+    assert verified["clean"]
+    oldest = min(verified["checkpoints"]["seqs"])
+    found = json_of("replay", kept, "--start", oldest + 1, "--json")
+    assert found["digest"] == verified["replay"]["digest"]
+
+
+def test_a_seq_before_the_first_that_is_kept_is_named(kept: Path, first_seq: int) -> None:
+    """What is asked for was there once; the message says where the log begins now."""
+    for args in (("state", kept, "--at", 5), ("replay", kept, "--start", 5)):
+        result = mtf(*args)
+        assert result.exit_code == 2
+        assert f"the log begins at seq {first_seq}, and earlier events were removed" in result.stderr
+    with library.open(kept) as data, pytest.raises(library.errors.ConfigError, match="choose a seq from there on"):
+        data.state("EURUSD", at=first_seq - 5)
+
+
+def test_a_state_that_lacks_its_past_says_so(kept: Path, first_seq: int) -> None:
+    """No checkpoint is that old: indicators and bars are of what is kept."""
+    result = mtf("state", kept, "--at", first_seq + 1, "--json")
+    assert result.exit_code == 0
+    assert "knows nothing of the events before" in result.stderr
+    assert "knows nothing" not in mtf("state", kept, "--json").stderr
+
+
+def test_a_kept_log_is_a_source_from_its_first_event_on(kept: Path, first_seq: int, tmp_path: Path) -> None:
+    found = json_of("run", kept, "--data", tmp_path / "again", "--json")
+    assert found["events"] == EVENTS + 1 - first_seq
+
+
+def test_a_checkpoint_whose_next_event_is_gone_is_not_started_from(kept: Path, tmp_path: Path) -> None:
+    """Segments were removed beyond it, by hand or by a prune that was asked for."""
+    shutil.copytree(kept, tmp_path / "run")
+    seqs = sorted(int(path.stem.split("-")[1]) for path in (tmp_path / "run" / "checkpoints").iterdir())
+    (tmp_path / "run" / "checkpoints" / f"checkpoint-{seqs[-1]:019d}.mtf").unlink()
+    retain(tmp_path / "run" / "log", EVENTS)
+    first_seq = first_logged_seq(tmp_path / "run" / "log")
+    assert seqs[0] < first_seq - 1
+    assert json_of("state", tmp_path / "run", "--json")["seq"] == EVENTS
+    assert json_of("verify", tmp_path / "run", "--replay", "--json")["replay"]["seq"] == EVENTS
+    with library.open(tmp_path / "run") as data:
+        assert next(iter(data.ticks())).seq == first_seq
+
+
+def test_a_log_that_begins_after_a_checkpoint_lacks_nothing(tmp_path: Path) -> None:
+    """The checkpoint stands for all that was removed."""
+    digest = make(tmp_path / "run", 100)
+    first_seq = first_logged_seq(tmp_path / "run" / "log")
+    assert first_seq - 1 in json_of("verify", tmp_path / "run", "--json")["checkpoints"]["seqs"]
+    result = mtf("replay", tmp_path / "run", "--json")
+    assert (orjson.loads(result.stdout)["digest"], result.stderr) == (digest, "")
+    assert json_of("state", tmp_path / "run", "--at", first_seq - 1, "--json")["seq"] == first_seq - 1
