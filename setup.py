@@ -88,6 +88,7 @@ COMPILED = [
     "mtf/frames/view.py",
     "mtf/frames/state_rows.py",
     "mtf/engine.py",
+    "mtf/log/spans.py",
     "mtf/bars/picking.py",
     "mtf/storage/history/gather.py",
     "mtf/sources/chunk.py",

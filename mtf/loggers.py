@@ -19,6 +19,7 @@ LOGGER.addHandler(logging.NullHandler())  # else Python prints warnings of whoev
 # What is reported, by which logger, and how serious it is. An error is also raised, or stops the pipeline.
 EVENTS: Final = {
     "log_torn": ("mtf.log", WARNING),
+    "log_not_compressed": ("mtf.log", WARNING),
     "log_write_failed": ("mtf.log", ERROR),
     "pipeline_started": ("mtf.pipeline", INFO),
     "pipeline_caught_up": ("mtf.pipeline", INFO),

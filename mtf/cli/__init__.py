@@ -10,6 +10,7 @@ from typing import Final
 
 from mtf.cli.audit_command import audit_command
 from mtf.cli.bars_command import bars
+from mtf.cli.compact_command import compact
 from mtf.cli.doctor_command import doctor
 from mtf.cli.indicators_command import indicators
 from mtf.cli.inspect_command import inspect
@@ -28,6 +29,20 @@ from mtf.cli.verify_command import verify
 __all__ = ["main"]
 
 main: Final[Root] = root
-_ON_DATA: Final = (run, serve, bars, ticks, state, replay, tail, inspect, verify, salvage, prune, audit_command)
+_ON_DATA: Final = (
+    run,
+    serve,
+    bars,
+    ticks,
+    state,
+    replay,
+    tail,
+    inspect,
+    verify,
+    salvage,
+    compact,
+    prune,
+    audit_command,
+)
 for _command in (*_ON_DATA, indicators, plugins, doctor):
     main.add_command(_command)

@@ -96,6 +96,11 @@ INDICATORS: Final = "sma:20,rsi:14"
 )
 @click.option("--keep-history-size", type=size_of, metavar="SIZE", help="Store bars up to so much: 2GB.")
 @click.option(
+    "--keep-log", type=duration_of, metavar="TIME", help="Keep events so long, before the newest: 30d. All by default."
+)
+@click.option("--keep-log-size", type=size_of, metavar="SIZE", help="Keep events up to so much: 20GB.")
+@click.option("--no-compress", is_flag=True, help="Leave full segments of the log as large as they were written.")
+@click.option(
     "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that compute the indicators."
 )
 @click.option("--strict", is_flag=True, help="Stop at the first malformed row.")
@@ -114,6 +119,9 @@ def run(
     history_values: bool,
     keep_history: int | None,
     keep_history_size: int | None,
+    keep_log: int | None,
+    keep_log_size: int | None,
+    no_compress: bool,
     workers: int,
     strict: bool,
     quiet: bool,
@@ -148,6 +156,9 @@ def run(
             history_values=history_values,
             keep_history_ns=keep_history,
             keep_history_bytes=keep_history_size,
+            keep_log_ns=keep_log,
+            keep_log_bytes=keep_log_size,
+            compress=not no_compress,
             workers=workers,
             strict=strict,
             clock="ticks",

@@ -226,8 +226,10 @@ class DataReader:
             start_ns=TS_MIN_NS if start is None else nanoseconds(start),
             end_ns=TS_MAX_NS + 1 if end is None else nanoseconds(end),
             last_seq=last_seq,
+            log=self._log,
             rejected_only=rejected_only,
-            store=self._history() if rejected_only else None,
+            store=self._history_for_ticks(rejected_only),
+            late_accepted=self.config.late == "accept",
         )
         whose = "all symbols" if symbol is None else ", ".join(symbols)
         what = f"{what} of {whose}, as of seq {last_seq}"
@@ -238,6 +240,15 @@ class DataReader:
         if self._store is None:
             self._store = self.storage.stored_bars(versions_of(self.config))
         return self._store
+
+    def _history_for_ticks(self, rejected_only: bool) -> HistoryStore | None:
+        """Return the history, or None if it cannot be opened: ticks that were not rejected can be had without it."""
+        try:
+            return self._history()
+        except DataDirError:
+            if rejected_only:
+                raise
+            return None
 
     def _outputs(self, series: Sequence[Series], asked: bool | str | Sequence[str]) -> list[str]:
         """Return the names of the indicator values that are *asked* for, in the order in which they were run."""

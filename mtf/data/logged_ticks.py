@@ -1,8 +1,7 @@
 """Ticks out of the log, accepted and rejected ones, each with its verdict.
 
-A verdict depends on what came before, so the events are judged again from the start of the log, or from the first one
-that is kept; rejected ones are stored in the history, and only those since then are looked for in the log. Memory holds
-one page, however many ticks there are.
+The index of the log says where to look. What became of the events there is known from the history, which has the
+rejected ones; those that it has not are judged again. Memory holds one page, however many ticks there are.
 """
 
 from __future__ import annotations
@@ -12,17 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
+from librt.vecs import vec
+from mypy_extensions import u8
 
-from mtf.bars.gate import Gate
 from mtf.bars.picking import Picked, pick
 from mtf.bars.verdicts import REASONS
-from mtf.config import Config
 from mtf.data.batches import Batch, Coded, Column, Kind
-from mtf.events.block import FROM_BAR, HAS_ASK, HAS_BID, QUOTE, TRADE
+from mtf.data.verdicts import Known, judged_events, runs_within, stored_events
+from mtf.errors import DataDirError
+from mtf.events.block import FROM_BAR, HAS_ASK, HAS_BID, QUOTE, TRADE, Block
 from mtf.events.tick import Tick
+from mtf.log import ReadableLog
 from mtf.storage.history.rejected import Rejects
 from mtf.storage.history.store import HistoryStore
-from mtf.storage.restore import bars_engine_at, fresh_engine, logged_blocks, restore_oldest
 from mtf.storage.storage import Storage
 from mtf.units import NEVER_NS
 
@@ -68,24 +69,61 @@ class TickQuery:
     start_ns: int
     end_ns: int
     last_seq: int
+    log: ReadableLog
     rejected_only: bool = False
     store: HistoryStore | None = None  # which has rejected ones
+    late_accepted: bool = False  # whether late ones may be accepted: the history does not say which
 
     def pages(self) -> Iterator[Picked | Rejects]:
         """Yield the ticks in columns, a page at a time, in the order of the log."""
-        if self.store is None or not self.rejected_only:
-            yield from self._judged(_gates(self.storage, self.last_seq))
+        place = {symbol: k for k, symbol in enumerate(self.symbols)}
+        codes = [place.get(name, -1) for name in self.names]
+        if not codes:
             return
-        stored = self.store.stored()
-        stored_seq = min(stored.seq, self.last_seq)
-        yield from self._judged(_gates(self.storage, min(stored.rejects_after, stored_seq)))
-        for page in self.store.rejects(stored_seq, self.start_ns, self.end_ns):
+        wanted = sum(1 << number for number, code in enumerate(codes) if code >= 0)
+        known = self._known()
+        if not self.rejected_only:
+            runs = self.log.find(wanted, self.start_ns, self.end_ns, self.last_seq)
+            yield from self._picked(codes, self._events(runs, known))
+            return
+        # What is stored need not be looked for in the log.
+        before = self.log.find(wanted, self.start_ns, self.end_ns, known.after_seq)
+        yield from self._picked(codes, judged_events(self.storage, before, self.names))
+        for page in self._stored(known):
             found = self._of_mine(page)
             if len(found):
                 yield found
-        if stored_seq < self.last_seq:
-            gate = bars_engine_at(self.storage, stored_seq).gate
-            yield from self._judged([(gate, stored_seq + 1, self.last_seq)])
+        if known.last_seq < self.last_seq:
+            runs = self.log.find(wanted, self.start_ns, self.end_ns, self.last_seq)
+            after = runs_within(runs, known.last_seq + 1, self.last_seq)
+            yield from self._picked(codes, judged_events(self.storage, after, self.names))
+
+    def _known(self) -> Known:
+        """Return of which events the history has those that were rejected."""
+        if self.store is None or self.late_accepted:
+            return Known(0, 0)
+        try:
+            stored = self.store.stored()
+        except DataDirError:
+            if self.rejected_only:
+                raise
+            return Known(0, 0)  # it is not needed, only faster
+        if self.start_ns < stored.pruned_ns and not self.rejected_only:  # some may have been removed
+            return Known(0, 0)
+        last_seq = min(stored.seq, self.last_seq)
+        return Known(min(stored.rejects_after, last_seq), last_seq)
+
+    def _stored(self, known: Known) -> Iterator[Rejects]:
+        if self.store is None or known.after_seq >= known.last_seq:
+            return iter(())
+        return self.store.rejects(known.last_seq, self.start_ns, self.end_ns)
+
+    def _events(self, runs: Sequence[tuple[int, int]], known: Known) -> Iterator[tuple[Block, vec[u8]]]:
+        """Yield the events of *runs* with their verdicts."""
+        yield from judged_events(self.storage, runs_within(runs, 0, known.after_seq), self.names)
+        stored = runs_within(runs, known.after_seq + 1, known.last_seq)
+        yield from stored_events(self.storage, stored, self.names, self._stored(known))
+        yield from judged_events(self.storage, runs_within(runs, known.last_seq + 1, self.last_seq), self.names)
 
     def _of_mine(self, page: Rejects) -> Rejects:
         """Return what of a stored *page* is asked for, its symbols called by their places among `symbols`."""
@@ -100,19 +138,13 @@ class TickQuery:
         )
         return found.called(self.symbols, [codes[code] for code in found.codes])
 
-    def _judged(self, gates: Iterable[tuple[Gate, int, int]]) -> Iterator[Picked]:
-        place = {symbol: k for k, symbol in enumerate(self.symbols)}
-        codes = [place.get(name, -1) for name in self.names]
-        if not codes:
-            return
+    def _picked(self, codes: list[int], events: Iterable[tuple[Block, vec[u8]]]) -> Iterator[Picked]:
         picked = Picked()
-        for gate, first_seq, last_seq in gates:
-            for block in logged_blocks(self.storage, first_seq, last_seq):
-                verdicts = gate.judge(block).verdicts
-                pick(picked, block, verdicts, codes, self.start_ns, self.end_ns, self.rejected_only)
-                if len(picked) >= PAGE_ROWS:
-                    yield picked
-                    picked = Picked()
+        for block, verdicts in events:
+            pick(picked, block, verdicts, codes, self.start_ns, self.end_ns, self.rejected_only)
+            if len(picked) >= PAGE_ROWS:
+                yield picked
+                picked = Picked()
         if len(picked):
             yield picked
 
@@ -161,27 +193,6 @@ class TickQuery:
                 received_ns=None if received_ns == NEVER_NS else received_ns,
             )
             yield LoggedTick(page.seqs[i], VERDICTS[page.verdicts[i]], tick)
-
-
-def _gates(storage: Storage, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
-    """Yield the gates that judge what the log of *storage* still has, each with the first and last seq of its events.
-
-    It is one gate if the log has its beginning. Else a first one judges, knowing nothing of what came before, up to the
-    oldest checkpoint that can be used, and then one that is as it was at that checkpoint.
-    """
-    log = storage.read_log()
-    config = Config.from_json(log.config, storage.name)
-    engine = fresh_engine(config, log)
-    first_seq = engine.joiner.seq + 1
-    oldest = restore_oldest(config, storage.checkpoints(config), last_seq, first_seq) if first_seq > 1 else None
-    if oldest is not None:
-        checkpoint_seq = oldest[1].seq
-        if checkpoint_seq >= first_seq:
-            yield engine.gate, first_seq, checkpoint_seq
-            first_seq = checkpoint_seq + 1
-        engine = oldest[0]
-    if first_seq <= last_seq:
-        yield engine.gate, first_seq, last_seq
 
 
 def _side(page: Picked | Rejects, count: int, values: Any, side: int) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from mtf.log.compaction import Compressed, compress_sealed
 from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
 from mtf.log.end import LogEnd
-from mtf.log.event_log import BlockReader, EventLog, LoggedBlock, ReadableLog
+from mtf.log.event_log import ALL_SYMBOLS, BlockReader, EventLog, LoggedBlock, ReadableLog
 from mtf.log.file_log import SEGMENT_BYTES, FileLog
 from mtf.log.filesystem import FileSystem, OsFileSystem, check_plain, open_plain
 from mtf.log.log_files import LogFiles
@@ -27,9 +27,11 @@ from mtf.log.rescue import Moved, Salvaged, salvage_log
 from mtf.log.retention import retain
 from mtf.log.survey import Survey, survey_log
 from mtf.log.torn import KeptTail, kept_tails
+from mtf.log.upkeep import index_sealed
 from mtf.log.verification import Damage, VerifyReport, verify_log
 
 __all__ = [
+    "ALL_SYMBOLS",
     "DURABILITIES",
     "SEGMENT_BYTES",
     "SYNC_WITHIN_MS",
@@ -57,6 +59,7 @@ __all__ = [
     "compress_sealed",
     "first_logged_seq",
     "follow_log",
+    "index_sealed",
     "kept_tails",
     "newest_logged_seq",
     "open_plain",

@@ -6,6 +6,8 @@ files stay the same. Readers that have the old file open keep reading it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.pack import PACK_BYTES, PACK_EVENTS, pack_frames
-from mtf.log.retention import MAINTENANCE_LOCK
+from mtf.log.retention import maintenance_lock
 from mtf.log.segment import LogFrame, Segment, segment_names
 from mtf.log.segment_format import (
     BLOCK,
@@ -26,7 +28,11 @@ from mtf.log.segment_format import (
 
 __all__ = ["Compressed", "compress_sealed"]
 
+COMPACTION_LOCK: Final = "compaction.lock"  # held by the one who compresses
 ASIDE: Final = ".aside"  # an unfinished rewritten segment
+FRAMES: Final = 256  # after so many, or a pack, others get a turn
+
+Pause = Callable[[], None]
 
 
 class Compressed(NamedTuple):
@@ -38,24 +44,34 @@ class Compressed(NamedTuple):
     events: int
 
 
-def compress_sealed(directory: str | Path, *, fs: FileSystem | None = None) -> list[Compressed]:
+def compress_sealed(
+    directory: str | Path,
+    *,
+    newest_too: bool = True,
+    pause: Pause = lambda: None,
+    fs: FileSystem | None = None,
+) -> list[Compressed]:
     """Rewrite each sealed segment that is not compressed yet; CorruptLog for a damaged one, which is left as it is.
 
-    Safe beside a running writer, which never touches a sealed segment again. OSError if the disk fails: what was
-    there is still there.
+    Without *newest_too* the newest is left for later: it is the one that a start reads. *pause* is called every
+    millisecond or so of work; if it raises, the segment at hand stays as it is. Safe beside a running writer, which
+    never touches a sealed segment again, and beside retention. OSError if the disk fails: nothing is lost then.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
-    lock = fs.lock(join(directory, MAINTENANCE_LOCK))
+    lock = fs.lock(join(directory, COMPACTION_LOCK))
     try:
         names = segment_names(fs, directory)
-        done = [_compress(fs, directory, name) for name in names]
+        done = []
+        for name in names if newest_too else names[:-1]:
+            with suppress(FileNotFoundError):  # removed a moment ago
+                done.append(_compress(fs, directory, name, pause))
         return [compressed for compressed in done if compressed is not None]
     finally:
         fs.close(lock)
 
 
-def _compress(fs: FileSystem, directory: str, name: str) -> Compressed | None:
+def _compress(fs: FileSystem, directory: str, name: str, pause: Pause) -> Compressed | None:
     path = join(directory, name)
     segment = Segment(fs, path)
     try:
@@ -65,15 +81,36 @@ def _compress(fs: FileSystem, directory: str, name: str) -> Compressed | None:
             fs.remove(path + ASIDE)
         file = fs.open(path + ASIDE, "create")
         try:
-            size = _rewrite(fs, segment, file)
-            fs.sync(file)
-        finally:
-            fs.close(file)
-        fs.rename(path + ASIDE, path)
-        fs.sync_directory(directory)
-        return Compressed(name, segment.bytes, size, segment.events)
+            try:
+                size = _rewrite(fs, segment, file, pause)
+                fs.sync(file)
+            finally:
+                fs.close(file)
+            replaced = _replace(fs, directory, name)
+        except BaseException:
+            with suppress(OSError):
+                if fs.kind(path + ASIDE) != "nothing":
+                    fs.remove(path + ASIDE)
+            raise
+        return Compressed(name, segment.bytes, size, segment.events) if replaced else None
     finally:
         segment.close()
+
+
+def _replace(fs: FileSystem, directory: str, name: str) -> bool:
+    """Put the rewritten segment in the place of the old one, unless retention has removed that meanwhile."""
+    path = join(directory, name)
+    lock = maintenance_lock(fs, directory)
+    try:
+        there = fs.kind(path) == "file"
+        if there:
+            fs.rename(path + ASIDE, path)
+        else:
+            fs.remove(path + ASIDE)
+        fs.sync_directory(directory)
+        return there
+    finally:
+        fs.close(lock)
 
 
 def _is_plain_and_sealed(segment: Segment) -> bool:
@@ -82,7 +119,7 @@ def _is_plain_and_sealed(segment: Segment) -> bool:
     return last is not None and last.is_seal and first is not None and first.kind == BLOCK
 
 
-def _rewrite(fs: FileSystem, segment: Segment, file: int) -> int:
+def _rewrite(fs: FileSystem, segment: Segment, file: int, pause: Pause) -> int:
     """Write *segment*, which is read to its end, to *file*, and return how many bytes that took."""
     size = _put(fs, file, encode_segment_header(segment.header) + segment.meta_frame)
     group: list[tuple[FrameHeader, bytes]] = []
@@ -93,10 +130,14 @@ def _rewrite(fs: FileSystem, segment: Segment, file: int) -> int:
             events += frame.header.events
             held += len(frame.body)
             if events < PACK_EVENTS and held < PACK_BYTES:
+                if len(group) % FRAMES == 0:
+                    pause()
                 continue
         if group:
+            pause()
             size += _put(fs, file, _pack(segment.seed, group))
             group, events, held = [], 0, 0
+            pause()
         if frame.header.is_seal:
             size += _put(fs, file, _seal(segment.seed, frame))
     if segment.why:

@@ -5,7 +5,7 @@ Owns the contract of every backend, and the value that reading returns. Seqs are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mtf.log.recovery import TornTail
 
 __all__ = [
+    "ALL_SYMBOLS",
     "NO_POSITIONS",
     "BlockReader",
     "EventLog",
@@ -26,6 +27,7 @@ __all__ = [
     "join_blocks",
 ]
 
+ALL_SYMBOLS: Final = -1
 NO_POSITIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -122,11 +124,27 @@ class ReadableLog(Protocol):
         """The names by number, as of `last_seq`."""
         ...
 
-    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> BlockReader:
+    def read(
+        self,
+        from_seq: int = 1,
+        *,
+        last_seq: int | None = None,
+        block_events: int = 1,
+        names: Sequence[str] = (),
+    ) -> BlockReader:
         """Return a reader from the block that contains *from_seq* to that of *last_seq*, or to the end.
 
         The end is that of the call, or a later one. With *block_events*, blocks are joined until one holds that many or
         more. DataDirError if *from_seq* is no longer kept, CorruptLog for damage on the way: never a shorter history.
+        *names* are the symbols by number, as far as the caller knows them, which may spare a look at the beginning.
+        """
+        ...
+
+    def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
+        """Return first and last seq of the runs, in order, that hold all ticks stamped in `[start_ns, end_ns)`.
+
+        Of the events up to *last_seq*, and of *symbols*: a set, bit n of which stands for the symbol of number n, or
+        `ALL_SYMBOLS`. They hold others too; a log without an index returns all of its events.
         """
         ...
 
@@ -183,6 +201,22 @@ class EventLog(ReadableLog, Protocol):
 
     def retain(self, min_needed_seq: int) -> None:
         """Remove what holds only events before *min_needed_seq*, as far as that is possible; called in a thread."""
+        ...
+
+    def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
+        """Return the first seq that stays if events go that are stamped before *before_ns*, or take too much room.
+
+        That is as long as all together take more than *max_bytes*. None from *needed_seq* on goes, and none at all if
+        the backend has limits of its own. To be handed to `retain`; called in a thread.
+        """
+        ...
+
+    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
+        """Have what is written made small, with *compress*, and quick to find in the background, until `close`.
+
+        *noted* is called in any thread with a sentence about what could not be done, and nothing is lost by that. A
+        backend that has nothing to do does nothing.
+        """
         ...
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ what is on the disk. `append` belongs to one thread, and `sync` may run beside i
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from struct import Struct
 from threading import Lock
@@ -20,7 +20,10 @@ from xxhash import xxh3_64_intdigest
 from mtf.errors import DataDirError, LogWriteFailed
 from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
 from mtf.log.event_log import NO_POSITIONS, changed_positions
+from mtf.log.expiry import expired_seq
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.log.index_file import SealedSpans
+from mtf.log.log_index import LogIndex
 from mtf.log.log_reader import LogReader, first_logged_seq, read_log
 from mtf.log.recovery import Recovered, TornTail, cut_tail, recover
 from mtf.log.retention import retain
@@ -41,8 +44,11 @@ from mtf.log.segment_format import (
     encode_segment_header,
     first_chain,
     frame_header,
+    parse_frame_header,
     run_seed,
 )
+from mtf.log.spans import SpanMaker
+from mtf.log.upkeep import Upkeep
 
 __all__ = ["SEGMENT_BYTES", "FileLog"]
 
@@ -84,6 +90,11 @@ class FileLog:
         self.first_seq = 1
         self.last_seq = 0
         self.durable_seq = 0
+        # Called in the writing thread once a segment is sealed, with what makes its index, if that is known.
+        self.on_sealed: Callable[[SealedSpans | None], object] | None = None
+        self._upkeep: Upkeep | None = None
+        # Makes the spans of the newest segment; None: its beginning was written before this start.
+        self._spans: SpanMaker | None = None
         self.torn: TornTail | None = None  # what opening cut off, and where it is kept
 
     @classmethod
@@ -182,6 +193,8 @@ class FileLog:
             self._fail(f"a write of {len(data)} bytes that took {written}", None)
         self._bytes += written
         self._events += count
+        if self._spans is not None:
+            self._spans.take(rows, count)
         self.chain = chain
         if heap:
             learn_symbols(self._symbols, block)
@@ -202,9 +215,25 @@ class FileLog:
                 self.durable_seq = target
             return self.durable_seq
 
-    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> LogReader:
+    def read(
+        self,
+        from_seq: int = 1,
+        *,
+        last_seq: int | None = None,
+        block_events: int = 1,
+        names: Sequence[str] = (),
+    ) -> LogReader:
         last_seq = self.last_seq if last_seq is None else last_seq
-        return read_log(self.directory, from_seq, last_seq=last_seq, block_events=block_events, fs=self._fs)
+        return read_log(
+            self.directory, from_seq, last_seq=last_seq, block_events=block_events, names=names, fs=self._fs
+        )
+
+    def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
+        index = LogIndex(self.directory, fs=self._fs)
+        try:
+            return index.find(symbols, start_ns, end_ns, last_seq)
+        finally:
+            index.close()
 
     def follow(self, from_seq: int = 1, *, block_events: int = 1) -> LogReader:
         return read_log(self.directory, from_seq, block_events=block_events, fs=self._fs)
@@ -212,6 +241,15 @@ class FileLog:
     def retain(self, min_needed_seq: int) -> None:
         retain(self.directory, min_needed_seq, fs=self._fs)
         self.first_seq = first_logged_seq(self.directory, fs=self._fs)
+
+    def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
+        return expired_seq(self.directory, needed_seq=needed_seq, before_ns=before_ns, max_bytes=max_bytes, fs=self._fs)
+
+    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
+        assert self._upkeep is None, "asked once"
+        self._upkeep = Upkeep(self.directory, compress=compress, noted=noted, fs=self._fs)
+        self.on_sealed = self._upkeep.sealed
+        self._upkeep.start()
 
     def close(self) -> None:
         if self._lock < 0:
@@ -223,6 +261,8 @@ class FileLog:
                 else:
                     self.sync()
         finally:
+            if self._upkeep is not None:
+                self._upkeep.stop()
             self._close_files()
 
     def _open(self, config: bytes | None, run_id: bytes | None, check_from: int) -> None:
@@ -327,6 +367,13 @@ class FileLog:
             except OSError as error:
                 self._fail("the sealing of a segment", error)
         self.chain = xxh3_64_intdigest(b"", self.chain)
+        maker, self._spans = self._spans, None
+        header = parse_frame_header(seal, 0, self._seed)
+        if self.on_sealed is not None and maker is not None and header is not None:
+            maker.complete()
+            self.on_sealed(SealedSpans(self._path, self.run_id, header, maker.spans))
+        elif self.on_sealed is not None:
+            self.on_sealed(None)
 
     def _start_segment(self) -> None:
         first_seq = self.last_seq + 1
@@ -371,6 +418,7 @@ class FileLog:
             raise
         self._file, self._path, self._bytes, self._events = file, path, len(data), 0
         self._full_at = max(self._segment_bytes, self._bytes + 1)
+        self._spans = SpanMaker(first_seq)
         self._number += 1
         self._positions_bytes, self._names_bytes = len(positions), len(meta)
         self.chain = chain

@@ -14,7 +14,7 @@ from mtf.log.segment_format import BLOCK, FRAME_MAGIC, HEADER_BYTES, META, PACK,
 
 __all__ = ["leap", "newest_seq"]
 
-NEAR_BYTES: Final = 1 << 17  # not worth another leap
+NEAR_BYTES: Final = 1 << 15  # not worth another leap
 STEP_BYTES: Final = 1 << 14  # read at first; twice as many each time that no header is among them
 
 
@@ -33,8 +33,13 @@ def leap(segment: Segment, seq: int) -> None:
         else:
             found = next_one
             low = next_one[0]
-    if found is not None and found[1].symbols == len(segment.symbols) and found[1].first_seq > segment.next_seq:
-        segment.jump(found[0], found[1].first_seq)
+    if found is None:
+        return
+    offset, header = _hop(segment, *found, seq)
+    if header.first_seq <= segment.next_seq or segment.lacks_names(header):
+        return
+    if header.symbols == len(segment.symbols):
+        segment.jump(offset, header.first_seq)
 
 
 def newest_seq(segment: Segment) -> int:
@@ -58,6 +63,21 @@ def newest_seq(segment: Segment) -> int:
             at = window.rfind(FRAME_MAGIC, 0, at + 1)
         end, reach = start, 2 * reach
     return segment.header.first_seq - 1
+
+
+def _hop(segment: Segment, offset: int, header: FrameHeader, seq: int) -> tuple[int, FrameHeader]:
+    """Return the last frame that begins at *seq* or before, and its place, from one that does, header by header."""
+    window_at = offset
+    window = segment.look(window_at, NEAR_BYTES)
+    while True:
+        following = offset + HEADER_BYTES + header.stored_bytes
+        if following + HEADER_BYTES > window_at + len(window):
+            window_at = following
+            window = segment.look(window_at, NEAR_BYTES)
+        found = parse_frame_header(window, following - window_at, segment.seed)
+        if found is None or found.kind not in (BLOCK, PACK) or found.first_seq > seq:
+            return offset, header
+        offset, header = following, found
 
 
 def _next_header(segment: Segment, start: int, end: int) -> tuple[int, FrameHeader] | None:

@@ -1,15 +1,18 @@
 """The log in a directory, as its readers see it: without a lock, beside its writer, of now at each question.
 
-Opens nothing for writing. Holds a file open only once the end was looked for and a segment was being written there.
+Opens nothing for writing. Holds a segment open only while it is being written, once its end or ticks in it were looked
+for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from mtf.log.end import LogEnd
 from mtf.log.filesystem import FileSystem
+from mtf.log.log_index import LogIndex
 from mtf.log.log_reader import LogReader, first_logged_seq, read_log, read_positions
 
 __all__ = ["LogFiles"]
@@ -22,6 +25,7 @@ class LogFiles:
         self.directory: Final = str(directory)
         self._fs: Final = fs
         self._end: Final = LogEnd(directory, fs=fs)
+        self._index: Final = LogIndex(directory, fs=fs)
         self._config: bytes | None = None  # once read: every segment repeats it
         self._run_id = b""  # likewise
 
@@ -50,14 +54,33 @@ class LogFiles:
     def positions(self) -> dict[str, Any]:
         return read_positions(self.directory, fs=self._fs)
 
-    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> LogReader:
-        return read_log(self.directory, from_seq, last_seq=last_seq, block_events=block_events, leap=True, fs=self._fs)
+    def read(
+        self,
+        from_seq: int = 1,
+        *,
+        last_seq: int | None = None,
+        block_events: int = 1,
+        names: Sequence[str] = (),
+    ) -> LogReader:
+        return read_log(
+            self.directory,
+            from_seq,
+            last_seq=last_seq,
+            block_events=block_events,
+            leap=True,
+            names=names,
+            fs=self._fs,
+        )
+
+    def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
+        return self._index.find(symbols, start_ns, end_ns, last_seq)
 
     def follow(self, from_seq: int = 1, *, block_events: int = 1) -> LogReader:
         return read_log(self.directory, from_seq, block_events=block_events, fs=self._fs)
 
     def close(self) -> None:
         self._end.close()
+        self._index.close()
 
     def _first(self) -> tuple[bytes, bytes]:
         """Return the configuration and the run id, from the first segment."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +48,7 @@ class LogReader(Iterator[LoggedBlock]):
         block_events: int = 1,
         check: bool = True,
         leap: bool = False,
+        names: Sequence[str] = (),
         fs: FileSystem | None = None,
     ) -> None:
         self.directory: Final = directory
@@ -58,13 +59,15 @@ class LogReader(Iterator[LoggedBlock]):
         self._check: Final = check
         self._ready: deque[LoggedBlock] = deque()  # blocks of the frame read last
         self.tail: TornTail | None = None  # what follows the last intact frame, when `next` last stopped
-        names = segment_names(self._fs, directory)
-        if not names:
+        segments = segment_names(self._fs, directory)
+        if not segments:
             raise DataDirError(f"{directory}: there is no log here")
-        starts = [segment_seq(name) for name in names]
+        starts = [segment_seq(name) for name in segments]
         if from_seq < starts[0]:
             raise DataDirError(f"{directory}: the log starts at seq {starts[0]}, and {from_seq} is gone")
-        self._segment = self._open(names[bisect_right(starts, from_seq) - 1], None)
+        self._segment = self._open(segments[bisect_right(starts, from_seq) - 1], None)
+        self._segment.spare_names = names
+        self._leaps: Final = leap  # then a block may begin before the one that holds the first seq
         if leap:
             leap_to(self._segment, from_seq)
         self.first_seq: Final = starts[0]
@@ -117,7 +120,9 @@ class LogReader(Iterator[LoggedBlock]):
                     return run
             frame = segment.next()
             if frame is not None:
-                blocks = segment.blocks(frame, check=self._check and segment.next_seq > self._from_seq)
+                check = self._check and segment.next_seq > self._from_seq
+                joins = self._block_events > 1 and (self._leaps or frame.header.first_seq >= self._from_seq)
+                blocks = segment.joined(frame, check=check) if joins else segment.blocks(frame, check=check)
                 self._ready.extend(found for found in blocks if found.block.last_seq >= self._from_seq)
             elif not self._go_on(segment):
                 return None
@@ -176,17 +181,21 @@ def read_log(
     block_events: int = 1,
     check: bool = True,
     leap: bool = False,
+    names: Sequence[str] = (),
     fs: FileSystem | None = None,
 ) -> LogReader:
     """Return an iterator over the blocks from the one that contains *from_seq* to the end there is now.
 
     With *block_events*, blocks are joined until one holds that many or more, so that small ones do not slow down a
     replay; positions are the newest of those joined. With *check* each row is validated as one from a stranger.
-    With *leap*, what lies before *from_seq* is not looked at, so that only positions written after it are known.
+    With *leap*, what lies before *from_seq* is not looked at, so that only positions written after it are known; of
+    use with it are *names*, the symbols by number as far as the caller knows them.
     The reader also has `config`, `run_id`, `symbols`, `positions`, and, once it has stopped, `tail`.
     DataDirError if there is no log, or *from_seq* is no longer kept.
     """
-    return LogReader(str(directory), from_seq, last_seq, block_events=block_events, check=check, leap=leap, fs=fs)
+    return LogReader(
+        str(directory), from_seq, last_seq, block_events=block_events, check=check, leap=leap, names=names, fs=fs
+    )
 
 
 def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:

@@ -14,9 +14,9 @@ import zstandard
 from mtf.events.block import ROW_BYTES
 from mtf.log.segment_format import BLOCK, RAW, FrameHeader
 
-__all__ = ["PACK_BYTES", "PACK_EVENTS", "inflate", "pack_frames", "unpack_frames"]
+__all__ = ["PACK_BYTES", "PACK_EVENTS", "inflate", "pack_frames", "unpack_frames", "unpack_joined"]
 
-PACK_EVENTS: Final = 16_384  # a pack is complete once it holds as many
+PACK_EVENTS: Final = 8_192  # a pack is complete once it holds as many
 PACK_BYTES: Final = 4 << 20  # or as many bytes
 LEVEL: Final = 3
 LANE_BITS: Final = 64
@@ -45,16 +45,10 @@ def pack_frames(frames: list[tuple[FrameHeader, bytes]]) -> tuple[bytes, int]:
 def unpack_frames(pack: FrameHeader, stored: bytes) -> list[tuple[FrameHeader, bytes]]:
     """Return header and body of each BLOCK frame in *stored*, chains left 0; ValueError if it is not a pack."""
     raw = inflate(stored, pack.heap_bytes)
-    if len(raw) < _COUNT.size:
-        raise ValueError("a pack cut short")
-    frames: int = _COUNT.unpack_from(raw)[0]
-    at = _COUNT.size + frames * _ENTRY.size
-    if not 0 < frames <= pack.events or at > len(raw):
-        raise ValueError("a pack of an impossible number of blocks")
-    table = list(_ENTRY.iter_unpack(raw[_COUNT.size : at]))
+    table, at = _table(pack, raw)
     rows_at = at + sum(entry[1] for entry in table)
     heap_at = rows_at + pack.events * ROW_BYTES
-    if sum(entry[0] for entry in table) != pack.events or heap_at + sum(entry[2] for entry in table) != len(raw):
+    if heap_at + sum(entry[2] for entry in table) != len(raw):
         raise ValueError("a pack whose lengths do not add up")
     rows = _rows(raw[rows_at:heap_at])
     out = []
@@ -72,6 +66,41 @@ def unpack_frames(pack: FrameHeader, stored: bytes) -> list[tuple[FrameHeader, b
         out.append((header, body))
         at, row, heap_at, seq = at + positions, end, heap_at + heap, seq + count
     return out
+
+
+def unpack_joined(pack: FrameHeader, stored: bytes) -> tuple[bytes, bytes, list[bytes], int, int]:
+    """Return rows and heap of all BLOCK frames in *stored* together, and the positions of those that have any.
+
+    Then the symbols known before the first of them, and the events not known synced when the last was written.
+    ValueError if it is not a pack.
+    """
+    raw = inflate(stored, pack.heap_bytes)
+    table, at = _table(pack, raw)
+    rows_at = at + sum(entry[1] for entry in table)
+    heap_at = rows_at + pack.events * ROW_BYTES
+    if heap_at + sum(entry[2] for entry in table) != len(raw):
+        raise ValueError("a pack whose lengths do not add up")
+    positions = []
+    for entry in table:
+        if entry[1]:
+            positions.append(raw[at : at + entry[1]])
+            at += entry[1]
+    last = table[-1]
+    return _rows(raw[rows_at:heap_at]), raw[heap_at:], positions, table[0][3], last[0] - 1 + last[4]
+
+
+def _table(pack: FrameHeader, raw: bytes) -> tuple[list[tuple[int, ...]], int]:
+    """Return the entries of a pack's blocks, and where they end; ValueError if they cannot be those of *pack*."""
+    if len(raw) < _COUNT.size:
+        raise ValueError("a pack cut short")
+    frames: int = _COUNT.unpack_from(raw)[0]
+    at = _COUNT.size + frames * _ENTRY.size
+    if not 0 < frames <= pack.events or at > len(raw):
+        raise ValueError("a pack of an impossible number of blocks")
+    table = list(_ENTRY.iter_unpack(raw[_COUNT.size : at]))
+    if sum(entry[0] for entry in table) != pack.events:
+        raise ValueError("a pack whose lengths do not add up")
+    return table, at
 
 
 def inflate(stored: bytes, raw_bytes: int) -> bytes:

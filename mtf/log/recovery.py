@@ -163,7 +163,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
     durable_seq = segment.header.first_seq - 1
     starts = [(durable_seq, segment.offset)]  # last seq before, and offset of, a frame every now and then
     while (frame := segment.next()) is not None:
-        segment.blocks(frame, check=False)
+        segment.joined(frame, check=False)
         durable_seq = max(durable_seq, frame.header.durable_seq)
         if frame.offset - starts[-1][1] > STARTS_BYTES or frame.header.is_seal:
             starts.append((frame.header.first_seq - 1, frame.offset))

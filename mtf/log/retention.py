@@ -6,20 +6,24 @@ so that any other missing segment is recognized as damage.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Final
 
 from xxhash import xxh3_64_hexdigest
 
-from mtf.errors import CorruptLog, DataDirError
+from mtf.errors import CorruptLog, DataDirError, LogLocked
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.index_file import index_path
 from mtf.log.segment import segment_names, segment_seq
 
-__all__ = ["MAINTENANCE_LOCK", "retain", "retained_seq"]
+__all__ = ["MAINTENANCE_LOCK", "maintenance_lock", "retain", "retained_seq"]
 
 MAINTENANCE_LOCK: Final = "maintenance.lock"
 MARK: Final = "retained"
 MARK_BYTES_MAX: Final = 64
+LOCKED_WITHIN_S: Final = 1.0  # somebody else replaces a segment, which takes milliseconds
+POLL_S: Final = 0.005
 
 
 def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None = None) -> list[str]:
@@ -30,7 +34,7 @@ def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None 
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
-    lock = fs.lock(join(directory, MAINTENANCE_LOCK))
+    lock = maintenance_lock(fs, directory)
     try:
         names = segment_names(fs, directory)
         old = [name for i, name in enumerate(names[:-1]) if segment_seq(names[i + 1]) <= min_needed_seq]
@@ -38,11 +42,28 @@ def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None 
             _mark(fs, directory, segment_seq(names[len(old)]))
         for name in old:
             fs.remove(join(directory, name))
+            if fs.kind(index_path(join(directory, name))) != "nothing":
+                fs.remove(index_path(join(directory, name)))
         if old:
             fs.sync_directory(directory)
         return old
     finally:
         fs.close(lock)
+
+
+def maintenance_lock(fs: FileSystem, directory: str, *, within_s: float = LOCKED_WITHIN_S) -> int:
+    """Return the lock that is held while segments are removed or replaced: no longer than that takes.
+
+    LogLocked if it is not free *within_s* seconds.
+    """
+    end_s = time.monotonic() + within_s
+    while True:
+        try:
+            return fs.lock(join(directory, MAINTENANCE_LOCK))
+        except LogLocked:
+            if time.monotonic() >= end_s:
+                raise
+        time.sleep(POLL_S)
 
 
 def retained_seq(fs: FileSystem, directory: str) -> int:

@@ -45,7 +45,7 @@ def survey_log(directory: str | Path, *, fs: FileSystem | None = None) -> Survey
     segment = Segment(fs, join(directory, names[-1]))
     try:
         while (frame := segment.next()) is not None:
-            segment.blocks(frame, check=False)
+            segment.joined(frame, check=False)
             segment.skim(learn=True, headers_only=True)
         torn_bytes = judge(segment).bytes if segment.why and not segment.partial else 0
     finally:

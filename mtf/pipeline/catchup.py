@@ -21,17 +21,10 @@ from mtf.events.block import Block, cut
 from mtf.kernel import Kernel
 from mtf.notes import Notes
 from mtf.pipeline.threads import in_thread
+from mtf.storage.checkpoint_meta import left_out_of, newest_states, saved_states
 from mtf.storage.checkpoint_store import Checkpoint, Skipped
 from mtf.storage.opened import OpenStorage
-from mtf.storage.restore import (
-    engine_at,
-    fresh_engine,
-    left_out_of,
-    newest_states,
-    restore,
-    restore_oldest,
-    saved_states,
-)
+from mtf.storage.restore import engine_at, fresh_engine, restore, restore_oldest
 from mtf.units import TS_MAX_NS
 
 __all__ = ["CatchUp", "Start"]

@@ -61,6 +61,9 @@ class Options:
     durability: Durability = attrs.field(default="group")
     checkpoint_seconds: float | None = attrs.field(default=60.0)
     checkpoint_events: int | None = attrs.field(default=None, validator=_check_whole)
+    keep_log_ns: int | None = attrs.field(default=None, validator=_check_whole)
+    keep_log_bytes: int | None = attrs.field(default=None, validator=_check_whole)
+    compress: bool = attrs.field(default=True)
     keep_events: int | None = attrs.field(default=None, validator=_check_whole)
     block_events: int = attrs.field(default=BLOCK_EVENTS, validator=_check_whole)
     workers: int = attrs.field(default=0, validator=_check_whole)
@@ -86,6 +89,8 @@ class Options:
             raise ConfigError(f"clock must be one of {', '.join(CLOCKS)}, got {self.clock!r}")
         if self.workers > WORKERS_MAX:
             raise ConfigError(f"workers must be between 0 and {WORKERS_MAX}, got {self.workers}")
+        if not isinstance(self.compress, bool):
+            raise ConfigError(f"compress must be True or False, got {self.compress!r}")
         if self.live_within_ns is not None and self.live_within_ns > self.grace_ns:
             raise ConfigError(
                 f"live_within_ns must be between 0 and grace_ns ({self.grace_ns}), got {self.live_within_ns}"
@@ -97,6 +102,10 @@ class Options:
             raise ConfigError(f"checkpoint_seconds must be 0 or more, and finite, got {seconds}")
         if isinstance(self.oldest_ns, bool) or not isinstance(self.oldest_ns, int):
             raise ConfigError(f"oldest_ns must be an int, got {self.oldest_ns!r}")
+
+    @property
+    def keeps_whole_log(self) -> bool:
+        return self.keep_events is None and self.keep_log_ns is None and self.keep_log_bytes is None
 
     @property
     def is_live(self) -> bool:

@@ -48,6 +48,9 @@ class Pipeline(Consuming, RunFacts):
     - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; 0 or None: not so;
     - *keep_events* is how many events stay in the log at least; None (the default): all. Older ones go after a
       checkpoint, a segment at a time, and never one that a kept checkpoint or a consumer still needs;
+    - *keep_log_ns* is how long events stay in the log, counted back from the newest accepted one, and *keep_log_bytes*
+      how much room it takes; None (the default): for good. They go as those beyond *keep_events* do;
+    - with *compress*, a thread makes the log's sealed segments small, in a quarter of one processor at most;
     - *history_values* is whether completed indicator values are stored with the bars; *keep_history_ns* is how long
       bars and rejects are stored, counted back from the newest bar, and *keep_history_bytes* how much room they take;
       None (the default): for good. Older ones are removed now and then;
@@ -81,6 +84,9 @@ class Pipeline(Consuming, RunFacts):
         checkpoint_seconds: float | None = 60.0,
         checkpoint_events: int | None = None,
         keep_events: int | None = None,
+        keep_log_ns: int | None = None,
+        keep_log_bytes: int | None = None,
+        compress: bool = True,
         history_values: bool = True,
         keep_history_ns: int | None = None,
         keep_history_bytes: int | None = None,
@@ -102,6 +108,9 @@ class Pipeline(Consuming, RunFacts):
             checkpoint_seconds=checkpoint_seconds,
             checkpoint_events=checkpoint_events,
             keep_events=keep_events,
+            keep_log_ns=keep_log_ns,
+            keep_log_bytes=keep_log_bytes,
+            compress=compress,
             history_values=history_values,
             keep_history_ns=keep_history_ns,
             keep_history_bytes=keep_history_bytes,

@@ -28,7 +28,7 @@ class RunReports:
     def __init__(self, options: Options) -> None:
         self.started_ns: Final = options.wall.now_ns()
         self.lag: Final = ShownLag(options.wall)
-        self._path: Final = None if options.data is None else str(options.data)
+        self._path: Final = None if options.data is None else options.data.name
         self._malformed = 0  # rows so far
         self._counted: dict[tuple[str, str], int] = {}  # by symbol and kind, as they were reported last
 

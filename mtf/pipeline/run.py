@@ -22,7 +22,7 @@ from mtf.actors.waiters import Waiters
 from mtf.bars.placement import MarketBarClock
 from mtf.calendars.auctions import edge_notes
 from mtf.config import Config
-from mtf.errors import ConfigMismatch, LogWriteFailed, PipelineStopped, WrongLoop
+from mtf.errors import ConfigMismatch, LogWriteFailed, PipelineStopped
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.cursor import Cursor
@@ -37,8 +37,9 @@ from mtf.pipeline.options import Options
 from mtf.pipeline.pushes import Pushes
 from mtf.pipeline.reading import Reading
 from mtf.pipeline.reports import RunReports
+from mtf.pipeline.rows_aside import RowsAside
 from mtf.pipeline.terms import Added
-from mtf.pipeline.threads import Stretches, in_thread
+from mtf.pipeline.threads import Stretches, check_own, in_thread
 from mtf.pipeline.wiring import Wiring
 from mtf.rows import RowCounts
 from mtf.storage.checkpoint_progress import CheckpointProgress
@@ -48,7 +49,6 @@ from mtf.storage.opened import OpenStorage
 
 __all__ = ["Run"]
 
-MALFORMED_KEPT: Final = 20  # in memory too, of the malformed rows that a data directory keeps
 CLOSINGS_MAX: Final = 3  # how often a closing that was interrupted is begun again
 
 
@@ -62,7 +62,7 @@ class Run:
         self.storage: Final = storage  # None: nothing is kept
         self.notes: Final = Notes()  # of what has come in
         self.reports: Final = RunReports(options)
-        self.malformed_rows: Final[list[tuple[str, int, str, str]]] = []  # the first of them
+        self.rows_aside: Final = RowsAside(None if storage is None else storage.malformed_rows, self.reports)
         self.rows = RowCounts()  # of the sources that were read
         self.engine = Kernel(config)
         self.showing: Final = Showing()
@@ -76,7 +76,7 @@ class Run:
         )
         symbols = SymbolTable(None if storage is None else storage.log.symbols)
         self.builder: Final = BlockBuilder(
-            symbols, aside=self.keep_aside, strict=options.strict, bar_clock=self.bar_clock
+            symbols, aside=self.rows_aside.keep, strict=options.strict, bar_clock=self.bar_clock
         )
         self.builder.one_kind = config.price == "auto"
         self.writer: Final = None if storage is None else storage.writer(options.durability, self._writer_failed)
@@ -88,7 +88,7 @@ class Run:
             block_events=options.block_events,
             workers=options.workers,
             published=self.on_published,
-            passed=self._on_passed,
+            passed=lambda marker: self._barriers.passed(marker, self.audience.actors),
             rows_asked=self._rows_asked,
             timed=self.checkpoints.timed,
         )
@@ -116,7 +116,7 @@ class Run:
             wall,
             self.audience.actors,
             noted=self.notes.note,
-            sent=self._sent_seq,
+            sent=lambda: self.source.sent_seq,
             stuck=self.audience.give_up,
             hanging=self.audience.fail_hanging,
             behind=self.wiring.delivery.watch,
@@ -139,7 +139,8 @@ class Run:
         if options.data is None:
             return cls(config, options, None)
         storage = await in_thread(
-            partial(OpenStorage.open, options.data, config), undo=lambda opened: opened.log.close()
+            partial(OpenStorage.open, options.data, config, compress=options.compress),
+            undo=lambda opened: opened.log.close(),
         )
         try:
             return cls(storage.config, options, storage)
@@ -279,15 +280,7 @@ class Run:
     def check_loop(self) -> None:
         """Raise if nothing runs, or not on the caller's event loop."""
         self.check()
-        try:
-            is_own = asyncio.get_running_loop() is self._loop
-        except RuntimeError:  # a thread without a loop
-            is_own = False
-        if not is_own:
-            raise WrongLoop(
-                "this pipeline runs on another event loop: use asyncio.run_coroutine_threadsafe(), or for what is not "
-                "awaited call_soon_threadsafe(), with the loop that it was started on"
-            )
+        check_own(self._loop)
 
     async def unless_it_stops(self, waiting: Coroutine[Any, Any, None]) -> None:
         """Wait for *waiting*, or cancel it and raise the reason as soon as nothing runs any more."""
@@ -455,8 +448,7 @@ class Run:
     @property
     def malformed(self) -> int:
         """How many rows could not be events, in earlier runs too."""
-        kept = None if self.storage is None else self.storage.malformed_rows
-        return self.builder.malformed + (0 if kept is None else kept.before)
+        return self.builder.malformed + self.rows_aside.before
 
     def all_notes(self) -> list[str]:
         """Return what a user should know of the start and of the run, in sentences."""
@@ -483,41 +475,26 @@ class Run:
             self.checkpointer.published(frame)
         self._applied.reached(frame.last_seq)
 
-    def _on_passed(self, marker: Marker) -> None:
-        self._barriers.passed(marker, self.audience.actors)
-
-    def _sent_seq(self) -> int:
-        return self.source.sent_seq
-
-    def keep_aside(self, place: str, line: int, reason: str, raw: str) -> None:
-        self.reports.malformed(place, line, reason)
-        kept = None if self.storage is None else self.storage.malformed_rows
-        if kept is not None:
-            kept.keep(place, line, reason, raw)
-        if kept is None or len(self.malformed_rows) < MALFORMED_KEPT:
-            self.malformed_rows.append((place, line, reason, raw))
-
     # Checkpoints.
 
     def _make_checkpointer(self, storage: OpenStorage) -> Checkpointer:
         assert self.writer is not None, "what has a storage has a writer"
-        options = self.options
         return Checkpointer(
             storage.checkpoints,
             self.writer,
-            options.wall,
+            self.options.wall,
             self.mark,
             noted=self.notes.note,
             failed=self._writer_failed,
-            clean=None if options.keep_events is None else self._forget,
+            clean=None if self.options.keeps_whole_log else self._forget,
             progress=self.checkpoints,
-            every_ns=options.checkpoint_ns,
-            every_events=options.checkpoint_events or None,
+            every_ns=self.options.checkpoint_ns,
+            every_events=self.options.checkpoint_events or None,
         )
 
     def _forget(self, checkpoint_seq: int) -> None:
         """Remove old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
-        storage, keep_events = self.storage, self.options.keep_events
+        storage, options = self.storage, self.options
         assert storage is not None, "only what is kept is removed"
-        assert keep_events is not None, "by default everything is kept"
-        storage.forget(min(checkpoint_seq, storage.log.last_seq - keep_events) + 1)
+        before_ns = None if options.keep_log_ns is None else int(self.engine.gate.newest_ns) - options.keep_log_ns
+        storage.forget(checkpoint_seq + 1, options.keep_events, before_ns, options.keep_log_bytes)

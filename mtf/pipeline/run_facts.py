@@ -52,7 +52,7 @@ class RunFacts:
     def malformed_rows(self) -> list[tuple[str, int, str, str]]:
         """The first malformed rows, each with its place, line, the reason, and its text."""
         run = self._outside("malformed_rows")
-        return [] if run is None else run.malformed_rows
+        return [] if run is None else run.rows_aside.rows
 
     @property
     def worker_pids(self) -> list[int]:

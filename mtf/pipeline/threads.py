@@ -1,4 +1,7 @@
-"""What may wait for a disk or a network, done in a thread, so that the event loop goes on meanwhile."""
+"""What may wait for a disk or a network, done in a thread, so that the event loop goes on meanwhile.
+
+Owns which thread may ask, too.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
-__all__ = ["Stretches", "in_thread"]
+from mtf.errors import WrongLoop
+
+__all__ = ["Stretches", "check_own", "in_thread"]
 
 EVENTS_AT_ONCE: Final = 8_192  # of a log, read in a thread before they are played: what that costs is not seen then
 
@@ -28,6 +33,19 @@ async def in_thread(work: Callable[[], Answer], *, undo: Callable[[Answer], obje
         if undo is not None and not working.cancelled() and working.exception() is None:
             undo(working.result())
         raise
+
+
+def check_own(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise WrongLoop unless the caller runs on *loop*."""
+    try:
+        is_own = asyncio.get_running_loop() is loop
+    except RuntimeError:  # a thread without a loop
+        is_own = False
+    if not is_own:
+        raise WrongLoop(
+            "this pipeline runs on another event loop: use asyncio.run_coroutine_threadsafe(), or for what is not "
+            "awaited call_soon_threadsafe(), with the loop that it was started on"
+        )
 
 
 class Stretches(Generic[Item]):

@@ -22,9 +22,9 @@ from mtf.frames.frame import Frame
 from mtf.kernel import Kernel
 from mtf.log import Writer
 from mtf.notes import Noted
+from mtf.storage.checkpoint_meta import CARRIED, checkpoint_meta
 from mtf.storage.checkpoint_progress import CheckpointProgress
 from mtf.storage.checkpoint_store import CheckpointStore
-from mtf.storage.restore import CARRIED, checkpoint_meta
 from mtf.units import TS_MAX_NS
 
 __all__ = ["ANSWER_NS", "Checkpointer"]

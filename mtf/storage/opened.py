@@ -36,6 +36,7 @@ class OpenStorage:
         discarded: list[Skipped],
         malformed_rows: MalformedRows | None,
         notes: Notes,
+        compress: bool,
     ) -> None:
         self.storage: Final = storage
         self.name: Final = storage.name
@@ -45,13 +46,14 @@ class OpenStorage:
         self.discarded: Final = discarded  # checkpoints ahead of the log, which opening removed
         self.malformed_rows: Final = malformed_rows  # None: they are not kept
         self.notes: Final = notes  # what opening has changed, in sentences
+        self._compress: Final = compress
         self._bars: BarKeeper | None = None  # stores completed bars, once `keep_bars` was asked
 
     @classmethod
-    def open(cls, storage: Storage, config: Config) -> OpenStorage:
+    def open(cls, storage: Storage, config: Config, *, compress: bool = True) -> OpenStorage:
         """Open *storage* for *config*, which begins its log if there is none; ConfigMismatch if it has another one.
 
-        May wait; to be called in a thread.
+        With *compress*, what is written is made small in the background. May wait; to be called in a thread.
         """
         config = config.current()
         name, notes = storage.name, Notes()
@@ -76,13 +78,14 @@ class OpenStorage:
                 )
             checkpoints = storage.checkpoints(config)
             discarded = _discard(name, checkpoints, log.last_seq)
-            return cls(storage, config, log, checkpoints, discarded, storage.malformed_rows(), notes)
+            return cls(storage, config, log, checkpoints, discarded, storage.malformed_rows(), notes, compress)
         except BaseException:
             log.close()
             raise
 
     def writer(self, durability: Durability, on_failure: Callable[[LogWriteFailed], None]) -> Writer:
-        """Return what appends to the log on the running event loop."""
+        """Return what appends to the log on the running event loop; the upkeep of the log begins."""
+        self.log.maintain(compress=self._compress, noted=self._unkept)
         return Writer(self.log, durability, on_failure=on_failure)
 
     def keep_bars(self, settings: BarSettings) -> BarKeeper | None:
@@ -112,12 +115,25 @@ class OpenStorage:
         log = self.log
         return log.read(max(log.first_seq, log.last_seq - events + 1), block_events=events)
 
-    def forget(self, before_seq: int) -> None:
-        """Remove events before *before_seq* from the log, as far as that is possible; to be called in a thread.
+    def forget(
+        self, needed_seq: int, keep_events: int | None, before_ns: int | None = None, max_bytes: int | None = None
+    ) -> None:
+        """Remove events that need not be kept from the log, as far as that is possible; to be called in a thread.
 
-        Events whose bars are not stored yet stay, if this storage stores any.
+        They come before *needed_seq*, and their bars are stored, if this storage stores any. Of those go what lies
+        before the last *keep_events*, what is stamped before *before_ns*, and what makes the log larger than
+        *max_bytes*.
         """
-        self.log.retain(before_seq if self._bars is None else min(before_seq, self._bars.stored_seq + 1))
+        log = self.log
+        if self._bars is not None:
+            needed_seq = min(needed_seq, self._bars.stored_seq + 1)
+        first_seq = 1 if keep_events is None else min(needed_seq, log.last_seq - keep_events + 1)
+        if before_ns is not None or max_bytes is not None:
+            first_seq = max(first_seq, log.expired_seq(needed_seq, before_ns, max_bytes))
+        log.retain(first_seq)
+
+    def _unkept(self, sentence: str) -> None:
+        report("log_not_compressed", sentence, path=self.name)
 
     async def close(self, malformed: int = 0) -> None:
         """Close what lies beside the log; *malformed* is how many rows of this run were malformed."""

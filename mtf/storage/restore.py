@@ -1,60 +1,54 @@
 """Recovery: an engine at any moment of a log, from the nearest usable checkpoint.
 
-Owns what a checkpoint of a pipeline holds besides the cores' states, and which one a start may use. Reads only, of any
+Owns which checkpoint a start may use. Reads only, of any
 storage and through its protocols; a path is a data directory. The pipeline shows the result to consumers, time travel
 and `mtf state` only look at it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
-import orjson
-from xxhash import xxh3_128_hexdigest
 
-from mtf.actors.consumer import PART
 from mtf.bars.bar import Bar
+from mtf.bars.gate import Gate
 from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.config import Config
 from mtf.errors import ConfigError, CorruptCheckpoint, MtfError, NewerCheckpoint
 from mtf.events.block import Block, cut
 from mtf.frames.snapshot import Snapshot
-from mtf.indicators.catalogue import version_changes
-from mtf.kernel import RESULTS, Kernel
+from mtf.kernel import Kernel
 from mtf.log import ReadableLog
+from mtf.storage.checkpoint_meta import changed_formulas, is_meta, is_of, is_of_before, other_config
 from mtf.storage.checkpoint_store import Checkpoint, CheckpointStore, Skipped, newest_good
 from mtf.storage.datadir import Place, logged_config, storage_of
 from mtf.storage.storage import Storage
-from mtf.zones import is_zones, other_instants, zones_of
+from mtf.zones import other_instants
 
 __all__ = [
-    "CARRIED",
     "Replayed",
     "bars_between",
     "bars_engine_at",
-    "checkpoint_meta",
     "checkpointed_symbols",
     "closed_between",
     "engine_at",
     "first_seq_after",
     "fresh_engine",
+    "gates_over",
     "lacks_past",
-    "left_out_of",
     "logged_blocks",
     "logged_entries",
-    "newest_states",
     "replay_engine",
     "restore",
     "restore_oldest",
-    "saved_states",
     "state_at",
     "verify_replay",
 ]
 
-CARRIED: Final = "carried:"  # begins the name of a consumer's older state, if it was not there for the checkpoint
 BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are replayed together
+BLOCKS_MAX: Final = 2  # so many times that are replayed as they are
 
 
 class Replayed(NamedTuple):
@@ -64,56 +58,6 @@ class Replayed(NamedTuple):
     digest: str  # of everything
     agreed: list[int]  # seqs of the checkpoints that hold, to the bit, the state and the digest of the replay
     damage: list[Skipped]  # the others, and why
-
-
-def checkpoint_meta(
-    config: Config,
-    seq: int,
-    digest: str,
-    newest_ns: int,
-    left_out: list[str],
-    *,
-    oldest_ns: int,
-    carried: Mapping[str, int] | None = None,
-) -> dict[str, Any]:
-    """Return a checkpoint's metadata; *left_out* are the consumers that did not answer in time.
-
-    *carried* says of consumers whose state in it is an older one, of which event that is.
-    """
-    versions = dict(config.current().versions)  # of the indicators' formulas, first ones left out
-    return {
-        "config": _config_mark(config),
-        "seq": seq,
-        "digest": digest,
-        "newest_ns": newest_ns,  # the latest stamp of an accepted event
-        "left_out": left_out,
-        "carried": dict(carried or {}),
-        "zones": zones_of(config, oldest_ns, newest_ns),
-    } | ({"versions": versions} if versions else {})
-
-
-def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
-    """Return the states of consumers in a checkpoint by name, each with the event that it is of."""
-    states = {
-        name.removeprefix(PART): (found.seq, state) for name, state in found.parts.items() if name.startswith(PART)
-    }
-    for name, seq in _carried(found).items():
-        state = found.parts.get(f"{CARRIED}{name}")
-        if state is not None:
-            states[name] = (seq, state)
-    return states
-
-
-def newest_states(store: CheckpointStore, limit: int) -> dict[str, tuple[int, bytes]]:
-    """Return `saved_states` of the newest checkpoint up to *limit* that can be read, usable to start from or not."""
-    found, _ = newest_good(store, limit)
-    return saved_states(found) if found is not None and _is_meta(found.meta) else {}
-
-
-def left_out_of(found: Checkpoint) -> list[str]:
-    """Return the consumers that had a state by then, and of which none is in a checkpoint."""
-    carried = _carried(found)
-    return [name for name in found.meta["left_out"] if name not in carried]
 
 
 def restore(
@@ -138,13 +82,13 @@ def restore(
         if found is None:
             return engine, None, skipped
         limit = found.seq - 1
-        if found.meta.get("config") != _config_mark(config):
-            skipped.append(Skipped(found.path, _other_config(config, found)))
-        elif not _is_meta(found.meta):
+        if not is_of(config, found):
+            skipped.append(Skipped(found.path, other_config(config, found)))
+        elif not is_meta(found.meta):
             skipped.append(Skipped(found.path, "its header is incomplete"))
         elif not usable(found):
             skipped.append(Skipped(found.path, "a consumer has not got that far yet"))
-        elif changed := _changed_formulas(config, found):
+        elif changed := changed_formulas(config, found):
             skipped.append(Skipped(found.path, f"{found.path}: made with {changed}: the log is played instead"))
         elif other := other_instants(found.meta["zones"]):
             skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is replayed instead"))
@@ -218,6 +162,26 @@ def engine_at(place: Place, *, seq: int | None = None, time_ns: int | None = Non
     return engine
 
 
+def gates_over(place: Place, first_seq: int, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
+    """Yield the gates that judge the events *first_seq* to *last_seq* of *place*, with their first and last events.
+
+    The first one begins earlier, at the nearest checkpoint or the log's start. It is one gate, unless the log has lost
+    its beginning: then the first knows nothing of what came before, and judges up to the oldest checkpoint.
+    """
+    storage = storage_of(place)
+    engine = _engine_before(storage, first_seq - 1, _any_time, bars_only=True)
+    next_seq = engine.joiner.seq + 1
+    if lacks_past(storage, engine.joiner.seq):
+        config = logged_config(storage)
+        oldest = restore_oldest(config, storage.checkpoints(config), last_seq, next_seq)
+        if oldest is not None:
+            if oldest[1].seq >= next_seq:
+                yield engine.gate, next_seq, oldest[1].seq
+            engine, next_seq = oldest[0], oldest[1].seq + 1
+    if next_seq <= last_seq:
+        yield engine.gate, next_seq, last_seq
+
+
 def bars_engine_at(place: Place, seq: int) -> Kernel:
     """Return the engine of *place* as it was after the event *seq*, to go on with, without indicators."""
     storage = storage_of(place)
@@ -265,16 +229,22 @@ def closed_between(
                 yield closing.bar, seq, list(values[k].completed.values) if values else []
 
 
-def logged_blocks(place: Place, first_seq: int, last_seq: int | None = None) -> Iterator[Block]:
-    """Yield the events of the log in *place* from *first_seq* to *last_seq*, or to the end, in blocks."""
-    return (block for block, _ in logged_entries(place, first_seq, last_seq))
+def logged_blocks(
+    place: Place, first_seq: int, last_seq: int | None = None, *, names: Sequence[str] = ()
+) -> Iterator[Block]:
+    """Yield the events of the log in *place* from *first_seq* to *last_seq*, or to the end, in blocks.
+
+    *names* are the symbols by number, if the caller knows them: then none is looked for before *first_seq*.
+    """
+    return (block for block, _ in logged_entries(place, first_seq, last_seq, names=names))
 
 
 def logged_entries(
-    place: Place, first_seq: int, last_seq: int | None = None
+    place: Place, first_seq: int, last_seq: int | None = None, *, names: Sequence[str] = ()
 ) -> Iterator[tuple[Block, Mapping[str, Any]]]:
     """Yield the blocks of `logged_blocks`, each with the entries that were written beside it."""
-    for logged in storage_of(place).read_log().read(first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
+    log = storage_of(place).read_log()
+    for logged in log.read(first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS, names=names):
         block = logged.block
         if block.first_seq < first_seq:
             block = cut(block, first_seq - block.first_seq)[1]
@@ -282,6 +252,9 @@ def logged_entries(
             if block.first_seq > last_seq:
                 return
             block = cut(block, last_seq - block.first_seq + 1)[0]
+        while block.count > BLOCKS_MAX * BLOCK_EVENTS:  # a pack of a compressed segment
+            piece, block = cut(block, BLOCK_EVENTS)
+            yield piece, {}
         yield block, logged.positions
 
 
@@ -354,11 +327,11 @@ def verify_replay(place: Place) -> Replayed:
         except (CorruptCheckpoint, OSError) as error:
             damage.append(Skipped(store.place_of(seq), str(error)))
             continue
-        if _is_of_before(engine.config, found):
+        if is_of_before(engine.config, found):
             continue  # its results differ, and nothing is started from it
-        if _is_meta(found.meta) and _changed_formulas(engine.config, found):
+        if is_meta(found.meta) and changed_formulas(engine.config, found):
             continue  # neither is one of another formula
-        other = other_instants(found.meta["zones"]) if _is_meta(found.meta) else ""
+        other = other_instants(found.meta["zones"]) if is_meta(found.meta) else ""
         reason = other or _difference(engine, found)
         if reason:
             damage.append(Skipped(found.path, reason))
@@ -420,35 +393,6 @@ def _any_time(checkpoint: Checkpoint) -> bool:
     return True
 
 
-def _carried(found: Checkpoint) -> dict[str, int]:
-    carried: dict[str, int] = found.meta.get("carried", {})
-    return carried
-
-
-def _is_meta(meta: dict[str, Any]) -> bool:
-    """Return whether *meta* is what `checkpoint_meta` makes: files come from strangers too."""
-    left_out, carried = meta.get("left_out"), meta.get("carried", {})
-    return (
-        isinstance(meta.get("newest_ns"), int)
-        and isinstance(meta.get("digest"), str)
-        and isinstance(left_out, list)
-        and all(isinstance(name, str) for name in left_out)
-        and isinstance(carried, dict)
-        and all(isinstance(seq, int) for seq in carried.values())
-        and _is_versions(meta.get("versions", {}))
-        and is_zones(meta.get("zones"))
-    )
-
-
-def _is_versions(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(version, int) for version in value.values())
-
-
-def _changed_formulas(config: Config, found: Checkpoint) -> str:
-    """Return which indicators had another version when *found* was made, as part of a sentence; "" if none had."""
-    return version_changes(found.meta.get("versions", {}), dict(config.current().versions))
-
-
 def _last_seq(log: ReadableLog, seq: int) -> int:
     """Return *seq*, or the end of *log* if that is earlier; *seq* may be the last one before the log's beginning."""
     if seq == log.first_seq - 1:
@@ -497,28 +441,3 @@ def _accepts_after(engine: Kernel, block: Block, time_ns: int) -> int:
         if rest is None:
             return 0
         block = rest
-
-
-def _config_mark(config: Config) -> str:
-    """Return a hash of *config* and `RESULTS`; the release of tzdata is compared separately."""
-    fields = orjson.loads(config.to_json())
-    del fields["tzdata"]
-    fields.pop("versions", None)  # is looked at by itself too
-    return str(xxh3_128_hexdigest(b"%d:%b" % (RESULTS, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))))
-
-
-def _first_mark(config: Config, results: int) -> str:
-    """Return the hash for *config* in the first version of checkpoints."""
-    return str(xxh3_128_hexdigest(b"%d:%b" % (results, attrs.evolve(config, versions=()).to_json())))
-
-
-def _is_of_before(config: Config, found: Checkpoint) -> bool:
-    """Return whether a checkpoint was made by an earlier mtf, whose results for the same configuration differ."""
-    return found.meta.get("config") in [_first_mark(config, results) for results in range(1, RESULTS)]
-
-
-def _other_config(config: Config, found: Checkpoint) -> str:
-    """Return why a checkpoint that was not made with *config* and these results cannot be used."""
-    if _is_of_before(config, found):
-        return "made by an earlier mtf, whose results differ: the log is replayed instead"
-    return "made with a different configuration, or by a newer mtf"

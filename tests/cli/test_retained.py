@@ -18,13 +18,14 @@ from tests.cli.builders import json_of, mtf
 EVENTS = 3_000
 
 
-def make(path: Path, block_events: int) -> str:
-    """Make a directory that keeps the last 500 events and a few more; return the digest of the run."""
+def make(path: Path, block_events: int, **keep: int) -> tuple[str, int]:
+    """Make a directory that keeps the last 500 events and a few more; return the run's digest and the first event."""
+    kept: dict[str, Any] = keep or {"keep_events": 500}
 
     async def run() -> str:
         source: dict[str, Any] = {"seed": 5, "symbols": ["EURUSD"], "start": "2024-03-07", "pace_ms": 2_000}
         settings: dict[str, Any] = {"clock": "ticks", "checkpoint_seconds": None, "block_events": block_events}
-        async with library.Pipeline(data=path, keep_events=500, **settings) as pipeline:
+        async with library.Pipeline(data=path, **kept, **settings) as pipeline:
             for events in range(500, EVENTS + 1, 500):
                 await pipeline.run(SyntheticMarket(events=events, **source))
                 await pipeline.checkpoint()
@@ -33,8 +34,9 @@ def make(path: Path, block_events: int) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 20_000)
         digest = asyncio.run(run())
-    assert 1 < first_logged_seq(path / "log") < EVENTS - 500
-    return digest
+    first_seq = first_logged_seq(path / "log")
+    assert 1 < first_seq < EVENTS - 500
+    return digest, first_seq
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +123,33 @@ def test_a_checkpoint_whose_next_event_is_gone_is_not_started_from(kept: Path, t
 
 def test_a_log_that_begins_after_a_checkpoint_lacks_nothing(tmp_path: Path) -> None:
     """The checkpoint stands for all that was removed."""
-    digest = make(tmp_path / "run", 100)
-    first_seq = first_logged_seq(tmp_path / "run" / "log")
+    digest, first_seq = make(tmp_path / "run", 100)
     assert first_seq - 1 in json_of("verify", tmp_path / "run", "--json")["checkpoints"]["seqs"]
     result = mtf("replay", tmp_path / "run", "--json")
     assert (orjson.loads(result.stdout)["digest"], result.stderr) == (digest, "")
     assert json_of("state", tmp_path / "run", "--at", first_seq - 1, "--json")["seq"] == first_seq - 1
+
+
+def test_old_events_go_by_age_as_soon_as_nobody_needs_them(tmp_path: Path) -> None:
+    """What stays is what was asked for, what a checkpoint needs, and no more than a segment beyond that."""
+    first_seq = make(tmp_path / "run", 100, keep_log_ns=600_000_000_000)[1]
+    checkpoints = json_of("verify", tmp_path / "run", "--replay", "--json")["checkpoints"]["seqs"]
+    assert min(checkpoints) + 1 - 450 < first_seq <= min(checkpoints) + 1
+
+
+def test_old_events_go_by_size_as_soon_as_nobody_needs_them(tmp_path: Path) -> None:
+    make(tmp_path / "run", 100, keep_log_bytes=60_000)
+    assert sum(path.stat().st_size for path in (tmp_path / "run" / "log").iterdir()) < 60_000 + 25_000
+    assert json_of("verify", tmp_path / "run", "--replay", "--json")["clean"]
+
+
+def test_compact_makes_a_log_small_and_nothing_else(tmp_path: Path) -> None:
+    args = ("run", "synthetic", "--events", 5000, "--timeframes", "1m", "--data", tmp_path / "run", "--no-compress")
+    assert mtf(*args).exit_code == 0
+    before = json_of("ticks", tmp_path / "run", "--symbol", "EURUSD", "--format", "json")
+    found = json_of("compact", tmp_path / "run", "--json")
+    assert (found["segments"], found["events"]) == (1, 5000)
+    assert found["bytes_after"] < found["bytes_before"] / 2
+    assert json_of("ticks", tmp_path / "run", "--symbol", "EURUSD", "--format", "json") == before
+    assert json_of("verify", tmp_path / "run", "--replay", "--json")["clean"]
+    assert "compressed already" in mtf("compact", tmp_path / "run").stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 import mtf
 from mtf.events.tick import Tick
+from mtf.log import compress_sealed, index_sealed
 from mtf.sources import SyntheticMarket
 from tests.builders import SECOND_NS, at, ticks
 from tests.cli.builders import json_of
@@ -54,6 +57,41 @@ def test_start_and_end_are_half_open_in_event_time(whole: Whole) -> None:
         wanted = [each for each in logged if first <= each.tick.ts_ns < end]
         assert list(data.ticks("EURUSD", start=first, end=end)) == wanted
         assert wanted != sorted(wanted, key=lambda each: each.tick.ts_ns)
+
+
+def test_windows_are_those_of_the_whole_whatever_was_done_to_the_log(whole: Whole, tmp_path: Path) -> None:
+    """Through an index or without one, of a compressed log too: every tick, with the verdict of the run."""
+    shutil.copytree(whole[0], tmp_path / "run")
+    log = tmp_path / "run" / "log"
+    with mtf.open(whole[0]) as data:
+        logged = list(data.ticks())
+    stamps = sorted(each.tick.ts_ns for each in logged)
+    rng = random.Random(5)
+
+    def check() -> None:
+        with mtf.open(tmp_path / "run") as data:
+            for _ in range(10):
+                start, end = sorted(rng.sample(stamps, 2))
+                end = rng.choice((end, start + 3 * SECOND_NS))
+                symbols = rng.choice((None, *SYMBOLS, SYMBOLS[:2]))
+                wanted = [
+                    each
+                    for each in logged
+                    if start <= each.tick.ts_ns < end and (symbols is None or each.tick.symbol in symbols)
+                ]
+                assert list(data.ticks(symbols, start=start, end=end)) == wanted
+                assert list(data.rejects(symbols, start=start, end=end)) == [
+                    each for each in wanted if each.verdict not in ("accepted", "late_accepted")
+                ]
+
+    check()
+    for path in log.glob("*.idx"):
+        path.unlink()
+    check()
+    compress_sealed(log)
+    check()
+    index_sealed(log)
+    check()
 
 
 def test_a_tick_that_says_when_it_arrived_is_told_from_the_one_behind_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -159,12 +159,23 @@ class MemoryReading:
     def symbols(self) -> list[str]:
         return list(self._kept.symbols().names)
 
-    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> MemoryReader:
+    def read(
+        self,
+        from_seq: int = 1,
+        *,
+        last_seq: int | None = None,
+        block_events: int = 1,
+        names: Sequence[str] = (),
+    ) -> MemoryReader:
         last_seq = self._kept.last_seq if last_seq is None else last_seq
         return MemoryReader(self._kept, from_seq, last_seq, block_events)
 
     def follow(self, from_seq: int = 1, *, block_events: int = 1) -> MemoryReader:
         return MemoryReader(self._kept, from_seq, SEQ_MAX, block_events)
+
+    def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
+        last_seq = min(last_seq, self.last_seq)
+        return [(self.first_seq, last_seq)] if last_seq >= self.first_seq else []
 
     def close(self) -> None: ...
 
@@ -231,6 +242,11 @@ class MemoryLog(MemoryReading):
 
     def retain(self, min_needed_seq: int) -> None:
         self._kept.drop(max(0, bisect_right(self._kept.blocks, min_needed_seq, key=_first_seq_of) - 1))
+
+    def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
+        return self.first_seq
+
+    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None: ...
 
     def close(self) -> None:
         if not self._closed:

@@ -21,8 +21,8 @@ from mtf.errors import ConfigError
 from mtf.log.filesystem import OsFileSystem
 from mtf.log.segment import Segment
 from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.checkpoint_meta import saved_states
 from mtf.storage.checkpoint_store import newest_good
-from mtf.storage.restore import saved_states
 from tests.builders import copy_if_there
 from tests.pipeline.inline import Inline
 from tests.pipeline.survivors import Saved, SlowSaved, Stored

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any, Final, TypeVar
 
@@ -133,7 +133,14 @@ class RemoteReading:
     def symbols(self) -> list[str]:
         return self._server.ask(lambda: self._reading.symbols).result(PATIENCE_S)
 
-    def read(self, from_seq: int = 1, *, last_seq: int | None = None, block_events: int = 1) -> RemoteReader:
+    def read(
+        self,
+        from_seq: int = 1,
+        *,
+        last_seq: int | None = None,
+        block_events: int = 1,
+        names: Sequence[str] = (),
+    ) -> RemoteReader:
         def begin() -> BlockReader:
             return self._reading.read(from_seq, last_seq=last_seq, block_events=block_events)
 
@@ -144,6 +151,9 @@ class RemoteReading:
             return self._reading.follow(from_seq, block_events=block_events)
 
         return RemoteReader(self._server, self._server.ask(begin).result(PATIENCE_S))
+
+    def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
+        return self._server.ask(lambda: self._reading.find(symbols, start_ns, end_ns, last_seq)).result(PATIENCE_S)
 
     def close(self) -> None: ...
 
@@ -207,6 +217,11 @@ class RemoteLog(RemoteReading):
 
     def retain(self, min_needed_seq: int) -> None:
         self._server.ask(lambda: self._log.retain(min_needed_seq)).result(PATIENCE_S)
+
+    def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
+        return self._server.ask(lambda: self._log.expired_seq(needed_seq, before_ns, max_bytes)).result(PATIENCE_S)
+
+    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None: ...
 
     def close(self) -> None:
         try:

@@ -17,6 +17,7 @@ import pytest
 from mtf.config import Config
 from mtf.errors import MtfError
 from mtf.pipeline import Pipeline
+from tests.builders import copy_if_there
 from tests.cli.builders import mtf
 from tests.storage.builders import SYMBOLS, feed, market
 
@@ -36,7 +37,7 @@ async def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]
         await feed(pipeline, EVENTS[600:])
         await pipeline.drain()
         await pipeline.durable(700)
-        shutil.copytree(folder / "closed", folder / "killed")
+        shutil.copytree(folder / "closed", folder / "killed", copy_function=copy_if_there)
     return {"closed": folder / "closed", "killed": folder / "killed"}
 
 

@@ -16,7 +16,8 @@ from mtf.frames.view import View
 from mtf.kernel import Kernel
 from mtf.pipeline import Pipeline
 from mtf.storage.checkpoint_files import FileCheckpointStore
-from mtf.storage.restore import checkpoint_meta, restore, verify_replay
+from mtf.storage.checkpoint_meta import checkpoint_meta
+from mtf.storage.restore import restore, verify_replay
 from mtf.summary import Summary
 from tests.alive import run_of
 from tests.builders import Event, blocks
@@ -182,7 +183,7 @@ async def test_files_of_a_data_directory_are_for_their_owner_alone(tmp_path: Pat
     async with Pipeline(data=data, clock="ticks") as pipeline:
         await pipeline.run([*EVENTS_OF_A_FILE], name="ticks", order="log")
         await pipeline.checkpoint()
-        run_of(pipeline).keep_aside("here", 1, "why", "raw")
+        run_of(pipeline).rows_aside.keep("here", 1, "why", "raw")
     files = [path for path in data.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"history.sqlite", "malformed.jsonl", "writer.lock"}
     assert any(path.suffix == ".mtf" for path in files)

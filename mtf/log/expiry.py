@@ -1,0 +1,75 @@
+"""Which old segments of a log may go by age or size: whole ones, oldest first, of which nobody needs an event.
+
+Decides only; removing is for `mtf.log.retention`. The stamps of a segment are those in its index, or are read.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from mtf.errors import DataDirError
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.index_file import index_path, made_spans, read_spans
+from mtf.log.segment import Segment, segment_names, segment_seq
+
+__all__ = ["expired_seq"]
+
+
+def expired_seq(
+    directory: str | Path,
+    *,
+    needed_seq: int,
+    before_ns: int | None = None,
+    max_bytes: int | None = None,
+    fs: FileSystem | None = None,
+) -> int:
+    """Return the first seq that stays if segments go of which every tick is stamped before *before_ns*.
+
+    Or as long as all segments together, with their indexes, take more than *max_bytes*. None that holds *needed_seq* or
+    a later event goes, nor does the newest. To be handed to `retain`. DataDirError if there is no log, CorruptLog if a
+    segment that has no index is damaged.
+    """
+    fs = fs or OsFileSystem()
+    directory = str(directory)
+    names = segment_names(fs, directory)
+    if not names:
+        raise DataDirError(f"{directory}: there is no log here")
+    sizes = {name: _size(fs, join(directory, name)) for name in names} if max_bytes is not None else {}
+    total = sum(sizes.values())
+    for name, following in pairwise(names):
+        too_large = max_bytes is not None and total > max_bytes
+        too_old = before_ns is not None and _newest_ns(fs, join(directory, name)) < before_ns
+        if not (too_large or too_old) or segment_seq(following) > needed_seq:
+            return segment_seq(name)
+        total -= sizes.get(name, 0)
+    return segment_seq(names[-1])
+
+
+def _newest_ns(fs: FileSystem, path: str) -> int:
+    """Return the greatest stamp of a tick in the sealed segment at *path*."""
+    stored = read_spans(fs, path, segment_seq(path[-23:]))
+    if stored is not None:
+        return stored.greatest_ns
+    segment = Segment(fs, path)
+    try:
+        maker = made_spans(segment)
+        if segment.why or not segment.sealed:
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal, and a later segment")
+    finally:
+        segment.close()
+    maker.complete()
+    return maker.spans.greatest_ns
+
+
+def _size(fs: FileSystem, path: str) -> int:
+    """Return what the segment at *path* and its index take."""
+    total = 0
+    for each in (path, index_path(path)):
+        if fs.kind(each) == "file":
+            file = fs.open(each, "read")
+            try:
+                total += fs.size(file)
+            finally:
+                fs.close(file)
+    return total

@@ -1,0 +1,99 @@
+"""The index of a log: which of its events may be ticks of given symbols, stamped in a given span of time.
+
+Reads the indexes of sealed segments, and makes what is missing of the segments themselves, in memory: reading changes
+no file. It says where to look and never what is there: each event is read from the log.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from mtf.errors import DataDirError
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.index_file import StoredSpans, made_spans, read_spans, take_rest
+from mtf.log.retention import retained_seq
+from mtf.log.segment import Segment, segment_names, segment_seq
+from mtf.log.spans import SpanMaker, Spans
+
+__all__ = ["LogIndex"]
+
+
+class LogIndex:
+    """The index of the log in *directory*, which may be written meanwhile. One thread at a time."""
+
+    def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
+        self.directory: Final = str(directory)
+        self._fs: Final = fs or OsFileSystem()
+        self._sealed: dict[str, Spans | StoredSpans] = {}  # by name of the segment
+        self._live: tuple[Segment, SpanMaker] | None = None  # of the newest segment, as far as it was read
+        self._live_name = ""
+
+    def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
+        """Return first and last seq of the runs of events, up to *last_seq*, that hold all such ticks, in order.
+
+        They hold others too. *symbols* is a set, bit n of which stands for the symbol of number n, or ALL_SYMBOLS.
+        DataDirError if there is no log; CorruptLog if a segment that has no index is damaged.
+        """
+        names = segment_names(self._fs, self.directory)
+        if not names:
+            raise DataDirError(f"{self.directory}: there is no log here")
+        found: list[tuple[int, int]] = []
+        for i, name in enumerate(names):
+            if segment_seq(name) > last_seq:
+                break
+            for first, last in self._find(name, i == len(names) - 1, symbols, start_ns, end_ns):
+                if first <= last_seq:
+                    run = (first, min(last, last_seq))
+                    if found and found[-1][1] + 1 == first:
+                        run = (found.pop()[0], run[1])
+                    found.append(run)
+        return found
+
+    def close(self) -> None:
+        """Close what is open; what is asked for then opens it again."""
+        if self._live is not None:
+            self._live[0].close()
+        self._live, self._live_name = None, ""
+
+    def _find(self, name: str, newest: bool, symbols: int, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+        spans = self._sealed.get(name)
+        if spans is None:
+            path = join(self.directory, name)
+            spans = None if name == self._live_name else read_spans(self._fs, path, segment_seq(name))
+            if spans is None:
+                try:
+                    maker, sealed = self._made(name, newest)
+                except FileNotFoundError:
+                    if retained_seq(self._fs, self.directory) > segment_seq(name):
+                        return []  # it was removed a moment ago
+                    raise
+                if not sealed:
+                    rest = [(maker.spans.next_seq, maker.next_seq - 1)] if maker.next_seq > maker.spans.next_seq else []
+                    return maker.spans.find(symbols, start_ns, end_ns) + rest
+                maker.complete()
+                spans = maker.spans
+            self._sealed[name] = spans
+        return spans.find(symbols, start_ns, end_ns)
+
+    def _made(self, name: str, newest: bool) -> tuple[SpanMaker, bool]:
+        """Return the maker of a segment's spans, which has read all of it, and whether that is sealed."""
+        if self._live is not None and self._live_name == name:
+            segment, maker = self._live
+            segment.refresh()
+            take_rest(segment, maker)
+        else:
+            segment = Segment(self._fs, join(self.directory, name))
+            maker = made_spans(segment)
+        if segment.sealed and not segment.why:
+            if self._live_name == name:
+                self._live, self._live_name = None, ""
+            segment.close()
+            return maker, True
+        if not newest:
+            segment.close()
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal, and a later segment")
+        if self._live_name != name:
+            self.close()
+        self._live, self._live_name = (segment, maker), name
+        return maker, False

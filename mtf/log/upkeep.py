@@ -1,0 +1,157 @@
+"""Upkeep of a log while it is written: a thread that makes sealed segments small, and indexes that are missing.
+
+Owns the thread and its share of a processor: after each piece of work, a millisecond or so, it rests, so that the event
+loop gets its turns. The newest segment is left as it is. Nothing here changes what is read; what fails is noted and
+left as it was, since the log is whole without it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from mtf.errors import LogLocked, MtfError
+from mtf.log.compaction import compress_sealed
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.index_file import SealedSpans, read_spans, take_rest, write_spans
+from mtf.log.segment import Segment, segment_names, segment_seq
+from mtf.log.spans import SpanMaker
+
+__all__ = ["SHARE", "Upkeep", "index_sealed"]
+
+SHARE: Final = 0.25  # of one processor, at most
+REST_MAX_S: Final = 0.1
+SLICE_S: Final = 0.001  # less work than that needs no rest yet
+
+
+class Upkeep:
+    """Keeps the log in *directory* small and indexed, from `start` to `stop`.
+
+    *noted* is called in its thread with a sentence about what could not be done.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        compress: bool = True,
+        share: float = SHARE,
+        noted: Callable[[str], object] = lambda sentence: None,
+        fs: FileSystem | None = None,
+    ) -> None:
+        assert 0.0 < share <= 1.0, "a share of one processor"
+        self._directory: Final = str(directory)
+        self._compress: Final = compress
+        self._share: Final = share
+        self._noted: Final = noted
+        self._fs: Final = fs or OsFileSystem()
+        self._due: Final = threading.Event()  # there may be something to do
+        self._stopping: Final = threading.Event()
+        self._fresh: Final[deque[SealedSpans]] = deque()  # of segments that were sealed while this ran
+        self._thread: threading.Thread | None = None
+        self._since_s = 0.0  # when work began after the last rest
+
+    def start(self) -> None:
+        """Begin with what is there."""
+        assert self._thread is None, "started once"
+        self._due.set()
+        self._thread = threading.Thread(target=self._run, name="mtf log upkeep", daemon=True)
+        self._thread.start()
+
+    def sealed(self, spans: SealedSpans | None) -> None:
+        """Have it look for sealed segments, of one of which *spans* makes the index. From any thread."""
+        if spans is not None:
+            self._fresh.append(spans)
+        self._due.set()
+
+    def stop(self) -> None:
+        """Return once it has stopped; the segment at hand stays as it was. Safe to call twice.
+
+        Indexes that only have to be written are written.
+        """
+        self._stopping.set()
+        self._due.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._write_fresh()
+
+    def _write_fresh(self) -> None:
+        while self._fresh:
+            spans = self._fresh.popleft()
+            with suppress(OSError):  # retention was faster, or the disk is full: it is made later, if at all
+                write_spans(self._fs, spans)
+
+    def _run(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._stopping.is_set():
+                return
+            self._since_s = time.perf_counter()
+            try:
+                self._write_fresh()
+                index_sealed(self._directory, pause=self._pause, fs=self._fs)
+                if self._compress:
+                    compress_sealed(self._directory, newest_too=False, pause=self._pause, fs=self._fs)
+            except _Stopped:
+                return
+            except LogLocked:
+                continue  # by `mtf compact`, which does the same
+            except (MtfError, OSError) as error:
+                self._noted(f"{self._directory}: segments are not compressed: {error}")
+
+    def _pause(self) -> None:
+        if self._stopping.is_set():
+            raise _Stopped
+        worked_s = time.perf_counter() - self._since_s
+        if worked_s < SLICE_S:
+            return
+        if self._stopping.wait(min(worked_s * (1.0 / self._share - 1.0), REST_MAX_S)):
+            raise _Stopped
+        self._since_s = time.perf_counter()
+
+
+class _Stopped(Exception):
+    """The thread is to end."""
+
+
+def index_sealed(
+    directory: str | Path, *, pause: Callable[[], None] = lambda: None, fs: FileSystem | None = None
+) -> list[str]:
+    """Make the index of each sealed segment that has none that holds for it; return the names of those segments.
+
+    CorruptLog for a damaged segment, OSError if the disk fails.
+    """
+    fs = fs or OsFileSystem()
+    directory = str(directory)
+    made = []
+    for name in segment_names(fs, directory):
+        path = join(directory, name)
+        if read_spans(fs, path, segment_seq(name)) is None and _index(fs, path, pause):
+            made.append(name)
+    return made
+
+
+def _index(fs: FileSystem, path: str, pause: Callable[[], None]) -> bool:
+    try:
+        segment = Segment(fs, path)
+    except FileNotFoundError:
+        return False  # removed a moment ago
+    try:
+        seal = segment.last_header()
+        if seal is None or not seal.is_seal:
+            return False
+        maker = SpanMaker(segment.header.first_seq)
+        take_rest(segment, maker, pause)
+        if segment.why or not segment.sealed:
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal")
+        maker.complete()
+        write_spans(fs, SealedSpans(path, segment.header.run_id, seal, maker.spans))
+        return True
+    finally:
+        segment.close()
