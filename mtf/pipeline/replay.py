@@ -41,13 +41,8 @@ async def play(
     if start < 1 or (until is not None and until < start):
         raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and until not before it")
     pace = None if speed is None else Pace(run.options.wall, speed)
-    if start == 1:
-        start = max(1, await in_thread(lambda: storage.read_log().first_seq))
-        if until is not None and until < start:
-            raise ConfigError(
-                f"{storage.name}: the log begins at seq {start}, and earlier events were removed: until={until}"
-            )
     async with run.pushes.turn():  # what is pushed meanwhile follows the log
+        start = await in_thread(partial(_first_seq, storage, start, until))
         logged = await in_thread(partial(logged_config, storage))
         config, kept = run.config.settled(logged)
         differences = "; ".join(config.differences(logged))
@@ -81,6 +76,18 @@ async def play(
                 gate.end_look_back()
                 run.begin_pushes()
     return start
+
+
+def _first_seq(storage: Storage, start: int, until: int | None) -> int:
+    """Return the first event to be played: seq 1 stands for the first one that is kept."""
+    if start > 1:
+        return start
+    first_seq = max(1, storage.read_log().first_seq)
+    if until is not None and until < first_seq:
+        raise ConfigError(
+            f"{storage.name}: the log begins at seq {first_seq}, and earlier events were removed: until={until}"
+        )
+    return first_seq
 
 
 async def _play(run: Run, logged: Iterator[tuple[Block, Mapping[str, Any]]], pace: Pace | None) -> None:
