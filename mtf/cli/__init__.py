@@ -12,6 +12,7 @@ from mtf.cli.audit_command import audit_command
 from mtf.cli.bars_command import bars
 from mtf.cli.compact_command import compact
 from mtf.cli.doctor_command import doctor
+from mtf.cli.export_command import export_command
 from mtf.cli.indicators_command import indicators
 from mtf.cli.inspect_command import inspect
 from mtf.cli.plugins_command import plugins
@@ -34,6 +35,7 @@ _ON_DATA: Final = (
     serve,
     bars,
     ticks,
+    export_command,
     state,
     replay,
     tail,

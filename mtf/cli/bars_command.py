@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from mtf.bars.bar import Bar
 from mtf.cli.directories import DIRECTORY
-from mtf.cli.output import FORMATS, OutputColumn, write_rows
+from mtf.cli.output import FORMATS, OutputColumn, result_stream, write_rows
 from mtf.cli.plugin_names import WithPlugins
+from mtf.cli.table_options import LAST, OUT, named_values, write_binary
 from mtf.cli.times import time_of
 from mtf.data import open_data
 from mtf.data.bar_dicts import BAR_FLAGS, bar_dicts
+from mtf.data.completed_bars import BARS
 from mtf.data.exporting import export, exporters
 from mtf.data.moments import Moment
+from mtf.data.table import Table
+from mtf.data.table_files import BINARY_FORMATS
 from mtf.errors import ConfigError
 from mtf.storage.history.schema import COLUMNS
 
 __all__ = ["bars"]
 
-PARQUET: Final = "parquet"
 FLAGS: Final = (*BAR_FLAGS, "completed")
 
 _TITLES: Final = {
@@ -53,11 +56,16 @@ _SHOWN: Final = [
 @click.option("--partial", is_flag=True, help="Add the forming bar as the last row, with completed false.")
 @click.option(
     "--format",
-    type=WithPlugins([*FORMATS, PARQUET], "exporters"),
+    type=WithPlugins([*FORMATS, *BINARY_FORMATS], "exporters"),
     default="table",
     show_default=True,
     help="What to print; mtf plugins lists more.",
 )
+@click.option(
+    "--indicators", metavar="NAMES", help="Completed values too, a column each: sma_20,rsi_14; all: all that were run."
+)
+@LAST
+@OUT
 def bars(
     directory: Path,
     symbol: str,
@@ -66,25 +74,39 @@ def bars(
     end: int | None,
     partial: bool,
     format: str,
+    indicators: str | None,
+    last: int | None,
+    out: Path | None,
 ) -> None:
     """Print the bars of DIR, oldest first."""
-    if format == PARQUET:
-        raise ConfigError("parquet is not supported yet: use csv or json")
+    text = format in FORMATS
+    if partial and not text:
+        raise ConfigError(f"--partial: not supported for --format {format}, which is given completed bars only")
     with open_data(directory) as reader:
         at = Moment(seq=reader.seq)
-        table = reader.bars(symbol, timeframe, start=start, end=end, as_of=at)
-        if format in exporters():
-            if partial:
-                raise ConfigError(f"--partial: not supported for --format {format}, which is given completed bars only")
-            export(format, table, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        asked = named_values(indicators)
+        table = reader.bars(symbol, timeframe, start=start, end=end, last=last, indicators=asked, as_of=at)
+        if not text:
+            _write_table(table, format, out)
             return
-        forming = reader.state(symbol, at=at)[timeframe].partial if partial else None
+        state = reader.state(symbol, at=at)[timeframe] if partial else None
+        forming = None if state is None else state.partial
         if forming is not None and not _within(forming.start_ns, start, end):
             forming = None
-        rows = map(_worded, bar_dicts(table, forming, at.seq or 0))
-    columns = [column for column in _SHOWN if format == "table" or column.name != "flags"]
-    write_rows(rows, columns, format)
+        live = {} if state is None or forming is None else state.live.to_dict()
+        rows = map(_worded, bar_dicts(table, forming, at.seq or 0, live=live))
+    values = [OutputColumn(name, "size", name) for name in table.columns[len(BARS) :]]
+    columns = [*_SHOWN[:-1], *values, *(_SHOWN[-1:] if format == "table" else [])]  # flags in words come last
+    with result_stream(out, format) as stream:
+        write_rows(rows, columns, format, stream)
+
+
+def _write_table(table: Table[Bar], format: str, out: Path | None) -> None:
+    if format in exporters():
+        with result_stream(out, format) as stream:
+            export(format, table, stream)
+    else:
+        write_binary(table, format, out)
 
 
 def _worded(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 import click
@@ -20,6 +22,8 @@ import orjson
 from rich.console import Console, RenderableType
 
 from mtf.cli.times import clock_text
+from mtf.data.table_files import BINARY_FORMATS, whole_file
+from mtf.errors import ConfigError
 from mtf.loggers import LOGGER
 from mtf.numbers import decimals_of, number_text
 
@@ -33,18 +37,21 @@ __all__ = [
     "note",
     "plain",
     "prints_lines",
+    "result_stream",
     "say",
     "show",
     "write_rows",
 ]
 
-FORMATS: Final = ("table", "csv", "json")
+FORMATS: Final = ("table", "csv", "json", "ndjson")
 COMMANDS: Final = logging.getLogger("mtf.cli")
 WIDTH_UNFOLDED: Final = 1000
 HEIGHT: Final = 25
 WIDTH_ROWS: Final = 500  # rows examined before the widths of a table's columns are set
 FLUSH_ROWS: Final = 512
 SIZE_DIGITS: Final = 7  # significant ones of a size, in a table
+
+NEW_LINE: Final = orjson.OPT_APPEND_NEWLINE
 
 Row = Mapping[str, Any]
 
@@ -122,9 +129,24 @@ def json_line(value: Any) -> None:
     stream.flush()
 
 
-def write_rows(rows: Iterable[Row], columns: list[OutputColumn], format: str) -> None:
-    """Print *rows* in one of `FORMATS` as they come."""
-    stream = sys.stdout.buffer
+@contextmanager
+def result_stream(out: Path | None, format: str) -> Iterator[BinaryIO]:
+    """Open what a result in *format* goes to: the file *out*, which is whole or not there, or stdout.
+
+    ConfigError if that is a terminal and *format* is not text.
+    """
+    if out is not None:
+        with whole_file(out) as stream:
+            yield stream
+        return
+    if format in BINARY_FORMATS and sys.stdout.isatty():
+        raise ConfigError(f"{format} is nothing for a terminal: give --out FILE, or send stdout to a file")
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+def write_rows(rows: Iterable[Row], columns: list[OutputColumn], format: str, stream: BinaryIO) -> None:
+    """Write *rows* to *stream* in one of `FORMATS` as they come."""
     iterator = iter(rows)
     first = list(itertools.islice(iterator, 1))  # errors in the data appear before anything is printed
     whole = itertools.chain(first, iterator)
@@ -132,9 +154,9 @@ def write_rows(rows: Iterable[Row], columns: list[OutputColumn], format: str) ->
         "table": _write_table,
         "csv": _write_csv,
         "json": _write_json,
+        "ndjson": _write_ndjson,
     }
     writers[format](whole, columns, stream)
-    stream.flush()
 
 
 def _write_csv(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryIO) -> None:
@@ -142,7 +164,8 @@ def _write_csv(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryI
     writer = csv.writer(text, lineterminator="\n")  # floats by repr
     names = [column.name for column in columns]
     flags = [column.name for column in columns if column.kind == "flag"]
-    texts = [column.name for column in columns if column.kind == "text"] if sys.stdout.isatty() else []
+    shown = stream is sys.stdout.buffer and sys.stdout.isatty()
+    texts = [column.name for column in columns if column.kind == "text"] if shown else []
     writer.writerow(names)
     for count, row in enumerate(rows, 1):
         values = dict(row)
@@ -163,6 +186,13 @@ def _write_json(rows: Iterator[Row], columns: list[OutputColumn], stream: Binary
         stream.write(before + orjson.dumps({column.name: row[column.name] for column in columns}))
         before = b",\n"
     stream.write(b"\n]\n" if before == b",\n" else b"[]\n")
+
+
+def _write_ndjson(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryIO) -> None:
+    """Write one object a line."""
+    stream.writelines(
+        orjson.dumps({column.name: row[column.name] for column in columns}, option=NEW_LINE) for row in rows
+    )
 
 
 def _write_table(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryIO) -> None:

@@ -46,7 +46,8 @@ def _record_batches(columns: Sequence[Column], schema: Schema, batches: Iterable
 def _nothing(kind: Kind, rows: int) -> Array:
     """Return a column in which no row has a value."""
     nowhere = Array.from_buffer(bytes(rows)).cast(DataType.uint32())
-    return _array(kind, [None]).take(nowhere)
+    missing = Array([None], DataType.float64()) if kind is Kind.VALUE else _array(kind, [None])
+    return missing.take(nowhere)
 
 
 def _array(kind: Kind, found: Any) -> Array:

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from mtf.bars.bar import Bar, PartialBar
+from mtf.data.completed_bars import BARS
 from mtf.data.table import Table
 from mtf.storage.history.schema import COLUMNS, bar_row
 
 __all__ = ["BAR_FLAGS", "bar_dicts"]
 
+NO_VALUES: Final[Mapping[str, float]] = MappingProxyType({})
 BAR_FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "from_bars")
 
 
-def bar_dicts(table: Table[Bar], partial: PartialBar | None, seq: int) -> Iterator[dict[str, Any]]:
-    """Yield each bar of *table*, and then *partial*, if it is not None, as of the event *seq*."""
-    for row in itertools.chain.from_iterable(table.pages()):
-        yield _dressed(dict(zip(COLUMNS, row, strict=True)), completed=True)
+def bar_dicts(
+    table: Table[Bar], partial: PartialBar | None, seq: int, *, live: Mapping[str, float] = NO_VALUES
+) -> Iterator[dict[str, Any]]:
+    """Yield each bar of *table*, and then *partial*, if it is not None, as of the event *seq*.
+
+    Indicator values that *table* has come last, None if there is none; those of *partial* are *live*.
+    """
+    outputs = table.columns[len(BARS) :]
+    for page in table.pages():
+        values = [page.values(name) or itertools.repeat(None) for name in outputs] if outputs else []
+        for row, *found in zip(page, *values, strict=False):
+            yield _dressed(dict(zip(COLUMNS, row, strict=True)), zip(outputs, found, strict=True), completed=True)
     if partial is not None:
-        yield _dressed(dict(zip(COLUMNS, bar_row(partial, seq), strict=True)), completed=False)
+        found = [(name, live.get(name)) for name in outputs]
+        yield _dressed(dict(zip(COLUMNS, bar_row(partial, seq), strict=True)), found, completed=False)
 
 
-def _dressed(row: dict[str, Any], *, completed: bool) -> dict[str, Any]:
-    """Return *row* with flags that are true or false, and whether its bar is completed."""
+def _dressed(row: dict[str, Any], values: Iterable[tuple[str, float | None]], *, completed: bool) -> dict[str, Any]:
+    """Return *row* with flags that are true or false, and whether its bar is completed, and *values*."""
     row["completed"] = completed
     row["trading_day"] = row["trading_day"] or None
     for name in BAR_FLAGS:
         row[name] = bool(row[name])
+    for name, value in values:
+        row[name] = None if value is None or value != value else value
     return row

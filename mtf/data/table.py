@@ -6,11 +6,14 @@ it was made. It does not know what its rows are about, nor where they come from.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Generic, TypeVar
 
 from mtf.data.batches import Batch, Column, Kind, dicts_of
 from mtf.data.needed import needs
+from mtf.data.table_files import binary_writer, whole_file
 from mtf.errors import MtfError
 from mtf.markup import GAP, html_table, time_text
 
@@ -60,6 +63,11 @@ class Table(Generic[Value_co]):
         """The names of the columns, in order."""
         return [column.name for column in self._columns]
 
+    @property
+    def schema(self) -> tuple[Column, ...]:
+        """The columns, with what each holds."""
+        return self._columns
+
     def __iter__(self) -> Iterator[Value_co]:
         """Yield the rows one by one as values."""
         for page in self._pages():
@@ -67,7 +75,7 @@ class Table(Generic[Value_co]):
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return all rows as dicts of plain values: times are integer nanoseconds, and named so (`start_ns`)."""
-        return [row for batch in self._batches() for row in dicts_of(self._columns, batch)]
+        return list(self.rows())
 
     def to_polars(self) -> polars.DataFrame:
         """Return all rows as a polars DataFrame."""
@@ -81,11 +89,27 @@ class Table(Generic[Value_co]):
         except polars.exceptions.PolarsError as error:
             raise (failed[0] if failed else error) from None
 
+    def to_parquet(self, out: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write all rows as a Parquet file, to a path or to a binary stream, in bounded memory.
+
+        A file appears under its name when it is whole. MissingPackage without the extra `arrow`.
+        """
+        self._write("parquet", out)
+
+    def to_arrow(self, out: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write all rows as an Arrow IPC file, which is Feather's second version, as `to_parquet` does."""
+        self._write("arrow", out)
+
     def to_pandas(self) -> pandas.DataFrame:
         """Return all rows as a pandas DataFrame; neither pyarrow nor arro3 is needed."""
         with needs("pandas"):
             from mtf.data.frames import pandas_frame
         return pandas_frame(self._columns, self._batches())
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of `to_dicts` one by one."""
+        for batch in self._batches():
+            yield from dicts_of(self._columns, batch)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return a new Arrow stream of the rows, as a PyCapsule."""
@@ -136,6 +160,19 @@ class Table(Generic[Value_co]):
 
     def _batches(self) -> Iterator[Batch]:
         return map(self._batch_of, self._pages())
+
+    def _write(self, format: str, out: str | os.PathLike[str] | BinaryIO) -> None:
+        write = binary_writer(format)
+        with needs(*ARROW):
+            from mtf.data.arrow import arrow_reader
+        failed: list[MtfError] = []
+        try:
+            with whole_file(out) if isinstance(out, str | os.PathLike) else nullcontext(out) as stream:
+                write(arrow_reader(self._columns, self._recording_failure(failed)), stream)
+        except Exception:
+            if failed:
+                raise failed[0] from None
+            raise
 
     def _recording_failure(self, failed: list[MtfError]) -> Iterator[Batch]:
         try:

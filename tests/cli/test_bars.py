@@ -107,13 +107,6 @@ def test_table_is_aligned(market: Path) -> None:
     ]
 
 
-def test_parquet_is_refused_until_it_is_there(market: Path) -> None:
-    """A call that cannot be answered is the call's fault, and says so."""
-    result = mtf("bars", market, "--symbol", "EURUSD", "-t", "1m", "--format", "parquet")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "mtf: parquet is not supported yet: use csv or json\n"
-
-
 def test_ticks_come_as_logged_with_their_verdict(market: Path) -> None:
     """Nothing that came in is hidden, and the reason why it did not count is shown."""
     ticks = json_of("ticks", market, "--symbol", "EURUSD", "--format", "json")

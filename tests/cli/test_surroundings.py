@@ -141,7 +141,7 @@ def test_csv_on_a_terminal_shows_no_escape_sequence(monkeypatch: pytest.MonkeyPa
         stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         monkeypatch.setattr(stdout, "isatty", lambda answer=is_terminal: answer)
         monkeypatch.setattr("sys.stdout", stdout)
-        write_rows([{"symbol": "\x1b[31mEUR", "close": 1.5}], columns, "csv")
+        write_rows([{"symbol": "\x1b[31mEUR", "close": 1.5}], columns, "csv", stdout.buffer)
         monkeypatch.undo()
         stdout.seek(0)
         assert stdout.read() == f"symbol,close\n{shown},1.5\n"
