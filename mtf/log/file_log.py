@@ -247,7 +247,7 @@ class FileLog:
 
     def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
         assert self._upkeep is None, "asked once"
-        self._upkeep = Upkeep(self.directory, compress=compress, noted=noted, fs=self._fs)
+        self._upkeep = Upkeep(self.directory, compress=compress, noted=noted)  # beside the log's own operations
         self.on_sealed = self._upkeep.sealed
         self._upkeep.start()
 

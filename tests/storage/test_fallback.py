@@ -335,5 +335,5 @@ async def test_a_checkpoint_of_an_mtf_that_computes_otherwise_is_passed_over(
 ) -> None:
     """Its state would go on into results that no replay of the log comes to."""
     expected = await made(tmp_path)
-    monkeypatch.setattr("mtf.storage.restore.RESULTS", 3)
+    monkeypatch.setattr("mtf.storage.checkpoint_meta.RESULTS", 3)
     await check(tmp_path, expected, ["a different configuration, or by a newer mtf"] * len(SEQS))
