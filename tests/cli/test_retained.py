@@ -143,6 +143,49 @@ def test_old_events_go_by_size_as_soon_as_nobody_needs_them(tmp_path: Path) -> N
     assert json_of("verify", tmp_path / "run", "--replay", "--json")["clean"]
 
 
+def whole_log(path: Path) -> Path:
+    """Make a directory of several segments, with checkpoints, of which nothing has gone."""
+
+    async def run() -> None:
+        source: dict[str, Any] = {"seed": 5, "symbols": ["EURUSD"], "start": "2024-03-07", "pace_ms": 2_000}
+        async with library.Pipeline(data=path, clock="ticks", checkpoint_seconds=None, block_events=100) as pipeline:
+            for events in range(1_000, EVENTS + 1, 1_000):
+                await pipeline.run(SyntheticMarket(events=events, **source))
+                await pipeline.checkpoint()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 20_000)
+        asyncio.run(run())
+    return path
+
+
+def test_prune_removes_of_the_log_what_nobody_needs(tmp_path: Path) -> None:
+    """By age and by size; bars stay, and so does what the oldest checkpoint needs: a note says so."""
+    path = whole_log(tmp_path / "run")
+    bars = json_of("bars", path, "--symbol", "EURUSD", "-t", "1m", "--format", "json")
+    assert (found := json_of("prune", path, "--log-older-than", "400d", "--json"))["log"]["segments"] == 0, found
+    stamps = [each["ts_ns"] for each in json_of("ticks", path, "--symbol", "EURUSD", "--format", "json")]
+    age = f"{(stamps[-1] - stamps[700]) // 1_000_000_000}s"
+    found = json_of("prune", path, "--log-older-than", age, "--json")["log"]
+    assert found["segments"] > 0
+    assert 300 < found["first_seq"] <= 701
+    assert found["held"] is None
+    result = mtf("prune", path, "--log-max-size", "1kB")
+    oldest = json_of("verify", path, "--json")["checkpoints"]["seqs"][0]
+    assert first_logged_seq(path / "log") <= oldest + 1 < EVENTS
+    assert f"a start may need what follows the checkpoint of seq {oldest}" in result.stderr
+    assert json_of("bars", path, "--symbol", "EURUSD", "-t", "1m", "--format", "json") == bars
+    assert json_of("verify", path, "--replay", "--json")["clean"]
+
+
+def test_prune_leaves_a_log_that_a_start_needs_from_its_beginning(tmp_path: Path) -> None:
+    path = whole_log(tmp_path / "run")
+    shutil.rmtree(path / "checkpoints")
+    result = mtf("prune", path, "--log-max-size", "1kB")
+    assert (result.exit_code, result.stdout) == (0, "nothing to remove from the log\n")
+    assert "there is no checkpoint, so that a start needs the whole log" in result.stderr
+
+
 def test_compact_makes_a_log_small_and_nothing_else(tmp_path: Path) -> None:
     args = ("run", "synthetic", "--events", 5000, "--timeframes", "1m", "--data", tmp_path / "run", "--no-compress")
     assert mtf(*args).exit_code == 0

@@ -140,7 +140,7 @@ def test_pruning_that_fails_leaves_all(copy: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        ((), 2, "say what is to go: give --older-than, --max-size, or both"),
+        ((), 2, "say what is to go: give --older-than or --max-size"),
         (("--older-than", "tomorrow"), 2, "'tomorrow' is not a duration"),
         (("--max-size", "much"), 2, "'much' is not a size: write it as 500MB, 2GB or 1.5GiB"),
     ],
