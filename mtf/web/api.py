@@ -28,12 +28,13 @@ from mtf.frames.snapshot import Snapshot
 from mtf.timeframe import Timeframe
 from mtf.web.log_glance import log_glance
 from mtf.web.market import Market
-from mtf.web.messages import bar_row, config_message, state_message, symbol_row
+from mtf.web.messages import bar_row, config_message, reject_row, state_message, symbol_row
 from mtf.web.openapi import openapi
 from mtf.web.past import Past
 from mtf.web.requests import choice_of, flag_of, moment_of, names_of, number_of
 from mtf.web.session_words import session_at
 from mtf.web.shown_decimals import ShownDecimals
+from mtf.web.symbol_states import SymbolStates
 
 __all__ = ["PREFIX", "Api"]
 
@@ -44,6 +45,7 @@ QUERIES: Final = 4  # at once
 SYMBOLS_MAX: Final = 100_000
 SPARKS_MAX: Final = 200
 BUCKETS_MAX: Final = 5_000
+REJECTS_MAX: Final = 5_000
 
 Result = TypeVar("Result")
 
@@ -55,6 +57,7 @@ class Api:
         self._market: Final = market
         self._past: Final = past
         self._decimals: Final = decimals
+        self._states: Final = SymbolStates(market, past)
         self._queries: Final = asyncio.Semaphore(QUERIES)
 
     def routes(self) -> list[BaseRoute]:
@@ -66,6 +69,7 @@ class Api:
             Route(f"{PREFIX}/symbols", self._symbols),
             Route(f"{PREFIX}/spark", self._spark),
             Route(f"{PREFIX}/log", self._log),
+            Route(f"{PREFIX}/rejects/{{symbol:path}}", self._rejects),
             Route(f"{PREFIX}/bars/{{symbol:path}}/{{timeframe}}", self._bars),
             Route(f"{PREFIX}/snapshot/{{symbol:path}}", self._snapshot),
             Route(f"{PREFIX}/state/{{symbol:path}}", self._state),
@@ -107,8 +111,10 @@ class Api:
             first = [name for name in names if name.lower().startswith(wanted)]
             names = first + [name for name in names if wanted in name.lower() and not name.lower().startswith(wanted)]
         limit = number_of(request.query_params, "limit", SYMBOLS_MAX, 1, SYMBOLS_MAX)
+        if flag_of(request.query_params, "states"):
+            return _json(self._states.columns())
         if flag_of(request.query_params, "rows"):
-            rows = [self._symbol_row(name) for name in names[: min(limit, 1_000)]]
+            rows = [self.symbol_row(name) for name in names[: min(limit, 1_000)]]
             return _json({"seq": self._market.seq, "rows": rows})
         return _json({"seq": self._market.seq, "symbols": names[:limit], "total": len(names)})
 
@@ -129,6 +135,22 @@ class Api:
         market = self._market
         calendar = market.calendar(symbol or next(iter(market.symbols()), ""))
         return _json(await self._in_thread(lambda: log_glance(market.path, self._past.samples, calendar, buckets)))
+
+    async def _rejects(self, request: Request) -> Response:
+        """Return the newest rejected ticks of a symbol up to a moment. None before `since_seq` is known any more."""
+        query = request.query_params
+        symbol = request.path_params["symbol"]
+        at = moment_of(query.get("at"))
+        last = number_of(query, "last", 500, 1, REJECTS_MAX)
+        seq = self._market.seq if at is None else await self._in_thread(lambda: self._seq_of(at))
+        self._market.snapshot(symbol)  # whether there is such a symbol
+        known = self._past.rejects
+        found = {reject.seq: reject for reject in known.up_to(seq, last, symbol)}
+        for reject in self._market.rejects:  # the thread of the past may be behind
+            if reject.symbol == symbol and reject.seq <= seq:
+                found[reject.seq] = reject
+        rows = [reject_row(found[each]) for each in sorted(found)[-last:]]
+        return _json({"symbol": symbol, "seq": seq, "since_seq": known.since_seq, "rejects": rows})
 
     # Bars.
 
@@ -284,13 +306,17 @@ class Api:
         return snapshot
 
     def _then(self, symbol: str, at: Moment) -> Snapshot | None:
+        return self._past.snapshot(symbol, self._seq_of(at))
+
+    def _seq_of(self, at: Moment) -> int:
+        """Return the seq of a moment; ConfigError if the log does not go as far."""
         seq = at.seq
         if seq is None:
             assert at.ts_ns is not None, "a moment is a seq or a time"
             seq = self._past.seq_at(at.ts_ns, self._market.seq)
         if seq > self._market.seq:
             raise ConfigError(f"at: the log ends at seq {self._market.seq}")
-        return self._past.snapshot(symbol, seq)
+        return seq
 
     def _stepped(self, symbol: str, seq: int, unit: str, direction: int) -> int | None:
         if unit == "tick":
@@ -304,9 +330,11 @@ class Api:
             following = reader.bars(symbol, unit, start=int(known_bars[0].start_ns) + 1 if known_bars else None)
             return next((found for found in _seqs(following) if found > seq), None)
 
-    def _symbol_row(self, name: str) -> dict[str, Any]:
+    def symbol_row(self, name: str) -> dict[str, Any]:
+        """Return the row of *name* in the list of all; UnknownSymbol if none of its events has come."""
         snapshot = self._market.snapshot(name)
-        return symbol_row(snapshot, decimals=self._decimals.of(snapshot))
+        state = self._states.of(name, int(snapshot.time_ns))
+        return symbol_row(snapshot, state=state, decimals=self._decimals.of(snapshot))
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         async with self._queries:

@@ -105,6 +105,11 @@ class Market:
         return int(self.engine.joiner.seq)
 
     @property
+    def newest_ns(self) -> int:
+        """The newest stamp of any accepted event; negative if there is none."""
+        return int(self.engine.gate.newest_ns)
+
+    @property
     def run_id(self) -> str:
         """Which log this is: another one has another id."""
         assert self._reader is not None, "the market has started"

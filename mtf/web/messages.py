@@ -133,7 +133,7 @@ def reject_row(reject: Reject) -> dict[str, Any]:
     }
 
 
-def symbol_row(snapshot: Snapshot, *, decimals: int) -> dict[str, Any]:
+def symbol_row(snapshot: Snapshot, *, state: str, decimals: int) -> dict[str, Any]:
     """Return the row of a symbol in the list of all."""
     states = list(snapshot)
     day = snapshot["1d"] if "1d" in snapshot else states[-1]
@@ -148,6 +148,7 @@ def symbol_row(snapshot: Snapshot, *, decimals: int) -> dict[str, Any]:
         "ticks": snapshot.counts.ticks,
         "last_ns": str(snapshot.time_ns) if snapshot.time_ns >= 0 else None,
         "rejects": snapshot.counts.rejected,
+        "state": state,
         "p1m": None if partial is None else bar_row(partial),
     }
 

@@ -88,6 +88,7 @@ def openapi() -> dict[str, Any]:
                     _parameter("q", "query", _TEXT, "part of the name: those that begin with it are first"),
                     _parameter("limit", "query", _INT, "at most so many"),
                     _parameter("rows", "query", _INT, "1: with last price and counts"),
+                    _parameter("states", "query", _INT, "1: columns of ticks and of what each symbol is doing"),
                 ],
             ),
             "/api/v1/spark": _get(
@@ -104,6 +105,10 @@ def openapi() -> dict[str, Any]:
                     _parameter("buckets", "query", _INT, "how many parts of equal time"),
                     _parameter("symbol", "query", _TEXT, "whose calendar says when the market was closed"),
                 ],
+            ),
+            "/api/v1/rejects/{symbol}": _get(
+                "The newest rejected ticks, oldest first, none later than the moment.",
+                [_SYMBOL, _AT, _parameter("last", "query", _INT, "at most so many")],
             ),
             "/api/v1/bars/{symbol}/{timeframe}": _get(
                 "Completed bars, oldest first, and the forming one.",

@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 import attrs
 import zstandard
 
-from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.errors import ConfigError, MtfError
 from mtf.events.block import cut, tick_at
 from mtf.events.tick import Tick
@@ -26,6 +25,7 @@ from mtf.kernel import Kernel
 from mtf.log import read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import logged_blocks, replay_engine
+from mtf.web.reject_list import RejectList
 
 __all__ = ["Past", "Sample"]
 
@@ -62,6 +62,7 @@ class Past:
         self._ended = threading.Event()
         self._engine: Kernel | None = None  # used last, to go on from
         self.failure = ""
+        self.rejects: Final = RejectList()
         engine, _ = replay_engine(path)
         self._config: Final = attrs.evolve(engine.config, history=min(HISTORY, engine.config.history))
         self._first_seq: Final = int(engine.joiner.seq)
@@ -230,7 +231,7 @@ class Past:
                     piece, rest = (block, None) if block.count <= room else cut(block, room)
                     judged = engine.gate.judge(piece)
                     engine.apply(judged)
-                    rejected += sum(verdict > LATE_ACCEPTED for verdict in judged.verdicts)
+                    rejected += self.rejects.note(judged, int(engine.gate.newest_ns))
                     if engine.joiner.seq % self._spacing == 0:
                         self._keep(engine)
                     if rest is None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.resources
+import resource
 import secrets
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from mtf.errors import ConfigError, MissingPackage
+from mtf.storage.datadir import LOG
 from mtf.web.market import Market
 from mtf.web.past import Past
 from mtf.web.security import LOOPBACK, Guard, is_loopback
@@ -49,6 +52,7 @@ class Server:
         self._given_health: Final = health
         self._past: Past | None = None
         self._stack: Final = contextlib.AsyncExitStack()
+        self.viewers: Callable[[], int] = int
         self.url = ""
 
     async def __aenter__(self) -> Server:
@@ -60,7 +64,9 @@ class Server:
             self._stack.push_async_callback(asyncio.to_thread, past.close)
             follow = asyncio.create_task(self.market.follow(), name="mtf market")
             self._stack.push_async_callback(_ended, follow)
-            app = Guard(_app(self.market, past, self.health), hosts=self._hosts, token=self.token)
+            pages, streaming = _app(self.market, past, self.health)
+            self.viewers = lambda: streaming.clients
+            app = Guard(pages, hosts=self._hosts, token=self.token)
             config = uvicorn.Config(
                 app,
                 log_config=None,
@@ -104,22 +110,33 @@ class Server:
             "symbols": len(market.symbols()),
             "keyframes_seq": 0 if past is None else past.ready_seq,
             "digest": market.engine.digest.value(),
-            "rejects": _rejects(market),
+            "rejects": _rejects(market, past),
+            "viewers": self.viewers(),
+            "memory_bytes": _memory_bytes(),
+            "log_bytes": sum(each.stat().st_size for each in (self._path / LOG).iterdir()),
         }
 
 
-def _rejects(market: Market) -> dict[str, Any]:
+def _memory_bytes() -> int:
+    """Return the most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
+
+
+def _rejects(market: Market, past: Past | None) -> dict[str, Any]:
     from mtf.web.messages import reject_row
 
     totals: dict[str, int] = {}
     for state in market.engine.joiner.states:
         for reason, count in state.counts.rejected.items():
             totals[reason] = totals.get(reason, 0) + count
-    return {"by_reason": totals, "newest": [reject_row(each) for each in list(market.rejects)[-100:]]}
+    newest = {reject.seq: reject for reject in market.rejects}
+    if past is not None:
+        newest |= {reject.seq: reject for reject in past.rejects.up_to(market.seq, 100)}
+    return {"by_reason": totals, "newest": [reject_row(newest[seq]) for seq in sorted(newest)[-100:]]}
 
 
-def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> Any:
-    """Return the application behind the guard."""
+def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tuple[Any, Any]:
+    """Return the application behind the guard, and its live channel."""
     from starlette.applications import Starlette
     from starlette.responses import Response
     from starlette.routing import Mount, Route, WebSocketRoute
@@ -137,7 +154,7 @@ def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> An
     async def page(_request: Any) -> Response:
         return Response(index, media_type="text/html", headers={"cache-control": "no-cache"})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *api.routes(),
             WebSocketRoute("/ws", streaming.serve),
@@ -147,6 +164,7 @@ def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> An
         ],
         exception_handlers=ERRORS,
     )
+    return app, streaming
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -20,7 +20,7 @@ from mtf.errors import ConfigError, MtfError, UnknownSymbol
 from mtf.frames.snapshot import Snapshot
 from mtf.web.api import Api
 from mtf.web.market import Market
-from mtf.web.messages import starts_of, state_message, symbol_row
+from mtf.web.messages import starts_of, state_message
 from mtf.web.past import Past
 from mtf.web.session_words import session_at
 from mtf.web.shown_decimals import ShownDecimals
@@ -73,6 +73,18 @@ class Streaming:
             pass  # it has left
         finally:
             self.clients -= 1
+
+    def now(self) -> dict[str, Any]:
+        """Return what moment a message about all symbols is of."""
+        market = self._market
+        newest_ns = market.newest_ns
+        return {
+            "seq": market.seq,
+            "time_ns": str(newest_ns) if newest_ns >= 0 else None,
+            "sent_ns": str(time.time_ns()),
+            "rate": round(market.rate, 1),
+            "failure": market.failure,
+        }
 
     def encoded(
         self,
@@ -169,11 +181,12 @@ class _Client:
             market = self._hub._market
             if self._rows and market.seq != seq:
                 seq = market.seq
-                await self._send({"type": "rows", "seq": seq, "rows": [self._row(name) for name in self._rows]})
+                rows = [self._row(name) for name in self._rows]
+                await self._send({"type": "rows", **self._hub.now(), "rows": rows})
             now = time.monotonic()
             if self._wants_health and now >= next_health:
                 next_health = now + HEALTH_EVERY_S
-                await self._send({"type": "health", **self._hub._health()})
+                await self._send({"type": "health", **self._hub._health(), **self._hub.now()})
 
     async def _take(self, request: dict[str, Any]) -> None:
         if "watch" in request:
@@ -258,10 +271,9 @@ class _Client:
 
     def _row(self, name: str) -> dict[str, Any]:
         try:
-            snapshot = self._hub._market.snapshot(name)
+            return self._hub._api.symbol_row(name)
         except UnknownSymbol:
             return {"symbol": name, "unknown": True}
-        return symbol_row(snapshot, decimals=self._hub._decimals.of(snapshot))
 
     async def _send(self, message: dict[str, Any]) -> None:
         async with self._sending:

@@ -195,3 +195,53 @@ async def test_a_damaged_log_is_reported_by_the_server(data: Path) -> None:
         answer = await ask(server, "/readyz")
         assert (answer.status, answer.body) == (503, b"log/1.seg: damaged at byte 77\n")
         assert (await ask(server, "/healthz")).body == b"ok\n"
+
+
+async def played(server: Any, seq: int) -> None:
+    """Return once the thread of the past has come to *seq*."""
+    for _ in range(2_000):
+        if (await ask(server, "/api/v1/log")).json().get("seq", 0) >= seq:
+            return
+    pytest.fail(f"the past did not come to seq {seq}")
+
+
+async def test_rejected_ticks_are_listed_with_none_later_than_the_moment(tmp_path: Path) -> None:
+    ticks = market(count=400)
+    late = [mtf.Tick("X", at("10:01") + k, 1.0, 2.0) for k in range(3)]
+    order = [*ticks[:200], late[0], *ticks[200:300], late[1], late[2], *ticks[300:]]
+    await recorded(tmp_path / "d", order, late="reject")
+    async with serving(tmp_path / "d") as server:
+        await played(server, 403)
+        now = (await ask(server, "/api/v1/rejects/X")).json()
+        assert [row["seq"] for row in now["rejects"]] == [201, 302, 303]
+        assert {row["reason"] for row in now["rejects"]} == {"late"}
+        assert now["rejects"][0] == {
+            "seq": 201, "symbol": "X", "time_ns": str(at("10:01")), "reason": "late", "price": 1.5,
+        }  # fmt: skip
+        then = (await ask(server, "/api/v1/rejects/X?at=302")).json()
+        assert [row["seq"] for row in then["rejects"]] == [201, 302]
+        newest = (await ask(server, "/api/v1/rejects/X?at=302&last=1")).json()
+        assert [row["seq"] for row in newest["rejects"]] == [302]
+        assert (await ask(server, "/api/v1/rejects/NOBODY")).status == 404
+        assert (await ask(server, "/api/v1/rejects/X?last=0")).status == 400
+
+
+async def test_each_symbol_has_a_word_for_what_it_is_doing(tmp_path: Path) -> None:
+    silent = [mtf.Tick("Q", at("10:00"), 1.0, 2.0)]
+    late = mtf.Tick("L", at("10:02"), 1.0, 2.0)
+    others = [mtf.Tick("L", at("10:05"), 1.0, 2.0), late, mtf.Tick("O", at("10:06"), 1.0, 2.0)]
+    await recorded(tmp_path / "d", [*silent, *others], late="reject")
+    async with serving(tmp_path / "d") as server:
+        await played(server, 4)
+        found = (await ask(server, "/api/v1/symbols?states=1")).json()
+        words = {name: found["words"][code] for name, code in zip(found["symbols"], found["states"], strict=True)}
+        assert words == {"Q": "silent", "L": "rejecting", "O": "open"}
+        rows = (await ask(server, "/api/v1/symbols?rows=1")).json()["rows"]
+        assert {row["symbol"]: row["state"] for row in rows} == words
+    closed = [
+        mtf.Tick("EURUSD", at("2024-03-08 21:59"), 1.0, 2.0),
+        mtf.Tick("EURUSD", at("2024-03-09 10:00"), 1.0, 2.0),
+    ]
+    await recorded(tmp_path / "fx", closed, calendar="fx", closed="keep")
+    async with serving(tmp_path / "fx") as server:
+        assert (await ask(server, "/api/v1/symbols?rows=1")).json()["rows"][0]["state"] == "closed"

@@ -1,0 +1,58 @@
+"""The rejected ticks of a log, as its events are played: the newest ones of all, and when each symbol had its last.
+
+Whoever notes them and whoever asks may be different threads.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Final
+
+from mtf.bars.judged_block import JudgedBlock
+from mtf.bars.verdicts import LATE_ACCEPTED
+from mtf.data.logged_ticks import VERDICTS
+from mtf.events.block import tick_at
+from mtf.web.market import Reject
+
+__all__ = ["RejectList"]
+
+KEPT: Final = 20_000
+
+
+class RejectList:
+    """The newest *kept* rejected ticks, in order. `since_seq` is the event from which on none is missing."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.since_seq = 1
+        self.last_ns: Final[dict[str, int]] = {}  # by symbol the market's time at its newest rejected tick
+        self._kept: Final = kept
+        self._all: list[Reject] = []
+
+    def note(self, judged: JudgedBlock, now_ns: int) -> int:
+        """Add those of a block, after which the market's time is *now_ns*. Return how many there were."""
+        block = judged.block
+        found = []
+        for i, verdict in enumerate(judged.verdicts):
+            if verdict > LATE_ACCEPTED and block.symbol_at(i) >= 0:
+                name = judged.instruments[block.symbol_at(i)].name
+                tick = tick_at(block.rows, i, name)
+                price = tick.price if tick.is_trade else tick.mid
+                found.append(Reject(int(block.first_seq) + i, name, int(tick.ts_ns), VERDICTS[verdict], price))
+                self.last_ns[name] = now_ns
+        if found:
+            kept = [*self._all, *found] if len(self._all) < self._kept else [*self._all[self._kept // 2 :], *found]
+            if len(kept) < len(self._all) + len(found):
+                self.since_seq = kept[0].seq
+            self._all = kept  # replaced as one, so that a reader in another thread sees one or the other
+        return len(found)
+
+    def up_to(self, seq: int, last: int, symbol: str | None = None) -> list[Reject]:
+        """Return the newest *last* ones up to the event *seq*, oldest first; of *symbol* only, if one is given."""
+        known = self._all
+        found: list[Reject] = []
+        for k in range(bisect_right(known, seq, key=lambda reject: reject.seq) - 1, -1, -1):
+            if len(found) == last:
+                break
+            if symbol is None or known[k].symbol == symbol:
+                found.append(known[k])
+        return found[::-1]
