@@ -56,9 +56,11 @@ def walk(seed: int, price: float, each_s: float) -> Iterator[tuple[int, float]]:
     """Yield times and prices of a market: a walk whose pace follows the hours of the day, with a few jumps."""
     rng = random.Random(seed)
     drift, hour = 0.0, 0.0
-    while hour < HOURS:
+    while True:
         busy = 0.35 + math.exp(-((((hour + 22) % 24) - 14) ** 2) / 18)
         hour += each_s / 3_600 * rng.uniform(0.2, 1.8) * 0.75 / busy
+        if hour > HOURS:
+            return
         if WEEKEND[0] <= hour < WEEKEND[1]:
             hour = WEEKEND[1] + rng.random() / 60
         if rng.random() < 1 / 1_500:
@@ -80,9 +82,12 @@ def ticks() -> Iterator[mtf.Tick]:
     rows.sort()
     for ts_ns, symbol, bid, ask in rows:
         yield mtf.Tick(symbol, ts_ns, bid, ask)
-        if symbol == "EURUSD" and rng.random() < 1 / 900:
+        if symbol == "EURUSD" and rng.random() < 1 / 300:
             late = rng.random() < 0.7
-            yield mtf.Tick(symbol, ts_ns - 40 * SECOND_NS if late else ts_ns, bid if late else 0.0, ask)
+            if late:
+                yield mtf.Tick(symbol, ts_ns - 40 * SECOND_NS, bid, ask)
+            else:
+                yield mtf.Tick(symbol, ts_ns, 0.0, 0.0)
 
 
 async def made(path: Path) -> None:

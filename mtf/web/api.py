@@ -100,6 +100,7 @@ class Api:
                 version=VERSION,
                 build="compiled" if COMPILED else "pure",
                 directory=str(market.path),
+                zone=market.zone(),
                 settings=orjson.loads(market.engine.config.to_json()),
             )
         )

@@ -138,6 +138,11 @@ class Market:
     def calendar(self, symbol: str) -> Calendar:
         return self.engine.config.calendars.calendar_of(symbol)
 
+    def zone(self) -> str:
+        """Return the IANA name of the time zone of the first symbol's exchange."""
+        symbols = self.symbols()
+        return self.calendar(symbols[0] if symbols else "").local_time(0)[1]
+
     async def changed(self) -> None:
         """Return once there is something new."""
         await self._changed.wait()

@@ -227,11 +227,13 @@ class Past:
                     continue
                 block = logged.block
                 while True:
-                    room = self._spacing - engine.joiner.seq % self._spacing
+                    room = self._spacing - engine.joiner.seq % self._spacing if self._samples else 1
                     piece, rest = (block, None) if block.count <= room else cut(block, room)
                     judged = engine.gate.judge(piece)
                     engine.apply(judged)
                     rejected += self.rejects.note(judged, int(engine.gate.newest_ns))
+                    if not self._samples:
+                        self._sample(engine, rejected)  # when the log begins
                     if engine.joiner.seq % self._spacing == 0:
                         self._keep(engine)
                     if rest is None:

@@ -5,10 +5,10 @@ import {
 } from "./vendor/lightweight-charts.mjs";
 import { shade, token } from "./dom.js";
 import * as format from "./format.js";
+import { Overlay } from "./overlay.js";
 
 const BARS_MAX = 2000;
 const BARS_KEPT = 1500;
-const REASONS = { late: "L", closed: "C", price: "P", duplicate: "D", unfinished: "U" };
 
 export function colours() {
   const names = ["panel", "line", "line2", "ink", "ink2", "ink3", "mid", "up", "down", "warn", "raise"];
@@ -21,10 +21,13 @@ export function colours() {
 }
 
 export class Chart {
-  constructor(host, { timeframe, focus, onClick, onCrosshair }) {
+  constructor(host, { timeframe, focus = false, mini = false, touch = false, onDouble, onCrosshair }) {
     this.timeframe = timeframe;
     this.seconds = timeframe.seconds;
     this.focus = focus;
+    this.mini = mini;
+    this.bands = [];
+    this.font = `11px ${getComputedStyle(document.body).fontFamily}`;
     this.bars = [];
     this.partial = null;
     this.rejects = [];
@@ -36,20 +39,20 @@ export class Chart {
       layout: { attributionLogo: false, panes: { enableResize: false } },
       timeScale: {
         rightOffset: focus ? 4 : 2, timeVisible: true, secondsVisible: false, borderVisible: false,
-        tickMarkFormatter: format.axisTime, barSpacing: focus ? 8 : 6, minBarSpacing: 1,
+        tickMarkFormatter: format.axisTime, barSpacing: focus ? 8 : 6, minBarSpacing: 1, visible: !mini,
       },
-      rightPriceScale: { borderVisible: false, minimumWidth: focus ? 64 : 58, scaleMargins: { top: 0.12, bottom: 0.1 } },
+      rightPriceScale: { borderVisible: false, visible: !mini, minimumWidth: focus ? 64 : 58, scaleMargins: { top: 0.12, bottom: 0.1 } },
+      handleScroll: mini ? false : { horzTouchDrag: !touch, vertTouchDrag: false }, handleScale: !mini,
       crosshair: { mode: CrosshairMode.Normal },
-      localization: { timeFormatter: (second) => `${format.day(String(second) + "000000000")} ${format.axisTime(second, 3)}` },
+      localization: { timeFormatter: format.axisLabel },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { lastValueVisible: false, priceLineVisible: false });
     this.overlay = new Overlay(this);
     this.candles.attachPrimitive(this.overlay);
     this.line = this.candles.createPriceLine({
-      price: 0, lineStyle: LineStyle.Dotted, lineWidth: 1, axisLabelVisible: true, lineVisible: false,
+      price: 0, lineStyle: LineStyle.Dotted, lineWidth: 1, axisLabelVisible: !mini, lineVisible: false,
     });
-    this.chart.subscribeClick((param) => param.time && onClick?.(param));
-    this.chart.subscribeDblClick((param) => param.time && onClick?.(param, true));
+    this.chart.subscribeDblClick((param) => param.time && onDouble?.(param.time));
     this.chart.subscribeCrosshairMove((param) => param.sourceEvent && onCrosshair?.(this, param));
     this.restyle();
   }
@@ -83,14 +86,15 @@ export class Chart {
   }
 
   lineColour(output) {
-    return output.draw === "band" ? shade(this.colours.mid, 0.5) : this.colours.mid;
+    return output.draw === "band" ? shade(this.colours.mid, 0.45) : this.colours.mid;
   }
 
   // The outputs that are drawn; those in a pane of their own only in the focused chart.
   setOutputs(outputs) {
     const wanted = outputs.filter(
       (output) => output.timeframes.includes(this.timeframe.name) && (output.pane === "price" || this.focus),
-    );
+    ).filter((output, _, all) => this.focus || !edged(output, all) || all.every((each) => edged(each, all)));
+    this.bands = bandsOf(wanted);
     for (const [name, { series, tail }] of this.lines) {
       if (wanted.some((output) => output.name === name)) continue;
       this.chart.removeSeries(series);
@@ -102,9 +106,9 @@ export class Chart {
       if (this.lines.has(output.name)) continue;
       const pane = output.pane === "price" ? 0 : 1 + panes.indexOf(output.spec);
       const common = {
-        lineWidth: output.draw === "band" ? 1 : this.focus ? 2 : 1, lastValueVisible: false, priceLineVisible: false,
+        lineWidth: output.draw === "band" ? 1 : this.focus && output.pane === "price" ? 2 : 1, lastValueVisible: false, priceLineVisible: false,
         crosshairMarkerVisible: false, color: this.lineColour(output),
-        priceFormat: { type: "custom", minMove: 1e-8, formatter: (value) => format.reading(value, output, this.decimals) },
+        priceFormat: { type: "custom", minMove: 1e-8, formatter: (value) => (output.pane === "own" && Math.abs(value) >= 10 ? String(Math.round(value)) : format.reading(value, output, this.decimals)) },
       };
       if (output.draw === "dots") Object.assign(common, { lineVisible: false, pointMarkersVisible: true, pointMarkersRadius: 1.5 });
       if (output.pane === "own" && (output.low !== null || output.high !== null)) {
@@ -124,11 +128,12 @@ export class Chart {
       }
       this.lines.set(output.name, { series, tail, output });
     }
+    this.ownSpecs = panes;
     this.chart.panes().forEach((pane, k) => pane.setStretchFactor(k ? 1 : 4.4));
     if (this.bars.length) this.setAll();
   }
 
-  // Everything anew: *bars* oldest first with values by output name.
+  // All of it from the start: *bars* oldest first with values by output name.
   load(bars, decimals) {
     this.bars = bars.slice(-BARS_KEPT);
     this.decimals = decimals;
@@ -162,7 +167,8 @@ export class Chart {
     if (!forming) return drawn;
     const c = this.colours;
     const edge = c.free ? c.mid : bar.c >= bar.o ? c.up : c.down;
-    return { ...drawn, color: shade(c.panel, 0.85), borderColor: edge, wickColor: edge };
+    const body = c.free && bar.c < bar.o ? shade(c.mid, 0.5) : shade(c.panel, 0.85);
+    return { ...drawn, color: body, borderColor: edge, wickColor: edge };
   }
 
   // One state: *closed* bars since the last one, the forming bar and its live values.
@@ -200,6 +206,7 @@ export class Chart {
 
   setRejects(rejects) {
     this.rejects = rejects;
+    this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: rejects.length && !this.mini ? 0.14 : 0.1 } });
     this.overlay.update();
   }
 
@@ -207,7 +214,7 @@ export class Chart {
     const width = this.chart.timeScale().width();
     if (!width) return requestAnimationFrame(() => this.chart && this.fit());
     const count = this.bars.length + (this.partial ? 1 : 0);
-    const most = this.focus ? (width > 700 ? 112 : 92) : width > 300 ? 54 : 46;
+    const most = this.mini ? 34 : this.focus ? (width > 700 ? 112 : width > 400 ? 92 : 62) : width > 300 ? 54 : 46;
     const shown = Math.max(Math.min(count, most), Math.ceil(most * 0.42));
     const offset = this.focus ? 4 : 2;
     this.chart.timeScale().applyOptions({ barSpacing: width / (shown + offset), rightOffset: offset });
@@ -241,111 +248,22 @@ export class Chart {
     return null;
   }
 
+  // The bar at whose foot a rejected tick is marked: the one it would have been in, or the one before.
+  barOf(reject) {
+    return this.barAt(reject.time) ?? this.bars.findLast((each) => each.time <= reject.time) ?? null;
+  }
+
   rejectsIn(bar) {
-    return this.rejects.filter((reject) => reject.time >= bar.time && reject.time < bar.end);
+    return this.rejects.filter((reject) => this.barOf(reject)?.time === bar.time);
   }
 }
 
-// What the library does not draw: the forming column, gaps, and the lane of rejected ticks.
-class Overlay {
-  constructor(owner) {
-    this.owner = owner;
-    this.below = { zOrder: () => "bottom", renderer: () => ({ draw: (target) => this.drawBelow(target) }) };
-    this.above = { zOrder: () => "top", renderer: () => ({ draw: (target) => this.drawAbove(target) }) };
-  }
+// Whether *output* belongs to an indicator that is drawn as a band.
+const edged = (output, all) => all.some((each) => each.spec === output.spec && each.draw === "band");
 
-  attached({ requestUpdate }) {
-    this.request = requestUpdate;
-  }
-
-  update() {
-    this.request?.();
-  }
-
-  paneViews() {
-    return [this.below, this.above];
-  }
-
-  drawBelow(target) {
-    const { partial, colours: c, chart, bars } = this.owner;
-    target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-      const scale = chart.timeScale();
-      const wide = Math.max(9, scale.options().barSpacing);
-      for (let k = 1; k < bars.length; k += 1) {
-        const gap = bars[k].gap;
-        if (!gap) continue;
-        const left = scale.timeToCoordinate(bars[k - 1].time);
-        const right = scale.timeToCoordinate(bars[k].time);
-        if (left === null || right === null || right < 0 || left > mediaSize.width) continue;
-        this.drawGap(context, (left + right) / 2, gap, mediaSize, c);
-      }
-      if (!partial) return;
-      const x = scale.timeToCoordinate(partial.time);
-      if (x === null) return;
-      const share = Math.min(0.999, partial.progress ?? 0);
-      context.fillStyle = shade(c.ink, c.column);
-      context.fillRect(x - wide / 2, 0, wide, mediaSize.height);
-      context.fillStyle = shade(c.ink, c.filled);
-      const top = mediaSize.height * (1 - share);
-      context.fillRect(x - wide / 2, top, wide, mediaSize.height - top);
-      context.fillStyle = c.ink2;
-      context.fillRect(x - wide / 2, top, wide, 1);
-    });
-  }
-
-  drawGap(context, x, gap, size, c) {
-    const off = Number(gap.closed_ns) + Number(gap.holiday_ns);
-    context.save();
-    context.strokeStyle = c.line2;
-    if (off > 0) {
-      context.beginPath();
-      context.rect(x - 2.5, 0, 5, size.height);
-      context.clip();
-      for (let y = -6; y < size.height + 6; y += 5) {
-        context.moveTo(x - 3, y + 5);
-        context.lineTo(x + 3, y);
-      }
-      context.stroke();
-      context.restore();
-      context.save();
-      const hours = Math.round(off / 3.6e12);
-      const text = `${Number(gap.holiday_ns) > 0 ? "holiday" : "closed"} ${hours} h`;
-      context.font = "11px sans-serif";
-      context.fillStyle = c.ink3;
-      if (context.measureText(text).width < x - 4 && hours >= 24) context.fillText(text, x - 8 - context.measureText(text).width, size.height - 24);
-    } else if (Number(gap.break_ns) > 0) {
-      context.setLineDash([4, 4]);
-      context.beginPath();
-      context.moveTo(x, 0);
-      context.lineTo(x, size.height);
-      context.stroke();
-    } else if (Number(gap.silence_ns) > 0) {
-      context.setLineDash([2, 2]);
-      context.beginPath();
-      context.moveTo(x, size.height - 20);
-      context.lineTo(x, size.height);
-      context.stroke();
-    }
-    context.restore();
-  }
-
-  drawAbove(target) {
-    const { rejects, colours: c, chart } = this.owner;
-    if (!rejects.length) return;
-    target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-      const scale = chart.timeScale();
-      const wide = scale.options().barSpacing;
-      const drawn = new Set();
-      context.font = "600 10px sans-serif";
-      context.textAlign = "center";
-      context.fillStyle = c.warn;
-      for (const reject of rejects) {
-        const bar = this.owner.barAt(reject.time) ?? this.owner.bars.findLast((each) => each.time <= reject.time);
-        const x = bar ? scale.timeToCoordinate(bar.time) : null;
-        if (x === null || drawn.has(bar.time)) continue;
-        drawn.add(bar.time);
-        context.fillText(wide < 9 ? "×" : REASONS[reject.reason] ?? "M", x, mediaSize.height - 6);
-      }
-    });
-  }
+// The pairs of outputs, lower and upper, between which a band is filled.
+function bandsOf(outputs) {
+  const edges = new Map();
+  for (const output of outputs) if (output.draw === "band") edges.set(output.spec, [...(edges.get(output.spec) ?? []), output.name]);
+  return [...edges.values()].filter((names) => names.length === 2);
 }

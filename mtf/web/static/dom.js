@@ -17,6 +17,7 @@ export function spark(closes, width = 140, height = 22) {
   const drawn = document.createElementNS(SVG, "svg");
   drawn.setAttribute("viewBox", `0 0 ${width} ${height}`);
   drawn.setAttribute("aria-hidden", "true");
+  drawn.setAttribute("preserveAspectRatio", "xMinYMid");
   drawn.append(document.createElementNS(SVG, "path"), document.createElementNS(SVG, "circle"));
   drawSpark(drawn, closes, width, height);
   return drawn;

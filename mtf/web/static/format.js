@@ -55,30 +55,59 @@ export function reading(value, output, decimals) {
 export const seconds = (ns) => Number(BigInt(ns) / 1_000_000_000n);
 export const milliseconds = (ns) => Number(BigInt(ns) / 1_000_000n);
 
+// Times are UTC, or those of the exchange: *zone* is its IANA name, null for UTC.
+const shown = { zone: null, word: "UTC", offsets: new Map() };
+
+export function setZone(zone) {
+  shown.zone = zone;
+  shown.word = zone ? zone.split("/").at(-1).replaceAll("_", " ").replace("New York", "NY") : "UTC";
+  shown.offsets.clear();
+}
+
+export const zoneWord = () => shown.word;
+
+// The moment *ms*, moved so that its UTC fields are what the shown zone's clock says. Offsets change on whole quarters.
+function local(ms) {
+  if (!shown.zone) return new Date(ms);
+  const quarter = Math.floor(ms / 900_000);
+  let offset = shown.offsets.get(quarter);
+  if (offset === undefined) {
+    const parts = new Intl.DateTimeFormat("en-US", {
+      timeZone: shown.zone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric",
+    }).formatToParts(quarter * 900_000);
+    const of = (type) => Number(parts.find((part) => part.type === type).value);
+    offset = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute")) - quarter * 900_000;
+    shown.offsets.set(quarter, offset);
+  }
+  return new Date(ms + offset);
+}
+
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = (value) => String(value).padStart(2, "0");
 
 export function clock(ns, withMilliseconds = true) {
-  const at = new Date(milliseconds(ns));
+  const at = local(milliseconds(ns));
   const text = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
   return withMilliseconds ? `${text}.${String(at.getUTCMilliseconds()).padStart(3, "0")}` : text;
 }
 
 export function day(ns) {
-  const at = new Date(milliseconds(ns));
+  const at = local(milliseconds(ns));
   return `${DAYS[at.getUTCDay()]} ${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
 }
 
 export const minute = (ns) => clock(ns, false).slice(0, 5);
 
 export function axisTime(second, kind) {
-  const at = new Date(second * 1000);
+  const at = local(second * 1000);
   if (kind === 0) return String(at.getUTCFullYear());
   if (kind === 1) return MONTHS[at.getUTCMonth()];
   if (kind === 2) return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
   return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
 }
+
+export const axisLabel = (second) => `${day(BigInt(second) * 1_000_000_000n)} ${axisTime(second, 3)} ${shown.word}`;
 
 export function length(second) {
   const whole = Math.max(0, Math.floor(second));
@@ -96,3 +125,26 @@ export function age(second) {
 }
 
 export const whole = (value) => grouped(String(value));
+
+export const plural = (count, one) => `${whole(count)} ${one}${count === 1 ? "" : "s"}`;
+
+// An indicator as it is called in the page: sma 20, bbands 20,2; an output with what its name has more than the others.
+export const specName = (spec) => spec.replace(":", " ");
+
+export function outputName(output) {
+  const base = output.spec.replace(/[:,]/g, "_");
+  const rest = output.name.startsWith(`${base}_`) ? ` ${output.name.slice(base.length + 1).replaceAll("_", " ")}` : "";
+  return specName(output.spec) + rest;
+}
+
+// How far a bar of progress is filled.
+export function fill(bar, percent) {
+  const value = `scaleX(${percent / 100})`;
+  if (bar.style.transform !== value) bar.style.transform = value;
+}
+
+// A length of time in one word: 8 s, 10 min, 4 h.
+export const span = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`);
+
+// A price as it came, without the last binary digits of a mid.
+export const bare = (value) => (value === null ? "–" : grouped(exact(value)));

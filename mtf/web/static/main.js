@@ -1,21 +1,25 @@
 // The page: what is shown, of which moment, and the keys. One state at a time, painted in one frame.
 
-import { by, element, paint, write } from "./dom.js";
+import { chooseIndicators, help, showTip } from "./dialogs.js";
+import { by, element, write } from "./dom.js";
 import * as format from "./format.js";
+import { Head } from "./head.js";
 import { Health } from "./health.js";
 import { Market } from "./market.js";
 import { Live, get, inPath } from "./net.js";
 import { Symbols } from "./symbols.js";
 import { Timeline } from "./timeline.js";
+import { Trouble } from "./trouble.js";
 
 const BARS = 600;
 const GLANCE_MS = 5000;
+const GLANCE_SOON_MS = 700;
+const GLANCE_BEHIND = 2000; // events
 const DESCRIBE_MS = 5000;
-const KEYS = [
-  ["1 … 9", "focus that timeframe"], ["/", "find a symbol"], ["i", "indicators"], ["← →", "previous, next tick"], ["⇧← ⇧→", "previous, next close of the focused timeframe"],
-  ["space  [  ]", "play, slower, faster"], ["g", "time machine at the crosshair"], ["L", "back to live"], ["m y h", "market, symbols, health"], ["+ − f", "zoom, fit"],
-  ["d  c", "dark or light, without colour"], ["v", "the bars as a table"], ["?", "this"],
-];
+const ANNOUNCE_MS = 1000;
+const EMPTY_MS = 1000;
+const SWIPE_MS = 400;
+const REJECTS = 500;
 
 class App {
   constructor() {
@@ -28,7 +32,8 @@ class App {
     this.state = null;
     this.rejects = [];
     this.generation = 0;
-    this.lags = [];
+    this.head = new Head();
+    this.trouble = new Trouble({ retry: () => this.live.retry(), seq: () => this.state?.seq ?? null });
     this.timeline = new Timeline(by("timeline"), this);
     this.bind();
     this.live = new Live({
@@ -40,20 +45,26 @@ class App {
 
   async opened(again) {
     delete document.body.dataset.offline;
-    by("trouble").hidden = true;
-    const before = this.config?.run_id;
+    this.trouble.settle();
+    const before = this.config;
     try {
       this.config = await get("config");
       this.symbols = (await get("symbols")).symbols;
     } catch (error) {
-      return this.trouble(error.message);
+      return this.trouble.say(error.message);
     }
-    if (again && before !== this.config.run_id) this.trouble("The server shows another log now.");
-    if (!this.view) {
+    const other = again && before && before.run_id !== this.config.run_id;
+    const changed = again && before && !other && JSON.stringify(before.settings) !== JSON.stringify(this.config.settings);
+    if (other || changed) {
+      this.at = null;
+      this.fromAddress(false);
+      this.trouble.note(other ? "The server shows another log now: everything was loaded again." : "The pipeline runs with another configuration now: everything was loaded again.");
+    } else if (!this.view) {
       this.fromAddress();
       this.loadGlance();
       setInterval(() => this.loadGlance(), GLANCE_MS);
       setInterval(() => this.state && this.market?.describe(this.state), DESCRIBE_MS);
+      setInterval(() => this.state && this.market?.announce(this.state), ANNOUNCE_MS);
     } else if (this.view === "market") this.reload();
     this.setChip();
   }
@@ -62,25 +73,21 @@ class App {
     document.body.dataset.offline = "";
     this.playing = false;
     this.setChip();
-    const seq = this.state ? `What you see is seq ${format.whole(this.state.seq)}, and stays so. ` : "";
-    this.trouble(`${seq}The server does not answer. Next try in ${Math.round(wait / 1000) || "half a"} s.`);
-  }
-
-  trouble(text) {
-    by("trouble").hidden = !text;
-    write(by("trouble"), text);
+    this.trouble.offline(wait);
   }
 
   // The address holds what is shown.
 
-  fromAddress() {
+  fromAddress(withMoment = true) {
     const words = new URLSearchParams(location.search);
     const path = decodeURIComponent(location.pathname.slice(1));
     const timeframes = this.config.timeframes.map((timeframe) => timeframe.name);
     this.focus = timeframes.includes(words.get("tf")) ? words.get("tf") : timeframes[Math.min(1, timeframes.length - 1)];
-    this.at = /^\d+$/.test(words.get("at") ?? "") ? Number(words.get("at")) : null;
-    const specs = words.get("ind");
-    this.chosen = specs === null ? this.config.outputs.filter((output, k, all) => [...new Set(all.map((each) => each.spec))].slice(0, 2).includes(output.spec)).map((output) => output.spec) : specs.split("+").filter(Boolean);
+    if (words.get("tf") === "all") this.focus = null;
+    this.at = withMoment && /^\d+$/.test(words.get("at") ?? "") ? Number(words.get("at")) : null;
+    this.playing = false;
+    const specs = [...new Set(this.config.outputs.map((output) => output.spec))];
+    this.chosen = words.has("ind") ? chosenOf(words.get("ind"), specs) : specs.slice(0, 3);
     this.symbol = this.symbols.includes(path) ? path : this.symbols[0] ?? null;
     this.setView(path === "symbols" || path === "health" ? path : "market", false);
   }
@@ -88,12 +95,12 @@ class App {
   toAddress(replace = true) {
     const words = new URLSearchParams();
     if (this.view === "market") {
-      words.set("tf", this.focus);
+      words.set("tf", this.focus ?? "all");
       if (this.at !== null) words.set("at", this.at);
-      words.set("ind", [...new Set(this.chosen)].join("+"));
+      words.set("ind", this.chosen.join(" "));
     }
     const path = this.view === "market" ? inPath(this.symbol ?? "") : this.view;
-    const address = `/${path}${words.size ? `?${words}` : ""}`;
+    const address = `/${path}${words.size ? `?${String(words).replaceAll("%3A", ":").replaceAll("%2C", ",")}` : ""}`;
     if (address === location.pathname + location.search) return;
     history[replace ? "replaceState" : "pushState"](null, "", address);
   }
@@ -107,13 +114,14 @@ class App {
       else tab.removeAttribute("aria-current");
     }
     by("tabs").classList.remove("open");
+    by("mark").setAttribute("aria-expanded", "false");
     by("timeline").hidden = view !== "market";
     document.title = view === "market" ? `${this.symbol ?? "mtf"} · mtf` : `${view} · mtf`;
     write(by("symbol"), view === "market" ? this.symbol ?? "" : "all symbols");
     document.body.dataset.view = view;
     if (view === "symbols") this.shown = new Symbols(by("main"), this);
     else if (view === "health") this.shown = new Health(by("main"), this);
-    else if (this.symbol === null) by("main").replaceChildren(element("div", { class: "empty" }, element("p", {}, "Nothing has come yet. As soon as an event is in the log, it is here.")));
+    else if (this.symbol === null) this.shown = this.waiting();
     else {
       this.shown = this.market = new Market(by("main"), this);
       this.reload();
@@ -127,6 +135,25 @@ class App {
     this.at = at;
     this.playing = false;
     this.setView("market");
+  }
+
+  // Nothing is in the log: the page looks for a first symbol until there is one.
+  waiting() {
+    const command = element("code", {}, "mtf run synthetic --data demo/ && mtf serve demo/");
+    by("main").replaceChildren(element("div", { class: "empty" }, element("div", {}, element("h2", {}, "Waiting for the first tick"),
+      element("p", {}, "The log is empty. As soon as a tick is in it, all timeframes start with it, at the same seq."), element("p", {}, "To look around in a made-up market:"), command)));
+    const timer = setInterval(async () => {
+      const found = await get("symbols").catch(() => null);
+      if (!found?.symbols.length || this.symbol !== null) return;
+      this.symbols = found.symbols;
+      [this.symbol] = found.symbols;
+      this.setView("market");
+    }, EMPTY_MS);
+    return { destroy: () => clearInterval(timer), show() {} };
+  }
+
+  get stepUnit() {
+    return this.focus ?? this.config.timeframes[0].name;
   }
 
   setFocus(name) {
@@ -144,8 +171,11 @@ class App {
   matrixOutputs() {
     const firsts = [];
     for (const output of this.config.outputs) if (!firsts.some((each) => each.spec === output.spec)) firsts.push(output);
-    const chosen = firsts.filter((output) => this.chosen?.includes(output.spec));
-    return [...chosen, ...firsts.filter((output) => !chosen.includes(output))].slice(0, 2);
+    const wanted = (output) => !this.chosen?.includes(output.spec);
+    const ordered = [...firsts].sort((a, b) => wanted(a) - wanted(b));
+    const line = ordered.find((output) => output.pane === "price");
+    const own = ordered.find((output) => output.pane === "own");
+    return [...new Set([line, own, ...ordered])].filter(Boolean).slice(0, 2);
   }
 
   wantedOutputs() {
@@ -172,11 +202,11 @@ class App {
       if (generation !== this.generation || !this.market) return;
       this.config.timeframes.forEach((timeframe, k) => this.market.load(timeframe.name, answers[k]));
       this.waitingForBars = false;
-      this.loadRejects();
+      await this.loadRejects(generation);
       const first = state ?? this.held;
       if (first) this.paintSoon(first);
     } catch (error) {
-      if (generation === this.generation) this.trouble(error.message);
+      if (generation === this.generation) this.trouble.say(error.message);
     }
     this.setChip();
   }
@@ -185,22 +215,28 @@ class App {
     return this.config.outputs.some((output) => output.name === name && output.timeframes.includes(timeframe));
   }
 
-  async loadRejects() {
-    this.rejects = [];
-    this.market?.setRejects([]);
+  // What was rejected up to the moment that is shown.
+  async loadRejects(generation = this.generation) {
+    const answer = await get(`rejects/${inPath(this.symbol)}`, { last: REJECTS, at: this.at });
+    if (generation !== this.generation || !this.market) return;
+    this.rejects = answer.rejects;
+    this.market.setRejects(this.rejects);
   }
 
   async loadGlance() {
     const glance = await get("log", { buckets: 1000, symbol: this.symbol }).catch(() => null);
     if (glance) this.timeline.setGlance(glance);
+    // The server plays the log once for this; until it has, ask soon again.
+    if (glance && this.state && glance.seq < this.state.seq - GLANCE_BEHIND) setTimeout(() => this.loadGlance(), GLANCE_SOON_MS);
   }
 
   receive(message) {
     if (message.type === "rows" || message.type === "health") {
-      write(by("fact-seq").querySelector("dd"), format.whole(message.seq));
+      this.head.showAll(message);
       return this.view === (message.type === "rows" ? "symbols" : "health") && this.shown.show(message);
     }
-    if (message.type === "error") return this.trouble(message.error);
+    if (message.type === "error") return this.trouble.say(message.error);
+    if (message.type === "failure") return this.trouble.say(message.error, message.command);
     if (message.type === "played") {
       this.playing = false;
       return this.setChip();
@@ -211,7 +247,6 @@ class App {
       return this.showPast(message);
     }
     if (this.at !== null) return undefined;
-    if (message.sent_ns) this.lags.push(Date.now() - Number(message.sent_ns) / 1e6);
     if (this.state && message.prev_seq !== null && message.prev_seq !== this.lastSeq) return this.reload();
     this.lastSeq = message.seq;
     if (this.waitingForBars) {
@@ -225,6 +260,7 @@ class App {
   async showPast(state) {
     const before = this.state;
     this.at = state.seq;
+    state.rejected_total = Object.values(state.rejected).reduce((sum, count) => sum + count, 0);
     if (this.pastBusy) {
       this.pastNext = state;
       return;
@@ -245,9 +281,10 @@ class App {
           state.tf[name].closed = answer.bars.map((bar, k) => ({ ...bar, values: Object.fromEntries(Object.entries(answer.values).map(([output, values]) => [output, values[k]])) }));
         }
       }));
+      if (back || state.rejected_total !== before.rejected_total) await this.loadRejects();
       this.paintSoon(state);
     } catch (error) {
-      this.trouble(error.message);
+      this.trouble.say(error.message);
     } finally {
       this.pastBusy = false;
       const next = this.pastNext;
@@ -276,80 +313,31 @@ class App {
     const begun = performance.now();
     this.state = state;
     if (state.rejects.length) {
-      this.rejects = [...this.rejects, ...state.rejects].slice(-500);
+      const newest = this.rejects.at(-1)?.seq ?? 0;
+      this.rejects = [...this.rejects, ...state.rejects.filter((reject) => reject.seq > newest)].slice(-REJECTS);
       this.market.setRejects(this.rejects);
     }
     this.market.show(state);
-    this.showHead(state);
-    this.timeline.show(state.seq, state.as_of ? state.seq + state.later : state.seq, Boolean(state.as_of), this.playing);
+    this.head.show(state, this.reference(state), this.timeline.pace);
+    this.timeline.show(state.seq, state.as_of ? state.seq + state.later : state.seq, Boolean(state.as_of), this.playing, state.time_ns);
     this.setChip();
     window.mtfUpdates = (window.mtfUpdates ?? 0) + 1;
     (window.mtfScriptMs ??= []).push(performance.now() - begun);
     if (window.mtfScriptMs.length > 2000) window.mtfScriptMs.splice(0, 1000);
   }
 
-  showHead(state) {
-    write(by("last"), format.price(state.last, state.decimals));
-    const day = this.market.panels.get("1d") ?? [...this.market.panels.values()].at(-1);
-    const closes = day.chart.bars;
-    const reference = closes.length ? closes.at(-1).c : state.tf[day.timeframe.name].partial?.o ?? null;
-    const change = reference === null || state.last === null ? null : state.last - reference;
-    write(by("change-abs"), change === null ? "" : format.difference(change, state.decimals));
-    write(by("change-share"), change === null ? "" : format.share(change / reference));
-    paint(by("change"), `market-only ${format.direction(change ?? 0)}`);
-    const quote = by("fact-quote");
-    const [bid, ask] = quote.querySelectorAll("span");
-    write(bid, format.price(state.bid, state.decimals));
-    write(ask, format.price(state.ask, state.decimals));
-    write(quote.querySelector("dt"), state.bid !== null && state.ask !== null ? `bid / ask · spread ${format.price(state.ask - state.bid, state.decimals)}` : "bid / ask");
-    const [what, until = ""] = (state.session?.text ?? "").split(", ");
-    write(by("fact-session").querySelector("dd"), what || "–");
-    write(by("fact-session").querySelector("dt"), until);
-    write(by("fact-seq").querySelector("dd"), format.whole(state.seq));
-    write(by("fact-time").querySelector("dd"), state.time_ns ? format.clock(state.time_ns) : "–");
-    write(by("fact-time").querySelector("dt"), state.time_ns ? `${format.day(state.time_ns)} UTC` : "");
-    this.showRate(state);
-  }
-
-  showRate(state) {
-    const lag = by("fact-lag").querySelector("dd");
-    const rate = by("fact-rate").querySelector("dd");
-    const now = performance.now();
-    if (state.as_of) {
-      write(lag, "–");
-      write(rate, this.timeline.pace === "max" ? "max" : `${this.timeline.pace}×`);
-      write(by("fact-rate").querySelector("dt"), "speed");
-      return;
-    }
-    write(by("fact-rate").querySelector("dt"), "events/s");
-    if (!this.rated || now - this.rated.now > 1000) {
-      if (this.rated && state.seq >= this.rated.seq) write(rate, format.whole(Math.round((state.seq - this.rated.seq) / ((now - this.rated.now) / 1000))));
-      this.rated = { now, seq: state.seq };
-      const sorted = this.lags.sort((a, b) => a - b);
-      const median = sorted[sorted.length >> 1];
-      this.lags = [];
-      write(lag, median === undefined ? "–" : `${median > 1000 ? "▲ " : ""}${Math.max(0, median).toFixed(1)} ms`);
-      paint(lag, median > 1000 ? "warn" : "");
-    }
+  // The close that the day's change is counted from: the last one of the longest timeframe, or its first price.
+  reference(state) {
+    const { chart, timeframe } = this.market.panels.get("1d") ?? this.market.panels.get(this.config.timeframes.at(-1).name);
+    return chart.bars.at(-1)?.c ?? state.tf[timeframe.name].partial?.o ?? null;
   }
 
   setChip() {
-    const live = this.view === "market" ? Boolean(this.state) : Boolean(this.config);
-    const state = document.body.dataset.offline !== undefined ? "offline" : this.at !== null && this.view === "market" ? "past" : live ? "live" : "waiting";
-    const words = { live: "Live", past: "Past", waiting: "Waiting", offline: "Offline" };
-    if (by("chip").dataset.state !== state) {
-      by("chip").dataset.state = state;
-      write(by("chip").querySelector("span"), words[state]);
-    }
+    const offline = document.body.dataset.offline !== undefined;
     const past = this.at !== null && this.view === "market";
-    document.body.toggleAttribute("data-past", past);
-    by("band").hidden = !past;
-    if (past && this.state?.as_of) {
-      const { seq, time_ns: time, later } = this.state;
-      write(by("band").querySelector("p b"), `As of seq ${format.whole(seq)}${time ? `, ${format.day(time)} ${format.clock(time)} UTC` : ""}.`);
-      write(by("band").querySelector("p span"), "Nothing later is shown or used.");
-      write(by("band").querySelector("em"), later ? `${format.whole(later)} later events are in the log` : "no later event is in the log");
-    }
+    const live = this.view === "market" ? Boolean(this.state) : Boolean(this.config);
+    this.head.chip(offline ? "offline" : past ? "past" : live ? "live" : "waiting");
+    this.head.band(past, this.state);
   }
 
   // The time machine.
@@ -357,9 +345,21 @@ class App {
   goTo(seq) {
     this.stop();
     this.wanted = Math.max(1, seq);
-    this.at = this.wanted;
+    this.leaveLive(this.wanted);
     if (this.seeking) return;
     this.seek();
+  }
+
+  // The first step into the past is one to come back from.
+  leaveLive(seq) {
+    const fresh = this.at === null;
+    this.at = seq;
+    if (fresh) this.toAddress(false);
+  }
+
+  // What was said of an earlier wish is over.
+  quiet() {
+    if (!this.trouble.isOffline) this.trouble.settle();
   }
 
   async seek() {
@@ -372,12 +372,12 @@ class App {
         this.live.say({ watch: [] });
         const state = await get(`state/${inPath(this.symbol)}`, { at: seq, outputs: this.wantedOutputs().join(",") });
         if (this.at === null) return;
-        this.trouble("");
+        this.quiet();
         if (!this.state?.as_of) this.state = null;
         await this.showPast(state);
       }
     } catch (error) {
-      this.trouble(error.message);
+      this.trouble.say(error.message);
     } finally {
       this.seeking = false;
     }
@@ -389,7 +389,7 @@ class App {
       const state = await get(`state/${inPath(this.symbol)}`, { at: new Date(second * 1000).toISOString(), outputs: this.wantedOutputs().join(",") });
       this.goTo(state.seq);
     } catch (error) {
-      this.trouble(error.message);
+      this.trouble.say(error.message);
     }
   }
 
@@ -399,17 +399,17 @@ class App {
     this.stepping = true;
     try {
       const state = await get(`step/${inPath(this.symbol)}`, { at: this.state.seq, unit, dir: direction, outputs: this.wantedOutputs().join(",") });
-      if (state.end) this.trouble(direction > 0 ? "That is the newest one in the log." : "That is the first one in the log.");
+      if (state.end) this.trouble.note(direction > 0 ? "That is the newest one in the log." : "That is the first one in the log.");
       else {
-        this.trouble("");
-        this.at = state.seq;
+        this.quiet();
+        this.leaveLive(state.seq);
         this.live.ask("watch", null);
         this.live.say({ watch: [] });
         if (!this.state.as_of) this.state = null;
         await this.showPast(state);
       }
     } catch (error) {
-      this.trouble(error.message);
+      this.trouble.say(error.message);
     } finally {
       this.stepping = false;
     }
@@ -419,7 +419,7 @@ class App {
     if (!this.market || !this.state) return;
     if (this.playing) return this.stop();
     const seq = this.at ?? Math.max(1, this.state.seq - 1000);
-    this.at = seq;
+    this.leaveLive(seq);
     this.playing = true;
     if (!this.state.as_of) this.state = null;
     this.live.ask("watch", null);
@@ -450,40 +450,27 @@ class App {
   // What is open over the page.
 
   showTip(rejects, point, chart) {
-    const tip = by("tip");
-    tip.hidden = !rejects.length || !point;
-    if (tip.hidden) return;
-    tip.replaceChildren(element("b", {}, `${rejects.length} rejected in this bar`), ...rejects.slice(0, 8).map((reject) =>
-      element("div", {}, `${reject.reason} · seq ${format.whole(reject.seq)} · ${format.clock(reject.time_ns)} · ${reject.price ?? "–"}`)));
-    const box = chart.chart.chartElement().getBoundingClientRect();
-    tip.style.left = `${Math.min(innerWidth - 330, box.left + point.x + 12)}px`;
-    tip.style.top = `${Math.min(innerHeight - 120, box.top + point.y + 12)}px`;
-  }
-
-  dialog(title, ...content) {
-    const dialog = by("dialog");
-    dialog.replaceChildren(element("h2", {}, title), ...content, element("p", {}, element("button", { onclick: () => dialog.close() }, "Close")));
-    dialog.showModal();
+    showTip(rejects, point, chart, this.state?.decimals ?? 5);
   }
 
   chooseIndicators() {
     const specs = [...new Set(this.config.outputs.map((output) => output.spec))];
-    if (!specs.length) return this.dialog("Indicators", element("p", {}, "None run here: give mtf run --indicators."));
-    const rows = specs.map((spec) => element("li", {}, element("label", {}, element("input", {
-      type: "checkbox", checked: this.chosen.includes(spec), onchange: (event) => {
-        this.chosen = event.target.checked ? [...this.chosen, spec] : this.chosen.filter((each) => each !== spec);
-        this.market?.build();
-        this.reload();
-        this.toAddress();
-      },
-    }), spec)));
-    return this.dialog("Indicators that run here", element("ul", {}, ...rows));
+    chooseIndicators(specs, this.chosen, (chosen) => {
+      this.chosen = chosen;
+      this.market?.build();
+      this.reload();
+      this.toAddress();
+    });
   }
 
-  async help() {
-    const notice = await fetch("/static/vendor/NOTICE-lightweight-charts.txt").then((answer) => answer.text()).catch(() => "");
-    this.dialog("Keys", element("div", { class: "keys" }, ...KEYS.flatMap(([key, what]) => [element("kbd", {}, key), element("span", {}, what)])),
-      element("p", { class: "dim" }, `mtf ${this.config?.version ?? ""}`), element("pre", { class: "dim" }, notice));
+  // UTC, or the time of the symbol's exchange.
+  toggleZone() {
+    if (!this.config) return;
+    this.zoned = !this.zoned;
+    format.setZone(this.zoned ? this.config.zone : null);
+    this.market?.restyle();
+    this.timeline.redraw();
+    if (this.state) this.paintSoon({ ...this.state, rejects: [], tf: Object.fromEntries(Object.entries(this.state.tf).map(([name, part]) => [name, { ...part, closed: [] }])) });
   }
 
   toggle(name, on, off) {
@@ -492,7 +479,8 @@ class App {
     else root.dataset[name] = on;
     localStorage.setItem(`mtf-${name}`, root.dataset[name]);
     this.market?.restyle();
-    this.timeline.draw();
+    this.shown?.restyle?.();
+    this.timeline.redraw();
   }
 
   bind() {
@@ -505,7 +493,7 @@ class App {
         this.setView(tab.dataset.view);
       });
     }
-    by("mark").addEventListener("click", () => by("tabs").classList.toggle("open"));
+    by("mark").addEventListener("click", () => by("mark").setAttribute("aria-expanded", by("tabs").classList.toggle("open")));
     by("find").addEventListener("click", () => this.setView("symbols"));
     by("to-live").addEventListener("click", () => this.toLive());
     addEventListener("popstate", () => this.config && this.fromAddress());
@@ -516,10 +504,15 @@ class App {
 
   swipe() {
     let from = null;
-    by("main").addEventListener("touchstart", (event) => (from = event.touches.length === 1 && event.target.closest("h2,.tabs6") ? event.touches[0].clientX : null), { passive: true });
+    by("main").addEventListener("touchstart", (event) => {
+      const [touch] = event.touches;
+      from = event.touches.length === 1 && event.target.closest(".panel.focus,.tabs6") ? { x: touch.clientX, y: touch.clientY, at: event.timeStamp } : null;
+    }, { passive: true });
     by("main").addEventListener("touchend", (event) => {
-      const moved = from === null ? 0 : event.changedTouches[0].clientX - from;
-      if (!this.market || Math.abs(moved) < 60) return;
+      if (!this.market || !from || event.timeStamp - from.at > SWIPE_MS) return; // longer is the crosshair
+      const [touch] = event.changedTouches;
+      const moved = touch.clientX - from.x;
+      if (Math.abs(moved) < 60 || Math.abs(moved) < 2 * Math.abs(touch.clientY - from.y)) return;
       const names = this.config.timeframes.map((timeframe) => timeframe.name);
       const next = names[names.indexOf(this.focus) + (moved < 0 ? 1 : -1)];
       if (next) this.setFocus(next);
@@ -529,12 +522,15 @@ class App {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || by("dialog").open) return;
     if (event.target.closest("input,textarea,select")) return;
+    if ((event.key === "Enter" || event.key === " ") && event.target.closest("button,a")) return;
+    if (event.key.startsWith("Arrow") && event.target.closest(".bars-table,.rows")) return;
     const acts = {
-      "/": () => this.setView("symbols"), i: () => this.chooseIndicators(), m: () => this.setView("market"), y: () => this.setView("symbols"), h: () => this.setView("health"),
+      "/": () => this.setView("symbols"), i: () => this.config && this.chooseIndicators(), m: () => this.setView("market"), y: () => this.setView("symbols"), h: () => this.setView("health"),
       L: () => this.toLive(), l: () => this.toLive(), "[": () => this.timeline.faster(-1), "]": () => this.timeline.faster(1), " ": () => this.togglePlay(),
-      ArrowLeft: () => this.step(event.shiftKey ? this.focus : "tick", -1), ArrowRight: () => this.step(event.shiftKey ? this.focus : "tick", 1),
+      ArrowLeft: () => this.step(event.shiftKey ? this.stepUnit : "tick", -1), ArrowRight: () => this.step(event.shiftKey ? this.stepUnit : "tick", 1),
       "+": () => this.market?.zoom(1.25), "-": () => this.market?.zoom(0.8), f: () => this.market?.fit(), d: () => this.toggle("theme", "light", "dark"),
-      c: () => this.toggle("colour", "free", "full"), v: () => this.market?.toggleTable(), "?": () => this.help(),
+      c: () => this.toggle("colour", "free", "full"), v: () => this.market?.toggleTable(), "?": () => help(this.config?.version), z: () => this.toggleZone(), 0: () => this.setFocus(null), "−": () => this.market?.zoom(0.8),
+      r: () => this.trouble.isOffline && this.live.retry(), Enter: () => this.market?.hoveredRejects?.length && this.goTo(this.market.hoveredRejects.at(-1).seq),
       g: () => this.market?.hoveredSecond && this.goToSecond(this.market.hoveredSecond),
     };
     const number = Number(event.key);
@@ -546,6 +542,23 @@ class App {
       acts[event.key]();
     }
   }
+}
+
+// The specs that a text names: parted by blanks or plus signs, or by commas, which are also in specs.
+function chosenOf(text, specs) {
+  const found = [];
+  for (const word of text.split(/[ +]/).filter(Boolean)) {
+    if (specs.includes(word)) found.push(word);
+    else {
+      let joined = "";
+      for (const piece of word.split(",")) {
+        joined = joined && !specs.includes(joined) ? `${joined},${piece}` : piece;
+        if (specs.includes(joined)) found.push(joined);
+        else if (specs.includes(`${found.at(-1)},${piece}`)) found.splice(-1, 1, `${found.at(-1)},${piece}`);
+      }
+    }
+  }
+  return [...new Set(found)];
 }
 
 window.mtf = new App();

@@ -50,6 +50,13 @@ export class Live {
     };
   }
 
+  // Try to connect now.
+  retry() {
+    if (this.socket.readyState !== WebSocket.CLOSED) return;
+    clearTimeout(this.timer);
+    this.open();
+  }
+
   // Ask for something; *kind* replaces what was asked of the same kind. null takes it back.
   ask(kind, wish) {
     this.wishes[kind] = wish;

@@ -2,31 +2,50 @@
 
 import { drawSpark, element, paint, spark, write } from "./dom.js";
 import * as format from "./format.js";
-import { get, inPath } from "./net.js";
+import { get } from "./net.js";
+import { letterOf } from "./overlay.js";
+import { Preview } from "./preview.js";
 
 const ROW = 30;
 const SPARK_MS = 150;
-const LETTERS = { late: "L", closed: "C", price: "P", duplicate: "D", unfinished: "U" };
+const STATES_MS = 5000;
+const SHAPES = { open: "●", silent: "○", closed: "─", rejecting: "△" };
+const ORDERS = [["most ticks first", "ticks"], ["by name", "name"], ["as they came", "came"]];
+const SCALE = 0.015; // of the bars of the day: this change fills a half
 
 export class Symbols {
   constructor(host, app) {
     this.app = app;
     this.all = app.symbols;
     this.found = this.all;
-    this.chosen = Math.max(0, this.all.indexOf(app.symbol));
+    this.chosen = 0;
+    this.order = 0;
+    this.wantedState = null;
+    this.states = new Map(); // by name what it is doing
+    this.ticks = new Map();
     this.rows = new Map();
     this.known = new Map();
     this.sparks = new Map();
     this.input = element("input", { type: "search", placeholder: "Find a symbol", "aria-label": "Find a symbol", autocomplete: "off", spellcheck: "false" });
-    this.total = element("span", { class: "dim" });
+    this.filters = new Map([null, "open", "closed", "silent", "rejecting"].map((state) => {
+      const count = element("b");
+      const button = element("button", { class: "filter", "aria-pressed": String(state === null), onclick: () => this.filterState(state) }, `${state === null ? "All" : state[0].toUpperCase() + state.slice(1)} `, count);
+      return [state, { button, count }];
+    }));
+    this.total = element("span", { class: "dim total", role: "status" });
+    this.orderWord = element("span");
+    this.sorter = element("button", { class: "plain dim sorter", onclick: () => this.reorder() }, this.orderWord, " ", element("kbd", { "aria-hidden": "true" }, "s"));
+    this.none = element("p", { class: "none", hidden: true });
     this.sizer = element("div", { class: "sizer" });
     this.list = element("div", { class: "rows", role: "listbox", "aria-label": "Symbols", tabindex: "0" }, this.sizer);
-    const heads = [["symbol", ""], ["last", ""], ["day", ""], ["last 40", ""], ["forming", "wide mid"], ["ticks", "mid"], ["last tick", "mid"], ["rejected", "mid"], ["state", ""]];
-    this.preview = element("div", { class: "preview", "aria-live": "off" });
+    const shortest = app.config.timeframes[0].name;
+    const heads = [["symbol", ""], ["last", ""], ["day", ""], ["", "wide mid"], [`last 40 × ${shortest}`, "left"], [`forming ${shortest}`, "wide mid left"], ["ticks", "mid"], ["last tick", "mid"], ["rejected", "mid"], ["state", "left"]];
+    this.preview = new Preview(app);
     host.replaceChildren(element("div", { class: "symbols" },
-      element("div", { class: "list" }, element("div", { class: "finder" }, this.input, this.total),
-        element("div", { class: "rowhead" }, ...heads.map(([name, kind]) => element("span", { class: kind }, name))), this.list),
-      this.preview));
+      element("div", { class: "list" }, element("div", { class: "finder" }, element("div", { class: "search" }, this.input, element("kbd", { "aria-hidden": "true" }, "/")),
+        element("div", { class: "filters", role: "group", "aria-label": "Show" }, ...[...this.filters.values()].map(({ button }) => button)), this.total, this.sorter),
+        element("div", { class: "rowhead" }, ...heads.map(([name, kind]) => element("span", { class: kind || null }, name))), this.none, this.list),
+      this.preview.root));
     this.host = host;
     this.input.addEventListener("input", () => this.filter());
     this.list.addEventListener("scroll", () => this.fill(), { passive: true });
@@ -34,31 +53,91 @@ export class Symbols {
     host.addEventListener("keydown", this.keys);
     this.observer = new ResizeObserver(() => this.fill());
     this.observer.observe(this.list);
+    this.showOrder();
     this.filter();
-    this.input.focus();
+    this.loadStates();
+    this.stateTimer = setInterval(() => this.loadStates(), STATES_MS);
+    if (!matchMedia("(pointer:coarse)").matches) this.input.focus();
   }
 
   destroy() {
     this.observer.disconnect();
+    clearInterval(this.stateTimer);
+    clearTimeout(this.timer);
+    clearTimeout(this.previewTimer);
+    this.preview.destroy();
     this.host.removeEventListener("keydown", this.keys);
     this.app.live.ask("rows", null);
     this.app.live.say({ rows: [] });
     this.host.replaceChildren();
   }
 
+  restyle() {
+    this.preview.restyle();
+  }
+
+  async loadStates() {
+    const answer = await get("symbols", { states: 1 }).catch(() => null);
+    if (!answer || !this.list.isConnected) return;
+    const counts = new Map([[null, answer.symbols.length]]);
+    answer.symbols.forEach((name, k) => {
+      const state = answer.words[answer.states[k]];
+      this.states.set(name, state);
+      this.ticks.set(name, answer.ticks[k]);
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    });
+    const first = this.known.size === 0 || this.all.length !== answer.symbols.length || !this.sorted;
+    this.app.symbols = answer.symbols;
+    for (const [state, { count }] of this.filters) write(count, format.whole(counts.get(state) ?? 0));
+    if (first) this.sort();
+  }
+
+  // The order stays while ticks come in: rows that move cannot be read.
+  sort() {
+    this.sorted = this.ticks.size > 0;
+    const [, by] = ORDERS[this.order];
+    this.all = [...this.app.symbols];
+    if (by === "name") this.all.sort();
+    if (by === "ticks") this.all.sort((a, b) => (this.ticks.get(b) ?? 0) - (this.ticks.get(a) ?? 0));
+    this.filter();
+  }
+
+  reorder() {
+    this.order = (this.order + 1) % ORDERS.length;
+    this.showOrder();
+    this.sort();
+  }
+
+  showOrder() {
+    write(this.orderWord, ORDERS[this.order][0]);
+  }
+
+  filterState(state) {
+    this.wantedState = state;
+    for (const [each, { button }] of this.filters) button.setAttribute("aria-pressed", String(each === state));
+    this.filter();
+  }
+
   filter() {
+    const before = this.found[this.chosen] ?? this.app.symbol;
     const wanted = this.input.value.trim().toLowerCase();
     const begins = [];
     const has = [];
     for (const name of this.all) {
+      if (this.wantedState !== null && this.states.get(name) !== this.wantedState) continue;
       const at = name.toLowerCase().indexOf(wanted);
       if (at === 0) begins.push(name);
       else if (at > 0) has.push(name);
     }
-    this.found = wanted ? [...begins, ...has] : this.all;
-    this.chosen = Math.max(0, wanted ? 0 : this.all.indexOf(this.app.symbol));
+    this.found = [...begins, ...has];
+    this.chosen = wanted ? 0 : Math.max(0, this.found.indexOf(before));
     this.sizer.style.height = `${this.found.length * ROW}px`;
-    write(this.total, this.found.length ? `${format.whole(this.found.length)} of ${format.whole(this.all.length)}` : "No symbol has that in its name");
+    write(this.total, wanted || this.wantedState !== null ? `${format.whole(this.found.length)} of ${format.whole(this.all.length)}` : "");
+    this.none.hidden = this.found.length > 0;
+    if (!this.found.length) {
+      this.none.replaceChildren(wanted ? `No symbol${this.wantedState ? ` that is ${this.wantedState}` : ""} contains “${this.input.value.trim()}”. There are ${format.whole(this.all.length)}. ` : `No symbol is ${this.wantedState} now. There are ${format.whole(this.all.length)}. `,
+        element("kbd", {}, "esc"), wanted ? " clears the search." : " shows all.");
+    }
     this.list.scrollTop = Math.max(0, this.chosen * ROW - this.list.clientHeight / 2);
     this.fill();
     this.choose(this.chosen);
@@ -103,13 +182,14 @@ export class Symbols {
 
   row(name) {
     const cell = (kind) => element("span", { class: kind });
-    const row = { last: cell(""), day: cell(""), spark: spark(this.sparks.get(name) ?? []), fill: element("i"), ticks: cell("mid"), age: cell("mid"), rejects: cell("mid"), state: element("span", { class: "state" }) };
+    const row = { last: cell(""), day: cell(""), swing: element("i"), spark: spark(this.sparks.get(name) ?? []), fill: element("i"), ticks: cell("mid"), age: cell("mid"), rejects: cell("mid"), state: element("span", { class: "state" }) };
     row.root = element("div", { class: "row", role: "option", onclick: () => this.choose(this.found.indexOf(name)), ondblclick: () => this.app.openSymbol(name) },
-      element("span", {}, name), row.last, row.day, row.spark, element("span", { class: "wide mid" }, element("span", { class: "bar" }, row.fill)), row.ticks, row.age, row.rejects, row.state);
+      element("span", {}, name), row.last, row.day, element("span", { class: "wide mid swing" }, row.swing), row.spark, element("span", { class: "wide mid" }, element("span", { class: "bar" }, row.fill)), row.ticks, row.age, row.rejects, row.state);
     return row;
   }
 
   show(message) {
+    this.time_ns = message.time_ns;
     for (const row of message.rows) {
       this.known.set(row.symbol, row);
       this.showRow(row);
@@ -123,21 +203,25 @@ export class Symbols {
     const change = data.ref ? data.last / data.ref - 1 : null;
     write(row.day, change === null ? "" : `${change < 0 ? "▼" : change > 0 ? "▲" : "·"} ${format.share(change)}`);
     paint(row.day, format.direction(change ?? 0));
-    row.fill.style.transform = `scaleX(${data.p1m ? Math.min(0.99, data.p1m.progress) : 0})`;
+    row.swing.style.transform = `scaleX(${Math.max(-1, Math.min(1, (change ?? 0) / SCALE))})`;
+    paint(row.swing, format.direction(change ?? 0));
+    format.fill(row.fill, data.p1m ? Math.min(99, Math.floor(data.p1m.progress * 100)) : 0);
     write(row.ticks, format.whole(data.ticks));
-    const newest = this.app.state?.time_ns ?? data.last_ns;
+    const newest = this.time_ns;
     const age = data.last_ns && newest ? Math.max(0, Number(BigInt(newest) - BigInt(data.last_ns)) / 1e9) : null;
     write(row.age, age === null ? "–" : format.age(age));
     const rejects = Object.entries(data.rejects);
-    write(row.rejects, rejects.length ? rejects.map(([reason, count]) => `${LETTERS[reason] ?? "M"} ${format.whole(count)}`).join(" ") : "0");
+    write(row.rejects, rejects.length ? rejects.map(([reason, count]) => `${letterOf(reason)} ${format.whole(count)}`).join(" ") : "0");
     paint(row.rejects, rejects.length ? "mid warn" : "mid dim");
-    const state = rejects.length ? ["△", "rejecting"] : data.p1m ? ["●", "open"] : ["○", "silent"];
-    row.state.replaceChildren(`${state[0]} `, element("span", {}, state[1]));
+    if (row.state.dataset.state !== data.state) {
+      row.state.dataset.state = data.state;
+      row.state.replaceChildren(element("i", { "aria-hidden": "true" }, SHAPES[data.state]), element("span", {}, data.state));
+    }
   }
 
   choose(index) {
     if (!this.found.length) {
-      this.preview.replaceChildren();
+      this.preview.clear();
       return;
     }
     this.chosen = Math.min(this.found.length - 1, Math.max(0, index));
@@ -146,37 +230,23 @@ export class Symbols {
     if (top + ROW > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = top + ROW - this.list.clientHeight;
     for (const [name, row] of this.rows) row.root.setAttribute("aria-selected", String(name === this.found[this.chosen]));
     clearTimeout(this.previewTimer);
-    this.previewTimer = setTimeout(() => this.showPreview(this.found[this.chosen]), 60);
-  }
-
-  async showPreview(name) {
-    const outputs = this.app.matrixOutputs();
-    const state = await get(`state/${inPath(name)}`, { outputs: outputs.map((output) => output.name).join(",") }).catch(() => null);
-    if (!state || name !== this.found[this.chosen] || !this.preview.isConnected) return;
-    const rows = Object.entries(state.tf).map(([timeframe, part]) => {
-      const change = part.partial ? part.partial.c - part.partial.o : null;
-      const bar = element("i");
-      bar.style.transform = `scaleX(${part.partial ? Math.min(0.99, part.partial.progress) : 0})`;
-      return element("tr", {}, element("th", { scope: "row" }, element("b", {}, timeframe)),
-        element("td", { class: part.partial ? format.direction(change) : "dim" }, part.partial ? format.difference(change, state.decimals) : "no bar yet"),
-        element("td", {}, element("span", { class: "bar" }, bar)),
-        ...outputs.map((output) => element("td", {}, format.reading(part.live[output.name] ?? part.completed[output.name], output, state.decimals) ?? `${Math.min(part.bars_seen, output.warmup)}/${output.warmup}`)));
-    });
-    this.preview.replaceChildren(
-      element("h2", {}, name, element("span", {}, format.price(state.last, state.decimals)), element("button", { onclick: () => this.app.openSymbol(name) }, "Open ⏎")),
-      element("p", { class: "dim" }, `All at seq ${format.whole(state.seq)}${state.session ? ` · ${state.session.text}` : ""}`),
-      element("div", { class: "matrix" }, element("table", {}, element("tbody", {}, ...rows))));
+    this.previewTimer = setTimeout(() => this.preview.show(this.found[this.chosen]), 60);
   }
 
   key(event) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.choose(this.chosen + (event.key === "ArrowDown" ? 1 : -1));
-    } else if (event.key === "Enter" && this.found.length) {
+    } else if (event.key === "Enter" && this.found.length && !event.target.closest("button")) {
       event.preventDefault();
       this.app.openSymbol(this.found[this.chosen]);
     } else if (event.key === "Escape") {
-      this.app.setView("market");
+      if (this.input.value || this.wantedState !== null) {
+        this.input.value = "";
+        this.filterState(null);
+      } else this.app.setView("market");
+    } else if (event.key === "s" && event.target !== this.input && !event.ctrlKey && !event.metaKey) {
+      this.reorder();
     }
   }
 }
