@@ -138,6 +138,7 @@ def _rejects(market: Market, past: Past | None) -> dict[str, Any]:
 def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tuple[Any, Any]:
     """Return the application behind the guard, and its live channel."""
     from starlette.applications import Starlette
+    from starlette.middleware.gzip import GZipMiddleware
     from starlette.responses import Response
     from starlette.routing import Mount, Route, WebSocketRoute
     from starlette.staticfiles import StaticFiles
@@ -158,7 +159,7 @@ def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tu
         routes=[
             *api.routes(),
             WebSocketRoute("/ws", streaming.serve),
-            Mount("/static", StaticFiles(directory=str(folder))),
+            Mount("/static", GZipMiddleware(StaticFiles(directory=str(folder)), minimum_size=1_000)),
             Route("/", page),
             Route("/{symbol:path}", page),  # the address holds the state of the page
         ],

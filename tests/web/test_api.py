@@ -245,3 +245,12 @@ async def test_each_symbol_has_a_word_for_what_it_is_doing(tmp_path: Path) -> No
     await recorded(tmp_path / "fx", closed, calendar="fx", closed="keep")
     async with serving(tmp_path / "fx") as server:
         assert (await ask(server, "/api/v1/symbols?rows=1")).json()["rows"][0]["state"] == "closed"
+
+
+async def test_the_files_of_the_page_are_few_bytes_on_the_way(data: Path) -> None:
+    folder = Path(mtf.__file__).parent / "web" / "static"
+    names = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix in (".js", ".mjs", ".css")]
+    async with serving(data) as server:
+        answers = [await ask(server, f"/static/{name}", accept_encoding="gzip") for name in names]
+    assert {answer.status for answer in answers} == {200}
+    assert sum(len(answer.body) for answer in answers) < 260_000

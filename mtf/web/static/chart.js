@@ -108,7 +108,7 @@ export class Chart {
       const common = {
         lineWidth: output.draw === "band" ? 1 : this.focus && output.pane === "price" ? 2 : 1, lastValueVisible: false, priceLineVisible: false,
         crosshairMarkerVisible: false, color: this.lineColour(output),
-        priceFormat: { type: "custom", minMove: 1e-8, formatter: (value) => (output.pane === "own" && Math.abs(value) >= 10 ? String(Math.round(value)) : format.reading(value, output, this.decimals)) },
+        priceFormat: { type: "custom", minMove: 1e-8, formatter: (value) => (output.pane === "own" && (Math.abs(value) >= 10 || value === 0) ? String(Math.round(value)) : format.reading(value, output, this.decimals)) },
       };
       if (output.draw === "dots") Object.assign(common, { lineVisible: false, pointMarkersVisible: true, pointMarkersRadius: 1.5 });
       if (output.pane === "own" && (output.low !== null || output.high !== null)) {

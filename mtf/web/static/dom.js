@@ -40,11 +40,17 @@ export function drawSpark(drawn, closes, width = 140, height = 22) {
   end.setAttribute("r", "2");
 }
 
+// How many texts were written: a bound is kept on them for each update.
+export const written = { texts: 0 };
+
 export function write(target, text) {
   const value = String(text);
   if (target.firstChild?.nodeType === Node.TEXT_NODE && target.childNodes.length === 1) {
-    if (target.firstChild.nodeValue !== value) target.firstChild.nodeValue = value;
-  } else target.textContent = value;
+    if (target.firstChild.nodeValue === value) return;
+    target.firstChild.nodeValue = value;
+  } else if (value || target.firstChild) target.textContent = value;
+  else return;
+  written.texts += 1;
 }
 
 export function paint(target, name) {

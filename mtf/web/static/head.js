@@ -40,7 +40,7 @@ export class Head {
       paint(this.parts.lag.value, "");
       write(this.parts.rate.value, pace === "max" ? "max" : `${pace}×`);
       write(this.parts.rate.what, "speed");
-    } else this.rates(state.seq, state.sent_ns);
+    } else this.rates(state.seq, state.prev_seq === null ? null : state.sent_ns); // the first one may have been made for another viewer
   }
 
   // A message about all symbols.

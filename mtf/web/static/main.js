@@ -1,7 +1,7 @@
 // The page: what is shown, of which moment, and the keys. One state at a time, painted in one frame.
 
 import { chooseIndicators, help, showTip } from "./dialogs.js";
-import { by, element, write } from "./dom.js";
+import { by, element, write, written } from "./dom.js";
 import * as format from "./format.js";
 import { Head } from "./head.js";
 import { Health } from "./health.js";
@@ -71,6 +71,8 @@ class App {
 
   lost(wait) {
     document.body.dataset.offline = "";
+    this.waitingForBars = true; // what comes first after this is not to be painted on the bars of before
+    this.generation += 1;
     this.playing = false;
     this.setChip();
     this.trouble.offline(wait);
@@ -311,6 +313,7 @@ class App {
 
   show(state) {
     const begun = performance.now();
+    written.texts = 0;
     this.state = state;
     if (state.rejects.length) {
       const newest = this.rejects.at(-1)?.seq ?? 0;
@@ -321,6 +324,7 @@ class App {
     this.head.show(state, this.reference(state), this.timeline.pace);
     this.timeline.show(state.seq, state.as_of ? state.seq + state.later : state.seq, Boolean(state.as_of), this.playing, state.time_ns);
     this.setChip();
+    window.mtfWrites = written.texts;
     window.mtfUpdates = (window.mtfUpdates ?? 0) + 1;
     (window.mtfScriptMs ??= []).push(performance.now() - begun);
     if (window.mtfScriptMs.length > 2000) window.mtfScriptMs.splice(0, 1000);

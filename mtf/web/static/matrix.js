@@ -23,7 +23,7 @@ export class Matrix {
         change: element("td", { "data-field": "change" }), fill: element("i"), close: element("td", { class: "lastclose", "data-field": "close" }),
         values: outputs.map((output) => element("td", { "data-field": output.name })),
       };
-      const name = onChoose ? element("button", { class: "plain", "aria-label": `Focus ${timeframe.name}` }, element("b", {}, timeframe.name)) : element("b", {}, timeframe.name);
+      const name = onChoose ? element("button", { class: "plain" }, element("b", {}, timeframe.name)) : element("b", {}, timeframe.name);
       cells.row = element("tr", { onclick: onChoose && (() => onChoose(timeframe.name)), "data-tf": timeframe.name, "aria-current": timeframe.name === focus ? "true" : null },
         element("th", { scope: "row" }, name), cells.change, element("td", { class: "progress" }, element("span", { class: "bar" }, cells.fill)), cells.close, ...cells.values);
       this.rows.set(timeframe.name, cells);

@@ -104,7 +104,7 @@ export class Overlay {
       this.hatched(context, x - 2.5, 5, size.height, c.ink3);
       const text = `${Number(gap.holiday_ns) > 0 ? "holiday" : "closed"} ${hours < 1 ? `${Math.round(hours * 60)} min` : `${Math.round(hours)} h`}`;
       const left = x - 8 - context.measureText(text).width;
-      if (x - LABEL_ROOM < free || left < 4) return free;
+      if (this.owner.mini || x - LABEL_ROOM < free || left < 4) return free;
       context.font = this.owner.font;
       context.textAlign = "left";
       context.fillStyle = c.panel;

@@ -23,7 +23,7 @@ export class Panel {
     this.ohlc = FIELDS.map((field) => element("b", { "data-field": field }));
     this.legend = element("div", { class: "legend" });
     this.plot = element("div", { class: "plot", role: "img", "aria-label": name });
-    const focusButton = element("button", { class: "plain", "aria-pressed": String(focus), "aria-label": `Focus ${name}` }, element("kbd", {}, String(number)), element("b", {}, name));
+    const focusButton = element("button", { class: "plain", "aria-pressed": String(focus) }, element("kbd", {}, String(number)), element("b", {}, name));
     const head = element("h2", { onclick: () => app.setFocus(name), title: focus ? null : `Focus ${name}` }, focusButton, this.change, focus ? this.since : null,
       element("span", { class: "right" }, focus ? this.percent : null, this.bar, this.left));
     const credit = focus ? element("a", { class: "credit", href: "https://www.tradingview.com/", rel: "noreferrer noopener" }, "Charts: TradingView Lightweight Charts™") : null;

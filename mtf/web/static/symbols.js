@@ -6,7 +6,7 @@ import { get } from "./net.js";
 import { letterOf } from "./overlay.js";
 import { Preview } from "./preview.js";
 
-const ROW = 30;
+const PHONE = window.matchMedia("(max-width:700px)");
 const SPARK_MS = 150;
 const STATES_MS = 5000;
 const SHAPES = { open: "●", silent: "○", closed: "─", rejecting: "△" };
@@ -21,6 +21,7 @@ export class Symbols {
     this.chosen = 0;
     this.order = 0;
     this.wantedState = null;
+    this.tall = PHONE.matches ? 40 : 30; // a row, as in the style sheet
     this.states = new Map(); // by name what it is doing
     this.ticks = new Map();
     this.rows = new Map();
@@ -131,21 +132,21 @@ export class Symbols {
     }
     this.found = [...begins, ...has];
     this.chosen = wanted ? 0 : Math.max(0, this.found.indexOf(before));
-    this.sizer.style.height = `${this.found.length * ROW}px`;
+    this.sizer.style.height = `${this.found.length * this.tall}px`;
     write(this.total, wanted || this.wantedState !== null ? `${format.whole(this.found.length)} of ${format.whole(this.all.length)}` : "");
     this.none.hidden = this.found.length > 0;
     if (!this.found.length) {
       this.none.replaceChildren(wanted ? `No symbol${this.wantedState ? ` that is ${this.wantedState}` : ""} contains “${this.input.value.trim()}”. There are ${format.whole(this.all.length)}. ` : `No symbol is ${this.wantedState} now. There are ${format.whole(this.all.length)}. `,
         element("kbd", {}, "esc"), wanted ? " clears the search." : " shows all.");
     }
-    this.list.scrollTop = Math.max(0, this.chosen * ROW - this.list.clientHeight / 2);
+    this.list.scrollTop = Math.max(0, this.chosen * this.tall - this.list.clientHeight / 2);
     this.fill();
     this.choose(this.chosen);
   }
 
   fill() {
-    const first = Math.max(0, Math.floor(this.list.scrollTop / ROW) - 4);
-    const last = Math.min(this.found.length, first + Math.min(60, Math.ceil(this.list.clientHeight / ROW) + 8));
+    const first = Math.max(0, Math.floor(this.list.scrollTop / this.tall) - 4);
+    const last = Math.min(this.found.length, first + Math.min(60, Math.ceil(this.list.clientHeight / this.tall) + 8));
     const names = this.found.slice(first, last);
     for (const [name, row] of this.rows) {
       if (!names.includes(name)) {
@@ -161,7 +162,7 @@ export class Symbols {
         this.sizer.append(row.root);
         if (this.known.has(name)) this.showRow(this.known.get(name));
       }
-      row.root.style.top = `${(first + k) * ROW}px`;
+      row.root.style.top = `${(first + k) * this.tall}px`;
       row.root.setAttribute("aria-selected", String(this.found[this.chosen] === name));
     });
     this.app.live.ask("rows", { rows: names });
@@ -210,8 +211,8 @@ export class Symbols {
     const newest = this.time_ns;
     const age = data.last_ns && newest ? Math.max(0, Number(BigInt(newest) - BigInt(data.last_ns)) / 1e9) : null;
     write(row.age, age === null ? "–" : format.age(age));
-    const rejects = Object.entries(data.rejects);
-    write(row.rejects, rejects.length ? rejects.map(([reason, count]) => `${letterOf(reason)} ${format.whole(count)}`).join(" ") : "0");
+    const rejects = Object.entries(data.rejects).sort(([, a], [, b]) => b - a);
+    write(row.rejects, rejects.length ? `${letterOf(rejects[0][0])} ${format.whole(rejects[0][1])}${rejects.length > 1 ? " …" : ""}` : "0");
     paint(row.rejects, rejects.length ? "mid warn" : "mid dim");
     if (row.state.dataset.state !== data.state) {
       row.state.dataset.state = data.state;
@@ -225,9 +226,9 @@ export class Symbols {
       return;
     }
     this.chosen = Math.min(this.found.length - 1, Math.max(0, index));
-    const top = this.chosen * ROW;
+    const top = this.chosen * this.tall;
     if (top < this.list.scrollTop) this.list.scrollTop = top;
-    if (top + ROW > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = top + ROW - this.list.clientHeight;
+    if (top + this.tall > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = top + this.tall - this.list.clientHeight;
     for (const [name, row] of this.rows) row.root.setAttribute("aria-selected", String(name === this.found[this.chosen]));
     clearTimeout(this.previewTimer);
     this.previewTimer = setTimeout(() => this.preview.show(this.found[this.chosen]), 60);

@@ -67,7 +67,6 @@ export class Timeline {
 
   showSpeed() {
     write(this.paceText, this.pace === "max" ? "max" : `${this.pace}×`);
-    this.speedButton.setAttribute("aria-label", `Speed ${this.pace === "max" ? "as fast as it goes" : `${this.pace} times`}: faster`);
   }
 
   setGlance(glance) {
@@ -221,16 +220,19 @@ export class Timeline {
     const room = width - 2 * MARGIN;
     context.font = font();
     this.paintHours(context, closed, Number(first), Number(last) - Number(first) || 1, width, top, foot);
-    // One column a pixel at most: with more buckets than pixels each column is the sum of its buckets.
+    // One column a pixel at most: with more buckets than pixels each column is the mean of its buckets.
     const columns = Math.min(counts.length, Math.floor(room));
     const sums = new Float64Array(columns);
     const bad = new Float64Array(columns);
+    const parts = new Float64Array(columns);
     counts.forEach((count, k) => {
       const column = Math.floor((k * columns) / counts.length);
       sums[column] += count;
+      parts[column] += 1;
       bad[column] += rejects[k];
     });
-    const most = Math.sqrt(Math.max(1, ...sums));
+    for (let k = 0; k < columns; k += 1) sums[k] /= parts[k]; // some columns have a bucket more than others
+    const most = Math.sqrt(Math.max(1e-9, ...sums));
     const wide = room / columns;
     context.fillStyle = colour;
     for (let k = 0; k < columns; k += 1) {
@@ -242,7 +244,7 @@ export class Timeline {
     if (!small) {
       context.fillStyle = token("warn");
       if (!later) for (let k = 0; k < columns; k += 1) if (bad[k]) context.fillRect(MARGIN + k * wide, foot + 3, 1.5, 7);
-      const step = format.span((Number(this.glance.bucket_ns) / 1e9) * (counts.length / columns));
+      const step = format.span(Number(this.glance.bucket_ns) / 1e9);
       context.fillStyle = token("ink3");
       const text = `events per ${step}`;
       context.fillText(text, MARGIN, 12);
