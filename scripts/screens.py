@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import math
 import os
 import random
@@ -19,11 +20,13 @@ import struct
 import sys
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import mtf
+from mtf.data import open_data
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 MOST_BYTES = 150_000
@@ -121,7 +124,8 @@ async def served(path: Path) -> AsyncIterator[str]:
 class Camera:
     """Opens addresses of the page at a size and takes pictures of them."""
 
-    def __init__(self, browser: Any, url: str, to: Path) -> None:
+    def __init__(self, browser: Any, url: str, to: Path, squeeze: bool = False) -> None:
+        self._squeeze = squeeze
         self._browser = browser
         self._url = url
         self._to = to
@@ -151,27 +155,87 @@ class Camera:
         await context.close()
         for fault in faults:
             print(f"{name}: {fault}")
-        squeezed(path)
+        if self._squeeze:
+            squeezed(path)
         print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
 
 def squeezed(path: Path) -> None:
-    """Write a PNG of 8 bits a channel again as small as the format allows without loss: the best filter of each row."""
+    """Write a PNG again with a palette of 256 of its colours; the others become the nearest of them."""
     data = path.read_bytes()
-    at, packed, kept = 8, b"", []
+    at, packed, head = 8, b"", b""
     while at < len(data):
         (size,) = struct.unpack(">I", data[at : at + 4])
         kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
         at += 12 + size
         if kind == b"IDAT":
             packed += body
-        elif kind in (b"IHDR", b"PLTE"):
-            kept.append((kind, body))
-    repacked = zlib.compress(zlib.decompress(packed), 9)
-    if len(repacked) >= len(packed):
+        elif kind == b"IHDR":
+            head = body
+    width, height, depth, colour = struct.unpack(">IIBB", head[:10])
+    if depth != 8 or colour not in (2, 6):
         return
-    chunks = [*kept, (b"IDAT", repacked), (b"IEND", b"")]
+    channels = 3 if colour == 2 else 4
+    rows = [_colours(row, channels) for row in _unfiltered(zlib.decompress(packed), width * channels, height, channels)]
+    counts = Counter(itertools.chain.from_iterable(rows))
+    palette = _palette(counts)
+    place = {each: k for k, each in enumerate(palette)}
+    for each in counts:
+        if each not in place:
+            place[each] = min(range(len(palette)), key=lambda k: _distance(palette[k], each))
+    body = b"".join(b"\0" + bytes([place[each] for each in row]) for row in rows)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", b"".join(palette)),
+        (b"IDAT", zlib.compress(body, 9)),
+        (b"IEND", b""),
+    ]
     path.write_bytes(data[:8] + b"".join(_chunk(kind, body) for kind, body in chunks))
+
+
+def _palette(counts: Counter[bytes]) -> list[bytes]:
+    """Return the 192 most frequent colours, then those that are missed most: far from all before them, and not rare."""
+    ranked = [each for each, _ in counts.most_common(4_000)]
+    palette, rest = ranked[:192], ranked[192:]
+    far = {each: min(_distance(each, known) for known in palette) for each in rest}
+    while far and len(palette) < 256:
+        missed = max(far, key=lambda each: far[each] * counts[each] ** 0.5)
+        palette.append(missed)
+        del far[missed]
+        far = {each: min(distance, _distance(each, missed)) for each, distance in far.items()}
+    return palette
+
+
+def _unfiltered(data: bytes, stride: int, height: int, step: int) -> Iterator[bytearray]:
+    """Yield the rows of a PNG's data as they were before its filters."""
+    before = bytearray(stride)
+    for y in range(height):
+        start = y * (stride + 1)
+        kind, row = data[start], bytearray(data[start + 1 : start + 1 + stride])
+        if kind == 2:
+            row = bytearray((a + b) & 255 for a, b in zip(row, before, strict=True))
+        elif kind:
+            for x in range(stride):
+                left, up = row[x - step] if x >= step else 0, before[x]
+                corner = before[x - step] if x >= step else 0
+                if kind == 1:
+                    guess = left
+                elif kind == 3:
+                    guess = (left + up) // 2
+                else:
+                    guess = min((left, up, corner), key=lambda each, sum_=left + up - corner: abs(sum_ - each))
+                row[x] = (row[x] + guess) & 255
+        yield row
+        before = row
+
+
+def _colours(row: bytearray, channels: int) -> list[bytes]:
+    """Return the colour of each point of a row, without its alpha."""
+    return [bytes(row[x : x + 3]) for x in range(0, len(row), channels)]
+
+
+def _distance(one: bytes, other: bytes) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -209,8 +273,8 @@ async def main(to: Path, data: Path, every: bool) -> None:
     chromium = os.environ.get("MTF_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     async with served(data) as url, async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        camera = Camera(browser, url, to)
-        with mtf.open_data(data) as reader:
+        camera = Camera(browser, url, to, squeeze=not every)
+        with open_data(data) as reader:
             past = reader.seq * 46 // 100
         await (everything if every else documented)(camera, past)
         await browser.close()

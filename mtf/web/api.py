@@ -138,7 +138,10 @@ class Api:
         return _json(await self._in_thread(lambda: log_glance(market.path, self._past.samples, calendar, buckets)))
 
     async def _rejects(self, request: Request) -> Response:
-        """Return the newest rejected ticks of a symbol up to a moment. None before `since_seq` is known any more."""
+        """Return the newest rejected ticks of a symbol up to a moment.
+
+        They are known from `since_seq` on, as yet to `known_seq`.
+        """
         query = request.query_params
         symbol = request.path_params["symbol"]
         at = moment_of(query.get("at"))
@@ -151,7 +154,8 @@ class Api:
             if reject.symbol == symbol and reject.seq <= seq:
                 found[reject.seq] = reject
         rows = [reject_row(found[each]) for each in sorted(found)[-last:]]
-        return _json({"symbol": symbol, "seq": seq, "since_seq": known.since_seq, "rejects": rows})
+        message = {"symbol": symbol, "seq": seq, "since_seq": known.since_seq, "known_seq": self._past.ready_seq}
+        return _json(message | {"rejects": rows})
 
     # Bars.
 

@@ -99,7 +99,7 @@ async def opened(url: str, width: int = 1600, height: int = 1000, **settings: An
         try:
             context = await browser.new_context(viewport={"width": width, "height": height}, **settings)
             page = Page(await context.new_page(), url.split("/", 3)[0] + "//" + url.split("/", 3)[2])
-            # The library's development build says of what its production build keeps silent about, such as times out of order.
+            # The development build of the library says what the other one keeps silent about: times out of order.
             development = os.environ.get("MTF_CHARTS_DEVELOPMENT")
             if development:
                 await context.route("**/vendor/lightweight-charts.mjs", lambda route: route.fulfill(path=development))
@@ -398,7 +398,8 @@ async def test_a_chart_ends_with_the_price_of_the_header(data: Path) -> None:
         for k in range(2_000, 2_040):
             await p.push(tick(k))
             closes, last = await page.page.evaluate(
-                "[[...window.mtf.market.panels.values()].map(({chart}) => chart.candles.data().at(-1).close), window.mtf.state.last]"
+                """[[...window.mtf.market.panels.values()].map(({chart}) => chart.candles.data().at(-1).close),
+                    window.mtf.state.last]"""
             )
             assert set(closes) == {last}
 
@@ -463,17 +464,20 @@ async def test_axe_finds_nothing(data: Path, view: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("width", [320, 390])
 async def test_what_is_touched_is_large_enough(data: Path, width: int) -> None:
-    settings = {"has_touch": True, "is_mobile": True}
+    settings: dict[str, Any] = {"has_touch": True, "is_mobile": True}
     async with serving(data) as server, opened(f"{server.url}EURUSD", width, 844, **settings) as page:
         await page.until("() => +document.querySelector('.market')?.dataset.seq === 2000")
-        small = await page.page.evaluate("""() => [...document.querySelectorAll('#timeline button, .tabs6 button, #mark')]
-            .filter((button) => button.offsetParent && button.offsetHeight < 40).map((button) => button.outerHTML)""")
+        buttons = "'#timeline button, .tabs6 button, #mark'"
+        small = await page.page.evaluate(
+            f"""() => [...document.querySelectorAll({buttons})].filter((button) => button.offsetParent
+                && button.offsetHeight < 40).map((button) => button.outerHTML)"""
+        )
         assert small == []
         assert await page.page.evaluate("document.querySelectorAll('.tabs6 button').length") == 6
 
 
 async def test_it_is_drawn_in_forced_colours_and_without_motion(data: Path) -> None:
-    settings = {"forced_colors": "active", "reduced_motion": "reduce"}
+    settings: dict[str, Any] = {"forced_colors": "active", "reduced_motion": "reduce"}
     async with serving(data) as server, opened(f"{server.url}EURUSD", **settings) as page:
         await page.until("() => +document.querySelector('.market')?.dataset.seq === 2000")
         assert (

@@ -218,11 +218,14 @@ class App {
   }
 
   // What was rejected up to the moment that is shown.
-  async loadRejects(generation = this.generation) {
+  async loadRejects(generation = this.generation, until = null) {
     const answer = await get(`rejects/${inPath(this.symbol)}`, { last: REJECTS, at: this.at });
     if (generation !== this.generation || !this.market) return;
     this.rejects = answer.rejects;
     this.market.setRejects(this.rejects);
+    // Right after its start the server has not played the log up to here.
+    const wanted = until ?? answer.seq;
+    if (answer.known_seq < wanted) setTimeout(() => this.loadRejects(generation, wanted).catch(() => null), GLANCE_SOON_MS);
   }
 
   async loadGlance() {
