@@ -1,0 +1,159 @@
+"""docs/tutorial.md, typed from top to bottom, does what stands there."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = ROOT / "docs" / "tutorial.md"
+BLOCKS: Final = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+SERVE: Final = "mtf serve run/"
+LIVE_URL: Final = "wss://stream.binance.com:9443/ws/btcusdt@trade"
+MINUTE_MS: Final = 60_000
+PAGES: Final = ("tutorial.md",)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which `python` and `mtf` are those under test."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    for name, arguments in (("python", ""), ("mtf", " -m mtf")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+        program.chmod(0o755)
+    return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "110"}
+
+
+def settled(text: str) -> str:
+    """Return *text* without what differs from run to run: the time that it took."""
+    text = re.sub(r"in [\d.,]+ m?s( \([\d,]+/s\))?", "in some time", text)
+    return "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
+
+
+def served(folder: Path) -> str:
+    """Run `mtf serve` until it says that it serves, stop it as Ctrl-C does, and return what it said."""
+    command = [sys.executable, "-m", "mtf", "serve", "run/", "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+    return re.sub(r":\d+/", ":8765/", line)
+
+
+def test_everything_can_be_typed_and_shows_what_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs are saved under the name in their first line, commands are run, in the order of the page."""
+    pytest.importorskip("uvicorn", reason="mtf serve needs the extra web")
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for kind, block in BLOCKS:
+        if kind == "python":
+            (tmp_path / block.split()[1]).write_text(block)
+        elif kind == "pycon":
+            test = doctest.DocTestParser().get_doctest(block, {}, PAGE.name, str(PAGE), 0)
+            report: list[str] = []
+            failed, tried = doctest.DocTestRunner().run(test, out=report.append)
+            assert tried
+            assert not failed, "".join(report)
+        elif kind == "console":
+            for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, shown = step.partition("\n")
+                if command == SERVE:
+                    printed = served(tmp_path)
+                else:
+                    done = subprocess.run(
+                        command,
+                        shell=True,
+                        env=environment(tmp_path),
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT,
+                        text=True,
+                        timeout=120,
+                        check=False,
+                    )
+                    printed = done.stdout
+                    assert done.returncode == 0, printed
+                assert settled(printed) == settled(shown), command
+                ran += 1
+    assert ran > 10
+
+
+def test_extras_to_install_exist() -> None:
+    (extras,) = re.findall(r"^pip install '\.\[(.*)\]'$", dict(BLOCKS)["sh"], re.MULTILINE)
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert set(extras.split(",")) <= set(known)
+
+
+def test_live_program_prints_bars_until_it_is_stopped(tmp_path: Path) -> None:
+    """Run on a server that sends what Binance sends; stopped by Ctrl-C, its log has every trade."""
+    server = pytest.importorskip("websockets.sync.server", reason="the program needs the extra live")
+    start_ms = 1_709_719_200_000
+    over = threading.Event()
+
+    def send(connection: Any) -> None:
+        for k in range(3):
+            trade = {"e": "trade", "s": "BTCUSDT", "t": 100 + k, "p": f"{60000 + k}.5", "q": "0.1"}
+            connection.send(orjson.dumps({**trade, "T": start_ms + k * MINUTE_MS}).decode())
+        over.wait(60)
+
+    program = {block.split()[1]: block for kind, block in BLOCKS if kind == "python"}["live.py"]
+    assert program.count(LIVE_URL) == 1
+    with server.serve(send, "127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            port = listening.socket.getsockname()[1]
+            (tmp_path / "live.py").write_text(program.replace(LIVE_URL, f"ws://127.0.0.1:{port}"))
+            command = [sys.executable, "live.py"]
+            with subprocess.Popen(
+                command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as run:
+                assert run.stdout is not None
+                lines = [run.stdout.readline() for _ in range(2)]
+                run.send_signal(signal.SIGINT)
+                run.communicate(timeout=60)
+        finally:
+            over.set()
+            listening.shutdown()
+            thread.join()
+    assert lines == ["BTCUSDT 1m 60000.5\n", "BTCUSDT 1m 60001.5\n"]
+    import mtf
+
+    assert [logged.tick.price for logged in mtf.open(tmp_path / "live").ticks("BTCUSDT")] == [60000.5, 60001.5, 60002.5]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_the_page_lead_somewhere(page: str) -> None:
+    """A file that is there, and in it the heading."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        name, _, heading = target.partition("#")
+        path = ROOT / "docs" / (name or page)
+        assert path.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+            assert heading in slugs, target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_programs_of_the_page_can_be_read(page: str) -> None:
+    for block in re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
+    ):
+        compile(block, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
