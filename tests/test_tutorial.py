@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import doctest
 import os
 import re
@@ -23,7 +22,6 @@ BLOCKS: Final = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text("utf-8"), re.
 SERVE: Final = "mtf serve run/"
 LIVE_URL: Final = "wss://stream.binance.com:9443/ws/btcusdt@trade"
 MINUTE_MS: Final = 60_000
-PAGES: Final = ("tutorial.md",)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -133,27 +131,3 @@ def test_live_program_prints_bars_until_it_is_stopped(tmp_path: Path) -> None:
     import mtf
 
     assert [logged.tick.price for logged in mtf.open(tmp_path / "live").ticks("BTCUSDT")] == [60000.5, 60001.5, 60002.5]
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_of_the_page_lead_somewhere(page: str) -> None:
-    """A file that is there, and in it the heading."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("https://"):
-            continue
-        name, _, heading = target.partition("#")
-        path = ROOT / "docs" / (name or page)
-        assert path.exists(), target
-        if heading:
-            headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
-            slugs = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
-            assert heading in slugs, target
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_programs_of_the_page_can_be_read(page: str) -> None:
-    for block in re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
-    ):
-        compile(block, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
