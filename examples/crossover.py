@@ -1,4 +1,4 @@
-"""A strategy on two timeframes that can be stopped at any moment and goes on as if it had never been.
+"""A strategy on two timeframes that can be stopped at any moment and goes on as if nothing had happened.
 
 It holds a long position while the fast average of the 5m closes is above the slow one, as long as the price is above
 the average of the hours, the forming one included. It decides when a 5m bar closes, and its paper order is filled by

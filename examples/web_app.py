@@ -37,10 +37,14 @@ def make_app(feed: AsyncIterable[mtf.Tick] | None = None, **settings: Any) -> St
         async with mtf.Pipeline(**settings) as pipeline:
             app.state.pipeline = pipeline
             feeding = asyncio.create_task(pipeline.run(feed)) if feed is not None else None
-            yield
-            if feeding is not None:
-                feeding.cancel()
-                await asyncio.wait([feeding])
+            app.state.feeding = feeding
+            try:
+                yield
+            finally:
+                if feeding is not None:
+                    feeding.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await feeding  # raises what ended it, if it was not us
 
     routes = [Route("/ticks", push, methods=["POST"]), Route("/snapshot/{symbol}", snapshot)]
     return Starlette(routes=routes, lifespan=lifespan)

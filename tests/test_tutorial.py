@@ -122,7 +122,8 @@ def test_live_program_prints_bars_until_it_is_stopped(tmp_path: Path) -> None:
                 assert run.stdout is not None
                 lines = [run.stdout.readline() for _ in range(2)]
                 run.send_signal(signal.SIGINT)
-                run.communicate(timeout=60)
+                _, errors = run.communicate(timeout=60)
+            assert run.returncode == 0, errors
         finally:
             over.set()
             listening.shutdown()
