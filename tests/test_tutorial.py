@@ -16,6 +16,8 @@ from typing import Any, Final
 import orjson
 import pytest
 
+import mtf
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "tutorial.md"
 BLOCKS: Final = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
@@ -95,14 +97,15 @@ def test_extras_to_install_exist() -> None:
     assert set(extras.split(",")) <= set(known)
 
 
-def test_live_program_prints_bars_until_it_is_stopped(tmp_path: Path) -> None:
-    """Run on a server that sends what Binance sends; stopped by Ctrl-C, its log has every trade."""
+def test_live_program_prints_bars_until_it_is_stopped_and_goes_on(tmp_path: Path) -> None:
+    """On a server that sends what Binance sends; stopped by Ctrl-C, and started again, its log has each trade once."""
     server = pytest.importorskip("websockets.sync.server", reason="the program needs the extra live")
     start_ms = 1_709_719_200_000
     over = threading.Event()
+    sent = iter([range(3), range(1, 5)])  # by connection: the numbers of the trades, some of them again
 
     def send(connection: Any) -> None:
-        for k in range(3):
+        for k in next(sent):
             trade = {"e": "trade", "s": "BTCUSDT", "t": 100 + k, "p": f"{60000 + k}.5", "q": "0.1"}
             connection.send(orjson.dumps({**trade, "T": start_ms + k * MINUTE_MS}).decode())
         over.wait(60)
@@ -115,20 +118,24 @@ def test_live_program_prints_bars_until_it_is_stopped(tmp_path: Path) -> None:
         try:
             port = listening.socket.getsockname()[1]
             (tmp_path / "live.py").write_text(program.replace(LIVE_URL, f"ws://127.0.0.1:{port}"))
-            command = [sys.executable, "live.py"]
-            with subprocess.Popen(
-                command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            ) as run:
-                assert run.stdout is not None
-                lines = [run.stdout.readline() for _ in range(2)]
-                run.send_signal(signal.SIGINT)
-                _, errors = run.communicate(timeout=60)
-            assert run.returncode == 0, errors
+            first, second = printed(tmp_path, lines=2), printed(tmp_path, lines=2)
         finally:
             over.set()
             listening.shutdown()
             thread.join()
-    assert lines == ["BTCUSDT 1m 60000.5\n", "BTCUSDT 1m 60001.5\n"]
-    import mtf
+    assert first == ["BTCUSDT 1m 60000.5\n", "BTCUSDT 1m 60001.5\n"]
+    assert second == ["BTCUSDT 1m 60002.5\n", "BTCUSDT 1m 60003.5\n"]
+    prices = [logged.tick.price for logged in mtf.open(tmp_path / "live").ticks("BTCUSDT")]
+    assert prices == [60000.5, 60001.5, 60002.5, 60003.5, 60004.5]
 
-    assert [logged.tick.price for logged in mtf.open(tmp_path / "live").ticks("BTCUSDT")] == [60000.5, 60001.5, 60002.5]
+
+def printed(folder: Path, *, lines: int) -> list[str]:
+    """Run live.py until it has printed some lines, stop it as Ctrl-C does, and return them."""
+    command = [sys.executable, "live.py"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        found = [run.stdout.readline() for _ in range(lines)]
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 0, errors
+    return found
