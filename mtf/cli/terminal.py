@@ -1,4 +1,4 @@
-"""What a terminal can show: its width, characters and colours.
+"""What a terminal can show: its width and height, characters and colours.
 
 Colours mean one thing each: blue rises and orange falls, violet is the past, yellow is what was rejected; everything
 else has the terminal's own. They are readable on dark and on light backgrounds, and nothing depends on colour alone.
@@ -19,6 +19,7 @@ from rich.style import Style
 __all__ = ["ASCII", "BLOCKS", "COLOURS", "COLOURS_16", "Colours", "Glyphs", "Look", "look_at_stdout"]
 
 WIDTH_PIPED: Final = 120  # columns, if no terminal says how many there are
+HEIGHT_PIPED: Final = 30
 
 
 @attrs.frozen(kw_only=True)
@@ -95,20 +96,29 @@ COLOURS_16: Final = Colours(  # the terminal's own, which suit its background
 
 @attrs.frozen(kw_only=True)
 class Look:
-    """How a screen is drawn: *width* columns, these glyphs and colours."""
+    """How a screen is drawn: *width* columns, *height* lines, these glyphs and colours.
+
+    *coloured* is false if colours are not shown: then something else has to tell up from down.
+    """
 
     width: int
+    height: int = HEIGHT_PIPED
     glyphs: Glyphs = BLOCKS
     colours: Colours = COLOURS
+    coloured: bool = True
 
 
 def look_at_stdout() -> Look:
     """Return how to draw on stdout."""
     terminal = sys.stdout.isatty()
     dumb = terminal and os.environ.get("TERM", "").lower() in ("dumb", "unknown")
-    many = Console().color_system in ("256", "truecolor")
+    console = Console()
+    many = console.color_system in ("256", "truecolor")
+    size = shutil.get_terminal_size()
     return Look(
-        width=shutil.get_terminal_size().columns if terminal else WIDTH_PIPED,
+        width=size.columns if terminal else WIDTH_PIPED,
+        height=size.lines if terminal else HEIGHT_PIPED,
+        coloured=terminal and not dumb and not console.no_color,
         glyphs=BLOCKS if not dumb and _can_write(BLOCKS) else ASCII,
         colours=COLOURS if many else COLOURS_16,
     )

@@ -17,6 +17,8 @@ pty = pytest.importorskip("pty", reason="terminals of POSIX")
 fcntl = pytest.importorskip("fcntl", reason="terminals of POSIX")
 termios = pytest.importorskip("termios", reason="terminals of POSIX")
 
+UNSET = ("COLUMNS", "LINES", "COLORTERM", "NO_COLOR")  # what would be believed rather than the terminal
+
 __all__ = ["on_terminal", "terminal", "uncoloured"]
 
 
@@ -49,7 +51,7 @@ def terminal(width: int) -> Iterator[tuple[int, bytearray]]:
 
 def on_terminal(args: list[str], cwd: Path, width: int, **environment: str) -> tuple[int, str, str]:
     """Return exit code, stdout and stderr of a command whose stdout is a terminal of *width* columns."""
-    clean = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "COLORTERM", "NO_COLOR")}
+    clean = {name: value for name, value in os.environ.items() if name not in UNSET}
     with terminal(width) as (stdout, seen):
         done = subprocess.run(
             args,
