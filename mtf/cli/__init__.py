@@ -10,6 +10,7 @@ from typing import Final
 
 from mtf.cli.audit_command import audit_command
 from mtf.cli.bars_command import bars
+from mtf.cli.chart_command import chart
 from mtf.cli.compact_command import compact
 from mtf.cli.doctor_command import doctor
 from mtf.cli.export_command import export_command
@@ -33,6 +34,7 @@ main: Final[Root] = root
 _ON_DATA: Final = (
     run,
     serve,
+    chart,
     bars,
     ticks,
     export_command,
