@@ -27,6 +27,7 @@ from mtf.cli.state_command import state
 from mtf.cli.tail_command import tail
 from mtf.cli.ticks_command import ticks
 from mtf.cli.verify_command import verify
+from mtf.cli.watch_command import watch
 
 __all__ = ["main"]
 
@@ -34,6 +35,7 @@ main: Final[Root] = root
 _ON_DATA: Final = (
     run,
     serve,
+    watch,
     chart,
     bars,
     ticks,

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from mtf.bars.bar import Bar
 from mtf.cli.charted import Chart, gap_word, round_starts, time_label, volume_text
-from mtf.cli.drawing import fitted, paragraph
+from mtf.cli.drawing import bar_text, direction, fitted, paragraph
 from mtf.cli.terminal import BLOCKS, Look
 from mtf.cli.times import left_text
 from mtf.numbers import distance_text, number_text
@@ -257,15 +257,13 @@ def _sizes(bars: Sequence[Bar]) -> list[float]:
 
 def _heading(chart: Chart, look: Look) -> Text:
     """Return the line above the candles, without what does not fit."""
-    colours, glyphs = look.colours, look.glyphs
+    colours = look.colours
     name = Text(f"{fitted(chart.symbol, SYMBOL_CELLS, look)} {chart.timeframe}", colours.bold)
     seq = Text(f"  seq {chart.seq:,}")
     if not chart.all_bars:
         return name + seq
     bar = chart.all_bars[-1]
-    change = bar.close - bar.open
-    arrow = glyphs.up if change > 0.0 else glyphs.down if change < 0.0 else glyphs.same
-    style = colours.up if change > 0.0 else colours.down if change < 0.0 else colours.dim
+    arrow, style = direction(bar.close - bar.open, look)
     moved = f" {arrow} {distance_text(bar.open, bar.close, chart.decimals)}"
     price = Text.assemble("  ", (number_text(bar.close, chart.decimals), colours.bold), (moved, style))
     parts = zip("OHL", (bar.open, bar.high, bar.low), strict=True)
@@ -282,11 +280,9 @@ def _progress(chart: Chart, look: Look) -> tuple[Text, Text]:
     if partial is None:
         return Text(), Text("  no bar forms", look.colours.dim)
     percent = min(99, int(partial.progress * 100))
-    over = percent * BAR_CELLS // 100
-    before, after = look.glyphs.ends
-    ahead = (look.glyphs.ahead * (BAR_CELLS - over), look.colours.dim)
-    bar = Text.assemble("  ", before, look.glyphs.over * over, ahead, after)
-    return bar, Text(f"  {percent}% {left_text(partial.remaining_ns)} left")
+    return Text.assemble("  ", bar_text(percent, BAR_CELLS, look)), Text(
+        f"  {percent}% {left_text(partial.remaining_ns)} left"
+    )
 
 
 def _legend(chart: Chart, look: Look) -> list[Text]:

@@ -23,6 +23,8 @@ from mtf.numbers import distance_text, number_text, scale_decimals
 __all__ = [
     "Cell",
     "Section",
+    "bar_text",
+    "direction",
     "fitted",
     "headed",
     "matrix_lines",
@@ -32,6 +34,7 @@ __all__ = [
     "price_text",
     "reading_text",
     "sheet",
+    "spark_text",
     "table",
 ]
 
@@ -176,7 +179,7 @@ def price_text(matrix: Matrix, look: Look) -> Text:
     size = abs(change.difference if share is None else share * 100.0)
     shown = number_text(size, matrix.decimals if share is None else 2)
     sign = "" if not change.difference else look.glyphs.minus if change.difference < 0.0 else "+"
-    arrow, style = _direction(change.difference, look)
+    arrow, style = direction(change.difference, look)
     moved = f"{arrow} {sign}{shown}{'' if share is None else ' %'}"
     return Text.assemble(last, "  ", (moved, style), (_since(change), look.colours.dim))
 
@@ -204,6 +207,35 @@ def own_decimals(readings: Iterable[IndicatorReading]) -> int:
     return scale_decimals([each.value for each in readings if each.value is not None])
 
 
+def spark_text(row: Row, closes: int, look: Look) -> Text:
+    """Return the last closes as levels between the lowest and the highest, and apart from them the forming bar's."""
+    shown = row.closes[-closes:]
+    partial = row.partial
+    if not shown and partial is None:
+        return Text(NO_BAR, look.colours.dim)
+    now = [] if partial is None else [partial.close]
+    levels = _levels([*shown, *now], look)
+    closed = " " * (closes - len(shown)) + levels[: len(shown)] + look.glyphs.split
+    _, style = direction(row.change or 0.0, look)
+    return Text.assemble((closed, look.colours.dim), (levels[len(shown) :], style))
+
+
+def bar_text(percent: int, cells: int, look: Look) -> Text:
+    """Return how much of a bar's time is over, as a line of *cells*."""
+    over = percent * cells // 100
+    before, after = look.glyphs.ends
+    return Text.assemble(before, look.glyphs.over * over, (look.glyphs.ahead * (cells - over), look.colours.dim), after)
+
+
+def direction(change: float, look: Look) -> tuple[str, Style]:
+    """Return arrow and style of a change."""
+    if change > 0.0:
+        return look.glyphs.up, look.colours.up
+    if change < 0.0:
+        return look.glyphs.down, look.colours.down
+    return look.glyphs.same, look.colours.dim
+
+
 def _laid_out(matrix: Matrix, layout: _Layout, look: Look) -> list[Text]:
     dim = look.colours.dim
     readings = range(min(layout.readings, len(matrix.rows[0].readings)))
@@ -215,7 +247,7 @@ def _laid_out(matrix: Matrix, layout: _Layout, look: Look) -> list[Text]:
     decimals = [own_decimals(row.readings[k] for row in matrix.rows) for k in readings]
     rows: list[list[Cell]] = [[Text(title, dim) for title in titles]]
     for row in matrix.rows:
-        cells: list[Cell] = [Text(row.timeframe, look.colours.bold), _spark(row, layout.closes, look)]
+        cells: list[Cell] = [Text(row.timeframe, look.colours.bold), spark_text(row, layout.closes, look)]
         cells += _forming(row, matrix, look, bar=layout.bar)
         if layout.closed:
             cells.append(Text("none", dim) if row.closed is None else number_text(row.closed, matrix.decimals))
@@ -230,27 +262,11 @@ def _forming(row: Row, matrix: Matrix, look: Look, *, bar: bool) -> list[Cell]:
     partial, change, percent = row.partial, row.change, row.percent
     if partial is None or change is None or percent is None:
         return [Text(NONE_FORMS if row.closes else "", dim), *(("",) if bar else ()), "", ""]
-    arrow, style = _direction(change, look)
+    arrow, style = direction(change, look)
     cells: list[Cell] = [Text(f"{arrow} {distance_text(partial.open, partial.close, matrix.decimals)}", style)]
     if bar:
-        over = percent * BAR_CELLS // 100
-        before, after = look.glyphs.ends
-        ahead = (look.glyphs.ahead * (BAR_CELLS - over), dim)
-        cells.append(Text.assemble(before, look.glyphs.over * over, ahead, after))
+        cells.append(bar_text(percent, BAR_CELLS, look))
     return [*cells, f"{percent}%", left_text(partial.remaining_ns)]
-
-
-def _spark(row: Row, closes: int, look: Look) -> Text:
-    """Return the last closes as levels between the lowest and the highest, and apart from them the forming bar's."""
-    shown = row.closes[-closes:]
-    partial = row.partial
-    if not shown and partial is None:
-        return Text(NO_BAR, look.colours.dim)
-    now = [] if partial is None else [partial.close]
-    levels = _levels([*shown, *now], look)
-    closed = " " * (closes - len(shown)) + levels[: len(shown)] + look.glyphs.split
-    _, style = _direction(row.change or 0.0, look)
-    return Text.assemble((closed, look.colours.dim), (levels[len(shown) :], style))
 
 
 def _levels(values: Sequence[float], look: Look) -> str:
@@ -261,14 +277,6 @@ def _levels(values: Sequence[float], look: Look) -> str:
         return glyphs[len(glyphs) // 2 - 1] * len(values)
     top = len(glyphs) - 1
     return "".join(glyphs[min(top, int((value / 2.0 - low / 2.0) / span * len(glyphs)))] for value in values)
-
-
-def _direction(change: float, look: Look) -> tuple[str, Style]:
-    if change > 0.0:
-        return look.glyphs.up, look.colours.up
-    if change < 0.0:
-        return look.glyphs.down, look.colours.down
-    return look.glyphs.same, look.colours.dim
 
 
 def _since(change: Change) -> str:

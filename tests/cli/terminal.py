@@ -19,7 +19,7 @@ termios = pytest.importorskip("termios", reason="terminals of POSIX")
 
 UNSET = ("COLUMNS", "LINES", "COLORTERM", "NO_COLOR")  # what would be believed rather than the terminal
 
-__all__ = ["on_terminal", "terminal", "uncoloured"]
+__all__ = ["Session", "on_terminal", "terminal", "uncoloured"]
 
 
 @contextmanager
@@ -69,3 +69,72 @@ def on_terminal(args: list[str], cwd: Path, width: int, **environment: str) -> t
 def uncoloured(text: str) -> str:
     """Return *text* without colours, and nothing else taken away."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+class Session:
+    """A command on a terminal of its own that is typed at, and what it has written so far."""
+
+    def __init__(self, args: list[str], cwd: Path, width: int, height: int) -> None:
+        self._ours, self._theirs = pty.openpty()
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        self.modes_before = termios.tcgetattr(self._theirs)
+        self._seen = bytearray()
+        self._came = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        clean = {name: value for name, value in os.environ.items() if name not in UNSET}
+        self.process = subprocess.Popen(
+            args, cwd=cwd, env={**clean, "TERM": "xterm-256color"}, stdin=self._theirs, stdout=self._theirs,
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        if self._theirs >= 0:
+            os.close(self._theirs)
+            self._theirs = -1
+        self._reader.join(timeout=60)
+        os.close(self._ours)
+
+    def press(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    def resize(self, width: int, height: int) -> None:
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    @property
+    def written(self) -> str:
+        with self._came:
+            return uncoloured(self._seen.decode(errors="replace"))
+
+    def see(self, text: str, after: int = 0) -> int:
+        """Wait until *text* has been written after the first *after* characters; return how many there are then."""
+        with self._came:
+            found = self._came.wait_for(
+                lambda: text in uncoloured(self._seen.decode(errors="replace"))[after:], timeout=60
+            )
+        assert found, f"{text!r} did not come; came: {self.written[after:]!r}"
+        return len(self.written)
+
+    def end(self) -> tuple[int, str, list[object]]:
+        """Wait for the command to end; return its exit code, its stderr, and the modes of the terminal."""
+        _, err = self.process.communicate(timeout=60)
+        modes = termios.tcgetattr(self._theirs)
+        os.close(self._theirs)
+        self._theirs = -1
+        self._reader.join(timeout=60)
+        return self.process.returncode, err.decode(), modes
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self._ours, 65_536):
+                with self._came:
+                    self._seen.extend(data)
+                    self._came.notify_all()
+        except OSError:
+            pass  # the other side is closed

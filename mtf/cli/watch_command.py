@@ -1,0 +1,139 @@
+"""`mtf watch`: every symbol of a data directory and the timeframes of one of them, live in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.text import Text
+
+from mtf.cli.directories import DIRECTORY, config_of
+from mtf.cli.keyboard import KeyDecoder, keys_at_once
+from mtf.cli.live_screen import LiveScreen
+from mtf.cli.loop import run_async, stop_on_signals
+from mtf.cli.output import note, show
+from mtf.cli.terminal import look_at_stdout
+from mtf.cli.watch_choice import WatchChoice
+from mtf.cli.watch_screen import frame_of, watch_lines
+from mtf.cli.watched import Watched
+
+__all__ = ["watch"]
+
+REFRESH_S: Final = 0.1
+TAKE_S: Final = 0.05  # how long events are taken in between two frames
+READ_BYTES: Final = 1024
+SIGNAL_CODES: Final = 128
+
+
+@click.command
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+def watch(directory: Path) -> int:
+    """Show the symbols of DIR live, also while another process writes it; q quits.
+
+    The timeframes of the selected symbol are beneath. What a frame shows is all as of one event.
+    """
+    config_of(directory)
+    with Watched(directory) as watched:
+        if not _is_screen():
+            choice, look = WatchChoice(), look_at_stdout()
+            frame = watch_lines(frame_of(watched, choice, f"{directory}{os.sep}", look), look)
+            show(*_shortened(frame), fold=False)
+            note("stdout is not a terminal that can be redrawn: this is one frame; on a terminal it is live")
+            return 0
+        return run_async(_Watch(watched, f"{directory}{os.sep}").run())
+
+
+class _Watch:
+    """The running screen."""
+
+    def __init__(self, watched: Watched, directory: str) -> None:
+        self._watched: Final = watched
+        self._directory: Final = directory
+        self._choice: Final = WatchChoice()
+        self._decoder: Final = KeyDecoder()
+        self._woken: Final = asyncio.Event()  # by a key or a signal
+        self._code = 0  # of the exit
+
+    async def run(self) -> int:
+        """Draw until a key or a signal ends it; return the exit code."""
+        with stop_on_signals(self._stop), LiveScreen() as screen, self._keys():
+            while not self._choice.ended:
+                more = self._watched.take(TAKE_S)
+                look = look_at_stdout()
+                frame = frame_of(self._watched, self._choice, self._directory, look)
+                screen.draw(watch_lines(frame, look), look)
+                await self._wait(0.0 if more else REFRESH_S)
+        return self._code
+
+    async def _wait(self, seconds: float) -> None:
+        """Return after so long, or at once if a key has been pressed."""
+        await asyncio.sleep(0.0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        if not self._woken.is_set():
+            self._press(self._decoder.pause())
+        self._woken.clear()
+
+    def _stop(self, number: int) -> bool:
+        """End in good order; Ctrl-C is a way to quit."""
+        self._code = 0 if number == signal.SIGINT else SIGNAL_CODES + number
+        self._choice.ended = True
+        self._woken.set()
+        return True
+
+    def _press(self, keys: list[str]) -> None:
+        symbols = self._watched.symbols()
+        for key in keys:
+            self._choice.press(key, symbols, self._watched.timeframes)
+
+    @contextlib.contextmanager
+    def _keys(self) -> Iterator[None]:
+        """Inside it, keys are read, if stdin is a terminal of a kind that has them."""
+        if not sys.stdin.isatty():
+            yield
+            return
+        descriptor = sys.stdin.fileno()
+        loop = asyncio.get_running_loop()
+
+        def read() -> None:
+            try:
+                data = os.read(descriptor, READ_BYTES)
+            except OSError:
+                data = b""
+            if not data:  # the terminal is gone
+                loop.remove_reader(descriptor)
+                self._choice.ended = True
+            self._press(self._decoder.feed(data))
+            self._woken.set()
+
+        try:
+            import termios  # noqa: F401 - whether there is one
+        except ImportError:
+            yield
+            return
+        with keys_at_once(descriptor):
+            loop.add_reader(descriptor, read)
+            try:
+                yield
+            finally:
+                loop.remove_reader(descriptor)
+
+
+def _is_screen() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
+def _shortened(lines: list[Text]) -> list[Text]:
+    """Return the frame without the keys and without empty lines at its end."""
+    lines = [Text(lines[0].plain.rstrip()), *lines[1:-1]]
+    while lines and not lines[-1].plain.strip():
+        lines.pop()
+    return lines
