@@ -14,14 +14,15 @@ from mtf.cli.terminal import Look
 
 __all__ = ["LiveScreen"]
 
+ERASE_REST: Final = "\x1b[K"  # of the line
 LINE_CELLS: Final = 1000  # rich folds what is wider; lines are cut before
 
 
 class LiveScreen:
     """Inside it, the terminal shows what is drawn; afterwards what it showed before, whatever happened."""
 
-    def __init__(self) -> None:
-        self._console: Final = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    def __init__(self, console: Console | None = None) -> None:
+        self._console: Final = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._shown: list[str] = []  # the lines that are on the screen, as they were written
         self._size = (0, 0)
 
@@ -42,11 +43,14 @@ class LiveScreen:
             self._size = (look.width, look.height)
             self._shown = []
             self._console.control(Control.clear())
-        written = [self._written(line) for line in lines[: look.height]]
+        # A line that ends in the last column is not followed by an erasure, which would take its last character.
+        written = [
+            self._written(line) + ("" if line.cell_len >= look.width else ERASE_REST) for line in lines[: look.height]
+        ]
         parts = []
         for row, line in enumerate(written):
             if row >= len(self._shown) or self._shown[row] != line:
-                parts.append(f"\x1b[{row + 1};1H{line}\x1b[K")
+                parts.append(f"\x1b[{row + 1};1H{line}")
         if len(self._shown) > len(written):
             parts.append(f"\x1b[{len(written) + 1};1H\x1b[J")
         self._shown = written

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,8 @@ from mtf.cli.watched import Watched
 
 __all__ = ["watch"]
 
-REFRESH_S: Final = 0.1
+REFRESH_S: Final = 0.2
+IDLE_S: Final = 1.0  # from one frame to the next if nothing comes: the rate goes down
 TAKE_S: Final = 0.05  # how long events are taken in between two frames
 READ_BYTES: Final = 1024
 SIGNAL_CODES: Final = 128
@@ -59,16 +61,21 @@ class _Watch:
         self._choice: Final = WatchChoice()
         self._decoder: Final = KeyDecoder()
         self._woken: Final = asyncio.Event()  # by a key or a signal
+        self._pressed = 0  # keys so far
         self._code = 0  # of the exit
 
     async def run(self) -> int:
         """Draw until a key or a signal ends it; return the exit code."""
         with stop_on_signals(self._stop), LiveScreen() as screen, self._keys():
+            shown: object = None
             while not self._choice.ended:
                 more = self._watched.take(TAKE_S)
                 look = look_at_stdout()
-                frame = frame_of(self._watched, self._choice, self._directory, look)
-                screen.draw(watch_lines(frame, look), look)
+                due = (self._watched.seq, look, self._pressed, int(time.monotonic() / IDLE_S))
+                if due != shown:
+                    shown = due
+                    frame = frame_of(self._watched, self._choice, self._directory, look)
+                    screen.draw(watch_lines(frame, look), look)
                 await self._wait(0.0 if more else REFRESH_S)
         return self._code
 
@@ -92,6 +99,7 @@ class _Watch:
     def _press(self, keys: list[str]) -> None:
         symbols = self._watched.symbols()
         for key in keys:
+            self._pressed += 1
             self._choice.press(key, symbols, self._watched.timeframes)
 
     @contextlib.contextmanager
@@ -120,11 +128,15 @@ class _Watch:
             yield
             return
         with keys_at_once(descriptor):
+            blocking = os.get_blocking(descriptor)
             loop.add_reader(descriptor, read)
+            # uvloop makes it non-blocking, and so stdout, which is the same terminal: half a frame would be lost.
+            os.set_blocking(descriptor, blocking)
             try:
                 yield
             finally:
                 loop.remove_reader(descriptor)
+                os.set_blocking(descriptor, blocking)
 
 
 def _is_screen() -> bool:

@@ -77,7 +77,7 @@ class Session:
     def __init__(self, args: list[str], cwd: Path, width: int, height: int) -> None:
         self._ours, self._theirs = pty.openpty()
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        self.modes_before = termios.tcgetattr(self._theirs)
+        self.modes_before = self._modes()
         self._seen = bytearray()
         self._came = threading.Condition()
         self._reader = threading.Thread(target=self._read)
@@ -124,11 +124,15 @@ class Session:
     def end(self) -> tuple[int, str, list[object]]:
         """Wait for the command to end; return its exit code, its stderr, and the modes of the terminal."""
         _, err = self.process.communicate(timeout=60)
-        modes = termios.tcgetattr(self._theirs)
+        modes = self._modes()
         os.close(self._theirs)
         self._theirs = -1
         self._reader.join(timeout=60)
         return self.process.returncode, err.decode(), modes
+
+    def _modes(self) -> list[object]:
+        """Return what whoever uses the terminal next would find: its modes, and whether writing to it waits."""
+        return [*termios.tcgetattr(self._theirs), os.get_blocking(self._theirs)]
 
     def _read(self) -> None:
         try:
