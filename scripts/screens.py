@@ -22,6 +22,7 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,10 +224,14 @@ def _unfiltered(data: bytes, stride: int, height: int, step: int) -> Iterator[by
                 elif kind == 3:
                     guess = (left + up) // 2
                 else:
-                    guess = min((left, up, corner), key=lambda each, sum_=left + up - corner: abs(sum_ - each))
+                    guess = min((left, up, corner), key=partial(_off, left + up - corner))
                 row[x] = (row[x] + guess) & 255
         yield row
         before = row
+
+
+def _off(one: int, other: int) -> int:
+    return abs(one - other)
 
 
 def _colours(row: bytearray, channels: int) -> list[bytes]:

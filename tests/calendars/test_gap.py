@@ -66,13 +66,13 @@ def test_ten_years_are_there_once_an_engine_is_set_up(name: str, monkeypatch: py
     calendar = WeeklyCalendar.from_dict(mtf.calendars.get(name).to_dict())  # one that has been asked nothing
     Kernel(mtf.Config.make(calendar=calendar))
     made: list[int] = []
-    cell_of = Timeline._schedule
+    schedule_of = Timeline._schedule
 
     def counted(timeline: Any, ordinal: int) -> Any:
         made.append(ordinal)
-        return cell_of(timeline, ordinal)
+        return schedule_of(timeline, ordinal)
 
-    monkeypatch.setattr(Timeline, "_cell", counted)
+    monkeypatch.setattr(Timeline, "_schedule", counted)
     monkeypatch.setattr(totals, "changes_between", None)
     gap = calendar.gap(utc("2014-05-13 15:00"), utc("2024-05-13 15:00"))
     assert gap.total_ns == 3653 * 24 * HOUR_NS

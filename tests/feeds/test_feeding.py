@@ -71,10 +71,9 @@ async def test_garbage_is_kept_with_the_malformed_rows() -> None:
     bad = {"n": 2, "symbol": "X", "ts_ns": "now", "price": 1.0}
     async with fed(Exchange([message(1, "10:00"), bad, {"n": 3}, message(4, "10:00:01"), HANG]), wall) as p:
         assert p.seq == 2
-        assert [row[:3] for row in p.malformed_rows] == [
-            ("push", 1, p.malformed_rows[0][2]),
-            ("feed:test", 2, "KeyError: 'symbol'"),
-        ]
+        first, second = p.malformed_rows
+        assert first[:2] in [("push", 1), ("feed:test", 1)]  # compiled code checks types as the tick is made
+        assert second[:3] == ("feed:test", 2, "KeyError: 'symbol'")
 
 
 async def test_after_a_restart_the_server_is_asked_for_exactly_what_is_missing(tmp_path: Path) -> None:

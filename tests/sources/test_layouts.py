@@ -403,7 +403,7 @@ def test_what_is_no_market_is_refused_for_what_it_is(tmp_path: Path, name: str, 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"PAR1\x15\x04\x15\x00", "a Parquet file: save it as CSV"),
+        (b"PAR1\x15\x04\x15\x00", "cannot be read as a Parquet file"),
         (b"FEA1\x00\x00\x00\x00", "a Feather file"),
         (b"DBN\x02\x00\x00\x00\x00", "Databento's binary encoding: convert it to CSV"),
         (b"SCID8\x00\x00\x00", "Sierra Chart's binary file: export it as text"),

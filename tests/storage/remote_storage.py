@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from copy import deepcopy
 from typing import Any, Final, TypeVar
 
 from mtf.config import Config
@@ -202,7 +203,7 @@ class RemoteLog(RemoteReading):
         if self._failed is not None:
             raise self._failed
         self._local.append(block, positions)
-        sent = dict(positions)  # the caller may change it
+        sent = deepcopy(dict(positions))  # the caller may change them
         self._sent.append(self._server.ask(lambda: self._log.append(block, sent)))
 
     def sync(self) -> int:
