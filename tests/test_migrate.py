@@ -33,7 +33,7 @@ def test_figures_of_pandas_and_polars_are_those_of_the_page(tmp_path: Path, monk
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # pandas 3 says that it ignores the offset
 def test_pandas_ignores_the_offset_of_days() -> None:
     """As the page says: the bars of New York's days begin at midnight, whatever the offset."""
-    pd = pytest.importorskip("pandas")
+    pd = pytest.importorskip("pandas", minversion="3", reason="the page is about pandas 3 here")
     hours = pd.date_range("2024-03-05", periods=48, freq="h", tz="America/New_York")
     days = pd.Series(range(48), hours).resample("D", offset="17h").last()
     assert {label.hour for label in days.index} == {0}
