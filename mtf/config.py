@@ -338,6 +338,8 @@ def _only(left: tuple[tuple[str, ...], ...], right: tuple[tuple[str, ...], ...])
     """Return the indicators that are in *left* and not in *right*, whatever the timeframe."""
     others = _asked(right)
     only = list(dict.fromkeys(spec for specs in left for spec in specs if spec not in others))
+    if not only and not any(left):
+        return "none"
     return ", ".join(only) or "nothing else, but in another order or on other timeframes"
 
 

@@ -291,6 +291,7 @@ class Run:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
+            seen(task)
         if task.cancelled():
             self.check()
         task.result()
