@@ -145,7 +145,8 @@ class _Drawing:
             height = size / most * VOLUMES if most > 0.0 else 0.0
             y = VOLUMES_TOP + VOLUMES - height
             yield _rect(f"v {_kind(bar)}", self._x(k) - self._body / 2, y, self._body, height)
-        yield _text(WIDTH - AXIS + 8, VOLUMES_TOP + 10, f"{what} {volume_text(most)}")
+        yield _text(WIDTH - AXIS + 8, VOLUMES_TOP + 10, what)
+        yield _text(WIDTH - AXIS + 8, VOLUMES_TOP + 26, volume_text(most))
 
     def _candle(self, k: int, bar: Bar) -> Iterator[str]:
         x, kind = self._x(k), _kind(bar)
