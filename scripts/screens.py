@@ -22,7 +22,6 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +182,7 @@ def squeezed(path: Path) -> None:
     place = {each: k for k, each in enumerate(palette)}
     for each in counts:
         if each not in place:
-            place[each] = min(range(len(palette)), key=lambda k: _distance(palette[k], each))
+            place[each] = _nearest(palette, each)
     body = b"".join(b"\0" + bytes([place[each] for each in row]) for row in rows)
     chunks = [
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
@@ -224,19 +223,29 @@ def _unfiltered(data: bytes, stride: int, height: int, step: int) -> Iterator[by
                 elif kind == 3:
                     guess = (left + up) // 2
                 else:
-                    guess = min((left, up, corner), key=partial(_off, left + up - corner))
+                    guess = _paeth(left, up, corner)
                 row[x] = (row[x] + guess) & 255
         yield row
         before = row
 
 
-def _off(one: int, other: int) -> int:
-    return abs(one - other)
+def _paeth(left: int, up: int, corner: int) -> int:
+    """Return which of the three is nearest to their sum, as PNG defines it; the earlier one if two are."""
+    to_left, to_up, to_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+    if to_left <= to_up and to_left <= to_corner:
+        return left
+    return up if to_up <= to_corner else corner
 
 
 def _colours(row: bytearray, channels: int) -> list[bytes]:
     """Return the colour of each point of a row, without its alpha."""
     return [bytes(row[x : x + 3]) for x in range(0, len(row), channels)]
+
+
+def _nearest(palette: list[bytes], colour: bytes) -> int:
+    """Return the place of the palette's colour that is nearest to *colour*."""
+    distances = [_distance(each, colour) for each in palette]
+    return distances.index(min(distances))
 
 
 def _distance(one: bytes, other: bytes) -> int:
