@@ -12,6 +12,7 @@ from mtf.cli.audit_command import audit_command
 from mtf.cli.bars_command import bars
 from mtf.cli.chart_command import chart
 from mtf.cli.compact_command import compact
+from mtf.cli.config_command import config
 from mtf.cli.doctor_command import doctor
 from mtf.cli.export_command import export_command
 from mtf.cli.indicators_command import indicators
@@ -50,5 +51,5 @@ _ON_DATA: Final = (
     prune,
     audit_command,
 )
-for _command in (*_ON_DATA, indicators, plugins, doctor):
+for _command in (*_ON_DATA, config, indicators, plugins, doctor):
     main.add_command(_command)

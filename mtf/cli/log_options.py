@@ -69,6 +69,11 @@ class CommandLog:
         self._level = LOGGER.level  # before
         self._chosen = False
 
+    @property
+    def chosen(self) -> bool:
+        """Whether records are printed as lines."""
+        return self._chosen
+
     def __enter__(self) -> Self:
         LOGGER.addHandler(self._handler)
         return self
@@ -85,6 +90,7 @@ class CommandLog:
     def choose(self, level: str, form: str) -> None:
         """Print every record of *level* and above as a line in the *form*."""
         LOGGER.removeHandler(self._handler)
+        WARNINGS.removeHandler(self._handler)
         self._handler = Lines(level.upper())
         self._handler.setFormatter(FORMATTERS[form]())
         LOGGER.addHandler(self._handler)

@@ -50,10 +50,11 @@ def run_async(main: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 @contextlib.contextmanager
-def stop_on_signals(stop: Callable[[int], bool]) -> Iterator[None]:
+def stop_on_signals(stop: Callable[[int], bool], reload: Callable[[], None] | None = None) -> Iterator[None]:
     """Inside it, call *stop* with the number of the first SIGINT, SIGTERM or SIGHUP; a second one cancels the task.
 
-    *stop* returns whether the task will end by itself; if not, the task is cancelled at once.
+    *stop* returns whether the task will end by itself; if not, the task is cancelled at once. With *reload* SIGHUP
+    calls that.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -67,12 +68,15 @@ def stop_on_signals(stop: Callable[[int], bool]) -> Iterator[None]:
         asked = True
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup asks for
+    hangs_up = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN  # as nohup asks for
+    if hangs_up or reload is not None:
         numbers.append(signal.SIGHUP)
     # Not every platform and thread has signals for a loop; Ctrl-C then cancels the task, as asyncio has it.
     with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
         for number in numbers:
             loop.add_signal_handler(number, heard, number)
+        if reload is not None:
+            loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["COOKIE", "LOOPBACK", "Guard", "is_loopback"]
+__all__ = ["COOKIE", "LOOPBACK", "App", "Guard", "Receive", "Scope", "Send", "answer", "is_loopback"]
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -24,7 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE: Final = "mtf_token"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 LOGIN: Final = "/login"
-OPEN_PATHS: Final = ("/healthz", LOGIN)  # answered without a token
+OPEN_PATHS: Final = ("/healthz", "/readyz", LOGIN)  # answered without a token
 FORM_BYTES_MAX: Final = 4096
 POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -74,7 +74,7 @@ class Guard:
         is_open = self._token is None or path in OPEN_PATHS or path.startswith("/static/login")
         if not is_open and not self._is_known(headers):
             if scope["type"] == "http" and b"text/html" in headers.get(b"accept", b""):
-                await _answer(send, 401, FORM, b"text/html; charset=utf-8")
+                await answer(send, 401, FORM, b"text/html; charset=utf-8")
             else:
                 await _refuse(scope, send, 401, "a token is needed: Authorization: Bearer TOKEN")
             return
@@ -104,7 +104,7 @@ class Guard:
     async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the form: with the cookie if the token is right."""
         if scope["method"] != "POST":
-            await _answer(send, 401, FORM, b"text/html; charset=utf-8")
+            await answer(send, 401, FORM, b"text/html; charset=utf-8")
             return
         body = b""
         while len(body) <= FORM_BYTES_MAX:
@@ -115,7 +115,7 @@ class Guard:
         given = parse_qs(body.decode("latin-1")).get("token", [""])[0]
         assert self._token is not None, "asked only if there is a token"
         if len(body) > FORM_BYTES_MAX or not hmac.compare_digest(given.encode(), self._token.encode()):
-            await _answer(send, 401, FORM, b"text/html; charset=utf-8")
+            await answer(send, 401, FORM, b"text/html; charset=utf-8")
             return
         secure = "; Secure" if scope.get("scheme") == "https" else ""
         cookie = f"{COOKIE}={self._cookie}; Path=/; HttpOnly; SameSite=Strict{secure}"
@@ -149,10 +149,11 @@ async def _refuse(scope: Scope, send: Send, status: int, why: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": why[:120]})
     else:
-        await _answer(send, status, why.encode() + b"\n", b"text/plain; charset=utf-8")
+        await answer(send, status, why.encode() + b"\n", b"text/plain; charset=utf-8")
 
 
-async def _answer(send: Send, status: int, body: bytes, kind: bytes) -> None:
+async def answer(send: Send, status: int, body: bytes, kind: bytes) -> None:
+    """Answer a request with *body*, of the content type *kind*."""
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, *HEADERS]})
     await send({"type": "http.response.body", "body": body})

@@ -9,26 +9,35 @@ import resource
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mtf.errors import ConfigError, MissingPackage
+from mtf.errors import ConfigError, MissingPackage, MtfError
 from mtf.storage.datadir import LOG
 from mtf.web.market import Market
 from mtf.web.past import Past
-from mtf.web.security import LOOPBACK, Guard, is_loopback
+from mtf.web.security import LOOPBACK, App, Guard, Receive, Scope, Send, answer, is_loopback
 from mtf.web.shown_decimals import ShownDecimals
 
-__all__ = ["PORT", "Server"]
+__all__ = ["PORT", "Probe", "Server"]
 
 PORT: Final = 8765
 STATIC: Final = "static"
 CLOSE_S: Final = 3
+LOAD_AGAIN_S: Final = 1.0
+
+# Answers a request by itself: status, content type, and body.
+Probe = Callable[[], Awaitable[tuple[int, str, bytes]]]
 
 
 class Server:
-    """Serves the data directory *path*; `async with` starts and ends it. `url` is where."""
+    """Serves the data directory *path*; `async with` starts and ends it. `url` is where.
+
+    With *probes*, by path, it listens at once, answers those, and has the page once the directory can be read; else it
+    begins with the page, and what is wrong with the directory is raised. Without *page* there are only those.
+    *more_health* adds to the report on the page.
+    """
 
     def __init__(
         self,
@@ -38,7 +47,9 @@ class Server:
         port: int = PORT,
         token: str | None = None,
         allow_hosts: Sequence[str] = (),
-        health: Callable[[], dict[str, Any]] | None = None,
+        more_health: Callable[[], dict[str, Any]] | None = None,
+        probes: Mapping[str, Probe] | None = None,
+        page: bool = True,
     ) -> None:
         self._host: Final = host
         self._port: Final = port
@@ -49,7 +60,10 @@ class Server:
         self._hosts: Final = [*LOOPBACK, *allow_hosts, *([host] if host not in ("0.0.0.0", "::") else [])]
         self.market: Final = Market(path)
         self._path: Final = path
-        self._given_health: Final = health
+        self._more_health: Final = more_health
+        self._has_probes: Final = probes is not None
+        self._has_page: Final = page
+        self._front: Final = _Front(probes or {}, "the page is being loaded" if page else "there is no page here")
         self._past: Past | None = None
         self._stack: Final = contextlib.AsyncExitStack()
         self.viewers: Callable[[], int] = int
@@ -58,15 +72,9 @@ class Server:
     async def __aenter__(self) -> Server:
         uvicorn = _uvicorn()
         try:
-            await self.market.start()
-            past = self._past = await asyncio.to_thread(Past, self._path)
-            past.start()
-            self._stack.push_async_callback(asyncio.to_thread, past.close)
-            follow = asyncio.create_task(self.market.follow(), name="mtf market")
-            self._stack.push_async_callback(_ended, follow)
-            pages, streaming = _app(self.market, past, self.health)
-            self.viewers = lambda: streaming.clients
-            app = Guard(pages, hosts=self._hosts, token=self.token)
+            if not self._has_probes:
+                await self._load()
+            app = Guard(self._front, hosts=self._hosts, token=self.token)
             config = uvicorn.Config(
                 app,
                 log_config=None,
@@ -85,6 +93,9 @@ class Server:
             self._stack.push_async_callback(_stopped, server, serving)
             shown = f"[{self._host}]" if ":" in self._host else self._host
             self.url = f"http://{shown}:{port}/"
+            if self._has_probes and self._has_page:
+                loading = asyncio.create_task(self._load_soon(), name="mtf page loading")
+                self._stack.push_async_callback(_ended, loading)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -93,11 +104,31 @@ class Server:
     async def __aexit__(self, *_exc: object) -> None:
         await self._stack.aclose()
 
+    async def _load(self) -> None:
+        """Come to the end of the log, and follow it from there on."""
+        await self.market.start()
+        past = self._past = await asyncio.to_thread(Past, self._path)
+        past.start()
+        self._stack.push_async_callback(asyncio.to_thread, past.close)
+        follow = asyncio.create_task(self.market.follow(), name="mtf market")
+        self._stack.push_async_callback(_ended, follow)
+        self._front.app, streaming = _app(self.market, past, self.health)
+        self.viewers = lambda: streaming.clients
+
+    async def _load_soon(self) -> None:
+        """Load, again and again until that works: another process begins the directory."""
+        while True:
+            try:
+                await self._load()
+            except (MtfError, OSError) as error:
+                self._front.why = str(error)
+                await asyncio.sleep(LOAD_AGAIN_S)
+            else:
+                return
+
     def health(self) -> dict[str, Any]:
         """Return how the server, and what it serves, is doing."""
         market = self.market
-        if self._given_health is not None:
-            return self._given_health()
         idle_s = market.idle_s
         past = self._past
         return {
@@ -114,12 +145,34 @@ class Server:
             "viewers": self.viewers(),
             "memory_bytes": _memory_bytes(),
             "log_bytes": sum(each.stat().st_size for each in (self._path / LOG).iterdir()),
+            **(self._more_health() if self._more_health is not None else {}),
         }
 
 
 def _memory_bytes() -> int:
     """Return the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
+
+
+class _Front:
+    """Answers *probes* itself, and leaves the rest to `app`, once there is one."""
+
+    def __init__(self, probes: Mapping[str, Probe], why: str) -> None:
+        self.app: App | None = None
+        self.why = why  # if there is none
+        self._probes: Final = probes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        probe = self._probes.get(scope["path"]) if scope["type"] == "http" else None
+        if probe is not None:
+            status, kind, body = await probe()
+            await answer(send, status, body, kind.encode())
+        elif self.app is not None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1013, "reason": self.why[:120]})
+        else:
+            await answer(send, 503, f"{self.why}\n".encode(), b"text/plain; charset=utf-8")
 
 
 def _rejects(market: Market, past: Past | None) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""`mtf config`: the configuration of a service, checked; and what it can say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from mtf.cli.exits import CALL, DONE
+from mtf.cli.output import document, plain, say
+
+__all__ = ["config"]
+
+
+@click.group
+def config() -> None:
+    """Check the configuration of a service, or print what it can say."""
+
+
+@config.command
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--no-import", is_flag=True, help="Do not import what FILE names as pkg:name.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def check(file: Path, no_import: bool, as_json: bool) -> int:
+    """Check FILE, with MTF_* of the environment, and print everything that is wrong; nothing is started.
+
+    Classes and functions that FILE names are imported, and consumers are made: that runs their code.
+    """
+    from mtf.service.parts import problems_of  # needs a library that takes long to import
+    from mtf.service.settings_file import WrongSettings, read_settings
+
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as mtf serve has it
+    try:
+        settings = read_settings(file, os.environ)
+        found = [] if no_import else problems_of(settings)
+    except WrongSettings as error:
+        found = error.lines
+    if as_json:
+        document({"file": str(file), "errors": found})
+    else:
+        for line in found:
+            say(plain(f"{file}: {line}"))
+        if not found:
+            say(plain(f"{file}: correct"))
+    return CALL if found else DONE
+
+
+@config.command
+def schema() -> None:
+    """Print every table and setting that a file can have, with type, default and meaning, as TOML."""
+    from mtf.service.settings_schema import schema_text
+
+    say(schema_text().rstrip())

@@ -1,0 +1,154 @@
+"""What a configuration file names, made: the pipeline, its feeds and its consumers. Names as `pkg:Class` run code."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from mtf.actors.consumer import Consumer
+from mtf.clock import WallClock
+from mtf.errors import ConfigError, MtfError
+from mtf.feeds import Backoff, Feed, ccxt, websocket
+from mtf.pipeline import Pipeline
+from mtf.plugins.entry_points import installed, load
+from mtf.service.service_settings import (
+    CCXT,
+    WEBSOCKET,
+    ConsumerSettings,
+    FeedSettings,
+    PipelineSettings,
+    ServiceSettings,
+)
+
+__all__ = ["add_consumer", "consumer_of", "feed_of", "named", "pipeline_of", "problems_of"]
+
+_FUNCTIONS: Final = ("parse", "sequence", "acknowledge", "decode")
+_OF_EVERY_FEED: Final = ("connect_s", "stall_s", "patience_s", "reorder_ns", "receive_times")
+
+
+def pipeline_of(settings: PipelineSettings, *, wall: WallClock | None = None) -> Pipeline:
+    """Return the pipeline that *settings* describe; ConfigError names the one that is wrong."""
+    given = {
+        each.name: getattr(settings, each.name)
+        for each in attrs.fields(PipelineSettings)
+        if getattr(settings, each.name) != each.default
+    }
+    for name in ("checkpoint_seconds", "checkpoint_events"):
+        if name in given:
+            given[name] = given[name] or None
+    return Pipeline(**given, wall=wall)
+
+
+def feed_of(settings: FeedSettings) -> Feed:
+    """Return the feed that *settings* describe; ConfigError says which of them is wrong."""
+    if ":" in settings.kind:
+        found = _made(settings.kind, "kind", {"name": settings.name, **settings.options})
+        if not isinstance(found, Feed):
+            raise ConfigError(f"kind: {settings.kind} must return an mtf.feeds.Feed, got {found!r}")
+        return found
+    shared: dict[str, Any] = {name: getattr(settings, name) for name in _OF_EVERY_FEED}
+    shared |= {"name": settings.name, "backoff": Backoff(**attrs.asdict(settings.backoff))}
+    if settings.kind == CCXT:
+        assert settings.exchange is not None, "checked when the file was read"
+        return ccxt(settings.exchange, settings.symbols, watch=settings.watch, options=settings.options, **shared)
+    assert settings.kind == WEBSOCKET, "checked when the file was read"
+    assert settings.url is not None, "checked when the file was read"
+    for name in _FUNCTIONS:
+        text = getattr(settings, name)
+        if text is not None:
+            shared[name] = _function(text, name)
+    subscribe = settings.subscribe
+    messages = _function(subscribe, "subscribe") if isinstance(subscribe, str) else subscribe
+    return websocket(settings.url, subscribe=messages, headers=settings.headers, **shared)
+
+
+def consumer_of(settings: ConsumerSettings) -> Consumer:
+    """Return a new consumer as *settings* describe it; ConfigError says what is wrong."""
+    text = settings.class_
+    if ":" not in text and text in installed("consumers"):
+        found = load("consumers", text, lambda brought: brought)
+    else:
+        found = named(text, "class")
+    if not isinstance(found, type) or not issubclass(found, Consumer):
+        raise ConfigError(f"class: {text} is not a subclass of mtf.Consumer")
+    made: Consumer = _called(found, text, "class", settings.options)
+    return made
+
+
+def add_consumer(pipeline: Pipeline, settings: ConsumerSettings) -> Consumer:
+    """Add the consumer that *settings* describe to *pipeline*, and return it."""
+    consumer = consumer_of(settings)
+    pipeline.add(
+        consumer,
+        name=settings.name,
+        policy=settings.policy,
+        symbols=settings.symbols,
+        timeframes=settings.timeframes,
+        on_error=settings.on_error,
+        queue_limit=settings.queue_limit,
+        thread=settings.thread,
+    )
+    return consumer
+
+
+def problems_of(settings: ServiceSettings) -> list[str]:
+    """Make everything that *settings* describe, start nothing, and return each thing that is wrong with its path."""
+    found: list[str] = []
+    pipeline: Pipeline | None = None
+
+    def tried(path: str, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except MtfError as error:
+            found.append(f"{path}: {error}")
+            return None
+
+    pipeline = tried("pipeline", lambda: pipeline_of(settings.pipeline))
+    for number, feed in enumerate(settings.feeds):
+        tried(f"feeds[{number}]", functools.partial(feed_of, feed))
+    for number, consumer in enumerate(settings.consumers):
+        path = f"consumers[{number}]"
+        if pipeline is None:
+            tried(path, functools.partial(consumer_of, consumer))
+        else:
+            tried(path, functools.partial(add_consumer, pipeline, consumer))
+    return found
+
+
+def named(text: str, what: str) -> Any:
+    """Return the object that *text*, `package.module:name`, names; ConfigError if there is none."""
+    module_name, _, path = text.partition(":")
+    if not module_name or not path:
+        raise ConfigError(f"{what}: {text!r} must be written as package.module:name")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:  # whatever somebody else's module does
+        raise ConfigError(f"{what}: {text}: {type(error).__name__}: {error}") from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise ConfigError(f"{what}: {text}: {module_name} has no {path}")
+        found = getattr(found, name)
+    return found
+
+
+def _function(text: str, what: str) -> Callable[..., Any]:
+    found = named(text, what)
+    if not callable(found):
+        raise ConfigError(f"{what}: {text} must be a function, got {found!r}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _made(text: str, what: str, options: dict[str, Any]) -> Any:
+    return _called(_function(text, what), text, what, options)
+
+
+def _called(function: Callable[..., Any], text: str, what: str, options: dict[str, Any]) -> Any:
+    try:
+        return function(**options)
+    except Exception as error:  # whatever somebody else's class does
+        raise ConfigError(f"{what}: {text} fails with {type(error).__name__}: {error}") from error

@@ -1,0 +1,61 @@
+"""The configuration file of a service: read, overridden by the environment, and checked, with all errors at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from mtf.errors import ConfigError
+from mtf.service.overrides import overridden
+from mtf.service.service_settings import ServiceSettings
+from mtf.service.strict_values import error_lines, structured
+
+__all__ = ["WrongSettings", "read_settings", "settings_of"]
+
+
+class WrongSettings(ConfigError):
+    """A configuration file is wrong; `lines` says each thing that is, with its path."""
+
+    def __init__(self, path: str, lines: list[str]) -> None:
+        self.lines = lines
+        super().__init__(f"{path}: " + "; ".join(lines))
+
+
+def read_settings(path: Path, environment: Mapping[str, str]) -> ServiceSettings:
+    """Return what the file at *path* and *environment* set; WrongSettings names everything that is wrong.
+
+    Relative paths in it are those of the directory that the file is in.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WrongSettings(str(path), [f"is not UTF-8: {error}"]) from error
+    settings = settings_of(text, environment, str(path))
+    base = path.absolute().parent
+    token_file = settings.web.token_file
+    return attrs.evolve(
+        settings,
+        pipeline=attrs.evolve(settings.pipeline, data=str(base / settings.pipeline.data)),
+        web=attrs.evolve(settings.web, token_file=None if token_file is None else str(base / token_file)),
+    )
+
+
+def settings_of(text: str, environment: Mapping[str, str], path: str = "configuration") -> ServiceSettings:
+    """Return what the TOML *text* and *environment* set; WrongSettings names everything that is wrong."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise WrongSettings(path, [f"is not TOML: {error}"]) from error
+    tables, errors = overridden(tables, environment, ServiceSettings)
+    try:
+        settings = structured(tables, ServiceSettings)
+    except Exception as error:
+        raise WrongSettings(path, errors + error_lines(error)) from error
+    if errors:
+        raise WrongSettings(path, errors)
+    if not settings.pipeline.data:
+        raise WrongSettings(path, ["pipeline.data: must name a directory"])
+    return settings
