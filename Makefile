@@ -24,7 +24,7 @@ PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
 PYTEST_COMPILED := MTF_EXPECT=compiled $(PYTEST)
 PYTEST_PURE := MTF_EXPECT=pure PYTHONPATH="$(PURE)" $(PYTEST)
 
-.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov bench notices dist clean
+.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov bench soak notices dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ cov: $(VENV)/dev.stamp build-pure ## which lines and branches of the pure build 
 bench: export MTF_REQUIRE_COMPILED ?= 1
 bench: $(VENV)/dev.stamp build ## the figures of docs/performance.md
 	@$(BIN)/python scripts/bench.py $(ARGS)
+
+soak: $(VENV)/dev.stamp build ## half an hour of a service that is killed each minute, beside an exchange that misbehaves
+	$(BIN)/python scripts/soak_feeds.py --resend $(ARGS)
+	$(BIN)/python scripts/soak_feeds.py $(ARGS)
 
 notices: $(VENV)/dev.stamp ## write THIRD_PARTY_NOTICES.md from what is installed
 	@mkdir -p build

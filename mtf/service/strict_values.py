@@ -134,6 +134,8 @@ def _is_tables(wanted: Any) -> bool:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     converter.register_structure_hook_func(_is_plain, checked)
+    for kind in (str, int, float, bool):  # which have hooks of their own otherwise, that convert
+        converter.register_structure_hook(kind, checked)
     converter.register_structure_hook_factory(attrs.has, lambda wanted: _class_hook(wanted, converter))
     converter.register_structure_hook_func(
         _is_tables,

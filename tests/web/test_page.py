@@ -483,3 +483,41 @@ async def test_it_is_drawn_in_forced_colours_and_without_motion(data: Path) -> N
         assert (
             await page.page.evaluate("getComputedStyle(document.querySelector('#chip i')).forcedColorAdjust") == "none"
         )
+
+
+async def test_the_health_of_a_service_has_its_feeds_consumers_and_checkpoints(data: Path) -> None:
+    """As the process that runs the pipeline reports them; what is wrong comes first, as a sentence."""
+    report = {
+        "sentence": "Not ready: feed two is without a connection for 61 s.",
+        "failure": "feed two is without a connection for 61 s",
+        "service": {
+            "logged_seq": 2000,
+            "lag_median_ms": 0.5,
+            "lag_p99_ms": None,
+            "checkpoint": {"behind": 1234, "age_ns": 5 * SECOND_NS, "written": 7, "failed": 0},
+            "log": {"bytes": 12_000_000, "durable_seq": 1999},
+            "feeds": [
+                {"name": name, "connected": name == "one", "last_error": "refused", "last_message_ns": str(START_NS)}
+                | dict.fromkeys(("messages", "duplicates", "malformed", "missing", "outages", "failures", "stalls"), 3)
+                for name in ("one", "two")
+            ],
+        },
+        "consumers": [
+            {"name": "S", "policy": "wait", "behind": 17, "dropped": 0, "restarts": 2, "state": "running", "error": ""}
+        ],
+    }
+    async with serving(data, more_health=lambda: report) as server, opened(f"{server.url}EURUSD") as page:
+        await page.until("() => +document.querySelector('.market')?.dataset.seq === 2000")
+        await page.page.keyboard.press("h")
+        await page.until("() => document.querySelector('.health .sentence .err') !== null")
+        text = await page.page.evaluate("document.querySelector('.health').textContent")
+        rows = "[...document.querySelectorAll('.health section:not([hidden]) table')].slice(0, 2)"
+        tables = await page.page.evaluate(
+            f"{rows}.map((table) => [...table.querySelectorAll('tbody td, tbody th')].map((cell) => cell.textContent))"
+        )
+    assert "Not ready: feed two is without a connection for 61 s." in text
+    assert "≤ 0.5 ms" in text
+    assert "1,234 events ago" in text
+    assert tables[0][:2] == ["one", "connected"]
+    assert tables[0][10:12] == ["two", "down: refused"]
+    assert tables[1] == ["S", "wait", "–", "17", "0", "2", "● running"]

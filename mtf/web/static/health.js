@@ -23,6 +23,8 @@ export class Health {
     this.sentence = element("b");
     this.advice = element("code", { hidden: true });
     this.list = element("dl", { class: "numbers" });
+    this.service = element("dl", { class: "numbers", hidden: true });
+    this.feeds = element("section", { hidden: true });
     this.consumers = element("section", { hidden: true });
     this.newest = element("section");
     this.reasons = element("section");
@@ -40,7 +42,7 @@ export class Health {
 
   build() {
     this.root.replaceChildren(
-      element("p", { class: "sentence", role: "status" }, this.shape, this.sentence, this.advice), this.list, this.consumers,
+      element("p", { class: "sentence", role: "status" }, this.shape, this.sentence, this.advice), this.list, this.service, this.feeds, this.consumers,
       element("div", { class: "two" }, this.newest, this.reasons), this.facts);
   }
 
@@ -61,6 +63,8 @@ export class Health {
     this.number("rejected", total, format.whole(total), "", report.seq ? `${((total / report.seq) * 100).toFixed(3)} % of the events` : "of no events");
     this.number("time machine", report.keyframes_seq, report.seq ? `${Math.floor((report.keyframes_seq / report.seq) * 100)}` : "0", "% ready", `up to seq ${format.whole(report.keyframes_seq)}`);
     this.number("memory", report.memory_bytes ?? 0, memory, memoryUnit, `at most so far; ${format.plural(report.viewers ?? 1, "viewer")}`);
+    this.part("service", report.service ?? null, (service) => this.showService(service));
+    this.part("feeds", report.service?.feeds ?? [], (all) => this.showFeeds(all));
     this.part("consumers", report.consumers ?? [], (all) => this.showConsumers(all));
     this.part("newest", report.rejects.newest, (all) => this.showNewest(all));
     this.part("reasons", report.rejects.by_reason, (counts) => this.showReasons(counts, total, report.seq));
@@ -89,13 +93,36 @@ export class Health {
     drawSpark(parts.spark, parts.values, 180, 24);
   }
 
+  // What only the process of a service knows: its lag, checkpoints and log.
+  showService(report) {
+    this.service.hidden = !report;
+    if (!report) return;
+    const number = (title, value, unit, note) => element("div", {}, element("dt", {}, title), element("dd", {}, element("b", {}, value), " ", element("span", {}, unit)), element("dd", {}, note));
+    const lag = (value) => (value === null ? "–" : `≤ ${value}`);
+    const { checkpoint, log } = report;
+    this.service.replaceChildren(
+      number("lag", lag(report.lag_median_ms), "ms", `of half of the live ticks; of 99 %: ${lag(report.lag_p99_ms)} ms`),
+      ...(checkpoint ? [number("checkpoint", format.whole(checkpoint.behind), "events ago", `${format.age(checkpoint.age_ns / 1e9)} ago, ${format.whole(checkpoint.written)} written, ${format.whole(checkpoint.failed)} failed`)] : []),
+      ...(log ? [number("log on disk", ...bytes(log.bytes), `synced up to ${format.whole(log.durable_seq)}`)] : []));
+  }
+
+  showFeeds(all) {
+    this.feeds.hidden = !all.length;
+    const rows = all.map((each) => element("tr", {}, element("th", { scope: "row" }, each.name),
+      element("td", { class: each.connected ? "ok" : "err" }, each.connected ? "connected" : `down: ${each.last_error || "not yet connected"}`),
+      element("td", {}, each.last_message_ns === null ? "–" : format.clock(each.last_message_ns)),
+      ...COUNTED.map((name) => element("td", { class: "num" }, format.whole(each[name])))));
+    this.feeds.replaceChildren(heading("Feeds", element("span", {}, "what each connection has brought")),
+      table([["name"], ["state"], ["newest"], ...COUNTED.map((name) => [name, "num"])], rows));
+  }
+
   showConsumers(all) {
     this.consumers.hidden = !all.length;
     const rows = all.map((each) => {
       const [shape, kind] = SHAPES[each.state ?? "running"] ?? SHAPES.running;
       return element("tr", {}, element("th", { scope: "row" }, each.name), element("td", {}, each.policy ?? "wait"),
-        ...[each.lag_ms === undefined ? "–" : `${each.lag_ms} ms`, each.behind ?? "–", each.passed_over ?? "–", each.restarts ?? 0].map((value) => element("td", { class: "num" }, String(value))),
-        element("td", { class: kind }, `${shape} ${each.reason ?? each.state ?? "running"}`));
+        ...[each.lag_ms === undefined ? "–" : `${each.lag_ms} ms`, each.behind ?? "–", each.passed_over ?? each.dropped ?? "–", each.restarts ?? 0].map((value) => element("td", { class: "num" }, String(value))),
+        element("td", { class: kind }, `${shape} ${each.error ? `${each.state}: ${each.error}` : each.reason ?? each.state ?? "running"}`));
     });
     this.consumers.replaceChildren(heading("Consumers", element("span", {}, "who is shown what, and how far behind")),
       table([["name"], ["policy"], ["lag", "num"], ["behind", "num"], ["passed over", "num"], ["restarts", "num"], ["state"]], rows));
