@@ -37,7 +37,8 @@ def websocket(
 
     *subscribe* are the messages to send once connected, or a function that returns them: it is given the `Resume`, so
     that it can ask for what is missing; those that are neither text nor bytes are sent as JSON. *decode* turns a
-    message's bytes into what *parse* and *sequence* are given. Pings are sent and answered. MissingPackage without
+    message's bytes into what *parse* and *sequence* are given. Pings are sent and answered; a connection that is dead
+    is noticed by *stall_s*. MissingPackage without
     the `websockets` package.
     """
 
@@ -84,7 +85,7 @@ async def _connected(url: str, headers: Mapping[str, str] | None, messages: Sequ
             compression=None,
             open_timeout=None,  # the feed has a limit of its own
             ping_interval=PING_S,
-            ping_timeout=PING_S * 2,
+            ping_timeout=None,  # answers wait behind messages that the pipeline is not ready for; the feed has stall_s
             close_timeout=CLOSE_S,
             max_size=MESSAGE_BYTES_MAX,
         )

@@ -1,4 +1,4 @@
-"""A service beside an exchange that misbehaves, killed twice: `scripts/soak_feeds.py`, for seconds instead of half an hour."""
+"""A service beside an exchange that misbehaves, killed twice: `scripts/soak_feeds.py`, for some seconds."""
 
 from __future__ import annotations
 

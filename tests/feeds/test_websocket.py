@@ -84,6 +84,28 @@ async def test_a_server_that_stalls_is_left() -> None:
         assert live.statistics().stalls == 2
 
 
+async def test_a_pipeline_that_is_slow_does_not_cost_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answers to pings wait behind messages that nobody has taken yet: that is not a dead server."""
+    monkeypatch.setattr("mtf.feeds.websocket_feed.PING_S", 0.005)
+    closed = asyncio.Event()
+
+    async def handler(socket: Any) -> None:
+        for number in range(1, 200):
+            await socket.send(orjson.dumps(message(number, "10:00")))
+        await socket.wait_closed()
+        closed.set()
+
+    async with serving(handler) as url:
+        live = of(url)
+        async with contextlib.aclosing(live.deliveries()) as deliveries:
+            assert (await anext(deliveries)).number == 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):  # many pings, and nothing is read
+                    await closed.wait()
+            assert [(await anext(deliveries)).number for _ in range(198)] == [*range(2, 200)]
+        assert live.statistics().connections == 1
+
+
 async def test_a_server_that_refuses_is_a_failure_with_its_reason() -> None:
     def refuse(connection: Any, _request: Any) -> Any:
         return connection.respond(401, "who are you?\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mtf.feeds import Backoff, Feed, Resume
 from mtf.service.service_settings import ServiceSettings
 from mtf.service.settings_file import settings_of
 
-__all__ = ["BASE", "Counting", "Failing", "configured", "feed", "line"]
+__all__ = ["BASE", "Counting", "Failing", "configured", "eventually", "feed", "line"]
 
 BASE = """
 [pipeline]
@@ -30,6 +30,15 @@ line: dict[str, asyncio.Queue[Any]] = {}  # by feed, what comes next; None: the 
 
 def configured(path: Path, more: str = "", environment: dict[str, str] | None = None) -> ServiceSettings:
     return settings_of(BASE.format(data=path / "run") + more, environment or {})
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Return once *holds* is true; meanwhile others have their turns."""
+    async with asyncio.timeout(60):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0)
 
 
 def feed(name: str, **options: Any) -> Feed:

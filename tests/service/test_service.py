@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from mtf.service.service_settings import LogSettings, ServiceSettings
 from mtf.units import SECOND_NS
 from tests.builders import at
 from tests.fake_clock import FakeClock
-from tests.service.builders import Counting, configured, line
+from tests.service.builders import Counting, configured, eventually, line
 
 HERE = "tests.service.builders"
 FEED = '[[feeds]]\nname = "{0}"\nkind = "' + HERE + ':feed"\n'
@@ -29,10 +29,9 @@ COUNTING = f'[[consumers]]\nclass = "{HERE}:Counting"\n'
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
+def _fresh() -> None:
     line.clear()
     Counting.made.clear()
-    yield
 
 
 def tick(second: int, symbol: str = "X") -> mtf.Tick:
@@ -63,10 +62,8 @@ async def running(settings: ServiceSettings, *files: Any, **options: Any) -> Asy
 
 async def until(service: Service, seq: int) -> None:
     """Return once the event *seq* is published; each turn lets feeds and pipeline do something."""
-    async with asyncio.timeout(20):
-        while service._pipeline.seq < seq:
-            await asyncio.sleep(0)
-        await service._pipeline.drain()
+    await eventually(lambda: service._pipeline.seq >= seq)
+    await service._pipeline.drain()
 
 
 async def test_what_comes_is_shown_logged_and_kept_at_the_end(tmp_path: Path) -> None:
@@ -115,6 +112,8 @@ async def test_what_cannot_be_taken_over_is_kept_and_named(tmp_path: Path, caplo
         + "[metrics]\nenabled = true\n",
         {"MTF_PIPELINE__HISTORY": "7"},
     )
+    failed = "kind: json:loads fails with TypeError: loads() missing 1 required positional argument: 's'"
+    nothing = "ModuleNotFoundError: No module named 'no_such'"
     levels: list[str] = []
 
     def choose(settings: LogSettings) -> None:
@@ -124,15 +123,12 @@ async def test_what_cannot_be_taken_over_is_kept_and_named(tmp_path: Path, caplo
         async with running(first, second, ConfigError("no file"), second, choose_log=choose) as service:
             kept = [
                 "pipeline.history has another value in the file: it counts from the next start on",
-                "feed x does not run: kind: json:loads fails with TypeError: loads() missing 1 required positional "
-                "argument: 's'",
-                "consumer tests.service.builders:Counting has other settings in the file: they count from the next "
-                "start on",
-                "consumer no_such:Thing is not added: class: no_such:Thing: ModuleNotFoundError: No module named "
-                "'no_such'",
+                f"feed x does not run: {failed}",
+                f"consumer {HERE}:Counting has other settings in the file: they count from the next start on",
+                f"consumer no_such:Thing is not added: class: no_such:Thing: {nothing}",
             ]
             found = await service.reloaded()
-            assert [each.replace("feed() ", "") for each in found] == kept
+            assert found == kept
             assert service._settings.metrics.enabled
             assert await service.reloaded() == ["nothing is changed: no file"]
             assert await service.reloaded() == kept
@@ -149,8 +145,7 @@ async def test_a_feed_that_fails_makes_the_service_unready_and_the_last_one_ends
     line["a"].put_nowait([tick(0)])
     await until(service, 1)
     line["a"].put_nowait(ValueError("a mistake"))
-    while not service._reasons():
-        await asyncio.sleep(0)
+    await eventually(lambda: bool(service._reasons()))
     assert service._reasons() == ["feed a has ended: a mistake"]
     line["b"].put_nowait([tick(0, "Y")])
     await until(service, 2)
@@ -194,11 +189,11 @@ async def test_the_service_manager_hears_of_each_step(tmp_path: Path) -> None:
                     found += manager.recv(4096).decode().splitlines()
             return found
 
+        found: list[str] = []
         settings = configured(tmp_path)
         environment = {"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "1000000"}
         async with running(settings, settings, environment=environment, wall=wall) as service:
-            while "READY=1" not in (found := heard()):
-                await asyncio.sleep(0)
+            await eventually(lambda: "READY=1" in found or bool(found.extend(heard())))
             assert found == ["EXTEND_TIMEOUT_USEC=30000000", "WATCHDOG=1", "READY=1", "STATUS=running"]
             for _ in range(4):
                 wall.pass_ns(SECOND_NS // 2)

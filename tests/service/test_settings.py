@@ -95,7 +95,7 @@ port = 99999
     ],
 )
 def test_what_is_wrong_has_its_path(more: str, error: str) -> None:
-    """A value is taken as it is: `5` is no text, and "AB" no list."""
+    """A value is taken as it is: `5` is not a text, and "AB" not a list."""
     text = f"{more}\n{GOOD}" if more.startswith(("web =", "feeds =")) else f"{GOOD}{more}\n"
     assert wrong(text) == [error]
 
