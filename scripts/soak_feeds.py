@@ -196,6 +196,7 @@ class Exchange:
     async def serve(self, socket: Any) -> None:
         """Send to one client, until the connection ends."""
         asked = json.loads(await socket.recv())
+        print("connected", flush=True)
         self._begun_s = self._begun_s or time.monotonic()
         hearing = asyncio.create_task(self._hear(socket))
         try:
@@ -307,6 +308,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     kills = 0
     try:
         port = int(await exchange.stdout.readline())
+        says = _Lines(exchange.stdout)
         config = CONFIG.format(
             url=f"ws://127.0.0.1:{port}/",
             stall_s=STALL_S,
@@ -314,22 +316,21 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
             checkpoint_s=min(10.0, arguments.kill_every / 3),
         )
         (folder / "soak.toml").write_text(config)
-        end_s = time.monotonic() + arguments.seconds
-        while True:
+        lives = max(1, round(arguments.seconds / arguments.kill_every))
+        for life in range(lives):
+            says.forget("connected")
             service = await _serve(folder)
-            left_s = end_s - time.monotonic()
-            try:
-                async with asyncio.timeout(min(arguments.kill_every, max(left_s, 0.0))):
-                    code = await service.wait()
-                    raise SystemExit(f"the service ended by itself, with {code}: see {folder / 'log'}")
-            except TimeoutError:
-                if left_s <= arguments.kill_every:
-                    break
-            service.send_signal(signal.SIGKILL)
-            await service.wait()
-            kills += 1
+            await says.next("connected")  # from then on it has something to lose
+            with contextlib.suppress(TimeoutError):
+                code = await asyncio.wait_for(service.wait(), arguments.kill_every)
+                raise SystemExit(f"the service has ended by itself, with {code}: see {folder / 'log'}")
+            if life < lives - 1:
+                service.send_signal(signal.SIGKILL)
+                await service.wait()
+                kills += 1
+        assert service is not None, "there is a last life"
         exchange.stdin.write(b"\n")
-        assert (await exchange.stdout.readline()) == b"done\n", "the exchange ends in good order"
+        await says.next("done")
         service.send_signal(signal.SIGTERM)
         code = await asyncio.wait_for(service.wait(), 60)
     finally:
@@ -339,6 +340,31 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 await each.wait()
     found = judged(folder, json.loads(report.read_text()), resends=arguments.resend)
     return {"exit_code": code, "kills": kills, **found}
+
+
+class _Lines:
+    """What the exchange prints, as it comes."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self._news: Final = asyncio.Condition()
+        self._newest: Final[dict[str, int]] = defaultdict(int)
+        self._seen: Final[dict[str, int]] = defaultdict(int)
+        self._task: Final = asyncio.create_task(self._read(stream))
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
+            async with self._news:
+                self._newest[line.decode().strip()] += 1
+                self._news.notify_all()
+
+    def forget(self, word: str) -> None:
+        """Have the next `next` wait for another *word*."""
+        self._seen[word] = self._newest[word]
+
+    async def next(self, word: str) -> None:
+        """Return once *word* is printed."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._newest[word] > self._seen[word])
 
 
 async def _serve(folder: Path) -> asyncio.subprocess.Process:
@@ -411,9 +437,9 @@ def _compare(reader: mtf.DataReader, messages: Iterable[dict[str, Any]], errors:
     for message in messages:
         for symbol, price, size in message["ticks"]:
             ticks[symbol].append((message["ns"], price, size))
-    compared = 0
+    compared, states = 0, reader.states().symbols
     for symbol, rows in sorted(ticks.items()):
-        state = reader.state(symbol)
+        state = states[symbol]
         for name, length_ns in (("1s", SECOND_NS), ("5s", 5 * SECOND_NS), ("1m", 60 * SECOND_NS)):
             right = _bars(rows, length_ns)
             found = [(b.start_ns, b.open, b.high, b.low, b.close, b.volume, b.ticks) for b in reader.bars(symbol, name)]

@@ -18,7 +18,7 @@ SCRIPT = ROOT / "scripts" / "soak_feeds.py"
 
 def soaked(folder: Path, *options: str) -> dict[str, Any]:
     """Run the script, and return what it found."""
-    settings = ["--seconds", "6", "--kill-every", "2", "--rate", "800", "--folder", str(folder)]
+    settings = ["--seconds", "6", "--kill-every", "2", "--rate", "600", "--folder", str(folder)]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *settings, *options],
         capture_output=True,
