@@ -183,17 +183,21 @@ async def test_the_service_manager_hears_of_each_step(tmp_path: Path) -> None:
         manager.setblocking(False)
 
         def heard() -> list[str]:
-            found = []
+            lines: list[str] = []
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    found += manager.recv(4096).decode().splitlines()
-            return found
+                    lines += manager.recv(4096).decode().splitlines()
+            return lines
+
+        def is_ready() -> bool:
+            found.extend(heard())
+            return "READY=1" in found
 
         found: list[str] = []
         settings = configured(tmp_path)
         environment = {"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "1000000"}
         async with running(settings, settings, environment=environment, wall=wall) as service:
-            await eventually(lambda: "READY=1" in found or bool(found.extend(heard())))
+            await eventually(is_ready)
             assert found == ["EXTEND_TIMEOUT_USEC=30000000", "WATCHDOG=1", "READY=1", "STATUS=running"]
             for _ in range(4):
                 wall.pass_ns(SECOND_NS // 2)
