@@ -228,12 +228,13 @@ class Exchange:
                 continue
             message = self.messages[place]
             place += 1
-            if not self._falls("leave out"):
-                if place < len(self.messages) and self._falls("swap"):
+            has_next = place < len(self.messages)
+            if (self._resends and not has_next) or not self._falls("leave out"):
+                if has_next and self._falls("swap"):
                     yield self.messages[place]
                     place += 1
                 yield message
-            elif self._resends and place < len(self.messages):
+            elif self._resends:
                 yield self.messages[place]  # the hole shows; then the connection ends, and it is asked for
                 self._fault_until_s = 0.0
                 yield {}
@@ -400,7 +401,9 @@ def judged(folder: Path, report: dict[str, Any], *, resends: bool) -> dict[str, 
             errors.append(f"{len(lost)} messages were acknowledged and are not in the log: {sorted(lost)[:10]}")
         if refused := {name: n for name, n in verdicts.items() if not name.endswith("accepted")}:
             errors.append(f"rejected: {refused}")
-        missing = [number for number in range(min(logged), len(messages)) if number not in logged]
+        if max(logged) + 1 < len(messages):
+            errors.append(f"the service did not keep up: {max(logged) + 1} of {len(messages)} messages have come")
+        missing = [number for number in range(min(logged), max(logged)) if number not in logged]
         if resends and (missing or min(logged) > 0):
             errors.append(f"{len(missing)} messages are missing though they were sent again: {missing[:10]}")
         if unmarked := sorted(set(missing) - _marked(data)):
