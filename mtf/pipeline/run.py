@@ -411,8 +411,7 @@ class Run:
     def _keep_disordered(self, spans: Sequence[tuple[int, int]]) -> None:
         self.engine.schema.disordered = list(spans)
 
-    def _cursor(self) -> Cursor:
-        """Return a cursor at the newest published event."""
+    def _cursor(self) -> Cursor:  # at the newest published event
         return Cursor(self.engine.schema, self.engine.joiner, self.catchup.seq)
 
     # What consumers go on from.
