@@ -26,6 +26,7 @@ from mtf.events.block import BOTH_SIDES, HAS_ASK, HAS_BID, SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import BAD_TIME, is_instant
 from mtf.events.malformed import REASONS as FAULTS
+from mtf.events.old_stamps import OLDEST_NS, too_old
 from mtf.frames.snapshot import Snapshot
 from mtf.indicators.catalogue import version_changes
 from mtf.kernel import RESULTS, Kernel
@@ -63,7 +64,8 @@ class Engine:
 
     The settings decide results, and are those of `mtf.Config`; *config* gives them as one. Each event is taken in its
     turn, as it is pushed into a pipeline that knows no wall clock (`clock="ticks"`): time passes with the ticks of each
-    symbol, and with `clock`. Nothing is kept on disk. One thread at a time.
+    symbol, and with `clock`. A tick stamped before *oldest_ns* is in another unit than nanoseconds, and is malformed.
+    Nothing is kept on disk. One thread at a time.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Engine:
         prices: str = "positive",
         price_max: float = PRICE_MAX,
         delay_ns: int | Mapping[str, int] = 0,
+        oldest_ns: int = OLDEST_NS,
     ) -> None:
         settings: dict[str, Any] = {
             "calendar": calendar,
@@ -116,6 +119,7 @@ class Engine:
         self._lane: _Lane = _Lane("")  # of the newest tick
         self._verdict: i64 = MALFORMED - 1  # of the newest event; below MALFORMED: there was none
         self._failure = ""  # what ended it
+        self._oldest_ns: Final[int] = oldest_ns
 
     # Events in.
 
@@ -136,7 +140,7 @@ class Engine:
 
         *ts_ns* is event time in nanoseconds UTC. A tick that is rejected closes nothing; `last_verdict` says why.
         MalformedEvent, and it is only counted, if it cannot be an event: a number is missing, NaN or negative, both a
-        quote and a trade are given, or the time is before 1678 or after 2200.
+        quote and a trade are given, or the time is before `oldest_ns` (1980 by default) or after 2200.
         """
         at = ts_ns if isinstance(ts_ns, int) else _whole(ts_ns, "tick")
         lane = self._lane
@@ -304,7 +308,7 @@ class Engine:
         self._failure = ""
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_restored, (self._config, self.save()))
+        return (_restored, (self._config, self.save(), self._oldest_ns))
 
     def __repr__(self) -> str:
         return f"Engine({', '.join(self._config.timeframes.names)}, at seq {self.seq})"
@@ -340,7 +344,9 @@ class Engine:
         self._check()
         code: i64 = BAD_TIME
         fault = ""
-        if is_instant(ts_ns):
+        if ts_ns < self._oldest_ns and is_instant(ts_ns):
+            fault = too_old(ts_ns, "engine")
+        elif is_instant(ts_ns):
             if price is not None:
                 if bid is not None or ask is not None:
                     fault = "it is a quote and a trade at once: make it two ticks"
@@ -442,8 +448,8 @@ def _whole(ts_ns: SupportsIndex, call: str) -> int:
         raise TypeError(f"{call}() argument 'ts_ns' must be int, not {type(ts_ns).__name__}") from None
 
 
-def _restored(config: Config, state: bytes) -> Engine:
+def _restored(config: Config, state: bytes, oldest_ns: int) -> Engine:
     """Return the engine that pickle, or copy, took apart."""
-    engine = Engine(config)
+    engine = Engine(config, oldest_ns=oldest_ns)
     engine.load(state)
     return engine

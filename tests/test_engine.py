@@ -343,3 +343,14 @@ def test_it_works_inside_a_running_loop() -> None:
     for event in steady(1, 100):
         give(engine, event)
     assert asyncio.run(main()) == engine.digest
+
+
+def test_a_stamp_in_seconds_is_refused_with_the_unit_that_it_seems_to_be_in() -> None:
+    """It would be a bar of 1970; a history that is that old is asked for."""
+    engine = mtf.Engine(calendar="crypto", timeframes="1m")
+    with pytest.raises(MalformedEvent, match=r"the number looks like seconds: .* give the engine oldest_ns="):
+        engine.tick("X", 1_709_719_200, price=1.0)
+    assert engine.last_verdict == "malformed"
+    old = pickle.loads(pickle.dumps(mtf.Engine(calendar="crypto", timeframes="1m", oldest_ns=0)))
+    assert old.tick("X", 1_709_719_200, price=1.0) == ()
+    assert old.last_verdict == "accepted"

@@ -13,17 +13,17 @@ from mtf.clock import SystemClock, WallClock
 from mtf.errors import ConfigError
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import BLOCK_EVENTS_MAX
+from mtf.events.old_stamps import OLDEST_NS
 from mtf.log import DURABILITIES, Durability
 from mtf.storage.datadir import Place, storage_of
 from mtf.storage.history.pruning import Keep
 from mtf.storage.storage import BarSettings, Storage
 
-__all__ = ["BLOCK_EVENTS", "MAX_AHEAD_NS", "OLDEST_NS", "Options"]
+__all__ = ["BLOCK_EVENTS", "MAX_AHEAD_NS", "Options"]
 
 BLOCK_EVENTS: Final = 1024
 BLOCK_EVENTS_LIMIT: Final = BLOCK_EVENTS_MAX - EVENTS_PER_BAR + 1  # a bar's events stay together
 MAX_AHEAD_NS: Final = 60_000_000_000
-OLDEST_NS: Final = 315_532_800_000_000_000  # 1980-01-01: a live stamp before it is in another unit
 CLOCKS: Final = ("both", "ticks")
 WORKERS_MAX: Final = 256
 CHECKPOINT_MIN_NS: Final = 1_000_000

@@ -14,6 +14,7 @@ from mtf.bars.verdicts import PRICE_MAX
 from mtf.clock import SystemClock, WallClock
 from mtf.config import Config, IndicatorSpecs, given_config
 from mtf.errors import ConfigError, LookAheadError, PipelineStopped, PushInCallback, UnknownSymbol
+from mtf.events.old_stamps import OLDEST_NS
 from mtf.events.tick import Tick
 from mtf.feeds.live_feed import Feed
 from mtf.frames.snapshot import Snapshot
@@ -22,7 +23,7 @@ from mtf.kernel import Kernel
 from mtf.order import BY_TIME
 from mtf.pipeline.consuming import Consuming
 from mtf.pipeline.feeding import feed_live
-from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS, Options
+from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
 from mtf.pipeline.reports import report_read

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from operator import index
 from typing import Any, Final, TypeAlias
@@ -23,11 +22,12 @@ from mtf.config import Config
 from mtf.errors import MalformedEvent
 from mtf.events.block import BY_TIMER
 from mtf.events.malformed import BAD_TIME, REASONS
+from mtf.events.old_stamps import too_old
 from mtf.events.tick import Tick
 from mtf.events.waiting_rows import NOT_LIVE
 from mtf.notes import Notes
 from mtf.pipeline.hangs import Hangs
-from mtf.pipeline.options import OLDEST_NS, Options
+from mtf.pipeline.options import Options
 from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["Pushes", "Ready", "stamp_of"]
@@ -211,7 +211,7 @@ class Pushes:
         builder = self._builder
         try:
             if isinstance(event, Tick) and event.ts_ns < self._oldest_ns:
-                return _too_old(event.ts_ns)
+                return too_old(event.ts_ns, "pipeline")
             if self._is_live:
                 builder.arrival_ns = arrival_ns
                 builder.limit_ns = arrival_ns + self._max_ahead_ns
@@ -221,28 +221,6 @@ class Pushes:
             return str(error)
         finally:
             builder.arrival_ns, builder.limit_ns, builder.live_from_ns = NEVER_NS, TS_MAX_NS, NOT_LIVE
-
-
-def _too_old(ts_ns: int) -> str:
-    """Return what is wrong with a live stamp before `oldest_ns`, with the unit that it seems to be in."""
-    units = (("seconds", 1_000_000_000), ("milliseconds", 1_000_000), ("microseconds", 1_000))
-    likely = next((name for name, ns in units if OLDEST_NS <= ts_ns * ns <= TS_MAX_NS), "")
-    read = datetime.datetime.fromtimestamp(ts_ns / 1e9, datetime.UTC).date() if ts_ns >= 0 else "before 1970"
-    likely = likely or _date_in(str(ts_ns))
-    hint = f"the number looks like {likely}: " if likely else ""
-    return (
-        f"stamped {ts_ns}, which is {read}; {hint}ts_ns is in nanoseconds since 1970; "
-        "give the pipeline oldest_ns= if it is right"
-    )
-
-
-def _date_in(digits: str) -> str:
-    """Return the date of our times that *digits* begin with, as `20231116093000000` does; empty for none."""
-    try:
-        date = datetime.date.fromisoformat(digits[:8])
-    except ValueError:
-        return ""
-    return f"the date {date}" if 1980 <= date.year <= 2261 else ""
 
 
 def stamp_of(event: Tick | Bar) -> int:

@@ -15,8 +15,9 @@ import attrs
 from mtf.actors.timer import GRACE_NS
 from mtf.bars.verdicts import PRICE_MAX
 from mtf.errors import ConfigError
+from mtf.events.old_stamps import OLDEST_NS
 from mtf.feeds.live_feed import CONNECT_S, PATIENCE_S, STALL_S
-from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, OLDEST_NS
+from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 from mtf.web.security import is_loopback
 
