@@ -191,7 +191,8 @@ class _Client:
             now = time.monotonic()
             if self._wants_health and now >= next_health:
                 next_health = now + HEALTH_EVERY_S
-                await self._send({"type": "health", **self._hub._health(), **self._hub.now()})
+                report = self._hub._health()  # what is wrong there may be the service's, and not the log's
+                await self._send({"type": "health", **report, **self._hub.now(), "trouble": report["failure"]})
 
     async def _take(self, request: dict[str, Any]) -> None:
         if "watch" in request:

@@ -7,6 +7,7 @@ import { letterOf } from "./overlay.js";
 const WORDS = { closed: "tick in closed hours", late: "older than the symbol’s clock", price: "not a possible price", duplicate: "id seen before", unfinished: "a bar that still formed" };
 const KEPT = 60; // of each number, a second apart
 const NEWEST = 20;
+const COUNTED = ["messages", "duplicates", "malformed", "missing", "outages", "failures", "stalls"]; // of each feed
 const SHAPES = { running: ["●", "ok"], behind: ["△", "warn"], ended: ["✕", "err"], failed: ["✕", "err"] };
 
 const bytes = (count) => (count >= 1e9 ? `${(count / 1e9).toFixed(2)} GB` : count >= 1e6 ? `${(count / 1e6).toFixed(1)} MB` : `${Math.round(count / 1e3)} kB`).split(" ");
@@ -49,8 +50,8 @@ export class Health {
   show(report) {
     if (!this.list.isConnected) this.build();
     const { config } = this.app;
-    write(this.shape, report.failure ? "✕" : report.idle_s === null || report.idle_s > 60 ? "○" : "●");
-    paint(this.shape, report.failure ? "err" : "ok");
+    write(this.shape, report.trouble ? "✕" : report.idle_s === null || report.idle_s > 60 ? "○" : "●");
+    paint(this.shape, report.trouble ? "err" : "ok");
     write(this.sentence, report.sentence);
     this.advice.hidden = !report.failure;
     write(this.advice, report.failure ? `mtf verify ${config.directory}` : "");
