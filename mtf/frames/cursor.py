@@ -472,18 +472,17 @@ class Cursor:
         known = self._states[number]
         if frame is None:
             return Snapshot(self.schema, known, self.seq, self.time_of(number))
-        bars: list[BarState] = []
-        values: list[ValueState] = []
-        for rank in range(len(self.schema.timeframes)):
-            state = self.state(number, rank)
-            bars.append(state.bar_state())
-            value = state.value_state()
-            if value is not None:
-                values.append(value)
+        bars, values = self._bars_and_values(number)
         time_ns = self.time_of(number)
         return Snapshot(
             self.schema, SymbolState(known.instrument, time_ns, self._counts(number), bars, values), self.seq, time_ns
         )
+
+    def _bars_and_values(self, number: i64) -> tuple[list[BarState], list[ValueState]]:
+        """Return a symbol's bars and values of every timeframe at this step."""
+        states = [self.state(number, rank) for rank in range(len(self.schema.timeframes))]
+        values = [value for state in states if (value := state.value_state()) is not None]
+        return [state.bar_state() for state in states], values
 
     def _counts(self, number: i64) -> Counts:
         """Return a symbol's counts up to the visible row, continuing from the last such call."""

@@ -129,14 +129,7 @@ class StillCamera:
     def _state(self, number: i64) -> SymbolState:
         cursor = self._cursor
         known = cursor._states[number]
-        bars = []
-        values = []
-        for rank in range(len(cursor.schema.timeframes)):
-            state = cursor.state(number, rank)
-            bars.append(state.bar_state())
-            value = state.value_state()
-            if value is not None:
-                values.append(value)
+        bars, values = cursor._bars_and_values(number)
         time_ns = cursor.time_of(number)
         return SymbolState(
             known.instrument,

@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from mtf.errors import DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.log_reader import LogReader, read_log
-from mtf.log.segment import Segment, segment_names
+from mtf.log.segment import Segment, logged_segments
 from mtf.log.segment_format import SEQ_MAX
 
 __all__ = ["LogEnd"]
@@ -50,9 +49,7 @@ class LogEnd:
 
     def _is_sealed(self) -> bool:
         """Return whether the newest segment says of itself where it ends and which symbols it knows; take it if so."""
-        names = segment_names(self._fs, self.directory)
-        if not names:
-            raise DataDirError(f"{self.directory}: there is no log here")
+        names = logged_segments(self._fs, self.directory)
         segment = Segment(self._fs, join(self.directory, names[-1]))
         try:
             last = segment.last_header()

@@ -8,10 +8,9 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from mtf.errors import DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.index_file import index_path, made_spans, read_spans
-from mtf.log.segment import Segment, segment_names, segment_seq
+from mtf.log.segment import Segment, logged_segments, segment_seq
 
 __all__ = ["expired_seq"]
 
@@ -32,9 +31,7 @@ def expired_seq(
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
-    names = segment_names(fs, directory)
-    if not names:
-        raise DataDirError(f"{directory}: there is no log here")
+    names = logged_segments(fs, directory)
     sizes = {name: _size(fs, join(directory, name)) for name in names} if max_bytes is not None else {}
     total = sum(sizes.values())
     for name, following in pairwise(names):

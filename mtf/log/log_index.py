@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from mtf.errors import DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.index_file import StoredSpans, made_spans, read_spans, take_rest
 from mtf.log.retention import retained_seq
-from mtf.log.segment import Segment, segment_names, segment_seq
+from mtf.log.segment import Segment, logged_segments, segment_seq
 from mtf.log.spans import SpanMaker, Spans
 
 __all__ = ["LogIndex"]
@@ -35,9 +34,7 @@ class LogIndex:
         They hold others too. *symbols* is a set, bit n of which stands for the symbol of number n, or ALL_SYMBOLS.
         DataDirError if there is no log; CorruptLog if a segment that has no index is damaged.
         """
-        names = segment_names(self._fs, self.directory)
-        if not names:
-            raise DataDirError(f"{self.directory}: there is no log here")
+        names = logged_segments(self._fs, self.directory)
         found: list[tuple[int, int]] = []
         for i, name in enumerate(names):
             if segment_seq(name) > last_seq:

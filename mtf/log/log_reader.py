@@ -22,7 +22,7 @@ from mtf.log.leap import leap as leap_to
 from mtf.log.leap import newest_seq
 from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
-from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
+from mtf.log.segment import Segment, logged_segments, segment_name, segment_names, segment_seq
 
 __all__ = [
     "LogReader",
@@ -59,9 +59,7 @@ class LogReader(Iterator[LoggedBlock]):
         self._check: Final = check
         self._ready: deque[LoggedBlock] = deque()  # blocks of the frame read last
         self.tail: TornTail | None = None  # what follows the last intact frame, when `next` last stopped
-        segments = segment_names(self._fs, directory)
-        if not segments:
-            raise DataDirError(f"{directory}: there is no log here")
+        segments = logged_segments(self._fs, directory)
         starts = [segment_seq(name) for name in segments]
         if from_seq < starts[0]:
             raise DataDirError(f"{directory}: the log starts at seq {starts[0]}, and {from_seq} is gone")
@@ -200,9 +198,7 @@ def read_log(
 
 def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:
     """Return the first event that the log still has; DataDirError if there is no log."""
-    names = segment_names(fs or OsFileSystem(), str(directory))
-    if not names:
-        raise DataDirError(f"{directory}: there is no log here")
+    names = logged_segments(fs or OsFileSystem(), str(directory))
     return segment_seq(names[0])
 
 
@@ -212,9 +208,7 @@ def newest_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) ->
     Of a damaged or torn end, the last event before may be the newest. DataDirError if there is no log.
     """
     fs = fs or OsFileSystem()
-    names = segment_names(fs, str(directory))
-    if not names:
-        raise DataDirError(f"{directory}: there is no log here")
+    names = logged_segments(fs, str(directory))
     segment = Segment(fs, join(str(directory), names[-1]))
     try:
         return newest_seq(segment)

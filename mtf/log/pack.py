@@ -44,12 +44,7 @@ def pack_frames(frames: list[tuple[FrameHeader, bytes]]) -> tuple[bytes, int]:
 
 def unpack_frames(pack: FrameHeader, stored: bytes) -> list[tuple[FrameHeader, bytes]]:
     """Return header and body of each BLOCK frame in *stored*, chains left 0; ValueError if it is not a pack."""
-    raw = inflate(stored, pack.heap_bytes)
-    table, at = _table(pack, raw)
-    rows_at = at + sum(entry[1] for entry in table)
-    heap_at = rows_at + pack.events * ROW_BYTES
-    if heap_at + sum(entry[2] for entry in table) != len(raw):
-        raise ValueError("a pack whose lengths do not add up")
+    raw, table, at, rows_at, heap_at = _opened(pack, stored)
     rows = _rows(raw[rows_at:heap_at])
     out = []
     seq, row = pack.first_seq, 0
@@ -74,12 +69,7 @@ def unpack_joined(pack: FrameHeader, stored: bytes) -> tuple[bytes, bytes, list[
     Then the symbols known before the first of them, and the events not known synced when the last was written.
     ValueError if it is not a pack.
     """
-    raw = inflate(stored, pack.heap_bytes)
-    table, at = _table(pack, raw)
-    rows_at = at + sum(entry[1] for entry in table)
-    heap_at = rows_at + pack.events * ROW_BYTES
-    if heap_at + sum(entry[2] for entry in table) != len(raw):
-        raise ValueError("a pack whose lengths do not add up")
+    raw, table, at, rows_at, heap_at = _opened(pack, stored)
     positions = []
     for entry in table:
         if entry[1]:
@@ -87,6 +77,17 @@ def unpack_joined(pack: FrameHeader, stored: bytes) -> tuple[bytes, bytes, list[
             at += entry[1]
     last = table[-1]
     return _rows(raw[rows_at:heap_at]), raw[heap_at:], positions, table[0][3], last[0] - 1 + last[4]
+
+
+def _opened(pack: FrameHeader, stored: bytes) -> tuple[bytes, list[tuple[int, ...]], int, int, int]:
+    """Return a pack decompressed, its table, and where positions, rows and heap begin; ValueError if it is not one."""
+    raw = inflate(stored, pack.heap_bytes)
+    table, at = _table(pack, raw)
+    rows_at = at + sum(entry[1] for entry in table)
+    heap_at = rows_at + pack.events * ROW_BYTES
+    if heap_at + sum(entry[2] for entry in table) != len(raw):
+        raise ValueError("a pack whose lengths do not add up")
+    return raw, table, at, rows_at, heap_at
 
 
 def _table(pack: FrameHeader, raw: bytes) -> tuple[list[tuple[int, ...]], int]:

@@ -420,6 +420,14 @@ def segment_seq(name: str) -> int:
     return int(digits) if suffix == SUFFIX and digits.isascii() and digits.isdigit() else 0
 
 
+def logged_segments(fs: FileSystem, directory: str) -> list[str]:
+    """Return `segment_names`, of which there is at least one; DataDirError if there is no log."""
+    names = segment_names(fs, directory)
+    if not names:
+        raise DataDirError(f"{directory}: there is no log here")
+    return names
+
+
 def segment_names(fs: FileSystem, directory: str) -> list[str]:
     """Return the names of the segments in *directory*, oldest first; DataDirError if it is not a directory."""
     kind = fs.kind(directory)

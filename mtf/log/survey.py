@@ -9,13 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mtf.errors import DataDirError
 from mtf.events.block import ROW_BYTES
 from mtf.log.event_log import LoggedBlock
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.log_reader import read_log
 from mtf.log.recovery import judge
-from mtf.log.segment import Segment, first_ns, segment_names, segment_seq
+from mtf.log.segment import Segment, first_ns, logged_segments, segment_seq
 
 __all__ = ["Survey", "survey_log"]
 
@@ -39,9 +38,7 @@ def survey_log(directory: str | Path, *, fs: FileSystem | None = None) -> Survey
     """Return what is in the log; DataDirError if there is none, CorruptLog if its end is damaged."""
     fs = fs or OsFileSystem()
     directory = str(directory)
-    names = segment_names(fs, directory)
-    if not names:
-        raise DataDirError(f"{directory}: there is no log here")
+    names = logged_segments(fs, directory)
     segment = Segment(fs, join(directory, names[-1]))
     try:
         while (frame := segment.next()) is not None:

@@ -16,7 +16,7 @@ from mtf.log.event_log import LoggedBlock
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
-from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
+from mtf.log.segment import Segment, logged_segments, segment_name, segment_seq
 
 __all__ = ["Damage", "Take", "VerifyReport", "verify_log"]
 
@@ -65,9 +65,7 @@ def verify_log(
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
-    segments = segment_names(fs, directory)
-    if not segments:
-        raise DataDirError(f"{directory}: there is no log here")
+    segments = logged_segments(fs, directory)
     verifier = _Verifier(fs, directory, _longest(names, _newest_names(fs, directory, segments)), take)
     verifier.check_start(segments)
     for i, name in enumerate(segments):

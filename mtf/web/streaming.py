@@ -176,14 +176,14 @@ class _Client:
 
     async def send_rows(self) -> None:
         """Send the rows in view four times a second, and health each second."""
-        seq, next_health, told = -1, 0.0, ""
+        seq, next_health, failure = -1, 0.0, ""
         while True:
             await asyncio.sleep(ROWS_EVERY_S)
             market = self._hub._market
-            if market.failure != told:
-                told = market.failure
+            if market.failure != failure:
+                failure = market.failure
                 command = f"mtf verify {shlex.quote(str(market.path))}"
-                await self._send({"type": "failure", "error": told, "command": command})
+                await self._send({"type": "failure", "error": failure, "command": command})
             if self._rows and market.seq != seq:
                 seq = market.seq
                 rows = [self._row(name) for name in self._rows]

@@ -108,9 +108,9 @@ def main(arguments: list[str]) -> int:
     except (BrokenPipeError, ConnectionResetError):
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the pipeline, which stops with it
-        told = FAILED + repr(error).encode()
+        failure = FAILED + repr(error).encode()
         with contextlib.suppress(OSError):  # a pipeline that has ended listens no more
-            connection.sendall(LENGTH.pack(len(told)) + told)
+            connection.sendall(LENGTH.pack(len(failure)) + failure)
         return 3
     return 0
 

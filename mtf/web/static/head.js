@@ -79,7 +79,7 @@ export class Head {
     write(by("chip").querySelector("span"), WORDS[state]);
   }
 
-  // The band says the moment of the past; while it plays, a screen reader is told at most once a second.
+  // The band shows the moment of the past; while it plays, it is announced to screen readers once a second at most.
   band(past, state) {
     document.body.toggleAttribute("data-past", past);
     by("band").hidden = !past;
