@@ -14,7 +14,7 @@ from mtf.cli.plugin_names import WithPlugins
 from mtf.cli.table_options import LAST, OUT, named_values, write_binary
 from mtf.cli.times import time_of
 from mtf.data import open_data
-from mtf.data.bar_dicts import BAR_FLAGS, bar_dicts
+from mtf.data.bar_dicts import BAR_FLAGS, bar_dicts, starts_within
 from mtf.data.completed_bars import BARS
 from mtf.data.exporting import export, exporters
 from mtf.data.moments import Moment
@@ -91,7 +91,7 @@ def bars(
             return
         state = reader.state(symbol, at=at)[timeframe] if partial else None
         forming = None if state is None else state.partial
-        if forming is not None and not _within(forming.start_ns, start, end):
+        if forming is not None and not starts_within(forming.start_ns, start, end):
             forming = None
         live = {} if state is None or forming is None else state.live.to_dict()
         rows = map(_worded, bar_dicts(table, forming, at.seq or 0, live=live))
@@ -118,7 +118,3 @@ def _worded(row: dict[str, Any]) -> dict[str, Any]:
         words.append("gap before")
     row["flags"] = ", ".join(words if row["completed"] else [*words, "forming"])
     return row
-
-
-def _within(start_ns: int, first_ns: int | None, end_ns: int | None) -> bool:
-    return (first_ns is None or start_ns >= first_ns) and (end_ns is None or start_ns < end_ns)

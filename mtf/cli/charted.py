@@ -14,6 +14,7 @@ import attrs
 from mtf.bars.bar import Bar, PartialBar
 from mtf.cli.times import moment_text
 from mtf.data import DataReader
+from mtf.data.bar_dicts import starts_within
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError, UnknownIndicator
 from mtf.frames.snapshot import Snapshot
@@ -112,7 +113,7 @@ def read_chart(
         ).to_dicts()
         columns = {name: tuple(row[name] for row in valued) for name in chosen}
     partial = None if state is None else state.partial
-    if partial is not None and not _within(partial.start_ns, start_ns, end_ns):
+    if partial is not None and not starts_within(partial.start_ns, start_ns, end_ns):
         partial = None
     made = _made(snapshot, timeframe, bars, partial, _lines(state, columns)).newest(last)
     return attrs.evolve(made, run=state is not None)
@@ -212,7 +213,3 @@ def _lines(state: TimeframeState | None, columns: dict[str, tuple[float | None, 
 
 def _known(value: float | None) -> float | None:
     return None if value is None or value != value else value
-
-
-def _within(start_ns: int, first_ns: int | None, end_ns: int | None) -> bool:
-    return (first_ns is None or start_ns >= first_ns) and (end_ns is None or start_ns < end_ns)

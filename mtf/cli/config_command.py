@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from mtf.cli.exits import CALL, DONE
 from mtf.cli.output import document, plain, say
+from mtf.cli.plugin_names import import_from_here
 
 __all__ = ["config"]
 
@@ -31,8 +31,7 @@ def check(file: Path, no_import: bool, as_json: bool) -> int:
     from mtf.service.parts import problems_of  # needs a library that takes long to import
     from mtf.service.settings_file import WrongSettings, read_settings
 
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as mtf serve has it
+    import_from_here()
     try:
         settings = read_settings(file, os.environ)
         found = [] if no_import else problems_of(settings)

@@ -16,7 +16,7 @@ from mtf.actors.consumer import Consumer
 from mtf.errors import ConfigError
 from mtf.plugins.entry_points import installed, load
 
-__all__ = ["CONSUMER", "WithPlugins", "checked_consumer", "consumer_class", "made_consumer"]
+__all__ = ["CONSUMER", "WithPlugins", "checked_consumer", "consumer_class", "import_from_here", "made_consumer"]
 
 CONSUMER: Final = "PKG.MOD:CLASS|NAME"  # how the option is written
 
@@ -32,6 +32,12 @@ class WithPlugins(click.Choice[str]):
         return value if value in installed(self._kind) else super().convert(value, param, context)
 
 
+def import_from_here() -> None:
+    """Have modules of the working directory imported by name, as `python -m` has it."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+
+
 def consumer_class(text: str) -> type[Consumer]:
     """Return the class that *text* names: `package.module:Class`, or a plug-in's name; ConfigError if it names none."""
     if ":" not in text and text in installed("consumers"):
@@ -40,8 +46,7 @@ def consumer_class(text: str) -> type[Consumer]:
     module_name, _, class_name = text.partition(":")
     if not module_name or not class_name:
         raise ConfigError(f"invalid --consumer {text!r}: write it as package.module:Class, or a name of mtf plugins")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as python -m has it
+    import_from_here()
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:

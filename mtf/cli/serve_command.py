@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import functools
 import os
-import sys
 import webbrowser
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mtf.cli.directories import DIRECTORY
 from mtf.cli.log_options import CommandLog
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
+from mtf.cli.plugin_names import import_from_here
 from mtf.errors import ConfigError
 
 __all__ = ["serve"]
@@ -96,8 +96,7 @@ async def _run_service(path: Path, log: CommandLog) -> None:
     from mtf.service.service import Service  # needs a library that takes long to import
     from mtf.service.settings_file import read_settings
 
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as python -m has it: the file names classes and functions
+    import_from_here()  # the file names classes and functions
     by_options = log.chosen
     read = functools.partial(read_settings, path, os.environ)
     service = Service(

@@ -12,7 +12,7 @@ from mtf.data.completed_bars import BARS
 from mtf.data.table import Table
 from mtf.storage.history.schema import COLUMNS, bar_row
 
-__all__ = ["BAR_FLAGS", "bar_dicts"]
+__all__ = ["BAR_FLAGS", "bar_dicts", "starts_within"]
 
 NO_VALUES: Final[Mapping[str, float]] = MappingProxyType({})
 BAR_FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "from_bars")
@@ -44,3 +44,8 @@ def _dressed(row: dict[str, Any], values: Iterable[tuple[str, float | None]], *,
     for name, value in values:
         row[name] = None if value is None or value != value else value
     return row
+
+
+def starts_within(start_ns: int, first_ns: int | None, end_ns: int | None) -> bool:
+    """Whether a bar that starts at *start_ns* is in `[first_ns, end_ns)`; None: no bound."""
+    return (first_ns is None or start_ns >= first_ns) and (end_ns is None or start_ns < end_ns)

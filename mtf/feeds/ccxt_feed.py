@@ -16,11 +16,11 @@ from typing import Any, Final, TypeAlias
 from mtf.errors import ConfigError, FeedDown, MissingPackage
 from mtf.events.tick import Tick
 from mtf.feeds.live_feed import Feed, Resume
+from mtf.units import MS_NS
 
 __all__ = ["ccxt"]
 
 PACKAGE: Final = "ccxt.pro"
-MS_NS: Final = 1_000_000
 TRADES: Final = "trades"
 QUOTES: Final = "quotes"
 

@@ -60,10 +60,6 @@ class FeedTasks:
         """Return the counts of each feed by the name that it has in the file."""
         return {name: each.feed.statistics() for name, each in self._running.items()}
 
-    def all_done(self) -> bool:
-        """Whether there are feeds, and none of them runs."""
-        return bool(self._running) and all(each.task.done() for each in self._running.values())
-
     async def _run(self, feed: Feed, name: str) -> None:
         try:
             await self._pipeline.run(feed)

@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from mtf.errors import MtfError
+from mtf.tasks import cancelled
 from mtf.web.server import Probe, Server
 
 __all__ = ["main"]
@@ -116,9 +117,7 @@ async def _serve(setup: dict[str, Any]) -> None:
         threading.Thread(target=read, name="mtf page input", daemon=True).start()
         asking = asyncio.create_task(service.follow_health(), name="mtf health")
         await ended.wait()
-        asking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asking
+        await cancelled(asking)
 
 
 def _write(message: dict[str, Any]) -> None:

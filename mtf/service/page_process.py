@@ -19,6 +19,7 @@ from mtf.clock import WallClock
 from mtf.errors import ConfigError
 from mtf.feeds.watchdog import sleep
 from mtf.loggers import report
+from mtf.tasks import cancelled
 from mtf.units import SECOND_NS
 
 __all__ = ["PageProcess"]
@@ -53,9 +54,7 @@ class PageProcess:
         """End it: it leaves when its input ends."""
         self._ending = True
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await cancelled(self._task)
         await self._end()
 
     async def _begin(self) -> None:

@@ -7,7 +7,6 @@ checkpoint, HTTP. Signals are the business of whoever runs it (`stop`, `reload`)
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +26,7 @@ from mtf.service.parts import add_consumer, pipeline_of
 from mtf.service.readiness import Readiness, health_report
 from mtf.service.service_settings import LogSettings, PipelineSettings, ServiceSettings, WebSettings
 from mtf.service.systemd import Notices
+from mtf.tasks import cancelled
 from mtf.units import SECOND_NS
 
 __all__ = ["Service", "token_of"]
@@ -94,12 +94,12 @@ class Service:
                     self._readiness.stopping = True
                     self._notices.stopping("writing the last checkpoint")
                     report("service_stopping", "stopping: feeds first, then the last checkpoint")
-                    await _cancelled(catching_up)
+                    await cancelled(catching_up)
                     if self._reloading is not None:
-                        await _cancelled(self._reloading)
+                        await cancelled(self._reloading)
                 finally:
                     await self._feeds.stop(*self._feeds.names)
-                    await _cancelled(watching)
+                    await cancelled(watching)
         finally:
             if self._page is not None:
                 await self._page.stop()
@@ -281,9 +281,3 @@ def _pipeline_changes(old: PipelineSettings, new: PipelineSettings) -> list[str]
         each.name for each in attrs.fields(PipelineSettings) if getattr(old, each.name) != getattr(new, each.name)
     ]
     return [f"pipeline.{name} has another value in the file: it counts from the next start on" for name in changed]
-
-
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -11,7 +11,7 @@ import orjson
 from mtf.service.service_settings import TEXT, ServiceSettings
 from mtf.service.strict_values import KEYWORD, type_text
 
-__all__ = ["schema_text", "settings_in"]
+__all__ = ["schema_text"]
 
 HEAD: Final = (
     "# What the configuration of a service can say: mtf serve CONFIG.toml.",
@@ -19,11 +19,6 @@ HEAD: Final = (
     "# MTF_FEEDS__0__URL=wss://... for the first feed.",
     "# Whatever is written as pkg:name is imported and called: only run configurations that you trust.",
 )
-
-
-def settings_in(wanted: type[Any]) -> list[attrs.Attribute[Any]]:
-    """Return the settings of a table, in their order."""
-    return list(attrs.fields(wanted))
 
 
 def schema_text() -> str:
@@ -41,7 +36,7 @@ def _tables(wanted: type[Any], prefix: str = "") -> Iterator[str]:
         yield ""
         yield f"[[{path}]]" if is_list else f"[{path}]"
         types = get_type_hints(table)
-        for each in settings_in(table):
+        for each in attrs.fields(table):
             if not attrs.has(types[each.name]):
                 yield from _lines(each, types[each.name])
         yield from _tables(table, f"{path}.")

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import HOLIDAY, OPEN
-from mtf.storage.datadir import checkpoints_of, logged_config
+from mtf.storage.checkpoint_files import FileCheckpointStore
+from mtf.storage.datadir import CHECKPOINTS
 from mtf.web.past import Sample
 
 __all__ = ["log_glance"]
@@ -46,7 +47,6 @@ def log_glance(path: Path, samples: Sequence[Sample], calendar: Calendar, bucket
         share = (at - before.time_ns) / (after.time_ns - before.time_ns) if after.time_ns > before.time_ns else 0.0
         seqs.append(before.seq + int((after.seq - before.seq) * share))
         rejects.append(before.rejected + int((after.rejected - before.rejected) * share))
-    store = checkpoints_of(path, logged_config(path))
     return {
         "first_ns": str(first_ns),
         "last_ns": str(last_ns),
@@ -56,7 +56,7 @@ def log_glance(path: Path, samples: Sequence[Sample], calendar: Calendar, bucket
         "counts": [later - sooner for sooner, later in pairwise(seqs)],
         "rejects": [later - sooner for sooner, later in pairwise(rejects)],
         "closed": _closed(calendar, first_ns, last_ns),
-        "checkpoints": sorted(store.list()),
+        "checkpoints": FileCheckpointStore(path / CHECKPOINTS).list(),
     }
 
 

@@ -29,7 +29,7 @@ from mtf.log import LogReader, read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at
 
-__all__ = ["Market", "Reject"]
+__all__ = ["Market", "Reject", "rejects_in"]
 
 POLL_S: Final = 0.02
 SLICE_S: Final = 0.004  # how long blocks are taken in at a time, before others have their turn
@@ -170,13 +170,7 @@ class Market:
                 self._ticks[number] = tick_at(block.rows, i, self.engine.gate.instruments[number].name)
                 if not left:
                     break
-        for i in range(block.count):
-            verdict = judged.verdicts[i]
-            if verdict > LATE_ACCEPTED and block.symbol_at(i) >= 0:
-                name = self.engine.gate.instruments[block.symbol_at(i)].name
-                tick = tick_at(block.rows, i, name)
-                price = tick.price if tick.is_trade else tick.mid
-                self.rejects.append(Reject(int(block.first_seq) + i, name, tick.ts_ns, VERDICTS[verdict], price))
+        self.rejects.extend(rejects_in(judged))
 
     def _announce(self, events: int) -> None:
         now = time.monotonic()
@@ -188,3 +182,16 @@ class Market:
             self._newest_s = now
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
+
+
+def rejects_in(judged: JudgedBlock) -> list[Reject]:
+    """Return the rejected ticks of a block, in order."""
+    block = judged.block
+    found = []
+    for i, verdict in enumerate(judged.verdicts):
+        if verdict > LATE_ACCEPTED and block.symbol_at(i) >= 0:
+            name = judged.instruments[block.symbol_at(i)].name
+            tick = tick_at(block.rows, i, name)
+            price = tick.price if tick.is_trade else tick.mid
+            found.append(Reject(int(block.first_seq) + i, name, int(tick.ts_ns), VERDICTS[verdict], price))
+    return found

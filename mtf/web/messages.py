@@ -17,7 +17,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import TimeframeState
 from mtf.indicators.plotting import plot_of
 from mtf.kernel import Kernel
-from mtf.matrix import last_price, matrix_of
+from mtf.matrix import last_price
 from mtf.units import SECOND_NS
 from mtf.web.market import Reject
 from mtf.web.session_words import Session
@@ -25,7 +25,6 @@ from mtf.web.session_words import Session
 __all__ = [
     "bar_row",
     "config_message",
-    "decimals_at",
     "output_plots",
     "reject_row",
     "starts_of",
@@ -88,11 +87,6 @@ def starts_of(snapshot: Snapshot) -> dict[str, int]:
         if len(window):
             found[state.timeframe.name] = int(window[-1].start_ns)
     return found
-
-
-def decimals_at(snapshot: Snapshot) -> int:
-    """Return the decimals that the prices of the symbol are shown with."""
-    return matrix_of(snapshot).decimals
 
 
 def bar_row(bar: Bar) -> dict[str, Any]:

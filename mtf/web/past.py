@@ -66,7 +66,9 @@ class Past:
         engine, _ = replay_engine(path)
         self._config: Final = attrs.evolve(engine.config, history=min(HISTORY, engine.config.history))
         self._first_seq: Final = int(engine.joiner.seq)
-        self._thread: Final = threading.Thread(target=self._build, name="mtf keyframes", daemon=True)
+        self._thread: Final = threading.Thread(
+            target=self._build, args=(self._at_start(engine),), name="mtf keyframes", daemon=True
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -203,19 +205,22 @@ class Past:
 
     def _fresh(self) -> Kernel:
         engine, _ = replay_engine(self._path)
+        return self._at_start(engine)
+
+    def _at_start(self, engine: Kernel) -> Kernel:
+        """Return the engine to begin with, if *engine* is that at the log's beginning."""
         if engine.joiner.seq or engine.gate.instruments:  # of a log without its beginning
             return engine
         return Kernel(self._config)
 
-    def _build(self) -> None:
+    def _build(self, engine: Kernel) -> None:
         try:
-            self._play()
+            self._play(engine)
         except (MtfError, OSError) as error:
             self.failure = str(error)
 
-    def _play(self) -> None:
-        """Play the log, also as it grows, and keep states on the way."""
-        engine = self._fresh()
+    def _play(self, engine: Kernel) -> None:
+        """Play the log from the state of *engine* on, also as it grows, and keep states on the way."""
         rejected = 0
         reader = read_log(self._path / LOG, engine.joiner.seq + 1, block_events=BLOCK_EVENTS)
         try:

@@ -9,10 +9,7 @@ from bisect import bisect_right
 from typing import Final
 
 from mtf.bars.judged_block import JudgedBlock
-from mtf.bars.verdicts import LATE_ACCEPTED
-from mtf.data.logged_ticks import VERDICTS
-from mtf.events.block import tick_at
-from mtf.web.market import Reject
+from mtf.web.market import Reject, rejects_in
 
 __all__ = ["RejectList"]
 
@@ -30,15 +27,9 @@ class RejectList:
 
     def note(self, judged: JudgedBlock, now_ns: int) -> int:
         """Add those of a block, after which the market's time is *now_ns*. Return how many there were."""
-        block = judged.block
-        found = []
-        for i, verdict in enumerate(judged.verdicts):
-            if verdict > LATE_ACCEPTED and block.symbol_at(i) >= 0:
-                name = judged.instruments[block.symbol_at(i)].name
-                tick = tick_at(block.rows, i, name)
-                price = tick.price if tick.is_trade else tick.mid
-                found.append(Reject(int(block.first_seq) + i, name, int(tick.ts_ns), VERDICTS[verdict], price))
-                self.last_ns[name] = now_ns
+        found = rejects_in(judged)
+        for reject in found:
+            self.last_ns[reject.symbol] = now_ns
         if found:
             kept = [*self._all, *found] if len(self._all) < self._kept else [*self._all[self._kept // 2 :], *found]
             if len(kept) < len(self._all) + len(found):

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from mtf.errors import ConfigError, MissingPackage, MtfError
 from mtf.storage.datadir import LOG
+from mtf.tasks import cancelled
 from mtf.web.market import Market
 from mtf.web.past import Past
 from mtf.web.security import LOOPBACK, App, Guard, Receive, Scope, Send, answer, is_loopback
@@ -95,7 +96,7 @@ class Server:
             self.url = f"http://{shown}:{port}/"
             if self._has_probes and self._has_page:
                 loading = asyncio.create_task(self._load_soon(), name="mtf page loading")
-                self._stack.push_async_callback(_ended, loading)
+                self._stack.push_async_callback(cancelled, loading)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -111,7 +112,7 @@ class Server:
         past.start()
         self._stack.push_async_callback(asyncio.to_thread, past.close)
         follow = asyncio.create_task(self.market.follow(), name="mtf market")
-        self._stack.push_async_callback(_ended, follow)
+        self._stack.push_async_callback(cancelled, follow)
         self._front.app, streaming = _app(self.market, past, self.health)
         self.viewers = lambda: streaming.clients
 
@@ -230,12 +231,6 @@ def _listening(host: str, port: int) -> socket.socket:
         raise ConfigError(
             f"cannot listen on {host} port {port}: {error.strerror or error}; choose another port"
         ) from error
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def _stopped(server: Any, serving: asyncio.Task[None]) -> None:

@@ -9,7 +9,7 @@ import attrs
 
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import BREAK, HOLIDAY, OPEN
-from mtf.units import DAY_NS, TS_MAX_NS
+from mtf.units import DAY_NS, SECOND_NS, TS_MAX_NS
 
 __all__ = ["Session", "session_at"]
 
@@ -49,7 +49,7 @@ def _weekday(calendar: Calendar, ts_ns: int) -> str:
     """Return the weekday that the clock of the calendar's zone shows."""
     local, _ = calendar.local_time(ts_ns)
     hours, minutes = int(local[:2]), int(local[3:5])
-    utc = datetime.datetime.fromtimestamp(ts_ns // 1_000_000_000, datetime.UTC)
+    utc = datetime.datetime.fromtimestamp(ts_ns // SECOND_NS, datetime.UTC)
     shift = (hours * 60 + minutes) - (utc.hour * 60 + utc.minute)
     if shift > 14 * 60:
         shift -= 24 * 60

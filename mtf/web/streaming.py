@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError, MtfError, UnknownSymbol
 from mtf.frames.snapshot import Snapshot
+from mtf.units import SECOND_NS
 from mtf.web.api import Api
 from mtf.web.market import Market
 from mtf.web.messages import starts_of, state_message
@@ -39,7 +40,6 @@ SPEED_MAX: Final = 1e9
 WATCHED_MAX: Final = 8
 ROWS_MAX: Final = 100
 REQUEST_BYTES_MAX: Final = 64 << 10
-SECOND_NS: Final = 1_000_000_000
 
 Health = Callable[[], dict[str, Any]]
 

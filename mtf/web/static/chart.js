@@ -128,7 +128,6 @@ export class Chart {
       }
       this.lines.set(output.name, { series, tail, output });
     }
-    this.ownSpecs = panes;
     this.chart.panes().forEach((pane, k) => pane.setStretchFactor(k ? 1 : 4.4));
     if (this.bars.length) this.setAll();
   }

@@ -7,6 +7,7 @@ import { Head } from "./head.js";
 import { Health } from "./health.js";
 import { Market } from "./market.js";
 import { Live, get, inPath } from "./net.js";
+import { withValues } from "./panel.js";
 import { Symbols } from "./symbols.js";
 import { Timeline } from "./timeline.js";
 import { Trouble } from "./trouble.js";
@@ -275,15 +276,14 @@ class App {
       const back = !before || !before.as_of || state.seq < before.seq;
       await Promise.all(this.config.timeframes.map(async (timeframe) => {
         const name = timeframe.name;
-        if (!back && before.tf[name].bars_seen === state.tf[name].bars_seen) return;
+        if (before && before.tf[name].bars_seen === state.tf[name].bars_seen) return;
         const chart = this.market.panels.get(name)?.chart;
         const fresh = back || !chart ? BARS : Math.min(BARS, state.tf[name].bars_seen - before.tf[name].bars_seen + 1);
-        if (back && before && before.tf[name].bars_seen === state.tf[name].bars_seen) return;
         const outputs = this.wantedOutputs().filter((output) => this.runsOn(output, name)).join(",");
         const answer = await get(`bars/${inPath(this.symbol)}/${name}`, { last: fresh, at: state.seq, outputs });
         if (back) this.market?.load(name, answer);
         else {
-          state.tf[name].closed = answer.bars.map((bar, k) => ({ ...bar, values: Object.fromEntries(Object.entries(answer.values).map(([output, values]) => [output, values[k]])) }));
+          state.tf[name].closed = withValues(answer);
         }
       }));
       if (back || state.rejected_total !== before.rejected_total) await this.loadRejects();

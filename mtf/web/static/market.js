@@ -69,7 +69,7 @@ export class Market {
   }
 
   setRejects(rejects) {
-    const marked = rejects.map((reject) => ({ ...reject, time: Number(BigInt(reject.time_ns) / 1_000_000n) / 1000 }));
+    const marked = rejects.map((reject) => ({ ...reject, time: format.milliseconds(reject.time_ns) / 1000 }));
     for (const { chart } of this.panels.values()) chart.setRejects(marked);
   }
 

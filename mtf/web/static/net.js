@@ -3,19 +3,12 @@
 const API = "/api/v1";
 const RETRIES_MS = [500, 1000, 2000, 5000];
 
-export class ServerError extends Error {
-  constructor(message, status) {
-    super(message);
-    this.status = status;
-  }
-}
-
 export async function get(path, query = {}, signal) {
   const words = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined));
   const address = `${API}/${path}${words.size ? "?" + words : ""}`;
   const answer = await fetch(address, { signal, headers: { accept: "application/json" } });
   const body = await answer.json();
-  if (!answer.ok) throw new ServerError(body.error ?? answer.statusText, answer.status);
+  if (!answer.ok) throw new Error(body.error ?? answer.statusText);
   return body;
 }
 

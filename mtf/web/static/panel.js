@@ -7,6 +7,8 @@ import { percentOf, shownSign } from "./matrix.js";
 
 const FIELDS = ["o", "h", "l", "c"];
 
+// The bars of an answer, each with its own values.
+export const withValues = ({ bars, values }) => bars.map((bar, k) => ({ ...bar, values: Object.fromEntries(Object.entries(values).map(([output, all]) => [output, all[k]])) }));
 export const prepared = (bar) => bar && { ...bar, time: format.seconds(bar.start_ns), end: format.seconds(bar.end_ns) };
 
 export class Panel {
@@ -86,10 +88,7 @@ export class Panel {
   }
 
   load(answer) {
-    const bars = answer.bars.map((bar, k) => ({
-      ...prepared(bar), values: Object.fromEntries(Object.entries(answer.values).map(([output, values]) => [output, values[k]])),
-    }));
-    this.chart.load(bars, answer.decimals);
+    this.chart.load(withValues(answer).map(prepared), answer.decimals);
     this.placeLegends();
   }
 

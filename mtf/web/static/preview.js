@@ -5,7 +5,7 @@ import { element, paint, write } from "./dom.js";
 import * as format from "./format.js";
 import { Matrix, shownSign } from "./matrix.js";
 import { get, inPath } from "./net.js";
-import { prepared } from "./panel.js";
+import { prepared, withValues } from "./panel.js";
 
 const BARS = 60;
 
@@ -71,7 +71,7 @@ export class Preview {
       mini.chart = new Chart(mini.plot, { timeframe: mini.timeframe, mini: true });
       mini.chart.setOutputs(lines);
     }
-    mini.chart.load(answer.bars.map((bar, k) => ({ ...prepared(bar), values: Object.fromEntries(Object.entries(answer.values).map(([name, values]) => [name, values[k]])) })), answer.decimals);
+    mini.chart.load(withValues(answer).map(prepared), answer.decimals);
     mini.chart.update([], partial, part.live, state.last);
     write(mini.change, partial ? format.difference(partial.c - partial.o, state.decimals) : "no bar yet");
     paint(mini.change, partial ? format.direction(shownSign(partial.c - partial.o, state.decimals)) : "dim");

@@ -2,6 +2,7 @@
 
 import { drawSpark, element, paint, spark, write } from "./dom.js";
 import * as format from "./format.js";
+import { percentOf } from "./matrix.js";
 import { get } from "./net.js";
 import { letterOf } from "./overlay.js";
 import { Preview } from "./preview.js";
@@ -206,7 +207,7 @@ export class Symbols {
     paint(row.day, format.direction(change ?? 0));
     row.swing.style.transform = `scaleX(${Math.max(-1, Math.min(1, (change ?? 0) / SCALE))})`;
     paint(row.swing, format.direction(change ?? 0));
-    format.fill(row.fill, data.p1m ? Math.min(99, Math.floor(data.p1m.progress * 100)) : 0);
+    format.fill(row.fill, percentOf(data.p1m));
     write(row.ticks, format.whole(data.ticks));
     const newest = this.time_ns;
     const age = data.last_ns && newest ? Math.max(0, Number(BigInt(newest) - BigInt(data.last_ns)) / 1e9) : null;
