@@ -18,8 +18,7 @@ from mtf.archive import ANY_MAX, Archive
 from mtf.bars.bar import Bar
 from mtf.bars.gate import PLAIN_QUOTE, PLAIN_TRADE, Gate
 from mtf.bars.intake import take
-from mtf.bars.placement import MarketBarClock
-from mtf.bars.verdicts import PRICE_MAX, REASONS
+from mtf.bars.verdicts import PRICE_MAX, VERDICT_NAMES
 from mtf.config import Config, IndicatorSpecs, given_config
 from mtf.errors import ConfigMismatch, CorruptCheckpoint, MalformedEvent, PipelineStopped, UnknownSymbol
 from mtf.events.block import BOTH_SIDES, HAS_ASK, HAS_BID, SymbolTable
@@ -29,7 +28,7 @@ from mtf.events.malformed import REASONS as FAULTS
 from mtf.events.old_stamps import OLDEST_NS, too_old
 from mtf.frames.snapshot import Snapshot
 from mtf.indicators.catalogue import version_changes
-from mtf.kernel import RESULTS, Kernel
+from mtf.kernel import RESULTS, Kernel, bar_clock_of
 from mtf.summary import Summary
 from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 from mtf.units import NEVER_NS, TS_MAX_NS
@@ -38,7 +37,6 @@ __all__ = ["Engine"]
 
 WAITING_MAX: Final = 1024  # ticks that wait to be processed together
 MALFORMED: Final = -1
-VERDICTS: Final = ("accepted", "late_accepted", *REASONS[2:])
 MAGIC: Final = "mtf engine"
 FORMAT: Final = 1
 SUM_BYTES: Final = 8
@@ -104,12 +102,7 @@ class Engine:
         self._config: Config = given_config(config, settings)
         self._low: Final[float] = -float(self._config.price_max) if self._config.prices == "any" else 0.0
         self._high: Final[float] = float(self._config.price_max)
-        self._bar_clock: Final = MarketBarClock(
-            self._config.calendars.calendar_of,
-            list(self._config.timeframes),
-            anchor_ns=self._config.anchor_ns,
-            keep_closed=self._config.closed == "keep",
-        )
+        self._bar_clock: Final = bar_clock_of(self._config)
         self._bar_clock.strict = self._config.asked
         self._kernel: Kernel = Kernel(self._config)
         self._gate: Gate = self._kernel.gate
@@ -220,7 +213,7 @@ class Engine:
         """
         if self._verdict < MALFORMED:
             return ""
-        return "malformed" if self._verdict == MALFORMED else VERDICTS[self._verdict]
+        return "malformed" if self._verdict == MALFORMED else VERDICT_NAMES[self._verdict]
 
     @property
     def seq(self) -> int:
@@ -258,7 +251,7 @@ class Engine:
         archive.int64(RESULTS, RESULTS, RESULTS)
         archive.blob(self._config.current().to_json())
         archive.int64(self._builder.malformed, 0, ANY_MAX)
-        archive.int64(self._verdict, MALFORMED - 1, len(VERDICTS) - 1)
+        archive.int64(self._verdict, MALFORMED - 1, len(VERDICT_NAMES) - 1)
         parts = kernel.save()
         archive.count(len(parts), 16)
         for name, part in parts.items():
@@ -287,7 +280,7 @@ class Engine:
             )
         self._check_config(archive.blob(b""))
         malformed = archive.int64(0, 0, ANY_MAX)
-        verdict = archive.int64(0, MALFORMED - 1, len(VERDICTS) - 1)
+        verdict = archive.int64(0, MALFORMED - 1, len(VERDICT_NAMES) - 1)
         parts: dict[str, bytes] = {}
         for _ in range(archive.count(0, 16)):
             name = archive.text("")

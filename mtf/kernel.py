@@ -15,6 +15,7 @@ from mtf.bars.aggregate import Aggregator
 from mtf.bars.digest import Digest
 from mtf.bars.gate import Gate
 from mtf.bars.judged_block import Instrument, JudgedBlock
+from mtf.bars.placement import MarketBarClock
 from mtf.bars.verdicts import PRICE_SIDES
 from mtf.config import Config
 from mtf.errors import CorruptCheckpoint
@@ -27,7 +28,7 @@ from mtf.indicators.catalogue import create_set
 from mtf.indicators.value_history import ValueHistory
 from mtf.indicators.values import places_of
 
-__all__ = ["RESULTS", "Kernel"]
+__all__ = ["RESULTS", "Kernel", "bar_clock_of"]
 
 RESULTS: Final = 2  # goes up when the same log gives other results; stored results of before are then not used
 
@@ -193,3 +194,14 @@ def _archive_symbols(
 
 def _archive_sized(archive: Callable[[Archive, int], None], instruments: list[Instrument], into: Archive) -> None:
     archive(into, len(instruments))
+
+
+def bar_clock_of(config: Config, noted: Callable[[str], None] | None = None) -> MarketBarClock:
+    """Return what places bars given as input under *config*; see `MarketBarClock` for *noted*."""
+    return MarketBarClock(
+        config.calendars.calendar_of,
+        list(config.timeframes),
+        anchor_ns=config.anchor_ns,
+        keep_closed=config.closed == "keep",
+        noted=noted,
+    )

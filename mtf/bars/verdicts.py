@@ -35,6 +35,7 @@ __all__ = [
     "TIMER",
     "UNFINISHED_BAR",
     "VERDICTS",
+    "VERDICT_NAMES",
     "WIDEN",
     "WRONG_PRICE",
     "Counts",
@@ -56,6 +57,7 @@ BAD_SIDES: Final = 9  # an accepted quote of which one side is not a price
 ID_REUSED: Final = 10  # an accepted tick with the id of another
 COUNTS: Final = 11
 REASONS: Final = ("", "", "duplicate", "price", "closed", "late", "unfinished")
+VERDICT_NAMES: Final = ("accepted", "late_accepted", *REASONS[2:])  # by number
 
 # What a row does to its symbol's bars.
 NOTHING: Final = 0  # rejected

@@ -10,12 +10,13 @@ from typing import Any, Final
 from mtf.bars.bar import Bar, PartialBar
 from mtf.data.completed_bars import BARS
 from mtf.data.table import Table
+from mtf.storage.history.packs import FLAGS
 from mtf.storage.history.schema import COLUMNS, bar_row
 
 __all__ = ["BAR_FLAGS", "bar_dicts", "starts_within"]
 
 NO_VALUES: Final[Mapping[str, float]] = MappingProxyType({})
-BAR_FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "from_bars")
+BAR_FLAGS: Final = FLAGS
 
 
 def bar_dicts(

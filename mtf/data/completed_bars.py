@@ -142,7 +142,7 @@ class BarQuery:
                 *(page.floats(column) for column in PRICES),
                 page.whole(packs.TICKS),
                 [None if day == NO_DAY else day for day in days] if _NO_DAY in days.tobytes() else days,
-                Coded(page.small(packs.FLAG), _WORDS),
+                Coded(page.small(packs.FLAG), WORDS),
                 page.whole(packs.SEQ),
                 *(page.values(name) for name in self.outputs),
             ),
@@ -302,9 +302,9 @@ def _flags(columns: Sequence[Sequence[Any]]) -> Coded:
     for column in columns[FIRST_GAP:SEQ]:
         if any(column):
             codes = [code | (gap > 0 and 1 << len(FLAGS)) for code, gap in zip(codes, column, strict=True)]
-    return Coded(array("i", codes), _WORDS)
+    return Coded(array("i", codes), WORDS)
 
 
-_WORDS: Final = [
+WORDS: Final = [
     " ".join(word for bit, word in enumerate((*FLAGS, GAP)) if code >> bit & 1) for code in range(1 << len(FLAGS) + 1)
 ]

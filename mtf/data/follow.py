@@ -30,8 +30,7 @@ async def follow_bars(
     Bars come in their order; between two looks at the log there is a *sleep* of *poll_s* seconds.
     """
     engine = await asyncio.to_thread(bars_engine_at, storage, after_seq)
-    log = storage.read_log()
-    reader = await asyncio.to_thread(log.follow, after_seq + 1, block_events=BLOCK_EVENTS)
+    reader = await asyncio.to_thread(lambda: storage.read_log().follow(after_seq + 1, block_events=BLOCK_EVENTS))
     try:
         while True:
             logged = await asyncio.to_thread(reader.poll)

@@ -15,7 +15,7 @@ from librt.vecs import vec
 from mypy_extensions import u8
 
 from mtf.bars.picking import Picked, pick
-from mtf.bars.verdicts import REASONS
+from mtf.bars.verdicts import VERDICT_NAMES
 from mtf.data.batches import Batch, Coded, Column, Kind
 from mtf.data.verdicts import Known, judged_events, runs_within, stored_events
 from mtf.errors import DataDirError
@@ -27,11 +27,10 @@ from mtf.storage.history.store import HistoryStore
 from mtf.storage.storage import Storage
 from mtf.units import NEVER_NS
 
-__all__ = ["KINDS", "TICKS", "VERDICTS", "LoggedTick", "TickQuery"]
+__all__ = ["KINDS", "TICKS", "LoggedTick", "TickQuery"]
 
 PAGE_ROWS: Final = 65_536
 KINDS: Final = ("clock", "quote", "trade")
-VERDICTS: Final = ("accepted", "late_accepted", *REASONS[2:])  # by the gate's numbers
 
 TICKS: Final = (
     Column("symbol", Kind.WORD),
@@ -167,7 +166,7 @@ class TickQuery:
                 page.ids if page.named else None,
                 array("B", [bool(flags & FROM_BAR) for flags in page.flags]),
                 [None if ns == NEVER_NS else ns for ns in page.received_ns] if page.timed else None,
-                Coded(page.verdicts, VERDICTS),
+                Coded(page.verdicts, VERDICT_NAMES),
                 page.seqs,
             ),
         )
@@ -192,7 +191,7 @@ class TickQuery:
                 from_bar=bool(flags & FROM_BAR),
                 received_ns=None if received_ns == NEVER_NS else received_ns,
             )
-            yield LoggedTick(page.seqs[i], VERDICTS[page.verdicts[i]], tick)
+            yield LoggedTick(page.seqs[i], VERDICT_NAMES[page.verdicts[i]], tick)
 
 
 def _side(page: Picked | Rejects, count: int, values: Any, side: int) -> Any:

@@ -11,16 +11,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.grid import bar_bounds
-from mtf.storage.history.schema import COLUMNS
+from mtf.storage.history.schema import COLUMNS, Row
 from mtf.timeframe import DAY, INTRADAY, MONTH, WEEK, Timeframe, TimeframeSet
 
 __all__ = ["Longer", "base_of"]
 
-Row = tuple[Any, ...]
 Base = Callable[[int | None, int | None, int | None], Iterator[Row]]  # start, end, last: rows of the shorter one
 
 _AT: Final = {name: k for k, name in enumerate(COLUMNS)}

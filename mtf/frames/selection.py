@@ -49,10 +49,7 @@ class Selection:
         """Whether the bar that closed is for it."""
         if not self.wanted & BAR:
             return False
-        bar = closing.bar
-        if self.timeframes is not None and bar.timeframe.name not in self.timeframes:
-            return False
-        return self.symbols is None or bar.symbol in self.symbols
+        return self.takes_bar_of(closing.bar.symbol, closing.bar.timeframe.name)
 
     def takes_bar_of(self, symbol: str, timeframe: str) -> bool:
         if self.timeframes is not None and timeframe not in self.timeframes:

@@ -36,16 +36,17 @@ def expired_seq(
     total = sum(sizes.values())
     for name, following in pairwise(names):
         too_large = max_bytes is not None and total > max_bytes
-        too_old = before_ns is not None and _newest_ns(fs, join(directory, name)) < before_ns
+        too_old = before_ns is not None and _newest_ns(fs, directory, name) < before_ns
         if not (too_large or too_old) or segment_seq(following) > needed_seq:
             return segment_seq(name)
         total -= sizes.get(name, 0)
     return segment_seq(names[-1])
 
 
-def _newest_ns(fs: FileSystem, path: str) -> int:
-    """Return the greatest stamp of a tick in the sealed segment at *path*."""
-    stored = read_spans(fs, path, segment_seq(path[-23:]))
+def _newest_ns(fs: FileSystem, directory: str, name: str) -> int:
+    """Return the greatest stamp of a tick in the sealed segment *name*."""
+    path = join(directory, name)
+    stored = read_spans(fs, path, segment_seq(name))
     if stored is not None:
         return stored.greatest_ns
     segment = Segment(fs, path)

@@ -131,6 +131,7 @@ def index_sealed(
     directory = str(directory)
     made = []
     for name in segment_names(fs, directory):
+        pause()
         path = join(directory, name)
         if read_spans(fs, path, segment_seq(name)) is None and _index(fs, path, pause):
             made.append(name)

@@ -18,7 +18,7 @@ from mtf.data.data_reader import DataReader
 from mtf.errors import ConfigError
 from mtf.events.block import Block, SymbolTable
 from mtf.events.block_builder import BlockBuilder
-from mtf.kernel import Kernel
+from mtf.kernel import Kernel, bar_clock_of
 from mtf.order import BY_LOG, BY_TIME, LogOrder, OutOfOrderWarning
 from mtf.pipeline.reading import OUT_OF_ORDER, open_given
 from mtf.sources.merge import MergedSource
@@ -63,12 +63,16 @@ class LoggedFeed(Feed):
     def blocks(self) -> Iterator[Block]:
         if not self._last_seq:
             return
-        kernel, clock = fresh_engine(self.config, self._storage.read_log()), _bar_clock(self.config)
+        logged = logged_blocks(self._storage, self._storage.read_log().first_seq, self._last_seq)
+        yield from self._checked(logged) if self._changed else logged
+
+    def _checked(self, logged: Iterator[Block]) -> Iterator[Block]:
+        """Yield what was logged under another configuration, whose bars may be none here."""
+        kernel, clock = self.begin(self.config), _bar_clock(self.config)
         symbols = SymbolTable([instrument.name for instrument in kernel.gate.instruments])
-        for block in logged_blocks(self._storage, kernel.joiner.seq + 1, self._last_seq):
-            if self._changed:
-                symbols.learn(block)
-                check_logged_bars(clock, block, symbols.names)
+        for block in logged:
+            symbols.learn(block)
+            check_logged_bars(clock, block, symbols.names)
             yield block
 
 
@@ -159,13 +163,7 @@ def feed_of(given: Any, config: Config | None, settings: dict[str, Any], options
 
 
 def _bar_clock(config: Config) -> MarketBarClock:
-    clock = MarketBarClock(
-        config.calendars.calendar_of,
-        list(config.timeframes),
-        anchor_ns=config.anchor_ns,
-        keep_closed=config.closed == "keep",
-        noted=_warn,
-    )
+    clock = bar_clock_of(config, _warn)
     clock.strict = config.asked
     return clock
 

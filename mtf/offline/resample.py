@@ -15,7 +15,7 @@ import attrs
 from mtf.bars.bar import Bar
 from mtf.config import Config, IndicatorSpecs
 from mtf.data.batches import Batch, Coded, Column, Kind
-from mtf.data.completed_bars import BARS, GAP
+from mtf.data.completed_bars import BARS, WORDS
 from mtf.data.moments import Time, nanoseconds
 from mtf.data.table import Table
 from mtf.events.block import SymbolTable
@@ -30,9 +30,6 @@ from mtf.units import EPOCH_ORDINAL
 __all__ = ["resample"]
 
 PAGE_ROWS: Final = 4_096
-WORDS: Final = [
-    " ".join(word for bit, word in enumerate((*FLAGS, GAP)) if code >> bit & 1) for code in range(1 << len(FLAGS) + 1)
-]
 
 
 def resample(

@@ -19,7 +19,6 @@ from mtf.actors.showing import Showing
 from mtf.actors.supervisor import Supervisor, seen, was_interrupted
 from mtf.actors.timer import BarTimer
 from mtf.actors.waiters import Waiters
-from mtf.bars.placement import MarketBarClock
 from mtf.calendars.auctions import edge_notes
 from mtf.config import Config
 from mtf.errors import ConfigMismatch, LogWriteFailed, PipelineStopped
@@ -27,7 +26,7 @@ from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
-from mtf.kernel import Kernel
+from mtf.kernel import Kernel, bar_clock_of
 from mtf.notes import Notes
 from mtf.order import ORDER, LogOrder
 from mtf.pipeline.catchup import CatchUp
@@ -67,13 +66,7 @@ class Run:
         self.engine = Kernel(config)
         self.showing: Final = Showing()
         self.supervisor: Final = Supervisor(self._on_failure)
-        self.bar_clock: Final = MarketBarClock(
-            config.calendars.calendar_of,
-            list(config.timeframes),
-            anchor_ns=config.anchor_ns,
-            keep_closed=config.closed == "keep",
-            noted=partial(self.notes.note, "timeframes_empty"),
-        )
+        self.bar_clock: Final = bar_clock_of(config, partial(self.notes.note, "timeframes_empty"))
         symbols = SymbolTable(None if storage is None else storage.log.symbols)
         self.builder: Final = BlockBuilder(
             symbols, aside=self.rows_aside.keep, strict=options.strict, bar_clock=self.bar_clock

@@ -147,11 +147,10 @@ class OpenStorage:
 
 def _discard(name: str, checkpoints: CheckpointStore, last_seq: int) -> list[Skipped]:
     """Remove checkpoints that were made of events which no longer exist: the log ends at *last_seq*."""
-    ahead = [seq for seq in checkpoints.list() if seq > last_seq]
-    places = {seq: checkpoints.place_of(seq) for seq in ahead}
     discarded = []
     for seq in checkpoints.discard_after(last_seq):
+        place = checkpoints.place_of(seq)
         reason = f"the checkpoint of seq {seq} was discarded: the log ends at {last_seq}"
-        discarded.append(Skipped(places[seq], reason))
-        report("checkpoint_discarded", f"{places[seq]}: {reason}", path=name, seq=seq, log_seq=last_seq)
+        discarded.append(Skipped(place, reason))
+        report("checkpoint_discarded", f"{place}: {reason}", path=name, seq=seq, log_seq=last_seq)
     return discarded

@@ -29,7 +29,6 @@ from mtf.zones import other_instants
 
 __all__ = [
     "Replayed",
-    "bars_between",
     "bars_engine_at",
     "checkpointed_symbols",
     "closed_between",
@@ -121,7 +120,11 @@ def restore_oldest(
 
 def fresh_engine(config: Config, log: ReadableLog) -> Kernel:
     """Return an engine of *config* before the first event that *log* still has."""
-    engine = Kernel(config)
+    return _begun(Kernel(config), log)
+
+
+def _begun(engine: Kernel, log: ReadableLog) -> Kernel:
+    """Return *engine*, which is new, before the first event that *log* still has."""
     first_seq = log.first_seq
     if first_seq > 1:
         reader = log.read(first_seq)
@@ -204,18 +207,14 @@ def first_seq_after(place: Place, time_ns: int) -> int:
     return engine.joiner.seq + 1
 
 
-def bars_between(place: Place, after_seq: int, last_seq: int) -> Iterator[tuple[Bar, int]]:
-    """Yield each bar that an event after *after_seq*, and up to *last_seq*, closed, with that event's seq, in order.
-
-    Indicators are not computed. The log in *place* must go as far as *last_seq*.
-    """
-    return ((bar, seq) for bar, seq, _ in closed_between(place, after_seq, last_seq, bars_only=True))
-
-
 def closed_between(
     place: Place, after_seq: int, last_seq: int, *, bars_only: bool = False
 ) -> Iterator[tuple[Bar, int, list[float]]]:
-    """Yield the bars of `bars_between`, each with its completed indicator values too; with *bars_only* without any."""
+    """Yield each bar that an event after *after_seq*, and up to *last_seq*, closed, with that event's seq, in order.
+
+    And with its completed indicator values; with *bars_only* none are computed. The log in *place* must go as far as
+    *last_seq*.
+    """
     if after_seq >= last_seq:
         return
     storage = storage_of(place)
@@ -355,7 +354,7 @@ def _engine_before(
         last_seq = _last_seq(log, checkpoint.seq)
         if last_seq < checkpoint.seq:  # of events that a crash lost, and no start has removed yet
             engine, _, _ = restore(config, store, last_seq, usable, bars_only=bars_only)
-    return engine if engine.joiner.seq else fresh_engine(engine.config, log)
+    return engine if engine.joiner.seq else _begun(engine, log)
 
 
 def _barren(config: Config) -> Config:

@@ -17,9 +17,8 @@ from typing import Any, Final
 import attrs
 
 from mtf.bars.judged_block import JudgedBlock
-from mtf.bars.verdicts import LATE_ACCEPTED
+from mtf.bars.verdicts import LATE_ACCEPTED, VERDICT_NAMES
 from mtf.calendars.calendar import Calendar
-from mtf.data.logged_ticks import VERDICTS
 from mtf.errors import MtfError, UnknownSymbol
 from mtf.events.block import Block, tick_at
 from mtf.events.tick import Tick
@@ -193,5 +192,5 @@ def rejects_in(judged: JudgedBlock) -> list[Reject]:
             name = judged.instruments[block.symbol_at(i)].name
             tick = tick_at(block.rows, i, name)
             price = tick.price if tick.is_trade else tick.mid
-            found.append(Reject(int(block.first_seq) + i, name, int(tick.ts_ns), VERDICTS[verdict], price))
+            found.append(Reject(int(block.first_seq) + i, name, int(tick.ts_ns), VERDICT_NAMES[verdict], price))
     return found

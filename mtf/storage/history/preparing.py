@@ -49,7 +49,7 @@ def prepared(path: Path, logged_seq: int, busy_ms: int) -> Prepared:
                     "indicator values (to have them, delete it: the next start makes it from the log)"
                 )
                 notes.append(("history_converted", sentence))
-        contents, _ = read_contents(path, connection)
+        contents, known = read_contents(path, connection)
         assert contents is not None, "it was converted"
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             _create(path, connection)
@@ -57,7 +57,7 @@ def prepared(path: Path, logged_seq: int, busy_ms: int) -> Prepared:
             _take_back(path, connection, contents, logged_seq)
             sentence = f"bars after seq {logged_seq}, where the log ends, were taken back"
             notes.append(("history_taken_back", sentence))
-        contents, _ = read_contents(path, connection)
+        contents, _ = read_contents(path, connection, known)  # reads what has changed
         assert contents is not None, "it is of the present version"
         return Prepared(contents.book(), dict(contents.series), contents.layouts, notes)
 

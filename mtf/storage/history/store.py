@@ -40,7 +40,6 @@ class Stored(NamedTuple):
     zones: (
         dict[str, Any] | None
     )  # the instants that the time zones gave when its bars were made (`mtf.zones`); None: no bars
-    version: int  # of its schema and results; 0: there are no tables yet
     rejects_after: int  # rejected events after it, up to `seq`, are stored
     pruned_ns: int  # bars that start before it were removed on request
 
@@ -61,13 +60,11 @@ class HistoryStore:
         """Return what the history records about itself; CorruptHistory if a sum but those of packs is wrong."""
 
         def read(connection: sqlite3.Connection) -> Stored:
-            self._contents(connection)
-            found = read_stored(self.path, connection)
-            if found.version == FORMER_VERSION:
+            found = self._contents(connection)
+            if found is None:
                 _, seq, zones = former.read_series(self.path, connection)
-                return Stored(seq, _zones(zones), found.version, seq, former.FIRST)
-            at = found.position
-            return Stored(at.seq, _zones(at.zones), found.version, at.rejects_after, at.pruned_ns)
+                return Stored(seq, _zones(zones), seq, former.FIRST)
+            return Stored(found.seq, _zones(found.zones), found.rejects_after, found.pruned_ns)
 
         return read_history(self.path, read)
 

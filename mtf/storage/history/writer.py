@@ -340,8 +340,8 @@ class HistoryWriter(BarKeeper):
     def _seal(self) -> None:
         """Make what was gathered into what is stored."""
         gathered, self._gathered = self._gathered, Gathered(self._width)
-        for first_ns, last_ns in [(gathered.first_ns, gathered.last_ns)] if len(gathered) else ():
-            self._span(first_ns, last_ns)
+        if len(gathered):
+            self._span(gathered.first_ns, gathered.last_ns)
         names = gathered.names
         fresh = []
         for key in names:
