@@ -222,6 +222,7 @@ export class Symbols {
   }
 
   choose(index) {
+    clearTimeout(this.previewTimer);
     if (!this.found.length) {
       this.preview.clear();
       return;
@@ -231,8 +232,8 @@ export class Symbols {
     if (top < this.list.scrollTop) this.list.scrollTop = top;
     if (top + this.tall > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = top + this.tall - this.list.clientHeight;
     for (const [name, row] of this.rows) row.root.setAttribute("aria-selected", String(name === this.found[this.chosen]));
-    clearTimeout(this.previewTimer);
-    this.previewTimer = setTimeout(() => this.preview.show(this.found[this.chosen]), 60);
+    const name = this.found[this.chosen];
+    this.previewTimer = setTimeout(() => this.preview.show(name), 60);
   }
 
   key(event) {
