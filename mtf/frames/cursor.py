@@ -1,7 +1,7 @@
 """The cursor: one consumer's place in the stream of frames.
 
 It steps through a frame in the order in which things happened: the instants at which bars closed, then the row that
-revealed them. It answers with the state at that step; there is no way to ask it for a later one.
+revealed them. It gives access to the state at its step, and to no later one.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ from mtf.units import NEVER_NS
 
 __all__ = ["BAR", "CLOCK_ROW", "END", "REJECT", "TICK", "Cursor"]
 
-# What a step shows, as bits, so that a consumer can select.
-END: Final = 0  # nothing more in this frame
+# Kinds of steps, as bits, so that a consumer can select several.
+END: Final = 0  # the end of the frame
 BAR: Final = 1
 TICK: Final = 2
 CLOCK_ROW: Final = 4
 REJECT: Final = 8
 
-# The symbols whose time a closing instant is.
-OF_ONE: Final = 0  # a tick's own
-OF_RUN: Final = 1  # and those of runs in order of time
+# The symbols whose clocks a closing instant moves.
+OF_ONE: Final = 0  # the tick's own symbol
+OF_RUN: Final = 1  # also those read in time order
 OF_MOVED: Final = 2  # those whose clocks the row moves
 OF_ALL: Final = 3
 
@@ -60,7 +60,7 @@ _NO_ROW: Final = -1
 
 @mypyc_attr(native_class=True)
 class Cursor:
-    """Walks frames for one consumer. `step` moves on; everything else reads its current place."""
+    """Walks frames for one consumer. `step` moves it; everything else reads the state at its current step."""
 
     __slots__ = (
         "_clock_ns",
@@ -95,42 +95,42 @@ class Cursor:
     def __init__(self, schema: Schema, joiner: Joiner, recovered_seq: i64) -> None:
         """Begin at the newest state of *joiner*; events up to *recovered_seq* were logged before this start."""
         states = joiner.states
-        self.schema: Final = schema  # what its pipeline keeps
-        self._states: Final = list(states)  # of each symbol before the frame, by number
+        self.schema: Final = schema  # the pipeline's timeframes and outputs
+        self._states: Final = list(states)  # each symbol's state before the frame, by number
         self._numbers: Final[dict[str, int]] = {s.instrument.name: k for k, s in enumerate(states)}
-        self._clock_ns: i64 = joiner.clock_ns  # the newest clock event of a user up to here
-        self._run_ns: i64 = joiner.run_ns  # the newest accepted event of runs in order of time up to here
-        self._ordered: Final[list[bool]] = [state.ordered for state in states]  # whether a symbol takes part in those
-        self._moves: i64 = 0  # clocks of other symbols that the rows so far have moved
-        self._moved: dict[int, int] = {}  # to which times, by number, in this frame
+        self._clock_ns: i64 = joiner.clock_ns  # a user's newest clock event so far
+        self._run_ns: i64 = joiner.run_ns  # the newest accepted event of sources read in time order so far
+        self._ordered: Final[list[bool]] = [state.ordered for state in states]  # whether a symbol is read in time order
+        self._moves: i64 = 0  # moves of other symbols' clocks by the rows so far
+        self._moved: dict[int, int] = {}  # the times that they were moved to in this frame, by number
         self._frame: Frame | None = None
-        self._still: Still | None = None  # shown in place of a step in a frame
-        self._row: i64 = _NO_ROW  # the row whose effects are visible
-        self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # visible row of each symbol in this frame
+        self._still: Still | None = None  # shown instead of a step of a frame
+        self._row: i64 = _NO_ROW  # the newest row whose effects are visible
+        self._last_row: vec[i64] = vec[i64]([_NO_ROW] * len(states))  # newest visible row of each symbol
         self._closed: dict[int, int] = {}  # index of the newest visible closing, by number and rank
-        self._tallies: dict[int, Tally] = {}  # counts of the symbols that were asked for in this frame
-        self._closing: i64 = -1  # index of the closing that is being delivered
+        self._tallies: dict[int, Tally] = {}  # counts requested in this frame, by number
+        self._closing: i64 = -1  # index of the closing being delivered; -1 if none is
         self._delivered: i64 = 0  # closings delivered or visible so far
-        self._group_end: i64 = 0  # end of the closings of the present instant
-        self._instant: i64 = NEVER_NS  # time of the present closing instant; NEVER_NS outside of one
-        self._instant_of: i64 = OF_ONE  # whose time that is
-        self._heap_at: i64 = 0  # in the heap, after the entries of the row
-        self._id_at: i64 = 0  # entry of the row's id, if it has one
+        self._group_end: i64 = 0  # end index of the closings of the current instant
+        self._instant: i64 = NEVER_NS  # the current closing instant; NEVER_NS outside of one
+        self._instant_of: i64 = OF_ONE  # whose clocks it moves
+        self._heap_at: i64 = 0  # in the heap, after the row's entries
+        self._id_at: i64 = 0  # in the heap, the row's id, if it has one
         self.kind: i64 = END
-        self.number: i64 = -1  # symbol of the step; -1 for a clock event
-        self.seq: i64 = joiner.seq  # of the event that is shown
+        self.number: i64 = -1  # the step's symbol; -1 for a clock event
+        self.seq: i64 = joiner.seq  # of the event shown
         self.recovered_seq: Final[i64] = recovered_seq
-        self.generation: i64 = 0  # of the live view
+        self.generation: i64 = 0  # of the view that is alive; increased with each callback
         self.alive = False  # whether a callback is running
 
     def enter(self, frame: Frame) -> None:
-        """Begin at the start of *frame*; the previous one has been walked to its end."""
-        assert self._frame is None, "a frame is walked to its end before the next"
+        """Start *frame*; the previous one must have been walked to its end."""
+        assert self._frame is None, "the previous frame must be walked to its end"
         self._frame = frame
         states = self._states
         for k in range(len(frame.judged.touched)):
             if frame.judged.touched[k] == len(states):
-                states.append(frame.before[k])  # appears in this frame: nobody can name it before its first row
+                states.append(frame.before[k])  # new in this frame: nobody can name it before its first row
                 self._ordered.append(False)
         if len(states) > len(self._last_row):
             self._last_row = vec[i64]([_NO_ROW] * len(states))
@@ -140,9 +140,9 @@ class Cursor:
         self._heap_at = 0
 
     def step(self, wanted: i64) -> i64:
-        """Move to the next thing of a kind in *wanted* and return its kind; END after the last."""
+        """Move to the next step of a kind in *wanted* and return its kind; END after the last."""
         frame = self._frame
-        assert frame is not None, "a cursor steps inside a frame"
+        assert frame is not None, "step needs a frame"
         judged = frame.judged
         block = judged.block
         rows = block.rows
@@ -201,15 +201,15 @@ class Cursor:
                 return kind
 
     def skip(self, passed: Passed) -> None:
-        """Stand after what was *passed* over, between two frames."""
-        assert self._frame is None, "frames are passed over between two that are walked"
+        """Move past the frames that were skipped, summed up in *passed*; only between two frames."""
+        assert self._frame is None, "frames can be skipped only between two others"
         states = self._states
         for number, state in passed.states.items():
             if number < len(states):
                 states[number] = state
                 self._ordered[number] = state.ordered
                 continue
-            assert number == len(states), "symbols appear in order"
+            assert number == len(states), "symbols must appear in order"
             states.append(state)
             self._ordered.append(state.ordered)
             self._numbers[state.instrument.name] = number
@@ -220,7 +220,7 @@ class Cursor:
         self.seq = max(self.seq, passed.seq)
 
     def rest(self, still: Still) -> None:
-        """Show *still*, which comes after everything that was shown, until `move_on`."""
+        """Show *still*, which comes after everything shown so far, until `move_on`."""
         self.skip(still.passed)
         self._still = still
         self._closing = 0 if still.kind == BAR else -1
@@ -229,7 +229,7 @@ class Cursor:
         self.seq = still.seq
 
     def move_on(self) -> None:
-        """Stand after the still that was shown."""
+        """Move past the still being shown."""
         self._still = None
         self._closing = -1
         self.kind = END
@@ -260,13 +260,13 @@ class Cursor:
             self._instant_of = OF_ONE
 
     def _instant_for(self, number: i64) -> i64:
-        """Return to what time the closing instant has moved the clock of the symbol *number*; NEVER_NS: it has not."""
+        """Return the time to which the closing instant moves the clock of symbol *number*; NEVER_NS if it does not."""
         if number < 0 or self._instant_of == OF_ALL:
             return self._instant
         frame = self._frame
-        assert frame is not None, "an instant lies in a frame"
+        assert frame is not None, "a closing instant belongs to a frame"
         judged = frame.judged
-        row = self._row + 1  # that reveals it
+        row = self._row + 1  # the one that reveals it
         if self._instant_of == OF_MOVED:
             for m in range(self._moves, len(judged.moves_row)):
                 if judged.moves_row[m] > row:
@@ -281,14 +281,14 @@ class Cursor:
         return NEVER_NS
 
     def _pass_moves(self, judged: JudgedBlock, row: i64) -> None:
-        """Take over the clocks of other symbols that *row* moves."""
+        """Note the clocks of other symbols that *row* moves."""
         moves: i64 = len(judged.moves_row)
         while self._moves < moves and judged.moves_row[self._moves] == row:
             self._moved[judged.moves_number[self._moves]] = judged.moves_ns[self._moves]
             self._moves += 1
 
     def _pass_heap(self, block: Block) -> None:
-        """Go past the heap entries of the row, and learn the name that stands there."""
+        """Skip the row's heap entries, and remember the symbol name if there is one."""
         tag: i64 = i64(read_i32_le(block.rows, self._row * ROW_BYTES + 12))
         flags = tag >> 8
         self._id_at = self._heap_at
@@ -298,7 +298,7 @@ class Cursor:
         self._heap_at = heap_after(block.heap, self._heap_at, tag)
 
     def _leave(self, frame: Frame) -> None:
-        """Take over what the frame's symbols are after it."""
+        """Take over the states of the frame's symbols at its end."""
         touched = frame.judged.touched
         states = self._states
         last_row = self._last_row
@@ -318,21 +318,21 @@ class Cursor:
         self.kind = END
         self.number = -1
 
-    # What is shown at this step.
+    # The step itself.
 
     @property
     def closing(self) -> bool:
-        """True while a closing instant is shown: the tick that revealed it is not visible."""
+        """True at a closing instant: the tick that revealed it is not visible yet."""
         return self._closing >= 0
 
     @property
     def time_ns(self) -> i64:
-        """The time of the step: the end of the bars that close, or the clock after the row."""
+        """The time of the step: the end of the closing bars, or the clock after the row."""
         return self.time_of(self.number)
 
     @property
     def row(self) -> i64:
-        """The row in the frame whose effects are visible; -1 before the first."""
+        """The newest row of the frame whose effects are visible; -1 before the first."""
         return self._row
 
     def bar(self) -> Bar:
@@ -364,7 +364,7 @@ class Cursor:
         return tick_at(block.rows, self._row, name, id, sides, received_ns)
 
     def reason(self) -> str:
-        """Return why the row's event was rejected; empty if it was accepted."""
+        """Return the reason why the row's event was rejected; empty if it was accepted."""
         if self._still is not None:
             return self._still.reason
         frame = self._frame
@@ -384,7 +384,7 @@ class Cursor:
     # The state at this step.
 
     def number_of(self, symbol: str) -> i64:
-        """Return the number of *symbol*; UnknownSymbol if no event of it has been shown."""
+        """Return the number of *symbol*; UnknownSymbol if none of its events has been shown."""
         found = self._numbers.get(symbol)
         if found is None:
             raise UnknownSymbol(
@@ -400,7 +400,7 @@ class Cursor:
         return list(self._numbers)
 
     def time_of(self, number: i64) -> i64:
-        """Return the clock of a symbol at this step (-1: that of clock events); -1 before any."""
+        """Return a symbol's clock at this step (for -1, that of clock events); -1 before its first event."""
         time_ns = self._clock_ns
         frame = self._frame
         if number >= 0:
@@ -425,7 +425,7 @@ class Cursor:
         return -1 if time_ns == NEVER_NS else time_ns
 
     def state(self, number: i64, rank: i64) -> TimeframeState:
-        """Return one timeframe of one symbol as it is at this step."""
+        """Return one timeframe of one symbol at this step."""
         schema = self.schema
         frame = self._frame
         row = self._last_row[number]
@@ -467,7 +467,7 @@ class Cursor:
         )
 
     def snapshot(self, number: i64) -> Snapshot:
-        """Return every timeframe of a symbol at this step, as a value to keep."""
+        """Return every timeframe of a symbol at this step, as an independent value."""
         frame = self._frame
         known = self._states[number]
         if frame is None:
@@ -485,7 +485,7 @@ class Cursor:
         return [state.bar_state() for state in states], values
 
     def _counts(self, number: i64) -> Counts:
-        """Return a symbol's counts up to the visible row, continuing from the last such call."""
+        """Return a symbol's counts up to the visible row, continuing from the previous call."""
         frame = self._frame
         if frame is None or self._row < 0:
             return self._states[number].counts

@@ -1,7 +1,7 @@
-"""The frame: the results of all timeframes for one block, joined from their parts.
+"""The frame: the results of all timeframes for one block, joined together.
 
-A frame holds the whole multi-timeframe state at each of its rows. It is made once, by the synchronizer, when the last
-timeframe has answered for a block, and never changed. It is only walked through a cursor (`mtf.frames.cursor`).
+A frame holds the whole multi-timeframe state at each of its rows. The synchronizer creates it when the last timeframe
+has finished a block, and it never changes. It is read only through a cursor (`mtf.frames.cursor`).
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ class SymbolState:
         live: bool = False,
     ) -> None:
         self.instrument: Final = instrument
-        self.clock_ns: Final[i64] = clock_ns  # its own; NEVER_NS before the first accepted tick
-        self.ordered: Final = ordered  # it takes part in runs in order of time, whose clock is its own too
-        self.live: Final = live  # its newest accepted tick arrived within moments of its stamp
+        self.clock_ns: Final[i64] = clock_ns  # its own clock; NEVER_NS before the first accepted tick
+        self.ordered: Final = ordered  # it is read in time order, so the clock of those sources applies too
+        self.live: Final = live  # its newest accepted tick arrived shortly after its stamp
         self.counts: Final = counts
         self.bars: Final = bars  # by rank of the timeframe
         self.values: Final = values  # by rank; empty if no indicators are kept
 
     @property
     def seen(self) -> bool:
-        """True once an event of the symbol has come, accepted or not."""
+        """True once the symbol has had an event, accepted or not."""
         for number in self.counts.numbers:
             if number:
                 return True
@@ -60,9 +60,8 @@ class SymbolState:
 class Frame:
     """The state of every timeframe at each row of a block.
 
-    `closings` are in the order of their delivery: by row, end, timeframe, symbol; `closing_values` go with them.
-    `before` and `after` are the states of the block's touched symbols; a symbol has an
-    empty one before its first event.
+    `closings` are in order of delivery: by row, end, timeframe, symbol; `closing_values` correspond to them. `before`
+    and `after` are the states of the block's touched symbols; the state before a symbol's first event is empty.
     """
 
     __slots__ = ("after", "before", "clock_ns", "closing_values", "closings", "columns", "judged", "values")
@@ -85,7 +84,7 @@ class Frame:
         self.closing_values: Final = closing_values
         self.before: Final = before
         self.after: Final = after
-        self.clock_ns: Final[i64] = clock_ns  # the newest clock event of a user after the block; NEVER_NS: none yet
+        self.clock_ns: Final[i64] = clock_ns  # a user's newest clock event, after the block; NEVER_NS: none yet
 
     @property
     def first_seq(self) -> int:
@@ -99,10 +98,10 @@ class Frame:
         return self.judged.block.count
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a frame cannot be copied or pickled: keep snapshots, bars or values of it")
+        raise TypeError("a frame cannot be copied or pickled: keep its snapshots, bars or values")
 
     def feed(self, digest: Digest) -> None:
-        """Hand the block's events and its completed bars to *digest*."""
+        """Add the block's events and completed bars to *digest*."""
         digest.events(self.judged)
         closings = self.closings
         if closings:
@@ -116,18 +115,18 @@ class Frame:
 
 @mypyc_attr(native_class=True)
 class Joiner:
-    """Joins the parts of a block into a frame, and keeps the newest state of each symbol."""
+    """Joins the timeframes' results for a block into a frame, and keeps the newest state of each symbol."""
 
     __slots__ = ("clock_ns", "run_ns", "seq", "states")
 
     def __init__(self) -> None:
         self.states: Final[list[SymbolState]] = []  # by number, as of `seq`
         self.seq: i64 = 0  # last event joined
-        self.clock_ns: i64 = NEVER_NS  # the newest clock event of a user up to `seq`
-        self.run_ns: i64 = NEVER_NS  # the newest accepted event of runs in order of time up to `seq`
+        self.clock_ns: i64 = NEVER_NS  # a user's newest clock event up to `seq`
+        self.run_ns: i64 = NEVER_NS  # the newest accepted event of sources read in time order up to `seq`
 
     def clock_of(self, number: i64) -> i64:
-        """Return the clock of a symbol, as of `seq`; NEVER_NS before its first accepted tick."""
+        """Return a symbol's clock as of `seq`; NEVER_NS before its first accepted tick."""
         state = self.states[number]
         clock_ns = self.clock_ns
         if state.ordered and self.run_ns > clock_ns:
@@ -135,9 +134,9 @@ class Joiner:
         return state.clock_ns if state.clock_ns > clock_ns else clock_ns
 
     def join(self, judged: JudgedBlock, columns: list[Columns], values: list[ValueColumns]) -> Frame:
-        """Return the frame of *judged*, of which *columns* and *values* are the parts by rank."""
+        """Return the frame of *judged*; *columns* and *values* are the timeframes' results, by rank."""
         block = judged.block
-        assert block.first_seq == self.seq + 1, "blocks are joined in order, each once"
+        assert block.first_seq == self.seq + 1, "blocks must be joined in order, each once"
         before: list[SymbolState] = []
         after: list[SymbolState] = []
         states = self.states
@@ -170,13 +169,13 @@ class Joiner:
         return Frame(judged, columns, values, closings, closing_values, before, after, self.clock_ns)
 
     def begin(self, seq: i64, instruments: list[Instrument], ranks: i64, fresh: list[ValueState]) -> None:
-        """Stand after the event *seq*, of which nothing is known but the symbols; *fresh* are values by rank."""
+        """Start after event *seq*, knowing only the symbols; *fresh* are empty values by rank."""
         self.seq = seq
         for instrument in instruments:
             self.states.append(_unseen(instrument, ranks, fresh))
 
     def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
-        """Save the seq and the clocks, or load them; `restore` then puts the states in."""
+        """Save or load the seq and the clocks; after loading, `restore` sets the states."""
         self.seq = archive.int64(self.seq, 0, ANY_MAX)
         self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)
         self.run_ns = archive.int64(self.run_ns, ANY_MIN, ANY_MAX)
@@ -191,7 +190,7 @@ class Joiner:
                 self.states.append(SymbolState(instruments[number], clock_ns, _no_counts(), [], [], ordered, live))
 
     def restore(self, number: i64, counts: Counts, bars: list[BarState], values: list[ValueState]) -> None:
-        """Give a loaded symbol its counts, bars and values."""
+        """Set the counts, bars and values of a loaded symbol."""
         old = self.states[number]
         self.states[number] = SymbolState(old.instrument, old.clock_ns, counts, bars, values, old.ordered, old.live)
 
@@ -207,7 +206,7 @@ def _no_counts() -> Counts:
 
 
 def _last_clocks(judged: JudgedBlock) -> list[int]:
-    """Return, for each touched symbol, its clock after the block; NEVER_NS if no row has moved it."""
+    """Return each touched symbol's clock after the block; NEVER_NS if no row moved it."""
     found = [NEVER_NS] * len(judged.touched)
     if len(found) == 1 and not judged.has_clock:
         found[0] = judged.clocks[judged.block.count - 1]
@@ -234,7 +233,7 @@ def _last_time(judged: JudgedBlock, clock_ns: i64) -> i64:
 
 
 def _in_order(columns: list[Columns], values: list[ValueColumns]) -> tuple[list[BarClose], list[ValueState]]:
-    """Return the closings of all timeframes in the order of their delivery, and the values that go with them."""
+    """Return the closings of all timeframes in order of delivery, and the corresponding values."""
     total: i64 = 0
     for part in columns:
         total += len(part.closings)

@@ -1,6 +1,6 @@
-"""What is kept for a consumer that is not shown every frame: the states that it passes over, and single steps.
+"""What a consumer that is not shown every frame needs: a summary of skipped frames, and single steps.
 
-Neither pins a frame: both hold states of symbols, which are small and shared.
+Neither keeps a frame alive: both hold symbols' states, which are small and shared.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ __all__ = ["Leap", "Passed", "Still"]
 
 @mypyc_attr(native_class=True)
 class Passed:
-    """The newest state of each symbol that frames have touched which were passed over, and the clocks after them."""
+    """A summary of skipped frames: the newest state of each symbol that they touched, and the clocks after them."""
 
     __slots__ = ("clock_ns", "run_ns", "seq", "states")
 
     def __init__(self) -> None:
-        self.states: dict[int, SymbolState] = {}  # by number; those of new symbols in order
+        self.states: dict[int, SymbolState] = {}  # by number; new symbols in order
         self.seq: i64 = 0  # of the last event in it
         self.clock_ns: i64 = NEVER_NS
         self.run_ns: i64 = NEVER_NS
 
     def add(self, frame: Frame) -> None:
-        """Pass over *frame*, which comes after what is in it."""
+        """Skip *frame*, which comes after those summarized so far."""
         touched = frame.judged.touched
         after = frame.after
         states = self.states
@@ -39,18 +39,18 @@ class Passed:
         self.reach(frame.last_seq, frame.clock_ns, frame.judged.run_ns)
 
     def join(self, later: Passed) -> None:
-        """Add what comes after it."""
+        """Append a later summary."""
         self.states.update(later.states)
         self.reach(later.seq, later.clock_ns, later.run_ns)
 
     def copy(self) -> Passed:
-        """Return what stays as it is now."""
+        """Return an independent copy."""
         copied = Passed()
         copied.join(self)
         return copied
 
     def reach(self, seq: i64, clock_ns: i64, run_ns: i64) -> None:
-        """Come to *seq*, and to clocks that are later than its own."""
+        """Advance to *seq*, and to those clocks that are later than the current ones."""
         if seq > self.seq:
             self.seq = seq
         if clock_ns > self.clock_ns:
@@ -61,7 +61,7 @@ class Passed:
 
 @mypyc_attr(native_class=True)
 class Leap:
-    """A frame, and what is passed over before it."""
+    """A frame, and a summary of the frames skipped before it."""
 
     __slots__ = ("frame", "passed")
 
@@ -72,7 +72,7 @@ class Leap:
 
 @mypyc_attr(native_class=True)
 class Still:
-    """One step of a frame, to be shown without it: what has changed up to it, and what happened."""
+    """One step of a frame, kept without the frame: the changes up to it, and what happened."""
 
     __slots__ = ("bar", "kind", "number", "passed", "reason", "seq", "tick", "time_ns", "void")
 
@@ -87,7 +87,7 @@ class Still:
         tick: Tick | None,
         reason: str,
     ) -> None:
-        self.passed: Final = passed  # since the step before it
+        self.passed: Final = passed  # the changes since the previous step
         self.kind: Final[i64] = kind
         self.number: Final[i64] = number  # of the symbol; -1 for a clock event
         self.seq: Final[i64] = seq
@@ -95,4 +95,4 @@ class Still:
         self.bar: Final = bar
         self.tick: Final = tick
         self.reason: Final = reason
-        self.void = False  # a newer row came: only what has changed counts
+        self.void = False  # superseded by a newer row: only its changes still count

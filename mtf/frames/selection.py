@@ -1,4 +1,4 @@
-"""The selection: which steps of the stream one consumer asked for, by kind, symbol and timeframe."""
+"""The selection: the steps that one consumer subscribes to, by kind, symbol and timeframe."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Selection"]
 
 @mypyc_attr(native_class=True)
 class Selection:
-    """Kinds of steps *wanted*, as `Cursor.step` wants them; bars of *timeframes*, and what is of *symbols*; None: all.
+    """The kinds of steps *wanted*, as in `Cursor.step`, for these *symbols*, and bars of these *timeframes*; None: all.
 
-    Clock events are of no symbol: they are for whoever wants them.
+    Clock events have no symbol, so *symbols* does not restrict them.
     """
 
     __slots__ = ("symbols", "timeframes", "wanted", "whole_frames")
@@ -33,20 +33,20 @@ class Selection:
         self.wanted: Final[i64] = wanted
         self.timeframes: Final = timeframes  # names
         self.symbols: Final = symbols
-        self.whole_frames: Final = whole_frames  # it is given frames as a whole, too
+        self.whole_frames: Final = whole_frames  # the consumer also gets whole frames
 
     @property
     def bars_only(self) -> bool:
-        """Whether frames without a bar that closed hold nothing for it."""
+        """Whether the consumer needs no frame in which no bar closed."""
         return self.wanted == BAR and not self.whole_frames
 
     @property
     def by_symbol(self) -> bool:
-        """Whether frames that touch none of its symbols hold nothing for it."""
+        """Whether the consumer needs no frame that touches none of its symbols."""
         return self.symbols is not None and self.wanted & CLOCK_ROW == 0
 
     def takes(self, closing: BarClose) -> bool:
-        """Whether the bar that closed is for it."""
+        """Whether it selects the closing."""
         if not self.wanted & BAR:
             return False
         return self.takes_bar_of(closing.bar.symbol, closing.bar.timeframe.name)
@@ -57,7 +57,7 @@ class Selection:
         return self.symbols is None or symbol in self.symbols
 
     def closes(self, frame: Frame) -> bool:
-        """Whether a bar for it closes in *frame*."""
+        """Whether a selected bar closes in *frame*."""
         closings = frame.closings
         for k in range(len(closings)):
             if self.takes(closings[k]):
@@ -65,14 +65,14 @@ class Selection:
         return False
 
     def last_row(self, frame: Frame) -> i64:
-        """Return the last row of *frame* that is for it; -1 if there is none."""
+        """Return the last selected row of *frame*; -1 if there is none."""
         i: i64 = frame.judged.block.count - 1
         while i >= 0 and not self._takes_row(frame, i):
             i -= 1
         return i
 
     def rows(self, frame: Frame) -> i64:
-        """Return how many rows of *frame* are for it."""
+        """Return the number of selected rows of *frame*."""
         count: i64 = 0
         for i in range(frame.judged.block.count):
             if self._takes_row(frame, i):
@@ -80,7 +80,7 @@ class Selection:
         return count
 
     def steps(self, frame: Frame) -> i64:
-        """Return how many rows and bars of *frame* are for it."""
+        """Return the number of selected rows and bars of *frame*."""
         count = self.rows(frame)
         closings = frame.closings
         for k in range(len(closings)):

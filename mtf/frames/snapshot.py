@@ -1,4 +1,4 @@
-"""The snapshot: every timeframe of one symbol at one seq, kept for good."""
+"""The snapshot: every timeframe of one symbol at one seq, as an immutable value."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from mtf.units import NEVER_NS
 __all__ = ["NO_TIME_NS", "Snapshot"]
 
 HTML_VALUES_MAX: Final = 12
-NO_TIME_NS: Final = -1  # the clock of a symbol before its first accepted tick, for readers
+NO_TIME_NS: Final = -1  # a symbol's clock before its first accepted tick, as readers see it
 
 
 @mypyc_attr(native_class=True)
 class Snapshot:
     """The whole state of one symbol after the event `seq`, as `snapshot["5m"].partial.high`. Immutable.
 
-    `seq` is the newest event of the pipeline that it includes (of any symbol: nothing after the symbol's own last
-    event changed it), `time_ns` the symbol's clock; -1 before its first accepted tick.
+    `seq` is the newest event of the pipeline that it includes (of any symbol, as later events of other symbols change
+    nothing in it), `time_ns` the symbol's clock; -1 before its first accepted tick.
     """
 
     __slots__ = ("_last", "_schema", "_state", "_states", "seq", "symbol", "time_ns")
@@ -39,13 +39,13 @@ class Snapshot:
         self._schema: Final = schema
         self._state: Final = state
         self._last: Final = last
-        self._states: list[TimeframeState | None] | None = None  # by rank, made when first asked for
+        self._states: list[TimeframeState | None] | None = None  # by rank, built on first access
         self.seq: Final[i64] = seq
         self.symbol: Final = state.instrument.name
         self.time_ns: Final[i64] = -1 if time_ns == NEVER_NS else time_ns
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
-        """Return one timeframe's part; UnknownTimeframe if it is not kept."""
+        """Return one timeframe's state; UnknownTimeframe if it is not kept."""
         return self._at(self._schema.rank(timeframe))
 
     @property
@@ -55,17 +55,17 @@ class Snapshot:
 
     @property
     def counts(self) -> Counts:
-        """How many of the symbol's events were accepted, rejected (by reason), crossed and locked, up to `seq`."""
+        """Counts of the symbol's events up to `seq`: accepted, rejected (by reason), crossed and locked."""
         return self._state.counts
 
     @property
     def side(self) -> str:
-        """The price that the bars are made of: `mid`, `bid`, `ask` or `last`; `auto` before a tick has decided."""
+        """The price that bars are made of: `mid`, `bid`, `ask` or `last`; `auto` until the first accepted tick."""
         state = self._state
         return PRICE_SIDES[AUTO] if state.counts.ticks == 0 else PRICE_SIDES[state.instrument.side]
 
     def to_dict(self, bars: int = 5) -> dict[str, Any]:
-        """Return every timeframe's state by name, each with its last *bars* completed bars, as orjson takes it."""
+        """Return every timeframe's state by name, each with its last *bars* completed bars, ready for orjson."""
         return {
             "symbol": self.symbol,
             "seq": self.seq,
@@ -74,7 +74,7 @@ class Snapshot:
         }
 
     def _repr_html_(self) -> str:
-        """Return a row a timeframe, for notebooks: the bar that forms, the newest completed close, and live values."""
+        """Return an HTML table for notebooks: for each timeframe the forming bar, the last close, and live values."""
         names: list[str] = []
         for state in self:
             names += [name for name in state.live.keys() if name not in names]  # noqa: SIM118 - no dict
@@ -177,6 +177,6 @@ def _restored(
     time_ns: int,
     last: bool,
 ) -> Snapshot:
-    """Return the snapshot that pickle took apart."""
-    instrument = Instrument(0, symbol, Calendar(), side=side)  # no snapshot asks for the calendar or the number
+    """Rebuild a snapshot for pickle."""
+    instrument = Instrument(0, symbol, Calendar(), side=side)  # a snapshot uses neither the calendar nor the number
     return Snapshot(schema, SymbolState(instrument, NEVER_NS, counts, bars, values), seq, time_ns, last)

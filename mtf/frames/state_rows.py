@@ -1,7 +1,7 @@
-"""The whole state at steps of a log, a row each, in columns: what a consumer's view shows there, and nothing later.
+"""The whole state at each step of a log as rows in columns: what a consumer's view shows there, and nothing later.
 
-A cursor that writes down instead of showing. Its columns are plain numbers, filled from the columns of the frame; what
-they are called is for others to say.
+A cursor that records instead of showing. Its columns are plain numbers, filled from the frame's columns; naming them is
+up to the caller.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ NAN: Final = float("nan")
 
 @mypyc_attr(native_class=True)
 class StatePage:
-    """Up to *room* rows. Column *k* of floats is `floats[k * room : k * room + count]`, and so it is with `wholes`.
+    """Up to *room* rows. Float column *k* is `floats[k * room : k * room + count]`; `wholes` likewise.
 
-    By timeframe, floats are the partial bar's (`BAR_FLOATS`), the newest completed one's, live values, completed
-    values; whole numbers those of the two bars (`BAR_WHOLES`). Those of a bar that is
-    not there are NaN and NEVER_NS. `missing` counts, by column of floats, the NaNs.
+    For each timeframe, the float columns are those of the partial bar (`BAR_FLOATS`) and of the newest completed bar,
+    then live values and completed values; the integer columns (`BAR_WHOLES`) are those of the two bars. For a bar that
+    does not exist they hold NaN and NEVER_NS. `missing` counts the NaNs of each float column.
     """
 
     __slots__ = ("codes", "count", "floats", "missing", "room", "seqs", "times", "wholes")
@@ -40,7 +40,7 @@ class StatePage:
     def __init__(self, room: i64, floats: i64, wholes: i64) -> None:
         self.room: Final[i64] = room
         self.count: i64 = 0
-        self.codes: vec[i32] = vec[i32]([0] * room)  # numbers of symbols
+        self.codes: vec[i32] = vec[i32]([0] * room)  # symbol numbers
         self.seqs: vec[i64] = vec[i64]([0] * room)
         self.times: vec[i64] = vec[i64]([0] * room)
         self.floats: vec[float] = vec[float]([0.0] * (room * floats))
@@ -48,7 +48,7 @@ class StatePage:
         self.missing: vec[i64] = vec[i64]([0] * floats)
 
     def leave_out_bar(self, to: i64, whole: i64, column: i64) -> None:
-        """Write that there is no bar at *to* and *whole*, into floats from *column* on."""
+        """Write a missing bar at *to* and *whole*, whose first float column is *column*."""
         for k in range(BAR_FLOATS):
             self.floats[to + k * self.room] = NAN
             self.missing[column + k] += 1
@@ -68,7 +68,7 @@ class StatePage:
         wholes[whole + 2 * room] = bar.ticks
 
     def write_values(self, to: i64, column: i64, values: vec[float], offset: i64, width: i64) -> None:
-        """Write the *width* values from *offset* on at *to*, into floats from *column* on."""
+        """Write the *width* values that start at *offset* at *to*, the first into float column *column*."""
         floats, missing, room = self.floats, self.missing, self.room
         for k in range(width):
             value = values[offset + k]
@@ -79,9 +79,9 @@ class StatePage:
 
 @mypyc_attr(native_class=True)
 class StateRows(Cursor):
-    """Writes a row for each accepted tick, or with *on_rank* for each bar that closes on that timeframe.
+    """Writes a row for each accepted tick or, with *on_rank*, for each bar that closes on that timeframe.
 
-    *live* and *completed* say which indicator values are in it, of those of *widths* by timeframe.
+    *live* and *completed* select the indicator values in it; *widths* are their numbers by timeframe.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class StateRows(Cursor):
                 self._page = self._new_page()
 
     def last(self) -> StatePage:
-        """Return the page that is not full yet, perhaps without a row, and begin another."""
+        """Return the current page, which may be empty, and start another."""
         page = self._page
         self._page = self._new_page()
         return page
@@ -126,7 +126,7 @@ class StateRows(Cursor):
         return StatePage(self._room, self._floats, 2 * BAR_WHOLES * len(self._widths))
 
     def _write(self, frame: Frame) -> None:
-        """Write the row of the present step."""
+        """Write the row of the current step."""
         page = self._page
         at = page.count
         number = self.number
@@ -150,7 +150,7 @@ class StateRows(Cursor):
                 index = self._closed.get(int(number * ranks + rank))
                 if index is not None:
                     found = index
-            # The bar that forms, and its live values.
+            # The forming bar, and its live values.
             header: BarHeader | None = None
             live = self._none
             offset: i64 = 0
@@ -172,7 +172,7 @@ class StateRows(Cursor):
                         elif shown.places is not None:
                             offset = shown.places.by_row[row] * width
                         if len(shown.live):
-                            assert offset >= 0, "the live values of a row that is shown were computed"
+                            assert offset >= 0, "live values must have been computed for this row"
                             live = shown.live
             elif found < 0:
                 bars = known.bars[rank]

@@ -1,7 +1,7 @@
-"""Stills: the steps of a frame that a slow consumer must still be shown, kept without the frame.
+"""Stills: the steps that a slow consumer has yet to be shown, kept without their frame.
 
-A frame of a thousand rows is pinned by no closing in it: what a closing's view shows are the symbols' states at that
-instant, and of those only what has changed since the step kept before.
+A closing need not keep a frame of a thousand rows alive: its view needs only the symbols' states at that instant, and a
+still stores only those that changed since the previous one.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ __all__ = ["StillCamera"]
 
 @mypyc_attr(native_class=True)
 class StillCamera:
-    """Makes stills of what *selection* selects. Its *cursor* is its own, and has passed all frames before."""
+    """Makes stills of the steps in *selection*. It owns *cursor*, which has passed all earlier frames."""
 
     __slots__ = ("_behind", "_closing", "_cursor", "_moves", "_row", "_selection", "rest")
 
     def __init__(self, cursor: Cursor, selection: Selection) -> None:
         self._cursor = cursor
-        self._behind = Passed()  # what the cursor has still to pass over
-        self.rest = Passed()  # what has changed after the last still that was taken
+        self._behind = Passed()  # frames that the cursor still has to skip
+        self.rest = Passed()  # changes since the last still
         self._selection: Final = selection
-        self._row: i64 = -1  # in the present frame, the last one whose effects are in a still
+        self._row: i64 = -1  # in the current frame, the last one whose effects are in a still
         self._closing: i64 = 0  # likewise
         self._moves: i64 = 0
 
     def rewind(self, cursor: Cursor) -> None:
-        """Stand at *cursor* from now on."""
+        """Continue from *cursor*."""
         self._cursor = cursor
         self._behind = Passed()
 
     def skip(self, passed: Passed) -> None:
-        """Pass over frames of which nothing is selected."""
+        """Skip frames without a selected step."""
         self._behind.join(passed)
 
     def skip_frame(self, frame: Frame) -> None:
-        """Pass over a frame that is shown whole, or of which nothing has to be kept."""
+        """Skip a frame that is shown whole, or of which nothing needs to be kept."""
         self._behind.add(frame)
 
     def take(self, frame: Frame, row: i64, before: Passed) -> list[Still]:
-        """Return the steps of *frame* to be kept: each selected closing, and the row *row*; -1: none.
+        """Return stills of *frame*: each selected closing, and the row *row* (-1: no row).
 
-        *before* is what was passed over since the last still, and is in the first one here.
+        *before* sums up the frames skipped since the last still, and becomes part of the first one here.
         """
         cursor, selection = self._cursor, self._selection
         cursor.skip(self._behind)
@@ -89,7 +89,7 @@ class StillCamera:
         )
 
     def _note_changes(self, frame: Frame, passed: Passed) -> None:
-        """Add to *passed* the state at this step of each symbol that the steps since the last still have changed."""
+        """Add to *passed* the current state of each symbol that changed since the last still."""
         cursor = self._cursor
         judged = frame.judged
         changed: set[int] = set()
@@ -107,7 +107,7 @@ class StillCamera:
         while self._moves < moves and judged.moves_row[self._moves] < shown:
             changed.add(int(judged.moves_number[self._moves]))
             self._moves += 1
-        if cursor._closing >= 0:  # the row that reveals it has moved its own symbol to that instant, and those it moves
+        if cursor._closing >= 0:  # the row that reveals it moves its own symbol's clock, and maybe others
             changed.add(int(judged.block.symbol_at(shown)))
             k = self._moves
             while k < moves and judged.moves_row[k] == shown:
@@ -122,7 +122,7 @@ class StillCamera:
             elif cursor._instant_of == OF_RUN:
                 run_ns = max(run_ns, cursor._instant)
         for number in sorted(changed):
-            if 0 <= number < len(cursor._numbers):  # else its first row is still to come
+            if 0 <= number < len(cursor._numbers):  # else its first row is yet to come
                 passed.states[number] = self._state(number)
         passed.reach(cursor.seq, clock_ns, run_ns)
 

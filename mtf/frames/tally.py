@@ -1,4 +1,4 @@
-"""The tally: a symbol's counts while one frame is walked, made only for symbols whose snapshot is taken."""
+"""The tally: a symbol's running counts within one frame, kept only for symbols whose snapshot is taken."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Tally"]
 
 @mypyc_attr(native_class=True)
 class Tally:
-    """A symbol's counts while a frame is walked."""
+    """A symbol's running counts within a frame."""
 
     __slots__ = ("next_row", "numbers")
 
     def __init__(self, numbers: vec[i64]) -> None:
-        self.numbers: vec[i64] = numbers  # up to the row before `next_row`
+        self.numbers: vec[i64] = numbers  # of the rows before `next_row`
         self.next_row: i64 = 0
 
     def count(self, frame: Frame, number: i64, last_row: i64) -> None:

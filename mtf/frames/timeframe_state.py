@@ -25,28 +25,28 @@ __all__ = ["Schema", "TimeframeState", "Values"]
 
 @mypyc_attr(native_class=True)
 class Schema:
-    """What a pipeline keeps: its timeframes by rank, and the indicator outputs of each, a column each.
+    """What a pipeline computes: its timeframes by rank, and for each its indicator outputs, one column per output.
 
-    `disordered` has first and last seq of events of finite sources that are not in order of time (see `mtf.order`).
+    `disordered` lists first and last seq of each run of finite sources' events out of time order (see `mtf.order`).
     """
 
     __slots__ = ("columns", "disordered", "outputs", "ranks", "timeframes")
 
     def __init__(self, timeframes: list[Timeframe], outputs: list[list[Output]]) -> None:
         self.timeframes: Final = timeframes
-        self.outputs: Final = outputs  # by rank, in the order of their columns
-        self.disordered: list[tuple[int, int]] = []  # in order; the last one may grow
-        # column by name, by rank
+        self.outputs: Final = outputs  # by rank, in column order
+        self.disordered: list[tuple[int, int]] = []  # ascending; the last one may grow
+        # column by output name, one dict per rank
         self.columns: Final[list[dict[str, int]]] = [
             {output.name: k for k, output in enumerate(row)} for row in outputs
         ]
         self.ranks: Final[dict[str, int]] = {timeframe.name: rank for rank, timeframe in enumerate(timeframes)}
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (Schema, (self.timeframes, self.outputs))  # the log's order is nothing to what is kept
+        return (Schema, (self.timeframes, self.outputs))  # `disordered` describes a log, not the schema
 
     def is_disordered(self, seq: i64) -> bool:
-        """Whether the event *seq* is of a finite source that is not in order of time."""
+        """Whether event *seq* is from finite sources read out of time order."""
         for k in range(len(self.disordered)):
             first, last = self.disordered[k]
             if first <= seq <= last:
@@ -54,7 +54,7 @@ class Schema:
         return False
 
     def rank(self, key: object) -> i64:
-        """Return the rank of a timeframe given by name or value; UnknownTimeframe if it is not kept."""
+        """Return the rank of a timeframe, passed by name or as an object; UnknownTimeframe if it is not kept."""
         if isinstance(key, str):
             found = self.ranks.get(key)
             if found is not None:
@@ -99,7 +99,7 @@ class Values:
         return list(zip(self.keys(), self.values(), strict=True))
 
     def to_dict(self) -> dict[str, float]:
-        """Return the values by output, as orjson takes them: it writes NaN as null."""
+        """Return the values by output, ready for orjson, which writes NaN as null."""
         return dict(self.items())
 
     def __iter__(self) -> Iterator[str]:
@@ -164,7 +164,7 @@ class TimeframeState:
         self._live: vec[float] = live
         self._offset: Final[i64] = offset
         self._last: Final = last
-        self._partial: PartialBar | None = None  # made when first asked for
+        self._partial: PartialBar | None = None  # built on first access
 
     @property
     def partial(self) -> PartialBar | None:
@@ -175,14 +175,14 @@ class TimeframeState:
 
     @property
     def bars(self) -> BarWindow:
-        """The last completed bars, oldest first, at most as many as the history limit."""
+        """The last completed bars, oldest first, up to the history limit."""
         return self._bars.window()
 
     @property
     def live(self) -> Values:
-        """Indicator values as if the partial bar closed now; the completed ones while there is none.
+        """Indicator values as if the partial bar closed now; the completed values if there is no partial bar.
 
-        NaN if they were not computed: with `live="off"`, or with `"asked"` if nobody asked.
+        NaN if they were not computed: with `live="off"`, or with `"asked"` if no consumer requested them.
         """
         if self._bars.header is None:
             return self.completed
@@ -200,17 +200,17 @@ class TimeframeState:
 
     @property
     def outputs(self) -> list[Output]:
-        """Each indicator output's properties: how many bars its first value takes, and whether it is a price."""
+        """The properties of each indicator output: its warm-up in bars, and whether it is a price."""
         return list(self._outputs)
 
     @property
     def bars_seen(self) -> int:
-        """How many completed bars the indicators have seen since the log began; `bars` keeps the last ones."""
+        """The number of completed bars the indicators have seen since the log began; `bars` keeps the last ones."""
         values = self._values
         return 0 if values is None else values.count
 
     def history(self, name: str) -> list[float]:
-        """Return the completed values of one output, in step with `bars`."""
+        """Return the completed values of one output, one per bar of `bars`."""
         column = self._columns.get(name)
         values = self._values
         if column is None or values is None:
@@ -220,7 +220,7 @@ class TimeframeState:
         return [values.history[k].values[column] for k in range(values.start, values.stop)]
 
     def to_dict(self, bars: int = 5) -> dict[str, Any]:
-        """Return partial bar, the last *bars* completed ones, and the values, by name, as orjson takes them."""
+        """Return the partial bar, the last *bars* completed ones, and the values, by name, ready for orjson."""
         partial, window = self.partial, self.bars
         return {
             "partial": None if partial is None else partial.to_dict(),
@@ -235,7 +235,7 @@ class TimeframeState:
         return self._bars
 
     def value_state(self) -> ValueState | None:
-        """Return the indicator values as one value that keeps nothing else alive; None if none are kept."""
+        """Return the indicator values as one value that keeps no frame alive; None without indicators."""
         values = self._values
         if values is None:
             return None
@@ -259,13 +259,13 @@ class TimeframeState:
 
 
 def _restored_values(names: list[str], values: list[float]) -> Values:
-    """Return the values that pickle took apart."""
+    """Rebuild values for pickle."""
     return Values({name: k for k, name in enumerate(names)}, vec[float](values), 0)
 
 
 def _restored_state(
     symbol: str, schema: Schema, time_ns: int, bars: BarState, values: ValueState | None, last: bool
 ) -> TimeframeState:
-    """Return the part of a snapshot that pickle took apart; *kept* has its timeframe alone."""
+    """Rebuild a timeframe's state for pickle; *schema* has only that timeframe."""
     live = vec[float]([]) if values is None else values.live
     return TimeframeState(symbol, schema, 0, time_ns, bars, values, live, 0, last)

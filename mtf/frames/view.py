@@ -14,12 +14,12 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["SymbolView", "View", "check_not_ahead"]
 
-NO_COPY: Final = "a view cannot be copied or pickled, as it ends with its callback: take view.snapshot() inside it"
+NO_COPY: Final = "a view cannot be copied or pickled, as it ends with its callback: use view.snapshot() inside it"
 
 
 @mypyc_attr(native_class=True)
 class SymbolView:
-    """All timeframes of one symbol at one step; dead after the callback."""
+    """All timeframes of one symbol at one step; invalid after the callback."""
 
     __slots__ = ("_cursor", "_generation", "_number", "_schema")
 
@@ -30,7 +30,7 @@ class SymbolView:
         self._generation: Final[i64] = cursor.generation
 
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
-        """Return one timeframe's part; UnknownTimeframe if it is not kept."""
+        """Return one timeframe's state; UnknownTimeframe if it is not kept."""
         return self._look().state(self._number, self._schema.rank(timeframe))
 
     @property
@@ -43,7 +43,7 @@ class SymbolView:
         return self._look().time_of(self._number)
 
     def snapshot(self) -> Snapshot:
-        """Return the state that this view shows, as a value to keep."""
+        """Return the state that this view shows, as a value that stays valid after the callback."""
         return self._look().snapshot(self._number)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -72,13 +72,13 @@ class View:
         """Return one timeframe of the event's symbol; UnknownTimeframe if it is not kept."""
         cursor = self._look()
         if self._number < 0:
-            raise UnknownSymbol("a clock event has no symbol of its own: ask view.of(symbol)")
+            raise UnknownSymbol("a clock event has no symbol of its own: use view.of(symbol)")
         return cursor.state(self._number, self._schema.rank(timeframe))
 
     def of(self, symbol: str) -> SymbolView:
         """Return the view of another symbol at the same step; UnknownSymbol if none of its events has been shown.
 
-        LookAheadError if that symbol is ahead of this one, in a log that is not in order of time.
+        LookAheadError if that symbol is ahead of this one, in a log that is not in time order.
         """
         cursor = self._look()
         number = cursor.number_of(symbol)
@@ -87,12 +87,12 @@ class View:
 
     @property
     def seq(self) -> int:
-        """The event that is shown; while `closing`, the one that revealed the closing."""
+        """The seq of the event shown; while `closing`, of the one that revealed the closing."""
         return self._look().seq
 
     @property
     def time_ns(self) -> int:
-        """The symbol's clock; while `closing`, the end of the bars that close."""
+        """The symbol's clock; while `closing`, the end of the closing bars."""
         return self._look().time_of(self._number)
 
     @property
@@ -118,7 +118,7 @@ class View:
         return cursor.seq <= cursor.recovered_seq
 
     def snapshot(self) -> Snapshot:
-        """Return the state of the event's symbol, as a value to keep."""
+        """Return the state of the event's symbol, as a value that stays valid after the callback."""
         return self._look().snapshot(self._number)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -129,16 +129,16 @@ class View:
 
 
 def check_not_ahead(cursor: Cursor, schema: Schema, number: i64) -> None:
-    """Raise LookAheadError if the log is not in order of time, and symbol *number* is ahead of the step shown."""
+    """Raise LookAheadError if the log is not in time order and symbol *number* is ahead of the current step."""
     if schema.disordered and schema.is_disordered(cursor.seq) and cursor.time_of(number) > cursor.time_ns:
         raise LookAheadError(
-            f"{cursor.name_of(number)} is ahead of the event being shown, as this log is not in order of time "
+            f"{cursor.name_of(number)} is ahead of the event being shown, as this log is out of time order "
             f"from seq {schema.disordered[0][0]} on: read its sources in one run, merged by time"
         )
 
 
 def _alive(cursor: Cursor, generation: i64) -> Cursor:
-    """Return *cursor* while the callback that it was shown in runs; DeadView after it."""
+    """Return *cursor* while the view's callback is running; DeadView after it."""
     if not cursor.alive or cursor.generation != generation:
         raise DeadView("this view's callback has returned: call view.snapshot() inside the callback to keep the state")
     return cursor
