@@ -1,7 +1,7 @@
-"""Indicators: one contract, a catalogue, and every formula.
+"""Indicators: one contract, a catalogue, and the formulas.
 
-`create("rsi:14")` returns an indicator; `update` commits a completed bar, `peek` previews the partial one and changes
-nothing. The formulas are in modules by kind: trend, momentum, volatility, volume, levels.
+`create("rsi:14")` returns an indicator; `update` adds a completed bar, `peek` previews the partial one without changing
+anything. The formulas are grouped into modules by kind: trend, momentum, volatility, volume, levels.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ __all__ = [
     "register",
 ]
 
-if not TYPE_CHECKING:  # type checkers know the names that there are
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
 
     def __getattr__(name: str) -> tuple[str, ...]:
         if name == "TWENTY":
-            warnings.warn("mtf.indicators.TWENTY is called CORE now", DeprecationWarning, stacklevel=2)
+            warnings.warn("mtf.indicators.TWENTY was renamed to CORE", DeprecationWarning, stacklevel=2)
             return CORE
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

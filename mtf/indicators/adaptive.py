@@ -1,4 +1,4 @@
-"""Trend: averages that give up some smoothness for less lag, by nested weights or by adapting to the noise."""
+"""Trend: averages that trade some smoothness for less lag, with nested weights or by adapting to noise."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ KAMA: Final = Declaration(
 
 @mypyc_attr(native_class=True)
 class Hma(Indicator):
-    """A weighted mean of the difference of two, which takes out most of their lag."""
+    """A weighted mean of the difference of two weighted means, which removes most of their lag."""
 
     def __init__(self, period: int = 20) -> None:
         last = math.isqrt(period)
@@ -87,7 +87,7 @@ class Kama(Indicator):
         self._closes: Final = Ring(period)
         self._changes: Final = Sum(period)
         self._close = NAN  # of the last bar
-        self._average = NAN  # the last value; before the first one the last close
+        self._average = NAN  # the last value; before there is one, the last close
 
     def _following(self, close: float) -> float:
         moved = self._changes.rest + abs(close - self._close)

@@ -1,7 +1,7 @@
-"""The calculator: one timeframe's indicators, of every symbol, fed from the aggregator's columns.
+"""The calculator: computes one timeframe's indicators, for every symbol, from the aggregator's columns.
 
-Owns a set of indicators for each symbol and nothing of what they found before: each bar that closed is committed, each
-row previewed, and the numbers are handed on. Several may share the symbols of one timeframe, in processes of their own.
+Owns a set of indicators per symbol, but no history of values: it commits each bar that closed, previews each row, and
+passes the numbers on. Several calculators, in separate processes, may share the symbols of one timeframe.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ NAN: Final = float("nan")
 
 @mypyc_attr(native_class=True)
 class Calculator:
-    """Computes the indicators of one timeframe, for the symbols it *owns* by number; live values only if *live*."""
+    """Computes one timeframe's indicators for the symbols that it *owns*, by number; live values only if *live*."""
 
     __slots__ = ("_live", "_owns", "_sets", "items", "width")
 
     def __init__(self, items: IndicatorSet, live: bool, owns: Callable[[int], bool] | None = None) -> None:
-        self.items: Final = items  # never fed: each symbol has a fresh one
+        self.items: Final = items  # a template that sees no bars: each symbol gets a fresh copy
         self.width: Final[i64] = items.width
         self._live: Final = live
-        self._owns: Final = owns  # None: all
-        self._sets: list[IndicatorSet | None] = []  # by number of the symbol; None if it is another's
+        self._owns: Final = owns  # None: all symbols
+        self._sets: list[IndicatorSet | None] = []  # by symbol number; None for symbols of another calculator
 
     def compute(
         self, judged: JudgedBlock, columns: Columns, rows: bool = True, places: Places | None = None
     ) -> Numbers:
-        """Return the values for the closings of *columns*, and live ones for all *rows*, or those that have *places*.
+        """Return completed values for the closings of *columns*, and live values.
 
-        Without either, for each symbol's last row.
-        Computes all rows of a block that touches more symbols than it has rows: see `JudgedBlock.wants_rows`.
+        Live values are computed for all rows if *rows*, else for those with a place in *places*, by default each
+        symbol's last row. If a block touches more symbols than it has rows, then for all: `JudgedBlock.wants_rows`.
         """
         rows = judged.wants_rows(rows)
         block = judged.block
         count = block.count
         width = self.width
         while len(self._sets) < len(judged.instruments):
-            self._meet()
+            self._add_symbol()
         sets = self._sets
         size: i64 = 0
         chosen: Places | None = None
@@ -72,7 +72,7 @@ class Calculator:
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, headers = columns.volume, columns.header
         by_row = vec[i64]([]) if chosen is None else chosen.by_row
-        slot_index: i64 = -1  # of which `day` and `flags` are
+        slot_index: i64 = -1  # of the header that `day` and `flags` come from
         day: i64 = 0
         flags: i64 = 0
         for i in range(count):
@@ -95,7 +95,7 @@ class Calculator:
         return numbers
 
     def runs(self, judged: JudgedBlock, rows: bool) -> list[tuple[int, int]]:
-        """Return which places of a block's live values are of the symbols owned: runs of them, as start and stop."""
+        """Return the places of a block's live values that belong to owned symbols, as ranges (start, stop)."""
         found: list[tuple[int, int]] = []
         touched = judged.touched
         block = judged.block
@@ -114,26 +114,26 @@ class Calculator:
         return found
 
     def counts(self) -> list[int]:
-        """Return how many completed bars each symbol's indicators have taken in, by number; 0 for another's."""
+        """Return how many completed bars each symbol's indicators have seen, by number; 0 for symbols not owned."""
         return [0 if items is None else items.count for items in self._sets]
 
     def archive(self, archive: Archive, symbols: i64) -> None:
-        """Save all state, or load it into a calculator that has seen nothing; the gate knows *symbols*."""
+        """Save all state, or load it into a new calculator; *symbols* is the gate's number of symbols."""
         count = archive.count(len(self._sets), 8)
         if count > symbols:
             raise CorruptCheckpoint(f"saved state: indicators of {count} symbols, but {symbols} are known")
         for number in range(count):
             if archive.loading:
                 state = archive.blob(b"")
-                items = self._meet()
+                items = self._add_symbol()
                 if items is not None:
                     items.load(state)
             else:
                 saved = self._sets[number]
                 archive.blob(b"" if saved is None else saved.save())
 
-    def _meet(self) -> IndicatorSet | None:
-        """Make room for the next symbol and return its indicators; None if they are another's."""
+    def _add_symbol(self) -> IndicatorSet | None:
+        """Add the next symbol and return its indicators; None if it is not owned."""
         items = None
         if self._owns is None or self._owns(len(self._sets)):
             items = self.items.fresh()
@@ -141,7 +141,7 @@ class Calculator:
         return items
 
     def _commit(self, closing: BarClose, numbers: Numbers) -> None:
-        """Take in a completed bar and add the values after it to *numbers*."""
+        """Commit a completed bar and append the values after it to *numbers*."""
         items = self._sets[closing.number]
         if items is None:
             return
@@ -161,13 +161,13 @@ class Calculator:
 
 
 def merged(states: Sequence[bytes]) -> bytes:
-    """Return the state of one calculator that owns all symbols, from those of several that share them."""
+    """Merge the states of calculators that share the symbols into that of one that owns them all."""
     if len(states) == 1:
         return states[0]
     readers = [Archive(state) for state in states]
     into = Archive()
     counts = {reader.count(0, 8) for reader in readers}
-    assert len(counts) == 1, "those that share symbols have met the same ones"
+    assert len(counts) == 1, "calculators that share symbols have seen the same ones"
     count = into.count(counts.pop(), 8)
     for _ in range(count):
         into.blob(max([reader.blob(b"") for reader in readers], key=len))

@@ -1,8 +1,8 @@
-"""The catalogue: every indicator by name, and the ways to ask for one.
+"""The catalogue: every indicator by name, and the ways to create one.
 
-`create("rsi", period=14)`, `create("rsi:14")`, `create("sma:10@macd:12,26,9/signal")`, in any case. Names are those of
-the built-in indicators, of classes handed to `register`, and of the entry points in the group `mtf.indicators`: looked
-up among what is installed, never imported by path.
+`create("rsi", period=14)`, `create("rsi:14")`, `create("sma:10@macd:12,26,9/signal")`; case is ignored. Names are those
+of built-in indicators, of classes passed to `register`, and of entry points in the group `mtf.indicators` of installed
+packages; nothing is imported by path.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ __all__ = [
 
 INDICATORS: Final = "indicators"  # the kind of plug-in
 SPEC_CHARS_MAX: Final = 500
-CHAIN_MAX: Final = 8  # indicators in one spec, each feeding on the next
+CHAIN_MAX: Final = 8  # indicators in one spec, each the input of the one before
 
-CORE: Final = (  # what "core" means in a list of indicators
+CORE: Final = (  # the meaning of "core" in a list of indicators
     "sma",
     "ema",
     "wma",
@@ -75,16 +75,17 @@ _BUILT_IN: Final[dict[str, tuple[Declaration, _Make]]] = {
     for module in (trend, adaptive, momentum, oscillators, volatility, volume, levels, directional)
     for declaration, make in module.INDICATORS
 }
-ALL: Final = (*CORE, *(name for name in _BUILT_IN if name not in CORE))  # what "all" means: no user's, on any machine
+# The meaning of "all": without users' indicators, so that it is the same on every machine.
+ALL: Final = (*CORE, *(name for name in _BUILT_IN if name not in CORE))
 _REGISTERED: Final[dict[str, tuple[Declaration, type[Indicator]]]] = {}  # by `register` and from entry points
 
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """One line of the catalogue; *outputs*, *on_price* and *warmup* are those with the default parameters.
+    """One entry of the catalogue; *outputs*, *on_price* and *warmup* are for the default parameters.
 
-    *on_price* are the outputs that are prices of the market; *waits* is true if a first value waits for more than
-    *warmup* bars, for an event.
+    *on_price* lists the outputs that are market prices; *waits* is true if the first value may take more than *warmup*
+    bars, since it waits for an event.
     """
 
     name: str
@@ -100,7 +101,7 @@ class Entry:
     of_close: bool
     timeframes: str
     built_in: bool
-    core: bool  # among those that "core" stands for
+    core: bool  # whether it is one of "core"
 
 
 def create(
@@ -111,17 +112,17 @@ def create(
     timeframe: Timeframe | str | None = None,
     **params: object,
 ) -> Indicator:
-    """Return a new indicator: by name and parameters, or by a string that has both.
+    """Return a new indicator, from a name and parameters, or from a spec that has both.
 
-    *source* is another indicator (or its spec) to feed on in place of the bar, *output* which of its outputs (the
-    suffix, or the whole name; the first one if not given). With *timeframe*, ConfigError if the indicator makes no
-    sense there. UnknownIndicator and ConfigError list what exists.
+    *source* is another indicator (or its spec) to use as input instead of the bar, *output* which of its outputs (the
+    suffix or the whole name; by default the first). With *timeframe*, ConfigError if the indicator makes no sense
+    there. The messages of UnknownIndicator and ConfigError list what exists.
     """
     if len(spec) > SPEC_CHARS_MAX:
         raise ConfigError(f"an indicator's name may have at most {SPEC_CHARS_MAX} characters, got {len(spec)}")
     links = spec.split("@")
     if len(links) > CHAIN_MAX:
-        raise ConfigError(f"{spec}: at most {CHAIN_MAX} indicators can feed on each other")
+        raise ConfigError(f"{spec}: at most {CHAIN_MAX} indicators can be chained")
     if source is not None:
         if len(links) > 1:
             raise ConfigError(f"{spec} already names its source")
@@ -140,7 +141,7 @@ def create(
 
 
 def create_set(specs: Iterable[str | Indicator], *, timeframe: Timeframe | str | None = None) -> IndicatorSet:
-    """Return a set of new indicators in the order of *specs*; ConfigError if one is given twice."""
+    """Return a set of new indicators in the order of *specs*; ConfigError if one is listed twice."""
     items = []
     for spec in specs:
         if isinstance(spec, Indicator):
@@ -153,13 +154,13 @@ def create_set(specs: Iterable[str | Indicator], *, timeframe: Timeframe | str |
 
 
 def names() -> tuple[str, ...]:
-    """Return every name that `create` knows: those of the core, the other built-in ones, then those of users."""
+    """Return every name that `create` accepts: the core, the other built-in ones, then users' own."""
     own = sorted((set(_REGISTERED) | set(installed(INDICATORS))) - set(_BUILT_IN))
     return (*ALL, *own)
 
 
 def catalogue() -> tuple[Entry, ...]:
-    """Return what there is, in the order of `names`; an entry point that cannot be loaded is warned of and left out."""
+    """Return all entries, in the order of `names`; warns about an entry point that cannot be loaded, and skips it."""
     entries = []
     for name in names():
         try:
@@ -168,8 +169,9 @@ def catalogue() -> tuple[Entry, ...]:
         except Exception as error:
             if name in _BUILT_IN:
                 raise
-            said = str(error) if isinstance(error, ConfigError) else f"the indicator {name} cannot be used: {error!r}"
-            warnings.warn(said, RuntimeWarning, stacklevel=2)
+            known = isinstance(error, ConfigError)
+            message = str(error) if known else f"the indicator {name} cannot be used: {error!r}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
             continue
         entries.append(
             Entry(
@@ -193,7 +195,7 @@ def catalogue() -> tuple[Entry, ...]:
 
 
 def register(cls: _Class) -> _Class:
-    """Make the user's class *cls* known by its declared name, and return it; ConfigError if the name is taken."""
+    """Register the user's class *cls* by its declared name, and return it; ConfigError if the name is taken."""
     declaration = _declared_by(cls)
     if declaration is None:
         raise ConfigError(f"{cls!r} is not an indicator: subclass mtf.indicators.PythonIndicator and set declares")
@@ -207,23 +209,23 @@ def register(cls: _Class) -> _Class:
 
 
 def registered() -> dict[str, type[Indicator]]:
-    """Return the classes of users that are known by now, by name."""
+    """Return the users' classes registered so far, by name."""
     return {name: cls for name, (_, cls) in _REGISTERED.items()}
 
 
 def names_in(specs: Iterable[str]) -> set[str]:
-    """Return the names of the indicators that *specs* are made of."""
+    """Return the names of all indicators in *specs*, sources included."""
     return {link.partition("/")[0].partition(":")[0].strip() for spec in specs for link in spec.split("@")}
 
 
 def versions_of(specs: Iterable[str]) -> dict[str, int]:
-    """Return, by name, the versions of the indicators that *specs* are made of; the first version is left out."""
+    """Return the versions of all indicators in *specs*, by name, omitting those with version 1."""
     versions = {name: _find(name)[0].version for name in sorted(names_in(specs))}
     return {name: version for name, version in versions.items() if version != 1}
 
 
 def version_changes(before: Mapping[str, int], now: Mapping[str, int]) -> str:
-    """Return which versions of formulas differ, as part of a sentence; "" if none does."""
+    """Return which versions of formulas differ, as part of a sentence; "" if none do."""
     return " and ".join(
         f"version {before.get(name, 1)} of the indicator {name}, and version {now.get(name, 1)} is installed"
         for name in sorted(before.keys() | now.keys())
@@ -232,7 +234,7 @@ def version_changes(before: Mapping[str, int], now: Mapping[str, int]) -> str:
 
 
 def _declared_by(cls: object) -> Declaration | None:
-    """Return what the indicator class *cls* declares; None if it is not an indicator class."""
+    """Return the declaration of the indicator class *cls*; None if it is not an indicator class."""
     if not isinstance(cls, type) or not issubclass(cls, Indicator):
         return None
     declaration = getattr(cls, "declares", None)
@@ -240,7 +242,7 @@ def _declared_by(cls: object) -> Declaration | None:
 
 
 def _make(text: str, params: dict[str, object], timeframe: Timeframe | str | None) -> Indicator:
-    """Return the indicator that *text* (`name` or `name:values`) and *params* describe."""
+    """Return the indicator described by *text* (`name` or `name:values`) and *params*."""
     name, mark, rest = text.strip().partition(":")
     declaration, make = _find(name.strip())
     positional: list[object] = []
@@ -263,24 +265,24 @@ def _make(text: str, params: dict[str, object], timeframe: Timeframe | str | Non
 
 
 def register_plugin(name: str, found: object) -> type[Indicator]:
-    """Register the class that the entry point *name* has brought, and return it; ConfigError if it cannot be used."""
+    """Register *found*, loaded from the entry point *name*, and return it; ConfigError if it cannot be used."""
     declaration = _declared_by(found)
     if declaration is None:
         raise ConfigError(f"{found!r} is not an indicator: subclass mtf.indicators.PythonIndicator and set declares")
     if declaration.name != name:
         raise ConfigError(f"it declares another name, {declaration.name}")
-    assert isinstance(found, type), "a class has a declaration"
+    assert isinstance(found, type), "only a class has a declaration"
     return register(found)
 
 
 def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
-    """Return *outer*, fed with *output* of *inner* if there is one."""
+    """Return *outer* with *output* of *inner*, if there is one, as its input."""
     if inner is None:
         if output:
             raise ConfigError(f"{outer.spec}: output {output} has no source; name one")
         return outer
     if not outer.declaration.of_close:
-        raise ConfigError(f"{outer.name} needs whole bars; only indicators of the close can feed on another's output")
+        raise ConfigError(f"{outer.name} needs whole bars; only indicators of the close can use another's output")
     index = 0
     if output:
         output = _known_as(output, [*inner.suffixes, *inner.outputs])
@@ -294,7 +296,7 @@ def _feed(outer: Indicator, inner: Indicator | None, output: str) -> Indicator:
 
 
 def _find(name: str) -> tuple[Declaration, _Make]:
-    """Return what makes the indicator *name*; an entry point is loaded when it is first asked for."""
+    """Return declaration and constructor of the indicator *name*; loads an entry point on first use."""
     found = _BUILT_IN.get(name) or _REGISTERED.get(name)
     if found is not None:
         return found
@@ -312,7 +314,7 @@ def _find(name: str) -> tuple[Declaration, _Make]:
 
 
 def _known_as(text: str, known: Sequence[str]) -> str:
-    """Return the one of *known* that *text* is but for its case; *text* if there is no such one, or several."""
+    """Return the one of *known* that equals *text* except for case; *text* itself if there is none, or several."""
     if text in known:
         return text
     alike = {each for each in known if each.lower() == text.lower()}

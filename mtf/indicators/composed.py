@@ -1,4 +1,4 @@
-"""An indicator that feeds on another's output: `sma:10@rsi:14`."""
+"""An indicator that takes another's output as input: `sma:10@rsi:14`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Composed"]
 
 @mypyc_attr(native_class=True)
 class Composed(Indicator):
-    """*outer*, fed with output number *index* of *inner* in place of the bar's prices, once there is one."""
+    """*outer*, with output number *index* of *inner* as input instead of the bar's prices, once it has a value."""
 
     def __init__(self, outer: Indicator, inner: Indicator, index: int) -> None:
         name = inner.outputs[index]
@@ -59,7 +59,7 @@ class Composed(Indicator):
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
         self.push(open_, high, low, close, volume, day, flags)
-        self.outer.current(self._last, 0)  # what a preview would have said, without previewing the inner again
+        self.outer.current(self._last, 0)  # what a preview would return, without previewing the inner again
         self.count += 1
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
@@ -84,14 +84,14 @@ class Composed(Indicator):
 
 
 def _restored(outer: Indicator, inner: Indicator, index: int, state: bytes) -> Indicator:
-    """Return the indicator that pickle, or copy, took apart."""
+    """Rebuild an indicator for pickle and copy."""
     found = Composed(outer, inner, index)
     found.load(state)
     return found
 
 
 def _with_output(spec: str, suffix: str) -> str:
-    """Return *spec* with `/suffix` behind its first indicator, as `macd:12,26,9/signal@rsi:14`."""
+    """Return *spec* with `/suffix` after its first indicator, such as `macd:12,26,9/signal@rsi:14`."""
     if not suffix:
         return spec
     head, mark, tail = spec.partition("@")

@@ -1,7 +1,7 @@
 """An indicator's declaration: parameters with bounds, outputs, formula, source.
 
-Values only, read by the catalogue and by the base class; nothing here computes an indicator. A parameter's text is
-canonical (`14`, `2`, `0.02`, `typical`), so that the same indicator has one spec (`macd:12,26,9`), one base name
+Only values, read by the catalogue and by the base class; nothing here computes an indicator. A parameter's text is
+canonical (`14`, `2`, `0.02`, `typical`), so the same indicator has one spec (`macd:12,26,9`), one base name
 (`macd_12_26_9`) and one set of output names, however it was requested.
 """
 
@@ -41,7 +41,7 @@ UP_TO_DAY: Final = "day"
 
 @attrs.frozen
 class Whole:
-    """A whole number between two bounds, both allowed; a period unless *doc* says otherwise."""
+    """An integer between two bounds, inclusive; a period unless *doc* says otherwise."""
 
     name: str
     default: int
@@ -50,7 +50,7 @@ class Whole:
     doc: str = "bars"
 
     def check(self, owner: str, value: object) -> int:
-        """Return *value* as an int; ConfigError if it is not one or out of bounds."""
+        """Return *value* as an int; ConfigError if it is not an integer or is out of bounds."""
         try:
             if isinstance(value, bool):
                 raise TypeError
@@ -71,7 +71,7 @@ class Whole:
 
 @attrs.frozen
 class Number:
-    """A finite number between two bounds, both allowed."""
+    """A finite number between two bounds, inclusive."""
 
     name: str
     default: float
@@ -80,7 +80,7 @@ class Number:
     doc: str = ""
 
     def check(self, owner: str, value: object) -> float:
-        """Return *value* as a float; ConfigError if it is not a number or out of bounds."""
+        """Return *value* as a float; ConfigError if it is not a number or is out of bounds."""
         try:
             if isinstance(value, bool):
                 raise TypeError
@@ -101,7 +101,7 @@ class Number:
 
 @attrs.frozen
 class Choice:
-    """One of a few words, the first of which is the default; a default is omitted from specs and names."""
+    """One of a few words, the first being the default; the default is omitted from specs and names."""
 
     name: str
     words: tuple[str, ...]
@@ -132,8 +132,8 @@ Param = Whole | Number | Choice
 class Output:
     """The properties of one output.
 
-    *warmup* is how many completed bars its first value takes; with *waits*, the fewest, as it waits for an event (a
-    complete trading day, a swing) too. *on_price* is true for a price of the market, on the scale of the bars.
+    *warmup* is the number of completed bars until its first value; with *waits*, the minimum, since it also waits for
+    an event (a complete trading day, a swing). *on_price* is true for a market price, on the scale of the bars.
     """
 
     name: str
@@ -146,10 +146,10 @@ class Output:
 class Declaration:
     """One kind of indicator. *outputs* are suffixes, the empty one first if there is a main output.
 
-    *variants* are the outputs if they depend on the first parameter. *of_close* is true if nothing but the close
-    is read, so that another indicator may be the source. *on_price* lists the suffixes of the outputs that are prices
-    of the market; *waits* is true if a first value waits for more than a number of bars. *version* counts up when the
-    same bars come to give other values: a state of another version is not resumed.
+    *variants* are the outputs if they depend on the first parameter. *of_close* is true if it reads only the close, so
+    that another indicator can be its source. *on_price* lists the suffixes of the outputs that are market prices;
+    *waits* is true if the first value waits for an event, not only for a number of bars. *version* is increased when
+    the same bars give different values: a state of another version is not resumed.
     """
 
     name: str
@@ -167,13 +167,13 @@ class Declaration:
     timeframes: str = attrs.field(default=ANY, validator=attrs.validators.in_((ANY, WITHIN_DAY, UP_TO_DAY)))
 
     def check(self, values: tuple[object, ...]) -> tuple[ParamValue, ...]:
-        """Return *values* (all of them, in order) checked and of the declared types."""
+        """Return *values* (all parameters, in order), checked and converted to the declared types."""
         if len(values) > len(self.params):
             raise ConfigError(f"{self.name} takes {self.signature}; {len(values)} values were given")
         return tuple(param.check(self.name, value) for param, value in zip(self.params, values, strict=True))
 
     def bind(self, positional: tuple[object, ...], named: dict[str, object]) -> tuple[ParamValue, ...]:
-        """Return every parameter's value, defaults filled in; ConfigError that lists what exists."""
+        """Return every parameter's value, with defaults filled in; the message of ConfigError lists what exists."""
         if len(positional) > len(self.params):
             given = ", ".join(map(str, positional))
             raise ConfigError(f"{self.name} takes {self.signature}; {len(positional)} values were given: {given}")
@@ -187,7 +187,7 @@ class Declaration:
         return self.check((*positional, *rest))
 
     def texts(self, values: tuple[ParamValue, ...]) -> list[str]:
-        """Return the canonical text of each parameter; trailing words that are the default are omitted."""
+        """Return the canonical text of each parameter; trailing words equal to the default are omitted."""
         shown = len(values)
         for param, value in zip(reversed(self.params), reversed(values), strict=True):
             if not isinstance(param, Choice) or value != param.default:
@@ -227,4 +227,4 @@ class Declaration:
                 f"{self.name} makes no sense on {bars}: it starts again with each trading day; use a shorter timeframe"
             )
         if self.timeframes == UP_TO_DAY and bars.kind > DAY:
-            raise ConfigError(f"{self.name} makes no sense on {bars}: it is made of trading days; use 1d or shorter")
+            raise ConfigError(f"{self.name} makes no sense on {bars}: it needs trading days; use 1d or shorter")

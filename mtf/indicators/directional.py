@@ -1,6 +1,6 @@
 """Direction: which way the market moves and how strongly (ADX), and where that movement ends (parabolic SAR).
 
-Both are Welles Wilder's, New Concepts in Technical Trading Systems, 1978, as TA-Lib computes them.
+Both are from Welles Wilder, New Concepts in Technical Trading Systems, 1978, computed as in TA-Lib.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SAR: Final = Declaration(
     name="sar",
     title="Parabolic stop and reverse",
     group="levels",
-    formula="sar' + af (ep - sar'), not into the last two bars; af grows with each new extreme ep; turns when touched",
+    formula="sar' + af (ep - sar'), never in the last two bars; af grows with each new extreme ep; reverses on touch",
     source="TA-Lib SAR; Welles Wilder, 1978",
     params=(Number("acceleration", 0.02, 0.0, 10.0), Number("maximum", 0.2, 0.0, 10.0)),
     on_price=("",),
@@ -42,12 +42,12 @@ SAR: Final = Declaration(
 
 @mypyc_attr(native_class=True)
 class Adx(Indicator):
-    """The strength of the trend, and of the movements up and down that it is made of, 0..100."""
+    """The strength of the trend, and of its upward and downward movements, 0..100."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(ADX, (period,), (2 * period, period + 1, period + 1))
         self._size: Final[float] = float(period)
-        self._left: i64 = period  # bars until the sums are known, the first bar included
+        self._left: i64 = period  # bars until the sums are known, including the first bar
         self._high = NAN  # of the last bar
         self._low = NAN
         self._close = NAN
@@ -70,7 +70,7 @@ class Adx(Indicator):
         return self._range - self._range / self._size + true_range(high, low, self._close)
 
     def _strength_now(self, plus: float, minus: float) -> float:
-        """Return the ADX with these indices; a bar without direction counts 0 at first, and later not at all."""
+        """Return the ADX with these indices; a bar without direction counts as 0 at first, and later not at all."""
         both = plus + minus
         if both != 0.0:
             return self._strength.following(100.0 * (abs(minus - plus) / both))
@@ -133,7 +133,7 @@ class Adx(Indicator):
         self._close = close
 
     def _begin(self, high: float, low: float) -> None:
-        """Add up what the sums begin with."""
+        """Add to the initial sums."""
         self._left -= 1
         if self._close != self._close:
             return
@@ -169,7 +169,7 @@ class Sar(Indicator):
         self._step: Final[float] = float(acceleration) if acceleration < maximum else float(maximum)
         self._up: i64 = 0  # 1 if the stop is below the price
         self._stop = NAN  # for the next bar
-        self._extreme = NAN  # highest or lowest price since the last reverse
+        self._extreme = NAN  # highest or lowest price since the last reversal
         self._factor = 0.0
         self._high = NAN  # of the last bar
         self._low = NAN
@@ -194,7 +194,7 @@ class Sar(Indicator):
             out[at] = self._stop if high < self._stop else below(self._extreme, self._low, low)
 
     def _second(self, high: float, low: float) -> float:
-        """Return the stop of the second bar, the one that says which way it starts."""
+        """Return the stop of the second bar, which decides the initial direction."""
         down = self._low - low
         if down > 0.0 and down > high - self._high:
             return low if high >= self._high else self._high
@@ -223,7 +223,7 @@ class Sar(Indicator):
         self._low = low
 
     def _rise(self, high: float, low: float) -> None:
-        """Move the stop on while it is below, or let it reverse."""
+        """Advance the stop while it is below the price, or reverse it."""
         if low <= self._stop:
             stop = above(self._extreme, self._high, high)
             self._up = 0
@@ -237,7 +237,7 @@ class Sar(Indicator):
         self._stop = below(self._stop + self._factor * (self._extreme - self._stop), self._low, low)
 
     def _fall(self, high: float, low: float) -> None:
-        """Move the stop on while it is above, or let it reverse."""
+        """Advance the stop while it is above the price, or reverse it."""
         if high >= self._stop:
             stop = below(self._extreme, self._low, low)
             self._up = 1

@@ -1,11 +1,11 @@
-"""The contract of every indicator: commit a completed bar, preview the partial one, give the last values.
+"""The contract of every indicator: commit a completed bar, preview the partial one, return the last values.
 
-An indicator is two operations on a bounded state. `preview` computes the outputs as if a bar closed now and writes
-nowhere but into the caller's row; `push` moves the state on by that bar. `commit` is the two in that order, so that a
-preview equals the value after the commit by construction, to the bit. Floats are combined in a fixed order, never by a
-builtin sum, so that compiled and pure Python agree to the bit.
+An indicator is two operations on a bounded state. `preview` computes the outputs as if a bar closed now, and writes
+only to the caller's row; `push` updates the state with that bar. `commit` does both, in that order, so that a preview
+is by construction bit-identical to the value after the commit. Floats are combined in a fixed order, never with the
+builtin sum, so that the compiled and the pure build agree to the bit.
 
-A subclass defines `preview`, `push` and `archive`; everything else is here. NaN stands for "no value yet".
+A subclass defines `preview`, `push` and `archive`; everything else is here. NaN means "no value yet".
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ __all__ = ["COUNT_MAX", "DAY_INCOMPLETE", "INCOMPLETE", "OFF_SESSION", "Indicato
 
 # Flags of `commit` and `preview`.
 INCOMPLETE: Final = 1  # the beginning of the bar was not seen
-DAY_INCOMPLETE: Final = 2  # nor that of its trading day
-OFF_SESSION: Final = 4  # the bar is of no trading day: the market was closed
+DAY_INCOMPLETE: Final = 2  # the beginning of its trading day was not seen
+OFF_SESSION: Final = 4  # the bar belongs to no trading day: the market was closed
 COUNT_MAX: Final = 1 << 62  # bars
 
 
 def bar_day(bar: Bar) -> i64:
-    """Return the ordinal of *bar*'s trading day; or of the UTC date on which it starts if it has none."""
+    """Return the ordinal of *bar*'s trading day or, if it has none, of the UTC date on which it starts."""
     day = bar.trading_day
     if day is None:
         return bar.start_ns // DAY_NS + EPOCH_ORDINAL
@@ -41,12 +41,12 @@ def bar_day(bar: Bar) -> i64:
 
 
 def bar_flags(bar: Bar) -> i64:
-    """Return the flags of *bar* as `commit` and `preview` take them."""
+    """Return the flags of *bar*, for `commit` and `preview`."""
     return flags_of(bar.incomplete, bar.day_incomplete, bar.off_session)
 
 
 def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
-    """Return these properties of a bar as its flags."""
+    """Return a bar's flags for these properties."""
     flags: i64 = 0
     if incomplete:
         flags |= INCOMPLETE
@@ -59,11 +59,11 @@ def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class Indicator:
-    """The base of all indicators, built-in or not.
+    """The base class of all indicators, built-in or not.
 
     *warmups* is the number of bars until each output's first value; for outputs that wait for an event (a complete
-    trading day, a swing), the fewest bars that it can take. *source* and *source_output* name its source if that is
-    not the bar (`@rsi:14`, `@rsi_14`).
+    trading day, a swing), the minimum. *source* and *source_output* name its source if that is not the bar (`@rsi:14`,
+    `@rsi_14`).
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Indicator:
     ) -> None:
         checked = declaration.check(values)
         suffixes = declaration.suffixes(checked)
-        assert len(warmups) == len(suffixes), "each output has its warm-up"
+        assert len(warmups) == len(suffixes), "each output needs a warm-up"
         self.declaration: Final = declaration
         self.param_values: Final = checked
         self.name: Final[str] = declaration.name
@@ -89,12 +89,12 @@ class Indicator:
         self.warmup: Final[int] = max(warmups)
         self.width: Final[i64] = len(warmups)
         self.on_price: tuple[bool, ...] = tuple([suffix in declaration.on_price for suffix in suffixes])  # by output
-        self.waits: bool = declaration.waits  # for more than bars; these two are set once, by constructors
-        self.state_name: str = self.spec + _version_mark(declaration.version)  # what a saved state is of; set once too
+        self.waits: bool = declaration.waits  # for an event; set only by constructors, like `on_price`
+        self.state_name: str = self.spec + _version_mark(declaration.version)  # identifies saved states; likewise
         self.count: i64 = 0  # bars committed
         self._last: Final = filled(len(warmups), NAN)  # the outputs after the last committed bar
 
-    # What a subclass gives.
+    # What a subclass defines.
 
     def preview(
         self,
@@ -112,23 +112,23 @@ class Indicator:
         raise NotImplementedError(f"{self.name} has no preview")
 
     def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        """Move the state on by one completed bar; `commit` has taken its preview before."""
+        """Update the state with one completed bar, after `commit` has previewed it."""
         raise NotImplementedError(f"{self.name} has no push")
 
     def archive(self, archive: Archive) -> None:
-        """Hand every piece of state to *archive* and keep what it returns: this both saves and loads."""
+        """Pass every piece of state to *archive* and keep what it returns: this both saves and loads."""
         raise NotImplementedError(f"{self.name} has no archive")
 
-    # The core path: unboxed numbers, rows of the caller.
+    # The hot path: unboxed numbers, rows owned by the caller.
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        """Take in one completed bar; *day* is the ordinal of its trading day."""
+        """Add one completed bar; *day* is the ordinal of its trading day."""
         self.preview(open_, high, low, close, volume, day, flags, self._last, 0)
         self.push(open_, high, low, close, volume, day, flags)
         self.count += 1
 
     def skip(self) -> None:
-        """Take in a bar that has no value to feed on: there is none after it, and nothing else changes."""
+        """Add a bar for which the source has no value: this indicator has none either, and no other state changes."""
         last = self._last
         for i in range(self.width):
             last[i] = NAN
@@ -139,14 +139,14 @@ class Indicator:
         for i in range(self.width):
             out[at + i] = last[i]
 
-    # The public face.
+    # The public interface.
 
     def update(self, bar: Bar) -> None:
-        """Take in one completed bar."""
+        """Add one completed bar."""
         self.commit(bar.open, bar.high, bar.low, bar.close, bar.volume, bar_day(bar), bar_flags(bar))
 
     def peek(self, partial: Bar) -> tuple[float, ...]:
-        """Return the values as if *partial* closed now; nothing changes."""
+        """Return the values as if *partial* closed now, without changing anything."""
         out = filled(self.width, NAN)
         self.preview(
             partial.open,
@@ -176,7 +176,7 @@ class Indicator:
 
     @property
     def described(self) -> list[Output]:
-        """The outputs with their warm-up and their place, in the order of `outputs`."""
+        """The properties of the outputs, in the order of `outputs`."""
         return [
             Output(name=name, warmup=warmup, waits=self.waits, on_price=on_price)
             for name, warmup, on_price in zip(self.outputs, self.warmups, self.on_price, strict=True)
@@ -184,11 +184,11 @@ class Indicator:
 
     @property
     def params(self) -> dict[str, ParamValue]:
-        """The parameters by name, defaults included."""
+        """The parameters by name, including defaults."""
         return {param.name: value for param, value in zip(self.declaration.params, self.param_values, strict=True)}
 
     def save(self) -> bytes:
-        """Return the state, from which `load` on an indicator of the same spec continues, equal to the bit."""
+        """Return the state; an indicator of the same spec that loads it continues with bit-identical values."""
         archive = Archive()
         self.archive_all(archive)
         body = archive.finish()
@@ -196,13 +196,13 @@ class Indicator:
         return head + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little") + body
 
     def load(self, data: bytes) -> None:
-        """Take over a state that `save` returned.
+        """Replace the state with one that `save` returned.
 
-        CorruptCheckpoint, and no change, if it is not of this spec and of the declared version.
+        CorruptCheckpoint, and no change, if it is for another spec or version.
         """
         head = self._state_head()
         if not data.startswith(head):
-            raise CorruptCheckpoint(f"this is not a state of {self.state_name}, or one of another version")
+            raise CorruptCheckpoint(f"not a saved state of {self.state_name}, or one of another version")
         body = data[len(head) + 4 :]
         if data[len(head) : len(head) + 4] != zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"):
             raise CorruptCheckpoint(f"the state of {self.spec} is damaged: its checksum does not match")
@@ -217,7 +217,7 @@ class Indicator:
             raise
 
     def fresh(self) -> Indicator:
-        """Return a new indicator of the same spec that has seen no bar."""
+        """Return a new indicator of the same spec, without any bars."""
         make = cast(object, type(self))
         return cast(Indicator, make(*self.param_values))  # type: ignore[operator]
 
@@ -235,7 +235,7 @@ class Indicator:
         self.load(self.fresh().save())
 
     def archive_all(self, archive: Archive) -> None:
-        """Hand the whole state, that of this base included, to *archive*."""
+        """Pass the whole state to *archive*, including that of this base class."""
         self.count = archive.int64(self.count, 0, COUNT_MAX)
         archive.numbers(self._last)
         self.archive(archive)
@@ -252,12 +252,12 @@ STATE_MAGIC: Final = b"mtfi\x01"  # the last byte is the version of the format
 
 
 def _version_mark(version: int) -> str:
-    """Return what stands behind a spec for the version of its formula: nothing for the first."""
+    """Return the suffix of a spec for the version of its formula: empty for version 1."""
     return "" if version == 1 else f" version {version}"
 
 
 def _restored(make: object, values: tuple[ParamValue, ...], state: bytes) -> Indicator:
-    """Return the indicator that pickle, or copy, took apart."""
+    """Rebuild an indicator for pickle and copy."""
     found = cast(Indicator, make(*values))  # type: ignore[operator]
     found.load(state)
     return found

@@ -22,7 +22,7 @@ PIVOTS: Final = Declaration(
     name="pivots",
     title="Pivot points",
     group="levels",
-    formula="P = (H + L + C) / 3 of the previous trading day, and levels about it by kind (see the documentation)",
+    formula="P = (H + L + C) / 3 of the previous trading day, and levels around it by kind (see the documentation)",
     source="StockCharts ChartSchool, Pivot Points; Camarilla: Nick Scott's equation, 1989",
     params=(Choice("kind", ("standard", "fibonacci", "woodie", "camarilla", "demark")),),
     outputs=STANDARD,
@@ -38,7 +38,7 @@ SWINGS: Final = Declaration(
     name="swings",
     title="Support and resistance: the last confirmed swing high and low",
     group="levels",
-    formula="high above all highs of the bars left and right, known once those to its right have closed; low alike",
+    formula="a high above those of all bars left and right, known once the bars right have closed; lows likewise",
     source="Lean PivotPointsHighLow; Bill Williams' fractal is 2, 2",
     params=(Whole("left", 5, high=1000), Whole("right", 5, high=1000)),
     outputs=("high", "low"),
@@ -66,15 +66,15 @@ _DEMARK: Final = 4
 
 @mypyc_attr(native_class=True)
 class Pivots(Indicator):
-    """Levels from the previous trading day; NaN until there was one that was seen from its beginning.
+    """Levels from the previous trading day; NaN until a trading day has been seen from its beginning.
 
-    Bars off session are of no trading day: they are shown the levels of their date, and change nothing.
+    Off-session bars belong to no trading day: they get the levels of their date, and change nothing.
     """
 
     def __init__(self, kind: str = "standard") -> None:
         super().__init__(PIVOTS, (kind,), (2,) * len(PIVOTS.suffixes((kind,))))
         self._kind: Final[i64] = PIVOTS.params[0].words.index(kind) if isinstance(PIVOTS.params[0], Choice) else 0
-        self._levels: Final = filled(self.width, NAN)  # that hold on the day of the last bar
+        self._levels: Final = filled(self.width, NAN)  # for the day of the last bar
         self._day: i64 = -1  # of the last bar; -1 before the first
         self._whole: i64 = 0  # 1 if that day was seen from its beginning
         self._open = NAN  # of that day so far
@@ -120,7 +120,7 @@ class Pivots(Indicator):
         self._close = close
 
     def _write_next(self, out: vec[float], at: i64) -> None:
-        """Write the levels that hold on the day after that of the last bar."""
+        """Write the levels for the day after that of the last bar."""
         if self._whole == 0:
             for i in range(self.width):
                 out[at + i] = NAN
@@ -178,14 +178,14 @@ def _write_pair(out: vec[float], at: i64, apart: i64, middle: float, reach: floa
 class Swings(Indicator):
     """The last swing high and the last swing low, each known only once the bars to its right have closed.
 
-    Equal highs make no swing: the middle one is above all others.
+    Equal highs are not a swing: its high must be above all others, and its low below all others.
     """
 
     def __init__(self, left: int = 5, right: int = 5) -> None:
         super().__init__(SWINGS, (left, right), (left + right + 1,) * 2)
-        self._left: Final = Extremes(left + 1)  # of the bars before the next candidate; its rest is the last `left`
+        self._left: Final = Extremes(left + 1)  # the bars before the next candidate; `rest` covers the last `left`
         self._right: Final = Extremes(right)  # of the newest bars
-        self._highs: Final = Ring(right)  # the newest bars themselves, the oldest of which is the next candidate
+        self._highs: Final = Ring(right)  # their highs; the oldest is that of the next candidate
         self._lows: Final = Ring(right)
         self._high = NAN  # the last confirmed swing high
         self._low = NAN
@@ -231,7 +231,7 @@ class Swings(Indicator):
 
 @mypyc_attr(native_class=True)
 class Ichimoku(Indicator):
-    """The middles of three ranges, and the cloud that those of some bars ago cast on this bar."""
+    """The midpoints of three ranges, and the cloud for this bar, computed from those of some bars ago."""
 
     def __init__(self, tenkan: int = 9, kijun: int = 26, senkou: int = 52) -> None:
         super().__init__(

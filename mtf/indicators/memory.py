@@ -1,8 +1,8 @@
-"""What an indicator in plain Python remembers between steps: plain values, bounded, archived as what they are.
+"""The state of an indicator in plain Python between steps: plain values, bounded, and saved with their types.
 
-A value is an int, a float, a bool, None, a text, or a list, a tuple or a dict of values. Nothing else is kept, so that
-what a step finds after a restart is what it would have found without one. For the same reason each step is given a copy
-without shared parts: a list that stands in two places of a state is two lists, as it would be after a load.
+A value is an int, a float, a bool, None, a str, or a list, a tuple or a dict of values. Nothing else is kept, so that a
+step finds the same state after a restart as without one. For the same reason each step gets a copy without shared
+parts: a list that occurs twice in a state becomes two lists, as it would after a load.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Final
 from mtf.archive import Archive
 from mtf.errors import ConfigError, CorruptCheckpoint
 
-__all__ = ["BYTES_MAX", "DEPTH_MAX", "VALUES_MAX", "Remembered", "archived", "is_flat"]
+__all__ = ["BYTES_MAX", "DEPTH_MAX", "VALUES_MAX", "StateCopier", "archived", "is_flat"]
 
-VALUES_MAX: Final = 65_536  # on all levels together
+VALUES_MAX: Final = 65_536  # in total, at all depths
 BYTES_MAX: Final = 1 << 20  # of texts and large ints
-DEPTH_MAX: Final = 16  # lists, tuples and dicts in each other
+DEPTH_MAX: Final = 16  # nesting of lists, tuples and dicts
 
 I64_MAX: Final = (1 << 63) - 1
 
@@ -24,33 +24,33 @@ FLAT: Final = frozenset({float, bool, type(None)})
 FLOATS: Final = frozenset({float})
 KEYS: Final = frozenset({int, float, bool, str, tuple, type(None)})
 
-# In an archive: the number of floats if there is nothing else, or MIXED and then each value behind its kind.
+# In an archive: the number of values if all are floats, or MIXED, followed by each value preceded by its kind.
 MIXED: Final = -1
 NONE, FALSE, TRUE, FLOAT, INT, LARGE_INT, TEXT, LIST, TUPLE, DICT = range(10)
 
 
 class _Unfit(Exception):
-    """A value that cannot be kept; its place is put together on the way out."""
+    """Raised for a value that cannot be kept; callers build up its place as it propagates."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.place = ""
 
 
-class Remembered:
-    """Copies the state of the indicator *owner*, and refuses what cannot be kept."""
+class StateCopier:
+    """Copies the state of the indicator *owner*, and rejects values that cannot be kept."""
 
     __slots__ = ("_bytes", "_count", "_owner")
 
     def __init__(self, owner: str) -> None:
         self._owner: Final = owner
-        self._count = 0  # values of the state that is being copied
-        self._bytes = 0  # of its texts and ints
+        self._count = 0  # values copied so far
+        self._bytes = 0  # of strs and large ints copied so far
 
     def copy(self, state: list[Any]) -> list[Any]:
-        """Return a copy of *state* that shares no part with it; ConfigError names the indicator and what is wrong.
+        """Return a copy of *state* that shares no part with it; ConfigError names the indicator and the fault.
 
-        A float of a subclass, as NumPy has them, becomes the float that it is.
+        An instance of a subclass of float, such as NumPy's, becomes a plain float.
         """
         if len(state) <= VALUES_MAX and is_flat(state):
             return state[:]
@@ -122,14 +122,14 @@ ALLOWED_KEYS: Final = "keys may be int, float but not NaN, bool, None, str, and 
 
 
 def is_flat(state: list[Any]) -> bool:
-    """Return whether a shallow copy of *state* is a whole one, and each value has a size of its own."""
+    """Return whether a shallow copy of *state* suffices, and all of its values have a fixed size."""
     return FLAT.issuperset(map(type, state))
 
 
 def archived(archive: Archive, owner: str, state: list[Any]) -> list[Any]:
-    """Save *state*, which was copied by `Remembered`, and return it; or return the one loaded, equal in value and type.
+    """Save *state*, a copy made by `StateCopier`, and return it; or load one, equal in values and types.
 
-    CorruptCheckpoint if what is loaded is not such a state.
+    CorruptCheckpoint if the loaded bytes are not a valid state.
     """
     if not archive.loading:
         if FLOATS.issuperset(map(type, state)):
@@ -146,10 +146,10 @@ def archived(archive: Archive, owner: str, state: list[Any]) -> list[Any]:
     loaded = _load(archive, 0)
     try:
         if type(loaded) is list:
-            return Remembered(owner).copy(loaded)
+            return StateCopier(owner).copy(loaded)
     except ConfigError as error:
         raise CorruptCheckpoint(f"saved state: {error}") from error
-    raise CorruptCheckpoint(f"saved state: that of {owner} is not a list")
+    raise CorruptCheckpoint(f"saved state: the state of {owner} is not a list")
 
 
 def _save(archive: Archive, value: Any) -> None:
@@ -184,7 +184,7 @@ def _save(archive: Archive, value: Any) -> None:
 
 
 def _load(archive: Archive, depth: int) -> Any:
-    if depth > DEPTH_MAX + 1:  # a scalar may lie in the deepest list
+    if depth > DEPTH_MAX + 1:  # a scalar may be inside the deepest list
         raise CorruptCheckpoint(f"saved state: nested more than {DEPTH_MAX} deep")
     kind = archive.int64(0, NONE, DICT)
     if kind == NONE:
@@ -223,7 +223,7 @@ def _load_text(archive: Archive) -> str:
     try:
         return archive.blob(b"").decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
-        raise CorruptCheckpoint("saved state: bytes that are not a text") from error
+        raise CorruptCheckpoint("saved state: invalid UTF-8") from error
 
 
 def _mark(archive: Archive, kind: int) -> None:

@@ -16,7 +16,7 @@ from mtf.indicators.smoothing import Exponential, Wilder
 
 __all__ = ["INDICATORS", "Cci", "Macd", "Mom", "Roc", "Rsi", "Trix"]
 
-ZERO_SHARE: Final = 1e-14  # TA-Lib takes a deviation below this share of its level for zero
+ZERO_SHARE: Final = 1e-14  # TA-Lib treats a deviation below this share of its level as zero
 CCI_UNIT: Final = 0.015
 
 RSI: Final = Declaration(
@@ -77,7 +77,7 @@ TRIX: Final = Declaration(
 
 @mypyc_attr(native_class=True)
 class Rsi(Indicator):
-    """The share of rises in the recent movement of the close, 0..100."""
+    """The share of rises in recent changes of the close, 0..100."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(RSI, (period,), (period + 1,))
@@ -164,7 +164,7 @@ class Cci(Indicator):
     def __init__(self, period: int = 20) -> None:
         super().__init__(CCI, (period,), (period,))
         self._prices: Final = Ring(period)
-        self._head = 0.0  # sum of the prices since the ring wrapped, those in the places before the next one
+        self._head = 0.0  # sum of the prices since the ring wrapped, which are at the positions before the next one
         self._size: Final[i64] = period
 
     def preview(
@@ -179,8 +179,8 @@ class Cci(Indicator):
         out: vec[float],
         at: i64,
     ) -> None:
-        # The price less its mean is a small difference of large numbers, so the order of the sums shows: it is that of
-        # TA-Lib, by place in the ring, where the price takes that of the oldest one.
+        # The price minus its mean is a small difference of large numbers, so the order of summation matters. It follows
+        # TA-Lib: by position in the ring, with the price in place of the oldest one.
         price = (high + low + close) / 3.0
         prices = self._prices.items
         oldest = self._prices.at

@@ -1,4 +1,4 @@
-"""Oscillators: where the price stands in its own recent range, and how long ago the range was last widened."""
+"""Oscillators: where the price is in its recent range, and how long ago that range was last extended."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mtf.indicators.rolling import NAN, Extremes, Peak, Sum, filled
 
 __all__ = ["INDICATORS", "Aroon", "Stoch", "StochRsi", "Willr"]
 
-ZERO_SHARE: Final = 1e-14  # TA-Lib takes a range below this share of |highest| + |lowest| for zero
+ZERO_SHARE: Final = 1e-14  # TA-Lib treats a range below this share of |highest| + |lowest| as zero
 
 STOCH: Final = Declaration(
     name="stoch",
     title="Stochastic oscillator",
     group="momentum",
-    formula="mean over smoothing of 100 (c - lowest) / (highest - lowest) of n bars, 0 if they are one; d: its mean",
+    formula="mean over smoothing of 100 (c - lowest) / (highest - lowest) of n bars, 0 if those are equal; d: its mean",
     source="TA-Lib STOCH with plain means; George Lane",
     params=(Whole("k", 14), Whole("smoothing", 1), Whole("d", 3)),
     outputs=("", "d"),
@@ -30,7 +30,7 @@ WILLR: Final = Declaration(
     name="willr",
     title="Williams %R",
     group="momentum",
-    formula="-100 (highest - close) / (highest - lowest) of n bars; 0 if they are one",
+    formula="-100 (highest - close) / (highest - lowest) of n bars; 0 if those are equal",
     source="TA-Lib WILLR; Larry Williams, How I Made One Million Dollars, 1973",
     params=(Whole("period", 14),),
 )
@@ -38,7 +38,7 @@ STOCHRSI: Final = Declaration(
     name="stochrsi",
     title="Stochastic RSI",
     group="momentum",
-    formula="100 (rsi - lowest) / (highest - lowest) of the last k RSIs, 0 if they are one; d: mean of the last d",
+    formula="100 (rsi - lowest) / (highest - lowest) of the last k RSIs, 0 if those are equal; d: mean of the last d",
     source="TA-Lib STOCHRSI with plain means; Tushar Chande and Stanley Kroll, The New Technical Trader, 1994",
     params=(Whole("period", 14, low=2), Whole("k", 14), Whole("d", 3)),
     outputs=("", "d"),
@@ -56,7 +56,7 @@ AROON: Final = Declaration(
 
 
 def place(value: float, highest: float, lowest: float) -> float:
-    """Return where *value* stands between *lowest* (0) and *highest* (100); 0 if they are one, NaN if unknown."""
+    """Return the position of *value* between *lowest* (0) and *highest* (100); 0 if both are equal, NaN if unknown."""
     span = highest - lowest
     if span <= ZERO_SHARE * (abs(highest) + abs(lowest)):
         return 0.0
@@ -65,7 +65,7 @@ def place(value: float, highest: float, lowest: float) -> float:
 
 @mypyc_attr(native_class=True)
 class Stoch(Indicator):
-    """%K, the close's place in the range of the last bars, and %D, its mean."""
+    """%K, the position of the close in the range of the last bars, and %D, its mean."""
 
     def __init__(self, k: int = 14, smoothing: int = 1, d: int = 3) -> None:
         super().__init__(STOCH, (k, smoothing, d), (k + smoothing + d - 2,) * 2)
@@ -113,7 +113,7 @@ class Stoch(Indicator):
 
 @mypyc_attr(native_class=True)
 class Willr(Indicator):
-    """The close's place in the range of the last bars, -100..0."""
+    """The position of the close in the range of the last bars, -100..0."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(WILLR, (period,), (period,))
@@ -148,7 +148,7 @@ class Willr(Indicator):
 
 @mypyc_attr(native_class=True)
 class StochRsi(Indicator):
-    """The RSI's place in its own range, and its mean."""
+    """The position of the RSI in its own range, and its mean."""
 
     def __init__(self, period: int = 14, k: int = 14, d: int = 3) -> None:
         super().__init__(STOCHRSI, (period, k, d), (period + k + d - 1,) * 2)

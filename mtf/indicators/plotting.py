@@ -1,6 +1,6 @@
-"""How an indicator is drawn: on the price or in a pane of its own, between which bounds, with which guides.
+"""How to draw an indicator: on the price or in its own pane, and with which bounds and guide lines.
 
-Hints for whoever makes a picture; no result depends on them.
+Hints for charts; no result depends on them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ BAND: Final = "band"
 
 @attrs.frozen
 class Plot:
-    """How one output is drawn.
+    """How to draw one output.
 
-    *pane* is `price` or `own`; *low* and *high* bound an own one, None if its values do; *draw* is `line`, `histogram`,
-    `dots`, or `band` for the edges of an area.
+    *pane* is `price` or `own`; *low* and *high* are the bounds of its own pane, None to fit its values; *draw* is
+    `line`, `histogram`, `dots`, or `band` for the edges of an area.
     """
 
     pane: str
@@ -35,7 +35,7 @@ class Plot:
     draw: str = LINE
 
 
-_SCALES: Final = {  # of indicators with a scale that everybody knows: bounds, and where their makers draw lines
+_SCALES: Final = {  # of indicators with a well-known scale: bounds, and the customary guide lines
     "rsi": Plot(OWN, 0.0, 100.0, (30.0, 70.0)),
     "stoch": Plot(OWN, 0.0, 100.0, (20.0, 80.0)),
     "stochrsi": Plot(OWN, 0.0, 100.0, (20.0, 80.0)),
@@ -60,7 +60,7 @@ _EDGES: Final = ("_upper", "_lower", "_senkou_a", "_senkou_b")
 
 
 def plot_of(name: str, output: str, *, on_price: bool) -> Plot:
-    """Return how *output* of the indicator called *name* is drawn."""
+    """Return how to draw *output* of the indicator *name*."""
     if on_price or name == "ichimoku":
         draw = DOTS if name in _DOTTED else BAND if output.endswith(_EDGES) else LINE
         return Plot(PRICE, draw=draw)

@@ -10,9 +10,9 @@
             del state[: -self.params["period"]]
             return sum(state) / len(state) if len(state) == self.params["period"] else math.nan
 
-`state` is a list, empty at first, and all that a step may remember: numbers, texts, and lists, tuples and dicts of them
-(`mtf.indicators.memory`). A preview runs the step on a copy, so that it cannot leave a trace, and saving writes the
-list. Slower than the built-in ones, and like them in all else.
+`state` is a list, empty at first, and the only thing that a step may remember: numbers, strs, and lists, tuples and
+dicts of them (`mtf.indicators.memory`). A preview runs the step on a copy, so that it leaves no trace, and saving
+writes the list. Such indicators are slower than the built-in ones, and otherwise work the same.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from mtf.archive import Archive
 from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, ParamValue
 from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION, Indicator
-from mtf.indicators.memory import Remembered, archived, is_flat
+from mtf.indicators.memory import StateCopier, archived, is_flat
 
 __all__ = ["BarNow", "PythonIndicator"]
 
 
 @attrs.frozen
 class BarNow:
-    """What a step sees of a bar, completed or partial; `day` is the ordinal of its trading day."""
+    """A bar as a step sees it, completed or partial; `day` is the ordinal of its trading day."""
 
     open: float
     high: float
@@ -42,15 +42,15 @@ class BarNow:
     volume: float
     day: int
     incomplete: bool  # its beginning was not seen
-    day_incomplete: bool = False  # nor that of its trading day
-    off_session: bool = False  # it is of no trading day: the market was closed
+    day_incomplete: bool = False  # the beginning of its trading day was not seen
+    off_session: bool = False  # it belongs to no trading day: the market was closed
 
 
 class PythonIndicator(Indicator):
-    """The base of indicators in plain Python: set `declares`, and define `step`."""
+    """The base class of indicators in plain Python: set `declares`, and define `step`."""
 
     declares: ClassVar[Declaration]
-    _stepping = False  # while `step` runs
+    _stepping = False  # whether `step` is running
 
     def __init__(self, *values: ParamValue) -> None:
         declaration = self.declares
@@ -59,8 +59,8 @@ class PythonIndicator(Indicator):
         bars = self.bars_needed(named)
         super().__init__(declaration, bound, (bars,) * len(declaration.suffixes(bound)))
         self._named: dict[str, ParamValue] = named
-        self._remembered = Remembered(self.spec)
-        self._state: list[Any] = []  # as `Remembered` copies it
+        self._copier = StateCopier(self.spec)
+        self._state: list[Any] = []  # as copied by `_copier`
         self._is_flat = True
 
     @classmethod
@@ -69,9 +69,9 @@ class PythonIndicator(Indicator):
         return int(params.get("period", 1))
 
     def step(self, state: list[Any], bar: BarNow) -> float | tuple[float, ...]:
-        """Move *state* on by *bar*, in place, and return the outputs; read nothing but the two and the parameters.
+        """Update *state* with *bar*, in place, and return the outputs; use only these two and the parameters.
 
-        A state may hold int, float, bool, None, str, and lists, tuples and dicts of these, 65,536 values in all.
+        The state may hold int, float, bool, None, str, and lists, tuples and dicts of these, 65,536 values in all.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
@@ -93,15 +93,15 @@ class PythonIndicator(Indicator):
     ) -> None:
         state = self._copied()
         values = self._stepped(state, _bar_now(open_, high, low, close, volume, day, flags))
-        if not self.count:  # later, the commit of this bar finds what is wrong with it
-            self._remembered.copy(state)
+        if not self.count:  # later on, committing this bar checks it
+            self._copier.copy(state)
         for i, value in enumerate(values):
             out[at + i] = value
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: int, flags: int) -> None:
         state = self._copied()
         values = self._stepped(state, _bar_now(open_, high, low, close, volume, day, flags))
-        self._keep(self._remembered.copy(state))
+        self._keep(self._copier.copy(state))
         for i, value in enumerate(values):
             self._last[i] = value
         self.count += 1
@@ -118,14 +118,14 @@ class PythonIndicator(Indicator):
         super().__setattr__(name, value)
 
     def _copied(self) -> list[Any]:
-        return self._state[:] if self._is_flat else self._remembered.copy(self._state)
+        return self._state[:] if self._is_flat else self._copier.copy(self._state)
 
     def _keep(self, state: list[Any]) -> None:
         self._state = state
         self._is_flat = is_flat(state)
 
     def _stepped(self, state: list[Any], bar: BarNow) -> list[float]:
-        """Move *state* on by *bar*, and return the outputs; change nothing else."""
+        """Update *state* with *bar* and return the outputs, without changing anything else."""
         attributes = self.__dict__
         attributes["_stepping"] = True
         try:
@@ -134,11 +134,13 @@ class PythonIndicator(Indicator):
             attributes.pop("_stepping", None)
         values = found if isinstance(found, tuple) else (found,)
         if len(values) != self.width:
-            raise ConfigError(f"{self.spec} returned {len(values)} values and declares {self.width}")
+            raise ConfigError(f"{self.spec} returned {len(values)} values but declares {self.width}")
         try:
             return list(map(float, values))
         except (TypeError, ValueError, OverflowError):
-            raise ConfigError(f"{self.spec} returned {found!r:.80}: outputs are floats, NaN for no value yet") from None
+            raise ConfigError(
+                f"{self.spec} returned {found!r:.80}: outputs must be floats, NaN for no value yet"
+            ) from None
 
 
 def _bar_now(open_: float, high: float, low: float, close: float, volume: float, day: int, flags: int) -> BarNow:

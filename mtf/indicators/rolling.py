@@ -1,11 +1,11 @@
 """Rolling windows: sums, weighted sums, moments and extremes of the last n values, and the values themselves.
 
-Each window is cut where its array wraps round: the part since the wrap is kept as a running total, the part before it
-as totals from each position to the end, made once a round. A window's total is one of each, so that nothing is ever
-subtracted: a value that left has left without a trace, no error builds up however long the stream, and a flat window
-is exactly flat. This is the two-stack queue, with both stacks in one array (van Herk 1992, Gil and Werman 1993 for
-extremes). A push is O(1) on average; `rest` is the total of the last n - 1 values, and with the next one it gives the
-window as it would be, in O(1).
+Each window is split where its array wraps around: the part since the wrap is kept as a running total, the part before
+it as totals from each position to the end, computed once per round. A window's total combines one of each, so nothing
+is ever subtracted: a value that leaves leaves no trace, rounding errors do not accumulate however long the stream, and
+a flat window is exactly flat. This is the two-stack queue, with both stacks in one array (van Herk 1992, Gil and Werman
+1993 for extremes). A push is O(1) on average; `rest` is the total of the last n - 1 values, from which the total with
+one more value is computed in O(1).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PUSHED_MAX: Final = 1 << 62
 
 
 def filled(count: i64, value: float) -> vec[float]:
-    """Return *count* times *value*."""
+    """Return *value* repeated *count* times."""
     return vec[float]([value] * count)
 
 
@@ -36,14 +36,14 @@ class Ring:
     __slots__ = ("at", "full", "items", "size")
 
     def __init__(self, size: i64) -> None:
-        assert size > 0, "a ring holds something"
+        assert size > 0, "the ring must have a size"
         self.size: Final[i64] = size
         self.items: Final = filled(size, NAN)
-        self.at: i64 = 0  # where the next value goes; there stands the oldest one
+        self.at: i64 = 0  # where the next value goes, in place of the oldest
 
     @property
     def oldest(self) -> float:
-        """The value pushed *size* pushes ago; NaN before that many."""
+        """The value from *size* pushes ago; NaN before that."""
         return self.items[self.at]
 
     def push(self, value: float) -> None:
@@ -114,7 +114,7 @@ class WeightedSum:
         self._head = 0.0  # sum of this round's values
         self._ramp = 0.0  # the same weighted 0, 1, 2 ... by position
         self._left: i64 = size - 1  # pushes until rest is known
-        self.rest = 0.0 if size == 1 else NAN  # what the last size - 1 values add to the next weighted sum
+        self.rest = 0.0 if size == 1 else NAN  # contribution of the last size - 1 values to the next weighted sum
         self.rest_sum = 0.0 if size == 1 else NAN  # their plain sum
         self._weights: Final[float] = float(size) * float(size + 1) / 2.0
 
@@ -208,7 +208,7 @@ class Moments:
             return
         mean = self._head_mean
         m2 = self._head_m2
-        tail: i64 = size - 1 - at  # values of the round before that stay
+        tail: i64 = size - 1 - at  # values of the previous round that remain
         if tail > 0:
             if at == 0:
                 mean = means[1]
@@ -222,7 +222,7 @@ class Moments:
         self.rest_m2 = m2
 
     def _rebuild(self) -> None:
-        """Make the totals from each position to the end, and begin a round."""
+        """Compute the totals from each position to the end, and start a new round."""
         means = self._means
         m2s = self._m2s
         mean = 0.0
@@ -340,13 +340,13 @@ class Peak:
         assert size > 0, "a window holds something"
         self.size: Final[i64] = size
         self._items: Final = filled(size, -INF)  # before _at values of this round, from it on maxima to the end
-        self._places: Final = filled(size, 0.0)  # from _at on: where that maximum stood
+        self._places: Final = filled(size, 0.0)  # from _at on: the position of that maximum
         self._at: i64 = 0  # where the next value goes
         self._head = -INF  # highest of this round
-        self._head_at: i64 = 0  # and where it stands
+        self._head_at: i64 = 0  # and its position
         self._left: i64 = size - 1  # pushes until rest is known
         self.rest = -INF if size == 1 else NAN  # highest of the last size - 1 values
-        self.rest_age = NAN  # how long ago that will be once the next value is in
+        self.rest_age = NAN  # how many values ago that will be after the next one
 
     def age(self, value: float) -> float:
         """Return how many values ago the highest was, as it would be after *value*; NaN before the window is full."""
@@ -399,7 +399,7 @@ class Peak:
 
 @mypyc_attr(native_class=True)
 class Total:
-    """The sum of everything since the start, with what rounding took away kept beside it.
+    """The sum of everything since the start, with the rounding error kept separately.
 
     Source: Neumaier, Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen (1974).
     """
@@ -408,7 +408,7 @@ class Total:
 
     def __init__(self) -> None:
         self._sum = 0.0
-        self._lost = 0.0  # what rounding took away from _sum
+        self._lost = 0.0  # rounding error of _sum
 
     def following(self, value: float) -> float:
         """Return the sum as it would be with *value*."""
@@ -424,6 +424,6 @@ class Total:
 
 
 def _lost(a: float, b: float) -> float:
-    """Return what rounding takes away from `a + b`."""
+    """Return the rounding error of `a + b`."""
     total = a + b
     return (a - total) + b if abs(a) >= abs(b) else (b - total) + a

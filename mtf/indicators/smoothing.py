@@ -1,8 +1,7 @@
-"""Exponential smoothing: the two averages that never forget, both begun with the plain mean of the first n values.
+"""Exponential smoothing: two averages with infinite memory, which both start with the plain mean of the first n values.
 
 `Exponential` weighs a new value by 2 / (n + 1), `Wilder` by 1 / n (Welles Wilder, New Concepts in Technical Trading
-Systems, 1978; also called RMA or SMMA). Both forget old rounding errors as they forget old values, so they do not
-drift.
+Systems, 1978; also called RMA or SMMA). Old rounding errors fade like old values, so they do not drift.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ SKIP_MAX: Final = 1 << 20  # values
 
 @mypyc_attr(native_class=True)
 class Exponential:
-    """The exponential average; *skip* values are passed over before the mean of *size* that it begins with."""
+    """The exponential average; *skip* values are ignored before the mean of *size* values that it starts with."""
 
     __slots__ = ("_left", "_sum", "size", "value", "weight")
 

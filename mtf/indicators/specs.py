@@ -1,4 +1,4 @@
-"""Lists of indicators as users write them, made into canonical specs for one timeframe."""
+"""Parses lists of indicators, as users write them, into canonical specs for one timeframe."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["canonical_specs", "split_specs", "word_in"]
 
-WORDS: Final = {"all": ALL, "core": CORE}  # what stands for several, each where it makes sense
-FORMER_WORDS: Final = {**WORDS, "all": CORE}  # and what did so before there was "core"
+WORDS: Final = {"all": ALL, "core": CORE}  # words for several indicators, each where it makes sense
+FORMER_WORDS: Final = {**WORDS, "all": CORE}  # and their meaning before "core" was added
 NONE: Final = "none"
 
 
 def word_in(specs: object) -> str:
-    """Return the word that *specs* is, `all`, `core` or `none` in any case; "" if it is a list, or names indicators."""
+    """Return *specs* in lower case if it is the word `all`, `core` or `none`; "" if it is or names a list."""
     word = specs.strip().lower() if isinstance(specs, str) else ""
     return word if word in WORDS or word == NONE else ""
 
 
 def split_specs(text: str) -> list[str]:
-    """Return the specs of a list in one string: `sma:20,macd:12,26,9` is two, for only names begin one."""
+    """Split a list in one string: `sma:20,macd:12,26,9` has two specs, as a spec must start with a name."""
     known = {name.lower() for name in names()}
     specs: list[str] = []
     for token in text.split(","):
@@ -40,9 +40,9 @@ def canonical_specs(
 ) -> list[str]:
     """Return the canonical form of *specs* (a list, a string of them, `all`, `core` or `none`) for *timeframe*.
 
-    What makes no sense on the timeframe is an error if *strict*, unless it is one of several that a word stands for;
-    else it is left out. With *former*, words stand for what they did before there was `core`. ConfigError if one is
-    given twice.
+    An indicator that makes no sense on the timeframe is an error if *strict*, unless *specs* is a word; otherwise it is
+    omitted. With *former*, words have the meaning they had before `core` was added. ConfigError if an indicator is
+    listed twice.
     """
     word = word_in(specs)
     if word == NONE:

@@ -1,7 +1,7 @@
 """The indicators of one symbol on one timeframe, as one row of columns.
 
-An indicator that feeds on another one is taken apart from it: each part is in the set once, however many feed on it,
-whether it was asked for itself or not, and wherever it stands in the list.
+An indicator that takes another as input is split into its parts: each part is in the set once, however many others use
+it, whether or not it was requested itself, and wherever it is in the list.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from mtf.indicators.rolling import NAN, filled
 __all__ = ["SET_MAX", "IndicatorSet"]
 
 SET_MAX: Final = 4096  # indicators in one set
-THE_BAR: Final = -1  # in place of a column: fed with bars
+THE_BAR: Final = -1  # in place of a column: its input is the bar
 
 
 @mypyc_attr(native_class=True)
 class _Parts:
-    """The indicators that a set is made of, each once."""
+    """The distinct parts of a set."""
 
     __slots__ = ("_places", "feeds", "items", "width")
 
     def __init__(self) -> None:
         self.items: list[Indicator] = []
-        self.feeds: list[i64] = []  # for each, the place of the output that it feeds on, or THE_BAR
-        self.width: i64 = 0  # outputs of all
-        self._places: dict[str, int] = {}  # by spec: the place of the first output
+        self.feeds: list[i64] = []  # for each, the place of the output that is its input, or THE_BAR
+        self.width: i64 = 0  # number of outputs of all parts
+        self._places: dict[str, int] = {}  # the place of the first output, by spec
 
     def add(self, item: Indicator) -> i64:
-        """Take in *item* with what it feeds on, if they are not there yet; return the place of its first output."""
+        """Add *item* and its input, unless already present; return the place of its first output."""
         found = self._places.get(item.spec)
         if found is not None:
             return found
@@ -57,12 +57,12 @@ class _Parts:
 
 @mypyc_attr(native_class=True)
 class IndicatorSet:
-    """Indicators side by side: `names` are the columns, each indicator's outputs in the order given.
+    """A row of indicators: `names` are the columns, the outputs of each indicator in the order of *items*.
 
-    The set takes the indicators over: they are not to be used on their own, nor in a second set.
+    The set owns the indicators: they must not be used on their own, nor in a second set.
     """
 
-    __slots__ = ("_columns", "_feeds", "_given", "_linked", "_parts", "_row", "described", "names", "width")
+    __slots__ = ("_columns", "_feeds", "_items", "_linked", "_parts", "_row", "described", "names", "width")
 
     def __init__(self, items: Sequence[Indicator]) -> None:
         if len(items) > SET_MAX:
@@ -79,9 +79,9 @@ class IndicatorSet:
                 seen.add(name)
                 names.append(name)
                 columns.append(start + i)
-        self._given: Final[list[Indicator]] = list(items)  # as asked for: names and specs
-        self._parts: Final[vec[Indicator]] = vec[Indicator](parts.items)  # what is fed, each after what it feeds on
-        self._feeds: Final[vec[i64]] = vec[i64](parts.feeds)  # the place that each feeds on, or THE_BAR
+        self._items: Final[list[Indicator]] = list(items)  # as requested, for names and specs
+        self._parts: Final[vec[Indicator]] = vec[Indicator](parts.items)  # each after its input
+        self._feeds: Final[vec[i64]] = vec[i64](parts.feeds)  # the place of each part's input, or THE_BAR
         self._columns: Final[vec[i64]] = vec[i64](columns)  # the place of each column among the parts' outputs
         self._linked: Final = any([feed != THE_BAR for feed in parts.feeds])
         self._row: Final = filled(parts.width, NAN)  # scratch: the outputs of all parts
@@ -91,14 +91,14 @@ class IndicatorSet:
 
     @property
     def count(self) -> i64:
-        """The completed bars that were taken in."""
+        """The number of completed bars seen."""
         for k in range(len(self._parts)):
             if self._feeds[k] == THE_BAR:
                 return self._parts[k].count
-        return 0  # of an empty set
+        return 0  # the set is empty
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        """Take in one completed bar."""
+        """Add one completed bar."""
         if not self._linked:
             for part in self._parts:
                 part.commit(open_, high, low, close, volume, day, flags)
@@ -168,26 +168,26 @@ class IndicatorSet:
         self._pick(out, at)
 
     def _pick(self, out: vec[float], at: i64) -> None:
-        """Write what was asked for of the parts' outputs, from `out[at]` on."""
+        """Write the requested ones of the parts' outputs, from `out[at]` on."""
         row = self._row
         columns = self._columns
         for i in range(self.width):
             out[at + i] = row[columns[i]]
 
     def update(self, bar: Bar) -> None:
-        """Take in one completed bar."""
+        """Add one completed bar."""
         self.commit(bar.open, bar.high, bar.low, bar.close, bar.volume, bar_day(bar), bar_flags(bar))
 
     def specs(self) -> tuple[str, ...]:
-        """Return the canonical strings of the indicators, in order."""
-        return tuple([item.spec for item in self._given])
+        """Return the canonical specs of the indicators, in order."""
+        return tuple([item.spec for item in self._items])
 
     def fresh(self) -> IndicatorSet:
-        """Return a set of the same indicators that has seen no bar."""
-        return IndicatorSet([item.fresh() for item in self._given])
+        """Return a set of the same indicators, without any bars."""
+        return IndicatorSet([item.fresh() for item in self._items])
 
     def save(self) -> bytes:
-        """Return the state of all, from which `load` on a set of the same specs goes on to the bit."""
+        """Return the state; a set of the same specs that loads it continues with bit-identical values."""
         parts: list[bytes] = []
         for item in self._parts:
             state = item.save()
@@ -196,14 +196,14 @@ class IndicatorSet:
         return b"".join(parts)
 
     def load(self, data: bytes) -> None:
-        """Take over a state that `save` returned; CorruptCheckpoint, and no change, if it is not this set's."""
+        """Replace the state with one that `save` returned; CorruptCheckpoint, and no change, if it does not fit."""
         states: list[bytes] = []
         at = 0
         for item in self._parts:
             size = int.from_bytes(data[at : at + 4], "little")
             state = data[at + 4 : at + 4 + size]
             if len(state) != size or at + 4 > len(data):
-                raise CorruptCheckpoint(f"the state of the set is cut short within that of {item.spec}")
+                raise CorruptCheckpoint(f"the state of the set ends in the middle of {item.spec}")
             states.append(state)
             at += 4 + size
         if at != len(data):
@@ -218,17 +218,17 @@ class IndicatorSet:
             raise
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_restored, ([item.fresh() for item in self._given], self.save()))
+        return (_restored, ([item.fresh() for item in self._items], self.save()))
 
     def __len__(self) -> int:
-        return len(self._given)
+        return len(self._items)
 
     def __repr__(self) -> str:
         return f"IndicatorSet({', '.join(self.specs())})"
 
 
 def _restored(items: list[Indicator], state: bytes) -> IndicatorSet:
-    """Return the set that pickle, or copy, took apart."""
+    """Rebuild a set for pickle and copy."""
     found = IndicatorSet(items)
     found.load(state)
     return found

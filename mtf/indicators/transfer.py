@@ -1,6 +1,6 @@
-"""Indicator values as bytes, for the way between processes: floats as their bits.
+"""Indicator values as bytes, for transfer between processes: floats as their bits.
 
-Compiled, and so is whatever takes a `vec`: one that interpreted code hands to compiled code is never freed (mypyc 2.4).
+Compiled, like all code that handles a `vec`: one passed from interpreted to compiled code is never freed (mypyc 2.4).
 """
 
 from __future__ import annotations
@@ -38,5 +38,5 @@ def unpack_completed(data: bytes, width: i64) -> list[Completed]:
 
 
 def copied(live: memoryview[float], rows: bool) -> Numbers:
-    """Return a copy of *live* values, without completed ones."""
+    """Return `Numbers` with a copy of *live* values, and no completed ones."""
     return Numbers(vec[float](live), rows, [])

@@ -29,7 +29,7 @@ EMA: Final = Declaration(
     name="ema",
     title="Exponential moving average",
     group="trend",
-    formula="(close - ema') * 2 / (n + 1) + ema', begun with the mean of the first n closes",
+    formula="(close - ema') * 2 / (n + 1) + ema', starting with the mean of the first n closes",
     source="TA-Lib EMA",
     params=(Whole("period", 20),),
     of_close=True,
@@ -166,7 +166,7 @@ class Wma(Indicator):
 
 @mypyc_attr(native_class=True)
 class Dema(Indicator):
-    """Twice the exponential average less the average of it."""
+    """Twice the exponential average, minus the average of that average."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(DEMA, (period,), (2 * period - 1,))
@@ -199,7 +199,7 @@ class Dema(Indicator):
 
 @mypyc_attr(native_class=True)
 class Tema(Indicator):
-    """Three exponential averages, one of the other."""
+    """A combination of three nested exponential averages."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(TEMA, (period,), (3 * period - 2,))

@@ -1,6 +1,6 @@
-"""The value history: the values of one timeframe's indicators, for every symbol, in step with the bars.
+"""The value history: the values of one timeframe's indicators, for every symbol, one row per bar.
 
-Owns the history of completed values and each symbol's newest state; joins a block's numbers into value columns.
+Owns the history of completed values and each symbol's newest state; turns a block's numbers into value columns.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ class _SymbolValues:
     def __init__(self, fresh: ValueState) -> None:
         self.completed: Completed = fresh.completed
         self.count: i64 = 0  # completed bars since the log began
-        self.history: list[Completed] = []  # in step with the bars; only appended to, replaced when twice too long
-        self.after: ValueState = fresh  # after the newest block that touched it
-        self.last_row: i64 = -1  # its last row in the present block
+        self.history: list[Completed] = []  # one per bar; only appended to, replaced at twice the limit
+        self.after: ValueState = fresh  # the state after the newest block that touched it
+        self.last_row: i64 = -1  # its last row in the current block
 
 
 @mypyc_attr(native_class=True)
 class ValueHistory:
-    """Keeps the values of one timeframe, *width* a bar, the last *history* of them a symbol."""
+    """Keeps the values of one timeframe: *width* per bar, for the last *history* bars of each symbol."""
 
     __slots__ = ("_fresh", "_history", "_pages", "width")
 
     def __init__(self, width: i64, history: i64) -> None:
         self.width: Final[i64] = width
         self._history: Final[i64] = history
-        self._pages: list[_SymbolValues] = []  # by number of the symbol
+        self._pages: list[_SymbolValues] = []  # by symbol number
         none = Completed(vec[float]([NAN] * width))
         self._fresh: Final = ValueState(vec[float]([]), none, [], 0, 0, 0)
 
     def record(self, judged: JudgedBlock, columns: Columns, numbers: Numbers) -> ValueColumns:
-        """Return the value columns of a block, of which *numbers* were found."""
-        assert len(numbers.completed) == len(columns.closings), "each bar that closed has its values"
+        """Record a block's *numbers* and return its value columns."""
+        assert len(numbers.completed) == len(columns.closings), "each bar that closed must have values"
         values = ValueColumns(self.width, numbers, self._fresh)
         while len(self._pages) < len(judged.instruments):
             self._pages.append(_SymbolValues(self._fresh))
@@ -82,14 +82,14 @@ class ValueHistory:
         return self._pages[number].after
 
     def recount(self, counts: Sequence[int]) -> None:
-        """Take over how many bars each symbol has had, after a load: the indicators' own state knows it."""
+        """After a load, set each symbol's number of bars, which only the indicators' own state contains."""
         for page, count in zip(self._pages, counts, strict=False):
             old = page.after
             page.count = count
             page.after = ValueState(old.live, old.completed, old.history, old.start, old.stop, count)
 
     def archive(self, archive: Archive, symbols: i64) -> None:
-        """Save all state, or load it into a ledger that has seen nothing; the gate knows *symbols*."""
+        """Save all state, or load it into a new history; *symbols* is the gate's number of symbols."""
         count = archive.count(len(self._pages), 8)
         if count > symbols:
             raise CorruptCheckpoint(f"saved state: values of {count} symbols, but {symbols} are known")
@@ -133,7 +133,7 @@ class ValueHistory:
         return page.after
 
     def _after(self, number: i64, columns: Columns, numbers: Numbers, k: i64) -> ValueState:
-        """Return the state of the *k*-th touched symbol after the block: live values, unless the bar closed since."""
+        """Return the *k*-th touched symbol's state after the block, with live values unless its bar has closed."""
         page = self._pages[number]
         live = numbers.live
         row = page.last_row
@@ -146,7 +146,7 @@ class ValueHistory:
 
 
 def _closed_since(number: i64, row: i64, columns: Columns) -> bool:
-    """True if a clock event closed the symbol's bar after its last row."""
+    """Return whether the symbol's bar closed after its last row, because its clock was moved."""
     closings = columns.closings
     for k in range(len(closings) - 1, -1, -1):
         if closings[k].row <= row:

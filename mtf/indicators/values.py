@@ -1,7 +1,6 @@
-"""Indicator values as frames carry them: live ones for each row, completed ones for each bar that closed.
+"""Indicator values in frames: live values for each row, completed values for each bar that closed.
 
-Plain compiled containers of floats; NaN means not ready. What the columns mean follows from the names of the set that
-made them.
+Plain compiled containers of floats; NaN means not ready. The columns are those of the indicator set that made them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = ["Completed", "Numbers", "Places", "ValueColumns", "ValueState", "plac
 
 @mypyc_attr(native_class=True)
 class Completed:
-    """The values after one completed bar, one a column."""
+    """The values after one completed bar, one per column."""
 
     __slots__ = ("values",)
 
@@ -29,10 +28,10 @@ class Completed:
 
 @mypyc_attr(native_class=True)
 class ValueState:
-    """One symbol's values of one timeframe at one instant: live, completed, and the history in step with the bars.
+    """One symbol's values of one timeframe at one instant: live, completed, and a history with one row per bar.
 
-    `live` is empty if no bar forms, or live values were not computed. `count` is how many completed bars the
-    indicators have taken in since the log began, however few of them the history keeps.
+    `live` is empty if no bar is forming, or live values were not computed. `count` is the number of completed bars that
+    the indicators have seen since the log began, including those no longer in the history.
     """
 
     __slots__ = ("completed", "count", "history", "live", "start", "stop")
@@ -54,9 +53,9 @@ class ValueState:
 
 @mypyc_attr(native_class=True)
 class Places:
-    """Of which rows of a block live values are computed, if not of all: the place of each row, or -1.
+    """The rows of a block to compute live values for, if not all: each row's place among them, or -1.
 
-    The first places are those of the touched symbols' last rows, in the order of the symbols.
+    The first places are the touched symbols' last rows, in the order of the symbols.
     """
 
     __slots__ = ("by_row", "count")
@@ -67,9 +66,9 @@ class Places:
 
 
 def places_of(judged: JudgedBlock, closings: list[BarClose] | None = None) -> Places:
-    """Return the places of each symbol's last row, and of the newest one of a symbol before each of its *closings*.
+    """Return places for each symbol's last row, and for a symbol's last row before each of its *closings*.
 
-    The latter are those of one timeframe.
+    *closings* are those of one timeframe.
     """
     block = judged.block
     touched = judged.touched
@@ -100,11 +99,11 @@ def places_of(judged: JudgedBlock, closings: list[BarClose] | None = None) -> Pl
 
 @mypyc_attr(native_class=True)
 class Numbers:
-    """What a calculator found for one block: live values by place, and the completed ones of each closing, in order.
+    """A calculator's results for one block: live values by place, and completed values of each closing, in order.
 
-    `live[place * width + column]` is of meaning where a bar forms. With *rows* each row has its place; without, each
-    touched symbol has one, for its last row, and *places* says which other rows have one. It is empty if there are no
-    live values. A calculator that shares symbols with others fills the places of its own, and has their closings.
+    `live[place * width + column]` is valid if a bar is forming after that row. With *rows*, each row has a place;
+    without, each touched symbol has one, for its last row, and so do the other rows in *places*. It is empty if live
+    values are off. A calculator that shares the symbols with others fills only the places and closings of its own.
     """
 
     __slots__ = ("completed", "live", "places", "rows")
@@ -118,13 +117,12 @@ class Numbers:
 
 @mypyc_attr(native_class=True)
 class ValueColumns:
-    """What one timeframe's indicators made of one block.
+    """The results of one timeframe's indicators for one block.
 
-    `live[row * width + column]` is a value as if the partial bar after that row closed then; of no meaning where no bar
-    forms. Where *rows* is false, it is for each touched symbol's last row, by place of the symbol, and for those rows
-    that have a place in *places*. `closings[k]` is the
-    state just after the k-th closing of the timeframe's columns, `after[k]` that of the k-th touched symbol after the
-    block. `fresh` is the state of a symbol that had no bar yet.
+    `live[row * width + column]` is a value as if the partial bar after that row closed then; it is undefined if no bar
+    is forming. If *rows* is false, there are values only for each touched symbol's last row, by its place, and for
+    the rows with a place in *places*. `closings[k]` is the state just after the k-th closing of the timeframe's
+    columns, `after[k]` that of the k-th touched symbol after the block. `fresh` is the state of a symbol without bars.
     """
 
     __slots__ = ("after", "closings", "fresh", "live", "places", "rows", "width")
@@ -140,6 +138,6 @@ class ValueColumns:
 
 
 def _restored(live: list[float], completed: list[float], history: list[list[float]], count: int) -> ValueState:
-    """Return the values that pickle took apart."""
+    """Rebuild values for pickle."""
     rows = [Completed(vec[float](row)) for row in history]
     return ValueState(vec[float](live), Completed(vec[float](completed)), rows, 0, len(rows), count)

@@ -1,4 +1,4 @@
-"""Volatility: how wide the price moves, and bands that far from an average."""
+"""Volatility: how far the price moves, and bands at that distance from an average."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KELTNER: Final = Declaration(
     name="keltner",
     title="Keltner channel",
     group="volatility",
-    formula="ema of n closes; upper, lower: plus and minus width * atr; typical: of (h + l + c) / 3, begun as TA-Lib",
+    formula="ema of n closes; upper, lower: plus and minus width * atr; typical: of (h + l + c) / 3, as in TA-Lib",
     source="Linda Raschke's form, as StockCharts; with price=typical TA-Lib KC",
     params=(
         Whole("period", 20),
@@ -84,7 +84,7 @@ SUPERTREND: Final = Declaration(
 
 
 def true_range(high: float, low: float, before: float) -> float:
-    """Return the range of a bar and of the step to it from the close *before*; NaN if there is none before."""
+    """Return the range of a bar including the gap from the close *before*; NaN if *before* is."""
     if before != before:
         return NAN
     top = high if high > before else before
@@ -167,7 +167,7 @@ class Atr(Indicator):
 class Keltner(Indicator):
     """An exponential average, and bands some average true ranges from it.
 
-    On the typical price as TA-Lib's KC: the average and the range begin on the same bar, the first on which both can.
+    With the typical price it equals TA-Lib's KC: average and range start on the same bar, the first where both can.
     """
 
     def __init__(self, period: int = 20, width: float = 2.0, atr: int = 10, price: str = "close") -> None:
@@ -213,7 +213,7 @@ class Keltner(Indicator):
 
 @mypyc_attr(native_class=True)
 class Donchian(Indicator):
-    """The highest high and the lowest low of the last bars, and the middle of the two."""
+    """The highest high and the lowest low of the last bars, and their midpoint."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(DONCHIAN, (period,), (period,) * 3)
@@ -275,7 +275,7 @@ class Stddev(Indicator):
 
 @mypyc_attr(native_class=True)
 class SuperTrend(Indicator):
-    """A stop line that follows the price at some average true ranges and changes sides when it is crossed."""
+    """A stop line that follows the price at some average true ranges, and switches sides when crossed."""
 
     def __init__(self, period: int = 10, width: float = 3.0) -> None:
         super().__init__(SUPERTREND, (period, width), (period + 1,) * 2)
@@ -296,7 +296,7 @@ class SuperTrend(Indicator):
 
     def _trend_now(self, close: float, upper: float, lower: float) -> float:
         if self._upper != self._upper:
-            return 1.0  # TA-Lib's first trend is up, wherever the close stands
+            return 1.0  # TA-Lib's first trend is up, wherever the close is
         if self._trend > 0.0:
             return -1.0 if close < lower else 1.0
         return 1.0 if close > upper else -1.0

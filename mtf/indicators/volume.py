@@ -14,7 +14,7 @@ from mtf.indicators.rolling import NAN, Sum, Total
 
 __all__ = ["INDICATORS", "Cmf", "Mfi", "Obv", "VolumeSma", "Vwap"]
 
-ZERO_SHARE: Final = 1e-14  # TA-Lib takes a change below this share of |price| + |price'| for none
+ZERO_SHARE: Final = 1e-14  # TA-Lib ignores a change below this share of |price| + |price'|
 DAY_MAX: Final = 1 << 40  # ordinals, doubled
 
 OBV: Final = Declaration(
@@ -62,7 +62,7 @@ CMF: Final = Declaration(
 
 @mypyc_attr(native_class=True)
 class Obv(Indicator):
-    """The volume of rising bars less that of falling ones, since the start."""
+    """The volume of rising bars minus that of falling ones, since the start."""
 
     def __init__(self) -> None:
         super().__init__(OBV, (), (1,))
@@ -129,7 +129,7 @@ class VolumeSma(Indicator):
 
 @mypyc_attr(native_class=True)
 class Vwap(Indicator):
-    """The mean price of the trading day so far, weighted by volume; each day begins again, one off session too."""
+    """The mean price of the trading day so far, weighted by volume; starts again each day, off-session or not."""
 
     def __init__(self) -> None:
         super().__init__(VWAP, (), (1,))
@@ -172,7 +172,7 @@ class Vwap(Indicator):
 
 
 def _anchor(day: i64, flags: i64) -> i64:
-    """Return what tells a trading day from others, and from a stretch off session that has its date."""
+    """Return a number that identifies a trading day; the off-session time of the same date has another."""
     return day * 2 + (1 if flags & OFF_SESSION else 0)
 
 

@@ -97,7 +97,7 @@ def test_all_are_all_that_are_built_in() -> None:
 
 
 def test_the_core_had_another_name() -> None:
-    with pytest.warns(DeprecationWarning, match="TWENTY is called CORE now"):
+    with pytest.warns(DeprecationWarning, match="TWENTY was renamed to CORE"):
         assert mtf.indicators.TWENTY == CORE  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="has no attribute 'THIRTY'"):
         _ = mtf.indicators.THIRTY  # type: ignore[attr-defined]
@@ -453,7 +453,7 @@ def test_a_step_that_breaks_the_contract_is_told() -> None:
 
     register(Two)
     register(Hoard)
-    with pytest.raises(ConfigError, match="returned 2 values and declares 1"):
+    with pytest.raises(ConfigError, match="returned 2 values but declares 1"):
         create("two").update(bars("1")[0])
     hoard = create("hoard")
     hoard.update(bars("1")[0])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mtf.archive import Archive
 from mtf.errors import ConfigError, CorruptCheckpoint
 from mtf.indicators import BarNow, Declaration, Indicator, PythonIndicator, create, register
-from mtf.indicators.memory import VALUES_MAX, Remembered, archived
+from mtf.indicators.memory import VALUES_MAX, StateCopier, archived
 from tests.indicators.bars import bars
 
 BARS = bars("10/12/9/11 11/11/10/10 10/14/10/13 1 2 3")
@@ -99,7 +99,7 @@ PLAIN = st.recursive(
 @given(state=st.lists(PLAIN, max_size=6))
 def test_a_state_is_archived_to_the_type_and_the_bit(state: list[Any]) -> None:
     saving = Archive()
-    assert archived(saving, "own", Remembered("own").copy(state)) == state
+    assert archived(saving, "own", StateCopier("own").copy(state)) == state
     loading = Archive(saving.finish())
     assert exactly(archived(loading, "own", [])) == exactly(state)
     loading.finish()
@@ -113,7 +113,7 @@ def test_bytes_of_a_stranger_are_a_state_or_an_error(data: bytes, mixed: bool) -
         state = archived(loading, "own", [])
     except CorruptCheckpoint:
         return
-    assert Remembered("own").copy(state) is not state
+    assert StateCopier("own").copy(state) is not state
 
 
 def saved(*wholes: int) -> Archive:
@@ -280,7 +280,7 @@ def test_an_output_that_is_no_number_is_named(found: Any) -> None:
         return found
 
     indicator = own(step)
-    with pytest.raises(ConfigError, match=r"^own returned .*: outputs are floats"):
+    with pytest.raises(ConfigError, match=r"^own returned .*: outputs must be floats"):
         indicator.update(BARS[0])
     assert (indicator.count, kept(indicator)) == (0, [])
 
