@@ -44,7 +44,7 @@ COMPILED = [
     "mtf/calendars/day.py",
     "mtf/calendars/calendar.py",
     "mtf/calendars/grid.py",
-    "mtf/calendars/beside.py",
+    "mtf/calendars/session_edges.py",
     "mtf/bars/bar.py",
     "mtf/archive.py",
     "mtf/bars/recent.py",

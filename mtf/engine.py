@@ -1,8 +1,8 @@
-"""The engine: events in, the bars they close out, in one call and without asyncio.
+"""The engine: an event goes in and the bars it closes come out, in one call and without asyncio.
 
-For notebooks, backtests and other people's loops. Verdicts, bars, values and digest are those of a pipeline into which
-the same is pushed: it is the same kernel, one tick at a time. A tick that can neither close a bar nor be rejected only
-waits, to be processed with those after it: once a bar closes, or somebody asks.
+For notebooks, backtests and event loops of your own. Verdicts, bars, values and digest equal those of a pipeline that
+the same events are pushed into: it is the same kernel, one tick at a time. A tick that can neither close a bar nor be
+rejected only waits, and is processed with later ones when a bar closes or state is read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from mtf.units import NEVER_NS, TS_MAX_NS
 
 __all__ = ["Engine"]
 
-WAITING_MAX: Final = 1024  # ticks that wait to be processed together
+WAITING_MAX: Final = 1024  # ticks waiting to be processed together
 MALFORMED: Final = -1
 MAGIC: Final = "mtf engine"
 FORMAT: Final = 1
@@ -45,25 +45,25 @@ INF: Final = float("inf")
 
 @mypyc_attr(native_class=True)
 class _Lane:
-    """What is known of one symbol's next tick: while it is plain, it is accepted and closes nothing."""
+    """A fast path for one symbol: while its next tick is plain, it is accepted and closes no bar."""
 
     __slots__ = ("name", "newest_ns", "tag", "until_ns")
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
-        self.tag: i64 = 0  # of ticks that are plain: PLAIN_QUOTE, PLAIN_TRADE, or 0 for none
+        self.tag: i64 = 0  # of plain ticks: PLAIN_QUOTE, PLAIN_TRADE, or 0 for none
         self.newest_ns: i64 = TS_MAX_NS  # the symbol's clock
-        self.until_ns: i64 = NEVER_NS  # the first instant at which a bar, or the open market, ends
+        self.until_ns: i64 = NEVER_NS  # the next end of a bar or of a market session
 
 
 @mypyc_attr(native_class=True)
 class Engine:
     """Keeps every timeframe of every symbol in one consistent state, at every tick, without an event loop.
 
-    The settings decide results, and are those of `mtf.Config`; *config* gives them as one. Each event is taken in its
-    turn, as it is pushed into a pipeline that knows no wall clock (`clock="ticks"`): time passes with the ticks of each
-    symbol, and with `clock`. A tick stamped before *oldest_ns* is in another unit than nanoseconds, and is malformed.
-    Nothing is kept on disk. One thread at a time.
+    The settings are those of `mtf.Config`, all of which affect results; *config* passes them as one value. Events are
+    processed in order, as in a pipeline without a wall clock (`clock="ticks"`): time passes with the ticks of each
+    symbol, and with `clock`. A tick stamped before *oldest_ns* cannot be in nanoseconds, and is malformed. Nothing is
+    kept on disk. Not thread-safe.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Engine:
             "price_max": price_max,
             "delay_ns": delay_ns,
         }
-        if timeframes != DEFAULT_TIMEFRAMES:  # compiled code has a tuple of its own, and `make` looks for this very one
+        if timeframes != DEFAULT_TIMEFRAMES:  # compiled code has its own copy of the tuple; `make` compares identity
             settings["timeframes"] = timeframes
         self._config: Config = given_config(config, settings)
         self._low: Final[float] = -float(self._config.price_max) if self._config.prices == "any" else 0.0
@@ -107,14 +107,14 @@ class Engine:
         self._kernel: Kernel = Kernel(self._config)
         self._gate: Gate = self._kernel.gate
         self._builder: BlockBuilder = self._new_builder([])
-        self._next_seq: i64 = 1  # of the first event that waits in the block builder
+        self._next_seq: i64 = 1  # of the first event waiting in the block builder
         self._lanes: dict[str, _Lane] = {}  # by symbol
         self._lane: _Lane = _Lane("")  # of the newest tick
         self._verdict: i64 = MALFORMED - 1  # of the newest event; below MALFORMED: there was none
-        self._failure = ""  # what ended it
+        self._failure = ""  # the error that stopped it
         self._oldest_ns: Final[int] = oldest_ns
 
-    # Events in.
+    # Input.
 
     def tick(
         self,
@@ -129,19 +129,19 @@ class Engine:
         size: float = 0.0,
         id: str | None = None,
     ) -> tuple[Bar, ...]:
-        """Take a quote (*bid*, *ask*, or one of them) or a trade (*price*); return the bars that it closed, in order.
+        """Process a quote (*bid*, *ask*, or one of them) or a trade (*price*); return the bars it closed, in order.
 
-        *ts_ns* is event time in nanoseconds UTC. A tick that is rejected closes nothing; `last_verdict` says why.
-        MalformedEvent, and it is only counted, if it cannot be an event: a number is missing, NaN or negative, both a
-        quote and a trade are given, or the time is before `oldest_ns` (1980 by default) or after 2200.
+        *ts_ns* is event time in nanoseconds UTC. A rejected tick closes nothing; `last_verdict` is the reason. Raises
+        MalformedEvent, and only counts the tick, if it is invalid: a number is missing, NaN or negative, it is both a
+        quote and a trade, or its time is before `oldest_ns` (1980 by default) or after 2200.
         """
-        at = ts_ns if isinstance(ts_ns, int) else _whole(ts_ns, "tick")
+        at = ts_ns if isinstance(ts_ns, int) else _as_int(ts_ns, "tick")
         lane = self._lane
-        if is_instant(at) and id is None and (symbol == lane.name or self._turn(symbol)):
+        if is_instant(at) and id is None and (symbol == lane.name or self._select_lane(symbol)):
             lane = self._lane
             ts: i64 = at
             if lane.newest_ns <= ts < lane.until_ns and self._builder.count < WAITING_MAX:
-                # What the gate accepts as it did the one before it, and no timeframe closes a bar for.
+                # The gate accepts it exactly like the previous tick, and it closes no bar of any timeframe.
                 if price is None:
                     if bid is not None and ask is not None and lane.tag == PLAIN_QUOTE:
                         first, second = bid * 1.0, ask * 1.0
@@ -165,51 +165,51 @@ class Engine:
         return self._take(symbol, at, bid, ask, bid_size, ask_size, price, size, id)
 
     def bar(self, bar: Bar) -> tuple[Bar, ...]:
-        """Take a completed *bar* as an observation of its interval; return the bars that it closed, in order.
+        """Process a completed *bar* as an observation of its interval; return the bars it closed, in order.
 
-        It is known at its end, enters timeframes at least as long as itself, and has one verdict. MalformedEvent if it
-        contradicts itself; StraddlingBar if it lies in two bars of a timeframe; ConfigError if a timeframe that was
-        asked for is shorter.
+        It is known at its end, counts in timeframes at least as long as itself, and has one verdict. Raises
+        MalformedEvent if it contradicts itself, StraddlingBar if it spans two bars of a timeframe, and ConfigError if a
+        requested timeframe is shorter than the bar.
         """
         self._check()
         given: object = bar
-        if not isinstance(given, Bar):  # interpreted code checks no types, and a tick would be taken as one
+        if not isinstance(given, Bar):  # the pure build checks no types, and would process a tick as a bar
             raise TypeError(f"bar() argument 'bar' must be Bar, not {type(given).__name__}")
         try:
             fault = FAULTS[take(self._builder, bar)]
         except (TypeError, AttributeError, OverflowError) as error:
             fault = str(error)
         if fault:
-            raise self._refused(repr(bar), fault)
+            raise self._malformed(repr(bar), fault)
         self._bar_clock.strict = False
         return self._process()
 
     def clock(self, ts_ns: SupportsIndex) -> tuple[Bar, ...]:
-        """Take a clock event, "it is *ts_ns* now": return the bars of all symbols that end by then, in order.
+        """Process a clock event, "it is now *ts_ns*"; return the bars of all symbols that end by then, in order.
 
         MalformedEvent if the time is before 1678 or after 2200.
         """
         self._check()
-        at = ts_ns if isinstance(ts_ns, int) else _whole(ts_ns, "clock")
+        at = ts_ns if isinstance(ts_ns, int) else _as_int(ts_ns, "clock")
         if not is_instant(at):
-            raise self._refused(f"clock event at {at}", FAULTS[BAD_TIME])
+            raise self._malformed(f"clock event at {at}", FAULTS[BAD_TIME])
         self._builder.clock(at)
         for lane in self._lanes.values():
             lane.until_ns = NEVER_NS
         return self._process()
 
-    # State out.
+    # State.
 
     @property
     def config(self) -> Config:
-        """What it keeps and how it judges."""
+        """The settings that affect results."""
         return self._config
 
     @property
     def last_verdict(self) -> str:
-        """What became of the newest event: `accepted`, `late_accepted`, or why it was rejected; empty before any.
+        """The verdict on the newest event: `accepted`, `late_accepted`, or why it was rejected; empty before the first.
 
-        The reasons are `duplicate`, `price`, `closed`, `late`, `unfinished`, and `malformed` for one that is in no log.
+        The reasons are `duplicate`, `price`, `closed`, `late`, `unfinished`, and `malformed` for one that has no seq.
         """
         if self._verdict < MALFORMED:
             return ""
@@ -217,7 +217,7 @@ class Engine:
 
     @property
     def seq(self) -> int:
-        """The newest event; 0 before the first. One that is malformed has no seq, a bar has four."""
+        """The seq of the newest event; 0 before the first. A malformed event has none, a bar has four."""
         return self._next_seq - 1 + self._builder.count
 
     @property
@@ -226,11 +226,12 @@ class Engine:
         return list(self._builder.symbols.names)
 
     def snapshot(self, symbol: str) -> Snapshot:
-        """Return every timeframe of *symbol* at one and the same seq; UnknownSymbol if none of its events was seen."""
+        """Return every timeframe of *symbol* as of the same seq; UnknownSymbol if it has had no event."""
         kernel = self._up_to_date()
         number = kernel.number_of(symbol)
         if number < 0:
-            raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
+            known = ", ".join(self.symbols) or "none"
+            raise UnknownSymbol(f"no event of {symbol!r} has been seen; known symbols: {known}")
         return kernel.snapshot(number)
 
     @property
@@ -243,7 +244,7 @@ class Engine:
         return Summary.of(self._up_to_date(), self._builder.malformed)
 
     def save(self) -> bytes:
-        """Return the whole state, from which `load` goes on to the bit."""
+        """Return the whole state; an engine that loads it continues with bit-identical results."""
         kernel = self._up_to_date()
         archive = Archive()
         archive.text(MAGIC)
@@ -261,22 +262,22 @@ class Engine:
         return data + int(xxh3_64_intdigest(data)).to_bytes(SUM_BYTES, "little")
 
     def load(self, data: bytes) -> None:
-        """Take over a state that `save` returned, in place of the present one.
+        """Replace the state with one that `save` returned.
 
-        ConfigMismatch if another configuration made it, CorruptCheckpoint if it is damaged or another mtf's; this
-        engine is then as it was.
+        ConfigMismatch if it was saved with a different configuration, CorruptCheckpoint if it is damaged or from an
+        incompatible version of mtf; the engine is then unchanged.
         """
         body, wanted = data[:-SUM_BYTES], data[-SUM_BYTES:]
         if int(xxh3_64_intdigest(body)).to_bytes(SUM_BYTES, "little") != wanted:
-            raise CorruptCheckpoint("these bytes are not what an engine saved, or are damaged: load what save returned")
+            raise CorruptCheckpoint("not a saved engine state, or damaged: pass the bytes that save() returned")
         archive = Archive(body)
         if archive.text("") != MAGIC:
-            raise CorruptCheckpoint("these bytes are not what an engine saved: load what save returned")
+            raise CorruptCheckpoint("not a saved engine state: pass the bytes that save() returned")
         made_with = archive.int64(0, 0, ANY_MAX), archive.int64(0, 0, ANY_MAX)
         if made_with != (FORMAT, RESULTS):
             raise CorruptCheckpoint(
-                f"saved by an mtf whose states or results differ (format {made_with[0]}, results {made_with[1]}; here "
-                f"{FORMAT} and {RESULTS}): give this engine the events again"
+                f"saved by an incompatible version of mtf (format {made_with[0]}, results {made_with[1]}; this one has "
+                f"{FORMAT} and {RESULTS}): pass the events to this engine again"
             )
         self._check_config(archive.blob(b""))
         malformed = archive.int64(0, 0, ANY_MAX)
@@ -306,15 +307,15 @@ class Engine:
     def __repr__(self) -> str:
         return f"Engine({', '.join(self._config.timeframes.names)}, at seq {self.seq})"
 
-    # Inside.
+    # Internals.
 
     def _new_builder(self, names: list[str]) -> BlockBuilder:
         builder = BlockBuilder(SymbolTable(names), bar_clock=self._bar_clock)
         builder.one_kind = self._config.price == "auto"
         return builder
 
-    def _turn(self, symbol: str) -> bool:
-        """Have the lane of *symbol* be the one in use; False if it has none yet."""
+    def _select_lane(self, symbol: str) -> bool:
+        """Switch to the lane of *symbol*; return False if it has none yet."""
         lane = self._lanes.get(symbol)
         if lane is None:
             return False
@@ -333,7 +334,7 @@ class Engine:
         size: float,
         id: str | None,
     ) -> tuple[Bar, ...]:
-        """Take a tick that may be anything, and process it with those that wait."""
+        """Check any kind of tick, and process it together with the waiting ones."""
         self._check()
         code: i64 = BAD_TIME
         fault = ""
@@ -342,7 +343,7 @@ class Engine:
         elif is_instant(ts_ns):
             if price is not None:
                 if bid is not None or ask is not None:
-                    fault = "it is a quote and a trade at once: make it two ticks"
+                    fault = "it is a quote and a trade at once: pass two ticks"
                 else:
                     code = self._builder.trade(symbol, ts_ns, price * 1.0, size * 1.0, id)
             else:
@@ -360,19 +361,19 @@ class Engine:
         fault = fault or FAULTS[code]
         if fault:
             what = f"bid={bid}, ask={ask}" if price is None else f"price={price}"
-            raise self._refused(f"tick({symbol!r}, {ts_ns}, {what})", fault)
+            raise self._malformed(f"tick({symbol!r}, {ts_ns}, {what})", fault)
         self._bar_clock.strict = False
         closed = self._process()
-        self._look_ahead(symbol)
+        self._update_lane(symbol)
         return closed
 
-    def _refused(self, what: str, fault: str) -> MalformedEvent:
+    def _malformed(self, what: str, fault: str) -> MalformedEvent:
         self._verdict = MALFORMED
         self._builder.malformed += 1
         return MalformedEvent(f"{what}: {fault}")
 
     def _process(self) -> tuple[Bar, ...]:
-        """Process what waits, of which only the newest event can have closed bars; return those."""
+        """Process the waiting events and return the bars that closed; only the newest event can have closed any."""
         block = self._builder.take(self._next_seq)
         self._next_seq += block.count
         try:
@@ -386,8 +387,8 @@ class Engine:
         closings = frame.closings
         return tuple([closing.bar for closing in closings]) if closings else _NO_BARS
 
-    def _look_ahead(self, symbol: str) -> None:
-        """Find until when ticks of *symbol* can be plain ones, after one of it was processed."""
+    def _update_lane(self, symbol: str) -> None:
+        """Update the lane of *symbol*, after processing a tick of it: until when the next ones can be plain."""
         lane = self._lanes.get(symbol)
         if lane is None:
             lane = _Lane(symbol)
@@ -403,7 +404,7 @@ class Engine:
         lane.tag, lane.newest_ns, lane.until_ns = tag, newest_ns, until_ns
 
     def _up_to_date(self) -> Kernel:
-        """Return the kernel, with everything processed that waited."""
+        """Process the waiting events and return the kernel."""
         self._check()
         if self._builder.count:
             self._process()
@@ -412,8 +413,8 @@ class Engine:
     def _check(self) -> None:
         if self._failure:
             raise PipelineStopped(
-                f"this engine stopped in the middle of an event ({self._failure}): load a saved state, or make a new "
-                "one"
+                f"this engine failed while processing an event ({self._failure}): load a saved state, or create a new "
+                "engine"
             )
 
     def _check_config(self, saved: bytes) -> None:
@@ -422,7 +423,7 @@ class Engine:
         there = Config.from_json(saved)
         differences = here.differences(there)
         if there.tzdata != here.tzdata:
-            differences.append(f"tzdata: {there.tzdata} there, {here.tzdata} here")
+            differences.append(f"tzdata: saved with {there.tzdata}, now {here.tzdata}")
         changed = version_changes(dict(there.versions), dict(here.versions))
         if changed:
             differences.append(changed)
@@ -433,8 +434,8 @@ class Engine:
 _NO_BARS: Final[tuple[Bar, ...]] = ()
 
 
-def _whole(ts_ns: SupportsIndex, call: str) -> int:
-    """Return a time that is whole, as NumPy's integers are, as an int."""
+def _as_int(ts_ns: SupportsIndex, call: str) -> int:
+    """Return *ts_ns*, which may be an integer of another type (NumPy's), as an int."""
     try:
         return index(ts_ns)
     except TypeError:
@@ -442,7 +443,7 @@ def _whole(ts_ns: SupportsIndex, call: str) -> int:
 
 
 def _restored(config: Config, state: bytes, oldest_ns: int) -> Engine:
-    """Return the engine that pickle, or copy, took apart."""
+    """Rebuild an engine for pickle and copy."""
     engine = Engine(config, oldest_ns=oldest_ns)
     engine.load(state)
     return engine

@@ -1,7 +1,7 @@
-"""The kernel: the pure cores of one configuration, and how a block passes through them.
+"""The kernel: the pure cores of one configuration, and the path of a block through them.
 
 The pipeline distributes these cores over actors; state queries, tests and workers run them in one place. Both get the
-same frames from the same blocks, because they are the same code.
+same frames from the same blocks, because they run the same code.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from mtf.indicators.values import places_of
 
 __all__ = ["RESULTS", "Kernel", "bar_clock_of"]
 
-RESULTS: Final = 2  # goes up when the same log gives other results; stored results of before are then not used
+RESULTS: Final = 2  # increased when the same log gives different results; results stored before that are not used
 
 
 class Kernel:
     """All cores of a pipeline: gate, an aggregator per timeframe, indicators, joiner, digest.
 
-    A worker's kernel only computes the indicators of the symbols that it *owns*, by rank of the timeframe and number.
+    A worker's kernel computes indicators only for the symbols that it *owns*, by timeframe rank and symbol number.
     """
 
     def __init__(self, config: Config, owns: Callable[[int, int], bool] | None = None) -> None:
         self.config = config
-        config.calendars.prepare()  # not while ticks wait
+        config.calendars.prepare()  # now, not while ticks wait
         self.gate = Gate(
             config.calendars.calendar_of,
             list(config.timeframes),
@@ -57,7 +57,7 @@ class Kernel:
             Aggregator(timeframe, rank, config.history, config.anchor_ns)
             for rank, timeframe in enumerate(config.timeframes)
         ]
-        self.calculators: list[Calculator] = []  # by rank; empty if no indicator is kept
+        self.calculators: list[Calculator] = []  # by rank; empty without indicators
         self.value_histories: list[ValueHistory] = []
         if any(config.indicators):
             for rank, (timeframe, specs) in enumerate(zip(config.timeframes, config.indicators, strict=True)):
@@ -68,14 +68,14 @@ class Kernel:
                 self.value_histories.append(ValueHistory(calculator.width, config.history))
         self.joiner = Joiner()
         self.digest = Digest()
-        self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled when asked
+        self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled on demand
         outputs = [calculator.items.described for calculator in self.calculators]
         self.schema = Schema(list(config.timeframes), outputs or [[] for _ in self.aggregators])
 
     def begin(self, seq: int, names: Sequence[str]) -> None:
-        """Start after the event *seq* of a log whose beginning is gone, before any block was processed.
+        """Start after event *seq*, for a log whose beginning was deleted; call it before processing any block.
 
-        *names* are the symbols that had appeared by then; nothing else is known of them.
+        *names* are the symbols that had appeared by then; nothing else is known about them.
         """
         self.gate.begin(names)
         self.joiner.begin(
@@ -85,15 +85,15 @@ class Kernel:
     def step(self, block: Block, rows: bool = True) -> Frame:
         """Process the next block of the log and return its frame.
 
-        Live values are those of each row, or without *rows* of each symbol's last one alone.
+        With *rows*, live values are computed for each row; without, only for each symbol's last row.
         """
         return self.apply(self.gate.judge(block), rows)
 
     def apply(self, judged: JudgedBlock, rows: bool = True, before_bars_of: int = -1) -> Frame:
         """Process the next block, already judged, and return its frame.
 
-        See `step`; without *rows*, there are also live values of the symbol's row before each bar of the timeframe
-        *before_bars_of*, by rank, closes.
+        See `step`. Without *rows*, live values are also computed for the last row of a symbol before each of its bars
+        closes on the timeframe with rank *before_bars_of*.
         """
         columns = [aggregator.aggregate(judged) for aggregator in self.aggregators]
         places = None
@@ -108,17 +108,17 @@ class Kernel:
         return frame
 
     def save(self) -> dict[str, bytes]:
-        """Return the state of every core by name, all after the same event."""
+        """Return the state of every core by name, all as of the same event."""
         return {name: save() for name, save in self.savers().items()}
 
     def savers(self) -> dict[str, Callable[[], bytes]]:
-        """Return the function that saves each core, by name: an actor saves its own when a marker passes."""
+        """Return the function that saves each core, by name: each actor saves its own when a marker passes."""
         return {name: partial(_saved, archive) for name, archive in self._archives().items()}
 
     def load(self, parts: Mapping[str, bytes]) -> None:
-        """Load a saved state into an engine that has processed nothing.
+        """Load a saved state into a kernel that has processed nothing.
 
-        CorruptCheckpoint if a part is missing, or does not match this configuration; the engine is unusable then.
+        CorruptCheckpoint if a part is missing, or does not match this configuration; the kernel is then unusable.
         """
         missing = [name for name in self._archives() if name not in parts]
         if missing:
@@ -136,7 +136,7 @@ class Kernel:
             )
 
     def load_parts(self, parts: Mapping[str, bytes]) -> None:
-        """Load the state of the cores in *parts*, as `load` does for all."""
+        """Load the state of only the cores in *parts*; see `load`."""
         for name, archive in self._archives().items():
             if name not in parts:
                 continue
@@ -148,7 +148,7 @@ class Kernel:
                 raise CorruptCheckpoint(f"the saved state of {name} is invalid: {error}") from error
 
     def _archives(self) -> dict[str, Callable[[Archive], None]]:
-        """Return the function that archives each core, by name, in the order in which they can be loaded."""
+        """Return the function that archives each core, by name, in the order in which they must be loaded."""
         instruments = self.gate.instruments
         found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
         for aggregator in self.aggregators:
@@ -167,7 +167,7 @@ class Kernel:
         return [state.instrument.name for state in self.joiner.states if state.seen]
 
     def number_of(self, symbol: str) -> int:
-        """Return the number of a symbol that has had an event; -1 if it has not."""
+        """Return the number of a symbol; -1 if it has had no event."""
         states = self.joiner.states
         while len(self._numbers) < len(states):
             self._numbers[states[len(self._numbers)].instrument.name] = len(self._numbers)
@@ -197,7 +197,7 @@ def _archive_sized(archive: Callable[[Archive, int], None], instruments: list[In
 
 
 def bar_clock_of(config: Config, noted: Callable[[str], None] | None = None) -> MarketBarClock:
-    """Return what places bars given as input under *config*; see `MarketBarClock` for *noted*."""
+    """Return the bar clock that places input bars under *config*; see `MarketBarClock` for *noted*."""
     return MarketBarClock(
         config.calendars.calendar_of,
         list(config.timeframes),

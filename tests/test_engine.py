@@ -156,7 +156,7 @@ def test_bars_as_input_enter_as_in_a_pipeline() -> None:
             return pipeline.digest, pipeline.summary()
 
     assert (engine.digest, engine.summary()) == asyncio.run(main())
-    with pytest.raises(ConfigError, match="no bar of 1m can be made of them"):
+    with pytest.raises(ConfigError, match="no bars of 1m can be built from them"):
         mtf.Engine(calendar="crypto", timeframes="1m,1h").bar(bars[0])
 
 
@@ -297,7 +297,7 @@ def test_foreign_and_damaged_states_are_refused_and_change_nothing() -> None:
 
 def test_unknown_symbols_and_settings_are_named() -> None:
     engine = mtf.Engine()
-    with pytest.raises(UnknownSymbol, match=r"no event of 'X' has been seen; there are none"):
+    with pytest.raises(UnknownSymbol, match=r"no event of 'X' has been seen; known symbols: none"):
         engine.snapshot("X")
     with pytest.raises(ConfigError, match=r"^calendar: already set by config="):
         mtf.Engine(mtf.Config.make(), calendar="crypto")
@@ -324,7 +324,7 @@ def test_engine_that_failed_within_an_event_says_so_until_a_state_is_loaded(monk
         lambda: engine.tick("EURUSD", at("10:01"), 1.1, 1.2),
         lambda: engine.clock(at("10:02")),
     ):
-        with pytest.raises(PipelineStopped, match="stopped in the middle of an event"):
+        with pytest.raises(PipelineStopped, match="failed while processing an event"):
             ask()
     engine.load(saved)
     assert [str(bar.timeframe) for bar in engine.tick("EURUSD", at("10:01"), 1.1, 1.2)] == ["1m"]
@@ -348,7 +348,7 @@ def test_it_works_inside_a_running_loop() -> None:
 def test_a_stamp_in_seconds_is_refused_with_the_unit_that_it_seems_to_be_in() -> None:
     """It would be a bar of 1970; a history that is that old is asked for."""
     engine = mtf.Engine(calendar="crypto", timeframes="1m")
-    with pytest.raises(MalformedEvent, match=r"the number looks like seconds: .* give the engine oldest_ns="):
+    with pytest.raises(MalformedEvent, match=r"the number looks like seconds: .* pass oldest_ns= to the engine"):
         engine.tick("X", 1_709_719_200, price=1.0)
     assert engine.last_verdict == "malformed"
     old = pickle.loads(pickle.dumps(mtf.Engine(calendar="crypto", timeframes="1m", oldest_ns=0)))

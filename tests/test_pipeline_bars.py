@@ -168,7 +168,7 @@ async def test_straddling_bar_raises_and_the_pipeline_goes_on() -> None:
 
 async def test_timeframe_that_was_asked_for_and_gets_nothing_is_an_error() -> None:
     async with mtf.Pipeline(calendar="crypto", timeframes=["1m", "1h"], clock="ticks") as p:
-        with pytest.raises(ConfigError, match="the bars last 1h: no bar of 1m can be made of them"):
+        with pytest.raises(ConfigError, match="the bars last 1h: no bars of 1m can be built from them"):
             await p.push(kline("10:00", timeframe="1h"))
         assert p.logged_seq == 0
 
@@ -249,7 +249,7 @@ async def test_ticks_of_another_kind_than_the_bars_are_refused_at_price_auto() -
     """Quotes behind bars of trades would move time and change nothing, for ever and silently."""
     async with mtf.Pipeline(**LIVE, clock="ticks") as p:
         await p.push(kline("10:00"))
-        with pytest.raises(KindChanged, match=r"X: its bars are made of trades.*say which prices count"):
+        with pytest.raises(KindChanged, match=r"X: its bars are made of trades.*choose which prices count"):
             await p.push(mtf.Tick("X", at("10:01"), 1.0, 1.0))
         await p.push(mtf.Tick("X", at("10:01"), price=1.0))
         await p.push(mtf.Tick("Y", at("10:01"), 1.0, 1.0))

@@ -1,6 +1,6 @@
-"""What an accepted event changes: what is known of its symbol, whose clocks it moves, and the price that bars get.
+"""Acceptance: updates a symbol after an accepted event, moves clocks, and picks the price for its bars.
 
-The same for ticks and for bars given as input. Owns which prices count.
+The same for ticks and for input bars. Owns the rules on which prices count.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ __all__ = ["Acceptance"]
 class Acceptance(Clocks):
     """The symbols of one gate, and how accepted events change them.
 
-    A price counts if it lies between -*price_max* and *price_max*, and unless *any_price* is above 0. With
-    *accept_late* a late tick still counts in a bar that is not over. The other settings are as `Clocks` has them.
+    A price counts if it lies between -*price_max* and *price_max* and, unless *any_price*, is above 0. With
+    *accept_late*, a late tick still counts in a bar that is still open. The other settings are as in `Clocks`.
     """
 
     __slots__ = ("_accept_late", "_content", "_price_max", "_price_min")
@@ -53,12 +53,12 @@ class Acceptance(Clocks):
         self._accept_late: Final = accept_late
         self._price_min: Final[float] = -price_max if any_price else 0.0
         self._price_max: Final[float] = price_max
-        self._content: Final = BytesWriter()  # of the tick with an id that is being judged
+        self._content: Final = BytesWriter()  # scratch buffer, for the current tick with an id
 
     def _accept(
         self, judged: JudgedBlock, symbol: GateSymbol, i: i64, ts_ns: i64, start_ns: i64, kind: i64, flags: i64
     ) -> None:
-        """Take over what an accepted tick says of its symbol, but for its clock, and move the clocks of others."""
+        """Update the symbol of an accepted tick, except for its clock, and move the clocks of other symbols."""
         symbol.live = flags & LIVE != 0
         symbol.unsteady = flags & (LIVE | ORDERED) != 0
         self._decide(symbol, start_ns, kind, flags)
@@ -76,7 +76,7 @@ class Acceptance(Clocks):
             symbol.ordered = False
 
     def _decide(self, symbol: GateSymbol, start_ns: i64, kind: i64, flags: i64) -> None:
-        """Have the first accepted tick say since when its symbol is known, and what its bars are made of."""
+        """On the first accepted tick of a symbol, set its first instant and what its bars are made of."""
         if symbol.instrument.first_ns == NEVER_NS:
             symbol.instrument.first_ns = start_ns
         if symbol.side == AUTO:
@@ -85,22 +85,22 @@ class Acceptance(Clocks):
             symbol.by_bar = flags & FROM_BAR != 0
 
     def _applied(self, symbol: GateSymbol, ts_ns: i64, finest: bool) -> None:
-        """Keep the bounds of the bars that an event at *ts_ns* changes, if somebody asks for them later."""
+        """Remember the bounds of the bars that an event at *ts_ns* changes, if they will be needed."""
         if self._accept_late and finest and not symbol.finest_start <= ts_ns < symbol.finest_end:
             symbol.finest_start, symbol.finest_end = self._bounds(symbol, 0, ts_ns)
         if symbol.ordered and (ts_ns >= symbol.ends[0] or symbol.due_ns == NEVER_NS):
             self._find_due(symbol, ts_ns)
 
     def _still_open(self, symbol: GateSymbol, ts_ns: i64, clock: i64) -> bool:
-        """Return whether the finest bar that holds *ts_ns* is not over at *clock*."""
+        """Return whether the finest bar that contains *ts_ns* is still open at *clock*."""
         if symbol.finest_start <= ts_ns < symbol.finest_end:
             return clock < symbol.finest_end
         if ts_ns < symbol.tick_ns:
-            return False  # of a bar before that of the newest tick
+            return False  # in an earlier bar than the newest tick
         return clock < self._bounds(symbol, 0, ts_ns)[1]
 
     def _price(self, judged: JudgedBlock, side: i64, i: i64, kind: i64, sides: i64) -> bool:
-        """Set price and volume of a row on the side that is kept; False if it has none there."""
+        """Set price and volume of a row on the side that bars are made of; return False if it has no price there."""
         rows = judged.block.rows
         base: i64 = i * ROW_BYTES + 16
         if kind == TRADE:

@@ -1,8 +1,8 @@
-"""The aggregator: one timeframe's bars, of every symbol, from judged blocks.
+"""The aggregator: builds one timeframe's bars, for every symbol, from judged blocks.
 
 Owns the forming bars and the history of completed ones. For each row it writes the partial bar of the row's symbol
-after that row into columns, and lists the bars that closed, each with the row that closed it. Time closes bars first,
-then the tick is applied: nothing of a tick is in a bar that the tick reveals as over.
+after that row into columns, and lists the bars that closed, each with the row that closed it. Bars that are over close
+before the tick is applied, so a bar never contains data of the tick that revealed its end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Aggregator:
     def __init__(self, timeframe: Timeframe, rank: i64, history: i64, anchor_ns: i64 = DAY_START) -> None:
         self.timeframe: Final = timeframe
         self.rank: Final[i64] = rank
-        self._history: Final[i64] = history  # completed bars kept a symbol
+        self._history: Final[i64] = history  # completed bars kept per symbol
         self._kind: Final[i64] = timeframe.kind
         self._length_ns: Final[i64] = timeframe.length_ns
         self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
@@ -46,7 +46,7 @@ class Aggregator:
         self.completed: i64 = 0  # bars closed
 
     def aggregate(self, judged: JudgedBlock) -> Columns:
-        """Return what *judged* makes of this timeframe."""
+        """Apply *judged* to this timeframe and return the resulting columns."""
         block = judged.block
         n = block.count
         rows = block.rows
@@ -59,9 +59,9 @@ class Aggregator:
         forming = self._forming
         rank = self.rank
         ranks = judged.ranks
-        nothing_made_up = len(judged.made_up) == 0
-        bars_enter = nothing_made_up and judged.rank_max <= rank  # all of them
-        marked: i64 = NO_BAR  # the index in the columns of the last bar that is known to be marked as made of bars
+        no_repairs = len(judged.repairs) == 0
+        bars_enter = no_repairs and judged.rank_max <= rank  # all of them
+        marked: i64 = NO_BAR  # columns index of the last bar known to have from_bars set
         first_seq = block.first_seq
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
@@ -91,7 +91,7 @@ class Aggregator:
             if bar.newest_block != first_seq:
                 bar.newest_block = first_seq
                 self._enter(columns, bar)
-            if effect == APPLY or (effect == APPLY_BAR and (bars_enter or (nothing_made_up and i64(ranks[i]) <= rank))):
+            if effect == APPLY or (effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))):
                 clock = clocks[i]
                 if clock >= bar.end_ns:
                     if bar.end_ns != NEVER_NS:
@@ -106,12 +106,12 @@ class Aggregator:
                 elif price < bar.low:
                     bar.low = price
                 bar.close = price
-                # The sum and, beside it, what rounding has taken from it: a million trades of 0.1 add up to 100,000.
+                # Compensated summation: `carry` is the rounding error, so a million trades of 0.1 add up to 100,000.
                 volume = volumes[i]
                 total = bar.volume + volume
                 back = total - bar.volume
                 lost = (bar.volume - (total - back)) + (volume - back)
-                if lost == lost:  # of a sum past the largest float it is NaN
+                if lost == lost:  # it is NaN once the sum overflows
                     bar.carry += lost
                 bar.volume = total
                 bar.ticks += 1
@@ -134,11 +134,11 @@ class Aggregator:
         return self._after(self._forming[number])
 
     def end_of(self, number: i64) -> i64:
-        """Return when the bar of a symbol that forms ends; NEVER_NS if none does."""
+        """Return the end of a symbol's forming bar; NEVER_NS if there is none."""
         return self._forming[number].end_ns
 
     def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
-        """Save all state, or load it into an aggregator that has seen nothing; *instruments* are the gate's."""
+        """Save all state, or load it into a new aggregator; *instruments* are the gate's."""
         self.completed = archive.int64(self.completed, 0, ANY_MAX)
         count = archive.count(len(self._forming), 8)
         if count > len(instruments):
@@ -149,7 +149,7 @@ class Aggregator:
             self._forming[number].archive(archive, self.timeframe, self._history)
 
     def _enter(self, columns: Columns, bar: BarBuilder) -> None:
-        """Give the bar that forms its index in the columns of a block."""
+        """Assign the forming bar its index in the columns of a block."""
         header = bar.header
         if header is None:
             bar.columns_index = NO_BAR
@@ -185,13 +185,13 @@ class Aggregator:
         bar.ticks = 0
 
     def _mark_from_bars(self, columns: Columns, bar: BarBuilder) -> None:
-        """Have the bar that forms say that it is made of bars."""
+        """Mark the forming bar as made of bars."""
         header = bar.header
         if header is not None and not header.from_bars:
             self._set_header(columns, bar, header.marked(header.incomplete, True))
 
     def _tear(self, columns: Columns, bar: BarBuilder, start_ns: i64) -> None:
-        """Mark the bar that holds *start_ns*, where an unfinished bar began, as incomplete; now or once it opens."""
+        """Mark the bar containing *start_ns*, the start of an unfinished bar, as incomplete (now or when it opens)."""
         if start_ns == bar.torn_ns:
             return
         bar.torn_ns = start_ns
@@ -201,8 +201,8 @@ class Aggregator:
             bar.torn = True
             self._set_header(columns, bar, header.marked(True, header.from_bars))
 
-    def _make_up(self, columns: Columns, bar: BarBuilder) -> None:
-        """Take the mark back: what the unfinished bar stood for has come, whole."""
+    def _repair(self, columns: Columns, bar: BarBuilder) -> None:
+        """Undo `_tear`: the bar that was unfinished has arrived complete."""
         bar.torn_ns = NEVER_NS
         header = bar.header
         if bar.torn and header is not None:
@@ -210,13 +210,13 @@ class Aggregator:
         bar.torn = False
 
     def _set_header(self, columns: Columns, bar: BarBuilder, header: BarHeader) -> None:
-        """Have *slot* be that of the bar that forms, in the columns of the block from here on."""
+        """Set the header of the forming bar, for the rows of the block from here on."""
         bar.header = header
         bar.columns_index = len(columns.headers)
         columns.headers.append(header)
 
     def _apply_other(self, columns: Columns, judged: JudgedBlock, i: i64, effect: i64, bar: BarBuilder) -> None:
-        """Apply a row that the loop leaves: late, without a price, torn or made up, or of a bar that is too long."""
+        """Apply a row that the main loop skips: late, without a price, a tear or repair, or of too long a bar."""
         bar.changed = True
         if effect == TEAR:
             self._tear(columns, bar, judged.tears[i])
@@ -224,8 +224,8 @@ class Aggregator:
         clock = judged.clocks[i]
         if effect != WIDEN and clock >= bar.end_ns and bar.end_ns != NEVER_NS:
             self._close(columns, i, bar)
-        if len(judged.made_up) > 0 and int(i) in judged.made_up:
-            self._make_up(columns, bar)
+        if len(judged.repairs) > 0 and int(i) in judged.repairs:
+            self._repair(columns, bar)
         if effect == MOVE or (effect == APPLY_BAR and i64(judged.ranks[i]) > self.rank):
             return
         price = judged.prices[i]
@@ -250,14 +250,14 @@ class Aggregator:
         bar.ticks += 1
 
     def _move(self, columns: Columns, row: i64, bar: BarBuilder, clock_ns: i64) -> None:
-        """Complete the bar that forms if it ends by *clock_ns*, to which an event of no symbol or another moves it."""
+        """Complete the forming bar if it ends by *clock_ns*; for clocks moved by clock events or other symbols."""
         if bar.end_ns <= clock_ns and bar.end_ns != NEVER_NS:
             self._close(columns, row, bar)
 
     def _close(self, columns: Columns, row: i64, bar: BarBuilder) -> None:
-        """Complete the bar that forms, at its own end time."""
+        """Complete the forming bar, at its own end time."""
         header = bar.header
-        assert header is not None, "a bar that ends has a slot"
+        assert header is not None, "a bar that ends has a header"
         instrument = bar.instrument
         completed = Bar(
             symbol=instrument.name,
@@ -293,7 +293,7 @@ class Aggregator:
         bar.changed = True
 
     def _remember(self, bar: BarBuilder, completed: Bar) -> None:
-        """Append to the history; a window that was given out looks into a list that never changes before its end."""
+        """Append to the history; a `BarWindow` reads the same list, which never changes before the window's end."""
         bars = bar.bars
         if len(bars) >= 2 * self._history:
             bars = bars[len(bars) - self._history + 1 :] if self._history > 1 else []
@@ -301,12 +301,12 @@ class Aggregator:
         bars.append(completed)
 
     def _close_all(self, columns: Columns, row: i64, clock_ns: i64) -> None:
-        """Complete every bar that ends at or before *clock_ns*, by order of appearance of its symbol."""
+        """Complete every bar that ends at or before *clock_ns*, in order of appearance of the symbols."""
         for bar in self._forming:
             self._move(columns, row, bar, clock_ns)
 
     def _after(self, bar: BarBuilder) -> BarState:
-        """Return the newest state of a symbol; the same object while nothing changes."""
+        """Return the newest state of a symbol; the same object until something changes."""
         if bar.changed:
             bar.changed = False
             stop: i64 = len(bar.bars)

@@ -18,7 +18,7 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["Bar", "BarWindow", "PartialBar"]
 
-# As `_key` has them; a completed bar has all but the last.
+# In the order of `_key`; a completed bar has all but the last.
 FIELDS: Final = (
     "symbol",
     "timeframe",
@@ -49,23 +49,23 @@ US_NS: Final = 1_000
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-# Acyclic, like everything of which a run keeps many: nothing in it leads back to it. Otherwise the garbage collector
-# would take longer to look at the bars of ten thousand symbols than everything else takes.
+# Acyclic, like all objects that a run keeps many of: no reference in it leads back to it. Otherwise the garbage
+# collector would spend more time traversing the bars of ten thousand symbols than all other work takes.
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True, acyclic=True)
 class Bar:
     """A completed bar over `[start_ns, end_ns)`: never changed afterwards.
 
-    Prices are in the feed's unit at the pipeline's price side, `volume` is the sum of sizes at that side, `ticks` the
-    number of ticks that made it. `trading_day` is the date of its trading day by the calendar (None if a bar was made
-    by hand), `first` marks the first bar of its symbol and timeframe in this log, `incomplete` one whose beginning
-    was not seen, `day_incomplete` one whose trading day (or week, or month) was not seen from its beginning,
-    `off_session` one of a day on which the market is closed (`closed="keep"`), `filled` a flat one invented on request,
-    `from_bars` one that contains bars given as input (`ticks` then counts four for each of them).
-    `last` marks the bar that was still forming when the source ended, and is never set on a completed bar. `gap` is the
-    time between the previous bar and this one, None if there is none.
+    Prices are in the feed's unit, on the pipeline's price side; `volume` is the sum of the sizes on that side, `ticks`
+    the number of ticks in it. `trading_day` is the date of its trading day in the calendar (None if a bar was made by
+    hand). `first` marks the first bar of its symbol and timeframe in this log, `incomplete` a bar whose beginning was
+    not seen, `day_incomplete` one whose trading day (or week, or month) was not seen from its beginning, `off_session`
+    one on a day when the market is closed (`closed="keep"`), `filled` a flat one created on request for a time without
+    ticks, and `from_bars` one that contains input bars (each then counts as four `ticks`). `last` marks the bar that
+    was still forming when the source ended, and is never set on a completed bar. `gap` is the time between the previous
+    bar and this one, None if there is none.
 
     MalformedEvent if the numbers contradict each other: prices that are not finite or not between low and high, a
-    negative volume or number of ticks, an end that is not after the start.
+    negative volume or tick count, or an end that is not after the start.
     """
 
     __slots__ = (
@@ -152,7 +152,7 @@ class Bar:
         return _datetime(self.end_ns)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything in it by name, as orjson takes it: the timeframe by its name, the gap as four lengths."""
+        """Return all fields by name, ready for orjson: the timeframe as its name, the gap as four lengths."""
         gap = self.gap
         return {
             "symbol": self.symbol,
@@ -180,7 +180,7 @@ class Bar:
         }
 
     def _repr_html_(self) -> str:
-        """Return it as a table of one row, for notebooks."""
+        """Return an HTML table of one row, for notebooks."""
         partial = not self.completed
         columns = ["start", "end", "open", "high", "low", "close", "volume", "ticks", "trading day", "flags"]
         row: list[Any] = [time_text(self.start_ns), time_text(self.end_ns), self.open, self.high, self.low, self.close]
@@ -188,7 +188,7 @@ class Bar:
         return html_table(f"{self.symbol} {self.timeframe}{' (forming)' if partial else ''}", columns, [row])
 
     def _flags(self) -> list[str]:
-        """Return the names of the flags that hold."""
+        """Return the names of the flags that are set."""
         flags = (
             ("first", self.first),
             ("last", self.last),
@@ -299,7 +299,7 @@ class PartialBar(Bar):
         return False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything in it by name, as `Bar.to_dict` does, and how far it has come."""
+        """Return all fields by name, like `Bar.to_dict`, and the progress so far."""
         found = super().to_dict()
         found["time_ns"] = self.time_ns
         found["elapsed_ns"] = self.elapsed_ns
@@ -330,13 +330,13 @@ class PartialBar(Bar):
 class BarWindow:
     """The last completed bars as of one instant, oldest first: a sequence that never changes.
 
-    It is a window on a list to which its owner only appends, and never reads past its own end.
+    It is a window into a list that its owner only appends to, and never reads past its own end.
     """
 
     __slots__ = ("_bars", "_start", "_stop")
 
     def __init__(self, bars: list[Bar], start: i64, stop: i64) -> None:
-        assert 0 <= start <= stop <= len(bars), "a window lies in its list"
+        assert 0 <= start <= stop <= len(bars), "the window must lie within its list"
         self._bars: Final = bars
         self._start: Final[i64] = start
         self._stop: Final[i64] = stop
@@ -393,7 +393,7 @@ class BarWindow:
 def _fault(
     start_ns: int, end_ns: int, open: float, high: float, low: float, close: float, volume: float, ticks: int
 ) -> str:
-    """Return which of the numbers of a bar cannot be, and why."""
+    """Return which number of a bar is invalid, and why."""
     if end_ns <= start_ns:
         return f"Bar: end_ns must be after start_ns, got {start_ns} to {end_ns}"
     if not volume >= 0.0:
@@ -406,7 +406,7 @@ def _fault(
     if low > high:
         return f"Bar: low must not be above high, got low {low} and high {high}"
     name, price = ("open", open) if not low <= open <= high else ("close", close)
-    return f"Bar: {name} must be between low and high, got {price}, and {low} to {high}"
+    return f"Bar: {name} must be between low {low} and high {high}, got {price}"
 
 
 def _datetime(ts_ns: i64) -> datetime.datetime:
@@ -419,6 +419,6 @@ def _restored_window(bars: list[Bar]) -> BarWindow:
 
 
 def _restored(key: tuple[Any, ...]) -> Bar:
-    """Return the bar that pickle, or copy, took apart."""
+    """Rebuild a bar for pickle and copy."""
     fields: dict[str, Any] = dict(zip(FIELDS, key, strict=False))
     return PartialBar(**fields) if "time_ns" in fields else Bar(**fields)

@@ -1,4 +1,4 @@
-"""The forming bar of one symbol and timeframe, with the history of the completed ones, and how both are saved."""
+"""The forming bar of one symbol and timeframe, with the history of completed bars; saves and loads both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_ORDINAL: Final = 3_652_059  # 9999-12-31
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarBuilder:
-    """One symbol's bar as it forms, and its history."""
+    """One symbol's forming bar, and its history."""
 
     __slots__ = (
         "after",
@@ -50,26 +50,26 @@ class BarBuilder:
     def __init__(self, instrument: Instrument) -> None:
         self.instrument: Final = instrument
         self.header: BarHeader | None = None  # None while no bar forms
-        self.end_ns: i64 = NEVER_NS  # of the bar that forms; NEVER_NS while none does
+        self.end_ns: i64 = NEVER_NS  # of the forming bar; NEVER_NS if there is none
         self.open = 0.0
         self.high = 0.0
         self.low = 0.0
         self.close = 0.0
         self.volume = 0.0
-        self.carry = 0.0  # what rounding has taken from `volume`: the sum of both is the bar's volume
+        self.carry = 0.0  # rounding error of `volume`: the bar's volume is the sum of both
         self.ticks: i64 = 0
         self.day: Day | None = None  # the day of the newest bar
-        self.previous_end_ns: i64 = NEVER_NS  # end of the newest completed bar; NEVER_NS before there was one
-        self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has come whole
-        self.torn = False  # the bar that forms is incomplete for that alone
-        self.bars: list[Bar] = []  # completed ones, oldest first; only appended to, and replaced when twice too long
-        self.newest_block: i64 = 0  # first seq of the block in which `columns_index` is right
+        self.previous_end_ns: i64 = NEVER_NS  # end of the newest completed bar; NEVER_NS before the first
+        self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has arrived complete
+        self.torn = False  # the forming bar is incomplete for that reason only
+        self.bars: list[Bar] = []  # completed, oldest first; only appended to, and replaced at twice the limit
+        self.newest_block: i64 = 0  # first seq of the block for which `columns_index` is valid
         self.columns_index: i64 = NO_BAR  # of `header` in the columns of that block
-        self.changed = True  # since `after` was made
+        self.changed = True  # since `after` was built
         self.after: BarState = BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.bars, 0, 0)
 
     def archive(self, archive: Archive, timeframe: Timeframe, history: i64) -> None:
-        """Save or load: the forming bar, and the last *history* completed ones."""
+        """Save or load the forming bar and the last *history* completed ones."""
         self.previous_end_ns = archive.int64(self.previous_end_ns, ANY_MIN, ANY_MAX)
         self.torn_ns = archive.int64(self.torn_ns, ANY_MIN, ANY_MAX)
         self.torn = archive.flag(self.torn)
@@ -77,9 +77,8 @@ class BarBuilder:
         header = self.header
         self.end_ns = NEVER_NS if header is None else header.end_ns
         if header is not None:
-            self.day = (
-                header.day if timeframe.kind != INTRADAY else None
-            )  # for an intraday bar it is looked up each time
+            # For an intraday bar the day is looked up again when the next one opens.
+            self.day = header.day if timeframe.kind != INTRADAY else None
             self.open = archive.float64(self.open)
             self.high = archive.float64(self.high)
             self.low = archive.float64(self.low)
@@ -138,7 +137,7 @@ def _archive_gap(archive: Archive, gap: Gap | None) -> Gap | None:
 
 
 def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Timeframe) -> Bar:
-    """Save *bar*, or return the one loaded."""
+    """Save *bar*, or load one; return it."""
     start_ns = archive.int64(0 if bar is None else bar.start_ns, ANY_MIN, ANY_MAX)
     end_ns = archive.int64(0 if bar is None else bar.end_ns, start_ns + 1, ANY_MAX)
     open = archive.float64(0.0 if bar is None else bar.open)
@@ -150,7 +149,7 @@ def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Time
     number: i64 = 0
     if bar is not None:
         day = bar.trading_day
-        assert day is not None, "a bar that was aggregated has a trading day"
+        assert day is not None, "an aggregated bar has a trading day"
         number = day.toordinal()
     number = archive.int64(number, 1, MAX_ORDINAL)
     flags: i64 = 0

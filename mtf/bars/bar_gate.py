@@ -1,4 +1,4 @@
-"""Bars given as input, at the gate: one verdict for all four events of one, the first for all of them."""
+"""Input bars at the gate: the first of a bar's four events decides the verdict for all four."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ __all__ = ["BarGate"]
 
 @mypyc_attr(native_class=True)
 class BarGate(Acceptance):
-    """Judges the events of bars that were given as input."""
+    """Judges the events of input bars."""
 
     __slots__ = ()
 
     def _judge_bar(
         self, judged: JudgedBlock, symbol: GateSymbol, i: i64, ts_ns: i64, tag: i64, at: i64, clock: i64
     ) -> i64:
-        """Judge one of the four events of a bar, the first for all of them; return the symbol's clock after it."""
+        """Judge one of a bar's four events, the first on behalf of all; return the symbol's clock after it."""
         block = judged.block
         flags = tag >> 8 & 0xFF
         detail = tag >> 16 & 0xFFFF
@@ -72,7 +72,7 @@ class BarGate(Acceptance):
                     symbol.recent_bars().remember(start_ns, key)
                     symbol.bar_rank = self._rank_of(length_ns(detail))
                 else:
-                    symbol.counts[verdict] += 1  # one bar is one row that was rejected
+                    symbol.counts[verdict] += 1  # a rejected bar counts once
         verdict = symbol.bar_verdict
         if ts_ns > self.horizon_ns and verdict == ACCEPTED:
             symbol.frozen = True
@@ -91,7 +91,7 @@ class BarGate(Acceptance):
         symbol.counts[ACCEPTED] += 1
         if first and start_ns <= symbol.torn_ns <= ts_ns:
             symbol.torn_ns = NEVER_NS
-            judged.made_up.add(int(i))
+            judged.repairs.add(int(i))
         kind = tag & 0xFF
         symbol.clock_ns = ts_ns
         symbol.tick_ns = ts_ns
@@ -116,7 +116,7 @@ class BarGate(Acceptance):
         return ts_ns
 
     def _is_plain_bar(self, symbol: GateSymbol, kind: i64, flags: i64) -> bool:
-        """Return whether nothing but its numbers is of interest in the rest of a bar that was accepted just now."""
+        """Return whether the remaining events of a bar just accepted need no check, only their numbers."""
         if self._accept_late or symbol.ordered or symbol.unsteady or self.horizon_ns != TS_MAX_NS:
             return False
         if symbol.side != (LAST if kind == TRADE else MID):
@@ -126,7 +126,7 @@ class BarGate(Acceptance):
     def _bar_verdict(
         self, symbol: GateSymbol, heap: bytes, at: i64, ts_ns: i64, tag: i64, clock: i64, start_ns: i64, key: i64
     ) -> i64:
-        """Return the verdict of a whole bar, whose entry in the heap begins at *at*."""
+        """Return the verdict on a whole bar whose heap entry begins at *at*."""
         flags = tag >> 8 & 0xFF
         if tag >> 16 & UNFINISHED:
             return UNFINISHED_BAR

@@ -1,7 +1,7 @@
-"""The clocks of all symbols: what moves them, and which bars are over then.
+"""The clocks of all symbols: what moves them, and which bars are then over.
 
-Four things move a symbol's clock: its own accepted tick; a clock event of a user, for all symbols; one of the timer,
-for symbols that are live; and in a run of finite sources in order of time, an accepted tick of any symbol of the run.
+Four things move a symbol's clock: its own accepted ticks; a user's clock event, for all symbols; a timer's clock event,
+for live symbols; and, while finite sources are read in time order, an accepted tick of any symbol read that way.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = ["Clocks"]
 class Clocks:
     """The symbols of one gate, by number, with their clocks; *timeframes* are those kept, shortest first.
 
-    *side* is the price that bars are made of, *anchor_ns* what intraday ones count from (see `mtf.calendars.grid`), and
-    *delay_of* gives the delay of a symbol's feed. With *keep_closed* trades count while the market is closed.
+    *side* is the price that bars are made of, *anchor_ns* the origin of intraday bars (see `mtf.calendars.grid`), and
+    *delay_of* returns the delay of a symbol's feed. With *keep_closed*, ticks also count while the market is closed.
     """
 
     __slots__ = (
@@ -73,18 +73,18 @@ class Clocks:
         self._lengths: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
         self._anchor_ns: Final[i64] = anchor_ns
         self._symbols: vec[GateSymbol] = vec[GateSymbol]([])  # by number
-        self._due_ns: i64 = TS_MAX_NS + 1  # no bar of a symbol in a run in order of time ends before it
+        self._due_ns: i64 = TS_MAX_NS + 1  # no bar of a symbol read in time order ends before it
         self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
-        self.clock_ns: i64 = NEVER_NS  # the newest clock event of a user; no symbol's clock is before it
-        self.run_ns: i64 = NEVER_NS  # the newest accepted tick of runs in order of time
-        self.clocks: i64 = 0  # clock events judged, the late ones too
-        self.late_clocks: i64 = 0  # clock events before the newest one
-        self.horizon_ns: i64 = TS_MAX_NS  # a look back in time: from its first tick after it on, a symbol is frozen
-        self._beyond_ns: i64 = NEVER_NS  # the newest clock event of a user behind it
-        self.horizon_seq: i64 = 0  # the newest event that such a look has let through
+        self.clock_ns: i64 = NEVER_NS  # a user's newest clock event; no symbol's clock is before it
+        self.run_ns: i64 = NEVER_NS  # newest accepted tick of sources read in time order
+        self.clocks: i64 = 0  # clock events judged, including late ones
+        self.late_clocks: i64 = 0  # clock events stamped before the newest one
+        self.horizon_ns: i64 = TS_MAX_NS  # of a look back in time: a symbol freezes at its first tick after it
+        self._beyond_ns: i64 = NEVER_NS  # a user's newest clock event after it
+        self.horizon_seq: i64 = 0  # the newest event that the look back includes
 
     def end_look_back(self) -> None:
-        """Go on from where a look back in time has ended, with whatever comes next."""
+        """Return to normal operation after a look back in time."""
         self.horizon_ns = TS_MAX_NS
         self._beyond_ns = NEVER_NS
         for symbol in self._symbols:
@@ -100,16 +100,16 @@ class Clocks:
         return newest
 
     def outlook(self, number: i64) -> tuple[i64, i64, i64]:
-        """Return which rows of a symbol are plain now: their tag, from which stamp on, and up to which one.
+        """Return which of a symbol's next rows are plain: their tag, and the first and end of their range of stamps.
 
-        A row is accepted as the one before it was if it has that tag, its prices are within the bounds, and it comes in
-        order. The tag is NOT_PLAIN if there are none such.
+        A plain row is accepted like the one before it: it has that tag, its prices are within bounds, and it is in
+        order. The tag is NOT_PLAIN if no row can be plain.
         """
         symbol = self._symbols[number]
         return symbol.plain_tag, max(symbol.clock_ns, self.clock_ns), symbol.span_end
 
     def archive(self, archive: Archive) -> None:
-        """Save all state, or load it before anything was judged."""
+        """Save all state, or load it before judging anything."""
         self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)
         self.run_ns = archive.int64(self.run_ns, ANY_MIN, ANY_MAX)
         self.clocks = archive.int64(self.clocks, 0, ANY_MAX)
@@ -118,19 +118,19 @@ class Clocks:
         for number in range(count):
             name = archive.text("" if archive.loading else self.instruments[number].name)
             if archive.loading:
-                self._meet(number, name)
+                self._add_symbol(number, name)
             symbol = self._symbols[number]
             symbol.archive(archive)
             if archive.loading and symbol.ordered:
                 self._find_due(symbol, max(symbol.clock_ns, self.clock_ns))
 
     def begin(self, names: Sequence[str]) -> None:
-        """Know the symbols *names*, by number, before the first block of a log whose beginning is gone."""
+        """Add the symbols *names*, by number, before the first block of a log whose beginning was deleted."""
         for name in names:
-            self._meet(len(self.instruments), name)
+            self._add_symbol(len(self.instruments), name)
 
     def is_over(self, block: Block) -> bool:
-        """Return whether a look back in time finds nothing in *block*: it is of symbols that are over, as all are."""
+        """Return whether a look back in time can skip *block*, since all of its symbols are frozen."""
         if block.heap:
             return False
         all_over = all(symbol.frozen for symbol in self._symbols)
@@ -174,7 +174,7 @@ class Clocks:
         return True
 
     def _pass_horizon(self, ts_ns: i64, maker: i64) -> None:
-        """Note a clock event that a look back in time does not show: what comes after it may be late for it."""
+        """Note a clock event after the horizon of a look back: it can make later rows late, though it is not shown."""
         if maker == BY_USER:
             self._beyond_ns = max(self._beyond_ns, ts_ns)
         elif maker != BY_FEED:
@@ -183,11 +183,11 @@ class Clocks:
                     symbol.beyond_ns = max(symbol.beyond_ns, ts_ns - symbol.instrument.delay_ns)
 
     def _beyond(self, symbol: GateSymbol) -> i64:
-        """Return to what time clock events behind the horizon have moved a symbol's clock."""
+        """Return the time to which clock events after the horizon have moved a symbol's clock."""
         return max(self._beyond_ns, symbol.beyond_ns)
 
     def _join_first(self, judged: JudgedBlock, i: i64) -> None:
-        """Have the first symbol take part in the run in order of time that row *i* is of."""
+        """Mark the log's first symbol as read in time order, like row *i*."""
         first = self._symbols[0]
         first.ordered = True
         first.unsteady = True
@@ -198,15 +198,15 @@ class Clocks:
         judged.joins_row = i
 
     def _close_due(self, judged: JudgedBlock, i: i64, ts_ns: i64, own: GateSymbol) -> None:
-        """Note the other symbols of runs in order of time of which a bar ends by *ts_ns*."""
+        """Move the clocks of the other symbols read in time order that have a bar ending by *ts_ns*."""
         self._due_ns = TS_MAX_NS + 1
         for symbol in self._symbols:
             if not symbol.ordered:
                 continue
             if symbol.due_ns <= ts_ns:
                 if symbol is not own and symbol.due_ns != NEVER_NS:
-                    # To the end of the last bar that is over, not to the tick: an event of this symbol that comes out
-                    # of order, and lies in no bar that is completed, is not late.
+                    # To the end of the last bar that is over, not to the tick: an out-of-order event of this symbol
+                    # is not late unless it lies in a completed bar.
                     symbol.clock_ns = max(symbol.clock_ns, _last_end(symbol.ends, ts_ns))
                     self._touch(judged, symbol)
                     judged.move(i, symbol.instrument.number, symbol.clock_ns)
@@ -220,7 +220,7 @@ class Clocks:
             judged.touched.append(symbol.instrument.number)
 
     def _find_due(self, symbol: GateSymbol, clock: i64) -> None:
-        """Find the next end after *clock* of the bars that hold the newest applied tick."""
+        """Find the earliest end after *clock* of the bars that contain the newest applied tick."""
         applied_ns = symbol.applied_ns
         stale = symbol.due_ns == NEVER_NS
         due: i64 = TS_MAX_NS + 1
@@ -234,8 +234,8 @@ class Clocks:
         if due < self._due_ns:
             self._due_ns = due
 
-    def _meet(self, number: i64, name: str) -> None:
-        assert number == len(self.instruments), "symbols are numbered by appearance"
+    def _add_symbol(self, number: i64, name: str) -> None:
+        assert number == len(self.instruments), "symbols are numbered in order of appearance"
         delay_ns: i64 = 0 if self._delay_of is None else self._delay_of(name)
         instrument = Instrument(number, name, self._calendar_of(name), delay_ns, self._side)
         self.instruments.append(instrument)
@@ -248,7 +248,7 @@ class Clocks:
         symbol.open = self._keep_closed or span.state == OPEN
 
     def _bounds(self, symbol: GateSymbol, rank: i64, ts_ns: i64) -> tuple[i64, i64]:
-        """Return start and end of the bar of a timeframe that holds *ts_ns*."""
+        """Return start and end of the bar of a timeframe that contains *ts_ns*."""
         kind = self._kinds[rank]
         period = symbol.instrument.calendar.period_at(ts_ns, kind)
         if kind == INTRADAY:
@@ -257,7 +257,7 @@ class Clocks:
 
 
 def _last_end(ends: vec[i64], ns: i64) -> i64:
-    """Return the last of *ends* that is not after *ns*."""
+    """Return the latest of *ends* that is not after *ns*."""
     last: i64 = NEVER_NS
     for end in ends:
         if last < end <= ns:

@@ -1,7 +1,7 @@
-"""Columns: what one timeframe made of one block, as an aggregator writes it and everyone after it reads it.
+"""Columns: one timeframe's results for one block, written by an aggregator and read by everything after it.
 
-Plain compiled values. A row of numbers for each event, a slot for what stays the same while a bar forms, a closing for
-each bar that was completed, and the state of a symbol as one value.
+Plain compiled values: a row of numbers per event, a header for what stays the same while a bar forms, a `BarClose` per
+completed bar, and a symbol's state as one value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["NO_BAR", "BarClose", "BarHeader", "BarState", "Columns"]
 
-NO_BAR: Final = -1  # in place of the index of a slot
+NO_BAR: Final = -1  # in place of the index of a header
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -42,10 +42,10 @@ class BarHeader:
         self.day: Final = day
         self.first: Final = first
         self.incomplete: Final = incomplete
-        self.day_incomplete: Final = first_ns > day.start_ns  # the first event of the symbol came after it had begun
+        self.day_incomplete: Final = first_ns > day.start_ns  # the symbol's first event came after the start of the day
         self.gap: Final = gap
-        self.first_ns: Final[i64] = first_ns  # time of the first event of the symbol
-        self.from_bars: Final = from_bars  # a bar given as input is among what it is made of
+        self.first_ns: Final[i64] = first_ns  # time of the symbol's first event
+        self.from_bars: Final = from_bars  # it contains an input bar
 
     def __reduce__(self) -> tuple[object, ...]:
         return (
@@ -63,7 +63,7 @@ class BarHeader:
         )
 
     def marked(self, incomplete: bool, from_bars: bool) -> BarHeader:
-        """Return the slot with these two flags."""
+        """Return the header with these two flags."""
         return BarHeader(
             self.start_ns, self.end_ns, self.day, self.first, incomplete, self.gap, self.first_ns, from_bars
         )
@@ -71,7 +71,7 @@ class BarHeader:
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarState:
-    """One symbol's bars of one timeframe at one instant: the partial one, and the completed ones; immutable."""
+    """One symbol's bars of one timeframe at one instant: the partial bar and the completed ones; immutable."""
 
     __slots__ = ("bars", "close", "header", "high", "low", "open", "start", "stop", "ticks", "volume")
 
@@ -88,7 +88,7 @@ class BarState:
         start: i64,
         stop: i64,
     ) -> None:
-        self.header: Final = header  # None if no bar forms; the prices are then of no meaning
+        self.header: Final = header  # None if no bar is forming; the prices then mean nothing
         self.open: Final[float] = open
         self.high: Final[float] = high
         self.low: Final[float] = low
@@ -155,17 +155,17 @@ class BarClose:
         self.stop: Final[i64] = stop
 
     def state(self) -> BarState:
-        """Return the symbol's state just after: no bar forms."""
+        """Return the symbol's state just after: no bar is forming."""
         return BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.bars, self.start, self.stop)
 
 
 @mypyc_attr(native_class=True)
 class Columns:
-    """What one timeframe made of one block: a row of numbers for each event, and the bars that closed.
+    """One timeframe's results for one block: a row of numbers per event, and the bars that closed.
 
     Row *i* holds the partial bar of the row's symbol after the row; `header[i]` is the index of its `BarHeader` in
-    `headers`, or -1 if no bar forms (and after a clock event, which has no symbol). `after[k]` is the state after the
-    block of the k-th touched symbol.
+    `headers`, or -1 if no bar is forming (and for a clock event, which has no symbol). `after[k]` is the k-th touched
+    symbol's state after the block.
     """
 
     __slots__ = ("after", "close", "closings", "header", "headers", "high", "low", "open", "rank", "ticks", "volume")
@@ -184,7 +184,7 @@ class Columns:
         self.after: list[BarState] = []
 
     def state(self, row: i64, base: BarState) -> BarState:
-        """Return the state after *row*, its history that of *base*."""
+        """Return the state after *row*, with the history of *base*."""
         index = self.header[row]
         return BarState(
             None if index < 0 else self.headers[index],

@@ -1,9 +1,9 @@
-"""The digest: one number for all that a log led to, equal for equal logs however they were cut into blocks.
+"""The digest: one hash of all results of a log, equal for equal logs however they are cut into blocks.
 
 Four streams are hashed, each a plain concatenation in seq order: the events' rows, their verdicts, the heap (symbol
 names and ids), and the completed bars with their completed indicator values. A stream is a chain over chunks of a fixed
-length, `d = xxh3_128(d + chunk)`, so that it can be carried over a restart. Floats are hashed as bits, every NaN as
-the same one. Block boundaries and wall time are nowhere in it.
+length, `d = xxh3_128(d + chunk)`, so that it survives a restart. Floats are hashed as bits, with one bit pattern for
+every NaN. Neither block boundaries nor wall time affect it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Chain:
     def __init__(self, chunk: i64) -> None:
         self._chunk: Final[i64] = chunk
         self._hash = bytes(HASH_BYTES)  # of all whole chunks
-        self._pending = BytesWriter()  # what came after them, shorter than a chunk
+        self._pending = BytesWriter()  # the bytes after them, fewer than a chunk
         self._length: i64 = 0  # bytes fed
 
     def feed(self, data: bytes) -> None:
@@ -85,7 +85,7 @@ class Digest:
         self._bars: Final = _Chain(CHUNK)
 
     def events(self, judged: JudgedBlock) -> None:
-        """Take the events of a block, with their verdicts."""
+        """Add the events of a block, with their verdicts."""
         block = judged.block
         if judged.has_private:
             block = canonical(block)
@@ -94,11 +94,11 @@ class Digest:
         self._heap.feed(block.heap)
 
     def closing(self, seq: i64, closing: BarClose, values: vec[float]) -> None:
-        """Take a completed bar, which the event *seq* revealed, and its completed indicator values."""
+        """Add a completed bar, closed by the event *seq*, and its completed indicator values."""
         self._bars.feed(bar_bytes(seq, closing, values))
 
     def value(self) -> str:
-        """Return the digest of all taken so far, 32 hexadecimal digits."""
+        """Return the digest of everything added so far, as 32 hexadecimal digits."""
         streams = (self._rows, self._verdicts, self._heap, self._bars)
         return str(xxh3_128(b"".join([stream.value() for stream in streams])).hexdigest())
 

@@ -1,7 +1,7 @@
-"""Filled bars: the flat ones that stand for silence in an open market, where somebody asks for them.
+"""Filled bars: flat bars for times when an open market had no ticks, made only on request.
 
-Pure, and made lazily, one at a time. The aggregator never makes any: no tick, no bar. A filled bar has the close before
-it as all four prices, no volume and no ticks, and says so (`filled`).
+Pure and lazy, one bar at a time. The aggregator never makes any: no tick, no bar. All four prices of a filled bar are
+the close before it; it has no volume and no ticks, and `filled` is set.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ __all__ = ["fill"]
 
 
 def fill(previous: Bar, bar: Bar, calendar: Calendar, anchor_ns: int = DAY_START) -> Iterator[Bar]:
-    """Yield the bars that lie between *previous* and *bar*, two bars of one symbol and timeframe, oldest first.
+    """Yield the missing bars between *previous* and *bar*, two bars of the same symbol and timeframe, oldest first.
 
-    One for each bar of the grid (see `mtf.calendars.grid` for *anchor_ns*) in which the market was open at some time;
-    none for one that is all closed, holiday or break, nor for an off-session day. The `gap` of a filled bar is what was
-    closed between the bar before, filled or not, and it.
+    One for each bar of the grid (see `mtf.calendars.grid` for *anchor_ns*) during which the market was open at some
+    time, so none for a holiday, a break or an off-session day. The `gap` of a filled bar is the closed time between the
+    bar before it, filled or not, and itself.
     """
-    assert previous.symbol == bar.symbol, "bars of one symbol"
-    assert previous.timeframe == bar.timeframe, "bars of one timeframe"
-    assert previous.end_ns <= bar.start_ns, "the earlier bar first"
+    assert previous.symbol == bar.symbol, "both bars must be of one symbol"
+    assert previous.timeframe == bar.timeframe, "both bars must be of one timeframe"
+    assert previous.end_ns <= bar.start_ns, "the earlier bar must come first"
     timeframe = bar.timeframe
-    told_ns = at = previous.end_ns  # end of the bar before; where to look next
+    last_end_ns = at = previous.end_ns  # end of the bar before; where to look next
     while at < bar.start_ns:
         span = calendar.span_at(at)
         if not span.open:
@@ -38,10 +38,10 @@ def fill(previous: Bar, bar: Bar, calendar: Calendar, anchor_ns: int = DAY_START
         start_ns, end_ns = period.start_ns, period.end_ns
         if timeframe.kind == INTRADAY:
             start_ns, end_ns = bar_bounds(period, at, timeframe.length_ns, anchor_ns)
-        # A bar before of a day that was cut otherwise (a calendar that changed) may reach into the grid's first one.
-        if start_ns >= told_ns and end_ns <= bar.start_ns:
-            yield _flat(previous, start_ns, end_ns, period, _closed(calendar, told_ns, start_ns))
-            told_ns = end_ns
+        # If the calendar has changed, the bar before may overlap the first bar of the grid.
+        if start_ns >= last_end_ns and end_ns <= bar.start_ns:
+            yield _flat(previous, start_ns, end_ns, period, _closed(calendar, last_end_ns, start_ns))
+            last_end_ns = end_ns
         at = end_ns
 
 

@@ -1,7 +1,7 @@
 """The gate: decides whether each logged event counts, at which price and volume, and whose clocks it moves.
 
-It reads a block once, for all timeframes, so that six aggregators need not; what it finds is the `JudgedBlock` that
-they work from. A pure function of the log.
+It reads each block once on behalf of all timeframes, and hands the aggregators a `JudgedBlock`. A pure function of the
+log.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from mtf.bars.verdicts import (
     WRONG_PRICE,
     Counts,
 )
-from mtf.calendars.beside import EdgeCount
+from mtf.calendars.session_edges import EdgeCount
 from mtf.events.bar_rows import PLACE
 from mtf.events.block import (
     BAR_LENGTH,
@@ -65,20 +65,20 @@ from mtf.units import TS_MAX_NS
 
 __all__ = ["PLAIN_QUOTE", "PLAIN_TRADE", "Gate"]
 
-# Tags (the 4 bytes at 12 of a row) of what comes most often, with no flag but the sides and no detail: a quote with bid
-# and ask of a symbol whose bars are made of mid prices, a trade of one whose bars are made of trades.
+# Tags (a row's 4 bytes at offset 12) of the most common rows, which have no detail and no flags but the sides: a quote
+# with both sides of a symbol whose bars are made of mid prices, and a trade of one whose bars are made of trades.
 PLAIN_QUOTE: Final = 0x0301
 PLAIN_TRADE: Final = 0x0002
-# In a tag: which of the four events of a bar it is.
+# In a tag: which of a bar's four events it is.
 PLACE_BITS: Final[i64] = PLACE << 16
 WITHOUT_PLACE: Final[i64] = ~PLACE_BITS
 
 
 @mypyc_attr(native_class=True)
 class Gate(BarGate):
-    """Judges blocks, one after the other, in the order of the log.
+    """Judges blocks in the order of the log.
 
-    The settings are as `Acceptance` and `Clocks` have them.
+    The settings are those of `Acceptance` and `Clocks`.
     """
 
     __slots__ = ()
@@ -97,7 +97,7 @@ class Gate(BarGate):
         high = self._price_max
         first_seq = block.first_seq
         user_ns = self.clock_ns
-        after: i64 = 0  # in the heap, where the entries of the row end that begin at `at`
+        after: i64 = 0  # end of the row's heap entries, which begin at `at`
         number: i64 = -1
         all_touched = False
         for i in range(block.count):
@@ -111,7 +111,7 @@ class Gate(BarGate):
             flags = tag >> 8 & 0xFF
             if flags & (LIVE | RECEIVED | NEW_SYMBOL):
                 if flags & NEW_SYMBOL:
-                    self._meet(i64(read_i32_le(rows, base + 8)), heap_text(heap, at))
+                    self._add_symbol(i64(read_i32_le(rows, base + 8)), heap_text(heap, at))
                     symbols = self._symbols
                     if tag >> 16 & JOINS:
                         self._join_first(judged, i)
@@ -136,7 +136,7 @@ class Gate(BarGate):
                 and low < first < high
                 and (kind == TRADE or low < second < high)
             ):
-                # Nothing of what follows applies: the row is accepted as the plain one before it was.
+                # None of the checks below apply: the row is accepted like the plain one before it.
                 symbol.clock_ns = ts_ns
                 symbol.tick_ns = ts_ns
                 symbol.applied_ns = ts_ns
@@ -153,7 +153,7 @@ class Gate(BarGate):
                 clocks[i] = ts_ns
                 continue
             if tag & WITHOUT_PLACE == symbol.bar_tag and tag & PLACE_BITS and symbol.newest_block == first_seq:
-                # High, low or close of the bar that was accepted with the row before.
+                # High, low or close of a bar that was accepted with an earlier row.
                 symbol.clock_ns = ts_ns
                 symbol.tick_ns = ts_ns
                 symbol.applied_ns = ts_ns
@@ -206,7 +206,7 @@ class Gate(BarGate):
                     self._look_up(symbol, ts_ns)
                 if not symbol.open:
                     verdict = CLOSED_MARKET
-                    symbol.beside.count(symbol.instrument.calendar, symbol.span_start, symbol.span_end, ts_ns)
+                    symbol.edges.count(symbol.instrument.calendar, symbol.span_start, symbol.span_end, ts_ns)
                 elif ts_ns < clock:
                     verdict = LATE
                     if accept_late and self._still_open(symbol, ts_ns, clock):
@@ -233,7 +233,7 @@ class Gate(BarGate):
                     if flags & (LIVE | ORDERED) or symbol.unsteady:
                         self._accept(judged, symbol, i, ts_ns, ts_ns, kind, flags)
                 else:
-                    newest = ts_ns >= symbol.tick_ns  # late for a clock event alone
+                    newest = ts_ns >= symbol.tick_ns  # late only because of a clock event
                     if newest:
                         symbol.tick_ns = ts_ns
                     self._decide(symbol, ts_ns, kind, flags)
@@ -296,10 +296,10 @@ class Gate(BarGate):
         return [Counts(symbol.counts[:]) for symbol in self._symbols]
 
     def edges(self) -> list[EdgeCount]:
-        """Return how many ticks were rejected as closed just beside a session, by edge, of all symbols together."""
+        """Return how many ticks were rejected as closed near a session's edge, by edge, over all symbols."""
         found: dict[tuple[str, str, bool], EdgeCount] = {}
         for symbol in self._symbols:
-            for counts in symbol.beside.counts():
+            for counts in symbol.edges.counts():
                 key = (counts.local, counts.zone, counts.last)
                 if key not in found:
                     found[key] = EdgeCount(counts.local, counts.zone, counts.last)
@@ -307,11 +307,11 @@ class Gate(BarGate):
         return list(found.values())
 
     def sides(self) -> list[str]:
-        """Return the price side in use of each symbol, by number; `auto` before its first accepted tick."""
+        """Return the price side used for each symbol, by number; `auto` before its first accepted tick."""
         return [PRICE_SIDES[symbol.side] for symbol in self._symbols]
 
     def bar_kinds(self) -> dict[str, int]:
-        """Return the kind of event that bars are made of, TRADE or QUOTE, of each symbol for which a bar decided it."""
+        """Return the kind of event that bars are made of, TRADE or QUOTE, by symbol, where an input bar decided it."""
         return {
             symbol.instrument.name: TRADE if symbol.side == LAST else QUOTE for symbol in self._symbols if symbol.by_bar
         }

@@ -11,13 +11,13 @@ from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.judged_block import Instrument
 from mtf.bars.recent import RecentBars, RecentIds
 from mtf.bars.verdicts import ACCEPTED, AUTO, COUNTS, LAST, VERDICTS
-from mtf.calendars.beside import Beside
+from mtf.calendars.session_edges import SessionEdges
 from mtf.events.block import BOTH_SIDES
 from mtf.units import NEVER_NS
 
 __all__ = ["NOT_PLAIN", "GateSymbol"]
 
-NOT_PLAIN: Final = -1  # no tag of a row
+NOT_PLAIN: Final = -1  # not the tag of any row
 RANKS_MAX: Final = 255
 
 
@@ -32,12 +32,12 @@ class GateSymbol:
         "bar_tag",
         "bar_verdict",
         "bars",
-        "beside",
         "beyond_ns",
         "by_bar",
         "clock_ns",
         "counts",
         "due_ns",
+        "edges",
         "ends",
         "finest_end",
         "finest_start",
@@ -60,37 +60,36 @@ class GateSymbol:
 
     def __init__(self, instrument: Instrument, side: i64, ranks: i64) -> None:
         self.instrument: Final = instrument
-        self.clock_ns: i64 = NEVER_NS  # bars that end by then are over: the newest tick, or a timer's clock event
+        self.clock_ns: i64 = NEVER_NS  # bars that end by then are over; the newest tick or a timer's clock event
         self.tick_ns: i64 = NEVER_NS  # the latest stamp of an accepted tick
         self.applied_ns: i64 = NEVER_NS  # time of the newest tick that changed bars
         self.side: i64 = side  # AUTO until the first accepted tick decides
-        self.by_bar = False  # a bar given as input decided
-        self.live = False  # its newest accepted tick arrived within moments of its stamp
-        self.ordered = False  # its newest accepted tick was of a run in order of time
-        self.unsteady = True  # `_accept` is asked also of a tick that is neither LIVE nor ORDERED
-        self.plain_tag: i64 = NOT_PLAIN  # a row with this tag that comes in order and in `span` is as the one before
-        self.beyond_ns: i64 = NEVER_NS  # its clock, moved by the timer, behind the time that is looked back at
-        self.frozen = False  # a look back in time has passed the first of its ticks that lies after that time
-        self.beside: Final = Beside()  # ticks rejected just beside a session; not saved, no result depends on it
-        self.span_start: i64 = 0  # the calendar's span of the newest look-up: [start, end)
+        self.by_bar = False  # an input bar decided that
+        self.live = False  # its newest accepted tick arrived shortly after its stamp
+        self.ordered = False  # its newest accepted tick was read in time order
+        self.unsteady = True  # call `_accept` even for a tick that is neither LIVE nor ORDERED
+        self.plain_tag: i64 = NOT_PLAIN  # a row with this tag, in order and in the span, is accepted at once
+        self.beyond_ns: i64 = NEVER_NS  # its clock as moved by timer events after the horizon of a look back
+        self.frozen = False  # a look back in time has passed its first tick after the horizon
+        self.edges: Final = SessionEdges()  # ticks rejected near a session; not saved, affects no result
+        self.span_start: i64 = 0  # the calendar's span that was last looked up: [start, end)
         self.span_end: i64 = 0
-        self.open = False  # whether trades count in that span
-        self.finest_start: i64 = 0  # the finest bar of the newest applied tick: [start, end)
+        self.open = False  # whether ticks count in that span
+        self.finest_start: i64 = 0  # the finest bar containing the newest applied tick: [start, end)
         self.finest_end: i64 = NEVER_NS
-        self.ends: vec[i64] = vec[i64](
-            [NEVER_NS] * ranks
-        )  # of the bars that hold `applied_ns`, while `due_ns` is known
-        self.due_ns: i64 = NEVER_NS  # the next of them after the clock; NEVER_NS: not looked up, TS_MAX_NS + 1: none
+        # Of the bars that contain `applied_ns`, by rank; valid while `due_ns` is known.
+        self.ends: vec[i64] = vec[i64]([NEVER_NS] * ranks)
+        self.due_ns: i64 = NEVER_NS  # the first of them after the clock; NEVER_NS: not looked up, TS_MAX_NS + 1: none
         self.newest_block: i64 = 0  # first seq of the newest block that touched it
-        self.torn_ns: i64 = NEVER_NS  # the start of the newest unfinished bar; NEVER_NS once it has come whole
-        self.bar_verdict: i64 = ACCEPTED  # of the bar given as input whose events come now
-        self.bar_sides: i64 = 0  # the sides that count of it
-        self.bar_rank: i64 = 0  # the shortest timeframe that it enters
-        self.bar_tag: i64 = NOT_PLAIN  # but for the place, that of its events if they follow the first one as it was
-        self.ids: RecentIds | None = None  # made at the first id
-        self.bars: RecentBars | None = None  # made at the first bar
-        self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict; then those of `Counts`
-        self.plain: i64 = 0  # accepted events of the block being judged that are not in `counts` yet
+        self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has arrived complete
+        self.bar_verdict: i64 = ACCEPTED  # on the input bar whose events are being judged
+        self.bar_sides: i64 = 0  # which of its sides count
+        self.bar_rank: i64 = 0  # of the shortest timeframe that it counts in
+        self.bar_tag: i64 = NOT_PLAIN  # of its remaining events, except for the place, if they need no check
+        self.ids: RecentIds | None = None  # created with the first id
+        self.bars: RecentBars | None = None  # created with the first bar
+        self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict, then the other counts of `Counts`
+        self.plain: i64 = 0  # accepted events of the current block not yet in `counts`
 
     def archive(self, archive: Archive) -> None:
         """Save or load; spans and ends are looked up again."""

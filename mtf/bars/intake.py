@@ -1,4 +1,4 @@
-"""What users hand in as values: a tick or a bar, written to the block builder by the same rules as a file's rows."""
+"""Pushed events: passes a user's tick or bar to the block builder, by the same rules as the rows of a file."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["take"]
 
 
 def take(builder: BlockBuilder, event: Any) -> int:
-    """Hand *event*, a `Tick` or a completed `Bar`, to *builder*; return 0, or the reason's index in its `REASONS`.
+    """Pass *event*, a `Tick` or a completed `Bar`, to *builder*; return 0, or the index into `REASONS` of its fault.
 
-    A bar of a day or longer is of its `trading_day`, if it has one, else of the UTC date that it starts on if that is
-    at midnight. TypeError for anything else, and for fields of a wrong type.
+    A bar of a day or longer belongs to its `trading_day` if it has one, else, if it starts at midnight UTC, to that
+    date. TypeError for any other object, and for fields of the wrong type.
     """
     if isinstance(event, Tick):
         return builder.tick(event)
     if not isinstance(event, Bar) or not event.completed:
-        raise TypeError(f"{type(event).__name__} is not an event: hand in mtf.Tick or a completed mtf.Bar")
+        raise TypeError(f"{type(event).__name__} is not an event: pass an mtf.Tick or a completed mtf.Bar")
     start_ns = index(event.start_ns)
     date = 0
     if event.timeframe.kind != INTRADAY:

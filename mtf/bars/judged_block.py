@@ -1,4 +1,4 @@
-"""Judged blocks: what the gate hands to the aggregators, and the instruments that their rows are of."""
+"""Judged blocks: the gate's output, which the aggregators read, and the instruments of their rows."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = ["Instrument", "JudgedBlock", "tally"]
 
 @mypyc_attr(native_class=True)
 class Instrument:
-    """A symbol as the cores know it.
+    """A symbol as the cores see it.
 
-    *delay_ns* is how much later than its stamp an event of its feed usually arrives, *side* the price that its bars are
-    made of, as an index of `PRICE_SIDES`. `first_ns` is the time of its first accepted tick, of a bar its start;
-    NEVER_NS before there was one.
+    *delay_ns* is how long after its stamp an event of its feed usually arrives, *side* the price that its bars are made
+    of, as an index into `PRICE_SIDES`. `first_ns` is the time of its first accepted tick (for an input bar, its start);
+    NEVER_NS before that.
     """
 
     __slots__ = ("calendar", "delay_ns", "first_ns", "name", "number", "side")
@@ -40,22 +40,23 @@ class Instrument:
         self.name: Final = name
         self.calendar: Final = calendar
         self.delay_ns: Final[i64] = delay_ns
-        self.first_ns: i64 = NEVER_NS  # set once, by the gate, before any aggregator sees the tick
+        self.first_ns: i64 = NEVER_NS  # set once, by the gate, before an aggregator sees the tick
         self.side: i64 = side  # AUTO until the first accepted tick decides
 
 
 @mypyc_attr(native_class=True)
 class JudgedBlock:
-    """A block with what the gate found: for each row its verdict, effect, price and volume, and the clock after it.
+    """A block and the gate's judgement of it: for each row its verdict, effect, price, volume, and the clock after it.
 
-    `clocks[i]` is the clock of the row's symbol after the row (of a clock event: the time it states). The clocks of
-    *other* symbols that row `moves_row[k]` moves are those of `moves_number[k]`, to `moves_ns[k]`, in order of rows: by
-    the timer, and by a run in order of time, there only of symbols of which a bar may close. `run_ns` is the clock of
-    such runs after the block. Of a bar's event `ranks[i]` is the rank of the shortest timeframe that it enters; `tears`
-    has, by row, the start of unfinished bars, and `one_sided` the sides that count, for quotes with one that is not a
-    price; `reused` lists accepted rows with the id of another. `touched` lists the symbols that this block may change,
-    by number and without repeats; `counts` are theirs after the block; `ordered` says whether they take part in runs in
-    order of time, `live` whether they are live. `instruments` is the gate's own list, by number; it only grows.
+    `clocks[i]` is the clock of the row's symbol after the row (for a clock event: its own time). Row `moves_row[k]`
+    moves the clock of *another* symbol, `moves_number[k]`, to `moves_ns[k]`, in row order: because of the timer, or
+    because sources are read in time order, and then only for symbols of which a bar may close. `run_ns` is the clock of
+    those sources after the block. For a bar's event, `ranks[i]` is the rank of the shortest timeframe that it counts
+    in. `tears` has, by row, the start of unfinished bars; `one_sided` the sides that count, for quotes with an invalid
+    side; `reused` the accepted rows with an id that another event had. `touched` lists the numbers of the symbols that
+    this block may change, without repeats; `counts` are their counts after the block, `ordered` tells whether they are
+    read in time order, and `live` whether they are live. `instruments` is the gate's own list, by number; it only
+    grows.
     """
 
     __slots__ = (
@@ -69,7 +70,6 @@ class JudgedBlock:
         "instruments",
         "joins_row",
         "live",
-        "made_up",
         "moves_ns",
         "moves_number",
         "moves_row",
@@ -78,6 +78,7 @@ class JudgedBlock:
         "prices",
         "rank_max",
         "ranks",
+        "repairs",
         "reused",
         "run_ns",
         "tears",
@@ -95,30 +96,30 @@ class JudgedBlock:
         self.prices: vec[float] = vec[float]([0.0] * n)
         self.volumes: vec[float] = vec[float]([0.0] * n)
         self.clocks: vec[i64] = vec[i64]([0] * n)
-        self.ranks: vec[u8] = vec[u8]([])  # as long as the block once it holds an event of a bar
-        self.rank_max: i64 = 0  # of them
+        self.ranks: vec[u8] = vec[u8]([])  # empty unless the block has an event of an input bar
+        self.rank_max: i64 = 0  # the highest of `ranks`
         self.moves_row: vec[i64] = vec[i64]([])
         self.moves_number: vec[i64] = vec[i64]([])
         self.moves_ns: vec[i64] = vec[i64]([])
         self.one_sided: dict[int, int] = {}
         self.tears: dict[int, int] = {}
-        self.made_up: set[int] = set()  # accepted bars of what the newest unfinished one of the symbol stood for
+        self.repairs: set[int] = set()  # rows of accepted bars that complete their symbol's newest unfinished bar
         self.reused: set[int] = set()
         self.touched: list[int] = []
         self.counts: list[Counts] = []
         self.ordered: list[bool] = []
         self.live: list[bool] = []
         self.run_ns: i64 = NEVER_NS
-        self.joins_row: i64 = -1  # the row from which the first symbol takes part in a run in order of time; -1: none
-        self.has_clock = False  # rows without a symbol
-        self.has_ordered = False  # ORDERED rows that were accepted
-        self.has_private = False  # rows with what is not part of their canonical bytes
+        self.joins_row: i64 = -1  # the row from which on the log's first symbol is read in time order; -1: none
+        self.has_clock = False  # it has clock events
+        self.has_ordered = False  # it has accepted ORDERED rows
+        self.has_private = False  # it has rows with data outside their canonical bytes
 
     def wants_rows(self, rows: bool) -> bool:
-        """Return whether live values are computed for each row, also if only those of each symbol's last are asked for.
+        """Return whether to compute live values for each row, even if only each symbol's last row is requested.
 
-        A block with a clock event, or one that closes bars of symbols without a row in it, touches more symbols than it
-        has rows.
+        A block with a clock event, or one that closes bars of symbols without a row in it, may touch more symbols than
+        it has rows.
         """
         return rows or self.has_clock or len(self.touched) > self.block.count
 
@@ -139,7 +140,7 @@ def tally(judged: JudgedBlock, i: i64, numbers: vec[i64]) -> None:
     of_bar = is_of_bar(tag)
     inside = of_bar and not has_bar_head(tag)
     if inside and verdict > LATE_ACCEPTED:
-        return  # one bar is one row that was rejected
+        return  # a rejected bar counts once
     numbers[verdict] += 1
     if verdict > LATE_ACCEPTED:
         return

@@ -1,7 +1,6 @@
-"""Picking: the events of some symbols and a span of time out of blocks, into columns.
+"""Picking: selects the events of some symbols and a span of time from blocks, into columns.
 
-Runs per logged event, so it is compiled; reads each row once and makes no object for one that is not wanted, nor for
-one that is but for its id.
+Runs for every logged event, so it is compiled; reads each row once, and creates no object for a row except its id.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ __all__ = ["Picked", "pick"]
 class Picked:
     """Events in columns, in the order of the log. Only ever appended to.
 
-    `codes` is what `pick` was asked to call the symbol; -1 for a clock event. Of a trade `first` and `second` are price
-    and size; of a quote `first` to `fourth` are bid, ask and their sizes, of meaning for the sides that `flags` has.
-    `received_ns` is NEVER_NS if it is not known. `bids`, `asks`, `trades`, `named` and `timed` count the rows that have
-    a bid, an ask, a price, an id, a time of arrival.
+    `codes` are the symbols' codes passed to `pick`; -1 for a clock event. For a trade, `first` and `second` are price
+    and size; for a quote, `first` to `fourth` are bid, ask and their sizes, valid for the sides in `flags`.
+    `received_ns` is NEVER_NS if unknown. `bids`, `asks`, `trades`, `named` and `timed` count the rows that have a bid,
+    an ask, a price, an id, and a time of arrival.
     """
 
     __slots__ = (
@@ -67,7 +66,7 @@ class Picked:
         self.codes: vec[i32] = vec[i32]([])
         self.kinds: vec[u8] = vec[u8]([])
         self.flags: vec[u8] = vec[u8]([])
-        self.verdicts: vec[u8] = vec[u8]([])  # as the gate has them
+        self.verdicts: vec[u8] = vec[u8]([])  # of the gate
         self.first: vec[float] = vec[float]([])
         self.second: vec[float] = vec[float]([])
         self.third: vec[float] = vec[float]([])
@@ -93,11 +92,12 @@ def pick(
     end_ns: i64,
     rejected_only: bool = False,
 ) -> None:
-    """Append the events of *block* that are wanted to *into*.
+    """Append the selected events of *block* to *into*.
 
-    *codes* has, by number, what to call a symbol, or -1 if it is not wanted; without any, all events are wanted, clock
-    events too, and symbols are called by their numbers. Wanted are those stamped in `[first_ns, end_ns)`; with
-    *rejected_only* those that were not accepted. *verdicts* are those of the block, or empty if it was not judged.
+    *codes* maps a symbol's number to its code, -1 for a symbol that is not selected; if it is empty, all events are
+    selected, including clock events, and a symbol's code is its number. Only events stamped in `[first_ns, end_ns)` are
+    selected and, with *rejected_only*, only those not accepted. *verdicts* are those of the block, or empty if it was
+    not judged.
     """
     rows, heap = block.rows, block.heap
     known: i64 = len(codes)

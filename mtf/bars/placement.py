@@ -1,8 +1,8 @@
-"""Where a bar given as input lies in its market's time: its day or span, and the instant at which it is known.
+"""Placement: where an input bar lies in its market's time: its day or span, and the instant at which it is known.
 
-Owns the rules for bars as input that depend on calendar and grid: a bar of a day or longer belongs to the trading day,
-week or month of its date; a shorter one happens at the last open instant of its span; one that lies in two bars of a
-timeframe cannot be split, and is an error. Asked once a bar, as it comes in.
+Owns the rules for input bars that depend on calendar and grid: a bar of a day or longer belongs to the trading day,
+week or month of its date; a shorter one happens at the last open instant of its span; one that spans two bars of a
+timeframe cannot be split, and is an error. Called once per bar, at intake.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ __all__ = ["MarketBarClock", "check_logged_bars"]
 class MarketBarClock(BarClock):
     """Places bars by the calendars and the grid of a configuration.
 
-    With *keep_closed* every instant counts as open. *noted* is called once for each length of bars that leaves shorter
-    timeframes without bars, with a sentence that names them; while `strict` is true that is a ConfigError.
+    With *keep_closed*, every instant counts as open. *noted* is called with a message, once for each length of input
+    bars, if shorter timeframes get no bars from them; while `strict` is true that is a ConfigError instead.
     """
 
     def __init__(
@@ -56,32 +56,32 @@ class MarketBarClock(BarClock):
         super().__init__()
         self._calendar_of = calendar_of
         self._timeframes: Final[list[Timeframe]] = list(timeframes)
-        self._kinds: Final = vec[i64]([i64(each.kind) for each in timeframes])  # beside them, as native numbers
+        self._kinds: Final = vec[i64]([i64(each.kind) for each in timeframes])  # of `_timeframes`, as native numbers
         self._sizes: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
         self._anchor_ns: Final[i64] = anchor_ns
         self._keep_closed: Final = keep_closed
         self._noted: Final = noted
-        self.strict = False  # timeframes were asked for by name: one that a bar cannot enter is an error
-        self._lengths: Final[list[int]] = []  # of bars that have come so far
+        self.strict = False  # the timeframes were requested by name, so one without bars is an error
+        self._lengths: Final[list[int]] = []  # of input bars so far
         self._calendars: Final[dict[str, Calendar]] = {}  # by symbol
-        self._span: Span | None = None  # of the newest look-up: most bars lie in the span of the one before
-        self._span_of: Calendar | None = None  # whose span that is
-        # Each bar of `_known_length` of `_known` that starts in `[_known_from, _known_to]` lies in open market, in one
-        # and the same bar of each timeframe as the one before it.
+        self._span: Span | None = None  # looked up last; most bars lie in the same span as the one before
+        self._span_of: Calendar | None = None  # of which `_span` is
+        # Every bar of symbol `_known` and of `_known_length` that starts in `[_known_from, _known_to]` lies in open
+        # market, and in the same bar of each timeframe as the one before it.
         self._known = ""
         self._known_length: i64 = -1
         self._known_from: i64 = 0
         self._known_to: i64 = -1
 
     def use(self, calendar_of: Callable[[str], Calendar]) -> None:
-        """Place bars by other calendars from now on."""
+        """Switch to other calendars."""
         self._calendar_of = calendar_of
         self._calendars.clear()
         self._span = None
         self._span_of = None
 
     def place(self, symbol: str, length: i64, start_ns: i64, date: i64) -> None:
-        """Place a bar; ConfigError, or StraddlingBar, for one that the timeframes have no use for."""
+        """Place a bar; StraddlingBar or ConfigError if the timeframes cannot use it."""
         if length == self._known_length and self._known_from <= start_ns <= self._known_to and symbol == self._known:
             self.start_ns = start_ns
             self.end_ns = start_ns + length_ns(length)
@@ -92,21 +92,21 @@ class MarketBarClock(BarClock):
             calendar = self._calendar_of(symbol)
             self._calendars[symbol] = calendar
         if length not in self._lengths:
-            self._meet(length)
+            self._check_length(length)
         kind = length_kind(length)
         if kind == INTRADAY:
             self._known_length = length if self._place_span(symbol, calendar, length_ns(length), start_ns) else -1
         else:
             self._place_period(symbol, calendar, kind, start_ns, date)
 
-    def _meet(self, length: i64) -> None:
-        """Report the timeframes that get no bars from bars of this length, which has not come before."""
+    def _check_length(self, length: i64) -> None:
+        """Report the timeframes that get no bars from bars of this length, which is new."""
         size = length_ns(length)
         short = [timeframe.name for timeframe in self._timeframes if timeframe.length_ns < size]
         name = _length_name(length)
         if short and self.strict:
             raise ConfigError(
-                f"the bars last {name}: no bar of {', '.join(short)} can be made of them; ask for timeframes of {name} "
+                f"the bars last {name}: no bars of {', '.join(short)} can be built from them; use timeframes of {name} "
                 "or longer"
             )
         self._lengths.append(length)
@@ -115,10 +115,10 @@ class MarketBarClock(BarClock):
             self._noted(f"the source has bars of {name}: {empty} get no bars from it")
 
     def _place_period(self, symbol: str, calendar: Calendar, kind: i64, start_ns: i64, date: i64) -> None:
-        """Place a bar of a day, week or month: it belongs, as a whole, to that of its date."""
+        """Place a bar of a day, week or month: all of it belongs to the period of its date."""
         if not date:
             day = calendar.day_at(start_ns)
-            date = day.number  # off session, that of the trading day that has the same date
+            date = day.number  # off session: the trading day with the same date
             if not day.off_session:
                 self._set_period(symbol, calendar, kind, calendar.period_at(start_ns, kind))
                 return
@@ -126,7 +126,7 @@ class MarketBarClock(BarClock):
         if period is not None:
             self._set_period(symbol, calendar, kind, period)
             return
-        # No day has that date, or no trading day that week or month: nothing of it is open market.
+        # No trading day has that date, or lies in that week or month: the market is closed throughout.
         self.start_ns = (date - EPOCH_ORDINAL) * DAY_NS
         self.end_ns = self.start_ns + DAY_NS
         self.last_ns = self._last_closed(calendar, self.start_ns, self.end_ns)
@@ -147,27 +147,27 @@ class MarketBarClock(BarClock):
                 )
 
     def _place_span(self, symbol: str, calendar: Calendar, size: i64, start_ns: i64) -> bool:
-        """Place a bar shorter than a day: at the last open instant of its span.
+        """Place a bar shorter than a day at the last open instant of its span.
 
-        Return whether what is known of it holds for others beside it, as `_known_from` and the like have it.
+        Return whether `_known_from` and `_known_to` are set, so that neighbouring bars can reuse the result.
         """
         day = self._span_at(calendar, start_ns).day
         end_ns: i64 = start_ns + size
-        if self._keep_closed or not day.off_session:  # if nothing is kept, the grid has no bars
+        if self._keep_closed or not day.off_session:  # off session, the grid has bars only if they are kept
             grid_start, grid_end = bar_bounds(day, start_ns, size, self._anchor_ns)
             if grid_start == start_ns and grid_end < end_ns:
-                end_ns = grid_end  # the seventh 4h bar of a day of 25 hours lasts one
+                end_ns = grid_end  # the seventh 4h bar of a 25-hour day lasts 1h
         self.start_ns = start_ns
         self.end_ns = end_ns
         last_ns = self._last_open(calendar, start_ns, end_ns)
         if last_ns == NEVER_NS:
-            self.last_ns = end_ns - 1  # the gate finds the market closed then
+            self.last_ns = end_ns - 1  # the gate then finds the market closed
             return False
         self.last_ns = last_ns
         first_ns = start_ns
         if not self._keep_closed:
             span = self._span_at(calendar, start_ns)
-            while span.state != OPEN:  # what is closed at its beginning is not of it
+            while span.state != OPEN:  # skip closed time at its beginning
                 first_ns = span.end_ns
                 span = self._span_at(calendar, first_ns)
         self._check(symbol, calendar, size, first_ns, last_ns)
@@ -185,7 +185,7 @@ class MarketBarClock(BarClock):
     def _check(self, symbol: str, calendar: Calendar, size: i64, first_ns: i64, last_ns: i64) -> None:
         """Raise StraddlingBar unless `[first_ns, last_ns]` lies in one bar of each timeframe that is long enough.
 
-        Sets `_known_from` and `_known_to` to where they all are the same.
+        Sets `_known_from` and `_known_to` to the range for which those bars are all the same.
         """
         self._known_from = NEVER_NS
         self._known_to = TS_MAX_NS
@@ -201,7 +201,7 @@ class MarketBarClock(BarClock):
                 if bar_end < self._known_to:
                     self._known_to = bar_end
             elif first_ns >= bar_start:
-                return  # in one day, so in one week and one month
+                return  # in one day, and so in one week and one month
             else:
                 bar_start = calendar.period_at(last_ns, self._kinds[rank]).start_ns
             if first_ns < bar_start:
@@ -228,13 +228,13 @@ class MarketBarClock(BarClock):
         if self._anchor_ns < 0 and _fits(start_ns, size, timeframe.length_ns, UTC_GRID):
             fits = "use the anchor utc (--anchor utc)"
         elif (start_ns - origin) % size == 0:
-            fits = f"use timeframes of which {_span(size)} is a divisor"
+            fits = f"use timeframes that are multiples of {_span(size)}"
         return StraddlingBar(
             f"{what} lies in two bars of {timeframe} ({grid}) and cannot be split: {fits}", start_ns=start_ns
         )
 
     def _last_open(self, calendar: Calendar, from_ns: i64, to_ns: i64) -> i64:
-        """Return the last instant of open market in `[from_ns, to_ns)`; NEVER_NS if none of it is open."""
+        """Return the last instant in `[from_ns, to_ns)` at which the market is open; NEVER_NS if it never is."""
         if self._keep_closed:
             return to_ns - 1
         span = self._span_at(calendar, to_ns - 1)
@@ -252,7 +252,7 @@ class MarketBarClock(BarClock):
         return span
 
     def _last_closed(self, calendar: Calendar, from_ns: i64, to_ns: i64) -> i64:
-        """Return the last instant in `[from_ns, to_ns)` at which the market is closed; the last of all if none is."""
+        """Return the last instant in `[from_ns, to_ns)` when the market is closed; the very last if it never is."""
         at = to_ns
         while at > from_ns:
             span = self._span_at(calendar, at - 1)
@@ -263,9 +263,9 @@ class MarketBarClock(BarClock):
 
 
 def check_logged_bars(clock: BarClock, block: Block, names: list[str]) -> None:
-    """Raise what `clock.place` does of the bars in *block*, of a log that was made under another configuration.
+    """Raise the error of `clock.place` for any bar in *block* that it rejects, in a log of another configuration.
 
-    *names* are its symbols, by number.
+    *names* are the log's symbols, by number.
     """
     heap = block.heap
     if not heap:
@@ -282,7 +282,7 @@ def check_logged_bars(clock: BarClock, block: Block, names: list[str]) -> None:
 
 
 def _fits(start_ns: i64, size: i64, length: i64, origin: i64) -> bool:
-    """Return whether a bar lies in one bar of *length* of the grid that counts from *origin*."""
+    """Return whether a bar lies in a single bar of *length*, on the grid that starts at *origin*."""
     return (start_ns - origin) // length == (start_ns + size - 1 - origin) // length
 
 

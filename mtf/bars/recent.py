@@ -1,7 +1,7 @@
-"""What a symbol's newest accepted events were, so that one that comes again is known: trades by id, bars by start.
+"""A symbol's recent accepted events, to recognize duplicates: ticks by id, input bars by start.
 
-Bounded: the last `IDS_MAX` ids, and the last `BARS_MAX` bars. Only accepted events are remembered, so that what is sent
-again and rejected pushes nothing out.
+Bounded: the last `IDS_MAX` ids, and the last `BARS_MAX` bars. Only accepted events are remembered, so that rejected
+duplicates do not evict anything.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from mtf.events.block import BOTH_SIDES, ROW_BYTES
 __all__ = ["BARS_MAX", "IDS_MAX", "NEW", "REUSED", "SAME", "RecentBars", "RecentIds", "content_key"]
 
 IDS_MAX: Final = 4096
-BARS_MAX: Final = 1024  # as many as exchanges send in one answer
+BARS_MAX: Final = 1024  # as many as exchanges send in one response
 
-NOT_KNOWN: Final = -IDS_MAX - 1  # in place of the number of an event: before the oldest one
+NOT_KNOWN: Final = -IDS_MAX - 1  # in place of an event's number: lower than any
 
 NEW: Final = 0
 SAME: Final = 1  # the same id with the same content: a duplicate
-REUSED: Final = 2  # the same id with other content: an event of its own
+REUSED: Final = 2  # the same id with different content: a separate event
 
 
 @mypyc_attr(native_class=True)
 class RecentIds:
-    """The last `IDS_MAX` accepted events that had an id: the id, and a key of what else the event said."""
+    """The last `IDS_MAX` accepted events that had an id: the id, and a key of the rest of the event."""
 
     __slots__ = ("_before", "_count", "_ids", "_keys", "_newest", "_others")
 
     def __init__(self) -> None:
-        self._count: i64 = 0  # events taken in; one is known by its number, from 0 on
+        self._count: i64 = 0  # events added; they are numbered from 0
         self._ids: list[str] = []  # of event k at k % IDS_MAX
-        self._keys: vec[i64] = vec[i64]([])  # beside it
-        # The newest event with an id: of the up to IDS_MAX last ones in `_newest`, of as many before them in `_before`.
-        # Nothing is taken out but a whole half at a time: a number says by itself whether it is one of the last.
+        self._keys: vec[i64] = vec[i64]([])  # likewise
+        # The number of the newest event with each id: for up to IDS_MAX of the last events in `_newest`, for as many
+        # before them in `_before`. Only a whole half is ever removed: the number tells whether an event is too old.
         self._newest: dict[str, int] = {}
         self._before: dict[str, int] = {}
-        self._others: dict[tuple[str, int], int] = {}  # events with the id of a newer one, by id and key
+        self._others: dict[tuple[str, int], int] = {}  # older events with the id of a newer one, by id and key
 
     def compare(self, id: str, key: i64) -> i64:
-        """Return whether *id* is NEW, or one of its events has the SAME key, or it is REUSED."""
+        """Return NEW if *id* is unknown, SAME if one of its events has this *key*, else REUSED."""
         oldest = self._count - IDS_MAX
         newest = self._number_of(id)
         if newest < oldest:
@@ -60,9 +60,9 @@ class RecentIds:
         return REUSED
 
     def remember(self, id: str, key: i64, *, is_new: bool = False) -> None:
-        """Take in an event with *id* that is not one of those known; the oldest goes if there are too many.
+        """Add an event with *id* that is not known yet; the oldest is dropped if there are too many.
 
-        *is_new*: `compare` has just answered NEW.
+        *is_new*: `compare` has just returned NEW.
         """
         number = self._count
         place = number % IDS_MAX
@@ -84,14 +84,14 @@ class RecentIds:
         self._count = number + 1
 
     def _number_of(self, id: str) -> i64:
-        """Return the number of the newest event with *id* that is still written down; NOT_KNOWN for none."""
+        """Return the number of the newest stored event with *id*; NOT_KNOWN if there is none."""
         number = self._newest.get(id)
         if number is None:
             number = self._before.get(id)
         return NOT_KNOWN if number is None else number
 
     def archive(self, archive: Archive) -> None:
-        """Save or load, from the oldest on."""
+        """Save or load, oldest first."""
         size = archive.count(len(self._ids), 16)
         first = self._count - size
         for k in range(size):
@@ -100,19 +100,19 @@ class RecentIds:
             key = archive.int64(0 if archive.loading else self._keys[place], ANY_MIN, ANY_MAX)
             if archive.loading:
                 if k >= IDS_MAX or self.compare(id, key) == SAME:
-                    raise CorruptCheckpoint("saved state: more ids than are kept, or one event twice")
+                    raise CorruptCheckpoint("saved state: more ids than are kept, or the same event twice")
                 self.remember(id, key)
 
 
 @mypyc_attr(native_class=True)
 class RecentBars:
-    """The last bars given as input that were accepted: their starts, ascending, and a key of their content."""
+    """The last accepted input bars: their starts, ascending, and a key of their content."""
 
     __slots__ = ("_keys", "_starts")
 
     def __init__(self) -> None:
         self._starts: vec[i64] = vec[i64]([])
-        self._keys: vec[i64] = vec[i64]([])  # beside it
+        self._keys: vec[i64] = vec[i64]([])  # of the bar at the same index
 
     def knows(self, start_ns: i64, key: i64) -> bool:
         """Return whether a bar with this start and content is among them."""
@@ -128,7 +128,7 @@ class RecentBars:
         return low < len(starts) and starts[low] == start_ns and self._keys[low] == key
 
     def remember(self, start_ns: i64, key: i64) -> None:
-        """Take in the newest bar, which starts after all others."""
+        """Add the newest bar, which starts after all others."""
         if len(self._starts) >= 2 * BARS_MAX:
             self._starts = self._starts[BARS_MAX:]
             self._keys = self._keys[BARS_MAX:]
@@ -148,9 +148,9 @@ class RecentBars:
 
 
 def content_key(content: BytesWriter, rows: bytes, base: i64) -> i64:
-    """Return a key of what an event says besides its id: stamp, prices and sizes, of a trade or of which sides.
+    """Return a key of an event without its id: kind and sides, stamp, prices and sizes.
 
-    *content* is room to work in.
+    *content* is a scratch buffer.
     """
     tag: i64 = i64(read_i32_le(rows, base + 12))
     seed = tag & 0xFF | (tag >> 8 & BOTH_SIDES) << 8
@@ -162,4 +162,4 @@ def content_key(content: BytesWriter, rows: bytes, base: i64) -> i64:
     return read_i64_le(key, 0)
 
 
-_digest: Final = xxh3_64_digest  # looked up once
+_digest: Final = xxh3_64_digest  # bound once, not looked up per call

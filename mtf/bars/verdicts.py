@@ -1,4 +1,4 @@
-"""Verdicts: what can become of an event, what it does to its symbol's bars, and how often each was so."""
+"""Verdicts: the possible outcomes for an event, its effects on bars, and counts of both."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = [
     "total_of",
 ]
 
-# Verdicts, in the order in which they are looked for; the first that fits counts.
+# Verdicts, in the order in which they are checked; the first that applies counts.
 ACCEPTED: Final = 0
 LATE_ACCEPTED: Final = 1  # late="accept": changes high, low, volume and ticks of the open bars, nothing else
 DUPLICATE: Final = 2
@@ -53,21 +53,21 @@ UNFINISHED_BAR: Final = 6  # a bar that was still forming when it arrived
 VERDICTS: Final = 7
 CROSSED: Final = 7  # not a verdict: an accepted quote with ask < bid
 LOCKED: Final = 8  # an accepted quote with ask = bid
-BAD_SIDES: Final = 9  # an accepted quote of which one side is not a price
-ID_REUSED: Final = 10  # an accepted tick with the id of another
+BAD_SIDES: Final = 9  # an accepted quote with one side that is not a valid price
+ID_REUSED: Final = 10  # an accepted tick with an id that another one had
 COUNTS: Final = 11
 REASONS: Final = ("", "", "duplicate", "price", "closed", "late", "unfinished")
 VERDICT_NAMES: Final = ("accepted", "late_accepted", *REASONS[2:])  # by number
 
 # What a row does to its symbol's bars.
 NOTHING: Final = 0  # rejected
-MOVE: Final = 1  # moves the clock, changes no bar: a tick without a price on the side that is kept
+MOVE: Final = 1  # moves the clock, changes no bar: a tick without a price on the side that bars are made of
 APPLY: Final = 2
 WIDEN: Final = 3  # a late tick that is accepted
-TIME: Final = 4  # a clock event of a user: moves the clock of every symbol
-APPLY_BAR: Final = 5  # an event of a bar: changes the bars of timeframes that are at least as long
-TEAR: Final = 6  # an unfinished bar: what it stands for is missing from the bars that hold its start, until it is whole
-TIMER: Final = 7  # a clock event of the timer: moves the clocks that `JudgedBlock.moves_*` list
+TIME: Final = 4  # a user's clock event: moves the clock of every symbol
+APPLY_BAR: Final = 5  # an event of an input bar: changes bars of timeframes that are at least as long
+TEAR: Final = 6  # an unfinished input bar: the bars that contain its start are incomplete until it arrives complete
+TIMER: Final = 7  # a timer's clock event: moves the clocks listed in `JudgedBlock.moves_*`
 
 AUTO: Final = 0
 MID: Final = 1
@@ -76,12 +76,12 @@ ASK: Final = 3
 LAST: Final = 4
 PRICE_SIDES: Final = ("auto", "mid", "bid", "ask", "last")
 
-PRICE_MAX: Final = 1e12  # from here on, up or down, a number is not a price; the default of a setting
+PRICE_MAX: Final = 1e12  # numbers at or beyond it, up or down, are not prices; the default of a setting
 
 
 @mypyc_attr(native_class=True, acyclic=True)
 class Counts:
-    """How many events a symbol had, by what became of them; immutable."""
+    """A symbol's number of events by outcome; immutable."""
 
     __slots__ = ("numbers",)
 
@@ -90,12 +90,12 @@ class Counts:
 
     @property
     def ticks(self) -> int:
-        """Accepted ticks."""
+        """The number of accepted ticks."""
         return self.numbers[ACCEPTED] + self.numbers[LATE_ACCEPTED]
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Rejected ticks by reason, those that there are."""
+        """The number of rejected ticks by reason, without the reasons that did not occur."""
         return {REASONS[each]: self.numbers[each] for each in range(DUPLICATE, VERDICTS) if self.numbers[each]}
 
     @property
@@ -110,12 +110,12 @@ class Counts:
 
     @property
     def bad_sides(self) -> int:
-        """Accepted quotes of which one side was not a price: they count as one-sided."""
+        """Accepted quotes with one side that was not a valid price: they count as one-sided."""
         return self.numbers[BAD_SIDES]
 
     @property
     def id_reused(self) -> int:
-        """Accepted ticks with an id that another, different tick had before."""
+        """Accepted ticks with an id that a different tick had before."""
         return self.numbers[ID_REUSED]
 
     @property
@@ -140,7 +140,7 @@ class Counts:
 
 
 def total_of(counts: list[Counts]) -> Counts:
-    """Return the sum of *counts*, of which there may be many thousands."""
+    """Return the sum of *counts*; fast, as there may be many thousands."""
     total = vec[i64]([0] * COUNTS)
     for k in range(len(counts)):
         numbers = counts[k].numbers

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from mtf.calendars.beside import FAR_NS, NEAR_NS, EdgeCount
 from mtf.calendars.hours import WEEK_S, Stretch, text_of_time, time_of
+from mtf.calendars.session_edges import FAR_NS, NEAR_NS, EdgeCount
 from mtf.calendars.zone import DAY_S
 from mtf.errors import ConfigError
 from mtf.units import SECOND_NS

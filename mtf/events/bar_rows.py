@@ -1,8 +1,8 @@
-"""A bar as input: how its length and its place in it stand in an event, and when its four events happen.
+"""Bars as input: how an event encodes a bar's length and its own place in the bar, and when the four events happen.
 
-The detail of an event (`mtf.events.block`) holds, from the lowest bit on: 2 bits place (open, high, low, close), 1 bit
-UNFINISHED, 3 bits unit and 9 bits count of the bar's length; the highest bit is JOINS. A length of 0 belongs to an
-event of version 1.
+The detail of an event (`mtf.events.block`) holds, starting at the lowest bit: 2 bits for the place (open, high, low,
+close), 1 bit for UNFINISHED, 3 bits for the unit and 9 bits for the count of the bar's length; the highest bit is
+JOINS. A length of 0 marks an event of version 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 EVENTS_PER_BAR: Final = 4
 PLACE: Final = 3  # mask: 0 open, 1 high, 2 low, 3 close
-UNFINISHED: Final = 4  # the bar's end lay after its arrival: it was still forming
+UNFINISHED: Final = 4  # the bar was still forming when it arrived: its end was in the future
 
 UNIT_SHIFT: Final = 3
 UNIT_MASK: Final = 7
@@ -46,7 +46,7 @@ UNIT_MONTH: Final = 5
 
 
 def length_code(timeframe: Timeframe) -> i64:
-    """Return the length of *timeframe*'s bars as the detail holds it; ConfigError if it cannot."""
+    """Return the length of *timeframe*'s bars as the detail encodes it; ConfigError if it does not fit."""
     kind: i64 = timeframe.kind
     if kind != INTRADAY:
         unit: i64 = UNIT_DAY if kind == DAY else UNIT_WEEK if kind == WEEK else UNIT_MONTH
@@ -61,13 +61,13 @@ def length_code(timeframe: Timeframe) -> i64:
 
 
 def length_kind(code: i64) -> i64:
-    """Return INTRADAY, DAY, WEEK or MONTH of the length in *code*."""
+    """Return the kind of the length in *code*: INTRADAY, DAY, WEEK or MONTH."""
     unit = code >> UNIT_SHIFT & UNIT_MASK
     return MONTH if unit >= UNIT_MONTH else WEEK if unit == UNIT_WEEK else DAY if unit == UNIT_DAY else INTRADAY
 
 
 def length_ns(code: i64) -> i64:
-    """Return the nominal length in *code*, as `Timeframe.length_ns` has it."""
+    """Return the nominal length in *code*, in nanoseconds, like `Timeframe.length_ns`."""
     unit = code >> UNIT_SHIFT & UNIT_MASK
     count: i64 = code >> COUNT_SHIFT & COUNT_MAX
     if unit == UNIT_SECOND:
@@ -81,21 +81,21 @@ def length_ns(code: i64) -> i64:
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=False)
 class BarClock:
-    """Says when a bar's events happen. This one knows of a market that never closes; subclasses know a calendar.
+    """Decides when a bar's events happen. This one assumes a market that never closes; subclasses use a calendar.
 
-    A bar is known at its end: `place` sets the span of the bar and `last_ns`, the instant of its close. Its open, high
-    and low come 3, 2 and 1 nanoseconds before.
+    A bar is known at its end: `place` sets the bar's span, and `last_ns`, the instant of its close. Its open, high and
+    low come 3, 2 and 1 nanoseconds earlier.
     """
 
     def __init__(self) -> None:
-        self.start_ns: i64 = 0  # of the bar that was placed last: [start, end)
+        self.start_ns: i64 = 0  # of the bar placed last: [start, end)
         self.end_ns: i64 = 0
         self.last_ns: i64 = 0
 
     def place(self, symbol: str, length: i64, start_ns: i64, date: i64) -> None:
-        """Place the bar of *symbol* that begins at *start_ns*, or if *date* (a proleptic ordinal) is not 0, is of it.
+        """Place the bar of *symbol* at *start_ns* or, if *date* (a proleptic ordinal) is not 0, the one of that date.
 
-        *length* is a `length_code`. Raises an error for a bar that the configuration has no use for.
+        *length* is a `length_code`. Raises an error if no timeframe of the configuration can use the bar.
         """
         if date:
             start_ns = (date - EPOCH_ORDINAL) * DAY_NS
@@ -113,7 +113,7 @@ def bar_key(
     asks: tuple[float, float, float, float],
     sizes: tuple[float, float],
 ) -> bytes:
-    """Return the 8 bytes that tell the content of a bar from that of another; *out* is room to work in."""
+    """Return 8 bytes that identify the content of a bar; *out* is a scratch buffer."""
     write_i64_le(out, length)
     write_i64_le(out, start_ns)
     write_i64_le(out, flags)
@@ -132,4 +132,4 @@ def _write_four(out: BytesWriter, prices: tuple[float, float, float, float]) -> 
     write_f64_le(out, prices[3])
 
 
-_digest: Final = xxh3_64_digest  # looked up once
+_digest: Final = xxh3_64_digest  # bound once, not looked up per call

@@ -1,28 +1,28 @@
-"""The block: a run of consecutive events in bytes, as queues carry it, the log frames it and the cores read it.
+"""The block: a run of consecutive events as bytes. Queues carry it, the log frames it, and the cores read it.
 
-A block is `rows` (fixed records of `ROW_BYTES`, little-endian) and `heap` (what has no fixed length: the name of each
-symbol at its first row, and tick ids, in row order). Both are plain concatenations, so that cutting a stream into
-blocks anywhere gives the same bytes: these are the canonical bytes that the digest is made of.
+A block consists of `rows` (fixed records of `ROW_BYTES`, little-endian) and `heap` (data of variable length: each
+symbol's name at its first row, and tick ids, in row order). Both are plain concatenations, so a stream has the same
+bytes wherever it is cut into blocks: these are the canonical bytes that the digest covers.
 
     offset  type  field
     0       i64   ts_ns       event time, nanoseconds UTC
     8       i32   symbol      number by order of appearance, 0, 1, 2 ...; -1 for a clock event
     12      u8    kind        CLOCK, QUOTE or TRADE
     13      u8    flags       HAS_BID, HAS_ASK, FROM_BAR, NEW_SYMBOL, HAS_ID, LIVE, RECEIVED, ORDERED
-    14      u16   detail      of a bar's event its place in the bar and the bar's length (`mtf.events.bar_rows`); of a
-                              clock event who made it: BY_USER, BY_TIMER, BY_FEED
-    16      f64   bid         or the price of a trade; of a clock event BY_FEED the i64 instant that the span begins at
+    14      u16   detail      for a bar's event: its place in the bar and the bar's length (`mtf.events.bar_rows`); for
+                              a clock event: who made it (BY_USER, BY_TIMER or BY_FEED)
+    16      f64   bid         or the price of a trade; for a clock event BY_FEED: the i64 instant when the outage began
     24      f64   ask         or the size of a trade
     32      f64   bid_size
     40      f64   ask_size
 
-In the heap, for each row in turn: if NEW_SYMBOL, u16 length and the UTF-8 name; if HAS_ID, u16 length and the id (of a
-clock event: its reason); for the first event of a bar `BAR_HEAD_BYTES` about the whole bar; if RECEIVED, the i64
-instant at which the event arrived.
+The heap holds, for each row in turn: if NEW_SYMBOL, a u16 length and the UTF-8 name; if HAS_ID, a u16 length and the id
+(for a clock event: its reason); for the first event of a bar, `BAR_HEAD_BYTES` about the whole bar; if RECEIVED, the
+i64 instant at which the event arrived.
 
-This is version 2 of the events. In version 1 the detail was 0, and LIVE, RECEIVED and ORDERED did not exist: every
-event of version 1 is one of version 2, with one difference in meaning: a FROM_BAR event without a detail is judged by
-itself. LIVE and the time of arrival are not part of an event's canonical bytes (`canonical`).
+This is version 2 of the events. In version 1 the detail was 0, and LIVE, RECEIVED and ORDERED did not exist. Every
+version 1 event is a valid version 2 event, with one difference in meaning: a FROM_BAR event without a detail is judged
+on its own. LIVE and the time of arrival are not part of an event's canonical bytes (`canonical`).
 """
 
 from __future__ import annotations
@@ -85,26 +85,26 @@ TRADE: Final = 2
 
 HAS_BID: Final = 1
 HAS_ASK: Final = 2
-BOTH_SIDES: Final = 3  # written out: mypyc knows the values of literals only
+BOTH_SIDES: Final = 3  # spelled out: mypyc inlines only literals
 FROM_BAR: Final = 4
 NEW_SYMBOL: Final = 8
 HAS_ID: Final = 16
-LIVE: Final = 32  # arrived within moments of its stamp: the wall clock may close its symbol's bars
-RECEIVED: Final = 64  # the time of its arrival is in the heap
-ORDERED: Final = 128  # of a run of finite sources in order of time: moves the clocks of all symbols of such runs
+LIVE: Final = 32  # arrived shortly after its stamp: the wall clock may close its symbol's bars
+RECEIVED: Final = 64  # its time of arrival is in the heap
+ORDERED: Final = 128  # from finite sources read in time order: moves the clocks of all symbols read that way
 
-# In the detail of the first event of the log's second symbol: the first symbol, alone until then, takes part in the run
-# in order of time as well. (While it is alone its events are not ORDERED: their bytes are those of pushed ones.)
+# In the detail of the first event of the log's second symbol: the first symbol, alone until then, is being read in time
+# order too. (While a symbol is alone its events are not marked ORDERED, so their bytes equal those of pushed events.)
 JOINS: Final = 0x8000
 BAR_LENGTH: Final = 0x7FF8  # the bits of the detail that hold a bar's length
 
 # Who made a clock event.
 BY_USER: Final = 0
 BY_TIMER: Final = 1
-BY_FEED: Final = 2  # "the feed was down from .. to ..": with a reason, and the instant from which on
+BY_FEED: Final = 2  # "the feed was down from .. to ..": has a reason, and the instant when the outage began
 
-# Of a bar, in the heap entry of its first event: i64 start, u64 key of its content, and for each of two sides (bid and
-# ask, or the trades and 0.0) the least and the greatest price. So its first event alone decides what becomes of it.
+# The heap entry of a bar's first event: i64 start, u64 key of the content, and the lowest and highest price of each of
+# two sides (bid and ask, or trades and 0.0). So the verdict on a bar needs only its first event.
 BAR_HEAD_BYTES: Final = 48
 TIME_BYTES: Final = 8
 
@@ -114,7 +114,7 @@ ID_BYTES_MAX: Final = 255
 
 @mypyc_attr(native_class=True)
 class Block:
-    """*count* consecutive events, the first of which is *first_seq*; immutable."""
+    """*count* consecutive events starting at *first_seq*; immutable."""
 
     __slots__ = ("count", "first_seq", "heap", "rows")
 
@@ -134,7 +134,7 @@ class Block:
         return i64(read_i32_le(self.rows, i * ROW_BYTES + 8))
 
     def first_after(self, ts_ns: i64) -> i64:
-        """Return the first row that is stamped after *ts_ns*; -1 if none is."""
+        """Return the index of the first row stamped after *ts_ns*; -1 if there is none."""
         for i in range(self.count):
             if read_i64_le(self.rows, i * ROW_BYTES) > ts_ns:
                 return i
@@ -142,7 +142,7 @@ class Block:
 
     @property
     def observations(self) -> int:
-        """How many events there are, the four of a bar counted as one."""
+        """The number of events, counting the four of a bar as one."""
         found: i64 = 0
         for i in range(self.count):
             tag: i64 = i64(read_i32_le(self.rows, i * ROW_BYTES + 12))
@@ -167,7 +167,7 @@ class Block:
 
 @mypyc_attr(native_class=True)
 class SymbolTable:
-    """Numbers of symbols by order of appearance in the log; only ever grows."""
+    """Numbers symbols in order of appearance in the log; only grows."""
 
     __slots__ = ("_numbers", "names")
 
@@ -181,15 +181,15 @@ class SymbolTable:
         return -1 if found is None else found
 
     def add(self, name: str) -> i64:
-        """Give *name* the next number and return it."""
-        assert name not in self._numbers, "a symbol appears for the first time once"
+        """Assign the next number to *name* and return it."""
+        assert name not in self._numbers, "symbol already has a number"
         number = len(self.names)
         self.names.append(name)
         self._numbers[name] = number
         return number
 
     def learn(self, block: Block) -> None:
-        """Add the symbols that appear for the first time in *block*; CorruptLog if their order has a hole."""
+        """Add the symbols that first appear in *block*; CorruptLog if their numbers are not consecutive."""
         if not block.heap:
             return
         rows, heap = block.rows, block.heap
@@ -214,17 +214,17 @@ class SymbolTable:
 
 @mypyc_attr(native_class=True)
 class Renumbering:
-    """The numbers in *symbols* of what another table calls by its *names*; each name is looked up once."""
+    """Translates numbers of another table, with these *names*, to those of *symbols*; each name is looked up once."""
 
     __slots__ = ("_numbers", "_symbols", "names")
 
     def __init__(self, symbols: SymbolTable, names: list[str]) -> None:
         self.names: Final = names  # by number in the other table; may grow
         self._symbols: Final = symbols
-        self._numbers = vec[i64]([-1] * 16)  # by number in the other table; -1: unknown so far
+        self._numbers = vec[i64]([-1] * 16)  # by number in the other table; -1: not known yet
 
     def find(self, number: i64) -> i64:
-        """Return the number of the symbol that has *number* in the other table; -1 if there is none yet."""
+        """Return the number here of the symbol that has *number* in the other table; -1 if it has none yet."""
         while number >= len(self._numbers):
             self._grow()
         found = self._numbers[number]
@@ -243,7 +243,7 @@ class Renumbering:
 
 def cut(block: Block, count: i64) -> tuple[Block, Block]:
     """Return the first *count* events of *block* and the rest, as two blocks; `0 < count < block.count`."""
-    assert 0 < count < block.count, "both parts hold events"
+    assert 0 < count < block.count, "both parts must hold events"
     rows, heap = block.rows, block.heap
     at: i64 = 0
     if heap:
@@ -257,12 +257,12 @@ def cut(block: Block, count: i64) -> tuple[Block, Block]:
 
 
 def heap_length(heap: bytes, at: i64) -> i64:
-    """Return the length of the entry of *heap* at *at*, its two length bytes not counted."""
+    """Return the length of the entry of *heap* at *at*, excluding its two length bytes."""
     return i64(read_i16_le(heap, at)) & 0xFFFF
 
 
 def id_at(heap: bytes, at: i64, flags: i64) -> str:
-    """Return the id of a row with these *flags*, whose entries in the heap begin at *at*."""
+    """Return the id of a row with these *flags* whose heap entries begin at *at*."""
     if flags & NEW_SYMBOL:
         at += 2 + heap_length(heap, at)
     return heap_text(heap, at)
@@ -274,7 +274,7 @@ def heap_text(heap: bytes, at: i64) -> str:
 
 
 def heap_after(heap: bytes, at: i64, tag: i64) -> i64:
-    """Return where the entries end that begin at *at* and belong to the row with this *tag* (its 4 bytes at 12)."""
+    """Return the end of the entries that begin at *at*, for a row with this *tag* (the row's 4 bytes at offset 12)."""
     flags = tag >> 8
     if flags & NEW_SYMBOL:
         at += 2 + heap_length(heap, at)
@@ -288,22 +288,22 @@ def heap_after(heap: bytes, at: i64, tag: i64) -> i64:
 
 
 def has_bar_head(tag: i64) -> bool:
-    """Return whether the row with this *tag* is the first of a bar, with an entry about the whole bar in the heap."""
+    """Return whether the row with this *tag* is the first event of a bar, so that the heap describes the whole bar."""
     return is_of_bar(tag) and tag >> 16 & PLACE == 0
 
 
 def is_of_bar(tag: i64) -> bool:
-    """Return whether the row with this *tag* is one of the four of a bar that has a verdict as a whole."""
+    """Return whether the row with this *tag* is one of a bar's four events, which share one verdict."""
     return tag >> 8 & FROM_BAR != 0 and tag >> 16 & BAR_LENGTH != 0
 
 
 def received_at(heap: bytes, end: i64) -> i64:
-    """Return when the RECEIVED event arrived whose heap entries end at *end*."""
+    """Return the time of arrival of the RECEIVED event whose heap entries end at *end*."""
     return read_i64_le(heap, end - TIME_BYTES)
 
 
 def canonical(block: Block) -> Block:
-    """Return *block* without what says how its events arrived: LIVE, RECEIVED, and the times of arrival."""
+    """Return *block* without the data on how its events arrived: LIVE, RECEIVED and the times of arrival."""
     rows, heap = block.rows, block.heap
     out = BytesWriter()
     kept = BytesWriter()
@@ -322,9 +322,9 @@ def canonical(block: Block) -> Block:
 
 
 def check_rows(block: Block, symbols: i64) -> None:
-    """Raise CorruptLog unless *block* is one that the block builder could have written, with *symbols* known before it.
+    """Raise CorruptLog unless the block builder could have written *block*, given *symbols* known before it.
 
-    For blocks from outside (a log): the cores index by what stands in a row and trust it.
+    For blocks from outside (a log): the cores use values of a row as indices, unchecked.
     """
     rows, heap = block.rows, block.heap
     at: i64 = 0
@@ -373,11 +373,11 @@ def check_rows(block: Block, symbols: i64) -> None:
             seq = block.first_seq + i
             raise CorruptLog(f"seq {seq} is not an event that mtf writes: restore the log from a copy", seq=seq)
     if at != end:
-        raise CorruptLog(f"the block at seq {block.first_seq} has {end - at} bytes too many", seq=block.first_seq)
+        raise CorruptLog(f"the block at seq {block.first_seq} has {end - at} extra bytes", seq=block.first_seq)
 
 
 def _well_formed(rows: bytes, base: i64, kind: i64, flags: i64) -> bool:
-    """Return whether the numbers of a tick are: sizes are finite, and one price at least is a number."""
+    """Return whether a tick's numbers are well-formed: sizes are finite, and at least one price is not NaN."""
     first = read_f64_le(rows, base + 16)
     second = read_f64_le(rows, base + 24)
     third = read_f64_le(rows, base + 32)
@@ -396,7 +396,7 @@ def tick_at(
     sides: i64 = BOTH_SIDES,
     received_ns: int | None = None,
 ) -> Tick:
-    """Return row *i* as the tick that was handed in, of a quote those of its *sides* only."""
+    """Return row *i* as the tick that was passed in; for a quote, with only its *sides*."""
     base: i64 = i * ROW_BYTES
     tag: i32 = read_i32_le(rows, base + 12)
     flags: i64 = i64(tag >> 8)

@@ -1,7 +1,7 @@
-"""The block builder, where events come in: ticks and bars as numbers, checked to be well-formed, and written as rows.
+"""Event intake: checks that ticks and bars are well-formed, and encodes them as rows of a block.
 
-It does not judge: whether a well-formed event counts is decided after it is in the log, by the gate. Nothing that is
-not finite, or out of an i64's range, passes.
+It does not judge: the gate decides whether a well-formed event counts, after it is in the log. Sizes and times that are
+not finite, or out of range, do not get past it.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["TRADES", "BlockBuilder"]
 
-TRADES: Final = 0  # in place of sides: a bar's prices are those of trades
+TRADES: Final = 0  # in place of sides: a bar's prices are trade prices
 
 NAN: Final = float("nan")
 
 
 @mypyc_attr(native_class=True)
 class BlockBuilder(WaitingRows):
-    """Takes events as numbers, one at a time, and gives them out as a block.
+    """Takes events as numbers, one at a time, and returns them as a block.
 
-    *aside* and *strict* are those of `WaitingRows`. One tick is handed in by `quote` or `trade`; both return 0, or the
-    index into `REASONS` of what is wrong with it, and then nothing is kept: the caller, who knows the place, calls
-    `refuse`.
+    *aside* and *strict* are as in `WaitingRows`. `quote` and `trade` take one tick and return 0, or the index into
+    `REASONS` of what is wrong with it. In that case nothing is kept: the caller, who knows where the tick came from,
+    calls `refuse`.
     """
 
     __slots__ = ("_copier", "_head", "arrival_ns", "bar_clock", "bar_kinds", "one_kind")
@@ -58,12 +58,12 @@ class BlockBuilder(WaitingRows):
         bar_clock: BarClock | None = None,
     ) -> None:
         super().__init__(symbols, aside, strict)
-        self.bar_clock: Final = BarClock() if bar_clock is None else bar_clock  # says when a bar's events happen
-        self._head: Final = BytesWriter()  # of the bar that is being taken
+        self.bar_clock: Final = BarClock() if bar_clock is None else bar_clock  # decides when a bar's events happen
+        self._head: Final = BytesWriter()  # of the current bar
         self._copier: Final = RowCopier(symbols)
-        self.arrival_ns: i64 = NEVER_NS  # when events arrive that are handed in now; NEVER_NS if that is not known
-        self.one_kind = False  # bars of a symbol are made of the kind that its first event is, quotes or trades
-        self.bar_kinds: Final[dict[str, int]] = {}  # that kind, of symbols whose first event was of a bar
+        self.arrival_ns: i64 = NEVER_NS  # time of arrival of the events that come next; NEVER_NS if not known
+        self.one_kind = False  # a symbol's bars are made of quotes or of trades, whichever its first event is
+        self.bar_kinds: Final[dict[str, int]] = {}  # that kind, for symbols whose first event was from a bar
 
     def quote(
         self,
@@ -77,9 +77,9 @@ class BlockBuilder(WaitingRows):
         id: str | None = None,
         from_bar: bool = False,
     ) -> i64:
-        """Take a quote; *sides* says which of bid and ask are there (HAS_BID, HAS_ASK), the other is ignored.
+        """Add a quote; *sides* tells which of bid and ask are present (HAS_BID, HAS_ASK); a missing side is ignored.
 
-        A side that is not a price (NaN, infinite, zero ...) is taken as it is, as long as one side is a number.
+        A side that is not a valid price (NaN, infinite, zero ...) is kept as is, as long as one side is a number.
         """
         if not sides & HAS_BID:
             bid = 0.0
@@ -96,7 +96,7 @@ class BlockBuilder(WaitingRows):
         if bid != bid or ask != ask:
             if not (sides & HAS_BID and bid == bid) and not (sides & HAS_ASK and ask == ask):
                 return NOT_FINITE
-            bid = bid if bid == bid else NAN  # one NaN, so that equal events have equal bytes
+            bid = bid if bid == bid else NAN  # always the same NaN, so that equal events have equal bytes
             ask = ask if ask == ask else NAN
         flags = sides & BOTH_SIDES
         if from_bar:
@@ -108,7 +108,7 @@ class BlockBuilder(WaitingRows):
     def trade(
         self, symbol: str, ts_ns: i64, price: float, size: float = 0.0, id: str | None = None, from_bar: bool = False
     ) -> i64:
-        """Take a trade. An infinite price is taken as it is: that is for the gate to reject."""
+        """Add a trade. An infinite price is kept as is: rejecting it is up to the gate."""
         if size < 0.0:
             return NEGATIVE_SIZE
         if price != price or size - size != 0.0:
@@ -130,25 +130,25 @@ class BlockBuilder(WaitingRows):
         sides: i64 = TRADES,
         log_unfinished: bool = True,
     ) -> i64:
-        """Take a bar: its open, high, low and close become four events at its end, all of them or none.
+        """Add a bar: its open, high, low and close become four events at its end, either all of them or none.
 
-        *length* is a `length_code`; the bar begins at *start_ns*, or if *date* (a proleptic ordinal) is not 0, is the
-        bar of that date. *sides* TRADES reads *bids* as prices of trades. A bar whose end lies after `arrival_ns` is
-        taken as unfinished, or with *log_unfinished* false answered with STILL_FORMS and not taken.
+        *length* is a `length_code`. The bar starts at *start_ns* or, if *date* (a proleptic ordinal) is not 0, is the
+        bar of that date. With *sides* TRADES, *bids* are trade prices. A bar that ends after `arrival_ns` is logged as
+        unfinished; if *log_unfinished* is false, it is not, and STILL_FORMS is returned.
         """
         if sides & HAS_BID or sides == TRADES:
             code = contradiction(bids)
             if code:
                 return code
         else:
-            bids = (0.0, 0.0, 0.0, 0.0)  # written out: mypyc takes a Final of floats for one that was never set
+            bids = (0.0, 0.0, 0.0, 0.0)  # spelled out: mypyc treats a Final tuple of floats as never set
         if sides & HAS_ASK:
             code = contradiction(asks)
             if code:
                 return code
         else:
             asks = (0.0, 0.0, 0.0, 0.0)
-        # What is not of the bar is not in its key: the same bar is the same, wherever it comes from.
+        # Sizes of a missing side stay out of the key: the same bar has the same key, wherever it comes from.
         sizes = (0.0 if sides == HAS_ASK else sizes[0], sizes[1] if sides & HAS_ASK else 0.0)
         if sizes[0] < 0.0 or sizes[1] < 0.0:
             return NEGATIVE_SIZE
@@ -182,7 +182,7 @@ class BlockBuilder(WaitingRows):
         write_f64_le(head, asks[2])
         write_f64_le(head, asks[1])
         limit_ns = self.limit_ns
-        self.limit_ns = TS_MAX_NS  # its events stand at its end, which may lie ahead while it is unfinished
+        self.limit_ns = TS_MAX_NS  # its events are stamped at its end, which is in the future while it is unfinished
         code = self._take_bar(kind, flags, detail, symbol, clock.last_ns, bids, asks, sizes, head.getvalue())
         self.limit_ns = limit_ns
         return code
@@ -217,16 +217,16 @@ class BlockBuilder(WaitingRows):
         return code
 
     def _other_kind(self, symbol: str, kind: str, what: str, side: str) -> KindChanged:
-        """Return the error for a tick that could change no bar, because bars given as input decided otherwise."""
+        """Return the error for a tick that cannot change any bar, since the input bars are of the other kind."""
         return KindChanged(
-            f"{symbol}: its bars are made of {kind}, as the bars given as input were, and {what} would change none of "
-            f"them; say which prices count (price='{side}' for those of the bars; 'bid', 'ask', 'mid', 'last')"
+            f"{symbol}: its bars are made of {kind}, like the bars read so far, so {what} would change none of them; "
+            f"choose which prices count (price='{side}' for those of the bars, or 'bid', 'ask', 'mid', 'last')"
         )
 
     def tick(self, tick: Tick) -> i64:
-        """Take a tick of the API; MalformedEvent if it is two in one, TypeError if a field is of a wrong type."""
-        # Where ticks are not compiled their fields may be anything: `index` and `* 1.0` leave numbers as they are, to
-        # the bit, and raise on all else before anything is kept.
+        """Add a user's tick; MalformedEvent if it is a quote and a trade, TypeError if a field has a wrong type."""
+        # In the pure build a tick's fields may hold anything: `index` and `* 1.0` leave numbers as they are, to the
+        # bit, and raise on everything else before anything is kept.
         ts_ns = index(tick.ts_ns)
         if not is_instant(ts_ns):
             return BAD_TIME
@@ -273,5 +273,5 @@ class BlockBuilder(WaitingRows):
         )
 
     def copy(self, block: Block, names: list[str], start: i64, stop: i64) -> None:
-        """Take the rows `[start, stop)` of another log's *block*; *names* are that log's symbols by number."""
+        """Add the rows `[start, stop)` of another log's *block*; *names* are that log's symbols by number."""
         self._copier.copy(self, block, names, start, stop)

@@ -1,4 +1,4 @@
-"""Malformed events: why an event is refused before it is logged, and what can be checked of one event alone."""
+"""Malformed events: the reasons to refuse an event before it is logged, and the checks that need no other event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "is_name",
 ]
 
-# What `BlockBuilder.quote`, `trade` and `bar` answer: 0 for a well-formed event, else the index of the reason.
+# What `BlockBuilder.quote`, `trade` and `bar` return: 0 for a well-formed event, else the index of the reason.
 REASONS: Final = (
     "",
     "the time is before 1678 or after 2200",
@@ -52,7 +52,7 @@ STILL_FORMS: Final = 11
 
 
 def contradiction(prices: tuple[float, float, float, float]) -> i64:
-    """Return the reason for which open, high, low and close cannot be those of one bar; 0 if they can."""
+    """Return the reason why these open, high, low and close contradict each other; 0 if they do not."""
     open, high, low, close = prices
     if open != open or high != high or low != low or close != close:
         return NOT_FINITE
@@ -66,15 +66,15 @@ def contradiction(prices: tuple[float, float, float, float]) -> i64:
 
 
 def is_instant(ns: int) -> bool:
-    """Return whether *ns*, which may be of any size, is a time that events can have."""
+    """Return whether *ns*, an int of any size, is a valid event time."""
     try:
         return TS_MIN_NS <= ns <= TS_MAX_NS
     except ValueError:
-        return False  # compiled: more than an i64 holds
+        return False  # compiled: does not fit an i64
 
 
 def is_name(symbol: str) -> bool:
-    """Return whether *symbol* is distinguishable on a screen and contains no control sequence for a terminal."""
+    """Return whether *symbol* is visible on a screen and contains no control sequence for a terminal."""
     for letter in symbol:
         code = ord(letter)
         if code < 0x20 or 0x7F <= code < 0xA0:

@@ -1,4 +1,4 @@
-"""Copying the rows of another log, or of a stage: events with their names, ids and bars, as rows that wait here."""
+"""Copies the rows of another log, or of a stage: events with their names, ids and bars."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from mtf.units import NEVER_NS, TS_MIN_NS
 
 __all__ = ["RowCopier"]
 
-# In a row's tag: there is more to the row than its numbers.
+# In a row's tag: the row has heap entries or other data besides its numbers.
 NOT_PLAIN: Final[i64] = (NEW_SYMBOL | FROM_BAR | HAS_ID | RECEIVED) << 8 | JOINS << 16
 
 
 @mypyc_attr(native_class=True)
 class RowCopier:
-    """Copies rows of other logs' blocks, under the numbers that their symbols have in *symbols*.
+    """Copies rows of other logs' blocks, translating symbol numbers to those of *symbols*.
 
-    The rows that they go to are handed in each time: whoever owns them owns this too, and a circle would keep both.
+    The destination is passed to each call: its owner also owns this object, and a reference cycle would keep both.
     """
 
     __slots__ = ("_numbers", "_symbols")
 
     def __init__(self, symbols: SymbolTable) -> None:
         self._symbols: Final = symbols
-        self._numbers = Renumbering(symbols, [])  # of the table of symbols that rows were copied from last
+        self._numbers = Renumbering(symbols, [])  # from the symbol table that rows were last copied from
 
     def copy(self, waiting: WaitingRows, block: Block, names: list[str], start: i64, stop: i64) -> None:
-        """Have *waiting* take the rows `[start, stop)` of *block*; *names* are its log's symbols by number."""
+        """Append the rows `[start, stop)` of *block* to *waiting*; *names* are its log's symbols by number."""
         rows, heap = block.rows, block.heap
         if names is not self._numbers.names:
             self._numbers = Renumbering(self._symbols, names)
@@ -66,7 +66,7 @@ class RowCopier:
             at = end
 
     def _copy_plain(self, waiting: WaitingRows, rows: bytes, base: i64, tag: i64) -> bool:
-        """Take the row at *base* if it is well-formed, of a symbol that is known here, and nothing but its numbers."""
+        """Copy the row at *base* if it is well-formed, its symbol is known here, and it is nothing but numbers."""
         if tag & NOT_PLAIN or tag & 0xFF == CLOCK:
             return False
         ts_ns = read_i64_le(rows, base)
@@ -96,7 +96,7 @@ class RowCopier:
     def _copy_row(
         self, waiting: WaitingRows, block: Block, names: list[str], i: i64, tag: i64, at: i64, end: i64
     ) -> None:
-        """Take row *i*, whose entries in the heap are `[at, end)`."""
+        """Copy row *i*, whose heap entries are `[at, end)`."""
         rows, heap = block.rows, block.heap
         base: i64 = i * ROW_BYTES
         flags = (tag >> 8) & 0xFF

@@ -1,7 +1,7 @@
-"""The tick: one event of a market, as users pass it in and as consumers see it.
+"""The tick: one market event, as users pass it in and as consumers see it.
 
-A value, compiled, built by the million; it checks nothing. Whether it is well-formed is decided once, at intake
-(`mtf.events.block_builder`), and whether it counts is decided by the gate (`mtf.bars.gate`).
+A plain compiled value, created by the million, so it checks nothing. Intake (`mtf.events.block_builder`) checks once
+that it is well-formed, and the gate (`mtf.bars.gate`) decides whether it counts.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["Tick"]
 
 @mypyc_attr(native_class=True)
 class Tick:
-    """A quote (bid and ask, either may be None) or a trade (price), of one symbol at one event time.
+    """A quote (bid and ask, either may be None) or a trade (price) of one symbol at one event time.
 
-    `ts_ns` is the event time in integer nanoseconds UTC; sizes are in the feed's own unit, 0 if it has none;
-    `id` is the feed's id of the tick, if any: a second tick of the same symbol and id is a duplicate.
-    `from_bar` marks one of the four ticks (open, high, low, close) that a bar given as input is read as. `received_ns`
-    is when it arrived, if that is known; it is logged, and affects no result.
+    `ts_ns` is the event time in integer nanoseconds UTC. Sizes are in the feed's own unit, 0 if it has none.
+    `id` is the feed's id of the tick, if any: a second tick of the same symbol with the same id is a duplicate.
+    `from_bar` marks one of the four ticks (open, high, low, close) that an input bar is turned into. `received_ns` is
+    the time of arrival, if known; it is logged, and affects no result.
     """
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Tick:
 
     @property
     def mid(self) -> float | None:
-        """The mean of bid and ask; None unless both sides are there."""
+        """The mean of bid and ask; None unless both are present."""
         bid, ask = self.bid, self.ask
         if bid is None or ask is None:
             return None
@@ -83,7 +83,7 @@ class Tick:
 
     @property
     def spread(self) -> float | None:
-        """Ask minus bid, negative if the quote is crossed; None unless both sides are there."""
+        """Ask minus bid, negative if the quote is crossed; None unless both are present."""
         bid, ask = self.bid, self.ask
         if bid is None or ask is None:
             return None
@@ -121,7 +121,7 @@ class Tick:
 
 
 def _restored(key: tuple[Any, ...]) -> Tick:
-    """Return the tick that pickle, or copy, took apart."""
+    """Rebuild a tick for pickle and copy."""
     symbol, ts_ns, bid, ask, bid_size, ask_size, price, size, id, from_bar, received_ns = key
     return Tick(
         symbol,

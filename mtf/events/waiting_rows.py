@@ -1,7 +1,7 @@
-"""Rows that wait for their seqs: how an event becomes a row, and what more there is to it than numbers.
+"""Rows waiting for their seqs: encodes an event as a row, and its variable-length data into the heap.
 
-Owns the numbering of symbols, the marks that arrival sets (live, in order of time), and malformed rows, which are kept
-apart. Knows nothing of how events are given: whether a price is one is `BlockBuilder`'s affair.
+Owns the numbering of symbols, the flags that depend on arrival (live, in time order), and malformed rows, which are set
+aside. Does not know how events are passed in: `BlockBuilder` checks prices.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mtf.units import NEVER_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["ASIDE_MAX", "NOT_LIVE", "WaitingRows"]
 
-ASIDE_MAX: Final = 10_000  # malformed rows kept with their text; more are only counted
+ASIDE_MAX: Final = 10_000  # malformed rows kept with their text; the rest are only counted
 RAW_CHARS_MAX: Final = 500  # how much of a malformed row is kept
 NOT_LIVE: Final[i64] = TS_MAX_NS + 1
 I32_MAX: Final = (1 << 31) - 1
@@ -42,10 +42,10 @@ _NO_NUMBERS: Final = bytes(24)
 
 @mypyc_attr(native_class=True)
 class WaitingRows:
-    """Takes rows, one at a time, and gives them out as a block.
+    """Collects rows, one at a time, and returns them as a block.
 
     `aside(place, line, reason, raw)` is called for each of the first `ASIDE_MAX` malformed rows, in order. With
-    *strict* the first one raises SourceError instead.
+    *strict*, the first one raises SourceError instead.
     """
 
     __slots__ = (
@@ -71,19 +71,19 @@ class WaitingRows:
         self.symbols: Final = symbols
         self._aside: Final = aside
         self._strict: Final = strict
-        self.rows = BytesWriter()  # as they are in a block; `count` goes with it
+        self.rows = BytesWriter()  # encoded as in a block; there are `count` of them
         self._heap = BytesWriter()
-        self._last_name = ""  # the symbol of the row before, so that a run of one symbol costs no look-up
+        self._last_name = ""  # the previous row's symbol, so that a run of one symbol needs no lookup
         self._last_number: i64 = -1
-        self.count: i64 = 0  # rows that wait
+        self.count: i64 = 0  # rows waiting
         self.malformed: i64 = 0  # refused since the start
-        self.limit_ns: i64 = TS_MAX_NS  # the latest stamp that is believed (live: arrival + max_ahead)
-        self.live_from_ns: i64 = NOT_LIVE  # events that are stamped at it or later are LIVE
-        self.ordered = False  # events are of a run of finite sources in order of time, and so far have been
-        # The newest event of the first symbol was of such a run while it was the only one, and so was not ORDERED:
-        # there is nothing else to close, and its bytes stay those of a pushed one.
+        self.limit_ns: i64 = TS_MAX_NS  # the latest valid stamp (live: arrival + max_ahead)
+        self.live_from_ns: i64 = NOT_LIVE  # events stamped at or after it are LIVE
+        self.ordered = False  # events come from finite sources read in time order, and have been in order so far
+        # The first symbol's newest event was `ordered`, but not marked ORDERED since the symbol was the only one: there
+        # is nothing else to close, and the event's bytes equal those of a pushed one.
         self.alone_ordered = False
-        self.received_ns: i64 = NEVER_NS  # the time of arrival that is logged with the next event; NEVER_NS: none
+        self.received_ns: i64 = NEVER_NS  # time of arrival to log with the next event; NEVER_NS: none
 
     def append(
         self,
@@ -99,9 +99,9 @@ class WaitingRows:
         id: str | None,
         bar_head: bytes = b"",
     ) -> i64:
-        """Take an event; return 0, or the index into `REASONS` of what is wrong with it: then nothing is kept.
+        """Add an event; return 0, or the index into `REASONS` of what is wrong with it, in which case nothing is kept.
 
-        *bar_head* is what the first event of a bar has in the heap.
+        *bar_head* is the heap entry about the whole bar, for the first event of one.
         """
         if ts_ns < TS_MIN_NS:
             return BAD_TIME
@@ -155,7 +155,7 @@ class WaitingRows:
     def follow(
         self, kind: i64, flags: i64, detail: i64, ts_ns: i64, first: float, second: float, third: float, fourth: float
     ) -> None:
-        """Take another event of the bar whose first one was taken just before: of what `append` does, what is left."""
+        """Add the next event of the bar just begun with `append`, skipping the checks already made."""
         if ts_ns >= self.live_from_ns:
             flags |= LIVE
         if self.ordered and len(self.symbols.names) > 1:
@@ -166,9 +166,9 @@ class WaitingRows:
         self._write(kind | (flags << 8) | (detail << 16), self._last_number, ts_ns, first, second, third, fourth)
 
     def clock(self, ts_ns: i64, maker: i64 = BY_USER, since_ns: i64 = 0, reason: str | None = None) -> i64:
-        """Take a clock event: it is *ts_ns* now, and nothing traded.
+        """Add a clock event: it is now *ts_ns*, and nothing traded.
 
-        *maker* is BY_USER, BY_TIMER or BY_FEED; a feed that was down says *since_ns* when, and the *reason*.
+        *maker* is BY_USER, BY_TIMER or BY_FEED; for a feed that was down, *since_ns* is when, and *reason* is why.
         """
         if ts_ns < TS_MIN_NS or ts_ns > TS_MAX_NS:
             return BAD_TIME
@@ -188,7 +188,7 @@ class WaitingRows:
         return 0
 
     def refuse(self, place: str, line: int, reason: str, raw: str) -> None:
-        """Count a malformed row and keep it aside; raises SourceError when strict."""
+        """Count a malformed row and set it aside; raises SourceError if strict."""
         self.malformed += 1
         if self._strict:
             raise SourceError(
@@ -201,7 +201,7 @@ class WaitingRows:
             aside(place, line, reason, raw[:RAW_CHARS_MAX])
 
     def take(self, first_seq: i64) -> Block:
-        """Return the rows that wait as the block that starts at *first_seq*, and forget them."""
+        """Return the waiting rows as the block that starts at *first_seq*, and start over."""
         block = Block(first_seq, self.count, self.rows.getvalue(), self._heap.getvalue())
         self.rows = BytesWriter()
         if len(block.heap):

@@ -92,8 +92,8 @@ def test_every_field_survives_pickling(name: str) -> None:
     ("fields", "reason"),
     [
         ({"high": 0.1, "low": 0.5}, "low must not be above high, got low 0.5 and high 0.1"),
-        ({"open": 4.0}, "open must be between low and high, got 4.0, and 0.5 to 3.0"),
-        ({"close": 0.4}, "close must be between low and high, got 0.4, and 0.5 to 3.0"),
+        ({"open": 4.0}, "open must be between low 0.5 and high 3.0, got 4.0"),
+        ({"close": 0.4}, "close must be between low 0.5 and high 3.0, got 0.4"),
         ({"open": math.nan}, "open must be finite, got nan"),
         ({"high": math.inf}, "high must be finite, got inf"),
         ({"low": -math.inf}, "low must be finite, got -inf"),

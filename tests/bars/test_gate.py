@@ -94,7 +94,7 @@ def test_each_event_of_a_bar_has_the_verdict_of_all_of_it() -> None:
 def test_bar_that_has_come_whole_takes_the_mark_back() -> None:
     found = judged("10:00~1m@1/4/0.5/2? 10:00~1m@1/4/0.5/2 10:01~1m@1/4/0.5/2? 10:02~1m@1/4/0.5/2")
     assert found.tears == {0: at("10:00"), 8: at("10:01")}
-    assert found.made_up == {4}
+    assert found.repairs == {4}
 
 
 def test_quote_with_a_bad_side_counts_one_sided_and_says_which() -> None:

@@ -242,7 +242,7 @@ STRADDLING = [
     pytest.param(
         *("2024-03-06 10:10", "10m", ("15m",), {"calendar": "crypto"}),
         "X: the bar 2024-03-06 10:10 to 2024-03-06 10:20 UTC lies in two bars of 15m (bars of 15m begin at :15) and "
-        "cannot be split: use timeframes of which 10m is a divisor",
+        "cannot be split: use timeframes that are multiples of 10m",
         id="10m in 15m",
     ),
     pytest.param(
@@ -330,7 +330,7 @@ def test_timeframes_asked_for_by_name_are_an_error_where_they_are_too_short() ->
     of.strict = True
     for _ in range(2):
         with pytest.raises(
-            ConfigError, match="bars last 1d: no bar of 1m, 1h can be made of them; ask for timeframes of 1d"
+            ConfigError, match="bars last 1d: no bars of 1m, 1h can be built from them; use timeframes of 1d"
         ):
             of.place("X", length_code(Timeframe("1d")), 0, datetime.date(2024, 3, 6).toordinal())
     of.place("X", length_code(Timeframe("1m")), at("10:00"), 0)

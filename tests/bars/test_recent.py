@@ -100,7 +100,7 @@ def test_saved_ids_that_none_have_been_are_refused() -> None:
     recent.remember("a", 1)
     recent.remember("b", 1)
     data = saved(recent)
-    with pytest.raises(CorruptCheckpoint, match="one event twice"):
+    with pytest.raises(CorruptCheckpoint, match="the same event twice"):
         loaded(data.replace(b"b", b"a"))
     archive = Archive()
     archive.count(IDS_MAX + 1, 16)

@@ -57,7 +57,7 @@ class TestDaily:
 
     def test_a_shorter_timeframe_that_was_asked_for_by_name_is_an_error(self, cases: Path) -> None:
         error = refused(cases / "AAPL_daily.csv", *EQUITIES, "--timeframes", "1m")
-        assert "the bars last 1d: no bar of 1m can be made of them" in error
+        assert "the bars last 1d: no bars of 1m can be built from them" in error
 
     @pytest.mark.parametrize("calendar", ["fx", "crypto"])
     def test_days_are_their_rows_by_every_calendar(self, cases: Path, tmp_path: Path, calendar: str) -> None:
@@ -80,7 +80,7 @@ class TestDaily:
 class TestLengths:
     def test_bars_of_five_minutes_make_no_bar_of_one(self, cases: Path) -> None:
         error = refused(cases / "five.csv", "--calendar", "crypto", "--timeframes", "1m,5m")
-        assert "the bars last 5m: no bar of 1m can be made of them" in error
+        assert "the bars last 5m: no bars of 1m can be built from them" in error
 
     def test_bars_of_five_minutes_are_their_rows_and_make_fifteen(self, cases: Path, tmp_path: Path) -> None:
         run = Run(cases / "five.csv", tmp_path, "--calendar", "crypto", "--timeframes", "5m,15m")

@@ -124,7 +124,7 @@ async def test_bars_given_as_input_must_fit_the_other_timeframes(tmp_path: Path)
             await p.replay(log, changed=True)
     with pytest.raises(StraddlingBar):
         mtf.resample(log, "90m")["90m"].to_dicts()
-    with pytest.raises(ConfigError, match="no bar of 5m can be made of them"):
+    with pytest.raises(ConfigError, match="no bars of 5m can be built from them"):
         mtf.resample(log, "5m,1h")
     assert len(list(mtf.resample(log, "2h")["2h"])) == 2
 

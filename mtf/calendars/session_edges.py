@@ -1,7 +1,7 @@
-"""Ticks that are rejected as closed just beside a session: auctions, and stamps on the very end of it.
+"""Ticks rejected as closed near the edge of a session: auctions, and stamps exactly on its end.
 
-Counts them by the edge that they are near, for a note: a venue stamps so, and a calendar can take them, but nobody
-looks for that among the counts. No result depends on it.
+Counts them by edge, for a note to the user: some venues stamp ticks like that, and a calendar setting can include them,
+but the plain count of rejected ticks does not show it. No result depends on it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.calendars.calendar import Calendar
 from mtf.units import NEVER_NS
 
-__all__ = ["FAR_NS", "Beside", "EdgeCount"]
+__all__ = ["FAR_NS", "EdgeCount", "SessionEdges"]
 
 NEAR_NS: Final[i64] = 300_000_000_000  # five minutes
-FAR_NS: Final[i64] = 600_000_000_000  # ten: what is farther from an edge is not beside it
+FAR_NS: Final[i64] = 600_000_000_000  # ten: ticks farther from an edge are not counted
 
 
 @mypyc_attr(native_class=True)
 class EdgeCount:
-    """How many ticks were rejected beside an edge: the end of a session if *last*, else a start, at *local* time."""
+    """How many ticks were rejected near an edge: the end of a session if *last*, else its start, at *local* time."""
 
     __slots__ = ("far", "last", "local", "near", "on_edge", "zone")
 
     def __init__(self, local: str, zone: str, last: bool) -> None:
-        self.local: Final = local  # as 16:00
+        self.local: Final = local  # such as 16:00
         self.zone: Final = zone
         self.last: Final = last
         self.on_edge: i64 = 0  # stamped exactly on a session's end
@@ -38,25 +38,25 @@ class EdgeCount:
         return self.on_edge + self.near + self.far
 
     def add(self, other: EdgeCount) -> None:
-        """Count what *other* has counted too."""
+        """Add the counts of *other*."""
         self.on_edge += other.on_edge
         self.near += other.near
         self.far += other.far
 
 
 @mypyc_attr(native_class=True)
-class Beside:
-    """The counts of one symbol, to be handed each tick that is rejected as closed."""
+class SessionEdges:
+    """The counts of one symbol; pass it each tick that is rejected as closed."""
 
     __slots__ = ("_by_edge", "_counts", "_edge_ns")
 
     def __init__(self) -> None:
         self._by_edge: Final[dict[str, EdgeCount]] = {}  # by local time and side
-        self._edge_ns: i64 = NEVER_NS  # the edge that was looked at last
+        self._edge_ns: i64 = NEVER_NS  # the edge of the newest tick
         self._counts: EdgeCount | None = None  # its counts; None if no session ends or starts there
 
     def count(self, calendar: Calendar, span_start: i64, span_end: i64, ts_ns: i64) -> None:
-        """Count a tick at *ts_ns* in the closed span `[span_start, span_end)` if a session is just beside it."""
+        """Count a tick at *ts_ns* in the closed span `[span_start, span_end)` if a session is near it."""
         edge_ns: i64 = span_start
         distance: i64 = ts_ns - span_start
         last = True
@@ -80,7 +80,7 @@ class Beside:
             counts.far += 1
 
     def counts(self) -> list[EdgeCount]:
-        """Return what was counted, by edge."""
+        """Return the counts, one for each edge."""
         return list(self._by_edge.values())
 
     def _look_up(self, calendar: Calendar, edge_ns: i64, last: bool) -> EdgeCount | None:
