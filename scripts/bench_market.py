@@ -1,0 +1,130 @@
+"""A market beside one symbol: what an event costs in the cores as the number of symbols grows.
+
+    make bench ARGS=market                     this tree
+    make bench ARGS=market COMMIT=686905b      beside another commit, in turn
+
+Blocks of quotes from memory, six timeframes, each symbol in turn in an order that is new in each round. CPU time per
+event, warm: the median over blocks, and the mean, which has the pauses of the garbage collector in it. Beside it,
+what a symbol takes in memory.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from commits import python_of, wanted
+from market import START_NS, block_builder, head, row
+
+import mtf
+from mtf.events.block import Block
+
+try:
+    from mtf.kernel import Kernel
+except ImportError:  # the other commit is of before it had that name
+    from mtf.engine import Engine as Kernel  # type: ignore[assignment]
+
+BLOCK = 1024
+BLOCKS = 40
+SECOND_NS = 1_000_000_000
+MEASURE = "measure"
+CASES = (
+    # symbols, seconds between two ticks of one, indicators
+    (1, 0.5, ""),
+    (100, 0.5, ""),
+    (1_000, 0.5, ""),
+    (10_000, 0.5, ""),
+    (1, 20.0, ""),
+    (1_000, 20.0, ""),
+    (10_000, 20.0, ""),
+    (1, 0.5, "core"),
+    (1, 20.0, "core"),
+    (1_000, 20.0, "core"),
+    (10_000, 20.0, "core"),
+)
+
+
+def main() -> int:
+    commit = wanted()
+    pythons = [Path(sys.executable)]
+    if commit:
+        pythons.insert(0, python_of(commit))
+        head("ns an event, median / mean", f"at {commit}", "here", "here over there (medians)")
+    else:
+        head("ns an event", "median", "mean", "KiB a symbol")
+    for symbols, seconds, indicators in CASES:
+        found = [measured(python, symbols, seconds, indicators) for python in pythons]
+        label = f"{symbols:,} symbols, a tick each {seconds:g} s{', core' if indicators else ''}"
+        median, mean, kib = found[-1]
+        if commit:
+            before = found[0]
+            row(
+                label,
+                f"{before[0]:,.0f} / {before[1]:,.0f}",
+                f"{median:,.0f} / {mean:,.0f}",
+                f"{median / before[0]:.2f}",
+            )
+        else:
+            row(label, f"{median:,.0f}", f"{mean:,.0f}", f"{kib:,.0f}" if symbols > 1 else "")
+    return 0
+
+
+def measured(python: Path, symbols: int, seconds: float, indicators: str) -> tuple[float, float, float]:
+    """Return what *python* measures: median and mean in ns, and KiB a symbol."""
+    command = [str(python), __file__, MEASURE, str(symbols), str(seconds), indicators]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    median, mean, kib = map(float, done.stdout.split())
+    return median, mean, kib
+
+
+def measure(symbols: int, seconds: float, indicators: str) -> None:
+    """Print the figures of the mtf that is installed here. It may be an old one: what is used here is in both."""
+    config = mtf.Pipeline(data=None, calendar="crypto", indicators=indicators or None, clock="ticks").config
+    kernel = Kernel(config)
+    warm = max(20, 2 * symbols // BLOCK + 5)
+    made = list(blocks(symbols, seconds, warm + BLOCKS))
+    figures: list[float] = []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for turn, block in enumerate(made):
+        begun = time.thread_time_ns()
+        kernel.step(block)
+        if turn >= warm:
+            figures.append((time.thread_time_ns() - begun) / BLOCK)
+    kib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / symbols
+    print(statistics.median(figures), statistics.mean(figures), kib)
+
+
+def blocks(symbols: int, seconds: float, count: int) -> Iterator[Block]:
+    """Yield blocks of quotes; each symbol has one every *seconds*."""
+    rng = random.Random(1)
+    builder = block_builder()
+    names = [f"S{number:05}" for number in range(symbols)]
+    prices = [110_000] * symbols
+    order = list(range(symbols))
+    step_ns = int(seconds * SECOND_NS / symbols)
+    at = symbols
+    for i in range(count * BLOCK):
+        if at >= symbols:
+            rng.shuffle(order)
+            at = 0
+        symbol = order[at]
+        at += 1
+        prices[symbol] += rng.choice((-1, 0, 1))
+        bid = prices[symbol] / 1e5
+        sizes = rng.randrange(1, 64) / 8, rng.randrange(1, 64) / 8
+        builder.quote(names[symbol], START_NS + i * step_ns, bid, bid + 1e-4, *sizes)
+        if builder.count == BLOCK:
+            yield builder.take(i + 2 - BLOCK)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == [MEASURE]:
+        measure(int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
+    else:
+        sys.exit(main())
