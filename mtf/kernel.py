@@ -20,7 +20,8 @@ from mtf.bars.verdicts import PRICE_SIDES
 from mtf.config import Config
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block
-from mtf.frames.frame import Frame, Joiner
+from mtf.frames.frame import Frame
+from mtf.frames.joiner import Joiner
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import Schema
 from mtf.indicators.calculator import Calculator
@@ -28,9 +29,10 @@ from mtf.indicators.catalogue import create_set
 from mtf.indicators.value_history import ValueHistory
 from mtf.indicators.values import places_of
 
-__all__ = ["RESULTS", "Kernel", "bar_clock_of"]
+__all__ = ["RESULTS", "VALUES", "Kernel", "bar_clock_of"]
 
 RESULTS: Final = 2  # increased when the same log gives different results; results stored before that are not used
+VALUES: Final = "values:"  # and a timeframe: the part of a saved state with its value history
 
 
 class Kernel:
@@ -54,7 +56,7 @@ class Kernel:
             delay_of=config.delay_of if config.delays else None,
         )
         self.aggregators = [
-            Aggregator(timeframe, rank, config.history, config.anchor_ns)
+            Aggregator(timeframe, rank, config.history, config.anchor_ns, codes=any(config.indicators))
             for rank, timeframe in enumerate(config.timeframes)
         ]
         self.calculators: list[Calculator] = []  # by rank; empty without indicators
@@ -66,7 +68,7 @@ class Kernel:
                 calculator = Calculator(items, config.live != "off", owned)
                 self.calculators.append(calculator)
                 self.value_histories.append(ValueHistory(calculator.width, config.history))
-        self.joiner = Joiner()
+        self.joiner = Joiner(len(self.aggregators), self.value_histories)
         self.digest = Digest()
         self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled on demand
         outputs = [calculator.items.described for calculator in self.calculators]
@@ -78,9 +80,7 @@ class Kernel:
         *names* are the symbols that had appeared by then; nothing else is known about them.
         """
         self.gate.begin(names)
-        self.joiner.begin(
-            seq, self.gate.instruments, len(self.aggregators), [each.fresh for each in self.value_histories]
-        )
+        self.joiner.begin(seq, self.gate.instruments)
 
     def step(self, block: Block, rows: bool = True) -> Frame:
         """Process the next block of the log and return its frame.
@@ -99,11 +99,11 @@ class Kernel:
         places = None
         if self.calculators and not rows:
             places = places_of(judged, columns[before_bars_of].closings if before_bars_of >= 0 else None)
-        values = [
-            value_history.record(judged, part, calculator.compute(judged, part, rows, places))
-            for calculator, value_history, part in zip(self.calculators, self.value_histories, columns, strict=False)
+        numbers = [
+            calculator.compute(judged, part, rows, places)
+            for calculator, part in zip(self.calculators, columns, strict=False)
         ]
-        frame = self.joiner.join(judged, columns, values)
+        frame = self.joiner.join(judged, columns, numbers)
         frame.feed(self.digest)
         return frame
 
@@ -126,14 +126,7 @@ class Kernel:
         self.load_parts(parts)
         for calculator, value_history in zip(self.calculators, self.value_histories, strict=True):
             value_history.recount(calculator.counts())
-        joiner = self.joiner
-        for number, counts in zip(range(len(joiner.states)), self.gate.counts(), strict=False):
-            joiner.restore(
-                number,
-                counts,
-                [aggregator.after(number) for aggregator in self.aggregators],
-                [value_history.after(number) for value_history in self.value_histories],
-            )
+        self.joiner.fill(self.gate.counts(), self.aggregators)
 
     def load_parts(self, parts: Mapping[str, bytes]) -> None:
         """Load the state of only the cores in *parts*; see `load`."""
@@ -157,27 +150,28 @@ class Kernel:
             self.config.timeframes, self.calculators, self.value_histories, strict=False
         ):
             found[f"indicators:{timeframe}"] = partial(_archive_sized, calculator.archive, instruments)
-            found[f"values:{timeframe}"] = partial(_archive_sized, value_history.archive, instruments)
+            found[f"{VALUES}{timeframe}"] = partial(_archive_sized, value_history.archive, instruments)
         found["joiner"] = partial(_archive_symbols, self.joiner.archive, instruments)
         found["digest"] = self.digest.archive
         return found
 
     def symbols(self) -> list[str]:
         """Return the symbols that have had an event, in order of appearance."""
-        return [state.instrument.name for state in self.joiner.states if state.seen]
+        return [name for number, name in enumerate(self.joiner.names()) if self.joiner.is_seen(number)]
 
     def number_of(self, symbol: str) -> int:
         """Return the number of a symbol; -1 if it has had no event."""
-        states = self.joiner.states
-        while len(self._numbers) < len(states):
-            self._numbers[states[len(self._numbers)].instrument.name] = len(self._numbers)
-        number = self._numbers.get(symbol, -1)
-        return number if number >= 0 and states[number].seen else -1
+        joiner = self.joiner
+        while len(self._numbers) < joiner.count:
+            number = len(self._numbers)
+            self._numbers[joiner.name_of(number)] = number
+        found = self._numbers.get(symbol, -1)
+        return found if found >= 0 and joiner.is_seen(found) else -1
 
     def snapshot(self, number: int, last: bool = False) -> Snapshot:
         """Return the newest state of the symbol with this number."""
         joiner = self.joiner
-        return Snapshot(self.schema, joiner.states[number], joiner.seq, joiner.clock_of(number), last)
+        return joiner.snapshot(self.schema, number, last)
 
 
 def _saved(archive: Callable[[Archive], None]) -> bytes:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from mtf.errors import OutOfOrder
 from mtf.events.block import Block
-from mtf.frames.frame import SymbolState
 from mtf.log import BlockReader, ReadableLog
 from mtf.sources.time_order import TimeOrder, without_order
 from mtf.units import TS_MAX_NS, TS_MIN_NS
@@ -112,14 +111,14 @@ class LogOrder:
             "reordered": self.reordered,
         }
 
-    def begin(self, states: Sequence[SymbolState], tail: BlockReader | None) -> None:
-        """Take in what was logged before, once: the events in *tail*, and of other symbols the clocks in *states*."""
+    def begin(self, clocks: Sequence[int], tail: BlockReader | None) -> None:
+        """Take in what was logged before, once: the events in *tail*, and the *clocks* of other symbols, by number."""
         self._seeded = True
         for logged in tail or ():
             self.time.look(logged.block, 1, 0)
-        for number, state in enumerate(states):
+        for number, clock_ns in enumerate(clocks):
             if not self.time.knows(number):
-                self.time.add(number, state.clock_ns)
+                self.time.add(number, clock_ns)
 
     def check(self, source: str, number: int, ts_ns: int, names: Sequence[str]) -> None:
         """Raise OutOfOrder if *source*, whose first event is of symbol *number* at *ts_ns*, begins too early."""

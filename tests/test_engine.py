@@ -83,10 +83,10 @@ def check_against_kernel(config: mtf.Config, stream: Sequence[Event], looks: set
         assert engine.seq == number + 1
         if number in looks:
             assert engine.digest == kernel.digest.value()
-            assert snapshots(engine) == [whole_bits(kernel.snapshot(k)) for k in range(len(kernel.joiner.states))]
+            assert snapshots(engine) == [whole_bits(kernel.snapshot(k)) for k in range(kernel.joiner.count)]
     assert engine.digest == kernel.digest.value()
     assert engine.summary() == Summary.of(kernel, 0)
-    assert snapshots(engine) == [whole_bits(kernel.snapshot(k)) for k in range(len(kernel.joiner.states))]
+    assert snapshots(engine) == [whole_bits(kernel.snapshot(k)) for k in range(kernel.joiner.count)]
 
 
 @given(stream=streams(events_max=40), config=configs, looks=st.sets(st.integers(0, 39)))

@@ -14,11 +14,12 @@ from mtf.actors.policies import ConsumerMailbox, FailMailbox, LatestMailbox
 from mtf.actors.showing import Showing
 from mtf.actors.stepped import Stepped
 from mtf.errors import ConsumerBehind
-from mtf.frames.cursor import BAR, CLOCK_ROW, END, TICK, Cursor
+from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.passed import Leap, Still
 from mtf.frames.timeframe_state import Schema
 from mtf.frames.view import View
+from mtf.frames.walk import BAR, CLOCK_ROW, END, TICK
 
 __all__ = ["BLOCKED_NS", "NEVER_SEQ", "ConsumerActor", "last_seq_of"]
 
@@ -83,15 +84,16 @@ class ConsumerActor(Actor):
 
     # What the pipeline asks of it.
 
-    def rewind(self, make: Callable[[], Cursor]) -> None:
+    def rewind(self, make: Callable[[bool], Cursor]) -> None:
         """Stand where a cursor does that *make* makes, from now on; before anything was shown."""
         assert not self.seq, "a consumer is put back before it is shown anything"
-        cursor = make()
+        keeps = self._cursor.keeps
+        cursor = make(keeps)
         self._cursor = cursor
         self._schema = cursor.schema
         self.seq = cursor.seq
         if isinstance(self.queue, LatestMailbox):
-            self.queue.camera.rewind(make())
+            self.queue.camera.rewind(make(keeps))
 
     def restore(self, state: bytes, shown_seq: int = 0) -> None:
         """Have *state* loaded before the start; events up to *shown_seq* are in it, and not shown again."""
@@ -138,11 +140,17 @@ class ConsumerActor(Actor):
         return 0 if self.idle else max(0, self._delivered() - self.seq)
 
     @property
+    def keeps_states(self) -> bool:
+        """Whether it is given what it needs of the published state with each frame."""
+        return self._cursor.keeps
+
+    @property
     def has_left(self) -> bool:
         return self._left
 
     def leave(self) -> None:
         self._left = True
+        self._cursor.fall_behind()
         super().leave()
         self._check_halted()
 
@@ -253,6 +261,7 @@ class ConsumerActor(Actor):
             return
         if not self._started:
             self._start()
+        self._cursor.move_to(marker.seq)
         with self._open():
             if marker.kind is MarkerKind.CHECKPOINT:
                 self._keep(marker, self.consumer.save())
@@ -268,6 +277,7 @@ class ConsumerActor(Actor):
             return
         if not self._started:
             await self._start_async()
+        self._cursor.move_to(marker.seq)
         if marker.kind is MarkerKind.CHECKPOINT:
             self._keep(marker, await self._call(self.consumer.save))
         elif marker.kind is MarkerKind.STOP:

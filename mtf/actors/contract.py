@@ -12,7 +12,7 @@ import attrs
 
 from mtf.actors.consumer import ClosingsOnly, Consumer
 from mtf.errors import ConfigError
-from mtf.frames.cursor import BAR, CLOCK_ROW, REJECT, TICK
+from mtf.frames.walk import BAR, CLOCK_ROW, REJECT, TICK
 
 __all__ = ["Callbacks", "callbacks_of", "check_new", "name_of"]
 

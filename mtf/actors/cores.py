@@ -15,10 +15,10 @@ from mtf.bars.aggregate import Aggregator
 from mtf.bars.columns import Columns
 from mtf.bars.digest import Digest
 from mtf.bars.judged_block import JudgedBlock
-from mtf.frames.frame import Frame, Joiner
+from mtf.frames.frame import Frame
+from mtf.frames.joiner import Joiner
 from mtf.indicators.calculator import Calculator
-from mtf.indicators.value_history import ValueHistory
-from mtf.indicators.values import ValueColumns
+from mtf.indicators.values import Numbers
 
 __all__ = ["AggregatorActor", "IndicatorActor", "Synchronizer", "TimeframeResult"]
 
@@ -26,12 +26,12 @@ __all__ = ["AggregatorActor", "IndicatorActor", "Synchronizer", "TimeframeResult
 class TimeframeResult:
     """One timeframe's share of a block: its bars, and once they are known its indicator values."""
 
-    __slots__ = ("columns", "judged", "values")
+    __slots__ = ("columns", "judged", "numbers")
 
     def __init__(self, judged: JudgedBlock, columns: Columns) -> None:
         self.judged = judged
         self.columns = columns
-        self.values: ValueColumns | None = None  # set by the indicator actor, which owns the part then
+        self.numbers: Numbers | None = None  # set by the indicator actor, which owns the part then
 
 
 class AggregatorActor(Actor):
@@ -56,21 +56,15 @@ class IndicatorActor(Actor):
     def __init__(self, name: str) -> None:
         super().__init__(f"indicators {name}")
         self.calculator: Calculator | None = None
-        self.value_history: ValueHistory | None = None
         self.part = f"indicators:{name}"  # names the calculator's state in a checkpoint
-        self.ledger_part = f"values:{name}"
-        self.save_ledger: Callable[[], bytes] | None = None
         self.rows_asked: Callable[[], bool] = _always  # whether someone is shown single rows
 
     def handle(self, message: TimeframeResult) -> TimeframeResult:
-        if self.calculator is not None and self.value_history is not None:
-            numbers = self.calculator.compute(message.judged, message.columns, self.rows_asked())
-            message.values = self.value_history.record(message.judged, message.columns, numbers)
+        if self.calculator is not None:
+            message.numbers = self.calculator.compute(message.judged, message.columns, self.rows_asked())
         return message
 
     def on_marker(self, marker: Marker) -> Marker:
-        if marker.kind is MarkerKind.CHECKPOINT and self.save_ledger is not None:
-            marker.parts[self.ledger_part] = self.save_ledger()
         return self.marked(marker, self.part)
 
 
@@ -91,7 +85,7 @@ class Synchronizer(Actor):
         self._ranks = ranks
         self._published = published  # called with each frame before the consumers
         self._passed = passed  # called with each marker before the consumers
-        self.savers: dict[str, Callable[[], bytes]] = {}  # of the joiner and the digest
+        self.savers: dict[str, Callable[[], bytes]] = {}  # of the joiner, its value histories, and the digest
         self._gathering: dict[
             int, list[TimeframeResult]
         ] = {}  # parts that have come in, by the first seq of their block
@@ -106,8 +100,8 @@ class Synchronizer(Actor):
         # Each timeframe answers in order, so the parts of a block are complete before those of the next.
         del self._gathering[key]
         parts.sort(key=_rank)
-        values = [part.values for part in parts if part.values is not None]
-        frame = self.joiner.join(message.judged, [part.columns for part in parts], values)
+        numbers = [part.numbers for part in parts if part.numbers is not None]
+        frame = self.joiner.join(message.judged, [part.columns for part in parts], numbers)
         frame.feed(self.digest)
         self._published(frame)
         return frame

@@ -13,6 +13,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.actors.actor import Actor, Marker
 from mtf.frames.frame import Frame
+from mtf.frames.joiner import Joiner
 from mtf.frames.passed import Leap, Passed
 from mtf.frames.selection import Selection
 
@@ -21,13 +22,15 @@ __all__ = ["Delivery", "Seat"]
 
 @mypyc_attr(native_class=True)
 class Seat:
-    """One consumer's place in the delivery; its cursor stands after the event *seq*."""
+    """One consumer's place in the delivery; its cursor stands after the event *seq*, and later after `shown_seq()`."""
 
-    __slots__ = ("actor", "index", "look", "selection", "sent_seq")
+    __slots__ = ("actor", "index", "keeps", "look", "selection", "sent_seq", "shown_seq")
 
-    def __init__(self, actor: Actor, selection: Selection, seq: i64) -> None:
+    def __init__(self, actor: Actor, selection: Selection, seq: i64, keeps: bool, shown_seq: Callable[[], int]) -> None:
         self.actor: Final = actor
         self.selection: Final = selection
+        self.shown_seq: Final = shown_seq
+        self.keeps: Final = keeps  # it is given the states that frames have changed
         self.index: i64 = 0  # goes up in the order in which they were added
         self.sent_seq: i64 = seq  # the last event that it was sent
         self.look: i64 = 0  # number of the last look in which a frame was found to be for it
@@ -48,7 +51,18 @@ class Delivery(Actor):
         self._by_timeframe: dict[str, list[Seat]] = {}  # that get those in which a bar of theirs closes
         self._any_timeframe: list[Seat] = []  # likewise, of every timeframe
         self._by_symbol: dict[str, list[Seat]] = {}  # that get those which touch a symbol of theirs
-        self._passed: Passed | None = None  # all since there is one that does not get every frame
+        self.joiner: Joiner | None = None  # that makes the frames
+        self._is_for_all = True  # every seat gets every frame
+        self._keeps = False  # there is a seat that keeps states
+        self._passed: Passed | None = None  # all since there is one that keeps states, and does not get every frame
+
+    def shown_seq(self) -> int:
+        """Return up to which event everybody has seen all who looks into the published state."""
+        seq = self.seq
+        for seat in self.seats:
+            if not seat.keeps and not seat.actor.idle:
+                seq = min(seq, seat.shown_seq())
+        return seq
 
     def watch(self, behind: Callable[[], None] | None) -> None:
         """Have *behind* called when a consumer is busy with a frame and another one comes; None: nothing."""
@@ -91,10 +105,11 @@ class Delivery(Actor):
         first_seq = message.first_seq
         if self.behind is not None:
             self.behind()
+        self._keep_states(message)
         for seat in self._seats_of(message):
             if seat.sent_seq >= first_seq:
                 continue  # it came while the frame waited
-            if seat.sent_seq != first_seq - 1:
+            if seat.keeps and seat.sent_seq != first_seq - 1:
                 passed = self._passed_before() if passed is None else passed
                 await seat.actor.send(Leap(passed, message))
             else:
@@ -110,6 +125,7 @@ class Delivery(Actor):
         first_seq: i64 = frame.first_seq
         last_seq: i64 = frame.last_seq
         passed: Passed | None = None
+        self._keep_states(frame)
         for k in range(len(seats)):
             seat = seats[k]
             before = seat.sent_seq
@@ -118,7 +134,7 @@ class Delivery(Actor):
             seat.sent_seq = last_seq
             if self.behind is not None and not seat.actor.idle:
                 self.behind()
-            if before == first_seq - 1:
+            if not seat.keeps or before == first_seq - 1:
                 taken = seat.actor.accept(frame)
             else:
                 if passed is None:
@@ -126,6 +142,11 @@ class Delivery(Actor):
                 taken = seat.actor.accept(Leap(passed, frame))
             assert taken, "a consumer that had room has taken the frame"
         self._has_delivered(frame)
+
+    def _keep_states(self, frame: Frame) -> None:
+        """Have *frame* bring the states after it, if somebody needs them."""
+        if self._keeps and self.joiner is not None:
+            self.joiner.states_after(frame)
 
     def _has_delivered(self, frame: Frame) -> None:
         if self._passed is not None:
@@ -139,7 +160,7 @@ class Delivery(Actor):
 
     def _seats_of(self, message: Any) -> list[Seat]:
         """Return the seats that *message* is for, in order."""
-        if self._passed is None:
+        if self._is_for_all:
             return self._every
         if not isinstance(message, Frame):
             return self.seats
@@ -191,7 +212,9 @@ class Delivery(Actor):
                 every.append(seat)
         self._every, self._any_timeframe = every, any_timeframe
         self._by_timeframe, self._by_symbol = by_timeframe, by_symbol
-        if len(every) == len(self.seats):
+        self._is_for_all = len(every) == len(self.seats)
+        self._keeps = any([seat.keeps for seat in self.seats])
+        if not any([seat.keeps and seat not in every for seat in self.seats]):
             self._passed = None
         elif self._passed is None:
             self._passed = Passed()

@@ -14,11 +14,11 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.actors.actor import MAILBOX_LIMIT, Marker
 from mtf.actors.mailbox import Mailbox
 from mtf.errors import ConfigError
-from mtf.frames.cursor import BAR
 from mtf.frames.frame import Frame
 from mtf.frames.passed import Leap, Passed, Still
 from mtf.frames.selection import Selection
 from mtf.frames.still import StillCamera
+from mtf.frames.walk import BAR
 
 __all__ = ["POLICIES", "ConsumerMailbox", "DropMailbox", "FailMailbox", "LatestMailbox", "queue_limit_of"]
 

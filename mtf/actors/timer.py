@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 from mtf.clock import Timer, WallClock
-from mtf.frames.frame import Frame, SymbolState
+from mtf.frames.frame import Frame
+from mtf.frames.joiner import Joiner
 
 __all__ = ["GRACE_NS", "BarTimer"]
 
@@ -23,7 +24,7 @@ class BarTimer:
 
     def __init__(self, clock: WallClock, tell: Callable[[int], None], grace_ns: int) -> None:
         self._clock: Final = clock
-        self._states: list[SymbolState] = []  # the joiner's, by number, as of the newest frame
+        self._joiner: Joiner | None = None  # which has published the newest frame
         self._tell: Final = tell
         self._grace_ns: Final = grace_ns
         self._timer: Timer | None = None
@@ -36,28 +37,15 @@ class BarTimer:
         self._stopped = True
         self._schedule(0)
 
-    def published(self, frame: Frame, states: list[SymbolState]) -> None:
+    def published(self, frame: Frame, joiner: Joiner) -> None:
         """Look at a new frame: a bar may have begun that ends before the one that is waited for."""
-        self._states = states
+        self._joiner = joiner
         if self._stopped:
             return
-        due_ns = self._earliest(states if self._look_at_all else frame.after)
+        due_ns = joiner.next_end_ns(None if self._look_at_all else frame)
         self._look_at_all = False
         if due_ns and (not self._due_ns or due_ns < self._due_ns):
             self._schedule(due_ns)
-
-    def _earliest(self, states: list[SymbolState]) -> int:
-        """Return the earliest end of a live symbol's bar plus its feed's delay; 0 if none forms."""
-        return min(
-            (
-                bars.header.end_ns + state.instrument.delay_ns
-                for state in states
-                if state.live
-                for bars in state.bars
-                if bars.header is not None
-            ),
-            default=0,
-        )
 
     def _schedule(self, due_ns: int) -> None:
         if self._timer is not None:
@@ -70,7 +58,7 @@ class BarTimer:
     def _due(self) -> None:
         self._timer = None
         self._due_ns = 0
-        due_ns = self._earliest(self._states)
+        due_ns = 0 if self._joiner is None else self._joiner.next_end_ns(None)
         if due_ns and due_ns + self._grace_ns <= self._clock.now_ns():
             self._look_at_all = True
             self._tell(due_ns)  # its frame, once published, schedules the next

@@ -59,11 +59,8 @@ class RemoteIndicatorActor(IndicatorActor):
         return False
 
     async def answer(self, message: TimeframeResult) -> TimeframeResult:
-        value_history = self.value_history
-        assert value_history is not None, "workers are for timeframes that have indicators"
         columns = message.columns
-        numbers = await self.pool.numbers(message.judged.block.first_seq, columns.rank, columns.closings)
-        message.values = value_history.record(message.judged, columns, numbers)
+        message.numbers = await self.pool.numbers(message.judged.block.first_seq, columns.rank, columns.closings)
         return message
 
     async def answer_marker(self, marker: Marker) -> Marker:

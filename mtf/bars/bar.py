@@ -326,7 +326,7 @@ class PartialBar(Bar):
         return float(self.elapsed_ns) / float(self.end_ns - self.start_ns)
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class BarWindow:
     """The last completed bars as of one instant, oldest first: a sequence that never changes.
 
@@ -343,6 +343,11 @@ class BarWindow:
 
     def __len__(self) -> int:
         return self._stop - self._start
+
+    @property
+    def newest(self) -> Bar | None:
+        """The last of them; None if there is none."""
+        return self._bars[self._stop - 1] if self._stop > self._start else None
 
     @overload
     def __getitem__(self, key: int) -> Bar: ...

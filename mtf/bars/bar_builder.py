@@ -1,4 +1,8 @@
-"""The forming bar of one symbol and timeframe, with the history of completed bars; saves and loads both."""
+"""What is kept of one symbol and timeframe besides the numbers of the forming bar, and how it is saved.
+
+The numbers change with every tick and lie in packed rows (`mtf.bars.forming`); what is here changes when a bar opens or
+closes.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.bar import Bar
-from mtf.bars.columns import NO_BAR, BarHeader, BarState
+from mtf.bars.bar import Bar, BarWindow
+from mtf.bars.columns import BarHeader
+from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, TICKS, VOLUME, FormingBars
 from mtf.bars.judged_block import Instrument
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
@@ -23,69 +28,49 @@ MAX_ORDINAL: Final = 3_652_059  # 9999-12-31
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarBuilder:
-    """One symbol's forming bar, and its history."""
+    """One symbol's history, and the header of its forming bar."""
 
-    __slots__ = (
-        "after",
-        "bars",
-        "carry",
-        "changed",
-        "close",
-        "columns_index",
-        "day",
-        "end_ns",
-        "header",
-        "high",
-        "instrument",
-        "low",
-        "newest_block",
-        "open",
-        "previous_end_ns",
-        "ticks",
-        "torn",
-        "torn_ns",
-        "volume",
-    )
+    __slots__ = ("bars", "day", "header", "instrument", "previous_end_ns", "torn", "torn_ns")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument: Final = instrument
         self.header: BarHeader | None = None  # None while no bar forms
-        self.end_ns: i64 = NEVER_NS  # of the forming bar; NEVER_NS if there is none
-        self.open = 0.0
-        self.high = 0.0
-        self.low = 0.0
-        self.close = 0.0
-        self.volume = 0.0
-        self.carry = 0.0  # rounding error of `volume`: the bar's volume is the sum of both
-        self.ticks: i64 = 0
         self.day: Day | None = None  # the day of the newest bar
         self.previous_end_ns: i64 = NEVER_NS  # end of the newest completed bar; NEVER_NS before the first
         self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has arrived complete
         self.torn = False  # the forming bar is incomplete for that reason only
         self.bars: list[Bar] = []  # completed, oldest first; only appended to, and replaced at twice the limit
-        self.newest_block: i64 = 0  # first seq of the block for which `columns_index` is valid
-        self.columns_index: i64 = NO_BAR  # of `header` in the columns of that block
-        self.changed = True  # since `after` was built
-        self.after: BarState = BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.bars, 0, 0)
 
-    def archive(self, archive: Archive, timeframe: Timeframe, history: i64) -> None:
-        """Save or load the forming bar and the last *history* completed ones."""
+    def window(self, history: i64) -> BarWindow:
+        """Return the last *history* completed bars, oldest first."""
+        stop: i64 = len(self.bars)
+        return BarWindow(self.bars, stop - history if stop > history else 0, stop)
+
+    def remember(self, completed: Bar, history: i64) -> None:
+        """Append to the history; a `BarWindow` reads the same list, which never changes before the window's end."""
+        bars = self.bars
+        if len(bars) >= 2 * history:
+            bars = bars[len(bars) - history + 1 :] if history > 1 else []
+            self.bars = bars
+        bars.append(completed)
+
+    def archive(self, archive: Archive, timeframe: Timeframe, history: i64, forming: FormingBars) -> None:
+        """Save or load the forming bar, whose numbers are in *forming*, and the last *history* completed ones."""
         self.previous_end_ns = archive.int64(self.previous_end_ns, ANY_MIN, ANY_MAX)
         self.torn_ns = archive.int64(self.torn_ns, ANY_MIN, ANY_MAX)
         self.torn = archive.flag(self.torn)
         self.header = _archive_header(archive, self.header, self.instrument.first_ns)
         header = self.header
-        self.end_ns = NEVER_NS if header is None else header.end_ns
+        number = self.instrument.number
         if header is not None:
-            # For an intraday bar the day is looked up again when the next one opens.
-            self.day = header.day if timeframe.kind != INTRADAY else None
-            self.open = archive.float64(self.open)
-            self.high = archive.float64(self.high)
-            self.low = archive.float64(self.low)
-            self.close = archive.float64(self.close)
-            self.volume = archive.float64(self.volume)
-            self.carry = archive.float64(self.carry)
-            self.ticks = archive.int64(self.ticks, 0, ANY_MAX)
+            self.day = (
+                header.day if timeframe.kind != INTRADAY else None
+            )  # for an intraday bar it is looked up each time
+            for each in (OPEN, HIGH, LOW, CLOSE, VOLUME, CARRY):
+                forming.set(number, each, archive.float64(forming.get(number, each)))
+            forming.set(number, TICKS, float(archive.int64(i64(forming.get(number, TICKS)), 0, ANY_MAX)))
+            if archive.loading:
+                forming.open(number, header)
         kept: i64 = len(self.bars)
         start = kept - history if kept > history else 0
         count = archive.count(kept - start, 8)
@@ -98,7 +83,6 @@ class BarBuilder:
             )
             if archive.loading:
                 self.bars.append(bar)
-        self.changed = True
 
 
 def _archive_header(archive: Archive, header: BarHeader | None, first_ns: i64) -> BarHeader | None:

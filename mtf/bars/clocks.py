@@ -15,7 +15,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.gate_symbol import NOT_PLAIN, GateSymbol
-from mtf.bars.judged_block import Instrument, JudgedBlock
+from mtf.bars.judged_block import NO_ROW, Instrument, JudgedBlock
 from mtf.bars.verdicts import LATE, TIME, TIMER
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN
@@ -217,7 +217,8 @@ class Clocks:
     def _touch(self, judged: JudgedBlock, symbol: GateSymbol) -> None:
         if symbol.newest_block != judged.block.first_seq:
             symbol.newest_block = judged.block.first_seq
-            judged.touched.append(symbol.instrument.number)
+            symbol.last_row = NO_ROW
+            judged.touch(symbol.instrument.number)
 
     def _find_due(self, symbol: GateSymbol, clock: i64) -> None:
         """Find the earliest end after *clock* of the bars that contain the newest applied tick."""

@@ -15,16 +15,52 @@ from mtf.bars.bar import Bar, BarWindow, PartialBar
 from mtf.calendars.day import Day, Gap
 from mtf.timeframe import Timeframe
 
-__all__ = ["NO_BAR", "BarClose", "BarHeader", "BarState", "Columns"]
+__all__ = [
+    "AS_BEFORE",
+    "DAY_INCOMPLETE",
+    "DAY_SHIFT",
+    "FLAGS",
+    "INCOMPLETE",
+    "NO_BAR",
+    "NUMBERS",
+    "OFF_SESSION",
+    "BarClose",
+    "BarHeader",
+    "BarState",
+    "Columns",
+]
 
 NO_BAR: Final = -1  # in place of the index of a header
+AS_BEFORE: Final = 0  # likewise: the header is the one that the symbol had before the block
+NUMBERS: Final = 6  # of a bar that forms: open, high, low, close, volume, ticks
+
+# Flags in a code, beside the ordinal of the trading day.
+INCOMPLETE: Final = 1  # the beginning of the bar was not seen
+DAY_INCOMPLETE: Final = 2  # nor that of its trading day
+OFF_SESSION: Final = 4  # the bar is of no trading day: the market was closed
+FLAGS: Final = 7
+DAY_SHIFT: Final = 3
 
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarHeader:
-    """What stays the same while a bar forms: its bounds, day, flags, and the gap before it."""
+    """What stays the same while a bar forms: its bounds, day, flags, and the gap before it.
 
-    __slots__ = ("day", "day_incomplete", "end_ns", "first", "first_ns", "from_bars", "gap", "incomplete", "start_ns")
+    `code` is what indicators want of it: the ordinal of the day above DAY_SHIFT bits of flags.
+    """
+
+    __slots__ = (
+        "code",
+        "day",
+        "day_incomplete",
+        "end_ns",
+        "first",
+        "first_ns",
+        "from_bars",
+        "gap",
+        "incomplete",
+        "start_ns",
+    )
 
     def __init__(
         self,
@@ -45,6 +81,12 @@ class BarHeader:
         self.day_incomplete: Final = first_ns > day.start_ns  # the symbol's first event came after the start of the day
         self.gap: Final = gap
         self.first_ns: Final[i64] = first_ns  # time of the symbol's first event
+        self.code: Final[i64] = (
+            day.number << DAY_SHIFT
+            | (INCOMPLETE if incomplete else 0)
+            | (DAY_INCOMPLETE if first_ns > day.start_ns else 0)
+            | (OFF_SESSION if day.off_session else 0)
+        )
         self.from_bars: Final = from_bars  # it contains an input bar
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -73,7 +115,7 @@ class BarHeader:
 class BarState:
     """One symbol's bars of one timeframe at one instant: the partial bar and the completed ones; immutable."""
 
-    __slots__ = ("bars", "close", "header", "high", "low", "open", "start", "stop", "ticks", "volume")
+    __slots__ = ("close", "header", "high", "low", "open", "ticks", "volume", "window")
 
     def __init__(
         self,
@@ -84,9 +126,7 @@ class BarState:
         close: float,
         volume: float,
         ticks: i64,
-        bars: list[Bar],
-        start: i64,
-        stop: i64,
+        window: BarWindow,
     ) -> None:
         self.header: Final = header  # None if no bar is forming; the prices then mean nothing
         self.open: Final[float] = open
@@ -95,14 +135,11 @@ class BarState:
         self.close: Final[float] = close
         self.volume: Final[float] = volume
         self.ticks: Final[i64] = ticks
-        self.bars: Final = bars
-        self.start: Final[i64] = start
-        self.stop: Final[i64] = stop
+        self.window: Final = window  # the completed bars, oldest first
 
     def __reduce__(self) -> tuple[object, ...]:
         prices = (self.open, self.high, self.low, self.close, self.volume)
-        bars = self.bars[self.start : self.stop]
-        return (BarState, (self.header, *prices, self.ticks, bars, 0, len(bars)))
+        return (BarState, (self.header, *prices, self.ticks, self.window))
 
     def partial(self, symbol: str, timeframe: Timeframe, time_ns: i64, last: bool = False) -> PartialBar | None:
         """Return the partial bar as of *time_ns*, or None."""
@@ -131,46 +168,56 @@ class BarState:
             gap=header.gap,
         )
 
-    def window(self) -> BarWindow:
-        """Return the completed bars, oldest first."""
-        return BarWindow(self.bars, self.start, self.stop)
-
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarClose:
     """A bar that closed: the row that revealed it, and the symbol's history just after."""
 
-    __slots__ = ("bar", "bars", "day", "number", "rank", "row", "start", "stop")
+    __slots__ = ("bar", "day", "number", "rank", "row", "window")
 
-    def __init__(
-        self, row: i64, number: i64, rank: i64, bar: Bar, day: Day, bars: list[Bar], start: i64, stop: i64
-    ) -> None:
+    def __init__(self, row: i64, number: i64, rank: i64, bar: Bar, day: Day, window: BarWindow) -> None:
         self.row: Final[i64] = row
         self.number: Final[i64] = number  # of the symbol
         self.rank: Final[i64] = rank  # of the timeframe, 0 for the shortest
         self.bar: Final = bar
         self.day: Final = day
-        self.bars: Final = bars
-        self.start: Final[i64] = start
-        self.stop: Final[i64] = stop
+        self.window: Final = window
 
     def state(self) -> BarState:
         """Return the symbol's state just after: no bar is forming."""
-        return BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.bars, self.start, self.stop)
+        return BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.window)
 
 
 @mypyc_attr(native_class=True)
 class Columns:
     """One timeframe's results for one block: a row of numbers per event, and the bars that closed.
 
-    Row *i* holds the partial bar of the row's symbol after the row; `header[i]` is the index of its `BarHeader` in
-    `headers`, or -1 if no bar is forming (and for a clock event, which has no symbol). `after[k]` is the k-th touched
-    symbol's state after the block.
+    Row *i* holds the partial bar of the row's symbol after the row. `header[i]` is the index of its `BarHeader` in
+    `headers`, AS_BEFORE if that is the symbol's of before the block, or NO_BAR if no bar is forming (and for a clock
+    event, which has no symbol). `codes[i]` is the header's code, if indicators are kept. Of the k-th touched symbol,
+    `after[k * NUMBERS : (k + 1) * NUMBERS]` are the numbers after the block, and `header_after[k]` is the index of its
+    header then, `starts_after[k]` and `ends_after[k]` are the bounds of its bar.
     """
 
-    __slots__ = ("after", "close", "closings", "header", "headers", "high", "low", "open", "rank", "ticks", "volume")
+    __slots__ = (
+        "after",
+        "close",
+        "closings",
+        "codes",
+        "ends_after",
+        "header",
+        "header_after",
+        "headers",
+        "high",
+        "low",
+        "open",
+        "rank",
+        "starts_after",
+        "ticks",
+        "volume",
+    )
 
-    def __init__(self, rank: i64, n: i64) -> None:
+    def __init__(self, rank: i64, n: i64, codes: bool) -> None:
         self.rank: Final[i64] = rank
         self.open: vec[float] = vec[float]([0.0] * n)
         self.high: vec[float] = vec[float]([0.0] * n)
@@ -179,22 +226,28 @@ class Columns:
         self.volume: vec[float] = vec[float]([0.0] * n)
         self.ticks: vec[i64] = vec[i64]([0] * n)
         self.header: vec[i64] = vec[i64]([0] * n)
-        self.headers: list[BarHeader] = []
+        coded: i64 = n if codes else 0
+        self.codes: vec[i64] = vec[i64]([0] * coded)
+        self.headers: list[BarHeader | None] = [None]  # at AS_BEFORE
+        self.starts_after: vec[i64] = vec[i64]([])
+        self.ends_after: vec[i64] = vec[i64]([])
         self.closings: list[BarClose] = []
-        self.after: list[BarState] = []
+        self.after: vec[float] = vec[float]([])
+        self.header_after: vec[i64] = vec[i64]([])
 
-    def state(self, row: i64, base: BarState) -> BarState:
-        """Return the state after *row*, with the history of *base*."""
+    def state(self, row: i64, window: BarWindow, before: BarHeader | None) -> BarState:
+        """Return the state after *row*; *window* are the completed bars, *before* is the header before the block."""
         index = self.header[row]
+        header: BarHeader | None = None
+        if index != NO_BAR:
+            header = before if index == AS_BEFORE else self.headers[index]
         return BarState(
-            None if index < 0 else self.headers[index],
+            header,
             self.open[row],
             self.high[row],
             self.low[row],
             self.close[row],
             self.volume[row],
             self.ticks[row],
-            base.bars,
-            base.start,
-            base.stop,
+            window,
         )

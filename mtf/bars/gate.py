@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import read_f64_le, read_i32_le, read_i64_le
+from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.bar_gate import BarGate
 from mtf.bars.gate_symbol import NOT_PLAIN
-from mtf.bars.judged_block import JudgedBlock
+from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock
 from mtf.bars.recent import NEW, REUSED, content_key
 from mtf.bars.verdicts import (
     ACCEPTED,
@@ -23,6 +24,7 @@ from mtf.bars.verdicts import (
     BAD_SIDES,
     BID,
     CLOSED_MARKET,
+    COUNTS,
     CROSSED,
     DUPLICATE,
     ID_REUSED,
@@ -124,6 +126,7 @@ class Gate(BarGate):
                 continue
             number = i64(read_i32_le(rows, base + 8))
             symbol = symbols[number]
+            symbol.last_row = i
             first = read_f64_le(rows, base + 16)
             second = read_f64_le(rows, base + 24)
             clock: i64 = symbol.clock_ns
@@ -172,7 +175,7 @@ class Gate(BarGate):
             symbol.bar_tag = NOT_PLAIN
             if symbol.newest_block != first_seq:
                 symbol.newest_block = first_seq
-                judged.touched.append(number)
+                judged.touch(number)
             if flags & FROM_BAR and tag >> 16 & BAR_LENGTH:
                 clocks[i] = self._judge_bar(judged, symbol, i, ts_ns, tag, at, clock)
                 continue
@@ -281,15 +284,34 @@ class Gate(BarGate):
             clocks[i] = clock
         judged.run_ns = self.run_ns
         if all_touched:
-            judged.touched = list(range(len(symbols)))
-        for touched in judged.touched:
-            symbol = symbols[touched]
-            symbol.counts[ACCEPTED] += symbol.plain
-            symbol.plain = 0
-            judged.counts.append(Counts(symbol.counts[:]))
-            judged.ordered.append(symbol.ordered)
-            judged.live.append(symbol.live)
+            judged.touched = vec[i64]([i64(each) for each in range(len(symbols))])
+        self._settle(judged)
         return judged
+
+    def _settle(self, judged: JudgedBlock) -> None:
+        """Note what each touched symbol is after the block."""
+        judged.settle()
+        symbols = self._symbols
+        first_seq = judged.block.first_seq
+        clocks, touched = judged.clocks, judged.touched
+        last_rows, clocks_after, flags, counts = judged.last_rows, judged.clocks_after, judged.flags, judged.counts
+        at: i64 = 0
+        for k in range(len(touched)):
+            symbol = symbols[touched[k]]
+            clock = symbol.clock_ns
+            if symbol.newest_block == first_seq:
+                row = symbol.last_row
+                last_rows[k] = row
+                if row >= 0 and clocks[row] > clock:
+                    clock = clocks[row]  # that of a user's clock event
+            clocks_after[k] = clock
+            flags[k] = (IS_ORDERED if symbol.ordered else 0) | (IS_LIVE if symbol.live else 0)
+            numbers = symbol.counts
+            numbers[ACCEPTED] += symbol.plain
+            symbol.plain = 0
+            for each in range(COUNTS):
+                counts[at + each] = numbers[each]
+            at += COUNTS
 
     def counts(self) -> list[Counts]:
         """Return the counts of each symbol, by number."""

@@ -8,7 +8,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.judged_block import Instrument
+from mtf.bars.judged_block import NO_ROW, Instrument
 from mtf.bars.recent import RecentBars, RecentIds
 from mtf.bars.verdicts import ACCEPTED, AUTO, COUNTS, LAST, VERDICTS
 from mtf.calendars.session_edges import SessionEdges
@@ -44,6 +44,7 @@ class GateSymbol:
         "frozen",
         "ids",
         "instrument",
+        "last_row",
         "live",
         "newest_block",
         "open",
@@ -81,6 +82,7 @@ class GateSymbol:
         self.ends: vec[i64] = vec[i64]([NEVER_NS] * ranks)
         self.due_ns: i64 = NEVER_NS  # the first of them after the clock; NEVER_NS: not looked up, TS_MAX_NS + 1: none
         self.newest_block: i64 = 0  # first seq of the newest block that touched it
+        self.last_row: i64 = NO_ROW  # its last row in that block
         self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has arrived complete
         self.bar_verdict: i64 = ACCEPTED  # on the input bar whose events are being judged
         self.bar_sides: i64 = 0  # which of its sides count

@@ -8,20 +8,17 @@ from librt.strings import read_f64_le, read_i32_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
-from mtf.bars.verdicts import (
-    AUTO,
-    BAD_SIDES,
-    CROSSED,
-    ID_REUSED,
-    LATE_ACCEPTED,
-    LOCKED,
-    Counts,
-)
+from mtf.bars.verdicts import AUTO, BAD_SIDES, COUNTS, CROSSED, ID_REUSED, LATE_ACCEPTED, LOCKED, Counts
 from mtf.calendars.calendar import Calendar
 from mtf.events.block import HAS_ASK, HAS_BID, ROW_BYTES, Block, has_bar_head, is_of_bar
 from mtf.units import NEVER_NS
 
-__all__ = ["Instrument", "JudgedBlock", "tally"]
+__all__ = ["IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
+
+NO_ROW: Final = -1
+# Flags of a symbol after a block.
+IS_ORDERED: Final = 1  # it is read in time order
+IS_LIVE: Final = 2  # its newest accepted tick arrived shortly after its stamp
 
 
 @mypyc_attr(native_class=True)
@@ -53,28 +50,30 @@ class JudgedBlock:
     because sources are read in time order, and then only for symbols of which a bar may close. `run_ns` is the clock of
     those sources after the block. For a bar's event, `ranks[i]` is the rank of the shortest timeframe that it counts
     in. `tears` has, by row, the start of unfinished bars; `one_sided` the sides that count, for quotes with an invalid
-    side; `reused` the accepted rows with an id that another event had. `touched` lists the numbers of the symbols that
-    this block may change, without repeats; `counts` are their counts after the block, `ordered` tells whether they are
-    read in time order, and `live` whether they are live. `instruments` is the gate's own list, by number; it only
-    grows.
+    side; `reused` the accepted rows with an id that another event had.
+
+    `touched` lists the numbers of the symbols that this block may change, without repeats. The following are in step
+    with it and hold after the block: `last_rows` (NO_ROW if none), `clocks_after`, `flags` (IS_ORDERED, IS_LIVE), and
+    `counts`, COUNTS numbers each. `instruments` is the gate's own list, by number; it only grows.
     """
 
     __slots__ = (
         "block",
         "clocks",
+        "clocks_after",
         "counts",
         "effects",
+        "flags",
         "has_clock",
         "has_ordered",
         "has_private",
         "instruments",
         "joins_row",
-        "live",
+        "last_rows",
         "moves_ns",
         "moves_number",
         "moves_row",
         "one_sided",
-        "ordered",
         "prices",
         "rank_max",
         "ranks",
@@ -105,10 +104,11 @@ class JudgedBlock:
         self.tears: dict[int, int] = {}
         self.repairs: set[int] = set()  # rows of accepted bars that complete their symbol's newest unfinished bar
         self.reused: set[int] = set()
-        self.touched: list[int] = []
-        self.counts: list[Counts] = []
-        self.ordered: list[bool] = []
-        self.live: list[bool] = []
+        self.touched: vec[i64] = vec[i64]([])
+        self.last_rows: vec[i64] = vec[i64]([])
+        self.clocks_after: vec[i64] = vec[i64]([])
+        self.flags: vec[u8] = vec[u8]([])
+        self.counts: vec[i64] = vec[i64]([])
         self.run_ns: i64 = NEVER_NS
         self.joins_row: i64 = -1  # the row from which on the log's first symbol is read in time order; -1: none
         self.has_clock = False  # it has clock events
@@ -122,6 +122,22 @@ class JudgedBlock:
         it has rows.
         """
         return rows or self.has_clock or len(self.touched) > self.block.count
+
+    def touch(self, number: i64) -> None:
+        """Note that the block may change the symbol *number*, which was not noted before."""
+        self.touched = append(self.touched, number)
+
+    def settle(self) -> None:
+        """Make room for what the touched symbols are after the block, once all are known."""
+        n = len(self.touched)
+        self.last_rows = vec[i64]([NO_ROW] * n)
+        self.clocks_after = vec[i64]([NEVER_NS] * n)
+        self.flags = vec[u8]([0] * n)
+        self.counts = vec[i64]([0] * (n * COUNTS))
+
+    def counts_of(self, k: i64) -> Counts:
+        """Return the counts of the k-th touched symbol after the block."""
+        return Counts(self.counts[k * COUNTS : (k + 1) * COUNTS])
 
     def move(self, row: i64, number: i64, ns: i64) -> None:
         """Note that *row* moves the clock of another symbol."""

@@ -1,4 +1,4 @@
-"""What a consumer that is not shown every frame needs: a summary of skipped frames, and single steps.
+"""What a consumer that may lag behind needs: a summary of skipped frames, and single steps.
 
 Neither keeps a frame alive: both hold symbols' states, which are small and shared.
 """
@@ -11,7 +11,8 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
 from mtf.events.tick import Tick
-from mtf.frames.frame import Frame, SymbolState
+from mtf.frames.frame import Frame
+from mtf.frames.symbol_state import SymbolState
 from mtf.units import NEVER_NS
 
 __all__ = ["Leap", "Passed", "Still"]
@@ -32,10 +33,11 @@ class Passed:
     def add(self, frame: Frame) -> None:
         """Skip *frame*, which comes after those summarized so far."""
         touched = frame.judged.touched
-        after = frame.after
+        after = frame.states_after
+        assert after is not None, "frames for consumers that may lag behind bring the states after them"
         states = self.states
         for k in range(len(touched)):
-            states[touched[k]] = after[k]
+            states[int(touched[k])] = after[k]
         self.reach(frame.last_seq, frame.clock_ns, frame.judged.run_ns)
 
     def join(self, later: Passed) -> None:

@@ -8,8 +8,8 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.columns import BarClose
 from mtf.bars.verdicts import LATE_ACCEPTED, TIME
-from mtf.frames.cursor import BAR, CLOCK_ROW, REJECT, TICK
 from mtf.frames.frame import Frame
+from mtf.frames.walk import BAR, CLOCK_ROW, REJECT, TICK
 
 __all__ = ["Selection"]
 

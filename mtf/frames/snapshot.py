@@ -12,7 +12,7 @@ from mtf.bars.columns import BarState
 from mtf.bars.judged_block import Instrument
 from mtf.bars.verdicts import AUTO, PRICE_SIDES, Counts
 from mtf.calendars.calendar import Calendar
-from mtf.frames.frame import SymbolState
+from mtf.frames.symbol_state import SymbolState
 from mtf.frames.timeframe_state import Schema, TimeframeState
 from mtf.indicators.values import ValueState
 from mtf.markup import html_table, time_text

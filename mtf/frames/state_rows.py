@@ -12,10 +12,12 @@ from librt.vecs import vec
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.bars.bar import Bar
-from mtf.bars.columns import BarHeader
-from mtf.frames.cursor import BAR, END, TICK, Cursor
-from mtf.frames.frame import Frame, Joiner
+from mtf.bars.columns import AS_BEFORE, NO_BAR, BarHeader
+from mtf.frames.cursor import Cursor
+from mtf.frames.frame import Frame
+from mtf.frames.joiner import Joiner
 from mtf.frames.timeframe_state import Schema
+from mtf.frames.walk import BAR, END, TICK
 from mtf.units import NEVER_NS
 
 __all__ = ["BAR_FLOATS", "BAR_WHOLES", "StatePage", "StateRows"]
@@ -134,7 +136,7 @@ class StateRows(Cursor):
         page.seqs[at] = self.seq
         page.times[at] = self.time_of(number)
         row = self._last_row[number]
-        known = self._states[number]
+        past = self._past
         ranks: i64 = len(self._widths)
         floats = page.floats
         wholes = page.wholes
@@ -157,8 +159,8 @@ class StateRows(Cursor):
             if row >= 0 and (found < 0 or frame.closings[found].row <= row):
                 columns = frame.columns[rank]
                 place = columns.header[row]
-                if place >= 0:
-                    header = columns.headers[place]
+                if place != NO_BAR:
+                    header = past.header(number, rank) if place == AS_BEFORE else columns.headers[place]
                     floats[to] = columns.open[row]
                     floats[to + room] = columns.high[row]
                     floats[to + 2 * room] = columns.low[row]
@@ -175,7 +177,7 @@ class StateRows(Cursor):
                             assert offset >= 0, "live values must have been computed for this row"
                             live = shown.live
             elif found < 0:
-                bars = known.bars[rank]
+                bars = past.bars(number, rank)
                 header = bars.header
                 if header is not None:
                     floats[to] = bars.open
@@ -184,8 +186,10 @@ class StateRows(Cursor):
                     floats[to + 3 * room] = bars.close
                     floats[to + 4 * room] = bars.volume
                     wholes[whole + 2 * room] = bars.ticks
-                    if width and len(known.values[rank].live):
-                        live = known.values[rank].live
+                    if self._live and width:
+                        before = past.values(number, rank).live
+                        if len(before):
+                            live = before
             if header is None:
                 page.leave_out_bar(to, whole, column)
             else:
@@ -202,11 +206,9 @@ class StateRows(Cursor):
                 if width:
                     completed = frame.closing_values[found].completed.values
             else:
-                bars = known.bars[rank]
-                if bars.stop > bars.start:
-                    bar = bars.bars[bars.stop - 1]
+                bar = past.window(number, rank).newest
                 if width:
-                    completed = known.values[rank].completed.values
+                    completed = past.completed(number, rank).completed.values
             if bar is None:
                 page.leave_out_bar(to, whole, column)
             else:

@@ -10,10 +10,12 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.frames.cursor import BAR, CLOCK_ROW, END, OF_ALL, OF_RUN, REJECT, TICK, Cursor
-from mtf.frames.frame import Frame, SymbolState
+from mtf.frames.cursor import Cursor
+from mtf.frames.frame import Frame
 from mtf.frames.passed import Passed, Still
 from mtf.frames.selection import Selection
+from mtf.frames.symbol_state import SymbolState
+from mtf.frames.walk import BAR, CLOCK_ROW, END, OF_ALL, OF_RUN, REJECT, TICK
 from mtf.units import NEVER_NS
 
 __all__ = ["StillCamera"]
@@ -128,15 +130,15 @@ class StillCamera:
 
     def _state(self, number: i64) -> SymbolState:
         cursor = self._cursor
-        known = cursor._states[number]
+        past = cursor._past
         bars, values = cursor._bars_and_values(number)
         time_ns = cursor.time_of(number)
         return SymbolState(
-            known.instrument,
+            past.instrument(number),
             NEVER_NS if time_ns < 0 else time_ns,
             cursor._counts(number),
             bars,
             values,
-            cursor._ordered[number],
-            known.live,
+            cursor._is_ordered(number),
+            past.is_live(number),
         )

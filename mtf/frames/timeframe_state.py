@@ -30,11 +30,12 @@ class Schema:
     `disordered` lists first and last seq of each run of finite sources' events out of time order (see `mtf.order`).
     """
 
-    __slots__ = ("columns", "disordered", "outputs", "ranks", "timeframes")
+    __slots__ = ("columns", "disordered", "has_values", "outputs", "ranks", "timeframes")
 
     def __init__(self, timeframes: list[Timeframe], outputs: list[list[Output]]) -> None:
         self.timeframes: Final = timeframes
         self.outputs: Final = outputs  # by rank, in column order
+        self.has_values: Final = any([len(row) > 0 for row in outputs])
         self.disordered: list[tuple[int, int]] = []  # ascending; the last one may grow
         # column by output name, one dict per rank
         self.columns: Final[list[dict[str, int]]] = [
@@ -176,7 +177,7 @@ class TimeframeState:
     @property
     def bars(self) -> BarWindow:
         """The last completed bars, oldest first, up to the history limit."""
-        return self._bars.window()
+        return self._bars.window
 
     @property
     def live(self) -> Values:

@@ -13,10 +13,10 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
-from mtf.bars.columns import BarClose, Columns
+from mtf.bars.columns import DAY_SHIFT, FLAGS, NO_BAR, BarClose, Columns
 from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
-from mtf.indicators.indicator import bar_flags, flags_of
+from mtf.indicators.indicator import bar_flags
 from mtf.indicators.symbol_indicators import IndicatorSet
 from mtf.indicators.values import Completed, Numbers, Places, places_of
 
@@ -70,27 +70,20 @@ class Calculator:
                 committed += 1
             return numbers
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
-        sums, headers = columns.volume, columns.header
+        sums, headers, codes = columns.volume, columns.header, columns.codes
         by_row = vec[i64]([]) if chosen is None else chosen.by_row
-        slot_index: i64 = -1  # of the header that `day` and `flags` come from
-        day: i64 = 0
-        flags: i64 = 0
         for i in range(count):
             while committed < total and closings[committed].row == i:
                 self._commit(closings[committed], numbers)
                 committed += 1
-            index = headers[i]
             place = i if rows else by_row[i]
-            if index < 0 or place < 0:
+            if headers[i] == NO_BAR or place < 0:
                 continue
             items = sets[block.symbol_at(i)]
             if items is None:
                 continue
-            if index != slot_index:
-                header = columns.headers[index]
-                slot_index = index
-                day = header.day.number
-                flags = flags_of(header.incomplete, header.day_incomplete, header.day.off_session)
+            day = codes[i] >> DAY_SHIFT
+            flags = codes[i] & FLAGS
             items.preview(opens[i], highs[i], lows[i], closes[i], sums[i], day, flags, live, place * width)
         return numbers
 

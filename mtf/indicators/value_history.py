@@ -1,6 +1,7 @@
 """The value history: the values of one timeframe's indicators, for every symbol, one row per bar.
 
-Owns the history of completed values and each symbol's newest state; turns a block's numbers into value columns.
+Owns the history of completed values, and the newest live ones of each symbol in packed rows; joins a block's numbers
+into value columns.
 """
 
 from __future__ import annotations
@@ -8,68 +9,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from librt.vecs import vec
-from mypy_extensions import i64, mypyc_attr
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import Archive
-from mtf.bars.columns import Columns
+from mtf.bars.columns import NO_BAR, Columns
 from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import Completed, Numbers, ValueColumns, ValueState
 
-__all__ = ["ValueHistory"]
+__all__ = ["ValueHistory", "ValueUndo"]
 
 NAN: Final = float("nan")
 
 
 @mypyc_attr(native_class=True)
-class _SymbolValues:
-    """One symbol's history of completed values."""
+class ValueUndo:
+    """What one block has changed of one timeframe's values, as it was before it: rows in step with its touched symbols.
 
-    __slots__ = ("after", "completed", "count", "history", "last_row")
+    `closings` has the newest completed values of those symbols of which a bar closed.
+    """
 
-    def __init__(self, fresh: ValueState) -> None:
-        self.completed: Completed = fresh.completed
-        self.count: i64 = 0  # completed bars since the log began
-        self.history: list[Completed] = []  # one per bar; only appended to, replaced at twice the limit
-        self.after: ValueState = fresh  # the state after the newest block that touched it
-        self.last_row: i64 = -1  # its last row in the current block
+    __slots__ = ("closings", "known", "live", "width")
+
+    def __init__(self, width: i64, touched: i64) -> None:
+        self.width: Final[i64] = width
+        self.live: vec[float] = vec[float]([0.0] * (width * touched))
+        self.known: vec[u8] = vec[u8]([0] * touched)
+        self.closings: dict[int, ValueState] = {}  # by number
 
 
 @mypyc_attr(native_class=True)
 class ValueHistory:
     """Keeps the values of one timeframe: *width* per bar, for the last *history* bars of each symbol."""
 
-    __slots__ = ("_fresh", "_history", "_pages", "width")
+    __slots__ = ("_completed", "_fresh", "_history", "_known", "_live", "width")
 
     def __init__(self, width: i64, history: i64) -> None:
         self.width: Final[i64] = width
         self._history: Final[i64] = history
-        self._pages: list[_SymbolValues] = []  # by symbol number
         none = Completed(vec[float]([NAN] * width))
         self._fresh: Final = ValueState(vec[float]([]), none, [], 0, 0, 0)
+        # By number of the symbol:
+        self._live: vec[float] = vec[float]([])  # a row each, of meaning while it is known
+        self._known: vec[u8] = vec[u8]([])  # 1: the row is of the bar that forms
+        self._completed: list[ValueState] = []  # after the newest bar that closed, without live values
 
-    def record(self, judged: JudgedBlock, columns: Columns, numbers: Numbers) -> ValueColumns:
-        """Record a block's *numbers* and return its value columns."""
-        assert len(numbers.completed) == len(columns.closings), "each bar that closed must have values"
+    def record(self, judged: JudgedBlock, columns: Columns, numbers: Numbers, undo: ValueUndo) -> ValueColumns:
+        """Return the value columns of a block, of which *numbers* were found; what was before goes into *undo*."""
+        assert len(numbers.completed) == len(columns.closings), "each bar that closed has its values"
         values = ValueColumns(self.width, numbers, self._fresh)
-        while len(self._pages) < len(judged.instruments):
-            self._pages.append(_SymbolValues(self._fresh))
-        pages = self._pages
-        for number in judged.touched:
-            pages[number].last_row = -1
+        while len(self._known) < len(judged.instruments):
+            self._add_symbol()
+        self._keep(judged, undo)
         for k in range(len(columns.closings)):
-            values.closings.append(self._append(pages[columns.closings[k].number], numbers.completed[k]))
-        block = judged.block
-        if len(judged.touched) == 1 and not judged.has_clock:
-            pages[judged.touched[0]].last_row = block.count - 1
-        else:
-            for i in range(block.count):
-                number = block.symbol_at(i)
-                if number >= 0:
-                    pages[number].last_row = i
-        for k in range(len(judged.touched)):
-            values.after.append(self._after(judged.touched[k], columns, numbers, k))
+            number = columns.closings[k].number
+            before = self._completed[number]
+            if int(number) not in undo.closings:
+                undo.closings[int(number)] = before
+            after = self._append(before, numbers.completed[k])
+            self._completed[number] = after
+            self._known[number] = 0
+            values.closings.append(after)
+        if len(numbers.live):
+            self._show(judged, columns, numbers)
         return values
 
     @property
@@ -77,80 +80,107 @@ class ValueHistory:
         """The state of a symbol before its first event."""
         return self._fresh
 
-    def after(self, number: i64) -> ValueState:
-        """Return the newest state of a symbol."""
-        return self._pages[number].after
+    def completed(self, number: i64) -> ValueState:
+        """Return the state after the newest bar of a symbol that closed, without live values."""
+        return self._completed[number]
+
+    def live(self, number: i64) -> vec[float]:
+        """Return a symbol's newest live values; none if no bar of it forms, or they were not computed."""
+        if number >= len(self._known) or not self._known[number]:
+            return vec[float]([])
+        at = number * self.width
+        return self._live[at : at + self.width]
+
+    def make_room(self, symbols: i64) -> None:
+        """Have room for *symbols*."""
+        while len(self._known) < symbols:
+            self._add_symbol()
 
     def recount(self, counts: Sequence[int]) -> None:
-        """After a load, set each symbol's number of bars, which only the indicators' own state contains."""
-        for page, count in zip(self._pages, counts, strict=False):
-            old = page.after
-            page.count = count
-            page.after = ValueState(old.live, old.completed, old.history, old.start, old.stop, count)
+        """Take over how many bars each symbol has had, after a load: the indicators' own state knows it."""
+        for number, count in zip(range(len(self._completed)), counts, strict=False):
+            old = self._completed[number]
+            if count or old is not self._fresh:
+                self._completed[number] = ValueState(old.live, old.completed, old.history, old.start, old.stop, count)
 
     def archive(self, archive: Archive, symbols: i64) -> None:
-        """Save all state, or load it into a new history; *symbols* is the gate's number of symbols."""
-        count = archive.count(len(self._pages), 8)
+        """Save all state, or load it into a history that has seen nothing; the gate knows *symbols*."""
+        count = archive.count(len(self._known), 8)
         if count > symbols:
             raise CorruptCheckpoint(f"saved state: values of {count} symbols, but {symbols} are known")
         for number in range(count):
             if archive.loading:
-                self._pages.append(_SymbolValues(self._fresh))
-            self._archive_page(archive, self._pages[number])
+                self._add_symbol()
+            self._archive_symbol(archive, number)
 
-    def _archive_page(self, archive: Archive, page: _SymbolValues) -> None:
-        kept: i64 = len(page.history)
-        start = kept - self._history if kept > self._history else 0
-        count = archive.count(kept - start, 8)
+    def _archive_symbol(self, archive: Archive, number: i64) -> None:
+        known = self._completed[number]
+        kept = known.stop - known.start
+        count = archive.count(kept, 8)
         if archive.loading and count > self._history:
             raise CorruptCheckpoint(f"saved state: {count} indicator values, but {self._history} are kept")
+        history: list[Completed] = []
         for k in range(count):
-            if archive.loading:
-                page.history.append(Completed(vec[float]([NAN] * self.width)))
-            archive.numbers(page.history[start + k].values)
-        live = page.after.live
+            each = Completed(vec[float]([NAN] * self.width)) if archive.loading else known.history[known.start + k]
+            archive.numbers(each.values)
+            history.append(each)
+        live = self.live(number)
         if archive.flag(len(live) > 0):
             if archive.loading:
                 live = vec[float]([NAN] * self.width)
             archive.numbers(live)
-        if archive.loading:
-            if count:
-                page.completed = page.history[count - 1]
-            page.after = ValueState(live, page.completed, page.history, 0, count, page.count)
+            if archive.loading:
+                self._set_live(number, live, 0)
+        if archive.loading and count:
+            self._completed[number] = ValueState(vec[float]([]), history[count - 1], history, 0, count, 0)
 
-    def _append(self, page: _SymbolValues, completed: Completed) -> ValueState:
+    def _add_symbol(self) -> None:
+        """Make room for the next symbol."""
+        for _ in range(self.width):
+            self._live = append(self._live, NAN)
+        self._known = append(self._known, u8(0))
+        self._completed.append(self._fresh)
+
+    def _keep(self, judged: JudgedBlock, undo: ValueUndo) -> None:
+        """Copy the live values of the symbols that the block touches."""
+        width = self.width
+        live, into = self._live, undo.live
+        known, known_before = self._known, undo.known
+        touched = judged.touched
+        to: i64 = 0
+        for k in range(len(touched)):
+            number = touched[k]
+            if known[number]:
+                known_before[k] = 1
+                at = number * width
+                for i in range(width):
+                    into[to + i] = live[at + i]
+            to += width
+
+    def _append(self, before: ValueState, completed: Completed) -> ValueState:
         """Append to the history and return the state just after."""
-        page.completed = completed
-        page.count += 1
-        history = page.history
-        if len(history) >= 2 * self._history:
+        history = before.history
+        if len(history) == 0:
+            history = []  # that of a symbol before its first bar is shared
+        elif len(history) >= 2 * self._history:
             history = history[len(history) - self._history + 1 :] if self._history > 1 else []
-            page.history = history
         history.append(completed)
         stop: i64 = len(history)
         start = stop - self._history if stop > self._history else 0
-        page.after = ValueState(vec[float]([]), completed, history, start, stop, page.count)
-        return page.after
+        return ValueState(vec[float]([]), completed, history, start, stop, before.count + 1)
 
-    def _after(self, number: i64, columns: Columns, numbers: Numbers, k: i64) -> ValueState:
-        """Return the *k*-th touched symbol's state after the block, with live values unless its bar has closed."""
-        page = self._pages[number]
-        live = numbers.live
-        row = page.last_row
-        if row < 0 or columns.header[row] < 0 or len(live) == 0 or _closed_since(number, row, columns):
-            return page.after
-        old = page.after
-        at = (row if numbers.rows else k) * self.width
-        page.after = ValueState(live[at : at + self.width], page.completed, old.history, old.start, old.stop, old.count)
-        return page.after
+    def _show(self, judged: JudgedBlock, columns: Columns, numbers: Numbers) -> None:
+        """Take over the live values of each touched symbol's last row, if the bar that formed then still does."""
+        touched, last_rows = judged.touched, judged.last_rows
+        headers, header_after = columns.header, columns.header_after
+        for k in range(len(touched)):
+            row = last_rows[k]
+            if row >= 0 and headers[row] != NO_BAR and header_after[k] != NO_BAR:
+                self._set_live(touched[k], numbers.live, (row if numbers.rows else k) * self.width)
 
-
-def _closed_since(number: i64, row: i64, columns: Columns) -> bool:
-    """Return whether the symbol's bar closed after its last row, because its clock was moved."""
-    closings = columns.closings
-    for k in range(len(closings) - 1, -1, -1):
-        if closings[k].row <= row:
-            return False
-        if closings[k].number == number:
-            return True
-    return False
+    def _set_live(self, number: i64, values: vec[float], at: i64) -> None:
+        live = self._live
+        to = number * self.width
+        for i in range(self.width):
+            live[to + i] = values[at + i]
+        self._known[number] = 1

@@ -74,23 +74,20 @@ def places_of(judged: JudgedBlock, closings: list[BarClose] | None = None) -> Pl
     touched = judged.touched
     by_row = vec[i64]([-1] * block.count)
     places = Places(len(touched), by_row)
-    last = {number: k for k, number in enumerate(touched)}
-    for i in range(block.count - 1, -1, -1):
-        number = block.symbol_at(i)
-        if number >= 0 and number in last:
-            by_row[i] = last.pop(number)
-            if not last:
-                break
+    last_rows = judged.last_rows
+    for k in range(len(touched)):
+        if last_rows[k] >= 0:
+            by_row[last_rows[k]] = k
     if closings:
-        rows = dict.fromkeys(touched, -1)
-        k: i64 = 0
+        rows: dict[int, int] = {int(touched[k]): -1 for k in range(len(touched))}
+        closing: i64 = 0
         for i in range(block.count):
-            while k < len(closings) and closings[k].row == i:
-                row: i64 = rows[closings[k].number]
+            while closing < len(closings) and closings[closing].row == i:
+                row: i64 = rows[closings[closing].number]
                 if row >= 0 and by_row[row] < 0:
                     by_row[row] = places.count
                     places.count += 1
-                k += 1
+                closing += 1
             number = block.symbol_at(i)
             if number >= 0:
                 rows[number] = i
@@ -122,10 +119,10 @@ class ValueColumns:
     `live[row * width + column]` is a value as if the partial bar after that row closed then; it is undefined if no bar
     is forming. If *rows* is false, there are values only for each touched symbol's last row, by its place, and for
     the rows with a place in *places*. `closings[k]` is the state just after the k-th closing of the timeframe's
-    columns, `after[k]` that of the k-th touched symbol after the block. `fresh` is the state of a symbol without bars.
+    columns. `fresh` is the state of a symbol without bars.
     """
 
-    __slots__ = ("after", "closings", "fresh", "live", "places", "rows", "width")
+    __slots__ = ("closings", "fresh", "live", "places", "rows", "width")
 
     def __init__(self, width: i64, numbers: Numbers, fresh: ValueState) -> None:
         self.width: Final[i64] = width
@@ -134,7 +131,6 @@ class ValueColumns:
         self.rows: Final = numbers.rows
         self.places: Final = numbers.places
         self.closings: list[ValueState] = []
-        self.after: list[ValueState] = []
 
 
 def _restored(live: list[float], completed: list[float], history: list[list[float]], count: int) -> ValueState:

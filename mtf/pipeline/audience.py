@@ -98,7 +98,7 @@ class Audience:
         """Have *actor*, which was shown everything up to *seq*, sent what comes after it."""
         self.records[actor.consumer_name].state = RUNNING
         self.actors.append(actor)
-        self._delivery.enter(Seat(actor, actor.queue.selection, seq))
+        self._delivery.enter(Seat(actor, actor.queue.selection, seq, actor.keeps_states, lambda: actor.seq))
 
     def remove(self, consumer: Consumer) -> asyncio.Future[None]:
         """Show *consumer* nothing more; the future is done once a callback that is under way has ended.

@@ -29,8 +29,8 @@ __all__ = ["Enrolment"]
 class Enrolment:
     """Makes actors for consumers, and has them sent what *delivery* sends; owns the audience and its restarts.
 
-    *here* makes a cursor at the newest published event, *state_of_late* returns the saved state of one that is added
-    late, and *newest_state* that which is the newest of one that is restarted.
+    *here* makes a cursor at the newest published event, which keeps states or not. *state_of_late* returns the saved
+    state of one that is added late, and *newest_state* that which is the newest of one that is restarted.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Enrolment:
         showing: Showing,
         notes: Notes,
         *,
-        here: Callable[[], Cursor],
+        here: Callable[[bool], Cursor],
         state_of_late: Callable[[ConsumerActor], bytes | None],
         newest_state: Callable[[str], tuple[int, bytes] | None],
     ) -> None:
@@ -83,18 +83,19 @@ class Enrolment:
             actor.restore(state)
         self.audience.enter(actor, added)
 
-    def make(self, added: Added, cursor: Callable[[], Cursor]) -> ConsumerActor:
-        """Return an actor for a consumer, at the place of a *cursor*."""
+    def make(self, added: Added, cursor: Callable[[bool], Cursor], rejoins: bool = False) -> ConsumerActor:
+        """Return an actor for a consumer at the place of a *cursor*; if it *rejoins*, another engine's at first."""
         terms = added.terms
+        keeps = rejoins or terms.thread or terms.policy != "wait"
         selection = added.selection()
         mailbox: ConsumerMailbox
         if terms.policy == "latest":
-            mailbox = LatestMailbox(terms.queue_limit, selection, StillCamera(cursor(), selection))
+            mailbox = LatestMailbox(terms.queue_limit, selection, StillCamera(cursor(keeps), selection))
         else:
             kinds = {"wait": ConsumerMailbox, "drop": DropMailbox, "fail": FailMailbox}
             mailbox = kinds[terms.policy](terms.queue_limit, selection)
         make: Any = ThreadedConsumerActor if terms.thread else ConsumerActor
-        here = cursor()
+        here = cursor(keeps)
         actor: ConsumerActor = make(
             added.consumer,
             added.name,

@@ -215,7 +215,7 @@ class Pipeline(Consuming, RunFacts):
             opened = open_given(source, options, resumable=run.storage is not None, reorder_ns=reorder_ns, sort=sort)
             malformed, rejected = run.builder.malformed, rejected_by(run.engine)
             try:
-                await run.reading.read(opened, run.engine.joiner.states, order)
+                await run.reading.read(opened, run.engine.joiner.own_clocks(), order)
             finally:
                 opened.close()
             await run.drain()
@@ -320,7 +320,7 @@ class Pipeline(Consuming, RunFacts):
         if cursor is not None:
             return cursor.symbols()
         run = self._outside("symbols")
-        return [] if run is None else [state.instrument.name for state in run.logged_engine().joiner.states]
+        return [] if run is None else run.logged_engine().joiner.names()
 
     @property
     def seq(self) -> int:

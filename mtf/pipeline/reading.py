@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from mtf.actors.sequencer import Sequencer
 from mtf.errors import ConfigError, OutOfOrder
-from mtf.frames.frame import SymbolState
 from mtf.loggers import report
 from mtf.order import ADVICE, BY_LOG, BY_TIME, ORDERS, TAIL_EVENTS, LogOrder, OutOfOrderWarning
 from mtf.pipeline.threads import in_thread
@@ -57,8 +56,8 @@ class Reading:
         self._running: list[str] = []  # the orders of the sources that are read now
         self._seeding: Final = asyncio.Lock()  # held while the order takes in what was logged before
 
-    async def read(self, source: MergedSource, states: Sequence[SymbolState], order: str = BY_TIME) -> None:
-        """Read *source* to its end. *states* are those of the symbols in the log.
+    async def read(self, source: MergedSource, clocks: Sequence[int], order: str = BY_TIME) -> None:
+        """Read *source* to its end. *clocks* are those of the symbols in the log, by number.
 
         With *order* `time` OutOfOrder where a source that was never read begins in the past of another symbol's events,
         or while another source is being read; with `log` that is taken as it comes.
@@ -72,22 +71,22 @@ class Reading:
             if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
                 await actor.flush(actor.next_seq - 1)
             known = set() if self._storage is None else self._storage.resume(source)
-            await self._seed(states)
+            await self._seed(clocks)
             if order == BY_TIME:
                 self._check_begin(source, known)
             await self._fill(source, order)
 
-    async def _seed(self, states: Sequence[SymbolState]) -> None:
+    async def _seed(self, clocks: Sequence[int]) -> None:
         """Have the order know what was logged before, once."""
         async with self._seeding:
             if self.order.seeded:
                 return
             self.order.recorded = self._storage is not None
             if self._storage is None or self.order.kind is None:
-                self.order.begin(states, None)
+                self.order.begin(clocks, None)
             else:
                 tail = await in_thread(partial(self._storage.tail, TAIL_EVENTS))
-                await in_thread(partial(self.order.begin, states, tail))
+                await in_thread(partial(self.order.begin, clocks, tail))
             self._actor.watch = self.order.look
             self._actor.builder.alone_ordered = self.order.kind == BY_TIME
 

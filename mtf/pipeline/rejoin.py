@@ -25,7 +25,7 @@ __all__ = ["rejoin"]
 
 PIECE_EVENTS: Final = 64  # played in one turn of the loop
 
-Make = Callable[[Added, Callable[[], Cursor]], ConsumerActor]
+Make = Callable[[Added, Callable[[bool], Cursor], bool], ConsumerActor]
 
 
 async def rejoin(
@@ -34,7 +34,7 @@ async def rejoin(
     delivery: Delivery,
     *,
     make: Make,
-    here: Callable[[], Cursor],
+    here: Callable[[bool], Cursor],
     storage: OpenStorage | None,
     state: tuple[int, bytes] | None,
 ) -> None:
@@ -44,7 +44,7 @@ async def rejoin(
     """
     added = record.added
     if storage is None or state is None or state[0] + 1 < storage.log.first_seq:
-        actor = make(added, here)
+        actor = make(added, here, False)
         before = record.actor
         if before is not None:
             actor.queue.dropped += max(0, int(actor.seq) - before.stands_at)
@@ -53,14 +53,16 @@ async def rejoin(
     seq, saved = state
     record.state = "catching up"
     engine, _, _ = await asyncio.to_thread(restore, storage.config, storage.checkpoints, seq)
-    schema = here().schema
+    schema = here(False).schema
     target_seq = delivery.seq
-    actor = make(added, lambda: Cursor(schema, engine.joiner, target_seq))
+    actor = make(added, lambda keeps: Cursor(schema, engine.joiner, target_seq, keeps), True)
     actor.restore(saved, seq)
     audience.launch(actor, added)
     while engine.joiner.seq < delivery.seq:
         for block in _pieces(storage, engine, seq, delivery):
-            await actor.send(engine.step(block))
+            frame = engine.step(block)
+            engine.joiner.states_after(frame)
+            await actor.send(frame)
             await asyncio.sleep(0)
             if actor.has_left:
                 return

@@ -404,8 +404,8 @@ class Run:
     def _keep_disordered(self, spans: Sequence[tuple[int, int]]) -> None:
         self.engine.schema.disordered = list(spans)
 
-    def _cursor(self) -> Cursor:  # at the newest published event
-        return Cursor(self.engine.schema, self.engine.joiner, self.catchup.seq)
+    def _cursor(self, keeps: bool) -> Cursor:  # at the newest published event
+        return Cursor(self.engine.schema, self.engine.joiner, self.catchup.seq, keeps)
 
     # What consumers go on from.
 
@@ -462,7 +462,7 @@ class Run:
 
     def on_published(self, frame: Frame) -> None:
         if self.pushes.are_live:  # not before the first one: what a log left open is its own affair
-            self._timer.published(frame, self.engine.joiner.states)
+            self._timer.published(frame, self.engine.joiner)
             self.reports.lag.published(frame)
         if self.checkpointer is not None:
             self.checkpointer.published(frame)

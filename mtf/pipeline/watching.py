@@ -10,7 +10,6 @@ from typing import Final, Self
 
 from mtf.clock import WallClock
 from mtf.errors import ConfigError
-from mtf.frames.frame import SymbolState
 from mtf.frames.snapshot import Snapshot
 from mtf.pipeline.run import Run
 
@@ -39,7 +38,7 @@ class SnapshotReader:
         self._started: Final = started
         self._asked: Final = asked
         self._run: Run | None = None  # from the first reading on
-        self._yielded: Final[dict[int, SymbolState]] = {}  # the newest state of each symbol that was yielded
+        self._yielded: Final[dict[int, int]] = {}  # by symbol, the last event of the newest block that it has shown
         self._changed: Final[deque[int]] = deque()  # numbers of symbols to be yielded
         self._due_ns: int | None = None  # not looked again before; None: at once
         self._closed = False
@@ -63,7 +62,7 @@ class SnapshotReader:
             if is_over and not self._changed:
                 raise StopAsyncIteration
         number = self._changed.popleft()
-        self._yielded[number] = run.engine.joiner.states[number]
+        self._yielded[number] = run.engine.joiner.touched_seq(number)
         return run.engine.snapshot(number, run.pushes.ended)
 
     async def __aenter__(self) -> Self:
@@ -90,8 +89,9 @@ class SnapshotReader:
 
     def _look(self, run: Run) -> None:
         """Find the symbols that have changed."""
-        for number, state in enumerate(run.engine.joiner.states):
-            if self._yielded.get(number) is state or not state.seen:
+        joiner = run.engine.joiner
+        for number in range(joiner.count):
+            if self._yielded.get(number) == joiner.touched_seq(number) or not joiner.is_seen(number):
                 continue
-            if self._symbols is None or state.instrument.name in self._symbols:
+            if self._symbols is None or joiner.name_of(number) in self._symbols:
                 self._changed.append(number)

@@ -18,7 +18,7 @@ from mtf.actors.worker_actors import RemoteIndicatorActor, WorkerActor, WorkerLi
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.frame import Frame
-from mtf.kernel import Kernel
+from mtf.kernel import VALUES, Kernel
 from mtf.workers.pool import WorkerPool
 
 __all__ = ["Wiring"]
@@ -82,7 +82,10 @@ class Wiring:
         self.source.save = savers["gate"]
         self.source.taken_seq = self.source.sent_seq = engine.joiner.seq
         self.synchronizer.joiner, self.synchronizer.digest = engine.joiner, engine.digest
-        self.synchronizer.savers = {name: savers[name] for name in ("joiner", "digest")}
+        self.delivery.joiner = engine.joiner
+        engine.joiner.shown_seq = self.delivery.shown_seq
+        histories = [name for name in savers if name.startswith(VALUES)]
+        self.synchronizer.savers = {name: savers[name] for name in ("joiner", "digest", *histories)}
         for bars, aggregator in zip(self._bars, engine.aggregators, strict=True):
             bars.core = aggregator
             bars.save = savers[bars.part]
@@ -94,8 +97,6 @@ class Wiring:
         if not engine.calculators:
             return
         for rank, values in enumerate(self._values):
-            values.value_history = engine.value_histories[rank]
-            values.save_ledger = savers[values.ledger_part]
             if not isinstance(values, RemoteIndicatorActor):
                 values.calculator = engine.calculators[rank]
                 values.save = savers[values.part]

@@ -180,8 +180,8 @@ def _rejects(market: Market, past: Past | None) -> dict[str, Any]:
     from mtf.web.messages import reject_row
 
     totals: dict[str, int] = {}
-    for state in market.engine.joiner.states:
-        for reason, count in state.counts.rejected.items():
+    for counts in market.engine.gate.counts():
+        for reason, count in counts.rejected.items():
             totals[reason] = totals.get(reason, 0) + count
     newest = {reject.seq: reject for reject in market.rejects}
     if past is not None:

@@ -29,6 +29,8 @@ from mtf.actors.policies import (
 from mtf.actors.showing import Showing
 from mtf.config import Config
 from mtf.errors import ConfigError
+from mtf.events.block import Block
+from mtf.frames.frame import Frame
 from mtf.frames.passed import Leap, Passed
 from mtf.frames.selection import Selection
 from mtf.frames.still import StillCamera
@@ -71,7 +73,16 @@ class Walk:
             self.actor._cursor.generation += 1
 
 
-def walk_of(engine: Kernel, make: Callable[[Selection], ConsumerMailbox], selection: Selection) -> Walk:
+def frame_of(engine: Kernel, block: Block) -> Frame:
+    """Return the next frame, with what a consumer needs that may lag behind."""
+    frame = engine.step(block)
+    engine.joiner.states_after(frame)
+    return frame
+
+
+def walk_of(
+    engine: Kernel, make: Callable[[Selection], ConsumerMailbox], selection: Selection, keeps: bool = True
+) -> Walk:
     mailbox, recorder = make(selection), Recorder()
     actor = ConsumerActor(
         recorder,
@@ -79,7 +90,7 @@ def walk_of(engine: Kernel, make: Callable[[Selection], ConsumerMailbox], select
         callbacks_of(recorder),
         mailbox,
         schema=engine.schema,
-        cursor=cursor_of(engine),
+        cursor=cursor_of(engine, keeps),
         showing=Showing(),
         answered=_never,
         now_ns=lambda: 0,
@@ -91,12 +102,14 @@ def walk_of(engine: Kernel, make: Callable[[Selection], ConsumerMailbox], select
 
 def latest(engine: Kernel, selection: Selection) -> Walk:
     return walk_of(
-        engine, lambda chosen: LatestMailbox(1000, chosen, StillCamera(cursor_of(engine), chosen)), selection
+        engine,
+        lambda chosen: LatestMailbox(1000, chosen, StillCamera(cursor_of(engine, keeps=True), chosen)),
+        selection,
     )
 
 
 def waiting(engine: Kernel) -> Walk:
-    return walk_of(engine, lambda chosen: ConsumerMailbox(1000, chosen), Selection(ALL))
+    return walk_of(engine, lambda chosen: ConsumerMailbox(1000, chosen), Selection(ALL), keeps=False)
 
 
 @given(
@@ -114,7 +127,7 @@ def test_latest_shows_every_bar_and_the_newest_row_as_if_nothing_was_left_out(
     random, engine = Random(seed), Kernel(config)
     every, walk = waiting(engine), latest(engine, Selection(ALL))
     for block in blocks(stream, size=size, config=config, straddling=[]):
-        frame = engine.step(block)
+        frame = frame_of(engine, block)
         assert every.mailbox.offer(frame)
         every.take()
         assert walk.mailbox.offer(frame)
@@ -147,7 +160,7 @@ def test_drop_counts_what_it_lost_and_shows_the_rest_as_it_was(
     every = waiting(engine)
     walk = walk_of(engine, lambda chosen: DropMailbox(limit, chosen), Selection(ALL))
     for block in blocks(stream, size=size, config=config, straddling=[]):
-        frame = engine.step(block)
+        frame = frame_of(engine, block)
         assert every.mailbox.offer(frame)
         every.take()
         assert walk.mailbox.offer(frame)
@@ -174,17 +187,18 @@ def test_frames_that_are_passed_over_are_in_what_is_shown_after_them(
     """As the delivery does for consumers that selected nothing of what a frame holds."""
     random, engine = Random(seed), Kernel(config)
     every, walk = waiting(engine), latest(engine, Selection(ALL)) if name == "latest" else waiting(engine)
+    engine.joiner.shown_seq = lambda: int(walk.actor._cursor.seq)
     passed = Passed()
     dropped = 0
     for block in blocks(stream, size=size, config=config, straddling=[]):
-        frame = engine.step(block)
+        frame = frame_of(engine, block)
         assert every.mailbox.offer(frame)
         every.take()
         if random.random() < 0.5:
             dropped += Selection(ALL).steps(frame)
             passed.add(frame)
         else:
-            assert walk.mailbox.offer(Leap(passed.copy(), frame))
+            assert walk.mailbox.offer(Leap(passed.copy(), frame) if name == "latest" else frame)
             passed.add(frame)
         if len(walk.mailbox) and random.random() < 0.5:
             walk.take()
@@ -210,7 +224,7 @@ def test_latest_holds_one_frame_however_many_come() -> None:
     assert isinstance(mailbox, LatestMailbox)
     seconds = ticks(" ".join(f"10:{k // 60:02}:{k % 60:02}@1" for k in range(1000)))
     for block in blocks(seconds, size=1):
-        assert mailbox.offer(engine.step(block))
+        assert mailbox.offer(frame_of(engine, block))
     assert (mailbox.waiting, len(mailbox)) == (16, 17), "sixteen minutes have ended, and there is the newest row"
     assert mailbox.conflated == 999
     assert not any(hasattr(message, "frame") for message in mailbox._messages)
@@ -220,8 +234,8 @@ def test_latest_is_full_once_its_bars_are_as_many_as_its_limit() -> None:
     """Bars are never lost: who sends more has to wait."""
     engine = Kernel(Config.make(timeframes="1m", calendar="crypto"))
     selection = Selection(ALL)
-    mailbox = LatestMailbox(2, selection, StillCamera(cursor_of(engine), selection))
-    frames = [engine.step(block) for block in blocks(ticks("10:00@1 10:01@1 10:02@1 10:02:30@1 10:03@1"), size=1)]
+    mailbox = LatestMailbox(2, selection, StillCamera(cursor_of(engine, keeps=True), selection))
+    frames = [frame_of(engine, block) for block in blocks(ticks("10:00@1 10:01@1 10:02@1 10:02:30@1 10:03@1"), size=1)]
     assert [mailbox.offer(frame) for frame in frames] == [True, True, True, True, False]
     assert mailbox.full
     mailbox._take()
@@ -233,7 +247,7 @@ def test_fail_calls_its_actor_instead_of_keeping_a_block_too_many() -> None:
     mailbox = FailMailbox(2, Selection(ALL))
     overflows: list[int] = []
     mailbox.overflowed = lambda: overflows.append(len(mailbox))
-    frames = [engine.step(block) for block in blocks(ticks("10:00@1 10:01@1 10:02@1"), size=1)]
+    frames = [frame_of(engine, block) for block in blocks(ticks("10:00@1 10:01@1 10:02@1"), size=1)]
     assert all(mailbox.offer(frame) for frame in frames)
     assert (overflows, len(mailbox)) == ([2], 2)
 
@@ -247,7 +261,7 @@ def test_markers_that_nobody_waits_for_any_more_do_not_pile_up(policy: str) -> N
     if policy == "drop":
         mailbox = DropMailbox(2, selection)
     elif policy == "latest":
-        mailbox = LatestMailbox(2, selection, StillCamera(cursor_of(engine), selection))
+        mailbox = LatestMailbox(2, selection, StillCamera(cursor_of(engine, keeps=True), selection))
     markers = [Marker(MarkerKind.CHECKPOINT, k) for k in range(10)]
     for marker in markers:
         assert mailbox.offer(marker)
@@ -269,7 +283,7 @@ def test_times_of_other_symbols_at_a_closing_are_kept() -> None:
     engine = Kernel(config)
     walk = latest(engine, Selection(ALL, symbols=frozenset({"A"})))
     for block in blocks(events("A:10:00:01@1 B:10:00:02@5 !10:00:30 !10:01 !10:02 A:10:02:30@2"), size=2):
-        assert walk.mailbox.offer(engine.step(block))
+        assert walk.mailbox.offer(frame_of(engine, block))
     while len(walk.mailbox):
         walk.take()
     (bar,) = bars_of(walk.recorder.steps)

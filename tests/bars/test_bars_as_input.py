@@ -154,7 +154,7 @@ def run(
             step()
     assert builder.clock(end_ns) == 0
     step()
-    if len(engine.joiner.states):
+    if engine.joiner.count:
         made.rejected = engine.snapshot(0).counts.rejected
     return made
 

@@ -9,7 +9,7 @@ from mypy_extensions import i64
 
 from mtf import calendars
 from mtf.bars.gate import Gate
-from mtf.bars.judged_block import JudgedBlock, tally
+from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock, tally
 from mtf.bars.verdicts import APPLY, APPLY_BAR, COUNTS, MOVE, NOTHING, PRICE_SIDES, REASONS, TEAR, TIME, TIMER, WIDEN
 from mtf.calendars import WeeklyCalendar
 from mtf.timeframe import Timeframe
@@ -39,6 +39,11 @@ def gate(*timeframes: str, side: str = "auto", accept_late: bool = False) -> Gat
 
 def judged(text: str, *, side: str = "auto", accept_late: bool = False) -> JudgedBlock:
     return gate(side=side, accept_late=accept_late).judge(blocks(inputs(text, symbol="X"))[0])
+
+
+def ordered(found: JudgedBlock) -> list[bool]:
+    """Return whether each touched symbol is read in time order."""
+    return [flags & IS_ORDERED != 0 for flags in found.flags]
 
 
 def effects(found: JudgedBlock) -> list[str]:
@@ -87,7 +92,7 @@ def test_each_event_of_a_bar_has_the_verdict_of_all_of_it() -> None:
     assert effects(found) == [*["apply bar"] * 4, *["nothing"] * 12, "tear", *["nothing"] * 3]
     assert [int(rank) for rank in found.ranks[:4]] == [1] * 4
     assert found.tears == {16: at("10:05")}
-    (counts,) = found.counts
+    counts = found.counts_of(0)
     assert (counts.ticks, counts.rejected) == (4, {"duplicate": 1, "price": 1, "late": 1, "unfinished": 1})
 
 
@@ -101,7 +106,7 @@ def test_quote_with_a_bad_side_counts_one_sided_and_says_which() -> None:
     found = judged("10:00@1/2 10:00@0/2 10:00@1/-1 10:00@0/-1", side="bid")
     assert effects(found) == ["apply", "move", "apply", "nothing"]
     assert found.one_sided == {1: 2, 2: 1}
-    (counts,) = found.counts
+    counts = found.counts_of(0)
     assert (counts.bad_sides, counts.rejected, counts.crossed) == (2, {"price": 1}, 0)
 
 
@@ -121,8 +126,8 @@ def test_clocks_of_others_that_a_row_moves_are_listed() -> None:
         for row, number, ns in zip(found.moves_row, found.moves_number, found.moves_ns, strict=True)
     ]
     assert moves == [(2, "A", at("10:01")), (5, "C", at("10:00:40"))]
-    assert (effects(found)[5], found.run_ns, found.ordered) == ("timer", at("10:01:30"), [True, True, False, False])
-    assert found.live == [False, False, True, False]
+    assert (effects(found)[5], found.run_ns, ordered(found)) == ("timer", at("10:01:30"), [True, True, False, False])
+    assert [flags & IS_LIVE != 0 for flags in found.flags] == [False, False, True, False]
 
 
 def test_rows_add_up_to_the_counts() -> None:
@@ -135,7 +140,7 @@ def test_rows_add_up_to_the_counts() -> None:
     numbers = vec[i64]([0] * COUNTS)
     for i in range(found.block.count):
         tally(found, i, numbers)
-    (counts,) = found.counts
+    counts = found.counts_of(0)
     assert list(numbers) == list(counts.numbers)
     assert (counts.ticks, counts.crossed, counts.locked, counts.bad_sides, counts.id_reused) == (9, 1, 1, 1, 1)
     assert counts.rejected == {"duplicate": 2, "price": 1, "late": 2, "unfinished": 1}
@@ -172,9 +177,9 @@ def test_touched_symbols_are_those_of_the_rows_or_all_where_the_clock_moved() ->
 def test_counts_of_a_block_are_those_after_it() -> None:
     one = gate()
     first, second = blocks(inputs("X:10:00@1#a X:10:00@1#a X:09:00@1 X:10:01@2/1"), size=2)
-    (after,) = one.judge(first).counts
+    after = one.judge(first).counts_of(0)
     assert (after.ticks, after.rejected, after.locked) == (1, {"duplicate": 1}, 1)
-    (later,) = one.judge(second).counts
+    later = one.judge(second).counts_of(0)
     assert (later.ticks, later.rejected, later.locked, later.crossed) == (2, {"duplicate": 1, "late": 1}, 1, 1)
     assert (after.ticks, after.rejected) == (1, {"duplicate": 1})
     assert after != later
@@ -229,4 +234,4 @@ def test_row_that_is_judged_as_the_one_before_it_is_judged_as_it_would_be_alone(
 def test_symbol_that_has_joined_a_run_leaves_it_with_its_next_pushed_tick() -> None:
     """Also one of which every tick so far was as the one before it."""
     found = judged(">A:10:00@1/2 >A:10:00:01@1/2 >B:10:00:02@1/2 A:10:00:03@1/2")
-    assert (found.joins_row, found.ordered) == (2, [False, True])
+    assert (found.joins_row, ordered(found)) == (2, [False, True])

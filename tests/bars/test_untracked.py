@@ -14,6 +14,7 @@ import weakref
 import pytest
 
 import mtf
+from mtf.bars.bar import BarWindow
 from mtf.bars.columns import BarClose, BarHeader, BarState
 from mtf.build import COMPILED
 from mtf.calendars.day import Day, Gap
@@ -42,13 +43,14 @@ def values() -> dict[str, object]:
     return {
         "bar": one,
         "gap": one.gap,
-        "slot": BarHeader(0, 1, day, True, False, one.gap, 0),
-        "state": BarState(None, 1.0, 1.0, 1.0, 1.0, 0.0, 0, [one], 0, 1),
-        "closing": BarClose(0, 0, 0, one, day, [one], 0, 1),
+        "window": BarWindow([one], 0, 1),
+        "header": BarHeader(0, 1, day, True, False, one.gap, 0),
+        "state": BarState(None, 1.0, 1.0, 1.0, 1.0, 0.0, 0, BarWindow([one], 0, 1)),
+        "closing": BarClose(0, 0, 0, one, day, BarWindow([one], 0, 1)),
     }
 
 
-@pytest.mark.parametrize("name", ["bar", "gap", "slot", "state", "closing"])
+@pytest.mark.parametrize("name", ["bar", "gap", "window", "header", "state", "closing"])
 def test_compiled_value_is_not_tracked(name: str) -> None:
     """Nothing that it holds leads back to it, so that counting references is enough. Pure Python tracks all objects."""
     assert gc.is_tracked(values()[name]) is not COMPILED

@@ -13,10 +13,11 @@ from mtf.bars.verdicts import REASONS, Counts
 from mtf.config import Config
 from mtf.events.block import Block
 from mtf.events.tick import Tick
-from mtf.frames.cursor import BAR, CLOCK_ROW, END, REJECT, TICK, Cursor
+from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import SymbolView, View
+from mtf.frames.walk import BAR, CLOCK_ROW, END, REJECT, TICK
 from mtf.kernel import Kernel
 from mtf.timeframe import TimeframeSet
 from mtf.units import NEVER_NS
@@ -173,10 +174,9 @@ class Follower:
                 assert view[timeframe].partial == one.states[view.symbol].partial[timeframe.name]
 
 
-def cursor_of(engine: Kernel) -> Cursor:
+def cursor_of(engine: Kernel, keeps: bool = False) -> Cursor:
     """Return a cursor at the newest event of *engine*."""
-    joiner = engine.joiner
-    return Cursor(engine.schema, joiner, 0)
+    return Cursor(engine.schema, engine.joiner, 0, keeps)
 
 
 def walk(cursor: Cursor, engine: Kernel, frame: Frame, receiver: Any) -> None:
@@ -224,7 +224,7 @@ def follow(config: Config, stream: Iterable[Input], made: Iterable[Block]) -> Mo
     for block in made:
         walk(cursor, engine, engine.step(block), follower)
     follower.done()
-    assert [state.instrument.name for state in engine.joiner.states] == model.symbols
+    assert engine.joiner.names() == model.symbols
     for number, name in enumerate(model.symbols):
         assert_same(engine.snapshot(number), model.state(name), config.timeframes)
         assert counted(engine.gate.counts()[number]) == model.state(name).counts

@@ -76,7 +76,7 @@ def bits(value: float) -> str:
 
 
 def states(engine: Kernel) -> list[tuple[object, ...]]:
-    return [state_of(engine.snapshot(number)) for number in range(len(engine.joiner.states))]
+    return [state_of(engine.snapshot(number)) for number in range(engine.joiner.count)]
 
 
 def run(config: Config, made: Sequence[Block], engine: Kernel | None = None) -> tuple[Kernel, list[object]]:
@@ -205,7 +205,7 @@ def test_clock_events_between_change_no_completed_bar(stream: list[Event], confi
     without, _ = run(config, blocks(stream))
     with_clocks, _ = run(config, blocks(events))
     assert with_clocks.gate.clocks == len(events) - len(ticks)
-    for number in range(len(without.joiner.states)):
+    for number in range(without.joiner.count):
         for plain, clocked in zip(without.snapshot(number), with_clocks.snapshot(number), strict=True):
             bars = list(plain.bars)
             assert list(clocked.bars)[: len(bars)] == bars
@@ -227,7 +227,7 @@ def test_coarser_bar_is_the_merge_of_its_finer_ones(
     """Nesting: each bar is exactly a union of the bars of every shorter timeframe that divides it."""
     config = Config.make(timeframes=timeframes, calendar=calendar, closed=closed)
     engine, _ = run(config, blocks(stream))
-    for number in range(len(engine.joiner.states)):
+    for number in range(engine.joiner.count):
         snapshot = engine.snapshot(number)
         everything = {state.timeframe: [*state.bars, *([state.partial] if state.partial else [])] for state in snapshot}
         for coarse, fine in itertools.combinations(reversed(config.timeframes.items), 2):

@@ -10,8 +10,8 @@ import pytest
 import mtf
 from mtf.config import Config
 from mtf.errors import DeadView, UnknownIndicator, UnknownSymbol, UnknownTimeframe
-from mtf.frames.cursor import BAR, CLOCK_ROW, END, REJECT, TICK
 from mtf.frames.view import View
+from mtf.frames.walk import BAR, CLOCK_ROW, END, REJECT, TICK
 from mtf.kernel import Kernel
 from tests.builders import Event, at, blocks, events
 from tests.engine.follower import cursor_of

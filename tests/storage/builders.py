@@ -152,7 +152,7 @@ def whole_bits(snapshot: Snapshot) -> tuple[Any, ...]:
 
 def engine_bits(engine: Kernel, of: Callable[[Snapshot], tuple[Any, ...]] = whole_bits) -> tuple[Any, ...]:
     """Return everything that can be asked of *engine*: its symbols, counters and digest."""
-    snapshots = [of(engine.snapshot(number)) for number in range(len(engine.joiner.states))]
+    snapshots = [of(engine.snapshot(number)) for number in range(engine.joiner.count)]
     return (snapshots, Summary.of(engine, 0), engine.digest.value())
 
 
