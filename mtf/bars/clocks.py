@@ -44,6 +44,7 @@ class Clocks:
         "_keep_closed",
         "_kinds",
         "_lengths",
+        "_read",
         "_side",
         "_symbols",
         "clock_ns",
@@ -73,6 +74,7 @@ class Clocks:
         self._lengths: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
         self._anchor_ns: Final[i64] = anchor_ns
         self._symbols: vec[GateSymbol] = vec[GateSymbol]([])  # by number
+        self._read: i64 = 0  # of no meaning: it keeps what fetches symbols from being optimized away
         self._due_ns: i64 = TS_MAX_NS + 1  # no bar of a symbol read in time order ends before it
         self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
         self.clock_ns: i64 = NEVER_NS  # a user's newest clock event; no symbol's clock is before it

@@ -74,6 +74,7 @@ PLAIN_TRADE: Final = 0x0002
 # In a tag: which of a bar's four events it is.
 PLACE_BITS: Final[i64] = PLACE << 16
 WITHOUT_PLACE: Final[i64] = ~PLACE_BITS
+FETCH_ROWS: Final = 64  # rows of which the symbols are fetched together, in a market of more symbols
 
 
 @mypyc_attr(native_class=True)
@@ -102,7 +103,12 @@ class Gate(BarGate):
         after: i64 = 0  # end of the row's heap entries, which begin at `at`
         number: i64 = -1
         all_touched = False
-        for i in range(block.count):
+        count = block.count
+        fetched: i64 = count if len(symbols) <= FETCH_ROWS else 0
+        for i in range(count):
+            if i == fetched:
+                fetched = min(count, i + FETCH_ROWS)
+                self._fetch(rows, i, fetched)
             base: i64 = i * ROW_BYTES
             ts_ns = read_i64_le(rows, base)
             tag: i64 = i64(read_i32_le(rows, base + 12))
@@ -287,6 +293,18 @@ class Gate(BarGate):
             judged.touched = vec[i64]([i64(each) for each in range(len(symbols))])
         self._settle(judged)
         return judged
+
+    def _fetch(self, rows: bytes, start: i64, stop: i64) -> None:
+        """Read what judging a plain row reads, for the rows *start* to *stop*; see `FormingBars.fetch` for why."""
+        symbols = self._symbols
+        known: i64 = len(symbols)
+        total: i64 = 0
+        for i in range(start, stop):
+            number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
+            if 0 <= number < known:
+                symbol = symbols[number]
+                total ^= symbol.clock_ns ^ symbol.span_end ^ symbol.newest_block ^ symbol.counts[ACCEPTED]
+        self._read = total
 
     def _settle(self, judged: JudgedBlock) -> None:
         """Note what each touched symbol is after the block."""

@@ -25,6 +25,7 @@ from mtf.units import NEVER_NS
 
 __all__ = ["Published"]
 
+LINE: Final = 8  # numbers in a cache line
 _NO_WINDOW: Final = BarWindow([], 0, 0)
 
 
@@ -38,6 +39,7 @@ class Published:
         "_flags",
         "_headers",
         "_prices",
+        "_read",
         "_widths",
         "_windows",
         "instruments",
@@ -50,6 +52,7 @@ class Published:
         self.ranks: Final[i64] = ranks
         self.values: Final = values
         self._widths: Final[list[i64]] = [each.width for each in values]
+        self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
         # By number of the symbol:
         self.instruments: Final[list[Instrument]] = []
         self._clocks: vec[i64] = vec[i64]([])  # its own; NEVER_NS before its first accepted tick
@@ -83,6 +86,8 @@ class Published:
             if touched[k] >= known:
                 self.add_symbol(judged.instruments[touched[k]])
                 known += 1
+        if len(touched) > 1:
+            self._fetch(touched)
         self._apply_symbols(judged, undo)
         for rank in range(len(columns)):
             self._apply_bars(touched, columns[rank], undo)
@@ -102,6 +107,21 @@ class Published:
                 self._prices = append(self._prices, 0.0)
             self._headers.append(None)
             self._windows.append(_NO_WINDOW)
+
+    def _fetch(self, touched: vec[i64]) -> None:
+        """Read one number of each cache line that the block changes; see `FormingBars.fetch` for why."""
+        prices, counts = self._prices, self._counts
+        stride = self.ranks * NUMBERS
+        total = 0.0
+        for k in range(len(touched)):
+            at = touched[k] * stride
+            end = at + stride
+            while at < end:
+                total += prices[at]
+                at += LINE
+            if counts[touched[k] * COUNTS] < 0:
+                total += 1.0
+        self._read = total
 
     def _apply_symbols(self, judged: JudgedBlock, undo: Undo) -> None:
         touched = judged.touched
