@@ -112,6 +112,7 @@ COMPILED = [
     "mtf/sources/text_rows.py",
     "mtf/sources/text_table.py",
     "mtf/sources/quotes.py",
+    "mtf/sources/json_lines.py",
     "mtf/sources/column_reader.py",
     "mtf/sources/records.py",
     "mtf/sources/trade_arrays.py",

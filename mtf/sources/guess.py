@@ -107,6 +107,7 @@ def guess_layout(
         backward=backward,
         unread=unread,
         watched=tuple((column, table.header[column] if table.header else str(column)) for column in watched),
+        keys=table.keys,
         notes=tuple(notes),
         limits=options.limits,
     )
@@ -470,6 +471,7 @@ def _unread(part: InputFile, table: SniffedTable, options: FormatOptions, kind: 
         skip=table.skip,
         symbol=options.symbol or part.symbol,
         timeframe=options.timeframe or STAND_IN,
+        keys=table.keys,
         unread=f"no row at the start of the file has {table.fields} fields, so what they are is not known",
         notes=tuple(_header_notes(table)),
         limits=options.limits,

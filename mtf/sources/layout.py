@@ -15,6 +15,7 @@ from mtf.events.bar_rows import length_code
 from mtf.events.block import HAS_ASK, HAS_BID
 from mtf.sources.column_reader import ColumnReader
 from mtf.sources.decimals import POINT
+from mtf.sources.json_lines import JsonLines
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
 from mtf.sources.local_time import Zone
 from mtf.sources.quotes import QuoteReader
@@ -63,6 +64,10 @@ def _pairs(watched: Iterable[Sequence[Any]]) -> tuple[tuple[int, str], ...]:
     return tuple((int(column), str(name)) for column, name in watched)
 
 
+def _names(keys: Iterable[str]) -> tuple[str, ...]:
+    return tuple(keys)
+
+
 def _check_columns(layout: Layout, _: object, columns: Mapping[str, int]) -> None:
     for role, column in columns.items():
         if not 0 <= column < layout.fields:
@@ -100,6 +105,7 @@ class Layout:
     unread: str = ""  # why no row can be read: all are refused
     watched: tuple[tuple[int, str], ...] = attrs.field(default=(), converter=_pairs)  # columns that stay the same
     notes: tuple[str, ...] = attrs.field(default=(), eq=False)  # what a user should know of how the table is read
+    keys: tuple[str, ...] = attrs.field(default=(), converter=_names)  # rows are JSON objects, with these fields
     limits: Limits = attrs.field(default=DEFAULT_LIMITS, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -129,6 +135,8 @@ class Layout:
     def to_dict(self) -> dict[str, Any]:
         """Return the layout as a JSON value, without what belongs to the part that is read."""
         found = attrs.asdict(self, filter=lambda field, _: field.name not in APART, recurse=False)
+        if not self.keys:
+            del found["keys"]
         return found | {
             "columns": dict(self.columns),
             "timeframe": self.timeframe and str(self.timeframe),
@@ -152,7 +160,9 @@ class Layout:
             base_ns=self.day_ns or 0,
             local=self.day_ns is not None,
         )
-        made = ColumnReader if in_columns else QuoteReader if self.leaves_out else TableReader
+        made: type[TableReader] = QuoteReader if self.leaves_out else TableReader
+        if in_columns or self.keys:
+            made = ColumnReader if in_columns else JsonLines
         reader = made(
             place,
             kind=self.kind,
@@ -178,6 +188,8 @@ class Layout:
             reader.begin(self._wanted(), unchanged=self.leaves_out)
         elif isinstance(reader, QuoteReader):
             reader.leave_out(unchanged=self.blank == "unchanged", undefined=self.undefined.encode())
+            if isinstance(reader, JsonLines):
+                reader.begin(list(self.keys))
         return reader
 
     def _wanted(self) -> list[Wanted]:
@@ -195,4 +207,5 @@ class Layout:
     @property
     def leaves_out(self) -> bool:
         """Whether rows of quotes or trades may leave out what another row said."""
-        return self.kind in (QUOTES, TRADE_TICKS) and (self.blank == "unchanged" or self.undefined != "")
+        says_less = self.blank == "unchanged" or self.undefined != "" or bool(self.keys)
+        return self.kind in (QUOTES, TRADE_TICKS) and says_less

@@ -17,7 +17,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _SUFFIXES: Final = re.compile(
-    r"(\.(csv|txt|tsv|prn|json|parquet|parq|pq|feather|arrow|arrows|ipc|gz|gzip|bz2|xz|zst|zip|lzma|bi5|dat|log|itxt|dly"
+    r"(\.(csv|txt|tsv|prn|json|ndjson|jsonl|parquet|parq|pq|feather|arrow|arrows|ipc|gz|gzip|bz2|xz|zst|zip|lzma|bi5|dat|log|itxt|dly"
     r"))+$",
     re.IGNORECASE,
 )

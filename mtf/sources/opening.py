@@ -35,6 +35,7 @@ from mtf.sources.layout import BLANKS, SIDES
 from mtf.sources.limits import DEFAULT_LIMITS, Limits
 from mtf.sources.merge import MergedSource, MergePart, part_key
 from mtf.sources.pipes import PipedFile, is_pipe
+from mtf.sources.sniffing import is_json
 from mtf.sources.source import IterableSource
 from mtf.sources.synthetic import SyntheticMarket
 from mtf.sources.text_table import ROLES
@@ -267,6 +268,8 @@ def _format_of(part: InputFile, chosen: Format | None, options: FormatOptions, *
         if alone:
             raise ConfigError(f"{part.place}: is not {chosen.name}, but {own.name}: leave the format out")
         return None
+    if chosen is not None and chosen.name == "csv" and is_json(part):
+        return find_format("ndjson")
     if chosen is not None:
         return chosen if alone or chosen.sniff(part) > NO else None
     best: list[Format] = []

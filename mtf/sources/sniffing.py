@@ -18,8 +18,9 @@ import attrs
 from mtf.sources.cells import BLANK, NUMBER, TIME, WORDS, kind_of, plain, shapes, shapes_of
 from mtf.sources.headings import MEANINGS, is_time_name
 from mtf.sources.input_files import InputFile
+from mtf.sources.json_lines import cell_text, object_of
 
-__all__ = ["SAMPLE_ROWS", "SniffedTable", "look", "typical_rows"]
+__all__ = ["SAMPLE_ROWS", "SniffedTable", "is_json", "look", "typical_rows"]
 
 SAMPLE_ROWS: Final = 2_000
 HEADER_LINES: Final = 40  # how far down a header is searched for
@@ -55,6 +56,7 @@ class SniffedTable:
     symbols: tuple[str, ...] = ()
     misfits: int = 0
     what: str = "file"  # what messages call it
+    keys: tuple[str, ...] = ()  # its rows are JSON objects, with these fields
     _columns: dict[int, tuple[list[str], list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _named: dict[str, int] = attrs.field(init=False, eq=False, repr=False)
 
@@ -153,6 +155,8 @@ def look(part: InputFile, *, delimiter: str | None = None, header: bool | None =
     in_columns = part.table()
     if in_columns is not None:
         return in_columns
+    if is_json(part):
+        return _objects(part)
     text = part.lines[: SAMPLE_ROWS + HEADER_LINES]
     places: Sequence[int] = range(len(text))
     if not all(map(str.strip, text)):
@@ -212,6 +216,34 @@ def look(part: InputFile, *, delimiter: str | None = None, header: bool | None =
         passed=tuple(place + 1 for place in places[: start + len(head)] if place + 1 != header_line),
         symbols=_symbols(head, width),
         misfits=len(sample) - len(fitted),
+    )
+
+
+def is_json(part: InputFile) -> bool:
+    """Whether *part* is JSON, an object a line: at least half of the first lines are, whatever the others may be."""
+    if b"{" not in part.head:
+        return False
+    lines = [line.strip().encode() for line in part.lines[:HEADER_LINES] if line.strip()]
+    objects = sum(1 for line in lines if object_of(line))  # an empty one names no field
+    return objects > 0 and len(lines) <= 2 * objects
+
+
+def _objects(part: InputFile) -> SniffedTable:
+    """Return the JSON objects that *part* starts with as a table: a column for each field that one of them has."""
+    lines = [line.strip() for line in part.lines[:SAMPLE_ROWS]]
+    read = [object_of(line.encode()) for line in lines if line]
+    found = [each for each in read if each is not None]
+    keys = tuple(dict.fromkeys(key for each in found for key in each))
+    rows = [[cell_text(each.get(key)) or "" for key in keys] for each in found]
+    return SniffedTable(
+        delimiter=",",
+        skip=0,
+        header=list(keys),
+        rows=typical_rows(rows, len(keys)) or rows,
+        fitted=rows,
+        fields=len(keys),
+        misfits=len(read) - len(found),
+        keys=keys,
     )
 
 

@@ -272,7 +272,7 @@ class TableReader(RowReader):
             )
             if code != STILL_FORMS:
                 break
-            if not data[self._next :].strip():
+            if self._is_last_row(data):
                 self._left_out = True  # the last bar, or possibly the last: it is left until it is complete
                 return
             is_last = False
@@ -280,6 +280,10 @@ class TableReader(RowReader):
             self._problem = reason(code)
             return
         self.last_ns = stamp_ns
+
+    def _is_last_row(self, data: bytes) -> bool:
+        """Whether no row follows the one being read, as far as *data* shows."""
+        return not data[self._next :].strip()
 
     def _four(self, data: bytes, role: i64) -> tuple[float, float, float, float]:
         prices = (
