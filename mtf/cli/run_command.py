@@ -15,6 +15,7 @@ import attrs
 import click
 
 from mtf.cli.exits import DATA, DONE, signal_code
+from mtf.cli.followed import FollowedFiles, refuse_with_follow
 from mtf.cli.hints import hints
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note, plain, show
@@ -64,6 +65,7 @@ INDICATORS: Final = "sma:20,rsi:14"
 @click.option(
     "--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events of other symbols as they come."
 )
+@click.option("--follow", is_flag=True, help="Go on reading what is added, until Ctrl-C; the clock closes bars too.")
 @config_options
 @click.option(
     "--durability", type=click.Choice(DURABILITIES), default="group", show_default=True, help="What a crash may cost."
@@ -113,6 +115,7 @@ def run(
     sort: bool,
     reorder: int,
     order: str,
+    follow: bool,
     durability: str,
     checkpoint_seconds: float,
     checkpoint_events: int,
@@ -130,20 +133,23 @@ def run(
 ) -> int:
     """Run SOURCE to its end: a file, a folder of files, a pipe (-), `synthetic`, or an mtf data directory.
 
-    Several are merged by time, and so are the symbols of a folder.
+    Several are merged by time, and so are the symbols of a folder. With --follow files are read as they grow.
 
     With --data everything is logged there, and running the same command again resumes.
     """
     if make_room and data is None:
         raise ConfigError("--make-room needs --data: give both, or neither")
     config = config_from(options)
-    found = open_named(sources, options, resumable=data is not None, sort=sort)
-    opened = StoppableSource(found, reorder_ns=reorder, sort=sort)
-    if data is not None and not (data / LOG).is_dir():
-        opened.recall({}, {})  # nothing is known of it: a missing option is reported before the directory is made
+    opened: StoppableSource | FollowedFiles
+    if follow:
+        given = {"sort": sort, "reorder": reorder, "make_room": make_room, **options}
+        refuse_with_follow(given, order, BY_TIME)
+        opened = FollowedFiles(sources, options, resumable=data is not None)
+    else:
+        opened = _opened(sources, options, data, reorder_ns=reorder, sort=sort)
     unread = False
     try:
-        if make_room and data is not None:
+        if make_room and data is not None and isinstance(opened, StoppableSource):
             named, (data, why) = data, room_for(data, config, opened)
             if why:
                 note(f"{named} {why}: this run is kept in {data}")
@@ -161,7 +167,7 @@ def run(
             compress=not no_compress,
             workers=workers,
             strict=strict,
-            clock="ticks",
+            clock="both" if follow else "ticks",
         )
         summary, resumed_seq = run_async(_run(pipeline, opened, order, quiet=quiet))
     except OutOfOrder as error:
@@ -190,26 +196,35 @@ def run(
     return DATA if unread else DONE
 
 
-async def _run(pipeline: Pipeline, source: StoppableSource, order: str, *, quiet: bool) -> tuple[Summary, int]:
-    """Return the summary, and the seq that the log had before."""
+def _opened(
+    sources: tuple[str, ...], options: dict[str, Any], data: Path | None, *, reorder_ns: int, sort: bool
+) -> StoppableSource:
+    """Return *sources* as one, open; ConfigError if an option is needed first that the log in *data* does not know."""
+    found = open_named(sources, options, resumable=data is not None, sort=sort)
+    opened = StoppableSource(found, reorder_ns=reorder_ns, sort=sort)
+    if data is not None and not (data / LOG).is_dir():
+        opened.recall({}, {})  # nothing is known of it: a missing option is reported before the directory is made
+    return opened
 
-    def stop(number: int) -> bool:
-        source.stopped_by = number
-        return source.started
+
+async def _run(
+    pipeline: Pipeline, source: StoppableSource | FollowedFiles, order: str, *, quiet: bool
+) -> tuple[Summary, int]:
+    """Return the summary, and the seq that the log had before."""
 
     def look() -> Share:
         if source.started:
             return source.name, source.progress(), pipeline.seq
         return "opening", None, pipeline.seq
 
-    with stop_on_signals(stop):
+    with stop_on_signals(source.stop):
         async with pipeline, progress_bar(look, quiet=quiet):
             await pipeline.drain()
             resumed_seq = pipeline.seq
             start_s = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", OutOfOrderWarning)  # a hint says so, with what to type
-                summary = await pipeline.run(source, order=order)
+                summary = await source.run_into(pipeline, order)
             seconds = time.perf_counter() - start_s
     return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - resumed_seq), resumed_seq
 
@@ -217,7 +232,7 @@ async def _run(pipeline: Pipeline, source: StoppableSource, order: str, *, quiet
 def _report(
     pipeline: Pipeline,
     summary: Summary,
-    source: StoppableSource,
+    source: StoppableSource | FollowedFiles,
     data: Path | None,
     resumed_seq: int,
     order: str,
@@ -245,7 +260,7 @@ def _report(
 
 
 def _besides(
-    source: StoppableSource, data: Path | None, resumed_seq: int, readings: list[dict[str, Any]]
+    source: StoppableSource | FollowedFiles, data: Path | None, resumed_seq: int, readings: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what the summary in JSON says of this very run."""
     more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq, "read_as": readings}
@@ -275,7 +290,7 @@ def _show_screen(pipeline: Pipeline, summary: Summary, data: Path | None) -> Non
     show(*screen_lines(summary, snapshots, then, look_at_stdout()), fold=False)
 
 
-def _readings(source: StoppableSource) -> list[dict[str, Any]]:
+def _readings(source: StoppableSource | FollowedFiles) -> list[dict[str, Any]]:
     """Return how *source* is read; nothing if its file is gone by now, or it is not a file."""
     try:
         return readings_of(source.identity())

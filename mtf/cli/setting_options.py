@@ -9,6 +9,7 @@ import click
 
 from mtf.bars.verdicts import PRICE_SIDES
 from mtf.calendars.symbols import rules_of
+from mtf.cli.times import duration_of
 from mtf.config import ANCHORS, CLOSED, LATE, LIVE, PRICES, Config
 from mtf.errors import ConfigError
 from mtf.timeframe import DEFAULT_TIMEFRAMES
@@ -43,6 +44,7 @@ _OPTIONS: Final = (
     ),
     _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, while asked, or off."),
     _choice("prices", PRICES, "positive", "Which numbers are prices; any: zero and negative ones too."),
+    click.option("--delay", type=duration_of, metavar="TIME", default="0", help="How late live ticks come: 500ms, 2s."),
     click.option("--history", type=int, default=1000, show_default=True, help="Completed bars kept in memory."),
 )
 
@@ -73,7 +75,7 @@ def config_from(options: dict[str, Any]) -> Config:
     asked = {name: options.pop(name) for name in _NAMES if name != "calendar"}
     if asked["timeframes"] is None:
         del asked["timeframes"]
-    return Config.make(calendar=rules_of(options.pop("calendar")), **asked)
+    return Config.make(calendar=rules_of(options.pop("calendar")), delay_ns=options.pop("delay"), **asked)
 
 
 def changes_from(given: Iterable[str]) -> dict[str, Any]:

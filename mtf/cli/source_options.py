@@ -15,6 +15,7 @@ import click
 from mtf.cli.plugin_names import WithPlugins
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.block_builder import BlockBuilder
+from mtf.pipeline import Pipeline
 from mtf.sources import FORMATS, Limits, Source, SyntheticMarket, open_source
 from mtf.sources.brought import is_brought
 from mtf.sources.given import told_apart
@@ -23,8 +24,9 @@ from mtf.sources.log import LogSource
 from mtf.sources.merge import MergedSource
 from mtf.sources.pipes import is_pipe
 from mtf.storage.datadir import LOG
+from mtf.summary import Summary
 
-__all__ = ["SYNTHETIC", "StoppableSource", "open_named", "source_options"]
+__all__ = ["SYNTHETIC", "StoppableSource", "file_options", "open_named", "source_options"]
 
 SYNTHETIC: Final = "synthetic"
 SYNTHETIC_EVENTS: Final = 200_000
@@ -91,6 +93,15 @@ class StoppableSource(MergedSource):
         self.started = False  # whether anything has been read from it yet
         self.stopped_by = 0  # the signal after which nothing more is delivered; 0: none
 
+    def stop(self, number: int) -> bool:
+        """End early, as the signal *number* asks for; return whether that ends what reads it."""
+        self.stopped_by = number
+        return self.started
+
+    async def run_into(self, pipeline: Pipeline, order: str) -> Summary:
+        """Run it into *pipeline* to its end."""
+        return await pipeline.run(self, order=order)
+
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
         self.started = True
         return not self.stopped_by and super().fill(builder, limit)
@@ -101,6 +112,14 @@ def source_options(function: _Function) -> _Function:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def file_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take what `source_options` declares out of *options*; return what is given of it, for files alone."""
+    options["limit"] = _limits(options["limit"])
+    file = {name: options.pop(option) for option, name in _FILE.items()}
+    _refuse([f"--{name}" for name in _SYNTHETIC if options.pop(name) is not None], "a file")
+    return {name: value for name, value in file.items() if value is not None}
 
 
 def open_named(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ from mtf.config import Config, IndicatorSpecs, given_config
 from mtf.errors import ConfigError, LookAheadError, PipelineStopped, PushInCallback, UnknownSymbol
 from mtf.events.old_stamps import OLDEST_NS
 from mtf.events.tick import Tick
+from mtf.feeds.file_feed import FileFeed
 from mtf.feeds.live_feed import Feed
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
@@ -23,6 +24,7 @@ from mtf.kernel import Kernel
 from mtf.order import BY_TIME
 from mtf.pipeline.consuming import Consuming
 from mtf.pipeline.feeding import feed_live
+from mtf.pipeline.following import follow_live
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, Options
 from mtf.pipeline.reading import open_given
 from mtf.pipeline.replay import play
@@ -189,7 +191,7 @@ class Pipeline(Consuming, RunFacts):
         """Read *source* to its end, wait until every consumer has seen all of it, and return the summary.
 
         *source* is a path (with the options of `mtf.sources.open_source`), a `Source`, an iterable or async iterable of
-        ticks, a live `mtf.feeds.Feed`, or a list of finite ones, which are merged by time. With a data directory a
+        ticks, a live feed of `mtf.feeds`, or a list of finite ones, which are merged by time. With a data directory a
         source that was read before goes on where it was; an iterable only if it is given a `name=` to be known by.
 
         Finite sources are read in order of time: OutOfOrder where this one begins before what others have brought other
@@ -200,13 +202,13 @@ class Pipeline(Consuming, RunFacts):
         run = self._running("run")
         await run.ready()
         begun, seq = time.perf_counter(), run.source.next_seq
-        if isinstance(source, Feed) or hasattr(source, "__aiter__"):
+        if isinstance(source, Feed | FileFeed) or hasattr(source, "__aiter__"):
             if reorder_ns or sort or order != BY_TIME:
                 raise ConfigError(
                     "reorder_ns, sort, order: an async iterable is pushed as it comes, in the order in which it comes; "
                     "give Pipeline(reorder_ns=) for a reorder window of pushes"
                 )
-            await run.unless_it_stops(feed_live(run, source) if isinstance(source, Feed) else run.pushes.feed(source))
+            await run.unless_it_stops(_feeding(run, source))
             run.pushes.ended = True
             await run.drain()
         else:
@@ -404,3 +406,10 @@ class Pipeline(Consuming, RunFacts):
             seconds=seconds,
             new_events=new_events,
         )
+
+
+def _feeding(run: Run, source: Any) -> Coroutine[Any, Any, None]:
+    """Return what feeds *source*, which has no end of its own, into *run*."""
+    if isinstance(source, FileFeed):
+        return follow_live(run, source)
+    return feed_live(run, source) if isinstance(source, Feed) else run.pushes.feed(source)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from operator import index
 from typing import Any, Final, TypeAlias
+
+from librt.strings import read_i64_le
 
 from mtf.actors.lateness import AHEAD_NS, Lateness
 from mtf.actors.reorder import ReorderWindow
@@ -20,7 +22,7 @@ from mtf.bars.intake import take
 from mtf.clock import WallClock
 from mtf.config import Config
 from mtf.errors import MalformedEvent
-from mtf.events.block import BY_TIMER
+from mtf.events.block import BY_TIMER, ROW_BYTES, Block
 from mtf.events.malformed import BAD_TIME, REASONS
 from mtf.events.old_stamps import too_old
 from mtf.events.tick import Tick
@@ -184,15 +186,54 @@ class Pushes:
         self.are_live = self._is_live
         if self._is_live and isinstance(event, Tick):
             lag_ns = arrival_ns - event.ts_ns - self._config.delay_of(event.symbol)
-            if lag_ns > self._live_ns:
-                late = self._lateness.note(event.symbol, lag_ns, arrival_ns)
-                if late is not None:
-                    self._notes.note("feed_late", late, symbol=event.symbol, lag_ns=lag_ns)
-            elif lag_ns < -AHEAD_NS:
-                ahead = self._lateness.note_ahead(event.symbol, -lag_ns)
-                if ahead is not None:
-                    self._notes.note("feed_ahead", ahead, symbol=event.symbol, ahead_ns=-lag_ns)
+            if lag_ns > self._live_ns or lag_ns < -AHEAD_NS:
+                self._note_lag(event.symbol, lag_ns, arrival_ns)
         return self._source.next_seq - 1
+
+    def accept_rows(self, block: Block, names: list[str], arrival_ns: int) -> None:
+        """Hand the rows of *block*, which came at *arrival_ns*, to the block builder; *names* are its symbols."""
+        if not block.count:
+            return
+        builder = self._builder
+        try:
+            start = 0
+            for stop, delay_ns in self._delays(block, names):
+                if self._is_live:
+                    builder.live_from_ns = arrival_ns - self._live_ns - delay_ns
+                builder.copy(block, names, start, stop)
+                start = stop
+        finally:
+            builder.live_from_ns = NOT_LIVE
+        self.ended = False
+        self.are_live = self._is_live
+        if self._is_live:
+            last = block.count - 1
+            symbol = names[block.symbol_at(last)]
+            due_ns = read_i64_le(block.rows, last * ROW_BYTES) + self._config.delay_of(symbol)
+            self._note_lag(symbol, arrival_ns - due_ns, arrival_ns)
+
+    def _delays(self, block: Block, names: list[str]) -> Iterator[tuple[int, int]]:
+        """Yield where in *block* each run of rows ends whose feeds have one delay, and that."""
+        if not self._config.delays:
+            yield block.count, 0
+            return
+        delays = [self._config.delay_of(name) for name in names]
+        numbers = [delays[block.symbol_at(row)] for row in range(block.count)]
+        for row in range(1, block.count):
+            if numbers[row] != numbers[row - 1]:
+                yield row, numbers[row - 1]
+        yield block.count, numbers[-1]
+
+    def _note_lag(self, symbol: str, lag_ns: int, arrival_ns: int) -> None:
+        """Name a feed whose event of *symbol* came *lag_ns* later than it should have, if that goes on."""
+        if lag_ns > self._live_ns:
+            late = self._lateness.note(symbol, lag_ns, arrival_ns)
+            if late is not None:
+                self._notes.note("feed_late", late, symbol=symbol, lag_ns=lag_ns)
+        elif lag_ns < -AHEAD_NS:
+            ahead = self._lateness.note_ahead(symbol, -lag_ns)
+            if ahead is not None:
+                self._notes.note("feed_ahead", ahead, symbol=symbol, ahead_ns=-lag_ns)
 
     def _accept_any(self, event: Any, arrival_ns: int) -> int:
         """Hand an event to the block builder, a tick, a bar, or the time of a clock event, and return its seq."""

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from mtf.errors import PipelineStopped
-from mtf.feeds import Feed, FeedStatistics
+from mtf.feeds import Feed, FeedStatistics, FileFeed
 from mtf.loggers import report
 from mtf.pipeline import Pipeline
 from mtf.service.parts import feed_of
@@ -22,7 +22,7 @@ __all__ = ["FeedTasks"]
 @attrs.define
 class _Running:
     settings: FeedSettings
-    feed: Feed
+    feed: Feed | FileFeed
     task: asyncio.Task[None]
 
 
@@ -60,7 +60,7 @@ class FeedTasks:
         """Return the counts of each feed by the name that it has in the file."""
         return {name: each.feed.statistics() for name, each in self._running.items()}
 
-    async def _run(self, feed: Feed, name: str) -> None:
+    async def _run(self, feed: Feed | FileFeed, name: str) -> None:
         try:
             await self._pipeline.run(feed)
         except PipelineStopped as error:

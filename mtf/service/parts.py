@@ -12,11 +12,12 @@ import attrs
 from mtf.actors.consumer import Consumer
 from mtf.clock import WallClock
 from mtf.errors import ConfigError, MtfError
-from mtf.feeds import Backoff, Feed, ccxt, websocket
+from mtf.feeds import Backoff, Feed, FileFeed, ccxt, growing_file, websocket
 from mtf.pipeline import Pipeline
 from mtf.plugins.entry_points import installed, load
 from mtf.service.service_settings import (
     CCXT,
+    FILE,
     WEBSOCKET,
     ConsumerSettings,
     FeedSettings,
@@ -43,13 +44,18 @@ def pipeline_of(settings: PipelineSettings, *, wall: WallClock | None = None) ->
     return Pipeline(**given, wall=wall)
 
 
-def feed_of(settings: FeedSettings) -> Feed:
+def feed_of(settings: FeedSettings) -> Feed | FileFeed:
     """Return the feed that *settings* describe; ConfigError says which of them is wrong."""
     if ":" in settings.kind:
         found = _made(settings.kind, "kind", {"name": settings.name, **settings.options})
-        if not isinstance(found, Feed):
-            raise ConfigError(f"kind: {settings.kind} must return an mtf.feeds.Feed, got {found!r}")
+        if not isinstance(found, Feed | FileFeed):
+            raise ConfigError(f"kind: {settings.kind} must return a feed of mtf.feeds, got {found!r}")
         return found
+    if settings.kind == FILE:
+        assert settings.path is not None, "checked when the file was read"
+        looks = {name: getattr(settings, name) for name in ("name", "look_s", "replaced_s", "receive_times")}
+        file: FileFeed = _called(growing_file, "file", "options", {"path": settings.path, **looks, **settings.options})
+        return file
     shared: dict[str, Any] = {name: getattr(settings, name) for name in _OF_EVERY_FEED}
     shared |= {"name": settings.name, "backoff": Backoff(**attrs.asdict(settings.backoff))}
     if settings.kind == CCXT:

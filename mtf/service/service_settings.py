@@ -16,6 +16,7 @@ from mtf.actors.timer import GRACE_NS
 from mtf.bars.verdicts import PRICE_MAX
 from mtf.errors import ConfigError
 from mtf.events.old_stamps import OLDEST_NS
+from mtf.feeds.file_feed import FOLLOW_S, REPLACED_S
 from mtf.feeds.live_feed import CONNECT_S, PATIENCE_S, STALL_S
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS
 from mtf.timeframe import DEFAULT_TIMEFRAMES
@@ -23,6 +24,7 @@ from mtf.web.security import is_loopback
 
 __all__ = [
     "CCXT",
+    "FILE",
     "TEXT",
     "WEBSOCKET",
     "BackoffSettings",
@@ -38,8 +40,12 @@ __all__ = [
 TEXT: Final = "text"  # in the metadata of a field: what it means
 WEBSOCKET: Final = "websocket"
 CCXT: Final = "ccxt"
+FILE: Final = "file"
 _OF_WEBSOCKET: Final = frozenset({"url", "subscribe", "headers", "decode", "parse", "sequence", "acknowledge"})
 _OF_CCXT: Final = frozenset({"exchange", "symbols", "watch", "options"})
+_OF_FILE: Final = frozenset({"path", "look_s", "replaced_s", "options"})
+_OF_KINDS: Final = {WEBSOCKET: _OF_WEBSOCKET, CCXT: _OF_CCXT, FILE: _OF_FILE}
+_OF_CONNECTIONS: Final = frozenset({"connect_s", "stall_s", "patience_s", "reorder_ns", "backoff"})
 _OF_PLUGIN: Final = frozenset({"options"})
 _OF_ALL: Final = frozenset({"kind", "name", "not_ready_after_s"})
 
@@ -107,7 +113,7 @@ class FeedSettings:
     """`[[feeds]]`: a live feed."""
 
     name: str = _setting("what it is called in the log; each name once")
-    kind: str = _setting("websocket, ccxt, or pkg:factory, a function that returns an mtf.feeds.Feed")
+    kind: str = _setting("websocket, ccxt, file, or pkg:factory, a function that returns a feed")
     url: str | None = _setting("websocket: the address, ws:// or wss://", default=None)
     subscribe: str | tuple[Any, ...] = _setting("websocket: messages to send first, or pkg:function", default=())
     headers: dict[str, str] = _setting("websocket: headers of the request", factory=dict)
@@ -118,7 +124,12 @@ class FeedSettings:
     exchange: str | None = _setting("ccxt: the exchange", default=None)
     symbols: tuple[str, ...] = _setting("ccxt: the symbols", default=())
     watch: Literal["trades", "quotes"] = _setting("ccxt: what is watched", default="trades")
-    options: dict[str, Any] = _setting("ccxt: of the exchange's class; pkg:factory: its arguments", factory=dict)
+    path: str | None = _setting("file: the file that grows", default=None)
+    look_s: float = _setting("file: how often it is looked for more", default=FOLLOW_S)
+    replaced_s: float = _setting("file: how long a file that was replaced must be silent", default=REPLACED_S)
+    options: dict[str, Any] = _setting(
+        "ccxt: of the exchange's class; file: those of mtf.open_source; pkg:factory: its arguments", factory=dict
+    )
     connect_s: float = _setting("a connection that takes longer has failed", default=CONNECT_S)
     stall_s: float = _setting("one that is silent for longer is lost", default=STALL_S)
     patience_s: float = _setting("how long a missing number is waited for", default=PATIENCE_S)
@@ -130,16 +141,16 @@ class FeedSettings:
     def __attrs_post_init__(self) -> None:
         if not self.name:
             raise ConfigError("name must not be empty")
+        if ":" not in self.kind and self.kind not in _OF_KINDS:
+            raise ConfigError(f"kind must be {', '.join(_OF_KINDS)} or pkg:factory, got {self.kind!r}")
+        allowed = _OF_KINDS.get(self.kind, _OF_PLUGIN)
         if ":" in self.kind:
-            allowed = _OF_PLUGIN
-        elif self.kind in (WEBSOCKET, CCXT):
-            allowed = _OF_WEBSOCKET if self.kind == WEBSOCKET else _OF_CCXT
+            kinds = frozenset(self.given) - _OF_ALL
         else:
-            raise ConfigError(f"kind must be {WEBSOCKET}, {CCXT} or pkg:factory, got {self.kind!r}")
-        kinds = _OF_WEBSOCKET | _OF_CCXT if ":" not in self.kind else frozenset(self.given) - _OF_ALL
+            kinds = frozenset().union(*_OF_KINDS.values(), _OF_CONNECTIONS if self.kind == FILE else ())
         if foreign := sorted((kinds - allowed).intersection(self.given)):
             raise ConfigError(f"{', '.join(foreign)}: not a setting of the kind {self.kind}")
-        needed = {WEBSOCKET: ("url", "parse"), CCXT: ("exchange", "symbols")}.get(self.kind, ())
+        needed = {WEBSOCKET: ("url", "parse"), CCXT: ("exchange", "symbols"), FILE: ("path",)}.get(self.kind, ())
         if missing := [name for name in needed if not getattr(self, name)]:
             raise ConfigError(f"the kind {self.kind} needs {' and '.join(missing)}")
         if not self.not_ready_after_s >= 0:

@@ -39,6 +39,9 @@ def read_settings(path: Path, environment: Mapping[str, str]) -> ServiceSettings
     return attrs.evolve(
         settings,
         pipeline=attrs.evolve(settings.pipeline, data=str(base / settings.pipeline.data)),
+        feeds=tuple(
+            each if each.path is None else attrs.evolve(each, path=str(base / each.path)) for each in settings.feeds
+        ),
         web=attrs.evolve(settings.web, token_file=None if token_file is None else str(base / token_file)),
     )
 

@@ -5,6 +5,7 @@ Owns the open file and the bytes between it and the reader. Memory is one chunk 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
+import xxhash
 
 from mtf.errors import SourceError
 from mtf.events.block_builder import BlockBuilder
@@ -67,7 +69,8 @@ class FileSource:
         self.read_as: Final = dict(read_as)  # the options given for the file, which decide what its rows mean
         self.parts: Final = list(parts)
         self.skipped: Final = tuple(skipped)
-        self._resumable: Final = resumable
+        self._resumable = resumable
+        self._follows = False  # more may be added to the last file at any time: its end is not that of the source
         self._resumed = False  # by `seek`, past rows that were read before
         self._index = -1  # of the part being read, or read last; -1 before the first
         self._reader: Reader | None = None  # of that part; stays once it has been read to its end
@@ -119,6 +122,8 @@ class FileSource:
             if not stream.ready():
                 break
             more = stream.read(self.read_bytes)
+            if not more and self._follows and stream.grows and stream.seekable:
+                break
             self._base += self._at
             self._data = self._data[self._at :] + more
             self._at = 0
@@ -127,6 +132,23 @@ class FileSource:
 
     def __iter__(self) -> Iterator[Tick]:
         return iterate(self)
+
+    def follow(self) -> None:
+        """Have `fill` treat the end of a plain file as silence of a pipe: it returns True, and no rows."""
+        self._follows = True
+
+    def end_following(self) -> None:
+        """Take the file's end for its end: nothing is added any more, so that its last line is whole as it stands."""
+        self._follows = self._resumable = False
+
+    def held(self) -> tuple[os.stat_result, int] | None:
+        """Return what the file is that is open, whatever has its name by now, and how much of it was read."""
+        return None if self._stream is None else (self._stream.stat(), self._stream.offset)
+
+    def begins_as_before(self) -> bool:
+        """Whether the open file begins as it did when it was opened."""
+        size, known = self._check
+        return self._stream is None or xxhash.xxh3_64_hexdigest(self._stream.start(int(size))) == known
 
     def identity(self) -> dict[str, Any]:
         """Return which data this is. The files may grow: `seek` checks what was read, not this."""

@@ -103,6 +103,10 @@ class PipedFile(InputFile):
             source.gather(head_bytes, lines=0)
         return xxhash.xxh3_64_hexdigest(bytes(source.kept[:head_bytes]))
 
+    def hurry(self) -> None:
+        """Have reads wait for nothing: whoever reads asks again, and has other things to do meanwhile."""
+        self._source().turn_wait_s = 0.0
+
     def forget(self) -> None:
         """Keep the head: the start does not come again."""
 
@@ -162,6 +166,7 @@ class _Once:
         self.keep = True  # what comes is kept
         self.whole = False  # a read returns as much as requested, or everything; otherwise what has arrived
         self.ended = False
+        self.turn_wait_s = TURN_WAIT_S
         self.at = 0  # the next byte to return
 
     def read(self, size: int = -1, /) -> bytes:
@@ -197,7 +202,7 @@ class _Once:
 
     def ready(self) -> bool:
         """Whether a read does not have to wait."""
-        return self.ended or self.at < len(self.kept) or self._comes(TURN_WAIT_S)
+        return self.ended or self.at < len(self.kept) or self._comes(self.turn_wait_s)
 
     def _comes(self, seconds: float) -> bool:
         try:

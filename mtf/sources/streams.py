@@ -11,6 +11,7 @@ import codecs
 import gzip
 import io
 import lzma
+import os
 import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING, Final, Protocol
@@ -124,6 +125,19 @@ class Stream:
 
     def serve(self, reader: Reader) -> None:
         """Hand *reader* what it needs besides the bytes: for text, nothing."""
+
+    def stat(self) -> os.stat_result:
+        """Return what the open file is."""
+        return os.fstat(self._raw.fileno())
+
+    def start(self, size: int) -> bytes:
+        """Return the first *size* bytes of the open file, wherever reading it has got to."""
+        at = self._raw.tell()
+        self._raw.seek(0)
+        try:
+            return self._raw.read(size)
+        finally:
+            self._raw.seek(at)
 
     def raw_offset(self) -> int:
         """Return how far the file itself has been read."""

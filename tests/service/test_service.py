@@ -15,9 +15,11 @@ import pytest
 import mtf
 from mtf.errors import ActorFailed, ConfigError
 from mtf.feeds import FeedStatistics
+from mtf.service.parts import problems_of
 from mtf.service.readiness import Readiness
 from mtf.service.service import Service
 from mtf.service.service_settings import LogSettings, ServiceSettings
+from mtf.service.settings_file import read_settings
 from mtf.units import SECOND_NS
 from tests.builders import at
 from tests.fake_clock import FakeClock
@@ -244,3 +246,26 @@ def feed_statistics(*, connected: bool) -> FeedStatistics:
         last_message_ns=None,
         last_error="",
     )
+
+
+async def test_a_file_that_grows_is_a_feed(tmp_path: Path) -> None:
+    """Its options are those of a source, and it counts as any other feed does."""
+    path = tmp_path / "ticks.ndjson"
+    path.write_text(f'{{"t": {at("10:00")}, "p": 1.5}}\n{{"t": {at("10:01")}, "p": 1.6}}\n')
+    feed = f'[[feeds]]\nname = "f"\nkind = "file"\npath = "{path}"\nlook_s = 0.001\n'
+    settings = configured(tmp_path, feed + 'options = {symbol = "X", columns = "time=t,price=p"}\n')
+    async with running(settings) as service:
+        await until(service, 2)
+        with path.open("a") as file:
+            file.write(f'{{"t": {at("10:02")}, "p": 1.7}}\n')
+        await until(service, 3)
+        assert service._feeds.statistics()["f"].events == 3
+    with mtf.open(tmp_path / "run") as reader:
+        assert [each.tick.price for each in reader.ticks("X")] == [1.5, 1.6, 1.7]
+    wrong = configured(tmp_path, feed + 'options = {symbl = "X"}\n')
+    assert problems_of(wrong)[0].startswith("feeds[0]: options: file fails with ConfigError: feed f: unknown: symbl")
+
+
+def test_a_relative_path_of_a_file_is_that_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[pipeline]\ndata = "d"\n[[feeds]]\nname = "f"\nkind = "file"\npath = "x.csv"\n')
+    assert read_settings(tmp_path / "c.toml", {}).feeds[0].path == str(tmp_path / "x.csv")

@@ -70,7 +70,16 @@ port = 99999
         ('[[feeds]]\nname = "b"\nkind = "ccxt"', "feeds[0]: the kind ccxt needs exchange and symbols"),
         (
             '[[feeds]]\nname = "c"\nkind = "ftp"',
-            "feeds[0]: kind must be websocket, ccxt or pkg:factory, got 'ftp'",
+            "feeds[0]: kind must be websocket, ccxt, file or pkg:factory, got 'ftp'",
+        ),
+        ('[[feeds]]\nname = "f"\nkind = "file"', "feeds[0]: the kind file needs path"),
+        (
+            '[[feeds]]\nname = "f"\nkind = "file"\npath = "x.csv"\nstall_s = 3',
+            "feeds[0]: stall_s: not a setting of the kind file",
+        ),
+        (
+            '[[feeds]]\nname = "f"\nkind = "websocket"\nurl = "ws://x"\nparse = "a:b"\nlook_s = 3',
+            "feeds[0]: look_s: not a setting of the kind websocket",
         ),
         ('[[feeds]]\nname = "x"\nkind = "a:b"\nstall_s = 3', "feeds[0]: stall_s: not a setting of the kind a:b"),
         ("[web]\nport = 99999", "web: port must be between 0 and 65535, got 99999"),

@@ -1,0 +1,327 @@
+"""A file that grows, as a feed: read to its end, and then as rows are added to it, whoever writes them.
+
+The file may be replaced by another of its name (as log rotation does), cut, or away for a while. Owns when to look, and
+what a change of the file means; rows are read by `mtf.sources.files`, which also knows the place to the byte. Knows no
+pipeline: `mtf.pipeline.following` hands the rows in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from mtf.clock import SystemClock, WallClock
+from mtf.errors import ConfigError, SourceError
+from mtf.events.bar_rows import BarClock
+from mtf.events.block import Block, SymbolTable
+from mtf.events.block_builder import BlockBuilder
+from mtf.feeds.live_feed import FeedStatistics, Outage
+from mtf.loggers import report
+from mtf.sources.files import FileSource
+from mtf.sources.opening import open_source
+from mtf.sources.pipes import PipedFile, is_pipe
+from mtf.sources.streams import compression
+from mtf.units import SECOND_NS, TS_MAX_NS
+
+__all__ = ["FOLLOW_S", "REPLACED_S", "FileFeed", "Rows", "Terms", "growing_file"]
+
+FOLLOW_S: Final = 0.05
+REPLACED_S: Final = 1.0
+HEAD_BYTES: Final = 65_536
+HEAD_LINES: Final = 2  # a header and a row, or two rows: before that nothing says what the columns are
+
+Refused = tuple[str, int, str, str]  # place, line, reason and text of a malformed row
+
+
+class Rows(NamedTuple):
+    """What one look at the file brought: rows of *names*, malformed ones, and the log's entry for where they end."""
+
+    block: Block
+    names: list[str]
+    refused: Sequence[Refused]
+    arrival_ns: int
+    entry: Mapping[str, Any]
+    outage: Outage | None
+
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """How rows are to be read: at most *limit* at once; one stamped more than *ahead_ns* after it came is malformed.
+
+    With None for *ahead_ns* stamps are not compared with the time of arrival.
+
+    *check(known, now)* raises if the source of the identity *now* cannot be the *known* one.
+    """
+
+    limit: int
+    bar_clock: BarClock
+    ahead_ns: int | None
+    check: Callable[[dict[str, Any], dict[str, Any]], None]
+
+
+def growing_file(path: str | os.PathLike[str], **settings: Any) -> FileFeed:
+    """Return a `FileFeed` of *path*; *settings* are those of `FileFeed`, and options of `mtf.open_source`."""
+    return FileFeed(path, **settings)
+
+
+class FileFeed:
+    """The rows of the file *path*, plain text in any format that sources read, and those that are added to it.
+
+    Every *look_s* seconds it is looked for more. A last line without a line break waits for the rest of it. A file that
+    has taken the name is read from its start, once the former one has brought nothing for *replaced_s*. A file that is
+    shorter than what was read of it, or begins otherwise, is another one, and that rows may be missing is an outage in
+    the log; so it is if that happened while nobody was looking. Until there is a file with two lines, it is waited for.
+
+    A pipe (`-` is standard input) is opened here, and ends as a file cannot. *name* is the name of the source in the
+    log, by default the file's own; *options* are those of `mtf.open_source`. With *receive_times* rows carry the time
+    of their arrival into the log. *resumable* as there, *wall* is a parameter for tests.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str = "",
+        look_s: float = FOLLOW_S,
+        replaced_s: float = REPLACED_S,
+        receive_times: bool = False,
+        wall: WallClock | None = None,
+        resumable: bool = True,
+        **options: Any,
+    ) -> None:
+        if not 0 < look_s < float("inf"):
+            raise ConfigError(f"feed {name or path}: look_s must be above 0, and finite, got {look_s}")
+        if not 0 <= replaced_s < float("inf"):
+            raise ConfigError(f"feed {name or path}: replaced_s must be 0 or more, and finite, got {replaced_s}")
+        known = set(inspect.signature(open_source).parameters) - {"path", "name", "resumable", "pattern"}
+        if unknown := sorted(set(options) - known):
+            there = ", ".join(sorted(known))
+            raise ConfigError(f"feed {name or path}: unknown: {', '.join(unknown)}; there are {there}")
+        self.path: Final = os.fspath(path)
+        self.wall: WallClock = SystemClock() if wall is None else wall
+        self._options: Final = {"resumable": resumable, **options, **({"name": name} if name else {})}
+        self._look_ns: Final = round(look_s * SECOND_NS)
+        self._replaced_ns: Final = round(replaced_s * SECOND_NS)
+        self._receive_times: Final = receive_times
+        self._pipe = self._opened() if is_pipe(path) else None
+        self.name: Final = name or (Path(self.path).absolute().name if self._pipe is None else self._pipe.name)
+        self.identity: Mapping[str, Any] = {}  # of the file that was opened last: what it is, and how it is read
+        self._symbols: Final = SymbolTable()
+        self._woken: Final = asyncio.Event()
+        self._stopped = False
+        self._is_open = False
+        self._files = self._failures = 0
+        self._rows = self._events = self._malformed = self._outages = 0
+        self._newest_ns: int | None = None  # when the newest row came
+        self._error = ""
+        self._lost = ""  # why the file that was open is not the one any more that was read so far; "": it is
+        self._seen = (0, 0)  # size and time of change of the file when that was looked at
+
+    def statistics(self) -> FeedStatistics:
+        """Return the counts so far: a message is a row, and a connection a file that was opened."""
+        return FeedStatistics(
+            name=self.name,
+            connected=self._is_open,
+            connections=self._files,
+            failures=self._failures,
+            stalls=0,
+            messages=self._rows,
+            events=self._events,
+            duplicates=0,
+            malformed=self._malformed,
+            missing=0,
+            outages=self._outages,
+            last_message_ns=self._newest_ns,
+            last_error=self._error,
+        )
+
+    def stop(self) -> None:
+        """End: nothing is read any more, and the next start goes on where this one was."""
+        self._stopped = True
+        self._woken.set()
+
+    async def rows(
+        self, known: Mapping[str, Any] | None, since_ns: int | None, terms: Terms
+    ) -> AsyncGenerator[Rows, None]:
+        """Yield what is in the file behind the log's entry *known*, and what is added; end only if it is stopped.
+
+        *since_ns* is the time of the newest event in the log. ConfigError if the file needs an option to be read, is
+        compressed, or was read otherwise before; SourceError if it cannot be read.
+        """
+        outage: Outage | None = None
+        while (source := await self._next_file()) is not None:
+            try:
+                outage = self._resume(source, known, since_ns, terms) or outage
+                async for rows in self._added(source, terms):
+                    since_ns = rows.arrival_ns if rows.block.count else since_ns
+                    yield (
+                        rows if outage is None else rows._replace(outage=attrs.evolve(outage, until_ns=rows.arrival_ns))
+                    )
+                    outage = None
+                if self._stopped or source is self._pipe:
+                    return
+                if self._lost:
+                    outage = self._outage(since_ns, self._lost)
+                known = None
+            finally:
+                self._is_open = False
+                source.close()
+
+    # Inside.
+
+    async def _next_file(self) -> FileSource | None:
+        """Return the file once it is there and has rows; None if that is not waited for any more."""
+        if self._pipe is not None:
+            return self._pipe
+        while not self._stopped:
+            problem = _not_readable(self.path)
+            if not problem:
+                return self._opened()
+            if problem != self._error:
+                self._error = problem
+                self._failures += 1
+                report("feed_down", f"{self.name}: {problem}; waiting for it", feed=self.name, reason=problem)
+            await self._pause()
+        return None
+
+    def _opened(self) -> FileSource:
+        source = open_source(self.path, **self._options)
+        if not isinstance(source, FileSource) or len(source.parts) != 1:
+            source.close()
+            raise ConfigError(f"{self.path}: a folder or an archive cannot be followed: give a file")
+        part = source.parts[0].part
+        if isinstance(part, PipedFile):
+            part.hurry()
+        return source
+
+    def _resume(
+        self, source: FileSource, known: Mapping[str, Any] | None, since_ns: int | None, terms: Terms
+    ) -> Outage | None:
+        """Have *source* go on behind the entry *known*, or begin; return an outage if it is another file by now."""
+        entry = known or {"identity": {}, "position": {}}
+        lost = None
+        try:
+            source.recall(entry["identity"], entry["position"])
+            if known is not None:
+                terms.check(entry["identity"], source.identity())
+                source.seek(entry["position"])
+        except SourceError:
+            lost = "while nobody was following it, it was replaced or cut"
+            source.seek({})
+        layout = source.parts[0].plan.layout
+        if layout is not None and layout.backward:
+            raise ConfigError(f"{self.path}: its rows are newest first, and cannot be followed")
+        source.follow()
+        self.identity = source.identity()
+        self._is_open, self._error = True, ""
+        self._files += 1
+        offset = source.position().get("offset", 0)
+        report("feed_connected", f"{self.name}: following {self.path} from byte {offset:,} on", feed=self.name)
+        return None if lost is None else self._outage(since_ns, lost)
+
+    async def _added(self, source: FileSource, terms: Terms) -> AsyncGenerator[Rows, None]:
+        """Yield rows of *source* as they come, until it is stopped, or the file is another one."""
+        silent_ns = self.wall.now_ns()  # since when nothing has come
+        self._lost, self._seen, follows = "", (0, 0), source is not self._pipe
+        while not self._stopped:
+            if follows and self._is_lost(source):
+                return
+            rows, more = self._read(source, terms)
+            if rows.block.count or rows.refused:
+                silent_ns = rows.arrival_ns
+                yield rows
+                await asyncio.sleep(0)
+                if more:
+                    continue
+            if not more:
+                if follows:
+                    raise ConfigError(f"{self.path}: it is not plain text in UTF-8, and cannot be followed")
+                return
+            if follows and self._is_replaced(source) and self.wall.now_ns() >= silent_ns + self._replaced_ns:
+                source.end_following()
+                follows = False
+            else:
+                await self._pause()
+
+    def _read(self, source: FileSource, terms: Terms) -> tuple[Rows, bool]:
+        """Return what there is now, and whether there may be more."""
+        refused: list[Refused] = []
+        builder = BlockBuilder(self._symbols, aside=lambda *row: refused.append(row), bar_clock=terms.bar_clock)
+        arrival_ns = self.wall.now_ns()
+        if terms.ahead_ns is not None:
+            builder.arrival_ns = arrival_ns
+            builder.limit_ns = min(arrival_ns + terms.ahead_ns, TS_MAX_NS)
+        if self._receive_times:
+            builder.received_ns = arrival_ns
+        more = source.fill(builder, terms.limit)
+        block = builder.take(1)
+        if block.count or refused:
+            self._newest_ns = arrival_ns
+            self._rows += block.observations + len(refused)
+            self._events += block.count
+            self._malformed += len(refused)
+        entry = {"identity": self.identity, "position": source.position()}
+        return Rows(block, self._symbols.names, refused, arrival_ns, entry, None), more
+
+    def _is_lost(self, source: FileSource) -> bool:
+        """Whether the open file is not the one any more that was read so far: it was cut, or written again."""
+        held = source.held()
+        if held is None:
+            return False
+        stat, read_bytes = held
+        if stat.st_size < read_bytes:
+            self._lost = f"it was cut to {stat.st_size:,} bytes after {read_bytes:,} had been read"
+            return True
+        changed, self._seen = self._seen != (stat.st_size, stat.st_mtime_ns), (stat.st_size, stat.st_mtime_ns)
+        if changed and not source.begins_as_before():
+            self._lost = "it was written again from its beginning"
+        return bool(self._lost)
+
+    def _is_replaced(self, source: FileSource) -> bool:
+        """Whether another file has the name now; while none has it, more may be added to the open one."""
+        held = source.held()
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            return False
+        return held is not None and (now.st_dev, now.st_ino) != (held[0].st_dev, held[0].st_ino)
+
+    def _outage(self, since_ns: int | None, reason: str) -> Outage:
+        now_ns = self.wall.now_ns()
+        sentence = f"{self.name}: {reason}: rows may be missing"
+        self._outages += 1
+        outage = Outage(now_ns if since_ns is None else since_ns, now_ns, sentence)
+        report("feed_outage", sentence, feed=self.name, since_ns=outage.since_ns, until_ns=now_ns)
+        return outage
+
+    async def _pause(self) -> None:
+        """Return when it is time to look again, or to stop."""
+        timer = self.wall.call_at(self.wall.now_ns() + self._look_ns, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
+            if not self._stopped:
+                self._woken.clear()
+
+
+def _not_readable(path: str) -> str:
+    """Return why there is nothing to read in the file *path* yet; "" if there is. Raises if there never will be."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        return "there is no such file yet"
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or error}", path=path) from error
+    if compression(head):
+        raise ConfigError(f"{path}: a compressed file cannot be followed: unpack it, or read it to its end")
+    if head.count(b"\n") < HEAD_LINES and len(head) < HEAD_BYTES:
+        return "there are not two lines in the file yet"
+    return ""
