@@ -17,6 +17,7 @@ from mtf.cli.doctor_command import doctor
 from mtf.cli.export_command import export_command
 from mtf.cli.indicators_command import indicators
 from mtf.cli.inspect_command import inspect
+from mtf.cli.outages_command import outages
 from mtf.cli.plugins_command import plugins
 from mtf.cli.prune_command import prune
 from mtf.cli.replay_command import replay
@@ -40,6 +41,7 @@ _ON_DATA: Final = (
     chart,
     bars,
     ticks,
+    outages,
     export_command,
     state,
     replay,

@@ -73,7 +73,7 @@ def _show(row: dict[str, Any], as_json: bool) -> None:
 
 def _what(row: dict[str, Any]) -> str:
     if row["kind"] == "clock":
-        return "clock"
+        return f"clock  {plain(row['id'])}" if row["id"] else "clock"  # a feed was down, and why
     if row["kind"] == "trade":
         return f"trade {row['price']:.10g} × {row['size']:.9g}"
     sides = [_side(row["bid"], row["bid_size"]), _side(row["ask"], row["ask_size"])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mtf.data.data_reader import DataReader, States, SymbolSpan, open_data
 from mtf.data.logged_ticks import LoggedTick
+from mtf.data.outages import LoggedOutage
 from mtf.data.table import Table
 
-__all__ = ["DataReader", "LoggedTick", "States", "SymbolSpan", "Table", "open_data"]
+__all__ = ["DataReader", "LoggedOutage", "LoggedTick", "States", "SymbolSpan", "Table", "open_data"]

@@ -7,7 +7,7 @@ event, the newest there is when it is asked for, or an earlier one on request; w
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from mtf.data.follow import POLL_S, follow_bars
 from mtf.data.logged_ticks import TICKS, LoggedTick, TickQuery
 from mtf.data.longer import base_of
 from mtf.data.moments import Moment, Time, moment, nanoseconds
+from mtf.data.outages import LoggedOutage, logged_outages
 from mtf.data.table import Table
 from mtf.errors import ConfigError, DataDirError, UnknownIndicator, UnknownSymbol, UnknownTimeframe
 from mtf.frames.snapshot import Snapshot
@@ -160,6 +161,15 @@ class DataReader:
     ) -> Table[LoggedTick]:
         """Return those of `ticks` that were rejected. Malformed ones are in no log: `malformed.jsonl` has them."""
         return self._ticks("rejected ticks", symbol, start, end, rejected_only=True)
+
+    def outages(self, *, start: Time | None = None, end: Time | None = None) -> Iterator[LoggedOutage]:
+        """Yield when feeds were down, in the order of the log: outages that are, in part, in `[start, end)`.
+
+        Their times are those of the wall clock. The log is read from its start.
+        """
+        start_ns = TS_MIN_NS if start is None else nanoseconds(start)
+        end_ns = TS_MAX_NS + 1 if end is None else nanoseconds(end)
+        return logged_outages(self._log, self._look(), start_ns, end_ns)
 
     def state(self, symbol: str, *, at: Time | Moment | None = None) -> Snapshot:
         """Return every timeframe of *symbol* at one seq: bars that form, completed ones, and indicator values.

@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from librt.strings import read_i64_le
+import pytest
 
 import mtf
 from mtf.feeds import Backoff, Feed
-from mtf.log import read_log
 from tests.builders import at
 from tests.fake_clock import FakeClock
 from tests.feeds.exchanges import HANG, Exchange, message, parse, sequence, settle
@@ -114,16 +113,44 @@ async def test_an_outage_is_a_clock_event_in_the_log(tmp_path: Path) -> None:
         wall.pass_ns(30 * SECOND_NS)
         await settle()
         assert p.seq == 4
-    found = []
-    for logged_block in read_log(data / "log", 1):
-        block = logged_block.block
-        for i in range(block.count):
-            if block.symbol_at(i) < 0:
-                found.append(
-                    (read_i64_le(block.rows, i * 48 + 16) - START_NS, read_i64_le(block.rows, i * 48) - START_NS)
-                )
-                assert b"test: gone" in block.heap
-    assert found == [(0, 30 * SECOND_NS)]
+    with mtf.open(data) as reader:
+        (found,) = reader.outages()
+        assert (found.since_ns, found.until_ns) == (START_NS, START_NS + 30 * SECOND_NS)
+        assert found.reason == "test: gone"
+        assert [each.tick.ts_ns for each in reader.ticks()][found.seq - 2] < found.until_ns
+        assert list(reader.outages(start=START_NS + 30 * SECOND_NS, end=START_NS + 31 * SECOND_NS)) == [found]
+        assert list(reader.outages(start=START_NS + 31 * SECOND_NS)) == []
+        assert list(reader.outages(end=START_NS)) == []
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "late"),
+    [({}, ["40"]), ({"delay_ns": 120 * SECOND_NS}, []), ({"clock": "ticks"}, [])],
+    ids=["no delay", "a delay as long as the outage", "clock of ticks"],
+)
+async def test_what_is_sent_again_counts_unless_the_wall_clock_has_closed_its_bar(
+    tmp_path: Path, pipeline: dict[str, Any], late: list[str]
+) -> None:
+    """Late is what lies in the bar that was closed meanwhile; the hole stays marked, and late ticks are in the log."""
+    wall = FakeClock(START_NS)
+    data = tmp_path / "d"
+    stamps = ["10:00:30", "10:00:40", "10:01:10", "10:02:00"]
+    exchange = Exchange(
+        [message(1, stamps[0]), ConnectionResetError("gone")],
+        [message(n, stamp) for n, stamp in enumerate(stamps[1:], 2)] + [HANG],
+    )
+    wall.go_to(START_NS + 30 * SECOND_NS)
+    waits = Backoff(first_s=90, most_s=90, jitter=0)
+    async with fed(exchange, wall, data, backoff=waits, pipeline=pipeline) as p:
+        wall.pass_ns(90 * SECOND_NS)
+        async with asyncio.timeout(10):
+            await p.applied(5 if late else 4)  # with the clock event that closed the bar
+        closed = [bar.ticks for bar in p.snapshot("X")["1m"].bars]
+        assert closed == ([1, 1] if late else [2, 1])
+    with mtf.open(data) as reader:
+        found = [(f"{each.tick.ts_ns // SECOND_NS % 60}", each.verdict) for each in reader.ticks("X")]
+    assert [second for second, verdict in found if verdict == "late"] == late
+    assert len(found) == 4
 
 
 async def test_acknowledged_is_what_is_in_the_log(tmp_path: Path) -> None:

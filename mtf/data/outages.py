@@ -1,0 +1,60 @@
+"""Outages of feeds, as the log has them: clock events of feeds, each with a reason and the span that it is about.
+
+They are few among many, of no symbol and in no index: the log is read from its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+from librt.strings import read_i64_le
+from librt.vecs import vec
+from mypy_extensions import u8
+
+from mtf.bars.picking import Picked, pick
+from mtf.events.block import BY_FEED, CLOCK, ROW_BYTES, Block
+from mtf.log import ReadableLog
+from mtf.units import TS_MAX_NS, TS_MIN_NS
+
+__all__ = ["LoggedOutage", "logged_outages"]
+
+BLOCK_EVENTS: Final = 4_096
+NO_SYMBOL: Final = b"\xff\xff\xff\xff"  # in the row of every clock event, and of few others
+_UNJUDGED: Final = vec[u8]([])
+
+
+@attrs.frozen
+class LoggedOutage:
+    """A feed was down from *since_ns* to *until_ns*, by the wall clock: what it should have brought then is missing.
+
+    *seq* is its event, and *reason* says which feed it was and what is missing.
+    """
+
+    seq: int
+    since_ns: int
+    until_ns: int
+    reason: str
+
+
+def logged_outages(log: ReadableLog, last_seq: int, start_ns: int, end_ns: int) -> Iterator[LoggedOutage]:
+    """Yield the outages among the events of *log* up to *last_seq* that are, in part, in `[start_ns, end_ns)`."""
+    if last_seq < log.first_seq:
+        return
+    for logged in log.read(log.first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
+        block = logged.block
+        if NO_SYMBOL in block.rows:
+            for each in _of_block(block):
+                if each.seq <= last_seq and each.since_ns < end_ns and each.until_ns >= start_ns:
+                    yield each
+
+
+def _of_block(block: Block) -> Iterator[LoggedOutage]:
+    picked = Picked()
+    pick(picked, block, _UNJUDGED, [], TS_MIN_NS, TS_MAX_NS + 1)
+    for seq, kind, until_ns, reason in zip(picked.seqs, picked.kinds, picked.ts_ns, picked.ids, strict=True):
+        base = (seq - block.first_seq) * ROW_BYTES
+        maker = int.from_bytes(block.rows[base + 14 : base + 16], "little")
+        if kind == CLOCK and maker == BY_FEED:
+            yield LoggedOutage(int(seq), int(read_i64_le(block.rows, base + 16)), int(until_ns), reason or "")
