@@ -20,7 +20,7 @@ import mtf
 
 def convert(source: Path, timeframes: list[str]) -> list[Path]:
     """Write the completed bars of *source* beside it and return the files, one for each timeframe."""
-    written = []
+    written: list[Path] = []
     for timeframe, bars in mtf.resample(str(source), timeframes, calendar="crypto").items():
         path = source.with_suffix(f".{timeframe}.parquet")
         write_parquet(bars, str(path))

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Any
 
 import orjson
@@ -33,7 +33,7 @@ def make_app(feed: AsyncIterable[mtf.Tick] | None = None, **settings: Any) -> St
     """Make an app around a pipeline with *settings*, into which *feed* is pushed while the app runs."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
         async with mtf.Pipeline(**settings) as pipeline:
             app.state.pipeline = pipeline
             feeding = asyncio.create_task(pipeline.run(feed)) if feed is not None else None

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import mtf
 from mtf.feeds import Feed, Resume
@@ -24,7 +24,7 @@ def made_up(name: str, per_second: float = 20) -> Feed:
             await asyncio.sleep(1 / per_second)
 
     @contextlib.asynccontextmanager
-    async def connect(_resume: Resume) -> AsyncIterator[AsyncIterator[list[mtf.Tick]]]:
+    async def connect(_resume: Resume) -> AsyncGenerator[AsyncIterator[list[mtf.Tick]], None]:
         yield trades()
 
     return Feed(name, connect)
