@@ -3,8 +3,11 @@
 The exchange is a process of its own. It numbers its messages, and drops connections, stalls, repeats, swaps, leaves out
 and sends garbage; with `--resend` it sends again what it is asked for, else what was missed is gone. The service is
 `mtf serve`, with three consumers, one of which crashes and one of which is slow; it is killed with SIGKILL every
-`--kill-every` seconds. At the end the bars are compared with those that plain arithmetic makes of what was sent. They
-are closed by ticks: what the wall clock has closed in an outage does not take the ticks that come after it.
+`--kill-every` seconds. At the end the bars are compared with those that plain arithmetic makes of what was sent.
+
+What the wall clock has closed in an outage does not take the ticks that come after it (docs/feeds.md): they are late.
+So bars are closed by ticks alone; or with `--delay SECONDS` by the wall clock too, so long after their end. If that is
+shorter than an outage some ticks are late: with `--allow-late` the bars are those of all others.
 
     python scripts/soak_feeds.py --seconds 1800 --rate 5000 --kill-every 60 --resend
 """
@@ -42,6 +45,7 @@ STALL_S: Final = 1.0
 PATIENCE_S: Final = 0.5
 PROGRESS_S: Final = 60.0
 ERRORS_SHOWN: Final = 20
+LATE: Final = "late"  # a verdict
 # How often in a second the exchange does what it should not.
 FAULTS: Final = {"drop": 0.3, "stall": 0.08, "repeat": 3.0, "swap": 3.0, "leave out": 0.3, "garbage": 2.0}
 GARBAGE: Final = (b"\xff\xfe", b"[1, 2", b'"text"', b'{"n": 5}', b"null")
@@ -52,7 +56,8 @@ CONFIG: Final = """
 data = "data"
 calendar = "crypto"
 timeframes = ["1s", "5s", "1m"]
-clock = "ticks"
+clock = "{clock}"
+delay_ns = {delay_ns}
 checkpoint_seconds = {checkpoint_s}
 
 [[feeds]]
@@ -312,6 +317,8 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         says = _Lines(exchange.stdout)
         config = CONFIG.format(
             url=f"ws://127.0.0.1:{port}/",
+            clock="ticks" if arguments.delay is None else "both",
+            delay_ns=round((arguments.delay or 0) * SECOND_NS),
             stall_s=STALL_S,
             patience_s=PATIENCE_S,
             checkpoint_s=min(10.0, arguments.kill_every / 3),
@@ -339,7 +346,8 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
             if each is not None and each.returncode is None:
                 each.kill()
                 await each.wait()
-    found = judged(folder, json.loads(report.read_text()), resends=arguments.resend)
+    sent = json.loads(report.read_text())
+    found = judged(folder, sent, resends=arguments.resend, allow_late=arguments.allow_late)
     return {"exit_code": code, "kills": kills, **found}
 
 
@@ -383,23 +391,27 @@ async def _serve(folder: Path) -> asyncio.subprocess.Process:
 # What is right.
 
 
-def judged(folder: Path, report: dict[str, Any], *, resends: bool) -> dict[str, Any]:
+def judged(folder: Path, report: dict[str, Any], *, resends: bool, allow_late: bool = False) -> dict[str, Any]:
     """Compare the data directory with what was sent and acknowledged; `errors` is empty if all is well."""
     messages, acknowledged = report["messages"], set(report["acknowledged"])
     errors: list[str] = []
     data = folder / "data"
     times: dict[int, int] = defaultdict(int)  # how often a message's ticks are in the log
     verdicts: dict[str, int] = defaultdict(int)
+    late: set[tuple[int, str]] = set()  # ticks, by the number of the message and the symbol
     with mtf.open(data) as reader:
         for each in reader.ticks():
             times[int(each.tick.id or -1)] += 1
             verdicts[each.verdict] += 1
+            if each.verdict == LATE:
+                late.add((int(each.tick.id or -1), each.tick.symbol))
         logged = set(times)
         if wrong := [number for number, count in times.items() if count != TICKS]:
             errors.append(f"messages that are not in the log exactly once: {wrong[:10]}")
         if lost := acknowledged - logged:
             errors.append(f"{len(lost)} messages were acknowledged and are not in the log: {sorted(lost)[:10]}")
-        if refused := {name: n for name, n in verdicts.items() if not name.endswith("accepted")}:
+        allowed = ("accepted", LATE) if allow_late else "accepted"
+        if refused := {name: n for name, n in verdicts.items() if not name.endswith(allowed)}:
             errors.append(f"rejected: {refused}")
         if max(logged) + 1 < len(messages):
             errors.append(f"the service did not keep up: {max(logged) + 1} of {len(messages)} messages have come")
@@ -408,10 +420,11 @@ def judged(folder: Path, report: dict[str, Any], *, resends: bool) -> dict[str, 
             errors.append(f"{len(missing)} messages are missing though they were sent again: {missing[:10]}")
         if unmarked := sorted(set(missing) - _marked(data)):
             errors.append(f"{len(unmarked)} missing messages are in no outage of the log: {unmarked[:10]}")
-        bars = _compare(reader, [messages[number] for number in sorted(logged)], errors)
+        taken = [messages[number] for number in sorted(logged)]
+        bars = _compare(reader, taken, late, errors)
     counted = int((folder / "counted").read_text())
-    if counted != len(logged) * TICKS:
-        errors.append(f"the consumer has counted {counted} ticks, and the log has {len(logged) * TICKS}")
+    if counted != len(logged) * TICKS - len(late):
+        errors.append(f"the consumer has counted {counted} ticks, of {len(logged) * TICKS - len(late)} that were taken")
     return {
         "errors": errors[:ERRORS_SHOWN],
         "messages": len(messages),
@@ -434,12 +447,15 @@ def _marked(data: Path) -> set[int]:
     return found
 
 
-def _compare(reader: mtf.DataReader, messages: Iterable[dict[str, Any]], errors: list[str]) -> int:
-    """Compare the stored bars of each symbol with those of *messages*; return how many there were."""
+def _compare(
+    reader: mtf.DataReader, messages: Iterable[dict[str, Any]], late: set[tuple[int, str]], errors: list[str]
+) -> int:
+    """Compare the stored bars of each symbol with those of *messages* without the *late* ticks; return how many."""
     ticks: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
     for message in messages:
         for symbol, price, size in message["ticks"]:
-            ticks[symbol].append((message["ns"], price, size))
+            if (message["n"], symbol) not in late:
+                ticks[symbol].append((message["ns"], price, size))
     compared, states = 0, reader.states().symbols
     for symbol, rows in sorted(ticks.items()):
         state = states[symbol]
@@ -475,6 +491,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=5000.0, help="ticks in a second")
     parser.add_argument("--kill-every", type=float, default=60.0, help="seconds between two kills")
     parser.add_argument("--resend", action="store_true", help="the exchange sends again what it is asked for")
+    parser.add_argument("--delay", type=float, help="the wall clock closes bars too, so many seconds after their end")
+    parser.add_argument("--allow-late", action="store_true", help="ticks may be late: bars are of the others")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", help="where everything is kept")
     parser.add_argument("--report", default="sent.json", help=argparse.SUPPRESS)

@@ -61,3 +61,18 @@ def test_what_is_not_sent_again_is_marked_and_nothing_acknowledged_is_lost(tmp_p
     assert found["errors"] == []
     assert found["missing"] > 0
     assert found["acknowledged"] > 500
+
+
+@pytest.mark.parametrize(
+    ("options", "verdicts"),
+    [(("--delay", "60"), {"accepted"}), (("--delay", "0", "--allow-late"), {"accepted", "late"})],
+    ids=["a delay longer than outages", "no delay"],
+)
+def test_where_the_wall_clock_closes_bars_a_delay_gives_the_feed_time_to_fill_holes(
+    tmp_path: Path, options: tuple[str, ...], verdicts: set[str]
+) -> None:
+    """With one, bars are those of all that was sent; without, of all that was not late, and that is counted."""
+    found = soaked(tmp_path / "soak", "--resend", "--seed", "4", *options)
+    assert found["errors"] == []
+    assert found["missing"] == 0
+    assert set(found["verdicts"]) <= verdicts
