@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +13,8 @@ from mtf.cli.directories import DIRECTORY
 from mtf.cli.output import FORMATS, OutputColumn, result_stream, write_rows
 from mtf.cli.plugin_names import WithPlugins
 from mtf.cli.table_options import LAST, OUT, named_values, write_binary
-from mtf.cli.times import time_of
-from mtf.data import open_data
+from mtf.cli.times import clock_text, time_of
+from mtf.data import LoggedOutage, open_data
 from mtf.data.bar_dicts import BAR_FLAGS, bar_dicts, starts_within
 from mtf.data.completed_bars import BARS
 from mtf.data.exporting import export, exporters
@@ -25,6 +26,8 @@ from mtf.storage.history.schema import COLUMNS
 
 __all__ = ["bars"]
 
+GAPS: Final = ("gap_closed_ns", "gap_holiday_ns", "gap_break_ns", "gap_silence_ns")
+_OUTAGE: Final = ("outage_since_ns", "outage_until_ns")
 FLAGS: Final = (*BAR_FLAGS, "completed")
 
 _TITLES: Final = {
@@ -64,6 +67,7 @@ _SHOWN: Final = [
 @click.option(
     "--indicators", metavar="NAMES", help="Completed values too, a column each: sma_20,rsi_14; all: all that were run."
 )
+@click.option("--outages", is_flag=True, help="Say of each bar if a feed was down in it, or in the gap before it.")
 @LAST
 @OUT
 def bars(
@@ -75,11 +79,14 @@ def bars(
     partial: bool,
     format: str,
     indicators: str | None,
+    outages: bool,
     last: int | None,
     out: Path | None,
 ) -> None:
     """Print the bars of DIR, oldest first."""
     text = format in FORMATS
+    if outages and not text:
+        raise ConfigError(f"--outages: not supported for --format {format}; mtf outages prints them by themselves")
     if partial and not text:
         raise ConfigError(f"--partial: not supported for --format {format}, which is given completed bars only")
     with open_data(directory) as reader:
@@ -95,10 +102,25 @@ def bars(
             forming = None
         live = {} if state is None or forming is None else state.live.to_dict()
         rows = map(_worded, bar_dicts(table, forming, at.seq or 0, live=live))
+        if outages:
+            rows = map(functools.partial(_with_outage, list(reader.outages(start=start))), rows)
     values = [OutputColumn(name, "size", name) for name in table.columns[len(BARS) :]]
+    values += [OutputColumn(name, "whole") for name in _OUTAGE if outages]
     columns = [*_SHOWN[:-1], *values, *(_SHOWN[-1:] if format == "table" else [])]  # flags in words come last
     with result_stream(out, format) as stream:
         write_rows(rows, columns, format, stream)
+
+
+def _with_outage(outages: list[LoggedOutage], row: dict[str, Any]) -> dict[str, Any]:
+    """Return *row* with the time in which a feed was down, in the bar or in the gap before it, if any of it was."""
+    begun_ns = row["start_ns"] - sum(row[name] for name in GAPS)
+    found = [each for each in outages if each.since_ns < row["end_ns"] and each.until_ns > begun_ns]
+    since_ns, until_ns = (found[0].since_ns, found[-1].until_ns) if found else (None, None)
+    row |= dict(zip(_OUTAGE, (since_ns, until_ns), strict=True))
+    if since_ns is not None:
+        words = f"feed down {clock_text(since_ns)} to {clock_text(until_ns)}"
+        row["flags"] = f"{row['flags']}, {words}" if row["flags"] else words
+    return row
 
 
 def _write_table(table: Table[Bar], format: str, out: Path | None) -> None:
@@ -114,7 +136,7 @@ def _worded(row: dict[str, Any]) -> dict[str, Any]:
     words = [  # the first bar of the day says that it is incomplete already
         name.replace("_", " ") for name in BAR_FLAGS if row[name] and name != "day_incomplete"
     ]
-    if row["gap_closed_ns"] or row["gap_holiday_ns"] or row["gap_break_ns"] or row["gap_silence_ns"]:
+    if any(row[name] for name in GAPS):
         words.append("gap before")
     row["flags"] = ", ".join(words if row["completed"] else [*words, "forming"])
     return row

@@ -65,6 +65,18 @@ class Terms:
     check: Callable[[dict[str, Any], dict[str, Any]], None]
 
 
+class _Former(NamedTuple):
+    """How the file was read that was followed last: one with the same *lines* of *heading* is read in the same way.
+
+    So a file that has just been begun need not say by its few rows what they are.
+    """
+
+    identity: Mapping[str, Any]
+    place: Mapping[str, Any]
+    lines: int
+    heading: list[bytes]
+
+
 def growing_file(path: str | os.PathLike[str], **settings: Any) -> FileFeed:
     """Return a `FileFeed` of *path*; *settings* are those of `FileFeed`, and options of `mtf.open_source`."""
     return FileFeed(path, **settings)
@@ -112,6 +124,7 @@ class FileFeed:
         self._pipe = self._opened() if is_pipe(path) else None
         self.name: Final = name or (Path(self.path).absolute().name if self._pipe is None else self._pipe.name)
         self.identity: Mapping[str, Any] = {}  # of the file that was opened last: what it is, and how it is read
+        self._former: _Former | None = None
         self._symbols: Final = SymbolTable()
         self._woken: Final = asyncio.Event()
         self._stopped = False
@@ -157,7 +170,8 @@ class FileFeed:
         outage: Outage | None = None
         while (source := await self._next_file()) is not None:
             try:
-                outage = self._resume(source, known, since_ns, terms) or outage
+                source, missing = self._resumed(source, known, since_ns, terms)
+                outage = missing or outage
                 async for rows in self._added(source, terms):
                     since_ns = rows.arrival_ns if rows.block.count else since_ns
                     yield (
@@ -181,14 +195,23 @@ class FileFeed:
             return self._pipe
         while not self._stopped:
             problem = _not_readable(self.path)
-            if not problem:
-                return self._opened()
-            if problem != self._error:
+            if not problem and (source := self._still_there()) is not None:
+                return source
+            if problem and problem != self._error:
                 self._error = problem
                 self._failures += 1
                 report("feed_down", f"{self.name}: {problem}; waiting for it", feed=self.name, reason=problem)
             await self._pause()
         return None
+
+    def _still_there(self) -> FileSource | None:
+        """Return the file; None if it is being replaced just now."""
+        try:
+            return self._opened()
+        except SourceError:
+            if os.path.exists(self.path):
+                raise
+            return None
 
     def _opened(self) -> FileSource:
         source = open_source(self.path, **self._options)
@@ -200,30 +223,36 @@ class FileFeed:
             part.hurry()
         return source
 
-    def _resume(
+    def _resumed(
         self, source: FileSource, known: Mapping[str, Any] | None, since_ns: int | None, terms: Terms
-    ) -> Outage | None:
-        """Have *source* go on behind the entry *known*, or begin; return an outage if it is another file by now."""
-        entry = known or {"identity": {}, "position": {}}
+    ) -> tuple[FileSource, Outage | None]:
+        """Return the file, to go on behind the entry *known* or to begin; and an outage if it is another one by now."""
         lost = None
-        try:
-            source.recall(entry["identity"], entry["position"])
-            if known is not None:
-                terms.check(entry["identity"], source.identity())
-                source.seek(entry["position"])
-        except SourceError:
-            lost = "while nobody was following it, it was replaced or cut"
-            source.seek({})
+        if known is not None:
+            try:
+                source.recall(known["identity"], known["position"])
+                terms.check(known["identity"], source.identity())
+                source.seek(known["position"])
+            except SourceError:
+                lost = "while nobody was following it, it was replaced or cut"
+                source.close()
+                source = self._opened()
+        if known is None or lost is not None:
+            former = self._former
+            same = former is not None and former.heading == _heading(source, former.lines)
+            source.recall(*((former.identity, former.place) if former is not None and same else ({}, {})))
         layout = source.parts[0].plan.layout
         if layout is not None and layout.backward:
             raise ConfigError(f"{self.path}: its rows are newest first, and cannot be followed")
         source.follow()
         self.identity = source.identity()
+        lines = 0 if layout is None else layout.skip
+        self._former = _Former(self.identity, {"name": source.parts[0].part.name}, lines, _heading(source, lines))
         self._is_open, self._error = True, ""
         self._files += 1
         offset = source.position().get("offset", 0)
         report("feed_connected", f"{self.name}: following {self.path} from byte {offset:,} on", feed=self.name)
-        return None if lost is None else self._outage(since_ns, lost)
+        return source, None if lost is None else self._outage(since_ns, lost)
 
     async def _added(self, source: FileSource, terms: Terms) -> AsyncGenerator[Rows, None]:
         """Yield rows of *source* as they come, until it is stopped, or the file is another one."""
@@ -325,3 +354,8 @@ def _not_readable(path: str) -> str:
     if head.count(b"\n") < HEAD_LINES and len(head) < HEAD_BYTES:
         return "there are not two lines in the file yet"
     return ""
+
+
+def _heading(source: FileSource, lines: int) -> list[bytes]:
+    """Return the first *lines* lines of the file of *source*."""
+    return source.parts[0].part.head.split(b"\n")[:lines]

@@ -50,3 +50,18 @@ def test_outages_have_their_span_and_what_did_not_come(data: Path) -> None:
 def test_the_tail_says_why_a_feed_was_down(data: Path) -> None:
     lines = mtf("tail", data).stdout.splitlines()
     assert lines[2].endswith("clock  X.csv: while nobody was following it, it was replaced or cut: rows may be missing")
+
+
+def test_a_bar_says_that_a_feed_was_down_before_it(data: Path) -> None:
+    """In words, and as the first and the last moment of it; other bars say nothing."""
+    bars = ("bars", data, "--symbol", "X", "--timeframe", "1m", "--partial", "--outages")
+    first, second, forming = orjson.loads(mtf(*bars, "--format", "json").stdout)
+    assert (first["outage_since_ns"], first["outage_until_ns"]) == (at("10:00:02"), at("10:05"))  # it began in this one
+    assert (second["start_ns"], second["outage_since_ns"]) == (at("10:04"), at("10:00:02"))
+    assert (forming["start_ns"], forming["outage_since_ns"], forming["outage_until_ns"]) == (at("10:05"), None, None)
+    lines = mtf(*bars).stdout.splitlines()
+    assert lines[2].endswith("gap before, feed down 2024-03-06 10:00:02Z to 2024-03-06 10:05:00Z")
+    assert "feed down" not in lines[3]
+    assert "outage" not in mtf(*bars[:-1], "--format", "csv").stdout
+    refused = mtf("bars", data, "--symbol", "X", "--timeframe", "1m", "--outages", "--format", "parquet")
+    assert (refused.exit_code, "--outages: not supported for --format parquet" in refused.stderr) == (2, True)

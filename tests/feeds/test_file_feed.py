@@ -181,6 +181,23 @@ async def test_a_file_that_is_not_what_was_read_is_read_anew_and_the_log_says_so
     assert reason in heaps(data)
 
 
+async def test_a_file_with_the_former_ones_header_is_read_as_that_was(tmp_path: Path) -> None:
+    """Of its first row alone it could not be inferred how long a bar lasts."""
+    wall = FakeClock(at("11:00"))
+    path = tmp_path / "X.csv"
+    header = "time,open,high,low,close\n"
+    bars = [f"2024-03-06T10:0{k}:00Z,1,2,0.5,1\n" for k in range(9)]
+    path.write_text(header + "".join(bars[:3]))
+    async with following(path, wall, pipeline={"timeframes": ["1m"]}) as f:
+        path.rename(tmp_path / "X.csv.1")
+        path.write_text(header + bars[4])
+        for _ in range(12):
+            await f.look()
+        assert [bar.start_ns for bar in f.pipeline.snapshot("X")["1m"].bars][-1] == at("10:02")
+        assert f.pipeline.summary().ticks == 16
+        assert f.feed.statistics().connections == 2
+
+
 async def test_a_restart_goes_on_at_the_byte_and_so_does_a_run_to_the_end(tmp_path: Path) -> None:
     """In both directions: the place in the log is the same."""
     wall = FakeClock(START_NS)
