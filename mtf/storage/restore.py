@@ -220,7 +220,7 @@ def closed_between(
     storage = storage_of(place)
     engine = _engine_before(storage, after_seq, _any_time, bars_only=bars_only)
     for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
-        frame = engine.step(block)
+        frame = engine.step(block, False)
         values = frame.closing_values
         for k, closing in enumerate(frame.closings):
             seq = block.first_seq + closing.row
@@ -366,7 +366,7 @@ def _play(engine: Kernel, storage: Storage, last_seq: int | None) -> None:
     if last_seq == engine.joiner.seq:
         return
     for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
-        engine.step(block)
+        engine.step(block, False)
 
 
 def _difference(engine: Kernel, found: Checkpoint) -> str:
@@ -416,7 +416,7 @@ def _play_until(engine: Kernel, storage: Storage, time_ns: int, last_seq: int | 
         if gate.is_over(block):
             engine.joiner.seq = block.last_seq
         else:
-            engine.step(block)
+            engine.step(block, False)
     seen_seq = engine.joiner.seq
     engine.joiner.seq = gate.horizon_seq
     return seen_seq
@@ -427,11 +427,11 @@ def _accepts_after(engine: Kernel, block: Block, time_ns: int) -> int:
     while True:
         later = block.first_after(time_ns)
         if later < 0:
-            engine.step(block)
+            engine.step(block, False)
             return 0
         if later > 0:
             before, block = cut(block, later)
-            engine.step(before)
+            engine.step(before, False)
         one, rest = (block, None) if block.count == 1 else cut(block, 1)
         judged = engine.gate.judge(one)
         if judged.verdicts[0] <= LATE_ACCEPTED:
