@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from arro3.core import Array, ChunkedArray, DataType, Field, RecordBatch, RecordBatchReader, Schema
 
-from mtf.data.batches import Batch, Coded, Column, Kind
+from mtf.data.batches import Batch, Coded, Column, Gappy, Kind
 from mtf.storage.history.gather import value_places
 
 __all__ = ["arrow_reader", "arrow_schema"]
@@ -56,6 +56,8 @@ def _array(kind: Kind, found: Any) -> Array:
     if isinstance(found, Coded):
         codes = Array.from_buffer(found.codes).cast(DataType.int32())
         return Array(list(found.words), DataType.utf8()).cast(type).take(codes)
+    if isinstance(found, Gappy):
+        return _values(found.values)
     if kind is Kind.VALUE:
         return _values(found)
     if isinstance(found, list):

@@ -1,8 +1,8 @@
 """Columns: what tables are made of, and a batch of rows as one run of values a column, in no library's form.
 
 A column of a batch is one of: a buffer of floats, or of integers as `Kind` says (`array.array`, or a `vec`), with a
-value in each row; a list, with None in rows without a value; `Coded`, for texts of which there are few; or None, if no
-row has a value. What Arrow, polars and pandas are given is made of these.
+value in each row; a list, with None in rows without a value; `Gappy`, floats of which some are missing; `Coded`, for
+texts of which there are few; or None, if no row has a value. What Arrow, polars and pandas are given is made of these.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import enum
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Batch", "Coded", "Column", "Kind", "dicts_of"]
+__all__ = ["Batch", "Coded", "Column", "Gappy", "Kind", "dicts_of"]
 
 EPOCH: Final = datetime.date(1970, 1, 1)
 
@@ -49,6 +49,12 @@ class Coded(NamedTuple):
     words: Sequence[str]
 
 
+class Gappy(NamedTuple):
+    """A buffer of floats, NaN in rows without a value."""
+
+    values: Any
+
+
 class Batch(NamedTuple):
     """Rows, a run of values a column, in the order of the table's columns."""
 
@@ -69,8 +75,8 @@ def _plain_values(column: Column, found: Any, rows: int) -> Sequence[Any]:
     if isinstance(found, Coded):
         words = found.words
         return [words[code] for code in found.codes]
-    if column.kind is Kind.VALUE:
-        return [None if value != value else value for value in found]
+    if column.kind is Kind.VALUE or isinstance(found, Gappy):
+        return [None if value != value else value for value in (found.values if isinstance(found, Gappy) else found)]
     if column.kind is Kind.FLAG:
         return [bool(value) for value in found]
     if column.kind is Kind.DATE:

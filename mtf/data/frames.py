@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mtf.data.batches import Batch, Coded, Column, Kind
+from mtf.data.batches import Batch, Coded, Column, Gappy, Kind
 
 __all__ = ["pandas_frame"]
 
@@ -25,6 +25,8 @@ def pandas_frame(columns: Sequence[Column], batches: Iterable[Batch]) -> pd.Data
         for k, (column, found) in enumerate(zip(columns, batch.columns, strict=True)):
             if isinstance(found, Coded):
                 words[k], found = found.words, found.codes
+            elif isinstance(found, Gappy):
+                found = found.values
             parts[k].append(_array(column.kind, found, batch.rows))
     return pd.DataFrame(
         {

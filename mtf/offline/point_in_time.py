@@ -7,13 +7,13 @@ consumer was shown them at that moment. Nothing is joined; each row is the state
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
 
 from mtf.config import Config, IndicatorSpecs
-from mtf.data.batches import Batch, Coded, Column, Kind, dicts_of
+from mtf.data.batches import Batch, Coded, Column, Gappy, Kind, dicts_of
 from mtf.data.table import Table
 from mtf.errors import ConfigError
 from mtf.frames.state_rows import BAR_FLOATS, BAR_WHOLES, StatePage, StateRows
@@ -151,24 +151,27 @@ class StateQuery:
             memoryview(rows.times)[:count],
         ]
 
-        def run_of(values: Any, column: int, gone: int, is_gone: Callable[[Any], bool]) -> Any:
+        def floats_of(column: int) -> Any:
+            gone = missing[column]
+            run = floats[column * room : column * room + count]
+            return None if gone == count else Gappy(run) if gone else run
+
+        def wholes_of(whole: int, gone: int) -> Any:
             if gone == count:
                 return None
-            run = values[column * room : column * room + count]
-            return [None if is_gone(value) else value for value in run] if gone else run
+            run = wholes[whole * room : whole * room + count]
+            return [None if value == NEVER_NS else value for value in run] if gone else run
 
         column = whole = 0
         for width in self.widths:
             for _ in ("partial", "bar"):
-                start, end, ticks = (
-                    run_of(wholes, k, missing[column], _is_never) for k in range(whole, whole + BAR_WHOLES)
-                )
-                prices = [run_of(floats, k, missing[k], _is_nan) for k in range(column, column + BAR_FLOATS)]
+                start, end, ticks = (wholes_of(k, missing[column]) for k in range(whole, whole + BAR_WHOLES))
+                prices = map(floats_of, range(column, column + BAR_FLOATS))
                 found += [start, end, *prices, ticks]
                 column += BAR_FLOATS
                 whole += BAR_WHOLES
             values = width * (self.live + self.completed)
-            found += [run_of(floats, k, missing[k], _is_nan) for k in range(column, column + values)]
+            found += map(floats_of, range(column, column + values))
             column += values
         return Batch(count, found)
 
@@ -181,11 +184,3 @@ def _grown(names: list[str], instruments: Sequence[Any]) -> list[str]:
     """Return *names* with those of all *instruments*, by number."""
     names += [instrument.name for instrument in instruments[len(names) :]]
     return list(names)
-
-
-def _is_nan(value: float) -> bool:
-    return value != value
-
-
-def _is_never(value: int) -> bool:
-    return value == NEVER_NS
