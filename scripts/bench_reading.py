@@ -1,20 +1,18 @@
 """Reading a data directory out: bars and ticks as Arrow, windows, a state, the end; beside SQLite, Parquet and DuckDB.
 
 A million bars of one minute, of ten symbols, of which 100,000 and the newest 1,000 are read; a million ticks of one
-symbol; three seconds of ticks out of short and long logs; and the end of a log of single pushes. Each figure is that of
-a reader that was opened before. What is compared has the same rows in the same order.
+symbol; and the end of a log of single pushes. Each figure is that of a reader that was opened before. What is compared
+has the same rows in the same order. Windows of short and long logs: `bench_windows.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -26,7 +24,7 @@ import mtf
 from mtf.cli.directories import newest_reader
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
-from mtf.log import FileLog, compress_sealed, survey_log
+from mtf.log import FileLog, survey_log
 from mtf.sources import SyntheticMarket
 from mtf.storage.datadir import SEGMENT_BYTES
 from mtf.storage.history.contents import read_contents
@@ -41,7 +39,6 @@ SYMBOLS = [f"SYM{k}" for k in range(10)]
 BARS = 100_000  # of each symbol
 NEWEST = 1_000
 TICKS = 1_000_000
-WINDOW_EVENTS = (1_000_000, 20_000_000)  # the longest that is made in half a minute
 PUSHES = 2_000_000
 SETTINGS = {"clock": "ticks", "timeframes": "1m,5m,15m,1h,4h,1d", "durability": "os", "calendar": "crypto"}
 
@@ -162,39 +159,6 @@ def bench_ticks(folder: Path) -> None:
         )
 
 
-def bench_windows(folder: Path) -> None:
-    """Three seconds out of a short log and of a long one: at its start, in the middle, near its end; compressed too."""
-    works: dict[str, Callable[[], object]] = {}
-    readers = []
-    for events in WINDOW_EVENTS:
-        path = folder / f"window-{events}"
-        asyncio.run(fill(path, SYMBOLS, events))
-        for kind in ("", ", compressed"):
-            if kind:
-                path = Path(shutil.copytree(path, f"{path}-compressed"))
-                compress_sealed(path / "log")
-            data = mtf.open(path)
-            readers.append(data)
-            first_ns, last_ns = stamps_of(path)
-            for where, share in (("start", 0.01), ("middle", 0.5), ("end", 0.99)):
-                start = first_ns + int((last_ns - first_ns) * share)
-                works[f"three seconds of {events:,} ticks of ten symbols, {where}{kind}"] = partial(window, data, start)
-    print_ms(works)
-    for data in readers:
-        data.close()
-
-
-def stamps_of(path: Path) -> tuple[int, int]:
-    found = survey_log(path / "log")
-    assert found.first_ns is not None
-    assert found.last_ns is not None
-    return found.first_ns, found.last_ns
-
-
-def window(data: mtf.DataReader, start: int) -> object:
-    return pyarrow.table(data.ticks(SYMBOLS[4], start=start, end=start + 3 * SECOND_NS))
-
-
 def bench_ends(folder: Path) -> None:
     """What `mtf tail` and `mtf inspect` read of a log of two million blocks of one event each."""
     path = folder / "pushes" / "log"
@@ -218,7 +182,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench_bars(Path(folder))
         bench_ticks(Path(folder))
-        bench_windows(Path(folder))
         bench_ends(Path(folder))
 
 
