@@ -43,12 +43,14 @@ class IterSource:
         self._ticks: Final = ticks
         self._left: Iterator[Tick | Bar] = iter(ticks)
         self._count = 0  # taken from `_left`
+        self.rows = (0, 0)  # that were read since this source was made, and of them malformed; a bar is one
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
         for tick in itertools.islice(self._left, limit):
             self._count += 1
             limit -= 1
-            hand_in(builder, tick, place=self.name, line=self._count)
+            taken = hand_in(builder, tick, place=self.name, line=self._count)
+            self.rows = (self.rows[0] + 1, self.rows[1] + (not taken))
         return limit == 0
 
     def __iter__(self) -> Iterator[Tick]:
