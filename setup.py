@@ -97,6 +97,7 @@ COMPILED = [
     "mtf/engine.py",
     "mtf/log/spans.py",
     "mtf/bars/picking.py",
+    "mtf/bars/coverage.py",
     "mtf/storage/history/gather.py",
     "mtf/sources/chunk.py",
     "mtf/sources/merger.py",

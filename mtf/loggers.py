@@ -30,6 +30,8 @@ EVENTS: Final = {
     "indicator_version": ("mtf.pipeline", WARNING),
     "start_incomplete": ("mtf.pipeline", WARNING),
     "replay_changed": ("mtf.pipeline", WARNING),
+    "history_imported": ("mtf.pipeline", INFO),
+    "history_passed_over": ("mtf.pipeline", INFO),
     "noted": ("mtf.pipeline", WARNING),
     "events_counted": ("mtf.pipeline", INFO),
     "checkpoint_written": ("mtf.checkpoints", INFO),

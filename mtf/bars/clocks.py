@@ -1,7 +1,7 @@
 """The clocks of all symbols: what moves them, and which bars are then over.
 
-Four things move a symbol's clock: its own accepted ticks; a user's clock event, for all symbols; a timer's clock event,
-for live symbols; and, while finite sources are read in time order, an accepted tick of any symbol read that way.
+Five things move a symbol's clock: its own accepted ticks; a user's clock event, for all symbols; a timer's clock event,
+for live symbols; the clock event that ends an import of its history; and, while finite sources are read in time order, an accepted tick of any symbol read that way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mtf.bars.verdicts import LATE, TIME, TIMER
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN
 from mtf.calendars.grid import bar_bounds
-from mtf.events.block import BY_FEED, BY_USER, ROW_BYTES, Block
+from mtf.events.block import BY_FEED, BY_IMPORT, BY_USER, ROW_BYTES, Block, heap_text
 from mtf.timeframe import INTRADAY, Timeframe
 from mtf.units import NEVER_NS, TS_MAX_NS
 
@@ -44,6 +44,7 @@ class Clocks:
         "_keep_closed",
         "_kinds",
         "_lengths",
+        "_numbers",
         "_read",
         "_side",
         "_symbols",
@@ -77,6 +78,7 @@ class Clocks:
         self._read: i64 = 0  # of no meaning: it keeps what fetches symbols from being optimized away
         self._due_ns: i64 = TS_MAX_NS + 1  # no bar of a symbol read in time order ends before it
         self.instruments: Final[list[Instrument]] = []  # by number; shared with the aggregators, only grows
+        self._numbers: Final[dict[str, int]] = {}  # of symbols by name; filled when an import ends
         self.clock_ns: i64 = NEVER_NS  # a user's newest clock event; no symbol's clock is before it
         self.run_ns: i64 = NEVER_NS  # newest accepted tick of sources read in time order
         self.clocks: i64 = 0  # clock events judged, including late ones
@@ -100,6 +102,10 @@ class Clocks:
             if symbol.clock_ns > newest:
                 newest = symbol.clock_ns
         return newest
+
+    def newest_tick_ns(self, number: i64) -> i64:
+        """Return the latest stamp of an accepted tick of a symbol; NEVER_NS before the first."""
+        return self._symbols[number].tick_ns
 
     def outlook(self, number: i64) -> tuple[i64, i64, i64]:
         """Return which of a symbol's next rows are plain: their tag, and the first and end of their range of stamps.
@@ -145,17 +151,28 @@ class Clocks:
                 return False
         return True
 
-    def _judge_clock(self, judged: JudgedBlock, i: i64, ts_ns: i64, maker: i64) -> bool:
-        """Judge a clock event; return whether it touches every symbol."""
+    def _judge_clock(self, judged: JudgedBlock, i: i64, ts_ns: i64, maker: i64, at: i64) -> bool:
+        """Judge a clock event, whose entry in the heap begins at *at*; return whether it touches every symbol."""
         judged.has_clock = True
         judged.clocks[i] = ts_ns
         if ts_ns > self.horizon_ns:
-            self._pass_horizon(ts_ns, maker)
+            self._pass_horizon(judged, ts_ns, maker, at)
             return False
         self.clocks += 1
         if self.horizon_ns != TS_MAX_NS:
             self.horizon_seq = judged.block.first_seq + i
         if maker == BY_FEED:
+            return False
+        if maker == BY_IMPORT:
+            judged.effects[i] = TIMER
+            number = self._number_of(heap_text(judged.block.heap, at))
+            if number >= 0:
+                symbol = self._symbols[number]
+                if not symbol.frozen and ts_ns > symbol.clock_ns and ts_ns > self.clock_ns:
+                    symbol.clock_ns = ts_ns
+                    self._touch(judged, symbol)
+                    judged.move(i, number, ts_ns)
+                    self._close_history(symbol, ts_ns)
             return False
         if maker != BY_USER:
             judged.effects[i] = TIMER
@@ -175,10 +192,27 @@ class Clocks:
         judged.effects[i] = TIME
         return True
 
-    def _pass_horizon(self, ts_ns: i64, maker: i64) -> None:
+    def _close_history(self, symbol: GateSymbol, ts_ns: i64) -> None:
+        """Accept no late tick of *symbol* that is stamped before *ts_ns*, where its imported history ends."""
+        symbol.tick_ns = ts_ns
+        if symbol.finest_end != NEVER_NS:
+            symbol.finest_start, symbol.finest_end = ts_ns, self._bounds(symbol, 0, ts_ns)[1]
+
+    def _number_of(self, name: str) -> i64:
+        """Return the number of the symbol *name*; -1 if it is unknown."""
+        if len(self._numbers) != len(self.instruments):
+            for instrument in self.instruments[len(self._numbers) :]:
+                self._numbers[instrument.name] = int(instrument.number)
+        return self._numbers.get(name, -1)
+
+    def _pass_horizon(self, judged: JudgedBlock, ts_ns: i64, maker: i64, at: i64) -> None:
         """Note a clock event after the horizon of a look back: it can make later rows late, though it is not shown."""
         if maker == BY_USER:
             self._beyond_ns = max(self._beyond_ns, ts_ns)
+        elif maker == BY_IMPORT:
+            number = self._number_of(heap_text(judged.block.heap, at))
+            if number >= 0:
+                self._symbols[number].beyond_ns = max(self._symbols[number].beyond_ns, ts_ns)
         elif maker != BY_FEED:
             for symbol in self._symbols:
                 if symbol.live:

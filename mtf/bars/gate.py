@@ -126,7 +126,7 @@ class Gate(BarGate):
                 if flags & (LIVE | RECEIVED):
                     judged.has_private = True
             if kind == CLOCK:
-                if self._judge_clock(judged, i, ts_ns, tag >> 16 & 0xFFFF):
+                if self._judge_clock(judged, i, ts_ns, tag >> 16 & 0xFFFF, at):
                     all_touched = True
                 user_ns = self.clock_ns
                 continue

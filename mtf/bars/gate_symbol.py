@@ -62,7 +62,7 @@ class GateSymbol:
     def __init__(self, instrument: Instrument, side: i64, ranks: i64) -> None:
         self.instrument: Final = instrument
         self.clock_ns: i64 = NEVER_NS  # bars that end by then are over; the newest tick or a timer's clock event
-        self.tick_ns: i64 = NEVER_NS  # the latest stamp of an accepted tick
+        self.tick_ns: i64 = NEVER_NS  # the latest stamp of an accepted tick, or the end of its imported history
         self.applied_ns: i64 = NEVER_NS  # time of the newest tick that changed bars
         self.side: i64 = side  # AUTO until the first accepted tick decides
         self.by_bar = False  # an input bar decided that

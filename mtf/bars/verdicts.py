@@ -67,7 +67,7 @@ WIDEN: Final = 3  # a late tick that is accepted
 TIME: Final = 4  # a user's clock event: moves the clock of every symbol
 APPLY_BAR: Final = 5  # an event of an input bar: changes bars of timeframes that are at least as long
 TEAR: Final = 6  # an unfinished input bar: the bars that contain its start are incomplete until it arrives complete
-TIMER: Final = 7  # a timer's clock event: moves the clocks listed in `JudgedBlock.moves_*`
+TIMER: Final = 7  # a timer's or an import's clock event: moves the clocks listed in `JudgedBlock.moves_*`
 
 AUTO: Final = 0
 MID: Final = 1

@@ -13,8 +13,10 @@ from mtf.cli.bars_command import bars
 from mtf.cli.chart_command import chart
 from mtf.cli.compact_command import compact
 from mtf.cli.config_command import config
+from mtf.cli.delete_command import delete
 from mtf.cli.doctor_command import doctor
 from mtf.cli.export_command import export_command
+from mtf.cli.import_command import import_command
 from mtf.cli.indicators_command import indicators
 from mtf.cli.inspect_command import inspect
 from mtf.cli.outages_command import outages
@@ -36,6 +38,7 @@ __all__ = ["main"]
 main: Final[Root] = root
 _ON_DATA: Final = (
     run,
+    import_command,
     serve,
     watch,
     chart,
@@ -51,6 +54,7 @@ _ON_DATA: Final = (
     salvage,
     compact,
     prune,
+    delete,
     audit_command,
 )
 for _command in (*_ON_DATA, config, indicators, plugins, doctor):

@@ -28,7 +28,8 @@ __all__ = ["bars"]
 
 GAPS: Final = ("gap_closed_ns", "gap_holiday_ns", "gap_break_ns", "gap_silence_ns")
 _OUTAGE: Final = ("outage_since_ns", "outage_until_ns")
-FLAGS: Final = (*BAR_FLAGS, "completed")
+MARKS: Final = ("completed", "imported")
+FLAGS: Final = (*BAR_FLAGS, *MARKS)
 
 _TITLES: Final = {
     "start_ns": OutputColumn("start_ns", "time", "start"),
@@ -43,7 +44,7 @@ _TITLES: Final = {
     "flags": OutputColumn("flags", "text", " "),
 }
 _SHOWN: Final = [
-    *(_TITLES.get(name, OutputColumn(name, "flag" if name in FLAGS else "whole")) for name in (*COLUMNS, "completed")),
+    *(_TITLES.get(name, OutputColumn(name, "flag" if name in FLAGS else "whole")) for name in (*COLUMNS, *MARKS)),
     _TITLES["flags"],
 ]
 
@@ -101,7 +102,7 @@ def bars(
         if forming is not None and not starts_within(forming.start_ns, start, end):
             forming = None
         live = {} if state is None or forming is None else state.live.to_dict()
-        rows = map(_worded, bar_dicts(table, forming, at.seq or 0, live=live))
+        rows = map(_worded, bar_dicts(table, forming, at.seq or 0, imported=reader.imported, live=live))
         if outages:
             rows = map(functools.partial(_with_outage, list(reader.outages(start=start))), rows)
     values = [OutputColumn(name, "size", name) for name in table.columns[len(BARS) :]]
@@ -138,5 +139,7 @@ def _worded(row: dict[str, Any]) -> dict[str, Any]:
     ]
     if any(row[name] for name in GAPS):
         words.append("gap before")
+    if row["imported"]:
+        words.append("imported")
     row["flags"] = ", ".join(words if row["completed"] else [*words, "forming"])
     return row

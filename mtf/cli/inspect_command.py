@@ -20,6 +20,7 @@ from mtf.sources.merge import known_sources
 from mtf.sources.read_as import reading_text, readings_of
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.datadir import ASIDE, CHECKPOINTS, HISTORY, LOG, history_of
+from mtf.storage.imported import imported_in
 from mtf.storage.malformed_rows import rows_aside
 
 __all__ = ["inspect", "torn_text"]
@@ -62,6 +63,7 @@ def _log(directory: Path) -> dict[str, Any]:
         "symbols": found.symbols,
         "sources": known_sources(found.positions),
         "order": LogOrder(found.positions.get(ORDER)).to_dict(),
+        "imported": imported_in(found.positions).record(),
         "torn_bytes": found.torn_bytes,
         "torn": [each._asdict() for each in kept_tails(directory / LOG)],
     }
@@ -123,6 +125,8 @@ def _show(found: dict[str, Any], config: Config) -> None:
             grid.add_row("", plain(f"read as: {reading_text(reading)}"))
     if log["order"]["order"] is not None:
         grid.add_row("order", order_text(**log["order"]))
+    for name, until_ns in log["imported"]["until_ns"].items():
+        grid.add_row("imported", plain(f"{name}, until {clock_text(until_ns)}"))
     grid.add_row("malformed", f"{found['malformed']:,} rows kept aside" if found["malformed"] else "none")
     grid.add_row("history", f"up to seq {history['seq']}, {_size(sizes[HISTORY])}" if history else "none")
     if history and history["bars"]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -13,11 +14,17 @@ from mtf.errors import DataDirError
 from mtf.log import salvage_log
 from mtf.order import moved_order
 from mtf.storage.datadir import LOG, check_has_log
+from mtf.storage.imported import moved_import
 from mtf.storage.restore import checkpointed_symbols
 
 __all__ = ["salvage"]
 
 RUNS_SHOWN: Final = 20
+
+
+def _moved(positions: dict[str, Any], now: Callable[[int], int]) -> dict[str, Any]:
+    """Return *positions* for a copy of a log in which the event *seq* has become `now(seq)`."""
+    return moved_import(moved_order(positions, now), now)
 
 
 @click.command
@@ -38,7 +45,7 @@ def salvage(src: Path, dst: Path, before_damage: bool, as_json: bool) -> None:
     dst.mkdir(mode=0o700, parents=True)
     try:
         found = salvage_log(
-            src / LOG, dst / LOG, names=checkpointed_symbols(src), adapt=moved_order, before_damage=before_damage
+            src / LOG, dst / LOG, names=checkpointed_symbols(src), adapt=_moved, before_damage=before_damage
         )
     except BaseException:
         if not any(dst.iterdir()):

@@ -58,7 +58,7 @@ _SYNTHETIC: Final = ("seed", "events", "symbols")
 
 _FORMATS: Final = [each.name for each in FORMATS]
 _FORMAT_HELP: Final = "Format of the file, if it is not detected; mtf doctor lists them."
-_OPTIONS: Final = (
+_FILE_OPTIONS: Final = (
     click.option("--format", type=WithPlugins(_FORMATS, "formats"), metavar="F", help=_FORMAT_HELP),
     click.option("--symbol", help="Symbol of all rows; a second symbol in a file is then an error."),
     click.option("--kind", type=click.Choice(["quotes", "trades", "bars"]), help="What the rows are."),
@@ -77,6 +77,8 @@ _OPTIONS: Final = (
     click.option("--pattern", metavar="GLOB", help="Which files of a folder are meant: '*_quote.zip'."),
     click.option("--limit", multiple=True, metavar="NAME=N", help="Raise a limit on what a file may demand."),
     click.option("--source-name", metavar="NAME", help="Name of the source in the log; the file's name by default."),
+)
+_SYNTHETIC_OPTIONS: Final = (
     click.option("--seed", type=int, help="Synthetic: another seed is another market.  [default: 1]"),
     click.option(
         "--events", type=click.IntRange(1), help=f"Synthetic: how many quotes.  [default: {SYNTHETIC_EVENTS}]"
@@ -107,9 +109,16 @@ class StoppableSource(MergedSource):
         return not self.stopped_by and super().fill(builder, limit)
 
 
+def file_options(function: _Function) -> _Function:
+    """Give a command the options that say what a file is."""
+    for option in reversed(_FILE_OPTIONS):
+        function = option(function)
+    return function
+
+
 def source_options(function: _Function) -> _Function:
-    """Give a command the options that say what a source is."""
-    for option in reversed(_OPTIONS):
+    """Give a command the options that say what a source is, a file or a synthetic market."""
+    for option in reversed((*_FILE_OPTIONS, *_SYNTHETIC_OPTIONS)):
         function = option(function)
     return function
 
@@ -128,12 +137,12 @@ def open_named(
     """Open *sources* as the user named them: `synthetic`, data directories, files, folders of files, or `-`.
 
     *resumable* says that there is a log, which may know how files are read, *sort* that they will be sorted, whichever
-    way their rows stand. Takes what `source_options` declares out of
+    way their rows stand. Takes what `source_options` or `file_options` declares out of
     *options*. ConfigError if one of them is for another kind of source.
     """
     options["limit"] = _limits(options["limit"])
     file = {name: options.pop(option) for option, name in _FILE.items()}
-    synthetic = {name: options.pop(name) for name in _SYNTHETIC}
+    synthetic = {name: options.pop(name, None) for name in _SYNTHETIC}
     if len(sources) > 1 and file["name"] is not None:
         raise ConfigError("--source-name needs a single source, but there are several; omit it")
     names = told_apart(source for source in sources if source != SYNTHETIC) if len(sources) > 1 else {}

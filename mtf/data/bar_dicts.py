@@ -12,6 +12,7 @@ from mtf.data.completed_bars import BARS
 from mtf.data.table import Table
 from mtf.storage.history.packs import FLAGS
 from mtf.storage.history.schema import COLUMNS, bar_row
+from mtf.storage.imported import Imported
 
 __all__ = ["BAR_FLAGS", "bar_dicts", "starts_within"]
 
@@ -20,9 +21,16 @@ BAR_FLAGS: Final = FLAGS
 
 
 def bar_dicts(
-    table: Table[Bar], partial: PartialBar | None, seq: int, *, live: Mapping[str, float] = NO_VALUES
+    table: Table[Bar],
+    partial: PartialBar | None,
+    seq: int,
+    *,
+    imported: Imported,
+    live: Mapping[str, float] = NO_VALUES,
 ) -> Iterator[dict[str, Any]]:
     """Yield each bar of *table*, and then *partial*, if it is not None, as of the event *seq*.
+
+    Each says whether events that were *imported* are in it.
 
     Indicator values that *table* has come last, None if there is none; those of *partial* are *live*.
     """
@@ -30,15 +38,19 @@ def bar_dicts(
     for page in table.pages():
         values = [page.values(name) or itertools.repeat(None) for name in outputs] if outputs else []
         for row, *found in zip(page, *values, strict=False):
-            yield _dressed(dict(zip(COLUMNS, row, strict=True)), zip(outputs, found, strict=True), completed=True)
+            dated = dict(zip(COLUMNS, row, strict=True))
+            yield _dressed(dated, zip(outputs, found, strict=True), imported, completed=True)
     if partial is not None:
         found = [(name, live.get(name)) for name in outputs]
-        yield _dressed(dict(zip(COLUMNS, bar_row(partial, seq), strict=True)), found, completed=False)
+        yield _dressed(dict(zip(COLUMNS, bar_row(partial, seq), strict=True)), found, imported, completed=False)
 
 
-def _dressed(row: dict[str, Any], values: Iterable[tuple[str, float | None]], *, completed: bool) -> dict[str, Any]:
-    """Return *row* with flags that are true or false, and whether its bar is completed, and *values*."""
+def _dressed(
+    row: dict[str, Any], values: Iterable[tuple[str, float | None]], imported: Imported, *, completed: bool
+) -> dict[str, Any]:
+    """Return *row* with flags that are true or false, whether its bar is completed and imported, and *values*."""
     row["completed"] = completed
+    row["imported"] = imported.holds(row["symbol"], row["start_ns"])
     row["trading_day"] = row["trading_day"] or None
     for name in BAR_FLAGS:
         row[name] = bool(row[name])

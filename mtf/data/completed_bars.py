@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -25,6 +26,7 @@ from mtf.storage.history.gather import NO_DAY
 from mtf.storage.history.packs import FLAGS, BarPage
 from mtf.storage.history.schema import COLUMNS, Row, bar_row
 from mtf.storage.history.store import HistoryStore
+from mtf.storage.imported import NOTHING, Imported
 from mtf.storage.restore import closed_between
 from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
@@ -36,6 +38,8 @@ PAGE_ROWS: Final = 4_096
 PRICES: Final = (packs.OPEN, packs.HIGH, packs.LOW, packs.CLOSE, packs.VOLUME)
 _NO_DAY: Final = array("i", [NO_DAY]).tobytes()
 GAP: Final = "gap"
+IMPORTED: Final = "imported"
+IMPORTED_BIT: Final = 1 << len(FLAGS) + 1
 
 BARS: Final = (
     Column("symbol", Kind.WORD),
@@ -87,6 +91,7 @@ class BarQuery:
     # By symbol and timeframe that was run, from which start on bars were not known then; None: all up to `last_seq`.
     before_ns: Mapping[tuple[str, str], int] | None = None
     outputs: Sequence[str] = ()  # the names of the indicator values that are wanted
+    imported: Imported = NOTHING  # what of the log was imported, which its bars say
 
     def pages(self) -> Iterator[Page]:
         """Yield the rows by series, oldest first, a page at a time."""
@@ -123,7 +128,7 @@ class BarQuery:
                 *(array("d", column) for column in columns[START + 2 : START + 7]),
                 array("q", columns[_AT["ticks"]]),
                 _days(columns[_AT["trading_day"]]),
-                _flags(columns),
+                self._flags(columns[0][0], columns[START], _codes(columns)),
                 array("q", columns[SEQ]),
                 *(values or [None] * len(self.outputs)),
             ),
@@ -142,11 +147,20 @@ class BarQuery:
                 *(page.floats(column) for column in PRICES),
                 page.whole(packs.TICKS),
                 [None if day == NO_DAY else day for day in days] if _NO_DAY in days.tobytes() else days,
-                Coded(page.small(packs.FLAG), WORDS),
+                self._flags(page.symbol, page.whole(packs.START), page.small(packs.FLAG)),
                 page.whole(packs.SEQ),
                 *(page.values(name) for name in self.outputs),
             ),
         )
+
+    def _flags(self, symbol: str, starts: Sequence[int], codes: Any) -> Coded:
+        """Return the flags of bars of *symbol*, in order of their *starts*, as words; *codes* are those of each bar."""
+        until_ns = self.imported.until_ns.get(symbol)
+        if until_ns is not None and starts[0] < until_ns:
+            codes = array("i", codes)
+            for k in range(bisect_left(starts, until_ns)):
+                codes[k] |= IMPORTED_BIT
+        return Coded(codes, WORDS)
 
     def values_of(self, page: Page) -> Iterator[Bar]:
         """Yield a page's bars one by one."""
@@ -292,8 +306,8 @@ def _days(texts: Sequence[str]) -> Any:
     return found if None in days.values() else array("i", found)
 
 
-def _flags(columns: Sequence[Sequence[Any]]) -> Coded:
-    """Return the flags as words, which stand in their order and apart: `first incomplete`."""
+def _codes(columns: Sequence[Sequence[Any]]) -> Any:
+    """Return the flags of each row as a number, a bit a flag."""
     codes = [0] * len(columns[0])
     for bit in range(len(FLAGS)):
         column = columns[FIRST_FLAG + bit]
@@ -302,9 +316,10 @@ def _flags(columns: Sequence[Sequence[Any]]) -> Coded:
     for column in columns[FIRST_GAP:SEQ]:
         if any(column):
             codes = [code | (gap > 0 and 1 << len(FLAGS)) for code, gap in zip(codes, column, strict=True)]
-    return Coded(array("i", codes), WORDS)
+    return array("i", codes)
 
 
-WORDS: Final = [
-    " ".join(word for bit, word in enumerate((*FLAGS, GAP)) if code >> bit & 1) for code in range(1 << len(FLAGS) + 1)
+_WORDS: Final = (*FLAGS, GAP, IMPORTED)
+WORDS: Final = [  # by number: those of the flags that hold, in their order and apart, as `first incomplete`
+    " ".join(word for bit, word in enumerate(_WORDS) if code >> bit & 1) for code in range(1 << len(_WORDS))
 ]

@@ -27,6 +27,7 @@ from mtf.log import ReadableLog
 from mtf.storage.datadir import DataDir, Place, storage_of
 from mtf.storage.history.contents import outputs_of, versions_of
 from mtf.storage.history.store import HistoryStore
+from mtf.storage.imported import Imported, imported_of
 from mtf.storage.restore import engine_at
 from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
@@ -63,6 +64,9 @@ class DataReader:
         self._log: Final[ReadableLog] = self.storage.read_log()
         self.config: Final[Config] = Config.from_json(self._log.config, self.name)  # that it was made with
         self._store: HistoryStore | None = None  # opened when it is first needed
+        self._run_id: Final = self._log.run_id if self.path is not None else b""
+        self._imported: Imported | None = None  # once it was looked for,
+        self._imported_of = 0  # when the log ended there: it changes no more once there are events
         self._closed = False
 
     def __enter__(self) -> DataReader:
@@ -88,6 +92,15 @@ class DataReader:
     def timeframes(self) -> list[Timeframe]:
         """The timeframes that were run, shortest first."""
         return list(self.config.timeframes)
+
+    @property
+    def imported(self) -> Imported:
+        """What of the log was imported as history, before anything came live."""
+        self._check_open()
+        if self._imported is None or not self._imported_of:
+            self._imported_of = self._log.last_seq
+            self._imported = imported_of(self._log)
+        return self._imported
 
     @property
     def seq(self) -> int:
@@ -141,6 +154,7 @@ class DataReader:
             last_seq=last_seq,
             before_ns=None if then is None else self._known_before(series, last_seq, then),
             outputs=self._outputs(series, indicators),
+            imported=self.imported,
         )
         names = ", ".join(dict.fromkeys(each.timeframe.name for each in series))
         what = f"{names} bars of {', '.join(symbols)}, as of seq {last_seq}"
@@ -279,6 +293,10 @@ class DataReader:
 
     def _look(self) -> int:
         self._check_open()
+        if self.path is not None and self._log.run_id != self._run_id:
+            raise DataDirError(
+                f"{self.name}: an import has replaced the log since this reader was opened: open another"
+            )
         return self._log.last_seq
 
     def _check_open(self) -> None:
@@ -294,7 +312,7 @@ class DataReader:
         return (last_seq if at.seq is None else at.seq), at.ts_ns
 
     def _engine(self, at: Moment) -> Kernel:
-        self._check_open()
+        self._look()
         return engine_at(self.storage, seq=at.seq, time_ns=at.ts_ns)
 
     def _known_before(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:

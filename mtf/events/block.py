@@ -10,15 +10,15 @@ bytes wherever it is cut into blocks: these are the canonical bytes that the dig
     12      u8    kind        CLOCK, QUOTE or TRADE
     13      u8    flags       HAS_BID, HAS_ASK, FROM_BAR, NEW_SYMBOL, HAS_ID, LIVE, RECEIVED, ORDERED
     14      u16   detail      for a bar's event: its place in the bar and the bar's length (`mtf.events.bar_rows`); for
-                              a clock event: who made it (BY_USER, BY_TIMER or BY_FEED)
+                              a clock event: who made it (BY_USER, BY_TIMER, BY_FEED or BY_IMPORT)
     16      f64   bid         or the price of a trade; for a clock event BY_FEED: the i64 instant when the outage began
     24      f64   ask         or the size of a trade
     32      f64   bid_size
     40      f64   ask_size
 
 The heap holds, for each row in turn: if NEW_SYMBOL, a u16 length and the UTF-8 name; if HAS_ID, a u16 length and the id
-(for a clock event: its reason); for the first event of a bar, `BAR_HEAD_BYTES` about the whole bar; if RECEIVED, the
-i64 instant at which the event arrived.
+(for a clock event: its reason, or BY_IMPORT its symbol); for the first event of a bar, `BAR_HEAD_BYTES` about the whole
+bar; if RECEIVED, the i64 instant at which the event arrived.
 
 This is version 2 of the events. In version 1 the detail was 0, and LIVE, RECEIVED and ORDERED did not exist. Every
 version 1 event is a valid version 2 event, with one difference in meaning: a FROM_BAR event without a detail is judged
@@ -44,6 +44,7 @@ __all__ = [
     "BLOCK_EVENTS_MAX",
     "BOTH_SIDES",
     "BY_FEED",
+    "BY_IMPORT",
     "BY_TIMER",
     "BY_USER",
     "CLOCK",
@@ -102,6 +103,7 @@ BAR_LENGTH: Final = 0x7FF8  # the bits of the detail that hold a bar's length
 BY_USER: Final = 0
 BY_TIMER: Final = 1
 BY_FEED: Final = 2  # "the feed was down from .. to ..": has a reason, and the instant when the outage began
+BY_IMPORT: Final = 3  # "the history of this symbol is known up to here": moves the clock of that symbol alone
 
 # The heap entry of a bar's first event: i64 start, u64 key of the content, and the lowest and highest price of each of
 # two sides (bid and ask, or trades and 0.0). So the verdict on a bar needs only its first event.
@@ -339,7 +341,8 @@ def check_rows(block: Block, symbols: i64) -> None:
         detail = (tag >> 16) & 0xFFFF
         good = kind <= TRADE
         if kind == CLOCK:
-            good = good and symbol == -1 and flags & ~(HAS_ID | RECEIVED) == 0 and detail <= BY_FEED
+            good = good and symbol == -1 and flags & ~(HAS_ID | RECEIVED) == 0 and detail <= BY_IMPORT
+            good = good and (detail != BY_IMPORT or flags & HAS_ID != 0)
         else:
             joins = detail & JOINS != 0
             good = good and (not joins or (symbol == 1 and flags & NEW_SYMBOL != 0 and flags & ORDERED != 0))

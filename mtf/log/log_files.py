@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.log.end import LogEnd
-from mtf.log.filesystem import FileSystem
+from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.log_index import LogIndex
 from mtf.log.log_reader import LogReader, first_logged_seq, read_log, read_positions
+from mtf.log.segment import logged_segments
+from mtf.log.segment_format import SEGMENT_HEADER_BYTES, parse_segment_header
 
 __all__ = ["LogFiles"]
 
@@ -27,15 +29,24 @@ class LogFiles:
         self._end: Final = LogEnd(directory, fs=fs)
         self._index: Final = LogIndex(directory, fs=fs)
         self._config: bytes | None = None  # once read: every segment repeats it
-        self._run_id = b""  # likewise
 
     @property
     def config(self) -> bytes:
-        return self._first()[0]
+        if self._config is None:
+            first = read_log(self.directory, self.first_seq, fs=self._fs)
+            first.close()
+            self._config = first.config
+        return self._config
 
     @property
     def run_id(self) -> bytes:
-        return self._first()[1]
+        fs = self._fs or OsFileSystem()
+        path = join(self.directory, logged_segments(fs, self.directory)[-1])
+        file = fs.open(path, "read")
+        try:
+            return parse_segment_header(fs.read(file, SEGMENT_HEADER_BYTES, 0), path).run_id
+        finally:
+            fs.close(file)
 
     @property
     def first_seq(self) -> int:
@@ -81,11 +92,3 @@ class LogFiles:
     def close(self) -> None:
         self._end.close()
         self._index.close()
-
-    def _first(self) -> tuple[bytes, bytes]:
-        """Return the configuration and the run id, from the first segment."""
-        if self._config is None:
-            with_config = read_log(self.directory, self.first_seq, fs=self._fs)
-            with_config.close()
-            self._config, self._run_id = with_config.config, with_config.run_id
-        return self._config, self._run_id

@@ -22,7 +22,6 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.view import check_not_ahead
 from mtf.kernel import Kernel
 from mtf.order import BY_TIME
-from mtf.pipeline.consuming import Consuming
 from mtf.pipeline.feeding import feed_live
 from mtf.pipeline.following import follow_live
 from mtf.pipeline.options import BLOCK_EVENTS, MAX_AHEAD_NS, Options
@@ -31,6 +30,7 @@ from mtf.pipeline.replay import play
 from mtf.pipeline.reports import report_read
 from mtf.pipeline.run import Run
 from mtf.pipeline.run_facts import RunFacts
+from mtf.pipeline.warming import Warming
 from mtf.rows import RowCounts, rejected_by
 from mtf.storage.datadir import Place, storage_of
 from mtf.storage.restore import state_at
@@ -40,7 +40,7 @@ from mtf.timeframe import DEFAULT_TIMEFRAMES, Timeframe
 __all__ = ["Pipeline"]
 
 
-class Pipeline(Consuming, RunFacts):
+class Pipeline(Warming, RunFacts):
     """Keeps every timeframe of every symbol in one consistent state, at every tick.
 
     `async with` starts and stops it. With *data*, a directory or another `mtf.storage.storage.Storage`, all that comes
@@ -152,10 +152,23 @@ class Pipeline(Consuming, RunFacts):
         if self._entered:
             raise PipelineStopped("a pipeline is started once: make a new one")
         self._entered = True
+        warm = self._history is not None
+        note = await self._import_history() if warm and self._options.data is not None else None
         run = await Run.open(self.config, self._options)
         self.config = run.config
         self._alive = run
-        await run.start(self._added)
+        begins_warm = warm and note is None  # then consumers come after what is read
+        await run.start([] if begins_warm else self._added)
+        if begins_warm:
+            try:
+                note = await self._read_history(run)
+                for added in self._added:
+                    run.enrolment.attach(added)
+            except BaseException:
+                await run.close(orderly=False)
+                raise
+        if note is not None:
+            run.notes.note(*note)
         return self
 
     async def __aexit__(

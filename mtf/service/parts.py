@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -14,6 +15,7 @@ from mtf.clock import WallClock
 from mtf.errors import ConfigError, MtfError
 from mtf.feeds import Backoff, Feed, FileFeed, ccxt, growing_file, websocket
 from mtf.pipeline import Pipeline
+from mtf.pipeline.importing import has_live
 from mtf.plugins.entry_points import installed, load
 from mtf.service.service_settings import (
     CCXT,
@@ -23,9 +25,11 @@ from mtf.service.service_settings import (
     FeedSettings,
     PipelineSettings,
     ServiceSettings,
+    WarmUpSettings,
 )
+from mtf.sources import Source, open_source
 
-__all__ = ["add_consumer", "consumer_of", "feed_of", "named", "pipeline_of", "problems_of"]
+__all__ = ["add_consumer", "consumer_of", "feed_of", "named", "pipeline_of", "problems_of", "warm"]
 
 _FUNCTIONS: Final = ("parse", "sequence", "acknowledge", "decode")
 _OF_EVERY_FEED: Final = ("connect_s", "stall_s", "patience_s", "reorder_ns", "receive_times")
@@ -42,6 +46,19 @@ def pipeline_of(settings: PipelineSettings, *, wall: WallClock | None = None) ->
         if name in given:
             given[name] = given[name] or None
     return Pipeline(**given, wall=wall)
+
+
+def warm(pipeline: Pipeline, settings: ServiceSettings) -> None:
+    """Have *pipeline* begin with the history that *settings* name, unless its log has gone on from there already."""
+    if settings.warm_up and not has_live(Path(settings.pipeline.data)):
+        pipeline.warm_up([_history(each) for each in settings.warm_up])
+
+
+def _history(settings: WarmUpSettings) -> Source:
+    try:
+        return open_source(settings.path, **settings.options)
+    except TypeError as error:
+        raise ConfigError(f"options: {error}") from error
 
 
 def feed_of(settings: FeedSettings) -> Feed | FileFeed:
@@ -114,6 +131,11 @@ def problems_of(settings: ServiceSettings) -> list[str]:
             return None
 
     pipeline = tried("pipeline", lambda: pipeline_of(settings.pipeline))
+    over = tried("pipeline.data", lambda: has_live(Path(settings.pipeline.data)))  # then nobody reads history any more
+    for number, history in enumerate(() if over else settings.warm_up):
+        opened = tried(f"warm_up[{number}]", functools.partial(_history, history))
+        if opened is not None:
+            opened.close()
     for number, feed in enumerate(settings.feeds):
         tried(f"feeds[{number}]", functools.partial(feed_of, feed))
     for number, consumer in enumerate(settings.consumers):

@@ -22,7 +22,7 @@ from mtf.pipeline import Pipeline
 from mtf.service.feed_metrics import metrics_text
 from mtf.service.feed_tasks import FeedTasks
 from mtf.service.page_process import PageProcess
-from mtf.service.parts import add_consumer, pipeline_of
+from mtf.service.parts import add_consumer, pipeline_of, warm
 from mtf.service.readiness import Readiness, health_report
 from mtf.service.service_settings import LogSettings, PipelineSettings, ServiceSettings, WebSettings
 from mtf.service.systemd import Notices
@@ -57,6 +57,7 @@ class Service:
         self._notices: Final = Notices(environment or {})
         self._wall: Final[WallClock] = SystemClock() if wall is None else wall
         self._pipeline: Final[Pipeline] = pipeline_of(settings.pipeline, wall=self._wall)
+        warm(self._pipeline, settings)
         self._consumers: Final[dict[str, Consumer]] = {
             each.key: add_consumer(self._pipeline, each) for each in settings.consumers
         }

@@ -34,6 +34,7 @@ __all__ = [
     "MetricsSettings",
     "PipelineSettings",
     "ServiceSettings",
+    "WarmUpSettings",
     "WebSettings",
 ]
 
@@ -94,6 +95,14 @@ class PipelineSettings:
     reorder_ns: int = _setting("events are put in order within this time", default=0)
     oldest_ns: int = _setting("an older stamp is malformed, in live use", default=OLDEST_NS)
     strict: bool = _setting("stop at the first malformed row of a source", default=False)
+
+
+@attrs.frozen(kw_only=True)
+class WarmUpSettings:
+    """`[[warm_up]]`: history that the first start imports, so that indicators are warm."""
+
+    path: str = _setting("a file or folder, as mtf import reads it")
+    options: dict[str, Any] = _setting("how it is read: the arguments of mtf.open_source, by name", factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -221,6 +230,7 @@ class ServiceSettings:
     """The file."""
 
     pipeline: PipelineSettings
+    warm_up: tuple[WarmUpSettings, ...] = ()
     feeds: tuple[FeedSettings, ...] = ()
     consumers: tuple[ConsumerSettings, ...] = ()
     web: WebSettings = attrs.field(factory=WebSettings)

@@ -42,6 +42,7 @@ def read_settings(path: Path, environment: Mapping[str, str]) -> ServiceSettings
         feeds=tuple(
             each if each.path is None else attrs.evolve(each, path=str(base / each.path)) for each in settings.feeds
         ),
+        warm_up=tuple(attrs.evolve(each, path=str(base / each.path)) for each in settings.warm_up),
         web=attrs.evolve(settings.web, token_file=None if token_file is None else str(base / token_file)),
     )
 

@@ -12,7 +12,7 @@ import attrs
 
 from mtf.errors import ConfigError, OptionNeeded
 from mtf.events.bar_rows import length_code
-from mtf.events.block import HAS_ASK, HAS_BID
+from mtf.events.block import BOTH_SIDES, HAS_ASK, HAS_BID
 from mtf.sources.column_reader import ColumnReader
 from mtf.sources.decimals import POINT
 from mtf.sources.json_lines import JsonLines
@@ -27,7 +27,7 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["BLANKS", "SIDES", "TIME_FORMATS", "Layout"]
 
-SIDES: Final = {"last": TRADES, "bid": HAS_BID, "ask": HAS_ASK}
+SIDES: Final = {"last": TRADES, "bid": HAS_BID, "ask": HAS_ASK, "mid": BOTH_SIDES}
 
 APART: Final = ("symbol", "notes", "limits")  # what is of one part, and not of how its rows are read
 
@@ -129,7 +129,7 @@ class Layout:
 
     @property
     def side_name(self) -> str:
-        """The side that bars are of, "bid" or "ask"; "" for neither."""
+        """The side that bars are of, "bid", "ask" or "mid"; "" for trades."""
         return next((name for name, value in SIDES.items() if value == self.side != TRADES), "")
 
     def to_dict(self) -> dict[str, Any]:

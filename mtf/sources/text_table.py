@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import OptionNeeded, SourceError
 from mtf.events.bar_rows import length_kind
-from mtf.events.block import HAS_ASK, HAS_BID
+from mtf.events.block import BOTH_SIDES, HAS_ASK, HAS_BID
 from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import STILL_FORMS
 from mtf.sources.decimals import POINT, UNSURE, amount, decimal, is_special
@@ -76,8 +76,8 @@ class TableReader(RowReader):
     *skip* lines at the start are a header. *mark* is the decimal mark, see `decimal`. Prices are multiplied by
     10**shift; with *whole* they are rounded to whole numbers before that. *symbol* is that of all rows; "": that of
     its column. Bars last *length* (a `length_code`), are stamped at their start, or with *close_stamped* at their end,
-    and are of *side* (BARS: TRADES, HAS_BID or HAS_ASK). Each of the columns *watched*, given with their names, must
-    be the same in all rows. With *unread*, a reason, every row is refused.
+    and are of *side* (BARS: TRADES, HAS_BID, HAS_ASK or, as mids, BOTH_SIDES). Each of the columns *watched*, given
+    with their names, must be the same in all rows. With *unread*, a reason, every row is refused.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class TableReader(RowReader):
         if self._kind == BARS:
             bids = self._four(data, 10)
             volume = self._size(data, 14) + self._size(data, 23)
-            sizes = (volume, volume)
+            sizes = (volume, 0.0 if sides == BOTH_SIDES else volume)  # at mid they are added up
             asks = bids
         else:
             sides = 0

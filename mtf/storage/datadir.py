@@ -4,6 +4,7 @@
     checkpoints/    states from which to start
     history.sqlite  completed bars
     malformed.jsonl malformed rows, the first 10,000 of each run, and how many there were
+    importing/      another log that is being made (`mtf.storage.generation`)
 
 A directory may come from a stranger: nothing in it is followed out of it.
 """
@@ -16,7 +17,7 @@ from typing import Final, TypeAlias
 
 from mtf.config import Config
 from mtf.errors import ConfigError, DataDirError
-from mtf.log import EventLog, FileLog, FileSystem, LogFiles, TornTail, check_plain
+from mtf.log import EventLog, FileLog, FileSystem, LogFiles, OsFileSystem, TornTail, check_plain
 from mtf.notes import Notes
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.checkpoint_store import symbol_bytes_max
@@ -26,13 +27,24 @@ from mtf.storage.history.writer import HistoryWriter
 from mtf.storage.malformed_rows import Aside
 from mtf.storage.storage import BarSettings, Storage
 
-__all__ = ["DataDir", "Place", "check_has_log", "checkpoints_of", "history_of", "logged_config", "storage_of"]
+__all__ = [
+    "DataDir",
+    "Place",
+    "check_has_log",
+    "checkpoints_of",
+    "history_of",
+    "logged_config",
+    "recover",
+    "storage_of",
+]
 
 LOG: Final = "log"
 CHECKPOINTS: Final = "checkpoints"
 HISTORY: Final = "history.sqlite"
 SEGMENT_BYTES: Final = 32 << 20  # one full of single events is read in half a second
 ASIDE: Final = "malformed.jsonl"
+IMPORTING: Final = "importing"
+OLD_LOG: Final = "before"  # in there: the old log, until the new one stands in its place
 
 Place: TypeAlias = str | os.PathLike[str] | Storage  # a data directory, or another storage
 
@@ -58,6 +70,7 @@ class DataDir:
         if path.is_file():
             raise DataDirError(f"{path}: is a file: give a directory")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        recover(path, self._fs or OsFileSystem())
         for name in (HISTORY, ASIDE):
             check_plain(path / name)
         log = FileLog.open(path / LOG, config=config, segment_bytes=SEGMENT_BYTES, fs=self._fs)
@@ -106,6 +119,14 @@ def storage_of(place: Place) -> Storage:
     return place
 
 
+def recover(path: Path, fs: FileSystem) -> None:
+    """Put the old log back if a crash came between taking it away and putting another one there."""
+    old = path / IMPORTING / OLD_LOG
+    if fs.kind(str(path / LOG)) == "nothing" and fs.kind(str(old)) == "directory":
+        fs.rename(str(old), str(path / LOG))
+        fs.sync_directory(str(path))
+
+
 def checkpoints_of(path: Path, config: Config) -> FileCheckpointStore:
     """Return the checkpoints of *path*, with room for the largest state of *config*."""
     return DataDir(path).checkpoints(config)
@@ -115,6 +136,8 @@ def check_has_log(path: Path) -> None:
     """DataDirError if *path* is not a data directory."""
     if not (path / LOG).is_dir():
         what = "there is no such directory" if not path.exists() else "this is not a data directory of mtf"
+        if (path / IMPORTING / OLD_LOG).is_dir():
+            what = "an import was cut off at its last step; the next import or run here puts the log back"
         raise DataDirError(f"{path}: {what}")
 
 

@@ -237,7 +237,7 @@ class Api:
                 forming = None
                 if partial:
                     forming = reader.state(symbol, at=moment)[Timeframe(timeframe).name].partial
-                return list(bar_dicts(table, forming, moment.seq or reader.seq))
+                return list(bar_dicts(table, forming, moment.seq or reader.seq, imported=reader.imported))
 
         found = await self._in_thread(rows)
         if kind == "csv":

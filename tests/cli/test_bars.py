@@ -29,7 +29,7 @@ def rows_of(*args: object) -> list[dict[str, str]]:
 def test_json_bars_have_every_column(market: Path) -> None:
     """Programs find everything that is stored, with flags as flags."""
     bars = json_of("bars", market, "--symbol", "EURUSD", "--timeframe", "1m", "--format", "json")
-    assert [list(bar) for bar in bars] == [[*COLUMNS, "completed"]] * 3
+    assert [list(bar) for bar in bars] == [[*COLUMNS, "completed", "imported"]] * 3
     first = {
         "symbol": "EURUSD", "timeframe": "1m", "start_ns": TEN, "end_ns": TEN + MINUTE_NS, "open": 1.25, "high": 1.5,
         "low": 1.25, "close": 1.5, "volume": 6.0, "ticks": 2, "trading_day": "2024-03-06", "first": True,

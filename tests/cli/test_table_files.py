@@ -59,7 +59,7 @@ def test_last_is_the_newest_and_indicators_are_columns(run: Path) -> None:
     whole = json_of(*args, "json")
     last = json_of(*args, "json", "--last", 2)
     assert last == whole[-2:]
-    assert list(last[0])[-3:] == ["completed", "rsi_2", "sma_3"]
+    assert list(last[0])[-4:] == ["completed", "imported", "rsi_2", "sma_3"]
     assert whole[0]["sma_3"] is None
     with mtf.open(run) as data:
         expected = data.bars("EURUSD", "1m", indicators=["rsi_2", "sma_3"]).to_dicts()

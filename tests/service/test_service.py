@@ -269,3 +269,20 @@ async def test_a_file_that_grows_is_a_feed(tmp_path: Path) -> None:
 def test_a_relative_path_of_a_file_is_that_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('[pipeline]\ndata = "d"\n[[feeds]]\nname = "f"\nkind = "file"\npath = "x.csv"\n')
     assert read_settings(tmp_path / "c.toml", {}).feeds[0].path == str(tmp_path / "x.csv")
+
+
+async def test_the_first_start_reads_history_and_later_ones_do_not(tmp_path: Path) -> None:
+    """The file may be gone by then: what it had is in the log."""
+    file = tmp_path / "history.csv"
+    rows = [f"{at('09:00') + k * 60 * SECOND_NS},1,2,0.5,1.5,3" for k in range(30)]
+    file.write_text("\n".join(["time,open,high,low,close,volume", *rows]) + "\n")
+    history = f'[[warm_up]]\npath = "{file}"\noptions = {{ symbol = "X", timeframe = "1m" }}\n'
+    settings = configured(tmp_path, history + FEED.format("a") + COUNTING)
+    async with running(settings) as service:
+        assert service._pipeline.seq == 30 * 4 + 1
+        line["a"].put_nowait([tick(1)])
+        await until(service, 30 * 4 + 2)
+    assert Counting.made[0].count == 1
+    file.unlink()
+    async with running(settings) as service:
+        assert service._pipeline.seq == 30 * 4 + 2

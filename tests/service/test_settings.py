@@ -194,12 +194,14 @@ def test_problems_of_what_is_named_have_paths() -> None:
     """Found by making everything and starting nothing."""
     text = (
         GOOD
-        + 'history = 0\n[[feeds]]\nname = "a"\nkind = "websocket"\nurl = "ws://x"\nparse = "json:nothing"\n'
+        + 'history = 0\n[[warm_up]]\npath = "/nowhere.csv"\n'
+        + '[[feeds]]\nname = "a"\nkind = "websocket"\nurl = "ws://x"\nparse = "json:nothing"\n'
         + '[[feeds]]\nname = "b"\nkind = "no_such_module:x"\n[[consumers]]\nclass = "json:JSONDecoder"\n'
         + '[[consumers]]\nclass = "mtf:Consumer"\noptions = { a = 1 }\n'
     )
     assert problems_of(settings_of(text, {})) == [
         "pipeline: history must be between 1 and 1000000 bars, got 0",
+        "warm_up[0]: /nowhere.csv: no such file or folder",
         "feeds[0]: parse: json:nothing: json has no nothing",
         "feeds[1]: kind: no_such_module:x: ModuleNotFoundError: No module named 'no_such_module'",
         "consumers[0]: class: json:JSONDecoder is not a subclass of mtf.Consumer",
@@ -210,10 +212,11 @@ def test_problems_of_what_is_named_have_paths() -> None:
 def test_the_schema_is_toml_with_every_setting_at_its_default() -> None:
     """With the # before each default removed it is a configuration, and the one that has only what is needed."""
     text = schema_text()
-    assert list(tomllib.loads(text)) == ["pipeline", "feeds", "consumers", "web", "log", "metrics"]
+    assert list(tomllib.loads(text)) == ["pipeline", "warm_up", "feeds", "consumers", "web", "log", "metrics"]
     full = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE)
     full = full.replace('kind = "..."', 'kind = "a:b"')
-    needed = '[pipeline]\ndata = "..."\n[[feeds]]\nname = "..."\nkind = "a:b"\n[[consumers]]\nclass = "..."\n'
+    needed = '[pipeline]\ndata = "..."\n[[warm_up]]\npath = "..."\n'
+    needed += '[[feeds]]\nname = "..."\nkind = "a:b"\n[[consumers]]\nclass = "..."\n'
     assert settings_of(full, {}) == settings_of(needed, {})
 
 

@@ -1,0 +1,69 @@
+"""The history that a pipeline begins with: given before the start, and there before the first live event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mtf.errors import ConfigError
+from mtf.pipeline.consuming import Consuming
+from mtf.pipeline.importing import Import, has_live, import_history, read_history
+from mtf.pipeline.reading import open_given
+from mtf.pipeline.run import Run
+from mtf.pipeline.threads import in_thread
+from mtf.sources.merge import MergedSource
+from mtf.storage.datadir import DataDir
+
+__all__ = ["Warming"]
+
+
+class Warming(Consuming):
+    """What a pipeline offers for warming up, and how its start does it."""
+
+    _history: tuple[Any, dict[str, Any]] | None = None  # what was given, and how it is opened
+
+    def warm_up(self, source: Any, *, reorder_ns: int = 0, sort: bool = False, **options: Any) -> None:
+        """Have the ticks or bars of *source* be history when the pipeline starts, so that indicators are warm.
+
+        *source* and the other parameters are those of `run`, a list of several sources too. To be called once, before
+        the start, which reads it: consumers are not shown it, and every result is as if it had been run. With a data
+        directory all of it is imported there, as `mtf import` does it, or the start fails and nothing has changed; once
+        a run has logged events there, a start imports nothing any more, and a note says so. Each symbol's history ends
+        with its newest row: what comes live and is stamped up to there is late, so nothing counts twice.
+        """
+        if self._alive is not None:
+            raise ConfigError("warm_up is called before the start: p = Pipeline(...), p.warm_up(...), async with p")
+        if self._history is not None:
+            raise ConfigError("warm_up is called once: give a list, of paths or of what open_source returns")
+        if not isinstance(self._options.data, DataDir | None):
+            raise ConfigError("warm_up needs a data directory, or no data at all: it does not know another storage")
+        self._history = source, {**options, "reorder_ns": reorder_ns, "sort": sort}
+
+    def _opened_history(self) -> MergedSource:
+        assert self._history is not None, "it was given"
+        source, options = self._history
+        options = dict(options)
+        reorder_ns, sort = options.pop("reorder_ns"), options.pop("sort")
+        return open_given(source, options, reorder_ns=reorder_ns, sort=sort)
+
+    async def _import_history(self) -> tuple[str, str]:
+        """Import what was given into the data directory; return a note's event and sentence about it."""
+        data = self._options.data
+        assert isinstance(data, DataDir), "checked when it was given"
+        if await in_thread(lambda: has_live(data.path)):
+            sentence = f"{data.name}: warm_up imports nothing, since a run has logged events here"
+            return "history_passed_over", sentence
+        found = await import_history(data.path, self.config, self._opened_history(), self._options)
+        return "history_imported", _sentence(found)
+
+    async def _read_history(self, run: Run) -> tuple[str, str]:
+        """Read what was given into *run*, whose consumers are not there yet; return a note as `_import_history`."""
+        return "history_imported", _sentence(await read_history(run, self._opened_history()))
+
+
+def _sentence(found: Import) -> str:
+    rows = found.rows
+    replaced = sum(each.rows_before for each in found.changed)
+    again = f", in place of {replaced:,} that were imported before" if replaced and not found.unchanged else ""
+    others = [(rows.rejected, "rejected"), (rows.malformed, "malformed")]
+    besides = "".join(f", {count:,} {what}" for count, what in others if count)
+    return f"warm_up read {rows.accepted:,} rows of history of {', '.join(found.until_ns)}{again}{besides}"
