@@ -206,7 +206,8 @@ class Api:
         query = request.query_params
         last = number_of(query, "last", 0, 0, ROWS_MAX) or None
         partial = flag_of(query, "partial")
-        start, end = (moment_of(query.get(name)) for name in ("start", "end"))
+        given = (moment_of(query.get(name)) for name in ("start", "end"))
+        bounds = start_ns, end_ns = tuple(None if each is None else each.ts_ns for each in given)
         name = f"{symbol}-{timeframe}.{kind}".replace("/", "_")
 
         def read(reader: DataReader) -> Any:
@@ -214,8 +215,8 @@ class Api:
             return moment, reader.bars(
                 symbol,
                 timeframe,
-                start=None if start is None else start.ts_ns,
-                end=None if end is None else end.ts_ns,
+                start=start_ns,
+                end=end_ns,
                 last=last,
                 as_of=moment,
             )
@@ -230,13 +231,15 @@ class Api:
             return Response(body, media_type="application/vnd.apache.arrow.stream", headers=_saved_as(name))
 
         def rows() -> list[dict[str, Any]]:
-            from mtf.data.bar_dicts import bar_dicts  # the columns are those of the command line
+            from mtf.data.bar_dicts import bar_dicts, starts_within  # the columns are those of the command line
 
             with open_data(self._market.path) as reader:
                 moment, table = read(reader)
                 forming = None
                 if partial:
                     forming = reader.state(symbol, at=moment)[Timeframe(timeframe).name].partial
+                if forming is not None and not starts_within(forming.start_ns, *bounds):
+                    forming = None
                 return list(bar_dicts(table, forming, moment.seq or reader.seq, imported=reader.imported))
 
         found = await self._in_thread(rows)

@@ -135,6 +135,17 @@ async def test_mistakes_are_answered_with_one_line(data: Path, path: str, status
     assert says in answer.json()["error"]
 
 
+@pytest.mark.parametrize("bound", ["start=2024-03-06T12:00Z", "end=2024-03-06T11:00Z"])
+async def test_forming_bar_outside_of_the_span_is_left_out(bound: str, data: Path) -> None:
+    """As `mtf bars --partial` leaves it out: it is a bar like any other."""
+    async with serving(data) as server:
+        found = (await ask(server, f"/api/v1/bars/X/5m?rows=1&partial=1&{bound}")).json()
+    option, time = bound.split("=")
+    asked = ("bars", str(data), "--symbol", "X", "-t", "5m", "--partial", f"--{option}", time, "--format", "json")
+    assert found == json_of(*asked)
+    assert all(row["completed"] for row in found)
+
+
 async def test_symbols_are_found_by_their_beginning_first(tmp_path: Path) -> None:
     ticks = [mtf.Tick.trade(name, at("10:00"), 1.0) for name in ("XAUUSD", "EURUSD", "USDJPY", "BTCUSD")]
     await recorded(tmp_path / "d", ticks)
