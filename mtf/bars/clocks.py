@@ -1,7 +1,8 @@
 """The clocks of all symbols: what moves them, and which bars are then over.
 
 Five things move a symbol's clock: its own accepted ticks; a user's clock event, for all symbols; a timer's clock event,
-for live symbols; the clock event that ends an import of its history; and, while finite sources are read in time order, an accepted tick of any symbol read that way.
+for live symbols; the clock event that ends an import of its history; and, while finite sources are read in time order,
+an accepted tick of any symbol read that way.
 """
 
 from __future__ import annotations

@@ -168,8 +168,8 @@ class WaitingRows:
     def clock(self, ts_ns: i64, maker: i64 = BY_USER, since_ns: i64 = 0, reason: str | None = None) -> i64:
         """Add a clock event: it is now *ts_ns*, and nothing traded.
 
-        *maker* is BY_USER, BY_TIMER, BY_FEED or BY_IMPORT; for a feed that was down, *since_ns* is when, and *reason* is
-        why; for an import, *reason* is its symbol.
+        *maker* is BY_USER, BY_TIMER, BY_FEED or BY_IMPORT. For a feed that was down, *since_ns* is when, and *reason*
+        is why; for an import, *reason* is its symbol.
         """
         if ts_ns < TS_MIN_NS or ts_ns > TS_MAX_NS:
             return BAD_TIME
