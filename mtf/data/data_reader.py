@@ -64,7 +64,7 @@ class DataReader:
         self._log: Final[ReadableLog] = self.storage.read_log()
         self.config: Final[Config] = Config.from_json(self._log.config, self.name)  # that it was made with
         self._store: HistoryStore | None = None  # opened when it is first needed
-        self._run_id: Final = self._log.run_id if self.path is not None else b""
+        self._run_id = b""  # of the log in a directory, once it was looked at
         self._imported: Imported | None = None  # once it was looked for,
         self._imported_of = 0  # when the log ended there: it changes no more once there are events
         self._closed = False
@@ -136,7 +136,7 @@ class DataReader:
         empty table if there are no such bars.
         """
         last_seq, then = self._as_of(as_of)
-        symbols = self._known_symbols(symbol)
+        symbols = self._known_symbols(symbol, self._log.symbols)
         series = [Series(name, each, self._base(each)) for name in symbols for each in self._timeframes(timeframe)]
         if last is not None and last < 1:
             raise ConfigError(f"last must be 1 or more, got {last}")
@@ -242,7 +242,7 @@ class DataReader:
     ) -> Table[LoggedTick]:
         last_seq = self._look()
         names = self._log.symbols
-        symbols = names if symbol is None else self._known_symbols(symbol)
+        symbols = names if symbol is None else self._known_symbols(symbol, names)
         query = TickQuery(
             storage=self.storage,
             symbols=symbols,
@@ -293,11 +293,15 @@ class DataReader:
 
     def _look(self) -> int:
         self._check_open()
-        if self.path is not None and self._log.run_id != self._run_id:
-            raise DataDirError(
-                f"{self.name}: an import has replaced the log since this reader was opened: open another"
-            )
-        return self._log.last_seq
+        last_seq = self._log.last_seq
+        if self.path is not None:
+            run_id = self._log.run_id
+            if self._run_id not in (b"", run_id):
+                raise DataDirError(
+                    f"{self.name}: an import has replaced the log since this reader was opened: open another"
+                )
+            self._run_id = run_id
+        return last_seq
 
     def _check_open(self) -> None:
         if self._closed:
@@ -331,10 +335,9 @@ class DataReader:
             found[each.symbol, each.base.name] = bars[-1].start_ns + 1 if bars else TS_MIN_NS
         return found
 
-    def _known_symbols(self, given: str | Sequence[str]) -> list[str]:
-        """Return the symbols that were given, each once; the end of the log has been looked at."""
+    def _known_symbols(self, given: str | Sequence[str], known: Sequence[str]) -> list[str]:
+        """Return the symbols that were given, each once; UnknownSymbol for one that is not *known*."""
         symbols = [given] if isinstance(given, str) else list(dict.fromkeys(given))
-        known = self._log.symbols
         for symbol in symbols:
             if symbol not in known:
                 raise self._unknown(symbol, known)

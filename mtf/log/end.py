@@ -49,7 +49,7 @@ class LogEnd:
 
     def _is_sealed(self) -> bool:
         """Return whether the newest segment says of itself where it ends and which symbols it knows; take it if so."""
-        names = logged_segments(self._fs, self.directory)
+        names = logged_segments(self._fs, self.directory, look=False)
         segment = Segment(self._fs, join(self.directory, names[-1]))
         try:
             last = segment.last_header()

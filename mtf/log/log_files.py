@@ -41,7 +41,7 @@ class LogFiles:
     @property
     def run_id(self) -> bytes:
         fs = self._fs or OsFileSystem()
-        path = join(self.directory, logged_segments(fs, self.directory)[-1])
+        path = join(self.directory, logged_segments(fs, self.directory, look=False)[-1])
         file = fs.open(path, "read")
         try:
             return parse_segment_header(fs.read(file, SEGMENT_HEADER_BYTES, 0), path).run_id

@@ -34,7 +34,7 @@ class LogIndex:
         They hold others too. *symbols* is a set, bit n of which stands for the symbol of number n, or ALL_SYMBOLS.
         DataDirError if there is no log; CorruptLog if a segment that has no index is damaged.
         """
-        names = logged_segments(self._fs, self.directory)
+        names = logged_segments(self._fs, self.directory, look=False)
         found: list[tuple[int, int]] = []
         for i, name in enumerate(names):
             if segment_seq(name) > last_seq:

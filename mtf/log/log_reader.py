@@ -59,7 +59,7 @@ class LogReader(Iterator[LoggedBlock]):
         self._check: Final = check
         self._ready: deque[LoggedBlock] = deque()  # blocks of the frame read last
         self.tail: TornTail | None = None  # what follows the last intact frame, when `next` last stopped
-        segments = logged_segments(self._fs, directory)
+        segments = logged_segments(self._fs, directory, look=False)
         starts = [segment_seq(name) for name in segments]
         if from_seq < starts[0]:
             raise DataDirError(f"{directory}: the log starts at seq {starts[0]}, and {from_seq} is gone")
@@ -198,7 +198,7 @@ def read_log(
 
 def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:
     """Return the first event that the log still has; DataDirError if there is no log."""
-    names = logged_segments(fs or OsFileSystem(), str(directory))
+    names = logged_segments(fs or OsFileSystem(), str(directory), look=False)
     return segment_seq(names[0])
 
 

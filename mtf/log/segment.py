@@ -420,16 +420,20 @@ def segment_seq(name: str) -> int:
     return int(digits) if suffix == SUFFIX and digits.isascii() and digits.isdigit() else 0
 
 
-def logged_segments(fs: FileSystem, directory: str) -> list[str]:
+def logged_segments(fs: FileSystem, directory: str, *, look: bool = True) -> list[str]:
     """Return `segment_names`, of which there is at least one; DataDirError if there is no log."""
-    names = segment_names(fs, directory)
+    names = segment_names(fs, directory, look=look)
     if not names:
         raise DataDirError(f"{directory}: there is no log here")
     return names
 
 
-def segment_names(fs: FileSystem, directory: str) -> list[str]:
-    """Return the names of the segments in *directory*, oldest first; DataDirError if it is not a directory."""
+def segment_names(fs: FileSystem, directory: str, *, look: bool = True) -> list[str]:
+    """Return the names of the segments in *directory*, oldest first; DataDirError if it is not a directory.
+
+    With *look* also if one of them is not a plain file. Opening one refuses that too, so whoever opens what it reads
+    need not look at all of them.
+    """
     kind = fs.kind(directory)
     if kind == "nothing":
         raise DataDirError(f"{directory}: there is no log here")
@@ -438,7 +442,7 @@ def segment_names(fs: FileSystem, directory: str) -> list[str]:
     names = sorted(name for name in fs.names(directory) if segment_seq(name))
     if len(names) > SEGMENTS_MAX:
         raise DataDirError(f"{directory}: {len(names)} segments, the limit is {SEGMENTS_MAX}")
-    for name in names:
+    for name in names if look else ():
         if fs.kind(join(directory, name)) != "file":
             raise DataDirError(f"{join(directory, name)}: not a plain file; links and devices are refused")
     return names

@@ -147,7 +147,7 @@ def _newer(path: Path) -> None:
         (_file, DataDirError, "this is not a data directory of mtf"),
         (_empty_log, DataDirError, "there is no log here"),
         (_prose, CorruptLog, "not a segment of an mtf log; restore it from a copy"),
-        (_linked, DataDirError, "not a plain file; links and devices are refused"),
+        (_linked, DataDirError, "not a plain file; links, folders, pipes and devices are refused"),
         (_newer, CorruptLog, "use a newer mtf"),
     ],
 )
