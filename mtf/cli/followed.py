@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final
 
-from mtf.cli.source_options import SYNTHETIC, file_options
+from mtf.cli.source_options import SYNTHETIC, file_settings
 from mtf.errors import ConfigError
 from mtf.feeds import FileFeed
 from mtf.pipeline import Pipeline
@@ -41,7 +41,7 @@ class FollowedFiles:
             raise ConfigError("a synthetic market does not grow: omit --follow")
         if folders := [source for source in files if os.path.isdir(source)]:
             raise ConfigError(f"{', '.join(folders)}: only files can be followed: name the file, or omit --follow")
-        given = file_options(options)
+        given = file_settings(options)
         name = given.pop("name", "")
         if len(sources) > 1 and name:
             raise ConfigError("--source-name needs a single source, but there are several; omit it")

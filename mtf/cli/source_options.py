@@ -26,7 +26,7 @@ from mtf.sources.pipes import is_pipe
 from mtf.storage.datadir import LOG
 from mtf.summary import Summary
 
-__all__ = ["SYNTHETIC", "StoppableSource", "file_options", "open_named", "source_options"]
+__all__ = ["SYNTHETIC", "StoppableSource", "file_options", "file_settings", "open_named", "source_options"]
 
 SYNTHETIC: Final = "synthetic"
 SYNTHETIC_EVENTS: Final = 200_000
@@ -123,7 +123,7 @@ def source_options(function: _Function) -> _Function:
     return function
 
 
-def file_options(options: dict[str, Any]) -> dict[str, Any]:
+def file_settings(options: dict[str, Any]) -> dict[str, Any]:
     """Take what `source_options` declares out of *options*; return what is given of it, for files alone."""
     options["limit"] = _limits(options["limit"])
     file = {name: options.pop(option) for option, name in _FILE.items()}
@@ -137,8 +137,8 @@ def open_named(
     """Open *sources* as the user named them: `synthetic`, data directories, files, folders of files, or `-`.
 
     *resumable* says that there is a log, which may know how files are read, *sort* that they will be sorted, whichever
-    way their rows stand. Takes what `source_options` or `file_options` declares out of
-    *options*. ConfigError if one of them is for another kind of source.
+    way their rows stand. Takes what `source_options` or `file_options` declares out of *options*. ConfigError if one of
+    them is for another kind of source.
     """
     options["limit"] = _limits(options["limit"])
     file = {name: options.pop(option) for option, name in _FILE.items()}

@@ -140,7 +140,7 @@ async def read_history(
     builder.arrival_ns, builder.limit_ns = now_ns, now_ns
     run.bar_clock.strict = False  # days of years, and minutes of the last ones, are one history
     try:
-        await run.reading.read(source, run.engine.joiner.states, order)
+        await run.reading.read(source, run.engine.joiner.own_clocks(), order)
     finally:
         builder.arrival_ns, builder.limit_ns = NEVER_NS, TS_MAX_NS
         source.close()
