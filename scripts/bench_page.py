@@ -101,6 +101,7 @@ async def script(path: Path) -> None:
         begun = time.monotonic()
         await page.goto(f"{url}EURUSD?tf=5m&ind=sma:20+bbands:20,2+rsi:14")
         await page.wait_for_function("() => +document.querySelector('.market')?.dataset.seq > 0", timeout=60_000)
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")  # painted
         first_ms = (time.monotonic() - begun) * 1_000
         count = round(SHOWN_S / PAUSE_S)
         pushing = asyncio.create_task(pipeline(path, FIRST, count, PAUSE_S))

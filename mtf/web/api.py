@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import functools
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -25,7 +26,9 @@ from mtf.data.moments import Moment
 from mtf.errors import ConfigError, MtfError, UnknownIndicator, UnknownSymbol, UnknownTimeframe
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
+from mtf.frames.timeframe_state import TimeframeState
 from mtf.timeframe import Timeframe
+from mtf.web.chart_rows import chart_rows, in_memory
 from mtf.web.log_glance import log_glance
 from mtf.web.market import Market
 from mtf.web.messages import bar_row, config_message, reject_row, state_message, symbol_row
@@ -39,12 +42,14 @@ from mtf.web.symbol_states import SymbolStates
 __all__ = ["PREFIX", "Api"]
 
 PREFIX: Final = "/api/v1"
+LAST: Final = 600  # bars of a chart, unless another number is asked for
 BARS_MAX: Final = 5_000
 ROWS_MAX: Final = 1_000_000
 QUERIES: Final = 4  # at once
 SYMBOLS_MAX: Final = 100_000
 SPARKS_MAX: Final = 200
 BUCKETS_MAX: Final = 5_000
+REJECTS: Final = 500
 REJECTS_MAX: Final = 5_000
 
 Result = TypeVar("Result")
@@ -70,6 +75,7 @@ class Api:
             Route(f"{PREFIX}/spark", self._spark),
             Route(f"{PREFIX}/log", self._log),
             Route(f"{PREFIX}/rejects/{{symbol:path}}", self._rejects),
+            Route(f"{PREFIX}/charts/{{symbol:path}}", self._charts),
             Route(f"{PREFIX}/bars/{{symbol:path}}/{{timeframe}}", self._bars),
             Route(f"{PREFIX}/snapshot/{{symbol:path}}", self._snapshot),
             Route(f"{PREFIX}/state/{{symbol:path}}", self._state),
@@ -91,18 +97,20 @@ class Api:
     # What there is.
 
     async def _config(self, _request: Request) -> Response:
+        return _json(self.config())
+
+    def config(self) -> dict[str, Any]:
+        """Return what is served: timeframes, indicator outputs and how they are drawn, calendars, run id."""
         market = self._market
-        return _json(
-            config_message(
-                market.engine,
-                run_id=market.run_id,
-                seq=market.seq,
-                version=VERSION,
-                build="compiled" if COMPILED else "pure",
-                directory=str(market.path),
-                zone=market.zone(),
-                settings=orjson.loads(market.engine.config.to_json()),
-            )
+        return config_message(
+            market.engine,
+            run_id=market.run_id,
+            seq=market.seq,
+            version=VERSION,
+            build="compiled" if COMPILED else "pure",
+            directory=str(market.path),
+            zone=market.zone(),
+            settings=orjson.loads(market.engine.config.to_json()),
         )
 
     async def _symbols(self, request: Request) -> Response:
@@ -145,17 +153,20 @@ class Api:
         query = request.query_params
         symbol = request.path_params["symbol"]
         at = moment_of(query.get("at"))
-        last = number_of(query, "last", 500, 1, REJECTS_MAX)
+        last = number_of(query, "last", REJECTS, 1, REJECTS_MAX)
         seq = self._market.seq if at is None else await self._in_thread(lambda: self._seq_of(at))
         self._market.snapshot(symbol)  # whether there is such a symbol
         known = self._past.rejects
-        found = {reject.seq: reject for reject in known.up_to(seq, last, symbol)}
+        message = {"symbol": symbol, "seq": seq, "since_seq": known.since_seq, "known_seq": self._past.ready_seq}
+        return _json(message | {"rejects": self._rejected(symbol, seq, last)})
+
+    def _rejected(self, symbol: str, seq: int, last: int) -> list[dict[str, Any]]:
+        """Return the newest *last* rejected ticks of a symbol up to the event *seq*, oldest first."""
+        found = {reject.seq: reject for reject in self._past.rejects.up_to(seq, last, symbol)}
         for reject in self._market.rejects:  # the thread of the past may be behind
             if reject.symbol == symbol and reject.seq <= seq:
                 found[reject.seq] = reject
-        rows = [reject_row(found[each]) for each in sorted(found)[-last:]]
-        message = {"symbol": symbol, "seq": seq, "since_seq": known.since_seq, "known_seq": self._past.ready_seq}
-        return _json(message | {"rejects": rows})
+        return [reject_row(found[each]) for each in sorted(found)[-last:]]
 
     # Bars.
 
@@ -164,29 +175,14 @@ class Api:
         symbol, timeframe = request.path_params["symbol"], request.path_params["timeframe"]
         kind = choice_of(query, "format", ("json", "csv", "arrow"), "json")
         at = moment_of(query.get("at"))
-        market = self._market
         if kind != "json" or flag_of(query, "rows"):
             return await self._rows(request, symbol, timeframe, kind, at)
-        last = number_of(query, "last", 600, 1, BARS_MAX)
+        last = number_of(query, "last", LAST, 1, BARS_MAX)
         wanted = names_of(query, "outputs", 500)
         snapshot = await self._snapshot_at(symbol, at)
         state = snapshot[timeframe]
         names = list(state.completed) if wanted is None else wanted
-        for name in names:
-            if name not in state.completed:
-                raise UnknownIndicator(f"outputs: {name!r} does not run on {timeframe}")
-
-        def read() -> list[Any]:
-            with open_data(market.path) as reader:
-                return list(reader.bars(symbol, timeframe, last=last, as_of=Moment(seq=snapshot.seq)))
-
-        bars = await self._in_thread(read)
-        kept = {int(bar.start_ns): k for k, bar in enumerate(state.bars)}
-        values = {}
-        for name in names:
-            history = state.history(name)
-            places = [kept.get(int(bar.start_ns)) for bar in bars]
-            values[name] = [None if k is None or history[k] != history[k] else history[k] for k in places]
+        [rows] = await self._chart_rows(snapshot, [state], [names], last, is_past=at is not None)
         partial = state.partial
         return _json(
             {
@@ -195,11 +191,62 @@ class Api:
                 "seq": snapshot.seq,
                 "as_of": at is not None,
                 "decimals": self._decimals.of(snapshot),
-                "bars": [bar_row(bar) for bar in bars],
                 "partial": None if partial is None else bar_row(partial),
-                "values": values,
+                **rows,
             }
         )
+
+    async def _charts(self, request: Request) -> Response:
+        """Return the state of a symbol, the bars of all timeframes and what was rejected, as of one seq."""
+        query = request.query_params
+        symbol = request.path_params["symbol"]
+        at = moment_of(query.get("at"))
+        last = number_of(query, "last", LAST, 1, BARS_MAX)
+        wanted = names_of(query, "outputs", 500)
+        snapshot = await self._snapshot_at(symbol, at)
+        state = await self._state_of(snapshot, at, wanted)
+        states = list(snapshot)
+        names = [
+            list(each.completed) if wanted is None else [name for name in wanted if name in each.completed]
+            for each in states
+        ]
+        rows = await self._chart_rows(snapshot, states, names, last, is_past=at is not None)
+        return _json(
+            {
+                "state": state,
+                "charts": {each.timeframe.name: found for each, found in zip(states, rows, strict=True)},
+                "rejects": self._rejected(symbol, snapshot.seq, REJECTS),
+                "known_seq": self._past.ready_seq,
+            }
+        )
+
+    async def _chart_rows(
+        self,
+        snapshot: Snapshot,
+        states: Sequence[TimeframeState],
+        names: Sequence[Sequence[str]],
+        last: int,
+        *,
+        is_past: bool,
+    ) -> list[dict[str, Any]]:
+        """Return bars and values of some timeframes of *snapshot*; in a thread if they are not all in memory."""
+        kept = self._past.history if is_past else self._market.engine.config.history
+        if all(in_memory(state, last, kept) for state in states):
+            return [chart_rows(state, row, last, kept, list) for state, row in zip(states, names, strict=True)]
+        moment = Moment(seq=snapshot.seq)
+
+        def made() -> list[dict[str, Any]]:
+            with open_data(self._market.path) as reader:
+
+                def read(state: TimeframeState) -> list[Bar]:
+                    return list(reader.bars(snapshot.symbol, state.timeframe.name, last=last, as_of=moment))
+
+                return [
+                    chart_rows(state, row, last, kept, functools.partial(read, state))
+                    for state, row in zip(states, names, strict=True)
+                ]
+
+        return await self._in_thread(made)
 
     async def _rows(self, request: Request, symbol: str, timeframe: str, kind: str, at: Moment | None) -> Response:
         """Return completed bars as `mtf bars` prints them; with `partial=1` the forming one is the last."""
@@ -281,7 +328,10 @@ class Api:
 
     async def state(self, symbol: str, at: Moment | None, outputs: list[str] | None) -> dict[str, Any]:
         """Return the state of *symbol* at a moment of the log, with nothing that is later; or now."""
-        snapshot = await self._snapshot_at(symbol, at)
+        return await self._state_of(await self._snapshot_at(symbol, at), at, outputs)
+
+    async def _state_of(self, snapshot: Snapshot, at: Moment | None, outputs: list[str] | None) -> dict[str, Any]:
+        symbol = snapshot.symbol
         session = session_at(self._market.calendar(symbol), snapshot.time_ns) if snapshot.time_ns >= 0 else None
         message = state_message(
             snapshot,
@@ -299,7 +349,8 @@ class Api:
         known = self._market.tick(symbol) if at is None else None
         if known is not None:
             return known
-        found = await self._in_thread(lambda: self._past.newest_tick(symbol, seq))
+        number = self._market.engine.number_of(symbol)
+        found = await self._in_thread(lambda: self._past.newest_tick(symbol, number, seq))
         if at is None and found is not None:
             self._market.remember(symbol, found)
         return found

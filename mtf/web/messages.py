@@ -49,9 +49,12 @@ def state_message(
 ) -> dict[str, Any]:
     """Return the whole state of one symbol. *outputs* are the indicator outputs wanted; None: all.
 
-    *since* is by timeframe the start of the newest completed bar that the client has: later ones are in `closed`.
+    *since* is by timeframe the start of the newest completed bar that the client has: later ones are in `closed`. If
+    they are too many, or not all kept, there is no `prev_seq`: the client has to load its bars again.
     """
     states = list(snapshot)
+    if since is not None and any(_is_cut(state, since.get(state.timeframe.name)) for state in states):
+        previous_seq = None
     return {
         "type": "state",
         "symbol": snapshot.symbol,
@@ -229,6 +232,14 @@ def _closed(state: TimeframeState, names: Sequence[str], after_ns: int | None) -
         bar_row(window[k]) | {"values": {name: _value(values[k]) for name, values in histories.items()}}
         for k in range(first, len(window))
     ]
+
+
+def _is_cut(state: TimeframeState, after_ns: int | None) -> bool:
+    """Whether more bars than one message has were completed after the one that starts at *after_ns* (None: all)."""
+    window = state.bars
+    if len(window) <= CLOSED_MAX:
+        return after_ns is not None and len(window) > 0 and window[0].start_ns > after_ns
+    return after_ns is None or window[len(window) - CLOSED_MAX - 1].start_ns > after_ns
 
 
 def _value(value: float) -> float | None:

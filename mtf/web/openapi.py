@@ -110,6 +110,15 @@ def openapi() -> dict[str, Any]:
                 "The newest rejected ticks, oldest first, none later than the moment.",
                 [_SYMBOL, _AT, _parameter("last", "query", _INT, "at most so many")],
             ),
+            "/api/v1/charts/{symbol}": _get(
+                "All of a symbol as of one seq: state, the bars of every timeframe with values, rejected ticks.",
+                [
+                    _SYMBOL,
+                    _AT,
+                    _OUTPUTS,
+                    _parameter("last", "query", _INT, "the newest so many bars of each timeframe"),
+                ],
+            ),
             "/api/v1/bars/{symbol}/{timeframe}": _get(
                 "Completed bars, oldest first, and the forming one.",
                 [

@@ -80,6 +80,11 @@ class Past:
             self._thread.join()
 
     @property
+    def history(self) -> int:
+        """How many completed bars of a timeframe a state of the past has at most."""
+        return self._config.history
+
+    @property
     def samples(self) -> Sequence[Sample]:
         """What is known of the log so far, in order."""
         return self._samples
@@ -120,20 +125,20 @@ class Past:
             last = block.last_seq
         return last
 
-    def next_tick(self, symbol: str, seq: int, step: int, events: int | None = None) -> int | None:
-        """Return the seq of the next event of *symbol* after *seq*, or before it if *step* is -1.
-
-        None if there is none; backwards, among the last *events* events (None: all of the log).
-        """
+    def next_tick(self, symbol: str, seq: int, step: int) -> int | None:
+        """Return the seq of the next event of *symbol* after *seq*, or before it if *step* is -1; None if none is."""
         if step > 0:
             return self._forward(symbol, seq)
         with self._lock:
             number = self._at(seq - 1).number_of(symbol) if seq > self._first_seq + 1 else -1
-        return None if number < 0 else self._backward(number, seq, events)
+        return None if number < 0 else self._backward(number, seq, None)
 
-    def newest_tick(self, symbol: str, seq: int) -> Tick | None:
-        """Return the newest tick of *symbol* up to the event *seq*; None if it is further back than is looked."""
-        found = self.next_tick(symbol, seq + 1, -1, TICK_EVENTS)
+    def newest_tick(self, symbol: str, number: int, seq: int) -> Tick | None:
+        """Return the newest tick of *symbol*, the log's symbol *number*, up to the event *seq*.
+
+        None if it is further back than is looked.
+        """
+        found = self._backward(number, seq + 1, TICK_EVENTS)
         if found is None:
             return None
         for block in logged_blocks(self._path, found, found):

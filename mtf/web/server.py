@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.resources
 import resource
 import secrets
 import socket
@@ -24,7 +23,6 @@ from mtf.web.shown_decimals import ShownDecimals
 __all__ = ["PORT", "Probe", "Server"]
 
 PORT: Final = 8765
-STATIC: Final = "static"
 CLOSE_S: Final = 3
 LOAD_AGAIN_S: Final = 1.0
 
@@ -192,29 +190,31 @@ def _rejects(market: Market, past: Past | None) -> dict[str, Any]:
 def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tuple[Any, Any]:
     """Return the application behind the guard, and its live channel."""
     from starlette.applications import Starlette
-    from starlette.middleware.gzip import GZipMiddleware
+    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import Mount, Route, WebSocketRoute
-    from starlette.staticfiles import StaticFiles
+    from starlette.routing import Route, WebSocketRoute
 
     from mtf.web.api import ERRORS, Api
+    from mtf.web.static_files import StaticFiles
     from mtf.web.streaming import Streaming
 
     decimals = ShownDecimals()
     api = Api(market, past, decimals)
     streaming = Streaming(market, past, api, decimals, health)
-    folder = importlib.resources.files("mtf.web") / STATIC
-    index = (folder / "index.html").read_bytes()
+    static = StaticFiles()
 
-    async def page(_request: Any) -> Response:
-        return Response(index, media_type="text/html", headers={"cache-control": "no-cache"})
+    async def page(request: Request) -> Response:
+        """Return the page, with what it needs to ask for its charts at once."""
+        names = market.symbols()
+        path = request.url.path.removeprefix("/")
+        known = market.engine.number_of(path) >= 0
+        return static.page({"config": api.config(), "symbols": [path] if known else names[:1]})
 
     app = Starlette(
         routes=[
             *api.routes(),
             WebSocketRoute("/ws", streaming.serve),
-            Mount("/static", GZipMiddleware(StaticFiles(directory=str(folder)), minimum_size=1_000)),
-            Route("/", page),
+            Route("/static/{path:path}", static.answer),
             Route("/{symbol:path}", page),  # the address holds the state of the page
         ],
         exception_handlers=ERRORS,
@@ -226,11 +226,15 @@ def _listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens there; ConfigError if it cannot be had."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {host} port {port}: {error.strerror or error}; choose another port"
         ) from error
+    # Each connection has it from here. An answer is written in two parts, and the second must not wait until the client
+    # has acknowledged the first, which takes 40 ms; asyncio sets this only on sockets that it has made itself.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 async def _stopped(server: Any, serving: asyncio.Task[None]) -> None:

@@ -203,7 +203,8 @@ class _Client:
             self._outputs = None if outputs is None else tuple(_names(outputs, "outputs", 500))
             every_ms = _number(request.get("every_ms", EVERY_MS_MIN), "every_ms", EVERY_MS_MIN, EVERY_MS_MAX)
             self._every_s = every_ms / 1_000
-            self._watched, self._sent, self._play = symbols, {}, None
+            sent = _since(request["since"], symbols, self._hub._market.seq) if "since" in request else {}
+            self._watched, self._sent, self._play = symbols, sent, None
             self._generation += 1
             self._asked.set()
         if "rows" in request:
@@ -284,6 +285,18 @@ class _Client:
     async def _send(self, message: dict[str, Any]) -> None:
         async with self._sending:
             await self._socket.send_text(orjson.dumps(message).decode())
+
+
+def _since(since: Any, symbols: list[str], newest_seq: int) -> dict[str, tuple[int, dict[str, int]]]:
+    """Return what the client has by itself: of its one symbol the state at a seq, and completed bars up to some."""
+    starts = since.get("starts") if isinstance(since, dict) else None
+    if not isinstance(starts, dict) or len(symbols) != 1:
+        raise ConfigError("since must be an object with seq and starts, and watch a list of one symbol")
+    seq = int(_number(since.get("seq"), "since.seq", 0, newest_seq))
+    try:
+        return {symbols[0]: (seq, {str(name): int(start) for name, start in starts.items()})}
+    except (TypeError, ValueError):
+        raise ConfigError("since.starts must have the start_ns of the newest bar by timeframe") from None
 
 
 def _as_list(names: tuple[str, ...] | None) -> list[str] | None:

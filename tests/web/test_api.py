@@ -264,4 +264,4 @@ async def test_the_files_of_the_page_are_few_bytes_on_the_way(data: Path) -> Non
     async with serving(data) as server:
         answers = [await ask(server, f"/static/{name}", accept_encoding="gzip") for name in names]
     assert {answer.status for answer in answers} == {200}
-    assert sum(len(answer.body) for answer in answers) < 260_000
+    assert sum(len(answer.body) for answer in answers) < 120_000

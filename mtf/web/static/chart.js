@@ -3,7 +3,7 @@
 import {
   CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, LineSeries, LineStyle, createChart,
 } from "./vendor/lightweight-charts.mjs";
-import { shade, token } from "./dom.js";
+import { fontFamily, shade, token } from "./dom.js";
 import * as format from "./format.js";
 import { Overlay } from "./overlay.js";
 
@@ -26,8 +26,11 @@ export class Chart {
     this.seconds = timeframe.seconds;
     this.focus = focus;
     this.mini = mini;
+    this.host = host;
+    this.axis = focus ? 64 : 58;
+    this.fitted = 0;
     this.bands = [];
-    this.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    this.font = `11px ${fontFamily()}`;
     this.bars = [];
     this.partial = null;
     this.rejects = [];
@@ -41,7 +44,7 @@ export class Chart {
         rightOffset: focus ? 4 : 2, timeVisible: true, secondsVisible: false, borderVisible: false,
         tickMarkFormatter: format.axisTime, barSpacing: focus ? 8 : 6, minBarSpacing: 1, visible: !mini,
       },
-      rightPriceScale: { borderVisible: false, visible: !mini, minimumWidth: focus ? 64 : 58, scaleMargins: { top: 0.12, bottom: 0.1 } },
+      rightPriceScale: { borderVisible: false, visible: !mini, minimumWidth: this.axis, scaleMargins: { top: 0.12, bottom: 0.1 } },
       handleScroll: mini ? false : { horzTouchDrag: !touch, vertTouchDrag: false }, handleScale: !mini,
       crosshair: { mode: CrosshairMode.Normal },
       localization: { timeFormatter: format.axisLabel },
@@ -59,6 +62,7 @@ export class Chart {
 
   destroy() {
     this.chart.remove();
+    this.chart = null;
   }
 
   restyle() {
@@ -66,7 +70,7 @@ export class Chart {
     this.chart.applyOptions({
       layout: {
         background: { type: ColorType.Solid, color: c.panel }, textColor: c.ink3, fontSize: 11,
-        fontFamily: getComputedStyle(document.body).fontFamily,
+        fontFamily: fontFamily(),
         panes: { separatorColor: c.line, separatorHoverColor: c.line },
       },
       grid: { vertLines: { visible: false }, horzLines: { color: shade(c.line, 0.6) } },
@@ -209,15 +213,24 @@ export class Chart {
     this.overlay.update();
   }
 
+  // As many bars as the chart is meant to show. The library knows how wide it is once it has drawn: until then the axis
+  // is taken to have its least width, and nearly always it has.
   fit() {
-    const width = this.chart.timeScale().width();
-    if (!width) return requestAnimationFrame(() => this.chart && this.fit());
+    const scale = this.chart.timeScale();
+    const known = scale.width();
+    if (!known) requestAnimationFrame(() => this.chart && this.refit());
+    const width = known || Math.max(1, this.host.clientWidth - (this.mini ? 0 : this.axis));
     const count = this.bars.length + (this.partial ? 1 : 0);
     const most = this.mini ? 34 : this.focus ? (width > 700 ? 112 : width > 400 ? 92 : 62) : width > 300 ? 54 : 46;
     const shown = Math.max(Math.min(count, most), Math.ceil(most * 0.42));
     const offset = this.focus ? 4 : 2;
-    this.chart.timeScale().applyOptions({ barSpacing: width / (shown + offset), rightOffset: offset });
-    this.chart.timeScale().scrollToPosition(offset, false);
+    this.fitted = width;
+    scale.applyOptions({ barSpacing: width / (shown + offset), rightOffset: offset });
+    scale.scrollToPosition(offset, false);
+  }
+
+  refit() {
+    if (this.chart.timeScale().width() !== this.fitted) this.fit();
   }
 
   get atEnd() {

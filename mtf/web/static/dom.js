@@ -59,9 +59,19 @@ export function paint(target, name) {
 
 export const by = (id) => document.getElementById(id);
 
+// Colours and the font as the style sheet has them. Asking for one makes the browser work out all styles: they are kept.
+const tokens = new Map();
+
 export function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const { theme, colour } = document.documentElement.dataset;
+  const key = `${name} ${theme} ${colour}`;
+  if (!tokens.has(key)) tokens.set(key, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return tokens.get(key);
 }
+
+let family = null;
+
+export const fontFamily = () => (family ??= getComputedStyle(document.body).fontFamily);
 
 export function shade(hex, alpha) {
   const full = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, "$&$&") : hex;

@@ -1,38 +1,33 @@
 // The page: what is shown, of which moment, and the keys. One state at a time, painted in one frame.
 
-import { chooseIndicators, help, showTip } from "./dialogs.js";
+import { chosenOutputs, matrixOutputs, readAddress, specsOf, wantedOutputs, writeAddress } from "./address.js";
+import { chooseIndicators, showTip } from "./dialogs.js";
 import { by, element, write, written } from "./dom.js";
 import * as format from "./format.js";
 import { Head } from "./head.js";
-import { Health } from "./health.js";
+import { bindKeys } from "./keys.js";
 import { Market } from "./market.js";
-import { Live, get, inPath } from "./net.js";
+import { BARS, Live, get, getCharts, inPath } from "./net.js";
 import { withValues } from "./panel.js";
-import { Symbols } from "./symbols.js";
+import { start } from "./start.js";
 import { Timeline } from "./timeline.js";
 import { Trouble } from "./trouble.js";
 
-const BARS = 600;
 const GLANCE_MS = 5000;
 const GLANCE_SOON_MS = 700;
 const GLANCE_BEHIND = 2000; // events
 const DESCRIBE_MS = 5000;
 const ANNOUNCE_MS = 1000;
 const EMPTY_MS = 1000;
-const SWIPE_MS = 400;
 const REJECTS = 500;
+const REST_MS = 100;
+
+// Views that the first paint does not need; read once that is done.
+const LATER = { symbols: () => import("./symbols.js").then((made) => made.Symbols), health: () => import("./health.js").then((made) => made.Health) };
 
 class App {
   constructor() {
-    this.view = null;
-    this.symbol = null;
-    this.focus = null;
-    this.at = null;
-    this.playing = false;
-    this.chosen = null;
-    this.state = null;
-    this.rejects = [];
-    this.generation = 0;
+    Object.assign(this, { config: start.config, symbols: start.symbols, view: null, state: null, rejects: [], generation: 0, views: {} });
     this.head = new Head();
     this.trouble = new Trouble({ retry: () => this.live.retry(), seq: () => this.state?.seq ?? null });
     this.timeline = new Timeline(by("timeline"), this);
@@ -42,11 +37,16 @@ class App {
       onOpen: (again) => this.opened(again),
       onLost: (wait) => this.lost(wait),
     });
+    this.fromAddress(true, start.charts);
+    setInterval(() => this.loadGlance(), GLANCE_MS);
+    setInterval(() => this.state && this.market?.describe(this.state), DESCRIBE_MS);
+    setInterval(() => this.state && this.market?.announce(this.state), ANNOUNCE_MS);
   }
 
   async opened(again) {
     delete document.body.dataset.offline;
     this.trouble.settle();
+    if (!again) return this.setChip();
     const before = this.config;
     try {
       this.config = await get("config");
@@ -54,25 +54,29 @@ class App {
     } catch (error) {
       return this.trouble.say(error.message);
     }
-    const other = again && before && before.run_id !== this.config.run_id;
-    const changed = again && before && !other && JSON.stringify(before.settings) !== JSON.stringify(this.config.settings);
+    const other = before.run_id !== this.config.run_id;
+    const changed = !other && JSON.stringify(before.settings) !== JSON.stringify(this.config.settings);
     if (other || changed) {
-      this.at = null;
       this.fromAddress(false);
       this.trouble.note(other ? "The server shows another log now: everything was loaded again." : "The pipeline runs with another configuration now: everything was loaded again.");
-    } else if (!this.view) {
-      this.fromAddress();
-      this.loadGlance();
-      setInterval(() => this.loadGlance(), GLANCE_MS);
-      setInterval(() => this.state && this.market?.describe(this.state), DESCRIBE_MS);
-      setInterval(() => this.state && this.market?.announce(this.state), ANNOUNCE_MS);
     } else if (this.view === "market") this.reload();
-    this.setChip();
+    return this.setChip();
+  }
+
+  // What can wait until the charts are there: the other views, so that they open at once, all symbols, and the strip.
+  async loadRest() {
+    if (this.rested) return;
+    this.rested = true;
+    this.loadGlance();
+    for (const [name, load] of Object.entries(LATER)) load().then((made) => (this.views[name] = made), () => null);
+    const found = await get("symbols").catch(() => null);
+    if (found) this.symbols = found.symbols;
   }
 
   lost(wait) {
     document.body.dataset.offline = "";
-    this.waitingForBars = true; // what comes first after this is not to be painted on the bars of before
+    this.live?.ask("watch", null); // what it had is loaded again
+    this.waitingForBars = true;
     this.generation += 1;
     this.playing = false;
     this.setChip();
@@ -81,37 +85,22 @@ class App {
 
   // The address holds what is shown.
 
-  fromAddress(withMoment = true) {
-    const words = new URLSearchParams(location.search);
-    const path = decodeURIComponent(location.pathname.slice(1));
-    const timeframes = this.config.timeframes.map((timeframe) => timeframe.name);
-    this.focus = timeframes.includes(words.get("tf")) ? words.get("tf") : timeframes[Math.min(1, timeframes.length - 1)];
-    if (words.get("tf") === "all") this.focus = null;
-    this.at = withMoment && /^\d+$/.test(words.get("at") ?? "") ? Number(words.get("at")) : null;
-    this.playing = false;
-    const specs = [...new Set(this.config.outputs.map((output) => output.spec))];
-    this.chosen = words.has("ind") ? chosenOf(words.get("ind"), specs) : specs.slice(0, 3);
-    this.symbol = this.symbols.includes(path) ? path : this.symbols[0] ?? null;
-    this.setView(path === "symbols" || path === "health" ? path : "market", false);
+  fromAddress(withMoment = true, charts = null) {
+    const { view, ...shown } = readAddress(this.config, this.symbols, location);
+    Object.assign(this, shown, { at: withMoment ? shown.at : null, playing: false });
+    this.setView(view, false, charts);
   }
 
   toAddress(replace = true) {
-    const words = new URLSearchParams();
-    if (this.view === "market") {
-      words.set("tf", this.focus ?? "all");
-      if (this.at !== null) words.set("at", this.at);
-      words.set("ind", this.chosen.join(" "));
-    }
-    const path = this.view === "market" ? inPath(this.symbol ?? "") : this.view;
-    const address = `/${path}${words.size ? `?${String(words).replaceAll("%3A", ":").replaceAll("%2C", ",")}` : ""}`;
+    const address = writeAddress(this);
     if (address === location.pathname + location.search) return;
     history[replace ? "replaceState" : "pushState"](null, "", address);
   }
 
-  setView(view, remember = true) {
+  setView(view, remember = true, charts = null) {
     this.view = view;
     this.shown?.destroy();
-    this.market = null;
+    this.shown = this.market = null;
     for (const tab of by("tabs").children) {
       if (tab.dataset.view === view) tab.setAttribute("aria-current", "page");
       else tab.removeAttribute("aria-current");
@@ -122,15 +111,29 @@ class App {
     document.title = view === "market" ? `${this.symbol ?? "mtf"} · mtf` : `${view} · mtf`;
     write(by("symbol"), view === "market" ? this.symbol ?? "" : "all symbols");
     document.body.dataset.view = view;
-    if (view === "symbols") this.shown = new Symbols(by("main"), this);
-    else if (view === "health") this.shown = new Health(by("main"), this);
+    if (view !== "market") this.showLater(view);
     else if (this.symbol === null) this.shown = this.waiting();
     else {
       this.shown = this.market = new Market(by("main"), this);
-      this.reload();
+      this.reload(charts);
     }
     if (remember) this.toAddress(false);
     this.setChip();
+  }
+
+  async showLater(view) {
+    this.live.ask("watch", null);
+    this.live.say({ watch: [] });
+    if (!this.views[view]) {
+      try {
+        this.views[view] = await LATER[view]();
+      } catch (error) {
+        this.trouble.say(`This view could not be loaded: ${error.message}`);
+      }
+      if (this.view !== view || this.shown || !this.views[view]) return;
+    }
+    this.shown = new this.views[view](by("main"), this);
+    this.loadRest();
   }
 
   openSymbol(symbol, at = null) {
@@ -168,50 +171,55 @@ class App {
   }
 
   outputs() {
-    return this.config.outputs.filter((output) => this.chosen.includes(output.spec));
+    return chosenOutputs(this.config, this.chosen);
   }
 
   matrixOutputs() {
-    const firsts = [];
-    for (const output of this.config.outputs) if (!firsts.some((each) => each.spec === output.spec)) firsts.push(output);
-    const wanted = (output) => !this.chosen?.includes(output.spec);
-    const ordered = [...firsts].sort((a, b) => wanted(a) - wanted(b));
-    const line = ordered.find((output) => output.pane === "price");
-    const own = ordered.find((output) => output.pane === "own");
-    return [...new Set([line, own, ...ordered])].filter(Boolean).slice(0, 2);
+    return matrixOutputs(this.config, this.chosen);
   }
 
   wantedOutputs() {
-    return [...new Set([...this.outputs(), ...this.matrixOutputs()].map((output) => output.name))];
+    return wantedOutputs(this.config, this.chosen);
   }
 
-  // Everything of the moment that is shown: live, or as of `at`.
-  async reload() {
+  getCharts(at) {
+    return getCharts(this.symbol, at, this.wantedOutputs());
+  }
+
+  // Everything of the moment that is shown: live, or as of `at`. *charts* is what was asked for already.
+  async reload(charts = null) {
     const generation = ++this.generation;
-    const outputs = this.wantedOutputs();
-    this.state = null;
+    this.state = this.next = null;
     this.waitingForBars = true;
-    this.held = null;
-    if (this.at === null) this.live.ask("watch", { watch: [this.symbol], outputs, every_ms: 50 });
-    else {
-      this.live.ask("watch", null);
-      if (!this.playing) this.live.say({ watch: [] });
-    }
+    this.live.ask("watch", null);
+    if (!this.playing) this.live.say({ watch: [] });
     try {
-      const at = this.at;
-      const state = at === null ? null : await get(`state/${inPath(this.symbol)}`, { at, outputs: outputs.join(",") });
-      const answers = await Promise.all(this.config.timeframes.map((timeframe) =>
-        get(`bars/${inPath(this.symbol)}/${timeframe.name}`, { last: BARS, at, outputs: outputs.filter((name) => this.runsOn(name, timeframe.name)).join(",") })));
+      const answer = await (charts ?? this.getCharts(this.at));
       if (generation !== this.generation || !this.market) return;
-      this.config.timeframes.forEach((timeframe, k) => this.market.load(timeframe.name, answers[k]));
-      this.waitingForBars = false;
-      await this.loadRejects(generation);
-      const first = state ?? this.held;
-      if (first) this.paintSoon(first);
+      this.load(answer);
     } catch (error) {
       if (generation === this.generation) this.trouble.say(error.message);
     }
     this.setChip();
+    setTimeout(() => this.loadRest(), REST_MS); // the charts are painted first
+  }
+
+  // All of one answer. The present goes on from there: what comes next is counted from that seq and these bars.
+  load({ state, charts, rejects, known_seq: known }) {
+    const starts = {};
+    for (const [name, chart] of Object.entries(charts)) {
+      this.market.load(name, chart, state.decimals);
+      if (chart.bars.length) starts[name] = chart.bars.at(-1).start_ns;
+    }
+    this.rejects = rejects;
+    this.market.setRejects(rejects);
+    // Right after its start the server has not played the log up to here.
+    if (known < state.seq) this.loadRejectsSoon(this.generation, state.seq);
+    this.waitingForBars = false;
+    this.lastSeq = state.seq;
+    if (!state.as_of && !document.hidden) this.live.ask("watch", { watch: [this.symbol], outputs: this.wantedOutputs(), every_ms: 50, since: { seq: state.seq, starts } });
+    this.next = null;
+    this.show(state); // with the charts' own first frame, which is the next one
   }
 
   runsOn(name, timeframe) {
@@ -224,9 +232,12 @@ class App {
     if (generation !== this.generation || !this.market) return;
     this.rejects = answer.rejects;
     this.market.setRejects(this.rejects);
-    // Right after its start the server has not played the log up to here.
     const wanted = until ?? answer.seq;
-    if (answer.known_seq < wanted) setTimeout(() => this.loadRejects(generation, wanted).catch(() => null), GLANCE_SOON_MS);
+    if (answer.known_seq < wanted) this.loadRejectsSoon(generation, wanted);
+  }
+
+  loadRejectsSoon(generation, until) {
+    setTimeout(() => generation === this.generation && this.loadRejects(generation, until).catch(() => null), GLANCE_SOON_MS);
   }
 
   async loadGlance() {
@@ -239,7 +250,7 @@ class App {
   receive(message) {
     if (message.type === "rows" || message.type === "health") {
       this.head.showAll(message);
-      return this.view === (message.type === "rows" ? "symbols" : "health") && this.shown.show(message);
+      return this.view === (message.type === "rows" ? "symbols" : "health") && this.shown?.show(message);
     }
     if (message.type === "error") return this.trouble.say(message.error);
     if (message.type === "failure") return this.trouble.say(message.error, message.command);
@@ -252,13 +263,10 @@ class App {
       if (!this.playing) return undefined;
       return this.showPast(message);
     }
-    if (this.at !== null) return undefined;
-    if (this.state && message.prev_seq !== null && message.prev_seq !== this.lastSeq) return this.reload();
+    if (this.at !== null || this.waitingForBars) return undefined;
+    if (message.prev_seq !== null && message.prev_seq < this.lastSeq) return undefined; // sent before the bars were asked for
+    if (message.prev_seq !== this.lastSeq) return this.reload();
     this.lastSeq = message.seq;
-    if (this.waitingForBars) {
-      this.held = message;
-      return undefined;
-    }
     return this.paintSoon(message);
   }
 
@@ -266,28 +274,18 @@ class App {
   async showPast(state) {
     const before = this.state;
     this.at = state.seq;
-    state.rejected_total = Object.values(state.rejected).reduce((sum, count) => sum + count, 0);
     if (this.pastBusy) {
       this.pastNext = state;
       return;
     }
     this.pastBusy = true;
     try {
-      const back = !before || !before.as_of || state.seq < before.seq;
-      await Promise.all(this.config.timeframes.map(async (timeframe) => {
-        const name = timeframe.name;
-        if (before && before.tf[name].bars_seen === state.tf[name].bars_seen) return;
-        const chart = this.market.panels.get(name)?.chart;
-        const fresh = back || !chart ? BARS : Math.min(BARS, state.tf[name].bars_seen - before.tf[name].bars_seen + 1);
-        const outputs = this.wantedOutputs().filter((output) => this.runsOn(output, name)).join(",");
-        const answer = await get(`bars/${inPath(this.symbol)}/${name}`, { last: fresh, at: state.seq, outputs });
-        if (back) this.market?.load(name, answer);
-        else {
-          state.tf[name].closed = withValues(answer);
-        }
-      }));
-      if (back || state.rejected_total !== before.rejected_total) await this.loadRejects();
-      this.paintSoon(state);
+      const isOn = before?.as_of && state.seq >= before.seq;
+      const answer = isOn ? null : await this.getCharts(state.seq);
+      if (isOn) await this.closedSince(before, state);
+      if (!this.market || this.at === null || state.symbol !== this.symbol) return;
+      if (answer) this.load(answer);
+      else this.paintSoon(state);
     } catch (error) {
       this.trouble.say(error.message);
     } finally {
@@ -299,13 +297,25 @@ class App {
     this.toAddress();
   }
 
+  async closedSince(before, state) {
+    const outputs = this.wantedOutputs();
+    await Promise.all(Object.keys(state.tf).map(async (name) => {
+      const count = state.tf[name].bars_seen - before.tf[name].bars_seen;
+      if (!count) return;
+      const shown = outputs.filter((output) => this.runsOn(output, name)).join(",");
+      state.tf[name].closed = withValues(await get(`bars/${inPath(this.symbol)}/${name}`, { last: Math.min(BARS, count + 1), at: state.seq, outputs: shown }));
+    }));
+    const rejected = ({ rejected: counts }) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+    if (rejected(state) !== rejected(before)) await this.loadRejects();
+  }
+
   paintSoon(state) {
     if (this.next && !this.next.as_of && !state.as_of) {
       for (const [name, part] of Object.entries(state.tf)) part.closed = [...this.next.tf[name].closed, ...part.closed];
       state.rejects = [...this.next.rejects, ...state.rejects];
     }
     this.next = state;
-    if (document.hidden || this.frame) return;
+    if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = null;
       const shown = this.next;
@@ -342,7 +352,7 @@ class App {
   setChip() {
     const offline = document.body.dataset.offline !== undefined;
     const past = this.at !== null && this.view === "market";
-    const live = this.view === "market" ? Boolean(this.state) : Boolean(this.config);
+    const live = this.view !== "market" || Boolean(this.state);
     this.head.chip(offline ? "offline" : past ? "past" : live ? "live" : "waiting");
     this.head.band(past, this.state);
   }
@@ -377,11 +387,13 @@ class App {
         this.wanted = null;
         this.live.ask("watch", null);
         this.live.say({ watch: [] });
-        const state = await get(`state/${inPath(this.symbol)}`, { at: seq, outputs: this.wantedOutputs().join(",") });
-        if (this.at === null) return;
+        const { symbol } = this;
+        const answer = await this.getCharts(seq);
+        if (this.at === null || !this.market || symbol !== this.symbol) return;
         this.quiet();
-        if (!this.state?.as_of) this.state = null;
-        await this.showPast(state);
+        this.at = answer.state.seq;
+        this.load(answer);
+        this.toAddress();
       }
     } catch (error) {
       this.trouble.say(error.message);
@@ -461,8 +473,7 @@ class App {
   }
 
   chooseIndicators() {
-    const specs = [...new Set(this.config.outputs.map((output) => output.spec))];
-    chooseIndicators(specs, this.chosen, (chosen) => {
+    chooseIndicators(specsOf(this.config), this.chosen, (chosen) => {
       this.chosen = chosen;
       this.market?.build();
       this.reload();
@@ -472,7 +483,6 @@ class App {
 
   // UTC, or the time of the symbol's exchange.
   toggleZone() {
-    if (!this.config) return;
     this.zoned = !this.zoned;
     format.setZone(this.zoned ? this.config.zone : null);
     this.market?.restyle();
@@ -503,69 +513,19 @@ class App {
     by("mark").addEventListener("click", () => by("mark").setAttribute("aria-expanded", by("tabs").classList.toggle("open")));
     by("find").addEventListener("click", () => this.setView("symbols"));
     by("to-live").addEventListener("click", () => this.toLive());
-    addEventListener("popstate", () => this.config && this.fromAddress());
-    addEventListener("keydown", (event) => this.key(event));
-    document.addEventListener("visibilitychange", () => !document.hidden && this.next && this.paintSoon(this.next));
-    this.swipe();
+    addEventListener("popstate", () => this.fromAddress());
+    document.addEventListener("visibilitychange", () => this.seen());
+    bindKeys(this);
   }
 
-  swipe() {
-    let from = null;
-    by("main").addEventListener("touchstart", (event) => {
-      const [touch] = event.touches;
-      from = event.touches.length === 1 && event.target.closest(".panel.focus,.tabs6") ? { x: touch.clientX, y: touch.clientY, at: event.timeStamp } : null;
-    }, { passive: true });
-    by("main").addEventListener("touchend", (event) => {
-      if (!this.market || !from || event.timeStamp - from.at > SWIPE_MS) return; // longer is the crosshair
-      const [touch] = event.changedTouches;
-      const moved = touch.clientX - from.x;
-      if (Math.abs(moved) < 60 || Math.abs(moved) < 2 * Math.abs(touch.clientY - from.y)) return;
-      const names = this.config.timeframes.map((timeframe) => timeframe.name);
-      const next = names[names.indexOf(this.focus) + (moved < 0 ? 1 : -1)];
-      if (next) this.setFocus(next);
-    });
+  // While nobody can see it nothing is sent; who comes back finds what is now.
+  seen() {
+    if (!this.market || this.at !== null) return;
+    if (document.hidden) {
+      this.live.ask("watch", null);
+      this.live.say({ watch: [] });
+    } else this.reload();
   }
-
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || by("dialog").open) return;
-    if (event.target.closest("input,textarea,select")) return;
-    if ((event.key === "Enter" || event.key === " ") && event.target.closest("button,a")) return;
-    if (event.key.startsWith("Arrow") && event.target.closest(".bars-table,.rows")) return;
-    const acts = {
-      "/": () => this.setView("symbols"), i: () => this.config && this.chooseIndicators(), m: () => this.setView("market"), y: () => this.setView("symbols"), h: () => this.setView("health"),
-      L: () => this.toLive(), l: () => this.toLive(), "[": () => this.timeline.faster(-1), "]": () => this.timeline.faster(1), " ": () => this.togglePlay(),
-      ArrowLeft: () => this.step(event.shiftKey ? this.stepUnit : "tick", -1), ArrowRight: () => this.step(event.shiftKey ? this.stepUnit : "tick", 1),
-      "+": () => this.market?.zoom(1.25), "-": () => this.market?.zoom(0.8), f: () => this.market?.fit(), d: () => this.toggle("theme", "light", "dark"),
-      c: () => this.toggle("colour", "free", "full"), v: () => this.market?.toggleTable(), "?": () => help(this.config?.version), z: () => this.toggleZone(), 0: () => this.setFocus(null), "−": () => this.market?.zoom(0.8),
-      r: () => this.trouble.isOffline && this.live.retry(), Enter: () => this.market?.hoveredRejects?.length && this.goTo(this.market.hoveredRejects.at(-1).seq),
-      g: () => this.market?.hoveredSecond && this.goToSecond(this.market.hoveredSecond),
-    };
-    const number = Number(event.key);
-    if (this.config && number >= 1 && number <= this.config.timeframes.length && this.view === "market") {
-      event.preventDefault();
-      this.setFocus(this.config.timeframes[number - 1].name);
-    } else if (acts[event.key] && (this.view === "market" || !event.key.startsWith("Arrow"))) {
-      event.preventDefault();
-      acts[event.key]();
-    }
-  }
-}
-
-// The specs that a text names: parted by blanks or plus signs, or by commas, which are also in specs.
-function chosenOf(text, specs) {
-  const found = [];
-  for (const word of text.split(/[ +]/).filter(Boolean)) {
-    if (specs.includes(word)) found.push(word);
-    else {
-      let joined = "";
-      for (const piece of word.split(",")) {
-        joined = joined && !specs.includes(joined) ? `${joined},${piece}` : piece;
-        if (specs.includes(joined)) found.push(joined);
-        else if (specs.includes(`${found.at(-1)},${piece}`)) found.splice(-1, 1, `${found.at(-1)},${piece}`);
-      }
-    }
-  }
-  return [...new Set(found)];
 }
 
 window.mtf = new App();

@@ -48,14 +48,14 @@ export class Market {
     const tabs = PHONE.matches ? [element("div", { class: "tabs6", role: "tablist", "aria-label": "Timeframes" }, ...[...this.tabs.values()].map(({ tab }) => tab))] : [];
     this.root.className = first === null ? "market equal" : "market";
     this.root.replaceChildren(...tabs, ...made.map((panel) => panel.root), this.matrix.root);
-    for (const panel of made) {
-      panel.draw(this.app.outputs(), PHONE.matches);
-      this.panels.set(panel.timeframe.name, panel);
-    }
+    for (const panel of made) this.panels.set(panel.timeframe.name, panel);
   }
 
-  load(name, answer) {
-    this.panels.get(name)?.load(answer);
+  // A chart is made when it has something to show: an empty one would be painted for nothing, and before it.
+  load(name, answer, decimals) {
+    const panel = this.panels.get(name);
+    if (panel && !panel.chart) panel.draw(this.app.outputs(), PHONE.matches);
+    panel?.load(answer, decimals);
   }
 
   // One animation frame for all of it.
@@ -91,19 +91,20 @@ export class Market {
   }
 
   restyle() {
-    for (const { chart } of this.panels.values()) chart.restyle();
+    for (const { chart } of this.panels.values()) chart?.restyle();
   }
 
   fit() {
-    for (const { chart } of this.panels.values()) chart.fit();
+    for (const { chart } of this.panels.values()) chart?.fit();
   }
 
   zoom(factor) {
-    (this.panels.get(this.app.focus) ?? [...this.panels.values()][0])?.chart.zoom(factor);
+    (this.panels.get(this.app.focus) ?? [...this.panels.values()][0])?.chart?.zoom(factor);
   }
 
   toggleTable() {
     const panel = this.panels.get(this.app.focus) ?? [...this.panels.values()][0];
+    if (!panel.chart) return undefined;
     const there = panel.root.querySelector(".bars-table");
     if (there) return there.remove();
     panel.root.append(barsTable(panel.chart, this.decimals));

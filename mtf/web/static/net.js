@@ -12,6 +12,11 @@ export async function get(path, query = {}, signal) {
   return body;
 }
 
+export const BARS = 600;
+
+// Everything of one moment, as of one seq: the state, the bars of all timeframes, and what was rejected.
+export const getCharts = (symbol, at, outputs, last = BARS) => get(`charts/${inPath(symbol)}`, { last, at, outputs: outputs.join(",") });
+
 export const inPath = (symbol) => symbol.split("/").map(encodeURIComponent).join("/");
 
 // The live channel: opens again when it is lost, and asks again for what was asked last.

@@ -87,8 +87,8 @@ export class Panel {
     });
   }
 
-  load(answer) {
-    this.chart.load(withValues(answer).map(prepared), answer.decimals);
+  load(answer, decimals) {
+    this.chart.load(withValues(answer).map(prepared), decimals);
     this.placeLegends();
   }
 

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { element, paint, write } from "./dom.js";
 import * as format from "./format.js";
 import { Matrix, shownSign } from "./matrix.js";
-import { get, inPath } from "./net.js";
+import { getCharts } from "./net.js";
 import { prepared, withValues } from "./panel.js";
 
 const BARS = 60;
@@ -45,33 +45,30 @@ export class Preview {
   async show(symbol) {
     this.symbol = symbol;
     const outputs = this.outputs.map((output) => output.name);
-    const state = await get(`state/${inPath(symbol)}`, { outputs: outputs.join(",") }).catch(() => null);
-    if (!state) return;
     const lines = this.outputs.filter((output) => output.pane === "price");
-    const answers = await Promise.all(this.minis.map(({ timeframe }) => get(`bars/${inPath(symbol)}/${timeframe.name}`, {
-      last: BARS, at: state.seq, outputs: lines.filter((output) => output.timeframes.includes(timeframe.name)).map((output) => output.name).join(","),
-    }))).catch(() => null);
-    if (!answers || this.symbol !== symbol || !this.root.isConnected) return;
+    const answer = await getCharts(symbol, null, outputs, BARS).catch(() => null);
+    if (!answer || this.symbol !== symbol || !this.root.isConnected) return;
+    const { state, charts } = answer;
     this.root.hidden = false;
     write(this.name, symbol);
     write(this.last, format.price(state.last, state.decimals));
     write(this.session, state.session?.text ?? "");
-    this.minis.forEach((mini, k) => this.showMini(mini, state, answers[k], lines));
-    this.matrix.show(state, (name) => answers[this.minis.findIndex((mini) => mini.timeframe.name === name)].bars.at(-1)?.c ?? null);
+    this.minis.forEach((mini) => this.showMini(mini, state, charts[mini.timeframe.name], lines));
+    this.matrix.show(state, (name) => charts[name].bars.at(-1)?.c ?? null);
     const day = state.tf["1d"]?.partial ?? this.minis.map((mini) => state.tf[mini.timeframe.name].partial).findLast(Boolean);
     const change = day ? day.c - day.o : null;
     write(this.change, change === null ? "" : `${change < 0 ? "▼" : change > 0 ? "▲" : "·"} ${format.share(change / day.o)}`);
     paint(this.change, format.direction(change ?? 0));
   }
 
-  showMini(mini, state, answer, lines) {
+  showMini(mini, state, chart, lines) {
     const part = state.tf[mini.timeframe.name];
     const partial = prepared(part.partial);
     if (!mini.chart) {
       mini.chart = new Chart(mini.plot, { timeframe: mini.timeframe, mini: true });
       mini.chart.setOutputs(lines);
     }
-    mini.chart.load(withValues(answer).map(prepared), answer.decimals);
+    mini.chart.load(withValues(chart).map(prepared), state.decimals);
     mini.chart.update([], partial, part.live, state.last);
     write(mini.change, partial ? format.difference(partial.c - partial.o, state.decimals) : "no bar yet");
     paint(mini.change, partial ? format.direction(shownSign(partial.c - partial.o, state.decimals)) : "dim");

@@ -1,6 +1,6 @@
 // The strip at the foot: how much happened when, and the way into the past.
 
-import { element, shade, token, write } from "./dom.js";
+import { element, fontFamily, shade, token, write } from "./dom.js";
 import * as format from "./format.js";
 
 const ICONS = {
@@ -19,7 +19,7 @@ function drawn(icon) {
 }
 
 const MARGIN = 14;
-const font = () => `11px ${getComputedStyle(document.body).fontFamily}`;
+const font = () => `11px ${fontFamily()}`;
 
 const SPEEDS = [1, 10, 60, 600, 3600, "max"];
 

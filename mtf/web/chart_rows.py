@@ -1,0 +1,44 @@
+"""What a chart is made of: completed bars with their indicator values, from memory as far as it goes.
+
+A snapshot keeps the last completed bars of each timeframe. Only a chart that goes further back needs the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mtf.bars.bar import Bar
+from mtf.errors import UnknownIndicator
+from mtf.frames.timeframe_state import TimeframeState
+from mtf.web.messages import bar_row
+
+__all__ = ["chart_rows", "in_memory"]
+
+
+def in_memory(state: TimeframeState, last: int, kept: int) -> bool:
+    """Whether *state* has the newest *last* completed bars, or all there are; it keeps *kept* at most."""
+    return len(state.bars) >= last or len(state.bars) < kept
+
+
+def chart_rows(
+    state: TimeframeState, names: Sequence[str], last: int, kept: int, read: Callable[[], Sequence[Bar]]
+) -> dict[str, Any]:
+    """Return the newest *last* completed bars of *state*, oldest first, and of each output in *names* a value for each.
+
+    A value is null where the indicator was not ready, or the bar is older than what *state* keeps, *kept* bars at most.
+    *read* gives the bars if they are not all kept.
+    """
+    columns = state.completed
+    for name in names:
+        if name not in columns:
+            raise UnknownIndicator(f"outputs: {name!r} does not run on {state.timeframe.name}")
+    window = state.bars
+    bars = window[max(0, len(window) - last) :] if in_memory(state, last, kept) else read()
+    starts = {int(bar.start_ns): k for k, bar in enumerate(window)}
+    places = [starts.get(int(bar.start_ns)) for bar in bars]
+    values = {}
+    for name in names:
+        history = state.history(name)
+        values[name] = [None if k is None or history[k] != history[k] else history[k] for k in places]
+    return {"bars": [bar_row(bar) for bar in bars], "values": values}
