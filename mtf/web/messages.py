@@ -206,7 +206,7 @@ def _spec_of(output: str, specs: Sequence[str]) -> str:
 
 
 def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, since: Mapping[str, int] | None) -> dict[str, Any]:
-    partial = state.partial
+    partial, window = state.partial, state.bars
     live, completed = state.live, state.completed
     names = list(live) if outputs is None else [name for name in outputs if name in live]
     return {
@@ -214,6 +214,7 @@ def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, since: Mapp
         "live": {name: _value(live[name]) for name in names},
         "completed": {name: _value(completed[name]) for name in names if name in completed},
         "bars_seen": state.bars_seen,
+        "newest_ns": str(window[-1].start_ns) if len(window) else None,
         "closed": [] if since is None else _closed(state, names, since.get(state.timeframe.name)),
     }
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import shutil
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -17,122 +14,9 @@ import mtf
 from tests.builders import SECOND_NS, at
 from tests.cli.builders import json_of
 from tests.web.asking import recorded, serving
-
-playwright = pytest.importorskip("playwright.async_api")
+from tests.web.browsing import SETTINGS, START_NS, expected, opened, same, tick
 
 pytestmark = pytest.mark.browser
-
-ARGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-]
-SETTINGS: dict[str, Any] = {
-    "calendar": "fx",
-    "timeframes": ["1m", "5m", "15m", "1h", "4h", "1d"],
-    "indicators": "sma:5,rsi:5,bbands:5,2",
-    "clock": "ticks",
-}
-START_NS = at("2024-03-06 08:00")
-
-
-def tick(k: int, symbol: str = "EURUSD") -> mtf.Tick:
-    """Return the *k*-th tick of a market: one each seven seconds, with a price that wanders."""
-    price = 1.09 + ((k * 7919) % 463) / 1e5 + (k % 97) / 1e4
-    return mtf.Tick(symbol, START_NS + k * 7 * SECOND_NS, round(price, 5), round(price + 0.0001, 5))
-
-
-class Page:
-    """A page, with what it complained about and what it was sent."""
-
-    def __init__(self, page: Any, home: str) -> None:
-        self.page = page
-        self.faults: list[str] = []
-        self.sent: list[Any] = []  # messages of the live channel
-        self.answers: list[Any] = []  # of the API
-        self._home = home
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("request", self._asked)
-        page.on("websocket", lambda channel: channel.on("framereceived", self._received))
-
-    def _said(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.faults.append(message.text)
-
-    def _asked(self, request: Any) -> None:
-        if not request.url.startswith(self._home):
-            self.faults.append(f"a request to {request.url}")
-
-    def _received(self, frame: str | bytes) -> None:
-        self.sent.append(json.loads(frame))
-
-    async def until(self, condition: str, *args: Any) -> Any:
-        """Return once *condition*, JavaScript, is true."""
-        return await self.page.wait_for_function(condition, arg=list(args), timeout=20_000)
-
-    async def seq(self) -> int:
-        return int(await self.page.evaluate("document.querySelector('.market')?.dataset.seq ?? 0"))
-
-    async def shown(self) -> dict[str, Any]:
-        """Return by timeframe the forming bar and the live values that the page holds."""
-        return await self.page.evaluate(  # type: ignore[no-any-return]
-            """() => Object.fromEntries([...document.querySelectorAll('.panel[data-tf]')].map((panel) => {
-                const plot = panel.querySelector('.plot');
-                const {partial, live} = plot.dataset;
-                return [panel.dataset.tf, {seq: +panel.dataset.seq, partial, live}];
-            }))"""
-        )
-
-    async def press(self, key: str, seq: int | None = None) -> int:
-        """Press *key*; return the seq that is shown once it is another one than *seq*."""
-        before = await self.seq() if seq is None else seq
-        await self.page.keyboard.press(key)
-        await self.until("([before]) => +document.querySelector('.market').dataset.seq !== before", before)
-        return await self.seq()
-
-
-@contextlib.asynccontextmanager
-async def opened(url: str, width: int = 1600, height: int = 1000, **settings: Any) -> AsyncGenerator[Page, None]:
-    where = os.environ.get("MTF_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    async with playwright.async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=where, args=ARGS)
-        try:
-            context = await browser.new_context(viewport={"width": width, "height": height}, **settings)
-            page = Page(await context.new_page(), url.split("/", 3)[0] + "//" + url.split("/", 3)[2])
-            # The development build of the library says what the other one keeps silent about: times out of order.
-            development = os.environ.get("MTF_CHARTS_DEVELOPMENT")
-            if development:
-                await context.route("**/vendor/lightweight-charts.mjs", lambda route: route.fulfill(path=development))
-            await page.page.goto(url)
-            yield page
-            assert page.faults == []
-        finally:
-            await browser.close()
-
-
-def expected(data: Path, seq: int) -> dict[str, Any]:
-    """Return what `mtf state` prints for that seq, in the words of the page."""
-    state = json_of("state", str(data), "--symbol", "EURUSD", "--json", "--at", str(seq), "--bars", "0")
-    found = {}
-    for name, part in state["symbols"]["EURUSD"]["timeframes"].items():
-        partial = part["partial"]
-        text = " ".join(_number(partial[field]) for field in ("open", "high", "low", "close")) if partial else ""
-        found[name] = {"seq": seq, "partial": text, "live": part["live"]}
-    return found
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
-
-
-def same(shown: dict[str, Any], wanted: dict[str, Any]) -> None:
-    assert shown.keys() == wanted.keys()
-    for name, part in wanted.items():
-        assert shown[name]["seq"] == part["seq"]
-        assert shown[name]["partial"] == part["partial"], name
-        for pair in shown[name]["live"].split():
-            output, _, value = pair.partition("=")
-            assert (None if value == "null" else float(value)) == part["live"][output], (name, output)
 
 
 @pytest.fixture
@@ -219,7 +103,7 @@ async def test_it_comes_back_when_the_server_does(data: Path) -> None:
         await stack.enter_async_context(Server(data, port=port))
         await page.until("() => document.querySelector('#chip').dataset.state === 'live'")
         assert await page.page.is_hidden("#trouble")
-        page.faults = [fault for fault in page.faults if "WebSocket" not in fault and "ERR_CONNECTION" not in fault]
+        page.forgive()
 
 
 async def test_ten_thousand_symbols_are_found_by_their_beginning(tmp_path: Path) -> None:
@@ -348,7 +232,7 @@ async def test_another_log_at_the_same_address_is_noted_and_shown(data: Path, tm
         await page.page.keyboard.press("r")
         await page.until("() => +document.querySelector('.market')?.dataset.seq === 300")
         assert "The server shows another log now" in await page.page.inner_text("#trouble")
-        page.faults = [fault for fault in page.faults if "WebSocket" not in fault and "ERR_CONNECTION" not in fault]
+        page.forgive()
 
 
 async def test_keys_choose_what_is_large_and_in_which_time(data: Path) -> None:

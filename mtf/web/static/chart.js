@@ -147,11 +147,17 @@ export class Chart {
   }
 
   setAll() {
+    // Version 5.2.1 of the library mixes up its points when its only series with data is given the same times again.
+    const scale = this.chart.timeScale();
+    const isAlone = [...this.lines.values()].every(({ series }) => !series.data().length);
+    const position = scale.scrollPosition();
+    if (isAlone) this.candles.setData([]);
     this.candles.setData([...this.bars.map((bar) => this.candle(bar)), ...(this.partial ? [this.candle(this.partial, true)] : [])]);
     for (const [name, { series }] of this.lines) {
       series.setData(this.bars.filter((bar) => (bar.values?.[name] ?? null) !== null).map((bar) => ({ time: bar.time, value: bar.values[name] })));
     }
     this.setTails();
+    if (isAlone) scale.scrollToPosition(position, false);
     this.overlay.update();
   }
 

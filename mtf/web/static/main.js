@@ -198,7 +198,7 @@ class App {
       if (generation !== this.generation || !this.market) return;
       this.load(answer);
     } catch (error) {
-      if (generation === this.generation) this.trouble.say(error.message);
+      if (generation === this.generation) this.failed(error);
     }
     this.setChip();
     setTimeout(() => this.loadRest(), REST_MS); // the charts are painted first
@@ -287,7 +287,7 @@ class App {
       if (answer) this.load(answer);
       else this.paintSoon(state);
     } catch (error) {
-      this.trouble.say(error.message);
+      this.failed(error);
     } finally {
       this.pastBusy = false;
       const next = this.pastNext;
@@ -300,8 +300,8 @@ class App {
   async closedSince(before, state) {
     const outputs = this.wantedOutputs();
     await Promise.all(Object.keys(state.tf).map(async (name) => {
-      const count = state.tf[name].bars_seen - before.tf[name].bars_seen;
-      if (!count) return;
+      if (state.tf[name].newest_ns === before.tf[name].newest_ns) return;
+      const count = state.tf[name].bars_seen - before.tf[name].bars_seen || BARS; // without indicators they are not counted
       const shown = outputs.filter((output) => this.runsOn(output, name)).join(",");
       state.tf[name].closed = withValues(await get(`bars/${inPath(this.symbol)}/${name}`, { last: Math.min(BARS, count + 1), at: state.seq, outputs: shown }));
     }));
@@ -374,6 +374,11 @@ class App {
     if (fresh) this.toAddress(false);
   }
 
+  // A request failed. Without a connection all do, and that is said already.
+  failed(error) {
+    if (!this.trouble.isOffline) this.trouble.say(error.message);
+  }
+
   // What was said of an earlier wish is over.
   quiet() {
     if (!this.trouble.isOffline) this.trouble.settle();
@@ -396,7 +401,7 @@ class App {
         this.toAddress();
       }
     } catch (error) {
-      this.trouble.say(error.message);
+      this.failed(error);
     } finally {
       this.seeking = false;
     }
@@ -408,7 +413,7 @@ class App {
       const state = await get(`state/${inPath(this.symbol)}`, { at: new Date(second * 1000).toISOString(), outputs: this.wantedOutputs().join(",") });
       this.goTo(state.seq);
     } catch (error) {
-      this.trouble.say(error.message);
+      this.failed(error);
     }
   }
 
@@ -428,7 +433,7 @@ class App {
         await this.showPast(state);
       }
     } catch (error) {
-      this.trouble.say(error.message);
+      this.failed(error);
     } finally {
       this.stepping = false;
     }

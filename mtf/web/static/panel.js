@@ -98,7 +98,7 @@ export class Panel {
     this.chart.decimals = decimals;
     this.chart.update(part.closed.map(prepared), partial, part.live, state.last);
     this.root.dataset.seq = state.seq;
-    write(this.change, partial ? format.difference(partial.c - partial.o, decimals) : part.bars_seen ? "no forming bar" : "no bar yet");
+    write(this.change, partial ? format.difference(partial.c - partial.o, decimals) : part.newest_ns ? "no forming bar" : "no bar yet");
     paint(this.change, partial ? format.direction(shownSign(partial.c - partial.o, decimals)) : "dim");
     const percent = percentOf(partial);
     format.fill(this.fill, percent);
