@@ -14,6 +14,7 @@ from mtf.cli.chart_command import chart
 from mtf.cli.compact_command import compact
 from mtf.cli.config_command import config
 from mtf.cli.delete_command import delete
+from mtf.cli.demo_command import demo
 from mtf.cli.doctor_command import doctor
 from mtf.cli.export_command import export_command
 from mtf.cli.import_command import import_command
@@ -57,5 +58,5 @@ _ON_DATA: Final = (
     delete,
     audit_command,
 )
-for _command in (*_ON_DATA, config, indicators, plugins, doctor):
+for _command in (demo, *_ON_DATA, config, indicators, plugins, doctor):
     main.add_command(_command)

@@ -1,4 +1,4 @@
-"""`mtf serve`: the page of a data directory and the HTTP API on one address; or a whole service, as a file says."""
+"""`mtf serve`: page and HTTP API of a data directory, or of a file; or a whole service, as a file says."""
 
 from __future__ import annotations
 
@@ -6,24 +6,36 @@ import asyncio
 import contextlib
 import functools
 import os
+import tempfile
 import webbrowser
 from pathlib import Path
+from typing import Any, Final
 
 import click
 from click.core import ParameterSource
 
 from mtf.cli.directories import DIRECTORY
+from mtf.cli.hints import hints
 from mtf.cli.log_options import CommandLog
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import note
+from mtf.cli.page_of import page_of
 from mtf.cli.plugin_names import import_from_here
+from mtf.cli.progress import progress_bar
+from mtf.cli.source_options import StoppableSource
 from mtf.errors import ConfigError
+from mtf.pipeline import Pipeline
+from mtf.sources import open_source
 
 __all__ = ["serve"]
 
+CONFIGURATION: Final = ".toml"
+INDICATORS: Final = "sma:20,rsi:14"
+PREFIX: Final = "mtf-serve-"  # of the temporary directory
+
 
 @click.command
-@click.argument("directory", metavar="DIR|CONFIG.toml", type=DIRECTORY)
+@click.argument("directory", metavar="DIR|FILE|CONFIG.toml", type=DIRECTORY)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others need a token.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any that is free.")
 @click.option(
@@ -31,6 +43,8 @@ __all__ = ["serve"]
 )
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A name of this server, as a proxy sends it.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+@click.option("--calendar", metavar="C|PATTERN=C,...", help="Of a FILE, as for mtf run.  [default: fx]")
+@click.option("--indicators", metavar="SPEC,...", help=f"Of a FILE, as for mtf run.  [default: {INDICATORS}]")
 @click.pass_context
 def serve(
     context: click.Context,
@@ -40,13 +54,16 @@ def serve(
     token_file: Path | None,
     allow_host: tuple[str, ...],
     open_page: bool,
+    calendar: str | None,
+    indicators: str | None,
 ) -> None:
-    """Show DIR in a browser, live and at any moment; or run the service that CONFIG.toml describes.
+    """Show DIR in a browser, live and at any moment; or what is in FILE; or run the service of CONFIG.toml.
 
-    DIR may be one that another process writes. A service is feeds, pipeline, consumers, metrics and HTTP in one
+    DIR may be one that another process writes. FILE is market data, as for mtf run: it is run, shown meanwhile, and
+    forgotten at the end. A service is feeds, pipeline, consumers, metrics and HTTP in one
     process: `mtf config schema` prints what its file can say.
     """
-    if directory.is_file():
+    if directory.suffix.lower() == CONFIGURATION and directory.is_file():
         _check_no_options(context)
         run_async(_run_service(directory, context.obj))
         return
@@ -55,12 +72,17 @@ def serve(
         token = token_file.read_text(encoding="utf-8").strip()
         if not token:
             raise ConfigError(f"{token_file}: is empty; write a token of at least 16 characters into it")
-    run_async(_serve(directory, host, port, token, allow_host, open_page=open_page))
+    place: dict[str, Any] = {"host": host, "port": port, "token": token, "allow_hosts": allow_host}
+    if directory.is_file():
+        settings: dict[str, Any] = {"calendar": calendar or "fx", "indicators": indicators or INDICATORS}
+        run_async(_run_file(directory, settings, place, open_page=open_page))
+        return
+    if calendar is not None or indicators is not None:
+        raise ConfigError("--calendar and --indicators: only for a file; a data directory has its own")
+    run_async(_serve(directory, place, open_page=open_page))
 
 
-async def _serve(
-    directory: Path, host: str, port: int, token: str | None, allow_hosts: tuple[str, ...], *, open_page: bool
-) -> None:
+async def _serve(directory: Path, place: dict[str, Any], *, open_page: bool) -> None:
     from mtf.web.server import Server  # needs an extra
 
     stopped = asyncio.Event()
@@ -69,15 +91,45 @@ async def _serve(
         stopped.set()
         return True
 
-    async with Server(directory, host=host, port=port, token=token, allow_hosts=allow_hosts) as server:
-        note(f"serving {directory} on {server.url}  (Ctrl-C stops)")
-        if server.token is not None and token is None:
-            note(f"token: {server.token}")
-        if open_page:
-            with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(server.url)
+    async with Server(directory, **place) as server:
+        _announce(directory, server.url, None if place["token"] else server.token, open_page=open_page)
         with stop_on_signals(stop):
             await stopped.wait()
+
+
+async def _run_file(path: Path, settings: dict[str, Any], place: dict[str, Any], *, open_page: bool) -> None:
+    """Run *path* into a temporary directory, and show that, until it is stopped."""
+    stopped = asyncio.Event()
+    source = StoppableSource([open_source(path)])
+
+    def stop(number: int) -> bool:
+        source.stopped_by = number
+        stopped.set()
+        return True
+
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+        pipeline = Pipeline(data=Path(folder) / "run", clock="ticks", durability="os", **settings)
+        with stop_on_signals(stop):
+            async with pipeline, page_of(pipeline, Path(folder) / "run", **place) as (url, token):
+                _announce(path, url, None if place["token"] else token, open_page=open_page)
+                async with progress_bar(lambda: (source.name, source.progress(), pipeline.seq)):
+                    summary = await pipeline.run(source)
+                if not stopped.is_set():
+                    await pipeline.checkpoint()
+                    note(f"{path}: {summary.events:,} events; mtf run {path} --data DIR keeps them")
+                    for hint in hints(pipeline, summary):
+                        note(hint)
+                await stopped.wait()
+
+
+def _announce(what: Path, url: str, token: str | None, *, open_page: bool) -> None:
+    """Say where it is, and with which token that was made for it."""
+    note(f"serving {what} on {url}  (Ctrl-C stops)")
+    if token is not None:
+        note(f"token: {token}")
+    if open_page:
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(url)
 
 
 def _check_no_options(context: click.Context) -> None:

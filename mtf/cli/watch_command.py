@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import signal
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import click
 from rich.text import Text
 
 from mtf.cli.directories import DIRECTORY, config_of
-from mtf.cli.keyboard import KeyDecoder, keys_at_once
-from mtf.cli.live_screen import LiveScreen
-from mtf.cli.loop import run_async, stop_on_signals
+from mtf.cli.loop import run_async
 from mtf.cli.output import note, show
 from mtf.cli.terminal import look_at_stdout
 from mtf.cli.watch_choice import WatchChoice
 from mtf.cli.watch_screen import frame_of, watch_lines
+from mtf.cli.watch_session import WatchSession, is_screen
 from mtf.cli.watched import Watched
 
 __all__ = ["watch"]
-
-REFRESH_S: Final = 0.2
-IDLE_S: Final = 1.0  # from one frame to the next if nothing comes: the rate goes down
-TAKE_S: Final = 0.05  # how long events are taken in between two frames
-READ_BYTES: Final = 1024
-SIGNAL_CODES: Final = 128
 
 
 @click.command
@@ -43,104 +29,13 @@ def watch(directory: Path) -> int:
     """
     config_of(directory)
     with Watched(directory) as watched:
-        if not _is_screen():
+        if not is_screen():
             choice, look = WatchChoice(), look_at_stdout()
             frame = watch_lines(frame_of(watched, choice, f"{directory}{os.sep}", look), look)
             show(*_shortened(frame), fold=False)
             note("stdout is not a terminal that can be redrawn: this is one frame; on a terminal it is live")
             return 0
-        return run_async(_Watch(watched, f"{directory}{os.sep}").run())
-
-
-class _Watch:
-    """The running screen."""
-
-    def __init__(self, watched: Watched, directory: str) -> None:
-        self._watched: Final = watched
-        self._directory: Final = directory
-        self._choice: Final = WatchChoice()
-        self._decoder: Final = KeyDecoder()
-        self._woken: Final = asyncio.Event()  # by a key or a signal
-        self._pressed = 0  # keys so far
-        self._code = 0  # of the exit
-
-    async def run(self) -> int:
-        """Draw until a key or a signal ends it; return the exit code."""
-        with stop_on_signals(self._stop), LiveScreen() as screen, self._keys():
-            shown: object = None
-            while not self._choice.ended:
-                more = self._watched.take(TAKE_S)
-                look = look_at_stdout()
-                due = (self._watched.seq, look, self._pressed, int(time.monotonic() / IDLE_S))
-                if due != shown:
-                    shown = due
-                    frame = frame_of(self._watched, self._choice, self._directory, look)
-                    screen.draw(watch_lines(frame, look), look)
-                await self._wait(0.0 if more else REFRESH_S)
-        return self._code
-
-    async def _wait(self, seconds: float) -> None:
-        """Return after so long, or at once if a key has been pressed."""
-        await asyncio.sleep(0.0)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        if not self._woken.is_set():
-            self._press(self._decoder.pause())
-        self._woken.clear()
-
-    def _stop(self, number: int) -> bool:
-        """End in good order; Ctrl-C is a way to quit."""
-        self._code = 0 if number == signal.SIGINT else SIGNAL_CODES + number
-        self._choice.ended = True
-        self._woken.set()
-        return True
-
-    def _press(self, keys: list[str]) -> None:
-        symbols = self._watched.symbols()
-        for key in keys:
-            self._pressed += 1
-            self._choice.press(key, symbols, self._watched.timeframes)
-
-    @contextlib.contextmanager
-    def _keys(self) -> Iterator[None]:
-        """Inside it, keys are read, if stdin is a terminal of a kind that has them."""
-        if not sys.stdin.isatty():
-            yield
-            return
-        descriptor = sys.stdin.fileno()
-        loop = asyncio.get_running_loop()
-
-        def read() -> None:
-            try:
-                data = os.read(descriptor, READ_BYTES)
-            except OSError:
-                data = b""
-            if not data:  # the terminal is gone
-                loop.remove_reader(descriptor)
-                self._choice.ended = True
-            self._press(self._decoder.feed(data))
-            self._woken.set()
-
-        try:
-            import termios  # noqa: F401 - whether there is one
-        except ImportError:
-            yield
-            return
-        with keys_at_once(descriptor):
-            blocking = os.get_blocking(descriptor)
-            loop.add_reader(descriptor, read)
-            # uvloop makes it non-blocking, and so stdout, which is the same terminal: half a frame would be lost.
-            os.set_blocking(descriptor, blocking)
-            try:
-                yield
-            finally:
-                loop.remove_reader(descriptor)
-                os.set_blocking(descriptor, blocking)
-
-
-def _is_screen() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+        return run_async(WatchSession(watched, f"{directory}{os.sep}").run())
 
 
 def _shortened(lines: list[Text]) -> list[Text]:

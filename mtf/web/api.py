@@ -143,7 +143,7 @@ class Api:
         symbol = request.query_params.get("symbol")
         market = self._market
         calendar = market.calendar(symbol or next(iter(market.symbols()), ""))
-        return _json(await self._in_thread(lambda: log_glance(market.path, self._past.samples, calendar, buckets)))
+        return _json(await self.in_thread(lambda: log_glance(market.path, self._past.samples, calendar, buckets)))
 
     async def _rejects(self, request: Request) -> Response:
         """Return the newest rejected ticks of a symbol up to a moment.
@@ -154,7 +154,7 @@ class Api:
         symbol = request.path_params["symbol"]
         at = moment_of(query.get("at"))
         last = number_of(query, "last", REJECTS, 1, REJECTS_MAX)
-        seq = self._market.seq if at is None else await self._in_thread(lambda: self._seq_of(at))
+        seq = self._market.seq if at is None else await self.in_thread(lambda: self._seq_of(at))
         self._market.snapshot(symbol)  # whether there is such a symbol
         known = self._past.rejects
         message = {"symbol": symbol, "seq": seq, "since_seq": known.since_seq, "known_seq": self._past.ready_seq}
@@ -246,7 +246,7 @@ class Api:
                     for state, row in zip(states, names, strict=True)
                 ]
 
-        return await self._in_thread(made)
+        return await self.in_thread(made)
 
     async def _rows(self, request: Request, symbol: str, timeframe: str, kind: str, at: Moment | None) -> Response:
         """Return completed bars as `mtf bars` prints them; with `partial=1` the forming one is the last."""
@@ -274,7 +274,7 @@ class Api:
                 with open_data(self._market.path) as reader:
                     return _arrow(read(reader)[1])
 
-            body = await self._in_thread(encoded)
+            body = await self.in_thread(encoded)
             return Response(body, media_type="application/vnd.apache.arrow.stream", headers=_saved_as(name))
 
         def rows() -> list[dict[str, Any]]:
@@ -289,7 +289,7 @@ class Api:
                     forming = None
                 return list(bar_dicts(table, forming, moment.seq or reader.seq, imported=reader.imported))
 
-        found = await self._in_thread(rows)
+        found = await self.in_thread(rows)
         if kind == "csv":
             return StreamingResponse(_csv(found), media_type="text/csv; charset=utf-8", headers=_saved_as(name))
         return _json(found)
@@ -321,7 +321,7 @@ class Api:
         seq = number_of(query, "at", self._market.seq, 0, self._market.seq)
         direction = -1 if choice_of(query, "dir", ("1", "-1"), "1") == "-1" else 1
         unit = query.get("unit", "tick")
-        found = await self._in_thread(lambda: self._stepped(symbol, seq, unit, direction))
+        found = await self.in_thread(lambda: self._stepped(symbol, seq, unit, direction))
         if found is None:
             return _json({"end": True, "seq": seq})
         return _json(await self.state(symbol, Moment(seq=found), names_of(query, "outputs", 500)))
@@ -350,7 +350,7 @@ class Api:
         if known is not None:
             return known
         number = self._market.engine.number_of(symbol)
-        found = await self._in_thread(lambda: self._past.newest_tick(symbol, number, seq))
+        found = await self.in_thread(lambda: self._past.newest_tick(symbol, number, seq))
         if at is None and found is not None:
             self._market.remember(symbol, found)
         return found
@@ -359,7 +359,7 @@ class Api:
         """Return the state of *symbol* at a moment; UnknownSymbol if none of its events had come."""
         if at is None:
             return self._market.snapshot(symbol)
-        snapshot = await self._in_thread(lambda: self._then(symbol, at))
+        snapshot = await self.in_thread(lambda: self._then(symbol, at))
         if snapshot is None:
             raise UnknownSymbol(f"no event of {symbol!r} had come then")
         return snapshot
@@ -395,7 +395,8 @@ class Api:
         state = self._states.of(name, int(snapshot.time_ns))
         return symbol_row(snapshot, state=state, decimals=self._decimals.of(snapshot))
 
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+    async def in_thread(self, work: Callable[[], Result]) -> Result:
+        """Run *work* in a thread; more than a few at once wait."""
         async with self._queries:
             return await asyncio.to_thread(work)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import resource
 import secrets
 import socket
@@ -25,6 +26,10 @@ __all__ = ["PORT", "Probe", "Server"]
 PORT: Final = 8765
 CLOSE_S: Final = 3
 LOAD_AGAIN_S: Final = 1.0
+# What a browser is shown until there is something to show; it asks again by itself.
+WAITING: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mtf</title>
+<meta http-equiv="refresh" content="1"><meta name="color-scheme" content="dark light"><p>WHY</p></html>
+"""
 
 # Answers a request by itself: status, content type, and body.
 Probe = Callable[[], Awaitable[tuple[int, str, bytes]]]
@@ -170,6 +175,8 @@ class _Front:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1013, "reason": self.why[:120]})
+        elif b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+            await answer(send, 503, WAITING.replace("WHY", html.escape(self.why)).encode(), b"text/html; charset=utf-8")
         else:
             await answer(send, 503, f"{self.why}\n".encode(), b"text/plain; charset=utf-8")
 
@@ -197,6 +204,7 @@ def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tu
     from mtf.web.api import ERRORS, Api
     from mtf.web.static_files import StaticFiles
     from mtf.web.streaming import Streaming
+    from mtf.web.udf import Udf
 
     decimals = ShownDecimals()
     api = Api(market, past, decimals)
@@ -213,6 +221,7 @@ def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tu
     app = Starlette(
         routes=[
             *api.routes(),
+            *Udf(market, decimals, api.in_thread).routes(),
             WebSocketRoute("/ws", streaming.serve),
             Route("/static/{path:path}", static.answer),
             Route("/{symbol:path}", page),  # the address holds the state of the page

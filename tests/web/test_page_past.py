@@ -40,7 +40,7 @@ def prices_of_later(message: Any) -> Iterator[float]:
 
 
 async def drag(page: Any, *shares: float) -> None:
-    """Press on the strip at the first of *shares* of its width, go to the others, and let go."""
+    """Press on the strip at the first of *shares* of its width, move to the others, and release."""
     box = await page.page.locator("#strip").bounding_box()
     places = [(box["x"] + 14 + share * (box["width"] - 28), box["y"] + box["height"] / 2) for share in shares]
     await page.page.mouse.move(*places[0])
