@@ -36,27 +36,33 @@ PAUSE_S = 0.01  # between two ticks, while the page is measured: more often than
 EVENTS = 30_000  # of one round of the pipeline's cost
 ROUNDS = 3
 VIEWERS = 20
+MANY = 10_000  # symbols, of which one is looked at; every second tick is its
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 
-def pushed(path: str, first: int, count: int, pause_s: float) -> None:
-    """Push so many ticks, in the process of the pipeline; print the nanoseconds of processor time for each."""
+def pushed(path: str, first: int, count: int, pause_s: float, symbols: int) -> None:
+    """Push so many ticks, in the process of the pipeline; print the nanoseconds of processor time for each.
+
+    Of several symbols every second tick is of the first one.
+    """
+    names = ["EURUSD", *(f"S{k:05}" for k in range(1, symbols))]
 
     async def push() -> None:
         rows = quotes(first + count)[first:]
         async with mtf.Pipeline(data=path, **SETTINGS) as p:
             begun = time.process_time_ns()
-            for ts_ns, bid, ask, bid_size, ask_size in rows:
-                await p.push(mtf.Tick("EURUSD", ts_ns, bid, ask, bid_size, ask_size))
+            for k, (ts_ns, bid, ask, bid_size, ask_size) in enumerate(rows):
+                name = names[0] if symbols == 1 or k % 2 else names[k // 2 % symbols]
+                await p.push(mtf.Tick(name, ts_ns, bid, ask, bid_size, ask_size))
                 await asyncio.sleep(pause_s)
             print(json.dumps((time.process_time_ns() - begun) / count))
 
     asyncio.run(push())
 
 
-async def pipeline(path: Path, first: int, count: int, pause_s: float = 0.0) -> float:
+async def pipeline(path: Path, first: int, count: int, pause_s: float = 0.0, symbols: int = 1) -> float:
     """Return the nanoseconds of processor time an event took a pipeline in a process of its own."""
-    command = [sys.executable, __file__, "push", str(path), str(first), str(count), str(pause_s)]
+    command = [sys.executable, __file__, "push", *map(str, (path, first, count, pause_s, symbols))]
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     out, _ = await child.communicate()
     return float(out)
@@ -90,7 +96,7 @@ async def viewer(url: str, seen: list[int]) -> None:
             seen[0] += 1
 
 
-async def script(path: Path) -> None:
+async def script(path: Path, first: int, symbols: int = 1) -> None:
     """Print what an update costs the browser, and how many there are in a second."""
     from playwright.async_api import async_playwright
 
@@ -104,8 +110,10 @@ async def script(path: Path) -> None:
         await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")  # painted
         first_ms = (time.monotonic() - begun) * 1_000
         count = round(SHOWN_S / PAUSE_S)
-        pushing = asyncio.create_task(pipeline(path, FIRST, count, PAUSE_S))
-        await asyncio.sleep(3.0)  # until it pushes
+        pushing = asyncio.create_task(pipeline(path, first, count, PAUSE_S, symbols))
+        before = await page.evaluate("+document.querySelector('.market').dataset.seq")
+        moved = f"() => +document.querySelector('.market').dataset.seq > {before + 20}"
+        await page.wait_for_function(moved, timeout=120_000)  # it pushes
         await page.evaluate("() => { window.mtfScriptMs = []; window.mtfUpdates = 0; }")
         begun = time.monotonic()
         await asyncio.sleep(SHOWN_S / 2)
@@ -114,7 +122,7 @@ async def script(path: Path) -> None:
         await pushing
         await browser.close()
     script_ms.sort()
-    head("six charts in the page, 1600 x 1000, software drawing", "figure")
+    head(f"six charts in the page, 1600 x 1000, software drawing, symbols in the pipeline: {symbols:,}", "figure")
     row("script of an update, median, ms", f"{statistics.median(script_ms):.1f}")
     row("the same, p95, ms", f"{script_ms[int(len(script_ms) * 0.95)]:.1f}")
     row("updates a second, of 20 that are sent", f"{updates / spent_s:.1f}")
@@ -148,12 +156,15 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         await pipeline(path, 0, FIRST)
-        await script(path)
+        await script(path, FIRST)
         await cost(path)
+        many = Path(folder) / "many"
+        await pipeline(many, 0, 2 * MANY, symbols=MANY)
+        await script(many, 2 * MANY, MANY)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["push"]:
-        pushed(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
+        pushed(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]), int(sys.argv[6]))
     else:
         asyncio.run(main())

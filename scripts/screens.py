@@ -52,6 +52,11 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 ]
 NOW = "EURUSD?tf=5m&ind=sma:20+bbands:20,2+rsi:14"
+# The server has played the log up to its end: the strip and the rejected ticks are all there.
+PLAYED = """() => {
+    const { market, state, timeline } = window.mtf;
+    return !market || (state && timeline.glance?.seq >= state.seq + (state.later ?? 0) - 1000);
+}"""
 SHOWN = "() => +document.querySelector('.market')?.dataset.seq > 0"
 
 
@@ -144,7 +149,7 @@ class Camera:
         page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
         await page.goto(self._url + address)
         await page.wait_for_function(options.get("until", SHOWN), timeout=60_000)
-        await page.wait_for_function("() => !window.mtf.timeline || window.mtf.timeline.glance || !window.mtf.symbol")
+        await page.wait_for_function(PLAYED, timeout=120_000)
         for key in options.get("keys", ()):
             await page.keyboard.press(key)
         if "at" in options:

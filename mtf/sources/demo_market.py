@@ -89,13 +89,14 @@ class DemoMarket:
         return min(self._random.expovariate(rate), 4 / rate)
 
     def _times(self, now_ns: int) -> list[tuple[int, str]]:
-        found = []
+        oldest_ns = now_ns - PAST_S[0][0] * SECOND_NS
+        found = [(oldest_ns + k, symbol) for k, symbol in enumerate(self._walks)]  # symbols are listed as they appear
         for k, (ago_s, each_s) in enumerate(PAST_S):
             until_s = PAST_S[k + 1][0] if k + 1 < len(PAST_S) else each_s
             for slot_s in range(ago_s, until_s, -each_s):
                 start_ns = now_ns - slot_s * SECOND_NS
                 for symbol in self._walks:
-                    found.append((start_ns + self._random.randrange(each_s * SECOND_NS), symbol))
+                    found.append((start_ns + self._random.randrange(SECOND_NS, each_s * SECOND_NS), symbol))
         return sorted(each for each in found if each[0] > self._since_ns)
 
     def _quote(self, symbol: str, ts_ns: int) -> Tick:

@@ -147,6 +147,20 @@ async def test_a_file_is_kept_by_the_browser_until_there_is_another_release(data
     assert missing == [404] * 4
 
 
+async def test_a_browser_that_comes_too_soon_asks_again_by_itself(tmp_path: Path) -> None:
+    """Until the directory can be read there is a word of it, not an error that stays."""
+    async with serving(tmp_path / "not yet", probes={}) as server:
+        page = await ask(server, "/EURUSD", accept="text/html,*/*")
+        program = await ask(server, "/api/v1/config")
+        await recorded(tmp_path / "not yet", ticks(20))
+        async with asyncio.timeout(20):
+            while (await ask(server, "/X", accept="text/html")).status == 503:
+                pass
+    assert (page.status, program.status) == (503, 503)
+    assert b'http-equiv="refresh" content="1"' in page.body
+    assert b"<" not in program.body
+
+
 async def test_the_present_goes_on_from_what_was_loaded(tmp_path: Path) -> None:
     """A client that has the charts as of a seq is sent what came after it, however late it asks."""
     path = tmp_path / "d"

@@ -145,7 +145,7 @@ class App {
 
   // Nothing is in the log: the page looks for a first symbol until there is one.
   waiting() {
-    const command = element("code", {}, "mtf run synthetic --data demo/ && mtf serve demo/");
+    const command = element("code", {}, "mtf demo");
     by("main").replaceChildren(element("div", { class: "empty" }, element("div", {}, element("h2", {}, "Waiting for the first tick"),
       element("p", {}, "The log is empty. As soon as a tick is in it, all timeframes start with it, at the same seq."), element("p", {}, "To look around in a made-up market:"), command)));
     const timer = setInterval(async () => {
