@@ -99,7 +99,10 @@ class Streaming:
         snapshot = market.snapshot(symbol)
         if market.seq != self._encoded_seq:
             self._encoded_seq, self._encoded = market.seq, {}
-        key = (symbol, outputs, previous_seq, None if since is None else tuple(since.items()))
+        rejects = [each for each in market.rejects if each.symbol == symbol and each.seq > (previous_seq or 0)]
+        # Clients were sent their last state at different seqs; nearly always nothing has closed or been rejected since,
+        # and then it is the same message but for that number, which is put in here.
+        key = (symbol, outputs, previous_seq is None, None if since is None else tuple(since.items()), len(rejects))
         found = self._encoded.get(key)
         if found is None:
             time_ns = snapshot.time_ns
@@ -108,13 +111,15 @@ class Streaming:
                 outputs=outputs,
                 tick=market.tick(symbol),
                 session=session_at(market.calendar(symbol), time_ns) if time_ns >= 0 else None,
-                rejects=[each for each in market.rejects if each.symbol == symbol and each.seq > (previous_seq or 0)],
+                rejects=rejects,
                 since=since,
-                previous_seq=previous_seq,
+                previous_seq=None if previous_seq is None else 0,
                 decimals=self._decimals.of(snapshot),
             )
             message["sent_ns"] = str(time.time_ns())
             found = self._encoded[key] = orjson.dumps(message)
+        if previous_seq is not None:
+            found = found.replace(b'"prev_seq":0,', b'"prev_seq":%d,' % previous_seq, 1)
         return found, snapshot
 
 

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 import mtf
+from mtf.web.messages import state_message
 from tests.builders import SECOND_NS, at
 from tests.web.asking import recorded, serving, talking
 
@@ -73,6 +74,28 @@ async def test_all_timeframes_of_a_message_are_of_one_seq(tmp_path: Path) -> Non
             closes = {part["partial"]["c"] for part in message["tf"].values()}
             assert closes == {message["last"]}
         assert message["last"] == 199.0
+
+
+async def test_viewers_of_one_symbol_share_what_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each state is encoded once for all of them, whatever each was sent before, and says what that was."""
+    encoded: list[int] = []
+
+    def counted(snapshot: Any, **more: Any) -> Any:
+        encoded.append(snapshot.seq)
+        return state_message(snapshot, **more)
+
+    monkeypatch.setattr("mtf.web.streaming.state_message", counted)
+    async with live(tmp_path / "d") as (server, p), contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(talking(server)) for _ in range(10)]
+        known = [await p.push(tick(k + 1, k + 1)) for k in range(10)]  # each client has the state of another seq
+        seq = await p.push(tick(30, 7.0))
+        while server.market.seq < seq:
+            await server.market.changed()
+        for socket, before in zip(sockets, known, strict=True):
+            await ask(socket, watch=["X"], outputs=[], since={"seq": before, "starts": {}})
+            message = await told(socket)
+            assert (message["seq"], message["prev_seq"], message["last"]) == (seq, before, 7.0)
+    assert encoded == [seq]
 
 
 async def test_rejected_ticks_come_with_the_state(tmp_path: Path) -> None:
