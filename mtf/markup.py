@@ -1,4 +1,4 @@
-"""HTML for notebooks: what `_repr_html_` of values and tables shows. Everything in it is escaped, and bounded.
+"""Text for people, and HTML for notebooks: what `_repr_html_` of values and tables shows, escaped and bounded.
 
 Texts come from data (symbols, ids), and a page may be somebody else's: nothing of them is markup. Knows no values but
 numbers, times and texts.
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mtf.units import SECOND_NS
 
-__all__ = ["GAP", "html_table", "time_text"]
+__all__ = ["GAP", "html_table", "left_text", "plain", "time_text"]
 
 CELL_CHARS_MAX: Final = 80
 GAP: Final = "…"
@@ -37,6 +37,21 @@ def time_text(ts_ns: int) -> str:
     seconds, rest = divmod(ts_ns, SECOND_NS)
     text = (_EPOCH + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
     return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else text + "Z"
+
+
+def left_text(ns: int) -> str:
+    """Return a duration for people: `0:20`, `26:20`, `3h 26m`, `2d 7h`; a part of a second counts."""
+    seconds = -(-ns // SECOND_NS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24}d {hours % 24}h"
+    return f"{hours}h {minutes}m" if hours else f"{minutes}:{seconds:02d}"
+
+
+def plain(text: str) -> str:
+    """Return *text* without what a terminal could take for a command: names in a log may be a stranger's."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def _cell(value: Any) -> str:

@@ -23,6 +23,7 @@ SPDX = {  # classifiers, for packages whose metadata has no SPDX expression
 }
 CLASSIFIER = "License :: OSI Approved :: "
 
+FONT = Path(__file__).parents[1] / "mtf/charts/LICENSE-DejaVu.txt"
 NOTICE = Path(__file__).parents[1] / "mtf/web/static/vendor/NOTICE-lightweight-charts.txt"
 
 HEAD = """\
@@ -41,6 +42,10 @@ PAGE = """
 
 The page of `mtf serve` draws its charts with TradingView's Lightweight Charts 5.2.1 (Apache-2.0), unchanged, in
 `mtf/web/static/vendor/`, with its licence and its notice:
+
+"""
+PICTURES = """
+PNG files of charts are drawn with letters of the DejaVu fonts, in `mtf/charts/`:
 
 """
 BESIDE = """
@@ -91,8 +96,13 @@ def render() -> str:
     """Return the whole page."""
     text = "\n".join(f"    {line}".rstrip() for line in mypy_licence().splitlines())
     rows = "".join(f"| {normal(each.metadata['Name'])} | {licence(each)} |\n" for each in runtime_packages())
-    notice = "".join(f"    {line}\n" for line in NOTICE.read_text(encoding="utf-8").splitlines())
-    return f"{HEAD}{text}\n{PAGE}{notice}{BESIDE}{rows}"
+    return f"{HEAD}{text}\n{PAGE}{_quoted(NOTICE)}{PICTURES}{_quoted(FONT)}{BESIDE}{rows}"
+
+
+def _quoted(path: Path) -> str:
+    """Return a file as a block of code."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "".join(f"    {line}".rstrip() + "\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from rich.style import Style
 from rich.text import Text
 
 from mtf.bars.bar import Bar
-from mtf.cli.charted import Chart, gap_word, round_starts, time_label, volume_text
+from mtf.charts.charted import Chart, gap_word, round_starts, time_label, volume_text
 from mtf.cli.drawing import bar_text, direction, fitted, paragraph
 from mtf.cli.terminal import BLOCKS, Look
-from mtf.cli.times import left_text
+from mtf.markup import left_text
 from mtf.numbers import distance_text, number_text
 
 __all__ = ["bars_that_fit", "candle_lines", "chart_lines"]
@@ -259,7 +259,7 @@ def _heading(chart: Chart, look: Look) -> Text:
     """Return the line above the candles, without what does not fit."""
     colours = look.colours
     name = Text(f"{fitted(chart.symbol, SYMBOL_CELLS, look)} {chart.timeframe}", colours.bold)
-    seq = Text(f"  seq {chart.seq:,}")
+    seq = Text(f"  {chart.place}")
     if not chart.all_bars:
         return name + seq
     bar = chart.all_bars[-1]

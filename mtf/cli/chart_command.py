@@ -1,4 +1,4 @@
-"""`mtf chart`: the candles of one symbol and timeframe, in the terminal or as an SVG file."""
+"""`mtf chart`: the candles of one symbol and timeframe, in the terminal or as a picture in a file."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Final
 
 import click
 
+from mtf.charts.charted import BARS_MAX, read_chart
+from mtf.charts.picture import SUFFIXES, Picture
+from mtf.charts.svg_candles import svg_of
 from mtf.cli.candles import bars_that_fit, chart_lines
-from mtf.cli.charted import read_chart
 from mtf.cli.directories import DIRECTORY
 from mtf.cli.output import note, show
-from mtf.cli.svg_candles import svg_of
 from mtf.cli.terminal import look_at_stdout
 from mtf.cli.times import time_of
 from mtf.data import open_data
 
 __all__ = ["chart"]
 
-BARS_MAX: Final = 2_000
-SVG_BARS: Final = 160
+FILE_BARS: Final = 160
 
 
 @click.command
@@ -35,8 +35,8 @@ SVG_BARS: Final = 160
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.svg",
-    help="Write an SVG file instead.",
+    metavar="FILE",
+    help="Write a picture instead: .svg, .html or .png.",
 )
 def chart(
     directory: Path,
@@ -52,17 +52,17 @@ def chart(
 
     SYMBOL is as `mtf state` has it, TIMEFRAME as 1m, 1h or 1d.
     """
-    if out is not None and out.suffix.lower() != ".svg":
-        raise click.BadParameter(f"{out}: only SVG is written: let the name end in .svg", param_hint="--out")
+    if out is not None and out.suffix.lower() not in SUFFIXES:
+        raise click.BadParameter(f"{out}: the name must end in one of {', '.join(SUFFIXES)}", param_hint="--out")
     look = look_at_stdout()
-    count = last or (bars_that_fit(look) if out is None else SVG_BARS)
+    count = last or (bars_that_fit(look) if out is None else FILE_BARS)
     names = [name for name in indicators.split(",") if name.strip()]
     with open_data(directory) as reader:
         found = read_chart(reader, symbol, timeframe, last=count, start_ns=start, end_ns=end, names=names)
     if not found.run:
         note(f"{found.timeframe} was not run in {directory}: its bars are built from shorter ones, and none is forming")
     if out is not None:
-        out.write_text(svg_of(found), encoding="utf-8")
+        Picture(svg_of(found)).save(out)
         note(f"{len(found.all_bars):,} bars drawn to {out}")
         return
     show(*chart_lines(found, look), fold=False)

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from mtf.cli.output import plain
 from mtf.cli.terminal import Look
-from mtf.cli.times import left_text, moment_text
+from mtf.cli.times import moment_text
 from mtf.frames.snapshot import NO_TIME_NS
+from mtf.markup import left_text
 from mtf.matrix import ABSENT, WARMING, Change, IndicatorReading, Matrix, Row
 from mtf.numbers import distance_text, number_text, scale_decimals
 

@@ -25,6 +25,7 @@ from mtf.cli.times import clock_text
 from mtf.data.table_files import BINARY_FORMATS, whole_file
 from mtf.errors import ConfigError
 from mtf.loggers import LOGGER
+from mtf.markup import plain
 from mtf.numbers import decimals_of, number_text
 
 __all__ = [
@@ -107,11 +108,6 @@ def note(text: str) -> None:
         COMMANDS.warning("%s", text, extra={"event": "command_note"})
     else:
         say(plain(f"mtf: {text}"), err=True)
-
-
-def plain(text: str) -> str:
-    """Return *text* without what a terminal could take for a command: names in a log may be a stranger's."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def document(value: Any) -> None:

@@ -16,7 +16,6 @@ from mtf.units import SECOND_NS
 __all__ = [
     "clock_text",
     "duration_of",
-    "left_text",
     "moment_of",
     "moment_text",
     "time_of",
@@ -82,13 +81,3 @@ def moment_text(ts_ns: int) -> str:
 def typed_time(ts_ns: int) -> str:
     """Return a time in its shortest form for typing: `2024-03-06T10:00Z`."""
     return clock_text(ts_ns).replace(" ", "T").replace(":00Z", "Z")
-
-
-def left_text(ns: int) -> str:
-    """Return a duration for people: `0:20`, `26:20`, `3h 26m`, `2d 7h`; a part of a second counts."""
-    seconds = -(-ns // SECOND_NS)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 24:
-        return f"{hours // 24}d {hours % 24}h"
-    return f"{hours}h {minutes}m" if hours else f"{minutes}:{seconds:02d}"

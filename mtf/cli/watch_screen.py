@@ -12,8 +12,8 @@ import attrs
 from rich.style import Style
 from rich.text import Text
 
+from mtf.charts.charted import chart_of
 from mtf.cli.candles import bars_that_fit, candle_lines
-from mtf.cli.charted import chart_of
 from mtf.cli.drawing import Cell, bar_text, direction, fitted, matrix_lines, place_text, price_text, spark_text, table
 from mtf.cli.terminal import BLOCKS, Look
 from mtf.cli.times import moment_text

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
+    from mtf.charts import Picture
+
 __all__ = ["Table"]
 
 ARROW: Final = ("arro3-core", "'mtf-engine[arrow]'")
 
 HTML_ROWS: Final = 10
 HTML_COLUMNS: Final = 18
+PLOT_BARS: Final = 160
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -105,6 +108,18 @@ class Table(Generic[Value_co]):
         with needs("pandas"):
             from mtf.data.frames import pandas_frame
         return pandas_frame(self._columns, self._batches())
+
+    def plot(self, last: int = PLOT_BARS, *, indicators: Sequence[str] = ()) -> Picture:
+        """Return the *last* bars of one symbol and timeframe as a picture, which notebooks show: `save` writes a file.
+
+        *indicators* are columns of values that are prices, such as `sma_20`, drawn as lines; up to four. ConfigError if
+        the table does not hold such bars.
+        """
+        from mtf.charts import Picture
+        from mtf.charts.charted import chart_of_table
+        from mtf.charts.svg_candles import svg_of
+
+        return Picture(svg_of(chart_of_table(self, last, indicators)))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows of `to_dicts` one by one."""

@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 import mtf as library
+from mtf.charts.charted import Chart, read_chart
+from mtf.charts.svg_candles import svg_of
 from mtf.cli.candles import candle_lines, chart_lines
-from mtf.cli.charted import Chart, read_chart
-from mtf.cli.svg_candles import svg_of
 from mtf.cli.terminal import ASCII, Look
 from mtf.cli.times import typed_time
 from tests.cli.builders import command, mtf, write_market
@@ -110,7 +110,7 @@ def test_a_timeframe_that_was_not_run_has_no_forming_bar(weekend: Path) -> None:
         (("EURUSD", "15m", "--indicators", "wma_9"), "no indicator value 'wma_9' was run on 15m; choose from sma_20"),
         (("GBPUSD", "15m"), "no event of 'GBPUSD'"),
         (("EURUSD", "7x"), "invalid timeframe '7x'"),
-        (("EURUSD", "15m", "--out", "chart.png"), "only SVG is written"),
+        (("EURUSD", "15m", "--out", "chart.jpg"), "chart.jpg: the name must end in one of .svg, .html, .png"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(weekend: Path, args: tuple[str, ...], message: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 import pytest
 
-from mtf.cli.times import clock_text, left_text, moment_of, moment_text, time_of, typed_time
+from mtf.cli.times import clock_text, moment_of, moment_text, time_of, typed_time
 from mtf.data.moments import Moment
+from mtf.markup import left_text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A chart as an SVG file: candles, volume, gaps and axes; no script, no font and no link in it.
+"""A chart as SVG: candles, volume, gaps and axes; no script, no font and no link in it.
 
 Completed bars are filled, the forming bar is outlined with dashes on a shaded column. Blue rises, and brown, which is
 darker too, falls.
@@ -11,9 +11,8 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from mtf.bars.bar import Bar
-from mtf.cli.charted import Chart, gap_word, round_starts, time_label, volume_text
-from mtf.cli.output import plain
-from mtf.cli.times import left_text
+from mtf.charts.charted import Chart, gap_word, round_starts, time_label, volume_text
+from mtf.markup import left_text, plain, time_text
 from mtf.numbers import number_text
 
 __all__ = ["svg_of"]
@@ -29,6 +28,7 @@ VOLUMES: Final = 80  # height
 TIMES_TOP: Final = 572
 LEVELS: Final = 6  # prices on the scale, less one
 TIME_PX: Final = 110  # from one time on the axis to the next, at least
+LABEL_PX: Final = 16
 BODY_MIN: Final = 1.0
 
 STYLE: Final = """\
@@ -50,7 +50,7 @@ def _parts(chart: Chart) -> Iterator[str]:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-label="{title.replace(chr(34), "&quot;")}">'
     )
-    yield f"<title>{title}, seq {chart.seq:,}</title>"
+    yield f"<title>{', '.join(filter(None, (title, chart.place)))}</title>"
     yield f"<style>{STYLE}</style>"
     yield f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
     yield f'<text class="h" x="{LEFT}" y="28">{title}</text>'
@@ -62,14 +62,14 @@ def _parts(chart: Chart) -> Iterator[str]:
 
 def _heading(chart: Chart) -> str:
     if not chart.all_bars:
-        return f"no bars to show, seq {chart.seq:,}"
+        return "   ".join(filter(None, ("no bars to show", chart.place)))
     bar = chart.all_bars[-1]
     values = zip("OHLC", (bar.open, bar.high, bar.low, bar.close), strict=True)
     words = [f"{letter} {number_text(value, chart.decimals)}" for letter, value in values]
     if chart.partial is not None:
         percent = min(99, int(chart.partial.progress * 100))
         words.append(f"forming, {percent}%, {left_text(chart.partial.remaining_ns)} left")
-    return "   ".join([*words, f"seq {chart.seq:,}"])
+    return "   ".join(filter(None, (*words, chart.place)))
 
 
 class _Drawing:
@@ -117,7 +117,8 @@ class _Drawing:
             price = self._high * (1.0 - share) + self._low * share
             y = TOP + share * PRICES
             yield f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>'
-            yield _text(right + 8, y + 4, number_text(price, self._chart.decimals))
+            if abs(y - self._y(self._bars[-1].close)) > LABEL_PX:  # the newest price has that place
+                yield _text(right + 8, y + 4, number_text(price, self._chart.decimals))
 
     def _times(self) -> Iterator[str]:
         free, day = 0.0, ""
@@ -151,10 +152,19 @@ class _Drawing:
     def _candle(self, k: int, bar: Bar) -> Iterator[str]:
         x, kind = self._x(k), _kind(bar)
         top, bottom = self._y(max(bar.open, bar.close)), self._y(min(bar.open, bar.close))
-        yield f'<path class="{kind}" d="M{x:.1f} {self._y(bar.high):.1f}V{self._y(bar.low):.1f}"/>'
+        yield f'<g><path class="{kind}" d="M{x:.1f} {self._y(bar.high):.1f}V{self._y(bar.low):.1f}"/>'
         forming = "" if bar.completed else " forming"
         height = max(BODY_MIN, bottom - top)
         yield _rect(f"{kind}{forming}", x - self._body / 2, top, self._body, height)
+        yield f"<title>{self._words(bar)}</title></g>"
+
+    def _words(self, bar: Bar) -> str:
+        """Return what a browser shows of a bar that is pointed at."""
+        when = time_text(bar.start_ns) if bar.timeframe.intraday else str(bar.trading_day or time_text(bar.start_ns))
+        values = zip("OHLC", (bar.open, bar.high, bar.low, bar.close), strict=True)
+        prices = [f"{letter} {number_text(value, self._chart.decimals)}" for letter, value in values]
+        size = f"volume {volume_text(bar.volume)}" if bar.volume else f"{bar.ticks:,} ticks"
+        return "  ".join([when, *prices, size, *([] if bar.completed else ["forming"])])
 
     def _line(self, number: int, values: Sequence[float | None]) -> Iterator[str]:
         """Yield one line of indicator values with its name, and its last step, to the live value, with dashes."""

@@ -1,33 +1,38 @@
 """What a chart shows of one symbol and timeframe, read as of one seq: bars, the forming one, and lines on the price.
 
-Owns which values those are, not how they are drawn: the terminal and the SVG file show the same ones.
+Owns which values those are, not how they are drawn: the terminal and the picture show the same ones.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from mtf.bars.bar import Bar, PartialBar
-from mtf.cli.times import moment_text
-from mtf.data import DataReader
 from mtf.data.bar_dicts import starts_within
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError, UnknownIndicator
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import TimeframeState
+from mtf.markup import time_text
 from mtf.numbers import decimals_of, number_text, price_decimals
 from mtf.timeframe import Timeframe
 from mtf.units import DAY_NS, SECOND_NS
 
+if TYPE_CHECKING:
+    from mtf.data import DataReader, Table
+
 __all__ = [
+    "BARS_MAX",
     "LINES_MAX",
     "Chart",
     "Line",
     "chart_of",
+    "chart_of_table",
     "gap_word",
     "read_chart",
     "round_starts",
@@ -35,7 +40,9 @@ __all__ = [
     "volume_text",
 ]
 
+BARS_MAX: Final = 2_000
 LINES_MAX: Final = 4
+BAR_COLUMNS: Final = ("symbol", "timeframe", "start", "open", "high", "low", "close", "volume", "ticks")
 VOLUME_DECIMALS: Final = 4
 MINUTE_NS: Final = 60 * SECOND_NS
 ROUND_MINUTES: Final = (1, 5, 10, 15, 30, 60, 90, 120, 180, 240, 360, 480, 720)
@@ -54,17 +61,23 @@ class Line:
 class Chart:
     """The bars of *symbol* and *timeframe* at *seq*, oldest first; *partial* is the forming bar, if it is shown.
 
-    *run* is false if the timeframe was not run, and its bars are built from shorter ones.
+    *seq* is None for bars of a table, which may come from anywhere. *run* is false if the timeframe was not run, and
+    its bars are built from shorter ones.
     """
 
     symbol: str
     timeframe: str
-    seq: int
+    seq: int | None
     bars: tuple[Bar, ...]
     partial: PartialBar | None
     lines: tuple[Line, ...]
     decimals: int
     run: bool = True
+
+    @property
+    def place(self) -> str:
+        """As of which event it is, in words; empty if that is not known."""
+        return "" if self.seq is None else f"seq {self.seq:,}"
 
     @property
     def all_bars(self) -> tuple[Bar, ...]:
@@ -126,6 +139,42 @@ def chart_of(snapshot: Snapshot, timeframe: str, last: int) -> Chart:
     return _made(snapshot, timeframe, bars, state.partial, ()).newest(last)
 
 
+def chart_of_table(table: Table[Any], last: int, names: Sequence[str]) -> Chart:
+    """Return the chart of the *last* bars of *table*, with the columns *names* as lines.
+
+    ConfigError if it does not hold bars, holds those of more than one symbol or timeframe, or lacks a column.
+    """
+    if not 1 <= last <= BARS_MAX:
+        raise ConfigError(f"last must be between 1 and {BARS_MAX}, got {last}")
+    columns = table.columns
+    if missing := [each for each in (*BAR_COLUMNS, *names) if each not in columns]:
+        raise ConfigError(
+            f"{table!r} has no column {missing[0]!r}: draw a table of bars, such as mtf.open(...).bars(...)"
+        )
+    if len(names) > LINES_MAX:
+        raise ConfigError(f"at most {LINES_MAX} indicator values can be drawn, got {len(names)}")
+    bars: deque[Bar] = deque(maxlen=last)
+    for bar in table:
+        if bars and (bar.symbol, bar.timeframe) != (bars[-1].symbol, bars[-1].timeframe):
+            raise ConfigError(
+                f"{table!r} holds bars of several symbols or timeframes: ask for one symbol and one timeframe"
+            )
+        bars.append(bar)
+    if not bars:
+        raise ConfigError(f"{table!r} has no bars to draw")
+    rows = deque(table.rows(), maxlen=last) if names else ()
+    lines = [Line(name=name, values=tuple(row[name] for row in rows), live=None) for name in names]
+    return Chart(
+        symbol=bars[0].symbol,
+        timeframe=bars[0].timeframe.name,
+        seq=None,
+        bars=tuple(bars),
+        partial=None,
+        lines=tuple(lines),
+        decimals=price_decimals(_prices(bars), mid=True),
+    )
+
+
 def gap_word(bar: Bar) -> str | None:
     """Return why the market was closed between the bar before and *bar*: closed, holiday or break; None if it was open.
 
@@ -155,7 +204,7 @@ def round_starts(bars: Sequence[Bar], apart: float) -> list[int]:
 
 def time_label(bar: Bar, day: str) -> tuple[str, str]:
     """Return the label of *bar* on an axis, with its day if that is not *day*, and its day."""
-    text = moment_text(bar.start_ns)
+    text = time_text(bar.start_ns)
     if not bar.timeframe.intraday:
         return str(bar.trading_day or text[:10]), ""
     return (text[11:16] if text[:10] == day else text[5:16]), text[:10]
@@ -181,7 +230,7 @@ def _made(
     )
 
 
-def _prices(bars: Sequence[Bar]) -> Iterator[float]:
+def _prices(bars: Iterable[Bar]) -> Iterator[float]:
     for bar in bars:
         yield from (bar.open, bar.high, bar.low, bar.close)
 
