@@ -24,7 +24,7 @@ PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
 PYTEST_COMPILED := MTF_EXPECT=compiled $(PYTEST)
 PYTEST_PURE := MTF_EXPECT=pure PYTHONPATH="$(PURE)" $(PYTEST)
 
-.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov bench soak notices dist clean
+.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov docs docs-links bench soak notices dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,23 @@ test-web: $(VENV)/web.stamp build ## the tests of the page in a real browser, wh
 
 cov: $(VENV)/dev.stamp build-pure ## which lines and branches of the pure build the suite reaches; pages in build/coverage
 	$(PYTEST_PURE) -p no:mtf.testing.pytest_plugin --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
+
+$(VENV)/docs.stamp: pyproject.toml $(VENV)/run.stamp
+	@echo "mtf: installing what the documentation needs ..."
+	@$(BIN)/python scripts/requirements.py docs > $(VENV)/requirements.txt
+	@$(PIP_INSTALL) -r $(VENV)/requirements.txt
+	@touch $@
+
+# Warnings are errors, and every reference must be found: a link that leads nowhere ends the build.
+SPHINX := PYTHONSAFEPATH=1 PYTHONPATH="$(PURE)" $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky \
+	-c docs -d build/docs/doctrees
+
+docs: $(VENV)/docs.stamp build-pure ## the documentation as a site in build/docs/html; warnings and dead links are errors
+	$(SPHINX) -b html . build/docs/html
+	@echo "mtf: open build/docs/html/index.html"
+
+docs-links: $(VENV)/docs.stamp build-pure ## whether the other sites that the documentation links to answer
+	$(SPHINX) -b linkcheck . build/docs/links
 
 bench: export MTF_REQUIRE_COMPILED ?= 1
 bench: $(VENV)/dev.stamp build ## the figures of docs/performance.md

@@ -8,6 +8,7 @@ import functools
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -28,6 +29,7 @@ EXAMPLES: Final = ROOT / "examples"
 NAMES: Final = (
     "crossover",
     "duckdb_export",
+    "notebook",
     "numpy_consumer",
     "own_indicator",
     "own_source",
@@ -76,7 +78,8 @@ def test_every_example_is_run_here_and_says_what_it_shows() -> None:
     """One that nobody runs is wrong before long."""
     assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(NAMES)
     for name in NAMES:
-        docstring = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text()))
+        text = (EXAMPLES / f"{name}.py").read_text()
+        docstring = text.partition("\n\n")[0] if text.startswith("# %%") else ast.get_docstring(ast.parse(text))
         assert docstring is not None
         assert f"examples/{name}.py" in docstring or f"--app-dir examples {name}:app" in docstring
 
@@ -244,6 +247,28 @@ asyncio.run(duckdb_export.export({str(week)!r}, "run", "bars.duckdb"))
         assert self.rows(tmp_path / "bars.duckdb") == early
         run("duckdb_export", week, "run", "bars.duckdb", cwd=tmp_path)
         assert self.rows(tmp_path / "bars.duckdb") == late
+
+
+class TestNotebook:
+    """Cell by cell, as Jupyter shows it; here from top to bottom."""
+
+    def test_it_runs_and_draws(self, tmp_path: Path) -> None:
+        pytest.importorskip("polars")
+        printed = run("notebook", cwd=tmp_path)
+        assert "rsi_14" in printed
+        assert "hourly_rsi" in printed
+        assert (tmp_path / "hours.svg").read_text().startswith("<svg ")
+
+    def test_its_cells_are_those_of_a_notebook(self) -> None:
+        """Text is commented, code is not, and each cell is whole."""
+        cells = re.split(r"^# %%(.*)\n", (EXAMPLES / "notebook.py").read_text(), flags=re.MULTILINE)[1:]
+        kinds, bodies = cells[::2], cells[1::2]
+        assert set(kinds) == {"", " [markdown]"}
+        for kind, body in zip(kinds, bodies, strict=True):
+            if kind:
+                assert all(line.startswith("#") for line in body.splitlines() if line)
+            else:
+                compile(body, "notebook.py", "exec")
 
 
 class TestOwnIndicator:
