@@ -34,13 +34,13 @@ $(BIN)/python:
 
 $(VENV)/run.stamp: pyproject.toml scripts/requirements.py | $(BIN)/python
 	@echo "mtf: installing what mtf needs to build and run ..."
-	@$(BIN)/python scripts/requirements.py build run > $(VENV)/requirements.txt
+	@$(BIN)/python scripts/requirements.py build run web > $(VENV)/requirements.txt
 	@$(PIP_INSTALL) -r $(VENV)/requirements.txt
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml $(VENV)/run.stamp
 	@echo "mtf: installing what the tests need ..."
-	@$(BIN)/python scripts/requirements.py build run exchanges test dev > $(VENV)/requirements.txt
+	@$(BIN)/python scripts/requirements.py build run web exchanges test dev > $(VENV)/requirements.txt
 	@$(PIP_INSTALL) -r $(VENV)/requirements.txt
 	@touch $@
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from mtf.cli.directories import DIRECTORY
+from mtf.cli.log_share import LogShare
 from mtf.cli.output import document, say
+from mtf.cli.progress import work_bar
 from mtf.cli.sizes import size_text
 from mtf.log import compress_sealed, index_sealed
 from mtf.storage.datadir import LOG, check_has_log
@@ -25,8 +27,10 @@ def compact(directory: Path, as_json: bool) -> None:
     write meanwhile.
     """
     check_has_log(directory)
-    indexed = index_sealed(directory / LOG)
-    done = compress_sealed(directory / LOG)
+    log = directory / LOG
+    with work_bar(f"indexing {directory}") as report:
+        indexed = index_sealed(log, watch=LogShare(log, f"indexing {directory}", report).watch)
+        done = compress_sealed(log, watch=LogShare(log, f"compressing {directory}", report).watch)
     before, after = sum(each.bytes_before for each in done), sum(each.bytes_after for each in done)
     events = sum(each.events for each in done)
     if as_json:

@@ -9,6 +9,7 @@ import click
 
 from mtf.cli.directories import DIRECTORY
 from mtf.cli.output import OutputColumn, note, result_stream, write_rows
+from mtf.cli.progress import Report, work_bar
 from mtf.cli.table_options import named_values, write_binary
 from mtf.cli.times import time_of
 from mtf.data import open_data
@@ -66,8 +67,23 @@ def export_command(
         else:
             names = list(timeframe) or reader.config.timeframes.names
             table = reader.bars(symbols, names, start=start, end=end, indicators=named_values(indicators))
-        _write(table, format, out)
+        what = f"writing {out}"
+        with work_bar(what, "rows") as report:
+            _write(table.watched(_Count(what, report).add), format, out)
     note(f"wrote {out}")
+
+
+class _Count:
+    """How many rows were taken, as they are."""
+
+    def __init__(self, what: str, report: Report) -> None:
+        self._what: Final = what
+        self._report: Final = report
+        self._rows = 0
+
+    def add(self, rows: int) -> None:
+        self._rows += rows
+        self._report(self._what, None, self._rows)
 
 
 def _write(table: Table[Any], format: str, out: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
 from rich.console import Console
@@ -15,11 +15,12 @@ from rich.text import Text
 
 from mtf.cli.output import plain, prints_lines
 
-__all__ = ["Share", "progress_bar"]
+__all__ = ["Report", "Share", "progress_bar", "work_bar"]
 
 REFRESH_S: Final = 0.1
 
 Share = tuple[str, float | None, int]  # the activity, the share done (None: unknown), events so far
+Report = Callable[[str, float | None, int], None]  # takes the same, from whoever works
 
 
 class _Percent(ProgressColumn):
@@ -30,11 +31,11 @@ class _Percent(ProgressColumn):
 
 
 class _Rate(ProgressColumn):
-    """Events so far, and events per second since the activity last changed."""
+    """Events, or what else is counted, so far, and how many per second since the activity last changed."""
 
     def render(self, task: Task) -> Text:
-        events, rate = task.fields["events"], task.fields["rate"]
-        return Text(f"{events:,} events  {rate:,.0f}/s" if rate else f"{events:,} events")
+        events, rate, unit = task.fields["events"], task.fields["rate"], task.fields["unit"]
+        return Text(f"{events:,} {unit}  {rate:,.0f}/s" if rate else f"{events:,} {unit}")
 
 
 @contextlib.asynccontextmanager
@@ -43,17 +44,7 @@ async def progress_bar(look: Callable[[], Share], *, quiet: bool = False) -> Asy
     if quiet or prints_lines() or not sys.stderr.isatty():
         yield
         return
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
-        _Percent(),
-        _Rate(),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        auto_refresh=False,
-        transient=True,
-    )
-    with bar:
+    with _bar() as bar:
         line = _Line(bar, look)
         watcher = asyncio.create_task(line.watch(), name="mtf progress")
         try:
@@ -64,15 +55,58 @@ async def progress_bar(look: Callable[[], Share], *, quiet: bool = False) -> Asy
             line.draw()  # a run that is over before the first look is shown too
 
 
+@contextlib.contextmanager
+def work_bar(what: str, unit: str = "events") -> Iterator[Report]:
+    """Inside it, show what the function that it yields is called with, ten times a second at most.
+
+    For work that leaves no turn to an event loop. *what* is the first activity, *unit* what is counted.
+    """
+    if prints_lines() or not sys.stderr.isatty():
+        yield lambda _what, _share, _count: None
+        return
+    newest: Share = (what, None, 0)
+    drawn_s = time.monotonic()
+
+    def report(what: str, share: float | None, count: int) -> None:
+        nonlocal newest, drawn_s
+        changed = what != newest[0]
+        newest = what, share, count
+        now_s = time.monotonic()
+        if changed or now_s - drawn_s >= REFRESH_S:
+            drawn_s = now_s
+            line.draw()
+
+    with _bar() as bar:
+        line = _Line(bar, lambda: newest, unit)
+        line.draw()
+        try:
+            yield report
+        finally:
+            line.draw()
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        _Percent(),
+        _Rate(),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    )
+
+
 class _Line:
     """The line of the bar, and since when its activity has been going on."""
 
-    def __init__(self, bar: Progress, look: Callable[[], Share]) -> None:
+    def __init__(self, bar: Progress, look: Callable[[], Share], unit: str = "events") -> None:
         self._bar: Final = bar
         self._look: Final = look
         self._what, _, self._start_events = look()
         self._start_s = time.monotonic()
-        self._task: Final = bar.add_task(self._what, total=None, events=self._start_events, rate=0.0)
+        self._task: Final = bar.add_task(self._what, total=None, events=self._start_events, rate=0.0, unit=unit)
 
     async def watch(self) -> None:
         """Draw the line again and again."""

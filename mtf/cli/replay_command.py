@@ -21,7 +21,7 @@ from mtf.cli.summary_output import show_summary
 from mtf.cli.times import moment_of
 from mtf.data.moments import Moment
 from mtf.errors import ConfigError
-from mtf.log import first_logged_seq
+from mtf.log import first_logged_seq, newest_logged_seq
 from mtf.pipeline import Pipeline
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at, first_seq_after, lacks_past
@@ -63,6 +63,7 @@ def _speed(text: str) -> float:
     metavar="NAME=VALUE",
     help="Play the events under another setting, such as indicators=rsi:14 or timeframes=1m,2h; repeatable.",
 )
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def replay(
     directory: Path,
@@ -71,6 +72,7 @@ def replay(
     start: Moment | None,
     until: Moment | None,
     changes: tuple[str, ...],
+    quiet: bool,
     as_json: bool,
 ) -> int:
     """Run the log of DIR through the same code again: the same summary, the same digest.
@@ -101,7 +103,9 @@ def replay(
         )
     heard: list[int] = []
     try:
-        summary = run_async(_replay(pipeline, directory, first_seq, last_seq, until_ns, speed or None, heard))
+        summary = run_async(
+            _replay(pipeline, directory, first_seq, last_seq, until_ns, speed or None, heard, quiet=quiet)
+        )
     except asyncio.CancelledError:
         note(f"stopped after seq {pipeline.seq}")
         return signal_code(heard[0]) if heard else INTERRUPTED
@@ -122,16 +126,21 @@ async def _replay(
     until_ns: int | None,
     speed: float | None,
     heard: list[int],
+    *,
+    quiet: bool,
 ) -> Summary:
     def stop(number: int) -> bool:
         heard.append(number)
         return False
 
+    end_seq = newest_logged_seq(directory / LOG) if last_seq is None else last_seq
+
     def look() -> Share:
-        return f"replay of {directory}", None, pipeline.seq
+        played = max(0, pipeline.seq + 1 - first_seq)
+        return f"replay of {directory}", min(1.0, played / max(1, end_seq + 1 - first_seq)), played
 
     with stop_on_signals(stop):
-        async with pipeline, progress_bar(look):
+        async with pipeline, progress_bar(look, quiet=quiet):
             start_s = time.perf_counter()
             summary = await pipeline.replay(
                 directory, start=first_seq, until=last_seq, until_ns=until_ns, speed=speed, changed=True

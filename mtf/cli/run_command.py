@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ _TOGETHER: Final = (
 )
 FOLDER: Final = Path("run")  # and indicators, as the command suggests them that keeps a run
 INDICATORS: Final = "sma:20,rsi:14"
+SERVER: Final = "uvicorn"  # of the extra `web`: without it mtf serve is not suggested
 
 
 @click.command
@@ -278,7 +280,7 @@ def _show_screen(pipeline: Pipeline, summary: Summary, data: Path | None) -> Non
     called = called_as()
     then: Saved | NotSaved
     if data is not None:
-        then = Saved(program=program(called), directory=data)
+        then = Saved(program=program(called), directory=data, serves=find_spec(SERVER) is not None)
     else:
         number = next(number for number in itertools.count(1) if not os.path.lexists(numbered(FOLDER, number)))
         folder = numbered(FOLDER, number)

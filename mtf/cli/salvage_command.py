@@ -9,7 +9,9 @@ from typing import Any, Final
 import click
 
 from mtf.cli.directories import DIRECTORY
+from mtf.cli.log_share import LogShare
 from mtf.cli.output import document, plain, say
+from mtf.cli.progress import work_bar
 from mtf.errors import DataDirError
 from mtf.log import salvage_log
 from mtf.order import moved_order
@@ -44,9 +46,15 @@ def salvage(src: Path, dst: Path, before_damage: bool, as_json: bool) -> None:
         raise DataDirError(f"{dst}: already exists; salvage only writes to a new directory")
     dst.mkdir(mode=0o700, parents=True)
     try:
-        found = salvage_log(
-            src / LOG, dst / LOG, names=checkpointed_symbols(src), adapt=_moved, before_damage=before_damage
-        )
+        with work_bar(f"reading {src}") as report:
+            found = salvage_log(
+                src / LOG,
+                dst / LOG,
+                names=checkpointed_symbols(src),
+                adapt=_moved,
+                before_damage=before_damage,
+                watch=LogShare(src / LOG, f"reading {src}", report).take,
+            )
     except BaseException:
         if not any(dst.iterdir()):
             dst.rmdir()

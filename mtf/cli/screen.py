@@ -30,10 +30,11 @@ LABEL: Final = "{:<14}"
 
 @attrs.frozen(kw_only=True)
 class Saved:
-    """A run that is in *directory*: *program* is what is typed for mtf."""
+    """A run that is in *directory*: *program* is what is typed for mtf, and *serves* whether the page is installed."""
 
     program: str
     directory: Path
+    serves: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +64,8 @@ def screen_lines(summary: Summary, snapshots: Sequence[Snapshot], then: Saved | 
     lines += _counts(summary, look)
     commands = _commands(summary, snapshots, then)
     if commands:
-        lines += [Text(), Text("Next", look.colours.bold), *_columns(commands, look)]
+        lines += [Text(), Text("Next", look.colours.bold)]
+        lines += _columns(commands, look, look.height - 1 - len(lines))
     return lines
 
 
@@ -136,13 +138,15 @@ def _commands(summary: Summary, snapshots: Sequence[Snapshot], then: Saved | Not
     if directory is None:
         return []
     found = next((each for each in snapshots if word(each.symbol)), None)
-    commands = []
+    page = f"{then.program} serve {directory}", "this in the browser, and back in time"
+    commands = [page] if then.serves else []
+    commands.append((f"{then.program} watch {directory}", "live in the terminal"))
     if found is not None:
         only = f" --symbol {word(found.symbol)}" if len(summary.symbols) > BLOCKS_MAX else ""
         state = f"{then.program} state {directory}{only} --at {typed_time(_middle_ns(found))}"
-        commands.append((state, "every timeframe as it was then, nothing later"))
+        commands.append((state, "as it was then, nothing later"))
         bars = f"{then.program} bars {directory} --symbol {word(found.symbol)} -t {_timeframe(found)}"
-        commands.append((bars, "its bars; --format csv or json for programs"))
+        commands.append((bars, "its bars, for programs too"))
     return [*commands, (f"{then.program} replay {directory}", "the same log, the same digest")]
 
 
@@ -170,11 +174,16 @@ def _middle_ns(snapshot: Snapshot) -> int:
     return min(bars[0].end_ns for bars in windows)
 
 
-def _columns(commands: Sequence[tuple[str, str]], look: Look) -> list[Text]:
-    """Return commands with what they are for behind them, or above if that is too wide; they are never broken."""
+def _columns(commands: Sequence[tuple[str, str]], look: Look, room: int) -> list[Text]:
+    """Return commands with what they are for behind them, or above if that is too wide; they are never broken.
+
+    Without what they are for if it fits neither behind them nor in *room* lines.
+    """
     lines = table([(command, Text(f" {what}", look.colours.dim)) for command, what in commands], left=(0, 1))
     if max(line.cell_len for line in lines) <= look.width:
         return lines
+    if 2 * len(commands) > room:
+        return [Text(f"  {command}") for command, _ in commands]
     lines = []
     for command, what in commands:
         above = paragraph("", f"{what}:".split(), look, gap=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,11 +36,12 @@ def check_history(directory: Path) -> tuple[int | None, list[Damage]]:
         return None, [_damage(path, str(error))]
 
 
-def compare_bars(directory: Path) -> list[Damage] | None:
+def compare_bars(directory: Path, watch: Callable[[int], object] = lambda _: None) -> list[Damage] | None:
     """Replay the log, and return the symbols and timeframes whose stored bars, or values, differ from its results.
 
     For a log whose beginning is gone, only bars after the oldest checkpoint count; None if there is none. Bars that
-    were pruned do not. Memory holds one hash per symbol and timeframe, however many bars there are.
+    were pruned do not. Memory holds one hash per symbol and timeframe, however many bars there are. *watch* is called
+    with the last event of each block that was replayed.
     """
     path = directory / HISTORY
     if not path.exists() or is_of_before(path):
@@ -64,6 +65,7 @@ def compare_bars(directory: Path) -> list[Damage] | None:
             has_values = frame.closing_values and any(after < seq <= last for after, last in valued)
             _feed(hashed, bar_row(bar, seq), frame.closing_values[k].completed.values if has_values else ())
         last_seq = block.last_seq
+        watch(int(last_seq))
     damage = []
     for symbol, timeframe in sorted(set(replayed) | set(store.counts())):
         found = xxh3_128()

@@ -6,6 +6,7 @@ it. With --replay the whole log is replayed, and its results are compared with t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ from rich.table import Table
 from mtf.cli.directories import DIRECTORY
 from mtf.cli.exits import DATA, DONE
 from mtf.cli.inspect_command import torn_text
+from mtf.cli.log_share import LogShare
 from mtf.cli.output import document, plain, say, show
+from mtf.cli.progress import Report, work_bar
 from mtf.cli.stored import check_history, compare_bars
 from mtf.errors import CorruptCheckpoint, DataDirError, MtfError, NewerCheckpoint
 from mtf.log import VerifyReport, kept_tails, verify_log
@@ -36,23 +39,30 @@ SAFE_SHOWN: Final = 20
 def verify(directory: Path, replayed: bool, as_json: bool) -> int:
     """Check log, checkpoints and history of DIR: exit code 0 clean, 1 damaged, 2 cannot open."""
     check_has_log(directory)
-    report = verify_log(directory / LOG)
-    if report.damage and (names := checkpointed_symbols(directory)):  # the log may have lost the names of some
-        report = verify_log(directory / LOG, names=names)
-    found: dict[str, Any] = {
-        "log": _log(report, directory),
-        "configuration": _configuration(directory, report),
-        "checkpoints": _checkpoints(directory, report),
-        "history": _history(directory, report),
-    }
-    if replayed and report.clean:
-        found["replay"] = _replay(directory, with_bars=not found["history"]["damage"])
+    with work_bar(f"reading {directory}") as shown:
+        found = _found(directory, shown, replayed=replayed)
     clean = not any(part["damage"] for part in found.values())
     if as_json:
         document({"clean": clean, **found})
     else:
         _show(found)
     return DONE if clean else DATA
+
+
+def _found(directory: Path, shown: Report, *, replayed: bool) -> dict[str, Any]:
+    """Check everything, and return what was found by part."""
+    log = directory / LOG
+    what = f"reading {directory}"
+    report = verify_log(log, take=LogShare(log, what, shown).take)
+    if report.damage and (names := checkpointed_symbols(directory)):  # the log may have lost the names of some
+        report = verify_log(log, names=names, take=LogShare(log, what, shown).take)
+    found: dict[str, Any] = {"log": _log(report, directory), "configuration": _configuration(directory, report)}
+    shown(f"checking checkpoints and bars of {directory}", None, report.events)
+    found["checkpoints"] = _checkpoints(directory, report)
+    found["history"] = _history(directory, report)
+    if replayed and report.clean:
+        found["replay"] = _replay(directory, report, shown, with_bars=not found["history"]["damage"])
+    return found
 
 
 def _log(report: VerifyReport, directory: Path) -> dict[str, Any]:
@@ -127,13 +137,21 @@ def _torn(report: VerifyReport) -> str:
     return f"{what}, which the next start cuts and keeps aside"
 
 
-def _replay(directory: Path, *, with_bars: bool) -> dict[str, Any]:
+def _replay(directory: Path, report: VerifyReport, shown: Report, *, with_bars: bool) -> dict[str, Any]:
     """Replay the log from its start; any difference from checkpoints and stored bars is damage."""
-    replayed = verify_replay(directory)
+
+    def watch(what: str) -> Callable[[int], object]:
+        def play(seq: int) -> None:
+            events = seq + 1 - report.first_seq
+            shown(what, events / report.events, events)
+
+        return play
+
+    replayed = verify_replay(directory, watch(f"replaying {directory}"))
     damage: list[dict[str, Any]] = [{"path": each.path, "seq": None, "what": each.reason} for each in replayed.damage]
     notes = []
     if with_bars:
-        differing = compare_bars(directory)
+        differing = compare_bars(directory, watch(f"comparing bars of {directory}"))
         if differing is None:
             notes.append("the log's beginning is gone, and there is no checkpoint to start from: bars are not compared")
         damage += differing or []

@@ -121,6 +121,16 @@ class Table(Generic[Value_co]):
 
         return Picture(svg_of(chart_of_table(self, last, indicators)))
 
+    def watched(self, watch: Callable[[int], object]) -> Table[Value_co]:
+        """Return the same table; *watch* is called with the number of rows of each batch that is taken from it."""
+
+        def batch_of(page: Any) -> Batch:
+            batch = self._batch_of(page)
+            watch(batch.rows)
+            return batch
+
+        return Table(self._what, self._columns, self._pages, batch_of=batch_of, values_of=self._values_of)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows of `to_dicts` one by one."""
         for batch in self._batches():

@@ -26,13 +26,14 @@ from mtf.log.segment_format import (
     frame_header,
 )
 
-__all__ = ["Compressed", "compress_sealed"]
+__all__ = ["Compressed", "Watch", "compress_sealed", "watched"]
 
 COMPACTION_LOCK: Final = "compaction.lock"  # held by the one who compresses
 ASIDE: Final = ".aside"  # an unfinished rewritten segment
 FRAMES: Final = 256  # after so many, or a pack, others get a turn
 
 Pause = Callable[[], None]
+Watch = Callable[[Segment], object]
 
 
 class Compressed(NamedTuple):
@@ -49,12 +50,14 @@ def compress_sealed(
     *,
     newest_too: bool = True,
     pause: Pause = lambda: None,
+    watch: Watch = lambda _: None,
     fs: FileSystem | None = None,
 ) -> list[Compressed]:
     """Rewrite each sealed segment that is not compressed yet; CorruptLog for a damaged one, which is left as it is.
 
     Without *newest_too* the newest is left for later: it is the one that a start reads. *pause* is called every
-    millisecond or so of work; if it raises, the segment at hand stays as it is. Safe beside a running writer, which
+    millisecond or so of work; if it raises, the segment at hand stays as it is. *watch* is called as often, with the
+    segment, whose `offset` says how far it is. Safe beside a running writer, which
     never touches a sealed segment again, and beside retention. OSError if the disk fails: nothing is lost then.
     """
     fs = fs or OsFileSystem()
@@ -65,13 +68,23 @@ def compress_sealed(
         done = []
         for name in names if newest_too else names[:-1]:
             with suppress(FileNotFoundError):  # removed a moment ago
-                done.append(_compress(fs, directory, name, pause))
+                done.append(_compress(fs, directory, name, pause, watch))
         return [compressed for compressed in done if compressed is not None]
     finally:
         fs.close(lock)
 
 
-def _compress(fs: FileSystem, directory: str, name: str, pause: Pause) -> Compressed | None:
+def watched(segment: Segment, pause: Pause, watch: Watch) -> Pause:
+    """Return *pause*, of which *watch* is informed with *segment*."""
+
+    def turn() -> None:
+        watch(segment)
+        pause()
+
+    return turn
+
+
+def _compress(fs: FileSystem, directory: str, name: str, pause: Pause, watch: Watch) -> Compressed | None:
     path = join(directory, name)
     segment = Segment(fs, path)
     try:
@@ -82,7 +95,7 @@ def _compress(fs: FileSystem, directory: str, name: str, pause: Pause) -> Compre
         file = fs.open(path + ASIDE, "create")
         try:
             try:
-                size = _rewrite(fs, segment, file, pause)
+                size = _rewrite(fs, segment, file, watched(segment, pause, watch))
                 fs.sync(file)
             finally:
                 fs.close(file)

@@ -30,7 +30,7 @@ from mtf.log.recovery import COPY_BYTES
 from mtf.log.retention import MARK, MARK_BYTES_MAX
 from mtf.log.segment import Segment, segment_names, segment_seq
 from mtf.log.segment_format import SEGMENT_BYTES_MAX
-from mtf.log.verification import VerifyReport, verify_log
+from mtf.log.verification import Take, VerifyReport, verify_log
 
 __all__ = ["Moved", "Salvaged", "salvage_log"]
 
@@ -67,6 +67,7 @@ def salvage_log(
     names: list[str] | None = None,
     adapt: Adapt | None = None,
     before_damage: bool = False,
+    watch: Take | None = None,
     fs: FileSystem | None = None,
 ) -> Salvaged:
     """Copy every intact event from *src* to a new log in *dst*; a writer can continue it.
@@ -75,13 +76,14 @@ def salvage_log(
     there and brings what is missing.
     *names* are symbols by number, as `verify_log` takes them. *adapt* is called with the positions of sources that are
     beside events whose seqs change, and with what says the new seq of an old one; it returns what to write.
+    *watch* is called with each intact block and its segment as it is found, and again as one after damage is copied.
     DataDirError if *dst* is there already, CorruptLog if nothing is intact.
     """
     fs = fs or OsFileSystem()
     src, dst = str(src), str(dst)
     if fs.kind(dst) != "nothing":
         raise DataDirError(f"{dst}: already exists; salvage only writes to a new directory")
-    report = verify_log(src, names=names or (), fs=fs)
+    report = verify_log(src, names=names or (), fs=fs, take=watch)
     same_seq = _copy_same(fs, src, dst, report)
     later = [run for run in report.safe if run[1] > same_seq]
     if not later or before_damage:
@@ -93,11 +95,19 @@ def salvage_log(
     try:
         first_seq = log.first_seq
         appender = _Appender(log, same_seq, adapt)
-        verify_log(src, names=names or (), fs=fs, take=appender.take)
+        verify_log(src, names=names or (), fs=fs, take=appender.take if watch is None else _both(watch, appender.take))
         log.sync()
     finally:
         log.close()
     return Salvaged(log.last_seq + 1 - first_seq, log.last_seq, same_seq, appender.moved, report)
+
+
+def _both(first: Take, second: Take) -> Take:
+    def take(logged: LoggedBlock, segment: Segment) -> None:
+        first(logged, segment)
+        second(logged, segment)
+
+    return take
 
 
 class _Appender:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from mtf.errors import LogLocked, MtfError
-from mtf.log.compaction import compress_sealed
+from mtf.log.compaction import Watch, compress_sealed, watched
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.index_file import SealedSpans, read_spans, take_rest, write_spans
 from mtf.log.segment import Segment, segment_names, segment_seq
@@ -121,11 +121,15 @@ class _Stopped(Exception):
 
 
 def index_sealed(
-    directory: str | Path, *, pause: Callable[[], None] = lambda: None, fs: FileSystem | None = None
+    directory: str | Path,
+    *,
+    pause: Callable[[], None] = lambda: None,
+    watch: Watch = lambda _: None,
+    fs: FileSystem | None = None,
 ) -> list[str]:
     """Make the index of each sealed segment that has none that holds for it; return the names of those segments.
 
-    CorruptLog for a damaged segment, OSError if the disk fails.
+    *pause* and *watch* are as those of `compress_sealed`. CorruptLog for a damaged segment, OSError if the disk fails.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
@@ -133,12 +137,12 @@ def index_sealed(
     for name in segment_names(fs, directory):
         pause()
         path = join(directory, name)
-        if read_spans(fs, path, segment_seq(name)) is None and _index(fs, path, pause):
+        if read_spans(fs, path, segment_seq(name)) is None and _index(fs, path, pause, watch):
             made.append(name)
     return made
 
 
-def _index(fs: FileSystem, path: str, pause: Callable[[], None]) -> bool:
+def _index(fs: FileSystem, path: str, pause: Callable[[], None], watch: Watch) -> bool:
     try:
         segment = Segment(fs, path)
     except FileNotFoundError:
@@ -148,7 +152,7 @@ def _index(fs: FileSystem, path: str, pause: Callable[[], None]) -> bool:
         if seal is None or not seal.is_seal:
             return False
         maker = SpanMaker(segment.header.first_seq)
-        take_rest(segment, maker, pause)
+        take_rest(segment, maker, watched(segment, pause, watch))
         if segment.why or not segment.sealed:
             raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal")
         maker.complete()

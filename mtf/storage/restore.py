@@ -304,11 +304,12 @@ def lacks_past(place: Place, seq: int) -> bool:
     return first_seq > 1 and not any(first_seq - 1 <= checkpoint <= seq for checkpoint in checkpoints)
 
 
-def verify_replay(place: Place) -> Replayed:
+def verify_replay(place: Place, watch: Callable[[int], object] = lambda _: None) -> Replayed:
     """Replay the whole log in *place*, and compare each checkpoint with what it should hold.
 
     Reads only. A damaged log is CorruptLog, as always; a checkpoint that differs, or that cannot be read, is in the
-    result. One of an earlier mtf, whose results differ, is skipped.
+    result. One of an earlier mtf, whose results differ, is skipped. *watch* is called with the last event of each block
+    that was played.
     """
     storage = storage_of(place)
     engine, _ = replay_engine(storage)
@@ -318,7 +319,7 @@ def verify_replay(place: Place) -> Replayed:
     for seq in store.list():
         if seq < engine.joiner.seq:
             continue
-        _play(engine, storage, seq)
+        _play(engine, storage, seq, watch)
         try:
             found = store.read(seq)
         except NewerCheckpoint:
@@ -336,7 +337,7 @@ def verify_replay(place: Place) -> Replayed:
             damage.append(Skipped(found.path, reason))
         else:
             agreed.append(seq)
-    _play(engine, storage, None)
+    _play(engine, storage, None, watch)
     return Replayed(engine.joiner.seq, engine.digest.value(), agreed, damage)
 
 
@@ -362,11 +363,14 @@ def _barren(config: Config) -> Config:
     return attrs.evolve(config, indicators=tuple(() for _ in config.timeframes), versions=())
 
 
-def _play(engine: Kernel, storage: Storage, last_seq: int | None) -> None:
+def _play(
+    engine: Kernel, storage: Storage, last_seq: int | None, watch: Callable[[int], object] = lambda _: None
+) -> None:
     if last_seq == engine.joiner.seq:
         return
     for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
         engine.step(block, False)
+        watch(int(block.last_seq))
 
 
 def _difference(engine: Kernel, found: Checkpoint) -> str:
