@@ -16,6 +16,8 @@ __all__ = ["KeyDecoder", "keys_at_once"]
 ESCAPE: Final = "\x1b"
 SEQUENCES: Final = {
     "[A": "up", "OA": "up", "[B": "down", "OB": "down", "[5~": "page up", "[6~": "page down",
+    "[C": "right", "OC": "right", "[D": "left", "OD": "left",
+    "[1;2C": "shift right", "[c": "shift right", "[1;2D": "shift left", "[d": "shift left",
     "[H": "home", "OH": "home", "[1~": "home", "[F": "end", "OF": "end", "[4~": "end",
 }  # fmt: skip
 CHARACTERS: Final = {"\r": "enter", "\n": "enter", "\x7f": "backspace", "\x08": "backspace"}

@@ -1,4 +1,4 @@
-"""Which symbol and timeframe `mtf watch` shows, and how keys change that.
+"""Which symbol, timeframe and moment `mtf watch` shows, and how keys change that.
 
 Knows names only: neither prices nor lines.
 """
@@ -6,21 +6,42 @@ Knows names only: neither prices nor lines.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["WatchChoice", "found"]
+__all__ = ["Step", "WatchChoice", "found"]
 
 PAGE: Final = 10  # symbols
+STEPS_MAX: Final = 32  # that wait; a key that is held down is not heard for minutes
+
+
+class Step(NamedTuple):
+    """A step in time of the selected symbol: to its next tick, or with *bar* to the next close; 0: to the present."""
+
+    direction: int
+    bar: bool = False
+
+
+STEPS: Final = {
+    "left": Step(-1),
+    "right": Step(1),
+    "shift left": Step(-1, True),
+    "shift right": Step(1, True),
+    "<": Step(-1, True),
+    ">": Step(1, True),
+    "L": Step(0),
+    "l": Step(0),
+}
 
 
 class WatchChoice:
-    """The selected symbol, the search, and the timeframe of the candles."""
+    """The selected symbol, the search, the timeframe of the candles, and the steps in time that are asked for."""
 
     def __init__(self) -> None:
         self.symbol: str | None = None  # None as long as there is no symbol
         self.query = ""  # shown symbols match it; all do if it is empty
         self.finding = False  # what is typed belongs to the query
-        self.rank = 0  # of the timeframe whose candles are shown
+        self.rank = 0  # of the timeframe whose candles are shown, and by whose bars is stepped
+        self.steps: list[Step] = []  # not taken yet, in the order of their keys
         self.ended = False
 
     def shown(self, symbols: Sequence[str]) -> list[str]:
@@ -45,6 +66,8 @@ class WatchChoice:
             self.query = ""
         elif key in ("q", "Q"):
             self.ended = True
+        elif key in STEPS:
+            self.steps = [*self.steps, STEPS[key]][-STEPS_MAX:]
         elif key in "123456789" and int(key) <= timeframes:
             self.rank = int(key) - 1
         self.shown(symbols)

@@ -25,7 +25,8 @@ __all__ = ["watch"]
 def watch(directory: Path) -> int:
     """Show the symbols of DIR live, also while another process writes it; q quits.
 
-    The timeframes of the selected symbol are beneath. What a frame shows is all as of one event.
+    The timeframes of the selected symbol are beneath. What a frame shows is all as of one event; the arrow keys go back
+    in time and forward.
     """
     config_of(directory)
     with Watched(directory) as watched:

@@ -68,10 +68,14 @@ class Listed:
 
 @attrs.frozen(kw_only=True)
 class Frame:
-    """Everything that one frame shows, at *seq*: *listed* are those in view, from *first* of *matching* symbols on."""
+    """Everything that one frame shows, at *seq*: *listed* are those in view, from *first* of *matching* symbols on.
+
+    *later* is how many events have come since, if it is a moment of the past.
+    """
 
     directory: str
     seq: int
+    later: int | None = None
     rate: float
     listed: tuple[Listed, ...]
     first: int
@@ -101,7 +105,8 @@ def frame_of(watched: Watched, choice: WatchChoice, directory: str, look: Look) 
         for each in snapshots
     ]
     return Frame(
-        directory=directory, seq=watched.seq, rate=watched.rate(), listed=tuple(listed), first=first,
+        directory=directory, seq=watched.seq, later=None if watched.is_live else watched.newest_seq - watched.seq,
+        rate=watched.rate(), listed=tuple(listed), first=first,
         matching=len(matching), symbols=len(symbols), selected=selected, choice=choice,
     )  # fmt: skip
 
@@ -165,14 +170,13 @@ def _rule(look: Look) -> Text:
 
 def _header(frame: Frame, look: Look) -> Text:
     times = [each.matrix.time_ns for each in frame.listed if each.matrix.time_ns != NO_TIME_NS]
-    live = "●" if look.glyphs is BLOCKS else "*"
-    waits = "○" if look.glyphs is BLOCKS else "o"
+    live, waits, past = ("●", "○", "◀") if look.glyphs is BLOCKS else ("*", "o", "<")
     parts = [
         fitted(f"mtf watch {frame.directory}", look.width // 2, look),
-        f"{live} live" if frame.rate > 0.0 else f"{waits} waiting",
+        f"{past} past" if frame.later is not None else f"{live} live" if frame.rate > 0.0 else f"{waits} waiting",
         f"seq {frame.seq:,}",
         *([moment_text(max(times))] if times else []),
-        f"{frame.rate:,.0f} events/s",
+        f"{frame.rate:,.0f} events/s" if frame.later is None else f"{frame.later:,} later events",
     ]
     while len(parts) > 2 and len("   ".join(parts)) + 2 > look.width:
         parts.pop()
@@ -185,15 +189,29 @@ def _footer(frame: Frame, look: Look, *, candles: bool) -> Text:
         text = f"find: {fitted(choice.query, look.width // 3, look)}_   {frame.matching:,} of {frame.symbols:,}"
         text += "   enter keeps  esc clears"
     else:
-        arrows = "↑↓" if look.glyphs is BLOCKS else "up/down"
-        many = 0 if frame.selected is None else min(9, len(frame.selected))
-        text = f"{arrows} symbol  / find  {f'1-{many} candles  ' if candles and many > 1 else ''}q quit"
+        text = _keys(frame, look, candles=candles)
         if frame.matching > len(frame.listed):
             text += f"   {frame.first + 1:,} to {frame.first + len(frame.listed):,} of {frame.matching:,}"
         if choice.query:
             query = fitted(choice.query, look.width // 3, look)
             text = f"{frame.matching:,} of {frame.symbols:,} match {query}  esc all   {text}"
     return Text(f" {text}".ljust(look.width), BAR_STYLE)
+
+
+def _keys(frame: Frame, look: Look, *, candles: bool) -> str:
+    """Return what the keys do, without what matters least where not all of it fits."""
+    blocks = look.glyphs is BLOCKS
+    parts = [("↑↓ symbol" if blocks else "up/down symbol"), "/ find"]
+    selected = frame.selected
+    if selected is not None:
+        many = min(9, len(selected))
+        name = selected.timeframes[min(frame.choice.rank, len(selected) - 1)].name
+        parts += [f"1-{many} {'candles' if candles else 'timeframe'}"] if many > 1 else []
+        parts += ["←→ tick" if blocks else "left/right tick", f"⇧←→ {name} bar" if blocks else f"shift: {name} bar"]
+    parts += ["L live", "q quit"] if frame.later is not None else ["q quit"]
+    while len("  ".join(parts)) + 2 > look.width and len(parts) > 3:
+        del parts[2 if len(parts) > 4 else 0]
+    return "  ".join(parts)
 
 
 def _list(frame: Frame, look: Look) -> list[Text]:

@@ -46,6 +46,7 @@ class WatchSession:
             shown: object = None
             while not self._choice.ended:
                 more = self._watched.take(TAKE_S)
+                await self._step()
                 look = look_at_stdout()
                 due = (self._watched.seq, look, self._pressed, int(time.monotonic() / IDLE_S))
                 if due != shown:
@@ -54,6 +55,15 @@ class WatchSession:
                     screen.draw(watch_lines(frame, look), look)
                 await self._wait(0.0 if more else REFRESH_S)
         return self._code
+
+    async def _step(self) -> None:
+        """Go where the keys have asked to go, one step after the other; the log may have to be played for it."""
+        choice = self._choice
+        while choice.steps and not choice.ended:
+            step = choice.steps.pop(0)
+            if choice.symbol is not None:
+                timeframe = self._watched.timeframe_names[choice.rank] if step.bar else None
+                await asyncio.to_thread(self._watched.step, choice.symbol, step.direction, timeframe)
 
     async def _wait(self, seconds: float) -> None:
         """Return after so long, or at once if a key has been pressed."""

@@ -1,23 +1,29 @@
-"""What `mtf watch` looks at: the newest state of a data directory, taken in as its log grows.
+"""What `mtf watch` looks at: the newest state of a data directory, taken in as its log grows, or an earlier one.
 
 Whoever writes the log may be another process. Nothing is taken in by itself, so that everything that is asked for
-between two calls of `take` is as of one and the same event.
+between two calls of `take` or `step` is as of one and the same event. In the past, the log is taken in all the same.
 """
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from mtf.bars.bar import Bar
 from mtf.calendars.day import OPEN
+from mtf.data import Table, open_data
+from mtf.data.completed_bars import SEQ
+from mtf.data.moments import Moment
 from mtf.frames.snapshot import NO_TIME_NS, Snapshot
 from mtf.kernel import Kernel
 from mtf.log import LogReader, read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at
+from mtf.web.past import Past
 
 __all__ = ["Watched"]
 
@@ -26,10 +32,13 @@ TAKES_MAX: Final = 1024  # that are counted
 
 
 class Watched:
-    """The state of *directory* as of `seq`; a context manager. Raises what is wrong with the log."""
+    """The state of *directory* as of `seq`, at first the newest; a context manager. Raises what is wrong with it."""
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._directory: Final = directory
         self._engine: Final[Kernel] = engine_at(directory)
+        self._past: Past | None = None  # from the first step back on
+        self._at: int | None = None  # the event of the past that is shown; None: the newest
         self._reader: Final[LogReader] = read_log(directory / LOG, self._engine.joiner.seq + 1)
         self._clock: Final = clock
         self._began_s: Final = clock()
@@ -41,30 +50,84 @@ class Watched:
 
     def __exit__(self, *_error: object) -> None:
         self._reader.close()
+        if self._past is not None:
+            self._past.close()
 
     @property
-    def seq(self) -> int:
+    def newest_seq(self) -> int:
         """The newest event that has been taken in."""
         return int(self._engine.joiner.seq)
 
     @property
+    def seq(self) -> int:
+        """The event that everything is as of."""
+        return self.newest_seq if self._at is None else self._at
+
+    @property
+    def is_live(self) -> bool:
+        """Whether that is the newest one."""
+        return self._at is None
+
+    @property
+    def timeframe_names(self) -> list[str]:
+        """The timeframes that each symbol has, shortest first."""
+        return self._engine.config.timeframes.names
+
+    @property
     def timeframes(self) -> int:
-        """How many timeframes each symbol has."""
+        """How many there are."""
         return len(self._engine.config.timeframes)
 
     def take(self, budget_s: float) -> bool:
         """Take in what has come, for *budget_s* seconds at most; return whether there may be more at once."""
         until_s = self._clock() + budget_s
-        before = self.seq
+        before = self.newest_seq
         more = True
         while more and self._clock() < until_s:
             logged = self._reader.poll()
             more = logged is not None
             if logged is not None:
                 self._engine.step(logged.block)
-        if self.seq > before:
-            self._takes.append((self._clock(), self.seq - before))
+        if self.newest_seq > before:
+            self._takes.append((self._clock(), self.newest_seq - before))
         return more
+
+    def step(self, symbol: str, direction: int, timeframe: str | None = None) -> None:
+        """Go to the tick of *symbol*, or close of its *timeframe*, before (-1) or after (1) `seq`; 0: to the newest.
+
+        Stays if there is none before; after the last one follows the newest. Takes as long as playing what comes before
+        it, at first; call it in a thread.
+        """
+        if direction == 0:
+            self._at = None
+        if direction == 0 or (direction > 0 and self._at is None):
+            return
+        past = self._past
+        if past is None:
+            past = self._past = Past(self._directory)
+            past.start()
+        if timeframe is None:
+            found = past.next_tick(symbol, self.seq, direction)
+        else:
+            found = self._next_close(symbol, timeframe, direction)
+        if found is not None and found < self.newest_seq:
+            self._at = found
+        elif direction > 0:
+            self._at = None
+
+    def _next_close(self, symbol: str, timeframe: str, direction: int) -> int | None:
+        """Return the event that closed the bar before, or closes the one after, `seq`; None if there is none."""
+        bars = self.snapshot(symbol)[timeframe].bars
+        with open_data(self._directory) as reader:
+            if direction < 0:
+                before = reader.bars(symbol, timeframe, last=2, as_of=Moment(seq=self.seq))
+                return max((seq for seq in _closes(before) if seq < self.seq), default=None)
+            after = reader.bars(symbol, timeframe, start=int(bars[-1].start_ns) + 1 if len(bars) else None)
+            return next((seq for seq in _closes(after) if seq > self.seq), None)
+
+    def _in_past(self, symbol: str) -> Snapshot | None:
+        """Return the state of *symbol* in the past that is shown; None in the present, and before its first event."""
+        return None if self._past is None or self._at is None else self._past.snapshot(symbol, self._at)
 
     def rate(self) -> float:
         """Return events per second, of the last few seconds."""
@@ -75,11 +138,16 @@ class Watched:
 
     def symbols(self) -> list[str]:
         """Return the symbols that have had an event, in order of appearance."""
-        return self._engine.symbols()
+        symbols = self._engine.symbols()
+        if self._at is None:
+            return symbols
+        known = bisect_left(symbols, True, key=lambda symbol: self._in_past(symbol) is None)
+        return symbols[:known]
 
     def snapshot(self, symbol: str) -> Snapshot:
         """Return the state of *symbol* as of `seq`."""
-        return self._engine.snapshot(self._engine.number_of(symbol))
+        found = self._in_past(symbol)
+        return self._engine.snapshot(self._engine.number_of(symbol)) if found is None else found
 
     def is_open(self, snapshot: Snapshot) -> bool:
         """Return whether the market of a symbol is open by its calendar, at the symbol's own clock."""
@@ -89,6 +157,15 @@ class Watched:
         return bool(calendar.span_at(snapshot.time_ns).state == OPEN)
 
     def newly_rejected(self, snapshot: Snapshot) -> int:
-        """Return how many events of a symbol have been rejected since it was first shown."""
+        """Return how many events of a symbol have been rejected since it was first shown; 0 in the past."""
+        if self._at is not None:
+            return 0
         total = sum(snapshot.counts.rejected.values())
         return total - self._rejected.setdefault(snapshot.symbol, total)
+
+
+def _closes(table: Table[Bar]) -> Iterator[int]:
+    """Yield the event at which each bar of *table* was complete."""
+    for page in table.pages():
+        for row in page:
+            yield int(row[SEQ])

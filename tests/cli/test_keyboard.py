@@ -18,6 +18,8 @@ from mtf.cli.keyboard import KeyDecoder
         (b"/eu\r", ["/", "e", "u", "enter"]),
         (b"\x7f\x08", ["backspace", "backspace"]),
         ("平".encode(), ["平"]),
+        (b"\x1b[D\x1b[C\x1bOD\x1bOC", ["left", "right", "left", "right"]),
+        (b"\x1b[1;2D\x1b[1;2C", ["shift left", "shift right"]),
         (b"\x1b[1;5Cq", ["q"]),  # one that has no name here
         (b"\x00\x01", []),
     ],

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import mtf as library
 from mtf.cli.terminal import ASCII, Look
 from mtf.cli.watch_choice import WatchChoice, found
 from mtf.cli.watch_screen import frame_of, watch_lines
 from mtf.cli.watched import Watched
+from mtf.data.moments import Moment
 from mtf.events.tick import Tick
+from mtf.frames.snapshot import Snapshot
 from mtf.pipeline import Pipeline
 from tests.cli.builders import command, mtf
 from tests.cli.screens import SECOND_NS, START, drawn, golden, market
@@ -151,6 +154,108 @@ def test_a_frame_is_at_one_seq_however_the_log_grows(tmp_path: Path) -> None:
         assert "○ waiting" in drawn(watch_lines(frame_of(watched, choice, "run/", look), look))
 
 
+def stepped(watched: Watched, choice: WatchChoice, *keys: str) -> None:
+    """Press *keys*, and take the steps that they ask for, as the screen does."""
+    for key in keys:
+        choice.press(key, watched.symbols(), watched.timeframes)
+        while choice.steps:
+            step = choice.steps.pop(0)
+            timeframe = watched.timeframe_names[choice.rank] if step.bar else None
+            assert choice.symbol is not None
+            watched.step(choice.symbol, step.direction, timeframe)
+
+
+def seen(snapshot: Snapshot) -> list[object]:
+    """Return what a screen can show of *snapshot*: of all bars that are kept, only the newest."""
+    states = [(str(each.partial), str(each.live), str(each.completed), list(each.bars[-20:])) for each in snapshot]
+    return [snapshot.seq, snapshot.time_ns, snapshot.counts, *states]
+
+
+@pytest.mark.parametrize("symbol", NAMES)
+def test_steps_lead_from_tick_to_tick_of_the_symbol(watched_run: Path, symbol: str) -> None:
+    """Each state is that of the log at that event, as `mtf state` has it, and nothing later is in it."""
+    with library.open(watched_run) as reader:
+        seqs = [logged.seq for logged in reader.ticks(symbol)]
+        with Watched(watched_run) as watched:
+            choice = WatchChoice()
+            choice.shown(watched.symbols())
+            choice.symbol = symbol
+            newest = watched.newest_seq
+            before = [seq for seq in seqs if seq < newest]
+            for k in (1, 2, 3):
+                stepped(watched, choice, "left")
+                assert (watched.seq, watched.is_live) == (before[-k], False)
+                assert seen(watched.snapshot(symbol)) == seen(reader.state(symbol, at=Moment(seq=before[-k])))
+            stepped(watched, choice, "right")
+            assert watched.seq == before[-2]
+            stepped(watched, choice, "right", "right", "right", "right")
+            assert (watched.seq, watched.is_live) == (newest, True)
+
+
+@pytest.mark.parametrize(("key", "timeframe"), [("1", "1m"), ("2", "5m"), ("4", "1h")])
+def test_steps_lead_from_close_to_close_of_a_timeframe(watched_run: Path, key: str, timeframe: str) -> None:
+    """To the event that completes its next bar: there the bar is the newest one, and not an event earlier."""
+    with Watched(watched_run) as watched, library.open(watched_run) as reader:
+        choice = WatchChoice()
+        choice.shown(watched.symbols())
+        bars = list(reader.bars(NAMES[0], timeframe))
+        stepped(watched, choice, key, "shift left", "shift left", "<")
+        newest = watched.snapshot(NAMES[0])[timeframe].bars[-1]
+        assert newest in bars[-4:-1]
+        earlier = reader.state(NAMES[0], at=Moment(seq=watched.seq - 1))
+        assert earlier[timeframe].bars[-1] != newest
+        place = bars.index(newest)
+        stepped(watched, choice, "shift right")
+        assert watched.snapshot(NAMES[0])[timeframe].bars[-1] == bars[place + 1]
+        stepped(watched, choice, ">", ">", ">", ">")
+        assert watched.is_live
+
+
+def test_nothing_of_what_comes_later_is_in_the_past(tmp_path: Path) -> None:
+    """No symbol that has not come yet, and no event that is logged meanwhile; L leads back to the present."""
+    directory, look, choice = tmp_path / "run", Look(width=100, height=30), WatchChoice()
+    write(directory, market(["EURUSD"], 50))
+    write(directory, [Tick("LATE", START + 5000 * SECOND_NS + k, 1.0, 1.1) for k in range(3)])
+    with Watched(directory, clock=lambda: 0.0) as watched:
+        choice.shown(watched.symbols())
+        assert watched.symbols() == ["EURUSD", "LATE"]
+        stepped(watched, choice, "left", "left")
+        assert watched.symbols() == ["EURUSD"]
+        text = drawn(watch_lines(frame_of(watched, choice, "run/", look), look))
+        assert f"◀ past   seq {watched.seq:,}" in text
+        assert f"{watched.newest_seq - watched.seq:,} later events" in text
+        assert "LATE" not in text
+        assert "L live" in text
+        seq = watched.seq
+        write(directory, [Tick("LATE", START + 6000 * SECOND_NS, 1.0, 1.1)])
+        while watched.take(1.0):
+            pass
+        assert watched.seq == seq
+        stepped(watched, choice, "L")
+        assert (watched.is_live, watched.seq) == (True, watched.newest_seq)
+
+
+def test_before_the_first_tick_there_is_nothing_to_step_to(tmp_path: Path) -> None:
+    directory, choice = tmp_path / "run", WatchChoice()
+    write(directory, market(["EURUSD"], 3))
+    with Watched(directory) as watched:
+        choice.shown(watched.symbols())
+        stepped(watched, choice, *["left"] * 9)
+        first = watched.seq
+        stepped(watched, choice, "left", "shift left")
+        assert watched.seq == first
+        assert watched.snapshot("EURUSD").counts.ticks == 1
+
+
+def test_letters_of_a_search_are_no_steps(watched_run: Path) -> None:
+    """An L that is typed into it belongs to the name."""
+    choice = WatchChoice()
+    for key in ("/", "L", "l", "<", "left"):
+        choice.press(key, NAMES, 6)
+    assert choice.steps == []
+    assert choice.query == "Ll<"
+
+
 def test_rejected_events_are_counted_while_they_are_watched(tmp_path: Path) -> None:
     """A symbol whose events are being rejected has a mark of its own."""
     directory, look, choice = tmp_path / "run", Look(width=80, height=24), WatchChoice()
@@ -193,7 +298,11 @@ def test_the_screen_is_live_and_leaves_the_terminal_as_it_was(tmp_path: Path) ->
         session.press("/usdj\r")
         at = session.see("1 of 3 match usdj", at)
         session.resize(140, 40)
-        session.see("1-6 candles", at)
+        at = session.see("1-6 candles", at)
+        session.press("\x1b[D")
+        at = session.see("◀ past", at)
+        session.press("L")
+        session.see("all six at seq", at)
         session.press("q")
         code, err, modes = session.end()
         assert (code, err) == (0, "")
