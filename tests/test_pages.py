@@ -119,6 +119,19 @@ def test_exporter_of_the_page_writes_each_bar_once(tmp_path: Path, monkeypatch: 
     shown(page)
 
 
+def test_program_of_the_readme_runs(tmp_path: Path) -> None:
+    """It is what most people see first; it prints each bar, and then the forming one beside the newest."""
+    (program,) = blocks(ROOT / "README.md", "python")
+    (tmp_path / "program.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    *bars, last = done.stdout.splitlines()
+    assert {line.split()[0] for line in bars} == {"1m", "5m", "15m", "1h"}
+    assert last == "1.1010010000000001 1.100967 53.72930823062825"
+
+
 async def test_web_app_of_the_page_takes_ticks_and_answers_snapshots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
