@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import doctest
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import tomllib
+import venv
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,10 +44,10 @@ def settled(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
 
 
-def served(folder: Path) -> str:
+def served(folder: Path, environ: dict[str, str]) -> str:
     """Run `mtf serve` until it says that it serves, stop it as Ctrl-C does, and return what it said."""
-    command = [sys.executable, "-m", "mtf", "serve", "run/", "--port", "0"]
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as server:
+    command = ["mtf", "serve", "run/", "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         line = server.stderr.readline()
         server.send_signal(signal.SIGINT)
@@ -54,41 +55,59 @@ def served(folder: Path) -> str:
     return re.sub(r":\d+/", ":8765/", line)
 
 
-def test_everything_can_be_typed_and_shows_what_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs are saved under the name in their first line, commands are run, in the order of the page."""
-    pytest.importorskip("uvicorn", reason="mtf serve needs the extra web")
-    monkeypatch.chdir(tmp_path)
+def output(command: str, folder: Path, environ: dict[str, str]) -> str:
+    """Return what a shell shows of *command*, which must succeed."""
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def type_everything(folder: Path, environ: dict[str, str]) -> None:
+    """Save programs under the name in their first line, and run commands, in the order of the page."""
     ran = 0
     for kind, block in BLOCKS:
         if kind == "python":
-            (tmp_path / block.split()[1]).write_text(block)
+            (folder / block.split()[1]).write_text(block)
         elif kind == "pycon":
-            test = doctest.DocTestParser().get_doctest(block, {}, PAGE.name, str(PAGE), 0)
-            report: list[str] = []
-            failed, tried = doctest.DocTestRunner().run(test, out=report.append)
-            assert tried
-            assert not failed, "".join(report)
+            (folder / "session.txt").write_text(block)
+            assert output("python -m doctest session.txt", folder, environ) == ""
         elif kind == "console":
             for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
                 command, _, shown = step.partition("\n")
-                if command == SERVE:
-                    printed = served(tmp_path)
-                else:
-                    done = subprocess.run(
-                        command,
-                        shell=True,
-                        env=environment(tmp_path),
-                        stdout=subprocess.PIPE,
-                        stderr=subprocess.STDOUT,
-                        text=True,
-                        timeout=120,
-                        check=False,
-                    )
-                    printed = done.stdout
-                    assert done.returncode == 0, printed
+                printed = served(folder, environ) if command == SERVE else output(command, folder, environ)
                 assert settled(printed) == settled(shown), command
                 ran += 1
     assert ran > 10
+
+
+def test_everything_can_be_typed_and_shows_what_stands_there(tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn", reason="mtf serve needs the extra web")
+    type_everything(tmp_path, environment(tmp_path))
+
+
+@pytest.mark.slow
+def test_everything_can_be_typed_in_a_fresh_environment(tmp_path: Path) -> None:
+    """With nothing installed but what the page installs, by its own command: no requirement is missing."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for part in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "THIRD_PARTY_NOTICES.md", "MANIFEST.in"):
+        shutil.copy(ROOT / part, checkout)
+    for part in ("mtf", "scripts"):
+        shutil.copytree(ROOT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    venv.create(tmp_path / "venv", with_pip=True)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environ |= {"PATH": f"{tmp_path / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "110"}
+    (install,) = re.findall(r"^pip install .*$", dict(BLOCKS)["sh"], re.MULTILINE)
+    done = subprocess.run(
+        install, shell=True, cwd=checkout, env={**environ, "MTF_PURE": "1"}, capture_output=True, text=True,
+        timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "work").mkdir()
+    type_everything(tmp_path / "work", environ)
 
 
 def test_extras_to_install_exist() -> None:
