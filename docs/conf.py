@@ -5,6 +5,7 @@ The source is the repository's root, so that a link that works in the repository
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,15 @@ html_show_sphinx = False
 
 
 def setup(app: Any) -> None:
-    """Have the site begin at its root, and not in `docs/`."""
+    """Have the site begin at its root, and not in `docs/`, and pages that docstrings name be links."""
     app.connect("build-finished", _add_start)
+    app.connect("autodoc-process-docstring", _link_pages)
 
 
 def _add_start(app: Any, error: Exception | None) -> None:
     if error is None and app.builder.name == "html":
         shutil.copy(Path(app.confdir) / "start.html", Path(app.outdir) / "index.html")
+
+
+def _link_pages(app: Any, what: str, name: str, value: object, options: Any, lines: list[str]) -> None:
+    lines[:] = [re.sub(r"`?docs/([a-z-]+)\.md`?", r":doc:`docs/\1.md </docs/\1>`", line) for line in lines]
