@@ -70,12 +70,13 @@ class Listed:
 class Frame:
     """Everything that one frame shows, at *seq*: *listed* are those in view, from *first* of *matching* symbols on.
 
-    *later* is how many events have come since, if it is a moment of the past.
+    *later* is how many events have come since, if it is a moment of the past. *busy*: another moment is looked for.
     """
 
     directory: str
     seq: int
     later: int | None = None
+    busy: bool = False
     rate: float
     listed: tuple[Listed, ...]
     first: int
@@ -170,10 +171,9 @@ def _rule(look: Look) -> Text:
 
 def _header(frame: Frame, look: Look) -> Text:
     times = [each.matrix.time_ns for each in frame.listed if each.matrix.time_ns != NO_TIME_NS]
-    live, waits, past = ("●", "○", "◀") if look.glyphs is BLOCKS else ("*", "o", "<")
     parts = [
         fitted(f"mtf watch {frame.directory}", look.width // 2, look),
-        f"{past} past" if frame.later is not None else f"{live} live" if frame.rate > 0.0 else f"{waits} waiting",
+        _state_of(frame, look),
         f"seq {frame.seq:,}",
         *([moment_text(max(times))] if times else []),
         f"{frame.rate:,.0f} events/s" if frame.later is None else f"{frame.later:,} later events",
@@ -181,6 +181,16 @@ def _header(frame: Frame, look: Look) -> Text:
     while len(parts) > 2 and len("   ".join(parts)) + 2 > look.width:
         parts.pop()
     return Text(f" {'   '.join(parts)}".ljust(look.width), BAR_STYLE)
+
+
+def _state_of(frame: Frame, look: Look) -> str:
+    """Return which moment is shown, in a word."""
+    live, waits, past = ("●", "○", "◀") if look.glyphs is BLOCKS else ("*", "o", "<")
+    if frame.busy:
+        return f"{past} reading the log"
+    if frame.later is not None:
+        return f"{past} past"
+    return f"{live} live" if frame.rate > 0.0 else f"{waits} waiting"
 
 
 def _footer(frame: Frame, look: Look, *, candles: bool) -> Text:

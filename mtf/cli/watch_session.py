@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+import attrs
+
 from mtf.cli.keyboard import KeyDecoder, keys_at_once
 from mtf.cli.live_screen import LiveScreen
 from mtf.cli.loop import stop_on_signals
 from mtf.cli.terminal import look_at_stdout
 from mtf.cli.watch_choice import WatchChoice
-from mtf.cli.watch_screen import frame_of, watch_lines
+from mtf.cli.watch_screen import Frame, frame_of, watch_lines
 from mtf.cli.watched import Watched
 
 __all__ = ["WatchSession", "is_screen"]
@@ -38,6 +40,7 @@ class WatchSession:
         self._decoder: Final = KeyDecoder()
         self._woken: Final = asyncio.Event()  # by a key or a signal
         self._pressed = 0  # keys so far
+        self._frame: Frame | None = None  # that is on the screen
         self._code = 0  # of the exit
 
     async def run(self) -> int:
@@ -46,24 +49,30 @@ class WatchSession:
             shown: object = None
             while not self._choice.ended:
                 more = self._watched.take(TAKE_S)
-                await self._step()
+                await self._step(screen)
                 look = look_at_stdout()
                 due = (self._watched.seq, look, self._pressed, int(time.monotonic() / IDLE_S))
                 if due != shown:
                     shown = due
-                    frame = frame_of(self._watched, self._choice, self._title, look)
-                    screen.draw(watch_lines(frame, look), look)
+                    self._frame = frame_of(self._watched, self._choice, self._title, look)
+                    screen.draw(watch_lines(self._frame, look), look)
                 await self._wait(0.0 if more else REFRESH_S)
         return self._code
 
-    async def _step(self) -> None:
+    async def _step(self, screen: LiveScreen) -> None:
         """Go where the keys have asked to go, one step after the other; the log may have to be played for it."""
         choice = self._choice
         while choice.steps and not choice.ended:
             step = choice.steps.pop(0)
             if choice.symbol is not None:
                 timeframe = self._watched.timeframe_names[choice.rank] if step.bar else None
-                await asyncio.to_thread(self._watched.step, choice.symbol, step.direction, timeframe)
+                going = asyncio.to_thread(self._watched.step, choice.symbol, step.direction, timeframe)
+                task = asyncio.create_task(going, name="mtf watch step")
+                done, _ = await asyncio.wait([task], timeout=REFRESH_S)
+                if not done and self._frame is not None:
+                    look = look_at_stdout()
+                    screen.draw(watch_lines(attrs.evolve(self._frame, busy=True), look), look)
+                await task
 
     async def _wait(self, seconds: float) -> None:
         """Return after so long, or at once if a key has been pressed."""

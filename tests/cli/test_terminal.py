@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,24 +45,34 @@ def test_a_run_ends_with_its_screen(tmp_path: Path) -> None:
     (events,) = [line for line in lines if " events in " in line]
     assert events.endswith("  2 rejected: closed 1, late 1")
     assert "  bars closed   1m 4   5m 0" in lines
-    assert len(commands(out)) == 3
+    assert len(commands(out)) == 5
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])
 def test_every_command_on_the_screen_can_be_typed(tmp_path: Path, width: int) -> None:
     """In the directory in which the run was; in directories and for symbols with odd names, too."""
+    pytest.importorskip("uvicorn", reason="mtf serve is not suggested without it")
     text = write_market(tmp_path / "market.csv").read_text()
     (tmp_path / "market.csv").write_text(text.replace("EURUSD", "$(touch x) 'y").replace("GBPUSD", "GBP"))
     out, _ = run(tmp_path, "market.csv", "--data", "a b;c", *SETTINGS, width=width)
     printed = commands(out)
-    assert [shlex.split(each)[3] for each in printed] == ["state", "bars", "replay"]
-    for each in printed:
+    assert [shlex.split(each)[3] for each in printed] == ["serve", "watch", "state", "bars", "replay"]
+    with subprocess.Popen(
+        f"exec {printed[0]} --port 0", cwd=tmp_path, shell=True, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        assert "serving a b;c on http://127.0.0.1:" in server.stderr.readline()
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+    watch = subprocess.run(printed[1], cwd=tmp_path, shell=True, capture_output=True, text=True, check=True)
+    assert "both at seq 8" in watch.stdout
+    for each in printed[2:]:
         done = subprocess.run(each, cwd=tmp_path, shell=True, capture_output=True, text=True, check=False, timeout=60)
         assert (done.returncode, done.stderr) == (0, ""), each
         assert done.stdout, each
     assert (
         "as of seq "
-        in subprocess.run(printed[0], cwd=tmp_path, shell=True, capture_output=True, text=True, check=True).stdout
+        in subprocess.run(printed[2], cwd=tmp_path, shell=True, capture_output=True, text=True, check=True).stdout
     )
     assert sorted(os.listdir(tmp_path)) == ["a b;c", "market.csv"]
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 
 import mtf as library
@@ -226,6 +227,8 @@ def test_nothing_of_what_comes_later_is_in_the_past(tmp_path: Path) -> None:
         assert f"{watched.newest_seq - watched.seq:,} later events" in text
         assert "LATE" not in text
         assert "L live" in text
+        busy = attrs.evolve(frame_of(watched, choice, "run/", look), busy=True)
+        assert "◀ reading the log" in drawn(watch_lines(busy, look))
         seq = watched.seq
         write(directory, [Tick("LATE", START + 6000 * SECOND_NS, 1.0, 1.1)])
         while watched.take(1.0):
