@@ -10,6 +10,7 @@ import click
 from mtf.cli.directories import DIRECTORY
 from mtf.cli.output import OutputColumn, note, result_stream, write_rows
 from mtf.cli.progress import Report, work_bar
+from mtf.cli.stored import stored_bars
 from mtf.cli.table_options import named_values, write_binary
 from mtf.cli.times import time_of
 from mtf.data import open_data
@@ -62,28 +63,34 @@ def export_command(
         if not symbols:
             raise ConfigError(f"{directory}: there are no events yet")
         table: Table[Any]
+        names = list(timeframe) or reader.config.timeframes.names
         if ticks:
             table = reader.ticks(symbols, start=start, end=end)
         else:
-            names = list(timeframe) or reader.config.timeframes.names
             table = reader.bars(symbols, names, start=start, end=end, indicators=named_values(indicators))
         what = f"writing {out}"
+        total = 0
+        if start is None and end is None and ticks and not symbol:
+            total = reader.seq + 1 - reader.first_seq
+        elif start is None and end is None and not ticks and set(names) <= set(reader.config.timeframes.names):
+            total = stored_bars(directory, symbols, names)
         with work_bar(what, "rows") as report:
-            _write(table.watched(_Count(what, report).add), format, out)
+            _write(table.watched(_Count(what, total, report).add), format, out)
     note(f"wrote {out}")
 
 
 class _Count:
-    """How many rows were taken, as they are."""
+    """How many rows were taken, as they are, of *total*; 0 if that is not known."""
 
-    def __init__(self, what: str, report: Report) -> None:
+    def __init__(self, what: str, total: int, report: Report) -> None:
         self._what: Final = what
+        self._total: Final = total
         self._report: Final = report
         self._rows = 0
 
     def add(self, rows: int) -> None:
         self._rows += rows
-        self._report(self._what, None, self._rows)
+        self._report(self._what, min(1.0, self._rows / self._total) if self._total else None, self._rows)
 
 
 def _write(table: Table[Any], format: str, out: Path) -> None:

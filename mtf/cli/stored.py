@@ -17,7 +17,7 @@ from mtf.storage.history.schema import COLUMNS, bar_row
 from mtf.storage.history.unusable import is_of_before
 from mtf.storage.restore import logged_blocks, replay_engine
 
-__all__ = ["check_history", "compare_bars"]
+__all__ = ["check_history", "compare_bars", "stored_bars"]
 
 SEQ: Final = COLUMNS.index("seq")
 
@@ -34,6 +34,13 @@ def check_history(directory: Path) -> tuple[int | None, list[Damage]]:
         return store.position(), [_damage(path, what) for what in store.damage()]
     except DataDirError as error:
         return None, [_damage(path, str(error))]
+
+
+def stored_bars(directory: Path, symbols: Iterable[str], timeframes: Iterable[str]) -> int:
+    """Return how many bars of these are stored."""
+    path = directory / HISTORY
+    counts = {} if not path.exists() or is_of_before(path) else history_of(directory).counts()
+    return sum(counts.get((symbol, timeframe), 0) for symbol in symbols for timeframe in timeframes)
 
 
 def compare_bars(directory: Path, watch: Callable[[int], object] = lambda _: None) -> list[Damage] | None:
