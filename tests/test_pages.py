@@ -23,7 +23,7 @@ DOCS: Final = ROOT / "docs"
 LINKED: Final = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("examples/**/*.md")])
 PAGES: Final = sorted(DOCS.rglob("*.md"))
 # Whose examples need nothing before them. The others are run beside the tests of what they describe.
-COMPLETE: Final = ("faq.md", "limits.md", "look-ahead.md", "time-closes-bars.md")
+COMPLETE: Final = ("determinism.md", "faq.md", "limits.md", "look-ahead.md", "time-closes-bars.md")
 RUN_ELSEWHERE: Final = {
     "exporting.md": "tests/test_pages.py",
     "migrate.md": "tests/test_migrate.py",
