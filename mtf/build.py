@@ -17,7 +17,7 @@ from mtf.events import block
 
 __all__ = ["COMPILED", "VERSION", "compiled_modules", "versions"]
 
-VERSION: Final = "0.1.0"  # pyproject.toml reads it here
+VERSION: Final = "0.2.0"  # pyproject.toml reads it here
 
 # A compiled function is a builtin, an interpreted one is not. All hot modules are compiled, or none is.
 COMPILED: Final = not inspect.isfunction(block.tick_at)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mtf.build import VERSION
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CLASSIFIERS = PROJECT["project"]["classifiers"]
@@ -82,3 +84,13 @@ def test_every_third_party_package_declares_a_licence(monkeypatch: pytest.Monkey
 def test_this_interpreter_is_a_claimed_one() -> None:
     """The suite does not pass for a version that is not claimed: the claim would be missing."""
     assert f"{sys.version_info.major}.{sys.version_info.minor}" in row(WORKFLOW, "python")
+
+
+def test_changelog_has_the_version_that_is_built() -> None:
+    """A release has a section with its date, and what comes after it goes above."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[(.+?)\](.*)$", text, re.MULTILINE)
+    assert headings[0] == ("Unreleased", "")
+    name, date = headings[1]
+    assert name == VERSION
+    assert re.fullmatch(r" - 20\d\d-\d\d-\d\d", date)
