@@ -1,7 +1,7 @@
-"""Auctions: windows of time beside a session whose prints belong to the session's first or last bar.
+"""Auctions: windows of time next to a session whose prints belong to the session's first or last bar.
 
-Owns the notation (`16:00-16:05 into last`) and which edge of which session a window belongs to: the nearest one of an
-ordinary week. From there on a window is a distance to that edge, so that it goes with it on a short day.
+Owns the notation (`16:00-16:05 into last`) and which edge of which session a window belongs to: the nearest one in an
+ordinary week. From then on a window is a distance from that edge, so that it moves with it on a short day.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from mtf.units import SECOND_NS
 
 __all__ = ["Auction", "Reach", "auction_of", "edge_notes", "outwards", "reaches_by_weekday", "text_of_auction"]
 
-NOTES_MAX: Final = 4  # of the edges with the most ticks
+NOTES_MAX: Final = 4  # for the edges with the most ticks
 
-FAR_S: Final = 2 * 3600  # a window that is farther from every edge is a mistake
+FAR_S: Final = 2 * 3600  # a window farther than this from every edge is a mistake
 
 _WINDOW: Final = re.compile(r"(\S+?)\s*-\s*(\S+)\s+into\s+(first|last)")
 
 
 class Auction(NamedTuple):
-    """A window of local time `[start_s, end_s)`; *last*: it belongs to the last bar of the session before it."""
+    """A window of local time `[start_s, end_s)`; it belongs to the bar before it if *last*, else to the one after."""
 
     start_s: int
     end_s: int
@@ -35,9 +35,9 @@ class Auction(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """An auction as distances, outwards from an edge: `[near_ns, far_ns)` after a session's end or before its start.
+    """An auction as distances outwards from an edge: `[near_ns, far_ns)` after a session's end or before its start.
 
-    The edge is at *edge_s* of an ordinary day; *outer*: there it is the end, or the start, of the trading day.
+    The edge is at *edge_s* of an ordinary day; with *outer*, it is the end, or the start, of that trading day.
     """
 
     last: bool
@@ -48,7 +48,7 @@ class Reach(NamedTuple):
 
 
 def auction_of(text: object) -> Auction:
-    """Return the auction that `09:28-09:30 into first` says."""
+    """Return the auction written as *text*, such as `09:28-09:30 into first`."""
     match = _WINDOW.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise ConfigError(f"invalid auction {text!r}: write it as '16:00-16:05 into last' or '09:28-09:30 into first'")
@@ -65,7 +65,7 @@ def text_of_auction(auction: Auction) -> str:
 def reaches_by_weekday(
     auctions: Iterable[Auction], days: Mapping[int, tuple[Stretch, ...]]
 ) -> dict[int, tuple[Reach, ...]]:
-    """Return for each weekday the reaches of its trading day; *days* are the sessions of each, from its midnight.
+    """Return the reaches of each weekday's trading day; *days* has its sessions, in seconds from its midnight.
 
     ConfigError if a window lies inside the hours, or in the next session.
     """
@@ -81,9 +81,7 @@ def reaches_by_weekday(
             does = "ends" if auction.last else "starts"
             raise ConfigError(f"auction {text_of_auction(auction)!r}: no session {does} within two hours of it")
         if far <= 0:
-            raise ConfigError(
-                f"auction {text_of_auction(auction)!r} lies inside the hours: give a time outside of them"
-            )
+            raise ConfigError(f"auction {text_of_auction(auction)!r} lies inside the hours: give a time outside them")
         for weekday, sessions in days.items():
             at = [position for position, session in enumerate(sessions) if session[side] % DAY_S == edge]
             if at:
@@ -95,12 +93,12 @@ def reaches_by_weekday(
 
 
 def edge_notes(edges: Iterable[EdgeCount]) -> list[str]:
-    """Return a sentence for each of the edges beside which most ticks were rejected, with what would take them."""
+    """Return a sentence for each of the edges near which most ticks were rejected, with a setting to include them."""
     return [_note(edge) for edge in sorted(edges, key=lambda edge: -edge.total)[:NOTES_MAX] if edge.total]
 
 
 def outwards(at_s: int, edge_s: int) -> int:
-    """Return how far *at_s* is after *edge_s*, by the clock: less than half a day, negative if it is before."""
+    """Return how long *at_s* is after *edge_s* on the clock: at most half a day, negative if it is before."""
     return (at_s - edge_s + DAY_S // 2) % DAY_S - DAY_S // 2
 
 
@@ -110,14 +108,14 @@ def _note(edge: EdgeCount) -> str:
     if not edge.near + edge.far:
         return (
             f"{_were(edge.on_edge, f'stamped exactly on {where}')} rejected as closed: a calendar with inclusive_ends "
-            "= true counts what is stamped so into the last bar of the session"
+            "= true includes such ticks in the last bar of the session"
         )
     minutes, reach_ns = ("ten", FAR_NS) if edge.far else ("five", NEAR_NS)
     edge_s, reach_s = time_of(edge.local), reach_ns // SECOND_NS
     window = Auction(edge_s, edge_s + reach_s, True) if edge.last else Auction(edge_s - reach_s, edge_s, False)
     return (
         f"{_were(edge.total, f'within {minutes} minutes {at} {where}')} rejected as closed: a calendar with auctions = "
-        f"['{text_of_auction(window)}'] counts the prints of an auction then into the {bar} bar of the session"
+        f"['{text_of_auction(window)}'] includes the prints of such an auction in the {bar} bar of the session"
     )
 
 
@@ -126,7 +124,7 @@ def _were(count: int, where: str) -> str:
 
 
 def _check_apart(days: Mapping[int, tuple[Stretch, ...]], reaches: Mapping[int, list[Reach]]) -> None:
-    """Refuse windows that reach into the next session, or into the window before it, in an ordinary week."""
+    """Refuse windows that, in an ordinary week, reach the next session or the window before it."""
     week = sorted(
         (weekday * DAY_S + start, weekday * DAY_S + end, weekday)
         for weekday, sessions in days.items()

@@ -1,8 +1,8 @@
 """A bounded cache that threads can share without a lock.
 
-A calendar is a value, and values are shared. So nothing is ever taken out of a dict and none is walked: the newest
-entries are in one dict, and once that is half full it replaces the other, which is dropped. All that threads can do to
-each other is to make an entry twice; the first one stays.
+A calendar is a value, and values are shared. So entries are never removed from a dict, and dicts are never iterated:
+the newest entries are in one dict, and once it has half of the capacity, it replaces the older dict, which is dropped.
+At worst two threads make the same entry; the first one stays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _Value = TypeVar("_Value")
 
 
 class Cache(Generic[_Value]):
-    """Keeps about *most* values by an integer, at least the newest half of them."""
+    """Keeps about *most* values by integer keys; never fewer than the newest half of that."""
 
     __slots__ = ("_half", "_pair")
 
@@ -24,7 +24,7 @@ class Cache(Generic[_Value]):
         self._pair: tuple[dict[int, _Value], dict[int, _Value]] = ({}, {})  # newest, older; replaced as one
 
     def find(self, key: int) -> _Value | None:
-        """Return what is kept for *key*."""
+        """Return the value kept for *key*; None if there is none."""
         newest, older = self._pair
         found = newest.get(key)
         if found is None:
@@ -34,7 +34,7 @@ class Cache(Generic[_Value]):
         return found
 
     def keep(self, key: int, value: _Value) -> _Value:
-        """Keep *value* for *key*, and return it, or what another thread has kept meanwhile."""
+        """Keep *value* for *key* and return it, or the value that another thread kept first."""
         newest, _ = self._pair
         if len(newest) >= self._half:
             self._pair = ({}, newest)

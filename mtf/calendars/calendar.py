@@ -1,6 +1,4 @@
-"""What every calendar answers: the span and the day of an instant, the day of a date, and the time between two
-instants by reason.
-"""
+"""The base of all calendars: the span and day of an instant, the day of a date, and the time between two instants."""
 
 from __future__ import annotations
 
@@ -23,11 +21,11 @@ _EPOCH_ORDINAL: Final[i64] = 719_163  # 1970-01-01
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class Calendar:
-    """The trading days of a market. Subclasses answer `span_at` and `to_dict`; the rest follows from it.
+    """The trading days of a market. Subclasses implement `span_at` and `to_dict`; the rest follows from them.
 
     Immutable apart from bounded caches, and safe to share between threads. Every instant from 1678 to 2261 lies in
-    exactly one span and one day: the grid of days continues through closures, in days that are `off_session`. From
-    one day to the next dates never go back, and a date has one trading day at most.
+    exactly one span and one day: the grid of days continues through closures, in days that are `off_session`. Dates
+    never go back from one day to the next, and a date has at most one trading day.
     """
 
     __slots__ = ()
@@ -41,14 +39,14 @@ class Calendar:
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the calendar by value, as JSON can hold it; `mtf.calendars.from_dict` makes an equal one of it."""
+        """Return the calendar as JSON values, from which `mtf.calendars.from_dict` makes an equal one."""
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """Do now what the first answers about a long time would have to wait for; called when a pipeline is set up."""
+        """Do now the work that would delay the first answers about a long time; called when a pipeline is set up."""
 
     def day_at(self, ts_ns: i64) -> Day:
-        """Return the day that *ts_ns* lies in."""
+        """Return the day that contains *ts_ns*."""
         return self.span_at(ts_ns).day
 
     @property
@@ -57,19 +55,19 @@ class Calendar:
         return 0
 
     def week_at(self, ts_ns: i64) -> Day:
-        """Return the week of trading days that *ts_ns* lies in: first start to last end, dated by its last day.
+        """Return the week of trading days that contains *ts_ns*: first start to last end, dated by its last day.
 
-        Off-session time between two of its trading days belongs to the week too. An off-session day before the
-        week's first trading day or after its last belongs to no week and is returned as it is.
+        Off-session time between two of its trading days is part of the week. An off-session day before the week's
+        first trading day or after its last belongs to no week and is returned as it is.
         """
         return self._union(self.day_at(ts_ns), False)
 
     def month_at(self, ts_ns: i64) -> Day:
-        """Return the calendar month of trading days that *ts_ns* lies in, as `week_at` does the week."""
+        """Return the calendar month of trading days that contains *ts_ns*, by the rules of `week_at`."""
         return self._union(self.day_at(ts_ns), True)
 
     def days(self, from_ns: i64, to_ns: i64) -> list[Day]:
-        """Return the days that `[from_ns, to_ns)` touches, in order, the off-session ones too."""
+        """Return the days that overlap `[from_ns, to_ns)`, in order, including off-session ones."""
         found: list[Day] = []
         at = from_ns
         while at < to_ns:
@@ -79,7 +77,7 @@ class Calendar:
         return found
 
     def spans(self, from_ns: i64, to_ns: i64) -> list[Span]:
-        """Return the spans that `[from_ns, to_ns)` touches, in order, whole."""
+        """Return the spans that overlap `[from_ns, to_ns)`, in order, not cut to it."""
         found: list[Span] = []
         at = from_ns
         while at < to_ns:
@@ -89,7 +87,7 @@ class Calendar:
         return found
 
     def period_at(self, ts_ns: i64, kind: i64) -> Day:
-        """Return what bars of a timeframe of *kind* count from: the day, the week or the month of *ts_ns*."""
+        """Return the period that bars of a timeframe of *kind* count from: the day, week or month of *ts_ns*."""
         if kind == WEEK:
             return self.week_at(ts_ns)
         if kind == MONTH:
@@ -110,9 +108,9 @@ class Calendar:
     def day_of(self, date_ordinal: i64) -> Day | None:
         """Return the trading day that has the date *date_ordinal*, a proleptic ordinal from 1678 to 2261.
 
-        For a date without a trading day it is the first off-session day of that date (a Saturday of fx, a holiday);
-        None if no day has the date: one that lies inside another date's trading day as a whole (a Sunday between
-        Friday's night session and the Monday that it belongs to), or one that the zone left out (Samoa, 2011-12-30).
+        For a date without a trading day, return the first off-session day of that date (a Saturday of fx, a holiday).
+        Return None if no day has the date: it lies entirely inside another date's trading day (a Sunday between
+        Friday's night session and the Monday that it belongs to), or the zone skipped it (Samoa, 2011-12-30).
         """
         off_session: Day | None = None
         day = self._first_from(date_ordinal)
@@ -125,11 +123,11 @@ class Calendar:
         return off_session
 
     def period_of(self, date_ordinal: i64, kind: i64) -> Day | None:
-        """Return the day, week or month of trading days, by *kind* of timeframe, that the date *date_ordinal* is of.
+        """Return the day, week or month of trading days, by *kind* of timeframe, that the date *date_ordinal* is in.
 
-        A day is what `day_of` says. A month is that of the date, and a week too, but for a date that never trades (not
-        a holiday) after the last trading day of its week: a weekend belongs to the coming week. None if that week or
-        month has no trading day.
+        A day is what `day_of` returns. A week or month is that of the date, except that a date which never trades (and
+        is not a holiday) after the last trading day of its week belongs to the coming week, as a weekend does. None if
+        that week or month has no trading day.
         """
         if kind != WEEK and kind != MONTH:
             return self.day_of(date_ordinal)
@@ -154,7 +152,7 @@ class Calendar:
         return NEVER_NS
 
     def local_time(self, ts_ns: i64) -> tuple[str, str]:
-        """Return what the clock of the calendar's zone shows at *ts_ns*, as 16:00 or 16:59:30, and the zone's name."""
+        """Return the local time of the calendar's zone at *ts_ns*, as 16:00 or 16:59:30, and the zone's name."""
         second = ts_ns // 1_000_000_000 % 86_400
         text = f"{second // 3600:02}:{second // 60 % 60:02}"
         return (text if second % 60 == 0 else f"{text}:{second % 60:02}"), "UTC"
@@ -167,9 +165,9 @@ class Calendar:
         return Day(first.start_ns, last.end_ns, last.date, False)
 
     def _edge(self, day: Day, by_month: bool, forward: bool) -> Day | None:
-        """Return the last (or first) trading day of the week or month, seen from *day* on; None if there is none.
+        """Return the last (or first) trading day of the week or month, searching from *day*; None if there is none.
 
-        Dates never go back from one day to the next, so the period is left behind at the first date outside of it.
+        Dates never go back from one day to the next, so the first date outside the period ends the search.
         """
         period = self._period(day.number, by_month)
         edge: Day | None = None
@@ -181,7 +179,7 @@ class Calendar:
         return edge
 
     def _period(self, date_ordinal: i64, by_month: bool) -> i64:
-        """Return the number of the month or week that a date lies in; they count up without a hole."""
+        """Return the number of the month or week that a date is in; numbers are consecutive."""
         if by_month:
             date = datetime.date.fromordinal(date_ordinal)
             return i64(date.year * 12 + date.month)
@@ -189,7 +187,7 @@ class Calendar:
         return (date_ordinal - 1 - begins) // 7
 
     def _first_from(self, date_ordinal: i64) -> Day:
-        """Return the first day that has the date or a later one."""
+        """Return the first day whose date is *date_ordinal* or later."""
         assert FIRST_ORDINAL - 7 <= date_ordinal <= LAST_ORDINAL + 7, "calendars answer for dates from 1678 to 2261"
         day = self.day_at((date_ordinal - _EPOCH_ORDINAL) * DAY_NS + DAY_NS // 2)
         while day.number >= date_ordinal:
@@ -199,7 +197,7 @@ class Calendar:
         return day
 
     def _trading_day_in(self, day: Day, period: i64, by_month: bool, forward: bool) -> Day | None:
-        """Return the nearest trading day of a week or month, from *day* on or before it; None if there is none."""
+        """Return the nearest trading day of a week or month, from *day* forward or back; None if there is none."""
         found = self._period(day.number, by_month)
         while (found <= period) if forward else (found >= period):
             if found == period and not day.off_session:
@@ -209,7 +207,7 @@ class Calendar:
         return None
 
     def _has_holiday(self, day: Day, date_ordinal: i64) -> bool:
-        """Return whether anything of the days of a date, of which *day* is the first, is a holiday."""
+        """Return whether any span of a date's days, of which *day* is the first, is a holiday."""
         while day.number == date_ordinal:
             for span in self.spans(day.start_ns, day.end_ns):
                 if span.state == HOLIDAY:

@@ -1,8 +1,8 @@
-"""The settings of a calendar: what a user, a file or a log says of a market's hours, checked, and in numbers.
+"""The settings of a calendar: a market's hours as given by a user, a file or a log, checked and converted to numbers.
 
-Owns the names of the settings, what each may say, and the writing of them by value. Times are seconds of wall time:
-within a week from Monday 00:00, within a date from its midnight, in a closure from 1970. What trades when follows from
-them in `mtf.calendars.timeline`.
+Owns the names of the settings, their valid values, and their form in a file or log. Times are seconds of wall time:
+within a week from Monday 00:00, within a date from its midnight, in a closure from 1970. `mtf.calendars.timeline`
+derives from them what trades when.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Dates = Iterable[str | datetime.date]
 
 
 class Settings:
-    """The settings of a `WeeklyCalendar`, immutable; its parameters say what each of them means."""
+    """The settings of a `WeeklyCalendar`, immutable; see its parameters for the meaning of each."""
 
     __slots__ = (
         "auctions",
@@ -125,7 +125,7 @@ class Settings:
         self.auctions: Final[tuple[Auction, ...]] = tuple(map(auction_of, _listed(auctions, "auctions")))
         self.reaches: Final[dict[int, tuple[Reach, ...]]] = reaches_by_weekday(self.auctions, self.ordinary)
         self.inclusive_ends: Final = inclusive_ends
-        # How far from an edge of a session a print can count that is not in it.
+        # How far outside a session a print can be and still count in it.
         every = (reach.far_ns for reaches in self.reaches.values() for reach in reaches)
         self.margin_ns: Final = max(every, default=int(inclusive_ends))
         self.holidays: Final = frozenset(_ordinals(holidays, "holidays"))
@@ -138,7 +138,7 @@ class Settings:
         self._check()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings by value, as JSON can hold them; what is as by default is left out."""
+        """Return the settings as JSON values; those with their default value are left out."""
         value: dict[str, Any] = {
             "kind": "weekly",
             "name": self.name,
@@ -173,7 +173,7 @@ class Settings:
         return value
 
     def ordinary_week(self) -> Settings:
-        """Return the settings of the ordinary week alone, on a clock that is never changed."""
+        """Return the settings of the ordinary week alone, in a zone without clock changes."""
         return Settings(
             name=self.name,
             zone="UTC",
@@ -185,16 +185,16 @@ class Settings:
         )
 
     def sessions(self, ordinal: int) -> tuple[Stretch, ...]:
-        """Return the day sessions of a date, from its midnight, before anything is taken from them."""
+        """Return the day sessions of a date, from its midnight, before holidays and closures are taken out."""
         special = self.special.get(ordinal)
         return self.weekdays[(ordinal - 1) % 7] if special is None else special
 
     def exceptions(self) -> set[int]:
-        """Return the dates of which a setting says something of their own, without those of closures."""
+        """Return the dates that settings treat specially, apart from closures."""
         return {*self.holidays, *self.no_night, *self.early, *self.late, *self.into_next, *self.special}
 
-    def said_of(self, ordinal: int) -> tuple[object, ...]:
-        """Return what settings say of a date of its own, without closures; equal where it is the same."""
+    def special_settings(self, ordinal: int) -> tuple[object, ...]:
+        """Return how settings treat a date specially, apart from closures; equal for dates treated alike."""
         return (
             ordinal in self.holidays,
             ordinal in self.no_night,
@@ -207,7 +207,7 @@ class Settings:
     def _by_date(
         self, table: Mapping[str, Dates] | None, what: str, parse: Callable[[str, int], Any]
     ) -> dict[int, Any]:
-        """Return what *table* (dates by text) says, parsed, by the ordinal of the date."""
+        """Return *table* (dates by text) as parsed values by the ordinal of the date."""
         found: dict[int, Any] = {}
         for text, dates in (table or {}).items():
             parsed = parse(text, self.day_close_s)
@@ -218,7 +218,7 @@ class Settings:
         return found
 
     def _check(self) -> None:
-        """Refuse dates that contradict each other, and times outside of the hours of their date."""
+        """Refuse dates that contradict each other, and times outside the hours of their date."""
         if not self.night and (self.no_night or not self.night_before_holidays):
             what = "no_night" if self.no_night else "night_before_holidays"
             raise ConfigError(
@@ -228,8 +228,8 @@ class Settings:
             if sessions and sessions[0][0] < 0:
                 before, on = (WEEKDAYS[(weekday + shift) % 7].capitalize() for shift in (-1, 0))
                 raise ConfigError(
-                    f"day_close {text_of_time(self.day_close_s)} gives the hours of {before} the date of {on}: "
-                    f"with night sessions give the end of the hours, or later, such as {text_of_time(sessions[-1][1])}"
+                    f"day_close {text_of_time(self.day_close_s)} gives the hours of {before} the date of {on}: with "
+                    f"night sessions, set it to the end of the hours or later, such as {text_of_time(sessions[-1][1])}"
                 )
         for ordinal in self.holidays:
             if any(ordinal in dates for dates in (self.special, self.early, self.late, self.into_next)):
@@ -254,7 +254,7 @@ class Settings:
 
 
 def check_shape(key: str, value: object) -> None:
-    """Refuse a setting that is not even of the kind that *key* takes; a file or a log can hold anything."""
+    """Refuse a setting of the wrong type for *key*; a file or a log can hold anything."""
     if key in {"name", "zone", "week"} and not isinstance(value, str):
         raise ConfigError(f"{key} must be a string, got {value!r}: write it in quotes")
     if key in {"night_before_holidays", "inclusive_ends"} and not isinstance(value, bool):

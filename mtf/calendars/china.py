@@ -1,12 +1,12 @@
-"""Chinese commodity futures (Shanghai, INE, Dalian, Zhengzhou, Guangzhou), by when their night session ends.
+"""Chinese commodity futures (Shanghai, INE, Dalian, Zhengzhou, Guangzhou), by the end of their night session.
 
-Owns the hours and the holidays from 2013, when nights began, to 2026; later years are ordinary weeks until they are
-decreed. A night belongs to the next trading day, and there is none before a public holiday. The hours are today's.
+Owns the current hours, and the holidays from 2013, when night sessions began, to 2026; later years are ordinary weeks
+until their holidays are decreed. A night belongs to the next trading day, and there is none before a public holiday.
 
 Sources: the exchanges' table of night sessions by product as brokers publish it (crfutu.com.cn), with its note that
 the last working day before a public holiday, weekends apart, has no night; CSRC's notice of 2020-02-02 and SHFE's of
 2020-04-24 for the months without nights. The dates are those of the Shanghai stock exchange, which the futures
-exchanges share; a test holds them against `exchange_calendars`.
+exchanges share; a test compares them with `exchange_calendars`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mtf.calendars.weekly import WeeklyCalendar
 
 __all__ = ["CHINA", "china_futures"]
 
-CHINA: Final = {  # by name, when the night ends
+CHINA: Final = {  # by name: when the night ends
     "cn_futures": None,
     "cn_futures_2300": "23:00",
     "cn_futures_0100": "01:00",
@@ -45,12 +45,12 @@ _HOLIDAYS: Final = {  # weekdays without trading
     2026: "01-01 01-02 02-16 02-17 02-18 02-19 02-20 02-23 04-06 05-01 05-04 05-05 06-19 09-25 10-01 10-02 10-05 10-06 "
     "10-07",
 }
-# No night was held from the evening of the first date on; the evening of the second had one again.
+# There were no nights from the evening of the first date; the evening of the second had one again.
 _NO_NIGHTS: Final = (datetime.date(2020, 2, 3), datetime.date(2020, 5, 6))
 
 
 def china_futures(name: str) -> WeeklyCalendar:
-    """Return the calendar of that *name*, of those in CHINA."""
+    """Return the calendar *name*, which is one of CHINA."""
     ends = CHINA[name]
     nights: dict[str, Any] = {}
     if ends is not None:

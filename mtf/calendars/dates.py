@@ -1,4 +1,4 @@
-"""Dates by rule, as holidays are decreed: the third Monday of a month, Easter, the day on which one is observed."""
+"""Dates by rule, as holidays are defined: the third Monday of a month, Easter, the day on which one is observed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUNDAY: Final = 6
 
 
 def nth_weekday(year: int, month: int, weekday: int, n: int) -> datetime.date:
-    """Return the n-th *weekday* of a month."""
+    """Return the *n*th *weekday* of a month."""
     first = datetime.date(year, month, 1)
     return first + datetime.timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
 

@@ -1,6 +1,6 @@
 """The values of a calendar: day, span and gap.
 
-Plain compiled values; `mtf.calendars.calendar` makes them and everything else only reads them.
+Plain compiled values: calendars make them, and everything else only reads them.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ __all__ = ["BREAK", "CLOSED", "HOLIDAY", "OPEN", "AuctionWindow", "Day", "Gap", 
 
 OPEN: Final = 0
 CLOSED: Final = 1  # outside the trading hours: night, weekend
-HOLIDAY: Final = 2  # would trade on an ordinary week, but not on this day
-BREAK: Final = 3  # a pause inside a trading day
+HOLIDAY: Final = 2  # open in an ordinary week, but not on this day
+BREAK: Final = 3  # a pause within a trading day
 
 
 @mypyc_attr(native_class=True)
 class AuctionWindow:
-    """A stretch `[start_ns, end_ns)` beside a session, with the auctions in it: the grid of bars does not count it.
+    """A window `[start_ns, end_ns)` next to a session, for its auctions; the grid of bars skips it.
 
-    *last*: it begins at the session's end, and belongs to the session's last bar; else it ends at the session's start,
-    and belongs to its first bar.
+    With *last* it begins at the session's end and belongs to the session's last bar; otherwise it ends at the session's
+    start and belongs to its first bar.
     """
 
     __slots__ = ("end_ns", "last", "start_ns")
@@ -40,27 +40,27 @@ class AuctionWindow:
 
 @mypyc_attr(native_class=True)
 class Grid:
-    """What the bars of a day with auctions count from: the day `[start_ns, end_ns)` without them, and their windows."""
+    """The grid of a day with auctions: the day `[start_ns, end_ns)` without them, and their windows."""
 
     __slots__ = ("end_ns", "start_ns", "windows")
 
     def __init__(self, start_ns: i64, end_ns: i64, windows: list[AuctionWindow]) -> None:
         self.start_ns: Final[i64] = start_ns
         self.end_ns: Final[i64] = end_ns
-        self.windows: Final = windows  # in order, apart
+        self.windows: Final = windows  # in order, not overlapping
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Grid, (self.start_ns, self.end_ns, self.windows))
 
     def counted(self, ts_ns: i64) -> i64:
-        """Return the instant that *ts_ns* counts as: in a window, the session's last or first one."""
+        """Return the instant that *ts_ns* counts as: within a window, the session's last or first instant."""
         for window in self.windows:
             if window.start_ns <= ts_ns < window.end_ns:
                 return window.start_ns - 1 if window.last else window.end_ns
         return ts_ns
 
     def edge(self, ts_ns: i64) -> i64:
-        """Return where a bar whose edge on the grid is *ts_ns* really starts or ends: outside of all windows."""
+        """Return the actual start or end of a bar whose edge on the grid is *ts_ns*: outside all windows."""
         for window in self.windows:
             if window.last:
                 if window.start_ns <= ts_ns < window.end_ns:
@@ -72,9 +72,9 @@ class Grid:
 
 @mypyc_attr(native_class=True)
 class Day:
-    """A trading day `[start_ns, end_ns)`, or, off session, one day of the grid that continues through a closure.
+    """A trading day `[start_ns, end_ns)` or, off session, one day of the grid that continues through a closure.
 
-    `date` is the date that the market gives the day (fx: that of the close in New York, so Sunday 17:00 begins
+    `date` is the market's date for the day (fx: that of the close in New York, so Sunday 17:00 begins
     Monday); `number` is its proleptic ordinal. `grid` is None unless auctions belong to the day.
     """
 
@@ -101,7 +101,7 @@ class Day:
 
 @mypyc_attr(native_class=True)
 class Span:
-    """A stretch `[start_ns, end_ns)` of one day that is all OPEN, all CLOSED, all HOLIDAY or all BREAK."""
+    """A part `[start_ns, end_ns)` of one day that is all OPEN, all CLOSED, all HOLIDAY or all BREAK."""
 
     __slots__ = ("day", "end_ns", "start_ns", "state")
 
@@ -168,5 +168,5 @@ class Gap:
 
 
 def _restored(closed_ns: i64, holiday_ns: i64, break_ns: i64, silence_ns: i64) -> Gap:
-    """Return the gap that pickle, or copy, took apart."""
+    """Rebuild a gap for pickle or copy."""
     return Gap(closed_ns=closed_ns, holiday_ns=holiday_ns, break_ns=break_ns, silence_ns=silence_ns)

@@ -1,7 +1,7 @@
-"""A calendar that starts from another one: what of its settings a user changes, and what stays.
+"""A calendar that is based on another: which of its settings a user changes, and which stay.
 
-Owns the rule: an entry for a date replaces all that the base has for that date; lists of dates and closures grow;
-every other setting replaces the base's.
+Owns the rule: an entry for a date replaces everything the base has for that date; lists of dates and closures are
+extended; every other setting replaces the base's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GROWING: Final = ("no_night", "closures")
 
 
 def derived(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of *base*, a calendar by value, with *changes*, which have at least a name."""
+    """Return the settings of *base*, a calendar as JSON values, with *changes*, which include at least a name."""
     for key, value in changes.items():
         if key not in KEYS:
             raise ConfigError(f"unknown key {key!r}: choose from {', '.join(KEYS)}")
@@ -42,7 +42,7 @@ def derived(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def _dates_in(changes: Mapping[str, Any]) -> set[str]:
-    """Return the dates of which *changes* say something."""
+    """Return the dates that *changes* have entries for."""
     lists: list[Iterable[Any]] = [changes.get("holidays", [])]
     lists += [dates for key in TABLES for dates in changes.get(key, {}).values()]
     return {_text(date) for dates in lists for date in dates}

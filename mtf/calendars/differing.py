@@ -1,8 +1,8 @@
-"""Which dates of a calendar have cells that may differ from those of an ordinary week.
+"""The dates of a calendar whose cells may differ from those of an ordinary week.
 
-These are dates with settings of their own, and the dates whose trading day depends on them, in *runs*: dates in a row,
-far enough from the next run that neither has an influence on the other. What a run comes to follows from its key: the
-same settings at the same distances, from the same weekday on.
+They are the dates with special settings and those whose trading day depends on them, grouped into *runs*: consecutive
+dates, far enough from the next run that neither affects the other. Runs with equal keys (the same settings at the same
+distances, starting on the same weekday) have equal sums.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL
 
 __all__ = ["DateRun", "Differing"]
 
-_REACH: Final = 60  # dates: farther a date has no influence, but through dates with settings of their own
-# A trading day depends on the trade date before and the one after, and these on theirs. So a run goes as far as the
-# second ordinary trade date on either side (the day of the first may be other than usual at its near end), and what is
-# nearer to another run than this many of them is one run with it.
+_REACH: Final = 60  # dates: a date has no effect farther away, except through other dates with special settings
+# A trading day depends on the trade dates before and after it, and these on theirs. So a run extends to the second
+# ordinary trade date on either side (the day of the first may be unusual at its near end), and runs that are closer
+# than _APART ordinary trade dates are merged.
 _SIDE: Final = 2
 _APART: Final = 6
 
 
 class DateRun(NamedTuple):
-    """The dates in `[low, high)`, and what they come to depends on; None: on more than these dates."""
+    """The dates in `[low, high)`; their sums depend only on *key*, or on more than these dates if it is None."""
 
     low: int
     high: int
@@ -45,7 +45,7 @@ class Differing:
         self._exceptions: Final = sorted(settings.exceptions())
 
     def runs(self, first: int, last: int) -> list[DateRun]:
-        """Return the runs of dates with settings of their own that have dates in `[first, last)`, and some others."""
+        """Return all runs that overlap `[first, last)`, and perhaps some others."""
         low, high = first - _REACH, last + _REACH
         marks = self._excepted(low, high)
         if self._timeline.alone:
@@ -61,9 +61,9 @@ class Differing:
         return [run for run in runs if run.low < run.high]
 
     def around(self, dates: Collection[int], runs: Iterable[DateRun], first: int, last: int) -> list[DateRun]:
-        """Return the dates in `[first, last)` that may depend on something at *dates*; *runs* are those around there.
+        """Return runs, without keys, of the dates in `[first, last)` that *dates* may affect; *runs* are those known.
 
-        They have no key.
+        A known run is included whole as soon as one of its dates is.
         """
         if not dates:
             return []
@@ -80,18 +80,18 @@ class Differing:
         return [DateRun(row[0], row[-1] + 1, None) for row in _in_a_row(date for date in found if first <= date < last)]
 
     def _run(self, low: int, high: int, dates: Sequence[int], *, whole: bool) -> DateRun:
-        """Return the run `[low, high)`, of which settings say something of *dates*; *whole*: it is all there."""
+        """Return the run `[low, high)` around *dates*, which have special settings; no key unless it is *whole*."""
         if not whole:
             return DateRun(low, high, None)
         from_s, to_s = ((date - EPOCH_ORDINAL) * DAY_S for date in (dates[0] - 2, dates[-1] + 2))
         closures = [
             (max(start, from_s) - from_s, min(end, to_s) - from_s) for start, end in self._closures(from_s, to_s)
         ]
-        said = [(date - low, *self._settings.said_of(date)) for date in dates]
-        return DateRun(low, high, ((low - 1) % 7, high - low, tuple(said), tuple(closures)))
+        special = [(date - low, *self._settings.special_settings(date)) for date in dates]
+        return DateRun(low, high, ((low - 1) % 7, high - low, tuple(special), tuple(closures)))
 
     def _with_following(self, dates: Iterable[int], high: int) -> list[tuple[int, int]]:
-        """Return each of *dates* alone, or, where it belongs to the next trading day, with all up to that."""
+        """Return `[low, high)` for each of *dates*: alone or, if it goes into the next trading day, up to that day."""
         found: list[tuple[int, int]] = []
         for date in dates:
             stop = date + 1
@@ -105,7 +105,7 @@ class Differing:
         return found
 
     def _apart(self, dates: Sequence[int], marks: Collection[int], stop: int) -> list[list[int]]:
-        """Return *dates* in groups that have no influence on each other."""
+        """Return *dates* in groups that do not affect each other."""
         groups: list[list[int]] = []
         reached = 0
         for date in dates:
@@ -116,10 +116,10 @@ class Differing:
         return groups
 
     def _ordinary_date(self, date: int, step: int, count: int, marks: Collection[int], stop: int) -> int:
-        """Return the trade date of an ordinary week that is the *count*th one after *date*, or before it.
+        """Return the *count*th trade date of an ordinary week after *date*, or before it if *step* is negative.
 
-        Those in *marks* do not count. The search ends at *stop*, and a date beyond it may be returned that does not
-        count either.
+        Those in *marks* do not count. The search ends at *stop*; the date then returned may be one beyond it that does
+        not count either.
         """
         ordinary = self._settings.ordinary
         while count and (date - stop) * step <= 0:
@@ -129,7 +129,7 @@ class Differing:
         return date
 
     def _excepted(self, first: int, last: int) -> set[int]:
-        """Return the dates in `[first, last)` of which a setting, or a closure, says something of its own."""
+        """Return the dates in `[first, last)` that have special settings or are touched by a closure."""
         exceptions = self._exceptions
         found = set(exceptions[bisect.bisect_left(exceptions, first) : bisect.bisect_left(exceptions, last)])
         for start, end in self._closures((first - 2 - EPOCH_ORDINAL) * DAY_S, (last + 2 - EPOCH_ORDINAL) * DAY_S):
@@ -138,14 +138,14 @@ class Differing:
         return found
 
     def _closures(self, from_s: int, to_s: int) -> list[tuple[int, int]]:
-        """Return the closures that touch `[from_s, to_s)` of wall time."""
+        """Return the closures that overlap `[from_s, to_s)` of wall time."""
         closures = self._settings.closures
         position = bisect.bisect_right(closures, from_s, key=lambda closure: closure[1])
         return list(itertools.takewhile(lambda closure: closure[0] < to_s, closures[position:]))
 
 
 def _in_a_row(dates: Iterable[int]) -> list[list[int]]:
-    """Return *dates* in order, those that follow each other together."""
+    """Return *dates* in order, grouped into runs of consecutive ones."""
     rows: list[list[int]] = []
     for date in sorted(dates):
         if not rows or date > rows[-1][-1] + 1:

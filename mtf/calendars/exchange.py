@@ -1,7 +1,7 @@
-"""Calendars of the world's exchanges, taken by value from the `exchange_calendars` package.
+"""Calendars of the world's exchanges, converted from the `exchange_calendars` package.
 
-Owns the conversion. The package is an extra and is imported only here and only when asked for; what comes of it is a
-`WeeklyCalendar` that needs it no more, so that a log made with one release of it replays alike with another.
+Owns the conversion. The package is an extra, imported only here and only when needed; the result is a `WeeklyCalendar`
+that no longer depends on it, so that a log made with one release of it replays the same with another.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from mtf.errors import ConfigError
 
 __all__ = ["FIRST_DATE", "LAST_DATE", "exchange_calendar"]
 
-# Fixed dates, not a distance from today: the same name means the same calendar on every day it is asked for.
+# Fixed dates, not relative to today: a name means the same calendar on every day.
 FIRST_DATE: Final = datetime.date(1990, 1, 1)
 LAST_DATE: Final = datetime.date(2030, 12, 31)
-WEEKEND_SHARE: Final = 0.05  # of a weekday among all trading days, up to which it is not a trading day of the week
-RECENT_DATES: Final = 300  # how many of the newest trading days say what the ordinary week is
+WEEKEND_SHARE: Final = 0.05  # a weekday with at most this share of all trading days is part of the weekend
+RECENT_DATES: Final = 300  # how many of the latest trading days define the ordinary week
 
 
 def exchange_calendar(code: str) -> WeeklyCalendar:
-    """Return the calendar of the exchange *code* (as XNYS, XLON), from 1990 to 2030 as far as the package knows it.
+    """Return the calendar of the exchange *code* (such as XNYS or XLON), from 1990 to 2030 as far as the package goes.
 
-    Outside of the dates that it knows, the ordinary week goes on without holidays.
+    Outside the package's dates, the ordinary week continues without holidays.
     """
     package = _package()
     if code not in package.get_calendar_names():
@@ -38,10 +38,10 @@ def exchange_calendar(code: str) -> WeeklyCalendar:
         return _taken(package, code)
     except ConfigError:
         raise
-    except Exception as error:  # whatever goes wrong in another package, that calendar cannot be had
+    except Exception as error:  # whatever goes wrong in another package, that calendar is not available
         raise ConfigError(
-            f"exchange_calendars {package.__version__} cannot make the calendar of {code!r} ({str(error)[:200]}): "
-            f"try another release of it or of pandas, or write the hours as TOML"
+            f"exchange_calendars {package.__version__} failed to make the calendar of {code!r} ({str(error)[:200]}): "
+            f"try another release of it or of pandas, or write the hours in a TOML file"
         ) from error
 
 
@@ -69,7 +69,7 @@ def _sessions(row: Any, zone: zoneinfo.ZoneInfo) -> tuple[Stretch, ...]:
     """Return the sessions of one row of a schedule, in seconds from the midnight of its date."""
     midnight = datetime.datetime.combine(row.Index.date(), datetime.time())
     opens, closes = _wall_s(row.open, zone, midnight), _wall_s(row.close, zone, midnight)
-    if row.break_start != row.break_start:  # not a time: no break
+    if row.break_start != row.break_start:  # not a time (NaT): no break
         return ((opens, closes),)
     return ((opens, _wall_s(row.break_start, zone, midnight)), (_wall_s(row.break_end, zone, midnight), closes))
 
@@ -86,10 +86,12 @@ def _converted(
     first: datetime.date,
     last: datetime.date,
 ) -> WeeklyCalendar:
-    """Return the calendar whose trading days from *first* to *last* are *dates*: a week, and what differs from it."""
+    """Return a calendar, a week and exceptions to it, whose trading days from *first* to *last* are *dates*."""
     day_close_s = max(sessions[-1][1] for sessions in dates.values())
     if day_close_s > DAY_S or min(sessions[0][0] for sessions in dates.values()) < day_close_s - DAY_S:
-        raise ConfigError(f"exchange {name!r} has no time of day that no session crosses: write its hours as TOML")
+        raise ConfigError(
+            f"exchange {name!r} trades across every time of day, so no day close fits: write its hours in a TOML file"
+        )
     week = _ordinary_week(dates)
     holidays: list[datetime.date] = []
     early, late, special = (collections.defaultdict[str, list[datetime.date]](list) for _ in range(3))
@@ -125,14 +127,14 @@ def _converted(
 
 
 def _week(dates: dict[datetime.date, tuple[Stretch, ...]]) -> str:
-    """Return the day that the exchange's week begins on: Sunday if it trades on Sundays and not on Saturdays."""
+    """Return the first day of the exchange's week: Sunday if it trades on Sundays and not on Saturdays."""
     counts = collections.Counter(date.weekday() for date in dates)
     trades = [counts[weekday] > len(dates) * WEEKEND_SHARE for weekday in range(7)]
     return "sunday" if trades[6] and not trades[5] else "monday"
 
 
 def _ordinary_week(dates: dict[datetime.date, tuple[Stretch, ...]]) -> dict[int, tuple[Stretch, ...]]:
-    """Return for each weekday that trades the hours that it had most often of late."""
+    """Return the most frequent recent hours of each weekday that trades."""
     counts: dict[int, collections.Counter[tuple[Stretch, ...]]] = collections.defaultdict(collections.Counter)
     recent = sorted(dates)[-RECENT_DATES:]
     for date in recent:

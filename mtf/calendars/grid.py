@@ -1,11 +1,12 @@
-"""The grid of intraday bars: where the bar that holds an instant starts and ends.
+"""The grid of intraday bars: where the bar that contains an instant starts and ends.
 
-Pure arithmetic on a day; no calendar is asked. Bars count from the start of their day, or from a stated anchor, and
-never leave their day: so the bars of a length tile it, and each is a union of the bars of every shorter length that
-divides it.
+Pure arithmetic on a day; no calendar is needed. Bars count from the start of their day, or from a given anchor, and
+never cross the ends of their day: so the bars of one length tile it, and each is a union of the bars of every shorter
+length that divides it.
 
-Auctions are outside of the grid. Each instant of a window counts as the last or the first one of its session, and a bar
-is all that counts as something in it: that map never goes back, so bars tile the day and nest with auctions as without.
+Auctions are outside the grid. Each instant of a window counts as the last or first instant of its session, and a bar
+contains the instants that count as ones in it. That mapping is monotonic, so bars tile the day and nest with auctions
+as they do without.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ UTC_GRID: Final = 0  # bars count from 1970-01-01 00:00 UTC, and are cut at both
 
 
 def bar_bounds(day: Day, ts_ns: i64, length_ns: i64, anchor_ns: i64 = DAY_START) -> tuple[i64, i64]:
-    """Return `[start, end)` of the bar of *length_ns* that *ts_ns* lies in; *ts_ns* lies in *day*.
+    """Return `[start, end)` of the bar of *length_ns* that contains *ts_ns*, an instant in *day*.
 
-    With an *anchor_ns* (an instant, 0 or later) each bar starts a whole number of lengths from it, but for the first
-    of a day, which starts with the day. The last bar of a day ends with it. The bar beside an auction has it in it.
+    With an *anchor_ns* (an instant, 0 or later) each bar starts a whole number of lengths from it, except the first of
+    a day, which starts with the day. The last bar of a day ends with it. The bar next to an auction includes it.
     """
     assert day.start_ns <= ts_ns < day.end_ns, "the instant lies in the day"
     assert length_ns > 0, "a bar has a length"

@@ -1,7 +1,7 @@
 """Trading hours as text and as numbers: `Sun 17:00 - Fri 17:00`, `Mon-Fri 09:30-16:00`, `13:00`, `2024-12-25`.
 
 Owns the notation and the arithmetic of a week: stretches of it, merged, less the breaks, and cut into the sessions of
-each weekday, with the nights before it. All of it is wall time in seconds; nothing here knows a zone or an instant.
+each weekday, with the nights before it. All of it is wall time in seconds, independent of zones and instants.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def time_of(text: object) -> int:
 
 
 def date_of(value: object) -> datetime.date:
-    """Return the date that *value* is or, as 2024-12-25, says."""
+    """Return *value*, a date or text such as 2024-12-25, as a date."""
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return value
     if isinstance(value, str):
@@ -70,7 +70,7 @@ def date_of(value: object) -> datetime.date:
 
 
 def wall_of(value: object) -> datetime.datetime:
-    """Return the wall time that *value* is or, as 2024-12-24T13:00, says; it has no zone: it is the calendar's own."""
+    """Return *value*, a naive datetime or text such as 2024-12-24T13:00, as wall time in the calendar's zone."""
     wall = value
     if isinstance(wall, str):
         try:
@@ -87,7 +87,7 @@ def wall_of(value: object) -> datetime.datetime:
 def week_of(hours: Iterable[str], breaks: Iterable[str], what: str = "hours") -> tuple[Stretch, ...]:
     """Return the open stretches of a week, in seconds from Monday 00:00, in order; one may end in the next week.
 
-    *what* is what messages call *hours*.
+    *what* is the name of *hours* in messages.
     """
     return _joined(without(_merged(hours, what), _merged(breaks, "breaks")))
 
@@ -95,7 +95,7 @@ def week_of(hours: Iterable[str], breaks: Iterable[str], what: str = "hours") ->
 def sessions_by_weekday(week: Iterable[Stretch], day_close_s: int) -> tuple[tuple[Stretch, ...], ...]:
     """Return for each weekday the sessions of the trading day that closes on it, in seconds from its midnight.
 
-    A trading day is looked for in the 24 hours up to *day_close_s*; what is before midnight is negative.
+    A trading day is the 24 hours up to *day_close_s*; times before midnight are negative.
     """
     stretches = [(start + shift, end + shift) for start, end in week for shift in (-WEEK_S, 0, WEEK_S)]
     days = []
@@ -122,14 +122,14 @@ def ordinary_days(
     """Return the sessions of each weekday's trading day, in order, in seconds from its midnight.
 
     They are the day sessions in *weekdays*, and the night sessions in *nights* (by the weekday they start on) since the
-    trading day before. A weekday without day sessions is left out. ConfigError if a night overlaps a day session.
+    previous trading day. A weekday without day sessions is left out. ConfigError if a night overlaps a day session.
     """
     found: dict[int, tuple[Stretch, ...]] = {}
     for weekday, sessions in enumerate(weekdays):
         if not sessions:
             continue
         back = next(days for days in range(1, 8) if weekdays[(weekday - days) % 7])
-        before_s = weekdays[(weekday - back) % 7][-1][1] - back * DAY_S  # where the trading day before ends
+        before_s = weekdays[(weekday - back) % 7][-1][1] - back * DAY_S  # where the previous trading day ends
         for days in range(back + 1):
             for start, end in nights[(weekday - days) % 7]:
                 if before_s <= start - days * DAY_S < sessions[-1][1]:
@@ -151,8 +151,8 @@ def ordinary_days(
 def night_among_hours(week: Iterable[Stretch], day_close_s: int) -> Stretch | None:
     """Return a stretch of *week* that should be a night session; None if there is none.
 
-    It makes a trading day on which no session of its own date begins, while sessions of other trading days do begin on
-    their own date. A stretch of more than a day is trading round the clock and says nothing about that.
+    It makes a trading day on whose own date no session begins, although sessions of other trading days do begin on
+    theirs. A stretch of more than a day is round-the-clock trading and is not considered.
     """
     stretches = [(start + shift, end + shift) for start, end in week for shift in (-WEEK_S, 0, WEEK_S)]
     own = False
@@ -171,7 +171,7 @@ def night_among_hours(week: Iterable[Stretch], day_close_s: int) -> Stretch | No
 def sessions_of(text: str, day_close_s: int) -> tuple[Stretch, ...]:
     """Return the sessions of one trading day, as `09:00-11:30, 12:30-15:00`, in seconds from its midnight.
 
-    A time after the day's close is that of the evening before.
+    A time after the day's close is on the evening before.
     """
     sessions: list[Stretch] = []
     for part in text.split(","):
@@ -192,7 +192,7 @@ def sessions_of(text: str, day_close_s: int) -> tuple[Stretch, ...]:
 
 
 def text_of_time(second: int) -> str:
-    """Return *second* of a day as 17:00, or 16:59:30 if it is not a whole minute; 24:00 is the day's end."""
+    """Return *second* of a day as 17:00, or 16:59:30 if it is not a whole minute; 24:00 is the end of the day."""
     if not 0 <= second <= DAY_S:
         second %= DAY_S
     text = f"{second // 3600:02}:{second // 60 % 60:02}"
@@ -227,7 +227,7 @@ def _text_of_end(second: int) -> str:
 
 
 def _merged(texts: Iterable[str], what: str) -> list[Stretch]:
-    """Return what *texts* say as ordered stretches within one week, those that touch made one."""
+    """Return *texts* parsed into ordered stretches within one week, merging those that touch."""
     if isinstance(texts, str):
         raise ConfigError(f"{what} must be a list: write [{texts!r}]")
     pieces: list[Stretch] = []
@@ -246,7 +246,7 @@ def _merged(texts: Iterable[str], what: str) -> list[Stretch]:
 
 
 def _parsed(text: object) -> list[Stretch]:
-    """Return the stretches that one entry says; each starts within the week and may end in the next."""
+    """Return the stretches of one entry; each starts within the week and may end in the next."""
     one = _ONE_STRETCH.fullmatch(text.strip()) if isinstance(text, str) else None
     if one is not None:
         start = _WEEKDAYS.index(one[1]) * DAY_S + time_of(one[2])
@@ -267,7 +267,7 @@ def _parsed(text: object) -> list[Stretch]:
 
 
 def _joined(stretches: list[Stretch]) -> tuple[Stretch, ...]:
-    """Return *stretches* with the one that goes over the week's end made one again."""
+    """Return *stretches* with the two halves of one that crosses the end of the week joined again."""
     if len(stretches) > 1 and stretches[0][0] == 0 and stretches[-1][1] == WEEK_S:
         stretches = [*stretches[1:-1], (stretches[-1][0], WEEK_S + stretches[0][1])]
     return tuple(stretches)

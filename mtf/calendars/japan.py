@@ -1,13 +1,13 @@
-"""Index futures of the Osaka Exchange, with their nights and their holiday trading, from 2007 to 2060.
+"""Index futures of the Osaka Exchange, with their night sessions and holiday trading, from 2007 to 2060.
 
-A night session belongs to the next business day. Since 2022-09-23 most holidays trade, at ordinary hours, and all that
-is traded from the night before them on has the trade date of the business day after them. Hours that have changed are
-calendars of their own, by the year of the change.
+A night session belongs to the next business day. Since 2022-09-23 most holidays trade, at ordinary hours; everything
+from the night before them has the trade date of the business day after them. Former hours are separate calendars,
+named by the year of the change.
 
 Sources: JPX, "Introduction of Derivatives Holiday Trading" (2021-06-15) and its lists of holiday trading days (for
-2022, 2023, 2024 and 2025; 2026 as reported), in principle all non-business days but weekends, January 1 and, for the
+2022, 2023, 2024 and 2025; 2026 as reported), in principle all non-business days except weekends, January 1 and, for the
 time being, January 2 and December 31; JPX on J-GATE3.0 (2021-09-21) and on Next J-GATE (2016-07-19) for former hours,
-and reports of the change on 2024-11-05. Holidays follow the Act on National Holidays; a test holds them against
+and reports of the change on 2024-11-05. Holidays follow the Act on National Holidays; a test compares them with
 `exchange_calendars`.
 """
 
@@ -24,7 +24,7 @@ __all__ = ["FIRST_YEAR", "JAPAN", "LAST_YEAR", "holidays_of", "ose_futures"]
 FIRST_YEAR: Final = 2007
 LAST_YEAR: Final = 2060
 
-JAPAN: Final = {  # by name, when the day sessions end, and the nights
+JAPAN: Final = {  # by name: when the day sessions end, and the nights
     "ose_futures": ("15:45", "17:00-06:00"),
     "ose_futures_2021": ("15:15", "16:30-06:00"),
     "ose_futures_2016": ("15:15", "16:30-05:30"),
@@ -45,7 +45,7 @@ _ONE_DAY: Final = datetime.timedelta(days=1)
 
 
 def ose_futures(name: str) -> WeeklyCalendar:
-    """Return the calendar of that *name*, of those in JAPAN."""
+    """Return the calendar *name*, which is one of JAPAN."""
     close, night = JAPAN[name]
     dates = [date for year in range(FIRST_YEAR, LAST_YEAR + 1) for date in holidays_of(year)]
     traded = [date for date in dates if _is_traded(date)]
@@ -63,7 +63,7 @@ def ose_futures(name: str) -> WeeklyCalendar:
 def holidays_of(year: int) -> list[datetime.date]:
     """Return the weekdays of a year, from 2007 on, that are not business days in Japan's markets, in order."""
     national = _national(year)
-    # A holiday on a Sunday moves to the next day that is not a holiday, and a day between two holidays is one.
+    # A holiday on a Sunday moves to the next day that is not a holiday; a day between two holidays is one too.
     for date in sorted(national):
         if date.weekday() == SUNDAY:
             while date in national:
@@ -80,8 +80,8 @@ def _is_traded(date: datetime.date) -> bool:
 
 
 def _national(year: int) -> set[datetime.date]:
-    """Return the national holidays of a year, whatever weekday they fall on, as the act names them."""
-    leaps = 0.242194 * (year - 1980) - (year - 1980) // 4  # Kaigi, good from 1980 to 2099
+    """Return the national holidays of a year, on whatever weekday they fall, as defined by the act."""
+    leaps = 0.242194 * (year - 1980) - (year - 1980) // 4  # Kaigi's formula, valid from 1980 to 2099
     dates = {
         datetime.date(year, 1, 1),
         nth_weekday(year, 1, MONDAY, 2),  # Coming of Age
@@ -96,9 +96,9 @@ def _national(year: int) -> set[datetime.date]:
         datetime.date(year, 11, 3),
         datetime.date(year, 11, 23),
     }
-    if year != 2019:  # the emperor's birthday; in the year of the change there was none
+    if year != 2019:  # the emperor's birthday; none in the year of the succession
         dates.add(datetime.date(year, 12, 23) if year < 2019 else datetime.date(year, 2, 23))
-    if year not in (2020, 2021):  # the years of the Olympic Games had their own
+    if year not in (2020, 2021):  # moved in those years, for the Olympic Games
         dates |= {nth_weekday(year, 7, MONDAY, 3), nth_weekday(year, 10, MONDAY, 2)}  # Marine Day, Sports Day
         if year >= 2016:
             dates.add(datetime.date(year, 8, 11))  # Mountain Day

@@ -1,4 +1,4 @@
-"""Calendars by name: the built-in ones, an exchange's, a file's, and one written down by value.
+"""Calendars by name: built-in ones, those of exchanges and files, and those stored as JSON values.
 
 Owns the names and the reading of TOML. A calendar is looked up once, when a pipeline is set up.
 """
@@ -26,9 +26,9 @@ from mtf.plugins.entry_points import installed, load
 __all__ = ["BUILT_IN", "WITH_PACKAGE", "checked_calendar", "from_dict", "get", "is_name", "read_toml"]
 
 BUILT_IN: Final = ("fx", "crypto", "us_futures", "us_equities", *CHINA, *JAPAN)
-WITH_PACKAGE: Final = ("taifex_futures",)  # made with the holidays of an exchange, so that they need `exchanges` too
-KIND: Final = "calendars"  # of plug-in
-TOML_BYTES_MAX: Final = 1_000_000  # a calendar of 50 years of holidays takes 10,000
+WITH_PACKAGE: Final = ("taifex_futures",)  # built from the holidays of an exchange, so they need `exchanges` too
+KIND: Final = "calendars"  # the kind of plug-in
+TOML_BYTES_MAX: Final = 1_000_000  # 50 years of holidays take 10,000
 
 _EXCHANGE: Final = "exchange:"
 _MIC: Final = re.compile(r"[A-Z][A-Z0-9]{3}")
@@ -36,9 +36,9 @@ _NEW_YORK: Final = "America/New_York"
 
 
 def get(spec: str | Path | Calendar) -> Calendar:
-    """Return the calendar that *spec* means: a built-in name, an exchange, a TOML file's path, or a calendar, as it is.
+    """Return the calendar for *spec*: a built-in name, an exchange, the path of a TOML file, or a calendar itself.
 
-    An exchange is written `exchange:XNYS`, or by its four-letter market identifier code alone.
+    An exchange is written `exchange:XNYS`, or as its four-letter market identifier code alone.
     """
     if isinstance(spec, Calendar):
         return spec
@@ -56,47 +56,47 @@ def get(spec: str | Path | Calendar) -> Calendar:
         return found
     names = ", ".join((*BUILT_IN, *WITH_PACKAGE, *installed(KIND)))
     raise ConfigError(
-        f"no calendar {text!r}: there are {names}, exchange:XNYS (any exchange's code), or the path of a .toml file"
+        f"unknown calendar {text!r}: choose from {names}, exchange:XNYS (any exchange's code), or a .toml file"
     )
 
 
 def is_name(text: str) -> bool:
-    """Return whether *text* is the name of a calendar: a built-in one's, or an exchange's code."""
+    """Return whether *text* names a calendar: a built-in one, or an exchange by its code."""
     known = text in BUILT_IN or text in WITH_PACKAGE or text.startswith(_EXCHANGE) or bool(_MIC.fullmatch(text))
     return known or text in installed(KIND)
 
 
 def checked_calendar(found: object) -> Calendar:
-    """Return the calendar that a plug-in has brought, or makes; ConfigError if it is something else."""
+    """Return the calendar that a plug-in provides, or creates when called; ConfigError if it is something else."""
     made = found() if callable(found) and not isinstance(found, Calendar) else found
     if not isinstance(made, Calendar):
-        raise ConfigError(f"{made!r} is not an mtf.Calendar, nor a function that makes one")
+        raise ConfigError(f"{made!r} is not an mtf.Calendar, nor a function that returns one")
     return made
 
 
 def from_dict(value: Mapping[str, Any]) -> Calendar:
-    """Return the calendar that `to_dict` wrote down."""
+    """Return the calendar from the result of its `to_dict`."""
     kind = value.get("kind")
     if kind != "weekly":
-        raise ConfigError(f"no calendar of kind {kind!r}: this version of mtf knows 'weekly'")
+        raise ConfigError(f"unknown kind of calendar {kind!r}: this version of mtf supports 'weekly'")
     return WeeklyCalendar.from_dict(value)
 
 
 def read_toml(path: Path) -> Calendar:
-    """Return the calendar that a TOML file describes, on its own or from a *base*; every error names the file."""
+    """Return the calendar in a TOML file, complete or based on another (`base`); every error names the file."""
     try:
         with path.open("rb") as file:
             raw = file.read(TOML_BYTES_MAX + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(raw) > TOML_BYTES_MAX:
-        raise ConfigError(f"{path}: longer than {TOML_BYTES_MAX} bytes: no calendar is that long")
+        raise ConfigError(f"{path}: longer than {TOML_BYTES_MAX} bytes: a calendar is never that long")
     try:
         return _read(tomllib.loads(raw.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: brackets within brackets, too deep: no calendar is like that") from error
+        raise ConfigError(f"{path}: brackets are nested too deeply for a calendar") from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -106,7 +106,7 @@ def _read(value: dict[str, Any]) -> Calendar:
     if base is None:
         return WeeklyCalendar.from_dict(value)
     if not isinstance(base, str) or base.endswith(".toml"):
-        raise ConfigError(f"base is {base!r}: write the name of a calendar, as 'us_equities' or 'exchange:XLON'")
+        raise ConfigError(f"base must name a calendar, such as 'us_equities' or 'exchange:XLON', got {base!r}")
     return WeeklyCalendar.from_dict(derived(get(base).to_dict(), value))
 
 
@@ -135,10 +135,10 @@ def _us_equities(name: str) -> Calendar:
 
 
 def _taifex_futures(name: str) -> Calendar:
-    """Index futures in Taipei, with the holidays of its stock exchange; a night is held on every trading day.
+    """Index futures in Taipei, with the holidays of its stock exchange; every trading day has a night session.
 
     Sources: TAIFEX, "After-hours Trading" (15:00 to 05:00), and the Financial Supervisory Commission on the calendar of
-    2024: wherever there is a regular session there is a night, also before the Lunar New Year.
+    2024: every regular session has a night session, including those before the Lunar New Year.
     """
     return WeeklyCalendar.based_on(
         exchange_calendar("XTAI"),

@@ -1,8 +1,8 @@
 """The holidays and half days of the New York Stock Exchange, from 1990 to 2060, by rule and by list.
 
-Owns the dates alone; `mtf.calendars.named` makes the calendar `us_equities` of them. The rules are those in force
-today, each from the year in which it came; what no rule can know (funerals, storms, attacks) is listed. Left out are
-days on which trading merely began late or was halted, so that nothing that traded is ever called closed.
+Owns the dates alone; `mtf.calendars.named` makes the calendar `us_equities` from them. The rules are the current ones,
+each from the year it took effect; one-off closures (funerals, storms, attacks) are listed. Days on which trading merely
+began late or was halted are left out, so that ticks of that day are never rejected as closed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HALF_DAYS_ONCE: Final = ("1997-12-26", "1999-12-31", "2003-12-26")
 
 
 def holidays() -> list[datetime.date]:
-    """Return every date on which the exchange would trade by its weekday and does not, in order."""
+    """Return every weekday on which the exchange does not trade, in order."""
     dates = [datetime.date.fromisoformat(text) for text in _CLOSED_ONCE]
     for year in range(FIRST_YEAR, LAST_YEAR + 1):
         dates += _holidays_of(year)
@@ -61,7 +61,7 @@ def _holidays_of(year: int) -> list[datetime.date]:
         nth_weekday(year, 11, THURSDAY, 4),  # Thanksgiving
         observed(datetime.date(year, 12, 25)),
     ]
-    if new_year.weekday() != SATURDAY:  # on a Saturday it is not made up for: the Friday ends the books of the year
+    if new_year.weekday() != SATURDAY:  # on a Saturday it is not observed: the Friday ends the accounting year
         dates.append(observed(new_year))
     if year >= 1998:
         dates.append(nth_weekday(year, 1, MONDAY, 3))  # Martin Luther King
@@ -75,11 +75,11 @@ def _half_days_of(year: int) -> list[datetime.date]:
     if year >= 1992:
         dates.append(nth_weekday(year, 11, THURSDAY, 4) + datetime.timedelta(days=1))
     christmas_eve = datetime.date(year, 12, 24)
-    if christmas_eve.weekday() <= THURSDAY:  # on a Friday it is the holiday
+    if christmas_eve.weekday() <= THURSDAY:  # on a Friday it is the observed holiday
         dates.append(christmas_eve)
     third_of_july = datetime.date(year, 7, 3)
     if year >= 1995 and third_of_july.weekday() <= THURSDAY:
         if third_of_july.weekday() == WEDNESDAY and year < 2013:
-            third_of_july += datetime.timedelta(days=2)  # then it was the Friday after
+            third_of_july += datetime.timedelta(days=2)  # in those years it was the Friday after instead
         dates.append(third_of_july)
     return dates

@@ -1,6 +1,6 @@
-"""Which symbol trades by which calendar.
+"""Assigns calendars to symbols, by name or pattern.
 
-Owns the assignment by name or pattern, by value. Looked up once a symbol, when it first appears.
+A symbol is looked up once, when it first appears.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ __all__ = ["CalendarMap", "rules_of"]
 
 
 class CalendarMap:
-    """An ordered list of (pattern, calendar); the first pattern that fits a symbol decides.
+    """An ordered list of (pattern, calendar); the first pattern that matches a symbol decides.
 
-    A pattern is a symbol, or has `*`, `?` and `[...]` as in file names; case counts, and a pattern that is the symbol
-    letter by letter always fits it (`BTC[PERP]`). One calendar alone means `*`.
+    A pattern is a symbol, or has `*`, `?` and `[...]` as in file names. It is case-sensitive, and one that equals the
+    symbol always matches it (`BTC[PERP]`). A single calendar stands for `*`.
     """
 
     __slots__ = ("_named", "_rules")
 
     def __init__(self, calendars: str | Path | Calendar | Mapping[str, str | Path | Calendar] | CalendarMap) -> None:
         rules: tuple[tuple[str, Calendar], ...]
-        named: frozenset[str]  # patterns whose calendar was asked for by a name: mtf, or a package, has its hours
+        named: frozenset[str]  # patterns whose calendar is given by name, so that mtf or a package defines its hours
         if isinstance(calendars, CalendarMap):
             rules, named = calendars._rules, calendars._named
         else:
@@ -43,13 +43,13 @@ class CalendarMap:
             )
         for position, (pattern, _) in enumerate(rules[:-1]):
             if pattern == "*":
-                raise ConfigError(f"calendar of {rules[position + 1][0]!r} is never reached: put '*' last")
+                raise ConfigError(f"the calendar for {rules[position + 1][0]!r} would never be used: put '*' last")
         self._rules: Final[tuple[tuple[str, Calendar], ...]] = rules
         self._named: Final[frozenset[str]] = named
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> CalendarMap:
-        """Return the map that `to_dict` wrote down."""
+        """Return the map from the result of its `to_dict`."""
         calendars = [from_dict(calendar) for calendar in value["calendars"]]
         return cls({pattern: calendars[position] for pattern, position in value["symbols"]})
 
@@ -58,7 +58,7 @@ class CalendarMap:
         return self._rules
 
     def calendar_of(self, symbol: str) -> Calendar:
-        """Return the calendar of *symbol*; ConfigError if no pattern fits."""
+        """Return the calendar of *symbol*; ConfigError if no pattern matches."""
         for pattern, calendar in self._rules:
             if symbol == pattern or fnmatch.fnmatchcase(symbol, pattern):
                 return calendar
@@ -66,15 +66,15 @@ class CalendarMap:
         raise ConfigError(f"no calendar for symbol {symbol!r}: none of {patterns} matches; add one for '*'")
 
     def prepare(self) -> None:
-        """Have each calendar do now what its first answers would have to wait for."""
+        """Have each calendar do now the work that would delay its first answers."""
         for _, calendar in self._rules:
             calendar.prepare()
 
     def settled(self, known: CalendarMap) -> tuple[CalendarMap, list[str]]:
-        """Return the map with the calendars of *known* for other editions of the same, and the names of these.
+        """Return the map with calendars replaced by the edition that *known* has of them, and the names of those.
 
-        A calendar that was asked for by name may have learned of another holiday since *known* was made with it. The
-        maps must have the same patterns, else nothing is changed.
+        A calendar that is given by name may have gained a holiday since *known* was made. Nothing is changed unless
+        both maps have the same patterns.
         """
         if [pattern for pattern, _ in self._rules] != [pattern for pattern, _ in known._rules]:
             return self, []
@@ -86,7 +86,7 @@ class CalendarMap:
         return CalendarMap(rules), list(dict.fromkeys(names))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the map by value, as JSON can hold it, each calendar once."""
+        """Return the map as JSON values, each calendar once."""
         calendars: list[Calendar] = []
         symbols = []
         for pattern, calendar in self._rules:
@@ -107,10 +107,10 @@ class CalendarMap:
 
 
 def rules_of(text: str) -> str | dict[str, str]:
-    """Return the calendar that *text* names, or the calendars by pattern that `PATTERN=CALENDAR,...` says.
+    """Return the calendar that *text* names or, for `PATTERN=CALENDAR,...`, the calendars by pattern.
 
-    A pattern may have `=` in it (`ES=F=us_futures`), and the path of a file `=` or commas: the calendar is what follows
-    the last `=` before a name, or before the path of a file that is there.
+    A pattern may contain `=` (`ES=F=us_futures`), and a path may contain `=` or commas: the calendar is what follows
+    the last `=` that precedes a name, or the path of an existing file.
     """
     if "=" not in text or _is_calendar(text):
         return text
@@ -118,17 +118,17 @@ def rules_of(text: str) -> str | dict[str, str]:
     for piece in text.split(","):
         if "=" in piece or not rules:
             rules.append(piece)
-        else:  # a comma in the path before it
+        else:  # the comma is part of the path before it
             rules[-1] += f",{piece}"
     found: dict[str, str] = {}
     for rule in rules:
         pattern, calendar = _parted(rule.strip())
         if not pattern or not calendar:
             raise ConfigError(
-                f"{rule.strip()!r} is not a calendar for a symbol: write PATTERN=CALENDAR, such as BTC*=crypto"
+                f"invalid calendar for a symbol, {rule.strip()!r}: write PATTERN=CALENDAR, such as BTC*=crypto"
             )
         if pattern in found:
-            raise ConfigError(f"{pattern!r} has two calendars, {found[pattern]} and {calendar}: give it one")
+            raise ConfigError(f"{pattern!r} has two calendars, {found[pattern]} and {calendar}: keep one of them")
         found[pattern] = calendar
     return found
 

@@ -1,14 +1,14 @@
-"""The timeline of a calendar: its days and their spans, made of its settings, one at a time.
+"""The timeline of a calendar: its days and their spans, made from its settings, one at a time.
 
-Owns the rules of what trades, and of what belongs to which trading day. A date whose *day sessions* (`hours`) trade,
-and do not go into the next trading day, is a *trade date*. Its trading day is every session since the last day session
-of the trade date before, its own included: so Friday's night, and a holiday's short hours, are Monday's.
+Owns the rules of what trades, and which trading day it belongs to. A date whose *day sessions* (`hours`) trade and do
+not go into the next trading day is a *trade date*. Its trading day is every session after the last day session of the
+previous trade date, up to its own: so Friday's night, and a holiday's short hours, belong to Monday.
 
-The grid: local wall time is cut at the day close into cells of a day, each with the date that it closes on. What is in
-no trading day is off session, in days that end where their cell does and have its date.
+The grid: local wall time is cut at the day close into cells of one day, each with the date on which it closes. Time
+that is in no trading day is off session, in days that end with their cell and have its date.
 
-Everything is made in wall time, in seconds since 1970, and then put on the clock of the zone. Built once a day and
-calendar, never per tick.
+Everything is computed in wall time, in seconds since 1970, and then converted to instants of the zone. Computed once
+per day and calendar, never per tick.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from mtf.calendars.zone import DAY_S, EPOCH_ORDINAL, wall_ns
 
 __all__ = ["SCHEDULES_MAX", "DaySchedule", "Timeline"]
 
-SCHEDULES_MAX: Final = 1024  # days kept; older ones are made again when asked for
+SCHEDULES_MAX: Final = 1024  # days kept; older ones are made again when needed
 
-# Trade dates are looked for up to here; i64 nanoseconds reach a quarter of a year further.
+# The search for trade dates ends here; i64 nanoseconds reach a quarter of a year further.
 _FIRST: Final = FIRST_ORDINAL - 92
 _LAST: Final = LAST_ORDINAL + 60
-_DATES_MAX: Final = 64  # dates whose sessions are kept, while days are made of them
+_DATES_MAX: Final = 64  # dates whose sessions are kept, as long as days are made from them
 
 _Pieces = list[Stretch]
 
 
 class DaySchedule:
-    """The spans that touch the cell `[start_ns, end_ns)` of one date, in order and without a hole; `starts` are theirs.
+    """The spans that overlap the cell `[start_ns, end_ns)` of one date, in order and without gaps, and their `starts`.
 
-    Empty (it starts where it ends) only where the zone's clock jumped over the whole date.
+    Empty (it starts where it ends) only if the zone's clock skipped the whole date.
     """
 
     __slots__ = ("end_ns", "ordinal", "spans", "start_ns", "starts")
@@ -55,9 +55,9 @@ class DaySchedule:
         self.starts: Final = [span.start_ns for span in spans]
 
     def state_of(self, from_ns: int, to_ns: int, margin_ns: int) -> int | None:
-        """Return the state of all of the cell from *margin_ns* before *from_ns* to as much after *to_ns*.
+        """Return the state of the cell from *margin_ns* before *from_ns* to *margin_ns* after *to_ns*.
 
-        None if the cell, or a span of it, starts or ends there.
+        None if the cell, or a span of it, starts or ends in that time.
         """
         from_ns, to_ns = from_ns - margin_ns, to_ns + margin_ns
         if not self.start_ns < from_ns <= to_ns < self.end_ns:
@@ -67,7 +67,7 @@ class DaySchedule:
 
 
 class _Sessions(NamedTuple):
-    """What a date says: when it is open, and when it would be but for a holiday or a closure."""
+    """When a date is open, and when it would be if there were no holidays or closures."""
 
     opens: _Pieces
     holidays: _Pieces
@@ -77,7 +77,7 @@ _NOTHING: Final = _Sessions([], [])
 
 
 class _Session(NamedTuple):
-    """A session of a trading day: where its edges are on the clock, and when."""
+    """A session of a trading day: its edges, on the local clock and as instants."""
 
     start_s: int
     end_s: int
@@ -91,20 +91,20 @@ class Timeline:
     __slots__ = ("_alone", "_beside", "_dates", "_days", "_nights", "_schedules", "_settings", "_zone")
 
     def __init__(self, settings: Settings, zone: zoneinfo.ZoneInfo | None = None) -> None:
-        """*zone* is whose clock the days are put on, in place of that of *settings*."""
+        """*zone* replaces that of *settings*."""
         self._settings: Final = settings
         self._zone: Final = zone or settings.zone
-        self._beside: Final = bool(settings.auctions or settings.inclusive_ends)  # prints count beside sessions
-        # A trading day lies in its date's cell, so that no other date has to be looked at.
+        self._beside: Final = bool(settings.auctions or settings.inclusive_ends)  # prints outside sessions count
+        # A trading day lies in the cell of its date, so other dates are irrelevant.
         self._alone: Final = not (settings.night or settings.into_next or self._beside)
-        self._schedules: Final = Cache[DaySchedule](SCHEDULES_MAX)  # all by the ordinal of the date
+        self._schedules: Final = Cache[DaySchedule](SCHEDULES_MAX)  # this and the others: by the ordinal of the date
         self._days: Final = Cache[tuple[Span, ...]](SCHEDULES_MAX)
         self._dates: Final = Cache[_Sessions](_DATES_MAX)
         self._nights: Final = Cache[_Sessions](_DATES_MAX)
 
     @property
     def alone(self) -> bool:
-        """Whether a trading day depends on its own date alone, but for the dates that go into it."""
+        """Whether a trading day depends on its own date alone, apart from the dates that go into it."""
         return not (self._settings.night or self._beside)
 
     def next_trade_date(self, ordinal: int) -> int | None:
@@ -139,7 +139,7 @@ class Timeline:
         return DaySchedule(ordinal, start_ns, end_ns, tuple(spans))
 
     def _trading_days(self, ordinal: int) -> list[tuple[Span, ...]]:
-        """Return the trading days that may touch the cell of a date: its own, the one after, and the one before."""
+        """Return the trading days that may overlap the cell of a date: its own, the next and the previous one."""
         dates: list[int | None] = [ordinal] if self._trades(ordinal) else []
         if not self._alone:
             dates.append(self._following(ordinal + 1))
@@ -149,7 +149,7 @@ class Timeline:
         return [day for day in days if day]
 
     def _off_session(self, ordinal: int, date: datetime.date, start_ns: int, end_ns: int) -> list[Span]:
-        """Return the spans of the off-session day `[start_ns, end_ns)`: closed, and holiday if it would trade."""
+        """Return the spans of the off-session day `[start_ns, end_ns)`: closed, or holiday if it would trade."""
         holidays = self._date(ordinal).holidays
         if self._settings.night:
             nights = [piece for other in (ordinal - 2, ordinal - 1, ordinal) for piece in self._night(other).holidays]
@@ -157,7 +157,7 @@ class Timeline:
         return _filled(Day(start_ns, end_ns, date, True), [], self._on_clock(holidays), CLOSED)
 
     def _day(self, ordinal: int) -> tuple[Span, ...]:
-        """Return the spans of the trading day of a trade date; none if the zone's clock jumped over all of it."""
+        """Return the spans of the trading day of a trade date; none if the zone's clock skipped all of it."""
         found = self._days.find(ordinal)
         return self._days.keep(ordinal, self._made(ordinal)) if found is None else found
 
@@ -178,7 +178,7 @@ class Timeline:
     def _auctions(
         self, ordinal: int, sessions: Sequence[_Session], holidays: _Pieces
     ) -> tuple[list[AuctionWindow], list[Stretch]]:
-        """Return the windows of a trading day's grid, and when prints count in them; none is in another session."""
+        """Return the windows of a trading day's grid, and when prints count in them; they overlap no other session."""
         before, after = self._preceding(ordinal - 1), self._following(ordinal + 1)
         low: int | None = None
         if before is not None and (previous := self._sessions(before)):
@@ -205,7 +205,7 @@ class Timeline:
         return windows, prints
 
     def _closings(self, ordinal: int, sessions: Sequence[_Session]) -> list[_Pieces]:
-        """Return for each session the windows after its end."""
+        """Return the windows after the end of each session."""
         found: list[_Pieces] = [[] for _ in sessions]
         if self._settings.inclusive_ends:
             found = [[(session.end_ns, session.end_ns + 1)] for session in sessions]
@@ -218,7 +218,7 @@ class Timeline:
         return found
 
     def _openings(self, ordinal: int, sessions: Sequence[_Session]) -> list[_Pieces]:
-        """Return for each session the windows before its start."""
+        """Return the windows before the start of each session."""
         found: list[_Pieces] = [[] for _ in sessions]
         starts = [session.start_s for session in sessions]
         for reach in self._reaches(ordinal):
@@ -235,7 +235,7 @@ class Timeline:
         return reaches[min(reaches)] if found is None else found
 
     def _sessions(self, ordinal: int) -> tuple[_Session, ...]:
-        """Return the sessions of the trading day of a trade date, in order, those that touch made one."""
+        """Return the sessions of the trading day of a trade date, in order, merging those that touch."""
         opens = self._date(ordinal).opens
         if not self._alone:
             last_s = opens[-1][1]
@@ -247,14 +247,14 @@ class Timeline:
         return tuple(session for session in sessions if session.start_ns < session.end_ns)
 
     def _holidays(self, ordinal: int) -> _Pieces:
-        """Return what would trade within a trading day but for a holiday or a closure."""
+        """Return what would trade within a trading day if there were no holidays or closures."""
         if self._alone:
             return self._date(ordinal).holidays
         dates = self._dates_of(ordinal, self._preceding(ordinal - 1))
         return sorted(piece for other in dates for piece in self._both(other).holidays)
 
     def _dates_of(self, ordinal: int, before: int | None) -> Iterable[int]:
-        """Return the dates that sessions of a trading day may begin on; *before* is the trade date before."""
+        """Return the dates on which sessions of a trading day may begin; *before* is the previous trade date."""
         return range(ordinal - 8 if before is None else before - 1, ordinal + 1)
 
     def _both(self, ordinal: int) -> _Sessions:
@@ -285,7 +285,7 @@ class Timeline:
         return None
 
     def _closure_over(self, ordinal: int) -> Stretch | None:
-        """Return the closure in which the whole cell of a date lies; None if there is none."""
+        """Return the closure that covers the whole cell of a date; None if there is none."""
         closures = self._settings.closures
         high_s = _midnight(ordinal) + self._settings.day_close_s
         position = bisect.bisect_right(closures, high_s - DAY_S, key=lambda closure: closure[0]) - 1
@@ -294,7 +294,7 @@ class Timeline:
         return None
 
     def _date(self, ordinal: int) -> _Sessions:
-        """Return the day sessions of a date, with what holidays and closures take from them."""
+        """Return the day sessions of a date, and what holidays and closures take out of them."""
         found = self._dates.find(ordinal)
         return self._dates.keep(ordinal, self._day_sessions(ordinal)) if found is None else found
 
@@ -323,7 +323,7 @@ class Timeline:
         return found
 
     def _night(self, ordinal: int) -> _Sessions:
-        """Return the night sessions that start on a date, with what holidays and closures take from them."""
+        """Return the night sessions that start on a date, and what holidays and closures take out of them."""
         if not self._settings.night:
             return _NOTHING
         found = self._nights.find(ordinal)
@@ -357,7 +357,7 @@ class Timeline:
             ordinal += 1
 
     def _open(self, opens: _Pieces, whole: Stretch) -> _Sessions:
-        """Return *opens* less the closures, and these, as far as they lie in *whole*."""
+        """Return *opens* less the closures, and the closures, as far as they lie in *whole*."""
         closures = self._settings.closures
         if not closures:
             return _Sessions(opens, [])
@@ -370,7 +370,7 @@ class Timeline:
         return _Sessions(without(opens, holidays), holidays)
 
     def _on_clock(self, pieces: Iterable[Stretch]) -> _Pieces:
-        """Return *pieces* of wall time as instants, without those that the zone's clock jumped over."""
+        """Return *pieces* of wall time as instants, without those that the zone's clock skipped."""
         found = [(self._ns(start), self._ns(end)) for start, end in pieces]
         return [piece for piece in found if piece[0] < piece[1]]
 
@@ -383,10 +383,10 @@ def _midnight(ordinal: int) -> int:
 
 
 def _filled(day: Day, opens: _Pieces, holidays: _Pieces, rest: int) -> list[Span]:
-    """Return the spans of *day*: *opens*, *holidays* on which nothing is open, and *rest* for everything else.
+    """Return the spans of *day*: *opens*, *holidays* where nothing is open, and *rest* for the remaining time.
 
-    Both are in order, and the day begins and ends with one that is open, if any is. Neighbours of one state are one
-    span.
+    Both are in order, and if anything is open, the day begins and ends with it. Adjacent spans of the same state are
+    merged.
     """
     if not holidays and len(opens) <= 1:
         return [Span(day.start_ns, day.end_ns, OPEN if opens else rest, day)]
@@ -409,7 +409,7 @@ def _filled(day: Day, opens: _Pieces, holidays: _Pieces, rest: int) -> list[Span
 
 
 def _united(pieces: _Pieces) -> _Pieces:
-    """Return *pieces*, in order of their starts, with those that touch or overlap made one."""
+    """Return *pieces*, which are in order of their starts, merging those that touch or overlap."""
     found: _Pieces = []
     for start, end in pieces:
         if start >= end:

@@ -1,10 +1,10 @@
-"""How long a calendar was open, closed, holiday and break between two dates, without a walk through them.
+"""How long a calendar was open, closed, holiday and break between two dates, without walking through them.
 
-Owns the arithmetic: whole ordinary weeks, and the cells that differ from them, added up once for each *age* of sixteen
-years. What settings change is worked out on a clock that is never changed, so that dates that say the same at the same
-distances come to the same, in whichever year. A change of the zone's clock in the middle of a span makes that span
-shorter or longer, and nothing else; near an edge of one, the cells are made as they are. All of it comes to exactly
-what a walk through the spans does.
+Owns the arithmetic: whole ordinary weeks, plus the differences of the cells that deviate from them, summed once for
+each *age* of sixteen years. The effect of settings is computed in a zone without clock changes, so that equal settings
+at equal distances give equal sums in any year. A change of the zone's clock in the middle of a span only makes that
+span shorter or longer; near an edge of a span, the actual cells are built. The result is exactly that of a walk through
+the spans.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from mtf.units import DAY_NS, SECOND_NS
 
 __all__ = ["WALK_NS_MAX", "Totals"]
 
-WALK_NS_MAX: Final = 14 * DAY_S * SECOND_NS  # up to here a walk through the spans costs less
+WALK_NS_MAX: Final = 14 * DAY_S * SECOND_NS  # up to this length, walking through the spans is cheaper
 
 _Sums = tuple[int, int, int, int]  # by state
 
 _NOTHING: Final[_Sums] = (0, 0, 0, 0)
 _MONDAY: Final = datetime.date(2000, 1, 3).toordinal()
-_FROM: Final = FIRST_ORDINAL - 31  # no cell before it is looked at, and none from _UNTIL on
+_FROM: Final = FIRST_ORDINAL - 31  # cells are considered from here up to, and without, _UNTIL
 _UNTIL: Final = LAST_ORDINAL + 31
 _AGE_YEARS: Final = 16
-_EPOCH_YEAR: Final = 1990  # an age begins with it
-_PREPARED: Final = range(3)  # ages, from that one to 2037
-_CLOCK_REACH: Final = 40  # dates: farther a change of the clock has no influence
+_EPOCH_YEAR: Final = 1990  # the first year of age 0
+_PREPARED: Final = range(3)  # ages: 1990 to 2037
+_CLOCK_REACH: Final = 40  # dates: a change of the clock has no effect farther away
 
 
 class _Age(NamedTuple):
-    """The dates of some years whose cells differ from an ordinary week's, in order, and the sums of the differences."""
+    """The dates of some years whose cells differ from those of an ordinary week, in order, and sums of differences."""
 
     dates: list[int]
-    sums: list[_Sums]  # of the first 0, 1, 2 ... dates
+    sums: list[_Sums]  # cumulative: over the first 0, 1, 2 ... dates
 
 
 class Totals:
@@ -52,22 +52,22 @@ class Totals:
     def __init__(self, settings: Settings, timeline: Timeline) -> None:
         self._settings: Final = settings
         self._timeline: Final = timeline
-        self._fixed: Final = Timeline(settings, find_zone("UTC"))  # the same days, on a clock that is never changed
+        self._fixed: Final = Timeline(settings, find_zone("UTC"))  # the same days, in a zone without clock changes
         self._differing: Final = Differing(settings, timeline)
-        # Filled when first asked for; nothing is ever taken out, so threads can at worst make an entry twice.
-        self._week: list[DaySchedule] = []  # an ordinary week's cells, from Monday on, on that clock
+        # Filled on first use, and entries are never removed, so at worst two threads compute the same entry.
+        self._week: list[DaySchedule] = []  # the cells of an ordinary week, from Monday, in that zone
         self._weekly: list[_Sums] = []  # their sums
         self._templates: Final[dict[tuple[object, ...], list[_Sums]]] = {}  # differences of a run's dates, by its key
         self._ages: Final[dict[int, _Age]] = {}
-        self._newest: tuple[int, int, Gap] = (0, 0, Gap())  # the newest answer: many bars ask the same
+        self._newest: tuple[int, int, Gap] = (0, 0, Gap())  # the latest answer: many bars ask for the same one
 
     def prepare(self) -> None:
-        """Add up the years from 1990 to 2037, so that nobody who asks for some of them has to wait for that."""
+        """Sum up the years from 1990 to 2037, so that later calls are fast."""
         for age in _PREPARED:
             self._age(age)
 
     def between(self, first: int, last: int) -> Gap:
-        """Return the sums of the cells of the dates from *first* up to, and without, *last*."""
+        """Return the sums over the cells of the dates in `[first, last)`."""
         if first >= last:
             return Gap()
         known = self._newest
@@ -107,7 +107,7 @@ class Totals:
         return _Age(dates, sums)
 
     def _differences(self, run: DateRun) -> list[_Sums]:
-        """Return by how much each cell of *run* differs from an ordinary week's."""
+        """Return how much each cell of *run* differs from that of an ordinary week."""
         if run.key is None:
             return self._made(self._fixed, run)
         return self._templates.get(run.key) or self._templates.setdefault(run.key, self._made(self._fixed, run))
@@ -117,10 +117,10 @@ class Totals:
         return [_less(_sums(timeline.schedule(date)), weekly[(date - 1) % 7]) for date in range(run.low, run.high)]
 
     def _change_clock(self, found: dict[int, _Sums], runs: list[DateRun], first: int, last: int) -> None:
-        """Take into *found* what the changes of the zone's clock in `[first, last)` come to."""
+        """Add the effect of the zone's clock changes in `[first, last)` to *found*."""
         settings = self._settings
         from_s, to_s = ((date - EPOCH_ORDINAL) * DAY_S for date in (first - _CLOCK_REACH, last + _CLOCK_REACH))
-        near: list[int] = []  # dates of changes near an edge
+        near: list[int] = []  # dates affected by changes near the edge of a span
         inside: list[tuple[int, int, int]] = []  # date, state and seconds of the others
         for at_s, before, after in changes_between(settings.zone, from_s, to_s):
             low_s, high_s = min(before, after) + at_s, max(before, after) + at_s

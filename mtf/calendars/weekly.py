@@ -1,7 +1,7 @@
-"""The calendar that every other one is made of: an ordinary week of trading hours, and the dates that differ from it.
+"""The calendar behind all others: an ordinary week of trading hours, and the dates that differ from it.
 
-Owns its face: settings in, by value and by name, and answers for instants out. A calendar is immutable: its answers
-follow from its settings and the tz database alone. `mtf.calendars.timeline` makes days from settings.
+Owns the public class: settings in, answers for instants out. A calendar is immutable: its answers depend on its
+settings and the tz database alone. `mtf.calendars.timeline` makes days from settings.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class WeeklyCalendar(Calendar):
     *hours* and *breaks* are the week's stretches (`Sun 17:00 - Fri 17:00`, `Mon-Fri 09:30-16:00`); *day_close* is the
     local time at which a trading day ends and the next begins, and its date is the trading day's (`00:00` and `24:00`
     both mean the end of the date). *night* sessions, in the same notation, belong to the next trading day that has
-    *hours*, over weekends and holidays. *week* is the weekday that the market's week begins on.
+    *hours*, across weekends and holidays. *week* is the weekday on which the market's week begins.
 
     *holidays* are dates on which nothing trades, neither the hours nor a night that starts on them; *no_night* are
     dates without a night, and with *night_before_holidays* False there is none before a holiday either. *closures*
-    are pairs of local times between which nothing trades, *early_closes* and *late_opens* dates by local time,
-    *into_next* dates by the local time at which trading stops, whose sessions belong to the next trading day, and
-    *special_hours* dates by the hours that they have in place of the ordinary ones (`09:00-11:30, 12:30-15:00`).
+    are pairs of local times between which nothing trades, *early_closes* and *late_opens* are dates by local time,
+    *into_next* are dates by the local time at which trading stops, whose sessions belong to the next trading day, and
+    *special_hours* are dates by the hours that replace the ordinary ones (`09:00-11:30, 12:30-15:00`).
 
-    *auctions* are windows of local time beside a session (`16:00-16:05 into last`, `09:28-09:30 into first`): a print
+    *auctions* are windows of local time next to a session (`16:00-16:05 into last`, `09:28-09:30 into first`): a print
     in one belongs to the session's last or first bar. With *inclusive_ends* a tick stamped exactly on the end of a
     session belongs to its last bar.
     """
@@ -93,7 +93,7 @@ class WeeklyCalendar(Calendar):
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> WeeklyCalendar:
-        """Return the calendar that *value* describes: the result of `to_dict`, or the content of a TOML file."""
+        """Return the calendar from *value*: the result of `to_dict`, or the content of a TOML file."""
         for key in value:
             if key not in KEYS and key != "kind":
                 raise ConfigError(f"unknown key {key!r}: choose from {', '.join(KEYS)}")
@@ -103,7 +103,7 @@ class WeeklyCalendar(Calendar):
         for key, found in value.items():
             check_shape(key, found)
         settings = Settings(**{key: value[key] for key in KEYS if key in value})
-        if "kind" not in value:  # a log may hold a calendar from before there was `night`
+        if "kind" not in value:  # a calendar in a log may predate `night`
             _check_nights(settings)
         made = cls.__new__(cls)
         made._apply_settings(settings)
@@ -122,8 +122,8 @@ class WeeklyCalendar(Calendar):
         self._settings = settings
         self._timeline = Timeline(settings)
         self._totals = Totals(settings, self._timeline)
-        self._key = b""  # what makes two calendars equal, once somebody asks
-        # Where a cell starts in UTC, but for daylight saving: good for a first guess, corrected by the cell itself.
+        self._key = b""  # the value that decides equality; made on first use
+        # Where a cell starts in UTC, ignoring daylight saving: a first guess, corrected by the cell itself.
         offset = settings.zone.utcoffset(datetime.datetime(2000, 1, 1))  # noqa: DTZ001
         assert offset is not None, "a ZoneInfo knows its offset at every wall time"
         self._shift_ns = (settings.day_close_s - DAY_S - int(offset.total_seconds())) * SECOND_NS
@@ -134,7 +134,7 @@ class WeeklyCalendar(Calendar):
 
     @property
     def zone(self) -> str:
-        """The IANA name of the time zone that the hours are in."""
+        """The IANA name of the time zone of the hours."""
         return self._settings.zone.key
 
     @property
@@ -142,7 +142,7 @@ class WeeklyCalendar(Calendar):
         return self._settings.week_begins
 
     def span_at(self, ts_ns: int) -> Span:
-        """Return the span that *ts_ns* lies in, with its day."""
+        """Return the span that contains *ts_ns*, with its day."""
         schedule = self._schedule(ts_ns)
         return schedule.spans[bisect.bisect_right(schedule.starts, ts_ns) - 1]
 
@@ -158,18 +158,18 @@ class WeeklyCalendar(Calendar):
         return super().gap(from_ns, first.end_ns) + between + super().gap(last.start_ns, to_ns)
 
     def prepare(self) -> None:
-        """Add up the years from 1990 to 2037, for `gap`: a few milliseconds, or some 50 with nights and many holidays.
+        """Sum up the years from 1990 to 2037 for `gap`: a few milliseconds, or some 50 with nights and many holidays.
 
-        Other years are added up when first asked for, sixteen at a time.
+        Other years are summed up on first use, sixteen at a time.
         """
         self._totals.prepare()
 
     def local_time(self, ts_ns: int) -> tuple[str, str]:
-        """Return what the clock of the zone shows at *ts_ns*, as 16:00 or 16:59:30, and the zone's name."""
+        """Return the local time at *ts_ns*, as 16:00 or 16:59:30, and the zone's name."""
         return local_text(self._settings.zone, ts_ns // SECOND_NS), self.zone
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the calendar by value, as JSON can hold it; empty settings are omitted."""
+        """Return the calendar as JSON values; empty settings are omitted."""
         return self._settings.to_dict()
 
     def __eq__(self, other: object) -> bool:
@@ -191,7 +191,7 @@ class WeeklyCalendar(Calendar):
         return self._key
 
     def _schedule(self, ts_ns: int) -> DaySchedule:
-        """Return the cell that *ts_ns* lies in."""
+        """Return the cell that contains *ts_ns*."""
         timeline = self._timeline
         ordinal = (ts_ns - self._shift_ns) // (DAY_S * SECOND_NS) + EPOCH_ORDINAL
         schedule = timeline.schedule(ordinal)
@@ -205,13 +205,13 @@ class WeeklyCalendar(Calendar):
 
 
 def _check_nights(settings: Settings) -> None:
-    """Refuse hours that make a trading day of a night session alone, which belongs to the next one."""
+    """Refuse hours by which a night session alone would be a trading day, although it belongs to the next one."""
     found = night_among_hours(settings.week, settings.day_close_s)
     if found is None:
         return
     text = text_of_week([found])[0]
     day = WEEKDAYS[(found[1] - 1) // DAY_S % 7].capitalize()
     raise ConfigError(
-        f"hours: {text} would make {day} a trading day without hours of its own, although others have some: "
-        "list it under night, and it belongs to the next day that has hours"
+        f"hours: {text} would make {day} a trading day without hours of its own, although other days have them: "
+        "list it under night, so that it belongs to the next day that has hours"
     )

@@ -1,9 +1,8 @@
-"""Local wall time: which instant a zone's clock shows a time at, and which tzdata says so.
+"""Local wall time: the instant at which a zone's clock shows a time, and the version of tzdata behind it.
 
-Owns the one rule for local times that exist twice or not at all: a wall time means the first instant at which the
-zone's clock shows that time or a later one. So an ambiguous time is its first occurrence (fold 0), and one that the
-clock jumps over is the instant of the jump; boundaries never change their order. Knows zoneinfo and nothing else
-about daylight saving.
+Owns the rule for local times that occur twice or not at all: a wall time means the first instant at which the zone's
+clock shows that time or a later one. So an ambiguous time is its first occurrence (fold 0), one that the clock skips is
+the instant of the jump, and boundaries never change their order. All knowledge of daylight saving comes from zoneinfo.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ __all__ = [
 
 DAY_S: Final = 86_400
 EPOCH_ORDINAL: Final = datetime.date(1970, 1, 1).toordinal()
-PROBE_S: Final = 3 * DAY_S  # no zone has ever changed its clock twice within less than this: a test looks at all
+PROBE_S: Final = 3 * DAY_S  # no zone has ever changed its clock twice in less than this; a test checks them all
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  a wall time has no zone
 _PROBE: Final = datetime.timedelta(seconds=PROBE_S)
@@ -51,7 +50,7 @@ def find_zone(key: str) -> zoneinfo.ZoneInfo:
 def wall_ns(zone: zoneinfo.ZoneInfo, wall_s: int) -> int:
     """Return the first instant at which the clock of *zone* shows *wall_s* or later.
 
-    *wall_s* counts the seconds that a clock without daylight saving would have gone since it showed 1970-01-01 00:00.
+    *wall_s* is wall time as seconds since 1970-01-01 00:00, as if every day had 24 hours.
     """
     fixed = zone.utcoffset(None)
     if fixed is not None:
@@ -59,15 +58,15 @@ def wall_ns(zone: zoneinfo.ZoneInfo, wall_s: int) -> int:
     wall = _EPOCH + datetime.timedelta(seconds=wall_s)
     first = _offset_s(zone, wall)
     second = _offset_s(zone, wall.replace(fold=1))
-    if first >= second:  # shown once, or twice: the earlier one
+    if first >= second:  # shown once, or twice: take the earlier
         return (wall_s - first) * SECOND_NS
     return _jump_s(zone, wall_s - second, wall_s - first) * SECOND_NS
 
 
 @functools.lru_cache(maxsize=4096)
 def changes_between(zone: zoneinfo.ZoneInfo, from_s: int, to_s: int) -> tuple[tuple[int, int, int], ...]:
-    """Return the changes of the clock of *zone* in `(from_s, to_s]`: the second in UTC, the offset before and after."""
-    if zone.utcoffset(None) is not None:  # the same offset at all times
+    """Return the clock changes of *zone* in `(from_s, to_s]`: the second in UTC, and the offset before and after."""
+    if zone.utcoffset(None) is not None:  # a fixed offset
         return ()
     found: list[tuple[int, int, int]] = []
     utc = (_EPOCH + datetime.timedelta(seconds=from_s)).replace(tzinfo=zone)
@@ -91,13 +90,13 @@ def offset_at(zone: zoneinfo.ZoneInfo, utc_s: int) -> int:
 
 
 def local_text(zone: zoneinfo.ZoneInfo, utc_s: int) -> str:
-    """Return the time of day that the clock of *zone* shows, as 16:00, or 16:59:30 if it is not a whole minute."""
+    """Return the local time of day in *zone*, as 16:00, or 16:59:30 if it is not a whole minute."""
     utc = (_EPOCH + datetime.timedelta(seconds=utc_s)).replace(tzinfo=zone)
     return zone.fromutc(utc).strftime("%H:%M:%S").removesuffix(":00")
 
 
 def tzdata_version() -> str:
-    """Return the release of the tz database that zoneinfo reads, as `2025b`; `unknown` if it does not say."""
+    """Return the release of the tz database that zoneinfo reads, such as `2025b`; `unknown` if it cannot be found."""
     for folder in zoneinfo.TZPATH:
         root = Path(folder)
         if not (root / "UTC").exists():
@@ -122,7 +121,7 @@ def _offset_s(zone: zoneinfo.ZoneInfo, wall: datetime.datetime) -> int:
 
 
 def _jump_s(zone: zoneinfo.ZoneInfo, before_s: int, after_s: int) -> int:
-    """Return the second of the one change of offset in `(before_s, after_s]`."""
+    """Return the second of the only change of offset in `(before_s, after_s]`."""
     old = offset_at(zone, before_s)
     while after_s - before_s > 1:
         middle = (before_s + after_s) // 2

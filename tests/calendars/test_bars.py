@@ -157,7 +157,7 @@ class TestAuction:
         assert result.exit_code == 0
         assert (
             "2 ticks within five minutes after the close at 16:00 (America/New_York) were rejected as closed: "
-            "a calendar with auctions = ['16:00-16:05 into last'] counts"
+            "a calendar with auctions = ['16:00-16:05 into last'] includes"
         ) in result.stderr
 
     def test_auction_closes_a_bar_by_time_and_not_before(self) -> None:

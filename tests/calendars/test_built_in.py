@@ -314,7 +314,9 @@ class TestNames:
 
     def test_unknown_name_says_what_there_is(self) -> None:
         """The message alone is enough to fix the mistake."""
-        with pytest.raises(ConfigError, match=r"no calendar 'forex': there are fx, crypto, us_futures, us_equities"):
+        with pytest.raises(
+            ConfigError, match=r"unknown calendar 'forex': choose from fx, crypto, us_futures, us_equities"
+        ):
             mtf.calendars.get("forex")
 
     def test_each_has_its_name(self) -> None:

@@ -186,9 +186,9 @@ class TestBase:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ('name = "x"\nbase = "nyse"', "no calendar 'nyse'"),
-            ('name = "x"\nbase = 1', "base is 1: write the name of a calendar, as 'us_equities' or 'exchange:XLON'"),
-            ('name = "x"\nbase = "other.toml"', "base is 'other.toml'"),
+            ('name = "x"\nbase = "nyse"', "unknown calendar 'nyse'"),
+            ('name = "x"\nbase = 1', "base must name a calendar, such as 'us_equities' or 'exchange:XLON', got 1"),
+            ('name = "x"\nbase = "other.toml"', "got 'other.toml'"),
             ('base = "fx"', "key 'name' is missing: a calendar that is based on another needs its own name"),
             ('name = "x"\nbase = "fx"\nholliday = []', "unknown key 'holliday'"),
             ('name = "x"\nbase = "fx"\nholidays = 1', "holidays must be a list"),
@@ -211,11 +211,11 @@ def test_missing_and_oversized_files_are_refused(tmp_path: Path) -> None:
         mtf.calendars.get(tmp_path / "none.toml")
     path = tmp_path / "long.toml"
     path.write_bytes(b"#" * (TOML_BYTES_MAX + 1))
-    with pytest.raises(ConfigError, match="no calendar is that long"):
+    with pytest.raises(ConfigError, match="a calendar is never that long"):
         mtf.calendars.get(path)
 
 
 def test_unknown_kind_is_refused() -> None:
     """A log of a later release, with a kind of calendar that is not known here."""
-    with pytest.raises(ConfigError, match="no calendar of kind 'lunar': this version of mtf knows 'weekly'"):
+    with pytest.raises(ConfigError, match="unknown kind of calendar 'lunar': this version of mtf supports 'weekly'"):
         mtf.calendars.from_dict({"kind": "lunar"})

@@ -76,7 +76,7 @@ def test_order_is_part_of_the_value() -> None:
 
 def test_unreachable_pattern_and_empty_map_are_refused() -> None:
     """What can never be looked up is a mistake."""
-    with pytest.raises(ConfigError, match=r"calendar of 'BTC\*' is never reached: put '\*' last"):
+    with pytest.raises(ConfigError, match=r"the calendar for 'BTC\*' would never be used: put '\*' last"):
         CalendarMap({"*": "fx", "BTC*": "crypto"})
     with pytest.raises(ConfigError, match="no calendar given"):
         CalendarMap({})
@@ -125,10 +125,10 @@ class TestRules:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("=fx", "'=fx' is not a calendar for a symbol: write PATTERN=CALENDAR, such as BTC"),
-            ("A=", "'A=' is not a calendar for a symbol"),
-            ("A=fx,A=crypto", "'A' has two calendars, fx and crypto: give it one"),
-            ("fx,BTC*=crypto", "'fx' is not a calendar for a symbol"),
+            ("=fx", "invalid calendar for a symbol, '=fx': write PATTERN=CALENDAR, such as BTC"),
+            ("A=", "invalid calendar for a symbol, 'A='"),
+            ("A=fx,A=crypto", "'A' has two calendars, fx and crypto: keep one of them"),
+            ("fx,BTC*=crypto", "invalid calendar for a symbol, 'fx'"),
         ],
     )
     def test_what_cannot_be_read_says_how_to_write_it(self, text: str, message: str) -> None:

@@ -38,7 +38,7 @@ from tests.cli.builders import command, json_of, mtf, process, write_market
         (("run", "{market}", "--seed", "1"), "--seed: not supported for a file"),
         (("run", "synthetic", "--indicators", "smaa:20"), "did you mean sma"),
         (("run", "synthetic", "--timeframes", "1m,90s"), "must be a multiple"),
-        (("run", "synthetic", "--calendar", "lunar"), "no calendar 'lunar'"),
+        (("run", "synthetic", "--calendar", "lunar"), "unknown calendar 'lunar'"),
         (("run", "synthetic", "--history", "0"), "history must be between"),
         (("run", "synthetic", "--price", "best"), "'--price'"),
         (("nonsense",), "No such command 'nonsense'"),

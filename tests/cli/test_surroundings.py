@@ -95,7 +95,7 @@ def test_brackets_without_end_are_the_files_fault(tmp_path: Path) -> None:
     path.write_text("x = " + "[" * 100_000)
     result = run_mtf("run", "synthetic", "--events", 10, "--calendar", path)
     assert result.exit_code == 2
-    assert "brackets within brackets" in result.stderr
+    assert "brackets are nested too deeply" in result.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is of POSIX")
