@@ -1,7 +1,7 @@
-"""The actor: a synchronous core with a mailbox, a task that reads it, and the actors that get its answers.
+"""The actor: a synchronous core with a mailbox, a task that reads it, and the actors that receive its answers.
 
-A message to an idle actor is handled in the sender's turn, without a task switch, if all its outlets have room; else it
-waits in the mailbox. Either way messages are handled one at a time, in the order in which they were sent.
+A message to an idle actor is handled within the sender's call, without a task switch, if all its outlets have room;
+otherwise it waits in the mailbox. Either way messages are handled one at a time, in the order in which they were sent.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ MAILBOX_LIMIT: Final = 8  # messages; each is a block or a part of a frame
 class MarkerKind(Enum):
     """What a marker is for."""
 
-    DRAIN = "drain"  # somebody waits until consumers have been shown everything before it
+    DRAIN = "drain"  # somebody waits for consumers to have been shown everything before it
     CHECKPOINT = "checkpoint"  # every actor adds its state
     STOP = "stop"  # nothing comes after it
 
 
 @mypyc_attr(native_class=True)
 class Marker:
-    """Goes through all actors between two blocks: what was sent before it is done when it arrives.
+    """Passes through all actors between two blocks: everything sent before it is done when it arrives.
 
     `parts` collects the states of the actors on the way, for a checkpoint.
     """
@@ -42,27 +42,27 @@ class Marker:
         self.newest_ns = -1  # the latest stamp of an accepted event before it; set when it is sent
         self.digest = ""  # of everything before it; set by the synchronizer
         self.parts: Final[dict[str, bytes]] = {}
-        self.closed = False  # nobody waits for answers any more
+        self.closed = False  # nobody waits for answers any longer
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class Supervised:
-    """What a supervisor runs in a task of its own until it ends, or fails."""
+    """Something that a supervisor runs in its own task until it ends or fails."""
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
         self.on_failure: Callable[[Supervised, BaseException], None] | None = None  # set by the supervisor
-        self._failed = False  # nothing is handled any more
+        self._failed = False  # nothing more is handled
 
     async def run(self) -> None:
-        """Do the work; to be cancelled at any await."""
+        """Do the work; may be cancelled at any await."""
         raise NotImplementedError
 
     def leave(self) -> None:
-        """Handle nothing more; what is under way ends by itself."""
+        """Handle nothing more; work in progress ends on its own."""
 
     def _fail(self, error: BaseException) -> None:
-        """Handle nothing any more, and have the pipeline stop."""
+        """Handle nothing more, and stop the pipeline."""
         self._failed = True
         if self.on_failure is None:
             raise error
@@ -71,40 +71,40 @@ class Supervised:
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class Actor(Supervised):
-    """The shell: a subclass implements `handle`, and `on_marker` if it has something to add to one.
+    """The shell around a core: a subclass implements `handle`, and `on_marker` if it adds something to markers.
 
-    A subclass that has to wait for something overrides `answer` or `answer_marker`, and `_can_handle_now`.
+    A subclass that has to wait overrides `answer` or `answer_marker`, and `_can_handle_now`.
     """
 
     def __init__(self, name: str, limit: int = MAILBOX_LIMIT, mailbox: Mailbox | None = None) -> None:
         super().__init__(name)
         self.mailbox: Final[Mailbox] = Mailbox(limit) if mailbox is None else mailbox
-        self.outlets: list[Actor] = []  # get the answers; replaced as a whole when one leaves
-        self.save: Callable[[], bytes] | None = None  # what saves the core, for a checkpoint
+        self.outlets: list[Actor] = []  # receive the answers; the list is replaced when one leaves
+        self.save: Callable[[], bytes] | None = None  # saves the core, for a checkpoint
         self._busy = False  # a message is being handled, or its answer waits for room
 
     @property
     def idle(self) -> bool:
-        """Whether it has handled everything that it was sent."""
+        """Whether every message so far has been handled."""
         return not self._busy and not len(self.mailbox)
 
     def handle(self, message: Any) -> Any:
-        """Return the answer to *message*, None if there is none (yet)."""
+        """Return the answer to *message*; None if there is none (yet)."""
         raise NotImplementedError
 
     def on_marker(self, marker: Marker) -> Any:
-        """Return what to hand on once everything before *marker* is done."""
+        """Return the message to pass on once everything before *marker* is done."""
         return marker
 
     def accept(self, message: Any) -> bool:
-        """Take *message* at once: handled now, or put in the mailbox; False if neither can be."""
+        """Handle *message* now, or put it in the mailbox; False if neither is possible."""
         if self._can_handle_now():
             self._handle_now(message)
             return True
         return self.mailbox.offer(message)
 
     async def send(self, message: Any) -> None:
-        """Give *message* to this actor, waiting for room."""
+        """Send *message* to this actor, waiting for room."""
         while not self.accept(message):
             await self.mailbox.room()
 
@@ -130,7 +130,7 @@ class Actor(Supervised):
         self.mailbox.close()
 
     def marked(self, marker: Marker, part: str) -> Marker:
-        """Add this actor's state to a checkpoint's marker and hand it on."""
+        """Add this actor's state to *marker* if it is for a checkpoint, and return it."""
         if marker.kind is MarkerKind.CHECKPOINT and self.save is not None:
             marker.parts[part] = self.save()
         return marker
@@ -157,10 +157,10 @@ class Actor(Supervised):
             answer = self.on_marker(message) if isinstance(message, Marker) else self.handle(message)
             if answer is not None:
                 outlets = self.outlets
-                for k in range(len(outlets)):  # who is added meanwhile, by a callback, begins after this answer
+                for k in range(len(outlets)):  # an outlet that a callback adds meanwhile starts after this answer
                     taken = outlets[k].accept(answer)
-                    assert taken, "an outlet that had room has taken the answer"
-        except BaseException as error:  # noqa: BLE001 - in the sender's turn, who is not at fault and goes on
+                    assert taken, "an outlet with room takes the answer"
+        except BaseException as error:  # noqa: BLE001 - the sender, in whose call this runs, is not at fault
             self._fail(error)
         finally:
             self._busy = False

@@ -1,4 +1,4 @@
-"""Completed bars as an async iterator, with flat ones for silence if they are asked for."""
+"""Completed bars as an async iterator, optionally with flat ones for silence."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from mtf.timeframe import Timeframe
 __all__ = ["BarReader", "BarStream"]
 
 POLICIES: Final = ("wait", "drop", "fail")
-FLATS_AT_ONCE: Final = 64  # filled bars made before other tasks get their turn
+FLATS_AT_ONCE: Final = 64  # filled bars made before other tasks get a turn
 
 
 class BarStream(OwnConsumer):
-    """A consumer of one timeframe that hands its bars to one reader.
+    """A consumer of one timeframe that passes its bars to one reader.
 
-    Once *limit* bars wait the pipeline waits for the reader, by the policy `wait`. With *calendar_of*, filled bars come
-    before a bar that ends a silence, one by one and within the same limit: for the silences between bars that this
-    stream has handed out, so none before its first.
+    Once *limit* bars are waiting, the pipeline waits for the reader if the policy is `wait`. With *calendar_of*, filled
+    bars precede a bar that ends a silence, one by one and within the same limit. Only silences between bars of this
+    stream are filled, so none before its first bar.
     """
 
-    _count = 0  # streams made, so that each has a name of its own
+    _count = 0  # streams made; gives each its own name
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class BarStream(OwnConsumer):
         if policy not in POLICIES:
             raise ConfigError(f"policy of bars must be one of {', '.join(POLICIES)}, got {policy!r}")
         if type(limit) is not int or limit < 1:
-            raise ConfigError(f"limit must be 1 or more bars that wait to be read, got {limit!r}")
+            raise ConfigError(f"limit, of bars waiting to be read, must be 1 or more, got {limit!r}")
         BarStream._count += 1
         self.name = f"bars {timeframe} {BarStream._count}"
         self.timeframe: Final = timeframe
@@ -54,15 +54,15 @@ class BarStream(OwnConsumer):
         self._calendar_of: Final = calendar_of  # None: nothing is filled
         self._anchor_ns: Final = anchor_ns
         self.policy: Final = policy
-        self.dropped = 0  # bars that were lost, by the policy `drop`
-        self._behind: ConsumerBehind | None = None  # what the reader gets after the last bar, by the policy `fail`
-        self._previous: dict[str, Bar] = {}  # the newest bar by symbol, where silences are filled
-        self._bars: deque[Bar] = deque()  # at most `limit`
+        self.dropped = 0  # bars lost under the policy `drop`
+        self._behind: ConsumerBehind | None = None  # raised after the last bar, under the policy `fail`
+        self._previous: dict[str, Bar] = {}  # the newest bar by symbol, if silences are filled
+        self._bars: deque[Bar] = deque()  # waiting to be read, at most `limit`
         self._changed = asyncio.Event()
         self._ended = False
-        self._left = False  # the reader reads no more
-        self.left: Callable[[], None] | None = None  # called once the reader reads no more
-        self.loop: asyncio.AbstractEventLoop | None = None  # that the pipeline runs on, once it does
+        self._left = False  # the reader has stopped reading
+        self.left: Callable[[], None] | None = None  # called once the reader stops reading
+        self.loop: asyncio.AbstractEventLoop | None = None  # the pipeline's, once it runs
 
     async def on_bar(self, bar: Bar, view: View) -> None:
         if self._left or (self._symbol is not None and bar.symbol != self._symbol):
@@ -86,7 +86,7 @@ class BarStream(OwnConsumer):
                 self.dropped += 1
                 break
             if self.policy == "fail":
-                self._behind = ConsumerBehind(f"{self.name}: {self.limit} bars waited to be read, and one more came")
+                self._behind = ConsumerBehind(f"{self.name}: {self.limit} bars were waiting when another one closed")
                 self._ended = True
                 if self.left is not None:
                     self.left()
@@ -98,12 +98,12 @@ class BarStream(OwnConsumer):
             self._changed.set()
 
     def end(self) -> None:
-        """Give out what waits, then end the iteration."""
+        """End the iteration after the bars that are waiting."""
         self._ended = True
         self._changed.set()
 
     def leave(self) -> None:
-        """Read no more: the pipeline waits for this reader no longer."""
+        """Stop reading: the pipeline no longer waits for this reader."""
         if self._left:
             return
         self._left = True
@@ -114,7 +114,7 @@ class BarStream(OwnConsumer):
 
     @property
     def waiting(self) -> int:
-        """How many bars wait to be read."""
+        """How many bars are waiting to be read."""
         return len(self._bars)
 
     async def read(self) -> Bar:
@@ -132,10 +132,10 @@ class BarStream(OwnConsumer):
 
 
 class BarReader:
-    """The user's end of a stream of bars: an async iterator, and a context manager that leaves it.
+    """The user's end of a stream of bars: an async iterator, and a context manager that closes it.
 
-    `aclose`, or the end of `async with`, is how to leave. A reader that is only dropped leaves when it is collected.
-    *asked* is called before each bar that is waited for, and raises inside a callback: bars come from after it.
+    Close it with `aclose` or by leaving `async with`; otherwise it is closed when it is garbage-collected. *asked* is
+    called before each wait for a bar, and raises inside a callback, since the next bars only come after it.
     """
 
     def __init__(self, stream: BarStream, asked: Callable[[], object]) -> None:
@@ -158,10 +158,10 @@ class BarReader:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._stream.leave()
 
     def __del__(self) -> None:
         loop = self._stream.loop
-        if loop is not None and not loop.is_closed():  # a collector runs at any moment, and in any thread
+        if loop is not None and not loop.is_closed():  # garbage is collected at any moment, in any thread
             loop.call_soon_threadsafe(self._stream.leave)

@@ -1,4 +1,4 @@
-"""The contract of consumers: what one overrides, checked when it is added, so that no mistake shows only later."""
+"""The contract of consumers: what one overrides is checked when it is added, so that mistakes show at once."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ __all__ = ["Callbacks", "callbacks_of", "check_new", "name_of"]
 
 # What mtf calls, and with how many arguments.
 _EVENTS: Final = {"on_bar": 2, "on_tick": 2, "on_clock": 2, "on_reject": 3}
-_ASYNC: Final = {"on_start": 0, **_EVENTS, "on_frame": 1, "on_stop": 0, "save": 0, "load": 1}  # or plain
+_ASYNC: Final = {"on_start": 0, **_EVENTS, "on_frame": 1, "on_stop": 0, "save": 0, "load": 1}  # may be async
 _PLAIN: Final = {"committed_seq": 0, "on_rollback": 1}
 _KINDS: Final = {"on_bar": BAR, "on_tick": TICK, "on_clock": CLOCK_ROW, "on_reject": REJECT}
-_NEEDS: Final = {"load": "save", "on_rollback": "committed_seq"}  # what is called only where the other is overridden
-_MOVED: Final = {"position": "committed_seq"}  # what was a callback once, and its present name
+_NEEDS: Final = {"load": "save", "on_rollback": "committed_seq"}  # called only if the other is overridden
+_MOVED: Final = {"position": "committed_seq"}  # former names of callbacks
 
-ALIKE: Final = 0.8  # from this similarity to the name of a callback on, another name is taken for a misspelt one
+ALIKE: Final = 0.8  # a name this similar to that of a callback is taken for a misspelling
 
 
 @attrs.frozen(kw_only=True)
 class Callbacks:
     """What a consumer overrides."""
 
-    wanted: int  # the kinds of steps that it is shown, as `Cursor.step` wants them
+    wanted: int  # the kinds of steps that it is shown, as `Cursor.step` takes them
     has_frame: bool
-    is_async: bool  # at least one of them, so that all run in a task of its own
-    shows_rows: bool  # live values of single rows can be looked at
-    has_load: bool  # what `save` returns can be taken over
+    is_async: bool  # at least one of them is, so all run in a task of their own
+    shows_rows: bool  # live values of single rows may be read
+    has_load: bool  # a state that `save` returned can be restored
 
 
 def callbacks_of(consumer: Consumer) -> Callbacks:
-    """Return what *consumer* overrides, in its class or as an attribute; ConfigError if mtf could not call it."""
+    """Return what *consumer* overrides, in its class or as an attribute; ConfigError if mtf cannot call it."""
     if isinstance(consumer, type):
         raise ConfigError(f"add({consumer.__name__}): give an instance, as add({consumer.__name__}())")
     if not isinstance(consumer, Consumer):
@@ -53,7 +53,7 @@ def callbacks_of(consumer: Consumer) -> Callbacks:
         raise ConfigError(f"{who} overrides no callback, so it would never be called: {', '.join(_ASYNC)}")
     for name, other in _NEEDS.items():
         if name in overridden and other not in overridden:
-            raise ConfigError(f"{who}.{name}() would never be called, since there is no {other}(): is that misspelt?")
+            raise ConfigError(f"{who}.{name}() would never be called without {other}(): add it, or check its spelling")
     wanted = sum(_KINDS[name] for name in overridden if name in _KINDS)
     has_frame = "on_frame" in overridden
     return Callbacks(
@@ -66,7 +66,7 @@ def callbacks_of(consumer: Consumer) -> Callbacks:
 
 
 def name_of(consumer: Consumer, given: str) -> str:
-    """Return the name of *consumer*: *given*, its own, or that of its class; ConfigError if that is not a name."""
+    """Return the name of *consumer*: *given*, its own, or that of its class; ConfigError if it is invalid."""
     name: object = given or consumer.name or type(consumer).__name__
     if not isinstance(name, str) or not name.isprintable():
         raise ConfigError(f"{type(consumer).__name__}: its name must be printable text, got {name!r}")
@@ -77,9 +77,9 @@ def check_new(consumer: Consumer, name: str, others: Iterable[tuple[Consumer, st
     """Raise ConfigError if *consumer* or *name* is one of the *others*."""
     for other, others_name in others:
         if other is consumer:
-            raise ConfigError(f"{name!r} is there already, as {others_name!r}: it would be shown everything twice")
+            raise ConfigError(f"{name!r} was already added, as {others_name!r}: it would be shown everything twice")
         if others_name == name:
-            raise ConfigError(f"there is a consumer {name!r} already: give each its own name")
+            raise ConfigError(f"there is already a consumer {name!r}: give each its own name")
 
 
 def _is_overridden(consumer: Consumer, name: str) -> bool:
@@ -87,19 +87,19 @@ def _is_overridden(consumer: Consumer, name: str) -> bool:
 
 
 def _check_names(consumer: Consumer, who: str) -> None:
-    """Raise if a name looks like a misspelt callback, or was one of mtf's once."""
+    """Raise ConfigError if a name looks like a misspelt callback, or is a former name of one."""
     own = {*vars(consumer)}
     for each in type(consumer).__mro__:
         if each not in (Consumer, object):
             own.update(vars(each))
     known = (*_ASYNC, *_PLAIN)
     for name in sorted(own - {*known}):
-        found = inspect.getattr_static(consumer, name, None)  # a property of the user's is not to be asked
+        found = inspect.getattr_static(consumer, name, None)  # does not evaluate the user's properties
         if name in _MOVED:
-            if isinstance(found, FunctionType) and len(inspect.signature(found).parameters) == 1:  # self, as it was
+            if isinstance(found, FunctionType) and len(inspect.signature(found).parameters) == 1:  # self, as formerly
                 raise ConfigError(
-                    f"{who}.{name}() is not a callback any more: call it {_MOVED[name]}(), or make {name} a property "
-                    "if it is something of your own"
+                    f"{who}.{name}() is no longer a callback: rename it to {_MOVED[name]}(), or make it a property if "
+                    "it is your own"
                 )
         elif name.startswith("on") and (callable(found) or isinstance(found, classmethod)):
             alike = difflib.get_close_matches(name.lower(), known, n=1, cutoff=ALIKE)
@@ -108,9 +108,9 @@ def _check_names(consumer: Consumer, who: str) -> None:
 
 
 def _check_callback(who: str, name: str, callback: Callable[..., Any]) -> None:
-    """Raise if mtf cannot call *callback* as it calls those of that name."""
+    """Raise ConfigError if mtf cannot call *callback* in the way it calls *name*."""
     if not callable(callback):
-        raise ConfigError(f"{who}.{name} is {callback!r}: mtf calls {name}(); give your attribute another name")
+        raise ConfigError(f"{who}.{name} must be a function, got {callback!r}: give your attribute another name")
     if _is_kind(inspect.isasyncgenfunction, callback) or _is_kind(inspect.isgeneratorfunction, callback):
         raise ConfigError(f"{who}.{name} is a generator, and would never run: write it as def or async def")
     if name in _PLAIN and _is_kind(inspect.iscoroutinefunction, callback):
@@ -122,10 +122,10 @@ def _check_callback(who: str, name: str, callback: Callable[..., Any]) -> None:
         expected = [*inspect.signature(getattr(Consumer, name)).parameters]
         raise ConfigError(f"{who}.{name}{inspect.signature(callback)} must take {', '.join(expected)}") from None
     except ValueError:
-        return  # built in, without a signature
+        return  # a builtin without a signature
 
 
 def _is_kind(is_kind: Callable[[Any], bool], callback: Callable[..., Any]) -> bool:
-    """Return whether *callback* is a function of a kind, or an object that is called like one."""
+    """Return whether *callback* is a function of a kind, or an object whose `__call__` is."""
     callback = inspect.unwrap(callback)
-    return is_kind(callback) or is_kind(getattr(callback, "__call__", None))  # noqa: B004 - its kind is looked at
+    return is_kind(callback) or is_kind(getattr(callback, "__call__", None))  # noqa: B004 - its kind matters

@@ -13,10 +13,10 @@ __all__ = ["Mailbox"]
 
 @mypyc_attr(native_class=True)
 class Mailbox:
-    """At most *limit* messages wait, first in first out; a sender with one more waits for room.
+    """A FIFO queue of at most *limit* messages; a sender waits while it is full.
 
-    Not for several event loops or threads, and not for several readers. A cancelled `get` has taken nothing. Once it
-    is closed, what is put in is dropped, and nobody waits.
+    For one event loop, one thread and one reader. A cancelled `get` has taken nothing. Once closed, it drops whatever
+    is put in, and nobody waits.
     """
 
     __slots__ = ("_closed", "_error", "_limit", "_messages", "_reader", "_writers")
@@ -25,10 +25,10 @@ class Mailbox:
         assert limit > 0, "a mailbox holds something"
         self._limit: Final[i64] = limit
         self._messages: Final[deque[Any]] = deque()
-        self._reader: asyncio.Future[None] | None = None  # waits while there is no message
-        self._writers: Final[deque[asyncio.Future[None]]] = deque()  # wait for room, in order
+        self._reader: asyncio.Future[None] | None = None  # waiting for a message
+        self._writers: Final[deque[asyncio.Future[None]]] = deque()  # waiting for room, in order
         self._closed = False
-        self._error: BaseException | None = None  # what senders get that wait for room, once it is closed
+        self._error: BaseException | None = None  # raised in senders that wait for room, once closed
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -38,7 +38,7 @@ class Mailbox:
         return len(self._messages) >= self._limit
 
     def offer(self, message: Any) -> bool:
-        """Put *message* if there is room, at once; False if there is none."""
+        """Put *message* at once and return True; False if the mailbox is full."""
         if self._closed:
             return True
         if len(self._messages) >= self._limit:
@@ -48,9 +48,9 @@ class Mailbox:
         return True
 
     async def room(self) -> None:
-        """Return once there is room for a message; for one waiting sender at a time.
+        """Return once there is room for a message; releases one waiting sender at a time.
 
-        Raises what `close` was given.
+        Raises the error passed to `close`.
         """
         while self.full:
             writer = asyncio.get_running_loop().create_future()
@@ -59,7 +59,7 @@ class Mailbox:
                 await writer
             except BaseException:
                 if writer.done() and not writer.cancelled():
-                    self._wake_writer()  # the room that was announced to us is another's now
+                    self._wake_writer()  # pass on the room that was offered to this sender
                 elif writer in self._writers:
                     self._writers.remove(writer)
                 raise
@@ -67,7 +67,7 @@ class Mailbox:
             raise self._error
 
     async def get(self) -> Any:
-        """Take the oldest message, waiting for one; None once the mailbox is closed."""
+        """Take the oldest message, waiting for one if necessary; None once the mailbox is closed."""
         while len(self) == 0:
             if self._closed:
                 return None
@@ -82,11 +82,11 @@ class Mailbox:
         return message
 
     def _take(self) -> Any:
-        """Return the oldest message; there is one."""
+        """Return the oldest message; there must be one."""
         return self._messages.popleft()
 
     def close(self, error: BaseException | None = None) -> None:
-        """Drop what waits and take nothing more; senders that wait for room go on, or get *error*."""
+        """Drop all messages, now and later; senders that wait for room continue, or raise *error*."""
         self._closed = True
         if self._error is None:
             self._error = error

@@ -1,6 +1,6 @@
-"""A thread of one consumer's own: calls what it is given, one after the other, and gives the answer to the loop.
+"""A thread for one consumer: makes calls one after the other, and returns their results to the loop.
 
-A callback that never returns keeps its thread, and nothing else: the thread is a daemon, which no process waits for.
+A callback that never returns blocks only its thread: it is a daemon thread, which the process does not wait for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["OwnThread"]
 
 
 class OwnThread:
-    """Begins with the first call, and ends after the call under way once it is closed."""
+    """Starts with the first call; once closed, it ends after the current call."""
 
     def __init__(self, name: str) -> None:
         self._name: Final = name
@@ -27,7 +27,7 @@ class OwnThread:
         return self._thread is not None and self._thread.is_alive()
 
     async def call(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what *work* returns in the thread, or raise what it raises; a cancelled caller leaves it at work."""
+        """Run *work* in the thread and return its result or raise its error; cancelling the caller does not stop it."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
 
@@ -39,7 +39,7 @@ class OwnThread:
             result, error = None, None
             try:
                 result = work(*arguments)
-            except BaseException as raised:  # noqa: BLE001 - whatever it is, it is raised where the answer is waited for
+            except BaseException as raised:  # noqa: BLE001 - whatever it is, it is raised in the caller of `call`
                 error = raised
             if not loop.is_closed():
                 loop.call_soon_threadsafe(answer, result, error)
@@ -54,7 +54,7 @@ class OwnThread:
         return result
 
     def close(self) -> None:
-        """Call nothing more."""
+        """Make no more calls."""
         self._jobs.put(None)
 
     def _run(self) -> None:

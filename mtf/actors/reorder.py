@@ -1,8 +1,8 @@
 """The reorder window of pushes: holds events of a symbol for a while, so that they get their seqs in order of time.
 
-Owns what is held, by symbol. An event is held until one of its symbol is stamped later by the window, and in live use
-until that long has passed since its arrival, whichever is first; then it goes on, after all of its symbol that are
-stamped before it. What comes later still is not held back: it is late. Clock events wait too.
+Owns the held events, by symbol. An event is held until another one of its symbol is stamped later by at least the
+window or, in live use, until that long has passed since its arrival, whichever is first; then it is released, after
+all events of its symbol with earlier stamps. An event that arrives even later is late. Clock events are held too.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from mtf.units import NEVER_NS
 
 __all__ = ["HELD_MAX", "ReorderWindow"]
 
-HELD_MAX: Final = 16_384  # events held of one symbol; the oldest goes on early if there are more
+HELD_MAX: Final = 16_384  # events held of one symbol; if there are more, the oldest is released early
 CLOCK: Final = ""  # in place of a symbol, for clock events: no symbol has this name
 
 
 class _Held(NamedTuple):
-    """An event that is held; ordered by stamp, then by arrival."""
+    """A held event; ordered by stamp, then by arrival."""
 
     ts_ns: int
     order: int
     arrival_ns: int
     event: Any
-    taken: asyncio.Future[int]  # its seq, once it has one
+    taken: asyncio.Future[int]  # resolves to its seq
 
 
 class ReorderWindow:
-    """Holds events for *length_ns*; *take(event, arrival_ns)* then gives one its seq, or raises what is wrong with it.
+    """Holds events for *length_ns*, then passes each to *take(event, arrival_ns)*, which returns its seq or raises.
 
-    *taken* is called after each run of events that went on. With *live* the wall clock ends the waiting as well.
+    *taken* is called after each run of released events. With *live*, the wall clock ends the waiting as well.
     """
 
     def __init__(
@@ -46,20 +46,20 @@ class ReorderWindow:
         *,
         live: bool,
     ) -> None:
-        self.reordered = 0  # events that went on before one that had come earlier
+        self.reordered = 0  # events released before one that arrived earlier
         self._length_ns: Final = length_ns
         self._wall: Final = wall
         self._take: Final = take
         self._taken: Final = taken
         self._live: Final = live
         self._held: Final[dict[str, list[_Held]]] = {}  # heaps, by symbol
-        self._newest_ns: Final[dict[str, int]] = {}  # the latest stamp that has come, by symbol
-        self._order = 0  # events that have come
-        self._timer: Timer | None = None  # for the earliest arrival that is held
-        self._error: BaseException | None = None  # why nothing gets a seq any more
+        self._newest_ns: Final[dict[str, int]] = {}  # the latest stamp seen, by symbol
+        self._order = 0  # events seen
+        self._timer: Timer | None = None  # for the held event that arrived first
+        self._error: BaseException | None = None  # why no event gets a seq any more
 
     def add(self, symbol: str, ts_ns: int, event: Any) -> asyncio.Future[int]:
-        """Hold *event*; return what gets its seq. *symbol* is "" for a clock event. Raises what `close` was given."""
+        """Hold *event*; return the future of its seq. *symbol* is "" for a clock event. Raises the error of `close`."""
         if self._error is not None:
             raise self._error
         self._order += 1
@@ -79,14 +79,14 @@ class ReorderWindow:
         return held.taken
 
     def flush(self) -> None:
-        """Release everything now: the source has ended, or somebody waits for all that has come."""
+        """Release everything now: the source has ended, or somebody waits for all events so far."""
         for symbol in [name for name in self._held if name != CLOCK]:
             self._release(symbol, None)
         self._release(CLOCK, None)
         self._taken()
 
     def close(self, error: BaseException) -> None:
-        """Give nothing a seq any more: whoever waits, or comes, gets *error*."""
+        """Stop giving out seqs: whoever waits, and every later caller, gets *error*."""
         self._error = error
         if self._timer is not None:
             self._timer.cancel()
@@ -95,34 +95,34 @@ class ReorderWindow:
             for held in heap:
                 if not held.taken.done():
                     held.taken.set_exception(error)
-                    held.taken.exception()  # nobody may be waiting for it
+                    held.taken.exception()  # retrieved, since nobody may be waiting for it
             heap.clear()
 
     def _release(self, symbol: str, until_ns: int | None, too_many: int = 0) -> None:
-        """Let the events of *symbol* up to *until_ns* go on, in order of their stamps; None: all of them."""
+        """Release the events of *symbol* up to *until_ns* (None: all), in order of their stamps."""
         heap = self._held.get(symbol)
         while heap and (until_ns is None or heap[0].ts_ns <= until_ns or too_many > 0):
             too_many -= 1
             held = heapq.heappop(heap)
             if held.taken.cancelled():
-                continue  # who pushed it has gone away before it was taken
+                continue  # its push was cancelled
             try:
                 seq = self._take(held.event, held.arrival_ns)
-            except Exception as error:  # noqa: BLE001 - it is the pusher's, whatever it is
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in the push
                 held.taken.set_exception(error)
                 held.taken.exception()
             else:
                 held.taken.set_result(seq)
 
     def _release_clocks(self) -> None:
-        """Let the clock events go on that nothing can come before any more, by the stamps of all symbols."""
+        """Release the clock events that, by the stamps of all symbols, no other event can precede any more."""
         if self._held.get(CLOCK):
             newest = [ns for name, ns in self._newest_ns.items() if name != CLOCK]
             if newest:
                 self._release(CLOCK, min(newest) - self._length_ns)
 
     def _due(self) -> None:
-        """Release what has been held for long enough, with all that is stamped before it."""
+        """Release the events that have been held for long enough, and all with earlier stamps."""
         self._timer = None
         now_ns = self._wall.now_ns()
         for symbol in [*(name for name in self._held if name != CLOCK), CLOCK]:

@@ -1,8 +1,8 @@
-"""The sequencer: gives every event its seq, writes it to the log, has it judged, and sends it to the aggregators.
+"""The sequencer: gives every event its seq, writes it to the log, passes it through the gate and to the aggregators.
 
-The one place where the order of events is made. Whoever has an event writes it into the block builder; what waits
-there becomes a block, whole, as soon as the aggregators have room: one event when idle, as many as waited under load.
-A block that is not in the log is seen by nobody.
+The only place that decides the order of events. Producers write events into the block builder; whatever waits there
+becomes one block as soon as the aggregators have room: a single event when idle, as many as are waiting under load.
+Nobody sees a block before it is in the log.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ class LogWriter(Protocol):
 
 
 class Sequencer(Supervised):
-    """Turns what waits in the block builder into blocks."""
+    """Turns the events that wait in the block builder into blocks."""
 
     def __init__(self, builder: BlockBuilder, gate: Gate, writer: LogWriter | None, block_events: int) -> None:
         super().__init__("sequencer")
         self.builder: Final = builder
         self.gate = gate
-        self.taken_seq = 0  # last event that has left the block builder; what waits there follows
-        self.sent_seq = 0  # last event that all aggregators have been given
-        self.positions: dict[str, Any] = {}  # of sources, to be written with the next block
+        self.taken_seq = 0  # last event taken from the block builder; those that wait there follow it
+        self.sent_seq = 0  # last event sent to all aggregators
+        self.positions: dict[str, Any] = {}  # of sources, written with the next block
         self.watch: Callable[[Block, dict[str, Any]], Block] | None = None  # sees each block first, and may replace it
-        self.outlets: list[Actor] = []  # get each judged block
-        self.save: Callable[[], bytes] | None = None  # what saves the gate, for a checkpoint
+        self.outlets: list[Actor] = []  # receive each judged block
+        self.save: Callable[[], bytes] | None = None  # saves the gate, for a checkpoint
         self._busy = False  # a block is on its way to the outlets
         self._writer: Final = writer
-        self._block_events: Final = block_events  # at most so many go through the actors at once
-        self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, and not yet in the log
-        self._played: JudgedBlock | None = None  # a block of a log that is not sent yet
-        self._markers: list[Marker] = []  # to be sent once the block builder is empty
+        self._block_events: Final = block_events  # most events in one block
+        self._unlogged: tuple[Block, dict[str, Any]] | None = None  # taken, not yet in the log
+        self._played: JudgedBlock | None = None  # from a log that is replayed, not yet sent
+        self._markers: list[Marker] = []  # sent once the block builder is empty
         self._wake: Final = asyncio.Event()
-        self._sent: Final = Waiters()  # who waits for a seq to be sent
+        self._sent: Final = Waiters()  # for a seq to be sent
 
     @property
     def next_seq(self) -> int:
-        """The seq of the next event that is written into the block builder."""
+        """The seq of the next event written into the block builder."""
         return self.taken_seq + self.builder.count + 1
 
     def flush_now(self) -> bool:
-        """Send what waits in the block builder, at once; False if that needs waiting (the task does it)."""
+        """Send what is in the block builder at once; False if that has to wait (then the task does it)."""
         if self._busy or self._failed or self._unlogged is not None or self._played is not None or self._markers:
             return False
         for outlet in self.outlets:
@@ -73,7 +73,7 @@ class Sequencer(Supervised):
             judged = self._judge_logged()
             for outlet in self.outlets:
                 taken = outlet.accept(judged)
-                assert taken, "an outlet that had room has taken the block"
+                assert taken, "an outlet with room takes the block"
             self._arrived(block)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it stops the pipeline
             self._fail(error)
@@ -82,19 +82,19 @@ class Sequencer(Supervised):
         return True
 
     async def flush(self, seq: int) -> None:
-        """Return once *seq* is in the log, as its mode promises, and sent."""
+        """Return once *seq* is in the log, as its durability mode promises, and sent."""
         self.flush_now()
-        if self.sent_seq >= seq:  # perhaps sent before, though there is no room for more now
+        if self.sent_seq >= seq:  # it may have been sent earlier, even if there is no room now
             return
         waiter = self._sent.wait(seq)
         self._wake.set()
         await waiter
 
     async def replay(self, block: Block) -> None:
-        """Have *block* sent, which is in a log already, as it is; a caller that is cancelled only ends its wait."""
-        assert self._played is None, "a log is played block by block"
-        assert block.first_seq == self.taken_seq + 1, "a log is played in order"
-        assert not self.builder.count, "nothing waits in the block builder while a log is played"
+        """Send *block*, which comes from a log, as it is; cancelling the caller only ends its wait."""
+        assert self._played is None, "a log is replayed block by block"
+        assert block.first_seq == self.taken_seq + 1, "a log is replayed in order"
+        assert not self.builder.count, "the block builder is empty during a replay"
         rest: Block | None = block
         while rest is not None:
             piece, rest = (rest, None) if rest.count <= self._block_events else cut(rest, self._block_events)
@@ -108,12 +108,12 @@ class Sequencer(Supervised):
             await waiter
 
     def wake(self) -> None:
-        """Have the task send what waits in the block builder."""
+        """Have the task send what is in the block builder."""
         if self.builder.count:
             self._wake.set()
 
     def mark(self, marker: Marker) -> None:
-        """Send *marker* after everything that waits."""
+        """Send *marker* after all events that are waiting."""
         self._markers.append(marker)
         self._wake.set()
 
@@ -141,7 +141,7 @@ class Sequencer(Supervised):
                 self._busy = False
 
     def stop(self, error: BaseException) -> None:
-        """Send nothing any more; whoever waits for that, or for room to send, gets *error*."""
+        """Stop sending; everyone who waits for an event to be sent, or for room, gets *error*."""
         self._failed = True
         self._sent.fail(error)
         for outlet in self.outlets:
@@ -159,7 +159,7 @@ class Sequencer(Supervised):
         self._arrived(judged.block)
 
     def _take_block(self) -> tuple[Block, dict[str, Any]]:
-        """Take what waits in the block builder, as it goes into the log."""
+        """Take what is in the block builder, in the form that goes into the log."""
         block = self.builder.take(self.taken_seq + 1)
         self.taken_seq = block.last_seq
         positions = self.positions
@@ -171,7 +171,7 @@ class Sequencer(Supervised):
         return block, positions
 
     def _judge_logged(self) -> JudgedBlock:
-        """Have the block judged that was taken, and is in the log now."""
+        """Judge the block that was taken, which is in the log by now."""
         assert self._unlogged is not None, "a block was taken"
         block, self._unlogged = self._unlogged[0], None
         return self.gate.judge(block)

@@ -1,4 +1,4 @@
-"""Steps: what an async callback does between two of its waits, each timed: one that blocks holds up everybody."""
+"""Times the steps of an async callback, from one await to the next: a step that blocks delays everyone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Stepped"]
 
 
 class Stepped:
-    """Awaits *awaited* as it is, and calls *stepped* with the nanoseconds that each of its steps took."""
+    """Awaits *awaited* unchanged, and calls *stepped* with the nanoseconds that each step took."""
 
     def __init__(self, awaited: Awaitable[Any], now_ns: Callable[[], int], stepped: Callable[[int], None]) -> None:
         self._awaited: Final = awaited
@@ -34,5 +34,5 @@ class Stepped:
             except GeneratorExit:
                 steps.close()
                 raise
-            except BaseException as raised:  # noqa: BLE001 - a cancellation, or whatever else: for the callback to see
+            except BaseException as raised:  # noqa: BLE001 - whatever it is, even a cancellation, the callback sees it
                 error = raised

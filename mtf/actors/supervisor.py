@@ -1,4 +1,4 @@
-"""The supervisor: owns the tasks of all actors, and ends them together, in order or at the first failure."""
+"""The supervisor: owns the tasks of all actors, and ends them together, at an orderly stop or the first failure."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from mtf.loggers import report
 __all__ = ["NOT_RUNNING", "Supervisor", "failure_of", "seen", "was_interrupted"]
 
 NOT_RUNNING: Final = "the pipeline is not running: use it inside `async with`"
-ENDING_S: Final = 2.0  # how long cancelled tasks may take to end before they are left to themselves
+ENDING_S: Final = 2.0  # how long cancelled tasks may take to end before they are abandoned
 
 
 class Supervisor:
     """Runs actors until `stop`, or until one fails.
 
-    *failed* is called once, with the actor if it is known and the reason; what it returns is waited for before the
-    tasks of the other actors are cancelled.
+    *failed* is called once, with the actor, if known, and the reason; its result is awaited before the tasks of the
+    other actors are cancelled.
     """
 
     def __init__(self, failed: Callable[[Supervised | None, PipelineStopped], Awaitable[None]]) -> None:
-        self.failure: BaseException | None = None  # why it ended, if not by its owner
-        self.spares: Callable[[Supervised, BaseException], bool] = _spares_nobody  # whether all goes on without one
+        self.failure: BaseException | None = None  # why it ended, unless its owner stopped it
+        self.spares: Callable[[Supervised, BaseException], bool] = _spares_nobody  # whether to continue without one
         self._failed: Final = failed
         self._tasks: Final[dict[asyncio.Task[None], Supervised]] = {}
-        self._leaving: Final[set[asyncio.Task[None]]] = set()  # of actors that may end by themselves
+        self._leaving: Final[set[asyncio.Task[None]]] = set()  # of actors that may end on their own
         self._ending: asyncio.Task[None] | None = None  # cancels the tasks
-        self._ends = False  # tasks are cancelled from now on
+        self._ends = False  # tasks are being cancelled
 
     def launch(self, actor: Supervised) -> None:
-        """Run *actor* in a task of its own."""
+        """Run *actor* in its own task."""
         actor.on_failure = self.fail
         task = asyncio.create_task(self._run(actor), name=f"mtf {actor.name}")
         self._tasks[task] = actor
         task.add_done_callback(self._forget)
 
     def let_end(self, actor: Supervised) -> None:
-        """Take it for no failure if the task of *actor* is cancelled: nothing is expected of it any more."""
+        """Allow the task of *actor* to be cancelled without that being a failure: its work is done."""
         task = self._task_of(actor)
         if task is not None:
             self._leaving.add(task)
 
     def ended(self, actor: Supervised) -> asyncio.Future[None]:
-        """Return a future that is done once the task of *actor* has ended."""
+        """Return a future that resolves once the task of *actor* has ended."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = self._task_of(actor)
         if task is None:
@@ -57,13 +57,13 @@ class Supervisor:
         return done
 
     def cancel(self, actor: Supervised) -> None:
-        """Cancel the task of *actor*, which hangs, and go on without it."""
+        """Cancel the task of *actor*, which hangs, and continue without it."""
         task = self._task_of(actor)
         if task is not None:
             task.cancel()
 
     def fail(self, actor: Supervised | None, error: BaseException) -> None:
-        """End everything because of *error*, in *actor* if it is known."""
+        """End everything because of *error*, in *actor* if known."""
         if self.failure is not None or (actor is not None and self.spares(actor, error)):
             return
         names_itself = isinstance(error, PipelineStopped | LogWriteFailed) and not isinstance(actor, ConsumerActor)
@@ -75,12 +75,12 @@ class Supervisor:
             self._ending = asyncio.create_task(self._end(before), name="mtf supervisor")
 
     def reason(self) -> PipelineStopped:
-        """Return what to raise now that nothing runs."""
+        """Return the error to raise now that nothing is running."""
         failure = self.failure
         if failure is None:
             return PipelineStopped(NOT_RUNNING)
         if isinstance(failure, PipelineStopped):
-            return failure.with_traceback(None)  # else it would grow with each raise
+            return failure.with_traceback(None)  # which would grow with each raise
         stopped = PipelineStopped(f"the pipeline has stopped: {failure}")
         stopped.__cause__ = failure
         return stopped
@@ -104,8 +104,8 @@ class Supervisor:
         _, pending = await asyncio.wait(tasks, timeout=ENDING_S)
         for task in pending:
             name = tasks[task].name
-            report("task_left", f"{name} did not end when it was cancelled: it is left to itself", actor=name)
-            asyncio.tasks._unregister_task(task)  # else a loop that ends waits for it for ever
+            report("task_left", f"{name} did not end when it was cancelled: it is abandoned", actor=name)
+            asyncio.tasks._unregister_task(task)  # or closing the loop would wait for it forever
 
     def _task_of(self, actor: Supervised) -> asyncio.Task[None] | None:
         return next((task for task, each in self._tasks.items() if each is actor), None)
@@ -121,20 +121,20 @@ class Supervisor:
             task = asyncio.current_task()
             if self._ends or task in self._leaving:
                 raise
-            self.fail(actor, error)  # nobody asked it to end: it awaited something that was cancelled
+            self.fail(actor, error)  # not cancelled by its owner: something it awaited was cancelled
         except GeneratorExit as error:
             if _loop_has_gone():
-                raise  # the task is thrown away with its loop
+                raise  # the task is discarded with its loop
             self.fail(actor, error)
         except BaseException as error:  # noqa: BLE001 - whatever an actor raises stops the pipeline with that reason
             self.fail(actor, error)
 
 
 def failure_of(name: str, error: BaseException) -> ActorFailed:
-    """Return what says that the actor *name* failed, with *error* as its cause."""
+    """Return the error that reports that the actor *name* failed, with *error* as its cause."""
     try:
         shown = repr(error)
-    except Exception:  # noqa: BLE001 - an error that cannot be shown is still the reason
+    except Exception:  # noqa: BLE001 - an error that cannot be formatted is still the reason
         shown = type(error).__name__
     failed = ActorFailed(f"{name} failed: {shown}", actor=name)
     failed.__cause__ = error
@@ -142,12 +142,12 @@ def failure_of(name: str, error: BaseException) -> ActorFailed:
 
 
 def was_interrupted(task: asyncio.Task[None]) -> bool:
-    """Return whether *task* has not come to its end: its loop was ended, and cancels all of its tasks."""
+    """Return whether *task* did not finish because its loop ended, which cancels all of its tasks."""
     return task.cancelled() or isinstance(task.exception(), KeyboardInterrupt | SystemExit)
 
 
 def seen(task: asyncio.Task[None]) -> None:
-    """Have nobody complain of an error in *task* if all who waited for it have gone."""
+    """Mark the error of *task* as retrieved, so that asyncio does not report it if nobody waits for it any more."""
     if not task.cancelled():
         task.exception()
 

@@ -1,4 +1,4 @@
-"""The actor of a consumer whose callbacks run in a thread of its own: they may block, and hold up nobody."""
+"""The actor of a consumer whose callbacks run in their own thread, so that they may block without delaying others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ThreadedConsumerActor"]
 
 
 class ThreadedConsumerActor(ConsumerActor):
-    """Steps the cursor where its callbacks run; everything else is done in the thread of the loop."""
+    """Steps the cursor in the thread of the callbacks; everything else happens in the thread of the loop."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -21,7 +21,7 @@ class ThreadedConsumerActor(ConsumerActor):
 
     @property
     def holds_thread(self) -> bool:
-        """Whether a callback is still under way, though its task may have ended."""
+        """Whether a callback is still running, even if its task has ended."""
         return self._thread.is_alive
 
     async def run(self) -> None:
@@ -31,7 +31,7 @@ class ThreadedConsumerActor(ConsumerActor):
             self._thread.close()
 
     def abandon(self) -> None:
-        """Go on without the callback that hangs."""
+        """Continue without the callback that hangs."""
         self._showing.abandon(self._cursor)
 
     async def answer(self, message: Any) -> None:
@@ -67,7 +67,7 @@ class ThreadedConsumerActor(ConsumerActor):
         self._expect_none(self._call_here(self.consumer.on_start))
 
     def _call_here(self, callback: Callable[..., Any], *arguments: Any) -> Any:
-        """Call *callback* in this thread, the pipeline being seen as of the cursor meanwhile."""
+        """Call *callback* in this thread, which sees the pipeline as of the cursor meanwhile."""
         cursor = self._cursor
         cursor.alive = True
         token = self._showing.begin_async(cursor)

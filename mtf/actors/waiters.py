@@ -8,18 +8,18 @@ __all__ = ["Waiters"]
 
 
 class Waiters:
-    """Tasks that wait for a seq to be reached. The seqs only grow."""
+    """Tasks that wait for a seq to be reached. Seqs only increase."""
 
     __slots__ = ("_failure", "_waiting")
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []  # seq that is waited for
-        self._failure: BaseException | None = None  # why no seq is reached any more
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []  # each with its seq
+        self._failure: BaseException | None = None  # why no further seq will be reached
 
     def wait(self, seq: int) -> asyncio.Future[None]:
-        """Return what is done once *seq* is reached; raises what `fail` was given."""
+        """Return a future that resolves once *seq* is reached; raises the error of `fail`."""
         if self._failure is not None:
-            raise self._failure.with_traceback(None)  # else it would grow with each raise
+            raise self._failure.with_traceback(None)  # which would grow with each raise
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((seq, waiter))
         return waiter
@@ -35,10 +35,10 @@ class Waiters:
                 waiter.set_result(None)
 
     def fail(self, error: BaseException) -> None:
-        """Fail everyone who waits, now or later: the seq will not come."""
+        """Fail everyone who waits, now or later: no further seq will be reached."""
         self._failure = error
         waiting, self._waiting = self._waiting, []
         for _, waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(error)
-                waiter.exception()  # perhaps nobody waits any more: then it is nobody's error
+                waiter.exception()  # retrieved, since nobody may be waiting any more

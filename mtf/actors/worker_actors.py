@@ -1,6 +1,6 @@
-"""The actors of the workers: one hands out blocks, one reads each worker's answers, one a timeframe enters the values.
+"""The actors for workers: one sends out blocks, one per worker reads its answers, one per timeframe records values.
 
-Histories, frames, consumers and checkpoints are where they are without workers, and so are the results.
+Histories, frames, consumers and checkpoints stay where they are without workers, and the results are the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
 
 
 class WorkerActor(Actor):
-    """Hands every judged block to the workers."""
+    """Submits every judged block to the workers."""
 
     def __init__(self, pool: WorkerPool, rows_asked: Callable[[], bool]) -> None:
         super().__init__("workers")
@@ -36,7 +36,7 @@ class WorkerActor(Actor):
 
 
 class WorkerListener(Supervised):
-    """Takes the answers of one worker; stops the pipeline if the worker is gone."""
+    """Processes the answers of one worker; stops the pipeline if the worker is gone."""
 
     def __init__(self, pool: WorkerPool, number: int) -> None:
         super().__init__(f"listener of worker {number + 1}")
@@ -49,7 +49,7 @@ class WorkerListener(Supervised):
 
 
 class RemoteIndicatorActor(IndicatorActor):
-    """Waits for the numbers of one timeframe, and enters them."""
+    """Waits for the values of one timeframe, and records them."""
 
     def __init__(self, name: str, pool: WorkerPool) -> None:
         super().__init__(name)

@@ -1,4 +1,4 @@
-"""Audit: whether a consumer knows the future, is deterministic, and keeps its state over a restart, on a log."""
+"""Audit: checks on a log that a consumer does not know the future, is deterministic, and survives a restart."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The auditor: runs a consumer on a log, on beginnings of it, and over a restart, and compares what comes of it.
+"""The auditor: runs a consumer on a log, on prefixes of it, and across a restart, and compares the outputs.
 
-What it can see are outputs (`mtf.audit.outputs`) and files that are opened. It cannot see a future that the consumer
-has brought along, in a model or in constants.
+It sees outputs (`mtf.audit.outputs`) and the files that are opened. It cannot see knowledge of the future that is built
+into the consumer, in a model or in constants.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ __all__ = ["AuditReport", "Finding", "audit"]
 
 CUTS: Final = 8
 CUTS_MAX: Final = 1_000
-BLOCKS_MIN: Final = 16  # that the log is cut into, so that there is something to compare
+BLOCKS_MIN: Final = 16  # how many blocks a log is cut into at least, to have something to compare
 FUTURE: Final = "future"
 DETERMINISM: Final = "determinism"
 RESTART: Final = "restart"
 
 
-Difference: TypeAlias = tuple[Output | None, Output | None]  # None: it is missing on that side
+Difference: TypeAlias = tuple[Output | None, Output | None]  # None: missing on that side
 
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """What is wrong: of which check, at which event, where, and the two values that should be equal."""
+    """A problem: which check failed, at which event, where, and the two values that should be equal."""
 
     check: str  # `future`, `determinism` or `restart`
     seq: int
@@ -51,13 +51,13 @@ class Finding:
 
 @attrs.frozen(kw_only=True)
 class AuditReport:
-    """What an audit has found; `notes` say what could not be checked."""
+    """The result of an audit; `notes` lists what could not be checked."""
 
     consumer: str
     first_seq: int
     last_seq: int
-    outputs: int  # of the run on the whole log
-    cuts: tuple[int, ...]  # the last events of the beginnings that it was run on
+    outputs: int  # how many there were in the run on the whole log
+    cuts: tuple[int, ...]  # the last events of the prefixes that it was run on
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
 
@@ -72,10 +72,10 @@ class AuditReport:
 async def audit(
     directory: str | os.PathLike[str], make: Callable[[], Consumer], *, cuts: int = CUTS, until: int | None = None
 ) -> AuditReport:
-    """Audit the consumers that *make* makes on the log in *directory*, up to the event *until*.
+    """Audit the consumer that *make* returns, a new one at each call, on the log in *directory*, up to *until*.
 
-    It is run on the whole log twice, on *cuts* beginnings of it, and, if it saves a state, from a saved one on: some 7
-    times the length of the log by default. ConfigError if it has no outputs. What it does besides, it does as often.
+    It is run twice on the whole log, on *cuts* prefixes of it and, if it saves a state, from a saved state on: some 7
+    times the length of the log by default. Its side effects happen in every run. ConfigError if it has no outputs.
     """
     if not 1 <= cuts <= CUTS_MAX:
         raise ConfigError(f"cuts must be between 1 and {CUTS_MAX}, got {cuts}")
@@ -83,19 +83,19 @@ async def audit(
     check_has_log(path)
     first_seq, last_seq = _span(path, until)
     if last_seq <= first_seq:
-        raise ConfigError(f"{path}: an audit needs a log of at least two events")
+        raise ConfigError(f"{path}: an audit needs a log with at least two events")
     return await _Audit(path, make, first_seq, last_seq).run(cuts)
 
 
 def _span(path: Path, until: int | None) -> tuple[int, int]:
-    """Return the first and the last event of the log that are audited."""
+    """Return the first and the last event to audit."""
     with closing(LogEnd(path / LOG)) as end:
         last_seq = end.look()
     return first_logged_seq(path / LOG), last_seq if until is None else min(last_seq, until)
 
 
 class _Audit:
-    """One audit, as it goes on."""
+    """One audit in progress."""
 
     def __init__(self, path: Path, make: Callable[[], Consumer], first_seq: int, last_seq: int) -> None:
         self._path: Final = path
@@ -115,7 +115,7 @@ class _Audit:
             self._check_outputs(whole)
             await self._compare_runs(probe, whole)
             if whole.repainted is not None:
-                self._find(FUTURE, *whole.repainted, "it was changed afterwards, with what came after")
+                self._find(FUTURE, *whole.repainted, "it was changed later, with what came after")
             if whole.has_frame and not self._varies:
                 smaller = max(1, self._block_events // 3)
                 self._compare_blocks(whole, await self._played(last_seq=self._last_seq, block_events=smaller))
@@ -125,7 +125,7 @@ class _Audit:
             await self._restart(seqs[len(seqs) // 2], whole)
         self._judge_reads(reads)
         if whole.ignored:
-            self._notes.append(f"cannot be compared, and is not: {', '.join(sorted(whole.ignored))}")
+            self._notes.append(f"not compared, since that is impossible: {', '.join(sorted(whole.ignored))}")
         return AuditReport(
             consumer=whole.name,
             first_seq=self._first_seq,
@@ -147,7 +147,7 @@ class _Audit:
         block_events: int | None = None,
         state: bytes | None = None,
     ) -> Recorder:
-        """Return the recorder of a new consumer that was shown the events from *start* to *last_seq*."""
+        """Return the recorder of a new consumer, after it was shown the events from *start* to *last_seq*."""
         with inside(0, "__init__"):
             consumer = self._make()
         recorder = Recorder(consumer, looks)
@@ -163,7 +163,7 @@ class _Audit:
         return recorder
 
     def _cut_seqs(self, probe: Recorder, cuts: int) -> list[int]:
-        """Return the last events of the beginnings: evenly spread; of a consumer of whole blocks, at their ends."""
+        """Return the last events of the prefixes: evenly spaced, or at ends of blocks if it consumes whole blocks."""
         events = self._last_seq - self._first_seq + 1
         wanted = {self._first_seq - 1 + max(1, events * k // (cuts + 1)) for k in range(1, cuts + 1)}
         if probe.has_frame:
@@ -177,21 +177,19 @@ class _Audit:
         if not whole.outputs and not whole.has_save:
             raise ConfigError(
                 f"{whole.name} has no outputs that can be compared: return values from callbacks, keep them in public "
-                "attributes, or write save()"
+                "attributes, or implement save()"
             )
 
     async def _compare_runs(self, probe: Recorder, whole: Recorder) -> None:
-        """Two runs of the same log: a difference is not determined by the log, or is what the first one left behind."""
+        """Compare two runs on the same log: a difference is nondeterministic, or is left over from the first run."""
         found = self._differs(probe, whole)
         if found is None:
             return
         if self._differs(whole, await self._played(last_seq=self._last_seq)) is None:
-            sentence = (
-                "after a first run it gives other outputs, and then always these: it knows what that run has seen"
-            )
+            sentence = "after a first run its outputs are different, and then stay so: it knows what that run has seen"
             self._find(FUTURE, *found, sentence)
         else:
-            self._find(DETERMINISM, *found, "a second run on the same log gives another output")
+            self._find(DETERMINISM, *found, "a second run on the same log gives a different output")
 
     def _differs(self, first: Recorder, second: Recorder) -> Difference | None:
         found = _first_difference(first.outputs, second.outputs)
@@ -199,11 +197,11 @@ class _Audit:
 
     @property
     def _varies(self) -> bool:
-        """Whether it differs from run to run, so that other differences say nothing."""
+        """Whether outputs vary from run to run, so that other differences mean nothing."""
         return any(each.check == DETERMINISM for each in self._findings)
 
     def _compare_blocks(self, whole: Recorder, other: Recorder) -> None:
-        """One log in larger and smaller blocks: what is returned or kept for a row must not depend on later rows."""
+        """Compare larger and smaller blocks of one log: the output for a row must not depend on later rows."""
         for channel in sorted(whole.frame_channels):
             found = _first_difference(
                 [each for each in whole.outputs if each.channel == channel],
@@ -212,28 +210,28 @@ class _Audit:
             )
             if found is not None:
                 sentence = (
-                    "in smaller blocks the same rows give another output: it uses rows that come after, or depends on "
-                    "how events are cut into blocks"
+                    "in smaller blocks the same rows give a different output: it uses later rows, or depends on how "
+                    "events are cut into blocks"
                 )
                 self._find(FUTURE, *found, sentence)
                 return
 
     async def _knows_future_at(self, seq: int, whole: Recorder) -> bool:
-        """Whether a log that ends with the event *seq* gives other outputs up to there."""
+        """Whether a log that ends with the event *seq* gives different outputs up to there."""
         cut = await self._played(last_seq=seq)
         found = _first_difference(cut.outputs, [each for each in whole.outputs if each.seq <= seq])
         state = whole.states.get(seq, cut.states[seq])
-        saves = bool(_saved_in(state))  # an async save is not asked for amid a run
+        saves = bool(_saved_in(state))  # an async save is not called during a run
         found = found or _first_difference([each for each in cut.states[seq] if saves or each.channel != SAVED], state)
         if found is None:
             return False
         self._find(
-            FUTURE, *found, f"on a log that ends with seq {seq} it gives another output: it knew what comes after"
+            FUTURE, *found, f"on a log that ends with seq {seq} it gives a different output: it knew what comes after"
         )
         return True
 
     async def _restart(self, seq: int, whole: Recorder) -> None:
-        """One that loads what another one has saved after the event *seq* must go on like one that never left."""
+        """Check that a consumer restored from a state saved after the event *seq* continues like one that ran on."""
         if self._varies:
             self._notes.append("save() and load() are not checked, as two runs differ anyway")
             return
@@ -243,7 +241,7 @@ class _Audit:
         first = await self._played(last_seq=seq)
         state = await first.saved() if first.has_save else None
         if state is None:
-            self._notes.append("it saves no state: after a restart it begins as a new one")
+            self._notes.append("it saves no state: after a restart it starts as a new one")
             return
         second = await self._played(last_seq=self._last_seq, start=seq + 1, state=state)
         after = [each for each in whole.outputs if each.seq > seq]
@@ -251,10 +249,10 @@ class _Audit:
         if found is None:
             found = _first_difference(*(_saved_in(run.states[self._last_seq]) for run in (whole, second)))
         if found is not None:
-            self._find(RESTART, *found, f"saved after seq {seq} and loaded, it goes on in another way: state was lost")
+            self._find(RESTART, *found, f"saved after seq {seq} and loaded, it continues differently: state was lost")
 
     def _judge_reads(self, reads: Sequence[FileRead]) -> None:
-        """A file of the directory that is audited holds the future; another one may."""
+        """Report reads of files: those in the audited directory contain the future, others may."""
         own = os.path.realpath(self._path)
         for each in reads:
             if each.path == own or each.path.startswith(own + os.sep):
@@ -272,7 +270,7 @@ class _Audit:
         others = Counter(each.path for each in reads if not each.path.startswith(own))
         if others:
             names = ", ".join(list(others)[:5])
-            self._notes.append(f"reads files, which may hold a future that an audit cannot see: {names}")
+            self._notes.append(f"reads files, which may contain a future that an audit cannot see: {names}")
 
     def _find(self, check: str, expected: Output | None, found: Output | None, sentence: str) -> None:
         at = found if expected is None else expected if found is None else min(expected, found)
@@ -294,7 +292,7 @@ def _saved_in(state: Sequence[Output]) -> list[Output]:
 
 
 def _first_difference(expected: Sequence[Output], found: Sequence[Output], *, by_seq: bool = True) -> Difference | None:
-    """Return the first outputs that differ, None for one that is missing; None if all are equal."""
+    """Return the first two outputs that differ (None for a missing one); None if all are equal."""
     for mine, theirs in zip(expected, found, strict=False):
         if (mine.channel, mine.hash) != (theirs.channel, theirs.hash) or (by_seq and mine.seq != theirs.seq):
             return mine, theirs

@@ -1,4 +1,4 @@
-"""Files that are opened inside callbacks, by Python's audit hook: a consumer that reads the log reads its future."""
+"""Files opened inside callbacks, found by Python's audit hook: a consumer that reads the log reads its future."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["FileRead", "inside", "watched_reads"]
 
 EVENTS: Final = ("open", "sqlite3.connect", "os.scandir", "os.listdir")
 READS_MAX: Final = 1_000
-IMPORTED: Final = (".py", ".pyc", ".so", ".pyd")  # a module that is imported late
+IMPORTED: Final = (".py", ".pyc", ".so", ".pyd")  # modules that are imported late
 
 _inside: ContextVar[tuple[int, str] | None] = ContextVar("mtf_audit_inside", default=None)
-_reads: list[FileRead] | None = None  # where they are kept at present; None: nowhere
-_hooked = False  # a hook cannot be removed, so there is one, once somebody audits
+_reads: list[FileRead] | None = None  # where reads are recorded now; None: nowhere
+_hooked = False  # a hook cannot be removed, so one is added at the first audit and stays
 
 
 class FileRead(NamedTuple):
-    """A file or folder that was opened: while which event was shown, in which callback."""
+    """A file or folder that was opened, with the event being shown and the callback."""
 
     path: str
     seq: int
@@ -30,7 +30,7 @@ class FileRead(NamedTuple):
 
 @contextlib.contextmanager
 def inside(seq: int, callback: str) -> Iterator[None]:
-    """Within, code of the consumer runs, in this task or thread."""
+    """Context in which the consumer's code runs, in this task or thread."""
     token = _inside.set((seq, callback))
     try:
         yield
@@ -40,8 +40,8 @@ def inside(seq: int, callback: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def watched_reads(found: list[FileRead]) -> Iterator[None]:
-    """Within, have *found* get every file that is opened inside a callback."""
-    global _hooked, _reads  # noqa: PLW0603 - a hook of the interpreter is its own, and there is one of it
+    """Context in which every file that is opened inside a callback is added to *found*."""
+    global _hooked, _reads  # noqa: PLW0603 - a hook belongs to the whole interpreter
     if not _hooked:
         _hooked = True
         sys.addaudithook(_hear)

@@ -1,6 +1,6 @@
-"""Outputs of a consumer: what it returns, and what changes in its public attributes, each with the event it came at.
+"""Outputs of a consumer: what it returns, and changes of its public attributes, each with its event.
 
-Owns how values are compared: by a text that is equal for equal values in every run, floats by their bits.
+Owns the comparison of values: by a text that is the same for equal values in every run, floats by their bits.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import xxhash
 __all__ = ["Output", "Watched", "text_of"]
 
 SHORT: Final = 120  # characters of a value that are shown
-DEEP: Final = 20  # levels of containers that are looked into
+DEEP: Final = 20  # levels of nested containers that are compared
 UNCOMPARABLE: Final = ""
 
-# Kinds of attributes: whose new items are outputs, or whose value is.
+# Kinds of attributes: those whose new items are outputs, and those whose value is one.
 _GROWING: Final = (list, dict, deque)
 
 
 class Output(NamedTuple):
-    """One output: the event that was shown, where it came from, and its value as a text, shortened, with its hash."""
+    """One output: the event being shown, where it came from, and its value as shortened text with a hash."""
 
     seq: int
     channel: str  # `on_bar() returned`, or the name of an attribute
@@ -37,19 +37,19 @@ class Output(NamedTuple):
 
 
 class Watched:
-    """The public attributes of *consumer*, as they change from callback to callback."""
+    """The public attributes of *consumer*, watched from callback to callback."""
 
     def __init__(self, consumer: object) -> None:
         self._consumer: Final = consumer
         self.ignored: Final[set[str]] = set()  # attributes whose values cannot be compared
         self.growing: Final[set[str]] = set()  # attributes whose new items are outputs
-        self._appended: Final[dict[str, dict[int, Output]]] = {}  # of lists that only grow, each new item by its place
-        self._shrunk: Final[set[str]] = set()  # lists that are not of that kind
-        self._known: dict[str, Any] = {}  # by attribute: how many items, or the text of the value
+        self._appended: Final[dict[str, dict[int, Output]]] = {}  # the new items, by index, of lists that only grow
+        self._shrunk: Final[set[str]] = set()  # lists that have not only grown
+        self._known: dict[str, Any] = {}  # by attribute: the number of items, or the text of the value
         _ = self.changes(0)
 
     def changes(self, seq: int) -> list[Output]:
-        """Return what has changed since the last call, as outputs of the event *seq*: new items, and new values."""
+        """Return the changes since the last call, new items and new values, as outputs of the event *seq*."""
         found: list[Output] = []
         for name, value in list(vars(self._consumer).items()):
             if name.startswith("_") or name == "name" or callable(value):
@@ -77,7 +77,7 @@ class Watched:
         return found
 
     def repainted(self, seq: int) -> tuple[Output, Output] | None:
-        """Return the first item of a list that only grew which has changed since it came: as it was, and as it is."""
+        """Return the first item, in lists that only grow, that was changed later: as it was, and as it is."""
         for name, outputs in self._appended.items():
             value = getattr(self._consumer, name, None)
             if name in self._shrunk or not isinstance(value, list):
@@ -89,7 +89,7 @@ class Watched:
         return None
 
     def state(self, seq: int) -> list[Output]:
-        """Return the whole value of each attribute after the event *seq*."""
+        """Return the complete value of each attribute after the event *seq*."""
         values = {name: text_of(value) for name, value in vars(self._consumer).items() if not name.startswith("_")}
         return [Output.of(seq, name, text) for name, text in sorted(values.items()) if text != UNCOMPARABLE]
 
@@ -101,7 +101,7 @@ class Watched:
 
 
 def text_of(value: Any, level: int = 0) -> str:
-    """Return *value* as a text that equals that of an equal value in any run; "" if there is no such text."""
+    """Return *value* as a text that is the same for an equal value in any run; "" if there is no such text."""
     if isinstance(value, float):
         return value.hex() if value == value else "nan"
     if value is None or isinstance(value, bool | int | str | bytes):
@@ -111,16 +111,16 @@ def text_of(value: Any, level: int = 0) -> str:
     if isinstance(value, Mapping):
         pairs = [(text_of(key, level + 1), text_of(each, level + 1)) for key, each in value.items()]
         return _joined("{", [f"{key}: {each}" if key and each else UNCOMPARABLE for key, each in pairs])
-    if isinstance(value, Set):  # its order says nothing
+    if isinstance(value, Set):  # its order has no meaning
         return _joined("set(", sorted(text_of(each, level + 1) for each in value))
     if isinstance(value, list | tuple | deque):
         return _joined("[", [text_of(each, level + 1) for each in value])
-    if hasattr(value, "tolist"):  # of NumPy
+    if hasattr(value, "tolist"):  # NumPy arrays and scalars
         return text_of(value.tolist(), level + 1)
     if callable(getattr(value, "to_dict", None)):  # a bar, a snapshot
         return text_of(value.to_dict(), level + 1)
     text = repr(value)
-    return UNCOMPARABLE if " at 0x" in text else text  # where it lies differs from run to run
+    return UNCOMPARABLE if " at 0x" in text else text  # an address differs from run to run
 
 
 def _joined(opening: str, texts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The recorder: stands in a consumer's place, calls it, and keeps what came of each call."""
+"""The recorder: takes the place of a consumer, calls it, and records the outputs of each call."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from mtf.errors import ConfigError
 
 __all__ = ["SAVED", "Recorder"]
 
-OUTPUTS_MAX: Final = 2_000_000  # kept of one run
+OUTPUTS_MAX: Final = 2_000_000  # recorded in one run
 CALLBACKS: Final = ("on_start", "on_bar", "on_tick", "on_clock", "on_reject", "on_frame", "on_stop")
 SAVED: Final = "save()"
 
 
 class Recorder(Consumer):
-    """Is called in the place of *consumer*. At each of the seqs *looks*, its whole state is kept too."""
+    """Is called in place of *consumer*. At each of the seqs *looks*, its complete state is recorded too."""
 
     def __init__(self, consumer: Consumer, looks: Sequence[int] = ()) -> None:
-        callbacks = callbacks_of(consumer)  # it is what a pipeline would accept
+        callbacks = callbacks_of(consumer)  # also checks what a pipeline checks
         self.name = consumer.name or type(consumer).__name__
         self.outputs: list[Output] = []
-        self.states: dict[int, list[Output]] = {}  # by the seq after which it was looked at
+        self.states: dict[int, list[Output]] = {}  # by the seq after which they were recorded
         self.repainted: tuple[Output, Output] | None = None  # an output as it was, and as it is in the end
         self.frame_ends: list[int] = []  # last events of the frames that it was shown
-        self.frame_channels: Final[set[str]] = set()  # of outputs of single rows of a frame
+        self.frame_channels: Final[set[str]] = set()  # channels with outputs for single rows of a frame
         self.has_frame: Final = callbacks.has_frame
         self.has_save: Final = _overrides(consumer, "save")
         self._saves_async: Final = inspect.iscoroutinefunction(inspect.unwrap(consumer.save))
         self._inner: Final = consumer
         self._watched: Final = Watched(consumer)
-        self._looks: Final = sorted(looks, reverse=True)  # still to come, the next one last
-        self._shown_seq = 0  # the event that is being shown, or was last
-        self._ended = False  # what comes now is not an output
+        self._looks: Final = sorted(looks, reverse=True)  # those still to come, the next one last
+        self._shown_seq = 0  # the event being shown, or shown last
+        self._ended = False  # from now on nothing is an output
         for name in CALLBACKS:
             if _overrides(consumer, name):
                 callback = getattr(consumer, name)
@@ -52,22 +52,22 @@ class Recorder(Consumer):
         return self._watched.ignored
 
     async def saved(self) -> bytes | None:
-        """Return what the consumer saves now."""
+        """Return the state that the consumer saves now."""
         state = self._inner.save()
         found = await state if inspect.isawaitable(state) else state
         if found is not None and not isinstance(found, bytes):
-            raise ConfigError(f"{self.name}.save() returned {type(found).__name__}: return bytes, or None")
+            raise ConfigError(f"{self.name}.save() must return bytes or None, got {type(found).__name__}")
         return found
 
     async def load_saved(self, state: bytes) -> None:
-        """Have the consumer take over *state*, before it is shown anything."""
+        """Restore the consumer from *state*, before it is shown anything."""
         loaded = self._inner.load(state)
         if inspect.isawaitable(loaded):
             await loaded
-        self._watched.changes(0)  # what it restores is not an output
+        self._watched.changes(0)  # restored values are not outputs
 
     async def end(self, seq: int) -> None:
-        """Keep the state at the end of the run, the event *seq*, with what it saves."""
+        """Record the state at the end of the run, after the event *seq*, including what it saves."""
         self._look(seq + 1)
         self.states[seq] = self._watched.state(seq)
         self.repainted = self._watched.repainted(seq)
@@ -99,7 +99,7 @@ class Recorder(Consumer):
         self._shown_seq = seq
 
     def _look(self, seq: int) -> None:
-        """Keep the state at each look before the event *seq*, which is about to be shown."""
+        """Record the state for each look before the event *seq*, which is about to be shown."""
         while self._looks and self._looks[-1] < seq:
             at = self._looks.pop()
             self.states[at] = self._watched.state(at)
@@ -136,7 +136,7 @@ def _overrides(consumer: Consumer, name: str) -> bool:
 
 
 def _of_kind(call: Callable[..., Any], *, is_async: bool) -> Callable[..., Any]:
-    """Return *call* as a function that says whether it is async."""
+    """Return *call* as a function that is declared async or plain."""
     if is_async:
 
         async def called_async(*arguments: Any) -> None:

@@ -1,7 +1,7 @@
-"""Offline: a whole source through the kernel at once, synchronous, as notebooks need it.
+"""Offline: runs a whole source through the kernel at once, synchronously, as notebooks need it.
 
-`feed` reads what is given, `point_in_time` and `resample` make tables of it. Sits on the pipeline's reading and on the
-tables of `mtf.data`, and runs no event loop.
+`feed` reads the source; `point_in_time` and `resample` make tables from it. Uses the pipeline's reading and the tables
+of `mtf.data`, and no event loop.
 """
 
 from __future__ import annotations

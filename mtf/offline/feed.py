@@ -1,7 +1,7 @@
-"""What a whole source gives, as blocks: a file, an iterable, a frame, or the log of a data directory.
+"""The events of a whole source as blocks: of a file, an iterable, a frame, or the log of a data directory.
 
-Finite sources are read in order of time, by the same rules as `Pipeline.run` reads them, so that a kernel that is given
-these blocks makes of them what a pipeline would. A log is read as it is.
+Finite sources are read in order of time, by the same rules as in `Pipeline.run`, so that a kernel gets the same results
+from these blocks as a pipeline would. A log is read as it is.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ BLOCK_EVENTS: Final = 1024
 
 
 class Feed:
-    """A source that can be read from its start, as often as asked, under one configuration."""
+    """A source that can be read from its start, any number of times, under one configuration."""
 
     def __init__(self, config: Config, name: str) -> None:
         self.config: Final = config
         self.name: Final = name
-        self.once = False  # it can be read once
+        self.once = False  # it can only be read once
 
     def begin(self, config: Config) -> Kernel:
-        """Return the kernel, of *config*, that the blocks are meant for."""
+        """Return the kernel, with *config*, for the blocks."""
         return Kernel(config)
 
     def blocks(self) -> Iterator[Block]:
@@ -49,7 +49,7 @@ class Feed:
 
 
 class LoggedFeed(Feed):
-    """The log of a data directory, up to the event that is its last one now."""
+    """The log of a data directory, up to its current last event."""
 
     def __init__(self, reader: DataReader, config: Config) -> None:
         super().__init__(config, reader.name)
@@ -67,7 +67,7 @@ class LoggedFeed(Feed):
         yield from self._checked(logged) if self._changed else logged
 
     def _checked(self, logged: Iterator[Block]) -> Iterator[Block]:
-        """Yield what was logged under another configuration, whose bars may be none here."""
+        """Yield blocks logged under another configuration, checking that their input bars fit this one."""
         kernel, clock = self.begin(self.config), _bar_clock(self.config)
         symbols = SymbolTable([instrument.name for instrument in kernel.gate.instruments])
         for block in logged:
@@ -77,18 +77,18 @@ class LoggedFeed(Feed):
 
 
 class SourceFeed(Feed):
-    """What `Pipeline.run` takes, besides feeds that have to be awaited."""
+    """A source as in `Pipeline.run`, except for those that have to be awaited."""
 
     def __init__(self, config: Config, given: Any, options: dict[str, Any], *, reorder_ns: int, sort: bool) -> None:
         if hasattr(given, "__aiter__"):
-            raise ConfigError("an async iterable has to be awaited: run it through a pipeline, with data= to keep it")
+            raise ConfigError("an async iterable has to be awaited: run it through a pipeline, with data= to store it")
         self._given: Final = given
         self._options: Final = options
         self._reorder_ns: Final = reorder_ns
         self._sort: Final = sort
         self._start: Final = given.position() if isinstance(given, Source) else None
-        self._opened: MergedSource | None = self._open()  # until it is read
-        self._reading = False  # somebody reads
+        self._opened: MergedSource | None = self._open()  # until it is first read
+        self._reading = False  # a reader is active
         super().__init__(config, self._opened.name)
         self.once = isinstance(given, Iterator)
 
@@ -96,11 +96,11 @@ class SourceFeed(Feed):
         opened, self._opened = self._opened, None
         if opened is None:
             if self.once:
-                raise ConfigError(f"{self.name}: an iterator can be read once: give a list, or keep what was read")
+                raise ConfigError(f"{self.name}: an iterator can only be read once: pass a list, or keep the result")
             if self._start is not None:
                 if self._reading:
                     raise ConfigError(
-                        f"{self.name}: it is being read, and a source has one place: finish that, or copy it"
+                        f"{self.name}: it is being read already, and has only one position: finish that, or copy it"
                     )
                 self._given.seek(self._start)
             opened = self._open()
@@ -139,13 +139,13 @@ class SourceFeed(Feed):
                 warnings.warn(f"{opened.name}: {OUT_OF_ORDER}", OutOfOrderWarning, stacklevel=2)
 
     def _malformed(self, place: str, line: int, reason: str, raw: str) -> None:
-        _warn(f"{place}:{line}: {reason}: malformed rows are passed over")
+        _warn(f"{place}:{line}: {reason}: malformed rows are skipped")
 
 
 def feed_of(given: Any, config: Config | None, settings: dict[str, Any], options: dict[str, Any]) -> Feed:
     """Return the feed of *given*, with *settings* of `Config.make` or *config*; *options* are those of the source.
 
-    A data directory brings its own configuration, in which *settings* replace what they name.
+    A data directory has its own configuration, in which *settings* replace those of the same name.
     """
     settings = {name: value for name, value in settings.items() if value is not None}
     if config is not None and settings:
@@ -154,7 +154,9 @@ def feed_of(given: Any, config: Config | None, settings: dict[str, Any], options
         given = DataReader(given)
     if isinstance(given, DataReader):
         if options:
-            raise ConfigError(f"{', '.join(options)}: {given.path} is a data directory, and is read as it was logged")
+            raise ConfigError(
+                f"{', '.join(options)}: not supported for {given.path}, a data directory, read as it was logged"
+            )
         own = given.config.changed(**settings) if settings else given.config
         return LoggedFeed(given, own if config is None else config)
     reorder_ns, sort = options.pop("reorder_ns", 0), options.pop("sort", False)

@@ -1,7 +1,8 @@
 """`mtf.point_in_time`: what was known at each tick or bar close, of every timeframe, as one table.
 
-What is usually joined together by time, wrongly: a row holds forming and completed bars and their indicator values as a
-consumer was shown them at that moment. Nothing is joined; each row is the state of a run, written down as it is passed.
+A row holds forming and completed bars and their indicator values as a consumer was shown them at that moment. Such
+tables are usually made by joins on time, which are easy to get wrong; here nothing is joined: each row is the state of
+a run, recorded as it happens.
 """
 
 from __future__ import annotations
@@ -46,15 +47,15 @@ def point_in_time(
 ) -> Table[dict[str, Any]]:
     """Return a row for each accepted tick, or for each bar of the timeframe *on* that closes, in the order of the log.
 
-    A row holds the state of its symbol as a consumer's `on_tick`, or `on_bar` of that timeframe, is shown it: nothing
-    that came later is in it. Columns are `symbol`, `seq`, `time`, and for each timeframe `5m.partial.high` (the bar
-    that forms; null if none does), `5m.bar.high` (the newest completed one), and by *values* `5m.live.rsi_14`,
+    A row holds the state of its symbol as shown to a consumer's `on_tick`, or `on_bar` of that timeframe, with nothing
+    that came later. Columns are `symbol`, `seq`, `time`, and for each timeframe `5m.partial.high` (the forming bar;
+    null if there is none), `5m.bar.high` (the newest completed one) and, depending on *values*, `5m.live.rsi_14`,
     `5m.completed.rsi_14` or both; null until they are ready.
 
-    *source* is what `Pipeline.run` takes, with *options* as there (and `reorder_ns`, `sort`), or a data directory. The
-    settings are those of `mtf.Config`, by default the six timeframes and the calendar `fx`, or for a data directory its
-    own; *config* gives all of them. Nothing is read before the table is, and then a page at a time; each reader of the
-    table reads the source again. Synchronous: in an event loop it blocks it.
+    *source* is as in `Pipeline.run`, with the same *options* (and `reorder_ns`, `sort`), or a data directory. The
+    settings are those of `mtf.Config`, by default the six timeframes and the calendar `fx`, or a data directory's own;
+    *config* gives all of them. The source is read when the table is, a page at a time, and again by each reader of the
+    table. Synchronous: it blocks an event loop.
     """
     if values not in VALUES:
         raise ConfigError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
@@ -73,7 +74,7 @@ def point_in_time(
 
 
 class _Page(NamedTuple):
-    """A page of rows, and the symbols by the numbers in it."""
+    """A page of rows, and the symbols by number."""
 
     rows: StatePage
     symbols: Sequence[str]
@@ -120,12 +121,12 @@ class StateQuery:
         )
 
     def pages(self) -> Iterator[_Page]:
-        """Yield the rows, a page at a time, reading the source as they are asked for."""
-        # An odd number: columns that lie 4 KiB apart would collide.
+        """Yield the rows, a page at a time, reading the source on demand."""
+        # An odd number: columns 4 KiB apart would collide in the cache.
         return self._pages(max(ROWS_MIN, min(ROWS_MAX, PAGE_CELLS // len(self.columns))) | 1)
 
     def preview(self, rows: int) -> Iterator[_Page]:
-        """Yield the first *rows*, or none of a source that can be read once."""
+        """Yield the first *rows*, or none if the source can only be read once."""
         return iter(()) if self.feed.once else itertools.islice(self._pages(rows), 1)
 
     def _pages(self, room: int) -> Iterator[_Page]:
@@ -181,6 +182,6 @@ class StateQuery:
 
 
 def _grown(names: list[str], instruments: Sequence[Any]) -> list[str]:
-    """Return *names* with those of all *instruments*, by number."""
+    """Return *names*, by number, extended to all *instruments*."""
     names += [instrument.name for instrument in instruments[len(names) :]]
     return list(names)

@@ -1,6 +1,7 @@
-"""`mtf.resample`: completed bars of a whole source, on any timeframes, as the market cuts them.
+"""`mtf.resample`: completed bars of a whole source, on any timeframes, in the market's own days and sessions.
 
-One pass through the kernel; what comes out is held in memory, a table a timeframe, in the columns of `DataReader.bars`.
+One pass through the kernel; the results are held in memory, one table per timeframe, with the columns of
+`DataReader.bars`.
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ def resample(
     config: Config | None = None,
     **options: Any,
 ) -> dict[str, Table[Bar]]:
-    """Return the completed bars of *source* as a table for each of *timeframes*, by name in their order.
+    """Return the completed bars of *source* as one table for each of *timeframes*, by name, in that order.
 
-    Days end at the calendar's close, weekends and silence leave no bar, and each longer bar is a union of shorter ones.
-    Columns are those of `DataReader.bars`, then one a value of *indicators* (`rsi_14`), null until it is ready; rows
-    are by symbol and start.
+    Days end at the calendar's close, weekends and silence have no bars, and each longer bar is a union of shorter ones.
+    Columns are those of `DataReader.bars`, then one for each value of *indicators* (`rsi_14`), null until it is ready;
+    rows are sorted by symbol and start.
 
-    *source* is what `Pipeline.run` takes, ticks or bars, with *options* as there (and `reorder_ns`, `sort`), or a data
-    directory. A bar that the source does not reach the end of is not completed, and left out; with *until* ("it is so
-    late now") also those that end by then are. The calendar is `fx` by default, for a data directory its own; *config*
-    gives all settings but the timeframes. The source is read once, now.
+    *source* is as in `Pipeline.run`, ticks or bars, with the same *options* (and `reorder_ns`, `sort`), or a data
+    directory. A bar is completed, and included, once an event at or after its end shows that it is over; *until* gives
+    the current time, so that bars which end by then are included too. The calendar is `fx` by default, or a data
+    directory's own; *config* gives all settings except the timeframes. The source is read once, immediately.
     """
     named = timeframes.split(",") if isinstance(timeframes, str) else timeframes
     asked = [Timeframe(each) for each in ([named] if isinstance(named, Timeframe) else named)]
@@ -62,24 +63,24 @@ def resample(
     feed = feed_of(source, config, {"timeframes": asked_for, "calendar": calendar, "indicators": indicators}, options)
     config = attrs.evolve(feed.config, live="off")
     kernel = feed.begin(config)
-    found = [Found() for _ in config.timeframes]
+    closed = [ClosedBars() for _ in config.timeframes]
     for block in feed.blocks():
-        _gather(found, kernel.step(block, False))
+        _gather(closed, kernel.step(block, False))
     if until is not None:
-        _gather(found, _at_time(kernel, nanoseconds(until)))
+        _gather(closed, _at_time(kernel, nanoseconds(until)))
     symbols = [instrument.name for instrument in kernel.gate.instruments]
     tables: dict[str, Table[Bar]] = {}
     for timeframe in asked:
         rank = config.timeframes.index(timeframe)
         names = [output.name for output in kernel.schema.outputs[rank]]
-        bars = BarTable.of(found[rank], symbols, timeframe, names)
+        bars = BarTable.of(closed[rank], symbols, timeframe, names)
         what = f"{timeframe} bars of {feed.name}"
         tables[timeframe.name] = Table(what, bars.columns, bars.pages, batch_of=bars.batch_of, values_of=bars.values_of)
     return tables
 
 
-class Found:
-    """The bars that closed on one timeframe so far, in order: by number of the symbol, with seq and values."""
+class ClosedBars:
+    """The bars that have closed on one timeframe, in order, each with the number of its symbol, seq and values."""
 
     def __init__(self) -> None:
         self.by_symbol: Final[dict[int, list[tuple[Bar, int, Sequence[float]]]]] = {}
@@ -88,14 +89,14 @@ class Found:
         self.by_symbol.setdefault(number, []).append((bar, seq, values))
 
 
-def _gather(found: Sequence[Found], frame: Frame) -> None:
+def _gather(closed: Sequence[ClosedBars], frame: Frame) -> None:
     for place, closing in enumerate(frame.closings):
         values: Any = frame.closing_values[place].completed.values if frame.closing_values else ()
-        found[closing.rank].add(closing.number, closing.bar, frame.first_seq + closing.row, values)
+        closed[closing.rank].add(closing.number, closing.bar, frame.first_seq + closing.row, values)
 
 
 def _at_time(kernel: Kernel, ts_ns: int) -> Frame:
-    """Return what a clock event of *ts_ns* makes of everything so far."""
+    """Return the frame of a clock event at *ts_ns*."""
     builder = BlockBuilder(SymbolTable())
     builder.clock(ts_ns)
     return kernel.step(builder.take(kernel.joiner.seq + 1), False)
@@ -103,7 +104,7 @@ def _at_time(kernel: Kernel, ts_ns: int) -> Frame:
 
 @attrs.frozen(kw_only=True)
 class BarTable:
-    """Bars of one timeframe, by symbol, with their values; rows of a table."""
+    """Bars of one timeframe, by symbol, with their values, as rows of a table."""
 
     rows: Sequence[tuple[Bar, int, Sequence[float]]]
     symbols: Sequence[str]
@@ -111,8 +112,8 @@ class BarTable:
     columns: Sequence[Column]
 
     @classmethod
-    def of(cls, found: Found, symbols: Sequence[str], timeframe: Timeframe, names: Sequence[str]) -> BarTable:
-        rows = [row for number in sorted(found.by_symbol) for row in found.by_symbol[number]]
+    def of(cls, closed: ClosedBars, symbols: Sequence[str], timeframe: Timeframe, names: Sequence[str]) -> BarTable:
+        rows = [row for number in sorted(closed.by_symbol) for row in closed.by_symbol[number]]
         columns = (*BARS, *(Column(name, Kind.FLOAT) for name in names))
         return cls(rows=rows, symbols=symbols, timeframe=timeframe, columns=columns)
 
@@ -147,7 +148,7 @@ class BarTable:
 
 
 def _flags(bar: Bar) -> int:
-    """Return which of `FLAGS`, and a gap before it, a bar has, as a bit each."""
+    """Return which of `FLAGS` a bar has, and whether there is a gap before it, as one bit each."""
     flags = sum(1 << bit for bit, name in enumerate(FLAGS) if getattr(bar, name))
     gap = bar.gap
     lengths = 0 if gap is None else gap.closed_ns + gap.holiday_ns + gap.break_ns + gap.silence_ns
@@ -155,7 +156,7 @@ def _flags(bar: Bar) -> int:
 
 
 def _values(values: Sequence[float]) -> Any:
-    """Return values as a column, in which NaN is null."""
+    """Return values as a column with null for NaN."""
     gone = sum(map(math.isnan, values))
     if gone == len(values):
         return None

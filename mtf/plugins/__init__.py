@@ -1,4 +1,4 @@
-"""Plug-ins: what other packages bring by entry point, found without being imported, and imported when it is needed."""
+"""Plug-ins: objects that other packages provide by entry point, found without import and imported when needed."""
 
 from __future__ import annotations
 

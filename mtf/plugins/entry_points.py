@@ -1,6 +1,6 @@
-"""Entry points of mtf's groups: which are installed, and loading one. A broken one is reported, and breaks nothing.
+"""Entry points of mtf's groups: finds and loads plug-ins. A broken one is reported, and affects nothing else.
 
-Owns finding and importing. What a plug-in has to be is checked by who uses it (`checked`), once it is loaded.
+Owns finding and importing. Whether a plug-in is of the right type is checked by its user (`checked`), once loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mtf.loggers import report
 
 __all__ = ["GROUPS", "Plugin", "installed", "load", "load_all", "problem_of"]
 
-# What can be plugged in, and by which group of entry points.
+# The kinds of plug-ins, and their groups of entry points.
 GROUPS: Final = {
     "formats": "mtf.formats",
     "sources": "mtf.sources",
@@ -33,30 +33,30 @@ _reported: Final[set[tuple[str, str]]] = set()  # plug-ins whose problem has bee
 
 @attrs.frozen(kw_only=True)
 class Plugin:
-    """An installed plug-in: its name, where its object is, and the package that brings it."""
+    """An installed plug-in: its name, where its object is, and the package that provides it."""
 
     kind: str  # a key of GROUPS
     name: str
     value: str  # module:attribute
-    package: str  # "" if that is not known
+    package: str  # "" if unknown
     version: str
     point: importlib.metadata.EntryPoint = attrs.field(repr=False, eq=False)
 
     @property
     def origin(self) -> str:
-        """The package, for messages."""
+        """The package, as named in messages."""
         return f"the package {self.package} {self.version}" if self.package else "an installed package"
 
 
 def installed(kind: str) -> dict[str, Plugin]:
-    """Return the plug-ins of *kind* that are installed, by name; nothing is imported. Of one name the first counts."""
+    """Return the installed plug-ins of *kind* by name, the first of each name, without importing anything."""
     return _installed(kind, importlib.metadata.entry_points, tuple(sys.path))
 
 
 def load(kind: str, name: str, checked: Callable[[Any], Any]) -> Any:
-    """Return what *checked* makes of the object of a plug-in, imported if it was not.
+    """Return the result of *checked* on the object of a plug-in, importing it if necessary.
 
-    ConfigError that names the package and what failed, whatever its module does when it is imported.
+    Whatever goes wrong in its module is raised as ConfigError, which names the package and the failure.
     """
     plugin = installed(kind)[name]
     what = f"the {kind.removesuffix('s')} {name} of {plugin.origin} cannot be used"
@@ -64,14 +64,14 @@ def load(kind: str, name: str, checked: Callable[[Any], Any]) -> Any:
         return checked(plugin.point.load())
     except MtfError as error:
         raise ConfigError(f"{what}: {plugin.value}: {error}") from error
-    except Exception as error:  # whatever somebody else's module does
+    except Exception as error:  # whatever another package's module raises
         raise ConfigError(
             f"{what}: {plugin.value} fails with {type(error).__name__}: {error}; update the package, or uninstall it"
         ) from error
 
 
 def load_all(kind: str, checked: Callable[[Any], Any]) -> Iterator[tuple[Plugin, Any]]:
-    """Yield the plug-ins of *kind* that can be used, each with its object; the others are reported, once each."""
+    """Yield each usable plug-in of *kind* with its object; the others are reported, once each."""
     for name, plugin in installed(kind).items():
         try:
             found = load(kind, name, checked)
@@ -82,7 +82,7 @@ def load_all(kind: str, checked: Callable[[Any], Any]) -> Iterator[tuple[Plugin,
 
 
 def report_failure(plugin: Plugin, sentence: str) -> None:
-    """Report that *plugin* cannot be used, or fails, the first time."""
+    """Report, once, that *plugin* cannot be used or fails."""
     if (plugin.kind, plugin.name) not in _reported:
         _reported.add((plugin.kind, plugin.name))
         report("plugin_failed", sentence, kind=plugin.kind, plugin=plugin.name, package=plugin.package)
@@ -99,7 +99,7 @@ def problem_of(plugin: Plugin, checked: Callable[[Any], Any]) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _installed(kind: str, entry_points: Callable[..., Any], path: tuple[str, ...]) -> dict[str, Plugin]:
-    """Look through what is on *path*: that takes milliseconds, so each path is looked through once."""
+    """Search *path* for plug-ins: that takes milliseconds, so each path is searched once."""
     found: dict[str, Plugin] = {}
     for point in sorted(entry_points(group=GROUPS[kind]), key=lambda each: (each.name, each.value)):
         dist = point.dist

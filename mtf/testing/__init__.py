@@ -1,7 +1,7 @@
-"""For tests of what is built on mtf: a clock to move, ticks and bars as text, and contract suites for plug-ins.
+"""For tests of code built on mtf: a controllable clock, ticks and bars as text, and contract suites for plug-ins.
 
-Not imported by `import mtf`. pytest loads `mtf.testing.pytest_plugin` by its entry point, and that nothing else: names
-are imported when they are used, so that pytest can rewrite the assertions in contracts first.
+Not imported by `import mtf`. pytest loads `mtf.testing.pytest_plugin` by its entry point, which imports nothing else:
+names are imported on first use, so that pytest can rewrite the assertions in contracts before.
 """
 
 from __future__ import annotations

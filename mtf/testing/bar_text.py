@@ -1,4 +1,4 @@
-"""Bars as text, one after the other: `bars("10/12/9/11 11/11/10/10x3 10")`, and a seeded walk of them."""
+"""Consecutive bars as text: `bars("10/12/9/11 11/11/10/10x3 10")`, and a seeded random walk of bars."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _WORD: Final = re.compile(r"(?P<prices>[\d.]+(?:/[\d.]+){0,3})(?:x(?P<volume>[\d
 
 
 def bars(text: str, *, symbol: str = "EURUSD", timeframe: str = "1m", start_ns: int = START_NS) -> list[Bar]:
-    """Return a bar a word: `OPEN/HIGH/LOW/CLOSE[xVOLUME]`, or one price for all four. They follow each other."""
+    """Return consecutive bars, one for each word: `OPEN/HIGH/LOW/CLOSE[xVOLUME]`, or one price for all four."""
     length = Timeframe(timeframe)
     made: list[Bar] = []
     for word in text.split():
         match = _WORD.fullmatch(word)
         prices = [] if match is None else [float(price) for price in match["prices"].split("/")]
         if match is None or len(prices) not in (1, 4):
-            raise ValueError(f"no bar: {word!r}; write it as 10/12/9/11x3, or 10")
+            raise ValueError(f"invalid bar {word!r}: write it as 10/12/9/11x3, or 10")
         open_, high, low, close = prices if len(prices) == 4 else prices * 4
         made.append(
             Bar(
@@ -45,7 +45,7 @@ def bars(text: str, *, symbol: str = "EURUSD", timeframe: str = "1m", start_ns: 
 
 
 def walk_of_bars(count: int, seed: int = 1) -> list[Bar]:
-    """Return *count* bars of a random walk, the same ones for a *seed*."""
+    """Return *count* bars of a random walk, always the same for a given *seed*."""
     chance = random.Random(seed)
     words = []
     price = 100.0

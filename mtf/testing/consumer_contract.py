@@ -1,4 +1,4 @@
-"""What a consumer should promise, as tests: inherit, and make one. See docs/audit.md for what is compared."""
+"""What a consumer should promise, as tests: inherit, and implement `make`. docs/audit.md explains what is compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEP_NS = 7_000_000_000
 
 
 class ConsumerContract:
-    """Tests of the consumer that `make` returns, on a market of its own: `ticks` quotes of two symbols."""
+    """Tests of the consumer that `make` returns, on a synthetic market: `ticks` quotes of two symbols."""
 
     settings: ClassVar[dict[str, Any]] = {"timeframes": ("1m", "5m", "1h"), "calendar": "crypto"}
     ticks: ClassVar[int] = 600
@@ -38,7 +38,7 @@ class ConsumerContract:
         assert _found(self._audited(), "determinism") == []
 
     def test_it_loses_no_state(self) -> None:
-        """What loads a saved state goes on as if it had never left."""
+        """A consumer that loads a saved state continues as if it had run all along."""
         assert _found(self._audited(), "restart") == []
 
     def _audited(self) -> AuditReport:

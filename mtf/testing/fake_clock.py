@@ -1,4 +1,4 @@
-"""A wall clock that stands still until a test moves it."""
+"""A wall clock that only moves when a test moves it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["FakeClock", "FakeTimer"]
 
 
 class FakeTimer:
-    """A call to come; `cancel` takes it back."""
+    """A pending call, which `cancel` revokes."""
 
     def __init__(self, callback: Callable[[], None]) -> None:
-        self._callback: Callable[[], None] | None = callback  # None once it was called or cancelled
+        self._callback: Callable[[], None] | None = callback  # None once called or cancelled
 
     def cancel(self) -> None:
         self._callback = None
@@ -25,12 +25,12 @@ class FakeTimer:
 
 
 class FakeClock:
-    """Tells the time it was set to; timers fire in the turn of whoever moves it, in order of time."""
+    """Shows the time it was set to; timers fire within the call that moves it, in order of time."""
 
     def __init__(self, now_ns: int) -> None:
         self._now_ns = now_ns
-        self._timers: Final[list[tuple[int, int, FakeTimer]]] = []  # a heap, by time and order of asking
-        self.asked_ns: Final[list[int]] = []  # every time that a call was asked for
+        self._timers: Final[list[tuple[int, int, FakeTimer]]] = []  # a heap, by time and order of requests
+        self.asked_ns: Final[list[int]] = []  # every time for which a call was requested
 
     def now_ns(self) -> int:
         return self._now_ns
@@ -42,7 +42,7 @@ class FakeClock:
         return timer
 
     def due_ns(self) -> int | None:
-        """Return the earliest time that a timer waits for, perhaps one that was cancelled; None if there is none."""
+        """Return the time of the earliest timer, which may be cancelled by now; None if there is none."""
         return self._timers[0][0] if self._timers else None
 
     def go_to(self, ts_ns: int) -> None:
@@ -55,5 +55,5 @@ class FakeClock:
         self._now_ns = ts_ns
 
     def pass_ns(self, length_ns: int) -> None:
-        """Move on by *length_ns*."""
+        """Move forward by *length_ns*."""
         self.go_to(self._now_ns + length_ns)

@@ -1,4 +1,4 @@
-"""What every indicator promises, as tests: inherit, and set `spec`."""
+"""The promises of every indicator, as tests: inherit, and set `spec`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class IndicatorContract:
         return create(self.spec)
 
     def test_a_preview_equals_the_value_after_the_update(self) -> None:
-        """A live value is what the completed one would be, to the bit, before and after the warm-up."""
+        """A live value equals the completed value of the same bar to the bit, before and after the warm-up."""
         indicator = self.make()
         for bar in walk_of_bars(self.bars_count):
             live = indicator.peek(bar)
@@ -32,7 +32,7 @@ class IndicatorContract:
             assert _bits(live) == _bits(indicator.values())
 
     def test_a_preview_leaves_no_trace(self) -> None:
-        """However often a partial bar is looked at, the completed values stay the same."""
+        """However often a partial bar is previewed, the completed values stay the same."""
         looked, blind = self.make(), self.make()
         others = walk_of_bars(3, seed=2)
         for bar in walk_of_bars(self.bars_count):
@@ -45,7 +45,7 @@ class IndicatorContract:
             assert _bits(looked.values()) == _bits(blind.values())
 
     def test_a_loaded_state_goes_on_to_the_bit(self) -> None:
-        """A restart from a checkpoint goes on as if there had been none."""
+        """After a restart from a checkpoint it continues as if there had been no restart."""
         series = walk_of_bars(self.bars_count)
         for cut in (0, 1, self.bars_count // 2):
             whole, second = self.make(), self.make()
@@ -66,7 +66,7 @@ class IndicatorContract:
             assert _values(self.make(), series[:length]) == whole[:length]
 
     def test_values_are_nan_until_the_warm_up(self) -> None:
-        """Never 0, which would be taken for a value; after it there is one, unless it waits for an event."""
+        """Never 0, which would be taken for a value; afterwards there is a value, unless it waits for an event."""
         indicator = self.make()
         assert not indicator.ready or not indicator.warmup
         for count, bar in enumerate(walk_of_bars(self.bars_count), 1):
@@ -77,7 +77,7 @@ class IndicatorContract:
         assert indicator.ready or indicator.waits
 
     def test_memory_is_bounded(self) -> None:
-        """The state is as large after a thousand bars as it was once warm."""
+        """The state is as large after a thousand bars as just after the warm-up."""
         indicator = self.make()
         for bar in walk_of_bars(indicator.warmup + 200):
             indicator.update(bar)
@@ -87,14 +87,14 @@ class IndicatorContract:
         assert len(indicator.save()) <= size * 1.1 + 64
 
     def test_its_spec_makes_the_same_indicator(self) -> None:
-        """The log's configuration names an indicator by its spec, and finds the same one by it."""
+        """The log's configuration stores an indicator as its spec, which must find the same one."""
         indicator = self.make()
         again = create(indicator.spec)
         assert (again.spec, again.outputs, again.warmups) == (indicator.spec, indicator.outputs, indicator.warmups)
         assert len(set(indicator.outputs)) == len(indicator.outputs)
 
     def test_reset_forgets_every_bar(self) -> None:
-        """After it the indicator is as new."""
+        """Afterwards the indicator is like a new one."""
         indicator = self.make()
         for bar in walk_of_bars(self.bars_count):
             indicator.update(bar)

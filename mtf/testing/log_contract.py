@@ -1,4 +1,4 @@
-"""What every log backend promises, as tests: inherit, and make a new, empty one."""
+"""The promises of every log backend, as tests: inherit, and implement `make`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CONFIG = b'{"timeframes":["1m"]}'
 
 
 class LogContract:
-    """Tests of the log that `make` returns: a new one with *config*, of which nothing is shared."""
+    """Tests of the log that `make` returns: a new one with *config* that shares nothing with the others."""
 
     def make(self, config: bytes) -> EventLog:
         """Return a new, empty log."""
         raise NotImplementedError("return a new log")
 
     def test_a_new_log_is_empty(self) -> None:
-        """It has its configuration, and begins at seq 1."""
+        """It has its configuration, and starts at seq 1."""
         log = self.make(CONFIG)
         assert log.config == CONFIG
         assert (log.first_seq, log.last_seq, log.durable_seq) == (1, 0, 0)
@@ -38,7 +38,7 @@ class LogContract:
         log.close()
 
     def test_reading_starts_with_the_block_that_has_the_seq(self) -> None:
-        """And ends at once after the last one."""
+        """And ends at once after the last block."""
         log, made = self._filled()
         for seq in range(1, log.last_seq + 1):
             assert _blocks_of(log.read(seq)) == [block for block in made if block.last_seq >= seq]
@@ -55,7 +55,7 @@ class LogContract:
         log.close()
 
     def test_reading_stops_at_what_was_there_at_the_call(self) -> None:
-        """A reader that is open while events come is not chased."""
+        """A reader does not chase events that are appended while it is open."""
         log, made = self.make(CONFIG), _made()
         log.append(made[0])
         reader = log.read()
@@ -65,13 +65,13 @@ class LogContract:
         log.close()
 
     def test_reading_before_the_first_event_is_refused(self) -> None:
-        """Never a shorter history than was asked for."""
+        """The history is never shorter than requested."""
         log, _ = self._filled()
         _raises(DataDirError, lambda: list(log.read(log.first_seq - 1)))
         log.close()
 
     def test_positions_are_written_when_they_change(self) -> None:
-        """With the block, so that both are there or neither; also one that is changed in place."""
+        """With the block, so that both are stored or neither; also one that is changed in place."""
         log, made = self.make(CONFIG), _made()
         position = {"row": 3}
         log.append(made[0], {"a": position, "b": {"row": 0}})
@@ -87,7 +87,7 @@ class LogContract:
         log.close()
 
     def test_sync_makes_durable_what_was_appended(self) -> None:
-        """And blocks after it say so."""
+        """And later blocks record that."""
         log, made = self.make(CONFIG), _made()
         log.append(made[0])
         assert log.sync() == log.durable_seq == made[0].last_seq
@@ -97,7 +97,7 @@ class LogContract:
         log.close()
 
     def test_seqs_have_no_hole(self) -> None:
-        """A block that does not follow is a mistake of the caller, and changes nothing."""
+        """A block that does not follow is a mistake of the caller; it changes nothing."""
         log, made = self.make(CONFIG), _made()
         log.append(made[0])
         for wrong in (made[0], made[2]):
@@ -107,7 +107,7 @@ class LogContract:
         log.close()
 
     def test_a_closed_log_is_durable_and_takes_nothing(self) -> None:
-        """Closing twice is once."""
+        """Closing it a second time does nothing."""
         log, made = self.make(CONFIG), _made()
         log.append(made[0])
         log.close()

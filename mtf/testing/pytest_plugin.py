@@ -1,4 +1,4 @@
-"""The pytest plug-in: fixtures for pipelines on a clock that a test moves. Loaded by pytest where mtf is installed."""
+"""The pytest plug-in: fixtures for pipelines on a clock that a test moves. pytest loads it if mtf is installed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["mtf_clock", "mtf_pipeline"]
 
-# What fails in a contract is shown with its values, as in a test of one's own.
+# A failure in a contract is shown with its values, as in any other test.
 for _name in ("indicator_contract", "source_contract", "log_contract", "consumer_contract"):
     pytest.register_assert_rewrite(f"mtf.testing.{_name}")
 
 
 @pytest.fixture
 def mtf_clock() -> FakeClock:
-    """A wall clock that stands at 2024-03-06T10:00Z until the test moves it."""
+    """A wall clock that shows 2024-03-06T10:00Z until the test moves it."""
     testing: Any = importlib.import_module("mtf.testing")
     clock: FakeClock = testing.FakeClock(testing.at("10:00"))
     return clock

@@ -1,4 +1,4 @@
-"""What every source promises, as tests: inherit, and make one that has an end."""
+"""The promises of every source, as tests: inherit, and implement `make` for a finite source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["SourceContract"]
 
 
 class SourceContract:
-    """Tests of the source that `make` returns, an equal one at each call, with `rows_max` rows at most."""
+    """Tests of the source that `make` returns, an equal one at each call, with at most `rows_max` rows."""
 
     rows_max: ClassVar[int] = 100_000
 
@@ -32,14 +32,14 @@ class SourceContract:
         source.close()
 
     def test_events_do_not_depend_on_how_many_are_asked_for(self) -> None:
-        """The pipeline asks for as many as there is room for."""
+        """The pipeline requests as many as it has room for."""
         whole = _read(self.make(), 4_096, self.rows_max)
-        assert whole.count > 0, "a contract needs a source that has events"
+        assert whole.count > 0, "the contract needs a source with events"
         for limit in (1, 7):
             assert _read(self.make(), limit, self.rows_max) == whole
 
     def test_no_more_rows_than_asked_for(self) -> None:
-        """A bar is one row, and four events."""
+        """A bar is one row and four events."""
         source = self.make()
         builder = BlockBuilder(SymbolTable())
         source.fill(builder, 1)
@@ -47,7 +47,7 @@ class SourceContract:
         source.close()
 
     def test_reading_goes_on_where_a_position_says(self) -> None:
-        """Also in another source of the same data, after a restart: no row twice, and none lost."""
+        """Even in another source of the same data, after a restart: no row is repeated or lost."""
         whole = _read(self.make(), 4_096, self.rows_max)
         for limit in (1, 5, 64):
             first, second = self.make(), self.make()
@@ -64,7 +64,7 @@ class SourceContract:
             second.close()
 
     def test_identity_and_position_are_json(self) -> None:
-        """They are in the log; equal sources have equal identities, before and after reading."""
+        """They are stored in the log; equal sources have equal identities, before and after reading."""
         source = self.make()
         identity = orjson.loads(orjson.dumps(source.identity()))
         assert identity == self.make().identity()
@@ -74,7 +74,7 @@ class SourceContract:
         source.close()
 
     def test_the_end_is_the_end(self) -> None:
-        """Asked once more, it brings nothing, and says so again."""
+        """If read again it returns nothing, and reports the end again."""
         source = self.make()
         _read(source, 100, self.rows_max, close=False)
         builder = BlockBuilder(SymbolTable())
@@ -83,7 +83,7 @@ class SourceContract:
         source.close()
 
     def test_progress_is_a_share(self) -> None:
-        """From 0 to 1, or None if it is not known."""
+        """From 0 to 1, or None if unknown."""
         source = self.make()
         before = source.progress()
         _read(source, 100, self.rows_max, close=False)
@@ -94,7 +94,7 @@ class SourceContract:
         source.close()
 
     def test_it_can_be_closed_twice(self) -> None:
-        """Whoever gives up half-way closes it, and so does whoever opened it."""
+        """By whoever stops reading halfway, and by whoever opened it."""
         source = self.make()
         source.close()
         source.close()
@@ -108,7 +108,7 @@ def _read(source: Source, limit: int, rows_max: int, *, close: bool = True) -> B
     while more:
         more = source.fill(builder, limit)
         assert builder.count <= rows_max, f"more than {rows_max} rows: make a shorter source, or raise rows_max"
-    assert all(reason for _, _, reason, _ in refused), "a refused row says why"
+    assert all(reason for _, _, reason, _ in refused), "each refused row has a reason"
     if close:
         source.close()
     return builder.take(1)

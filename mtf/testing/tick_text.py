@@ -1,7 +1,7 @@
 """Ticks and times as text: `ticks("10:00@1.1 10:00:01@1.1x3/1.2x4 10:01@=1.25x2#42")`.
 
-A word is `[SYMBOL:]TIME@WHAT[#ID]`, or a date, which holds for the words after it. TIME is `HH:MM[:SS[.fraction]]` in
-the zone, and a date may stand before it: `2024-03-10T17:00`. WHAT is
+A word is `[SYMBOL:]TIME@WHAT[#ID]`, or a date, which applies to the words after it. TIME is `HH:MM[:SS[.fraction]]` in
+the zone, optionally with a date in front: `2024-03-10T17:00`. WHAT is
 
     1.1         a quote, bid and ask 1.1            1.1x3       the same, 3 at the bid and 3 at the ask
     1.1/1.2     bid 1.1, ask 1.2                    1.1x3/1.2x4 with sizes
@@ -30,10 +30,10 @@ _AMOUNT: Final = re.compile(r"(?P<price>-?[\d.]+(?:e-?\d+)?)(?:x(?P<size>[\d.]+)
 
 
 def at(text: str, *, day: str = "2024-03-06", zone: str = "UTC") -> int:
-    """Return the nanoseconds UTC of `[DATE ]HH:MM[:SS[.fraction]]`; of a time that comes twice, the earlier."""
+    """Return the nanoseconds UTC of `[DATE ]HH:MM[:SS[.fraction]]`; the earlier one if the time occurs twice."""
     match = _TIME.fullmatch(text)
     if match is None:
-        raise ValueError(f"no time: {text!r}")
+        raise ValueError(f"invalid time {text!r}: write it as 10:00, or 2024-03-06 10:00:00.5")
     date = datetime.date.fromisoformat(match[1] or day)
     time = datetime.time(int(match[2]), int(match[3]), int(match[4] or 0))
     moment = datetime.datetime.combine(date, time, ZoneInfo(zone))
@@ -42,7 +42,7 @@ def at(text: str, *, day: str = "2024-03-06", zone: str = "UTC") -> int:
 
 
 def ticks(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: str = "UTC") -> list[Tick]:
-    """Return the ticks of *text*, in the order in which they are written; ValueError names a word that is not one."""
+    """Return the ticks in *text*, in the order in which they are written; ValueError names an invalid word."""
     made: list[Tick] = []
     for word in text.split():
         if DATE.fullmatch(word):
@@ -53,10 +53,10 @@ def ticks(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: s
 
 
 def tick_of(word: str, *, symbol: str, day: str, zone: str) -> Tick:
-    """Return the tick that *word* says."""
+    """Return the tick written as *word*."""
     match = _WORD.fullmatch(word)
     if match is None:
-        raise ValueError(f"no event: {word!r}")
+        raise ValueError(f"invalid tick {word!r}: write it as 10:00@1.1, or 10:00@1.1/1.2")
     name, ts_ns, what, id = match["symbol"] or symbol, at(match["time"], day=day, zone=zone), match["what"], match["id"]
     if what.startswith("="):
         price, size = _amount(what[1:])
@@ -73,5 +73,5 @@ def tick_of(word: str, *, symbol: str, day: str, zone: str) -> Tick:
 def _amount(text: str) -> tuple[float, float]:
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise ValueError(f"no price: {text!r}")
+        raise ValueError(f"invalid price {text!r}: write it as 1.1, or 1.1x3")
     return float(match["price"]), float(match["size"] or 0)

@@ -1,1 +1,1 @@
-"""Workers: indicators computed in processes of their own."""
+"""Workers: indicators computed in separate processes."""

@@ -1,7 +1,7 @@
 """The pool: all workers of a pipeline, their shared memory, and their combined results.
 
-Every worker is given every block; each computes its own shards. A block's slot in the memory is free again once all
-have answered and the live values were copied out.
+Every worker receives every block, and computes its own shards. A block's slot in the memory is free again once all
+workers have answered and the live values have been copied out.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ from mtf.workers.worker import Worker
 
 __all__ = ["WorkerPool"]
 
-_Found: TypeAlias = tuple[Numbers, dict[int, Iterator[Completed]]]  # live values, and completed ones by worker
+_Results: TypeAlias = tuple[Numbers, dict[int, Iterator[Completed]]]  # live values, and completed ones by worker
 STATES_MAX: Final = 4  # checkpoints are taken one at a time
 
 
 class _UnderWay:
-    """A block that the workers have been given, and what they have answered so far."""
+    """A block that was sent to the workers, and their answers so far."""
 
     def __init__(self, judged: JudgedBlock, rows: bool, workers: int) -> None:
         self.first_seq: Final = judged.block.first_seq
-        self.places: Final = judged.block.count if rows else len(judged.touched)  # of its live values
+        self.places: Final = judged.block.count if rows else len(judged.touched)  # how many rows of live values
         self.rows: Final = rows
-        self.missing = workers  # those that have not answered
+        self.missing = workers  # how many have not answered
         self.completed: Final[dict[int, dict[int, Iterator[Completed]]]] = {}  # by rank and worker, in order
 
 
 class WorkerPool:
-    """*workers* processes that compute the indicators of a configuration, *widths* values by rank of the timeframe.
+    """*workers* processes that compute the indicators of a configuration; *widths* is the number of values by rank.
 
     At most `SLOTS` blocks are in flight.
     """
@@ -83,10 +83,10 @@ class WorkerPool:
         self._free: Final = list(range(SLOTS))
         self._freed: Final = asyncio.Event()
         self._under_way: Final[dict[int, _UnderWay]] = {}  # by slot
-        self._found: Final[dict[tuple[int, int], asyncio.Future[_Found]]] = {}  # by first seq and rank
-        self._asked: Final[list[deque[int]]] = [deque() for _ in self.workers]  # seqs of the states still to be given
-        self._given: Final[dict[int, list[dict[str, bytes]]]] = {}  # by seq; the parts of those that have answered
-        self._states: Final[dict[int, asyncio.Future[dict[str, bytes]]]] = {}  # by seq; the newest few
+        self._results: Final[dict[tuple[int, int], asyncio.Future[_Results]]] = {}  # by first seq and rank
+        self._owed: Final[list[deque[int]]] = [deque() for _ in self.workers]  # seqs of states that each still owes
+        self._received: Final[dict[int, list[dict[str, bytes]]]] = {}  # by seq: the parts received so far
+        self._states: Final[dict[int, asyncio.Future[dict[str, bytes]]]] = {}  # by seq: the newest few
 
     async def start(self) -> None:
         """Start the processes."""
@@ -94,18 +94,18 @@ class WorkerPool:
             await worker.start(self._file.fileno(), SETUP + orjson.dumps({**self._setup, "worker": number}))
 
     def load(self, state: Mapping[str, bytes]) -> None:
-        """Start all of them from *state*, which has what each needs, before the first block."""
+        """Restore all workers from *state*, which has the parts for each, before the first block."""
         message = LOAD + encode_parts(state)
         for worker in self.workers:
             worker.send(message)
 
     async def submit(self, judged: JudgedBlock, rows: bool) -> None:
-        """Submit a block, with live values for all *rows* or not; waits while `SLOTS` are in flight."""
+        """Submit a block, for live values of all rows if *rows*; waits while `SLOTS` blocks are in flight."""
         while not self._free:
             self._freed.clear()
             await self._freed.wait()
         slot = self._free.pop()
-        rows = judged.wants_rows(rows)  # as the calculators have it
+        rows = judged.wants_rows(rows)  # the same rule as in the calculators
         block = judged.block
         self._under_way[slot] = _UnderWay(judged, rows, len(self.workers))
         self._memory[self._layout.rows(slot, block.count)] = block.rows
@@ -114,28 +114,28 @@ class WorkerPool:
             worker.send(message)
 
     async def numbers(self, first_seq: int, rank: int, closings: Sequence[BarClose]) -> Numbers:
-        """Return the values for a block and timeframe, in which *closings* closed; each can be taken once."""
+        """Return the values of a timeframe for a block, in which *closings* closed; can be called once for each."""
         key = (first_seq, rank)
         try:
-            numbers, completed = await self._found_of(key)
+            numbers, completed = await self._results_of(key)
         finally:
-            self._found.pop(key, None)
+            self._results.pop(key, None)
         for closing in closings:
             numbers.completed.append(next(completed[self.shards.owner(rank, closing.number)]))
         return numbers
 
     def save(self, seq: int) -> None:
-        """Ask for the state of all indicators after the event *seq*, the last one submitted."""
-        for worker, asked in zip(self.workers, self._asked, strict=True):
-            asked.append(seq)
+        """Request the state of all indicators after the event *seq*, the last one submitted."""
+        for worker, owed in zip(self.workers, self._owed, strict=True):
+            owed.append(seq)
             worker.send(SAVE)
 
     async def saved(self, seq: int) -> dict[str, bytes]:
-        """Return the state that `save` asks for, by the names of its parts."""
+        """Return the state that `save` requested, by the names of its parts."""
         return await self._state_of(seq)
 
     async def answer(self, number: int) -> None:
-        """Process one answer of a worker; WorkerLost if its process is gone or says that it failed."""
+        """Process one answer of a worker; WorkerLost if its process is gone or reports a failure."""
         body = await self.workers[number].receive()
         if body[:1] == DONE:
             self._done(number, body[1:])
@@ -143,7 +143,7 @@ class WorkerPool:
             self._saved(number, decode_parts(body[1:]))
 
     async def close(self) -> None:
-        """End the processes and give the memory back. Safe to call twice."""
+        """End the processes and free the memory. Safe to call twice."""
         try:
             await asyncio.gather(*(worker.close() for worker in self.workers))
         finally:
@@ -166,7 +166,7 @@ class WorkerPool:
             return
         for rank in self.shards.ranks:
             place = self._layout.live(slot, rank, 0, block.places if self._live else 0)
-            waiting = self._found_of((block.first_seq, rank))
+            waiting = self._results_of((block.first_seq, rank))
             if not waiting.done():
                 waiting.set_result((copied(self._floats[place], block.rows), block.completed[rank]))
         del self._under_way[slot]
@@ -174,21 +174,21 @@ class WorkerPool:
         self._freed.set()
 
     def _saved(self, number: int, parts: dict[str, bytes]) -> None:
-        seq = self._asked[number].popleft()
-        given = self._given.setdefault(seq, [])
-        given.append(parts)
-        if len(given) < len(self.workers):
+        seq = self._owed[number].popleft()
+        received = self._received.setdefault(seq, [])
+        received.append(parts)
+        if len(received) < len(self.workers):
             return
-        del self._given[seq]
+        del self._received[seq]
         waiting = self._state_of(seq)
         if not waiting.done():
-            names = dict.fromkeys(name for each in given for name in each)
-            waiting.set_result({name: merged([each[name] for each in given if name in each]) for name in names})
+            names = dict.fromkeys(name for each in received for name in each)
+            waiting.set_result({name: merged([each[name] for each in received if name in each]) for name in names})
 
-    def _found_of(self, key: tuple[int, int]) -> asyncio.Future[_Found]:
-        found = self._found.get(key)
+    def _results_of(self, key: tuple[int, int]) -> asyncio.Future[_Results]:
+        found = self._results.get(key)
         if found is None:
-            found = self._found[key] = asyncio.get_running_loop().create_future()
+            found = self._results[key] = asyncio.get_running_loop().create_future()
         return found
 
     def _state_of(self, seq: int) -> asyncio.Future[dict[str, bytes]]:

@@ -1,7 +1,7 @@
 """The worker process: `python -m mtf.workers.process SOCKET MEMORY`, two inherited file descriptors.
 
-Makes the bars of its timeframes from the same blocks by the same cores, computes the indicators of its shards, and
-writes what they give into the shared memory. Ends when the socket does.
+Builds the bars of its timeframes from the same blocks with the same cores, computes the indicators of its shards, and
+writes their values into the shared memory. Ends when the socket is closed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["main"]
 
 
 class Share:
-    """The cores of one worker's shards, and the memory that it writes into."""
+    """The cores of one worker's shards, and the memory it writes to."""
 
     def __init__(self, setup: bytes, memory_file: int) -> None:
         given = orjson.loads(setup)
@@ -107,9 +107,9 @@ def main(arguments: list[str]) -> int:
         serve(connection, int(arguments[1]))
     except (BrokenPipeError, ConnectionResetError):
         return 0
-    except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the pipeline, which stops with it
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is sent to the pipeline, which stops with it
         failure = FAILED + repr(error).encode()
-        with contextlib.suppress(OSError):  # a pipeline that has ended listens no more
+        with contextlib.suppress(OSError):  # the pipeline may have ended
             connection.sendall(LENGTH.pack(len(failure)) + failure)
         return 3
     return 0

@@ -1,6 +1,6 @@
-"""Indicators of users in workers: a new process must be given the places of their classes.
+"""Users' indicators in workers: a new process has to know where their classes are.
 
-Only what the pipeline's own process has registered is imported, from its place there; a log names no modules.
+Only classes registered in the pipeline's own process are imported, from the modules they are in; a log names no module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["class_paths", "register_paths"]
 
 
 def class_paths(specs: Iterable[str]) -> list[str]:
-    """Return, as `module:Class`, the classes of users that *specs* need; ConfigError if one cannot be imported."""
+    """Return, as `module:Class`, the users' classes that *specs* need; ConfigError if one cannot be imported."""
     own = registered()
     paths = []
     for name in sorted(names_in(specs) & own.keys()):
@@ -25,14 +25,14 @@ def class_paths(specs: Iterable[str]) -> list[str]:
         path = f"{cls.__module__}:{cls.__qualname__}"
         if cls.__module__ == "__main__" or "<" in cls.__qualname__:
             raise ConfigError(
-                f"no worker can import the indicator {name} from {path}: define it at the top of a module"
+                f"workers cannot import the indicator {name} from {path}: define it at the top level of a module"
             )
         paths.append(path)
     return paths
 
 
 def register_paths(paths: Iterable[str]) -> None:
-    """Make known what `class_paths` named."""
+    """Import and register the classes that `class_paths` returned."""
     for path in paths:
         module_name, _, class_name = path.partition(":")
         found: Any = reduce(getattr, class_name.split("."), importlib.import_module(module_name))

@@ -1,7 +1,7 @@
 """The protocol between a pipeline and its workers: short messages over sockets, rows and values in shared memory.
 
-Both sides are the same mtf on the same machine, started by one another; there is no version to agree on. A message is
-its length, its kind, and its body.
+Both sides are the same mtf on the same machine, one started by the other, so there is no version to agree on. A message
+is its length, its kind, and its body.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ __all__ = [
     "encode_parts",
 ]
 
-LENGTH: Final = Struct("<Q")  # of kind and body
+LENGTH: Final = Struct("<Q")  # of kind and body together
 SLOTS: Final = 3  # blocks in flight at the workers
 
-SETUP: Final = b"c"  # JSON: configuration, classes of users, which worker of how many, events a block
+SETUP: Final = b"c"  # JSON: configuration, users' classes, which worker of how many, events per block
 LOAD: Final = b"l"  # parts to start from
 BLOCK: Final = b"b"  # BLOCK_HEAD, heap; its rows are in the slot
 SAVE: Final = b"s"
-DONE: Final = b"d"  # DONE_HEAD, then for each of the worker's ranks the completed values; live ones are in the slot
+DONE: Final = b"d"  # DONE_HEAD, then the completed values of each of the worker's ranks; live ones are in the slot
 SAVED: Final = b"p"  # parts
 FAILED: Final = b"f"  # what went wrong, as text
 
-BLOCK_HEAD: Final = Struct("<qqq?")  # slot, first seq, count, whether live values of all rows are wanted
+BLOCK_HEAD: Final = Struct("<qqq?")  # slot, first seq, count, whether to compute live values of all rows
 DONE_HEAD: Final = Struct("<q")  # slot
 
 _PART: Final = Struct("<QQ")  # length of the name, length of the part
 
 
 class MemoryLayout:
-    """Where things lie in the shared memory: slots, each with the rows of a block and the live values of each rank.
+    """The layout of the shared memory: slots, each with the rows of a block and the live values of each rank.
 
-    All workers read the same rows, and each writes its own shards' values into the same places.
+    All workers read the same rows; each writes the values of its own shards into their places.
     """
 
     def __init__(self, block_events: int, widths: Sequence[int]) -> None:
@@ -61,12 +61,12 @@ class MemoryLayout:
         self.bytes: Final = SLOTS * self._slot
 
     def rows(self, slot: int, count: int) -> slice:
-        """Return the place of the rows of a block of *count* events, in bytes."""
+        """Return where the rows of a block of *count* events are, in bytes."""
         start = slot * self._slot
         return slice(start, start + count * ROW_BYTES)
 
     def live(self, slot: int, rank: int, start: int, stop: int) -> slice:
-        """Return the place of the live values from *start* to *stop* of a rank, in floats."""
+        """Return where the live values from *start* to *stop* of a rank are, in floats."""
         width = self.widths[rank]
         base = (slot * self._slot + self._starts[rank]) // 8
         return slice(base + start * width, base + stop * width)

@@ -1,4 +1,4 @@
-"""The pipeline's side of one worker: its process, and the messages to it and from it."""
+"""The pipeline's side of one worker: its process, and the messages to and from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mtf.workers.wire import FAILED, LENGTH
 __all__ = ["Worker"]
 
 GOING_S: Final = 2.0  # how long a worker may take to end
-KEEP_MEMORY: Final = {  # each block takes as much as the last: glibc should not return it in between
+KEEP_MEMORY: Final = {  # every block needs about the same memory: glibc should not release it in between
     "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
 }
@@ -28,7 +28,7 @@ class Worker:
         if os.name != "posix":
             raise ConfigError("workers need a POSIX system: use workers=0 here")
         self._process: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None  # this end of what connects it
+        self._socket: socket.socket | None = None  # this end of the connection
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -48,19 +48,19 @@ class Worker:
         self.send(setup)
 
     def send(self, message: bytes) -> None:
-        """Send *message*, its kind in the first byte."""
-        assert self._writer is not None, "a worker is started before it is spoken to"
+        """Send *message*, whose first byte is its kind."""
+        assert self._writer is not None, "a worker is started before messages are sent"
         self._writer.write(LENGTH.pack(len(message)) + message)
 
     async def receive(self) -> bytes:
-        """Return its next answer; WorkerLost if the process is gone or reports a failure."""
-        assert self._reader is not None, "a worker is started before it is listened to"
+        """Return the next answer; WorkerLost if the process is gone or reports a failure."""
+        assert self._reader is not None, "a worker is started before answers are received"
         try:
             (size,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
             answer = await self._reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             fate = await self._fate()
-            raise WorkerLost(f"a worker {fate}: its indicators are lost; start again from the log") from error
+            raise WorkerLost(f"a worker {fate}, and its indicators are lost: restart from the log") from error
         if answer[:1] == FAILED:
             raise WorkerLost(f"a worker failed: {answer[1:].decode()}")
         return answer
@@ -86,12 +86,12 @@ class Worker:
 def _begin(*passed: int) -> subprocess.Popen[bytes]:
     """Start the process, which inherits the files *passed*.
 
-    Not as asyncio does, which leaves a process to itself if the loop ends while it is being started.
+    asyncio's own subprocesses are not used: it abandons a process if the loop ends while it is being started.
     """
     return subprocess.Popen(
         [
             sys.executable,
-            "-P",  # the mtf that runs here, not one in the working directory
+            "-P",  # import the mtf that runs here, not one in the working directory
             "-m",
             "mtf.workers.process",
             *map(str, passed),
@@ -107,7 +107,7 @@ def _begin(*passed: int) -> subprocess.Popen[bytes]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Wait for *process* to end, and kill it if that takes too long."""
+    """Wait for *process* to end; kill it if that takes too long."""
     try:
         process.wait(GOING_S)
     except subprocess.TimeoutExpired:

@@ -298,7 +298,7 @@ def test_data_named_like_a_callback_is_refused(name: str, value: Any) -> None:
     on_instance = consumer_of(on_start=lambda self: None)
     setattr(on_instance, name, value)
     for consumer in (consumer_of(**with_partner(name, value)), on_instance):
-        with pytest.raises(ConfigError, match=rf"Mine\.{name} is .*give your attribute another name"):
+        with pytest.raises(ConfigError, match=rf"Mine\.{name} must be a function, got .*another name"):
             callbacks_of(consumer)
 
 
@@ -353,7 +353,7 @@ def test_misspelt_callback_is_refused_with_the_right_name(name: str, wrap: Calla
 @pytest.mark.parametrize(("name", "partner"), PARTNERS.items())
 def test_what_is_called_only_beside_another_is_refused_alone(name: str, partner: str) -> None:
     """`def sav` beside `load` keeps no state, and says nothing."""
-    with pytest.raises(ConfigError, match=rf"{name}\(\) would never be called, since there is no {partner}\(\)"):
+    with pytest.raises(ConfigError, match=rf"{name}\(\) would never be called without {partner}\(\)"):
         callbacks_of(consumer_of(on_start=lambda self: None, **{name: taking(CALLBACKS[name] + 1)}))
 
 
@@ -379,7 +379,7 @@ async def test_state_that_nothing_would_take_over_is_an_error_where_it_is_saved(
 
 
 def test_moved_name_is_refused_with_the_new_one() -> None:
-    with pytest.raises(ConfigError, match=r"Mine\.position\(\) is not a callback any more: call it committed_seq"):
+    with pytest.raises(ConfigError, match=r"Mine\.position\(\) is no longer a callback: rename it to committed_seq"):
         callbacks_of(consumer_of(on_start=lambda self: None, position=lambda self: 0))
 
 
@@ -416,12 +416,12 @@ async def test_consumer_is_added_once(started: bool) -> None:
     broker = Broker()
     if not started:
         p.add(broker)
-        with pytest.raises(ConfigError, match="is there already, as 'broker'"):
+        with pytest.raises(ConfigError, match="was already added, as 'broker'"):
             p.add(broker, name="again")
         with pytest.raises(ConfigError, match="its name must be printable text, got 7"):
             p.add(Broker(), name=7)  # type: ignore[arg-type]
         return
     async with p:
         p.add(broker)
-        with pytest.raises(ConfigError, match="is there already, as 'broker'"):
+        with pytest.raises(ConfigError, match="was already added, as 'broker'"):
             p.add(broker, name="again")

@@ -78,12 +78,12 @@ def test_times_are_of_the_zone() -> None:
 
 @pytest.mark.parametrize("text", ["10:00", "10:00@", "1000@1", "10:00@1.1y3", "10:00@=", "10:00@1/2/3"])
 def test_what_is_no_event_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no (event|price|time)|too many"):
+    with pytest.raises(ValueError, match=r"invalid (tick|price|time)|too many"):
         events(text)
 
 
 def test_ticks_refuse_a_clock_event() -> None:
-    with pytest.raises(ValueError, match="no event: '!10:01'"):
+    with pytest.raises(ValueError, match="invalid tick '!10:01'"):
         ticks("10:00@1 !10:01")
 
 

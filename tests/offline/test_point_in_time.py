@@ -175,7 +175,7 @@ def test_many_symbols_keep_their_names_in_every_library() -> None:
 def test_iterator_is_read_once_and_says_so() -> None:
     table = mtf.point_in_time(iter(ticks("10:00@1.1 10:01@1.2 10:02@1.3")), "1m")
     assert len(table.to_dicts()) == 2
-    with pytest.raises(ConfigError, match="an iterator can be read once: give a list"):
+    with pytest.raises(ConfigError, match="an iterator can only be read once: pass a list"):
         table.to_dicts()
 
 
@@ -185,7 +185,7 @@ def test_source_that_is_being_read_is_not_read_twice_at_once() -> None:
     table = mtf.point_in_time(source, "tick", timeframes="1m")
     first = iter(table)
     next(first)
-    with pytest.raises(ConfigError, match="it is being read, and a source has one place"):
+    with pytest.raises(ConfigError, match="it is being read already, and has only one position"):
         next(iter(table))
     first.close()  # type: ignore[attr-defined]
     assert len(table.to_dicts()) == 30_000
@@ -229,10 +229,10 @@ def test_feeds_that_are_awaited_are_refused() -> None:
         mtf.point_in_time(endless())
 
 
-def test_malformed_rows_are_warned_of_and_passed_over(tmp_path: Path) -> None:
+def test_malformed_rows_are_warned_of_and_skipped(tmp_path: Path) -> None:
     path = tmp_path / "ticks.csv"
     path.write_text("time,bid,ask\n2024-03-06T10:00:00Z,1,2\n2024-03-06T10:00:30Z,one,2\n2024-03-06T10:01:00Z,2,3\n")
-    with pytest.warns(UserWarning, match=r"ticks\.csv:3: .*malformed rows are passed over"):
+    with pytest.warns(UserWarning, match=r"ticks\.csv:3: .*malformed rows are skipped"):
         rows = mtf.point_in_time(path, "tick", symbol="X").to_dicts()
     assert [row["1m.partial.close"] for row in rows] == [1.5, 2.5]
 

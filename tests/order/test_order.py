@@ -399,7 +399,7 @@ def test_a_source_can_be_iterated(tmp_path: Path) -> None:
 def test_a_malformed_row_is_passed_over_by_an_iteration_with_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "EURUSD.csv"
     path.write_text(quotes(2, seconds=0) + "soon,1,2\nlater,1,2\n")
-    with pytest.warns(UserWarning, match=r"EURUSD\.csv:4: .*malformed rows are passed over") as warned:
+    with pytest.warns(UserWarning, match=r"EURUSD\.csv:4: .*malformed rows are skipped") as warned:
         assert len(list(mtf.open_source(path))) == 2
     assert len(warned) == 1
 

@@ -727,7 +727,7 @@ async def test_bars_that_nobody_reads_hold_up_nobody(policy: str) -> None:
         assert read == [at(f"10:{minute}") for minute in (16, 17, 18)]
     else:
         read = [(await anext(reader)).start_ns for _ in range(3)]
-        with pytest.raises(ConsumerBehind, match="3 bars waited to be read"):
+        with pytest.raises(ConsumerBehind, match="3 bars were waiting when another one closed"):
             await anext(reader)
         assert read == [at(f"10:0{minute}") for minute in (0, 1, 2)]
 

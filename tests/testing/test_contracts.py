@@ -245,7 +245,7 @@ def test_bars_and_ticks_are_written_as_text() -> None:
         (11.0, 11.0, 11.0, 11.0, 0.0),
     ]
     assert made[1].start_ns == made[0].end_ns
-    with pytest.raises(ValueError, match="no bar: '10/12'"):
+    with pytest.raises(ValueError, match="invalid bar '10/12'"):
         bars("10/12")
-    with pytest.raises(ValueError, match="no event: '10:00'"):
+    with pytest.raises(ValueError, match="invalid tick '10:00'"):
         ticks("10:00")

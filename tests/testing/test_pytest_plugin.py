@@ -58,7 +58,7 @@ def test_a_failing_contract_shows_its_values(tmp_path: Path) -> None:
     arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN, str(tmp_path)]
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "a contract needs a source that has events" in done.stdout
+    assert "the contract needs a source with events" in done.stdout
     assert "assert 0 > 0" in done.stdout
 
 

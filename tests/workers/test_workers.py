@@ -245,6 +245,6 @@ def test_an_indicator_that_no_worker_can_import_is_refused() -> None:
         declares = Declaration(name="local", title="x", group="custom", formula="x", source="x")
 
     register(Local)
-    with pytest.raises(ConfigError, match="define it at the top of a module"):
+    with pytest.raises(ConfigError, match="define it at the top level of a module"):
         class_paths(["ema:3@local"])
     assert class_paths(["ema:3", "rsi:14"]) == []
