@@ -1,7 +1,7 @@
 """The log, to which every event is written before anyone sees its results.
 
-`EventLog` is the contract of a log as its one writer holds it, `ReadableLog` as its readers do; `FileLog` and
-`LogFiles` are those on disk. `Writer` puts a log under an event loop, with one of three durabilities. Readers need no
+`EventLog` is the contract of a log for its only writer, `ReadableLog` for its readers; `FileLog` and `LogFiles`
+implement them on disk. `Writer` writes a log from an event loop, with one of three durability modes. Readers need no
 lock. Formats: docs/log-format.md; promises: docs/reliability.md.
 """
 

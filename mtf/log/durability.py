@@ -1,13 +1,13 @@
-"""When the log is synced, for a writer on an event loop: the three modes, and a thread so that the loop never waits.
+"""When the log is synced, for a writer on an event loop: three modes, and a thread so that the loop never waits.
 
-Owns the thread, the timer and the waiters for a seq. The modes are named by what can be lost:
+Owns the thread, the timer and the waiters for a seq. The modes differ in what a crash can lose:
 
 - `each`: synced before `append` returns;
 - `group`: written when `try_append` returns; a sync starts at most 5 ms after the oldest unsynced write (or as soon as
   the previous sync has ended, on a slower disk);
-- `os`: written when `try_append` returns; synced when a segment is sealed, at close, and when `durable` asks for it.
+- `os`: written when `try_append` returns; synced when a segment is sealed, at close, and by `durable`.
 
-The first failed write or sync stops everything: every later call raises it, and so does every wait.
+The first failed write or sync stops everything: every later call and every wait raises it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SYNC_WITHIN_MS: Final = 5.0
 
 
 class Writer:
-    """Appends to *log* as *mode* promises; made on the loop that it will be used on.
+    """Appends to *log* as *mode* promises; create it on the loop that will use it.
 
     One task appends at a time. *on_failure* is called once, on the loop, with the error that stopped the log.
     """
@@ -46,7 +46,7 @@ class Writer:
         on_failure: Callable[[LogWriteFailed], None] | None = None,
     ) -> None:
         if mode not in DURABILITIES:
-            raise ConfigError(f"durability {mode!r}: choose one of {', '.join(DURABILITIES)}")
+            raise ConfigError(f"durability must be one of {', '.join(DURABILITIES)}, got {mode!r}")
         self.log: Final = log
         self.mode: Final = mode
         self._within_s: Final = sync_within_ms / 1000
@@ -54,16 +54,16 @@ class Writer:
         self._loop: Final = asyncio.get_running_loop()
         self._thread: Final = ThreadPoolExecutor(1, "mtf-log")
         self._timed: Final = mode == "group"
-        self._in_thread = 0  # appends that the thread has not finished: only it may append as long as there are any
-        self._timer: asyncio.TimerHandle | None = None  # fires the next sync; None if none is due
-        self._sync: asyncio.Future[int] | None = None  # the sync that runs or is about to
-        self._dirty_since: float | None = None  # loop time of the oldest write that no sync has begun after
+        self._in_thread = 0  # appends that the thread has not finished: only it may append while there are any
+        self._timer: asyncio.TimerHandle | None = None  # starts the next sync; None if none is due
+        self._sync: asyncio.Future[int] | None = None  # the sync that is running or about to run
+        self._dirty_since: float | None = None  # loop time of the oldest write not followed by the start of a sync
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []  # heap by seq
         self._ticket: Final = count()  # orders waiters of one seq
         self._closing: asyncio.Future[None] | None = None  # set by the first close
         self.failed: LogWriteFailed | None = None  # the error that stopped the log; set once
-        self.syncs = 0  # that have ended well; set by the thread, like the two that follow
-        self.sync_ns = 0  # for all of them together
+        self.syncs = 0  # successful ones; set by the thread, like the two that follow
+        self.sync_ns = 0  # the time they took in total
         self.last_sync_ns = 0
 
     @property
@@ -75,9 +75,9 @@ class Writer:
         return self.log.durable_seq
 
     def try_append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> bool:
-        """Append now and return True; or return False, and do nothing, if that would wait: `await append(...)` then.
+        """Append now and return True; or do nothing and return False if that would wait: then `await append(...)`.
 
-        It would wait in mode `each`, if a new segment is due, and while an `append` is under way.
+        It would wait in mode `each`, if a new segment is due, and during an `append`.
         """
         log = self.log
         if self.failed is not None:
@@ -94,9 +94,9 @@ class Writer:
         return True
 
     async def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
-        """Append in the thread and return when written, in mode `each` when synced.
+        """Append in the thread and return when written, or when synced in mode `each`.
 
-        Cancelling the caller does not undo it: the block is in the log all the same.
+        Cancelling the caller does not undo it: the block is in the log anyway.
         """
         if self._closing is not None:
             raise LogWriteFailed("the log is closed")
@@ -114,7 +114,7 @@ class Writer:
         if self.durable_seq >= seq:
             return
         if self._closing is not None:
-            raise LogWriteFailed(f"the log is closed, and seq {seq} is not in it")
+            raise LogWriteFailed(f"seq {seq} is not in the log, which is closed")
         waiter: asyncio.Future[None] = self._loop.create_future()
         heappush(self._waiters, (seq, next(self._ticket), waiter))
         self._mark_dirty_if_due()
@@ -166,12 +166,12 @@ class Writer:
             self._mark_dirty()
 
     def _mark_dirty(self) -> None:
-        """Note that there is a write after which no sync has begun."""
+        """Note that there is a write not followed by the start of a sync."""
         self._dirty_since = self._loop.time()
         self._schedule()
 
     def _schedule(self) -> None:
-        """Arm the timer for the oldest unsynced write, unless a sync runs: its end will."""
+        """Set the timer for the oldest unsynced write, unless a sync is running, whose end will do that."""
         stopped = self.failed is not None or self._closing is not None
         if self._sync is None and self._timer is None and self._dirty_since is not None and not stopped:
             self._timer = self._loop.call_at(self._dirty_since + self._within_s, self._start_sync)
@@ -195,14 +195,14 @@ class Writer:
         if isinstance(error, LogWriteFailed):
             self._stop(error)
         self._wake()
-        self._stop_waiting(LogWriteFailed("the log was closed before that seq came"))
+        self._stop_waiting(LogWriteFailed("the log was closed before that seq was written"))
         self._thread.shutdown(wait=False)
 
     def _wake(self) -> None:
         durable_seq = self.durable_seq
         while self._waiters and self._waiters[0][0] <= durable_seq:
             waiter = heappop(self._waiters)[2]
-            if not waiter.done():  # cancelled a moment ago
+            if not waiter.done():  # unless it was just cancelled
                 waiter.set_result(None)
 
     def _stop(self, error: LogWriteFailed) -> None:

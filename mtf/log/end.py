@@ -1,7 +1,7 @@
-"""Where a log ends, and which symbols it has by then, found without reading all of it, and again as it grows.
+"""The end of a log and its symbols up to there, found without reading all of it, and tracked as it grows.
 
-A segment that was sealed says so in its last bytes; only one that is being written is passed through, once: the next
-look goes on from there. Opens nothing for writing and takes no lock.
+A sealed segment is recognized by its last bytes; only one that is being written is read through, once: the next look
+continues from there. Opens nothing for writing and takes no lock.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ __all__ = ["LogEnd"]
 
 
 class LogEnd:
-    """The end of the log in *directory*: `look` says where it is now."""
+    """The end of the log in *directory*: `look` returns where it is now."""
 
     def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
         self.directory: Final = str(directory)
         self._fs: Final = fs or OsFileSystem()
-        self._reader: LogReader | None = None  # has come to the end, the last time that it was not sealed
+        self._reader: LogReader | None = None  # at the end, as of the last look that found it unsealed
         self.last_seq = 0  # as of the last look
-        self.symbols: list[str] = []  # by number, likewise
+        self.symbols: list[str] = []  # by number, as of the last look
 
     def look(self) -> int:
-        """Return the newest event there is now; 0 if there is none yet.
+        """Return the newest event now; 0 if there is none yet.
 
-        DataDirError if there is no log, CorruptLog if the end of it is damaged.
+        DataDirError if there is no log, CorruptLog if its end is damaged.
         """
         if self._reader is None and self._is_sealed():
             return self.last_seq
         if self._reader is None:
             self._reader = read_log(self.directory, SEQ_MAX, check=False, fs=self._fs)
         reader = self._reader
-        while reader.poll() is not None:  # none is of so high a seq: all are passed over
+        while reader.poll() is not None:  # no block has so high a seq: all are skipped
             pass
         self.last_seq, self.symbols = reader.last_seq, reader.symbols
         return self.last_seq
@@ -48,7 +48,7 @@ class LogEnd:
             self._reader.close()
 
     def _is_sealed(self) -> bool:
-        """Return whether the newest segment says of itself where it ends and which symbols it knows; take it if so."""
+        """If the newest segment is sealed, take its end and symbols from its seal, and return True."""
         names = logged_segments(self._fs, self.directory, look=False)
         segment = Segment(self._fs, join(self.directory, names[-1]))
         try:

@@ -1,6 +1,6 @@
 """The protocols of a log: events by seq, appended in blocks by one writer, readable by anyone from any seq on.
 
-Owns the contract of every backend, and the value that reading returns. Seqs are 1, 2, 3 ... without a hole.
+Owns the contract of every backend, and the value that reading returns. Seqs are 1, 2, 3 ... without gaps.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ NO_POSITIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class LoggedBlock:
-    """A block as it was appended, and what was written with it."""
+    """A block as it was appended, with the data that was written with it."""
 
     __slots__ = ("block", "chain", "durable_seq", "positions")
 
     def __init__(self, block: Block, positions: dict[str, Any], durable_seq: int, chain: int) -> None:
         self.block: Final = block
         self.positions: Final = positions  # of the sources whose position changed with this block
-        self.durable_seq: Final = durable_seq  # the highest seq known synced when the block was written
+        self.durable_seq: Final = durable_seq  # the highest seq known to be synced when the block was written
         self.chain: Final = chain  # after the block: equal chains mean equal events, seqs and positions up to here
 
     def __eq__(self, other: object) -> bool:
@@ -58,11 +58,11 @@ class LoggedBlock:
 
 
 class BlockReader(Protocol):
-    """Reads blocks in order; one thread at a time. One that is dropped midway leaves nothing open."""
+    """Reads blocks in order; one thread at a time. Leaves nothing open when it is dropped midway."""
 
     @property
     def last_seq(self) -> int:
-        """The newest event that has been returned, or passed over on the way to the first."""
+        """The newest event that has been returned, or skipped on the way to the first."""
         ...
 
     @property
@@ -87,31 +87,31 @@ class BlockReader(Protocol):
 
 
 class ReadableLog(Protocol):
-    """A log as its readers see it, while its writer appends, in this process or another; each property is of now.
+    """A log as seen by readers, while its writer may append, here or in another process; properties are current values.
 
-    Whatever is here may wait for a disk or a network, and is used in any thread. The pipeline asks in a thread wherever
-    its caller can wait; answers that are not awaited (`Pipeline.state_at`) are asked for on its event loop. A backend
-    whose calls are coroutines therefore runs them on a loop of its own, in a thread of its own.
+    All members may wait for a disk or a network, and may be used in any thread. The pipeline uses a thread whenever its
+    caller can wait; calls that are not awaited (`Pipeline.state_at`) are made on its event loop. A backend whose calls
+    are coroutines therefore runs them on its own loop, in its own thread.
     """
 
     @property
     def config(self) -> bytes:
-        """The first record: the canonical JSON of the configuration, by value."""
+        """The first record: the canonical JSON of the complete configuration."""
         ...
 
     @property
     def run_id(self) -> bytes:
-        """16 bytes that tell this log from all others, wherever it is."""
+        """16 bytes that identify this log among all others, wherever it is."""
         ...
 
     @property
     def first_seq(self) -> int:
-        """The oldest event still kept; 1 unless a retention has removed some."""
+        """The oldest event that is kept; 1 unless retention has removed some."""
         ...
 
     @property
     def last_seq(self) -> int:
-        """The newest event; 0 when there is none yet."""
+        """The newest event; 0 if there is none yet."""
         ...
 
     @property
@@ -134,42 +134,43 @@ class ReadableLog(Protocol):
     ) -> BlockReader:
         """Return a reader from the block that contains *from_seq* to that of *last_seq*, or to the end.
 
-        The end is that of the call, or a later one. With *block_events*, blocks are joined until one holds that many or
-        more. DataDirError if *from_seq* is no longer kept, CorruptLog for damage on the way: never a shorter history.
-        *names* are the symbols by number, as far as the caller knows them, which may spare a look at the beginning.
+        The end is that at the time of the call, or later. With *block_events*, blocks are joined until one has that
+        many or more. DataDirError if *from_seq* is no longer kept, CorruptLog for damage on the way: the history is
+        never silently shorter. *names* are the symbols by number that the caller knows, which may save a read of the
+        beginning.
         """
         ...
 
     def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
-        """Return first and last seq of the runs, in order, that hold all ticks stamped in `[start_ns, end_ns)`.
+        """Return the first and last seq of runs, in order, that contain all ticks stamped in `[start_ns, end_ns)`.
 
-        Of the events up to *last_seq*, and of *symbols*: a set, bit n of which stands for the symbol of number n, or
-        `ALL_SYMBOLS`. They hold others too; a log without an index returns all of its events.
+        Only events up to *last_seq* and ticks of *symbols* count: a set, whose bit n stands for the symbol number n, or
+        `ALL_SYMBOLS`. Runs contain other events too; a log without an index returns all of its events.
         """
         ...
 
     def follow(self, from_seq: int = 1, *, block_events: int = 1) -> BlockReader:
-        """Return a reader as `read` does, without an end: its `poll` finds what is appended later, too."""
+        """Return a reader as `read` does, but without an end: its `poll` also finds what is appended later."""
         ...
 
     def close(self) -> None:
-        """Release what this reading holds open. Safe to call twice."""
+        """Release what reading holds open. Safe to call twice."""
         ...
 
 
 class EventLog(ReadableLog, Protocol):
-    """One writer's log: a second writer is refused (LogLocked), or ends the first one at its next `append` or `sync`.
+    """The log of one writer: a second writer is refused (LogLocked), or makes the first fail at its next call.
 
-    The properties, and `append` unless the log is `full`, return at once: they are used on the event loop. What was
-    appended becomes durable later; `sync`, called in a thread, waits for that. So a log on a network sends in `append`,
-    is `full` while too much is unacknowledged, and waits in `sync` for acknowledgements. `append` runs in one thread
-    while `sync` runs in another; the rest is the writer's own, except for what `ReadableLog` has. Without a *last_seq*,
-    `read` ends with what was there at the call.
+    The properties, and `append` unless the log is `full`, return at once: they are used on the event loop. Appended
+    blocks become durable later; `sync`, called in a thread, waits for that. So a log on a network sends in `append`, is
+    `full` while too much is unacknowledged, and waits for acknowledgements in `sync`. `append` runs in one thread while
+    `sync` runs in another; apart from the members of `ReadableLog`, only the writer uses the others. Without
+    *last_seq*, `read` ends with the newest block at the time of the call.
     """
 
     @property
     def durable_seq(self) -> int:
-        """The highest seq known durable: no crash that the backend is made for loses it."""
+        """The highest seq known to be durable: no crash that the backend is designed for loses it."""
         ...
 
     @property
@@ -179,53 +180,53 @@ class EventLog(ReadableLog, Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether the next append waits: it is done in a thread then."""
+        """Whether the next append would wait; it is then done in a thread."""
         ...
 
     @property
     def torn(self) -> TornTail | None:
-        """What opening cut off the end, after a crash or a damage there; None: nothing."""
+        """What opening cut off the end, after a crash or damage there; None if nothing."""
         ...
 
     def append(self, block: Block, positions: Mapping[str, Any] = NO_POSITIONS) -> None:
-        """Hand over *block*, which starts at `last_seq + 1`, and the positions that changed.
+        """Write *block*, which starts at `last_seq + 1`, and the positions that changed.
 
-        It goes to the operating system, or on its way through a network. LogWriteFailed on the first write that is
-        known to have failed, or to be short, and from then on.
+        It is passed to the operating system, or sent to a network. LogWriteFailed on the first write that is known to
+        have failed or to be short, and from then on.
         """
         ...
 
     def sync(self) -> int:
-        """Make what was appended before the call durable and return `durable_seq`; LogWriteFailed as in `append`."""
+        """Make everything appended before the call durable and return `durable_seq`; LogWriteFailed as in `append`."""
         ...
 
     def retain(self, min_needed_seq: int) -> None:
-        """Remove what holds only events before *min_needed_seq*, as far as that is possible; called in a thread."""
+        """Remove storage that only holds events before *min_needed_seq*, if possible; called in a thread."""
         ...
 
     def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
-        """Return the first seq that stays if events go that are stamped before *before_ns*, or take too much room.
+        """Return the first seq to keep, for `retain`, if old events are removed by age or size.
 
-        That is as long as all together take more than *max_bytes*. None from *needed_seq* on goes, and none at all if
-        the backend has limits of its own. To be handed to `retain`; called in a thread.
+        Those stamped before *before_ns* are removed, and the oldest as long as all of them take more than *max_bytes*.
+        Events from *needed_seq* on are kept, and all events if the backend has limits of its own. Called in a thread.
         """
         ...
 
     def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
-        """Have what is written made small, with *compress*, and quick to find in the background, until `close`.
+        """Index what is written, and compress it if *compress*, in the background until `close`.
 
-        *noted* is called in any thread with a sentence about what could not be done, and nothing is lost by that. A
-        backend that has nothing to do does nothing.
+        *noted* is called in any thread with a sentence about work that failed, by which nothing is lost. A backend
+        without such work does nothing.
         """
         ...
 
     def close(self) -> None:
-        """Make everything durable (unless a write failed), and let another writer have it. Safe to call twice."""
+        """Make everything durable (unless a write failed), and release the log to other writers. Safe to call twice."""
         ...
 
 
 def join_blocks(parts: list[LoggedBlock]) -> LoggedBlock:
-    """Return *parts*, which follow each other, as one block; positions are the newest of each source."""
+    """Return the consecutive *parts* as one block; positions are the newest of each source."""
     if len(parts) == 1:
         return parts[0]
     first_seq, last_seq = parts[0].block.first_seq, parts[-1].block.last_seq
@@ -239,7 +240,7 @@ def join_blocks(parts: list[LoggedBlock]) -> LoggedBlock:
 
 
 def changed_positions(known: Mapping[str, bytes], positions: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return, as JSON, those of *positions* that differ from what is *known*."""
+    """Return, as JSON, those of *positions* that differ from the *known* ones."""
     changed: dict[str, bytes] = {}
     for name, position in positions.items():
         encoded = orjson.dumps(position)

@@ -1,6 +1,6 @@
-"""Which old segments of a log may go by age or size: whole ones, oldest first, of which nobody needs an event.
+"""Which old segments of a log expire by age or size: whole ones, oldest first, that nobody needs.
 
-Decides only; removing is for `mtf.log.retention`. The stamps of a segment are those in its index, or are read.
+Only decides; `mtf.log.retention` removes. The stamps of a segment come from its index, or by reading it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def expired_seq(
     max_bytes: int | None = None,
     fs: FileSystem | None = None,
 ) -> int:
-    """Return the first seq that stays if segments go of which every tick is stamped before *before_ns*.
+    """Return the first seq to keep, for `retain`, if old segments are removed by age or size.
 
-    Or as long as all segments together, with their indexes, take more than *max_bytes*. None that holds *needed_seq* or
-    a later event goes, nor does the newest. To be handed to `retain`. DataDirError if there is no log, CorruptLog if a
-    segment that has no index is damaged.
+    A segment goes if all of its ticks are stamped before *before_ns*, or while all segments with their indexes take
+    more than *max_bytes*. Segments with *needed_seq* or a later event stay, and so does the newest. DataDirError if
+    there is no log, CorruptLog if a segment without an index is damaged.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
@@ -53,7 +53,7 @@ def _newest_ns(fs: FileSystem, directory: str, name: str) -> int:
     try:
         maker = made_spans(segment)
         if segment.why or not segment.sealed:
-            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal, and a later segment")
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
     finally:
         segment.close()
     maker.complete()
@@ -61,7 +61,7 @@ def _newest_ns(fs: FileSystem, directory: str, name: str) -> int:
 
 
 def _size(fs: FileSystem, path: str) -> int:
-    """Return what the segment at *path* and its index take."""
+    """Return the size of the segment at *path* with its index."""
     total = 0
     for each in (path, index_path(path)):
         if fs.kind(each) == "file":

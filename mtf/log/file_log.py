@@ -1,8 +1,8 @@
-"""The log on disk, as its one writer holds it: frames appended to the newest segment, segments sealed and begun.
+"""The log on disk, for its only writer: appends frames to the newest segment, seals segments and begins new ones.
 
-Owns the lock, the file that is written, and what the next frame needs (seq, chain, names, positions). The first write
-or sync that fails is kept and raised from then on: nothing is tried again, since after a failed sync nobody knows
-what is on the disk. `append` belongs to one thread, and `sync` may run beside it in another.
+Owns the lock, the file being written, and the state for the next frame (seq, chain, names, positions). The first write
+or sync that fails is kept and raised from then on: nothing is retried, since after a failed sync the content of the
+disk is unknown. `append` belongs to one thread, and `sync` may run concurrently in another.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from mtf.log.upkeep import Upkeep
 __all__ = ["SEGMENT_BYTES", "FileLog"]
 
 SEGMENT_BYTES: Final = 64 << 20
-SEGMENT_BYTES_LIMIT: Final = SEGMENT_BYTES_MAX // 2  # a segment may grow past its size by one frame
+SEGMENT_BYTES_LIMIT: Final = SEGMENT_BYTES_MAX // 2  # a segment may exceed its size by one frame
 REWRITE_BYTES: Final = 1 << 20
 WRITER_LOCK: Final = "writer.lock"
 FRESH: Final = ".new"  # an unfinished file, useless after a crash
@@ -62,26 +62,26 @@ _TIME: Final = Struct("<q")
 
 
 class FileLog:
-    """A directory of segment files; `FileLog.open` makes or continues it."""
+    """A directory of segment files; `FileLog.open` creates or continues it."""
 
     def __init__(self, directory: str, fs: FileSystem, segment_bytes: int, lock: int) -> None:
-        """Internal: use `open`, which fills in the rest."""
+        """Internal: use `open`, which completes the object."""
         self.directory: Final = directory
         self._fs: Final = fs
         self._segment_bytes: Final = segment_bytes
         self._write: Final = fs.write
         self._lock = lock  # the lock's file; -1 once closed
-        self._syncing: Final = Lock()  # held while the file is synced, and while it is closed
+        self._syncing: Final = Lock()  # held during a sync of the file, and while it is closed
         self._failed: LogWriteFailed | None = None  # the first failure; set once
-        self._file = -1  # the newest segment's; -1 if the next append must begin one
-        self._path = ""  # the newest segment's
+        self._file = -1  # of the newest segment; -1 if the next append must begin one
+        self._path = ""  # of the newest segment
         self._number = 0  # of the newest segment
         self._bytes = 0  # of the newest segment
-        self._full_at = 0  # it is full once it has as many, but never before it holds an event
+        self._full_at = 0  # it is full at this many bytes, once it holds an event
         self._events = 0  # in the newest segment
         self._seed = 0
-        self._positions_bytes = 0  # at least what the positions take in the next META frame
-        self._names_bytes = 0  # at least what configuration and names take there
+        self._positions_bytes = 0  # upper bound of the size of the positions in the next META frame
+        self._names_bytes = 0  # upper bound of the size of configuration and names there
         self._positions: dict[str, bytes] = {}  # the newest of each source, as JSON
         self._symbols = SymbolTable()
         self.config = b""
@@ -90,10 +90,10 @@ class FileLog:
         self.first_seq = 1
         self.last_seq = 0
         self.durable_seq = 0
-        # Called in the writing thread once a segment is sealed, with what makes its index, if that is known.
+        # Called in the writing thread once a segment is sealed, with the spans for its index, if they are known.
         self.on_sealed: Callable[[SealedSpans | None], object] | None = None
         self._upkeep: Upkeep | None = None
-        # Makes the spans of the newest segment; None: its beginning was written before this start.
+        # Makes the spans of the newest segment; None if its beginning was written before this start.
         self._spans: SpanMaker | None = None
         self.torn: TornTail | None = None  # what opening cut off, and where it is kept
 
@@ -108,11 +108,11 @@ class FileLog:
         run_id: bytes | None = None,
         check_from: int = 1,
     ) -> FileLog:
-        """Make the log with *config*, or continue the one that is there (whose `config` may differ).
+        """Create the log with *config*, or continue an existing one (whose `config` may differ).
 
-        With *config* None there must be one (DataDirError). LogLocked if another process writes it, CorruptLog
-        if it is damaged; a torn tail is cut and kept aside, see `torn`. Sealed segments that end before
-        *check_from* are only checked from the outside, so that a start does not take longer as the log grows.
+        With *config* None it must exist (DataDirError). LogLocked if another process writes it, CorruptLog if it is
+        damaged; a torn tail is cut off and kept, see `torn`. Of sealed segments that end before *check_from*, only
+        header, seal and order are checked, so that a start does not take longer as the log grows.
         """
         assert 0 < segment_bytes <= SEGMENT_BYTES_LIMIT, "segment_bytes out of bounds"
         fs = fs or OsFileSystem()
@@ -190,7 +190,7 @@ class FileLog:
         except OSError as error:
             self._fail("a write", error)
         if written != len(data):
-            self._fail(f"a write of {len(data)} bytes that took {written}", None)
+            self._fail(f"a write of {len(data)} bytes, of which {written} were written,", None)
         self._bytes += written
         self._events += count
         if self._spans is not None:
@@ -200,7 +200,7 @@ class FileLog:
             learn_symbols(self._symbols, block)
         if changed:
             self._positions.update(changed)
-        self.last_seq = first_seq + count - 1  # last: `sync` takes everything up to it as written
+        self.last_seq = first_seq + count - 1  # set last: `sync` assumes that everything up to it is written
 
     def sync(self) -> int:
         with self._syncing:
@@ -247,7 +247,7 @@ class FileLog:
 
     def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
         assert self._upkeep is None, "asked once"
-        self._upkeep = Upkeep(self.directory, compress=compress, noted=noted)  # beside the log's own operations
+        self._upkeep = Upkeep(self.directory, compress=compress, noted=noted)  # runs beside the log's own operations
         self.on_sealed = self._upkeep.sealed
         self._upkeep.start()
 
@@ -295,7 +295,7 @@ class FileLog:
         self._number, self._path, self._bytes, self._events = found.number, found.path, found.bytes, found.events
         self._full_at = max(self._segment_bytes, 0 if found.events else found.bytes + 1)
         if found.version != VERSION:
-            self._full_at = 0  # what follows is in the current format, so it needs a new segment
+            self._full_at = 0  # further events are in the current format, which needs a new segment
         if found.tail is not None:
             self.torn = cut_tail(self._fs, self.directory, found.tail)
         self._file = self._fs.open(found.path, "append")
@@ -306,10 +306,10 @@ class FileLog:
             self._fs.close(file)
 
     def _rewrite(self, start: int) -> None:
-        """Rewrite what follows *start* in place, and sync it.
+        """Rewrite everything from *start* in place, and sync it.
 
-        A sync that failed before the crash can leave pages that were never written and yet look clean; another sync
-        alone would report success. Once rewritten they are dirty, and this sync counts.
+        A sync that failed before the crash can leave pages that were never written but are marked clean; another sync
+        alone would report success. Rewriting makes them dirty, so that this sync is reliable.
         """
         for at in range(start, self._bytes, REWRITE_BYTES):
             part = self._fs.read(self._file, min(REWRITE_BYTES, self._bytes - at), at)
@@ -337,7 +337,7 @@ class FileLog:
             self._fail("the start of a segment", error)
 
     def _seal(self) -> None:
-        """Sync, write the SEAL, sync again, so that a SEAL proves that everything before it is on the disk."""
+        """Sync, write the SEAL, and sync again, so that a SEAL proves that everything before it is on the disk."""
         self.sync()
         seal = frame_header(
             self._seed,

@@ -1,8 +1,8 @@
 """The few file operations that the log and the checkpoints use, so that tests can make each of them fail.
 
-Owns no state: `OsFileSystem` is the operating system, and tests replace it by a simulated disk. A
-write or sync is done once and its outcome is reported; nothing here tries again. Symbolic links are never followed, and
-what is made is readable by its owner only.
+Owns no state: `OsFileSystem` is the operating system, and tests replace it with a simulated disk. A write or sync is
+done once and its outcome reported; nothing here is retried. Symbolic links are never followed, and new files are only
+readable by their owner.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ __all__ = [
 
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
-LOCK_BYTES_MAX: Final = 64  # how much of a lock file is read to name its owner
+LOCK_BYTES_MAX: Final = 64  # how much of a lock file is read to find its owner
 
 OpenMode = Literal["read", "create", "append"]
 FileKind = Literal["file", "directory", "link", "other", "nothing"]
 
 
 class FileSystem(Protocol):
-    """What the log needs of a disk; paths are strings, files are numbers; each call raises OSError if it fails."""
+    """What the log needs from a disk; paths are strings, files are numbers; each call raises OSError if it fails."""
 
     @property
     def write(self) -> Callable[[int, bytes], int]:
-        """Write bytes at the file's end and return how many were taken, which may be fewer."""
+        """Write bytes at the end of the file and return how many were written, which may be fewer."""
         ...
 
     def open(self, path: str, mode: OpenMode) -> int:
-        """Open for reading, for a file that must not exist yet, or to write at the end of one."""
+        """Open a file for reading, a new one that must not exist yet, or one to append to."""
         ...
 
     def read(self, file: int, length: int, offset: int) -> bytes: ...
@@ -56,7 +56,7 @@ class FileSystem(Protocol):
     def truncate(self, file: int, length: int) -> None: ...
 
     def sync(self, file: int) -> None:
-        """Return once the file's bytes and its length would survive a loss of power."""
+        """Return once the file's bytes and its length would survive a power failure."""
         ...
 
     def close(self, file: int) -> None: ...
@@ -68,7 +68,7 @@ class FileSystem(Protocol):
     def make_directory(self, path: str) -> None: ...
 
     def sync_directory(self, path: str) -> None:
-        """Return once the names in *path* would survive a loss of power."""
+        """Return once the names in *path* would survive a power failure."""
         ...
 
     def names(self, path: str) -> list[str]: ...
@@ -76,7 +76,7 @@ class FileSystem(Protocol):
     def kind(self, path: str) -> FileKind: ...
 
     def lock(self, path: str) -> int:
-        """Take the lock that *path* stands for, or raise LogLocked at once; held until the file is closed."""
+        """Take the lock *path*, or raise LogLocked at once; it is held until the returned file is closed."""
         ...
 
 
@@ -164,21 +164,22 @@ class OsFileSystem:
 
 
 def open_plain(path: str | Path, flags: int) -> int:
-    """Open the plain file at *path*, created for its owner only if *flags* create it; DataDirError for anything else.
+    """Open the plain file at *path*; DataDirError for anything else.
 
-    A link is not followed, and a pipe, socket or device is refused without waiting for its other end.
+    If *flags* create it, only its owner can access it. A link is not followed, and a pipe, socket or device is refused
+    without waiting for its other end.
     """
     if not flags & os.O_EXCL:
         check_plain(path)
     file = os.open(path, flags | _PLAIN, FILE_MODE)
-    if not stat.S_ISREG(os.fstat(file).st_mode):  # it was created a moment ago
+    if not stat.S_ISREG(os.fstat(file).st_mode):  # it was created just now
         os.close(file)
         raise _not_plain(path)
     return file
 
 
 def check_plain(path: str | Path) -> bool:
-    """Return whether there is a file at *path*; DataDirError for anything but a plain one."""
+    """Return whether there is a file at *path*; DataDirError for anything but a plain file."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -189,14 +190,14 @@ def check_plain(path: str | Path) -> bool:
 
 
 def join(directory: str, name: str) -> str:
-    """Return the path of *name* in *directory*; DataDirError if the name could lead out of it."""
+    """Return the path of *name* in *directory*; DataDirError if the name could point outside it."""
     if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
         raise DataDirError(f"{name!r} is not a valid name for a file in {directory}")
     return os.path.join(directory, name)
 
 
 def make_directories(fs: FileSystem, path: str) -> None:
-    """Create *path* and its missing parents, each durable before the next."""
+    """Create *path* and its missing parents, making each durable before the next."""
     parent = os.path.dirname(path)
     if parent and fs.kind(parent) == "nothing":
         make_directories(fs, parent)
@@ -212,7 +213,7 @@ _locks: Final[set[int]] = set()  # files that hold a lock of this process
 
 
 def _let_go_in_child() -> None:
-    """Close a forked child's copies of its parent's locks: a lock lasts as long as any copy of its file is open."""
+    """Close a forked child's copies of its parent's locks, since a lock lasts while any copy of its file is open."""
     for file in _locks:
         os.close(file)
     _locks.clear()
@@ -241,7 +242,7 @@ def _sync_file(file: int) -> None:
 
         fcntl.fcntl(file, fcntl.F_FULLFSYNC)
     elif hasattr(os, "fdatasync"):
-        os.fdatasync(file)  # writes the length too, and spares the time stamps
+        os.fdatasync(file)  # includes the length, but not the time stamps
     else:  # pragma: no cover - Windows
         os.fsync(file)
 
@@ -259,5 +260,5 @@ def _lock_file(file: int, path: str) -> None:
     except (BlockingIOError, PermissionError):
         owner = os.read(file, LOCK_BYTES_MAX).decode("ascii", "replace").strip() or "unknown"
         raise LogLocked(
-            f"{path}: the process with pid {owner} writes this log; end it first, or read with `mtf tail`"
+            f"{path}: the process with pid {owner} is writing this log: end it first, or read it with `mtf tail`"
         ) from None

@@ -1,8 +1,8 @@
-"""The index of a sealed segment, as a file beside it: the spans of its events, by which ticks are found.
+"""The index of a sealed segment, as a file next to it: the spans of its events, for finding ticks.
 
-Derived from the segment, and never trusted over it: it names the run and the chain's value at the segment's seal, which
-is equal only if every event is. It has no places in the file, so that it holds for the segment compressed, too. What is
-missing, damaged or of another segment is made again by reading the segment.
+Derived from the segment, and never trusted over it: it contains the run id and the chain's value at the segment's seal,
+which only matches if every event does. It has no file offsets, so it remains valid when the segment is compressed. An
+index that is missing, damaged or of another segment is made again by reading the segment.
 
     0   8s   magic
     8   u16  version
@@ -45,8 +45,8 @@ MAGIC: Final = b"mtf-idx\n"
 VERSION: Final = 1
 LEVEL: Final = 1
 RAW_BYTES_MAX: Final = 1 << 28
-FRESH: Final = ".new"  # ends the name of a file that is not complete
-JOINED: Final = 4096  # events that are looked at together
+FRESH: Final = ".new"  # suffix of an incomplete file
+JOINED: Final = 4096  # events that are read together
 
 _HEAD: Final = Struct("<8sHHI16sQQQqq")
 _SUM: Final = Struct("<Q")
@@ -62,7 +62,7 @@ def index_path(path: str) -> str:
 
 
 class SealedSpans(NamedTuple):
-    """The spans of a segment that was sealed a moment ago, for its index."""
+    """The spans of a segment that was just sealed, for its index."""
 
     path: str
     run_id: bytes
@@ -71,7 +71,7 @@ class SealedSpans(NamedTuple):
 
 
 class StoredSpans:
-    """The spans of a sealed segment as its index has them; taken out of it when they are needed."""
+    """The spans of a sealed segment in its index; decoded when they are needed."""
 
     def __init__(
         self, data: bytes, raw_bytes: int, first_seq: int, events: int, least_ns: int, greatest_ns: int
@@ -82,10 +82,10 @@ class StoredSpans:
         self._events: Final = events
         self.least_ns: Final = least_ns
         self.greatest_ns: Final = greatest_ns
-        self._spans: Spans | None = None  # once taken out
+        self._spans: Spans | None = None  # once decoded
 
     def find(self, symbols: int, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
-        """Return what `Spans.find` does; all events, so that they are looked at, if the index makes no sense."""
+        """Return the result of `Spans.find`; all events if the index is invalid, so that they are read."""
         if self.greatest_ns < start_ns or self.least_ns >= end_ns:
             return []
         try:
@@ -94,7 +94,7 @@ class StoredSpans:
             return [(self._first_seq, self._first_seq + self._events - 1)]
 
     def spans(self) -> Spans:
-        """Return them all; ValueError or struct's error if they make no sense."""
+        """Return all spans; ValueError or struct's error if they are invalid."""
         if self._spans is None:
             self._spans = _decode(inflate(self._data, self._raw_bytes), self._first_seq, self._events)
         return self._spans
@@ -103,7 +103,7 @@ class StoredSpans:
 def write_spans(fs: FileSystem, sealed: SealedSpans) -> None:
     """Write the index of a segment; OSError if that fails.
 
-    It is not synced: what a loss of power leaves of it is recognized by its checksum.
+    It is not synced: an index damaged by a power failure is recognized by its checksum.
     """
     target = index_path(sealed.path)
     data = _encode(sealed.run_id, sealed.spans.first_seq, sealed.seal, sealed.spans)
@@ -119,7 +119,7 @@ def write_spans(fs: FileSystem, sealed: SealedSpans) -> None:
 
 
 def read_spans(fs: FileSystem, path: str, first_seq: int) -> StoredSpans | None:
-    """Return the spans of the sealed segment at *path*, from its index; None if there is none that holds for it."""
+    """Return the spans of the sealed segment at *path* from its index; None if there is no valid one."""
     target = index_path(path)
     try:
         if fs.kind(target) != "file":
@@ -145,14 +145,14 @@ def read_spans(fs: FileSystem, path: str, first_seq: int) -> StoredSpans | None:
 
 
 def made_spans(segment: Segment) -> SpanMaker:
-    """Return the maker of the spans of *segment*, which is read to its end; see its `why` then."""
+    """Read *segment* to its end, and return the maker of its spans; the segment's `why` is set if it is damaged."""
     maker = SpanMaker(segment.header.first_seq)
     take_rest(segment, maker)
     return maker
 
 
 def take_rest(segment: Segment, maker: SpanMaker, pause: Callable[[], None] = lambda: None) -> None:
-    """Have *maker* take what of *segment* it has not taken yet; *pause* is called every now and then."""
+    """Add the rest of *segment* to *maker*; *pause* is called regularly."""
     while True:
         pause()
         run = segment.run(JOINED, check=False)
@@ -183,7 +183,7 @@ def _encode(run_id: bytes, first_seq: int, seal: FrameHeader, spans: Spans) -> b
 
 
 def _decode(raw: bytes, first_seq: int, events: int) -> Spans:
-    """Return the spans in *raw*; ValueError or struct's error if it is not what `_encode` makes."""
+    """Return the spans in *raw*; ValueError or struct's error if it is not the result of `_encode`."""
     count, sets = _COUNTS.unpack_from(raw)
     if count > events or sets > count:
         raise ValueError("more spans than events")
@@ -227,7 +227,7 @@ def _whole(fs: FileSystem, path: str) -> bytes:
 
 
 def _seal_of(fs: FileSystem, path: str, seed: int) -> FrameHeader | None:
-    """Return the seal that the segment at *path* ends with."""
+    """Return the seal at the end of the segment at *path*; None if there is none."""
     file = fs.open(path, "read")
     try:
         size = fs.size(file)

@@ -1,8 +1,7 @@
-"""Leaping through a segment: to the frame that holds a seq, and to its newest event, without reading what lies before.
+"""Leaping through a segment: to the frame that contains a seq, or to its newest event, without reading all of it.
 
-A frame header is recognized anywhere by its checksum, which holds for no other bytes, so that a search by halves finds
-one in a few reads. What is passed over is not checked, and the positions in it are not known. Where it brings names of
-symbols, nothing is passed over.
+A frame header can be recognized anywhere by its checksum, so a binary search finds one in a few reads. What is skipped
+is not checked, and the positions in it are unknown. A part that introduces names of symbols is never skipped.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from mtf.log.segment_format import BLOCK, FRAME_MAGIC, HEADER_BYTES, META, PACK,
 
 __all__ = ["leap", "newest_seq"]
 
-NEAR_BYTES: Final = 1 << 15  # not worth another leap
-STEP_BYTES: Final = 1 << 14  # read at first; twice as many each time that no header is among them
+NEAR_BYTES: Final = 1 << 15  # a distance not worth another leap
+STEP_BYTES: Final = 1 << 14  # read at first; doubled each time they contain no header
 
 
 def leap(segment: Segment, seq: int) -> None:
-    """Move *segment*, which is at its start, to a frame that begins at *seq* or not far before it, if that is possible.
+    """Move *segment*, which is at its start, to a frame that begins at *seq* or not far before it, if possible.
 
-    It is not if names of symbols would be passed over.
+    It is not possible if that would skip names of symbols.
     """
     low, high = segment.offset, segment.bytes
     found: tuple[int, FrameHeader] | None = None
@@ -43,7 +42,7 @@ def leap(segment: Segment, seq: int) -> None:
 
 
 def newest_seq(segment: Segment) -> int:
-    """Return the last event of the last frame that is whole, as far as its header says; before the first if none is."""
+    """Return the last event of the last complete frame, judging by its header; the seq before the first if none is."""
     last = segment.last_header()
     if last is not None and last.is_seal:
         return last.first_seq - 1
@@ -66,7 +65,7 @@ def newest_seq(segment: Segment) -> int:
 
 
 def _hop(segment: Segment, offset: int, header: FrameHeader, seq: int) -> tuple[int, FrameHeader]:
-    """Return the last frame that begins at *seq* or before, and its place, from one that does, header by header."""
+    """Return the last frame that begins at or before *seq*, and its place, going header by header from such a frame."""
     window_at = offset
     window = segment.look(window_at, NEAR_BYTES)
     while True:

@@ -1,7 +1,7 @@
 """The index of a log: which of its events may be ticks of given symbols, stamped in a given span of time.
 
-Reads the indexes of sealed segments, and makes what is missing of the segments themselves, in memory: reading changes
-no file. It says where to look and never what is there: each event is read from the log.
+Reads the indexes of sealed segments, and makes missing ones from the segments, in memory: reading changes no file. It
+only finds where to look: the events themselves are read from the log.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ __all__ = ["LogIndex"]
 
 
 class LogIndex:
-    """The index of the log in *directory*, which may be written meanwhile. One thread at a time."""
+    """The index of the log in *directory*, which may be written meanwhile. For one thread at a time."""
 
     def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
         self.directory: Final = str(directory)
         self._fs: Final = fs or OsFileSystem()
         self._sealed: dict[str, Spans | StoredSpans] = {}  # by name of the segment
-        self._live: tuple[Segment, SpanMaker] | None = None  # of the newest segment, as far as it was read
+        self._live: tuple[Segment, SpanMaker] | None = None  # the newest segment, and its spans as far as it was read
         self._live_name = ""
 
     def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
-        """Return first and last seq of the runs of events, up to *last_seq*, that hold all such ticks, in order.
+        """Return the first and last seq of runs of events, in order and up to *last_seq*, that contain all such ticks.
 
-        They hold others too. *symbols* is a set, bit n of which stands for the symbol of number n, or ALL_SYMBOLS.
-        DataDirError if there is no log; CorruptLog if a segment that has no index is damaged.
+        They contain other events too. *symbols* is a set, whose bit n stands for the symbol number n, or ALL_SYMBOLS.
+        DataDirError if there is no log; CorruptLog if a segment without an index is damaged.
         """
         names = logged_segments(self._fs, self.directory, look=False)
         found: list[tuple[int, int]] = []
@@ -48,7 +48,7 @@ class LogIndex:
         return found
 
     def close(self) -> None:
-        """Close what is open; what is asked for then opens it again."""
+        """Close what is open; later calls open it again."""
         if self._live is not None:
             self._live[0].close()
         self._live, self._live_name = None, ""
@@ -63,7 +63,7 @@ class LogIndex:
                     maker, sealed = self._made(name, newest)
                 except FileNotFoundError:
                     if retained_seq(self._fs, self.directory) > segment_seq(name):
-                        return []  # it was removed a moment ago
+                        return []  # it was just removed
                     raise
                 if not sealed:
                     rest = [(maker.spans.next_seq, maker.next_seq - 1)] if maker.next_seq > maker.spans.next_seq else []
@@ -74,7 +74,7 @@ class LogIndex:
         return spans.find(symbols, start_ns, end_ns)
 
     def _made(self, name: str, newest: bool) -> tuple[SpanMaker, bool]:
-        """Return the maker of a segment's spans, which has read all of it, and whether that is sealed."""
+        """Return the maker of a segment's spans, after reading all of it, and whether the segment is sealed."""
         if self._live is not None and self._live_name == name:
             segment, maker = self._live
             segment.refresh()
@@ -89,7 +89,7 @@ class LogIndex:
             return maker, True
         if not newest:
             segment.close()
-            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal, and a later segment")
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
         if self._live_name != name:
             self.close()
         self._live, self._live_name = (segment, maker), name

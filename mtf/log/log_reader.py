@@ -1,8 +1,8 @@
-"""Reading a log without a lock: to its end, or following it as it grows, from another process too.
+"""Reading a log without a lock: to its end, or following it as it grows, even from another process.
 
-Owns a cursor over segments. An incomplete frame at the newest segment's end means "not yet"; what
-`mtf.log.recovery` judges to be a torn tail ends the reading where the next writer will cut; anything else that is
-not intact is CorruptLog. A reader may see events that are written but not yet synced, which a loss of power can undo.
+Owns a cursor over segments. An incomplete frame at the end of the newest segment means "not yet"; a torn tail, as
+judged by `mtf.log.recovery`, ends the reading where the next writer will cut it off; anything else that is not intact
+is CorruptLog. A reader may see events that are written but not yet synced, which a power failure can undo.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ POLL_S: Final = 0.1
 
 
 class LogReader(Iterator[LoggedBlock]):
-    """Yields blocks from the one that contains *from_seq*; `poll` says whether there may be more."""
+    """Yields blocks from the one that contains *from_seq*; `poll` can be called again for later ones."""
 
     def __init__(
         self,
@@ -54,10 +54,10 @@ class LogReader(Iterator[LoggedBlock]):
         self.directory: Final = directory
         self._fs: Final = fs or OsFileSystem()
         self._from_seq: Final = from_seq
-        self._last_seq: Final = last_seq  # nothing after it is read; None: no such limit
+        self._last_seq: Final = last_seq  # nothing after it is read; None: no limit
         self._block_events: Final = block_events
         self._check: Final = check
-        self._ready: deque[LoggedBlock] = deque()  # blocks of the frame read last
+        self._ready: deque[LoggedBlock] = deque()  # blocks of the last frame read
         self.tail: TornTail | None = None  # what follows the last intact frame, when `next` last stopped
         segments = logged_segments(self._fs, directory, look=False)
         starts = [segment_seq(name) for name in segments]
@@ -65,7 +65,7 @@ class LogReader(Iterator[LoggedBlock]):
             raise DataDirError(f"{directory}: the log starts at seq {starts[0]}, and {from_seq} is gone")
         self._segment = self._open(segments[bisect_right(starts, from_seq) - 1], None)
         self._segment.spare_names = names
-        self._leaps: Final = leap  # then a block may begin before the one that holds the first seq
+        self._leaps: Final = leap  # then reading may begin before the block that contains the first seq
         if leap:
             leap_to(self._segment, from_seq)
         self.first_seq: Final = starts[0]
@@ -130,7 +130,7 @@ class LogReader(Iterator[LoggedBlock]):
         self._segment.close()
 
     def _go_on(self, segment: Segment) -> bool:
-        """Look for more after the end of *segment*: it has grown, or there is a next one."""
+        """Look for more after the end of *segment*: it may have grown, or there may be a next one."""
         grown = segment.refresh()
         if grown and not (segment.sealed and segment.why):
             return True
@@ -152,7 +152,7 @@ class LogReader(Iterator[LoggedBlock]):
         if any(segment_seq(name) > segment.header.first_seq for name in segment_names(self._fs, self.directory)):
             if segment.refresh():  # sealed between the two looks
                 return True
-            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal, and a later segment")
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
         return False
 
     def _open(self, name: str, before: Segment | None) -> Segment:
@@ -182,12 +182,12 @@ def read_log(
     names: Sequence[str] = (),
     fs: FileSystem | None = None,
 ) -> LogReader:
-    """Return an iterator over the blocks from the one that contains *from_seq* to the end there is now.
+    """Return an iterator over the blocks from the one that contains *from_seq* to the current end.
 
-    With *block_events*, blocks are joined until one holds that many or more, so that small ones do not slow down a
-    replay; positions are the newest of those joined. With *check* each row is validated as one from a stranger.
-    With *leap*, what lies before *from_seq* is not looked at, so that only positions written after it are known; of
-    use with it are *names*, the symbols by number as far as the caller knows them.
+    With *block_events*, blocks are joined until one has that many or more, so that small ones do not slow down a
+    replay; positions are the newest of those joined. With *check* each row is validated like untrusted input. With
+    *leap*, what precedes *from_seq* is not read, so that only positions written after it are known; *names*, the
+    symbols by number that the caller knows, make that possible more often.
     The reader also has `config`, `run_id`, `symbols`, `positions`, and, once it has stopped, `tail`.
     DataDirError if there is no log, or *from_seq* is no longer kept.
     """
@@ -197,15 +197,15 @@ def read_log(
 
 
 def first_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:
-    """Return the first event that the log still has; DataDirError if there is no log."""
+    """Return the first event that is still in the log; DataDirError if there is no log."""
     names = logged_segments(fs or OsFileSystem(), str(directory), look=False)
     return segment_seq(names[0])
 
 
 def newest_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) -> int:
-    """Return the newest event that there is, found from the log's end, as far as headers of frames say; 0 if none is.
+    """Return the newest event, found from the log's end, judging by headers of frames; 0 if there is none.
 
-    Of a damaged or torn end, the last event before may be the newest. DataDirError if there is no log.
+    If the end is damaged or torn, this may be the last event before that. DataDirError if there is no log.
     """
     fs = fs or OsFileSystem()
     names = logged_segments(fs, str(directory))
@@ -236,9 +236,9 @@ def follow_log(
     check: bool = True,
     fs: FileSystem | None = None,
 ) -> Iterator[LoggedBlock]:
-    """Yield blocks as they are written, for ever; between polls, *sleep* for *poll_s*.
+    """Yield blocks as they are written, forever; between polls, *sleep* for *poll_s*.
 
-    For an event loop, use `read_log(...)` and its `poll()` with a sleep of your own.
+    In an event loop, use `read_log(...)` and its `poll()` with your own sleep.
     """
     reader = LogReader(str(directory), from_seq, None, check=check, fs=fs)
     try:

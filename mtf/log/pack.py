@@ -1,7 +1,7 @@
-"""Blocks of a sealed segment packed together: columns, time as differences, then zstd; unpacked to the same bytes.
+"""Blocks of a sealed segment packed together: as columns, times as differences, then zstd; unpacked to the same bytes.
 
-Owns the body of a PACK frame. All of it runs at the speed of C in plain Python: columns are strides of a memoryview,
-and differences and their sums are taken of a whole column at once, as one long integer of 64-bit lanes.
+Owns the body of a PACK frame. It runs at the speed of C in plain Python: columns are strides of a memoryview, and the
+differences and sums of a whole column are computed at once, on one long integer with 64-bit lanes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from mtf.log.segment_format import BLOCK, RAW, FrameHeader
 
 __all__ = ["PACK_BYTES", "PACK_EVENTS", "inflate", "pack_frames", "unpack_frames", "unpack_joined"]
 
-PACK_EVENTS: Final = 8_192  # a pack is complete once it holds as many
-PACK_BYTES: Final = 4 << 20  # or as many bytes
+PACK_EVENTS: Final = 8_192  # a pack is complete once it has this many events
+PACK_BYTES: Final = 4 << 20  # or this many bytes
 LEVEL: Final = 3
 LANE_BITS: Final = 64
 LANES: Final = ROW_BYTES // 8
 WINDOW_BYTES_MAX: Final = 128 << 20
 
-_ENTRY: Final = Struct("<IIIIQ")  # count, positions, heap, symbols, events not known synced when it was written
+_ENTRY: Final = Struct("<IIIIQ")  # count, positions, heap, symbols, events not known to be synced when it was written
 _COUNT: Final = Struct("<I")
 
 
 def pack_frames(frames: list[tuple[FrameHeader, bytes]]) -> tuple[bytes, int]:
-    """Return the body of the PACK that holds these BLOCK frames, and its length before compression."""
+    """Return the body of a PACK of these BLOCK frames, and its length before compression."""
     table, positions, rows, heaps = [], [], [], []
     for header, body in frames:
         start, end = header.positions_bytes, len(body) - header.heap_bytes
@@ -43,14 +43,14 @@ def pack_frames(frames: list[tuple[FrameHeader, bytes]]) -> tuple[bytes, int]:
 
 
 def unpack_frames(pack: FrameHeader, stored: bytes) -> list[tuple[FrameHeader, bytes]]:
-    """Return header and body of each BLOCK frame in *stored*, chains left 0; ValueError if it is not a pack."""
+    """Return header and body of each BLOCK frame in *stored*, with chains 0; ValueError if it is not a valid pack."""
     raw, table, at, rows_at, heap_at = _opened(pack, stored)
     rows = _rows(raw[rows_at:heap_at])
     out = []
     seq, row = pack.first_seq, 0
     for count, positions, heap, symbols, lag in table:
         if not count or lag >= seq:
-            raise ValueError("a pack of an impossible block")
+            raise ValueError("a pack with an impossible block")
         end = row + count * ROW_BYTES
         body = b"".join((raw[at : at + positions], rows[row:end], raw[heap_at : heap_at + heap]))
         first = int.from_bytes(rows[row : row + 8], "little", signed=True)
@@ -64,10 +64,10 @@ def unpack_frames(pack: FrameHeader, stored: bytes) -> list[tuple[FrameHeader, b
 
 
 def unpack_joined(pack: FrameHeader, stored: bytes) -> tuple[bytes, bytes, list[bytes], int, int]:
-    """Return rows and heap of all BLOCK frames in *stored* together, and the positions of those that have any.
+    """Return the joined rows and heap of all BLOCK frames in *stored*, and the positions of those that have any.
 
-    Then the symbols known before the first of them, and the events not known synced when the last was written.
-    ValueError if it is not a pack.
+    Then the number of symbols known before the first, and that of events not known to be synced when the last was
+    written. ValueError if it is not a valid pack.
     """
     raw, table, at, rows_at, heap_at = _opened(pack, stored)
     positions = []
@@ -80,7 +80,7 @@ def unpack_joined(pack: FrameHeader, stored: bytes) -> tuple[bytes, bytes, list[
 
 
 def _opened(pack: FrameHeader, stored: bytes) -> tuple[bytes, list[tuple[int, ...]], int, int, int]:
-    """Return a pack decompressed, its table, and where positions, rows and heap begin; ValueError if it is not one."""
+    """Return a decompressed pack, its table, and where positions, rows and heap begin; ValueError if it is invalid."""
     raw = inflate(stored, pack.heap_bytes)
     table, at = _table(pack, raw)
     rows_at = at + sum(entry[1] for entry in table)
@@ -91,13 +91,13 @@ def _opened(pack: FrameHeader, stored: bytes) -> tuple[bytes, list[tuple[int, ..
 
 
 def _table(pack: FrameHeader, raw: bytes) -> tuple[list[tuple[int, ...]], int]:
-    """Return the entries of a pack's blocks, and where they end; ValueError if they cannot be those of *pack*."""
+    """Return the table of a pack's blocks, and where it ends; ValueError if it does not fit *pack*."""
     if len(raw) < _COUNT.size:
         raise ValueError("a pack cut short")
     frames: int = _COUNT.unpack_from(raw)[0]
     at = _COUNT.size + frames * _ENTRY.size
     if not 0 < frames <= pack.events or at > len(raw):
-        raise ValueError("a pack of an impossible number of blocks")
+        raise ValueError("a pack with an impossible number of blocks")
     table = list(_ENTRY.iter_unpack(raw[_COUNT.size : at]))
     if sum(entry[0] for entry in table) != pack.events:
         raise ValueError("a pack whose lengths do not add up")
@@ -105,12 +105,12 @@ def _table(pack: FrameHeader, raw: bytes) -> tuple[list[tuple[int, ...]], int]:
 
 
 def inflate(stored: bytes, raw_bytes: int) -> bytes:
-    """Return *stored* decompressed, which must be *raw_bytes* long; ValueError, and no memory allocated, if not."""
+    """Return *stored* decompressed to *raw_bytes*; ValueError, before memory is allocated, if the length differs."""
     try:
         parameters = zstandard.get_frame_parameters(stored)
         if parameters.content_size != raw_bytes or parameters.window_size > WINDOW_BYTES_MAX:
             raise ValueError(f"compressed data whose size is not {raw_bytes} bytes")
-        if not raw_bytes:  # zstandard takes 0 for "not known"
+        if not raw_bytes:  # zstandard takes 0 for "unknown"
             raise ValueError("compressed data without content")
         return zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_bytes, allow_extra_data=False)
     except zstandard.ZstdError as error:
@@ -136,7 +136,7 @@ def _rows(columns: bytes) -> bytes:
     times = int.from_bytes(differences, "little")
     mask = (1 << (length * 8)) - 1
     shift = LANE_BITS
-    while shift < length * 8:  # sums over 2, 4, 8 ... lanes: a running sum in as many steps as the count has bits
+    while shift < length * 8:  # sums over 2, 4, 8 ... lanes: a running sum in a logarithmic number of steps
         times = (times + (times << shift)) & mask
         shift *= 2
     rows = bytearray(len(columns))

@@ -1,8 +1,8 @@
-"""Opening a log: which events are there, what is a torn tail, and what is damage.
+"""Opening a log: finds out which events it has, and what is a torn tail or damage.
 
-Owns the judgement, and the one change that opening makes: a torn tail is cut off and kept. A tail is torn if the newest
-segment has no seal, and no intact frame after the damage knew the damaged events to be synced. Anything else
-that is not intact is CorruptLog, and nothing is changed.
+Owns that decision, and the only change that opening makes: a torn tail is cut off and kept. A tail is torn if the
+newest segment has no seal, and no intact frame after the damage records that the damaged events were synced. Anything
+else that is not intact is CorruptLog, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ STARTS_BYTES: Final = 1 << 16
 
 
 class TornTail(NamedTuple):
-    """The end of the newest segment that no crash-free run would have left."""
+    """An end of the newest segment that only a crash can have left."""
 
     path: str
     offset: int
     bytes: int
-    seq: int  # of the first event that is not there
+    seq: int  # of the first missing event
     why: str
-    kept: str  # the file that the bytes were copied to; "" as long as they are in the segment
+    kept: str  # the file that the bytes were copied to; "" while they are still in the segment
 
 
 class Recovered(NamedTuple):
-    """What a writer must know to continue."""
+    """What a writer needs to know to continue."""
 
     config: bytes
     run_id: bytes
     number: int  # of the newest segment
     path: str  # of the newest segment
     bytes: int  # of its intact part
-    events: int  # in it
+    events: int  # in that part
     version: int  # of the events in its newest segment
     sealed: bool
     first_seq: int
     last_seq: int
-    durable_offset: int  # the newest segment is known to be synced at least up to there
+    durable_offset: int  # up to which the newest segment is known to be synced, at least
     chain: int
     symbols: SymbolTable
     positions: dict[str, Any]
@@ -57,16 +57,16 @@ class Recovered(NamedTuple):
 
 
 def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered | None:
-    """Read the log in *directory* and return what is there, or None if no log was ever begun.
+    """Read the log in *directory* and return its state; None if no log was ever begun.
 
-    CorruptLog if it is damaged. Sealed segments that end before *check_from* are only checked from the outside
-    (header, seal, and how they join), the others frame by frame. Changes nothing.
+    CorruptLog if it is damaged. Of sealed segments that end before *check_from*, only header, seal and order are
+    checked; the others are checked frame by frame. Changes nothing.
     """
     names = segment_names(fs, directory)
     start_seq = retained_seq(fs, directory)
     if not names:
         if start_seq > 1:
-            what = f"{directory}: the log's segments are gone; restore them from a copy"
+            what = f"{directory}: the log's segments are missing; restore them from a copy"
             raise CorruptLog(what, path=directory, seq=start_seq)
         return None
     before: Segment | None = None
@@ -84,7 +84,7 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
             else:
                 _skip_to_seal(segment)
             if segment.why or not segment.sealed:
-                what = segment.why or "no seal, though a later segment is there"
+                what = segment.why or "no seal before a later segment"
                 raise segment.damage(segment.offset, segment.next_seq, what)
         finally:
             segment.close()
@@ -98,32 +98,32 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
 
 
 def check_follows(segment: Segment, before: Segment | None) -> None:
-    """Raise CorruptLog unless *segment* continues where the one *before*, read to its end, stopped."""
+    """Raise CorruptLog unless *segment* continues where *before*, read to its end, stopped."""
     header = segment.header
     if segment_name(header.first_seq) != segment.path[-len(segment_name(0)) :]:
-        raise segment.damage(0, header.first_seq, f"a segment of seq {header.first_seq} under another's name")
+        raise segment.damage(0, header.first_seq, f"a segment with seq {header.first_seq} under the wrong name")
     if before is None:
         if header.first_seq == 1 and (header.number != 1 or header.chain != first_chain(header.run_id)):
             raise segment.damage(0, 1, "not the beginning of a log")
         return
-    version = max(header.version, before.header.version)  # a log may continue in a later one
+    version = max(header.version, before.header.version)  # a log may continue in a later version
     expected = SegmentHeader(before.header.number + 1, before.header.run_id, before.next_seq, before.chain, version)
     if header == expected and segment.config == before.config:
         return
     if header.run_id != expected.run_id or segment.config != before.config:
         what = "a segment of another log"
     elif header.first_seq != expected.first_seq:
-        what = f"a segment that starts at seq {header.first_seq}, where {expected.first_seq} should follow"
+        what = f"a segment that starts at seq {header.first_seq} instead of {expected.first_seq}"
     else:
         what = "a segment that does not follow the one before"
     raise segment.damage(0, expected.first_seq, what)
 
 
 def judge(segment: Segment) -> TornTail:
-    """Return the torn tail at which the newest *segment* stopped; CorruptLog if events known synced are lost."""
+    """Return the torn tail at which the newest *segment* stopped; CorruptLog if synced events are lost."""
     for offset, header in segment.later_headers():
         if header.durable_seq >= segment.next_seq:
-            what = f"{segment.why} (the frame at byte {offset} knew the log synced up to seq {header.durable_seq})"
+            what = f"{segment.why} (by the frame at byte {offset}, the log was synced up to seq {header.durable_seq})"
             raise segment.damage(segment.offset, segment.next_seq, what)
     if segment.sealed:
         raise segment.damage(segment.offset, segment.next_seq, segment.why)
@@ -131,14 +131,14 @@ def judge(segment: Segment) -> TornTail:
 
 
 def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
-    """Copy *tail* to a new file, synced, then cut it off, synced; return the path of the copy."""
+    """Copy *tail* to a new file, synced, then cut it off, synced; return it with the path of the copy."""
     taken = set(fs.names(directory))
     for number in range(1, TORN_MAX + 1):
         name = torn_name(tail.offset, number)
         if name not in taken:
             break
     else:
-        raise DataDirError(f"{directory}: {TORN_MAX} torn tails are kept here; move them away")
+        raise DataDirError(f"{directory}: {TORN_MAX} torn tails are kept here already; move them away")
     kept = join(directory, name)
     segment = fs.open(tail.path, "append")
     try:
@@ -161,14 +161,14 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
 
 def _newest(segment: Segment, first_seq: int) -> Recovered:
     durable_seq = segment.header.first_seq - 1
-    starts = [(durable_seq, segment.offset)]  # last seq before, and offset of, a frame every now and then
+    starts = [(durable_seq, segment.offset)]  # of some frames: the last seq before it, and its offset
     while (frame := segment.next()) is not None:
         segment.joined(frame, check=False)
         durable_seq = max(durable_seq, frame.header.durable_seq)
         if frame.offset - starts[-1][1] > STARTS_BYTES or frame.header.is_seal:
             starts.append((frame.header.first_seq - 1, frame.offset))
         segment.skim(learn=True)
-    # No frame knows of itself, hence starts and not ends. Skimmed frames are not examined: too early does no harm.
+    # Starts rather than ends, as a frame does not cover itself. Skimmed frames are left out: an earlier start is safe.
     durable_offset = max(offset for seq, offset in starts if seq <= durable_seq)
     tail = judge(segment) if segment.why else None
     return Recovered(
@@ -191,7 +191,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
 
 
 def _skip_to_seal(segment: Segment) -> None:
-    """Move *segment* to its end without reading what is between, if it ends with a seal."""
+    """Move *segment* to its end without reading what is in between, if it ends with a seal."""
     header = segment.last_header()
     if header is None or header.kind != SEAL:
         segment.why = "no seal at the end"

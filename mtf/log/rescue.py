@@ -1,7 +1,7 @@
 """Salvaging: everything intact in a damaged log, copied to a new one; the original is never changed.
 
-Owns the copy. Up to the first damage it is the same log, byte for byte, so that its checkpoints up to there hold. What
-is intact after it follows as new events: a log has no holes, so that their seqs move up, and a symbol whose first row
+Owns the copy. Up to the first damage it is the same log, byte for byte, so checkpoints up to there remain valid. Intact
+events after it follow as new events: a log has no gaps, so their seqs are lower there, and a symbol whose first row
 was lost is introduced by its next one.
 """
 
@@ -40,7 +40,7 @@ _LENGTH: Final = Struct("<H")
 
 
 class Moved(NamedTuple):
-    """A run of intact events after damage: their first and last seq, and the seq of the first in the copy."""
+    """A run of intact events after damage: its first and last seq, and the seq of the first in the copy."""
 
     first_seq: int
     last_seq: int
@@ -52,8 +52,8 @@ class Salvaged(NamedTuple):
 
     events: int
     last_seq: int  # in the copy
-    same_seq: int  # up to there the copy is the same log, byte for byte
-    moved: list[Moved]  # what follows in the copy
+    same_seq: int  # up to which the copy is the same log, byte for byte
+    moved: list[Moved]  # the runs that follow in the copy
     report: VerifyReport
 
 
@@ -115,7 +115,7 @@ class _Appender:
 
     def __init__(self, log: FileLog, same_seq: int, adapt: Adapt | None) -> None:
         self._log: Final = log
-        self._same_seq: Final = same_seq  # what is up to there is in the copy
+        self._same_seq: Final = same_seq  # events up to there are already in the copy
         self._adapt: Final = adapt
         self._symbols: Final = SymbolTable(log.symbols)  # of the copy
         self.moved: list[Moved] = []
@@ -145,9 +145,9 @@ class _Appender:
 
 
 def introduced(block: Block, first_seq: int, names: list[str], symbols: SymbolTable) -> Block:
-    """Return *block* with its rows' symbols numbered as in *symbols*, those that are new there with their names.
+    """Return *block* with its symbols renumbered as in *symbols*, introducing those that are new there.
 
-    *names* are the symbols of the block by number, those that it introduces too. Learns the new ones.
+    *names* are the block's symbols by number, including those it introduces. *symbols* learns the new ones.
     """
     rows = bytearray(block.rows)
     source = block.heap

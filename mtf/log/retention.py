@@ -1,7 +1,7 @@
-"""Removing old segments: whole sealed ones that nobody needs any more, and only on request.
+"""Removes old segments: whole sealed ones that nobody needs any more, and only on request.
 
-Owns the mark `retained`, which says where the log now starts. It is made durable before the first segment is removed,
-so that any other missing segment is recognized as damage.
+Owns the file `retained`, which records where the log now starts. It is made durable before the first segment is
+removed, so that any other missing segment is recognized as damage.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = ["MAINTENANCE_LOCK", "maintenance_lock", "retain", "retained_seq"]
 MAINTENANCE_LOCK: Final = "maintenance.lock"
 MARK: Final = "retained"
 MARK_BYTES_MAX: Final = 64
-LOCKED_WITHIN_S: Final = 1.0  # somebody else replaces a segment, which takes milliseconds
+LOCKED_WITHIN_S: Final = 1.0  # how long to wait for another process, which needs the lock for milliseconds
 POLL_S: Final = 0.005
 
 
 def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None = None) -> list[str]:
     """Remove the segments that end before *min_needed_seq*, oldest first, and return their names.
 
-    *min_needed_seq* is the first event that the oldest checkpoint kept, or the slowest consumer, still needs. The
-    newest segment always stays. Safe beside a running writer and beside readers that are past it.
+    *min_needed_seq* is the first event that is still needed, by the oldest checkpoint or the slowest consumer. The
+    newest segment always stays. Safe while a writer runs, and for readers that are past the removed events.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
@@ -52,9 +52,9 @@ def retain(directory: str | Path, min_needed_seq: int, *, fs: FileSystem | None 
 
 
 def maintenance_lock(fs: FileSystem, directory: str, *, within_s: float = LOCKED_WITHIN_S) -> int:
-    """Return the lock that is held while segments are removed or replaced: no longer than that takes.
+    """Return the lock to hold while segments are removed or replaced, and not longer.
 
-    LogLocked if it is not free *within_s* seconds.
+    LogLocked if it is not free within *within_s* seconds.
     """
     end_s = time.monotonic() + within_s
     while True:
@@ -67,7 +67,7 @@ def maintenance_lock(fs: FileSystem, directory: str, *, within_s: float = LOCKED
 
 
 def retained_seq(fs: FileSystem, directory: str) -> int:
-    """Return the first seq that must be there: 1, or what the mark says; CorruptLog if it cannot be read."""
+    """Return the first seq that must be present: 1, or that in the mark; CorruptLog if it cannot be read."""
     path = join(directory, MARK)
     kind = fs.kind(path)
     if kind == "nothing":

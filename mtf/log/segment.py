@@ -1,8 +1,8 @@
-"""One segment file, read from its start: each frame checked against its checksum, its place and the chain.
+"""One segment file, read from its start; each frame is checked against its checksum, its place and the chain.
 
 Owns the position in the file, the chain, and the names of symbols known there. Never writes, and holds one frame (or
-one megabyte) at a time. It does not judge: if a frame is not intact it stops and says why; whether that is a torn
-tail, damage, or only not written yet is for `mtf.log.recovery` and `mtf.log.log_reader`.
+one megabyte) at a time. It makes no judgement: at a frame that is not intact it stops and gives the reason; whether
+that is a torn tail, damage, or only unfinished is decided by `mtf.log.recovery` and `mtf.log.log_reader`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from mtf.log.segment_format import (
 __all__ = ["LogFrame", "Segment", "segment_name", "segment_names", "segment_seq"]
 
 SUFFIX: Final = ".log"
-SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort as their seqs do
+SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort like seqs
 WINDOW_BYTES_MIN: Final = 1 << 14
 WINDOW_BYTES: Final = 1 << 20
 SEGMENTS_MAX: Final = 1_000_000
@@ -64,36 +64,36 @@ class Segment:
         self._fs: Final = fs
         self.path: Final = path
         self._file = -1  # open from here to `close`
-        self._window = b""  # what was read last
-        self._window_bytes = WINDOW_BYTES_MIN  # how much is read next: more each time, for one read to its end
-        self._window_at = 0  # its offset in the file
+        self._window = b""  # the bytes read last
+        self._window_bytes = WINDOW_BYTES_MIN  # how much to read next; grows with each read
+        self._window_at = 0  # the window's offset in the file
         self._file = fs.open(path, "read")
         try:
-            self.bytes = fs.size(self._file)  # length of the file when it was last looked at
+            self.bytes = fs.size(self._file)  # length of the file when it was last looked up
             if self.bytes > SEGMENT_BYTES_MAX:
                 raise CorruptLog(f"{path}: {self.bytes} bytes, the limit is {SEGMENT_BYTES_MAX}", path=path)
             self.header: Final = parse_segment_header(self.read(0, SEGMENT_HEADER_BYTES), path)
             self.seed: Final = run_seed(self.header.run_id)
             self.offset = SEGMENT_HEADER_BYTES  # of the next frame
-            self.chain = self.header.chain  # up to there
+            self.chain = self.header.chain  # its value before that frame
             self.next_seq = self.header.first_seq  # of the next event
             self.events = 0  # in the frames passed
-            self.is_joined = True  # whether `chain` is known: all before was intact
+            self.is_joined = True  # whether `chain` is known, because everything before is intact
             self.sealed = False  # whether the SEAL has been passed
-            self.why = ""  # what was wrong at `offset` when `next` returned None; "" at the end of the file
+            self.why = ""  # what is wrong at `offset`, once `next` returned None; "" at the end of the file
             self.partial = False  # whether the bytes at `offset` could be an incompletely written frame
-            self.meta_frame: bytes  # as in the file
+            self.meta_frame: bytes  # as stored in the file
             self.config: bytes
-            self.symbols: SymbolTable  # up to `offset`, given that each frame was passed to `blocks`
-            self.positions: dict[str, Any]  # of each source, likewise
-            self.spare_names: Sequence[str] = ()  # by number: for those whose first rows were lost to damage
+            self.symbols: SymbolTable  # up to `offset`, provided that each frame was passed to `blocks`
+            self.positions: dict[str, Any]  # of each source, on the same condition
+            self.spare_names: Sequence[str] = ()  # by number: replacements for names that were lost to damage
             self._take_meta()
         except BaseException:
             self.close()
             raise
 
     def next(self) -> LogFrame | None:
-        """Return the next frame, or None (and why) if no intact one follows."""
+        """Return the next frame; None if no intact one follows, with the reason in `why`."""
         self.why, self.partial = "", False
         at = self.offset
         if self.sealed:
@@ -110,14 +110,14 @@ class Segment:
             self.why, self.partial = "a frame cut short", True
             return None
         if header.first_seq != self.next_seq:
-            self.why = f"a frame of seq {header.first_seq} where {self.next_seq} should follow"
-        elif header.kind == PACK or not self.is_joined:  # the chain over a pack shows when it is taken apart
+            self.why = f"a frame with seq {header.first_seq} instead of {self.next_seq}"
+        elif header.kind == PACK or not self.is_joined:  # the chain over a pack is checked when it is unpacked
             self.why = "" if xxh3_64_intdigest(body, self.seed) == header.checksum else "a body that was altered"
         elif xxh3_64_intdigest(body, self.chain) != header.chain:
             altered = xxh3_64_intdigest(body, self.seed) != header.checksum
             self.why = "a body that was altered" if altered else "a frame that does not follow the one before"
         elif header.kind == SEAL and header.events != self.next_seq - self.header.first_seq:
-            self.why = f"a seal over {header.events} events, where {self.next_seq - self.header.first_seq} should stand"
+            self.why = f"a seal over {header.events} events instead of {self.next_seq - self.header.first_seq}"
         elif (header.kind == META) != (at == SEGMENT_HEADER_BYTES):
             self.why = "a frame of a kind that does not belong there"
         if self.why:
@@ -135,7 +135,7 @@ class Segment:
     def blocks(self, frame: LogFrame, *, check: bool = True) -> list[LoggedBlock]:
         """Return the blocks of *frame*, each row checked unless *check* is off, and learn names and positions.
 
-        CorruptLog if an intact frame holds something that mtf would not write.
+        CorruptLog if an intact frame contains something that mtf would not write.
         """
         kind = frame.header.kind
         if kind == BLOCK:
@@ -156,9 +156,9 @@ class Segment:
         return blocks
 
     def joined(self, frame: LogFrame, *, check: bool = True) -> list[LoggedBlock]:
-        """Return all of *frame* as one block, if it has any, as `blocks` returns it as it was appended; for speed.
+        """Return the blocks of *frame*, if any, joined into one: faster than `blocks`.
 
-        The blocks of a pack are held against the pack's checksum, and not one by one against the chain.
+        The blocks of a pack are covered by the pack's checksum, and not checked one by one against the chain.
         """
         header = frame.header
         if header.kind != PACK:
@@ -167,7 +167,7 @@ class Segment:
             rows, heap, encoded, symbols, lag = unpack_joined(header, frame.body)
             block = Block(header.first_seq, header.events, rows, heap)
             if self.lacks_names(header._replace(symbols=symbols)) or symbols != len(self.symbols):
-                raise CorruptLog(f"{len(self.symbols)} symbols are known, not {symbols}")
+                raise CorruptLog(f"{len(self.symbols)} symbols are known instead of {symbols}")
             if check:
                 check_rows(block, symbols)
             learn_symbols(self.symbols, block)
@@ -182,11 +182,11 @@ class Segment:
         return [LoggedBlock(block, positions, block.last_seq - 1 - lag, header.chain)]
 
     def skim(self, *, learn: bool, until: int = SEQ_MAX, headers_only: bool = False) -> None:
-        """Skip the plain BLOCK frames that were read ahead, checked as by `next`, in a fraction of its time.
+        """Skip the plain BLOCK frames that were read ahead, with the checks of `next` in a fraction of its time.
 
         With *learn*, names and positions are learned as by `blocks`, but rows and times are not checked; with
-        *headers_only*, bodies are not either. Stops before the frame of seq *until*, and before anything unusual, which
-        is left to `next` and `blocks`.
+        *headers_only*, bodies are not checked either. Stops before the frame with seq *until*, and before anything
+        unusual, which is left to `next` and `blocks`.
         """
         last: Skimmed | None = None
         events, known = 0, len(self.symbols)
@@ -206,7 +206,7 @@ class Segment:
             self._advance(last, events)
 
     def run(self, events: int, *, last_seq: int | None = None, check: bool = True) -> LoggedBlock | None:
-        """Return the next plain blocks that were read ahead as one, of *events* or a little more; None: use `next`.
+        """Return plain blocks that were read ahead, joined into one of *events* or slightly more; None: use `next`.
 
         Each frame is checked as by `next`, and the rows as by `blocks`, all at once.
         """
@@ -233,13 +233,13 @@ class Segment:
                     positions.update(decode_positions(skimmed.body[: skimmed.positions_bytes]))
             learn_symbols(self.symbols, block)
         except (CorruptLog, ValueError):
-            return None  # `blocks` says which of them
+            return None  # `blocks` will find out which of them
         self._advance(taken[-1], held)
         self.positions.update(positions)
         return LoggedBlock(block, positions, taken[-1].durable_seq, self.chain)
 
     def damage(self, offset: int, seq: int, what: str) -> CorruptLog:
-        """Return the error for what is wrong here."""
+        """Return the error for damage in this segment."""
         return CorruptLog(
             f"{self.path}: byte {offset}: {what}: the log is safe up to seq {seq - 1}; "
             f"restore it from a copy, or keep what is good with `mtf salvage`",
@@ -264,12 +264,12 @@ class Segment:
             at += WINDOW_BYTES - HEADER_BYTES + 1
 
     def jump(self, offset: int, next_seq: int) -> None:
-        """Go on at *offset*, with a frame of *next_seq*: what is before it stays unread, and so its chain unknown."""
+        """Continue at *offset*, with a frame of *next_seq*; what precedes it stays unread, so the chain is unknown."""
         self.offset, self.next_seq, self.is_joined = offset, next_seq, False
         self.events = next_seq - self.header.first_seq
 
     def lacks_names(self, header: FrameHeader) -> bool:
-        """Return whether rows of a frame may be of symbols whose names were lost to damage, and cannot be had."""
+        """Return whether rows of a frame may have symbols whose names were lost to damage without a replacement."""
         known = len(self.symbols)
         spare = self.spare_names
         if known < header.symbols <= len(spare) and list(spare[:known]) == self.symbols.names:
@@ -278,9 +278,9 @@ class Segment:
         return len(self.symbols) < header.symbols
 
     def read_damaged_names(self) -> list[str]:
-        """Learn the names in the BLOCK at `offset`, the body of which was altered, and return them.
+        """Learn the names in the BLOCK at `offset`, whose body was altered, and return them.
 
-        Nothing if its rows make no sense any more. The names themselves may be what was altered.
+        Nothing if its rows are invalid. The names themselves may be what was altered.
         """
         header = self.peek()
         if header is None or header.kind != BLOCK or header.first_seq != self.next_seq or self.lacks_names(header):
@@ -298,7 +298,7 @@ class Segment:
         return table.names[known:]
 
     def skip_damage(self) -> bool:
-        """Move to the first intact header after `offset`, if there is one that can follow; for reports, not for use."""
+        """Move to the first plausible intact header after `offset`, if any; only for reports on damage."""
         for offset, header in self.later_headers():
             if header.first_seq >= self.next_seq and header.kind != META:
                 self.jump(offset, header.first_seq)
@@ -310,15 +310,15 @@ class Segment:
         return parse_frame_header(self.read(self.offset, HEADER_BYTES), 0, self.seed)
 
     def look(self, offset: int, length: int) -> bytes:
-        """Return up to *length* bytes at *offset*, and read nothing ahead."""
+        """Return up to *length* bytes at *offset*, without reading ahead."""
         return self._fs.read(self._file, max(min(length, self.bytes - offset), 0), offset)
 
     def last_header(self) -> FrameHeader | None:
-        """Return the header that the file ends with; None if it does not end with an intact one."""
+        """Return the header at the end of the file; None if it does not end with an intact one."""
         return parse_frame_header(self.look(max(self.bytes - HEADER_BYTES, 0), HEADER_BYTES), 0, self.seed)
 
     def refresh(self) -> bool:
-        """Look up the file's length again, as it may be written to, and return whether it has changed."""
+        """Look up the length of the file again, which may have been written to, and return whether it has changed."""
         size = self._fs.size(self._file)
         if size == self.bytes:
             return False
@@ -336,7 +336,7 @@ class Segment:
             self._fs.close(file)
 
     def __del__(self) -> None:
-        self.close()  # a reader that is dropped midway leaves no file open
+        self.close()  # so that a reader dropped midway leaves no file open
 
     def _skim_ahead(self, headers_only: bool = False) -> Iterator[Skimmed]:
         at = self.offset - self._window_at
@@ -367,7 +367,7 @@ class Segment:
         rows = block.rows
         try:
             if self.lacks_names(header) or header.symbols != len(self.symbols):
-                raise CorruptLog(f"{len(self.symbols)} symbols are known, not {header.symbols}")
+                raise CorruptLog(f"{len(self.symbols)} symbols are known instead of {header.symbols}")
             if check:
                 check_rows(block, len(self.symbols))
             learn_symbols(self.symbols, block)
@@ -380,7 +380,7 @@ class Segment:
         return LoggedBlock(block, positions, header.durable_seq, header.chain)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return *length* bytes at *offset*, fewer at the end of the file; *length* was checked against its limit."""
+        """Return *length* bytes at *offset*, or fewer at the end of the file; *length* is within its limit."""
         start = offset - self._window_at
         window = self._window
         if start >= 0 and start + length <= len(window):
@@ -390,7 +390,7 @@ class Segment:
         parts: list[bytes] = []
         while wanted:
             part = self._fs.read(self._file, wanted, offset + sum(map(len, parts)))
-            if not part:  # shorter than a moment ago
+            if not part:  # the file has become shorter
                 break
             parts.append(part)
             wanted -= len(part)
@@ -405,7 +405,7 @@ def first_ns(rows: bytes) -> int:
 
 
 def learn_symbols(symbols: SymbolTable, block: Block) -> None:
-    """Add the symbols that are new in *block*; at the speed of C if there are none."""
+    """Add the new symbols in *block*; at the speed of C if there are none."""
     if block.heap and 1 in block.rows[13::ROW_BYTES].translate(_IS_NEW):
         symbols.learn(block)
 
@@ -415,13 +415,13 @@ def segment_name(first_seq: int) -> str:
 
 
 def segment_seq(name: str) -> int:
-    """Return the first seq of the segment called *name*; 0 for any other file."""
+    """Return the first seq of the segment file *name*; 0 for any other file."""
     digits, suffix = name[:SEQ_DIGITS], name[SEQ_DIGITS:]
     return int(digits) if suffix == SUFFIX and digits.isascii() and digits.isdigit() else 0
 
 
 def logged_segments(fs: FileSystem, directory: str, *, look: bool = True) -> list[str]:
-    """Return `segment_names`, of which there is at least one; DataDirError if there is no log."""
+    """Return `segment_names`, at least one; DataDirError if there is no log."""
     names = segment_names(fs, directory, look=look)
     if not names:
         raise DataDirError(f"{directory}: there is no log here")

@@ -1,7 +1,7 @@
-"""The log's bytes, version 2: the segment header and the frame, encoded and parsed; see docs/log-format.md.
+"""The log's bytes, version 2: encodes and parses segment headers and frames; see docs/log-format.md.
 
 Owns the layout, the checksums, the chain and the limits. Nothing here touches a file. Every length is checked against
-its limit, and against what else the header says, before anything of that length is made.
+its limit and the rest of the header before memory of that length is allocated.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ SEGMENT_MAGIC: Final = b"mtf-log\n"
 FRAME_MAGIC: Final = b"\xf7\xb1"
 RUN_ID_BYTES: Final = 16
 
-# What a frame holds.
+# Kinds of frames.
 META: Final = 1  # configuration, names and positions at the start of a segment
 BLOCK: Final = 2  # one block of events
-SEAL: Final = 3  # the end of a segment that is complete
+SEAL: Final = 3  # the end of a complete segment
 PACK: Final = 4  # several blocks of a sealed segment, compressed together
 
-# How its body is stored.
+# How the body of a frame is stored.
 RAW: Final = 0
 PACKED: Final = 1  # columns, then zstd: see mtf.log.pack
 
-POSITIONS_BYTES_MAX: Final = 64 << 20  # of tens of thousands of sources
+POSITIONS_BYTES_MAX: Final = 64 << 20  # enough for tens of thousands of sources
 HEAP_BYTES_MAX: Final = BLOCK_EVENTS_MAX * (2 * 257 + BAR_HEAD_BYTES + TIME_BYTES)
 META_BYTES_MAX: Final = 32 << 20
 FRAME_BYTES_MAX: Final = POSITIONS_BYTES_MAX + BLOCK_EVENTS_MAX * ROW_BYTES + HEAP_BYTES_MAX
@@ -85,7 +85,7 @@ HEADER_BYTES: Final = _HEADER.size + 8
 
 
 class SegmentHeader(NamedTuple):
-    """The first bytes of a segment file; *version* is that of the events in it."""
+    """The first bytes of a segment file; *version* is the format version of its events."""
 
     number: int  # 1 for the first segment of the log
     run_id: bytes
@@ -95,18 +95,18 @@ class SegmentHeader(NamedTuple):
 
 
 class FrameHeader(NamedTuple):
-    """The head of a frame, in the order of its bytes."""
+    """The header of a frame, in the order of its bytes."""
 
     magic: bytes
     kind: int
     codec: int
-    symbols: int  # symbols known before it
+    symbols: int  # the number of symbols known before it
     stored_bytes: int  # length of the body as stored
-    events: int  # in it; in a SEAL, in the segment
+    events: int  # in it; of a SEAL: in the segment
     positions_bytes: int
     heap_bytes: int  # in a META: of the configuration and the names; in a PACK: of the body once unpacked
     first_seq: int
-    durable_seq: int  # the highest seq known synced when it was written
+    durable_seq: int  # the highest seq known to be synced when it was written
     first_ns: int  # stamp of the first row
     last_ns: int  # stamp of the last row
     chain: int  # after it
@@ -118,7 +118,7 @@ class FrameHeader(NamedTuple):
 
 
 def run_seed(run_id: bytes) -> int:
-    """Return the seed of every checksum of a run, so that frames of another log are not valid in this one."""
+    """Return the seed of every checksum of a run, so that frames of other logs are invalid in this one."""
     return int.from_bytes(run_id[:8], "little")
 
 
@@ -133,7 +133,7 @@ def encode_segment_header(header: SegmentHeader) -> bytes:
 
 
 def parse_segment_header(data: bytes, path: str) -> SegmentHeader:
-    """Return what the first bytes of the segment *path* say; CorruptLog if that is not possible."""
+    """Return the header in the first bytes of the segment *path*; CorruptLog if it is invalid."""
     if len(data) < SEGMENT_HEADER_BYTES or data[:8] != SEGMENT_MAGIC:
         raise CorruptLog(f"{path}: not a segment of an mtf log; restore it from a copy", path=path)
     _, version, flags, number, run_id, first_seq, chain = _SEGMENT.unpack_from(data)
@@ -166,7 +166,7 @@ def frame_header(
     chain: int,
     checksum: int,
 ) -> bytes:
-    """Return the `HEADER_BYTES` that go before a body."""
+    """Return the `HEADER_BYTES` that precede a body."""
     head = _HEADER.pack(
         FRAME_MAGIC,
         kind,
@@ -187,7 +187,7 @@ def frame_header(
 
 
 def parse_frame_header(data: bytes, offset: int, seed: int) -> FrameHeader | None:
-    """Return the header at *offset* of *data*, or None if there is no intact, plausible one."""
+    """Return the header at *offset* of *data*; None if there is no intact and plausible one."""
     if len(data) - offset < HEADER_BYTES:
         return None
     end = offset + _HEADER.size
@@ -198,7 +198,7 @@ def parse_frame_header(data: bytes, offset: int, seed: int) -> FrameHeader | Non
 
 
 class Skimmed(NamedTuple):
-    """What skimming a plain BLOCK frame gives."""
+    """The result of skimming a plain BLOCK frame."""
 
     events: int
     symbols: int
@@ -215,9 +215,9 @@ def skim_blocks(
 ) -> Iterator[Skimmed]:
     """Yield each BLOCK frame of *window* from *at* on.
 
-    Checked as `parse_frame_header` and the chain would, in a third of the time, since most of a log is such frames;
-    stops at the first that is not intact, is not whole in *window*, or is anything else. With *headers_only*, bodies
-    are not checked against the chain, which takes half of that.
+    Makes the checks of `parse_frame_header` and the chain in a third of the time, since most of a log is such frames.
+    Stops at the first frame that is not intact, not completely in *window*, or of another kind. With *headers_only*,
+    bodies are not checked against the chain, which halves the time again.
     """
     last = len(window) - HEADER_BYTES
     while at <= last:
@@ -249,7 +249,7 @@ NOTHING: Final = b""
 
 
 def _is_possible(header: FrameHeader) -> bool:
-    """Say whether all lengths are within their limits and agree: checksums catch accidents, this catches the rest."""
+    """Return whether all lengths are within limits and consistent: checksums only catch accidental damage."""
     if (
         header.magic != FRAME_MAGIC
         or header.positions_bytes > POSITIONS_BYTES_MAX
@@ -281,7 +281,7 @@ def _is_possible(header: FrameHeader) -> bool:
 
 
 def encode_meta(config: bytes, symbols: list[str]) -> bytes:
-    """Return the part of a META frame's body after the positions."""
+    """Return the part of a META frame's body that follows the positions."""
     parts = [_U32.pack(len(config)), config, _U32.pack(len(symbols))]
     for name in symbols:
         encoded = name.encode()
@@ -291,7 +291,7 @@ def encode_meta(config: bytes, symbols: list[str]) -> bytes:
 
 
 def decode_meta(data: bytes) -> tuple[bytes, list[str]]:
-    """Return configuration and names; ValueError if *data* is not what `encode_meta` gives."""
+    """Return configuration and names; ValueError if *data* is not the result of `encode_meta`."""
     config_end = 4 + _u32(data, 0)
     config = data[4:config_end]
     at = config_end + 4
@@ -310,7 +310,7 @@ def decode_meta(data: bytes) -> tuple[bytes, list[str]]:
 
 
 def encode_positions(positions: Mapping[str, bytes]) -> bytes:
-    """Return the JSON object of *positions*, the values of which are JSON already; nothing if there are none."""
+    """Return *positions*, whose values are JSON already, as a JSON object; no bytes if there are none."""
     if not positions:
         return b""
     return orjson.dumps({name: orjson.Fragment(encoded) for name, encoded in positions.items()})
@@ -327,7 +327,7 @@ def decode_positions(data: bytes) -> dict[str, Any]:
 
 
 def split_block(header: FrameHeader, body: bytes) -> tuple[bytes, Block]:
-    """Return the positions as bytes, and the block, of a BLOCK frame's body."""
+    """Return the positions, as bytes, and the block in the body of a BLOCK frame."""
     start = header.positions_bytes
     end = start + header.events * ROW_BYTES
     rows = body if not start and end == len(body) else body[start:end]

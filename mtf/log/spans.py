@@ -1,7 +1,7 @@
-"""Spans: for a run of consecutive events in the log, from when to when their stamps reach, and which symbols they have.
+"""Spans: the range of stamps, and the set of symbols, of each run of consecutive events in the log.
 
-Made of each block as it is written, or read again later; a thousandth of the log in size. Runs per event, so it is
-compiled.
+Made from each block as it is written, or by reading it later; a thousandth of the log in size. Runs for every event, so
+it is compiled.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from mtf.units import TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["SPAN_EVENTS", "SpanMaker", "Spans"]
 
-SPAN_EVENTS: Final = 1024  # a span is complete once it has as many; a block is never parted
+SPAN_EVENTS: Final = 1024  # a span is complete once it has this many events; a block is never split
 
 
 class Spans:
-    """The spans of consecutive events, by parallel lists.
+    """Consecutive spans, as parallel lists.
 
-    Of a span: its first seq, the least and greatest stamp of its ticks, and its symbols, as the number of one of
-    `sets`, in which bit n stands for the symbol of number n. A span without ticks has stamps that no other reaches.
+    A span has its first seq, the least and greatest stamp of its ticks, and its symbols, as the index of one of `sets`,
+    in which bit n stands for the symbol number n. A span without ticks has stamps outside the valid range.
     """
 
     def __init__(self, first_seq: int) -> None:
         self.first_seq: Final = first_seq
         self.next_seq = first_seq  # the event after the last span
-        self.least_ns = TS_MAX_NS + 1  # of all of them
+        self.least_ns = TS_MAX_NS + 1  # of all spans
         self.greatest_ns = TS_MIN_NS - 1
         self.seqs: list[int] = []
         self.min_ns: list[int] = []
         self.max_ns: list[int] = []
-        self.kinds: list[int] = []  # positions in `sets`
+        self.kinds: list[int] = []  # indices into `sets`
         self.sets: list[int] = []
-        self._known: dict[int, int] = {}  # position of each set
+        self._known: dict[int, int] = {}  # index of each set
 
     def __len__(self) -> int:
         return len(self.seqs)
@@ -57,9 +57,9 @@ class Spans:
         self.least_ns, self.greatest_ns = min(self.least_ns, min_ns), max(self.greatest_ns, max_ns)
 
     def find(self, symbols: int, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
-        """Return first and last seq of the runs of spans that may have ticks of *symbols* stamped in `[start, end)`.
+        """Return the first and last seq of runs of spans that may have ticks of *symbols* stamped in `[start, end)`.
 
-        *symbols* is a set as those in `sets`; -1 stands for all.
+        *symbols* is a set like those in `sets`; -1 stands for all.
         """
         if self.greatest_ns < start_ns or self.least_ns >= end_ns:
             return []
@@ -78,21 +78,21 @@ class Spans:
 
 @mypyc_attr(native_class=True)
 class SpanMaker:
-    """Takes the rows of a log, block by block, and makes spans of them."""
+    """Makes spans from the rows of a log, block by block."""
 
     __slots__ = ("_count", "_greatest", "_least", "_numbers", "_seen", "next_seq", "spans")
 
     def __init__(self, first_seq: int) -> None:
         self.spans: Final = Spans(first_seq)
         self.next_seq: i64 = first_seq  # of the next row
-        self._count: i64 = 0  # rows of the span that is not complete
+        self._count: i64 = 0  # rows of the incomplete span
         self._least: i64 = TS_MAX_NS + 1  # stamps of its ticks
         self._greatest: i64 = TS_MIN_NS - 1
-        self._seen: vec[u8] = vec[u8]([])  # by symbol: whether the span has it
-        self._numbers: vec[i64] = vec[i64]([])  # of the symbols that it has
+        self._seen: vec[u8] = vec[u8]([])  # by symbol: whether the incomplete span has it
+        self._numbers: vec[i64] = vec[i64]([])  # of the symbols it has
 
     def take(self, rows: bytes, count: i64) -> None:
-        """Take the *count* rows of a block."""
+        """Add the *count* rows of a block."""
         least, greatest = self._least, self._greatest
         for i in range(count):
             base: i64 = i * ROW_BYTES
@@ -113,7 +113,7 @@ class SpanMaker:
             self.complete()
 
     def complete(self) -> None:
-        """End the span that is not complete, if it has any event."""
+        """End the incomplete span, if it has any events."""
         if not self._count:
             return
         symbols = 0

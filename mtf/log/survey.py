@@ -1,7 +1,7 @@
-"""What a log holds, as its oldest and its newest segment say: a look at the whole that does not grow with it.
+"""A summary of a log from its oldest and newest segment, which takes no longer as the log grows.
 
-Owns what `mtf inspect` shows of a log. Of the newest segment each header is checked, and bodies are read for the names
-and positions in them; whether every event is intact is for `mtf.log.verification` to say.
+Owns what `mtf inspect` shows of a log. Each header of the newest segment is checked, and bodies are read for names and
+positions; `mtf.log.verification` checks whether every event is intact.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ __all__ = ["Survey", "survey_log"]
 
 
 class Survey(NamedTuple):
-    """What is in a log."""
+    """The content of a log."""
 
     run_id: bytes
     segments: int
-    first_seq: int  # that it still has
+    first_seq: int  # of the events that it still has
     last_seq: int
-    first_ns: int | None  # stamp of the first event that it still has; None: there is none
+    first_ns: int | None  # stamp of that event; None: there is none
     last_ns: int | None
-    durable_seq: int  # the highest seq that the newest block knew synced
+    durable_seq: int  # the highest seq that the newest block records as synced
     symbols: list[str]  # by number
     positions: dict[str, Any]  # the newest of each source
     torn_bytes: int  # of a torn tail, which the next start cuts off
 
 
 def survey_log(directory: str | Path, *, fs: FileSystem | None = None) -> Survey:
-    """Return what is in the log; DataDirError if there is none, CorruptLog if its end is damaged."""
+    """Return the content of the log; DataDirError if there is none, CorruptLog if its end is damaged."""
     fs = fs or OsFileSystem()
     directory = str(directory)
     names = logged_segments(fs, directory)
@@ -66,7 +66,7 @@ def survey_log(directory: str | Path, *, fs: FileSystem | None = None) -> Survey
 
 
 def _block(fs: FileSystem, directory: str, seq: int) -> LoggedBlock:
-    """Return the block that the event *seq* is in, or that and more."""
+    """Return a block that contains the event *seq*, perhaps joined with others."""
     reader = read_log(directory, seq, leap=True, fs=fs)
     try:
         return next(reader)

@@ -1,7 +1,7 @@
-"""Torn tails that were cut off a log and kept next to it: which there are, and which events they hold.
+"""Torn tails that were cut off a log and kept next to it: which there are, and which events they contain.
 
-Owns the name of such a file. Reads only, in bounded memory, and takes nothing for granted: a tail is damaged by its
-nature, so each frame header in it is judged by its own checksum, and whether its events are whole is not checked.
+Owns the names of such files. Reads only, in bounded memory, and assumes nothing: a tail is damaged by nature, so each
+frame header in it is checked by its own checksum, while its events are not checked.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from mtf.log.segment_format import BLOCK, FRAME_MAGIC, HEADER_BYTES, PACK, parse
 __all__ = ["KeptTail", "kept_tails", "torn_name"]
 
 READ_BYTES: Final = 1 << 20
-TAILS_MAX: Final = 1_000  # reported one by one; more are not looked at
+TAILS_MAX: Final = 1_000  # reported one by one; further ones are ignored
 
 _NAME: Final = re.compile(r"torn-(\d+)-(\d+)")
 
 
 class KeptTail(NamedTuple):
-    """A file of bytes that were cut off the log's end."""
+    """A file with bytes that were cut off the end of the log."""
 
     path: str
     bytes: int
-    events: int  # that its frames say they hold
+    events: int  # according to its frame headers
     first_seq: int  # of those; 0: none is readable
     last_seq: int
 
@@ -39,7 +39,7 @@ def torn_name(offset: int, number: int) -> str:
 
 
 def kept_tails(directory: str | Path, *, fs: FileSystem | None = None) -> list[KeptTail]:
-    """Return the torn tails that are kept in the log's *directory*, in the order of their names."""
+    """Return the torn tails kept in the log's *directory*, in order of their names."""
     fs = fs or OsFileSystem()
     directory = str(directory)
     names = sorted(name for name in fs.names(directory) if _NAME.fullmatch(name))[:TAILS_MAX]

@@ -1,8 +1,8 @@
-"""Upkeep of a log while it is written: a thread that makes sealed segments small, and indexes that are missing.
+"""Upkeep of a log while it is written: a thread that compresses sealed segments and makes missing indexes.
 
-Owns the thread and its share of a processor: after each piece of work, a millisecond or so, it rests, so that the event
-loop gets its turns. The newest segment is left as it is. Nothing here changes what is read; what fails is noted and
-left as it was, since the log is whole without it.
+Owns the thread and its share of a processor: it rests after each piece of work, about a millisecond, to leave time for
+the event loop. The newest segment is not touched. Nothing here changes what readers see; work that fails is reported
+and left undone, since the log is complete without it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = ["SHARE", "Upkeep", "index_sealed"]
 
 SHARE: Final = 0.25  # of one processor, at most
 REST_MAX_S: Final = 0.1
-SLICE_S: Final = 0.001  # less work than that needs no rest yet
+SLICE_S: Final = 0.001  # less work than this needs no rest yet
 
 
 class Upkeep:
     """Keeps the log in *directory* small and indexed, from `start` to `stop`.
 
-    *noted* is called in its thread with a sentence about what could not be done.
+    *noted* is called in its thread with a sentence about work that failed.
     """
 
     def __init__(
@@ -50,29 +50,29 @@ class Upkeep:
         self._share: Final = share
         self._noted: Final = noted
         self._fs: Final = fs or OsFileSystem()
-        self._due: Final = threading.Event()  # there may be something to do
+        self._due: Final = threading.Event()  # set if there may be work
         self._stopping: Final = threading.Event()
-        self._fresh: Final[deque[SealedSpans]] = deque()  # of segments that were sealed while this ran
+        self._fresh: Final[deque[SealedSpans]] = deque()  # of segments sealed while this runs
         self._thread: threading.Thread | None = None
         self._since_s = 0.0  # when work began after the last rest
 
     def start(self) -> None:
-        """Begin with what is there."""
+        """Start, beginning with existing segments."""
         assert self._thread is None, "started once"
         self._due.set()
         self._thread = threading.Thread(target=self._run, name="mtf log upkeep", daemon=True)
         self._thread.start()
 
     def sealed(self, spans: SealedSpans | None) -> None:
-        """Have it look for sealed segments, of one of which *spans* makes the index. From any thread."""
+        """Report that a segment was sealed, with the *spans* for its index. Can be called from any thread."""
         if spans is not None:
             self._fresh.append(spans)
         self._due.set()
 
     def stop(self) -> None:
-        """Return once it has stopped; the segment at hand stays as it was. Safe to call twice.
+        """Stop, leaving the segment in progress as it was, and return once stopped. Safe to call twice.
 
-        Indexes that only have to be written are written.
+        Indexes whose spans are known are still written.
         """
         self._stopping.set()
         self._due.set()
@@ -83,7 +83,7 @@ class Upkeep:
     def _write_fresh(self) -> None:
         while self._fresh:
             spans = self._fresh.popleft()
-            with suppress(OSError):  # retention was faster, or the disk is full: it is made later, if at all
+            with suppress(OSError):  # retention was faster, or the disk is full: it is made later if needed
                 write_spans(self._fs, spans)
 
     def _run(self) -> None:
@@ -101,7 +101,7 @@ class Upkeep:
             except _Stopped:
                 return
             except LogLocked:
-                continue  # by `mtf compact`, which does the same
+                continue  # `mtf compact` is running, which does the same
             except (MtfError, OSError) as error:
                 self._noted(f"{self._directory}: segments are not compressed: {error}")
 
@@ -117,7 +117,7 @@ class Upkeep:
 
 
 class _Stopped(Exception):
-    """The thread is to end."""
+    """Raised to end the thread."""
 
 
 def index_sealed(
@@ -127,7 +127,7 @@ def index_sealed(
     watch: Watch = lambda _: None,
     fs: FileSystem | None = None,
 ) -> list[str]:
-    """Make the index of each sealed segment that has none that holds for it; return the names of those segments.
+    """Make the index of each sealed segment without a valid one, and return the names of those segments.
 
     *pause* and *watch* are as those of `compress_sealed`. CorruptLog for a damaged segment, OSError if the disk fails.
     """
@@ -146,7 +146,7 @@ def _index(fs: FileSystem, path: str, pause: Callable[[], None], watch: Watch) -
     try:
         segment = Segment(fs, path)
     except FileNotFoundError:
-        return False  # removed a moment ago
+        return False  # it was just removed
     try:
         seal = segment.last_header()
         if seal is None or not seal.is_seal:

@@ -1,8 +1,8 @@
-"""Finding damage and safe seqs; the log is never changed.
+"""Verification: finds damage and intact seqs, without changing the log.
 
-Owns the report. Every segment is read to its end whatever is wrong with another: each frame, chain and row is checked,
-compressed ones too. A segment names its symbols itself, so that one can be read without those before it; names that
-were lost with a damaged block are taken from a later segment, from the caller, or from what is left of the block.
+Owns the report. Every segment is read to its end, whatever is wrong with others: each frame, chain and row is checked,
+in compressed ones too. A segment names its own symbols, so that it can be read without those before it; names that were
+lost with a damaged block are taken from a later segment, from the caller, or from the remains of the block.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mtf.log.segment import Segment, logged_segments, segment_name, segment_seq
 
 __all__ = ["Damage", "Take", "VerifyReport", "verify_log"]
 
-DAMAGES_MAX: Final = 1_000  # reported one by one; more are not looked for
+DAMAGES_MAX: Final = 1_000  # reported one by one; further ones are not reported
 
 Take = Callable[[LoggedBlock, Segment], object]
 
@@ -35,19 +35,19 @@ class Damage(NamedTuple):
 
 
 class VerifyReport(NamedTuple):
-    """The content of a log's files."""
+    """The condition of a log's files."""
 
     segments: int
     bytes: int
-    events: int  # that are intact
+    events: int  # intact ones
     first_seq: int
     last_seq: int  # the newest that is intact
-    durable_seq: int  # the highest that any intact frame knew synced
-    sealed: bool  # closed in good order
-    safe: list[tuple[int, int]]  # runs of intact events, first and last seq of each
+    durable_seq: int  # the highest seq that any intact frame records as synced
+    sealed: bool  # closed properly
+    safe: list[tuple[int, int]]  # runs of intact events: first and last seq of each
     damage: list[Damage]
     tail: TornTail | None  # a torn tail, which the next start cuts off and keeps: not damage
-    unsure: list[str]  # symbols whose names are only known from a damaged block, and may be what is damaged in it
+    unsure: list[str]  # symbols whose names come from a damaged block only, so the names may be wrong
 
     @property
     def clean(self) -> bool:
@@ -57,11 +57,11 @@ class VerifyReport(NamedTuple):
 def verify_log(
     directory: str | Path, *, names: Sequence[str] = (), fs: FileSystem | None = None, take: Take | None = None
 ) -> VerifyReport:
-    """Read all of the log and report; DataDirError if there is none. Needs no lock and changes nothing.
+    """Read the whole log and report; DataDirError if there is none. Needs no lock and changes nothing.
 
-    *names* are symbols by number, as known from elsewhere: of use if a block that introduces some is damaged. *take* is
-    called with each intact block and the segment that it is in, in order. While a writer runs, it reports on what had
-    been written when each segment was reached.
+    *names* are symbols by number from another source, useful if a block that introduces some is damaged. *take* is
+    called with each intact block and its segment, in order. While a writer runs, the report covers what had been
+    written when each segment was reached.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
@@ -79,11 +79,11 @@ class _Verifier:
     def __init__(self, fs: FileSystem, directory: str, names: Sequence[str], take: Take | None) -> None:
         self._fs: Final = fs
         self._directory: Final = directory
-        self._names: Final = names  # of symbols, by number, as far as they are known for certain
+        self._names: Final = names  # of symbols, by number, those that are certain
         self._take: Final = take
-        self._unsure: list[str] = []  # names that only a damaged block had
-        self._before: Segment | None = None  # the last segment, if it is intact to its end
-        self._run_id: bytes | None = None  # of the first segment that could be read
+        self._unsure: list[str] = []  # names found only in a damaged block
+        self._before: Segment | None = None  # the previous segment, if it is intact to its end
+        self._run_id: bytes | None = None  # of the first readable segment
         self._bytes = 0
         self._events = 0
         self._durable_seq = 0
@@ -101,7 +101,7 @@ class _Verifier:
             return
         if self.first_seq > start_seq:
             path = join(self._directory, segment_name(start_seq))
-            self._damage.append(Damage(path, 0, start_seq, "the segment is gone"))
+            self._damage.append(Damage(path, 0, start_seq, "the segment is missing"))
 
     def check(self, name: str, *, is_newest: bool) -> None:
         path = join(self._directory, name)
@@ -153,7 +153,7 @@ class _Verifier:
             while (frame := segment.next()) is not None:
                 if segment.lacks_names(frame.header):
                     if not nameless:
-                        what = "the names of symbols are lost with what is damaged before, and so are its events"
+                        what = "its events are lost, since the names of their symbols were in the damaged part before"
                         self._note(segment.damage(frame.offset, frame.header.first_seq, what))
                     whole, nameless = False, True
                     continue
@@ -171,7 +171,7 @@ class _Verifier:
             whole = False
             try:
                 if not is_newest:
-                    what = segment.why or "no seal, though a later segment is there"
+                    what = segment.why or "no seal before a later segment"
                     raise segment.damage(segment.offset, segment.next_seq, what)
                 self._tail = judge(segment)
                 break
@@ -200,7 +200,7 @@ class _Verifier:
 
 
 def _newest_names(fs: FileSystem, directory: str, segments: list[str]) -> list[str]:
-    """Return the symbols, by number, that the newest readable segment names at its start: it names all before it."""
+    """Return the symbols, by number, named at the start of the newest readable segment, which has all earlier ones."""
     for name in reversed(segments):
         try:
             segment = Segment(fs, join(directory, name))
@@ -212,6 +212,6 @@ def _newest_names(fs: FileSystem, directory: str, segments: list[str]) -> list[s
 
 
 def _longest(one: Sequence[str], other: Sequence[str]) -> Sequence[str]:
-    """Return the one that has more names; what the log says of itself if they differ in those that both have."""
+    """Return the longer list of names, or *one*, the log's own, if they differ in the part that both have."""
     both = min(len(one), len(other))
     return one if len(one) > len(other) and list(one[:both]) == list(other[:both]) else other

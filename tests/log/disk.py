@@ -196,7 +196,7 @@ class Disk:
     def lock(self, path: str) -> int:
         self._step("lock")
         if path in self.locks.values():
-            raise LogLocked(f"{path}: the process with pid 1 writes this log")
+            raise LogLocked(f"{path}: the process with pid 1 is writing this log")
         if path not in self.inodes:
             self._rename_in(path, Inode())
         file = self._hold(path, self.inodes[path])

@@ -114,7 +114,7 @@ def test_flip_in_events_known_synced_is_refused() -> None:
     path = segments(disk)[0]
     frame = len(disk.inodes[path].seen) - 2 * 140  # well within the first block
     disk.inodes[path].seen[frame - 60] ^= 1
-    with pytest.raises(CorruptLog, match="knew the log synced up to seq 1") as caught:
+    with pytest.raises(CorruptLog, match="the log was synced up to seq 1") as caught:
         FileLog.open(DIRECTORY, config=None, fs=disk)
     assert (caught.value.path, caught.value.seq) == (path, 1)
     assert log.last_seq == 3
@@ -215,7 +215,7 @@ def test_segment_under_the_name_of_another_is_refused() -> None:
     disk = closed()
     names = segments(disk)
     disk.inodes[names[0]] = disk.inodes[names[1]]
-    with pytest.raises(CorruptLog, match="under another's name"):
+    with pytest.raises(CorruptLog, match="under the wrong name"):
         FileLog.open(DIRECTORY, config=None, fs=disk)
 
 
@@ -245,7 +245,7 @@ def test_ten_thousand_torn_tails_are_enough(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("mtf.log.recovery.TORN_MAX", 0)
     disk = crashed()
     disk.inodes[segments(disk)[-1]].seen[-1] ^= 1
-    with pytest.raises(DataDirError, match="torn tails are kept here; move them away"):
+    with pytest.raises(DataDirError, match="torn tails are kept here already; move them away"):
         FileLog.open(DIRECTORY, config=None, fs=disk)
 
 

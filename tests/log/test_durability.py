@@ -62,7 +62,7 @@ async def begun(disk: GatedDisk) -> None:
 
 def test_unknown_mode_is_refused() -> None:
     async def main() -> None:
-        with pytest.raises(ConfigError, match="choose one of each, group, os"):
+        with pytest.raises(ConfigError, match="must be one of each, group, os"):
             Writer(MemoryLog(), "fast")  # type: ignore[arg-type]
 
     asyncio.run(main())
@@ -336,7 +336,7 @@ def test_close_syncs_and_is_safe_to_call_twice_and_to_cancel(run: Run) -> None:
         await writer.close()
         await writer.close()
         await waiting
-        with pytest.raises(LogWriteFailed, match="before that seq came"):
+        with pytest.raises(LogWriteFailed, match="before that seq was written"):
             await hopeless
         assert not writer.try_append(MADE[1])
         with pytest.raises(LogWriteFailed, match="closed"):

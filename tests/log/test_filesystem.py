@@ -62,7 +62,7 @@ def test_names_come_and_go(place: tuple[FileSystem, str]) -> None:
 def test_lock_is_held_until_it_is_closed(place: tuple[FileSystem, str]) -> None:
     fs, directory = place
     lock = fs.lock(join(directory, "lock"))
-    with pytest.raises(LogLocked, match=r"the process with pid [0-9]+ writes"):
+    with pytest.raises(LogLocked, match=r"the process with pid [0-9]+ is writing"):
         fs.lock(join(directory, "lock"))
     fs.close(lock)
     fs.close(fs.lock(join(directory, "lock")))

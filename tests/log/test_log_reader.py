@@ -151,7 +151,7 @@ def test_unsealed_segment_before_another_is_damage() -> None:
     small_log(disk, MADE).close()
     first = min(path for path in disk.inodes if path.endswith(".log"))
     del disk.inodes[first].seen[-80:]
-    with pytest.raises(CorruptLog, match="no seal, and a later segment"):
+    with pytest.raises(CorruptLog, match="no seal before a later segment"):
         list(read_log(DIRECTORY, fs=disk))
 
 
@@ -258,7 +258,7 @@ def test_segment_that_does_not_follow_is_damage_and_is_closed() -> None:
     small_log(disk, MADE).close()
     names = sorted(path for path in disk.inodes if path.endswith(".log"))
     disk.inodes[names[1]] = disk.inodes[names[0]]
-    with pytest.raises(CorruptLog, match="under another's name"):
+    with pytest.raises(CorruptLog, match="under the wrong name"):
         list(read_log(DIRECTORY, fs=disk))
     assert not disk.open_files
 

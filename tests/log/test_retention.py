@@ -57,7 +57,7 @@ def test_segment_missing_beyond_the_mark_is_damage() -> None:
         FileLog.open(DIRECTORY, config=None, fs=disk)
     for path in [path for path in disk.inodes if path.endswith(".log")]:
         del disk.inodes[path]
-    with pytest.raises(CorruptLog, match="are gone"):
+    with pytest.raises(CorruptLog, match="are missing"):
         FileLog.open(DIRECTORY, config=b"{}", fs=disk)
 
 

@@ -209,7 +209,7 @@ def test_forger_can_write_a_good_log() -> None:
     [
         ([(META, encode_meta(b"", []), header(events=0, heap_bytes=8, first_seq=1, durable_seq=0))], "does not belong"),
         ([(SEAL, b"", header(events=5, first_seq=1, durable_seq=0))], "a seal over 5 events"),
-        ([(BLOCK, GOOD.rows, header(symbols=0, first_seq=3, durable_seq=0))], "a frame of seq 3"),
+        ([(BLOCK, GOOD.rows, header(symbols=0, first_seq=3, durable_seq=0))], "a frame with seq 3"),
     ],
 )
 def test_frame_out_of_its_place_is_not_taken(frames: list[tuple[int, bytes, FrameHeader]], why: str) -> None:
@@ -252,5 +252,5 @@ def test_tail_larger_than_a_window_is_searched_for_frames(monkeypatch: pytest.Mo
         disk.kill()
         path = f"{DIRECTORY}/0000000000000000001.log"
         disk.inodes[path].seen[300 + flip] ^= 1
-        with pytest.raises(CorruptLog, match="knew the log synced up to seq 7"):
+        with pytest.raises(CorruptLog, match="the log was synced up to seq 7"):
             FileLog.open(DIRECTORY, config=None, fs=disk)

@@ -110,7 +110,7 @@ def test_names_that_are_lost_are_one_complaint() -> None:
     report = verify_log(DIRECTORY, fs=with_lost_names())
     assert report.safe == [(1, 1)]
     assert [damage.seq for damage in report.damage] == [2, 3]
-    assert "the names of symbols are lost" in report.damage[1].what
+    assert "the names of their symbols were in the damaged part" in report.damage[1].what
     assert salvage_log(DIRECTORY, "copy", fs=with_lost_names()).events == 1
 
 
@@ -200,7 +200,7 @@ def test_missing_first_segment_is_damage() -> None:
     disk = closed()
     del disk.inodes[segments(disk)[0]]
     report = verify_log(DIRECTORY, fs=disk)
-    assert report.damage[0].what == "the segment is gone"
+    assert report.damage[0].what == "the segment is missing"
     assert report.safe == [(4, 9)]
 
 
