@@ -153,7 +153,7 @@ class Config:
         unknown = settings.keys() - inspect.signature(Config.make).parameters.keys()
         if unknown:
             known = ", ".join(inspect.signature(Config.make).parameters)
-            raise ConfigError(f"{', '.join(sorted(unknown))}: not a setting; there are {known}")
+            raise ConfigError(f"unknown setting {', '.join(sorted(unknown))}; choose from {known}")
         changes = dict(settings)
         kept = self.timeframes
         if "timeframes" in changes:

@@ -502,7 +502,7 @@ async def test_unknown_names_are_told_with_the_known_ones() -> None:
         with pytest.raises(UnknownSymbol, match="none"):
             p.snapshot("EURUSD")
         await p.push(TICKS[0])
-        with pytest.raises(UnknownSymbol, match="there are EURUSD"):
+        with pytest.raises(UnknownSymbol, match="known symbols: EURUSD"):
             p.snapshot("GBPUSD")
         with pytest.raises(UnknownTimeframe, match="1m, 1h"):
             p.snapshot("EURUSD")["5m"]

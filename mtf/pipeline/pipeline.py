@@ -293,7 +293,8 @@ class Pipeline(Warming, RunFacts):
         engine = run.logged_engine()
         number = engine.number_of(symbol)
         if number < 0:
-            raise UnknownSymbol(f"no event of {symbol!r} has been seen; there are {', '.join(self.symbols) or 'none'}")
+            known = ", ".join(self.symbols) or "none"
+            raise UnknownSymbol(f"no event of {symbol!r} has been seen; known symbols: {known}")
         return engine.snapshot(number, run.pushes.ended)
 
     def state_at(self, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot:

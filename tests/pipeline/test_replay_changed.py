@@ -72,7 +72,7 @@ def test_indicators_follow_their_timeframes_unless_they_are_named() -> None:
 
 
 def test_what_is_not_a_setting_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"colour: not a setting; there are timeframes, calendar, price"):
+    with pytest.raises(ConfigError, match=r"unknown setting colour; choose from timeframes, calendar, price"):
         mtf.Config.make().changed(colour="red")
     with pytest.raises(ConfigError, match="price must be one of"):
         mtf.Config.make().changed(price="middle")

@@ -213,7 +213,7 @@ async def test_a_start_shows_the_end_of_its_log_at_once(tmp_path: Path) -> None:
         assert (pipeline.seq, pipeline.symbols, pipeline.digest) == (50, ["EURUSD"], before.digest)
         assert pipeline.summary().ticks == before.ticks
         assert pipeline.snapshot("EURUSD").seq == 50
-        with pytest.raises(UnknownSymbol, match="there are EURUSD"):
+        with pytest.raises(UnknownSymbol, match="known symbols: EURUSD"):
             pipeline.snapshot("NOPE")
         await pipeline.drain()
         assert (pipeline.seq, pipeline.symbols, pipeline.digest) == (50, ["EURUSD"], before.digest)
