@@ -57,7 +57,7 @@ TOUCH_ROWS: Final = 64  # rows of a block whose lines are fetched together
 
 @mypyc_attr(native_class=True)
 class FormingBars:
-    """The rows. `numbers` and `marks` are replaced as symbols are added: they are taken anew for each block."""
+    """The rows. `numbers` and `marks` are replaced as symbols are added: read them again for each block."""
 
     __slots__ = ("_sum", "marks", "numbers")
 

@@ -125,7 +125,7 @@ class PublishedPast(Past):
         self._seq = seq
 
     def kept(self) -> KeptPast:
-        """Return the same past, which lets go of the blocks in flight: for one that is left behind."""
+        """Return the same past without the blocks in flight, for a cursor that is left behind."""
         before = self._before()
         count = self._published.count if before is None else before.count
         return KeptPast([self._published.state(number, before) for number in range(count)])
