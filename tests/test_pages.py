@@ -86,7 +86,7 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         name, *words = command.split()
         params = [*main.params, *main.commands[name].params]  # those of the log may follow the command
         known = {each for param in params for each in (*param.opts, *param.secondary_opts)}
-        assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known, command
+        assert {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"} <= known, command
 
 
 def test_every_page_with_examples_has_them_run() -> None:

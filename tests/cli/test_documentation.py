@@ -66,12 +66,16 @@ def test_commands_that_documents_show_exist(document: str) -> None:
 
 NOT_HERE: Final = {  # commands that documents show, and why they are not typed here
     "mtf run SOURCE...": "a form, and no command",
+    "mtf import EUR_USD_M1.csv.gz": "a vendor's file: tests/cli/test_import.py",
+    "mtf delete run/ --symbol EUR_USD": "of what was imported: tests/cli/test_import.py",
+    "mtf demo": "serves until it is stopped: tests/cli/test_shown_at_once.py",
     "mtf serve": "serves until it is stopped: tests/web and tests/service",
     "mtf config check FILE": "a form, and no command",
     "mtf run ticks.csv": "a user's file: tests/sources",
     "mtf run EUR_USD_M1.csv.gz": "a vendor's file: tests/sources",
     "mtf run oanda/tick/eurusd": "a vendor's folder: tests/sources",
     "mtf run BTCUSD_1h.csv": "a vendor's file: tests/sources",
+    "mtf run ticks.ndjson --data run/ --follow": "goes on until it is stopped: tests/cli/test_followed.py",
     "mtf run synthetic --seed 7 --events 1000000": "takes long",
 }
 FAILS: Final = {  # commands whose exit code is not 0, as the page says
