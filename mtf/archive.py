@@ -53,17 +53,28 @@ class Archive:
 
     def numbers(self, values: vec[float]) -> None:
         """Save *values*, or fill them with what is loaded; the length is the owner's."""
-        count: i64 = len(values)
+        self.numbers_in(values, 0, len(values))
+
+    def numbers_in(self, row: vec[float], at: i64, count: i64) -> None:
+        """Save *count* numbers of *row* from `row[at]` on, or fill them with what is loaded."""
         self.int64(count, count, count)
-        i: i64 = 0
+        stop = at + count
         if not self.loading:
-            while i < count:
-                write_f64_le(self._writer, values[i])
-                i += 1
+            while at < stop:
+                write_f64_le(self._writer, row[at])
+                at += 1
             return
-        while i < count:
-            values[i] = read_f64_le(self._data, self._read_int64())
-            i += 1
+        while at < stop:
+            row[at] = read_f64_le(self._data, self._read_int64())
+            at += 1
+
+    def number_in(self, row: vec[float], at: i64) -> None:
+        """Save `row[at]`, or fill it with what is loaded, to the bit."""
+        row[at] = self.float64(row[at])
+
+    def whole_in(self, row: vec[float], at: i64, low: i64, high: i64) -> None:
+        """Save the whole number that `row[at]` is, or fill it with the one loaded; it lies in `low..high`."""
+        row[at] = float(self.int64(i64(row[at]), low, high))
 
     def flag(self, value: bool) -> bool:
         """Save *value* and return it, or return the one loaded."""

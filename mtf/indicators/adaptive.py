@@ -10,7 +10,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.declaration import Declaration, Whole
-from mtf.indicators.indicator import Indicator
+from mtf.indicators.formula import BarNumbers, Formula
 from mtf.indicators.rolling import NAN, Ring, Sum, WeightedSum
 
 __all__ = ["INDICATORS", "Hma", "Kama"]
@@ -41,93 +41,77 @@ KAMA: Final = Declaration(
 
 
 @mypyc_attr(native_class=True)
-class Hma(Indicator):
+class Hma(Formula):
     """A weighted mean of the difference of two weighted means, which removes most of their lag."""
 
     def __init__(self, period: int = 20) -> None:
         last = math.isqrt(period)
         super().__init__(HMA, (period,), (period + last - 1,))
-        self._half: Final = WeightedSum(max(period // 2, 1))
-        self._whole: Final = WeightedSum(period)
-        self._last_sum: Final = WeightedSum(last)
+        self._half: Final = WeightedSum(self.layout, max(period // 2, 1))
+        self._whole: Final = WeightedSum(self.layout, period)
+        self._last_sum: Final = WeightedSum(self.layout, last)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = self._last_sum.mean(2.0 * self._half.mean(close) - self._whole.mean(close))
+    def _raw(self, hot: vec[float], h: i64, close: float) -> float:
+        return 2.0 * self._half.mean(hot, h, close) - self._whole.mean(hot, h, close)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        raw = 2.0 * self._half.mean(close) - self._whole.mean(close)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = self._last_sum.mean(hot, h, self._raw(hot, h, bar.close))
+
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        raw = self._raw(hot, h, bar.close)
         if raw == raw:
-            self._last_sum.push(raw)
-        self._half.push(close)
-        self._whole.push(close)
+            self._last_sum.push(hot, h, cold, c, raw)
+        self._half.push(hot, h, cold, c, bar.close)
+        self._whole.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._half.archive(archive)
-        self._whole.archive(archive)
-        self._last_sum.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._half.archive(archive, hot, h, cold, c)
+        self._whole.archive(archive, hot, h, cold, c)
+        self._last_sum.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Kama(Indicator):
+class Kama(Formula):
     """An exponential average that is quick while the price trends and slow while it moves back and forth."""
 
     def __init__(self, period: int = 10) -> None:
         super().__init__(KAMA, (period,), (period + 1,))
-        self._closes: Final = Ring(period)
-        self._changes: Final = Sum(period)
-        self._close = NAN  # of the last bar
-        self._average = NAN  # the last value; before there is one, the last close
+        self._closes: Final = Ring(self.layout, period)
+        self._changes: Final = Sum(self.layout, period)
+        self._close: Final = self.layout.in_hot(NAN)  # of the last bar
+        self._average: Final = self.layout.in_hot(NAN)  # the last value; before there is one, the last close
 
-    def _following(self, close: float) -> float:
-        moved = self._changes.rest + abs(close - self._close)
-        change = abs(close - self._closes.oldest)
+    def _following(self, hot: vec[float], h: i64, close: float) -> float:
+        moved = hot[h + self._changes.rest] + abs(close - hot[h + self._close])
+        change = abs(close - hot[h + self._closes.oldest])
         if moved != moved or change != change:
             return NAN
         share = change / moved if moved > change else 1.0
         weight = share * (FAST - SLOW) + SLOW
-        return (close - self._average) * (weight * weight) + self._average
+        average = hot[h + self._average]
+        return (close - average) * (weight * weight) + average
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = self._following(close)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = self._following(hot, h, bar.close)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        following = self._following(close)
-        self._average = following if following == following else close
-        if self._close == self._close:
-            self._changes.push(abs(close - self._close))
-        self._closes.push(close)
-        self._close = close
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        close = bar.close
+        following = self._following(hot, h, close)
+        hot[h + self._average] = following if following == following else close
+        before = hot[h + self._close]
+        if before == before:
+            self._changes.push(hot, h, cold, c, abs(close - before))
+        self._closes.push(hot, h, cold, c, close)
+        hot[h + self._close] = close
 
-    def archive(self, archive: Archive) -> None:
-        self._closes.archive(archive)
-        self._changes.archive(archive)
-        self._close = archive.float64(self._close)
-        self._average = archive.float64(self._average)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._closes.archive(archive, hot, h, cold, c)
+        self._changes.archive(archive, hot, h, cold, c)
+        archive.number_in(hot, h + self._close)
+        archive.number_in(hot, h + self._average)
 
 
-INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (
+INDICATORS: Final[tuple[tuple[Declaration, type[Formula]], ...]] = (
     (HMA, Hma),
     (KAMA, Kama),
 )

@@ -1,7 +1,8 @@
 """The calculator: computes one timeframe's indicators, for every symbol, from the aggregator's columns.
 
-Owns a set of indicators per symbol, but no history of values: it commits each bar that closed, previews each row, and
-passes the numbers on. Several calculators, in separate processes, may share the symbols of one timeframe.
+Owns the state of all symbols' indicators, one row per symbol in two tables, but no history of values: it commits each
+bar that closed, previews each row, and passes the numbers on. Several calculators, in separate processes, may share the
+symbols of one timeframe.
 """
 
 from __future__ import annotations
@@ -9,34 +10,44 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from librt.vecs import vec
+from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.bars.columns import DAY_SHIFT, FLAGS, NO_BAR, BarClose, Columns
 from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
+from mtf.events.block import Block
+from mtf.indicators.formula import BarNumbers
 from mtf.indicators.indicator import bar_flags
+from mtf.indicators.slabs import SLAB_BITS, SLAB_MASK, Slabs
 from mtf.indicators.symbol_indicators import IndicatorSet
 from mtf.indicators.values import Completed, Numbers, Places, places_of
 
 __all__ = ["Calculator", "merged"]
 
-NAN: Final = float("nan")
+NOT_OWNED: Final = -1  # in place of a row
+TOUCHED_ROWS: Final[i64] = 16  # of a block, whose state is fetched together: more do not fit into the first cache
+FEW_SYMBOLS: Final[i64] = 16  # in a block: their state stays in the caches
 
 
 @mypyc_attr(native_class=True)
 class Calculator:
     """Computes one timeframe's indicators for the symbols that it *owns*, by number; live values only if *live*."""
 
-    __slots__ = ("_live", "_owns", "_sets", "items", "width")
+    __slots__ = ("_bar", "_cold", "_hot", "_live", "_owns", "_parts", "_rows", "_touched", "items", "width")
 
     def __init__(self, items: IndicatorSet, live: bool, owns: Callable[[int], bool] | None = None) -> None:
-        self.items: Final = items  # a template that sees no bars: each symbol gets a fresh copy
+        self.items: Final = items  # a template that sees no bars
         self.width: Final[i64] = items.width
         self._live: Final = live
         self._owns: Final = owns  # None: all symbols
-        self._sets: list[IndicatorSet | None] = []  # by symbol number; None for symbols of another calculator
+        self._parts: Final = items.parts()
+        self._hot: Final = Slabs(self._parts.hot)
+        self._cold: Final = Slabs(self._parts.cold)
+        self._rows: vec[i64] = vec[i64]([])  # by symbol number: its row in both tables, or NOT_OWNED
+        self._bar: Final = BarNumbers()  # scratch: the bar that is computed
+        self._touched = 0.0  # of no meaning: kept so that reading ahead is not optimized away
 
     def compute(
         self, judged: JudgedBlock, columns: Columns, rows: bool = True, places: Places | None = None
@@ -50,9 +61,8 @@ class Calculator:
         block = judged.block
         count = block.count
         width = self.width
-        while len(self._sets) < len(judged.instruments):
+        while len(self._rows) < len(judged.instruments):
             self._add_symbol()
-        sets = self._sets
         size: i64 = 0
         chosen: Places | None = None
         if self._live:
@@ -72,19 +82,37 @@ class Calculator:
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, headers, codes = columns.volume, columns.header, columns.codes
         by_row = vec[i64]([]) if chosen is None else chosen.by_row
+        parts = self._parts
+        bar = self._bar
+        table = self._rows
+        slabs = self._hot.slabs
+        hot_width = self._hot.width
+        ahead: i64 = 0 if len(judged.touched) > FEW_SYMBOLS else count  # rows whose state was read by now
         for i in range(count):
+            if i == ahead:
+                ahead = i + TOUCHED_ROWS if i + TOUCHED_ROWS < count else count
+                self._touch(block, i, ahead)
+                upcoming = committed
+                while upcoming < total and closings[upcoming].row < ahead:
+                    upcoming += 1
+                self._touch_closings(closings, committed, upcoming)
             while committed < total and closings[committed].row == i:
                 self._commit(closings[committed], numbers)
                 committed += 1
             place = i if rows else by_row[i]
             if headers[i] == NO_BAR or place < 0:
                 continue
-            items = sets[block.symbol_at(i)]
-            if items is None:
+            row = table[block.symbol_at(i)]
+            if row < 0:
                 continue
-            day = codes[i] >> DAY_SHIFT
-            flags = codes[i] & FLAGS
-            items.preview(opens[i], highs[i], lows[i], closes[i], sums[i], day, flags, live, place * width)
+            bar.open = opens[i]
+            bar.high = highs[i]
+            bar.low = lows[i]
+            bar.close = closes[i]
+            bar.volume = sums[i]
+            bar.day = float(codes[i] >> DAY_SHIFT)
+            bar.flags = codes[i] & FLAGS
+            parts.preview(slabs[row >> SLAB_BITS], (row & SLAB_MASK) * hot_width, bar, live, place * width)
         return numbers
 
     def runs(self, judged: JudgedBlock, rows: bool) -> list[tuple[int, int]]:
@@ -96,7 +124,7 @@ class Calculator:
         start: i64 = -1
         for place in range(places):
             number: i64 = block.symbol_at(place) if rows else touched[place]
-            if number >= 0 and self._sets[number] is not None:
+            if number >= 0 and self._rows[number] >= 0:
                 if start < 0:
                     start = place
             elif start >= 0:
@@ -108,49 +136,86 @@ class Calculator:
 
     def counts(self) -> list[int]:
         """Return how many completed bars each symbol's indicators have seen, by number; 0 for symbols not owned."""
-        return [0 if items is None else items.count for items in self._sets]
+        found: list[int] = []
+        for row in self._rows:
+            taken: i64 = 0
+            if row >= 0:
+                taken = self._parts.count(self._cold.slabs[row >> SLAB_BITS], (row & SLAB_MASK) * self._cold.width)
+            found.append(taken)
+        return found
 
     def archive(self, archive: Archive, symbols: i64) -> None:
         """Save all state, or load it into a new calculator; *symbols* is the gate's number of symbols."""
-        count = archive.count(len(self._sets), 8)
+        count = archive.count(len(self._rows), 8)
         if count > symbols:
             raise CorruptCheckpoint(f"saved state: indicators of {count} symbols, but {symbols} are known")
         for number in range(count):
             if archive.loading:
-                state = archive.blob(b"")
-                items = self._add_symbol()
-                if items is not None:
-                    items.load(state)
+                self._add_symbol()
+            row = self._rows[number]
+            if row < 0:
+                archive.blob(b"")
+                continue
+            slab = row >> SLAB_BITS
+            hot, h = self._hot.slabs[slab], (row & SLAB_MASK) * self._hot.width
+            cold, c = self._cold.slabs[slab], (row & SLAB_MASK) * self._cold.width
+            if archive.loading:
+                self._parts.load(hot, h, cold, c, archive.blob(b""))
             else:
-                saved = self._sets[number]
-                archive.blob(b"" if saved is None else saved.save())
+                archive.blob(self._parts.save(hot, h, cold, c))
 
-    def _add_symbol(self) -> IndicatorSet | None:
-        """Add the next symbol and return its indicators; None if it is not owned."""
-        items = None
-        if self._owns is None or self._owns(len(self._sets)):
-            items = self.items.fresh()
-        self._sets.append(items)
-        return items
+    def _add_symbol(self) -> None:
+        """Make rows for the next symbol, unless it is not owned."""
+        row: i64 = NOT_OWNED
+        if self._owns is None or self._owns(len(self._rows)):
+            row = self._hot.add()
+            self._cold.add()
+            self._parts.begin(self._hot.slabs[row >> SLAB_BITS], (row & SLAB_MASK) * self._hot.width)
+        self._rows = append(self._rows, row)
+
+    def _touch(self, block: Block, start: i64, stop: i64) -> None:
+        """Read a number of each cache line that previews of the rows *start* to *stop* will read.
+
+        The processor fetches lines side by side only if the reads are close together in the code.
+        """
+        table = self._rows
+        hots = self._hot
+        total = 0.0
+        for i in range(start, stop):
+            number = block.symbol_at(i)
+            if number >= 0 and table[number] >= 0:
+                total += hots.touched(table[number])
+        self._touched = total
+
+    def _touch_closings(self, closings: list[BarClose], start: i64, stop: i64) -> None:
+        """Do the same for what commits of the *closings* from *start* to *stop* will read."""
+        table = self._rows
+        total = 0.0
+        for k in range(start, stop):
+            row = table[closings[k].number]
+            if row >= 0:
+                total += self._cold.touched(row)
+        self._touched = total
 
     def _commit(self, closing: BarClose, numbers: Numbers) -> None:
         """Commit a completed bar and append the values after it to *numbers*."""
-        items = self._sets[closing.number]
-        if items is None:
+        row = self._rows[closing.number]
+        if row < 0:
             return
-        bar = closing.bar
-        items.commit(
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume,
-            closing.day.number,
-            bar_flags(bar),
-        )
-        values = vec[float]([NAN] * self.width)
-        items.current(values, 0)
-        numbers.completed.append(Completed(values))
+        slab = row >> SLAB_BITS
+        hot, h = self._hot.slabs[slab], (row & SLAB_MASK) * self._hot.width
+        cold, c = self._cold.slabs[slab], (row & SLAB_MASK) * self._cold.width
+        closed = closing.bar
+        bar = self._bar
+        bar.open = closed.open
+        bar.high = closed.high
+        bar.low = closed.low
+        bar.close = closed.close
+        bar.volume = closed.volume
+        bar.day = float(closing.day.number)
+        bar.flags = bar_flags(closed)
+        self._parts.commit(hot, h, cold, c, bar)
+        numbers.completed.append(Completed(self._parts.completed(cold, c)))
 
 
 def merged(states: Sequence[bytes]) -> bytes:

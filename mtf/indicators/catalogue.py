@@ -17,8 +17,10 @@ import attrs
 
 from mtf.errors import ConfigError, UnknownIndicator
 from mtf.indicators import adaptive, directional, levels, momentum, oscillators, trend, volatility, volume
+from mtf.indicators.built_in import BuiltIn
 from mtf.indicators.composed import Composed
-from mtf.indicators.declaration import Declaration, Param
+from mtf.indicators.declaration import Declaration, Param, ParamValue
+from mtf.indicators.formula import Formula
 from mtf.indicators.indicator import Indicator
 from mtf.indicators.symbol_indicators import IndicatorSet
 from mtf.plugins.entry_points import installed, load
@@ -70,10 +72,16 @@ CORE: Final = (  # the meaning of "core" in a list of indicators
 _Make = Callable[..., Indicator]
 _Class = TypeVar("_Class", bound=type[Indicator])
 
+
+def _built_in(formula: Callable[..., Formula], *values: ParamValue) -> Indicator:
+    """Return a new indicator of this formula with these parameters."""
+    return BuiltIn(formula(*values))
+
+
 _BUILT_IN: Final[dict[str, tuple[Declaration, _Make]]] = {
-    declaration.name: (declaration, make)
+    declaration.name: (declaration, functools.partial(_built_in, formula))
     for module in (trend, adaptive, momentum, oscillators, volatility, volume, levels, directional)
-    for declaration, make in module.INDICATORS
+    for declaration, formula in module.INDICATORS
 }
 # The meaning of "all": without users' indicators, so that it is the same on every machine.
 ALL: Final = (*CORE, *(name for name in _BUILT_IN if name not in CORE))

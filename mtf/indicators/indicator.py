@@ -1,11 +1,11 @@
-"""The contract of every indicator: commit a completed bar, preview the partial one, return the last values.
+"""The contract of every stand-alone indicator: commit a completed bar, preview the partial one, return last values.
 
 An indicator is two operations on a bounded state. `preview` computes the outputs as if a bar closed now, and writes
 only to the caller's row; `push` updates the state with that bar. `commit` does both, in that order, so that a preview
-is by construction bit-identical to the value after the commit. Floats are combined in a fixed order, never with the
-builtin sum, so that the compiled and the pure build agree to the bit.
+is by construction bit-identical to the value after the commit.
 
-A subclass defines `preview`, `push` and `archive`; everything else is here. NaN means "no value yet".
+A subclass defines `preview`, `push` and `archive`; everything else is here. NaN means "no value yet". The built-in
+indicators have their formulas elsewhere (`formula`): one serves many symbols.
 """
 
 from __future__ import annotations
@@ -23,7 +23,18 @@ from mtf.indicators.declaration import Declaration, Output, ParamValue
 from mtf.indicators.rolling import NAN, filled
 from mtf.units import DAY_NS, EPOCH_ORDINAL
 
-__all__ = ["COUNT_MAX", "DAY_INCOMPLETE", "INCOMPLETE", "OFF_SESSION", "Indicator", "bar_day", "bar_flags", "flags_of"]
+__all__ = [
+    "COUNT_MAX",
+    "DAY_INCOMPLETE",
+    "INCOMPLETE",
+    "OFF_SESSION",
+    "Indicator",
+    "bar_day",
+    "bar_flags",
+    "flags_of",
+    "sealed",
+    "unsealed",
+]
 
 # Flags of `commit` and `preview`.
 INCOMPLETE: Final = 1  # the beginning of the bar was not seen
@@ -191,21 +202,14 @@ class Indicator:
         """Return the state; an indicator of the same spec that loads it continues with bit-identical values."""
         archive = Archive()
         self.archive_all(archive)
-        body = archive.finish()
-        head = self._state_head()
-        return head + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little") + body
+        return sealed(self.state_name, archive.finish())
 
     def load(self, data: bytes) -> None:
         """Replace the state with one that `save` returned.
 
         CorruptCheckpoint, and no change, if it is for another spec or version.
         """
-        head = self._state_head()
-        if not data.startswith(head):
-            raise CorruptCheckpoint(f"not a saved state of {self.state_name}, or one of another version")
-        body = data[len(head) + 4 :]
-        if data[len(head) : len(head) + 4] != zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"):
-            raise CorruptCheckpoint(f"the state of {self.spec} is damaged: its checksum does not match")
+        body = unsealed(self.state_name, data)
         before = Archive()
         self.archive_all(before)
         try:
@@ -240,15 +244,33 @@ class Indicator:
         archive.numbers(self._last)
         self.archive(archive)
 
-    def _state_head(self) -> bytes:
-        name = self.state_name.encode()
-        return STATE_MAGIC + len(name).to_bytes(2, "little") + name
-
     def __repr__(self) -> str:
         return f"<{self.spec}: {self.count} bars, {'ready' if self.ready else f'warm-up {self.warmup}'}>"
 
 
 STATE_MAGIC: Final = b"mtfi\x01"  # the last byte is the version of the format
+
+
+def sealed(state_name: str, body: bytes) -> bytes:
+    """Return the archived state *body* behind the name of what it is of, and a checksum."""
+    head = _head(state_name)
+    return head + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little") + body
+
+
+def unsealed(state_name: str, data: bytes) -> bytes:
+    """Return the body of what `sealed` returned; CorruptCheckpoint if it is of another name, or damaged."""
+    head = _head(state_name)
+    if not data.startswith(head):
+        raise CorruptCheckpoint(f"not a saved state of {state_name}, or one of another version")
+    body = data[len(head) + 4 :]
+    if data[len(head) : len(head) + 4] != zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"):
+        raise CorruptCheckpoint(f"the state of {state_name} is damaged: its checksum does not match")
+    return body
+
+
+def _head(state_name: str) -> bytes:
+    name = state_name.encode()
+    return STATE_MAGIC + len(name).to_bytes(2, "little") + name
 
 
 def _version_mark(version: int) -> str:

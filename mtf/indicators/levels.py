@@ -9,8 +9,9 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.declaration import UP_TO_DAY, Choice, Declaration, Whole
-from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION, Indicator
-from mtf.indicators.rolling import NAN, Extremes, Ring, filled
+from mtf.indicators.formula import BarNumbers, Formula
+from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION
+from mtf.indicators.rolling import NAN, Extremes, Ring
 
 __all__ = ["INDICATORS", "Ichimoku", "Pivots", "Swings"]
 
@@ -65,7 +66,7 @@ _DEMARK: Final = 4
 
 
 @mypyc_attr(native_class=True)
-class Pivots(Indicator):
+class Pivots(Formula):
     """Levels from the previous trading day; NaN until a trading day has been seen from its beginning.
 
     Off-session bars belong to no trading day: they get the levels of their date, and change nothing.
@@ -74,67 +75,57 @@ class Pivots(Indicator):
     def __init__(self, kind: str = "standard") -> None:
         super().__init__(PIVOTS, (kind,), (2,) * len(PIVOTS.suffixes((kind,))))
         self._kind: Final[i64] = PIVOTS.params[0].words.index(kind) if isinstance(PIVOTS.params[0], Choice) else 0
-        self._levels: Final = filled(self.width, NAN)  # for the day of the last bar
-        self._day: i64 = -1  # of the last bar; -1 before the first
-        self._whole: i64 = 0  # 1 if that day was seen from its beginning
-        self._open = NAN  # of that day so far
-        self._high = NAN
-        self._low = NAN
-        self._close = NAN
+        self._levels: Final = self.layout.in_hot(NAN, self.width)  # for the day of the last bar
+        self._day: Final = self.layout.in_hot(-1.0)  # of the last bar; -1 before the first
+        self._whole: Final = self.layout.in_hot(0.0)  # 1 if that day was seen from its beginning
+        self._open: Final = self.layout.in_hot(NAN)  # of that day so far
+        self._high: Final = self.layout.in_hot(NAN)
+        self._low: Final = self.layout.in_hot(NAN)
+        self._close: Final = self.layout.in_hot(NAN)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        if day != self._day:
-            self._write_next(out, at)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        if bar.day != hot[h + self._day]:
+            self._write_next(hot, h, out, at)
             return
-        levels = self._levels
+        levels = h + self._levels
         for i in range(self.width):
-            out[at + i] = levels[i]
+            out[at + i] = hot[levels + i]
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        if flags & OFF_SESSION:
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        if bar.flags & OFF_SESSION:
             return
-        if day != self._day:
-            self._write_next(self._levels, 0)
-            self._day = day
-            self._whole = 1
-            self._open = open_
-            self._high = high
-            self._low = low
-        if flags & (INCOMPLETE | DAY_INCOMPLETE):
-            self._whole = 0
-        if high > self._high:
-            self._high = high
-        if low < self._low:
-            self._low = low
-        self._close = close
+        if bar.day != hot[h + self._day]:
+            self._write_next(hot, h, hot, h + self._levels)
+            hot[h + self._day] = bar.day
+            hot[h + self._whole] = 1.0
+            hot[h + self._open] = bar.open
+            hot[h + self._high] = bar.high
+            hot[h + self._low] = bar.low
+        if bar.flags & (INCOMPLETE | DAY_INCOMPLETE):
+            hot[h + self._whole] = 0.0
+        if bar.high > hot[h + self._high]:
+            hot[h + self._high] = bar.high
+        if bar.low < hot[h + self._low]:
+            hot[h + self._low] = bar.low
+        hot[h + self._close] = bar.close
 
-    def _write_next(self, out: vec[float], at: i64) -> None:
+    def _write_next(self, hot: vec[float], h: i64, out: vec[float], at: i64) -> None:
         """Write the levels for the day after that of the last bar."""
-        if self._whole == 0:
+        if hot[h + self._whole] == 0.0:
             for i in range(self.width):
                 out[at + i] = NAN
             return
-        high = self._high
-        low = self._low
-        close = self._close
+        open_ = hot[h + self._open]
+        high = hot[h + self._high]
+        low = hot[h + self._low]
+        close = hot[h + self._close]
         span = high - low
         kind = self._kind
         if kind == _DEMARK:
             total = high + low + close + close
-            if close < self._open:
+            if close < open_:
                 total = high + low + low + close
-            elif close > self._open:
+            elif close > open_:
                 total = high + high + low + close
             out[at] = total / 4.0
             out[at + 1] = total / 2.0 - low
@@ -158,14 +149,14 @@ class Pivots(Indicator):
             out[at + 3] = high + 2.0 * (pivot - low)
             out[at + 6] = low - 2.0 * (high - pivot)
 
-    def archive(self, archive: Archive) -> None:
-        archive.numbers(self._levels)
-        self._day = archive.int64(self._day, -1, DAY_MAX)
-        self._whole = archive.int64(self._whole, 0, 1)
-        self._open = archive.float64(self._open)
-        self._high = archive.float64(self._high)
-        self._low = archive.float64(self._low)
-        self._close = archive.float64(self._close)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        archive.numbers_in(hot, h + self._levels, self.width)
+        archive.whole_in(hot, h + self._day, -1, DAY_MAX)
+        archive.whole_in(hot, h + self._whole, 0, 1)
+        archive.number_in(hot, h + self._open)
+        archive.number_in(hot, h + self._high)
+        archive.number_in(hot, h + self._low)
+        archive.number_in(hot, h + self._close)
 
 
 def _write_pair(out: vec[float], at: i64, apart: i64, middle: float, reach: float) -> None:
@@ -175,7 +166,7 @@ def _write_pair(out: vec[float], at: i64, apart: i64, middle: float, reach: floa
 
 
 @mypyc_attr(native_class=True)
-class Swings(Indicator):
+class Swings(Formula):
     """The last swing high and the last swing low, each known only once the bars to its right have closed.
 
     Equal highs are not a swing: its high must be above all others, and its low below all others.
@@ -183,54 +174,50 @@ class Swings(Indicator):
 
     def __init__(self, left: int = 5, right: int = 5) -> None:
         super().__init__(SWINGS, (left, right), (left + right + 1,) * 2)
-        self._left: Final = Extremes(left + 1)  # the bars before the next candidate; `rest` covers the last `left`
-        self._right: Final = Extremes(right)  # of the newest bars
-        self._highs: Final = Ring(right)  # their highs; the oldest is that of the next candidate
-        self._lows: Final = Ring(right)
-        self._high = NAN  # the last confirmed swing high
-        self._low = NAN
+        self._left: Final = Extremes(self.layout, left + 1)  # bars before the candidate; `rest` covers the last `left`
+        self._right: Final = Extremes(self.layout, right)  # of the newest bars
+        self._highs: Final = Ring(self.layout, right)  # the newest bars themselves; the oldest is the next candidate
+        self._lows: Final = Ring(self.layout, right)
+        self._high: Final = self.layout.in_hot(NAN)  # the last confirmed swing high
+        self._low: Final = self.layout.in_hot(NAN)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        top = self._highs.oldest
-        bottom = self._lows.oldest
-        out[at] = top if top > self._left.rest_high and top > self._right.highest(high) else self._high
-        out[at + 1] = bottom if bottom < self._left.rest_low and bottom < self._right.lowest(low) else self._low
+    def _high_now(self, hot: vec[float], h: i64, high: float) -> float:
+        top = hot[h + self._highs.oldest]
+        if top > hot[h + self._left.rest_high] and top > self._right.highest(hot, h, high):
+            return top
+        return hot[h + self._high]
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        top = self._highs.oldest
-        bottom = self._lows.oldest
-        if top > self._left.rest_high and top > self._right.highest(high):
-            self._high = top
-        if bottom < self._left.rest_low and bottom < self._right.lowest(low):
-            self._low = bottom
+    def _low_now(self, hot: vec[float], h: i64, low: float) -> float:
+        bottom = hot[h + self._lows.oldest]
+        if bottom < hot[h + self._left.rest_low] and bottom < self._right.lowest(hot, h, low):
+            return bottom
+        return hot[h + self._low]
+
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = self._high_now(hot, h, bar.high)
+        out[at + 1] = self._low_now(hot, h, bar.low)
+
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        hot[h + self._high] = self._high_now(hot, h, bar.high)
+        hot[h + self._low] = self._low_now(hot, h, bar.low)
+        top = hot[h + self._highs.oldest]
         if top == top:
-            self._left.push(top, bottom)
-        self._right.push(high, low)
-        self._highs.push(high)
-        self._lows.push(low)
+            self._left.push(hot, h, cold, c, top, hot[h + self._lows.oldest])
+        self._right.push(hot, h, cold, c, bar.high, bar.low)
+        self._highs.push(hot, h, cold, c, bar.high)
+        self._lows.push(hot, h, cold, c, bar.low)
 
-    def archive(self, archive: Archive) -> None:
-        self._left.archive(archive)
-        self._right.archive(archive)
-        self._highs.archive(archive)
-        self._lows.archive(archive)
-        self._high = archive.float64(self._high)
-        self._low = archive.float64(self._low)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._left.archive(archive, hot, h, cold, c)
+        self._right.archive(archive, hot, h, cold, c)
+        self._highs.archive(archive, hot, h, cold, c)
+        self._lows.archive(archive, hot, h, cold, c)
+        archive.number_in(hot, h + self._high)
+        archive.number_in(hot, h + self._low)
 
 
 @mypyc_attr(native_class=True)
-class Ichimoku(Indicator):
+class Ichimoku(Formula):
     """The midpoints of three ranges, and the cloud for this bar, computed from those of some bars ago."""
 
     def __init__(self, tenkan: int = 9, kijun: int = 26, senkou: int = 52) -> None:
@@ -239,47 +226,41 @@ class Ichimoku(Indicator):
             (tenkan, kijun, senkou),
             (tenkan, kijun, max(tenkan, kijun) + kijun, senkou + kijun),
         )
-        self._short: Final = Extremes(tenkan)
-        self._middle: Final = Extremes(kijun)
-        self._long: Final = Extremes(senkou)
-        self._spans_a: Final = Ring(kijun)
-        self._spans_b: Final = Ring(kijun)
+        self._short: Final = Extremes(self.layout, tenkan)
+        self._middle: Final = Extremes(self.layout, kijun)
+        self._long: Final = Extremes(self.layout, senkou)
+        self._spans_a: Final = Ring(self.layout, kijun)
+        self._spans_b: Final = Ring(self.layout, kijun)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = (self._short.highest(high) + self._short.lowest(low)) / 2.0
-        out[at + 1] = (self._middle.highest(high) + self._middle.lowest(low)) / 2.0
-        out[at + 2] = self._spans_a.oldest
-        out[at + 3] = self._spans_b.oldest
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = _middle(self._short, hot, h, bar)
+        out[at + 1] = _middle(self._middle, hot, h, bar)
+        out[at + 2] = hot[h + self._spans_a.oldest]
+        out[at + 3] = hot[h + self._spans_b.oldest]
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        tenkan = (self._short.highest(high) + self._short.lowest(low)) / 2.0
-        kijun = (self._middle.highest(high) + self._middle.lowest(low)) / 2.0
-        self._spans_a.push((tenkan + kijun) / 2.0)
-        self._spans_b.push((self._long.highest(high) + self._long.lowest(low)) / 2.0)
-        self._short.push(high, low)
-        self._middle.push(high, low)
-        self._long.push(high, low)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        tenkan = _middle(self._short, hot, h, bar)
+        kijun = _middle(self._middle, hot, h, bar)
+        self._spans_a.push(hot, h, cold, c, (tenkan + kijun) / 2.0)
+        self._spans_b.push(hot, h, cold, c, _middle(self._long, hot, h, bar))
+        self._short.push(hot, h, cold, c, bar.high, bar.low)
+        self._middle.push(hot, h, cold, c, bar.high, bar.low)
+        self._long.push(hot, h, cold, c, bar.high, bar.low)
 
-    def archive(self, archive: Archive) -> None:
-        self._short.archive(archive)
-        self._middle.archive(archive)
-        self._long.archive(archive)
-        self._spans_a.archive(archive)
-        self._spans_b.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._short.archive(archive, hot, h, cold, c)
+        self._middle.archive(archive, hot, h, cold, c)
+        self._long.archive(archive, hot, h, cold, c)
+        self._spans_a.archive(archive, hot, h, cold, c)
+        self._spans_b.archive(archive, hot, h, cold, c)
 
 
-INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (
+def _middle(window: Extremes, hot: vec[float], h: i64, bar: BarNumbers) -> float:
+    """Return the middle of a range as it would be with *bar*."""
+    return (window.highest(hot, h, bar.high) + window.lowest(hot, h, bar.low)) / 2.0
+
+
+INDICATORS: Final[tuple[tuple[Declaration, type[Formula]], ...]] = (
     (PIVOTS, Pivots),
     (SWINGS, Swings),
     (ICHIMOKU, Ichimoku),

@@ -10,7 +10,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import Archive
 from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, Whole
-from mtf.indicators.indicator import Indicator
+from mtf.indicators.formula import BarNumbers, Formula
 from mtf.indicators.rolling import NAN, Ring
 from mtf.indicators.smoothing import Exponential, Wilder
 
@@ -76,246 +76,191 @@ TRIX: Final = Declaration(
 
 
 @mypyc_attr(native_class=True)
-class Rsi(Indicator):
+class Rsi(Formula):
     """The share of rises in recent changes of the close, 0..100."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(RSI, (period,), (period + 1,))
-        self._up: Final = Wilder(period)
-        self._down: Final = Wilder(period)
-        self._close = NAN  # of the last bar
+        self._up: Final = Wilder(self.layout, period)
+        self._down: Final = Wilder(self.layout, period)
+        self._close: Final = self.layout.in_hot(NAN)  # of the last bar
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        change = close - self._close
-        up = self._up.following(change if change > 0.0 else 0.0)
-        moved = up + self._down.following(-change if change < 0.0 else 0.0)
-        out[at] = 0.0 if moved == 0.0 else 100.0 * (up / moved)
+    def now(self, hot: vec[float], h: i64, close: float) -> float:
+        """Return the value as it would be after *close*."""
+        change = close - hot[h + self._close]
+        up = self._up.following(hot, h, change if change > 0.0 else 0.0)
+        moved = up + self._down.following(hot, h, -change if change < 0.0 else 0.0)
+        return 0.0 if moved == 0.0 else 100.0 * (up / moved)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        change = close - self._close
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = self.now(hot, h, bar.close)
+
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        change = bar.close - hot[h + self._close]
         if change == change:
-            self._up.push(change if change > 0.0 else 0.0)
-            self._down.push(-change if change < 0.0 else 0.0)
-        self._close = close
+            self._up.push(hot, h, change if change > 0.0 else 0.0)
+            self._down.push(hot, h, -change if change < 0.0 else 0.0)
+        hot[h + self._close] = bar.close
 
-    def archive(self, archive: Archive) -> None:
-        self._up.archive(archive)
-        self._down.archive(archive)
-        self._close = archive.float64(self._close)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._up.archive(archive, hot, h)
+        self._down.archive(archive, hot, h)
+        archive.number_in(hot, h + self._close)
 
 
 @mypyc_attr(native_class=True)
-class Macd(Indicator):
+class Macd(Formula):
     """The distance of a fast from a slow average, and its own average."""
 
     def __init__(self, fast: int = 12, slow: int = 26, signal: int = 9) -> None:
         super().__init__(MACD, (fast, slow, signal), (slow + signal - 1,) * 3)
         if fast >= slow:
             raise ConfigError(f"macd: fast must be shorter than slow, got {fast} and {slow}")
-        self._fast: Final = Exponential(fast, slow - fast)
-        self._slow: Final = Exponential(slow)
-        self._signal: Final = Exponential(signal, slow - 1)
+        self._fast: Final = Exponential(self.layout, fast, slow - fast)
+        self._slow: Final = Exponential(self.layout, slow)
+        self._signal: Final = Exponential(self.layout, signal, slow - 1)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        line = self._fast.following(close) - self._slow.following(close)
-        signal = self._signal.following(line)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        line = self._fast.following(hot, h, bar.close) - self._slow.following(hot, h, bar.close)
+        signal = self._signal.following(hot, h, line)
         distance = line - signal
         out[at] = line if signal == signal else NAN
         out[at + 1] = signal
         out[at + 2] = distance
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._fast.push(close)
-        self._slow.push(close)
-        self._signal.push(self._fast.value - self._slow.value)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._fast.push(hot, h, bar.close)
+        self._slow.push(hot, h, bar.close)
+        self._signal.push(hot, h, hot[h + self._fast.value] - hot[h + self._slow.value])
 
-    def archive(self, archive: Archive) -> None:
-        self._fast.archive(archive)
-        self._slow.archive(archive)
-        self._signal.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._fast.archive(archive, hot, h)
+        self._slow.archive(archive, hot, h)
+        self._signal.archive(archive, hot, h)
 
 
 @mypyc_attr(native_class=True)
-class Cci(Indicator):
+class Cci(Formula):
     """The typical price's distance from its mean, in mean deviations."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(CCI, (period,), (period,))
-        self._prices: Final = Ring(period)
-        self._head = 0.0  # sum of the prices since the ring wrapped, which are at the positions before the next one
         self._size: Final[i64] = period
+        self._prices: Final = self.layout.in_hot(NAN, period)  # a ring, hot because a preview reads all of it
+        self._at: Final = self.layout.in_hot(0.0)  # where the next price goes; there stands the oldest one
+        self._head: Final = self.layout.in_hot(0.0)  # sum of the prices in the places before that
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
         # The price minus its mean is a small difference of large numbers, so the order of summation matters. It follows
         # TA-Lib: by position in the ring, with the price in place of the oldest one.
-        price = (high + low + close) / 3.0
-        prices = self._prices.items
-        oldest = self._prices.at
-        size = self._size
-        total = self._head + price
+        price = (bar.high + bar.low + bar.close) / 3.0
+        first = h + self._prices
+        oldest = first + i64(hot[h + self._at])
+        stop = first + self._size
+        total = hot[h + self._head] + price
         i = oldest + 1
-        while i < size:
-            total += prices[i]
+        while i < stop:
+            total += hot[i]
             i += 1
-        mean = total / float(size)
+        mean = total / float(self._size)
         if mean != mean:
             out[at] = NAN
             return
         spread = 0.0
-        i = 0
+        i = first
         while i < oldest:
-            spread += abs(prices[i] - mean)
+            spread += abs(hot[i] - mean)
             i += 1
         spread += abs(price - mean)
         i = oldest + 1
-        while i < size:
-            spread += abs(prices[i] - mean)
+        while i < stop:
+            spread += abs(hot[i] - mean)
             i += 1
-        spread /= float(size)
+        spread /= float(self._size)
         distance = price - mean
         zero = ZERO_SHARE * abs(mean)
         out[at] = 0.0 if spread <= zero or abs(distance) <= zero else distance / (CCI_UNIT * spread)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        price = (high + low + close) / 3.0
-        self._prices.push(price)
-        self._head = self._head + price if self._prices.at > 0 else 0.0
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        price = (bar.high + bar.low + bar.close) / 3.0
+        at = i64(hot[h + self._at])
+        hot[h + self._prices + at] = price
+        at += 1
+        if at == self._size:
+            at = 0
+        hot[h + self._at] = float(at)
+        hot[h + self._head] = hot[h + self._head] + price if at > 0 else 0.0
 
-    def archive(self, archive: Archive) -> None:
-        self._head = archive.float64(self._head)
-        self._prices.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        archive.number_in(hot, h + self._head)
+        archive.whole_in(hot, h + self._at, 0, self._size - 1)
+        archive.numbers_in(hot, h + self._prices, self._size)
 
 
 @mypyc_attr(native_class=True)
-class Mom(Indicator):
+class Mom(Formula):
     """The change of the close over n bars."""
 
     def __init__(self, period: int = 10) -> None:
         super().__init__(MOM, (period,), (period + 1,))
-        self._closes: Final = Ring(period)
+        self._closes: Final = Ring(self.layout, period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = close - self._closes.oldest
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = bar.close - hot[h + self._closes.oldest]
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._closes.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._closes.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._closes.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._closes.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Roc(Indicator):
+class Roc(Formula):
     """The change of the close over n bars, in percent."""
 
     def __init__(self, period: int = 10) -> None:
         super().__init__(ROC, (period,), (period + 1,))
-        self._closes: Final = Ring(period)
+        self._closes: Final = Ring(self.layout, period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        before = self._closes.oldest
-        out[at] = 0.0 if before == 0.0 else (close / before - 1.0) * 100.0
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        before = hot[h + self._closes.oldest]
+        out[at] = 0.0 if before == 0.0 else (bar.close / before - 1.0) * 100.0
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._closes.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._closes.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._closes.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._closes.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Trix(Indicator):
+class Trix(Formula):
     """The change from bar to bar of a triple exponential average, in percent."""
 
     def __init__(self, period: int = 15) -> None:
         super().__init__(TRIX, (period,), (3 * period - 1,))
-        self._first: Final = Exponential(period)
-        self._second: Final = Exponential(period, period - 1)
-        self._third: Final = Exponential(period, 2 * period - 2)
+        self._first: Final = Exponential(self.layout, period)
+        self._second: Final = Exponential(self.layout, period, period - 1)
+        self._third: Final = Exponential(self.layout, period, 2 * period - 2)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        before = self._third.value
-        now = self._third.following(self._second.following(self._first.following(close)))
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        before = hot[h + self._third.value]
+        now = self._third.following(hot, h, self._second.following(hot, h, self._first.following(hot, h, bar.close)))
         out[at] = 0.0 if before == 0.0 else (now / before - 1.0) * 100.0
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._first.push(close)
-        self._second.push(self._first.value)
-        self._third.push(self._second.value)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._first.push(hot, h, bar.close)
+        self._second.push(hot, h, hot[h + self._first.value])
+        self._third.push(hot, h, hot[h + self._second.value])
 
-    def archive(self, archive: Archive) -> None:
-        self._first.archive(archive)
-        self._second.archive(archive)
-        self._third.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._first.archive(archive, hot, h)
+        self._second.archive(archive, hot, h)
+        self._third.archive(archive, hot, h)
 
 
-INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (
+INDICATORS: Final[tuple[tuple[Declaration, type[Formula]], ...]] = (
     (RSI, Rsi),
     (MACD, Macd),
     (CCI, Cci),

@@ -9,9 +9,9 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.declaration import Declaration, Whole
-from mtf.indicators.indicator import Indicator
+from mtf.indicators.formula import BarNumbers, Formula
 from mtf.indicators.momentum import Rsi
-from mtf.indicators.rolling import NAN, Extremes, Peak, Sum, filled
+from mtf.indicators.rolling import NAN, Extremes, Peak, Sum
 
 __all__ = ["INDICATORS", "Aroon", "Stoch", "StochRsi", "Willr"]
 
@@ -64,174 +64,138 @@ def place(value: float, highest: float, lowest: float) -> float:
 
 
 @mypyc_attr(native_class=True)
-class Stoch(Indicator):
+class Stoch(Formula):
     """%K, the position of the close in the range of the last bars, and %D, its mean."""
 
     def __init__(self, k: int = 14, smoothing: int = 1, d: int = 3) -> None:
         super().__init__(STOCH, (k, smoothing, d), (k + smoothing + d - 2,) * 2)
-        self._range: Final = Extremes(k)
-        self._raw: Final = Sum(smoothing)
-        self._mean: Final = Sum(d)
+        self._range: Final = Extremes(self.layout, k)
+        self._raw: Final = Sum(self.layout, smoothing)
+        self._mean: Final = Sum(self.layout, d)
         self._raw_size: Final[float] = float(smoothing)
         self._mean_size: Final[float] = float(d)
 
-    def _smoothed(self, high: float, low: float, close: float) -> float:
-        raw = place(close, self._range.highest(high), self._range.lowest(low))
-        return (self._raw.rest + raw) / self._raw_size
+    def _raw_now(self, hot: vec[float], h: i64, bar: BarNumbers) -> float:
+        return place(bar.close, self._range.highest(hot, h, bar.high), self._range.lowest(hot, h, bar.low))
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        k = self._smoothed(high, low, close)
-        d = (self._mean.rest + k) / self._mean_size
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        k = (hot[h + self._raw.rest] + self._raw_now(hot, h, bar)) / self._raw_size
+        d = (hot[h + self._mean.rest] + k) / self._mean_size
         out[at] = k if d == d else NAN
         out[at + 1] = d
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        raw = place(close, self._range.highest(high), self._range.lowest(low))
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        raw = self._raw_now(hot, h, bar)
         if raw == raw:
-            k = self._smoothed(high, low, close)
-            self._raw.push(raw)
+            k = (hot[h + self._raw.rest] + raw) / self._raw_size
+            self._raw.push(hot, h, cold, c, raw)
             if k == k:
-                self._mean.push(k)
-        self._range.push(high, low)
+                self._mean.push(hot, h, cold, c, k)
+        self._range.push(hot, h, cold, c, bar.high, bar.low)
 
-    def archive(self, archive: Archive) -> None:
-        self._range.archive(archive)
-        self._raw.archive(archive)
-        self._mean.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._range.archive(archive, hot, h, cold, c)
+        self._raw.archive(archive, hot, h, cold, c)
+        self._mean.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Willr(Indicator):
+class Willr(Formula):
     """The position of the close in the range of the last bars, -100..0."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(WILLR, (period,), (period,))
-        self._range: Final = Extremes(period)
+        self._range: Final = Extremes(self.layout, period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        highest = self._range.highest(high)
-        lowest = self._range.lowest(low)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        highest = self._range.highest(hot, h, bar.high)
+        lowest = self._range.lowest(hot, h, bar.low)
         span = highest - lowest
         if span <= ZERO_SHARE * (abs(highest) + abs(lowest)):
             out[at] = 0.0
         else:
-            out[at] = -100.0 * ((highest - close) / span)
+            out[at] = -100.0 * ((highest - bar.close) / span)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._range.push(high, low)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._range.push(hot, h, cold, c, bar.high, bar.low)
 
-    def archive(self, archive: Archive) -> None:
-        self._range.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._range.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class StochRsi(Indicator):
+class StochRsi(Formula):
     """The position of the RSI in its own range, and its mean."""
 
     def __init__(self, period: int = 14, k: int = 14, d: int = 3) -> None:
         super().__init__(STOCHRSI, (period, k, d), (period + k + d - 1,) * 2)
         self._rsi: Final = Rsi(period)
-        self._range: Final = Extremes(k)
-        self._mean: Final = Sum(d)
+        self._rsi_hot: Final = self.layout.add_hot(self._rsi.layout.hot)
+        self._rsi_cold: Final = self.layout.add_cold(self._rsi.layout.cold)
+        self._rsi_count: Final = self.layout.in_cold(0.0)  # bars added to it
+        self._rsi_last: Final = self.layout.in_cold(NAN)  # its value after the last one
+        self._range: Final = Extremes(self.layout, k)
+        self._mean: Final = Sum(self.layout, d)
         self._mean_size: Final[float] = float(d)
-        self._row: Final = filled(1, NAN)  # scratch: the RSI in a preview
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        row = self._row
-        self._rsi.preview(open_, high, low, close, volume, day, flags, row, 0)
-        rsi = row[0]
-        k = NAN
-        if rsi == rsi:
-            k = place(rsi, self._range.highest(rsi), self._range.lowest(rsi))
-        d = (self._mean.rest + k) / self._mean_size
+    def _place(self, hot: vec[float], h: i64, rsi: float) -> float:
+        return place(rsi, self._range.highest(hot, h, rsi), self._range.lowest(hot, h, rsi))
+
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        rsi = self._rsi.now(hot, h + self._rsi_hot, bar.close)
+        k = self._place(hot, h, rsi) if rsi == rsi else NAN
+        d = (hot[h + self._mean.rest] + k) / self._mean_size
         out[at] = k if d == d else NAN
         out[at + 1] = d
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        row = self._row
-        self._rsi.commit(open_, high, low, close, volume, day, flags)
-        self._rsi.current(row, 0)
-        rsi = row[0]
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._rsi.commit(hot, h + self._rsi_hot, cold, c + self._rsi_cold, bar, c + self._rsi_last)
+        cold[c + self._rsi_count] += 1.0
+        rsi = cold[c + self._rsi_last]
         if rsi == rsi:
-            k = place(rsi, self._range.highest(rsi), self._range.lowest(rsi))
+            k = self._place(hot, h, rsi)
             if k == k:
-                self._mean.push(k)
-            self._range.push(rsi, rsi)
+                self._mean.push(hot, h, cold, c, k)
+            self._range.push(hot, h, cold, c, rsi, rsi)
 
-    def archive(self, archive: Archive) -> None:
-        self._rsi.archive_all(archive)
-        self._range.archive(archive)
-        self._mean.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._rsi.archive_all(
+            archive,
+            hot,
+            h + self._rsi_hot,
+            cold,
+            c + self._rsi_cold,
+            c + self._rsi_count,
+            c + self._rsi_last,
+        )
+        self._range.archive(archive, hot, h, cold, c)
+        self._mean.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Aroon(Indicator):
+class Aroon(Formula):
     """How recent the highest high and the lowest low are, 0..100."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(AROON, (period,), (period + 1,) * 2)
-        self._highs: Final = Peak(period + 1)
-        self._lows: Final = Peak(period + 1)  # of the negative lows
+        self._highs: Final = Peak(self.layout, period + 1)
+        self._lows: Final = Peak(self.layout, period + 1)  # of the negative lows
         self._size: Final[float] = float(period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = 100.0 * (self._size - self._highs.age(high)) / self._size
-        out[at + 1] = 100.0 * (self._size - self._lows.age(-low)) / self._size
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = 100.0 * (self._size - self._highs.age(hot, h, bar.high)) / self._size
+        out[at + 1] = 100.0 * (self._size - self._lows.age(hot, h, -bar.low)) / self._size
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._highs.push(high)
-        self._lows.push(-low)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._highs.push(hot, h, cold, c, bar.high)
+        self._lows.push(hot, h, cold, c, -bar.low)
 
-    def archive(self, archive: Archive) -> None:
-        self._highs.archive(archive)
-        self._lows.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._highs.archive(archive, hot, h, cold, c)
+        self._lows.archive(archive, hot, h, cold, c)
 
 
-INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (
+INDICATORS: Final[tuple[tuple[Declaration, type[Formula]], ...]] = (
     (STOCH, Stoch),
     (WILLR, Willr),
     (STOCHRSI, StochRsi),

@@ -9,7 +9,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.declaration import Declaration, Whole
-from mtf.indicators.indicator import Indicator
+from mtf.indicators.formula import BarNumbers, Formula
 from mtf.indicators.rolling import Sum, WeightedSum
 from mtf.indicators.smoothing import Exponential
 
@@ -77,197 +77,131 @@ LINREGSLOPE: Final = Declaration(
 
 
 @mypyc_attr(native_class=True)
-class Sma(Indicator):
+class Sma(Formula):
     """The plain mean of the last n closes."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(SMA, (period,), (period,))
-        self._sum: Final = Sum(period)
+        self._sum: Final = Sum(self.layout, period)
         self._size: Final[float] = float(period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = (self._sum.rest + close) / self._size
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = (hot[h + self._sum.rest] + bar.close) / self._size
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._sum.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._sum.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._sum.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._sum.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Ema(Indicator):
+class Ema(Formula):
     """The exponential average of the close."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(EMA, (period,), (period,))
-        self._ema: Final = Exponential(period)
+        self._ema: Final = Exponential(self.layout, period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = self._ema.following(close)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = self._ema.following(hot, h, bar.close)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._ema.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._ema.push(hot, h, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._ema.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._ema.archive(archive, hot, h)
 
 
 @mypyc_attr(native_class=True)
-class Wma(Indicator):
+class Wma(Formula):
     """The linearly weighted mean of the last n closes."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(WMA, (period,), (period,))
-        self._sum: Final = WeightedSum(period)
+        self._sum: Final = WeightedSum(self.layout, period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = self._sum.mean(close)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = self._sum.mean(hot, h, bar.close)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._sum.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._sum.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._sum.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._sum.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Dema(Indicator):
+class Dema(Formula):
     """Twice the exponential average, minus the average of that average."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(DEMA, (period,), (2 * period - 1,))
-        self._first: Final = Exponential(period)
-        self._second: Final = Exponential(period, period - 1)
+        self._first: Final = Exponential(self.layout, period)
+        self._second: Final = Exponential(self.layout, period, period - 1)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        first = self._first.following(close)
-        out[at] = 2.0 * first - self._second.following(first)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        first = self._first.following(hot, h, bar.close)
+        out[at] = 2.0 * first - self._second.following(hot, h, first)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._first.push(close)
-        self._second.push(self._first.value)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._first.push(hot, h, bar.close)
+        self._second.push(hot, h, hot[h + self._first.value])
 
-    def archive(self, archive: Archive) -> None:
-        self._first.archive(archive)
-        self._second.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._first.archive(archive, hot, h)
+        self._second.archive(archive, hot, h)
 
 
 @mypyc_attr(native_class=True)
-class Tema(Indicator):
+class Tema(Formula):
     """A combination of three nested exponential averages."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(TEMA, (period,), (3 * period - 2,))
-        self._first: Final = Exponential(period)
-        self._second: Final = Exponential(period, period - 1)
-        self._third: Final = Exponential(period, 2 * period - 2)
+        self._first: Final = Exponential(self.layout, period)
+        self._second: Final = Exponential(self.layout, period, period - 1)
+        self._third: Final = Exponential(self.layout, period, 2 * period - 2)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        first = self._first.following(close)
-        second = self._second.following(first)
-        out[at] = 3.0 * first - 3.0 * second + self._third.following(second)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        first = self._first.following(hot, h, bar.close)
+        second = self._second.following(hot, h, first)
+        out[at] = 3.0 * first - 3.0 * second + self._third.following(hot, h, second)
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._first.push(close)
-        self._second.push(self._first.value)
-        self._third.push(self._second.value)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._first.push(hot, h, bar.close)
+        self._second.push(hot, h, hot[h + self._first.value])
+        self._third.push(hot, h, hot[h + self._second.value])
 
-    def archive(self, archive: Archive) -> None:
-        self._first.archive(archive)
-        self._second.archive(archive)
-        self._third.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._first.archive(archive, hot, h)
+        self._second.archive(archive, hot, h)
+        self._third.archive(archive, hot, h)
 
 
 @mypyc_attr(native_class=True)
-class LinRegSlope(Indicator):
+class LinRegSlope(Formula):
     """The slope of the least-squares line through the last n closes."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(LINREGSLOPE, (period,), (period,))
-        self._sum: Final = WeightedSum(period)
+        self._sum: Final = WeightedSum(self.layout, period)
         self._size: Final[float] = float(period)
         self._middle: Final[float] = float(period + 1) / 2.0
         self._spread: Final[float] = float(period) * (float(period) * float(period) - 1.0) / 12.0
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        ramp = self._sum.rest + self._size * close
-        out[at] = (ramp - self._middle * (self._sum.rest_sum + close)) / self._spread
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        ramp = hot[h + self._sum.rest] + self._size * bar.close
+        out[at] = (ramp - self._middle * (hot[h + self._sum.rest_sum] + bar.close)) / self._spread
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._sum.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._sum.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._sum.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._sum.archive(archive, hot, h, cold, c)
 
 
-INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (
+INDICATORS: Final[tuple[tuple[Declaration, type[Formula]], ...]] = (
     (SMA, Sma),
     (EMA, Ema),
     (WMA, Wma),

@@ -10,7 +10,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.indicators.declaration import Choice, Declaration, Number, Whole
-from mtf.indicators.indicator import Indicator
+from mtf.indicators.formula import BarNumbers, Formula
 from mtf.indicators.rolling import NAN, Extremes, Moments, Sum
 from mtf.indicators.smoothing import Exponential, Wilder
 
@@ -93,78 +93,57 @@ def true_range(high: float, low: float, before: float) -> float:
 
 
 @mypyc_attr(native_class=True)
-class Bbands(Indicator):
+class Bbands(Formula):
     """A mean of the close, and bands some standard deviations from it."""
 
     def __init__(self, period: int = 20, width: float = 2.0) -> None:
         super().__init__(BBANDS, (period, width), (period,) * 3)
-        self._sum: Final = Sum(period)
-        self._moments: Final = Moments(period)
+        self._sum: Final = Sum(self.layout, period)
+        self._moments: Final = Moments(self.layout, period)
         self._size: Final[float] = float(period)
         self._width: Final[float] = float(width)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        middle = (self._sum.rest + close) / self._size
-        reach = self._width * math.sqrt(self._moments.variance(close))
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        middle = (hot[h + self._sum.rest] + bar.close) / self._size
+        reach = self._width * math.sqrt(self._moments.variance(hot, h, bar.close))
         out[at] = middle
         out[at + 1] = middle + reach
         out[at + 2] = middle - reach
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._sum.push(close)
-        self._moments.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._sum.push(hot, h, cold, c, bar.close)
+        self._moments.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._sum.archive(archive)
-        self._moments.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._sum.archive(archive, hot, h, cold, c)
+        self._moments.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Atr(Indicator):
+class Atr(Formula):
     """Wilder's average of the true range."""
 
     def __init__(self, period: int = 14) -> None:
         super().__init__(ATR, (period,), (period + 1,))
-        self._ranges: Final = Wilder(period)
-        self._close = NAN  # of the last bar
+        self._ranges: Final = Wilder(self.layout, period)
+        self._close: Final = self.layout.in_hot(NAN)  # of the last bar
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = self._ranges.following(true_range(high, low, self._close))
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = self._ranges.following(hot, h, true_range(bar.high, bar.low, hot[h + self._close]))
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        if self._close == self._close:
-            self._ranges.push(true_range(high, low, self._close))
-        self._close = close
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        before = hot[h + self._close]
+        if before == before:
+            self._ranges.push(hot, h, true_range(bar.high, bar.low, before))
+        hot[h + self._close] = bar.close
 
-    def archive(self, archive: Archive) -> None:
-        self._ranges.archive(archive)
-        self._close = archive.float64(self._close)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._ranges.archive(archive, hot, h)
+        archive.number_in(hot, h + self._close)
 
 
 @mypyc_attr(native_class=True)
-class Keltner(Indicator):
+class Keltner(Formula):
     """An exponential average, and bands some average true ranges from it.
 
     With the typical price it equals TA-Lib's KC: average and range start on the same bar, the first where both can.
@@ -175,179 +154,139 @@ class Keltner(Indicator):
         middle = start if price == "typical" else period
         super().__init__(KELTNER, (period, width, atr, price), (middle, start, start))
         self._typical: Final = price == "typical"
-        self._middle: Final = Exponential(period, start - period if price == "typical" else 0)
-        self._ranges: Final = Wilder(atr, start - atr - 1 if price == "typical" else 0)
+        self._middle: Final = Exponential(self.layout, period, start - period if price == "typical" else 0)
+        self._ranges: Final = Wilder(self.layout, atr, start - atr - 1 if price == "typical" else 0)
         self._width: Final[float] = float(width)
-        self._close = NAN  # of the last bar
+        self._close: Final = self.layout.in_hot(NAN)  # of the last bar
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        price = (high + low + close) / 3.0 if self._typical else close
-        middle = self._middle.following(price)
-        reach = self._width * self._ranges.following(true_range(high, low, self._close))
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        price = (bar.high + bar.low + bar.close) / 3.0 if self._typical else bar.close
+        middle = self._middle.following(hot, h, price)
+        reach = self._width * self._ranges.following(hot, h, true_range(bar.high, bar.low, hot[h + self._close]))
         out[at] = middle
         out[at + 1] = middle + reach
         out[at + 2] = middle - reach
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._middle.push((high + low + close) / 3.0 if self._typical else close)
-        if self._close == self._close:
-            self._ranges.push(true_range(high, low, self._close))
-        self._close = close
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._middle.push(hot, h, (bar.high + bar.low + bar.close) / 3.0 if self._typical else bar.close)
+        before = hot[h + self._close]
+        if before == before:
+            self._ranges.push(hot, h, true_range(bar.high, bar.low, before))
+        hot[h + self._close] = bar.close
 
-    def archive(self, archive: Archive) -> None:
-        self._middle.archive(archive)
-        self._ranges.archive(archive)
-        self._close = archive.float64(self._close)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._middle.archive(archive, hot, h)
+        self._ranges.archive(archive, hot, h)
+        archive.number_in(hot, h + self._close)
 
 
 @mypyc_attr(native_class=True)
-class Donchian(Indicator):
+class Donchian(Formula):
     """The highest high and the lowest low of the last bars, and their midpoint."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(DONCHIAN, (period,), (period,) * 3)
-        self._range: Final = Extremes(period)
+        self._range: Final = Extremes(self.layout, period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        upper = self._range.highest(high)
-        lower = self._range.lowest(low)
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        upper = self._range.highest(hot, h, bar.high)
+        lower = self._range.lowest(hot, h, bar.low)
         out[at] = (upper + lower) / 2.0
         out[at + 1] = upper
         out[at + 2] = lower
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._range.push(high, low)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._range.push(hot, h, cold, c, bar.high, bar.low)
 
-    def archive(self, archive: Archive) -> None:
-        self._range.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._range.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class Stddev(Indicator):
+class Stddev(Formula):
     """The population standard deviation of the last n closes."""
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(STDDEV, (period,), (period,))
-        self._moments: Final = Moments(period)
+        self._moments: Final = Moments(self.layout, period)
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        out[at] = math.sqrt(self._moments.variance(close))
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        out[at] = math.sqrt(self._moments.variance(hot, h, bar.close))
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        self._moments.push(close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        self._moments.push(hot, h, cold, c, bar.close)
 
-    def archive(self, archive: Archive) -> None:
-        self._moments.archive(archive)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._moments.archive(archive, hot, h, cold, c)
 
 
 @mypyc_attr(native_class=True)
-class SuperTrend(Indicator):
+class SuperTrend(Formula):
     """A stop line that follows the price at some average true ranges, and switches sides when crossed."""
 
     def __init__(self, period: int = 10, width: float = 3.0) -> None:
         super().__init__(SUPERTREND, (period, width), (period + 1,) * 2)
-        self._ranges: Final = Wilder(period)
+        self._ranges: Final = Wilder(self.layout, period)
         self._width: Final[float] = float(width)
-        self._close = NAN  # of the last bar
-        self._upper = NAN  # the line while the trend is down
-        self._lower = NAN  # the line while the trend is up
-        self._trend = 1.0
+        self._close: Final = self.layout.in_hot(NAN)  # of the last bar
+        self._upper: Final = self.layout.in_hot(NAN)  # the line while the trend is down
+        self._lower: Final = self.layout.in_hot(NAN)  # the line while the trend is up
+        self._trend: Final = self.layout.in_hot(1.0)
 
-    def _upper_now(self, middle: float, reach: float) -> float:
-        band = middle + reach
-        return self._upper if band >= self._upper >= self._close else band
+    def _reach(self, hot: vec[float], h: i64, bar: BarNumbers) -> float:
+        return self._width * self._ranges.following(hot, h, true_range(bar.high, bar.low, hot[h + self._close]))
 
-    def _lower_now(self, middle: float, reach: float) -> float:
-        band = middle - reach
-        return self._lower if band <= self._lower <= self._close else band
+    def _upper_now(self, hot: vec[float], h: i64, band: float) -> float:
+        upper = hot[h + self._upper]
+        return upper if band >= upper >= hot[h + self._close] else band
 
-    def _trend_now(self, close: float, upper: float, lower: float) -> float:
-        if self._upper != self._upper:
+    def _lower_now(self, hot: vec[float], h: i64, band: float) -> float:
+        lower = hot[h + self._lower]
+        return lower if band <= lower <= hot[h + self._close] else band
+
+    def _trend_now(self, hot: vec[float], h: i64, close: float, upper: float, lower: float) -> float:
+        if hot[h + self._upper] != hot[h + self._upper]:
             return 1.0  # TA-Lib's first trend is up, wherever the close is
-        if self._trend > 0.0:
+        if hot[h + self._trend] > 0.0:
             return -1.0 if close < lower else 1.0
         return 1.0 if close > upper else -1.0
 
-    def preview(
-        self,
-        open_: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        day: i64,
-        flags: i64,
-        out: vec[float],
-        at: i64,
-    ) -> None:
-        reach = self._width * self._ranges.following(true_range(high, low, self._close))
+    def preview(self, hot: vec[float], h: i64, bar: BarNumbers, out: vec[float], at: i64) -> None:
+        reach = self._reach(hot, h, bar)
         if reach != reach:
             out[at] = NAN
             out[at + 1] = NAN
             return
-        middle = (high + low) / 2.0
-        upper = self._upper_now(middle, reach)
-        lower = self._lower_now(middle, reach)
-        trend = self._trend_now(close, upper, lower)
+        middle = (bar.high + bar.low) / 2.0
+        upper = self._upper_now(hot, h, middle + reach)
+        lower = self._lower_now(hot, h, middle - reach)
+        trend = self._trend_now(hot, h, bar.close, upper, lower)
         out[at] = lower if trend > 0.0 else upper
         out[at + 1] = trend
 
-    def push(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
-        span = true_range(high, low, self._close)
+    def push(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
+        reach = self._reach(hot, h, bar)
+        if reach == reach:
+            middle = (bar.high + bar.low) / 2.0
+            upper = self._upper_now(hot, h, middle + reach)
+            lower = self._lower_now(hot, h, middle - reach)
+            hot[h + self._trend] = self._trend_now(hot, h, bar.close, upper, lower)
+            hot[h + self._upper] = upper
+            hot[h + self._lower] = lower
+        span = true_range(bar.high, bar.low, hot[h + self._close])
         if span == span:
-            reach = self._width * self._ranges.following(span)
-            if reach == reach:
-                middle = (high + low) / 2.0
-                upper = self._upper_now(middle, reach)
-                lower = self._lower_now(middle, reach)
-                self._trend = self._trend_now(close, upper, lower)
-                self._upper = upper
-                self._lower = lower
-            self._ranges.push(span)
-        self._close = close
+            self._ranges.push(hot, h, span)
+        hot[h + self._close] = bar.close
 
-    def archive(self, archive: Archive) -> None:
-        self._ranges.archive(archive)
-        self._close = archive.float64(self._close)
-        self._upper = archive.float64(self._upper)
-        self._lower = archive.float64(self._lower)
-        self._trend = archive.float64(self._trend)
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        self._ranges.archive(archive, hot, h)
+        archive.number_in(hot, h + self._close)
+        archive.number_in(hot, h + self._upper)
+        archive.number_in(hot, h + self._lower)
+        archive.number_in(hot, h + self._trend)
 
 
-INDICATORS: Final[tuple[tuple[Declaration, type[Indicator]], ...]] = (
+INDICATORS: Final[tuple[tuple[Declaration, type[Formula]], ...]] = (
     (BBANDS, Bbands),
     (ATR, Atr),
     (KELTNER, Keltner),
