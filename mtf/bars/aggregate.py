@@ -31,11 +31,10 @@ from mtf.bars.forming import (
     START,
     STRIDE,
     TICKS,
-    TOUCH_ROWS,
     VOLUME,
     FormingBars,
 )
-from mtf.bars.judged_block import Instrument, JudgedBlock
+from mtf.bars.judged_block import FETCH_ROWS, FETCH_SYMBOLS, Instrument, JudgedBlock
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WIDEN
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds
@@ -98,7 +97,7 @@ class Aggregator:
         bars_enter = no_repairs and judged.rank_max <= rank  # all of them
         marked: i64 = _NOT_MARKED  # the index of the header, once it is known to have from_bars set
         first_seq = block.first_seq
-        fetched: i64 = n if len(judged.touched) <= TOUCH_ROWS else 0
+        fetched: i64 = 0 if len(self._builders) > FETCH_SYMBOLS else n
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
         move_row: i64 = judged.moves_row[0] if moves else n
@@ -117,7 +116,7 @@ class Aggregator:
             base += ROW_BYTES
             effect = effects[i]
             if i == fetched:
-                fetched = min(n, i + TOUCH_ROWS)
+                fetched = min(n, i + FETCH_ROWS)
                 forming.fetch(rows, i, fetched)
             if found != number or found < 0 or i == move_row:
                 if number >= 0:

@@ -30,7 +30,6 @@ __all__ = [
     "START",
     "STRIDE",
     "TICKS",
-    "TOUCH_ROWS",
     "VOLUME",
     "FormingBars",
 ]
@@ -51,8 +50,6 @@ INDEX: Final = 2  # of the bar's header in the columns of that block, or NO_BAR,
 CODE: Final = 3  # of the bar's header
 START: Final = 4  # of the bar
 MARKS: Final = 8
-
-TOUCH_ROWS: Final = 64  # rows of a block whose lines are fetched together
 
 
 @mypyc_attr(native_class=True)

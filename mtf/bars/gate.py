@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.bar_gate import BarGate
 from mtf.bars.gate_symbol import NOT_PLAIN
-from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock
+from mtf.bars.judged_block import FETCH_ROWS, FETCH_SYMBOLS, IS_LIVE, IS_ORDERED, JudgedBlock
 from mtf.bars.recent import NEW, REUSED, content_key
 from mtf.bars.verdicts import (
     ACCEPTED,
@@ -74,7 +74,6 @@ PLAIN_TRADE: Final = 0x0002
 # In a tag: which of a bar's four events it is.
 PLACE_BITS: Final[i64] = PLACE << 16
 WITHOUT_PLACE: Final[i64] = ~PLACE_BITS
-FETCH_ROWS: Final = 64  # rows of which the symbols are fetched together, in a market of more symbols
 
 
 @mypyc_attr(native_class=True)
@@ -104,7 +103,7 @@ class Gate(BarGate):
         number: i64 = -1
         all_touched = False
         count = block.count
-        fetched: i64 = count if len(symbols) <= FETCH_ROWS else 0
+        fetched: i64 = 0 if len(symbols) > FETCH_SYMBOLS else count
         for i in range(count):
             if i == fetched:
                 fetched = min(count, i + FETCH_ROWS)

@@ -15,7 +15,7 @@ from mypy_extensions import i64, mypyc_attr, u8
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.bar import BarWindow
 from mtf.bars.columns import AS_BEFORE, NO_BAR, NUMBERS, BarHeader, BarState, Columns
-from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
+from mtf.bars.judged_block import FETCH_SYMBOLS, IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
 from mtf.bars.verdicts import COUNTS, Counts
 from mtf.frames.symbol_state import SymbolState
 from mtf.frames.undo import Undo
@@ -86,7 +86,7 @@ class Published:
             if touched[k] >= known:
                 self.add_symbol(judged.instruments[touched[k]])
                 known += 1
-        if len(touched) > 1:
+        if known > FETCH_SYMBOLS:
             self._fetch(touched)
         self._apply_symbols(judged, undo)
         for rank in range(len(columns)):
