@@ -16,8 +16,11 @@ TICKS_MIN: Final = 100  # accepted, and no bar: with fewer, a symbol may have on
 NAMES_MAX: Final = 5
 
 
-def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME) -> Iterator[str]:
-    """Yield what may be wrong with the settings, judging by *summary*; *order* is the requested one."""
+def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME, imported: bool = False) -> Iterator[str]:
+    """Yield what may be wrong with the settings, judging by *summary*; *order* is the requested one.
+
+    *imported* says that history was imported before.
+    """
     config = pipeline.config
     total = summary.events
     closed, late = summary.rejected.get("closed", 0), summary.rejected.get("late", 0)
@@ -37,8 +40,13 @@ def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME) -> Iter
         )
     if late > total * MANY:
         yield (
-            f"{late:,} of {total:,} events came late, out of the order of their stamps: --reorder 1s puts them in "
-            "order, --late accept counts those of the forming bar"
+            f"{late:,} of {total:,} events came late, out of the order of their stamps: "
+            + (
+                "those that are stamped before the end of the imported history are in it already; mtf inspect shows "
+                "where it ends"
+                if imported
+                else "--reorder 1s puts them in order, --late accept counts those of the forming bar"
+            )
         )
     if duplicate > total * MANY:
         yield f"{duplicate:,} of {total:,} events are repetitions, and count once"

@@ -36,7 +36,8 @@ from mtf.log import DURABILITIES
 from mtf.order import BY_TIME, ORDERS, OutOfOrderWarning
 from mtf.pipeline import Pipeline
 from mtf.sources.read_as import reading_text, readings_of
-from mtf.storage.datadir import ASIDE, LOG
+from mtf.storage.datadir import ASIDE, LOG, DataDir
+from mtf.storage.imported import imported_of
 from mtf.summary import Summary
 
 __all__ = ["run"]
@@ -255,7 +256,8 @@ def _report(
         note(f"{malformed:,} malformed {rows}" + (f", kept aside in {data / ASIDE}" if data else ""))
         for place, line, reason, raw in pipeline.malformed_rows[:MALFORMED_SHOWN]:
             note(f"{place}:{line}: {reason}: {raw!r}")
-    for hint in () if source.stopped_by else hints(pipeline, summary, order=order):
+    imported = data is not None and imported_of(DataDir(data).read_log()).last_seq > 0
+    for hint in () if source.stopped_by else hints(pipeline, summary, order=order, imported=imported):
         note(hint)
     if source.stopped_by:
         note(f"stopped after seq {summary.seq}; {_onward(data)}")

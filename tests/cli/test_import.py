@@ -57,7 +57,9 @@ def test_bars_and_inspect_say_what_was_imported(tmp_path: Path) -> None:
     mtf(*imports(write_minutes(tmp_path / "X_1m.csv", 7), tmp_path / "d"))
     live = tmp_path / "live.csv"
     live.write_text(f"time,symbol,price,size\n{at('10:06:59')},X,9,1\n{at('10:08')},X,9,1\n{at('10:20')},X,9,1\n")
-    assert mtf("run", live, "--data", tmp_path / "d", *SETTINGS).exit_code == 0
+    ran = mtf("run", live, "--data", tmp_path / "d", *SETTINGS)
+    assert ran.exit_code == 0
+    assert "before the end of the imported history are in it already" in ran.stderr
     rows = json_of("bars", tmp_path / "d", "--symbol", "X", "-t", "5m", "--partial", "--format", "json")
     assert [(row["imported"], row["completed"], row["volume"]) for row in rows] == [
         (True, True, 10.0),
