@@ -104,7 +104,9 @@ def bars(
         live = {} if state is None or forming is None else state.live.to_dict()
         rows = map(_worded, bar_dicts(table, forming, at.seq or 0, imported=reader.imported, live=live))
         if outages:
-            rows = map(functools.partial(_with_outage, list(reader.outages(start=start))), rows)
+            first = next(iter(table), forming)
+            begun_ns = None if first is None else first.start_ns - (0 if first.gap is None else first.gap.total_ns)
+            rows = map(functools.partial(_with_outage, list(reader.outages(start=begun_ns))), rows)
     values = [OutputColumn(name, "size", name) for name in table.columns[len(BARS) :]]
     values += [OutputColumn(name, "whole") for name in _OUTAGE if outages]
     columns = [*_SHOWN[:-1], *values, *(_SHOWN[-1:] if format == "table" else [])]  # flags in words come last

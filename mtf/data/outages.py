@@ -1,6 +1,7 @@
 """Outages of feeds, as the log has them: clock events of feeds, each with a reason and the span that it is about.
 
-They are few among many, of no symbol and in no index: the log is read from its start.
+They are few among many, of no symbol and in no index, and each stands just before the ticks that ended it: so the log
+is read from where the ticks of the time asked for begin.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from mypy_extensions import u8
 from mtf.bars.picking import Picked, pick
 from mtf.events.block import BY_FEED, CLOCK, ROW_BYTES, Block
 from mtf.log import ReadableLog
-from mtf.units import TS_MAX_NS, TS_MIN_NS
+from mtf.log.event_log import ALL_SYMBOLS
+from mtf.units import DAY_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["LoggedOutage", "logged_outages"]
 
 BLOCK_EVENTS: Final = 4_096
+LATE_NS: Final = DAY_NS  # no live feed brings ticks that are stamped so long before they come
 NO_SYMBOL: Final = b"\xff\xff\xff\xff"  # in the row of every clock event, and of few others
 _UNJUDGED: Final = vec[u8]([])
 
@@ -40,9 +43,15 @@ class LoggedOutage:
 
 def logged_outages(log: ReadableLog, last_seq: int, start_ns: int, end_ns: int) -> Iterator[LoggedOutage]:
     """Yield the outages among the events of *log* up to *last_seq* that are, in part, in `[start_ns, end_ns)`."""
-    if last_seq < log.first_seq:
+    first_seq = log.first_seq
+    if last_seq < first_seq:
         return
-    for logged in log.read(log.first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
+    if start_ns > TS_MIN_NS + LATE_NS:
+        runs = log.find(ALL_SYMBOLS, start_ns - LATE_NS, TS_MAX_NS + 1, last_seq)
+        if not runs:
+            return
+        first_seq = max(first_seq, runs[0][0] - BLOCK_EVENTS)
+    for logged in log.read(first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS):
         block = logged.block
         if NO_SYMBOL in block.rows:
             for each in _of_block(block):

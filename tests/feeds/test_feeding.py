@@ -162,3 +162,23 @@ async def test_acknowledged_is_what_is_in_the_log(tmp_path: Path) -> None:
     exchange = Exchange([message(n, f"10:00:0{n}") for n in (1, 2, 3)] + [HANG])
     async with fed(exchange, wall, acknowledge=lambda stream, number: number, reorder_ns=SECOND_NS) as p:
         assert (exchange.acknowledged, p.seq) == ([1, 2], 2)
+
+
+async def test_outages_of_a_time_are_found_without_reading_what_lies_before(tmp_path: Path) -> None:
+    """Also one that lasted for days, which is logged just before the ticks that ended it."""
+    wall = FakeClock(START_NS)
+    data = tmp_path / "d"
+    days = 86_400 * SECOND_NS
+    exchange = Exchange(
+        [message(1, "10:00"), ConnectionResetError("gone")],
+        [{**message(2, "10:00"), "ts_ns": START_NS + 5 * days}, HANG],
+    )
+    waits = Backoff(first_s=5 * 86_400, most_s=5 * 86_400, jitter=0)
+    async with fed(exchange, wall, data, sequence=None, backoff=waits) as p:
+        wall.pass_ns(5 * days)
+        async with asyncio.timeout(10):
+            await p.applied(3)
+    with mtf.open(data) as reader:
+        for start_ns in (None, START_NS, START_NS + 2 * days, START_NS + 5 * days):
+            assert [each.reason for each in reader.outages(start=start_ns)] == ["test: gone"], start_ns
+        assert list(reader.outages(start=START_NS + 7 * days)) == []
