@@ -28,7 +28,7 @@ from mtf.log import LogReader, read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at
 
-__all__ = ["Market", "Reject", "rejects_in"]
+__all__ = ["Market", "Reject", "newest_after", "rejects_in"]
 
 POLL_S: Final = 0.02
 SLICE_S: Final = 0.004  # how long blocks are taken in at a time, before others have their turn
@@ -60,12 +60,14 @@ class Market:
         self._sleep: Final = sleep
         self._ticks: Final[dict[int, Tick]] = {}  # the newest accepted or rejected one of each symbol that has moved
         self._changed: asyncio.Event = asyncio.Event()
+        self._newest_ns = -1  # of the accepted events
         self._newest_s = 0.0  # when the newest block came, by the monotonic clock
         self._counted: deque[tuple[float, int]] = deque(maxlen=64)
 
     async def start(self) -> None:
         """Come to the end of the log; raises what is wrong with the directory."""
         self._engine = await asyncio.to_thread(engine_at, self.path)
+        self._newest_ns = int(self._engine.gate.newest_ns)
         self._reader = await asyncio.to_thread(read_log, self.path / LOG, self._engine.joiner.seq + 1)
 
     async def follow(self) -> None:
@@ -106,7 +108,7 @@ class Market:
     @property
     def newest_ns(self) -> int:
         """The newest stamp of any accepted event; negative if there is none."""
-        return int(self.engine.gate.newest_ns)
+        return self._newest_ns
 
     @property
     def run_id(self) -> str:
@@ -156,6 +158,7 @@ class Market:
         engine = self.engine
         judged = engine.gate.judge(block)
         engine.apply(judged)
+        self._newest_ns = newest_after(engine, judged, self._newest_ns)
         self._note_ticks(judged)
 
     def _note_ticks(self, judged: JudgedBlock) -> None:
@@ -181,6 +184,16 @@ class Market:
             self._newest_s = now
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
+
+
+def newest_after(engine: Kernel, judged: JudgedBlock, before_ns: int) -> int:
+    """Return the newest stamp of any accepted event after a block, if it was *before_ns* until then.
+
+    That is `engine.gate.newest_ns`, which looks at every symbol; here only those count that the block may have moved.
+    """
+    if judged.has_clock:
+        return int(engine.gate.newest_ns)
+    return max([before_ns, *(int(engine.gate.outlook(number)[1]) for number in judged.touched)])
 
 
 def rejects_in(judged: JudgedBlock) -> list[Reject]:

@@ -25,6 +25,7 @@ from mtf.kernel import Kernel
 from mtf.log import read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import logged_blocks, replay_engine
+from mtf.web.market import newest_after
 from mtf.web.reject_list import RejectList
 
 __all__ = ["Past", "Sample"]
@@ -226,7 +227,7 @@ class Past:
 
     def _play(self, engine: Kernel) -> None:
         """Play the log from the state of *engine* on, also as it grows, and keep states on the way."""
-        rejected = 0
+        rejected, newest_ns = 0, int(engine.gate.newest_ns)
         reader = read_log(self._path / LOG, engine.joiner.seq + 1, block_events=BLOCK_EVENTS)
         try:
             while not self._ended.is_set():
@@ -241,15 +242,16 @@ class Past:
                     piece, rest = (block, None) if block.count <= room else cut(block, room)
                     judged = engine.gate.judge(piece)
                     engine.apply(judged)
-                    rejected += self.rejects.note(judged, int(engine.gate.newest_ns))
+                    newest_ns = newest_after(engine, judged, newest_ns)
+                    rejected += self.rejects.note(judged, newest_ns)
                     if not self._samples:
-                        self._sample(engine, rejected)  # when the log begins
+                        self._sample(engine, newest_ns, rejected)  # when the log begins
                     if engine.joiner.seq % self._spacing == 0:
                         self._keep(engine)
                     if rest is None:
                         break
                     block = rest
-                self._sample(engine, rejected)
+                self._sample(engine, newest_ns, rejected)
                 time.sleep(0)  # others want the interpreter too
         finally:
             reader.close()
@@ -265,9 +267,9 @@ class Past:
             self._keyframes = {seq: kept for seq, kept in self._keyframes.items() if seq % self._spacing == 0}
             self._bytes = sum(len(data) for kept in self._keyframes.values() for data in kept.values())
 
-    def _sample(self, engine: Kernel, rejected: int) -> None:
+    def _sample(self, engine: Kernel, newest_ns: int, rejected: int) -> None:
         """Note how far the log has come; the last sample moves on until it is far enough from the one before."""
-        sample = Sample(int(engine.joiner.seq), int(engine.gate.newest_ns), rejected)
+        sample = Sample(int(engine.joiner.seq), newest_ns, rejected)
         samples = self._samples
         if len(samples) > 1 and sample.seq - samples[-2].seq < self._sample_events:
             samples[-1] = sample

@@ -24,6 +24,7 @@ class SymbolStates:
         self._past: Final = past
         self._open: dict[int, bool] = {}
         self._open_ns = -1
+        self._columns: dict[str, Any] | None = None  # as they were asked for last
 
     def of(self, symbol: str, time_ns: int) -> str:
         """Return the state of *symbol*, whose newest event is stamped *time_ns*, at the market's newest stamp."""
@@ -43,10 +44,19 @@ class SymbolStates:
 
     def columns(self) -> dict[str, Any]:
         """Return names, ticks and states (as places in `STATES`) of all symbols, in order of appearance."""
+        if self._columns is not None and self._columns["seq"] == self._market.seq:
+            return self._columns
         names, ticks, codes = [], [], []
         for name in self._market.symbols():
             snapshot = self._market.snapshot(name)
             names.append(name)
             ticks.append(snapshot.counts.ticks)
             codes.append(STATES.index(self.of(name, int(snapshot.time_ns))))
-        return {"seq": self._market.seq, "symbols": names, "ticks": ticks, "words": STATES, "states": codes}
+        self._columns = {
+            "seq": self._market.seq,
+            "symbols": names,
+            "ticks": ticks,
+            "words": STATES,
+            "states": codes,
+        }
+        return self._columns
