@@ -16,8 +16,8 @@ from mtf.units import NEVER_NS
 __all__ = ["FETCH_ROWS", "FETCH_SYMBOLS", "IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
 
 NO_ROW: Final = -1
-# Tables by symbol are read ahead for this many rows of a block at once, in markets of more symbols than these: the tables
-# of fewer stay in a near cache.
+# Tables by symbol are read ahead for this many rows of a block at once, in markets of more symbols than this: the
+# tables of fewer stay in a near cache.
 FETCH_ROWS: Final = 64
 FETCH_SYMBOLS: Final = 512
 # Flags of a symbol after a block.
