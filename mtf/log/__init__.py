@@ -17,7 +17,6 @@ from mtf.log.log_files import LogFiles
 from mtf.log.log_reader import (
     LogReader,
     first_logged_seq,
-    follow_log,
     newest_logged_seq,
     read_log,
     read_positions,
@@ -58,7 +57,6 @@ __all__ = [
     "check_plain",
     "compress_sealed",
     "first_logged_seq",
-    "follow_log",
     "index_sealed",
     "kept_tails",
     "newest_logged_seq",

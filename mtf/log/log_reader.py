@@ -7,10 +7,9 @@ is CorruptLog. A reader may see events that are written but not yet synced, whic
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,13 +26,10 @@ from mtf.log.segment import Segment, logged_segments, segment_name, segment_name
 __all__ = [
     "LogReader",
     "first_logged_seq",
-    "follow_log",
     "newest_logged_seq",
     "read_log",
     "read_positions",
 ]
-
-POLL_S: Final = 0.1
 
 
 class LogReader(Iterator[LoggedBlock]):
@@ -225,28 +221,3 @@ def read_positions(directory: str | Path, *, fs: FileSystem | None = None) -> di
     for _ in reader:
         pass
     return reader.positions
-
-
-def follow_log(
-    directory: str | Path,
-    from_seq: int = 1,
-    *,
-    poll_s: float = POLL_S,
-    sleep: Callable[[float], object] = time.sleep,
-    check: bool = True,
-    fs: FileSystem | None = None,
-) -> Iterator[LoggedBlock]:
-    """Yield blocks as they are written, forever; between polls, *sleep* for *poll_s*.
-
-    In an event loop, use `read_log(...)` and its `poll()` with your own sleep.
-    """
-    reader = LogReader(str(directory), from_seq, None, check=check, fs=fs)
-    try:
-        while True:
-            found = reader.poll()
-            if found is not None:
-                yield found
-            else:
-                sleep(poll_s)
-    finally:
-        reader.close()

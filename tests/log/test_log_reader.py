@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mtf.errors import CorruptLog, DataDirError
-from mtf.log import FileLog, compress_sealed, follow_log, read_log, retain
+from mtf.log import FileLog, compress_sealed, read_log, retain
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, position, small_log
 from tests.log.disk import Disk
 from tests.log.forger import GOOD, Forger
@@ -81,24 +81,6 @@ def test_reader_follows_from_segment_to_segment() -> None:
     assert reader.poll() is None
     reader.close()
     assert reader.poll() is None
-
-
-def test_following_sleeps_only_when_there_is_nothing() -> None:
-    disk = Disk()
-    log = small_log(disk, MADE[:2])
-    slept: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        log.append(MADE[1 + len(slept)])
-
-    follower = follow_log(DIRECTORY, 3, poll_s=0.5, sleep=sleep, fs=disk)
-    assert [next(follower).block for _ in range(4)] == MADE[1:5]
-    assert slept == [0.5] * 3
-    assert next(follower).block == MADE[5]
-    before = len(disk.open_files)
-    follower.close()  # type: ignore[attr-defined]
-    assert len(disk.open_files) == before - 1
 
 
 def test_torn_tail_ends_the_reading_and_is_told() -> None:
@@ -186,12 +168,16 @@ def test_log_is_followed_from_another_process(tmp_path: Path) -> None:
     made = blocks(*[1, 7, 2, 30] * 25)
     log = FileLog.open(tmp_path / "log", config=CONFIG, segment_bytes=4000)
     code = (
-        "import sys\n"
-        "from mtf.log import follow_log\n"
-        "for found in follow_log(sys.argv[1], poll_s=0.001):\n"
-        "    block = found.block\n"
-        "    print(block.first_seq, block.count, hash(block.rows), flush=True)\n"
-        "    if block.last_seq == 1000: break\n"
+        "import sys, time\n"
+        "from mtf.log import read_log\n"
+        "reader = read_log(sys.argv[1])\n"
+        "while reader.last_seq < 1000:\n"
+        "    found = reader.poll()\n"
+        "    if found is None:\n"
+        "        time.sleep(0.001)\n"
+        "    else:\n"
+        "        block = found.block\n"
+        "        print(block.first_seq, block.count, hash(block.rows), flush=True)\n"
     )
     reader = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "log")],
