@@ -122,6 +122,10 @@ def test_python_and_toml_make_equal_calendars(tmp_path: Path) -> None:
         ('name = 1\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]', "name"),
         ('name = "x"\nzone = 1\nhours = ["Mon 09:00-17:00"]', "zone"),
         ('name = "x"\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]\nclosures = [1]', "closure"),
+        (
+            'name = "x"\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]\nclosures = [["2024-12-24T13:00", "noon"]]',
+            "invalid local time 'noon': write it as 2024-12-24T13:00",
+        ),
         ('name = "x"\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]\nclosures = 1', "closures"),
         ('name = "x"\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]\nholidays = 1', "holidays"),
         ('name = "x"\nzone = "UTC"\nhours = ["Mon 09:00-17:00"]\nholidays = [1]', "invalid date 1"),

@@ -258,3 +258,31 @@ def test_stranger_s_pack_is_refused_with_its_place(body: bytes, why: str) -> Non
     forger.frame(4, body or stored, wanted)  # chained over the packed body, which is wrong
     with pytest.raises(CorruptLog, match=why):
         list(read_log(DIRECTORY, fs=forger.done()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None),
+        ({"first_ns": 1}, "times differ"),
+        ({"last_ns": 1}, "times differ"),
+        ({"symbols": 1}, "0 symbols are known instead of 1"),
+    ],
+)
+def test_stranger_s_pack_is_refused_when_its_blocks_are_joined(changes: dict[str, int], why: str | None) -> None:
+    """A replay takes a pack as a whole, by its checksum, which may be right of a pack that mtf would not write."""
+    forger = Forger()
+    stamp = int.from_bytes(GOOD.rows[:8], "little")
+    plain = header(symbols=0, first_seq=1, durable_seq=0, heap_bytes=len(GOOD.heap))
+    plain = plain._replace(first_ns=stamp, last_ns=stamp, symbols=changes.get("symbols", 0))
+    stored, raw_bytes = pack_frames([(plain, GOOD.rows + GOOD.heap)])
+    wanted = header(symbols=0, codec=1, first_seq=1, durable_seq=0, heap_bytes=raw_bytes)
+    wanted = wanted._replace(first_ns=changes.get("first_ns", stamp), last_ns=changes.get("last_ns", stamp))
+    forger.frame(4, stored, wanted._replace(symbols=changes.get("symbols", 0)))
+    reader = read_log(DIRECTORY, block_events=100, fs=forger.done())
+    if why is None:
+        assert events_of(reader) == [GOOD]
+    else:
+        with pytest.raises(CorruptLog, match=why) as caught:
+            list(reader)
+        assert caught.value.seq == 1

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -190,6 +191,42 @@ def test_an_index_of_which_any_bit_is_turned_is_not_used() -> None:
         assert stored(disk, path) is None, at
         data[at] ^= 1 << at % 8
     assert stored(disk, path) is not None
+
+
+def raw_spans(seqs: list[int], kinds: list[int], sets: list[bytes]) -> bytes:
+    """Return spans as an index has them, decompressed; each reaches from 10 to 20 ns."""
+    stamps = [each.to_bytes(8, "little") for each in (10, 20) for _ in seqs]
+    columns = b"".join([seq.to_bytes(8, "little") for seq in seqs] + stamps + [k.to_bytes(4, "little") for k in kinds])
+    masks = b"".join(len(mask).to_bytes(4, "little") + mask for mask in sets)
+    return len(seqs).to_bytes(4, "little") + len(sets).to_bytes(4, "little") + columns + masks
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\1",
+        raw_spans([5, 6, 7, 8, 9, 10], [0] * 6, [b"\1"]),
+        raw_spans([5], [0], [b"\1", b"\2"]),
+        raw_spans([6], [0], [b"\1"]),
+        raw_spans([5, 5], [0, 0], [b"\1"]),
+        raw_spans([5, 9], [0, 0], [b"\1"]),
+        raw_spans([5], [1], [b"\1"]),
+        raw_spans([5], [0], [b"\1"]) + b"x",
+        raw_spans([], [], []),
+    ],
+    ids=["short", "many", "sets", "start", "twice", "end", "kind", "more", "none"],
+)
+def test_an_index_that_makes_no_sense_hides_no_event(raw: bytes) -> None:
+    """A stranger's checksum may be right: whatever such an index says, all events of its segment are read."""
+    good = raw_spans([5, 7], [0, 0], [b"\1"])
+    for symbols, found in ((0b1, [(5, 8)]), (0b10, [])):
+        assert stored_spans(good).find(symbols, 10, 11) == found
+        assert stored_spans(raw).find(symbols, 10, 11) == [(5, 8)]
+
+
+def stored_spans(raw: bytes) -> StoredSpans:
+    """Return *raw* as the index of a segment of the events 5 to 8."""
+    return StoredSpans(zstandard.ZstdCompressor().compress(raw), len(raw), 5, 4, 10, 20)
 
 
 def test_an_index_of_other_events_is_not_used() -> None:
