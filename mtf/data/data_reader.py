@@ -179,7 +179,7 @@ class DataReader:
     def outages(self, *, start: Time | None = None, end: Time | None = None) -> Iterator[LoggedOutage]:
         """Yield when feeds were down, in the order of the log: outages that are, in part, in `[start, end)`.
 
-        Their times are those of the wall clock. The log is read from a day before *start* on, or all of it.
+        Their times are those of the wall clock. The log is read from an hour before *start* on, or all of it.
         """
         start_ns = TS_MIN_NS if start is None else nanoseconds(start)
         end_ns = TS_MAX_NS + 1 if end is None else nanoseconds(end)

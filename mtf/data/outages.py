@@ -18,12 +18,12 @@ from mtf.bars.picking import Picked, pick
 from mtf.events.block import BY_FEED, CLOCK, ROW_BYTES, Block
 from mtf.log import ReadableLog
 from mtf.log.event_log import ALL_SYMBOLS
-from mtf.units import DAY_NS, TS_MAX_NS, TS_MIN_NS
+from mtf.units import HOUR_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["LoggedOutage", "logged_outages"]
 
 BLOCK_EVENTS: Final = 4_096
-LATE_NS: Final = DAY_NS  # no live feed brings ticks that are stamped so long before they come
+LATE_NS: Final = HOUR_NS  # no live feed brings ticks that are stamped so long before they come
 NO_SYMBOL: Final = b"\xff\xff\xff\xff"  # in the row of every clock event, and of few others
 _UNJUDGED: Final = vec[u8]([])
 
