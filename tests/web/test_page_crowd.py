@@ -279,7 +279,7 @@ async def test_all_of_it_is_done_by_the_keyboard(tmp_path: Path) -> None:
         await keys.press("L")
         await page.until("() => document.querySelector('#chip').dataset.state === 'live'")
         await keys.press("?")
-        assert "back to live" in await page.page.inner_text("#dialog")
+        await page.until("() => document.querySelector('#dialog').textContent.includes('back to live')")
         await keys.press("Escape")
         await keys.press("h")
         await page.until("() => document.querySelector('.health .numbers')")
