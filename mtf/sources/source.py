@@ -89,7 +89,7 @@ def iterate(source: Source) -> Iterator[Tick]:
         nonlocal warned
         if not warned:
             warned = True
-            warnings.warn(f"{place}:{line}: {reason}: malformed rows are passed over", UserWarning, stacklevel=4)
+            warnings.warn(f"{place}:{line}: {reason}: malformed rows are skipped", UserWarning, stacklevel=4)
 
     more = True
     while more:

@@ -66,8 +66,8 @@ WAITS: Final[dict[str, Callable[[mtf.Pipeline], Awaitable[Any]]]] = {
     "durable": lambda p: p.durable(LATER),
     "drain": lambda p: p.drain(),
 }
-# Says nothing of events: the settings, and who is shown them.
-SILENT: Final = {"config", "add", "remove", "bars", "watch"}
+# Says nothing of events: the settings, what comes before the start, and who is shown them.
+SILENT: Final = {"config", "warm_up", "add", "remove", "bars", "watch"}
 
 
 def outcome(question: Callable[..., Any], *arguments: Any) -> Any:

@@ -168,7 +168,7 @@ async def test_reader_without_a_whole_number_of_bars_to_wait_for_is_refused(limi
     """With 0 it would hold up every push; NaN would be no limit."""
     async with pipeline() as p:
         before = live(p)
-        with pytest.raises(ConfigError, match="limit must be 1 or more"):
+        with pytest.raises(ConfigError, match="limit, of bars waiting to be read, must be 1 or more"):
             p.bars("1m", limit=limit)
         assert live(p) == before
 
