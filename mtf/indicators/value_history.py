@@ -14,13 +14,14 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import Archive
 from mtf.bars.columns import NO_BAR, Columns
-from mtf.bars.judged_block import JudgedBlock
+from mtf.bars.judged_block import FETCH_ROWS, FETCH_SYMBOLS, JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import Completed, Numbers, ValueColumns, ValueState
 
 __all__ = ["ValueHistory", "ValueUndo"]
 
 NAN: Final = float("nan")
+LINE: Final = 8  # numbers in a cache line
 
 
 @mypyc_attr(native_class=True)
@@ -43,13 +44,14 @@ class ValueUndo:
 class ValueHistory:
     """Keeps the values of one timeframe: *width* per bar, for the last *history* bars of each symbol."""
 
-    __slots__ = ("_completed", "_fresh", "_history", "_known", "_live", "width")
+    __slots__ = ("_completed", "_fresh", "_history", "_known", "_live", "_read", "width")
 
     def __init__(self, width: i64, history: i64) -> None:
         self.width: Final[i64] = width
         self._history: Final[i64] = history
         none = Completed(vec[float]([NAN] * width))
         self._fresh: Final = ValueState(vec[float]([]), none, [], 0, 0, 0)
+        self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
         # By number of the symbol:
         self._live: vec[float] = vec[float]([])  # a row each, of meaning while it is known
         self._known: vec[u8] = vec[u8]([])  # 1: the row is of the bar that forms
@@ -148,7 +150,12 @@ class ValueHistory:
         known, known_before = self._known, undo.known
         touched = judged.touched
         to: i64 = 0
-        for k in range(len(touched)):
+        count: i64 = len(touched)
+        fetched: i64 = 0 if len(known) > FETCH_SYMBOLS else count
+        for k in range(count):
+            if k == fetched:
+                fetched = min(count, k + FETCH_ROWS)
+                self._fetch(touched, k, fetched)
             number = touched[k]
             if known[number]:
                 known_before[k] = 1
@@ -156,6 +163,18 @@ class ValueHistory:
                 for i in range(width):
                     into[to + i] = live[at + i]
             to += width
+
+    def _fetch(self, touched: vec[i64], start: i64, stop: i64) -> None:
+        """Read one number of each cache line of live values; see `FormingBars.fetch` for why."""
+        live, width = self._live, self.width
+        total = 0.0
+        for k in range(start, stop):
+            at = touched[k] * width
+            end = at + width
+            while at < end:
+                total += live[at]
+                at += LINE
+        self._read = total
 
     def _append(self, before: ValueState, completed: Completed) -> ValueState:
         """Append to the history and return the state just after."""
