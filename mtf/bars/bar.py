@@ -6,6 +6,7 @@ Immutable values, compiled. They do not know how they were made.
 from __future__ import annotations
 
 import datetime
+from array import array
 from collections.abc import Iterator
 from typing import Any, Final, overload
 
@@ -330,7 +331,8 @@ class PartialBar(Bar):
 class BarWindow:
     """The last completed bars as of one instant, oldest first: a sequence that never changes.
 
-    It is a window into a list that its owner only appends to, and never reads past its own end.
+    It is a window into a list that its owner only appends to, and never reads past its own end. Its columns are
+    read-only buffers, which NumPy and Arrow take without a copy: `numpy.asarray(window.close)`.
     """
 
     __slots__ = ("_bars", "_start", "_stop")
@@ -346,8 +348,44 @@ class BarWindow:
 
     @property
     def newest(self) -> Bar | None:
-        """The last of them; None if there is none."""
+        """The last of the bars; None if there is none."""
         return self._bars[self._stop - 1] if self._stop > self._start else None
+
+    @property
+    def start_ns(self) -> memoryview[int]:
+        """The starts of the bars, in ns, as 64-bit integers."""
+        return _column("q", [bar.start_ns for bar in self._list()])
+
+    @property
+    def end_ns(self) -> memoryview[int]:
+        """The ends of the bars, in ns, as 64-bit integers."""
+        return _column("q", [bar.end_ns for bar in self._list()])
+
+    @property
+    def open(self) -> memoryview[float]:
+        """The opens, as doubles; `high`, `low`, `close` and `volume` likewise."""
+        return _column("d", [bar.open for bar in self._list()])
+
+    @property
+    def high(self) -> memoryview[float]:
+        return _column("d", [bar.high for bar in self._list()])
+
+    @property
+    def low(self) -> memoryview[float]:
+        return _column("d", [bar.low for bar in self._list()])
+
+    @property
+    def close(self) -> memoryview[float]:
+        return _column("d", [bar.close for bar in self._list()])
+
+    @property
+    def volume(self) -> memoryview[float]:
+        return _column("d", [bar.volume for bar in self._list()])
+
+    @property
+    def ticks(self) -> memoryview[int]:
+        """The numbers of ticks, as 64-bit integers."""
+        return _column("q", [bar.ticks for bar in self._list()])
 
     @overload
     def __getitem__(self, key: int) -> Bar: ...
@@ -366,13 +404,16 @@ class BarWindow:
         return self._bars[self._start + position]
 
     def __iter__(self) -> Iterator[Bar]:
-        return iter(self._bars[self._start : self._stop])
+        return iter(self._list())
 
     def __contains__(self, bar: object) -> bool:
-        return bar in self._bars[self._start : self._stop]
+        return bar in self._list()
 
     def __reversed__(self) -> Iterator[Bar]:
-        return iter(self._bars[self._start : self._stop][::-1])
+        return iter(self._list()[::-1])
+
+    def _list(self) -> list[Bar]:
+        return self._bars[self._start : self._stop]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (BarWindow, list, tuple)):
@@ -417,6 +458,11 @@ def _fault(
 def _datetime(ts_ns: i64) -> datetime.datetime:
     us: int = ts_ns // US_NS
     return _EPOCH + datetime.timedelta(microseconds=us)
+
+
+def _column(kind: str, values: list[Any]) -> memoryview[Any]:
+    """Return *values* as a read-only buffer; *kind* is a type code of `array`."""
+    return memoryview(array(kind, values)).toreadonly()
 
 
 def _restored_window(bars: list[Bar]) -> BarWindow:

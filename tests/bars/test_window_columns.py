@@ -1,0 +1,56 @@
+"""The columns of a window: what its bars say, as buffers that others take without a copy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mtf.bars.bar import Bar, BarWindow
+from mtf.timeframe import Timeframe
+
+MINUTE_NS = 60_000_000_000
+
+
+def bar(k: int) -> Bar:
+    return Bar(
+        symbol="X",
+        timeframe=Timeframe("1m"),
+        start_ns=k * MINUTE_NS,
+        end_ns=(k + 1) * MINUTE_NS,
+        open=2.0 + k,
+        high=4.0 + k,
+        low=1.0 + k,
+        close=3.0 + k,
+        volume=0.5 * k,
+        ticks=k,
+    )
+
+
+def test_columns_are_those_of_the_bars_in_the_window() -> None:
+    bars = [bar(k) for k in range(5)]
+    window = BarWindow(bars, 1, 4)
+    assert list(window.start_ns) == [MINUTE_NS, 2 * MINUTE_NS, 3 * MINUTE_NS]
+    assert list(window.end_ns) == [2 * MINUTE_NS, 3 * MINUTE_NS, 4 * MINUTE_NS]
+    assert list(window.open) == [3.0, 4.0, 5.0]
+    assert list(window.high) == [5.0, 6.0, 7.0]
+    assert list(window.low) == [2.0, 3.0, 4.0]
+    assert list(window.close) == [4.0, 5.0, 6.0]
+    assert list(window.volume) == [0.5, 1.0, 1.5]
+    assert list(window.ticks) == [1, 2, 3]
+    assert window.newest is bars[3]
+
+
+def test_columns_are_read_only_buffers_that_numpy_takes_as_they_are() -> None:
+    closes = BarWindow([bar(0), bar(1)], 0, 2).close
+    taken = np.asarray(closes)
+    assert taken.dtype == np.float64
+    assert taken.flags.c_contiguous
+    assert not taken.flags.owndata
+    assert not taken.flags.writeable
+    with pytest.raises(TypeError):
+        closes[0] = 1.0
+
+
+def test_empty_window_has_empty_columns() -> None:
+    window = BarWindow([bar(0)], 1, 1)
+    assert (len(window.close), len(window.start_ns), window.newest) == (0, 0, None)
