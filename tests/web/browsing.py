@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -103,7 +104,10 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, width: int = 1600, height: int = 1000, **settings: Any) -> AsyncGenerator[Page, None]:
+async def opened(
+    url: str, width: int = 1600, height: int = 1000, held: tuple[str, asyncio.Event] | None = None, **settings: Any
+) -> AsyncGenerator[Page, None]:
+    """Yield the page at *url*; files like *held* come once its event is set."""
     where = os.environ.get("MTF_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=where, args=ARGS)
@@ -114,6 +118,14 @@ async def opened(url: str, width: int = 1600, height: int = 1000, **settings: An
             development = os.environ.get("MTF_CHARTS_DEVELOPMENT")
             if development:
                 await context.route("**/vendor/lightweight-charts.mjs", lambda route: route.fulfill(path=development))
+            if held is not None:
+                pattern, released = held
+
+                async def hold(route: Any) -> None:
+                    await released.wait()
+                    await route.continue_()
+
+                await context.route(pattern, hold)
             await page.page.goto(url)
             yield page
             assert page.faults == [], page.faults

@@ -248,6 +248,20 @@ async def test_no_text_is_cut_off(tmp_path: Path, width: int, font: str) -> None
             assert await page.page.evaluate("document.documentElement.scrollWidth") <= width, key
 
 
+async def test_keys_that_are_pressed_before_a_view_is_there_are_for_it(tmp_path: Path) -> None:
+    """Whoever knows the symbol types `/gbp` and Enter in one go, and does not wait for what is still being loaded."""
+    path = tmp_path / "d"
+    await recorded(path, [tick(k, symbol) for k in range(60) for symbol in ("EURUSD", "GBPUSD")], **SETTINGS)
+    typed = asyncio.Event()
+    held = ("**/symbols.js", typed)
+    async with serving(path) as server, opened(f"{server.url}EURUSD?tf=5m", held=held) as page:
+        await page.until(SHOWN, 120)
+        for key in ("/", "g", "b", "p", "Enter"):
+            await page.page.keyboard.press(key)
+        typed.set()
+        await page.until("() => document.querySelector('#symbol').textContent === 'GBPUSD' && window.mtf.state")
+
+
 async def test_all_of_it_is_done_by_the_keyboard(tmp_path: Path) -> None:
     """Another symbol, another timeframe, other indicators, into the past and back: without a pointer."""
     path = tmp_path / "d"

@@ -13,6 +13,11 @@ export function bindKeys(app) {
 function press(app, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || by("dialog").open) return;
   if (event.target.closest("input,textarea,select")) return;
+  if (app.typed && (event.key.length === 1 || event.key === "Enter")) {
+    event.preventDefault();
+    app.typed.push(event.key);
+    return;
+  }
   if ((event.key === "Enter" || event.key === " ") && event.target.closest("button,a")) return;
   if (event.key.startsWith("Arrow") && event.target.closest(".bars-table,.rows")) return;
   const { market } = app;

@@ -27,7 +27,7 @@ const LATER = { symbols: () => import("./symbols.js").then((made) => made.Symbol
 
 class App {
   constructor() {
-    Object.assign(this, { config: start.config, symbols: start.symbols, view: null, state: null, rejects: [], generation: 0, views: {} });
+    Object.assign(this, { config: start.config, symbols: start.symbols, view: null, state: null, rejects: [], generation: 0, views: {}, typed: null });
     this.head = new Head();
     this.trouble = new Trouble({ retry: () => this.live.retry(), seq: () => this.state?.seq ?? null });
     this.timeline = new Timeline(by("timeline"), this);
@@ -99,6 +99,7 @@ class App {
 
   setView(view, remember = true, charts = null) {
     this.view = view;
+    this.typed = null;
     this.shown?.destroy();
     this.shown = this.market = null;
     for (const tab of by("tabs").children) {
@@ -126,13 +127,18 @@ class App {
     this.live.say({ watch: [] });
     if (!this.views[view]) {
       try {
+        this.typed = []; // meanwhile: for the view, once it is there
         this.views[view] = await LATER[view]();
       } catch (error) {
+        this.typed = null;
         this.trouble.say(`This view could not be loaded: ${error.message}`);
       }
       if (this.view !== view || this.shown || !this.views[view]) return;
     }
     this.shown = new this.views[view](by("main"), this);
+    const typed = this.typed;
+    this.typed = null;
+    this.shown.type?.(typed ?? []);
     this.loadRest();
   }
 

@@ -236,6 +236,15 @@ export class Symbols {
     this.previewTimer = setTimeout(() => this.preview.show(name), 60);
   }
 
+  // Keys that were pressed before the view was there.
+  type(keys) {
+    for (const key of keys) {
+      if (key !== "Enter") this.input.value += key;
+      else if (this.filter(), this.found.length) return this.app.openSymbol(this.found[this.chosen]);
+    }
+    this.filter();
+  }
+
   key(event) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
