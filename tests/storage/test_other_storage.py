@@ -211,10 +211,12 @@ async def test_checkpoints_of_events_that_are_lost_are_discarded(storage: Memory
     storage.lose_power()
     async with pipeline(at_ease(storage)) as p:
         assert p.seq == 90
-        assert [each.reason for each in p.skipped_checkpoints] == [
+        reasons = [each.reason for each in p.skipped_checkpoints]
+        assert reasons[-2:] == [
             "the checkpoint of seq 100 was discarded: the log ends at 90",
             "the checkpoint of seq 120 was discarded: the log ends at 90",
         ]
+        assert all(reason.endswith("was discarded: the log ends at 90") for reason in reasons), "one that was due, too"
         await p.drain()
         assert p.digest == (await asyncio.to_thread(engine_at, storage, seq=90)).digest.value()
 
