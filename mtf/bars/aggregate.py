@@ -118,7 +118,11 @@ class Aggregator:
             if i == fetched:
                 fetched = min(n, i + FETCH_ROWS)
                 forming.fetch(rows, i, fetched)
-            if found != number or found < 0 or i == move_row:
+            applies = effect == APPLY or (
+                effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))
+            )
+            is_other = not applies and effect != NOTHING
+            if found != number or found < 0 or is_other or i == move_row:
                 if number >= 0:
                     forming.put(number, high, low, close, volume, carry, ticks)
                 if i == move_row:
@@ -136,6 +140,8 @@ class Aggregator:
                 mark = number * MARKS
                 if marks[mark + BLOCK] != first_seq:
                     forming.enter(number, first_seq)
+                if is_other:
+                    self._apply_other(columns, judged, i, i64(effect), number)
                 open_ = numbers[at]
                 high = numbers[at + HIGH]
                 low = numbers[at + LOW]
@@ -147,7 +153,7 @@ class Aggregator:
                 index = marks[mark + INDEX]
                 code = marks[mark + CODE]
                 marked = _NOT_MARKED
-            if effect == APPLY or (effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))):
+            if applies:
                 clock = clocks[i]
                 price = prices[i]
                 if clock >= end_ns or (effect != APPLY and index != marked):
@@ -179,20 +185,6 @@ class Aggregator:
                     carry += lost
                 volume = total
                 ticks += 1
-            elif effect != NOTHING:
-                forming.put(number, high, low, close, volume, carry, ticks)
-                self._apply_other(columns, judged, i, i64(effect), number)
-                open_ = numbers[at]
-                high = numbers[at + HIGH]
-                low = numbers[at + LOW]
-                close = numbers[at + CLOSE]
-                volume = numbers[at + VOLUME]
-                carry = numbers[at + CARRY]
-                ticks = i64(numbers[at + TICKS])
-                end_ns = marks[mark + END]
-                index = marks[mark + INDEX]
-                code = marks[mark + CODE]
-                marked = _NOT_MARKED
             opens[i] = open_
             highs[i] = high
             lows[i] = low
