@@ -126,7 +126,7 @@ class Kernel:
         self.load_parts(parts)
         for calculator, value_history in zip(self.calculators, self.value_histories, strict=True):
             value_history.recount(calculator.counts())
-        self.joiner.fill(self.gate.counts(), self.aggregators)
+        self.joiner.published.fill(self.gate.counts(), self.aggregators)
 
     def load_parts(self, parts: Mapping[str, bytes]) -> None:
         """Load the state of only the cores in *parts*; see `load`."""

@@ -63,9 +63,8 @@ class BarBuilder:
         header = self.header
         number = self.instrument.number
         if header is not None:
-            self.day = (
-                header.day if timeframe.kind != INTRADAY else None
-            )  # for an intraday bar it is looked up each time
+            # For an intraday bar the day is looked up again when the next one opens.
+            self.day = header.day if timeframe.kind != INTRADAY else None
             for each in (OPEN, HIGH, LOW, CLOSE, VOLUME, CARRY):
                 forming.set(number, each, archive.float64(forming.get(number, each)))
             forming.set(number, TICKS, float(archive.int64(i64(forming.get(number, TICKS)), 0, ANY_MAX)))

@@ -8,10 +8,9 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.aggregate import Aggregator
 from mtf.bars.columns import BarClose, Columns
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, Instrument, JudgedBlock
-from mtf.bars.verdicts import TIME, Counts
+from mtf.bars.verdicts import TIME
 from mtf.errors import CorruptCheckpoint
 from mtf.frames.frame import Frame
 from mtf.frames.published import Published
@@ -148,10 +147,6 @@ class Joiner:
             needless += 1
         if needless:
             self._undos = undos[needless:]
-
-    def fill(self, counts: list[Counts], aggregators: list[Aggregator]) -> None:
-        """Give loaded symbols their *counts* and bars, from the cores that have loaded them."""
-        self.published.fill(counts, aggregators)
 
     def begin(self, seq: i64, instruments: list[Instrument]) -> None:
         """Stand after the event *seq*, of which nothing is known but the symbols."""

@@ -79,15 +79,14 @@ class Past:
 class PublishedPast(Past):
     """Looks into what *joiner* has published."""
 
-    __slots__ = ("_is_inside", "_joiner", "_published", "_seq", "_undo")
+    __slots__ = ("_joiner", "_published", "_seq", "_undo")
 
     def __init__(self, joiner: Joiner) -> None:
         super().__init__(False)
         self._joiner: Final = joiner
         self._published: Final = joiner.published
         self._seq: i64 = joiner.seq  # after which event it stands, between two frames
-        self._undo: Undo | None = None  # of the frame that is walked
-        self._is_inside = False  # whether one is
+        self._undo: Undo | None = None  # of the frame that is walked; None between two
 
     @property
     def count(self) -> i64:
@@ -113,12 +112,10 @@ class PublishedPast(Past):
         assert undo is not None, "a frame is entered while it is in flight"
         assert undo.first_seq == first_seq, "a frame is entered while it is in flight"
         self._undo = undo
-        self._is_inside = True
 
     def leave(self, frame: Frame) -> None:
         self._seq = frame.last_seq
         self._undo = None
-        self._is_inside = False
 
     def move_to(self, seq: i64) -> None:
         """Stand after the event *seq*, at which a block in flight ends, or the newest one."""
@@ -162,7 +159,7 @@ class PublishedPast(Past):
 
     def _before(self) -> Undo | None:
         """Return the undo of the first block that was not passed; None if there is none in flight."""
-        return self._undo if self._is_inside else self._joiner.undo_after(self._seq)
+        return self._joiner.undo_after(self._seq) if self._undo is None else self._undo
 
 
 @mypyc_attr(native_class=True)

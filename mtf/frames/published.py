@@ -178,13 +178,8 @@ class Published:
 
     def clock(self, number: i64, before: Undo | None) -> i64:
         """Return a symbol's own clock; NEVER_NS before its first accepted tick."""
-        undo = before
-        while undo is not None:
-            row = undo.row_of(number)
-            if row != NO_ROW:
-                return undo.clocks[row]
-            undo = undo.next
-        return self._clocks[number]
+        undo = _first_of(number, before)
+        return self._clocks[number] if undo is None else undo.clocks[undo.row_of(number)]
 
     def is_ordered(self, number: i64, before: Undo | None) -> bool:
         """Return whether a symbol is read in time order, so that the newest event of such sources is its clock too."""
@@ -196,13 +191,10 @@ class Published:
 
     def counts(self, number: i64, before: Undo | None) -> Counts:
         """Return how many events of a symbol there were, by what became of them."""
-        undo = before
-        while undo is not None:
-            row = undo.row_of(number)
-            if row != NO_ROW:
-                return Counts(undo.counts[row * COUNTS : (row + 1) * COUNTS])
-            undo = undo.next
-        return Counts(self._counts[number * COUNTS : (number + 1) * COUNTS])
+        undo = _first_of(number, before)
+        counts = self._counts if undo is None else undo.counts
+        row = number if undo is None else undo.row_of(number)
+        return Counts(counts[row * COUNTS : (row + 1) * COUNTS])
 
     def seen(self, number: i64) -> bool:
         """Return whether an event of a symbol has come, accepted or not."""
@@ -234,16 +226,10 @@ class Published:
 
     def bars(self, number: i64, rank: i64, before: Undo | None) -> BarState:
         """Return the bars of one timeframe of a symbol."""
-        prices = self._prices
-        at = (number * self.ranks + rank) * NUMBERS
-        undo = before
-        while undo is not None:
-            row = undo.row_of(number)
-            if row != NO_ROW:
-                prices = undo.prices
-                at = (row * self.ranks + rank) * NUMBERS
-                break
-            undo = undo.next
+        undo = _first_of(number, before)
+        prices = self._prices if undo is None else undo.prices
+        row = number if undo is None else undo.row_of(number)
+        at = (row * self.ranks + rank) * NUMBERS
         return BarState(
             self.header(number, rank, before),
             prices[at],
@@ -269,16 +255,14 @@ class Published:
 
     def live(self, number: i64, rank: i64, before: Undo | None) -> vec[float]:
         """Return the live values; none if no bar forms, or they were not computed."""
-        undo = before
-        while undo is not None:
-            row = undo.row_of(number)
-            if row != NO_ROW:
-                values = undo.values[rank]
-                if not values.known[row]:
-                    return vec[float]([])
-                return values.live[row * values.width : (row + 1) * values.width]
-            undo = undo.next
-        return self.values[rank].live(number)
+        undo = _first_of(number, before)
+        if undo is None:
+            return self.values[rank].live(number)
+        row = undo.row_of(number)
+        values = undo.values[rank]
+        if not values.known[row]:
+            return vec[float]([])
+        return values.live[row * values.width : (row + 1) * values.width]
 
     def value_state(self, number: i64, rank: i64, before: Undo | None) -> ValueState:
         """Return the values of one timeframe of a symbol, as one value."""
@@ -348,10 +332,13 @@ class Published:
                     self._prices[place * NUMBERS + each] = prices[each]
 
     def _flags_of(self, number: i64, before: Undo | None) -> i64:
-        undo = before
-        while undo is not None:
-            row = undo.row_of(number)
-            if row != NO_ROW:
-                return i64(undo.flags[row])
-            undo = undo.next
-        return i64(self._flags[number])
+        undo = _first_of(number, before)
+        return i64(self._flags[number]) if undo is None else i64(undo.flags[undo.row_of(number)])
+
+
+def _first_of(number: i64, before: Undo | None) -> Undo | None:
+    """Return the first undo from *before* on that has a symbol; None if no block in flight touches it."""
+    undo = before
+    while undo is not None and undo.row_of(number) == NO_ROW:
+        undo = undo.next
+    return undo
