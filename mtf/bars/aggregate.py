@@ -34,7 +34,8 @@ from mtf.bars.forming import (
     VOLUME,
     FormingBars,
 )
-from mtf.bars.judged_block import FETCH_ROWS, FETCH_SYMBOLS, Instrument, JudgedBlock
+from mtf.bars.judged_block import Instrument, JudgedBlock
+from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WIDEN
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds

@@ -154,10 +154,7 @@ class FormingBars:
         return NO_BAR if self.marks[at + END] == NEVER_NS else AS_BEFORE
 
     def fetch(self, rows: bytes, start: i64, stop: i64) -> None:
-        """Read one number of each cache line that the rows *start* to *stop* of a block need.
-
-        Independent reads, which the processor overlaps: in the loop that does the work each would be waited for.
-        """
+        """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""
         numbers, marks = self.numbers, self.marks
         total = 0.0
         for i in range(start, stop):

@@ -14,7 +14,8 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.bar_gate import BarGate
 from mtf.bars.gate_symbol import NOT_PLAIN
-from mtf.bars.judged_block import FETCH_ROWS, FETCH_SYMBOLS, IS_LIVE, IS_ORDERED, JudgedBlock
+from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock
+from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.recent import NEW, REUSED, content_key
 from mtf.bars.verdicts import (
     ACCEPTED,
@@ -294,7 +295,7 @@ class Gate(BarGate):
         return judged
 
     def _fetch(self, rows: bytes, start: i64, stop: i64) -> None:
-        """Read what judging a plain row reads, for the rows *start* to *stop*; see `FormingBars.fetch` for why."""
+        """Read what judging a plain row reads, for the rows *start* to *stop*; see `mtf.bars.read_ahead` for why."""
         symbols = self._symbols
         known: i64 = len(symbols)
         total: i64 = 0

@@ -13,13 +13,9 @@ from mtf.calendars.calendar import Calendar
 from mtf.events.block import HAS_ASK, HAS_BID, ROW_BYTES, Block, has_bar_head, is_of_bar
 from mtf.units import NEVER_NS
 
-__all__ = ["FETCH_ROWS", "FETCH_SYMBOLS", "IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
+__all__ = ["IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
 
 NO_ROW: Final = -1
-# Tables by symbol are read ahead for this many rows of a block at once, in markets of more symbols than this: the
-# tables of fewer stay in a near cache.
-FETCH_ROWS: Final = 64
-FETCH_SYMBOLS: Final = 512
 # Flags of a symbol after a block.
 IS_ORDERED: Final = 1  # it is read in time order
 IS_LIVE: Final = 2  # its newest accepted tick arrived shortly after its stamp

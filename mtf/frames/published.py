@@ -15,7 +15,8 @@ from mypy_extensions import i64, mypyc_attr, u8
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.bar import BarWindow
 from mtf.bars.columns import AS_BEFORE, NO_BAR, NUMBERS, BarHeader, BarState, Columns
-from mtf.bars.judged_block import FETCH_SYMBOLS, IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
+from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
+from mtf.bars.read_ahead import FETCH_SYMBOLS, fetched
 from mtf.bars.verdicts import COUNTS, Counts
 from mtf.frames.symbol_state import SymbolState
 from mtf.frames.undo import Undo
@@ -25,7 +26,6 @@ from mtf.units import NEVER_NS
 
 __all__ = ["Published"]
 
-LINE: Final = 8  # numbers in a cache line
 _NO_WINDOW: Final = BarWindow([], 0, 0)
 
 
@@ -109,16 +109,13 @@ class Published:
             self._windows.append(_NO_WINDOW)
 
     def _fetch(self, touched: vec[i64]) -> None:
-        """Read one number of each cache line that the block changes; see `FormingBars.fetch` for why."""
+        """Read a number of each cache line that the block changes; see `mtf.bars.read_ahead` for why."""
         prices, counts = self._prices, self._counts
         stride = self.ranks * NUMBERS
         total = 0.0
         for k in range(len(touched)):
             at = touched[k] * stride
-            end = at + stride
-            while at < end:
-                total += prices[at]
-                at += LINE
+            total += fetched(prices, at, at + stride)
             if counts[touched[k] * COUNTS] < 0:
                 total += 1.0
         self._read = total

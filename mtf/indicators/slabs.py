@@ -11,12 +11,13 @@ from typing import Final
 from librt.vecs import append, extend, vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.bars.read_ahead import fetched
+
 __all__ = ["SLAB_BITS", "SLAB_MASK", "Slabs"]
 
 SLAB_BITS: Final[i64] = 4
 SLAB_ROWS: Final[i64] = 1 << 4
 SLAB_MASK: Final[i64] = (1 << 4) - 1
-LINE: Final[i64] = 8  # numbers in a cache line
 
 
 @mypyc_attr(native_class=True)
@@ -43,11 +44,5 @@ class Slabs:
 
     def touched(self, row: i64) -> float:
         """Read a number of each cache line of *row*, so that it comes near; return what is of no meaning."""
-        slab = self.slabs[row >> SLAB_BITS]
         at = (row & SLAB_MASK) * self.width
-        stop = at + self.width
-        total = 0.0
-        while at < stop:
-            total += slab[at]
-            at += LINE
-        return total
+        return fetched(self.slabs[row >> SLAB_BITS], at, at + self.width)

@@ -14,14 +14,14 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import Archive
 from mtf.bars.columns import NO_BAR, Columns
-from mtf.bars.judged_block import FETCH_ROWS, FETCH_SYMBOLS, JudgedBlock
+from mtf.bars.judged_block import JudgedBlock
+from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.values import Completed, Numbers, ValueColumns, ValueState
 
 __all__ = ["ValueHistory", "ValueUndo"]
 
 NAN: Final = float("nan")
-LINE: Final = 8  # numbers in a cache line
 
 
 @mypyc_attr(native_class=True)
@@ -151,11 +151,11 @@ class ValueHistory:
         touched = judged.touched
         to: i64 = 0
         count: i64 = len(touched)
-        fetched: i64 = 0 if len(known) > FETCH_SYMBOLS else count
+        ahead: i64 = 0 if len(known) > FETCH_SYMBOLS else count  # what was read by now
         for k in range(count):
-            if k == fetched:
-                fetched = min(count, k + FETCH_ROWS)
-                self._fetch(touched, k, fetched)
+            if k == ahead:
+                ahead = min(count, k + FETCH_ROWS)
+                self._fetch(touched, k, ahead)
             number = touched[k]
             if known[number]:
                 known_before[k] = 1
@@ -165,15 +165,12 @@ class ValueHistory:
             to += width
 
     def _fetch(self, touched: vec[i64], start: i64, stop: i64) -> None:
-        """Read one number of each cache line of live values; see `FormingBars.fetch` for why."""
+        """Read a number of each cache line of live values; see `mtf.bars.read_ahead` for why."""
         live, width = self._live, self.width
         total = 0.0
         for k in range(start, stop):
             at = touched[k] * width
-            end = at + width
-            while at < end:
-                total += live[at]
-                at += LINE
+            total += fetched(live, at, at + width)
         self._read = total
 
     def _append(self, before: ValueState, completed: Completed) -> ValueState:
