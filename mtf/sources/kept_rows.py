@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from mtf.bars.coverage import Coverage
 from mtf.errors import SourceError
-from mtf.events.block import cut
+from mtf.events.block import Block, cut
 from mtf.events.block_builder import BlockBuilder
 from mtf.log import LogReader, read_log
-from mtf.log.event_log import LoggedBlock
 from mtf.sources.chunk import unit_end
 
 __all__ = ["KeptRows"]
@@ -28,7 +27,7 @@ class KeptRows:
         self._last_seq: Final = last_seq
         self._coverage: Final = coverage
         self._reader: Final[LogReader] = read_log(directory, 1, last_seq=last_seq, block_events=BLOCK_EVENTS)
-        self._logged: LoggedBlock | None = None  # the block that is handed in
+        self._block: Block | None = None  # the one that is handed in
         self._runs: list[tuple[int, int]] = []  # of its rows, what is still to be handed in
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
@@ -38,12 +37,12 @@ class KeptRows:
                 return False
             if not self._runs:
                 continue
-            assert self._logged is not None, "runs are of a block"
+            block = self._block
+            assert block is not None, "runs are of a block"
             start, stop = self._runs[0]
             if start + limit - taken < stop:  # a bar stays whole
-                block = self._logged.block
                 stop = int(unit_end(block.rows, start + limit - taken - 1, block.count))
-            builder.copy(self._logged.block, self._reader.symbols, start, stop)
+            builder.copy(block, self._reader.symbols, start, stop)
             taken += stop - start
             if stop == self._runs[0][1]:
                 del self._runs[0]
@@ -75,8 +74,7 @@ class KeptRows:
         block = logged.block
         if block.last_seq > self._last_seq:
             block = cut(block, self._last_seq - block.first_seq + 1)[0]
-            logged = LoggedBlock(block, logged.positions, logged.durable_seq, logged.chain)
-        self._logged = logged
+        self._block = block
         coverage = self._coverage
         self._runs = [(0, block.count)] if coverage is None else coverage.runs(block, self._reader.symbols)
         return True
