@@ -21,6 +21,7 @@ from mtf.bars.coverage import Coverage, DaysCovered, kind_text
 from mtf.config import Config
 from mtf.errors import ConfigError, ConfigMismatch, SourceError
 from mtf.events.block import BY_IMPORT
+from mtf.log import read_positions
 from mtf.order import BY_TIME
 from mtf.pipeline.options import Options
 from mtf.pipeline.run import Run
@@ -99,13 +100,11 @@ async def import_history(path: Path, config: Config, source: MergedSource, optio
         coverage = Coverage(config.calendars.calendar_of)
         rows_seq = found.summary.seq - len(found.until_ns)
         await in_thread(partial(_cover, coverage, new, rows_seq))
-        added = DataDir(new).read_log()
         parts = [
             KeptRows(str(path / LOG), before.last_seq, coverage),
             KeptRows(str(new / LOG), rows_seq, None),
         ]
-        entries = _known_sources(DataDir(path).read_log().positions) | _known_sources(added.positions)
-        added.close()
+        entries = await in_thread(lambda: _known_sources(path) | _known_sources(new))
         merged = await _replaced(generation, config, options, parts, entries, coverage, found)
         if not merged.unchanged:
             generation.keep_malformed(new)
@@ -126,7 +125,7 @@ async def delete_imported(
         first, last = days or (datetime.date.min, datetime.date.max)
         gone = DaysCovered(config.calendars.calendar_of, list(symbols), first.toordinal(), last.toordinal())
         parts = [KeptRows(str(path / LOG), before.last_seq, gone)]
-        entries = _known_sources(DataDir(path).read_log().positions)
+        entries = await in_thread(partial(_known_sources, path))
         return await _replaced(generation, config, options, parts, entries, gone, None)
 
 
@@ -252,6 +251,6 @@ def _cover(coverage: Coverage, path: Path, last_seq: int) -> None:
         coverage.take(logged.block, reader.symbols)
 
 
-def _known_sources(positions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of sources, without those that are about the log itself."""
-    return {key: entry for key, entry in positions.items() if not key.startswith("\0")}
+def _known_sources(path: Path) -> dict[str, Any]:
+    """Return the entries of sources in the log of *path*, without those that are about the log itself."""
+    return {key: entry for key, entry in read_positions(path / LOG).items() if not key.startswith("\0")}
