@@ -27,7 +27,7 @@ from mtf.log import ReadableLog
 from mtf.storage.datadir import DataDir, Place, storage_of
 from mtf.storage.history.contents import outputs_of, versions_of
 from mtf.storage.history.store import HistoryStore
-from mtf.storage.imported import Imported, imported_of
+from mtf.storage.imported import NOTHING, Imported, imported_of
 from mtf.storage.restore import engine_at
 from mtf.storage.storage import Storage
 from mtf.timeframe import Timeframe
@@ -65,8 +65,7 @@ class DataReader:
         self.config: Final[Config] = Config.from_json(self._log.config, self.name)  # that it was made with
         self._store: HistoryStore | None = None  # opened when it is first needed
         self._run_id = b""  # of the log in a directory, once it was looked at
-        self._imported: Imported | None = None  # once it was looked for,
-        self._imported_of = 0  # when the log ended there: it changes no more once there are events
+        self._imported: Imported | None = None  # once it was looked for: it changes no more once there are events
         self._closed = False
 
     def __enter__(self) -> DataReader:
@@ -97,8 +96,9 @@ class DataReader:
     def imported(self) -> Imported:
         """What of the log was imported as history, before anything came live."""
         self._check_open()
-        if self._imported is None or not self._imported_of:
-            self._imported_of = self._log.last_seq
+        if self._imported is None:
+            if not self._log.last_seq:
+                return NOTHING
             self._imported = imported_of(self._log)
         return self._imported
 
