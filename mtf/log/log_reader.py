@@ -215,9 +215,8 @@ def newest_logged_seq(directory: str | Path, *, fs: FileSystem | None = None) ->
 def read_positions(directory: str | Path, *, fs: FileSystem | None = None) -> dict[str, Any]:
     """Return the newest position of each source; DataDirError if there is no log, CorruptLog if it is damaged."""
     fs = fs or OsFileSystem()
-    names = segment_names(fs, str(directory))
-    first_seq = segment_seq(names[-1]) if names else 1
-    reader = LogReader(str(directory), first_seq, None, block_events=BLOCK_EVENTS_MAX, fs=fs)
+    newest = logged_segments(fs, str(directory))[-1]
+    reader = LogReader(str(directory), segment_seq(newest), None, block_events=BLOCK_EVENTS_MAX, fs=fs)
     for _ in reader:
         pass
     return reader.positions

@@ -39,7 +39,7 @@ from mtf.log.segment_format import (
     split_block,
 )
 
-__all__ = ["LogFrame", "Segment", "segment_name", "segment_names", "segment_seq"]
+__all__ = ["LogFrame", "Segment", "logged_segments", "segment_name", "segment_names", "segment_seq"]
 
 SUFFIX: Final = ".log"
 SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort like seqs
