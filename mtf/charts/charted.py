@@ -21,7 +21,7 @@ from mtf.frames.timeframe_state import TimeframeState
 from mtf.markup import time_text
 from mtf.numbers import decimals_of, number_text, price_decimals
 from mtf.timeframe import Timeframe
-from mtf.units import DAY_NS, SECOND_NS
+from mtf.units import DAY_NS, MINUTE_NS
 
 if TYPE_CHECKING:
     from mtf.data import DataReader, Table
@@ -44,7 +44,6 @@ BARS_MAX: Final = 2_000
 LINES_MAX: Final = 4
 BAR_COLUMNS: Final = ("symbol", "timeframe", "start", "open", "high", "low", "close", "volume", "ticks")
 VOLUME_DECIMALS: Final = 4
-MINUTE_NS: Final = 60 * SECOND_NS
 ROUND_MINUTES: Final = (1, 5, 10, 15, 30, 60, 90, 120, 180, 240, 360, 480, 720)
 
 

@@ -21,7 +21,7 @@ from mtf.data.moments import Moment
 from mtf.errors import ConfigError, MtfError, UnknownSymbol
 from mtf.frames.snapshot import Snapshot
 from mtf.timeframe import Timeframe
-from mtf.units import DAY_NS, SECOND_NS
+from mtf.units import DAY_NS, EPOCH_ORDINAL, MINUTE_NS, SECOND_NS
 from mtf.web.market import Market
 from mtf.web.requests import number_of
 from mtf.web.shown_decimals import ShownDecimals
@@ -32,7 +32,6 @@ PREFIX: Final = "/udf"
 BARS_MAX: Final = 20_000  # of one answer: the newest
 MORE: Final = 8  # bars that begin before a time and are stamped after it
 FOUND_MAX: Final = 200
-MINUTE_NS: Final = 60 * SECOND_NS
 TIME_MAX_S: Final = 1 << 33  # the year 2242
 WORDS: Final = {"1d": "1D", "1w": "1W", "1mo": "1M"}
 SAME: Final = {"D": "1D", "W": "1W", "M": "1M"}  # as clients also write them
@@ -196,7 +195,7 @@ def resolution_of(timeframe: Timeframe) -> str:
 def _stamp_s(bar: Bar) -> int:
     """Return the time of a bar as the feed has it."""
     if bar.timeframe.length_ns >= DAY_NS and bar.trading_day is not None:
-        return (bar.trading_day.toordinal() - 719_163) * 86_400
+        return (bar.trading_day.toordinal() - EPOCH_ORDINAL) * DAY_NS // SECOND_NS
     return int(bar.start_ns) // SECOND_NS
 
 
