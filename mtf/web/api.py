@@ -114,11 +114,7 @@ class Api:
         )
 
     async def _symbols(self, request: Request) -> Response:
-        names = self._market.symbols()
-        wanted = request.query_params.get("q", "").lower()
-        if wanted:
-            first = [name for name in names if name.lower().startswith(wanted)]
-            names = first + [name for name in names if wanted in name.lower() and not name.lower().startswith(wanted)]
+        names = self._market.found(request.query_params.get("q", ""))
         limit = number_of(request.query_params, "limit", SYMBOLS_MAX, 1, SYMBOLS_MAX)
         if flag_of(request.query_params, "states"):
             return _json(self._states.columns())

@@ -128,6 +128,16 @@ class Market:
         """Return the newest state of *symbol*; UnknownSymbol if none of its events has come."""
         return self.engine.snapshot(self._number(symbol))
 
+    def found(self, text: str) -> list[str]:
+        """Return the symbols that begin with *text*, then those that contain it; case does not matter."""
+        names = self.symbols()
+        if not text:
+            return names
+        wanted = text.lower()
+        names = [name for name in names if wanted in name.lower()]
+        names.sort(key=lambda name: not name.lower().startswith(wanted))  # stable: in order of appearance otherwise
+        return names
+
     def tick(self, symbol: str) -> Tick | None:
         """Return the newest tick of *symbol* that came while it was followed; None if none has."""
         return self._ticks.get(self._number(symbol))

@@ -106,10 +106,8 @@ class Udf:
         )
 
     async def _search(self, request: Request) -> Response:
-        wanted = request.query_params.get("query", "").lower()
+        names = self._market.found(request.query_params.get("query", ""))
         limit = number_of(request.query_params, "limit", 30, 1, FOUND_MAX)
-        names = [name for name in self._market.symbols() if wanted in name.lower()]
-        names.sort(key=lambda name: not name.lower().startswith(wanted))
         return _json(
             [
                 {"symbol": name, "full_name": name, "description": name, "exchange": "", "ticker": name, "type": KIND}
