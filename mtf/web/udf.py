@@ -72,15 +72,17 @@ class Udf:
         )
 
     async def _symbol(self, request: Request) -> Response:
-        name = request.query_params.get("symbol", "").rpartition(":")[2] or request.query_params.get("symbol", "")
+        given = request.query_params.get("symbol", "")
+        name = given.rpartition(":")[2] or given
         if self._market.engine.number_of(name) < 0:
-            name = request.query_params.get("symbol", "")  # it may have a colon of its own
+            name = given  # it may have a colon of its own
         try:
             decimals = self._decimals.of(self._market.snapshot(name))
         except UnknownSymbol:
             return _error("unknown_symbol", 404)
-        seconds = [text[:-1] for text in self._resolutions() if text.endswith("S")]
-        minutes = [text for text in self._resolutions() if text.isdigit()]
+        resolutions = self._resolutions()
+        seconds = [text[:-1] for text in resolutions if text.endswith("S")]
+        minutes = [text for text in resolutions if text.isdigit()]
         return _json(
             {
                 "name": name,
@@ -97,9 +99,9 @@ class Udf:
                 "seconds_multipliers": seconds,
                 "has_intraday": bool(minutes or seconds),
                 "intraday_multipliers": minutes,
-                "has_daily": "1D" in self._resolutions(),
-                "has_weekly_and_monthly": bool({"1W", "1M"} & set(self._resolutions())),
-                "supported_resolutions": self._resolutions(),
+                "has_daily": "1D" in resolutions,
+                "has_weekly_and_monthly": bool({"1W", "1M"} & set(resolutions)),
+                "supported_resolutions": resolutions,
                 "volume_precision": 8,
                 "data_status": "streaming",
             }
