@@ -34,9 +34,15 @@ def chart_rows(
         if name not in columns:
             raise UnknownIndicator(f"outputs: {name!r} does not run on {state.timeframe.name}")
     window = state.bars
-    bars = window[max(0, len(window) - last) :] if in_memory(state, last, kept) else read()
-    starts = {int(bar.start_ns): k for k, bar in enumerate(window)}
-    places = [starts.get(int(bar.start_ns)) for bar in bars]
+    bars: Sequence[Bar]
+    places: Sequence[int | None]  # of each of them in what is kept
+    if in_memory(state, last, kept):
+        first = max(0, len(window) - last)
+        bars, places = window[first:], range(first, len(window))
+    else:
+        starts = {int(bar.start_ns): k for k, bar in enumerate(window)}
+        bars = read()
+        places = [starts.get(int(bar.start_ns)) for bar in bars]
     values = {}
     for name in names:
         history = state.history(name)
