@@ -123,8 +123,7 @@ class App {
   }
 
   async showLater(view) {
-    this.live.ask("watch", null);
-    this.live.say({ watch: [] });
+    this.unwatch();
     if (!this.views[view]) {
       try {
         this.typed = []; // meanwhile: for the view, once it is there
@@ -396,8 +395,7 @@ class App {
       while (this.wanted !== null) {
         const seq = this.wanted;
         this.wanted = null;
-        this.live.ask("watch", null);
-        this.live.say({ watch: [] });
+        this.unwatch();
         const { symbol } = this;
         const answer = await this.getCharts(seq);
         if (this.at === null || !this.market || symbol !== this.symbol) return;
@@ -433,8 +431,7 @@ class App {
       else {
         this.quiet();
         this.leaveLive(state.seq);
-        this.live.ask("watch", null);
-        this.live.say({ watch: [] });
+        this.unwatch();
         if (!this.state.as_of) this.state = null;
         await this.showPast(state);
       }
@@ -529,12 +526,16 @@ class App {
     bindKeys(this);
   }
 
+  unwatch() {
+    this.live.ask("watch", null);
+    this.live.say({ watch: [] });
+  }
+
   // While nobody can see it nothing is sent; who comes back finds what is now.
   seen() {
     if (!this.market || this.at !== null) return;
     if (document.hidden) {
-      this.live.ask("watch", null);
-      this.live.say({ watch: [] });
+      this.unwatch();
     } else this.reload();
   }
 }
