@@ -135,9 +135,9 @@ class App {
       if (this.view !== view || this.shown || !this.views[view]) return;
     }
     this.shown = new this.views[view](by("main"), this);
-    const typed = this.typed;
+    const { typed } = this;
     this.typed = null;
-    this.shown.type?.(typed ?? []);
+    if (typed?.length) this.shown.type?.(typed);
     this.loadRest();
   }
 
