@@ -103,7 +103,7 @@ async def _run_file(path: Path, settings: dict[str, Any], place: dict[str, Any],
     source = StoppableSource([open_source(path)])
 
     def stop(number: int) -> bool:
-        source.stopped_by = number
+        source.stop(number)
         stopped.set()
         return True
 
