@@ -18,6 +18,7 @@ from tests.web.browsing import SETTINGS, expected, opened, same, tick
 pytestmark = pytest.mark.browser
 
 SHOWN = "([seq]) => +document.querySelector('.market')?.dataset.seq === seq"
+GBPUSD_SHOWN = "() => document.querySelector('#symbol').textContent === 'GBPUSD' && window.mtf.state"
 CLIENTS = 50
 ROUNDS = 40
 
@@ -60,6 +61,11 @@ HOUR = """async ([from, to]) => {
     }
     return app.state.seq;
 }"""
+
+
+async def two_recorded(path: Path, count: int) -> None:
+    """Write *count* ticks of each of EURUSD and GBPUSD, in turn."""
+    await recorded(path, [tick(k, symbol) for k in range(count) for symbol in ("EURUSD", "GBPUSD")], **SETTINGS)
 
 
 async def test_fifty_clients_are_sent_as_much_as_one(tmp_path: Path) -> None:
@@ -155,7 +161,7 @@ async def test_the_memory_of_the_page_is_flat_over_an_hour(tmp_path: Path) -> No
 async def test_going_to_and_fro_leaves_nothing_behind(tmp_path: Path) -> None:
     """Each view takes away what it made: its charts, its listeners, its timers."""
     path = tmp_path / "d"
-    await recorded(path, [tick(k, symbol) for k in range(500) for symbol in ("EURUSD", "GBPUSD")], **SETTINGS)
+    await two_recorded(path, 500)
     async with serving(path) as server, opened(f"{server.url}EURUSD?tf=1m") as page:
         measure = await page.page.context.new_cdp_session(page.page)
         await measure.send("Performance.enable")
@@ -251,7 +257,7 @@ async def test_no_text_is_cut_off(tmp_path: Path, width: int, font: str) -> None
 async def test_keys_that_are_pressed_before_a_view_is_there_are_for_it(tmp_path: Path) -> None:
     """Whoever knows the symbol types `/gbp` and Enter in one go, and does not wait for what is still being loaded."""
     path = tmp_path / "d"
-    await recorded(path, [tick(k, symbol) for k in range(60) for symbol in ("EURUSD", "GBPUSD")], **SETTINGS)
+    await two_recorded(path, 60)
     typed = asyncio.Event()
     held = ("**/symbols.js", typed)
     async with serving(path) as server, opened(f"{server.url}EURUSD?tf=5m", held=held) as page:
@@ -259,20 +265,20 @@ async def test_keys_that_are_pressed_before_a_view_is_there_are_for_it(tmp_path:
         for key in ("/", "g", "b", "p", "Enter"):
             await page.page.keyboard.press(key)
         typed.set()
-        await page.until("() => document.querySelector('#symbol').textContent === 'GBPUSD' && window.mtf.state")
+        await page.until(GBPUSD_SHOWN)
 
 
 async def test_all_of_it_is_done_by_the_keyboard(tmp_path: Path) -> None:
     """Another symbol, another timeframe, other indicators, into the past and back: without a pointer."""
     path = tmp_path / "d"
-    await recorded(path, [tick(k, symbol) for k in range(500) for symbol in ("EURUSD", "GBPUSD")], **SETTINGS)
+    await two_recorded(path, 500)
     async with serving(path) as server, opened(f"{server.url}EURUSD?tf=5m") as page:
         keys = page.page.keyboard
         await page.until(SHOWN, 1_000)
         await keys.press("/")
         await keys.type("gbp")
         await keys.press("Enter")
-        await page.until("() => document.querySelector('#symbol').textContent === 'GBPUSD' && window.mtf.state")
+        await page.until(GBPUSD_SHOWN)
         await keys.press("i")
         await keys.press("Tab")
         await page.until("() => document.activeElement?.type === 'checkbox'")
