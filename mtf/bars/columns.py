@@ -28,18 +28,31 @@ __all__ = [
     "BarHeader",
     "BarState",
     "Columns",
+    "flags_of",
 ]
 
 NO_BAR: Final = -1  # in place of the index of a header
 AS_BEFORE: Final = 0  # likewise: the header is the one that the symbol had before the block
 NUMBERS: Final = 6  # of a bar that forms: open, high, low, close, volume, ticks
 
-# Flags in a code, beside the ordinal of the trading day.
+# Flags of a bar, as indicators take them; in a code, below the ordinal of the trading day.
 INCOMPLETE: Final = 1  # the beginning of the bar was not seen
-DAY_INCOMPLETE: Final = 2  # nor that of its trading day
-OFF_SESSION: Final = 4  # the bar is of no trading day: the market was closed
+DAY_INCOMPLETE: Final = 2  # the beginning of its trading day was not seen
+OFF_SESSION: Final = 4  # the bar belongs to no trading day: the market was closed
 FLAGS: Final = 7
 DAY_SHIFT: Final = 3
+
+
+def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
+    """Return a bar's flags for these properties."""
+    flags: i64 = 0
+    if incomplete:
+        flags |= INCOMPLETE
+    if day_incomplete:
+        flags |= DAY_INCOMPLETE
+    if off_session:
+        flags |= OFF_SESSION
+    return flags
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -81,12 +94,7 @@ class BarHeader:
         self.day_incomplete: Final = first_ns > day.start_ns  # the symbol's first event came after the start of the day
         self.gap: Final = gap
         self.first_ns: Final[i64] = first_ns  # time of the symbol's first event
-        self.code: Final[i64] = (
-            day.number << DAY_SHIFT
-            | (INCOMPLETE if incomplete else 0)
-            | (DAY_INCOMPLETE if first_ns > day.start_ns else 0)
-            | (OFF_SESSION if day.off_session else 0)
-        )
+        self.code: Final[i64] = day.number << DAY_SHIFT | flags_of(incomplete, self.day_incomplete, day.off_session)
         self.from_bars: Final = from_bars  # it contains an input bar
 
     def __reduce__(self) -> tuple[object, ...]:

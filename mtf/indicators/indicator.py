@@ -18,28 +18,14 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.bars.bar import Bar
+from mtf.bars.columns import flags_of
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.declaration import Declaration, Output, ParamValue
 from mtf.indicators.rolling import NAN, filled
 from mtf.units import DAY_NS, EPOCH_ORDINAL
 
-__all__ = [
-    "COUNT_MAX",
-    "DAY_INCOMPLETE",
-    "INCOMPLETE",
-    "OFF_SESSION",
-    "Indicator",
-    "bar_day",
-    "bar_flags",
-    "flags_of",
-    "sealed",
-    "unsealed",
-]
+__all__ = ["COUNT_MAX", "Indicator", "bar_day", "bar_flags", "sealed", "unsealed"]
 
-# Flags of `commit` and `preview`.
-INCOMPLETE: Final = 1  # the beginning of the bar was not seen
-DAY_INCOMPLETE: Final = 2  # the beginning of its trading day was not seen
-OFF_SESSION: Final = 4  # the bar belongs to no trading day: the market was closed
 COUNT_MAX: Final = 1 << 62  # bars
 
 
@@ -54,18 +40,6 @@ def bar_day(bar: Bar) -> i64:
 def bar_flags(bar: Bar) -> i64:
     """Return the flags of *bar*, for `commit` and `preview`."""
     return flags_of(bar.incomplete, bar.day_incomplete, bar.off_session)
-
-
-def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
-    """Return a bar's flags for these properties."""
-    flags: i64 = 0
-    if incomplete:
-        flags |= INCOMPLETE
-    if day_incomplete:
-        flags |= DAY_INCOMPLETE
-    if off_session:
-        flags |= OFF_SESSION
-    return flags
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)

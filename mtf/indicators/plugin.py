@@ -23,9 +23,10 @@ import attrs
 from librt.vecs import vec
 
 from mtf.archive import Archive
+from mtf.bars.columns import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION
 from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, ParamValue
-from mtf.indicators.indicator import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION, Indicator
+from mtf.indicators.indicator import Indicator
 from mtf.indicators.memory import StateCopier, archived, is_flat
 
 __all__ = ["BarNow", "PythonIndicator"]
