@@ -32,12 +32,13 @@ THE_BAR: Final = -1  # in place of a column: its input is the bar
 class _Found:
     """The distinct parts of some indicators, while they are collected."""
 
-    __slots__ = ("_places", "cold", "colds", "counts", "feeds", "formulas", "hot", "hots", "last", "names")
+    __slots__ = ("_places", "cold", "colds", "counts", "feeds", "formulas", "hot", "hots", "last", "lasts", "names")
 
     def __init__(self) -> None:
         self.formulas: list[Formula] = []
         self.names: list[str] = []  # of the state of each
         self.feeds: list[i64] = []  # for each, the place of the output that is its input, or THE_BAR
+        self.lasts: list[i64] = []  # for each, the place of its first output
         self.hots: list[i64] = []  # for each, where its numbers begin
         self.colds: list[i64] = []
         self.hot: list[float] = []
@@ -58,6 +59,7 @@ class _Found:
         place: i64 = len(self.last)
         self._places[item.spec] = place
         self.feeds.append(feed)
+        self.lasts.append(place)
         self.names.append(part.state_name)
         self.hots.append(len(self.hot))
         self.colds.append(len(self.cold))
@@ -87,6 +89,7 @@ class Parts:
         "_feeds",
         "_formulas",
         "_hots",
+        "_lasts",
         "_names",
         "_plain",
         "_row",
@@ -108,6 +111,7 @@ class Parts:
         self._names: Final = found.names
         self._feeds: Final = vec[i64](found.feeds)  # the place of each part's input, or THE_BAR
         self._counts: Final[i64] = len(found.last)
+        self._lasts: Final = vec[i64](found.lasts)  # where the outputs of each begin in a cold row
         self._hots: Final = vec[i64](found.hots)  # where the numbers of each begin
         self._colds: Final = vec[i64]([len(head) + place for place in found.colds])
         self._columns: Final = vec[i64](columns)  # the place of each column among the parts' outputs
@@ -127,10 +131,9 @@ class Parts:
 
     def count(self, cold: vec[float], c: i64) -> i64:
         """Return the number of completed bars added."""
-        for k in range(len(self._formulas)):
-            if self._feeds[k] == THE_BAR:
-                return i64(cold[c + self._counts + k])
-        return 0  # the set is empty
+        if len(self._formulas) == 0:
+            return 0
+        return i64(cold[c + self._counts])  # of the first part, whose input is the bar: an input precedes what uses it
 
     def commit(self, hot: vec[float], h: i64, cold: vec[float], c: i64, bar: BarNumbers) -> None:
         """Add one completed bar."""
@@ -253,11 +256,8 @@ class Parts:
 
     def _archive(self, k: i64, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
         """Hand the state of the part *k* to *archive*."""
-        last = c
-        for j in range(k):
-            last += self._formulas[j].width
         self._formulas[k].archive_all(
-            archive, hot, h + self._hots[k], cold, c + self._colds[k], c + self._counts + k, last
+            archive, hot, h + self._hots[k], cold, c + self._colds[k], c + self._counts + k, c + self._lasts[k]
         )
 
     def _pick(self, outputs: vec[float], first: i64, out: vec[float], at: i64) -> None:
