@@ -205,16 +205,9 @@ class Calculator:
         slab = row >> SLAB_BITS
         hot, h = self._hot.slabs[slab], (row & SLAB_MASK) * self._hot.width
         cold, c = self._cold.slabs[slab], (row & SLAB_MASK) * self._cold.width
-        closed = closing.bar
-        bar = self._bar
-        bar.open = closed.open
-        bar.high = closed.high
-        bar.low = closed.low
-        bar.close = closed.close
-        bar.volume = closed.volume
-        bar.day = float(closing.day.number)
-        bar.flags = bar_flags(closed)
-        self._parts.commit(hot, h, cold, c, bar)
+        bar = closing.bar
+        self._bar.set_to(bar.open, bar.high, bar.low, bar.close, bar.volume, closing.day.number, bar_flags(bar))
+        self._parts.commit(hot, h, cold, c, self._bar)
         numbers.completed.append(Completed(self._parts.completed(cold, c)))
 
 

@@ -51,6 +51,16 @@ class BarNumbers:
         self.day: float = float(day)
         self.flags: i64 = flags
 
+    def set_to(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
+        """Become the bar of these numbers."""
+        self.open = open_
+        self.high = high
+        self.low = low
+        self.close = close
+        self.volume = volume
+        self.day = float(day)
+        self.flags = flags
+
     def become(self, value: float, bar: BarNumbers) -> None:
         """Become a bar that had no price but *value*, in place of *bar*."""
         self.open = value

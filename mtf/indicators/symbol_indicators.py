@@ -57,15 +57,8 @@ class IndicatorSet:
 
     def commit(self, open_: float, high: float, low: float, close: float, volume: float, day: i64, flags: i64) -> None:
         """Add one completed bar."""
-        bar = self._bar
-        bar.open = open_
-        bar.high = high
-        bar.low = low
-        bar.close = close
-        bar.volume = volume
-        bar.day = float(day)
-        bar.flags = flags
-        self._parts.commit(self._hot, 0, self._cold, 0, bar)
+        self._bar.set_to(open_, high, low, close, volume, day, flags)
+        self._parts.commit(self._hot, 0, self._cold, 0, self._bar)
 
     def preview(
         self,
@@ -80,15 +73,8 @@ class IndicatorSet:
         at: i64,
     ) -> None:
         """Write every output as if this bar closed now, from `out[at]` on; change nothing else."""
-        bar = self._bar
-        bar.open = open_
-        bar.high = high
-        bar.low = low
-        bar.close = close
-        bar.volume = volume
-        bar.day = float(day)
-        bar.flags = flags
-        self._parts.preview(self._hot, 0, bar, out, at)
+        self._bar.set_to(open_, high, low, close, volume, day, flags)
+        self._parts.preview(self._hot, 0, self._bar, out, at)
 
     def current(self, out: vec[float], at: i64) -> None:
         """Write every completed value, from `out[at]` on."""
