@@ -60,7 +60,9 @@ class ConfigError(MtfError, ValueError):
 
 
 class OptionNeeded(ConfigError):
-    """A source cannot be read before an option says how; *options* are the ones to give, each with an example value.
+    """Nothing is done before an option says how; *options* are the ones to give, each with an example value.
+
+    Most often a source cannot be read without it.
 
     In *template* `{name}` stands for the option of that name. The message names them as Python arguments.
     """

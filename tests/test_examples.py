@@ -34,6 +34,7 @@ NAMES: Final = (
     "own_indicator",
     "own_source",
     "parquet_bars",
+    "sweep_crossover",
     "web_app",
 )
 START_NS: Final = 1_709_719_200_000_000_000  # 2024-03-06T10:00Z
@@ -356,6 +357,37 @@ class TestParquetBars:
             (61.5, 120.5, 120.0, 60),
         ]
         assert pl.read_parquet(tmp_path / "BTCUSDT-trades-2024-03-06.1h.parquet").height == 0
+
+
+class TestSweepCrossover:
+    """A crossover under every pair of averages."""
+
+    def test_program_and_command_give_the_table_of_the_page_and_compute_it_once(self, tmp_path: Path) -> None:
+        """The consumer's path is the same for both, so that the command finds everything done."""
+        pytest.importorskip("arro3.io")
+        lines = run("sweep_crossover", cwd=tmp_path).splitlines()
+        assert lines[-1] == "6 done now, 0 before, 0 failed: crossover-sweep/results.parquet"
+        data, out = tmp_path / "crossover-run", tmp_path / "crossover-sweep"
+        command = [sys.executable, "-m", "mtf", "sweep", str(data), "--out", str(out), "--best", "profit"]
+        command += ["--set", "indicators=sma:{5..15..5},sma:{20,40}", "--consumer", "sweep_crossover:Crossover"]
+        done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=120, check=True)
+        assert "; 6 done before, 0 to run, " in done.stderr
+        page = (ROOT / "docs" / "sweeps.md").read_text("utf-8")
+        assert "\n".join(done.stdout.splitlines()[:7]) in page
+        assert [line.split()[0] for line in lines[:-1]] == [line.split()[0] for line in done.stdout.splitlines()[1:7]]
+
+    def test_an_audit_finds_nothing(self, tmp_path: Path) -> None:
+        """A table of results is worth nothing if the consumer knows the future."""
+        data = tmp_path / "run"
+        week = write_week(tmp_path / "week.csv", last=6_000)
+        settings = ["--timeframes", "1m,15m", "--indicators", "sma:2,sma:5"]
+        made = [sys.executable, "-m", "mtf", "run", str(week), "--data", str(data), *settings]
+        subprocess.run(made, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+        command = [sys.executable, "-m", "mtf", "audit", str(data), "--consumer", "sweep_crossover:Crossover"]
+        audit = subprocess.run(
+            [*command, "--cuts", "2"], cwd=EXAMPLES, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert audit.returncode == 0, audit.stdout + audit.stderr
 
 
 class TestWebApp:

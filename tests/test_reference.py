@@ -17,7 +17,18 @@ from mtf.service.settings_schema import schema_text
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 TEXT: Final = "\n".join(path.read_text("utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
-MODULES: Final = ("calendars", "charts", "feeds", "indicators", "sources", "audit", "log_lines", "metrics", "testing")
+MODULES: Final = (
+    "calendars",
+    "charts",
+    "feeds",
+    "indicators",
+    "sources",
+    "audit",
+    "log_lines",
+    "metrics",
+    "sweep",
+    "testing",
+)
 
 
 def described() -> list[str]:

@@ -29,6 +29,7 @@ from mtf.cli.run_command import run
 from mtf.cli.salvage_command import salvage
 from mtf.cli.serve_command import serve
 from mtf.cli.state_command import state
+from mtf.cli.sweep_command import sweep
 from mtf.cli.tail_command import tail
 from mtf.cli.ticks_command import ticks
 from mtf.cli.verify_command import verify
@@ -49,6 +50,7 @@ _ON_DATA: Final = (
     export_command,
     state,
     replay,
+    sweep,
     tail,
     inspect,
     verify,

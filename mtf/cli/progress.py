@@ -39,13 +39,16 @@ class _Rate(ProgressColumn):
 
 
 @contextlib.asynccontextmanager
-async def progress_bar(look: Callable[[], Share], *, quiet: bool = False) -> AsyncIterator[None]:
-    """Inside it, show what *look* returns, ten times a second, from a separate task; nothing if *quiet*."""
+async def progress_bar(look: Callable[[], Share], *, quiet: bool = False, unit: str = "events") -> AsyncIterator[None]:
+    """Inside it, show what *look* returns, ten times a second, from a separate task; nothing if *quiet*.
+
+    *unit* is what is counted.
+    """
     if quiet or prints_lines() or not sys.stderr.isatty():
         yield
         return
     with _bar() as bar:
-        line = _Line(bar, look)
+        line = _Line(bar, look, unit)
         watcher = asyncio.create_task(line.watch(), name="mtf progress")
         try:
             yield

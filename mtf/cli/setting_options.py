@@ -14,7 +14,7 @@ from mtf.config import ANCHORS, CLOSED, LATE, LIVE, PRICES, Config
 from mtf.errors import ConfigError
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 
-__all__ = ["changes_from", "config_from", "config_options"]
+__all__ = ["SETTINGS", "changes_from", "config_from", "config_options"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -49,7 +49,7 @@ _OPTIONS: Final = (
 )
 
 
-_NAMES: Final = (
+SETTINGS: Final = (
     "timeframes",
     "indicators",
     "calendar",
@@ -72,7 +72,7 @@ def config_options(function: _Function) -> _Function:
 
 def config_from(options: dict[str, Any]) -> Config:
     """Take what `config_options` declares out of *options*, and return the resulting configuration."""
-    asked = {name: options.pop(name) for name in _NAMES if name != "calendar"}
+    asked = {name: options.pop(name) for name in SETTINGS if name != "calendar"}
     if asked["timeframes"] is None:
         del asked["timeframes"]
     return Config.make(calendar=rules_of(options.pop("calendar")), delay_ns=options.pop("delay"), **asked)
@@ -84,9 +84,9 @@ def changes_from(given: Iterable[str]) -> dict[str, Any]:
     for text in given:
         name, equals, value = text.partition("=")
         name = name.strip().removeprefix("--")
-        if not equals or name not in _NAMES:
+        if not equals or name not in SETTINGS:
             raise ConfigError(
-                f"--set {text!r}: write NAME=VALUE, where NAME is one of {', '.join(_NAMES)}; such as "
+                f"--set {text!r}: write NAME=VALUE, where NAME is one of {', '.join(SETTINGS)}; such as "
                 "--set indicators=rsi:14"
             )
         if name in changes:

@@ -294,6 +294,7 @@ IMPORTS_WHAT_THE_USER_NAMES = {
     "cli/plugin_names.py",  # --consumer, from the command line and never from a file
     "feeds/ccxt_feed.py",  # one package, whose name is a constant
     "service/parts.py",  # what the operator's own configuration names
+    "sweep/job_child.py",  # the consumer that the sweep was started with, from the process that started it
     "testing/__init__.py",  # modules of mtf, by a table
     "testing/pytest_plugin.py",  # one module of mtf, whose name is a constant
     "workers/user_indicators.py",  # classes that the parent process has registered, never a name out of a file
