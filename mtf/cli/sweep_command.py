@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +16,7 @@ import click
 from mtf.cli.alternatives import chosen_values, shell_expanded
 from mtf.cli.exits import DONE, INSIDE, INTERRUPTED, signal_code
 from mtf.cli.loop import run_async, stop_on_signals
-from mtf.cli.output import OutputColumn, json_line, note, plain, result_stream, say, write_rows
+from mtf.cli.output import OutputColumn, json_line, note, plain, say, write_rows
 from mtf.cli.plugin_names import CONSUMER, consumer_class
 from mtf.cli.progress import Share, progress_bar
 from mtf.cli.setting_options import SETTINGS, changes_from
@@ -170,16 +173,33 @@ def _show(report: SweepReport, best: str | None) -> None:
     rows = list(report.rows) if best is None else _best(list(report.rows), best)
     good = [row for row in rows if row["error"] is None]
     logs = {row["log"] for row in rows}
-    names = [*(["log"] if len(logs) > 1 else []), *report.varied, *(report.results or ("ticks", "bars"))]
-    shown = [{name: row.get(name) for name in names} for row in good[:SHOWN_ROWS]]
-    columns = [OutputColumn(name, _kind([row[name] for row in shown]), name) for name in names]
-    if shown:
-        with result_stream(None, "table") as stream:
-            write_rows(shown, columns, "table", stream)
-    more = f"\n  ... and {len(good) - SHOWN_ROWS:,} more" if len(good) > SHOWN_ROWS else ""
+    names = [*(["log"] if len(logs) > 1 else []), *report.varied]
+    results = sorted(report.results or ("ticks", "bars"), key=lambda name: name != best)
+    text, omitted = _table(good[:SHOWN_ROWS], names, results)
+    if text:
+        say(text)
+    rest = [f"{len(good) - SHOWN_ROWS:,} more rows"] if len(good) > SHOWN_ROWS else []
+    rest += [f"{len(omitted):,} more columns"] if omitted else []
     counts = f"{report.done:,} done, {report.skipped:,} done before, {report.failed:,} failed"
-    say(f"{more}\n{report.jobs:,} jobs in {report.seconds:,.1f} s: {counts}")
+    if rest:
+        say(f"  ... and {', '.join(rest)}")
+    say(f"\n{report.jobs:,} jobs in {report.seconds:,.1f} s: {counts}")
     say(plain(f"results  {report.out}"))
+
+
+def _table(rows: list[Row], names: list[str], results: list[str]) -> tuple[str, list[str]]:
+    """Return *rows* as text, and those of *results* for which a terminal has no room."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for count in range(len(results), -1, -1):
+        shown = [{name: row.get(name) for name in [*names, *results[:count]]} for row in rows]
+        columns = [OutputColumn(name, _kind([row[name] for row in shown]), name) for name in [*names, *results[:count]]]
+        stream = io.BytesIO()
+        if shown:
+            write_rows(shown, columns, "table", stream)
+        text = stream.getvalue().decode().rstrip("\n")
+        if width is None or count <= 1 or max(map(len, text.splitlines()), default=0) <= width:
+            return text, results[count:]
+    return "", results
 
 
 def _best(rows: list[Row], best: str) -> list[Row]:

@@ -50,6 +50,7 @@ class OnDask:
         try:
             self._client = await Client(url, asynchronous=True, timeout=ANSWER_S, set_as_default=False)
         except (OSError, ValueError) as error:
+            CLIENT_LOGGER.setLevel(self._level)
             raise ConfigError(f"{self._address}: no Dask scheduler answers there: {error}") from error
         return self
 

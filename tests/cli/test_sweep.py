@@ -115,6 +115,33 @@ def test_best_rows_come_first(here: Path, tmp_path: Path) -> None:
     assert [row.split()[1] for row in done.stdout.splitlines()[1:4]] == ["1", "3", "2"]
 
 
+def test_rows_and_columns_for_which_a_screen_has_no_room_are_counted(here: Path, tmp_path: Path) -> None:
+    """A folded table cannot be read. The column of --best stays; and a file has all of them."""
+    (here / "sweep_wide.py").write_text(
+        "import mtf\n\n\n"
+        "class Wide(mtf.Consumer):\n"
+        "    def __init__(self, k):\n"
+        "        self.k = k\n\n"
+        "    def on_stop(self):\n"
+        "        pass\n\n"
+        "    def result(self):\n"
+        "        return {f'column_number_{n}': self.k * n for n in range(9)}\n"
+    )
+    args = ("sweep", "run", "--consumer", "sweep_wide:Wide", "--with", "k={1,2}", "--out", tmp_path / "out", "-q")
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    words = command(*args, "--best", "column_number_7")
+    with terminal(80) as (stdout, seen):
+        done = subprocess.run(
+            words, cwd=here, env=environment, stdout=stdout, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    lines = seen.decode().replace("\r", "").splitlines()
+    assert lines[0].split() == ["k", "column_number_7", *(f"column_number_{n}" for n in range(3))]
+    assert [line.split() for line in lines[1:3]] == [["2", "14", "0", "2", "4"], ["1", "7", "0", "1", "2"]]
+    assert lines[3] == "  ... and 5 more columns"
+    assert len(mtf(*args).stdout.splitlines()[0].split()) == 10
+
+
 def test_job_that_fails_is_named_and_the_exit_code_says_so(here: Path, tmp_path: Path) -> None:
     """The rows of the others are shown."""
     args = ("sweep", "run", "--set", "indicators=sma:{3..4}", "--consumer", f"{MODULE}:Fails", "--out", tmp_path / "o")
