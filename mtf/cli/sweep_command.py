@@ -109,7 +109,8 @@ def sweep(
     with Sweep(plan, out) as run:
         note(f"{plan.words()}; {_rest(run)}, {runner.words}")
         for log, first_seq in {job.log: job.first_seq for job in plan.jobs if job.first_seq > 1}.items():
-            note(f"{log}: the log begins at seq {first_seq}, and earlier events were removed: so does every job on it")
+            past = f"the log begins at seq {first_seq}, and earlier events were removed"
+            note(f"{log}: {past}: its replays begin there, too")
         if found is not None and not hasattr(found, "result"):
             note(f"{found.__name__} has no method result(): the table has the summary and the digest of each job")
         heard: list[int] = []

@@ -65,6 +65,18 @@ def test_ticks_begin_with_the_first_that_is_kept(kept: Path, first_seq: int) -> 
     assert (seqs[0], seqs[-1]) == (first_seq, EVENTS)
 
 
+def test_sweep_begins_with_the_first_event_that_is_kept_and_says_so(kept: Path, first_seq: int, tmp_path: Path) -> None:
+    """Its digest is that of a replay of what is there."""
+    pytest.importorskip("arro3.io", reason="results are written as Parquet")
+    change = ("--set", "timeframes=1m")
+    result = mtf("sweep", kept, *change, "--out", tmp_path / "out", "--json")
+    assert f"{kept}: the log begins at seq {first_seq}, and earlier events were removed: its replays" in result.stderr
+    assert orjson.loads(result.stdout)["errors"] == []
+    line = orjson.loads((tmp_path / "out" / "jobs.jsonl").read_bytes())
+    assert line["summary"]["digest"] == json_of("replay", kept, *change, "--json")["digest"]
+    assert (line["first_seq"], line["last_seq"]) == (first_seq, EVENTS)
+
+
 @pytest.mark.parametrize("args", [(), ("--start", "1"), ("--start", "2000-01-01T00:00Z")])
 def test_replay_plays_what_is_kept_and_says_that_it_is_not_all(
     kept: Path, first_seq: int, args: tuple[str, ...]

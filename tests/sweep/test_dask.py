@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from mtf.sweep import sweep
 from tests.cli.builders import command
 from tests.sweep.builders import MODULE, eventually, gone, parent_of, serial, waiting, write_tokens
 
-pytest.importorskip("distributed", reason="the extra `sweep`, with which sweeps run on Dask")
+pytest.importorskip("distributed", reason="distributed, the extra `sweep`, is not installed")
 pytest.importorskip("arro3.io", reason="results are written as Parquet")
 if not Path("/proc/self/stat").exists():
     pytest.skip("which worker has started a process is known from /proc", allow_module_level=True)
@@ -32,39 +33,40 @@ class Cluster:
     """A scheduler and two workers of one thread each, as processes of their own."""
 
     def __init__(self, folder: Path) -> None:
-        self._file: Final = folder / "scheduler.json"
         self._folder: Final = folder
-        quiet = ("--no-dashboard", "--scheduler-file", str(self._file))
-        self.scheduler: Final = self._begun(
-            "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", *quiet
-        )
-        asyncio.run(eventually(self._file.exists))
-        self.address: Final = "dask://" + json.loads(self._file.read_text())["address"].removeprefix("tcp://")
-        self.workers: Final = [self.worker(), self.worker()]
+        self._file: Final = folder / "scheduler.json"
+        self._processes: Final[list[subprocess.Popen[bytes]]] = []
+        self.address = ""
 
-    def worker(self) -> subprocess.Popen[bytes]:
-        quiet = ("--no-dashboard", "--scheduler-file", str(self._file), "--local-directory", str(self._folder))
-        return self._begun("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", *quiet)
+    def start(self) -> None:
+        self.scheduler = self._begun("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+        asyncio.run(eventually(self._is_known))
+        single = ("--nthreads", "1", "--no-nanny", "--local-directory", str(self._folder))
+        self.workers = [self._begun("distributed.cli.dask_worker", *single) for _ in range(2)]
 
     def end(self) -> None:
-        for process in (*self.workers, self.scheduler):
+        for process in self._processes:
             process.kill()
             process.wait()
 
     def _begun(self, module: str, *args: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *args],
-            cwd=self._folder,
-            env={**os.environ, "DASK_DISTRIBUTED__WORKER__DAEMON": "False"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        command = [sys.executable, "-m", module, "--no-dashboard", "--scheduler-file", str(self._file), *args]
+        begun = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._processes.append(begun)
+        return begun
+
+    def _is_known(self) -> bool:
+        """Whether the scheduler has written its address, all of it."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            self.address = "dask://" + json.loads(self._file.read_text())["address"].removeprefix("tcp://")
+        return self.address != ""
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made = Cluster(tmp_path)
     try:
+        made.start()
         yield made
     finally:
         made.end()
