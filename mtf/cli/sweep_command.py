@@ -58,7 +58,7 @@ SHOWN_ERRORS: Final = 3
 )
 @click.option("--jobs", type=int, metavar="N", help="How many run at once.  [default: one a processor]")
 @click.option("--on", metavar="dask://HOST:PORT", help="Run them on a Dask cluster (needs mtf-engine[sweep]).")
-@click.option("--best", metavar="COLUMN", help="Show the rows with the greatest values of this column first.")
+@click.option("--best", metavar="COLUMN", help="Show this column first, and the rows with its greatest values.")
 @click.option(
     "--max-jobs",
     type=click.IntRange(1),
