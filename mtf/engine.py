@@ -385,7 +385,7 @@ class Engine:
             raise
         self._verdict = i64(frame.judged.verdicts[block.count - 1])
         closings = frame.closings
-        return tuple([closing.bar for closing in closings]) if closings else _NO_BARS
+        return tuple([closings.bar(k) for k in range(closings.count)]) if closings.count else _NO_BARS
 
     def _update_lane(self, symbol: str) -> None:
         """Update the lane of *symbol*, after processing a tick of it: until when the next ones can be plain."""

@@ -68,7 +68,7 @@ class Kernel:
                 calculator = Calculator(items, config.live != "off", owned)
                 self.calculators.append(calculator)
                 self.value_histories.append(ValueHistory(calculator.width, config.history))
-        self.joiner = Joiner(len(self.aggregators), self.value_histories)
+        self.joiner = Joiner(len(self.aggregators), config.history, self.value_histories)
         self.digest = Digest()
         self._numbers: dict[str, int] = {}  # of the joiner's symbols, filled on demand
         outputs = [calculator.items.described for calculator in self.calculators]

@@ -79,7 +79,7 @@ async def test_history_of_values_is_in_step_with_the_bars() -> None:
         for symbol in SYMBOLS:
             state = pipeline.snapshot(symbol)["1m"]
             assert len(state.bars) == 7
-            assert state.history("sma_1") == [bar.close for bar in state.bars]
+            assert list(state.history("sma_1")) == [bar.close for bar in state.bars]
 
 
 async def test_a_set_may_differ_by_timeframe() -> None:

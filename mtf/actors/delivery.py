@@ -168,14 +168,14 @@ class Delivery(Actor):
         self._look += 1
         look = self._look
         closings = message.closings
-        if closings and (self._by_timeframe or self._any_timeframe):
-            for closing in closings:
-                for seat in self._by_timeframe.get(closing.bar.timeframe.name, []):
-                    if seat.look != look and seat.selection.takes(closing):
+        if closings.count and (self._by_timeframe or self._any_timeframe):
+            for k in range(closings.count):
+                for seat in self._by_timeframe.get(closings.timeframe(k), []):
+                    if seat.look != look and seat.selection.takes(closings, k):
                         seat.look = look
                         hits.append(seat)
                 for seat in self._any_timeframe:
-                    if seat.look != look and seat.selection.takes(closing):
+                    if seat.look != look and seat.selection.takes(closings, k):
                         seat.look = look
                         hits.append(seat)
         if self._by_symbol:

@@ -14,26 +14,11 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, Archive
-from mtf.bars.bar import Bar, BarWindow
 from mtf.bars.bar_builder import BarBuilder
-from mtf.bars.columns import NO_BAR, NUMBERS, BarClose, BarHeader, Columns
-from mtf.bars.forming import (
-    BLOCK,
-    CARRY,
-    CLOSE,
-    CODE,
-    END,
-    HIGH,
-    INDEX,
-    LOW,
-    MARKS,
-    OPEN,
-    START,
-    STRIDE,
-    TICKS,
-    VOLUME,
-    FormingBars,
-)
+from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
+from mtf.bars.bar_history import BarWindow
+from mtf.bars.columns import NO_BAR, NUMBERS, BarHeader, Columns
+from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, NEAR, OPEN, STRIDE, TICKS, VOLUME, FormingBars
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WIDEN
@@ -59,6 +44,7 @@ class Aggregator:
         "_history",
         "_kind",
         "_length_ns",
+        "_read",
         "completed",
         "rank",
         "timeframe",
@@ -77,27 +63,27 @@ class Aggregator:
         self._forming: Final = FormingBars()
         self._builders: list[BarBuilder] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
+        self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
 
     def aggregate(self, judged: JudgedBlock) -> Columns:
         """Apply *judged* to this timeframe and return the resulting columns."""
         block = judged.block
         n = block.count
         rows = block.rows
-        columns = Columns(self.rank, n, self._codes)
+        columns = Columns(self.timeframe, self.rank, n, self._codes, self._history)
         effects, prices, volumes, clocks = judged.effects, judged.prices, judged.volumes, judged.clocks
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, counts, headers, codes = columns.volume, columns.ticks, columns.header, columns.codes
         while len(self._builders) < len(judged.instruments):
             self._add_symbol(judged.instruments[len(self._builders)])
         forming = self._forming
-        numbers, marks = forming.numbers, forming.marks
+        numbers, indices, bounds, found_codes = forming.numbers, forming.index, forming.bounds, forming.code
         has_codes = self._codes
         rank = self.rank
         ranks = judged.ranks
         no_repairs = len(judged.repairs) == 0
         bars_enter = no_repairs and judged.rank_max <= rank  # all of them
         marked: i64 = _NOT_MARKED  # the index of the header, once it is known to have from_bars set
-        first_seq = block.first_seq
         fetched: i64 = 0 if len(self._builders) > FETCH_SYMBOLS else n
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
@@ -106,10 +92,9 @@ class Aggregator:
         # The bar of the rows' symbol, in locals while it is the same one.
         number: i64 = _NOBODY
         at: i64 = 0  # of its numbers
-        mark: i64 = 0  # of its marks
         open_ = high = low = close = volume = carry = 0.0
         ticks: i64 = 0
-        end_ns: i64 = NEVER_NS
+        near = 0.0
         index: i64 = NO_BAR
         code: i64 = 0
         for i in range(n):
@@ -118,7 +103,7 @@ class Aggregator:
             effect = effects[i]
             if i == fetched:
                 fetched = min(n, i + FETCH_ROWS)
-                forming.fetch(rows, i, fetched)
+                self._fetch(judged, i, fetched)
             applies = effect == APPLY or (
                 effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))
             )
@@ -138,9 +123,6 @@ class Aggregator:
                     headers[i] = NO_BAR
                     continue
                 at = number * STRIDE
-                mark = number * MARKS
-                if marks[mark + BLOCK] != first_seq:
-                    forming.enter(number, first_seq)
                 if is_other:
                     self._apply_other(columns, judged, i, i64(effect), number)
                 open_ = numbers[at]
@@ -150,14 +132,17 @@ class Aggregator:
                 volume = numbers[at + VOLUME]
                 carry = numbers[at + CARRY]
                 ticks = i64(numbers[at + TICKS])
-                end_ns = marks[mark + END]
-                index = marks[mark + INDEX]
-                code = marks[mark + CODE]
+                near = numbers[at + NEAR]
+                index = i64(indices[number])
+                if has_codes:
+                    code = found_codes[number]
                 marked = _NOT_MARKED
             if applies:
                 clock = clocks[i]
                 price = prices[i]
-                if clock >= end_ns or (effect != APPLY and index != marked):
+                if float(clock) >= near or (effect != APPLY and index != marked):
+                    # A bar of bars is to be marked so; or one is over, or does not form.
+                    end_ns = bounds[2 * number + 1]
                     if clock >= end_ns:
                         if end_ns != NEVER_NS:
                             forming.put(number, high, low, close, volume, carry, ticks)
@@ -166,12 +151,13 @@ class Aggregator:
                         open_ = high = low = price
                         volume = carry = 0.0
                         ticks = 0
-                    else:
+                    elif effect != APPLY:
                         self._mark_from_bars(columns, number)
-                    end_ns = marks[mark + END]
-                    index = marks[mark + INDEX]
-                    code = marks[mark + CODE]
-                    marked = index if effect != APPLY else _NOT_MARKED
+                    near = numbers[at + NEAR]
+                    index = i64(indices[number])
+                    code = found_codes[number]
+                    if effect != APPLY:
+                        marked = index
                 if price > high:
                     high = price
                 elif price < low:
@@ -202,7 +188,11 @@ class Aggregator:
 
     def header(self, number: i64) -> BarHeader | None:
         """Return the header of a symbol's forming bar; None if there is none."""
-        return self._builders[number].header
+        forming = self._forming
+        if not forming.has_bar(number):
+            return None
+        gap = self._builders[number].gap
+        return BarHeader(forming.start_ns(number), forming.end_ns(number), forming.code[number], gap)
 
     def numbers(self, number: i64) -> vec[float]:
         """Return the NUMBERS of a symbol's forming bar; undefined if there is none."""
@@ -229,8 +219,26 @@ class Aggregator:
                 self._add_symbol(instruments[number])
             self._builders[number].archive(archive, self.timeframe, self._history, self._forming)
 
+    def _fetch(self, judged: JudgedBlock, start: i64, stop: i64) -> None:
+        """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""
+        rows, clocks = judged.block.rows, judged.clocks
+        forming = self._forming
+        numbers, indices, bounds = forming.numbers, forming.index, forming.bounds
+        total = 0.0
+        for i in range(start, stop):
+            number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
+            if number < 0:
+                continue
+            near = numbers[number * STRIDE + NEAR]
+            total += numbers[number * STRIDE] + near  # both ends of the row, which may begin within a line
+            if indices[number] < NO_BAR or bounds[2 * number] < NEVER_NS:  # never
+                total += 1.0
+            if float(clocks[i]) >= near:
+                total += self._builders[number].history.end()
+        self._read = total
+
     def _add_symbol(self, instrument: Instrument) -> None:
-        self._builders.append(BarBuilder(instrument))
+        self._builders.append(BarBuilder(instrument, self.timeframe))
         self._forming.add_symbol()
 
     def _open(self, columns: Columns, number: i64, ts_ns: i64, price: float, from_bars: bool) -> None:
@@ -238,9 +246,10 @@ class Aggregator:
         builder = self._builders[number]
         calendar = builder.instrument.calendar
         day = builder.day
-        if day is None or ts_ns < day.start_ns or ts_ns >= day.end_ns:
+        if day is None or builder.day_is_saved or ts_ns < day.start_ns or ts_ns >= day.end_ns:
             day = calendar.period_at(ts_ns, self._kind)
             builder.day = day
+            builder.day_is_saved = False
         start_ns = day.start_ns
         end_ns = day.end_ns
         if self._kind == INTRADAY:
@@ -254,14 +263,18 @@ class Aggregator:
         if start_ns <= builder.torn_ns < end_ns:
             builder.torn = not incomplete
             incomplete = True
-        self._set_header(columns, number, BarHeader(start_ns, end_ns, day, first, incomplete, gap, first_ns, from_bars))
+        builder.gap = gap
+        flags = flags_of(incomplete, first_ns > day.start_ns, day.off_session)
+        self._set_header(
+            columns, number, start_ns, end_ns, code_of(day.number, flags, first, from_bars, gap is not None)
+        )
         self._forming.start(number, price)
 
     def _mark_from_bars(self, columns: Columns, number: i64) -> None:
         """Mark the forming bar as made of bars."""
-        header = self._builders[number].header
-        if header is not None and not header.from_bars:
-            self._set_header(columns, number, header.marked(header.incomplete, True))
+        forming = self._forming
+        if forming.has_bar(number) and forming.code[number] & FROM_BARS == 0:
+            self._set_code(columns, number, forming.code[number] | FROM_BARS)
 
     def _tear(self, columns: Columns, number: i64, start_ns: i64) -> None:
         """Mark the bar containing *start_ns*, the start of an unfinished bar, as incomplete (now or when it opens)."""
@@ -270,25 +283,31 @@ class Aggregator:
             return
         builder.torn_ns = start_ns
         builder.torn = False
-        header = builder.header
-        if header is not None and header.start_ns <= start_ns < header.end_ns and not header.incomplete:
+        forming = self._forming
+        if (
+            forming.has_bar(number)
+            and forming.start_ns(number) <= start_ns < forming.end_ns(number)
+            and forming.code[number] & INCOMPLETE == 0
+        ):
             builder.torn = True
-            self._set_header(columns, number, header.marked(True, header.from_bars))
+            self._set_code(columns, number, forming.code[number] | INCOMPLETE)
 
     def _repair(self, columns: Columns, number: i64) -> None:
         """Undo `_tear`: the bar that was unfinished has arrived complete."""
         builder = self._builders[number]
         builder.torn_ns = NEVER_NS
-        header = builder.header
-        if builder.torn and header is not None:
-            self._set_header(columns, number, header.marked(False, header.from_bars))
+        if builder.torn and self._forming.has_bar(number):
+            self._set_code(columns, number, self._forming.code[number] & ~INCOMPLETE)
         builder.torn = False
 
-    def _set_header(self, columns: Columns, number: i64, header: BarHeader) -> None:
+    def _set_code(self, columns: Columns, number: i64, code: i64) -> None:
+        """Set the code of the forming bar, for the rows of the block from here on."""
+        self._set_header(columns, number, self._forming.start_ns(number), self._forming.end_ns(number), code)
+
+    def _set_header(self, columns: Columns, number: i64, start_ns: i64, end_ns: i64, code: i64) -> None:
         """Set the header of the forming bar, for the rows of the block from here on."""
-        self._builders[number].header = header
-        self._forming.open(number, header, len(columns.headers))
-        columns.headers.append(header)
+        index = columns.add_header(start_ns, end_ns, code, self._builders[number].gap)
+        self._forming.open(number, start_ns, end_ns, code, index)
 
     def _apply_other(self, columns: Columns, judged: JudgedBlock, i: i64, effect: i64, number: i64) -> None:
         """Apply a row that the main loop skips: late, without a price, a tear or repair, or of too long a bar."""
@@ -320,37 +339,30 @@ class Aggregator:
     def _close(self, columns: Columns, row: i64, number: i64) -> None:
         """Complete the forming bar, at its own end time."""
         builder = self._builders[number]
-        header = builder.header
-        assert header is not None, "a bar that ends has a header"
-        numbers = self._forming.numbers
+        forming = self._forming
+        numbers = forming.numbers
         at = number * STRIDE
-        completed = Bar(
-            symbol=builder.instrument.name,
-            timeframe=self.timeframe,
-            start_ns=header.start_ns,
-            end_ns=header.end_ns,
-            open=numbers[at + OPEN],
-            high=numbers[at + HIGH],
-            low=numbers[at + LOW],
-            close=numbers[at + CLOSE],
-            volume=numbers[at + VOLUME] + numbers[at + CARRY],
-            ticks=i64(numbers[at + TICKS]),
-            trading_day=header.day.date,
-            first=header.first,
-            incomplete=header.incomplete,
-            day_incomplete=header.day_incomplete,
-            off_session=header.day.off_session,
-            from_bars=header.from_bars,
-            gap=header.gap,
+        end_ns = forming.end_ns(number)
+        columns.closings.add(
+            row,
+            number,
+            forming.start_ns(number),
+            end_ns,
+            numbers[at + OPEN],
+            numbers[at + HIGH],
+            numbers[at + LOW],
+            numbers[at + CLOSE],
+            numbers[at + VOLUME] + numbers[at + CARRY],
+            i64(numbers[at + TICKS]),
+            forming.code[number],
+            builder.gap,
+            builder.room(self._history),
         )
         self.completed += 1
-        self._forming.close(number)
-        builder.header = None
-        builder.previous_end_ns = header.end_ns
+        forming.close(number)
+        builder.gap = None
+        builder.previous_end_ns = end_ns
         builder.torn = False
-        builder.remember(completed, self._history)
-        window = builder.window(self._history)
-        columns.closings.append(BarClose(row, number, self.rank, completed, header.day, window))
 
     def _close_all(self, columns: Columns, row: i64, clock_ns: i64) -> None:
         """Complete every bar that ends at or before *clock_ns*, in order of appearance of the symbols."""
@@ -364,15 +376,15 @@ class Aggregator:
         after = vec[float]([0.0] * (n * NUMBERS))
         header_after = vec[i64]([NO_BAR] * n)
         starts_after, ends_after = vec[i64]([0] * n), vec[i64]([0] * n)
-        first_seq = judged.block.first_seq
         forming = self._forming
-        numbers, marks = forming.numbers, forming.marks
+        numbers, indices, bounds = forming.numbers, forming.index, forming.bounds
         for k in range(n):
             number = touched[k]
-            header_after[k] = forming.index_after(number, first_seq)
-            starts_after[k] = marks[number * MARKS + START]
-            ends_after[k] = marks[number * MARKS + END]
+            header_after[k] = i64(indices[number])
+            starts_after[k] = bounds[2 * number]
+            ends_after[k] = bounds[2 * number + 1]
             _copy_numbers(numbers, number, after, k)
+        forming.end_block()
         columns.after = after
         columns.header_after = header_after
         columns.starts_after = starts_after

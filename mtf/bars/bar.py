@@ -1,4 +1,4 @@
-"""Bars: the completed one, the partial one, and the window of the last completed ones.
+"""Bars: the completed one, and the partial one.
 
 Immutable values, compiled. They do not know how they were made.
 """
@@ -6,9 +6,7 @@ Immutable values, compiled. They do not know how they were made.
 from __future__ import annotations
 
 import datetime
-from array import array
-from collections.abc import Iterator
-from typing import Any, Final, overload
+from typing import Any, Final
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -17,7 +15,7 @@ from mtf.errors import MalformedEvent
 from mtf.markup import html_table, time_text
 from mtf.timeframe import Timeframe
 
-__all__ = ["Bar", "BarWindow", "PartialBar"]
+__all__ = ["Bar", "PartialBar", "check_bar"]
 
 # In the order of `_key`; a completed bar has all but the last.
 FIELDS: Final = (
@@ -114,9 +112,7 @@ class Bar:
         from_bars: bool = False,
         gap: Gap | None = None,
     ) -> None:
-        fits = -INF < low <= open <= high < INF and low <= close <= high
-        if not (fits and volume >= 0.0 and ticks >= 0 and start_ns < end_ns):
-            raise MalformedEvent(_fault(start_ns, end_ns, open, high, low, close, volume, ticks))
+        check_bar(start_ns, end_ns, open, high, low, close, volume, ticks)
         self.symbol: Final = symbol
         self.timeframe: Final = timeframe
         self.start_ns: Final[i64] = start_ns
@@ -327,113 +323,13 @@ class PartialBar(Bar):
         return float(self.elapsed_ns) / float(self.end_ns - self.start_ns)
 
 
-@mypyc_attr(native_class=True, acyclic=True)
-class BarWindow:
-    """The last completed bars as of one instant, oldest first: a sequence that never changes.
-
-    It is a window into a list that its owner only appends to, and never reads past its own end. Its columns are
-    read-only buffers, which NumPy and Arrow take without a copy: `numpy.asarray(window.close)`.
-    """
-
-    __slots__ = ("_bars", "_start", "_stop")
-
-    def __init__(self, bars: list[Bar], start: i64, stop: i64) -> None:
-        assert 0 <= start <= stop <= len(bars), "the window must lie within its list"
-        self._bars: Final = bars
-        self._start: Final[i64] = start
-        self._stop: Final[i64] = stop
-
-    def __len__(self) -> int:
-        return self._stop - self._start
-
-    @property
-    def newest(self) -> Bar | None:
-        """The last of the bars; None if there is none."""
-        return self._bars[self._stop - 1] if self._stop > self._start else None
-
-    @property
-    def start_ns(self) -> memoryview[int]:
-        """The starts of the bars, in ns, as 64-bit integers."""
-        return _column("q", [bar.start_ns for bar in self._list()])
-
-    @property
-    def end_ns(self) -> memoryview[int]:
-        """The ends of the bars, in ns, as 64-bit integers."""
-        return _column("q", [bar.end_ns for bar in self._list()])
-
-    @property
-    def open(self) -> memoryview[float]:
-        """The opens, as doubles; `high`, `low`, `close` and `volume` likewise."""
-        return _column("d", [bar.open for bar in self._list()])
-
-    @property
-    def high(self) -> memoryview[float]:
-        return _column("d", [bar.high for bar in self._list()])
-
-    @property
-    def low(self) -> memoryview[float]:
-        return _column("d", [bar.low for bar in self._list()])
-
-    @property
-    def close(self) -> memoryview[float]:
-        return _column("d", [bar.close for bar in self._list()])
-
-    @property
-    def volume(self) -> memoryview[float]:
-        return _column("d", [bar.volume for bar in self._list()])
-
-    @property
-    def ticks(self) -> memoryview[int]:
-        """The numbers of ticks, as 64-bit integers."""
-        return _column("q", [bar.ticks for bar in self._list()])
-
-    @overload
-    def __getitem__(self, key: int) -> Bar: ...
-    @overload
-    def __getitem__(self, key: slice) -> list[Bar]: ...
-    def __getitem__(self, key: object) -> object:
-        if isinstance(key, slice):
-            start, stop, step = key.indices(len(self))
-            return [self._bars[self._start + i] for i in range(start, stop, step)]
-        if not isinstance(key, int):
-            raise TypeError(f"a bar's index must be an integer or a slice, got {key!r}")
-        size: int = self._stop - self._start
-        position = key + size if key < 0 else key
-        if not 0 <= position < size:
-            raise IndexError(f"bar index {key} out of range, there are {size} bars")
-        return self._bars[self._start + position]
-
-    def __iter__(self) -> Iterator[Bar]:
-        return iter(self._list())
-
-    def __contains__(self, bar: object) -> bool:
-        return bar in self._list()
-
-    def __reversed__(self) -> Iterator[Bar]:
-        return iter(self._list()[::-1])
-
-    def _list(self) -> list[Bar]:
-        return self._bars[self._start : self._stop]
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (BarWindow, list, tuple)):
-            return list(self) == list(other)
-        return False
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __copy__(self) -> BarWindow:
-        return self
-
-    def __deepcopy__(self, memo: object) -> BarWindow:
-        return self
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_restored_window, (list(self),))
-
-    def __repr__(self) -> str:
-        return f"BarWindow({len(self)} bars)"
+def check_bar(
+    start_ns: i64, end_ns: i64, open: float, high: float, low: float, close: float, volume: float, ticks: i64
+) -> None:
+    """Raise MalformedEvent if the numbers of a bar contradict each other."""
+    fits = -INF < low <= open <= high < INF and low <= close <= high
+    if not (fits and volume >= 0.0 and ticks >= 0 and start_ns < end_ns):
+        raise MalformedEvent(_fault(start_ns, end_ns, open, high, low, close, volume, ticks))
 
 
 def _fault(
@@ -458,15 +354,6 @@ def _fault(
 def _datetime(ts_ns: i64) -> datetime.datetime:
     us: int = ts_ns // US_NS
     return _EPOCH + datetime.timedelta(microseconds=us)
-
-
-def _column(kind: str, values: list[Any]) -> memoryview[Any]:
-    """Return *values* as a read-only buffer; *kind* is a type code of `array`."""
-    return memoryview(array(kind, values)).toreadonly()
-
-
-def _restored_window(bars: list[Bar]) -> BarWindow:
-    return BarWindow(bars, 0, len(bars))
 
 
 def _restored(key: tuple[Any, ...]) -> Bar:

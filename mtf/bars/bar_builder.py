@@ -12,13 +12,25 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.bar import Bar, BarWindow
-from mtf.bars.columns import BarHeader
-from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, TICKS, VOLUME, FormingBars
+from mtf.bars.bar import check_bar
+from mtf.bars.bar_codes import (
+    DAY_INCOMPLETE,
+    DAY_SHIFT,
+    FIRST,
+    FROM_BARS,
+    HAS_GAP,
+    INCOMPLETE,
+    OFF_SESSION,
+    code_of,
+    flags_of,
+)
+from mtf.bars.bar_history import CODE, END, PRICES, START, TICKS, BarHistory, BarWindow
+from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, VOLUME, FormingBars
+from mtf.bars.forming import TICKS as TICKS_FORMING
 from mtf.bars.judged_block import Instrument
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
-from mtf.timeframe import INTRADAY, Timeframe
+from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
 __all__ = ["BarBuilder"]
@@ -28,75 +40,73 @@ MAX_ORDINAL: Final = 3_652_059  # 9999-12-31
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarBuilder:
-    """One symbol's history, and the header of its forming bar."""
+    """One symbol's history, and what is known of its newest bar besides the rows of `forming`."""
 
-    __slots__ = ("bars", "day", "header", "instrument", "previous_end_ns", "torn", "torn_ns")
+    __slots__ = ("day", "day_is_saved", "gap", "history", "instrument", "previous_end_ns", "torn", "torn_ns")
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, timeframe: Timeframe) -> None:
         self.instrument: Final = instrument
-        self.header: BarHeader | None = None  # None while no bar forms
+        self.gap: Gap | None = None  # before the forming bar
         self.day: Day | None = None  # the day of the newest bar
+        self.day_is_saved = False  # it comes from a saved state, which lacks its grid
         self.previous_end_ns: i64 = NEVER_NS  # end of the newest completed bar; NEVER_NS before the first
         self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has arrived complete
         self.torn = False  # the forming bar is incomplete for that reason only
-        self.bars: list[Bar] = []  # completed, oldest first; only appended to, and replaced at twice the limit
+        self.history: BarHistory = BarHistory(instrument.name, timeframe)  # completed bars; replaced as it grows
 
-    def window(self, history: i64) -> BarWindow:
-        """Return the last *history* completed bars, oldest first."""
-        stop: i64 = len(self.bars)
-        return BarWindow(self.bars, stop - history if stop > history else 0, stop)
+    def window(self, keep: i64) -> BarWindow:
+        """Return the last *keep* completed bars, oldest first."""
+        stop = self.history.count
+        return BarWindow(self.history, stop - keep if stop > keep else 0, stop)
 
-    def remember(self, completed: Bar, history: i64) -> None:
-        """Append to the history; a `BarWindow` reads the same list, which never changes before the window's end."""
-        bars = self.bars
-        if len(bars) >= 2 * history:
-            bars = bars[len(bars) - history + 1 :] if history > 1 else []
-            self.bars = bars
-        bars.append(completed)
+    def room(self, keep: i64) -> BarHistory:
+        """Return the history, with room for one more bar; at least *keep* bars stay in it."""
+        history = self.history
+        if history.count == history.room:
+            history = history.with_room(keep, self.instrument.number)
+            self.history = history
+        return history
 
-    def archive(self, archive: Archive, timeframe: Timeframe, history: i64, forming: FormingBars) -> None:
-        """Save or load the forming bar, whose numbers are in *forming*, and the last *history* completed ones."""
+    def archive(self, archive: Archive, timeframe: Timeframe, keep: i64, forming: FormingBars) -> None:
+        """Save or load the forming bar, whose numbers are in *forming*, and the last *keep* completed ones."""
         self.previous_end_ns = archive.int64(self.previous_end_ns, ANY_MIN, ANY_MAX)
         self.torn_ns = archive.int64(self.torn_ns, ANY_MIN, ANY_MAX)
         self.torn = archive.flag(self.torn)
-        self.header = _archive_header(archive, self.header, self.instrument.first_ns)
-        header = self.header
         number = self.instrument.number
-        if header is not None:
-            # For an intraday bar the day is looked up again when the next one opens.
-            self.day = header.day if timeframe.kind != INTRADAY else None
+        if archive.flag(forming.has_bar(number)):
+            self._archive_forming(archive, forming)
             for each in (OPEN, HIGH, LOW, CLOSE, VOLUME, CARRY):
                 forming.set(number, each, archive.float64(forming.get(number, each)))
-            forming.set(number, TICKS, float(archive.int64(i64(forming.get(number, TICKS)), 0, ANY_MAX)))
-            if archive.loading:
-                forming.open(number, header)
-        kept: i64 = len(self.bars)
-        start = kept - history if kept > history else 0
+            ticks = archive.int64(i64(forming.get(number, TICKS_FORMING)), 0, ANY_MAX)
+            forming.set(number, TICKS_FORMING, float(ticks))
+        kept: i64 = self.history.count
+        start = kept - keep if kept > keep else 0
         count = archive.count(kept - start, 8)
-        if archive.loading and count > history:
-            raise CorruptCheckpoint(f"saved state: {count} bars, but {history} are kept")
-        none: Bar | None = None
-        for k in range(count):
-            bar = _archive_bar(
-                archive, none if archive.loading else self.bars[start + k], self.instrument.name, timeframe
-            )
-            if archive.loading:
-                self.bars.append(bar)
+        if not archive.loading:
+            for row in range(start, kept):
+                _save_bar(archive, self.history, row)
+            return
+        if count > keep:
+            raise CorruptCheckpoint(f"saved state: {count} bars, but {keep} are kept")
+        for _ in range(count):
+            _load_bar(archive, self.room(keep))
 
-
-def _archive_header(archive: Archive, header: BarHeader | None, first_ns: i64) -> BarHeader | None:
-    if not archive.flag(header is not None):
-        return None
-    start_ns = archive.int64(0 if header is None else header.start_ns, ANY_MIN, ANY_MAX)
-    end_ns = archive.int64(0 if header is None else header.end_ns, start_ns + 1, ANY_MAX)
-    day = _archive_day(archive, None if header is None else header.day)
-    first = archive.flag(header is not None and header.first)
-    incomplete = archive.flag(header is not None and header.incomplete)
-    from_bars = archive.flag(header is not None and header.from_bars)
-    gap = _archive_gap(archive, None if header is None else header.gap)
-    return (
-        header if header is not None else BarHeader(start_ns, end_ns, day, first, incomplete, gap, first_ns, from_bars)
-    )
+    def _archive_forming(self, archive: Archive, forming: FormingBars) -> None:
+        """Save or load what stays the same of the forming bar."""
+        number = self.instrument.number
+        start_ns = archive.int64(forming.start_ns(number), ANY_MIN, ANY_MAX)
+        end_ns = archive.int64(forming.end_ns(number), start_ns + 1 if archive.loading else ANY_MIN, ANY_MAX)
+        day = _archive_day(archive, None if archive.loading else self.day)
+        code = forming.code[number]
+        first = archive.flag(code & FIRST != 0)
+        incomplete = archive.flag(code & INCOMPLETE != 0)
+        from_bars = archive.flag(code & FROM_BARS != 0)
+        self.gap = _archive_gap(archive, self.gap)
+        if archive.loading:
+            self.day, self.day_is_saved = day, True
+            flags = flags_of(incomplete, self.instrument.first_ns > day.start_ns, day.off_session)
+            code = code_of(day.number, flags, first, from_bars, self.gap is not None)
+            forming.open(number, start_ns, end_ns, code)
 
 
 def _archive_day(archive: Archive, day: Day | None) -> Day:
@@ -119,46 +129,42 @@ def _archive_gap(archive: Archive, gap: Gap | None) -> Gap | None:
     return Gap(closed_ns=closed_ns, holiday_ns=holiday_ns, break_ns=break_ns, silence_ns=silence_ns)
 
 
-def _archive_bar(archive: Archive, bar: Bar | None, symbol: str, timeframe: Timeframe) -> Bar:
-    """Save *bar*, or load one; return it."""
-    start_ns = archive.int64(0 if bar is None else bar.start_ns, ANY_MIN, ANY_MAX)
-    end_ns = archive.int64(0 if bar is None else bar.end_ns, start_ns + 1, ANY_MAX)
-    open = archive.float64(0.0 if bar is None else bar.open)
-    high = archive.float64(0.0 if bar is None else bar.high)
-    low = archive.float64(0.0 if bar is None else bar.low)
-    close = archive.float64(0.0 if bar is None else bar.close)
-    volume = archive.float64(0.0 if bar is None else bar.volume)
-    ticks = archive.int64(0 if bar is None else bar.ticks, 0, ANY_MAX)
-    number: i64 = 0
-    if bar is not None:
-        day = bar.trading_day
-        assert day is not None, "an aggregated bar has a trading day"
-        number = day.toordinal()
-    number = archive.int64(number, 1, MAX_ORDINAL)
+def _save_bar(archive: Archive, history: BarHistory, row: i64) -> None:
+    archive.int64(history.mark(row, START), ANY_MIN, ANY_MAX)
+    archive.int64(history.mark(row, END), ANY_MIN, ANY_MAX)
+    for column in range(PRICES):
+        archive.float64(history.price(row, column))
+    archive.int64(history.mark(row, TICKS), 0, ANY_MAX)
+    code = history.mark(row, CODE)
+    archive.int64(code >> DAY_SHIFT, 1, MAX_ORDINAL)
     flags: i64 = 0
-    if bar is not None:
-        flags = (1 if bar.first else 0) | (2 if bar.incomplete else 0) | (4 if bar.off_session else 0)
-        flags |= (8 if bar.day_incomplete else 0) | (16 if bar.from_bars else 0)
-    flags = archive.int64(flags, 0, 31)
-    gap = _archive_gap(archive, None if bar is None else bar.gap)
-    if bar is not None:
-        return bar
-    return Bar(
-        symbol=symbol,
-        timeframe=timeframe,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        open=open,
-        high=high,
-        low=low,
-        close=close,
-        volume=volume,
-        ticks=ticks,
-        trading_day=datetime.date.fromordinal(number),
-        first=flags & 1 != 0,
-        incomplete=flags & 2 != 0,
-        off_session=flags & 4 != 0,
-        day_incomplete=flags & 8 != 0,
-        from_bars=flags & 16 != 0,
-        gap=gap,
-    )
+    for k in range(len(_SAVED)):
+        if code & _SAVED[k]:
+            flags |= 1 << k
+    archive.int64(flags, 0, ANY_MAX)
+    _archive_gap(archive, history.gap(row))
+
+
+def _load_bar(archive: Archive, history: BarHistory) -> None:
+    """Load a bar into *history*, which has room."""
+    start_ns = archive.int64(0, ANY_MIN, ANY_MAX)
+    end_ns = archive.int64(0, start_ns + 1, ANY_MAX)
+    open = archive.float64(0.0)
+    high = archive.float64(0.0)
+    low = archive.float64(0.0)
+    close = archive.float64(0.0)
+    volume = archive.float64(0.0)
+    ticks = archive.int64(0, 0, ANY_MAX)
+    code = archive.int64(0, 1, MAX_ORDINAL) << DAY_SHIFT
+    flags = archive.int64(0, 0, 31)
+    for k in range(len(_SAVED)):
+        if flags >> k & 1:
+            code |= _SAVED[k]
+    gap = _archive_gap(archive, None)
+    if gap is not None:
+        code |= HAS_GAP
+    check_bar(start_ns, end_ns, open, high, low, close, volume, ticks)
+    history.add(start_ns, end_ns, open, high, low, close, volume, ticks, code, gap)
+
+
+_SAVED: Final[list[i64]] = [FIRST, INCOMPLETE, OFF_SESSION, DAY_INCOMPLETE, FROM_BARS]  # a bit each, in this order

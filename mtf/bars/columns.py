@@ -1,122 +1,57 @@
 """Columns: one timeframe's results for one block, written by an aggregator and read by everything after it.
 
-Plain compiled values: a row of numbers per event, a header for what stays the same while a bar forms, a `BarClose` per
-completed bar, and a symbol's state as one value.
+Plain compiled values: a row of numbers per event, a header for what stays the same while a bar forms, and a symbol's
+state as one value.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from librt.vecs import vec
+from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.bar import Bar, BarWindow, PartialBar
-from mtf.calendars.day import Day, Gap
+from mtf.bars.bar import PartialBar
+from mtf.bars.bar_codes import DAY_INCOMPLETE, FIRST, FROM_BARS, HAS_GAP, INCOMPLETE, OFF_SESSION, date_of
+from mtf.bars.bar_history import BarWindow
+from mtf.bars.closings import Closings
+from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 
 __all__ = [
     "AS_BEFORE",
-    "DAY_INCOMPLETE",
-    "DAY_SHIFT",
-    "FLAGS",
-    "INCOMPLETE",
+    "HEADER",
+    "HEADER_CODE",
+    "HEADER_END",
     "NO_BAR",
     "NUMBERS",
-    "OFF_SESSION",
-    "BarClose",
     "BarHeader",
     "BarState",
     "Columns",
-    "flags_of",
 ]
 
 NO_BAR: Final = -1  # in place of the index of a header
 AS_BEFORE: Final = 0  # likewise: the header is the one that the symbol had before the block
+HEADER: Final = 3  # numbers of a header: start, end, code
+HEADER_END: Final = 1
+HEADER_CODE: Final = 2
 NUMBERS: Final = 6  # of a bar that forms: open, high, low, close, volume, ticks
-
-# Flags of a bar, as indicators take them; in a code, below the ordinal of the trading day.
-INCOMPLETE: Final = 1  # the beginning of the bar was not seen
-DAY_INCOMPLETE: Final = 2  # the beginning of its trading day was not seen
-OFF_SESSION: Final = 4  # the bar belongs to no trading day: the market was closed
-FLAGS: Final = 7
-DAY_SHIFT: Final = 3
-
-
-def flags_of(incomplete: bool, day_incomplete: bool, off_session: bool) -> i64:
-    """Return a bar's flags for these properties."""
-    flags: i64 = 0
-    if incomplete:
-        flags |= INCOMPLETE
-    if day_incomplete:
-        flags |= DAY_INCOMPLETE
-    if off_session:
-        flags |= OFF_SESSION
-    return flags
 
 
 @mypyc_attr(native_class=True, acyclic=True)
 class BarHeader:
-    """What stays the same while a bar forms: its bounds, day, flags, and the gap before it.
+    """What stays the same while a bar forms: bounds, day and flags as a code (`mtf.bars.bar_codes`), gap before it."""
 
-    `code` is what indicators want of it: the ordinal of the day above DAY_SHIFT bits of flags.
-    """
+    __slots__ = ("code", "end_ns", "gap", "start_ns")
 
-    __slots__ = (
-        "code",
-        "day",
-        "day_incomplete",
-        "end_ns",
-        "first",
-        "first_ns",
-        "from_bars",
-        "gap",
-        "incomplete",
-        "start_ns",
-    )
-
-    def __init__(
-        self,
-        start_ns: i64,
-        end_ns: i64,
-        day: Day,
-        first: bool,
-        incomplete: bool,
-        gap: Gap | None,
-        first_ns: i64,
-        from_bars: bool = False,
-    ) -> None:
+    def __init__(self, start_ns: i64, end_ns: i64, code: i64, gap: Gap | None) -> None:
         self.start_ns: Final[i64] = start_ns
         self.end_ns: Final[i64] = end_ns
-        self.day: Final = day
-        self.first: Final = first
-        self.incomplete: Final = incomplete
-        self.day_incomplete: Final = first_ns > day.start_ns  # the symbol's first event came after the start of the day
+        self.code: Final[i64] = code
         self.gap: Final = gap
-        self.first_ns: Final[i64] = first_ns  # time of the symbol's first event
-        self.code: Final[i64] = day.number << DAY_SHIFT | flags_of(incomplete, self.day_incomplete, day.off_session)
-        self.from_bars: Final = from_bars  # it contains an input bar
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (
-            BarHeader,
-            (
-                self.start_ns,
-                self.end_ns,
-                self.day,
-                self.first,
-                self.incomplete,
-                self.gap,
-                self.first_ns,
-                self.from_bars,
-            ),
-        )
-
-    def marked(self, incomplete: bool, from_bars: bool) -> BarHeader:
-        """Return the header with these two flags."""
-        return BarHeader(
-            self.start_ns, self.end_ns, self.day, self.first, incomplete, self.gap, self.first_ns, from_bars
-        )
+        return (BarHeader, (self.start_ns, self.end_ns, self.code, self.gap))
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -154,6 +89,7 @@ class BarState:
         header = self.header
         if header is None:
             return None
+        code = header.code
         return PartialBar(
             symbol=symbol,
             timeframe=timeframe,
@@ -166,48 +102,31 @@ class BarState:
             time_ns=time_ns,
             volume=self.volume,
             ticks=self.ticks,
-            trading_day=header.day.date,
-            first=header.first,
+            trading_day=date_of(code),
+            first=code & FIRST != 0,
             last=last,
-            incomplete=header.incomplete,
-            day_incomplete=header.day_incomplete,
-            off_session=header.day.off_session,
-            from_bars=header.from_bars,
+            incomplete=code & INCOMPLETE != 0,
+            day_incomplete=code & DAY_INCOMPLETE != 0,
+            off_session=code & OFF_SESSION != 0,
+            from_bars=code & FROM_BARS != 0,
             gap=header.gap,
         )
-
-
-@mypyc_attr(native_class=True, acyclic=True)
-class BarClose:
-    """A bar that closed: the row that revealed it, and the symbol's history just after."""
-
-    __slots__ = ("bar", "day", "number", "rank", "row", "window")
-
-    def __init__(self, row: i64, number: i64, rank: i64, bar: Bar, day: Day, window: BarWindow) -> None:
-        self.row: Final[i64] = row
-        self.number: Final[i64] = number  # of the symbol
-        self.rank: Final[i64] = rank  # of the timeframe, 0 for the shortest
-        self.bar: Final = bar
-        self.day: Final = day
-        self.window: Final = window
-
-    def state(self) -> BarState:
-        """Return the symbol's state just after: no bar is forming."""
-        return BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.window)
 
 
 @mypyc_attr(native_class=True)
 class Columns:
     """One timeframe's results for one block: a row of numbers per event, and the bars that closed.
 
-    Row *i* holds the partial bar of the row's symbol after the row. `header[i]` is the index of its `BarHeader` in
-    `headers`, AS_BEFORE if that is the symbol's of before the block, or NO_BAR if no bar is forming (and for a clock
-    event, which has no symbol). `codes[i]` is the header's code, if indicators are kept. Of the k-th touched symbol,
-    `after[k * NUMBERS : (k + 1) * NUMBERS]` are the numbers after the block, and `header_after[k]` is the index of its
-    header then, `starts_after[k]` and `ends_after[k]` are the bounds of its bar.
+    Row *i* holds the partial bar of the row's symbol after the row. `header[i]` is the index of its header among those
+    of `add_header`, AS_BEFORE if that is the symbol's of before the block, or NO_BAR if no bar is forming (and for a
+    clock event, which has no symbol). `codes[i]` is the header's code, if indicators are kept.
+
+    Of the k-th touched symbol, `after[k * NUMBERS : (k + 1) * NUMBERS]` are the numbers after the block, and
+    `header_after[k]` is the index of its header then, `starts_after[k]` and `ends_after[k]` are the bounds of its bar.
     """
 
     __slots__ = (
+        "_gaps",
         "after",
         "close",
         "closings",
@@ -225,7 +144,8 @@ class Columns:
         "volume",
     )
 
-    def __init__(self, rank: i64, n: i64, codes: bool) -> None:
+    def __init__(self, timeframe: Timeframe, rank: i64, n: i64, codes: bool, keep: i64) -> None:
+        """*keep* is how many completed bars a window has at most."""
         self.rank: Final[i64] = rank
         self.open: vec[float] = vec[float]([0.0] * n)
         self.high: vec[float] = vec[float]([0.0] * n)
@@ -236,19 +156,41 @@ class Columns:
         self.header: vec[i64] = vec[i64]([0] * n)
         coded: i64 = n if codes else 0
         self.codes: vec[i64] = vec[i64]([0] * coded)
-        self.headers: list[BarHeader | None] = [None]  # at AS_BEFORE
+        self.headers: vec[i64] = vec[i64]([0] * HEADER)  # start, end and code of each; at AS_BEFORE without meaning
+        self._gaps: dict[int, Gap] = {}  # by index, those before bars
         self.starts_after: vec[i64] = vec[i64]([])
         self.ends_after: vec[i64] = vec[i64]([])
-        self.closings: list[BarClose] = []
+        self.closings: Final = Closings(timeframe, keep)
         self.after: vec[float] = vec[float]([])
         self.header_after: vec[i64] = vec[i64]([])
+
+    def add_header(self, start_ns: i64, end_ns: i64, code: i64, gap: Gap | None) -> i64:
+        """Add the header of a bar that opens, or one that changes, and return its index."""
+        index: i64 = len(self.headers) // HEADER
+        headers = append(append(append(self.headers, start_ns), end_ns), code)
+        self.headers = headers
+        if gap is not None:
+            self._gaps[int(index)] = gap
+        return index
+
+    def gap(self, index: i64) -> Gap | None:
+        """Return the gap before the bar of a header."""
+        if self.headers[index * HEADER + HEADER_CODE] & HAS_GAP == 0:
+            return None
+        return self._gaps[int(index)]
+
+    def header_at(self, index: i64) -> BarHeader:
+        """Return the header with this index."""
+        headers = self.headers
+        at = index * HEADER
+        return BarHeader(headers[at], headers[at + HEADER_END], headers[at + HEADER_CODE], self.gap(index))
 
     def state(self, row: i64, window: BarWindow, before: BarHeader | None) -> BarState:
         """Return the state after *row*; *window* are the completed bars, *before* is the header before the block."""
         index = self.header[row]
         header: BarHeader | None = None
         if index != NO_BAR:
-            header = before if index == AS_BEFORE else self.headers[index]
+            header = before if index == AS_BEFORE else self.header_at(index)
         return BarState(
             header,
             self.open[row],

@@ -16,13 +16,14 @@ from mypy_extensions import i64, mypyc_attr
 from xxhash import xxh3_128
 
 from mtf.archive import ANY_MAX, Archive
-from mtf.bars.bar import Bar
-from mtf.bars.columns import BarClose
+from mtf.bars.bar_codes import DAY_SHIFT, FIRST, FROM_BARS, INCOMPLETE, OFF_SESSION
+from mtf.bars.bar_history import PRICES
+from mtf.bars.closings import CODE, END, MARKS, NUMBER, ROW, START, TICKS, Closings
 from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES, canonical
 
-__all__ = ["Digest"]
+__all__ = ["Digest", "write_bar"]
 
 ROWS_CHUNK: Final = 1024 * ROW_BYTES
 CHUNK: Final = 16_384
@@ -93,9 +94,9 @@ class Digest:
         self._verdicts.feed(bytes(judged.verdicts))
         self._heap.feed(block.heap)
 
-    def closing(self, seq: i64, closing: BarClose, values: vec[float]) -> None:
-        """Add a completed bar, closed by the event *seq*, and its completed indicator values."""
-        self._bars.feed(bar_bytes(seq, closing, values))
+    def bars(self, data: bytes) -> None:
+        """Add completed bars, as `write_bar` wrote them."""
+        self._bars.feed(data)
 
     def value(self) -> str:
         """Return the digest of everything added so far, as 32 hexadecimal digits."""
@@ -110,38 +111,41 @@ class Digest:
         self._bars.archive(archive)
 
 
-def bar_bytes(seq: i64, closing: BarClose, values: vec[float]) -> bytes:
-    """Return the canonical bytes of a completed bar."""
-    bar: Bar = closing.bar
-    out = BytesWriter()
-    write_i64_le(out, seq)
-    write_i64_le(out, closing.number)
-    write_i64_le(out, i64(bar.timeframe.length_ns))
-    write_i64_le(out, bar.start_ns)
-    write_i64_le(out, bar.end_ns)
-    write_f64_le(out, bar.open)
-    write_f64_le(out, bar.high)
-    write_f64_le(out, bar.low)
-    write_f64_le(out, bar.close)
-    write_f64_le(out, bar.volume)
-    write_i64_le(out, bar.ticks)
-    write_i64_le(out, closing.day.number)
+def write_bar(
+    out: BytesWriter, first_seq: i64, closings: Closings, k: i64, values: vec[float], at: i64, width: i64
+) -> None:
+    """Write the canonical bytes of a completed bar, and of its *width* values from `values[at]` on.
+
+    The bar is the k-th of the *closings* of a block that begins with the event *first_seq*.
+    """
+    marks = closings.marks
+    of = k * MARKS
+    write_i64_le(out, first_seq + marks[of + ROW])
+    write_i64_le(out, marks[of + NUMBER])
+    write_i64_le(out, i64(closings.timeframe.length_ns))
+    write_i64_le(out, marks[of + START])
+    write_i64_le(out, marks[of + END])
+    for price in range(k * PRICES, (k + 1) * PRICES):
+        write_f64_le(out, closings.prices[price])
+    write_i64_le(out, marks[of + TICKS])
+    code = marks[of + CODE]
+    write_i64_le(out, code >> DAY_SHIFT)
     flags: i64 = 0
-    if bar.first:
+    if code & FIRST:
         flags |= 1
-    if bar.incomplete:
+    if code & INCOMPLETE:
         flags |= 2
-    if bar.off_session:
+    if code & OFF_SESSION:
         flags |= 4
-    if bar.from_bars:
+    if code & FROM_BARS:
         flags |= 8
     write_i64_le(out, flags)
-    gap = bar.gap
+    gap = closings.gap(k)
     if gap is not None:
         write_i64_le(out, gap.closed_ns)
         write_i64_le(out, gap.holiday_ns)
         write_i64_le(out, gap.break_ns)
         write_i64_le(out, gap.silence_ns)
-    for value in values:
+    for each in range(at, at + width):
+        value = values[each]
         write_f64_le(out, value if value == value else NAN)
-    return out.getvalue()

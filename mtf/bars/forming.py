@@ -1,40 +1,22 @@
 """The forming bars of one timeframe as packed rows, by number of the symbol: all that a tick reads and writes of them.
 
-A row is one cache line of numbers, and one of marks. What changes only when a bar opens or closes is elsewhere
-(`mtf.bars.bar_builder`), so that thousands of symbols ticking in turn cost two lines each, not a dozen objects.
+A row is one cache line of numbers. What only matters when a bar opens or closes is elsewhere: in narrow columns here,
+and in `mtf.bars.bar_builder`. So thousands of symbols ticking in turn cost a line each, not a dozen objects.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import read_i32_le
 from librt.vecs import append, vec
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i32, i64, mypyc_attr
 
-from mtf.bars.columns import AS_BEFORE, NO_BAR, BarHeader
-from mtf.events.block import ROW_BYTES
+from mtf.bars.columns import AS_BEFORE, NO_BAR
 from mtf.units import NEVER_NS
 
-__all__ = [
-    "BLOCK",
-    "CARRY",
-    "CLOSE",
-    "CODE",
-    "END",
-    "HIGH",
-    "INDEX",
-    "LOW",
-    "MARKS",
-    "OPEN",
-    "START",
-    "STRIDE",
-    "TICKS",
-    "VOLUME",
-    "FormingBars",
-]
+__all__ = ["CARRY", "CLOSE", "HIGH", "LOW", "NEAR", "OPEN", "STRIDE", "TICKS", "VOLUME", "FormingBars"]
 
-# Numbers of a row of floats.
+# Numbers of a row.
 OPEN: Final = 0
 HIGH: Final = 1
 LOW: Final = 2
@@ -42,36 +24,39 @@ CLOSE: Final = 3
 VOLUME: Final = 4
 CARRY: Final = 5  # rounding error of the volume: the bar's volume is the sum of both
 TICKS: Final = 6
+NEAR: Final = 7  # an instant shortly before the bar's end, as a float cannot hold the end itself; NO_END: no bar forms
 STRIDE: Final = 8
-# Marks of a row.
-END: Final = 0  # of the forming bar; NEVER_NS while none forms
-BLOCK: Final = 1  # first seq of the newest block with a row of the symbol
-INDEX: Final = 2  # of the bar's header in the columns of that block, or NO_BAR, or AS_BEFORE
-CODE: Final = 3  # of the bar's header
-START: Final = 4  # of the bar
-MARKS: Final = 8
+
+NO_END: Final = -1e300
+NEARLY_NS: Final = 2048.0  # more than the rounding of an instant to a float
 
 
 @mypyc_attr(native_class=True)
 class FormingBars:
-    """The rows. `numbers` and `marks` are replaced as symbols are added: read them again for each block."""
+    """The rows, and columns. All are replaced as symbols are added: read them again for each block.
 
-    __slots__ = ("_sum", "marks", "numbers")
+    `index` is that of the bar's header in the columns of the block that is being aggregated: AS_BEFORE if it is the one
+    of before, NO_BAR if no bar forms. `bounds` are start and end of each bar; the end is NEVER_NS if none forms, and
+    start and `code` then mean nothing.
+    """
+
+    __slots__ = ("_changed", "bounds", "code", "index", "numbers")
 
     def __init__(self) -> None:
         self.numbers: vec[float] = vec[float]([])
-        self.marks: vec[i64] = vec[i64]([])
-        self._sum = 0.0  # of no meaning: it keeps `fetch` from being optimized away
+        self.index: vec[i32] = vec[i32]([])
+        self.bounds: vec[i64] = vec[i64]([])
+        self.code: vec[i64] = vec[i64]([])
+        self._changed: vec[i64] = vec[i64]([])  # symbols with an index of their own
 
     def add_symbol(self) -> None:
         """Add a row without a bar."""
-        for _ in range(STRIDE):
+        for _ in range(NEAR):
             self.numbers = append(self.numbers, 0.0)
-        at = len(self.marks)
-        for _ in range(MARKS):
-            self.marks = append(self.marks, i64(0))
-        self.marks[at + END] = NEVER_NS
-        self.marks[at + INDEX] = NO_BAR
+        self.numbers = append(self.numbers, NO_END)
+        self.index = append(self.index, i32(NO_BAR))
+        self.bounds = append(append(self.bounds, i64(0)), NEVER_NS)
+        self.code = append(self.code, i64(0))
 
     def get(self, number: i64, column: i64) -> float:
         return self.numbers[number * STRIDE + column]
@@ -109,20 +94,26 @@ class FormingBars:
         numbers[at + VOLUME] = total
         numbers[at + TICKS] += 1.0
 
+    def has_bar(self, number: i64) -> bool:
+        return self.bounds[2 * number + 1] != NEVER_NS
+
+    def start_ns(self, number: i64) -> i64:
+        """Return the start of the forming bar."""
+        return self.bounds[2 * number]
+
     def end_ns(self, number: i64) -> i64:
         """Return the end of the forming bar; NEVER_NS if there is none."""
-        return self.marks[number * MARKS + END]
+        return self.bounds[2 * number + 1]
 
-    def has_bar(self, number: i64) -> bool:
-        return self.marks[number * MARKS + END] != NEVER_NS
-
-    def open(self, number: i64, header: BarHeader, index: i64 = AS_BEFORE) -> None:
-        """Have the bar that forms be that of *header*, which has this *index* in the columns of the block."""
-        at = number * MARKS
-        self.marks[at + START] = header.start_ns
-        self.marks[at + END] = header.end_ns
-        self.marks[at + INDEX] = index
-        self.marks[at + CODE] = header.code
+    def open(self, number: i64, start_ns: i64, end_ns: i64, code: i64, index: i64 = AS_BEFORE) -> None:
+        """Set bounds and code of the bar that forms, whose header has this *index* in the columns of the block."""
+        self.bounds[2 * number] = start_ns
+        self.bounds[2 * number + 1] = end_ns
+        self.code[number] = code
+        self.index[number] = i32(index)
+        self.numbers[number * STRIDE + NEAR] = float(end_ns) - NEARLY_NS
+        if index != AS_BEFORE:
+            self._changed = append(self._changed, number)
 
     def start(self, number: i64, price: float) -> None:
         """Begin the numbers of a bar at *price*."""
@@ -137,30 +128,15 @@ class FormingBars:
 
     def close(self, number: i64) -> None:
         """Have no bar form."""
-        self.marks[number * MARKS + END] = NEVER_NS
-        self.marks[number * MARKS + INDEX] = NO_BAR
+        self.bounds[2 * number + 1] = NEVER_NS
+        self.index[number] = i32(NO_BAR)
+        self.numbers[number * STRIDE + NEAR] = NO_END
 
-    def enter(self, number: i64, first_seq: i64) -> None:
-        """Note that a block has a row of the symbol."""
-        at = number * MARKS
-        self.marks[at + BLOCK] = first_seq
-        self.marks[at + INDEX] = NO_BAR if self.marks[at + END] == NEVER_NS else AS_BEFORE
-
-    def index_after(self, number: i64, first_seq: i64) -> i64:
-        """Return the index of the header after a block, in its columns."""
-        at = number * MARKS
-        if self.marks[at + BLOCK] == first_seq:
-            return self.marks[at + INDEX]
-        return NO_BAR if self.marks[at + END] == NEVER_NS else AS_BEFORE
-
-    def fetch(self, rows: bytes, start: i64, stop: i64) -> None:
-        """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""
-        numbers, marks = self.numbers, self.marks
-        total = 0.0
-        for i in range(start, stop):
-            number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
-            if number >= 0:
-                total += numbers[number * STRIDE]
-                if marks[number * MARKS] < 0:
-                    total += 1.0
-        self._sum = total
+    def end_block(self) -> None:
+        """Forget the indices of the block."""
+        changed = self._changed
+        for k in range(len(changed)):
+            if self.index[changed[k]] != NO_BAR:
+                self.index[changed[k]] = i32(AS_BEFORE)
+        if len(changed):
+            self._changed = vec[i64]([])

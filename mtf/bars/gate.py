@@ -140,12 +140,15 @@ class Gate(BarGate):
                 clock = user_ns
             if (
                 tag == symbol.plain_tag
-                and symbol.newest_block == first_seq
+                and not looking_back
                 and clock <= ts_ns < symbol.span_end
                 and low < first < high
                 and (kind == TRADE or low < second < high)
             ):
                 # None of the checks below apply: the row is accepted like the plain one before it.
+                if symbol.newest_block != first_seq:
+                    symbol.newest_block = first_seq
+                    judged.touch(number)
                 symbol.clock_ns = ts_ns
                 symbol.tick_ns = ts_ns
                 symbol.applied_ns = ts_ns

@@ -60,29 +60,33 @@ class GateSymbol:
     )
 
     def __init__(self, instrument: Instrument, side: i64, ranks: i64) -> None:
-        self.instrument: Final = instrument
+        # Read for every row, so they stand together.
         self.clock_ns: i64 = NEVER_NS  # bars that end by then are over; the newest tick or a timer's clock event
+        self.plain_tag: i64 = NOT_PLAIN  # a row with this tag, in order and in the span, is accepted at once
+        self.newest_block: i64 = 0  # first seq of the newest block that touched it
+        self.span_end: i64 = 0  # of the calendar's span that was last looked up, [span_start, span_end)
         self.tick_ns: i64 = NEVER_NS  # the latest stamp of an accepted tick, or the end of its imported history
         self.applied_ns: i64 = NEVER_NS  # time of the newest tick that changed bars
-        self.side: i64 = side  # AUTO until the first accepted tick decides
-        self.by_bar = False  # an input bar decided that
+        self.last_row: i64 = NO_ROW  # its last row in that block
+        self.plain: i64 = 0  # accepted events of the current block not yet in `counts`
         self.live = False  # its newest accepted tick arrived shortly after its stamp
         self.ordered = False  # its newest accepted tick was read in time order
         self.unsteady = True  # call `_accept` even for a tick that is neither LIVE nor ORDERED
-        self.plain_tag: i64 = NOT_PLAIN  # a row with this tag, in order and in the span, is accepted at once
+        self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict, then the other counts of `Counts`
+        # The others.
+        self.instrument: Final = instrument
+        self.side: i64 = side  # AUTO until the first accepted tick decides
+        self.by_bar = False  # an input bar decided that
         self.beyond_ns: i64 = NEVER_NS  # its clock as moved by timer events after the horizon of a look back
         self.frozen = False  # a look back in time has passed its first tick after the horizon
         self.edges: Final = SessionEdges()  # ticks rejected near a session; not saved, affects no result
-        self.span_start: i64 = 0  # the calendar's span that was last looked up: [start, end)
-        self.span_end: i64 = 0
+        self.span_start: i64 = 0
         self.open = False  # whether ticks count in that span
         self.finest_start: i64 = 0  # the finest bar containing the newest applied tick: [start, end)
         self.finest_end: i64 = NEVER_NS
         # Of the bars that contain `applied_ns`, by rank; valid while `due_ns` is known.
         self.ends: vec[i64] = vec[i64]([NEVER_NS] * ranks)
         self.due_ns: i64 = NEVER_NS  # the first of them after the clock; NEVER_NS: not looked up, TS_MAX_NS + 1: none
-        self.newest_block: i64 = 0  # first seq of the newest block that touched it
-        self.last_row: i64 = NO_ROW  # its last row in that block
         self.torn_ns: i64 = NEVER_NS  # start of the newest unfinished bar; NEVER_NS once it has arrived complete
         self.bar_verdict: i64 = ACCEPTED  # on the input bar whose events are being judged
         self.bar_sides: i64 = 0  # which of its sides count
@@ -90,8 +94,6 @@ class GateSymbol:
         self.bar_tag: i64 = NOT_PLAIN  # of its remaining events, except for the place, if they need no check
         self.ids: RecentIds | None = None  # created with the first id
         self.bars: RecentBars | None = None  # created with the first bar
-        self.counts: vec[i64] = vec[i64]([0] * COUNTS)  # events by verdict, then the other counts of `Counts`
-        self.plain: i64 = 0  # accepted events of the current block not yet in `counts`
 
     def archive(self, archive: Archive) -> None:
         """Save or load; spans and ends are looked up again."""

@@ -22,7 +22,7 @@ LINE: Final = 8  # numbers in a cache line
 
 def fetched(table: vec[float], start: i64, stop: i64) -> float:
     """Read a number of each line of *table* from *start* to *stop*, and return their sum."""
-    total = 0.0
+    total = table[stop - 1]  # a row may begin within a line, and then ends in one more
     at = start
     while at < stop:
         total += table[at]

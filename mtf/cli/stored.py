@@ -69,8 +69,8 @@ def compare_bars(directory: Path, watch: Callable[[int], object] = lambda _: Non
             if bar.start_ns < pruned_ns:
                 continue
             hashed = replayed.setdefault((bar.symbol, bar.timeframe.name), xxh3_128())
-            has_values = frame.closing_values and any(after < seq <= last for after, last in valued)
-            _feed(hashed, bar_row(bar, seq), frame.closing_values[k].completed.values if has_values else ())
+            has_values = any(after < seq <= last for after, last in valued)
+            _feed(hashed, bar_row(bar, seq), frame.closings.completed(k) if has_values else ())
         last_seq = block.last_seq
         watch(int(last_seq))
     damage = []

@@ -61,7 +61,7 @@ class Cursor(Walk):
         frame = self._frame
         assert frame is not None, "no bar is being delivered"
         assert self._closing >= 0, "no bar is being delivered"
-        return frame.closings[self._closing].bar
+        return frame.closings.bar(self._closing)
 
     def tick(self) -> Tick:
         """Return the tick of the row."""
@@ -158,20 +158,20 @@ class Cursor(Walk):
                 found = index
         past = self._past
         has_values = self.schema.has_values
-        if frame is not None and row >= 0 and (found < 0 or frame.closings[found].row <= row):
-            window = past.window(number, rank) if found < 0 else frame.closings[found].window
+        if frame is not None and row >= 0 and (found < 0 or frame.closings.rows[found] <= row):
+            window = past.window(number, rank) if found < 0 else frame.closings.window(found)
             columns = frame.columns[rank]
             before = past.header(number, rank) if columns.header[row] == AS_BEFORE else None
             bars = columns.state(row, window, before)
             if has_values:
-                values = past.completed(number, rank) if found < 0 else frame.closing_values[found]
+                values = past.completed(number, rank) if found < 0 else frame.closings.values(found)
                 shown = frame.values[rank]
                 live = shown.live if shown.rows else vec[float]([])
                 offset = row * shown.width
         elif frame is not None and found >= 0:
-            bars = frame.closings[found].state()
+            bars = frame.closings.state(found)
             if has_values:
-                values = frame.closing_values[found]
+                values = frame.closings.values(found)
                 live = values.live
         else:
             bars = past.bars(number, rank)

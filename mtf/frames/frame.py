@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.strings import BytesWriter
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.columns import AS_BEFORE, BarClose, Columns
-from mtf.bars.digest import Digest
+from mtf.bars.closings import END, MARKS, NUMBER, START
+from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, Columns
+from mtf.bars.digest import Digest, write_bar
 from mtf.bars.judged_block import JudgedBlock
+from mtf.frames.frame_closings import FrameClosings
 from mtf.frames.symbol_state import SymbolState
-from mtf.indicators.values import ValueColumns, ValueState
+from mtf.indicators.values import ValueColumns
 from mtf.units import NEVER_NS
 
 __all__ = ["Frame"]
@@ -23,27 +26,22 @@ __all__ = ["Frame"]
 
 @mypyc_attr(native_class=True)
 class Frame:
-    """The state of every timeframe at each row of a block.
+    """The state of every timeframe at each row of a block, and its closings in the order of their delivery."""
 
-    `closings` are in the order of their delivery: by row, end, timeframe, symbol; `closing_values` go with them.
-    """
-
-    __slots__ = ("clock_ns", "closing_values", "closings", "columns", "judged", "states_after", "values")
+    __slots__ = ("clock_ns", "closings", "columns", "judged", "states_after", "values")
 
     def __init__(
         self,
         judged: JudgedBlock,
         columns: list[Columns],
         values: list[ValueColumns],
-        closings: list[BarClose],
-        closing_values: list[ValueState],
+        closings: FrameClosings,
         clock_ns: i64,
     ) -> None:
         self.judged: Final = judged
         self.columns: Final = columns  # by rank
         self.values: Final = values  # by rank; empty if no indicators are kept
         self.closings: Final = closings
-        self.closing_values: Final = closing_values
         self.clock_ns: Final[i64] = clock_ns  # the newest clock event of a user after the block; NEVER_NS: none yet
         self.states_after: list[SymbolState] | None = None  # of the touched symbols; `Joiner.states_after` makes them
 
@@ -68,15 +66,16 @@ class Frame:
         starts, ends = vec[i64]([NEVER_NS] * n), vec[i64]([NEVER_NS] * n)
         # The bar that was forming before the block: the first one that closed in it, or else the one after it.
         before: dict[int, tuple[int, int]] = {}
-        for closing in columns.closings:
-            before.setdefault(int(closing.number), (closing.bar.start_ns, closing.bar.end_ns))
+        closings = columns.closings
+        for at in range(0, closings.count * MARKS, MARKS):
+            marks = closings.marks
+            before.setdefault(int(marks[at + NUMBER]), (marks[at + START], marks[at + END]))
         for k in range(len(judged.touched)):
             before.setdefault(int(judged.touched[k]), (columns.starts_after[k], columns.ends_after[k]))
         for i in range(n):
             index = columns.header[i]
-            header = columns.headers[index] if index > AS_BEFORE else None
-            if header is not None:
-                starts[i], ends[i] = header.start_ns, header.end_ns
+            if index > AS_BEFORE:
+                starts[i], ends[i] = columns.headers[index * HEADER], columns.headers[index * HEADER + HEADER_END]
             elif index == AS_BEFORE:
                 starts[i], ends[i] = before[int(judged.block.symbol_at(i))]
         return starts, ends
@@ -85,10 +84,17 @@ class Frame:
         """Add the block's events and completed bars to *digest*."""
         digest.events(self.judged)
         closings = self.closings
-        if closings:
-            first_seq = self.judged.block.first_seq
-            none = vec[float]([])
-            for k in range(len(closings)):
-                closing = closings[k]
-                values = self.closing_values[k].completed.values if self.closing_values else none
-                digest.closing(first_seq + closing.row, closing, values)
+        if closings.count == 0:
+            return
+        out = BytesWriter()
+        first_seq = self.judged.block.first_seq
+        none = vec[float]([])
+        for k in range(closings.count):
+            rank, place = closings.ranks[k], closings.places[k]
+            values = none
+            width: i64 = 0
+            if self.values:
+                part = self.values[rank].closings
+                values, width = part.completed, part.width
+            write_bar(out, first_seq, self.columns[rank].closings, place, values, place * width, width)
+        digest.bars(out.getvalue())

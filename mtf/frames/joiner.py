@@ -8,18 +8,19 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.columns import BarClose, Columns
+from mtf.bars.columns import Columns
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, Instrument, JudgedBlock
 from mtf.bars.verdicts import TIME
 from mtf.errors import CorruptCheckpoint
 from mtf.frames.frame import Frame
+from mtf.frames.frame_closings import FrameClosings
 from mtf.frames.published import Published
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.symbol_state import SymbolState
 from mtf.frames.timeframe_state import Schema
 from mtf.frames.undo import Undo
 from mtf.indicators.value_history import ValueHistory
-from mtf.indicators.values import Numbers, ValueColumns, ValueState
+from mtf.indicators.values import Numbers, ValueColumns
 from mtf.units import NEVER_NS
 
 __all__ = ["Joiner"]
@@ -31,8 +32,9 @@ class Joiner:
 
     __slots__ = ("_undos", "_version", "clock_ns", "published", "run_ns", "seq", "shown_seq")
 
-    def __init__(self, ranks: i64, values: list[ValueHistory]) -> None:
-        self.published: Final = Published(ranks, values)  # as of `seq`
+    def __init__(self, ranks: i64, keep: i64, values: list[ValueHistory]) -> None:
+        """There are *ranks* timeframes with at most *keep* completed bars each."""
+        self.published: Final = Published(ranks, keep, values)  # as of `seq`
         self.seq: i64 = 0  # last event joined
         self.clock_ns: i64 = NEVER_NS  # the newest clock event of a user up to `seq`
         self.run_ns: i64 = NEVER_NS  # the newest accepted event of sources read in time order up to `seq`
@@ -121,6 +123,7 @@ class Joiner:
         for rank in range(len(numbers)):
             history = self.published.values[rank]
             values.append(history.record(judged, columns[rank], numbers[rank], undo.values[rank]))
+        undo.keep_closings(columns, values)
         if self._undos:
             self._undos[len(self._undos) - 1].next = undo
         self._undos.append(undo)
@@ -130,8 +133,7 @@ class Joiner:
         if judged.run_ns > self.run_ns:
             self.run_ns = judged.run_ns
         self._version += 1
-        closings, closing_values = _in_order(columns, values)
-        return Frame(judged, columns, values, closings, closing_values, self.clock_ns)
+        return Frame(judged, columns, values, FrameClosings(columns, values), self.clock_ns)
 
     def _forget(self) -> None:
         """Drop the undos that nobody needs any more."""
@@ -181,26 +183,3 @@ def _last_time(judged: JudgedBlock, clock_ns: i64) -> i64:
         if judged.effects[i] == TIME and judged.clocks[i] > newest:
             newest = judged.clocks[i]
     return newest
-
-
-def _in_order(columns: list[Columns], values: list[ValueColumns]) -> tuple[list[BarClose], list[ValueState]]:
-    """Return the closings of all timeframes in the order of their delivery, and the values that go with them."""
-    total: i64 = 0
-    for part in columns:
-        total += len(part.closings)
-    if total == 0:
-        return [], []
-    keyed: list[tuple[int, int, int, int, int]] = []
-    for rank in range(len(columns)):
-        closings = columns[rank].closings
-        for k in range(len(closings)):
-            closing = closings[k]
-            keyed.append((closing.row, closing.bar.end_ns, rank, closing.number, k))
-    keyed.sort()
-    ordered: list[BarClose] = []
-    ordered_values: list[ValueState] = []
-    for entry in keyed:
-        ordered.append(columns[entry[2]].closings[entry[4]])
-        if values:
-            ordered_values.append(values[entry[2]].closings[entry[4]])
-    return ordered, ordered_values

@@ -10,7 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.bar import BarWindow
+from mtf.bars.bar_history import BarWindow
 from mtf.bars.columns import BarHeader, BarState
 from mtf.bars.judged_block import Instrument
 from mtf.bars.verdicts import Counts
@@ -19,6 +19,7 @@ from mtf.frames.joiner import Joiner
 from mtf.frames.symbol_state import SymbolState, unseen
 from mtf.frames.undo import Undo
 from mtf.indicators.values import ValueState
+from mtf.units import NEVER_NS
 
 __all__ = ["KeptPast", "Past", "PublishedPast"]
 
@@ -61,6 +62,10 @@ class Past:
 
     def header(self, number: i64, rank: i64) -> BarHeader | None:
         """Return the header of the forming bar alone; None if there is none."""
+        raise NotImplementedError
+
+    def bounds(self, number: i64, rank: i64) -> tuple[i64, i64]:
+        """Return start and end of the forming bar; the end is NEVER_NS if there is none."""
         raise NotImplementedError
 
     def window(self, number: i64, rank: i64) -> BarWindow:
@@ -148,6 +153,9 @@ class PublishedPast(Past):
     def header(self, number: i64, rank: i64) -> BarHeader | None:
         return self._published.header(number, rank, self._before())
 
+    def bounds(self, number: i64, rank: i64) -> tuple[i64, i64]:
+        return self._published.bounds(number, rank, self._before())
+
     def window(self, number: i64, rank: i64) -> BarWindow:
         return self._published.window(number, rank, self._before())
 
@@ -218,6 +226,10 @@ class KeptPast(Past):
 
     def header(self, number: i64, rank: i64) -> BarHeader | None:
         return self.states[number].bars[rank].header
+
+    def bounds(self, number: i64, rank: i64) -> tuple[i64, i64]:
+        header = self.header(number, rank)
+        return (NEVER_NS, NEVER_NS) if header is None else (header.start_ns, header.end_ns)
 
     def window(self, number: i64, rank: i64) -> BarWindow:
         return self.states[number].bars[rank].window

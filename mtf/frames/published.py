@@ -13,11 +13,24 @@ from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.aggregate import Aggregator
-from mtf.bars.bar import BarWindow
-from mtf.bars.columns import AS_BEFORE, NO_BAR, NUMBERS, BarHeader, BarState, Columns
+from mtf.bars.bar_codes import HAS_GAP
+from mtf.bars.bar_history import BarHistory, BarWindow
+from mtf.bars.closings import AT, MARKS, NUMBER
+from mtf.bars.columns import (
+    AS_BEFORE,
+    HEADER,
+    HEADER_CODE,
+    HEADER_END,
+    NO_BAR,
+    NUMBERS,
+    BarHeader,
+    BarState,
+    Columns,
+)
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_SYMBOLS, fetched
 from mtf.bars.verdicts import COUNTS, Counts
+from mtf.calendars.day import Gap
 from mtf.frames.symbol_state import SymbolState
 from mtf.frames.undo import Undo
 from mtf.indicators.value_history import ValueHistory
@@ -26,33 +39,37 @@ from mtf.units import NEVER_NS
 
 __all__ = ["Published"]
 
-_NO_WINDOW: Final = BarWindow([], 0, 0)
+_NO_WINDOW: Final = BarWindow(None, 0, 0)
 
 
 @mypyc_attr(native_class=True)
 class Published:
-    """The state of all symbols on *ranks* timeframes, of which *values* are the indicator values, by rank, if any."""
+    """The state of all symbols on *ranks* timeframes: the last *keep* bars, and *values* by rank, if there are any."""
 
     __slots__ = (
         "_clocks",
         "_counts",
         "_flags",
-        "_headers",
+        "_gaps",
+        "_histories",
+        "_keep",
+        "_marks",
         "_prices",
         "_read",
+        "_stops",
         "_widths",
-        "_windows",
         "instruments",
         "ranks",
         "touched_seqs",
         "values",
     )
 
-    def __init__(self, ranks: i64, values: list[ValueHistory]) -> None:
+    def __init__(self, ranks: i64, keep: i64, values: list[ValueHistory]) -> None:
         self.ranks: Final[i64] = ranks
         self.values: Final = values
         self._widths: Final[list[i64]] = [each.width for each in values]
         self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
+        self._keep: Final[i64] = keep  # how many bars a window has at most
         # By number of the symbol:
         self.instruments: Final[list[Instrument]] = []
         self._clocks: vec[i64] = vec[i64]([])  # its own; NEVER_NS before its first accepted tick
@@ -61,8 +78,10 @@ class Published:
         self.touched_seqs: vec[i64] = vec[i64]([])  # the last event of the newest block that touched it; 0: none
         self._prices: vec[float] = vec[float]([])  # of the bars that form: NUMBERS for each timeframe
         # By place:
-        self._headers: Final[list[BarHeader | None]] = []  # of the bars that form
-        self._windows: Final[list[BarWindow]] = []  # completed bars
+        self._marks: vec[i64] = vec[i64]([])  # HEADER numbers of the bars that form; their end is NEVER_NS if none does
+        self._gaps: Final[dict[int, Gap]] = {}  # those before bars that form
+        self._histories: Final[list[BarHistory | None]] = []  # completed bars; None before the first
+        self._stops: vec[i64] = vec[i64]([])  # up to which of their rows
 
     @property
     def count(self) -> i64:
@@ -105,8 +124,9 @@ class Published:
         for _ in range(self.ranks):
             for _ in range(NUMBERS):
                 self._prices = append(self._prices, 0.0)
-            self._headers.append(None)
-            self._windows.append(_NO_WINDOW)
+            self._marks = append(append(append(self._marks, i64(0)), NEVER_NS), i64(0))
+            self._histories.append(None)
+            self._stops = append(self._stops, i64(0))
 
     def _fetch(self, touched: vec[i64]) -> None:
         """Read a number of each cache line that the block changes; see `mtf.bars.read_ahead` for why."""
@@ -145,7 +165,8 @@ class Published:
         ranks, rank = self.ranks, columns.rank
         prices, before = self._prices, undo.prices
         after, header_after = columns.after, columns.header_after
-        headers = self._headers
+        marks = self._marks
+        changed = vec[i64]([])  # places of those whose header is another one now
         at: i64 = 0
         to: i64 = rank * NUMBERS
         for k in range(len(touched)):
@@ -156,20 +177,39 @@ class Published:
                 prices[own + each] = after[at + each]
             at += NUMBERS
             to += ranks * NUMBERS
-            index = header_after[k]
-            if index != AS_BEFORE:
-                header = None if index == NO_BAR else columns.headers[index]
-                place = number * ranks + rank
-                known = headers[place]
-                if known is not header:
-                    undo.headers[int(place)] = known
-                    headers[place] = header
-        windows = self._windows
-        for closing in columns.closings:
-            place = closing.number * ranks + rank
-            if int(place) not in undo.windows:
-                undo.windows[int(place)] = windows[place]
-            windows[place] = closing.window
+            if header_after[k] != AS_BEFORE:
+                changed = append(changed, k)
+                if marks[(number * ranks + rank) * HEADER] < NEVER_NS:  # never: it reads what the next loop needs
+                    changed = append(changed, k)
+        for c in range(len(changed)):
+            self._apply_header(columns, touched[changed[c]], header_after[changed[c]], undo)
+        closings = columns.closings
+        if closings.count:
+            histories, stops = self._histories, self._stops
+            marks = closings.marks
+            for c in range(closings.count):
+                place = marks[c * MARKS + NUMBER] * ranks + rank
+                histories[place] = closings.history(c)
+                stops[place] = marks[c * MARKS + AT] + 1
+
+    def _apply_header(self, columns: Columns, number: i64, index: i64, undo: Undo) -> None:
+        """Take over the header of a symbol's forming bar, which has this *index*, or that none forms."""
+        place = number * self.ranks + columns.rank
+        marks, mark = self._marks, place * HEADER
+        if index == NO_BAR and marks[mark + HEADER_END] == NEVER_NS:
+            return
+        undo.keep_header(
+            place, marks, mark, self._gaps.get(int(place)) if marks[mark + HEADER_CODE] & HAS_GAP else None
+        )
+        if index == NO_BAR:
+            marks[mark + HEADER_END] = NEVER_NS
+            return
+        headers, header = columns.headers, index * HEADER
+        for each in range(HEADER):
+            marks[mark + each] = headers[header + each]
+        gap = columns.gap(index)
+        if gap is not None:
+            self._gaps[int(place)] = gap
 
     # What is known, before a block or after the newest one.
 
@@ -203,23 +243,45 @@ class Published:
 
     def header(self, number: i64, rank: i64, before: Undo | None) -> BarHeader | None:
         """Return what stays the same of the bar that forms; None if none does."""
-        place = self.place(number, rank)
+        place = number * self.ranks + rank
         undo = before
         while undo is not None:
-            if place in undo.headers:
-                return undo.headers[place]
+            at = undo.header_of(place)
+            if at >= 0:
+                return undo.header_at(at)
             undo = undo.next
-        return self._headers[number * self.ranks + rank]
+        marks, mark = self._marks, place * HEADER
+        if marks[mark + HEADER_END] == NEVER_NS:
+            return None
+        code = marks[mark + HEADER_CODE]
+        gap = self._gaps[int(place)] if code & HAS_GAP else None
+        return BarHeader(marks[mark], marks[mark + HEADER_END], code, gap)
+
+    def bounds(self, number: i64, rank: i64, before: Undo | None) -> tuple[i64, i64]:
+        """Return start and end of the bar that forms; the end is NEVER_NS if none does."""
+        place = number * self.ranks + rank
+        undo = before
+        while undo is not None:
+            at = undo.header_of(place)
+            if at >= 0:
+                return undo.headers[at], undo.headers[at + HEADER_END]
+            undo = undo.next
+        return self._marks[place * HEADER], self._marks[place * HEADER + HEADER_END]
 
     def window(self, number: i64, rank: i64, before: Undo | None) -> BarWindow:
         """Return the completed bars, oldest first."""
-        place = self.place(number, rank)
         undo = before
         while undo is not None:
-            if place in undo.windows:
-                return undo.windows[place]
+            found = undo.window(number, rank)
+            if found is not None:
+                return found
             undo = undo.next
-        return self._windows[number * self.ranks + rank]
+        place = number * self.ranks + rank
+        history = self._histories[place]
+        if history is None:
+            return _NO_WINDOW
+        stop = self._stops[place]
+        return BarWindow(history, stop - self._keep if stop > self._keep else 0, stop)
 
     def bars(self, number: i64, rank: i64, before: Undo | None) -> BarState:
         """Return the bars of one timeframe of a symbol."""
@@ -242,11 +304,9 @@ class Published:
         """Return the values after the newest bar that closed, without live ones."""
         undo = before
         while undo is not None:
-            closings = undo.values[rank].closings
-            if closings:
-                found = closings.get(int(number))
-                if found is not None:
-                    return found
+            found = undo.completed(number, rank)
+            if found is not None:
+                return found
             undo = undo.next
         return self.values[rank].completed(number)
 
@@ -265,7 +325,7 @@ class Published:
         """Return the values of one timeframe of a symbol, as one value."""
         known = self.completed(number, rank, before)
         live = self.live(number, rank, before)
-        return ValueState(live, known.completed, known.history, known.start, known.stop, known.count)
+        return ValueState(live, known.rows, known.start, known.stop)
 
     def state(self, number: i64, before: Undo | None) -> SymbolState:
         """Return everything of a symbol, as one value."""
@@ -295,9 +355,9 @@ class Published:
                 continue
             delay_ns = self.instruments[number].delay_ns
             for place in range(number * self.ranks, (number + 1) * self.ranks):
-                header = self._headers[place]
-                if header is not None and (earliest == 0 or header.end_ns + delay_ns < earliest):
-                    earliest = header.end_ns + delay_ns
+                end_ns = self._marks[place * HEADER + HEADER_END]
+                if end_ns != NEVER_NS and (earliest == 0 or end_ns + delay_ns < earliest):
+                    earliest = end_ns + delay_ns
         return earliest
 
     def numbers(self) -> vec[i64]:
@@ -322,8 +382,17 @@ class Published:
             for rank in range(len(aggregators)):
                 aggregator = aggregators[rank]
                 place = number * ranks + rank
-                self._headers[place] = aggregator.header(number)
-                self._windows[place] = aggregator.window(number)
+                header = aggregator.header(number)
+                if header is not None:
+                    self._marks[place * HEADER] = header.start_ns
+                    self._marks[place * HEADER + HEADER_END] = header.end_ns
+                    self._marks[place * HEADER + HEADER_CODE] = header.code
+                    gap = header.gap
+                    if gap is not None:
+                        self._gaps[int(place)] = gap
+                window = aggregator.window(number)
+                self._histories[place] = window.table()
+                self._stops[place] = window.stop()
                 prices = aggregator.numbers(number)
                 for each in range(NUMBERS):
                     self._prices[place * NUMBERS + each] = prices[each]

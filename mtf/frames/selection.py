@@ -6,9 +6,9 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.columns import BarClose
 from mtf.bars.verdicts import LATE_ACCEPTED, TIME
 from mtf.frames.frame import Frame
+from mtf.frames.frame_closings import FrameClosings
 from mtf.frames.walk import BAR, CLOCK_ROW, REJECT, TICK
 
 __all__ = ["Selection"]
@@ -45,11 +45,11 @@ class Selection:
         """Whether the consumer needs no frame that touches none of its symbols."""
         return self.symbols is not None and self.wanted & CLOCK_ROW == 0
 
-    def takes(self, closing: BarClose) -> bool:
-        """Whether it selects the closing."""
+    def takes(self, closings: FrameClosings, k: i64) -> bool:
+        """Whether it selects the k-th of the closings."""
         if not self.wanted & BAR:
             return False
-        return self.takes_bar_of(closing.bar.symbol, closing.bar.timeframe.name)
+        return self.takes_bar_of(closings.symbol(k), closings.timeframe(k))
 
     def takes_bar_of(self, symbol: str, timeframe: str) -> bool:
         if self.timeframes is not None and timeframe not in self.timeframes:
@@ -59,8 +59,8 @@ class Selection:
     def closes(self, frame: Frame) -> bool:
         """Whether a selected bar closes in *frame*."""
         closings = frame.closings
-        for k in range(len(closings)):
-            if self.takes(closings[k]):
+        for k in range(closings.count):
+            if self.takes(closings, k):
                 return True
         return False
 
@@ -83,8 +83,8 @@ class Selection:
         """Return the number of selected rows and bars of *frame*."""
         count = self.rows(frame)
         closings = frame.closings
-        for k in range(len(closings)):
-            if self.takes(closings[k]):
+        for k in range(closings.count):
+            if self.takes(closings, k):
                 count += 1
         return count
 

@@ -11,8 +11,8 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i32, i64, mypyc_attr
 
-from mtf.bars.bar import Bar
-from mtf.bars.columns import AS_BEFORE, NO_BAR, BarHeader
+from mtf.bars.bar_history import BarHistory
+from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, NO_BAR
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.joiner import Joiner
@@ -57,23 +57,19 @@ class StatePage:
         for k in range(BAR_WHOLES):
             self.wholes[whole + k * self.room] = NEVER_NS
 
-    def write_bar(self, to: i64, whole: i64, bar: Bar) -> None:
-        """Write a completed *bar* at *to* and *whole*."""
+    def write_bar(self, to: i64, whole: i64, table: BarHistory, row: i64) -> None:
+        """Write the completed bar in a *row* of *table* at *to* and *whole*."""
         floats, wholes, room = self.floats, self.wholes, self.room
-        floats[to] = bar.open
-        floats[to + room] = bar.high
-        floats[to + 2 * room] = bar.low
-        floats[to + 3 * room] = bar.close
-        floats[to + 4 * room] = bar.volume
-        wholes[whole] = bar.start_ns
-        wholes[whole + room] = bar.end_ns
-        wholes[whole + 2 * room] = bar.ticks
+        for k in range(BAR_FLOATS):
+            floats[to + k * room] = table.price(row, k)
+        for k in range(BAR_WHOLES):
+            wholes[whole + k * room] = table.mark(row, k)
 
-    def write_values(self, to: i64, column: i64, values: vec[float], offset: i64, width: i64) -> None:
-        """Write the *width* values that start at *offset* at *to*, the first into float column *column*."""
+    def write_values(self, to: i64, column: i64, values: vec[float], offset: i64, step: i64, width: i64) -> None:
+        """Write *width* values at *to*, from `values[offset]` on, one each *step*; *column* is the first's column."""
         floats, missing, room = self.floats, self.missing, self.room
         for k in range(width):
-            value = values[offset + k]
+            value = values[offset + k * step]
             if value != value:
                 missing[column + k] += 1
             floats[to + k * room] = value
@@ -111,7 +107,7 @@ class StateRows(Cursor):
             kind = self.step(wanted)
             if kind == END:
                 return full
-            if kind == BAR and frame.closings[self._closing].rank != self._on_rank:
+            if kind == BAR and frame.closings.ranks[self._closing] != self._on_rank:
                 continue
             self._write(frame)
             if self._page.count == self._room:
@@ -153,14 +149,19 @@ class StateRows(Cursor):
                 if index is not None:
                     found = index
             # The forming bar, and its live values.
-            header: BarHeader | None = None
+            start_ns: i64 = NEVER_NS
+            end_ns: i64 = NEVER_NS  # while no bar forms
             live = self._none
             offset: i64 = 0
-            if row >= 0 and (found < 0 or frame.closings[found].row <= row):
+            if row >= 0 and (found < 0 or frame.closings.rows[found] <= row):
                 columns = frame.columns[rank]
                 place = columns.header[row]
                 if place != NO_BAR:
-                    header = past.header(number, rank) if place == AS_BEFORE else columns.headers[place]
+                    if place == AS_BEFORE:
+                        start_ns, end_ns = past.bounds(number, rank)
+                    else:
+                        start_ns = columns.headers[place * HEADER]
+                        end_ns = columns.headers[place * HEADER + HEADER_END]
                     floats[to] = columns.open[row]
                     floats[to + room] = columns.high[row]
                     floats[to + 2 * room] = columns.low[row]
@@ -180,6 +181,7 @@ class StateRows(Cursor):
                 bars = past.bars(number, rank)
                 header = bars.header
                 if header is not None:
+                    start_ns, end_ns = header.start_ns, header.end_ns
                     floats[to] = bars.open
                     floats[to + room] = bars.high
                     floats[to + 2 * room] = bars.low
@@ -190,40 +192,41 @@ class StateRows(Cursor):
                         before = past.values(number, rank).live
                         if len(before):
                             live = before
-            if header is None:
+            if end_ns == NEVER_NS:
                 page.leave_out_bar(to, whole, column)
             else:
-                wholes[whole] = header.start_ns
-                wholes[whole + room] = header.end_ns
+                wholes[whole] = start_ns
+                wholes[whole + room] = end_ns
             to += BAR_FLOATS * room
             column += BAR_FLOATS
             whole += BAR_WHOLES * room
             # The newest completed bar, and its values.
-            bar: Bar | None = None
             completed = self._none
-            if found >= 0:
-                bar = frame.closings[found].bar
-                if width:
-                    completed = frame.closing_values[found].completed.values
-            else:
-                bar = past.window(number, rank).newest
-                if width:
-                    completed = past.completed(number, rank).completed.values
-            if bar is None:
+            at_values: i64 = 0
+            step: i64 = 1
+            window = past.window(number, rank) if found < 0 else frame.closings.window(found)
+            if width:
+                values = frame.closings.values(found) if found >= 0 else past.completed(number, rank)
+                if values.stop > 0:
+                    completed = values.rows.numbers
+                    at_values, step = values.rows.place(values.stop - 1)
+            table = window.table()
+            if table is None:
                 page.leave_out_bar(to, whole, column)
             else:
-                page.write_bar(to, whole, bar)
+                page.write_bar(to, whole, table, i64(window.stop()) - 1)
             to += BAR_FLOATS * room
             column += BAR_FLOATS
             whole += BAR_WHOLES * room
             if self._live:
-                if header is None:
-                    live, offset = completed, 0
-                page.write_values(to, column, live, offset, width)
+                if end_ns == NEVER_NS:
+                    page.write_values(to, column, completed, at_values, step, width)
+                else:
+                    page.write_values(to, column, live, offset, 1, width)
                 to += width * room
                 column += width
             if self._completed:
-                page.write_values(to, column, completed, 0, width)
+                page.write_values(to, column, completed, at_values, step, width)
                 to += width * room
                 column += width
         page.count = at + 1

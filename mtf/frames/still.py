@@ -66,7 +66,7 @@ class StillCamera:
             if kind == END:
                 break
             if kind == BAR:
-                if not selection.takes(frame.closings[cursor._closing]):
+                if not selection.takes(frame.closings, cursor._closing):
                     continue
             elif cursor._row != row:
                 continue
@@ -103,7 +103,7 @@ class StillCamera:
         self._row = cursor._row
         closings = cursor._group_end if cursor._closing >= 0 else cursor._delivered
         for k in range(self._closing, closings):
-            changed.add(int(frame.closings[k].number))
+            changed.add(int(frame.closings.numbers[k]))
         self._closing = closings
         moves: i64 = len(judged.moves_row)
         while self._moves < moves and judged.moves_row[self._moves] < shown:

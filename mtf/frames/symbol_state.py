@@ -7,7 +7,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.bar import BarWindow
+from mtf.bars.bar_history import BarWindow
 from mtf.bars.columns import BarState
 from mtf.bars.judged_block import Instrument
 from mtf.bars.verdicts import COUNTS, Counts
@@ -46,5 +46,5 @@ class SymbolState:
 
 def unseen(instrument: Instrument, ranks: i64, fresh: list[ValueState]) -> SymbolState:
     """Return the state of a symbol before its first event; *fresh* are values by rank."""
-    empty = BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, BarWindow([], 0, 0))
+    empty = BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, BarWindow(None, 0, 0))
     return SymbolState(instrument, NEVER_NS, Counts(vec[i64]([0] * COUNTS)), [empty] * ranks, fresh)

@@ -11,7 +11,8 @@ from typing import Any, Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.bar import BarWindow, PartialBar
+from mtf.bars.bar import PartialBar
+from mtf.bars.bar_history import BarWindow
 from mtf.bars.columns import BarState
 from mtf.errors import UnknownIndicator, UnknownTimeframe
 from mtf.indicators.declaration import Output
@@ -197,7 +198,7 @@ class TimeframeState:
         values = self._values
         if values is None:
             return Values(self._columns, vec[float]([]), 0)
-        return Values(self._columns, values.completed.values, 0)
+        return Values(self._columns, values.completed(), 0)
 
     @property
     def outputs(self) -> list[Output]:
@@ -210,15 +211,18 @@ class TimeframeState:
         values = self._values
         return 0 if values is None else values.count
 
-    def history(self, name: str) -> list[float]:
-        """Return the completed values of one output, one per bar of `bars`."""
+    def history(self, name: str) -> memoryview[float]:
+        """Return the completed values of one output, one per bar of `bars`, oldest first; NaN until ready.
+
+        It is a read-only buffer of doubles, which NumPy and Arrow take without a copy; `list(...)` makes a list of it.
+        """
         column = self._columns.get(name)
         values = self._values
         if column is None or values is None:
             raise UnknownIndicator(
                 f"indicator output {name!r} is not kept here; choose from {', '.join(self._columns) or 'none'}"
             )
-        return [values.history[k].values[column] for k in range(values.start, values.stop)]
+        return values.rows.column(column, values.start, values.stop)
 
     def to_dict(self, bars: int = 5) -> dict[str, Any]:
         """Return the partial bar, the last *bars* completed ones, and the values, by name, ready for orjson."""
@@ -243,7 +247,7 @@ class TimeframeState:
         live = vec[float]([])
         if len(self._live) and self._bars.header is not None:
             live = self._live[self._offset : self._offset + len(self._columns)]
-        return ValueState(live, values.completed, values.history, values.start, values.stop, values.count)
+        return ValueState(live, values.rows, values.start, values.stop)
 
     def __copy__(self) -> TimeframeState:
         return self

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.vecs import vec
+from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
-from mtf.bars.bar import BarWindow
-from mtf.bars.columns import NUMBERS, BarHeader
+from mtf.bars.bar_codes import HAS_GAP
+from mtf.bars.bar_history import BarWindow
+from mtf.bars.closings import Closings
+from mtf.bars.columns import HEADER, HEADER_CODE, HEADER_END, NUMBERS, BarHeader, Columns
 from mtf.bars.judged_block import NO_ROW
 from mtf.bars.verdicts import COUNTS
+from mtf.calendars.day import Gap
 from mtf.indicators.value_history import ValueUndo
+from mtf.indicators.values import ValueClosings, ValueColumns, ValueState
 from mtf.units import NEVER_NS
 
 __all__ = ["Undo"]
@@ -26,13 +30,18 @@ __all__ = ["Undo"]
 class Undo:
     """The state before one block of the symbols that it touches: rows in step with *touched*.
 
-    Of a symbol `prices` has NUMBERS for each timeframe, by rank. `headers` and `windows` have what has changed, by
-    number and rank as `Published.place` has them. There were *count* symbols then. `next` is the undo of the next
-    block, once there is one.
+    Of a symbol `prices` has NUMBERS for each timeframe, by rank. `headers` have what has changed, by number and rank as
+    `Published.place` has them. There were *count* symbols then. `next` is the undo of the next block, once there is
+    one.
     """
 
     __slots__ = (
+        "_closings",
+        "_first",
+        "_gaps",
+        "_headers_at",
         "_places",
+        "_value_closings",
         "clock_ns",
         "clocks",
         "count",
@@ -46,7 +55,6 @@ class Undo:
         "run_ns",
         "touched",
         "values",
-        "windows",
     )
 
     def __init__(
@@ -63,11 +71,76 @@ class Undo:
         self.flags: vec[u8] = vec[u8]([0] * n)
         self.counts: vec[i64] = vec[i64]([0] * (n * COUNTS))
         self.prices: vec[float] = vec[float]([0.0] * (n * ranks * NUMBERS))
-        self.headers: Final[dict[int, BarHeader | None]] = {}
-        self.windows: Final[dict[int, BarWindow]] = {}
+        self.headers: vec[i64] = vec[i64]([])  # start, end, code and place
+        self._gaps: Final[dict[int, Gap]] = {}  # of those that have one, by place
+        self._headers_at: dict[int, int] | None = None  # where each place's first one begins; made when asked for
         self.values: Final[list[ValueUndo]] = [ValueUndo(width, n) for width in widths]  # by rank
         self.next: Undo | None = None
         self._places: dict[int, int] | None = None  # of the touched symbols, by number; made when asked for
+        self._closings: Final[list[Closings]] = []  # by rank
+        self._value_closings: Final[list[ValueClosings]] = []  # likewise, if indicators are kept
+        self._first: Final[list[dict[int, int] | None]] = []  # the first closing of each symbol; made when asked for
+
+    def keep_header(self, place: i64, marks: vec[i64], at: i64, gap: Gap | None) -> None:
+        """Keep the header that stands at `marks[at]`, before the block changes it; see `Published.place`."""
+        headers = append(append(self.headers, marks[at]), marks[at + HEADER_END])
+        self.headers = append(append(headers, marks[at + HEADER_CODE]), place)
+        if gap is not None:
+            self._gaps[int(place)] = gap
+
+    def header_of(self, place: i64) -> i64:
+        """Return where the header of a place begins in `headers`; -1 if the block has not changed it."""
+        headers = self.headers
+        if len(headers) == 0:
+            return -1
+        found = self._headers_at
+        if found is None:
+            found = {}
+            for at in range(0, len(headers), HEADER + 1):
+                found[int(headers[at + HEADER])] = int(at)
+            self._headers_at = found
+        at_place = found.get(int(place))
+        return -1 if at_place is None else at_place
+
+    def header_at(self, at: i64) -> BarHeader | None:
+        """Return the header at *at*; None if no bar formed."""
+        headers = self.headers
+        end_ns, code = headers[at + HEADER_END], headers[at + HEADER_CODE]
+        if end_ns == NEVER_NS:
+            return None
+        gap = self._gaps[int(headers[at + HEADER])] if code & HAS_GAP else None
+        return BarHeader(headers[at], end_ns, code, gap)
+
+    def keep_closings(self, columns: list[Columns], values: list[ValueColumns]) -> None:
+        """Keep the bars that the block closes, which tell what histories were before."""
+        for part in columns:
+            self._closings.append(part.closings)
+            self._first.append(None)
+        for each in values:
+            self._value_closings.append(each.closings)
+
+    def window(self, number: i64, rank: i64) -> BarWindow | None:
+        """Return a symbol's completed bars before the block; None if it closes none."""
+        k = self._first_closing(number, rank)
+        return None if k < 0 else self._closings[rank].window_before(k)
+
+    def completed(self, number: i64, rank: i64) -> ValueState | None:
+        """Return a symbol's completed values before the block; None if it closes no bar."""
+        k = self._first_closing(number, rank)
+        return None if k < 0 else self._value_closings[rank].before(k)
+
+    def _first_closing(self, number: i64, rank: i64) -> i64:
+        closings = self._closings[rank]
+        if closings.count == 0:
+            return -1
+        first = self._first[rank]
+        if first is None:
+            first = {}
+            for k in range(closings.count - 1, -1, -1):
+                first[int(closings.number(k))] = int(k)
+            self._first[rank] = first
+        found = first.get(int(number))
+        return -1 if found is None else found
 
     def row_of(self, number: i64) -> i64:
         """Return which row is that of a symbol; NO_ROW if the block does not touch it."""

@@ -12,7 +12,6 @@ from librt.strings import read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr, u8
 
-from mtf.bars.columns import BarClose
 from mtf.bars.judged_block import NO_ROW, JudgedBlock
 from mtf.bars.verdicts import ACCEPTED, LATE_ACCEPTED, TIME, TIMER
 from mtf.events.block import (
@@ -151,18 +150,18 @@ class Walk:
         rows = block.rows
         has_heap = len(block.heap) > 0
         closings = frame.closings
-        total: i64 = len(closings)
+        total = closings.count
+        closing_rows = closings.rows
         count = block.count
         verdicts, effects, clocks = judged.verdicts, judged.effects, judged.clocks
         while True:
             upcoming = self._row + 1
-            if self._delivered < total and closings[self._delivered].row == upcoming:
-                closing = closings[self._delivered]
+            if self._delivered < total and closing_rows[self._delivered] == upcoming:
                 if self._delivered >= self._group_end:
-                    self._begin_instant(closing)
+                    self._begin_instant()
                 self._closing = self._delivered
                 self._delivered += 1
-                self.number = closing.number
+                self.number = closings.numbers[self._closing]
                 self.seq = block.first_seq + upcoming
                 if wanted & BAR:
                     self.kind = BAR
@@ -249,20 +248,19 @@ class Walk:
         self.kind = END
         self.number = -1
 
-    def _begin_instant(self, closing: BarClose) -> None:
-        """Make all bars that close with *closing* (same row, same end) visible as completed."""
+    def _begin_instant(self) -> None:
+        """Make the next bar that closes visible as completed, and all that close with it: same row, same end."""
         frame = self._frame
         assert frame is not None
         closings = frame.closings
-        end_ns: i64 = closing.bar.end_ns
         ranks: i64 = len(self.schema.timeframes)
         k = self._delivered
-        while k < len(closings) and closings[k].row == closing.row and closings[k].bar.end_ns == end_ns:
-            self._closed[closings[k].number * ranks + closings[k].rank] = k
+        row, end_ns = closings.rows[k], closings.ends[k]
+        while k < closings.count and closings.rows[k] == row and closings.ends[k] == end_ns:
+            self._closed[int(closings.numbers[k] * ranks + closings.ranks[k])] = int(k)
             k += 1
         self._group_end = k
         self._instant = end_ns
-        row = closing.row
         judged = frame.judged
         if judged.effects[row] == TIME:
             self._instant_of = OF_ALL

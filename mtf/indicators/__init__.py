@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from mtf.bars.columns import INCOMPLETE
+from mtf.bars.bar_codes import INCOMPLETE
 from mtf.indicators.catalogue import ALL, CORE, Entry, catalogue, create, create_set, names, register
 from mtf.indicators.declaration import Choice, Declaration, Number, Param, Whole
 from mtf.indicators.indicator import Indicator

@@ -10,19 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from librt.strings import BytesWriter, write_f64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
-from mtf.bars.columns import DAY_SHIFT, FLAGS, NO_BAR, BarClose, Columns
+from mtf.bars.bar_codes import DAY_SHIFT, FLAGS
+from mtf.bars.bar_history import PRICES
+from mtf.bars.closings import CODE, MARKS, Closings
+from mtf.bars.columns import NO_BAR, Columns
 from mtf.bars.judged_block import JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block
 from mtf.indicators.formula import BarNumbers
-from mtf.indicators.indicator import bar_flags
 from mtf.indicators.slabs import SLAB_BITS, SLAB_MASK, Slabs
 from mtf.indicators.symbol_indicators import IndicatorSet
-from mtf.indicators.values import Completed, Numbers, Places, places_of
+from mtf.indicators.values import Numbers, Places, places_of
 
 __all__ = ["Calculator", "merged"]
 
@@ -69,14 +72,14 @@ class Calculator:
             if not rows:
                 chosen = places_of(judged) if places is None else places
             size = (count if chosen is None else chosen.count) * width
-        numbers = Numbers(vec[float]([0.0] * size), rows, [], chosen)
-        live = numbers.live
         closings = columns.closings
-        total: i64 = len(closings)
+        total = closings.count
+        numbers = Numbers(vec[float]([0.0] * size), rows, vec[float]([0.0] * (total * width)), chosen)
+        live = numbers.live
         committed: i64 = 0
         if not self._live:
             while committed < total:
-                self._commit(closings[committed], numbers)
+                self._commit(closings, committed, numbers)
                 committed += 1
             return numbers
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
@@ -93,11 +96,11 @@ class Calculator:
                 ahead = i + TOUCHED_ROWS if i + TOUCHED_ROWS < count else count
                 self._touch(block, i, ahead)
                 upcoming = committed
-                while upcoming < total and closings[upcoming].row < ahead:
+                while upcoming < total and closings.row(upcoming) < ahead:
                     upcoming += 1
                 self._touch_closings(closings, committed, upcoming)
-            while committed < total and closings[committed].row == i:
-                self._commit(closings[committed], numbers)
+            while committed < total and closings.row(committed) == i:
+                self._commit(closings, committed, numbers)
                 committed += 1
             place = i if rows else by_row[i]
             if headers[i] == NO_BAR or place < 0:
@@ -133,6 +136,16 @@ class Calculator:
         if start >= 0:
             found.append((start, places))
         return found
+
+    def own_completed(self, closings: Closings, numbers: Numbers) -> bytes:
+        """Return the completed values of owned symbols in *numbers*, one closing after the other."""
+        out = BytesWriter()
+        width = self.width
+        for k in range(closings.count):
+            if self._rows[closings.number(k)] >= 0:
+                for at in range(k * width, (k + 1) * width):
+                    write_f64_le(out, numbers.completed[at])
+        return out.getvalue()
 
     def counts(self) -> list[int]:
         """Return how many completed bars each symbol's indicators have seen, by number; 0 for symbols not owned."""
@@ -187,28 +200,35 @@ class Calculator:
                 total += hots.touched(table[number])
         self._touched = total
 
-    def _touch_closings(self, closings: list[BarClose], start: i64, stop: i64) -> None:
+    def _touch_closings(self, closings: Closings, start: i64, stop: i64) -> None:
         """Do the same for what commits of the *closings* from *start* to *stop* will read."""
         table = self._rows
         total = 0.0
         for k in range(start, stop):
-            row = table[closings[k].number]
+            row = table[closings.number(k)]
             if row >= 0:
                 total += self._cold.touched(row)
         self._touched = total
 
-    def _commit(self, closing: BarClose, numbers: Numbers) -> None:
-        """Commit a completed bar and append the values after it to *numbers*."""
-        row = self._rows[closing.number]
+    def _commit(self, closings: Closings, k: i64, numbers: Numbers) -> None:
+        """Commit a completed bar and write the values after it."""
+        row = self._rows[closings.number(k)]
         if row < 0:
             return
         slab = row >> SLAB_BITS
         hot, h = self._hot.slabs[slab], (row & SLAB_MASK) * self._hot.width
         cold, c = self._cold.slabs[slab], (row & SLAB_MASK) * self._cold.width
-        bar = closing.bar
-        self._bar.set_to(bar.open, bar.high, bar.low, bar.close, bar.volume, closing.day.number, bar_flags(bar))
-        self._parts.commit(hot, h, cold, c, self._bar)
-        numbers.completed.append(Completed(self._parts.completed(cold, c)))
+        bar, prices, at = self._bar, closings.prices, k * PRICES
+        code = closings.marks[k * MARKS + CODE]
+        bar.open = prices[at]
+        bar.high = prices[at + 1]
+        bar.low = prices[at + 2]
+        bar.close = prices[at + 3]
+        bar.volume = prices[at + 4]
+        bar.day = float(code >> DAY_SHIFT)
+        bar.flags = code & FLAGS
+        self._parts.commit(hot, h, cold, c, bar)
+        self._parts.current(cold, c, numbers.completed, k * self.width)
 
 
 def merged(states: Sequence[bytes]) -> bytes:

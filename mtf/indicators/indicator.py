@@ -18,7 +18,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
 from mtf.bars.bar import Bar
-from mtf.bars.columns import flags_of
+from mtf.bars.bar_codes import flags_of
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.declaration import Declaration, Output, ParamValue
 from mtf.indicators.rolling import NAN, filled

@@ -206,14 +206,6 @@ class Parts:
             at += 1
             c += 1
 
-    def completed(self, cold: vec[float], c: i64) -> vec[float]:
-        """Return every completed value."""
-        if self._plain:
-            return cold[c : c + self.width]
-        values = filled(self.width, NAN)
-        self._pick(cold, c, values, 0)
-        return values
-
     def save(self, hot: vec[float], h: i64, cold: vec[float], c: i64) -> bytes:
         """Return the state of all."""
         parts: list[bytes] = []

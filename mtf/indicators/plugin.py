@@ -23,7 +23,7 @@ import attrs
 from librt.vecs import vec
 
 from mtf.archive import Archive
-from mtf.bars.columns import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION
+from mtf.bars.bar_codes import DAY_INCOMPLETE, INCOMPLETE, OFF_SESSION
 from mtf.errors import ConfigError
 from mtf.indicators.declaration import Declaration, ParamValue
 from mtf.indicators.indicator import Indicator

@@ -5,38 +5,34 @@ Compiled, like all code that handles a `vec`: one passed from interpreted to com
 
 from __future__ import annotations
 
-from librt.strings import BytesWriter, read_f64_le, write_f64_le
+from librt.strings import read_f64_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from mtf.indicators.values import Completed, Numbers
+from mtf.indicators.values import Numbers
 
-__all__ = ["copied", "pack_completed", "unpack_completed"]
-
-
-def pack_completed(rows: list[Completed], width: i64) -> bytes:
-    """Return the values of *rows*, *width* each, one after the other."""
-    out = BytesWriter()
-    for row in rows:
-        values = row.values
-        for column in range(width):
-            write_f64_le(out, values[column])
-    return out.getvalue()
+__all__ = ["copied", "fill_completed"]
 
 
-def unpack_completed(data: bytes, width: i64) -> list[Completed]:
-    """Return the rows that `pack_completed` wrote."""
-    rows: list[Completed] = []
-    at: i64 = 0
-    while at < len(data):
-        values = vec[float]([0.0] * width)
-        for column in range(width):
-            values[column] = read_f64_le(data, at)
+def fill_completed(numbers: Numbers, width: i64, owners: list[int], parts: dict[int, bytes]) -> None:
+    """Give *numbers* the completed values of each closing, *width* each, from the *parts* of the workers that own them.
+
+    *owners* are the workers by closing; each part has the values of its worker's closings, in order.
+    """
+    completed = vec[float]([0.0] * (len(owners) * width))
+    ats: dict[int, int] = dict.fromkeys(parts, 0)
+    to: i64 = 0
+    for owner in owners:
+        part = parts[owner]
+        at: i64 = ats[owner]
+        for _ in range(width):
+            completed[to] = read_f64_le(part, at)
+            to += 1
             at += 8
-        rows.append(Completed(values))
-    return rows
+        ats[owner] = int(at)
+    numbers.completed = completed
 
 
 def copied(live: memoryview[float], rows: bool) -> Numbers:
     """Return `Numbers` with a copy of *live* values, and no completed ones."""
-    return Numbers(vec[float](live), rows, [])
+    return Numbers(vec[float](live), rows, vec[float]([]))

@@ -17,7 +17,8 @@ from mtf.bars.columns import NO_BAR, Columns
 from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
-from mtf.indicators.values import Completed, Numbers, ValueColumns, ValueState
+from mtf.indicators.value_rows import ValueRows
+from mtf.indicators.values import Numbers, ValueColumns, ValueState
 
 __all__ = ["ValueHistory", "ValueUndo"]
 
@@ -26,53 +27,44 @@ NAN: Final = float("nan")
 
 @mypyc_attr(native_class=True)
 class ValueUndo:
-    """What one block has changed of one timeframe's values, as it was before it: rows in step with its touched symbols.
+    """What one block has changed of one timeframe's live values, as they were before it: a row each touched symbol."""
 
-    `closings` has the newest completed values of those symbols of which a bar closed.
-    """
-
-    __slots__ = ("closings", "known", "live", "width")
+    __slots__ = ("known", "live", "width")
 
     def __init__(self, width: i64, touched: i64) -> None:
         self.width: Final[i64] = width
         self.live: vec[float] = vec[float]([0.0] * (width * touched))
         self.known: vec[u8] = vec[u8]([0] * touched)
-        self.closings: dict[int, ValueState] = {}  # by number
 
 
 @mypyc_attr(native_class=True)
 class ValueHistory:
     """Keeps the values of one timeframe: *width* per bar, for the last *history* bars of each symbol."""
 
-    __slots__ = ("_completed", "_fresh", "_history", "_known", "_live", "_read", "width")
+    __slots__ = ("_fresh", "_history", "_known", "_live", "_read", "_tables", "width")
 
     def __init__(self, width: i64, history: i64) -> None:
         self.width: Final[i64] = width
         self._history: Final[i64] = history
-        none = Completed(vec[float]([NAN] * width))
-        self._fresh: Final = ValueState(vec[float]([]), none, [], 0, 0, 0)
+        self._fresh: Final = ValueState(vec[float]([]), ValueRows(width), 0, 0)
         self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
         # By number of the symbol:
         self._live: vec[float] = vec[float]([])  # a row each, of meaning while it is known
         self._known: vec[u8] = vec[u8]([])  # 1: the row is of the bar that forms
-        self._completed: list[ValueState] = []  # after the newest bar that closed, without live values
+        self._tables: Final[list[ValueRows]] = []  # completed values; that of symbols without a bar is the same one
 
     def record(self, judged: JudgedBlock, columns: Columns, numbers: Numbers, undo: ValueUndo) -> ValueColumns:
         """Return the value columns of a block, of which *numbers* were found; what was before goes into *undo*."""
-        assert len(numbers.completed) == len(columns.closings), "each bar that closed has its values"
-        values = ValueColumns(self.width, numbers, self._fresh)
+        closings = columns.closings
+        assert len(numbers.completed) == closings.count * self.width, "each bar that closes has its values"
+        values = ValueColumns(self.width, numbers, self._fresh, self._history)
         while len(self._known) < len(judged.instruments):
             self._add_symbol()
         self._keep(judged, undo)
-        for k in range(len(columns.closings)):
-            number = columns.closings[k].number
-            before = self._completed[number]
-            if int(number) not in undo.closings:
-                undo.closings[int(number)] = before
-            after = self._append(before, numbers.completed[k])
-            self._completed[number] = after
+        for k in range(closings.count):
+            number = closings.number(k)
+            values.closings.add(self._room(number))
             self._known[number] = 0
-            values.closings.append(after)
         if len(numbers.live):
             self._show(judged, columns, numbers)
         return values
@@ -84,7 +76,9 @@ class ValueHistory:
 
     def completed(self, number: i64) -> ValueState:
         """Return the state after the newest bar of a symbol that closed, without live values."""
-        return self._completed[number]
+        rows = self._tables[number]
+        stop = rows.count
+        return ValueState(vec[float]([]), rows, stop - self._history if stop > self._history else 0, stop)
 
     def live(self, number: i64) -> vec[float]:
         """Return a symbol's newest live values; none if no bar of it forms, or they were not computed."""
@@ -100,10 +94,10 @@ class ValueHistory:
 
     def recount(self, counts: Sequence[int]) -> None:
         """Take over how many bars each symbol has had, after a load: the indicators' own state knows it."""
-        for number, count in zip(range(len(self._completed)), counts, strict=False):
-            old = self._completed[number]
-            if count or old is not self._fresh:
-                self._completed[number] = ValueState(old.live, old.completed, old.history, old.start, old.stop, count)
+        for number, count in zip(range(len(self._tables)), counts, strict=False):
+            rows = self._tables[number]
+            if rows.count:
+                rows.first = i64(count) - rows.count
 
     def archive(self, archive: Archive, symbols: i64) -> None:
         """Save all state, or load it into a history that has seen nothing; the gate knows *symbols*."""
@@ -116,16 +110,16 @@ class ValueHistory:
             self._archive_symbol(archive, number)
 
     def _archive_symbol(self, archive: Archive, number: i64) -> None:
-        known = self._completed[number]
-        kept = known.stop - known.start
+        rows = self._tables[number]
+        kept = min(rows.count, self._history)
         count = archive.count(kept, 8)
         if archive.loading and count > self._history:
             raise CorruptCheckpoint(f"saved state: {count} indicator values, but {self._history} are kept")
-        history: list[Completed] = []
         for k in range(count):
-            each = Completed(vec[float]([NAN] * self.width)) if archive.loading else known.history[known.start + k]
-            archive.numbers(each.values)
-            history.append(each)
+            values = vec[float]([NAN] * self.width) if archive.loading else rows.row(rows.count - kept + k)
+            archive.numbers(values)
+            if archive.loading:
+                self._room(number).add(values, 0)
         live = self.live(number)
         if archive.flag(len(live) > 0):
             if archive.loading:
@@ -133,15 +127,21 @@ class ValueHistory:
             archive.numbers(live)
             if archive.loading:
                 self._set_live(number, live, 0)
-        if archive.loading and count:
-            self._completed[number] = ValueState(vec[float]([]), history[count - 1], history, 0, count, 0)
 
     def _add_symbol(self) -> None:
         """Make room for the next symbol."""
         for _ in range(self.width):
             self._live = append(self._live, NAN)
         self._known = append(self._known, u8(0))
-        self._completed.append(self._fresh)
+        self._tables.append(self._fresh.rows)
+
+    def _room(self, number: i64) -> ValueRows:
+        """Return the table of a symbol, with room for one more row."""
+        rows = self._tables[number]
+        if rows.count == rows.room:
+            rows = rows.with_room(self._history, number)
+            self._tables[number] = rows
+        return rows
 
     def _keep(self, judged: JudgedBlock, undo: ValueUndo) -> None:
         """Copy the live values of the symbols that the block touches."""
@@ -172,18 +172,6 @@ class ValueHistory:
             at = touched[k] * width
             total += fetched(live, at, at + width)
         self._read = total
-
-    def _append(self, before: ValueState, completed: Completed) -> ValueState:
-        """Append to the history and return the state just after."""
-        history = before.history
-        if len(history) == 0:
-            history = []  # that of a symbol before its first bar is shared
-        elif len(history) >= 2 * self._history:
-            history = history[len(history) - self._history + 1 :] if self._history > 1 else []
-        history.append(completed)
-        stop: i64 = len(history)
-        start = stop - self._history if stop > self._history else 0
-        return ValueState(vec[float]([]), completed, history, start, stop, before.count + 1)
 
     def _show(self, judged: JudgedBlock, columns: Columns, numbers: Numbers) -> None:
         """Take over the live values of each touched symbol's last row, if the bar that formed then still does."""

@@ -7,48 +7,48 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.vecs import vec
+from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.columns import BarClose
+from mtf.bars.closings import Closings
 from mtf.bars.judged_block import JudgedBlock
+from mtf.indicators.value_rows import ValueRows, rows_of
 
-__all__ = ["Completed", "Numbers", "Places", "ValueColumns", "ValueState", "places_of"]
+__all__ = ["Numbers", "Places", "ValueClosings", "ValueColumns", "ValueState", "places_of"]
 
-
-@mypyc_attr(native_class=True)
-class Completed:
-    """The values after one completed bar, one per column."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, values: vec[float]) -> None:
-        self.values: vec[float] = values
+NAN: Final = float("nan")
 
 
-@mypyc_attr(native_class=True)
+@mypyc_attr(native_class=True, acyclic=True)
 class ValueState:
-    """One symbol's values of one timeframe at one instant: live, completed, and a history with one row per bar.
+    """One symbol's values of one timeframe at one instant: live, and a history with one row per bar.
 
-    `live` is empty if no bar is forming, or live values were not computed. `count` is the number of completed bars that
-    the indicators have seen since the log began, including those no longer in the history.
+    `live` is empty if no bar is forming, or live values were not computed. The history are the rows from *start* up to
+    *stop* of a table; the last one are the completed values.
     """
 
-    __slots__ = ("completed", "count", "history", "live", "start", "stop")
+    __slots__ = ("live", "rows", "start", "stop")
 
-    def __init__(
-        self, live: vec[float], completed: Completed, history: list[Completed], start: i64, stop: i64, count: i64
-    ) -> None:
+    def __init__(self, live: vec[float], rows: ValueRows, start: i64, stop: i64) -> None:
         self.live: vec[float] = live
-        self.completed: Final = completed
-        self.history: Final = history  # only ever appended to; the window is [start, stop)
+        self.rows: Final = rows  # only ever appended to
         self.start: Final[i64] = start
         self.stop: Final[i64] = stop
-        self.count: Final[i64] = count
+
+    @property
+    def count(self) -> int:
+        """How many completed bars the indicators have seen since the log began, those no longer kept included."""
+        return self.rows.first + self.stop
+
+    def completed(self) -> vec[float]:
+        """Return the values after the newest completed bar; NaN before the first."""
+        if self.stop == 0:
+            return vec[float]([NAN] * self.rows.width)
+        return self.rows.row(self.stop - 1)
 
     def __reduce__(self) -> tuple[object, ...]:
-        history = [list(self.history[k].values) for k in range(self.start, self.stop)]
-        return (_restored, (list(self.live), list(self.completed.values), history, self.count))
+        history = [list(self.rows.row(k)) for k in range(self.start, self.stop)]
+        return (_restored, (list(self.live), list(self.completed()), history, self.count))
 
 
 @mypyc_attr(native_class=True)
@@ -65,7 +65,7 @@ class Places:
         self.by_row: vec[i64] = by_row
 
 
-def places_of(judged: JudgedBlock, closings: list[BarClose] | None = None) -> Places:
+def places_of(judged: JudgedBlock, closings: Closings | None = None) -> Places:
     """Return places for each symbol's last row, and for a symbol's last row before each of its *closings*.
 
     *closings* are those of one timeframe.
@@ -78,12 +78,12 @@ def places_of(judged: JudgedBlock, closings: list[BarClose] | None = None) -> Pl
     for k in range(len(touched)):
         if last_rows[k] >= 0:
             by_row[last_rows[k]] = k
-    if closings:
+    if closings is not None and closings.count:
         rows: dict[int, int] = {int(touched[k]): -1 for k in range(len(touched))}
         closing: i64 = 0
         for i in range(block.count):
-            while closing < len(closings) and closings[closing].row == i:
-                row: i64 = rows[closings[closing].number]
+            while closing < closings.count and closings.row(closing) == i:
+                row: i64 = rows[int(closings.number(closing))]
                 if row >= 0 and by_row[row] < 0:
                     by_row[row] = places.count
                     places.count += 1
@@ -96,7 +96,7 @@ def places_of(judged: JudgedBlock, closings: list[BarClose] | None = None) -> Pl
 
 @mypyc_attr(native_class=True)
 class Numbers:
-    """A calculator's results for one block: live values by place, and completed values of each closing, in order.
+    """A calculator's results for one block: live values by place, and a row of completed values for each closing.
 
     `live[place * width + column]` is valid if a bar is forming after that row. With *rows*, each row has a place;
     without, each touched symbol has one, for its last row, and so do the other rows in *places*. It is empty if live
@@ -105,11 +105,45 @@ class Numbers:
 
     __slots__ = ("completed", "live", "places", "rows")
 
-    def __init__(self, live: vec[float], rows: bool, completed: list[Completed], places: Places | None = None) -> None:
+    def __init__(self, live: vec[float], rows: bool, completed: vec[float], places: Places | None = None) -> None:
         self.live: vec[float] = live
         self.places: Final = places
         self.rows: Final = rows
-        self.completed: Final = completed
+        self.completed: vec[float] = completed
+
+
+@mypyc_attr(native_class=True)
+class ValueClosings:
+    """The values that go with the closings of one timeframe in a block: *width* numbers of `completed` for each.
+
+    *keep* is how many rows a history has at most.
+    """
+
+    __slots__ = ("_ats", "_keep", "_rows", "completed", "width")
+
+    def __init__(self, width: i64, completed: vec[float], keep: i64) -> None:
+        self.width: Final[i64] = width
+        self.completed: vec[float] = completed
+        self._keep: Final[i64] = keep
+        self._rows: Final[list[ValueRows]] = []
+        self._ats: vec[i64] = vec[i64]([])
+
+    def add(self, rows: ValueRows) -> None:
+        """Append the values of the next closing to *rows*, which have room."""
+        at = rows.add(self.completed, len(self._rows) * self.width)
+        self._rows.append(rows)
+        self._ats = append(self._ats, at)
+
+    def before(self, k: i64) -> ValueState:
+        """Return the state just before the k-th closing, without live values."""
+        return self._state(k, self._ats[k])
+
+    def after(self, k: i64) -> ValueState:
+        """Return the state just after the k-th closing: no bar is forming."""
+        return self._state(k, self._ats[k] + 1)
+
+    def _state(self, k: i64, stop: i64) -> ValueState:
+        return ValueState(vec[float]([]), self._rows[k], stop - self._keep if stop > self._keep else 0, stop)
 
 
 @mypyc_attr(native_class=True)
@@ -118,22 +152,22 @@ class ValueColumns:
 
     `live[row * width + column]` is a value as if the partial bar after that row closed then; it is undefined if no bar
     is forming. If *rows* is false, there are values only for each touched symbol's last row, by its place, and for
-    the rows with a place in *places*. `closings[k]` is the state just after the k-th closing of the timeframe's
-    columns. `fresh` is the state of a symbol without bars.
+    the rows with a place in *places*. `closings` go with the closings of the timeframe's columns. `fresh` is the state
+    of a symbol without bars.
     """
 
     __slots__ = ("closings", "fresh", "live", "places", "rows", "width")
 
-    def __init__(self, width: i64, numbers: Numbers, fresh: ValueState) -> None:
+    def __init__(self, width: i64, numbers: Numbers, fresh: ValueState, keep: i64) -> None:
         self.width: Final[i64] = width
         self.fresh: Final = fresh
         self.live: vec[float] = numbers.live
         self.rows: Final = numbers.rows
         self.places: Final = numbers.places
-        self.closings: list[ValueState] = []
+        self.closings: Final = ValueClosings(width, numbers.completed, keep)
 
 
 def _restored(live: list[float], completed: list[float], history: list[list[float]], count: int) -> ValueState:
     """Rebuild values for pickle."""
-    rows = [Completed(vec[float](row)) for row in history]
-    return ValueState(vec[float](live), Completed(vec[float](completed)), rows, 0, len(rows), count)
+    rows = rows_of(history, len(completed), count - len(history))
+    return ValueState(vec[float](live), rows, 0, len(history))

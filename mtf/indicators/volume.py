@@ -8,7 +8,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
-from mtf.bars.columns import OFF_SESSION
+from mtf.bars.bar_codes import OFF_SESSION
 from mtf.indicators.declaration import WITHIN_DAY, Declaration, Whole
 from mtf.indicators.formula import BarNumbers, Formula
 from mtf.indicators.rolling import NAN, Sum, Total

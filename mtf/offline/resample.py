@@ -91,7 +91,7 @@ class ClosedBars:
 
 def _gather(closed: Sequence[ClosedBars], frame: Frame) -> None:
     for place, closing in enumerate(frame.closings):
-        values: Any = frame.closing_values[place].completed.values if frame.closing_values else ()
+        values = frame.closings.completed(place)
         closed[closing.rank].add(closing.number, closing.bar, frame.first_seq + closing.row, values)
 
 

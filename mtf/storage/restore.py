@@ -221,11 +221,10 @@ def closed_between(
     engine = _engine_before(storage, after_seq, _any_time, bars_only=bars_only)
     for block in logged_blocks(storage, engine.joiner.seq + 1, last_seq):
         frame = engine.step(block, False)
-        values = frame.closing_values
         for k, closing in enumerate(frame.closings):
             seq = block.first_seq + closing.row
             if seq > after_seq:
-                yield closing.bar, seq, list(values[k].completed.values) if values else []
+                yield closing.bar, seq, frame.closings.completed(k)
 
 
 def logged_blocks(

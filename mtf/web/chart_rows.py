@@ -40,7 +40,7 @@ def chart_rows(
         first = max(0, len(window) - last)
         bars, places = window[first:], range(first, len(window))
     else:
-        starts = {int(bar.start_ns): k for k, bar in enumerate(window)}
+        starts = {start_ns: k for k, start_ns in enumerate(window.start_ns)}
         bars = read()
         places = [starts.get(int(bar.start_ns)) for bar in bars]
     values = {}

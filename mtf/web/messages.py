@@ -7,6 +7,7 @@ One set of functions for the present and for the past, so that both look the sam
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -222,9 +223,7 @@ def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, since: Mapp
 def _closed(state: TimeframeState, names: Sequence[str], after_ns: int | None) -> list[dict[str, Any]]:
     """Return the completed bars that start after *after_ns* (None: all that are kept), each with its values."""
     window = state.bars
-    first = len(window)
-    while first > 0 and (after_ns is None or window[first - 1].start_ns > after_ns):
-        first -= 1
+    first = 0 if after_ns is None else bisect_right(window.start_ns, after_ns)
     first = max(first, len(window) - CLOSED_MAX)
     if first == len(window):
         return []
@@ -239,8 +238,8 @@ def _is_cut(state: TimeframeState, after_ns: int | None) -> bool:
     """Whether more bars than one message has were completed after the one that starts at *after_ns* (None: all)."""
     window = state.bars
     if len(window) <= CLOSED_MAX:
-        return after_ns is not None and len(window) > 0 and window[0].start_ns > after_ns
-    return after_ns is None or window[len(window) - CLOSED_MAX - 1].start_ns > after_ns
+        return after_ns is not None and len(window) > 0 and window.start_ns[0] > after_ns
+    return after_ns is None or window.start_ns[len(window) - CLOSED_MAX - 1] > after_ns
 
 
 def _value(value: float) -> float | None:

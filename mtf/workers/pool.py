@@ -11,17 +11,17 @@ import mmap
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Final, TypeAlias
 
 import orjson
 
-from mtf.bars.columns import BarClose
+from mtf.bars.closings import Closings
 from mtf.bars.judged_block import JudgedBlock
 from mtf.config import Config
 from mtf.indicators.calculator import merged
-from mtf.indicators.transfer import copied, unpack_completed
-from mtf.indicators.values import Completed, Numbers
+from mtf.indicators.transfer import copied, fill_completed
+from mtf.indicators.values import Numbers
 from mtf.workers.shards import Shards
 from mtf.workers.user_indicators import class_paths
 from mtf.workers.wire import (
@@ -42,7 +42,7 @@ from mtf.workers.worker import Worker
 
 __all__ = ["WorkerPool"]
 
-_Results: TypeAlias = tuple[Numbers, dict[int, Iterator[Completed]]]  # live values, and completed ones by worker
+_Results: TypeAlias = tuple[Numbers, dict[int, bytes]]  # live values, and completed ones by worker
 STATES_MAX: Final = 4  # checkpoints are taken one at a time
 
 
@@ -54,7 +54,7 @@ class _UnderWay:
         self.places: Final = judged.block.count if rows else len(judged.touched)  # how many rows of live values
         self.rows: Final = rows
         self.missing = workers  # how many have not answered
-        self.completed: Final[dict[int, dict[int, Iterator[Completed]]]] = {}  # by rank and worker, in order
+        self.completed: Final[dict[int, dict[int, bytes]]] = {}  # by rank and worker
 
 
 class WorkerPool:
@@ -113,15 +113,15 @@ class WorkerPool:
         for worker in self.workers:
             worker.send(message)
 
-    async def numbers(self, first_seq: int, rank: int, closings: Sequence[BarClose]) -> Numbers:
+    async def numbers(self, first_seq: int, rank: int, closings: Closings) -> Numbers:
         """Return the values of a timeframe for a block, in which *closings* closed; can be called once for each."""
         key = (first_seq, rank)
         try:
             numbers, completed = await self._results_of(key)
         finally:
             self._results.pop(key, None)
-        for closing in closings:
-            numbers.completed.append(next(completed[self.shards.owner(rank, closing.number)]))
+        owners = [self.shards.owner(rank, number) for number in closings.numbers()]
+        fill_completed(numbers, self._layout.widths[rank], owners, completed)
         return numbers
 
     def save(self, seq: int) -> None:
@@ -158,9 +158,8 @@ class WorkerPool:
         for rank in self._ranks[number]:
             (size,) = LENGTH.unpack_from(body, at)
             at += LENGTH.size
-            completed = unpack_completed(body[at : at + size], self._layout.widths[rank])
+            block.completed.setdefault(rank, {})[number] = body[at : at + size]
             at += size
-            block.completed.setdefault(rank, {})[number] = iter(completed)
         block.missing -= 1
         if block.missing:
             return

@@ -18,7 +18,6 @@ import orjson
 
 from mtf.config import Config
 from mtf.events.block import Block
-from mtf.indicators.transfer import pack_completed
 from mtf.kernel import Kernel
 from mtf.workers.shards import Shards
 from mtf.workers.user_indicators import register_paths
@@ -65,12 +64,13 @@ class Share:
         answer = [DONE, DONE_HEAD.pack(slot)]
         for rank in self.ranks:
             calculator = engine.calculators[rank]
-            numbers = calculator.compute(judged, engine.aggregators[rank].aggregate(judged), every_row)
+            columns = engine.aggregators[rank].aggregate(judged)
+            numbers = calculator.compute(judged, columns, every_row)
             if len(numbers.live):
                 live, width = memoryview(numbers.live), calculator.width
                 for start, stop in calculator.runs(judged, every_row):
                     self.floats[self.layout.live(slot, rank, start, stop)] = live[start * width : stop * width]
-            completed = pack_completed(numbers.completed, calculator.width)
+            completed = calculator.own_completed(columns.closings, numbers)
             answer += [LENGTH.pack(len(completed)), completed]
         return b"".join(answer)
 

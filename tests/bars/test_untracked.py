@@ -6,7 +6,6 @@ among them, that took three quarters of a run's time.
 
 from __future__ import annotations
 
-import datetime
 import gc
 import sys
 import weakref
@@ -14,10 +13,11 @@ import weakref
 import pytest
 
 import mtf
-from mtf.bars.bar import BarWindow
-from mtf.bars.columns import BarClose, BarHeader, BarState
+from mtf.bars.bar_history import BarWindow, table_of
+from mtf.bars.columns import BarHeader, BarState
 from mtf.build import COMPILED
-from mtf.calendars.day import Day, Gap
+from mtf.calendars.day import Gap
+from mtf.indicators.value_rows import ValueRows
 
 
 def bar(symbol: str = "EURUSD", kind: type[mtf.Bar] = mtf.Bar) -> mtf.Bar:
@@ -38,19 +38,19 @@ def bar(symbol: str = "EURUSD", kind: type[mtf.Bar] = mtf.Bar) -> mtf.Bar:
 
 def values() -> dict[str, object]:
     """Return one of each kind of which a run keeps many."""
-    day = Day(0, 86_400_000_000_000, datetime.date(1970, 1, 1), False)
     one = bar()
     return {
         "bar": one,
         "gap": one.gap,
-        "window": BarWindow([one], 0, 1),
-        "header": BarHeader(0, 1, day, True, False, one.gap, 0),
-        "state": BarState(None, 1.0, 1.0, 1.0, 1.0, 0.0, 0, BarWindow([one], 0, 1)),
-        "closing": BarClose(0, 0, 0, one, day, BarWindow([one], 0, 1)),
+        "table": table_of([one]),
+        "window": BarWindow(table_of([one]), 0, 1),
+        "header": BarHeader(0, 1, 0, one.gap),
+        "state": BarState(None, 1.0, 1.0, 1.0, 1.0, 0.0, 0, BarWindow(table_of([one]), 0, 1)),
+        "values": ValueRows(3, 8),
     }
 
 
-@pytest.mark.parametrize("name", ["bar", "gap", "window", "header", "state", "closing"])
+@pytest.mark.parametrize("name", ["bar", "gap", "table", "window", "header", "state", "values"])
 def test_compiled_value_is_not_tracked(name: str) -> None:
     """Nothing that it holds leads back to it, so that counting references is enough. Pure Python tracks all objects."""
     assert gc.is_tracked(values()[name]) is not COMPILED

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mtf.bars.bar import Bar, BarWindow
+from mtf.bars.bar import Bar
+from mtf.bars.bar_history import BarWindow, table_of
 from mtf.timeframe import Timeframe
 
 MINUTE_NS = 60_000_000_000
@@ -28,7 +29,7 @@ def bar(k: int) -> Bar:
 
 def test_columns_are_those_of_the_bars_in_the_window() -> None:
     bars = [bar(k) for k in range(5)]
-    window = BarWindow(bars, 1, 4)
+    window = BarWindow(table_of(bars), 1, 4)
     assert list(window.start_ns) == [MINUTE_NS, 2 * MINUTE_NS, 3 * MINUTE_NS]
     assert list(window.end_ns) == [2 * MINUTE_NS, 3 * MINUTE_NS, 4 * MINUTE_NS]
     assert list(window.open) == [3.0, 4.0, 5.0]
@@ -37,11 +38,12 @@ def test_columns_are_those_of_the_bars_in_the_window() -> None:
     assert list(window.close) == [4.0, 5.0, 6.0]
     assert list(window.volume) == [0.5, 1.0, 1.5]
     assert list(window.ticks) == [1, 2, 3]
-    assert window.newest is bars[3]
+    assert window.newest == bars[3]
+    assert list(window) == bars[1:4]
 
 
 def test_columns_are_read_only_buffers_that_numpy_takes_as_they_are() -> None:
-    closes = BarWindow([bar(0), bar(1)], 0, 2).close
+    closes = BarWindow(table_of([bar(0), bar(1)]), 0, 2).close
     taken = np.asarray(closes)
     assert taken.dtype == np.float64
     assert taken.flags.c_contiguous
@@ -52,5 +54,5 @@ def test_columns_are_read_only_buffers_that_numpy_takes_as_they_are() -> None:
 
 
 def test_empty_window_has_empty_columns() -> None:
-    window = BarWindow([bar(0)], 1, 1)
+    window = BarWindow(table_of([bar(0)]), 1, 1)
     assert (len(window.close), len(window.start_ns), window.newest) == (0, 0, None)

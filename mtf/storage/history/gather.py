@@ -13,9 +13,13 @@ from librt.strings import BytesWriter, read_f64_le, read_i32_le, read_i64_le, wr
 from librt.vecs import append, vec
 from mypy_extensions import i32, i64, mypyc_attr
 
+from mtf.bars import bar_codes
+from mtf.bars.bar_history import PRICES
+from mtf.bars.closings import CODE, END, MARKS, START, TICKS, Closings
 from mtf.bars.picking import Picked, pick
 from mtf.bars.verdicts import LATE_ACCEPTED
 from mtf.frames.frame import Frame
+from mtf.frames.frame_closings import FrameClosings
 from mtf.units import EPOCH_ORDINAL, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["FIXED", "NO_DAY", "SMALL", "Gathered", "rearranged", "value_places"]
@@ -101,68 +105,71 @@ class Gathered:
         """Take in the bars that events of *frame* after *after_seq* closed, and those events that were rejected."""
         self._add_rejected(frame)
         closings = frame.closings
-        if not closings:
+        if closings.count == 0:
             return
-        width = self._width
-        first_seq = frame.first_seq
+        first_seq: i64 = frame.first_seq
         ranks: i64 = len(frame.columns)
         wanted: i64 = len(frame.judged.instruments) * ranks
         numbers = self._numbers
         while len(numbers) < wanted:
             numbers.append(-1)
-        for k in range(len(closings)):
-            closing = closings[k]
-            seq = first_seq + closing.row
+        for k in range(closings.count):
+            seq = first_seq + closings.rows[k]
             if seq <= after_seq:
                 continue
-            bar = closing.bar
-            place = closing.number * ranks + closing.rank
+            place = closings.numbers[k] * ranks + closings.ranks[k]
             number: i64 = numbers[place]
             if number < 0:
                 number = len(self.names)
-                self.names.append((bar.symbol, bar.timeframe.name))
+                self.names.append((closings.symbol(k), closings.timeframe(k)))
                 numbers[place] = number
             self._series = append(self._series, i32(number))
-            self._starts = append(self._starts, bar.start_ns)
-            self._ends = append(self._ends, bar.end_ns)
-            self._opens = append(self._opens, bar.open + 0.0)  # without the sign of a zero
-            self._highs = append(self._highs, bar.high + 0.0)
-            self._lows = append(self._lows, bar.low + 0.0)
-            self._closes = append(self._closes, bar.close + 0.0)
-            self._volumes = append(self._volumes, bar.volume + 0.0)
-            self._ticks = append(self._ticks, bar.ticks)
             self._seqs = append(self._seqs, seq)
-            flags: i64 = 0
-            if bar.first:
-                flags |= FIRST
-            if bar.incomplete:
-                flags |= INCOMPLETE
-            if bar.day_incomplete:
-                flags |= DAY_INCOMPLETE
-            if bar.off_session:
-                flags |= OFF_SESSION
-            if bar.from_bars:
-                flags |= FROM_BARS
-            gap = bar.gap
-            if gap is None:
-                for _ in range(4):
-                    self._gaps = append(self._gaps, 0)
-            else:
-                self._gaps = append(self._gaps, gap.closed_ns)
-                self._gaps = append(self._gaps, gap.holiday_ns)
-                self._gaps = append(self._gaps, gap.break_ns)
-                self._gaps = append(self._gaps, gap.silence_ns)
-                if gap.closed_ns or gap.holiday_ns or gap.break_ns or gap.silence_ns:
-                    flags |= GAP
-            self._flags = append(self._flags, i32(flags))
-            day = bar.trading_day
-            self._days = append(self._days, i32(NO_DAY) if day is None else i32(day.toordinal() - EPOCH_ORDINAL))
-            if bar.start_ns < self.first_ns:
-                self.first_ns = bar.start_ns
-            if bar.end_ns > self.last_ns:
-                self.last_ns = bar.end_ns
-            if width:
-                self._add_values(frame, k)
+            self._add_bar(closings.part(k), closings.places[k])
+            if self._width:
+                self._add_values(closings, k)
+
+    def _add_bar(self, closings: Closings, k: i64) -> None:
+        marks, prices = closings.marks, closings.prices
+        of = k * MARKS
+        at = k * PRICES
+        start_ns, end_ns, code = marks[of + START], marks[of + END], marks[of + CODE]
+        self._starts = append(self._starts, start_ns)
+        self._ends = append(self._ends, end_ns)
+        self._opens = append(self._opens, prices[at] + 0.0)  # without the sign of a zero
+        self._highs = append(self._highs, prices[at + 1] + 0.0)
+        self._lows = append(self._lows, prices[at + 2] + 0.0)
+        self._closes = append(self._closes, prices[at + 3] + 0.0)
+        self._volumes = append(self._volumes, prices[at + 4] + 0.0)
+        self._ticks = append(self._ticks, marks[of + TICKS])
+        flags: i64 = 0
+        if code & bar_codes.FIRST:
+            flags |= FIRST
+        if code & bar_codes.INCOMPLETE:
+            flags |= INCOMPLETE
+        if code & bar_codes.DAY_INCOMPLETE:
+            flags |= DAY_INCOMPLETE
+        if code & bar_codes.OFF_SESSION:
+            flags |= OFF_SESSION
+        if code & bar_codes.FROM_BARS:
+            flags |= FROM_BARS
+        gap = closings.gap(k)
+        if gap is None:
+            for _ in range(4):
+                self._gaps = append(self._gaps, 0)
+        else:
+            self._gaps = append(self._gaps, gap.closed_ns)
+            self._gaps = append(self._gaps, gap.holiday_ns)
+            self._gaps = append(self._gaps, gap.break_ns)
+            self._gaps = append(self._gaps, gap.silence_ns)
+            if gap.closed_ns or gap.holiday_ns or gap.break_ns or gap.silence_ns:
+                flags |= GAP
+        self._flags = append(self._flags, i32(flags))
+        self._days = append(self._days, i32((code >> bar_codes.DAY_SHIFT) - EPOCH_ORDINAL))
+        if start_ns < self.first_ns:
+            self.first_ns = start_ns
+        if end_ns > self.last_ns:
+            self.last_ns = end_ns
 
     def packed(self, numbers: list[int]) -> bytes:
         """Return all bars as a pack: by series, each in its order; *numbers* are those of `names`."""
@@ -196,13 +203,14 @@ class Gathered:
         _write_small(out, self._flags, order)
         return out.getvalue()
 
-    def _add_values(self, frame: Frame, k: i64) -> None:
+    def _add_values(self, closings: FrameClosings, k: i64) -> None:
         given: i64 = 0
-        if frame.closing_values:
-            values = frame.closing_values[k].completed.values
-            given = len(values)
+        if closings.has_values:
+            values = closings.values_part(k)
+            given = values.width
+            at = closings.places[k] * given
             for column in range(given):
-                self._values = append(self._values, values[column])
+                self._values = append(self._values, values.completed[at + column])
         while given < self._width:  # a timeframe with fewer of them
             self._values = append(self._values, NAN)
             given += 1

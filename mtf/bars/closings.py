@@ -1,0 +1,189 @@
+"""Closings: the bars of one timeframe that a block completes, packed: a few numbers each, no objects."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import extend, vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.bar import Bar
+from mtf.bars.bar_history import PRICES, BarHistory, BarWindow, bar_of
+from mtf.calendars.day import Gap
+from mtf.timeframe import Timeframe
+
+__all__ = ["CODE", "END", "MARKS", "NUMBER", "ROW", "START", "TICKS", "BarClose", "Closings"]
+
+# Whole numbers of a closing.
+ROW: Final = 0  # of the block: that which revealed it
+NUMBER: Final = 1  # of the symbol
+AT: Final = 2  # row of the bar in the history
+START: Final = 3
+END: Final = 4
+TICKS: Final = 5
+CODE: Final = 6
+MARKS: Final = 8
+ROOM: Final[i64] = 16  # closings for which a table has room at first
+
+
+@mypyc_attr(native_class=True)
+class Closings:
+    """Closings in the order of their rows: `prices` has PRICES numbers of each (open, high, low, close, volume).
+
+    `keep` is how many bars a window has at most.
+    """
+
+    __slots__ = ("_bars", "_gaps", "_histories", "_room", "count", "keep", "marks", "prices", "timeframe")
+
+    def __init__(self, timeframe: Timeframe, keep: i64) -> None:
+        self.timeframe: Final = timeframe
+        self.keep: Final[i64] = keep
+        self.count: i64 = 0
+        self.prices: vec[float] = vec[float]([])
+        self.marks: vec[i64] = vec[i64]([])  # MARKS of each
+        self._room: i64 = 0
+        self._histories: Final[list[BarHistory]] = []
+        self._gaps: Final[list[Gap | None]] = []
+        self._bars: list[Bar | None] | None = None  # those that were asked for
+
+    def add(
+        self,
+        row: i64,
+        number: i64,
+        start_ns: i64,
+        end_ns: i64,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        ticks: i64,
+        code: i64,
+        gap: Gap | None,
+        history: BarHistory,
+    ) -> None:
+        """Append a bar to *history*, which has room, and to the closings."""
+        k = self.count
+        if k == self._room:
+            self._grow()
+        at = history.add(start_ns, end_ns, open, high, low, close, volume, ticks, code, gap)
+        marks, prices = self.marks, self.prices
+        to = k * MARKS
+        marks[to + ROW] = row
+        marks[to + NUMBER] = number
+        marks[to + AT] = at
+        marks[to + START] = start_ns
+        marks[to + END] = end_ns
+        marks[to + TICKS] = ticks
+        marks[to + CODE] = code
+        to = k * PRICES
+        prices[to] = open
+        prices[to + 1] = high
+        prices[to + 2] = low
+        prices[to + 3] = close
+        prices[to + 4] = volume
+        self._histories.append(history)
+        self._gaps.append(gap)
+        self.count = k + 1
+
+    def _grow(self) -> None:
+        more = self._room or ROOM
+        self.marks = extend(self.marks, vec[i64]([0] * (more * MARKS)))
+        self.prices = extend(self.prices, vec[float]([0.0] * (more * PRICES)))
+        self._room += more
+
+    def __len__(self) -> int:
+        return self.count
+
+    def row(self, k: i64) -> i64:
+        return self.marks[k * MARKS + ROW]
+
+    def number(self, k: i64) -> i64:
+        """Return the number of the symbol."""
+        return self.marks[k * MARKS + NUMBER]
+
+    def end_ns(self, k: i64) -> i64:
+        return self.marks[k * MARKS + END]
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the symbols, in order."""
+        return [self.marks[k * MARKS + NUMBER] for k in range(self.count)]
+
+    def gap(self, k: i64) -> Gap | None:
+        return self._gaps[k]
+
+    def history(self, k: i64) -> BarHistory:
+        """Return the table in which the bar was written."""
+        return self._histories[k]
+
+    def bar(self, k: i64) -> Bar:
+        """Return the bar of a closing; the same object each time."""
+        bars = self._bars
+        if bars is None:
+            bars = [None] * self.count
+            self._bars = bars
+        found = bars[k]
+        if found is None:
+            history = self._histories[k]
+            marks, prices = self.marks, self.prices
+            of = k * MARKS
+            at = k * PRICES
+            found = bar_of(
+                history.symbol,
+                self.timeframe,
+                marks[of + START],
+                marks[of + END],
+                prices[at],
+                prices[at + 1],
+                prices[at + 2],
+                prices[at + 3],
+                prices[at + 4],
+                marks[of + TICKS],
+                marks[of + CODE],
+                self._gaps[k],
+            )
+            bars[k] = found
+        return found
+
+    def window_before(self, k: i64) -> BarWindow:
+        """Return the symbol's completed bars just before."""
+        return self._window(k, self.marks[k * MARKS + AT])
+
+    def window_after(self, k: i64) -> BarWindow:
+        """Return the symbol's completed bars just after, of which the one that closed is the last."""
+        return self._window(k, self.marks[k * MARKS + AT] + 1)
+
+    def _window(self, k: i64, stop: i64) -> BarWindow:
+        # A table that had just been replaced has `keep` rows before this bar: the window before it is whole too.
+        return BarWindow(self._histories[k], stop - self.keep if stop > self.keep else 0, stop)
+
+
+@mypyc_attr(native_class=True)
+class BarClose:
+    """One of a frame's closings, for those who want it as an object."""
+
+    __slots__ = ("_closings", "_k", "rank")
+
+    def __init__(self, closings: Closings, k: i64, rank: i64) -> None:
+        self._closings: Final = closings
+        self._k: Final[i64] = k
+        self.rank: Final[i64] = rank  # of the timeframe, 0 for the shortest
+
+    @property
+    def row(self) -> int:
+        """The row of the block that revealed it."""
+        return self._closings.row(self._k)
+
+    @property
+    def number(self) -> int:
+        """The number of the symbol."""
+        return self._closings.number(self._k)
+
+    @property
+    def bar(self) -> Bar:
+        return self._closings.bar(self._k)
+
+    @property
+    def window(self) -> BarWindow:
+        """The symbol's completed bars just after."""
+        return self._closings.window_after(self._k)

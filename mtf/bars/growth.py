@@ -1,0 +1,41 @@
+"""How tables of histories are written, and how they grow: in steps, and not those of all symbols at once.
+
+A row of a table is a number in each of many columns, far from each other. So the newest rows are first written side by
+side, at the end of the table, and go into the columns some at a time, or when somebody looks.
+
+A history is columns in one table, so that each column is one buffer. A full table is replaced by a larger one, or, once
+it is as large as it may be, by one of the same size without the oldest rows. The old one stays as it is, for those who
+still read it. A minute at which ten thousand symbols close a bar must not be one at which they all copy their tables:
+the steps depend on the symbol's number.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from mtf.build import COMPILED
+
+__all__ = ["TAIL", "next_room"]
+
+# Rows at the end of a table. In pure Python there are none: a reader in another thread could come between.
+TAIL: Final[int] = 8 if COMPILED else 1
+FIRST_ROOM: Final[i64] = 8
+PHASES: Final[i64] = 64  # groups of symbols that grow at different times
+
+
+def next_room(count: i64, keep: i64, number: i64) -> i64:
+    """Return for how many rows a new table has room, if that of symbol *number* is full with *count* rows.
+
+    It has room for one row more than the *keep* newest ones at least; the first of its size somewhat less than the
+    later ones, by symbol.
+    """
+    phase = number * 37 % PHASES
+    slack = max(FIRST_ROOM, keep >> 3)
+    if count > keep:
+        return keep + slack
+    room = max(FIRST_ROOM, 2 * count - count * phase // (4 * PHASES))
+    if room < keep:
+        return room
+    return keep + 1 + (slack - 1) * (phase + 1) // PHASES

@@ -1,0 +1,164 @@
+"""The closings of a frame: those of all timeframes, in the order in which they are delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from mtf.bars.bar import Bar
+from mtf.bars.bar_history import BarWindow
+from mtf.bars.closings import END, MARKS, NUMBER, ROW, BarClose, Closings
+from mtf.bars.columns import BarState, Columns
+from mtf.indicators.values import ValueClosings, ValueColumns, ValueState
+
+__all__ = ["FrameClosings"]
+
+FEW: Final[i64] = 16  # closings that are put in order one by one
+
+
+@mypyc_attr(native_class=True)
+class FrameClosings:
+    """Closings by row, end, timeframe and symbol, and the values that go with them.
+
+    `rows`, `ends`, `ranks` and `numbers` (of symbols) are theirs in this order, `places` are those in the columns of
+    their timeframe.
+    """
+
+    __slots__ = ("_columns", "_values", "count", "ends", "numbers", "places", "ranks", "rows")
+
+    def __init__(self, columns: list[Columns], values: list[ValueColumns]) -> None:
+        self._columns: Final = columns  # by rank
+        self._values: Final = values  # by rank; empty if no indicators are kept
+        total: i64 = 0
+        for part in columns:
+            total += part.closings.count
+        self.count: Final[i64] = total
+        self.rows: vec[i64] = vec[i64]([0] * total)
+        self.ends: vec[i64] = vec[i64]([0] * total)
+        self.ranks: vec[i64] = vec[i64]([0] * total)
+        self.numbers: vec[i64] = vec[i64]([0] * total)
+        self.places: vec[i64] = vec[i64]([0] * total)
+        if total:
+            self._arrange()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, k: int) -> BarClose:
+        if k < 0 or k >= self.count:
+            raise IndexError(f"closing {k} out of range, there are {self.count}")
+        rank = self.ranks[k]
+        return BarClose(self._columns[rank].closings, self.places[k], rank)
+
+    def __iter__(self) -> Iterator[BarClose]:
+        return iter([self[k] for k in range(self.count)])
+
+    @property
+    def has_values(self) -> bool:
+        """Whether indicators are kept."""
+        return len(self._values) > 0
+
+    def part(self, k: i64) -> Closings:
+        """Return the closings of the timeframe; `places[k]` is the place among them."""
+        return self._columns[self.ranks[k]].closings
+
+    def bar(self, k: i64) -> Bar:
+        return self._columns[self.ranks[k]].closings.bar(self.places[k])
+
+    def symbol(self, k: i64) -> str:
+        return self._columns[self.ranks[k]].closings.history(self.places[k]).symbol
+
+    def timeframe(self, k: i64) -> str:
+        """Return the name of the timeframe."""
+        return self._columns[self.ranks[k]].closings.timeframe.name
+
+    def window(self, k: i64) -> BarWindow:
+        """Return the symbol's completed bars just after."""
+        return self._columns[self.ranks[k]].closings.window_after(self.places[k])
+
+    def state(self, k: i64) -> BarState:
+        """Return the symbol's bars just after: none is forming."""
+        return BarState(None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, self.window(k))
+
+    def values(self, k: i64) -> ValueState:
+        """Return the symbol's values just after; only with `has_values`."""
+        return self._values[self.ranks[k]].closings.after(self.places[k])
+
+    def completed(self, k: i64) -> list[float]:
+        """Return the completed values that go with the bar; none if no indicators are kept."""
+        if not self._values:
+            return []
+        part = self._values[self.ranks[k]].closings
+        at = self.places[k] * part.width
+        return [part.completed[at + column] for column in range(part.width)]
+
+    def values_part(self, k: i64) -> ValueClosings:
+        """Return the values that go with `part`; only with `has_values`."""
+        return self._values[self.ranks[k]].closings
+
+    def _arrange(self) -> None:
+        """Merge the timeframes' closings, each of which are in the order of their rows."""
+        columns = self._columns
+        ranks: i64 = len(columns)
+        heads = vec[i64]([0] * ranks)
+        done: i64 = 0
+        while done < self.count:
+            row: i64 = -1  # the lowest one that is left
+            for rank in range(ranks):
+                closings = columns[rank].closings
+                if heads[rank] < closings.count:
+                    found = closings.marks[heads[rank] * MARKS + ROW]
+                    if row < 0 or found < row:
+                        row = found
+            first = done
+            for rank in range(ranks):
+                closings = columns[rank].closings
+                place = heads[rank]
+                while place < closings.count and closings.marks[place * MARKS + ROW] == row:
+                    self._put(done, row, rank, place, closings)
+                    place += 1
+                    done += 1
+                heads[rank] = place
+            if done - first > FEW:
+                self._sort_many(first, done)
+            elif done - first > 1:
+                self._sort_few(first, done)
+
+    def _put(self, k: i64, row: i64, rank: i64, place: i64, closings: Closings) -> None:
+        self.rows[k] = row
+        self.ends[k] = closings.marks[place * MARKS + END]
+        self.ranks[k] = rank
+        self.numbers[k] = closings.marks[place * MARKS + NUMBER]
+        self.places[k] = place
+
+    def _sort_few(self, first: i64, stop: i64) -> None:
+        """Sort the closings of a row, one by one."""
+        ends, ranks, numbers, places = self.ends, self.ranks, self.numbers, self.places
+        for k in range(first + 1, stop):
+            end_ns, rank, number, place = ends[k], ranks[k], numbers[k], places[k]
+            at: i64 = k
+            while at > first and (
+                ends[at - 1] > end_ns
+                or (
+                    ends[at - 1] == end_ns
+                    and (ranks[at - 1] > rank or (ranks[at - 1] == rank and numbers[at - 1] > number))
+                )
+            ):
+                ends[at], ranks[at] = ends[at - 1], ranks[at - 1]
+                numbers[at], places[at] = numbers[at - 1], places[at - 1]
+                at -= 1
+            ends[at], ranks[at], numbers[at], places[at] = end_ns, rank, number, place
+
+    def _sort_many(self, first: i64, stop: i64) -> None:
+        """Sort the closings of a row that closes bars of many symbols."""
+        ends, ranks, numbers, places = self.ends, self.ranks, self.numbers, self.places
+        keyed: list[tuple[int, int, int, int]] = []
+        for k in range(first, stop):
+            keyed.append((int(ends[k]), int(ranks[k]), int(numbers[k]), int(places[k])))
+        keyed.sort()
+        for k in range(first, stop):
+            end_ns, rank, number, place = keyed[k - first]
+            ends[k], ranks[k], numbers[k], places[k] = end_ns, rank, number, place
