@@ -5,7 +5,7 @@
 
 Blocks of quotes from memory, six timeframes, each symbol in turn in an order that is new in each round. CPU time per
 event, warm: the median over blocks, and the mean, which has the pauses of the garbage collector in it. Beside it,
-what a symbol takes in memory.
+what a symbol takes in memory; then, of this tree alone, what a new symbol costs, and how much memory a kept bar takes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import statistics
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from commits import python_of, wanted
 from market import START_NS, block_builder, head, row
@@ -33,7 +35,12 @@ except ImportError:  # the other commit is of before it had that name
 BLOCK = 1024
 BLOCKS = 40
 SECOND_NS = 1_000_000_000
+SPARSE_S = 10.0
 MEASURE = "measure"
+NEW = "new"
+KEPT = "kept"
+NEW_SYMBOLS = 2_048
+HISTORY = 1_000
 CASES = (
     # symbols, seconds between two ticks of one, indicators
     (1, 0.5, ""),
@@ -72,7 +79,69 @@ def main() -> int:
             )
         else:
             row(label, f"{median:,.0f}", f"{mean:,.0f}", f"{kib:,.0f}" if symbols > 1 else "")
+    print()
+    head("a new symbol, six timeframes", "us", "KiB")
+    for indicators in ("", "core"):
+        us, kib = apart(NEW, indicators)
+        row(f"with {indicators}" if indicators else "without indicators", f"{us:.1f}", f"{kib:.1f}")
+    print()
+    head("a kept bar, with its values", "numbers", "bytes", "over 8 a number")
+    for indicators in ("", "core"):
+        numbers, size = apart(KEPT, indicators)
+        row(
+            f"with {indicators}" if indicators else "alone",
+            f"{numbers:.0f}",
+            f"{size:.0f}",
+            f"{size / 8 / numbers:.2f}",
+        )
     return 0
+
+
+def apart(what: str, indicators: str) -> tuple[float, float]:
+    """Return the two figures of `new_symbol` or `kept_bar`, from a process whose memory holds nothing else."""
+    command = [sys.executable, __file__, what, indicators]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    one, other = map(float, done.stdout.split())
+    return one, other
+
+
+def new_symbol(indicators: str) -> tuple[float, float]:
+    """Return how many us the first tick of a symbol takes more than the next, and how many KiB it takes."""
+    kernel = Kernel(mtf.Pipeline(data=None, calendar="crypto", indicators=indicators or None, clock="ticks").config)
+    made = list(blocks(NEW_SYMBOLS, 0.5, 2 * NEW_SYMBOLS // BLOCK))
+    before = resident()
+    begun = time.thread_time_ns()
+    half = len(made) // 2
+    for block in made[:half]:
+        kernel.step(block)
+    first = time.thread_time_ns()
+    for block in made[half:]:
+        kernel.step(block)
+    took = (first - begun) - (time.thread_time_ns() - first)
+    return took / NEW_SYMBOLS / 1e3, (resident() - before) / NEW_SYMBOLS / 1024
+
+
+def kept_bar(indicators: str) -> tuple[int, float]:
+    """Return the numbers of a bar and its values, and how many bytes each kept one takes, histories being full."""
+    settings: Any = {"timeframes": ["1m"], "calendar": "crypto", "indicators": indicators or None, "history": HISTORY}
+    kernel = Kernel(mtf.Pipeline(data=None, clock="ticks", **settings).config)
+    symbols = 100
+    rounds = HISTORY * 6 // 5
+    made = list(blocks(symbols, 60.0, rounds * symbols // BLOCK))
+    taken = 0
+    tracemalloc.start()  # memory in use, without what the allocator holds back
+    for k, block in enumerate(made):
+        kernel.step(block)
+        if k == 2 * symbols // BLOCK:
+            taken = tracemalloc.get_traced_memory()[0]
+    size = tracemalloc.get_traced_memory()[0] - taken
+    width = kernel.calculators[0].width if kernel.calculators else 0
+    return 9 + width, size / (symbols * HISTORY)
+
+
+def resident() -> int:
+    """Return how many bytes of memory this process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def measured(python: Path, symbols: int, seconds: float, indicators: str) -> tuple[float, float, float]:
@@ -87,7 +156,8 @@ def measure(symbols: int, seconds: float, indicators: str) -> None:
     """Print the figures of the mtf that is installed here. It may be an old one: what is used here is in both."""
     config = mtf.Pipeline(data=None, calendar="crypto", indicators=indicators or None, clock="ticks").config
     kernel = Kernel(config)
-    warm = max(20, 2 * symbols // BLOCK + 5)
+    rounds = 30 if seconds >= SPARSE_S else 2  # ten minutes, so that bars have closed before
+    warm = max(20, rounds * symbols // BLOCK + 5)
     made = list(blocks(symbols, seconds, warm + BLOCKS))
     figures: list[float] = []
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -126,5 +196,9 @@ def blocks(symbols: int, seconds: float, count: int) -> Iterator[Block]:
 if __name__ == "__main__":
     if sys.argv[1:2] == [MEASURE]:
         measure(int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
+    elif sys.argv[1:2] == [NEW]:
+        print(*new_symbol(sys.argv[2]))
+    elif sys.argv[1:2] == [KEPT]:
+        print(*kept_bar(sys.argv[2]))
     else:
         sys.exit(main())

@@ -12,7 +12,7 @@ from mtf.bars.bar_history import PRICES, BarHistory, BarWindow, bar_of
 from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 
-__all__ = ["CODE", "END", "MARKS", "NUMBER", "ROW", "START", "TICKS", "BarClose", "Closings"]
+__all__ = ["AT", "CODE", "END", "MARKS", "NUMBER", "ROW", "START", "TICKS", "BarClose", "Closings"]
 
 # Whole numbers of a closing.
 ROW: Final = 0  # of the block: that which revealed it
@@ -24,6 +24,10 @@ TICKS: Final = 5
 CODE: Final = 6
 MARKS: Final = 8
 ROOM: Final[i64] = 16  # closings for which a table has room at first
+
+
+_NO_HISTORIES: Final[list[BarHistory]] = []
+_NO_GAPS: Final[list[Gap | None]] = []
 
 
 @mypyc_attr(native_class=True)
@@ -42,8 +46,8 @@ class Closings:
         self.prices: vec[float] = vec[float]([])
         self.marks: vec[i64] = vec[i64]([])  # MARKS of each
         self._room: i64 = 0
-        self._histories: Final[list[BarHistory]] = []
-        self._gaps: Final[list[Gap | None]] = []
+        self._histories: list[BarHistory] = _NO_HISTORIES  # lists of its own with the first closing
+        self._gaps: list[Gap | None] = _NO_GAPS
         self._bars: list[Bar | None] | None = None  # those that were asked for
 
     def add(
@@ -88,6 +92,9 @@ class Closings:
 
     def _grow(self) -> None:
         more = self._room or ROOM
+        if self._room == 0:
+            self._histories = []
+            self._gaps = []
         self.marks = extend(self.marks, vec[i64]([0] * (more * MARKS)))
         self.prices = extend(self.prices, vec[float]([0.0] * (more * PRICES)))
         self._room += more

@@ -90,11 +90,11 @@ class Frame:
         first_seq = self.judged.block.first_seq
         none = vec[float]([])
         for k in range(closings.count):
-            rank, place = closings.ranks[k], closings.places[k]
+            place = closings.places[k]
             values = none
             width: i64 = 0
-            if self.values:
-                part = self.values[rank].closings
+            if closings.has_values:
+                part = closings.values_part(k)
                 values, width = part.completed, part.width
-            write_bar(out, first_seq, self.columns[rank].closings, place, values, place * width, width)
+            write_bar(out, first_seq, closings.part(k), place, values, place * width, width)
         digest.bars(out.getvalue())

@@ -27,21 +27,26 @@ class FrameClosings:
     their timeframe.
     """
 
-    __slots__ = ("_columns", "_values", "count", "ends", "numbers", "places", "ranks", "rows")
+    __slots__ = ("_first", "count", "ends", "numbers", "parts", "places", "ranks", "rows", "value_parts")
 
     def __init__(self, columns: list[Columns], values: list[ValueColumns]) -> None:
-        self._columns: Final = columns  # by rank
-        self._values: Final = values  # by rank; empty if no indicators are kept
         total: i64 = 0
         for part in columns:
             total += part.closings.count
         self.count: Final[i64] = total
+        self.parts: Final[list[Closings]] = []  # by rank; empty if there are no closings
+        self.value_parts: Final[list[ValueClosings | None]] = []  # likewise; empty if no indicators are kept
+        self._first: dict[int, int] | None = None  # the first closing by number and rank; made when asked for
         self.rows: vec[i64] = vec[i64]([0] * total)
         self.ends: vec[i64] = vec[i64]([0] * total)
         self.ranks: vec[i64] = vec[i64]([0] * total)
         self.numbers: vec[i64] = vec[i64]([0] * total)
         self.places: vec[i64] = vec[i64]([0] * total)
         if total:
+            for part in columns:
+                self.parts.append(part.closings)
+            for each in values:
+                self.value_parts.append(each.closings)
             self._arrange()
 
     def __len__(self) -> int:
@@ -51,33 +56,33 @@ class FrameClosings:
         if k < 0 or k >= self.count:
             raise IndexError(f"closing {k} out of range, there are {self.count}")
         rank = self.ranks[k]
-        return BarClose(self._columns[rank].closings, self.places[k], rank)
+        return BarClose(self.parts[rank], self.places[k], rank)
 
     def __iter__(self) -> Iterator[BarClose]:
         return iter([self[k] for k in range(self.count)])
 
     @property
     def has_values(self) -> bool:
-        """Whether indicators are kept."""
-        return len(self._values) > 0
+        """Whether there are values that go with the bars."""
+        return len(self.value_parts) > 0
 
     def part(self, k: i64) -> Closings:
         """Return the closings of the timeframe; `places[k]` is the place among them."""
-        return self._columns[self.ranks[k]].closings
+        return self.parts[self.ranks[k]]
 
     def bar(self, k: i64) -> Bar:
-        return self._columns[self.ranks[k]].closings.bar(self.places[k])
+        return self.parts[self.ranks[k]].bar(self.places[k])
 
     def symbol(self, k: i64) -> str:
-        return self._columns[self.ranks[k]].closings.history(self.places[k]).symbol
+        return self.parts[self.ranks[k]].history(self.places[k]).symbol
 
     def timeframe(self, k: i64) -> str:
         """Return the name of the timeframe."""
-        return self._columns[self.ranks[k]].closings.timeframe.name
+        return self.parts[self.ranks[k]].timeframe.name
 
     def window(self, k: i64) -> BarWindow:
         """Return the symbol's completed bars just after."""
-        return self._columns[self.ranks[k]].closings.window_after(self.places[k])
+        return self.parts[self.ranks[k]].window_after(self.places[k])
 
     def state(self, k: i64) -> BarState:
         """Return the symbol's bars just after: none is forming."""
@@ -85,37 +90,63 @@ class FrameClosings:
 
     def values(self, k: i64) -> ValueState:
         """Return the symbol's values just after; only with `has_values`."""
-        return self._values[self.ranks[k]].closings.after(self.places[k])
+        return self.values_part(k).after(self.places[k])
 
     def completed(self, k: i64) -> list[float]:
         """Return the completed values that go with the bar; none if no indicators are kept."""
-        if not self._values:
+        if not self.value_parts:
             return []
-        part = self._values[self.ranks[k]].closings
+        part = self.values_part(k)
         at = self.places[k] * part.width
         return [part.completed[at + column] for column in range(part.width)]
 
     def values_part(self, k: i64) -> ValueClosings:
         """Return the values that go with `part`; only with `has_values`."""
-        return self._values[self.ranks[k]].closings
+        part = self.value_parts[self.ranks[k]]
+        assert part is not None, "a timeframe that closes bars has their values"
+        return part
+
+    def window_before(self, number: i64, rank: i64) -> BarWindow | None:
+        """Return a symbol's completed bars before the first closing; None if it has none on that timeframe."""
+        k = self._first_of(number, rank)
+        return None if k < 0 else self.parts[rank].window_before(self.places[k])
+
+    def values_before(self, number: i64, rank: i64) -> ValueState | None:
+        """Return a symbol's completed values before the first closing likewise."""
+        k = self._first_of(number, rank)
+        return None if k < 0 else self.values_part(k).before(self.places[k])
+
+    def _first_of(self, number: i64, rank: i64) -> i64:
+        """Return the first closing of a symbol and timeframe; -1 if there is none."""
+        if self.count == 0:
+            return -1
+        ranks: i64 = len(self.parts)
+        first = self._first
+        if first is None:
+            first = {}
+            for k in range(self.count - 1, -1, -1):
+                first[int(self.numbers[k] * ranks + self.ranks[k])] = int(k)
+            self._first = first
+        found = first.get(int(number * ranks + rank))
+        return -1 if found is None else found
 
     def _arrange(self) -> None:
         """Merge the timeframes' closings, each of which are in the order of their rows."""
-        columns = self._columns
-        ranks: i64 = len(columns)
+        parts = self.parts
+        ranks: i64 = len(parts)
         heads = vec[i64]([0] * ranks)
         done: i64 = 0
         while done < self.count:
             row: i64 = -1  # the lowest one that is left
             for rank in range(ranks):
-                closings = columns[rank].closings
+                closings = parts[rank]
                 if heads[rank] < closings.count:
                     found = closings.marks[heads[rank] * MARKS + ROW]
                     if row < 0 or found < row:
                         row = found
             first = done
             for rank in range(ranks):
-                closings = columns[rank].closings
+                closings = parts[rank]
                 place = heads[rank]
                 while place < closings.count and closings.marks[place * MARKS + ROW] == row:
                     self._put(done, row, rank, place, closings)

@@ -30,7 +30,7 @@ __all__ = ["Joiner"]
 class Joiner:
     """Joins the parts of a block into a frame, and keeps the newest state of each symbol."""
 
-    __slots__ = ("_undos", "_version", "clock_ns", "published", "run_ns", "seq", "shown_seq")
+    __slots__ = ("_no_closings", "_undos", "_version", "clock_ns", "published", "run_ns", "seq", "shown_seq")
 
     def __init__(self, ranks: i64, keep: i64, values: list[ValueHistory]) -> None:
         """There are *ranks* timeframes with at most *keep* completed bars each."""
@@ -39,6 +39,7 @@ class Joiner:
         self.clock_ns: i64 = NEVER_NS  # the newest clock event of a user up to `seq`
         self.run_ns: i64 = NEVER_NS  # the newest accepted event of sources read in time order up to `seq`
         self.shown_seq: Callable[[], int] | None = None  # up to which event everybody has seen all; None: up to `seq`
+        self._no_closings: Final = FrameClosings([], [])
         self._undos: list[Undo] = []  # of the blocks after that, in order
         self._version: i64 = 0  # odd while the state changes, for readers in other threads
 
@@ -123,7 +124,12 @@ class Joiner:
         for rank in range(len(numbers)):
             history = self.published.values[rank]
             values.append(history.record(judged, columns[rank], numbers[rank], undo.values[rank]))
-        undo.keep_closings(columns, values)
+        closings = self._no_closings
+        for part in columns:
+            if part.closings.count:
+                closings = FrameClosings(columns, values)
+                undo.closings = closings
+                break
         if self._undos:
             self._undos[len(self._undos) - 1].next = undo
         self._undos.append(undo)
@@ -133,7 +139,7 @@ class Joiner:
         if judged.run_ns > self.run_ns:
             self.run_ns = judged.run_ns
         self._version += 1
-        return Frame(judged, columns, values, FrameClosings(columns, values), self.clock_ns)
+        return Frame(judged, columns, values, closings, self.clock_ns)
 
     def _forget(self) -> None:
         """Drop the undos that nobody needs any more."""

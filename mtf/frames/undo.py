@@ -14,13 +14,13 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.bar_codes import HAS_GAP
 from mtf.bars.bar_history import BarWindow
-from mtf.bars.closings import Closings
-from mtf.bars.columns import HEADER, HEADER_CODE, HEADER_END, NUMBERS, BarHeader, Columns
+from mtf.bars.columns import HEADER, HEADER_CODE, HEADER_END, NUMBERS, BarHeader
 from mtf.bars.judged_block import NO_ROW
 from mtf.bars.verdicts import COUNTS
 from mtf.calendars.day import Gap
+from mtf.frames.frame_closings import FrameClosings
 from mtf.indicators.value_history import ValueUndo
-from mtf.indicators.values import ValueClosings, ValueColumns, ValueState
+from mtf.indicators.values import ValueState
 from mtf.units import NEVER_NS
 
 __all__ = ["Undo"]
@@ -36,14 +36,12 @@ class Undo:
     """
 
     __slots__ = (
-        "_closings",
-        "_first",
         "_gaps",
         "_headers_at",
         "_places",
-        "_value_closings",
         "clock_ns",
         "clocks",
+        "closings",
         "count",
         "counts",
         "first_seq",
@@ -77,9 +75,7 @@ class Undo:
         self.values: Final[list[ValueUndo]] = [ValueUndo(width, n) for width in widths]  # by rank
         self.next: Undo | None = None
         self._places: dict[int, int] | None = None  # of the touched symbols, by number; made when asked for
-        self._closings: Final[list[Closings]] = []  # by rank
-        self._value_closings: Final[list[ValueClosings]] = []  # likewise, if indicators are kept
-        self._first: Final[list[dict[int, int] | None]] = []  # the first closing of each symbol; made when asked for
+        self.closings: FrameClosings | None = None  # the bars that the block closes tell what histories were before
 
     def keep_header(self, place: i64, marks: vec[i64], at: i64, gap: Gap | None) -> None:
         """Keep the header that stands at `marks[at]`, before the block changes it; see `Published.place`."""
@@ -111,36 +107,15 @@ class Undo:
         gap = self._gaps[int(headers[at + HEADER])] if code & HAS_GAP else None
         return BarHeader(headers[at], end_ns, code, gap)
 
-    def keep_closings(self, columns: list[Columns], values: list[ValueColumns]) -> None:
-        """Keep the bars that the block closes, which tell what histories were before."""
-        for part in columns:
-            self._closings.append(part.closings)
-            self._first.append(None)
-        for each in values:
-            self._value_closings.append(each.closings)
-
     def window(self, number: i64, rank: i64) -> BarWindow | None:
         """Return a symbol's completed bars before the block; None if it closes none."""
-        k = self._first_closing(number, rank)
-        return None if k < 0 else self._closings[rank].window_before(k)
+        closings = self.closings
+        return None if closings is None else closings.window_before(number, rank)
 
     def completed(self, number: i64, rank: i64) -> ValueState | None:
         """Return a symbol's completed values before the block; None if it closes no bar."""
-        k = self._first_closing(number, rank)
-        return None if k < 0 else self._value_closings[rank].before(k)
-
-    def _first_closing(self, number: i64, rank: i64) -> i64:
-        closings = self._closings[rank]
-        if closings.count == 0:
-            return -1
-        first = self._first[rank]
-        if first is None:
-            first = {}
-            for k in range(closings.count - 1, -1, -1):
-                first[int(closings.number(k))] = int(k)
-            self._first[rank] = first
-        found = first.get(int(number))
-        return -1 if found is None else found
+        closings = self.closings
+        return None if closings is None else closings.values_before(number, rank)
 
     def row_of(self, number: i64) -> i64:
         """Return which row is that of a symbol; NO_ROW if the block does not touch it."""

@@ -18,7 +18,7 @@ from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.value_rows import ValueRows
-from mtf.indicators.values import Numbers, ValueColumns, ValueState
+from mtf.indicators.values import Numbers, ValueClosings, ValueColumns, ValueState
 
 __all__ = ["ValueHistory", "ValueUndo"]
 
@@ -57,14 +57,17 @@ class ValueHistory:
         """Return the value columns of a block, of which *numbers* were found; what was before goes into *undo*."""
         closings = columns.closings
         assert len(numbers.completed) == closings.count * self.width, "each bar that closes has its values"
-        values = ValueColumns(self.width, numbers, self._fresh, self._history)
+        values = ValueColumns(self.width, numbers, self._fresh)
         while len(self._known) < len(judged.instruments):
             self._add_symbol()
         self._keep(judged, undo)
-        for k in range(closings.count):
-            number = closings.number(k)
-            values.closings.add(self._room(number))
-            self._known[number] = 0
+        if closings.count:
+            written = ValueClosings(self.width, numbers.completed, self._history)
+            values.closings = written
+            for k in range(closings.count):
+                number = closings.number(k)
+                written.add(self._room(number))
+                self._known[number] = 0
         if len(numbers.live):
             self._show(judged, columns, numbers)
         return values

@@ -158,13 +158,13 @@ class ValueColumns:
 
     __slots__ = ("closings", "fresh", "live", "places", "rows", "width")
 
-    def __init__(self, width: i64, numbers: Numbers, fresh: ValueState, keep: i64) -> None:
+    def __init__(self, width: i64, numbers: Numbers, fresh: ValueState) -> None:
         self.width: Final[i64] = width
         self.fresh: Final = fresh
         self.live: vec[float] = numbers.live
         self.rows: Final = numbers.rows
         self.places: Final = numbers.places
-        self.closings: Final = ValueClosings(width, numbers.completed, keep)
+        self.closings: ValueClosings | None = None  # None if no bar closed
 
 
 def _restored(live: list[float], completed: list[float], history: list[list[float]], count: int) -> ValueState:
