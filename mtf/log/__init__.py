@@ -7,6 +7,7 @@ lock. Formats: docs/log-format.md; promises: docs/reliability.md.
 
 from __future__ import annotations
 
+from mtf.log.checking import CHECKS, Check
 from mtf.log.compaction import Compressed, compress_sealed
 from mtf.log.durability import DURABILITIES, SYNC_WITHIN_MS, Durability, Writer
 from mtf.log.end import LogEnd
@@ -31,10 +32,12 @@ from mtf.log.verification import Damage, VerifyReport, verify_log
 
 __all__ = [
     "ALL_SYMBOLS",
+    "CHECKS",
     "DURABILITIES",
     "SEGMENT_BYTES",
     "SYNC_WITHIN_MS",
     "BlockReader",
+    "Check",
     "Compressed",
     "Damage",
     "Durability",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
+from mtf.errors import CorruptLog
 from mtf.events.block import Block
 
 if TYPE_CHECKING:
@@ -212,11 +213,14 @@ class EventLog(ReadableLog, Protocol):
         """
         ...
 
-    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
+    def maintain(
+        self, *, compress: bool, noted: Callable[[str], object], damaged: Callable[[CorruptLog], object]
+    ) -> None:
         """Index what is written, and compress it if *compress*, in the background until `close`.
 
-        *noted* is called in any thread with a sentence about work that failed, by which nothing is lost. A backend
-        without such work does nothing.
+        *noted* is called in any thread with a sentence about work that failed, by which nothing is lost, and *damaged*
+        with the first damage that is found in older events, if opening did not check all of them. A backend without
+        such work does nothing.
         """
         ...
 

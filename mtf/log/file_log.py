@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from struct import Struct
 from threading import Lock
@@ -17,7 +18,7 @@ from typing import Any, Final, NoReturn
 import orjson
 from xxhash import xxh3_64_intdigest
 
-from mtf.errors import DataDirError, LogWriteFailed
+from mtf.errors import CorruptLog, DataDirError, LogWriteFailed
 from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
 from mtf.log.event_log import NO_POSITIONS, changed_positions
 from mtf.log.expiry import expired_seq
@@ -25,6 +26,7 @@ from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
 from mtf.log.index_file import SealedSpans
 from mtf.log.log_index import LogIndex
 from mtf.log.log_reader import LogReader, first_logged_seq, read_log
+from mtf.log.marks import MARK_BYTES, MarkWriter, remove_marks
 from mtf.log.recovery import Recovered, TornTail, cut_tail, recover
 from mtf.log.retention import retain
 from mtf.log.segment import learn_symbols, segment_name
@@ -96,6 +98,10 @@ class FileLog:
         # Makes the spans of the newest segment; None if its beginning was written before this start.
         self._spans: SpanMaker | None = None
         self.torn: TornTail | None = None  # what opening cut off, and where it is kept
+        self.checked_from = 1  # opening checked every frame from this event on
+        self._checks_rest = False  # whether `maintain` checks what comes before
+        self._marks: MarkWriter | None = None  # of the newest segment; None before the first, and once it is sealed
+        self._mark_at = 0  # the next mark is made at this many bytes of it
 
     @classmethod
     def open(
@@ -107,12 +113,14 @@ class FileLog:
         fs: FileSystem | None = None,
         run_id: bytes | None = None,
         check_from: int = 1,
+        check_rest: bool = False,
     ) -> FileLog:
         """Create the log with *config*, or continue an existing one (whose `config` may differ).
 
         With *config* None it must exist (DataDirError). LogLocked if another process writes it, CorruptLog if it is
-        damaged; a torn tail is cut off and kept, see `torn`. Of sealed segments that end before *check_from*, only
-        header, seal and order are checked, so that a start does not take longer as the log grows.
+        damaged; a torn tail is cut off and kept, see `torn`. What comes before *check_from* is not read, so that a
+        start does not take longer as the log grows: of sealed segments that end before it, header, seal and order are
+        checked. With *check_rest*, `maintain` checks it in the background.
         """
         assert 0 < segment_bytes <= SEGMENT_BYTES_LIMIT, "segment_bytes out of bounds"
         fs = fs or OsFileSystem()
@@ -120,6 +128,7 @@ class FileLog:
         try:
             _prepare_directory(fs, directory, make=config is not None)
             log = cls(directory, fs, segment_bytes, fs.lock(join(directory, WRITER_LOCK)))
+            log._checks_rest = check_rest
             try:
                 log._open(config, run_id, check_from)
             except BaseException:
@@ -156,6 +165,8 @@ class FileLog:
             raise AssertionError(f"{block!r} cannot follow seq {self.last_seq}")
         if self._file < 0 or self._bytes >= self._full_at:
             self._rotate()
+        if self._bytes >= self._mark_at:
+            self._mark()
         changed = changed_positions(self._positions, positions) if positions else NO_BYTES
         encoded = b""
         if changed or heap:
@@ -200,6 +211,8 @@ class FileLog:
             learn_symbols(self._symbols, block)
         if changed:
             self._positions.update(changed)
+            if self._marks is not None:
+                self._marks.moved.update(changed)
         self.last_seq = first_seq + count - 1  # set last: `sync` assumes that everything up to it is written
 
     def sync(self) -> int:
@@ -210,6 +223,8 @@ class FileLog:
             if self._file >= 0 and target > self.durable_seq:
                 try:
                     self._fs.sync(self._file)
+                    if self._marks is not None:
+                        self._marks.write(target)
                 except OSError as error:
                     self._fail("a sync", error)
                 self.durable_seq = target
@@ -225,7 +240,13 @@ class FileLog:
     ) -> LogReader:
         last_seq = self.last_seq if last_seq is None else last_seq
         return read_log(
-            self.directory, from_seq, last_seq=last_seq, block_events=block_events, names=names, fs=self._fs
+            self.directory,
+            from_seq,
+            last_seq=last_seq,
+            block_events=block_events,
+            leap=True,
+            names=names or self._symbols.names,
+            fs=self._fs,
         )
 
     def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:
@@ -245,9 +266,15 @@ class FileLog:
     def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
         return expired_seq(self.directory, needed_seq=needed_seq, before_ns=before_ns, max_bytes=max_bytes, fs=self._fs)
 
-    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
+    def maintain(
+        self, *, compress: bool, noted: Callable[[str], object], damaged: Callable[[CorruptLog], object]
+    ) -> None:
         assert self._upkeep is None, "asked once"
-        self._upkeep = Upkeep(self.directory, compress=compress, noted=noted)  # runs beside the log's own operations
+        check_before = self.checked_from if self._checks_rest else 0
+        # Runs beside the log's own operations.
+        self._upkeep = Upkeep(
+            self.directory, compress=compress, noted=noted, check_before=check_before, damaged=damaged
+        )
         self.on_sealed = self._upkeep.sealed
         self._upkeep.start()
 
@@ -301,9 +328,14 @@ class FileLog:
         self._file = self._fs.open(found.path, "append")
         self._rewrite(found.durable_offset)
         self.durable_seq = self.last_seq
+        self.checked_from = found.checked_from
         if found.sealed:
             file, self._file = self._file, -1
             self._fs.close(file)
+            return
+        self._marks = MarkWriter(self._fs, self._path, self._seed, found.marked_names, found.marks_bytes)
+        self._marks.moved.update(self._positions)
+        self._mark_at = self._bytes + MARK_BYTES
 
     def _rewrite(self, start: int) -> None:
         """Rewrite everything from *start* in place, and sync it.
@@ -357,11 +389,15 @@ class FileLog:
         )
         with self._syncing:
             try:
+                marks = self._mark()  # of the seal
                 if self._write(self._file, seal) != len(seal):
                     self._fail("a short write of a seal", None)
                 self._fs.sync(self._file)
                 file, self._file = self._file, -1
                 self._fs.close(file)
+                marks.write(self.last_seq + 1)
+                marks.close()
+                self._marks = None
             except LogWriteFailed:
                 raise
             except OSError as error:
@@ -417,21 +453,32 @@ class FileLog:
             self._fs.close(file)
             raise
         self._file, self._path, self._bytes, self._events = file, path, len(data), 0
+        remove_marks(self._fs, self.directory)  # of the segment before: this one begins with all that they hold
+        self._marks = MarkWriter(self._fs, path, self._seed, len(self._symbols))
+        self._mark_at = self._bytes + MARK_BYTES
         self._full_at = max(self._segment_bytes, self._bytes + 1)
         self._spans = SpanMaker(first_seq)
         self._number += 1
         self._positions_bytes, self._names_bytes = len(positions), len(meta)
         self.chain = chain
 
+    def _mark(self) -> MarkWriter:
+        """Make a mark between two frames, or before the seal."""
+        marks = self._marks
+        assert marks is not None, "what is written to has marks"
+        marks.make(self._bytes, self.last_seq + 1, self.chain, self._symbols.names)
+        self._mark_at = self._bytes + MARK_BYTES
+        return marks
+
     def _close_files(self) -> None:
-        with self._syncing:
-            file, lock = self._file, self._lock
-            self._file = self._lock = -1
-            try:
-                if file >= 0:
-                    self._fs.close(file)
-            finally:
-                self._fs.close(lock)
+        with self._syncing, ExitStack() as closing:  # each is closed, whatever becomes of the others
+            file, lock, marks = self._file, self._lock, self._marks
+            self._file, self._lock, self._marks = -1, -1, None
+            closing.callback(self._fs.close, lock)
+            if marks is not None:
+                closing.callback(marks.close)
+            if file >= 0:
+                closing.callback(self._fs.close, file)
 
     def _fail(self, what: str, cause: OSError | None) -> NoReturn:
         reason = f": {cause}" if cause is not None else ""

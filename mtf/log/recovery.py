@@ -13,12 +13,21 @@ from typing import Any, Final, NamedTuple
 from mtf.errors import CorruptLog, DataDirError
 from mtf.events.block import SymbolTable
 from mtf.log.filesystem import FileSystem, join
+from mtf.log.marks import read_marks, skip_to_mark
 from mtf.log.retention import retained_seq
-from mtf.log.segment import Segment, segment_name, segment_names, segment_seq
-from mtf.log.segment_format import SEAL, SegmentHeader, first_chain
+from mtf.log.segment import Segment, damage_of, segment_name, segment_names, segment_seq
+from mtf.log.segment_format import (
+    HEADER_BYTES,
+    SEGMENT_HEADER_BYTES,
+    SegmentHeader,
+    first_chain,
+    parse_frame_header,
+    parse_segment_header,
+    run_seed,
+)
 from mtf.log.torn import torn_name
 
-__all__ = ["Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recover"]
+__all__ = ["Outside", "Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recover"]
 
 COPY_BYTES: Final = 1 << 20
 TORN_MAX: Final = 10_000
@@ -54,13 +63,25 @@ class Recovered(NamedTuple):
     symbols: SymbolTable
     positions: dict[str, Any]
     tail: TornTail | None
+    checked_from: int  # every frame was checked from this event on
+    marked_names: int  # symbols known at the last mark that can be kept
+    marks_bytes: int  # of the file of marks, up to that one; 0: none can be kept
+
+
+class Outside(NamedTuple):
+    """A segment that was only looked at from the outside."""
+
+    header: SegmentHeader
+    next_seq: int  # after its last event
+    chain: int  # after its seal
 
 
 def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered | None:
     """Read the log in *directory* and return its state; None if no log was ever begun.
 
-    CorruptLog if it is damaged. Of sealed segments that end before *check_from*, only header, seal and order are
-    checked; the others are checked frame by frame. Changes nothing.
+    CorruptLog if it is damaged. What comes before *check_from* is not read: of sealed segments that end before it, only
+    header, seal and order are checked, and of the newest segment the part before a mark (`mtf.log.marks`). Everything
+    else is checked frame by frame. Changes nothing.
     """
     names = segment_names(fs, directory)
     start_seq = retained_seq(fs, directory)
@@ -69,54 +90,57 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
             what = f"{directory}: the log's segments are missing; restore them from a copy"
             raise CorruptLog(what, path=directory, seq=start_seq)
         return None
-    before: Segment | None = None
+    before: Segment | Outside | None = None
     first_seq = segment_seq(names[0])
     if first_seq > start_seq:
         path = join(directory, segment_name(start_seq))
         raise CorruptLog(f"{path}: the segment is missing; restore it from a copy", path=path, seq=start_seq)
+    checked_from = first_seq
     for name, following in pairwise(names):
-        segment = Segment(fs, join(directory, name))
-        try:
-            check_follows(segment, before)
-            if segment_seq(following) > check_from:
-                while segment.next() is not None:
-                    segment.skim(learn=False)
-            else:
-                _skip_to_seal(segment)
-            if segment.why or not segment.sealed:
-                what = segment.why or "no seal before a later segment"
-                raise segment.damage(segment.offset, segment.next_seq, what)
-        finally:
-            segment.close()
-        before = segment
+        path = join(directory, name)
+        if segment_seq(following) <= check_from:
+            before = _look(fs, path, before)
+            checked_from = segment_seq(following)
+        else:
+            before = _read(fs, path, before)
     newest = Segment(fs, join(directory, names[-1]))
     try:
         check_follows(newest, before)
-        return _newest(newest, first_seq)
+        return _newest(fs, newest, first_seq, check_from, checked_from)
     finally:
         newest.close()
 
 
-def check_follows(segment: Segment, before: Segment | None) -> None:
+def check_follows(segment: Segment, before: Segment | Outside | None) -> None:
     """Raise CorruptLog unless *segment* continues where *before*, read to its end, stopped."""
-    header = segment.header
-    if segment_name(header.first_seq) != segment.path[-len(segment_name(0)) :]:
-        raise segment.damage(0, header.first_seq, f"a segment with seq {header.first_seq} under the wrong name")
+    _check_header(segment.path, segment.header, before)
+    if isinstance(before, Segment) and segment.config != before.config:
+        raise segment.damage(0, before.next_seq, OF_ANOTHER)
+
+
+def _check_header(path: str, header: SegmentHeader, before: Segment | Outside | None) -> None:
+    """Raise CorruptLog unless the segment of *header* at *path* continues where *before* stopped."""
+    if segment_name(header.first_seq) != path[-len(segment_name(0)) :]:
+        what = f"a segment with seq {header.first_seq} under the wrong name"
+        raise damage_of(path, 0, header.first_seq, what)
     if before is None:
         if header.first_seq == 1 and (header.number != 1 or header.chain != first_chain(header.run_id)):
-            raise segment.damage(0, 1, "not the beginning of a log")
+            raise damage_of(path, 0, 1, "not the beginning of a log")
         return
     version = max(header.version, before.header.version)  # a log may continue in a later version
     expected = SegmentHeader(before.header.number + 1, before.header.run_id, before.next_seq, before.chain, version)
-    if header == expected and segment.config == before.config:
+    if header == expected:
         return
-    if header.run_id != expected.run_id or segment.config != before.config:
-        what = "a segment of another log"
+    if header.run_id != expected.run_id:
+        what = OF_ANOTHER
     elif header.first_seq != expected.first_seq:
         what = f"a segment that starts at seq {header.first_seq} instead of {expected.first_seq}"
     else:
         what = "a segment that does not follow the one before"
-    raise segment.damage(0, expected.first_seq, what)
+    raise damage_of(path, 0, expected.first_seq, what)
+
+
+OF_ANOTHER: Final = "a segment of another log"
 
 
 def judge(segment: Segment) -> TornTail:
@@ -159,9 +183,44 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
     return tail._replace(kept=kept)
 
 
-def _newest(segment: Segment, first_seq: int) -> Recovered:
-    durable_seq = segment.header.first_seq - 1
+def _read(fs: FileSystem, path: str, before: Segment | Outside | None) -> Segment:
+    """Check every frame of the sealed segment at *path*, and return it, read to its end."""
+    segment = Segment(fs, path)
+    try:
+        check_follows(segment, before)
+        while segment.next() is not None:
+            segment.skim(learn=False)
+        if segment.why or not segment.sealed:
+            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
+        return segment
+    finally:
+        segment.close()
+
+
+def _look(fs: FileSystem, path: str, before: Segment | Outside | None) -> Outside:
+    """Check header, seal and order of the sealed segment at *path*."""
+    file = fs.open(path, "read")
+    try:
+        size = fs.size(file)
+        header = parse_segment_header(fs.read(file, SEGMENT_HEADER_BYTES, 0), path)
+        end = max(size - HEADER_BYTES, SEGMENT_HEADER_BYTES)
+        seal = parse_frame_header(fs.read(file, HEADER_BYTES, end), 0, run_seed(header.run_id))
+    finally:
+        fs.close(file)
+    _check_header(path, header, before)
+    if seal is None or not seal.is_seal or seal.events != seal.first_seq - header.first_seq:
+        raise damage_of(path, end, header.first_seq, "no seal at the end")
+    return Outside(header, seal.first_seq, seal.chain)
+
+
+def _newest(fs: FileSystem, segment: Segment, first_seq: int, check_from: int, checked_from: int) -> Recovered:
+    known = len(segment.symbols)
+    marks, ends = read_marks(fs, segment.path, segment.seed)
+    used = skip_to_mark(segment, marks, check_from)
+    durable_seq = segment.next_seq - 1  # of what comes before a mark
     starts = [(durable_seq, segment.offset)]  # of some frames: the last seq before it, and its offset
+    if used >= 0:
+        checked_from = segment.next_seq
     while (frame := segment.next()) is not None:
         segment.joined(frame, check=False)
         durable_seq = max(durable_seq, frame.header.durable_seq)
@@ -171,6 +230,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
     # Starts rather than ends, as a frame does not cover itself. Skimmed frames are left out: an earlier start is safe.
     durable_offset = max(offset for seq, offset in starts if seq <= durable_seq)
     tail = judge(segment) if segment.why else None
+    kept = used + 1
     return Recovered(
         config=segment.config,
         run_id=segment.header.run_id,
@@ -187,15 +247,7 @@ def _newest(segment: Segment, first_seq: int) -> Recovered:
         symbols=segment.symbols,
         positions=segment.positions,
         tail=tail,
+        checked_from=checked_from,
+        marked_names=known + sum(len(mark.names) for mark in marks[:kept]),
+        marks_bytes=ends[used] if kept else 0,
     )
-
-
-def _skip_to_seal(segment: Segment) -> None:
-    """Move *segment* to its end without reading what is in between, if it ends with a seal."""
-    header = segment.last_header()
-    if header is None or header.kind != SEAL:
-        segment.why = "no seal at the end"
-        return
-    segment.next_seq, segment.chain, segment.events = header.first_seq, header.chain, header.events
-    segment.offset = segment.bytes
-    segment.sealed = True

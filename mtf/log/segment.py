@@ -39,7 +39,7 @@ from mtf.log.segment_format import (
     split_block,
 )
 
-__all__ = ["LogFrame", "Segment", "logged_segments", "segment_name", "segment_names", "segment_seq"]
+__all__ = ["LogFrame", "Segment", "damage_of", "logged_segments", "segment_name", "segment_names", "segment_seq"]
 
 SUFFIX: Final = ".log"
 SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort like seqs
@@ -240,13 +240,7 @@ class Segment:
 
     def damage(self, offset: int, seq: int, what: str) -> CorruptLog:
         """Return the error for damage in this segment."""
-        return CorruptLog(
-            f"{self.path}: byte {offset}: {what}: the log is safe up to seq {seq - 1}; "
-            f"restore it from a copy, or keep what is good with `mtf salvage`",
-            path=self.path,
-            offset=offset,
-            seq=seq,
-        )
+        return damage_of(self.path, offset, seq, what)
 
     def later_headers(self) -> Iterator[tuple[int, FrameHeader]]:
         """Yield each intact frame header anywhere after `offset`, with its place."""
@@ -267,6 +261,15 @@ class Segment:
         """Continue at *offset*, with a frame of *next_seq*; what precedes it stays unread, so the chain is unknown."""
         self.offset, self.next_seq, self.is_joined = offset, next_seq, False
         self.events = next_seq - self.header.first_seq
+
+    def place(self) -> tuple[int, int, int]:
+        """Return where the segment is, for `go_to`."""
+        return self.offset, self.next_seq, self.chain
+
+    def go_to(self, offset: int, next_seq: int, chain: int) -> None:
+        """Continue at *offset*, with a frame of *next_seq*, before which the chain's value is *chain*."""
+        self.jump(offset, next_seq)
+        self.chain, self.is_joined, self.sealed = chain, True, False
 
     def lacks_names(self, header: FrameHeader) -> bool:
         """Return whether rows of a frame may have symbols whose names were lost to damage without a replacement."""
@@ -397,6 +400,17 @@ class Segment:
         self._window_at = offset
         self._window = window = parts[0] if len(parts) == 1 else b"".join(parts)
         return window[:length]
+
+
+def damage_of(path: str, offset: int, seq: int, what: str) -> CorruptLog:
+    """Return the error for damage in the segment at *path*, from the event *seq* on."""
+    return CorruptLog(
+        f"{path}: byte {offset}: {what}: the log is safe up to seq {seq - 1}; "
+        f"restore it from a copy, or keep what is good with `mtf salvage`",
+        path=path,
+        offset=offset,
+        seq=seq,
+    )
 
 
 def first_ns(rows: bytes) -> int:

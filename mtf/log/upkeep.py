@@ -1,8 +1,8 @@
 """Upkeep of a log while it is written: a thread that compresses sealed segments and makes missing indexes.
 
-Owns the thread and its share of a processor: it rests after each piece of work, about a millisecond, to leave time for
-the event loop. The newest segment is not touched. Nothing here changes what readers see; work that fails is reported
-and left undone, since the log is complete without it.
+Before that, it checks what the start passed over. Owns the thread and its share of a processor: it rests after each
+piece of work, a millisecond or less, to leave time for the event loop. The newest segment is not written to. Nothing
+here changes what readers see; work that fails is reported and left undone, since the log is complete without it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mtf.errors import LogLocked, MtfError
+from mtf.errors import CorruptLog, LogLocked, MtfError
+from mtf.log.checking import check_before
 from mtf.log.compaction import Watch, compress_sealed, watched
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.index_file import SealedSpans, read_spans, take_rest, write_spans
@@ -27,12 +29,16 @@ __all__ = ["SHARE", "Upkeep", "index_sealed"]
 SHARE: Final = 0.25  # of one processor, at most
 REST_MAX_S: Final = 0.1
 SLICE_S: Final = 0.001  # less work than this needs no rest yet
+# Checking holds the interpreter's lock, and nobody waits for it.
+CHECK_SHARE: Final = 0.1
+CHECK_SLICE_S: Final = 0.0002
 
 
 class Upkeep:
     """Keeps the log in *directory* small and indexed, from `start` to `stop`.
 
-    *noted* is called in its thread with a sentence about work that failed.
+    *noted* is called in its thread with a sentence about work that failed. The events before *check_before* are checked
+    first; *damaged* is called in its thread with what is found.
     """
 
     def __init__(
@@ -42,6 +48,8 @@ class Upkeep:
         compress: bool = True,
         share: float = SHARE,
         noted: Callable[[str], object] = lambda sentence: None,
+        check_before: int = 0,
+        damaged: Callable[[CorruptLog], object] = lambda error: None,
         fs: FileSystem | None = None,
     ) -> None:
         assert 0.0 < share <= 1.0, "a share of one processor"
@@ -49,6 +57,8 @@ class Upkeep:
         self._compress: Final = compress
         self._share: Final = share
         self._noted: Final = noted
+        self._check_before = check_before  # 0: nothing is left to check
+        self._damaged: Final = damaged
         self._fs: Final = fs or OsFileSystem()
         self._due: Final = threading.Event()  # set if there may be work
         self._stopping: Final = threading.Event()
@@ -94,6 +104,7 @@ class Upkeep:
                 return
             self._since_s = time.perf_counter()
             try:
+                self._check()
                 self._write_fresh()
                 index_sealed(self._directory, pause=self._pause, fs=self._fs)
                 if self._compress:
@@ -105,13 +116,23 @@ class Upkeep:
             except (MtfError, OSError) as error:
                 self._noted(f"{self._directory}: segments are not compressed: {error}")
 
-    def _pause(self) -> None:
+    def _check(self) -> None:
+        """Check what has not been checked, once."""
+        seq, self._check_before = self._check_before, 0
+        try:
+            check_before(self._fs, self._directory, seq, partial(self._pause, CHECK_SLICE_S, CHECK_SHARE))
+        except CorruptLog as error:
+            self._damaged(error)
+        except (MtfError, OSError) as error:
+            self._noted(f"{self._directory}: what was logged before seq {seq} cannot be checked: {error}")
+
+    def _pause(self, slice_s: float = SLICE_S, share: float = 1.0) -> None:
         if self._stopping.is_set():
             raise _Stopped
         worked_s = time.perf_counter() - self._since_s
-        if worked_s < SLICE_S:
+        if worked_s < slice_s:
             return
-        if self._stopping.wait(min(worked_s * (1.0 / self._share - 1.0), REST_MAX_S)):
+        if self._stopping.wait(min(worked_s * (1.0 / min(share, self._share) - 1.0), REST_MAX_S)):
             raise _Stopped
         self._since_s = time.perf_counter()
 

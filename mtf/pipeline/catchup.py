@@ -8,15 +8,16 @@ right after the start see all of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
 from mtf.actors.consumers import NEVER_SEQ, ConsumerActor
 from mtf.actors.supervisor import failure_of
 from mtf.config import Config
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, MtfError
 from mtf.events.block import Block, cut
 from mtf.kernel import Kernel
 from mtf.notes import Notes
@@ -43,6 +44,14 @@ class Start:
     skipped: list[Skipped] = attrs.field(factory=list)  # checkpoints that cannot be used, and why
 
 
+class Base(NamedTuple):
+    """What is remembered of the checkpoint that was chosen."""
+
+    seq: int
+    states: dict[str, tuple[int, bytes]]  # of consumers, each after which event
+    left_out: frozenset[str]  # consumers of which it has none
+
+
 class CatchUp:
     """Knows how to come to the end of the log of *storage*; None: there is none."""
 
@@ -55,11 +64,25 @@ class CatchUp:
         self._block_events: Final = block_events
         self.begun: Start | None = None  # what was gone on from; None until then
         self._start: Start | None = None  # what was chosen last, and for which consumers
+        self._base: Base | None = None  # of the checkpoint that it is from
         self._chosen_for: tuple[set[str], dict[str, int]] = (set(), {})
         self._ahead: Kernel | None = None  # the state at the end of the log, while consumers are not there yet
 
+    async def prepare(self, consumers: Sequence[ConsumerActor]) -> None:
+        """Choose what to start from with *consumers*, in a thread, so that it and its notes are known at once.
+
+        They may still change: `begin` looks again, and meets what fails here.
+        """
+        wanted = self._wanted(consumers, roll_back=False)
+        if wanted is not None:
+            with suppress(MtfError, OSError):
+                await in_thread(partial(self._chosen, *wanted))
+
     def engine(self) -> Kernel:
         """Return the state at the end of the log before it is done: for looking at, not to go on with."""
+        start = self.begun or self._start
+        if start is not None and start.engine is not None and start.next_seq > self.seq:
+            return start.engine  # nothing is left to be played
         if self._ahead is None:
             assert self._storage is not None, "only what is kept is caught up with"
             self._ahead = engine_at(self._storage.storage)
@@ -108,8 +131,26 @@ class CatchUp:
 
     def _chosen(self, storage: OpenStorage, names: set[str], committed: dict[str, int]) -> Start:
         if self._start is None or self._chosen_for != (names, committed):
-            self._start, self._chosen_for = self._choose(storage, names, committed), (names, committed)
+            base = self._base
+            if self._start is not None and base is not None and self._suits(base, names, committed):
+                self._start = self._with_states(storage, self._start, names, base.states)
+            else:
+                self._start = self._choose(storage, names, committed)
+            self._chosen_for = (names, committed)
         return self._start
+
+    def _suits(self, base: Base, names: set[str], committed: dict[str, int]) -> bool:
+        """Return whether *base*, chosen for some of *names*, would be for all of them: then it is not read again.
+
+        So it is as a rule: who is added right after the start has a state in it, or none at all.
+        """
+        before, committed_before = self._chosen_for
+        return (
+            before <= names
+            and committed == committed_before
+            and not (names - before) & base.left_out
+            and all(base.states[name][0] >= base.seq for name in base.states.keys() & names)
+        )
 
     def blocks(self, start: Start, consumers: Sequence[ConsumerActor]) -> Iterator[Block]:
         """Yield the rest of the log after *start*, parted where a consumer begins to be shown events again."""
@@ -117,6 +158,8 @@ class CatchUp:
         parted = sorted({start.states[name][0] for name in start.states.keys() & {a.consumer_name for a in consumers}})
         for logged in self._storage.log.read(start.next_seq, block_events=self._block_events):
             block = logged.block
+            if block.first_seq < start.next_seq:
+                block = cut(block, start.next_seq - block.first_seq)[1]
             for seq in parted:
                 if block.first_seq <= seq < block.last_seq:
                     before, block = cut(block, seq - block.first_seq + 1)
@@ -152,6 +195,7 @@ class CatchUp:
         self.done = True
 
     def _choose(self, storage: OpenStorage, names: set[str], committed: dict[str, int]) -> Start:
+        self._base = None
         limit = min([self.seq, *committed.values()])
         start, base = self._at_most(storage, limit, names, committed)
         states = {} if base is None else saved_states(base)
@@ -161,11 +205,21 @@ class CatchUp:
             earlier = {} if base is None else saved_states(base)
             states = {name: state for name, state in states.items() if name not in committed}
             states.update((name, earlier[name]) for name in earlier.keys() & committed.keys())
+        elif base is not None:
+            self._base = Base(base.seq, states, frozenset(left_out_of(base)))
+        return self._with_states(storage, attrs.evolve(start, committed=committed), names, states)
+
+    def _with_states(
+        self, storage: OpenStorage, start: Start, names: set[str], states: dict[str, tuple[int, bytes]]
+    ) -> Start:
+        """Return *start* with the *states* of consumers: those of *names*, and the newest of all others."""
         here = {name: state for name, state in states.items() if name in names}
         # Whatever is started from, who is not here loses nothing.
-        newest = newest_states(storage.checkpoints, self.seq)
+        base, store = self._base, storage.checkpoints
+        is_newest = base is not None and base.seq == max(store.list(), default=0)
+        newest = base.states if base is not None and is_newest else newest_states(store, self.seq)
         absent = {name: state for name, state in newest.items() if name not in names}
-        return attrs.evolve(start, states=here | absent, committed=committed)
+        return attrs.evolve(start, states=here | absent)
 
     def _at_most(
         self, storage: OpenStorage, limit: int, names: set[str], committed: dict[str, int], *, earliest: int = NEVER_SEQ

@@ -14,8 +14,8 @@ from mtf.errors import ConfigError
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import BLOCK_EVENTS_MAX
 from mtf.events.old_stamps import OLDEST_NS
-from mtf.log import DURABILITIES, Durability
-from mtf.storage.datadir import Place, storage_of
+from mtf.log import CHECKS, DURABILITIES, Check, Durability
+from mtf.storage.datadir import DataDir, Place, storage_of
 from mtf.storage.history.pruning import Keep
 from mtf.storage.storage import BarSettings, Storage
 
@@ -24,6 +24,7 @@ __all__ = ["BLOCK_EVENTS", "MAX_AHEAD_NS", "Options"]
 BLOCK_EVENTS: Final = 1024
 BLOCK_EVENTS_LIMIT: Final = BLOCK_EVENTS_MAX - EVENTS_PER_BAR + 1  # a bar's events stay together
 MAX_AHEAD_NS: Final = 60_000_000_000
+CHECK: Final = "background"
 CLOCKS: Final = ("both", "ticks")
 WORKERS_MAX: Final = 256
 CHECKPOINT_MIN_NS: Final = 1_000_000
@@ -64,6 +65,7 @@ class Options:
     keep_log_ns: int | None = attrs.field(default=None, validator=_check_whole)
     keep_log_bytes: int | None = attrs.field(default=None, validator=_check_whole)
     compress: bool = attrs.field(default=True)
+    check: Check = attrs.field(default=CHECK)
     keep_events: int | None = attrs.field(default=None, validator=_check_whole)
     block_events: int = attrs.field(default=BLOCK_EVENTS, validator=_check_whole)
     workers: int = attrs.field(default=0, validator=_check_whole)
@@ -85,6 +87,12 @@ class Options:
             raise ConfigError(f"block_events must be between 1 and {BLOCK_EVENTS_LIMIT}, got {self.block_events}")
         if self.durability not in DURABILITIES:
             raise ConfigError(f"durability must be one of {', '.join(DURABILITIES)}, got {self.durability!r}")
+        if self.check not in CHECKS:
+            raise ConfigError(f"check must be one of {', '.join(CHECKS)}, got {self.check!r}")
+        if self.check != CHECK and not isinstance(self.data, DataDir | None):
+            raise ConfigError(
+                f"check={self.check!r} is for data directories: {self.data.name} decides itself what it checks"
+            )
         if self.clock not in CLOCKS:
             raise ConfigError(f"clock must be one of {', '.join(CLOCKS)}, got {self.clock!r}")
         if self.workers > WORKERS_MAX:
@@ -102,6 +110,11 @@ class Options:
             raise ConfigError(f"checkpoint_seconds must be 0 or more, and finite, got {seconds}")
         if isinstance(self.oldest_ns, bool) or not isinstance(self.oldest_ns, int):
             raise ConfigError(f"oldest_ns must be an int, got {self.oldest_ns!r}")
+
+    @property
+    def storage(self) -> Storage | None:
+        """Where all is kept; of a data directory, the log is checked as asked."""
+        return self.data.checked(self.check) if isinstance(self.data, DataDir) else self.data
 
     @property
     def keeps_whole_log(self) -> bool:

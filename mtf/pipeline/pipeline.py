@@ -54,6 +54,9 @@ class Pipeline(Warming, RunFacts):
     - *keep_log_ns* is how long events stay in the log, counted back from the newest accepted one, and *keep_log_bytes*
       how much room it takes; None (the default): for good. They go as those beyond *keep_events* do;
     - with *compress*, a thread makes the log's sealed segments small, in a quarter of one processor at most;
+    - *check* is what of the log a start checks before it is ready: `all`, or what follows the newest checkpoint. With
+      `background` (the default) the rest is checked while the pipeline runs, which damage stops with `CorruptLog`; with
+      `tail` only `mtf verify` does;
     - *history_values* is whether completed indicator values are stored with the bars; *keep_history_ns* is how long
       bars and rejects are stored, counted back from the newest bar, and *keep_history_bytes* how much room they take;
       None (the default): for good. Older ones are removed now and then;
@@ -90,6 +93,7 @@ class Pipeline(Warming, RunFacts):
         keep_log_ns: int | None = None,
         keep_log_bytes: int | None = None,
         compress: bool = True,
+        check: str = "background",
         history_values: bool = True,
         keep_history_ns: int | None = None,
         keep_history_bytes: int | None = None,
@@ -114,6 +118,7 @@ class Pipeline(Warming, RunFacts):
             keep_log_ns=keep_log_ns,
             keep_log_bytes=keep_log_bytes,
             compress=compress,
+            check=check,  # type: ignore[arg-type]
             history_values=history_values,
             keep_history_ns=keep_history_ns,
             keep_history_bytes=keep_history_bytes,

@@ -72,8 +72,11 @@ async def rejoin(
 
 def _pieces(storage: OpenStorage, engine: Kernel, state_seq: int, delivery: Delivery) -> Iterator[Block]:
     """Yield what was delivered after *engine*'s state, parted after *state_seq*, where the consumer's part begins."""
-    for logged in storage.log.read(engine.joiner.seq + 1, block_events=PIECE_EVENTS):
+    first_seq = engine.joiner.seq + 1
+    for logged in storage.log.read(first_seq, block_events=PIECE_EVENTS):
         block = logged.block
+        if block.first_seq < first_seq:
+            block = cut(block, first_seq - block.first_seq)[1]
         if block.first_seq <= state_seq < block.last_seq:
             before, block = cut(block, state_seq - block.first_seq + 1)
             yield before

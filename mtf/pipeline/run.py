@@ -129,10 +129,10 @@ class Run:
     @classmethod
     async def open(cls, config: Config, options: Options) -> Run:
         """Return a run of *config*, on the storage of *options* if they name one, with the calendars of its log."""
-        if options.data is None:
+        if options.storage is None:
             return cls(config, options, None)
         storage = await in_thread(
-            partial(OpenStorage.open, options.data, config, compress=options.compress),
+            partial(OpenStorage.open, options.storage, config, compress=options.compress),
             undo=lambda opened: opened.log.close(),
         )
         try:
@@ -184,7 +184,9 @@ class Run:
         for added in consumers:
             self.enrolment.attach(added)
         self.reports.started(self.catchup.seq)
-        if not self.catchup.seq:
+        if self.catchup.seq:
+            await self.catchup.prepare(self.audience.actors)
+        else:
             await self.ready()
 
     async def _close(self, orderly: bool) -> None:

@@ -83,6 +83,10 @@ class PipelineSettings:
     keep_log_ns: int | None = _setting("how long events stay in the log; absent: for good", default=None)
     keep_log_bytes: int | None = _setting("how much room the log takes; absent: any", default=None)
     compress: bool = _setting("make sealed segments of the log small, in a thread", default=True)
+    check: Literal["all", "background", "tail"] = _setting(
+        "what of the log a start checks: all, what follows the newest checkpoint and the rest later, or that only",
+        default="background",
+    )
     history_values: bool = _setting("store completed values with the bars", default=True)
     keep_history_ns: int | None = _setting("how long bars and rejects are stored; absent: for good", default=None)
     keep_history_bytes: int | None = _setting("how much room bars and rejects take; absent: any", default=None)

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from mtf.config import Config
 from mtf.errors import ConfigError, DataDirError
-from mtf.log import EventLog, FileLog, FileSystem, LogFiles, OsFileSystem, TornTail, check_plain
+from mtf.log import Check, EventLog, FileLog, FileSystem, LogFiles, OsFileSystem, TornTail, check_plain
 from mtf.notes import Notes
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.checkpoint_store import symbol_bytes_max
@@ -52,12 +52,20 @@ Place: TypeAlias = str | os.PathLike[str] | Storage  # a data directory, or anot
 class DataDir:
     """The directory *path*, as a storage (`mtf.storage.storage.Storage`); it is made when its log is opened.
 
-    Log and checkpoints are read and written through *fs*.
+    Log and checkpoints are read and written through *fs*. *check* is how much of the log opening it checks: `all`, or
+    what follows the newest checkpoint; with `background` the rest is checked while it is written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, fs: FileSystem | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, fs: FileSystem | None = None, check: Check = "background"
+    ) -> None:
         self.path: Final = Path(path)
         self._fs: Final = fs
+        self._check: Final = check
+
+    def checked(self, check: Check) -> DataDir:
+        """Return the same directory, its log checked as *check* says."""
+        return DataDir(self.path, fs=self._fs, check=check)
 
     @property
     def name(self) -> str:
@@ -73,7 +81,14 @@ class DataDir:
         recover(path, self._fs or OsFileSystem())
         for name in (HISTORY, ASIDE):
             check_plain(path / name)
-        log = FileLog.open(path / LOG, config=config, segment_bytes=SEGMENT_BYTES, fs=self._fs)
+        log = FileLog.open(
+            path / LOG,
+            config=config,
+            segment_bytes=SEGMENT_BYTES,
+            fs=self._fs,
+            check_from=1 if self._check == "all" else self._checkpoint_seq() + 1,
+            check_rest=self._check == "background",
+        )
         if log.torn is not None:
             tail = log.torn
             facts = {"path": str(path), "seq": tail.seq, "bytes": tail.bytes, "reason": tail.why, "kept": tail.kept}
@@ -83,6 +98,10 @@ class DataDir:
     def read_log(self) -> LogFiles:
         check_has_log(self.path)
         return LogFiles(self.path / LOG, fs=self._fs)
+
+    def _checkpoint_seq(self) -> int:
+        """Return where the newest checkpoint is, good or not: what is played from an earlier one is checked then."""
+        return max(FileCheckpointStore(self.path / CHECKPOINTS, fs=self._fs).list(), default=0)
 
     def checkpoints(self, config: Config) -> FileCheckpointStore:
         return FileCheckpointStore(self.path / CHECKPOINTS, fs=self._fs, symbol_bytes=symbol_bytes_max(config))

@@ -6,11 +6,12 @@ checkpoint is ahead of the log, and where each source goes on.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from mtf.config import Config
-from mtf.errors import ConfigError, ConfigMismatch, LogWriteFailed
+from mtf.errors import ConfigError, ConfigMismatch, MtfError
 from mtf.indicators.catalogue import version_changes
 from mtf.log import BlockReader, Durability, EventLog, Writer
 from mtf.loggers import report
@@ -83,9 +84,17 @@ class OpenStorage:
             log.close()
             raise
 
-    def writer(self, durability: Durability, on_failure: Callable[[LogWriteFailed], None]) -> Writer:
-        """Return what appends to the log on the running event loop; the upkeep of the log begins."""
-        self.log.maintain(compress=self._compress, noted=self._unkept)
+    def writer(self, durability: Durability, on_failure: Callable[[MtfError], None]) -> Writer:
+        """Return what appends to the log on the running event loop; the upkeep of the log begins.
+
+        *on_failure* is called on that loop with what stops the log: a failed write, or damage in older events.
+        """
+        loop = asyncio.get_running_loop()
+        self.log.maintain(
+            compress=self._compress,
+            noted=self._unkept,
+            damaged=lambda error: loop.call_soon_threadsafe(on_failure, error),
+        )
         return Writer(self.log, durability, on_failure=on_failure)
 
     def keep_bars(self, settings: BarSettings) -> BarKeeper | None:

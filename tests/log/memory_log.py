@@ -246,7 +246,9 @@ class MemoryLog(MemoryReading):
     def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
         return self.first_seq
 
-    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None: ...
+    def maintain(
+        self, *, compress: bool, noted: Callable[[str], object], damaged: Callable[[CorruptLog], object]
+    ) -> None: ...
 
     def close(self) -> None:
         if not self._closed:

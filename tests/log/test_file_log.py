@@ -68,11 +68,16 @@ def test_segment_is_sealed_and_synced_before_the_next_is_made() -> None:
         "write",  # the seal
         "sync",
         "close",
+        "open",  # the mark of the seal, which the next segment makes useless
+        "write",
+        "close",
         "open",  # the next segment
         "write",
         "sync",
         "rename",
         "sync_directory",
+        "names",
+        "remove",
         "write",  # the block
     ]
 

@@ -21,7 +21,12 @@ SEEDS_SLOW = 1_000
 MODES: tuple[Durability, ...] = get_args(Durability)
 
 
-def live_and_die(disk: Disk, mode: Durability, random: Random, acknowledged: list[int]) -> int:
+@pytest.fixture(autouse=True)
+def small_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtf.log.file_log.MARK_BYTES", 300)
+
+
+def live_and_die(disk: Disk, mode: Durability, random: Random, acknowledged: list[int], segment_bytes: int) -> int:
     """Continue the log until the drawn moment, noting each promised seq; return the seq written last."""
     made = blocks(*COUNTS)
     disk.operations.clear()
@@ -29,7 +34,9 @@ def live_and_die(disk: Disk, mode: Durability, random: Random, acknowledged: lis
     disk.fault = random.choice((errno.EIO, "short"))
     written = 0
     try:
-        log = FileLog.open(DIRECTORY, config=CONFIG, fs=disk, segment_bytes=2000)
+        # A checkpoint says up to where the log was synced.
+        check_from = random.choice((1, *acknowledged)) + 1
+        log = FileLog.open(DIRECTORY, config=CONFIG, fs=disk, segment_bytes=segment_bytes, check_from=check_from)
         acknowledged.append(log.durable_seq)
         written = log.last_seq
         for block in made:
@@ -55,9 +62,11 @@ def power_loss(mode: Durability, seed: int) -> int:
     made = blocks(*COUNTS)
     disk = Disk()
     lost = 0
+    segment_bytes = random.choice((2_000, 1 << 20))
+    promised = 0
     for _ in range(3):
-        acknowledged = [0]
-        written = live_and_die(disk, mode, random, acknowledged)
+        acknowledged = [promised]
+        written = live_and_die(disk, mode, random, acknowledged, segment_bytes)
         if random.random() < 0.2:
             disk.kill()  # a SIGKILL, for a change: all that was written stays
             promised = max(written, *acknowledged)
@@ -65,7 +74,7 @@ def power_loss(mode: Durability, seed: int) -> int:
             disk.lose_power(random)
             promised = max(acknowledged)
         try:
-            log = FileLog.open(DIRECTORY, config=None, fs=disk)
+            log = FileLog.open(DIRECTORY, config=None, fs=disk, check_from=promised + 1)
         except DataDirError:
             assert promised == 0
             continue

@@ -14,7 +14,7 @@ from copy import deepcopy
 from typing import Any, Final, TypeVar
 
 from mtf.config import Config
-from mtf.errors import LogWriteFailed
+from mtf.errors import CorruptLog, LogWriteFailed
 from mtf.events.block import Block
 from mtf.log import BlockReader, EventLog, LoggedBlock, ReadableLog
 from mtf.log.event_log import NO_POSITIONS
@@ -222,7 +222,9 @@ class RemoteLog(RemoteReading):
     def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
         return self._server.ask(lambda: self._log.expired_seq(needed_seq, before_ns, max_bytes)).result(PATIENCE_S)
 
-    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None: ...
+    def maintain(
+        self, *, compress: bool, noted: Callable[[str], object], damaged: Callable[[CorruptLog], object]
+    ) -> None: ...
 
     def close(self) -> None:
         try:
