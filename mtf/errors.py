@@ -34,6 +34,7 @@ __all__ = [
     "OutOfOrder",
     "PipelineStopped",
     "PushInCallback",
+    "PushWouldWait",
     "SourceError",
     "StraddlingBar",
     "UnknownIndicator",
@@ -206,6 +207,10 @@ class DeadView(MtfError, RuntimeError):
 
 class PushInCallback(MtfError, RuntimeError):
     """A callback of a consumer pushed an event, or waits for what comes after it: do it in a task of your own."""
+
+
+class PushWouldWait(MtfError, BlockingIOError):
+    """There is no room for an event at once, or others were pushed before it and still wait."""
 
 
 class PipelineStopped(MtfError, RuntimeError):

@@ -71,6 +71,7 @@ ERRORS = {
     "OutOfOrder": ValueError,
     "PipelineStopped": RuntimeError,
     "PushInCallback": RuntimeError,
+    "PushWouldWait": BlockingIOError,
     "SourceError": ValueError,
     "StraddlingBar": ValueError,
     "UnknownIndicator": KeyError,
@@ -113,6 +114,7 @@ def test_pipeline_has_the_public_face() -> None:
     verbs = {name for name, _ in inspect.getmembers(mtf.Pipeline) if not name.startswith("_")}
     assert {
         *("add", "applied", "bars", "checkpoint", "clock", "digest", "drain", "durable", "durable_seq", "push"),
+        *("push_many", "push_nowait"),
         *("consumers", "remove", "watch"),
         *("replay", "run", "seq", "snapshot", "state_at", "statistics", "summary", "symbols"),
     } <= verbs

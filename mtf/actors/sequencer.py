@@ -108,8 +108,8 @@ class Sequencer(Supervised):
             await waiter
 
     def wake(self) -> None:
-        """Have the task send what is in the block builder."""
-        if self.builder.count:
+        """Have the task send what is in the block builder, or was taken from there and could not be logged at once."""
+        if self.builder.count or self._unlogged is not None:
             self._wake.set()
 
     def mark(self, marker: Marker) -> None:

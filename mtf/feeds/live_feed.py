@@ -250,6 +250,11 @@ class Feed:
         finally:
             watchdog.close()
 
+    @property
+    def acknowledges(self) -> bool:
+        """Whether the server gets a message for each number that is in the log."""
+        return self._acknowledge is not None
+
     async def acknowledge(self, stream: str, number: int) -> None:
         """Tell the server that *number* is in the log, if this feed acknowledges and its connection is still there."""
         connection = self._connection

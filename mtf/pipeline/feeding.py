@@ -1,7 +1,7 @@
 """Live feeds into the pipeline: their events, their outages, and which of their messages are in the log.
 
-What a message brings becomes one block, with its number beside it: both are in the log, or neither. So after a crash
-the log says exactly what to ask the server for.
+What a message brings goes into one block, with its number beside it: both are in the log, or neither. So after a crash
+the log says exactly what to ask the server for. While the pipeline is busy, messages go into a block together.
 """
 
 from __future__ import annotations
@@ -65,6 +65,10 @@ class _Feeding:
         try:
             async with contextlib.aclosing(self._feed.deliveries(streams, self._since_ns)) as deliveries:
                 async for delivery in deliveries:
+                    if not self._feed.acknowledges:  # then messages that are there already go into one block
+                        await self._pushes.in_turn(partial(self._write, delivery))
+                        self._acknowledged.clear()
+                        continue
                     await self._pushes.together(partial(self._write, delivery))
                     done, self._acknowledged = self._acknowledged, []
                     for stream, number in done:

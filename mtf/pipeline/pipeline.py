@@ -198,6 +198,26 @@ class Pipeline(Warming, RunFacts):
         run = self._running("push")
         return await run.pushes.push(event, None if run.catchup.done else run.ready)
 
+    async def push_many(self, events: Iterable[Tick | Bar]) -> int:
+        """Log all *events* in their order, as if each was pushed, and return the seq of the last.
+
+        One wait for all of them, and larger blocks: several times as fast as one `push` each. Whatever is pushed
+        meanwhile follows the last. An event that `push` would raise for ends it there: those before it are logged, and
+        of an iterator those after it are left.
+        """
+        run = self._running("push")
+        return await run.pushes.push_many(events, None if run.catchup.done else run.ready)
+
+    def push_nowait(self, event: Tick | Bar) -> int | None:
+        """Take *event* without waiting and return its seq; it is logged at once, or as soon as that is possible.
+
+        `applied` and `durable` wait for that seq. None if a reorder window holds the event. PushWouldWait if there is
+        no room, others wait in `push`, or a start has not come to the end of the log (await `drain` first); else it
+        raises what `push` does.
+        """
+        run = self._running("push")
+        return run.pushes.push_nowait(event, caught_up=run.catchup.done)
+
     async def clock(self, ts_ns: int) -> int:
         """Log a clock event, "it is *ts_ns* now", and return its seq: every bar that ends by then closes."""
         run = self._running("push")

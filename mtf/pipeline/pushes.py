@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from operator import index
 from typing import Any, Final, TypeAlias
 
@@ -21,7 +22,7 @@ from mtf.bars.bar import Bar
 from mtf.bars.intake import take
 from mtf.clock import WallClock
 from mtf.config import Config
-from mtf.errors import MalformedEvent
+from mtf.errors import MalformedEvent, PushWouldWait
 from mtf.events.block import BY_TIMER, ROW_BYTES, Block
 from mtf.events.malformed import BAD_TIME, REASONS
 from mtf.events.old_stamps import too_old
@@ -39,6 +40,13 @@ Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is th
 
 class _Time(int):
     """The time of a clock event, in ns: no number that a user pushes is one."""
+
+
+class _End:
+    """The end of an iterable."""
+
+
+_END: Final = _End()
 
 
 class Pushes:
@@ -78,15 +86,38 @@ class Pushes:
         await self.sent(seq)
         return seq
 
+    async def push_many(self, events: Iterable[Tick | Bar], ready: Ready | None) -> int:
+        """Take all *events*, which came now, one after the other; return the seq of the last, once they are sent."""
+        arrival_ns = self._wall.now_ns()
+        left = iter(events)
+        taken: list[int | asyncio.Future[int]] = []
+        done = self._take_some(left, arrival_ns, taken) if ready is None and not self._queued else False
+        if not done:
+            async with self.turn(ready):
+                while not self._take_some(left, arrival_ns, taken):
+                    await self.sent(self._source.next_seq - 1)
+        seqs = [each if isinstance(each, int) else await each for each in taken] or [self._source.next_seq - 1]
+        await self.sent(max(seqs))
+        return seqs[-1]
+
+    def push_nowait(self, event: Tick | Bar, *, caught_up: bool) -> int | None:
+        """Take *event* now and return its seq, None if the window holds it; PushWouldWait if it is not its turn yet."""
+        arrival_ns = self._wall.now_ns()
+        if not self._queued and self._builder.count >= self._block_events:
+            self._source.flush_now()
+        if not caught_up or self._queued or self._builder.count >= self._block_events:
+            why = "others that were pushed before it wait" if caught_up else "the log is being caught up with"
+            raise PushWouldWait(f"{event!r} was not taken, since {why}: await push(), or try again later")
+        taken = self._take_in(event, arrival_ns)
+        self._send_soon()
+        return taken if isinstance(taken, int) else None
+
     async def feed(self, events: AsyncIterable[Tick | Bar]) -> None:
         """Take all *events* of a feed as they come; those that are malformed are counted and kept aside."""
         async for event in events:
+            arrival_ns = self._wall.now_ns()
             with contextlib.suppress(MalformedEvent):
-                if self._window is None:
-                    _ = await self.push(event, None)
-                else:
-                    _ = self._window.add(event.symbol, stamp_of(event), event)
-                    await self.sent(self._source.next_seq - 1)
+                await self.in_turn(partial(self._take_in, event, arrival_ns))
 
     async def clock(self, ts_ns: int, ready: Ready | None) -> int:
         """Take a clock event, in its turn, and return its seq, once it is logged and sent."""
@@ -107,8 +138,7 @@ class Pushes:
         if self._queued:
             self._end_ns = max(self._end_ns, end_ns)
         elif not self._builder.clock(end_ns, BY_TIMER):
-            self._source.flush_now()
-            self._source.wake()
+            self._send_soon()
 
     @contextlib.asynccontextmanager
     async def turn(self, ready: Ready | None = None) -> AsyncIterator[None]:
@@ -137,18 +167,25 @@ class Pushes:
         with self._hangs.pushing():
             await source.flush(seq)
 
-    async def together(self, write: Callable[[], None]) -> None:
+    async def together(self, write: Callable[[], object]) -> None:
         """Call *write*, which hands in events by `accept`; return once they are logged, in one block, and sent."""
-        if self._queued or self._builder.count >= self._block_events:
-            async with self.turn():
-                write()
-        else:
-            write()
+        await self.in_turn(write)
         await self.sent(self._source.next_seq - 1)
+
+    async def in_turn(self, write: Callable[[], object]) -> None:
+        """Call *write* once it is the caller's turn; what it hands in is sent with whatever else waits by then."""
+        try:
+            if self._queued or self._builder.count >= self._block_events:
+                async with self.turn():
+                    write()
+            else:
+                write()
+        finally:
+            self._send_soon()
 
     def open_window(self, length_ns: int, take: Callable[[Any, int], int]) -> ReorderWindow:
         """Return a reorder window that hands what it releases to *take*, until `close_window`."""
-        window = ReorderWindow(length_ns, self._wall, take, self._send_held, live=self._is_live)
+        window = ReorderWindow(length_ns, self._wall, take, self._send_soon, live=self._is_live)
         self._windows.append(window)
         return window
 
@@ -166,6 +203,25 @@ class Pushes:
         """Give nothing a seq any more: whoever waits in a reorder window gets *error*."""
         for window in self._windows:
             window.close(error)
+
+    def _take_some(self, events: Iterator[Tick | Bar], arrival_ns: int, taken: list[int | asyncio.Future[int]]) -> bool:
+        """Take *events* while there is room, adding to *taken* the last seq, or what gets each; False: some are left.
+
+        What was taken is sent, also if one of them is invalid.
+        """
+        source, builder, limit = self._source, self._builder, self._block_events
+        try:
+            while builder.count < limit or (source.flush_now() and builder.count < limit):
+                event = next(events, _END)
+                if isinstance(event, _End):
+                    return True
+                seq = self._take_in(event, arrival_ns)
+                if isinstance(seq, int):
+                    taken.clear()
+                taken.append(seq)
+            return False
+        finally:
+            self._send_soon()
 
     def _take_in(self, event: Tick | Bar | _Time, arrival_ns: int) -> int | asyncio.Future[int]:
         """Return the seq of *event*, which came at *arrival_ns*, or what gets it once the window releases it."""
@@ -242,9 +298,9 @@ class Pushes:
         self._builder.clock(event)
         return self._source.next_seq - 1
 
-    def _send_held(self) -> None:
-        """Send what has come out of the reorder window."""
-        if self._builder.count and not self._source.flush_now():
+    def _send_soon(self) -> None:
+        """Send what is in the block builder, now or as soon as there is room."""
+        if not self._source.flush_now():
             self._source.wake()
 
     def _written(self, event: Tick | Bar, arrival_ns: int) -> str:

@@ -83,6 +83,12 @@ def damage(data: Path, number: int, at: int) -> str:
     return path.name
 
 
+async def run_until_stopped(data: Path) -> None:
+    async with pipeline_on(data) as pipeline:
+        assert pipeline.seq == 400
+        await asyncio.wait_for(asyncio.shield(run_of(pipeline).stopped), 10)
+
+
 @pytest.mark.parametrize("killed", [True, False])
 @pytest.mark.parametrize(("number", "at"), [(0, 6_000), (1, 6_000), (-1, 2_500)])
 async def test_damage_before_the_checkpoint_stops_the_pipeline_and_names_the_place(
@@ -92,9 +98,7 @@ async def test_damage_before_the_checkpoint_stops_the_pipeline_and_names_the_pla
     data = await left(tmp_path, killed=killed, checkpoint=400)
     name = damage(data, number, at)
     with pytest.raises(PipelineStopped, match=r"the log is safe up to seq \d+; restore it from a copy") as stopped:
-        async with pipeline_on(data) as pipeline:
-            assert pipeline.seq == 400
-            await asyncio.wait_for(asyncio.shield(run_of(pipeline).stopped), 10)
+        await run_until_stopped(data)
     cause = stopped.value.__cause__
     assert isinstance(cause, CorruptLog)
     assert Path(cause.path).name == name
