@@ -137,6 +137,7 @@ COMPILED = [
     "mtf/actors/sequencer.py",
     "mtf/actors/policies.py",
     "mtf/actors/delivery.py",
+    "mtf/actors/turns.py",
 ]
 
 GROUP = "mtf"  # the shared library is GROUP__mypyc

@@ -13,13 +13,13 @@ from mtf.actors.contract import Callbacks
 from mtf.actors.policies import ConsumerMailbox, FailMailbox, LatestMailbox
 from mtf.actors.showing import Showing
 from mtf.actors.stepped import Stepped
+from mtf.actors.turns import show_step, show_steps
 from mtf.errors import ConsumerBehind
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.passed import Leap, Still
 from mtf.frames.timeframe_state import Schema
-from mtf.frames.view import View
-from mtf.frames.walk import BAR, CLOCK_ROW, END, TICK
+from mtf.frames.walk import BAR, END
 
 __all__ = ["BLOCKED_NS", "NEVER_SEQ", "ConsumerActor", "last_seq_of"]
 
@@ -199,18 +199,10 @@ class ConsumerActor(Actor):
         before = self._showing.begin(cursor)
         try:
             cursor.enter(message)
-            wanted = self._wanted
             is_whole = self._is_whole(message)
-            selects = self._is_selective or not is_whole
-            while cursor.step(wanted) != END:
-                if self._left or (selects and not self._is_shown(cursor)):
-                    continue
-                cursor.alive = True
-                result = self._show(cursor)
-                if result is not None:
-                    self._expect_none(result)
-                cursor.alive = False
-                cursor.generation += 1
+            takes = self._is_shown if self._is_selective or not is_whole else None
+            while (result := show_steps(self.consumer, cursor, self._schema, self._wanted, takes)) is not None:
+                self._expect_none(result)
             if self.callbacks.has_frame and is_whole and self._is_whole(message):
                 cursor.alive = True
                 self._expect_none(self.consumer.on_frame(message))
@@ -240,7 +232,7 @@ class ConsumerActor(Actor):
         if isinstance(message, Still):
             cursor.rest(message)
             if not message.void and not self._left and self._shown_seq < message.seq <= self._halt_seq:
-                yield self._show, (cursor,)
+                yield show_step, (self.consumer, cursor, self._schema)
             cursor.move_on()
             return
         frame = _frame_of(message)
@@ -252,7 +244,7 @@ class ConsumerActor(Actor):
         wanted = self._wanted
         while cursor.step(wanted) != END:
             if not self._left and self._is_shown(cursor):
-                yield self._show, (cursor,)
+                yield show_step, (self.consumer, cursor, self._schema)
         if self.callbacks.has_frame and self._is_whole(frame):
             yield self.consumer.on_frame, (frame,)
 
@@ -332,18 +324,6 @@ class ConsumerActor(Actor):
                 self._showing.end_async(cursor, token)
         self.progress += 1
         return result
-
-    def _show(self, cursor: Cursor) -> Any:
-        view = View(cursor, self._schema)
-        kind = cursor.kind
-        if kind == TICK:
-            return self.consumer.on_tick(cursor.tick(), view)
-        if kind == BAR:
-            return self.consumer.on_bar(cursor.bar(), view)
-        if kind == CLOCK_ROW:
-            return self.consumer.on_clock(cursor.clock_event_ns(), view)
-        tick = cursor.tick() if cursor.number >= 0 else None
-        return self.consumer.on_reject(tick, cursor.reason(), view)
 
     def _note_first(self, message: Any) -> None:
         """Note what it starts with."""

@@ -83,6 +83,7 @@ class Walk:
         "_tallies",
         "alive",
         "generation",
+        "is_over",
         "kind",
         "number",
         "recovered_seq",
@@ -120,6 +121,7 @@ class Walk:
         self.recovered_seq: Final[i64] = recovered_seq
         self.generation: i64 = 0  # of the view that is alive; increased with each callback
         self.alive = False  # whether a callback is running
+        self.is_over = False  # nothing more is shown
 
     @property
     def keeps(self) -> bool:
@@ -227,7 +229,8 @@ class Walk:
             self._catch_up(past)
 
     def fall_behind(self) -> None:
-        """Release the blocks in flight: no frame follows, and the callback that is running may never return."""
+        """Release the blocks in flight: nothing more is shown, and the callback that is running may never return."""
+        self.is_over = True
         past = self._past
         if isinstance(past, PublishedPast):
             self._past = past.kept()
