@@ -9,7 +9,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.bars.bar import Bar
 from mtf.bars.columns import AS_BEFORE, BarState
 from mtf.bars.verdicts import ACCEPTED, REASONS, Counts
-from mtf.errors import UnknownSymbol
+from mtf.errors import UnknownIndicator, UnknownSymbol
 from mtf.events.block import (
     BOTH_SIDES,
     HAS_ID,
@@ -151,11 +151,7 @@ class Cursor(Walk):
         values: ValueState | None = None
         live = vec[float]([])
         offset: i64 = 0
-        found: i64 = -1
-        if self._closed:
-            index = self._closed.get(int(number * len(schema.timeframes) + rank))
-            if index is not None:
-                found = index
+        found = self._closing_of(number, rank)
         past = self._past
         has_values = self.schema.has_values
         if frame is not None and row >= 0 and (found < 0 or frame.closings.rows[found] <= row):
@@ -189,6 +185,57 @@ class Cursor(Walk):
             offset,
             False,
         )
+
+    def live(self, number: i64) -> vec[float]:
+        """Return all live values of a symbol at this step: by timeframe, and for each in the order of its outputs."""
+        schema = self.schema
+        frame = self._frame
+        row = self._last_row[number]
+        total: i64 = 0
+        for outputs in schema.outputs:
+            total += len(outputs)
+        found = vec[float]([0.0] * total)
+        at: i64 = 0
+        for rank in range(len(schema.outputs)):
+            width: i64 = len(schema.outputs[rank])
+            if not width:
+                continue
+            closing = self._closing_of(number, rank)
+            of_row = frame is not None and row >= 0 and (closing < 0 or frame.closings[closing].row <= row)
+            if of_row and frame is not None and frame.values[rank].rows:
+                header = frame.columns[rank].header[row]
+                values = frame.values[rank].live
+                forms = header > AS_BEFORE or (header == AS_BEFORE and self._past.header(number, rank) is not None)
+                if forms and len(values) > 0:
+                    for k in range(width):
+                        found[at + k] = values[row * width + k]
+                    at += width
+                    continue
+            for value in self.state(number, rank).live.values():
+                found[at] = value
+                at += 1
+        return found
+
+    def _closing_of(self, number: i64, rank: i64) -> i64:
+        """Return the index of the newest visible closing of a symbol's timeframe in this frame; -1 if there is none."""
+        if self._closed:
+            index = self._closed.get(int(number * len(self.schema.timeframes) + rank))
+            if index is not None:
+                return index
+        return -1
+
+    def live_index(self, rank: i64, output: str) -> int:
+        """Return where in `live` an output of a timeframe is; UnknownIndicator if it is not kept."""
+        columns = self.schema.columns
+        column = columns[rank].get(output)
+        if column is None:
+            raise UnknownIndicator(
+                f"indicator output {output!r} is not kept here; choose from {', '.join(columns[rank]) or 'none'}"
+            )
+        before: i64 = 0
+        for k in range(rank):
+            before += len(columns[k])
+        return int(before) + column
 
     def snapshot(self, number: i64) -> Snapshot:
         """Return every timeframe of a symbol at this step, as an independent value."""

@@ -14,6 +14,7 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["SymbolView", "View", "check_not_ahead"]
 
+NO_SYMBOL: Final = "a clock event has no symbol of its own: use view.of(symbol)"
 NO_COPY: Final = "a view cannot be copied or pickled, as it ends with its callback: use view.snapshot() inside it"
 
 
@@ -32,6 +33,11 @@ class SymbolView:
     def __getitem__(self, timeframe: str | Timeframe) -> TimeframeState:
         """Return one timeframe's state; UnknownTimeframe if it is not kept."""
         return self._look().state(self._number, self._schema.rank(timeframe))
+
+    @property
+    def live(self) -> memoryview[float]:
+        """All live values of the symbol, as `View.live` has them."""
+        return _live(self._look(), self._number)
 
     @property
     def symbol(self) -> str:
@@ -72,8 +78,21 @@ class View:
         """Return one timeframe of the event's symbol; UnknownTimeframe if it is not kept."""
         cursor = self._look()
         if self._number < 0:
-            raise UnknownSymbol("a clock event has no symbol of its own: use view.of(symbol)")
+            raise UnknownSymbol(NO_SYMBOL)
         return cursor.state(self._number, self._schema.rank(timeframe))
+
+    @property
+    def live(self) -> memoryview[float]:
+        """All live values of the event's symbol in one read-only buffer, which stays valid after the callback.
+
+        By timeframe, the shortest first, and for each in the order of its outputs: `live_index` says where one is.
+        Several times as fast as `view[timeframe].live[output]` for each; NumPy takes it without a copy.
+        """
+        return _live(self._look(), self._number)
+
+    def live_index(self, timeframe: str | Timeframe, output: str) -> int:
+        """Return where in `live` the *output* of a *timeframe* is, in every view; UnknownIndicator if there is none."""
+        return self._look().live_index(self._schema.rank(timeframe), output)
 
     def of(self, symbol: str) -> SymbolView:
         """Return the view of another symbol at the same step; UnknownSymbol if none of its events has been shown.
@@ -135,6 +154,13 @@ def check_not_ahead(cursor: Cursor, schema: Schema, number: i64) -> None:
             f"{cursor.name_of(number)} is ahead of the event being shown, as this log is out of time order "
             f"from seq {schema.disordered[0][0]} on: read its sources in one run, merged by time"
         )
+
+
+def _live(cursor: Cursor, number: i64) -> memoryview[float]:
+    if number < 0:
+        raise UnknownSymbol(NO_SYMBOL)
+    found: memoryview[float] = memoryview(cursor.live(number))  # a vec is a buffer
+    return found
 
 
 def _alive(cursor: Cursor, generation: i64) -> Cursor:

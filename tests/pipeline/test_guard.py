@@ -55,9 +55,17 @@ REFUSED: Final[dict[str, Callable[[mtf.Pipeline], Any]]] = {
     "worker_pids": lambda p: p.worker_pids,
     "consumers": lambda p: p.consumers,
 }
+
+
+async def push_nowait(p: mtf.Pipeline) -> int | None:
+    return p.push_nowait(ticks("A:11:00@1")[0])
+
+
 # Waits for what comes after the callback, and is refused.
 WAITS: Final[dict[str, Callable[[mtf.Pipeline], Awaitable[Any]]]] = {
     "push": lambda p: p.push(ticks("A:11:00@1")[0]),
+    "push_nowait": push_nowait,
+    "push_many": lambda p: p.push_many(ticks("A:11:00@1")),
     "clock": lambda p: p.clock(1_800_000_000_000_000_000),
     "run": lambda p: p.run([]),
     "replay": lambda p: p.replay("nowhere"),
