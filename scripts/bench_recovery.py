@@ -1,12 +1,14 @@
 """Checkpoints and recovery: time and size of a checkpoint, what one every second costs, how fast a start is.
 
 Six timeframes, indicators `core`, 1,000 bars of history; for 1 and for 10 symbols. A start is timed as a user would see
-it: from opening the directory until the state is that of the log's end.
+it: from opening the directory until the state is that of the log's end. Then starts by the length of the log, in blocks
+and as single pushes, in turn, after a stop in good order; `MILLIONS=100` makes the longest log that long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -15,7 +17,10 @@ from pathlib import Path
 from market import head, median, row
 
 import mtf
+from mtf.events.block import ROW_BYTES, Block
+from mtf.log import FileLog, read_log
 from mtf.sources import SyntheticMarket
+from mtf.storage.datadir import SEGMENT_BYTES
 
 ROUNDS = 5
 EVENTS_PER_SYMBOL = 150_000
@@ -65,6 +70,47 @@ async def run_with(every: float | None, symbols: int) -> float:
             return summary.seconds
 
 
+async def fill_quietly(data: Path, events: int) -> None:
+    """Make a directory of one symbol, closed in good order with a checkpoint at its end."""
+    settings = {"clock": "ticks", "indicators": "core", "durability": "os", "compress": False}
+    async with mtf.Pipeline(data=data, **settings) as pipeline:  # type: ignore[arg-type]
+        await pipeline.run(market(1, events))
+
+
+def as_single_pushes(data: Path) -> None:
+    """Write the log in *data* again, a frame for each event: states do not depend on blocks."""
+    reader = read_log(data / "log", block_events=1)
+    log = FileLog.open(data / "single", config=reader.config, run_id=reader.run_id, segment_bytes=SEGMENT_BYTES)
+    for logged in reader:
+        rows, heap, first_seq = logged.block.rows, logged.block.heap, logged.block.first_seq
+        for k in range(logged.block.count):
+            log.append(Block(first_seq + k, 1, rows[k * ROW_BYTES : (k + 1) * ROW_BYTES], heap if k == 0 else b""))
+    log.close()
+    shutil.rmtree(data / "log")
+    (data / "single").rename(data / "log")
+
+
+def lengths() -> None:
+    """Time starts by the length of the log."""
+    sizes = [100_000, 1_000_000, 1_000_000 * int(os.environ.get("MILLIONS", "10"))]
+    print()
+    head("start after that many events, ms", *(f"{size:,}" for size in sizes))
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in ("in blocks", "as single pushes"):
+            made = [Path(folder) / f"{kind} {size}" for size in sizes]
+            for data, size in zip(made, sizes, strict=True):
+                asyncio.run(fill_quietly(data, size))
+                if kind != "in blocks":
+                    as_single_pushes(data)
+            spent: dict[Path, list[float]] = {data: [] for data in made}
+            for _ in range(4 * ROUNDS):
+                for data in made:
+                    spent[data].append(asyncio.run(start(data)))
+            row(kind, *(f"{median(spent[data]) * 1e3:.0f}" for data in made))
+            for data in made:
+                shutil.rmtree(data)
+
+
 def main() -> None:
     head("", "1 symbol", "10 symbols")
     cells: dict[str, list[str]] = {}
@@ -95,6 +141,7 @@ def main() -> None:
         note("a checkpoint every second: more time, %", f"{share * 100:.1f}")
     for label, figures in cells.items():
         row(label, *figures)
+    lengths()
 
 
 if __name__ == "__main__":
