@@ -121,7 +121,7 @@ class TickQuery:
         """Yield the events of *runs* with their verdicts."""
         yield from judged_events(self.storage, runs_within(runs, 0, known.after_seq), self.names)
         stored = runs_within(runs, known.after_seq + 1, known.last_seq)
-        yield from stored_events(self.storage, stored, self.names, self._stored(known))
+        yield from stored_events(self.log, stored, self.names, self._stored(known))
         yield from judged_events(self.storage, runs_within(runs, known.last_seq + 1, self.last_seq), self.names)
 
     def _of_mine(self, page: Rejects) -> Rejects:

@@ -14,8 +14,9 @@ from librt.vecs import vec
 from mypy_extensions import u8
 
 from mtf.events.block import Block, cut
+from mtf.log import ReadableLog
 from mtf.storage.history.rejected import Rejects
-from mtf.storage.restore import gates_over, logged_blocks
+from mtf.storage.restore import entries_of, gates_over, logged_blocks
 from mtf.storage.storage import Storage
 
 __all__ = ["Known", "judged_events", "runs_within", "stored_events"]
@@ -38,15 +39,15 @@ def runs_within(runs: Sequence[tuple[int, int]], first_seq: int, last_seq: int) 
 
 
 def stored_events(
-    storage: Storage, runs: Sequence[tuple[int, int]], names: Sequence[str], rejects: Iterator[Rejects]
+    log: ReadableLog, runs: Sequence[tuple[int, int]], names: Sequence[str], rejects: Iterator[Rejects]
 ) -> Iterator[tuple[Block, vec[u8]]]:
-    """Yield the events of *runs*, in order, of *storage* with their verdicts.
+    """Yield the events of *runs*, in order, of *log* with their verdicts.
 
     *rejects* are those that were rejected, in order, a page at a time; the others were accepted.
     """
     page: Rejects | None = None
     for first_seq, last_seq in runs:
-        for block in logged_blocks(storage, first_seq, last_seq, names=names):
+        for block, _ in entries_of(log, first_seq, last_seq, names=names):
             verdicts = _ACCEPTED
             while True:
                 while page is None or not page.seqs or page.seqs[-1] < block.first_seq:

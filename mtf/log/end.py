@@ -11,8 +11,9 @@ from typing import Final
 
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.log_reader import LogReader, read_log
-from mtf.log.segment import Segment, logged_segments
+from mtf.log.segment import Segment
 from mtf.log.segment_format import SEQ_MAX
+from mtf.log.segment_list import SegmentList
 
 __all__ = ["LogEnd"]
 
@@ -20,9 +21,12 @@ __all__ = ["LogEnd"]
 class LogEnd:
     """The end of the log in *directory*: `look` returns where it is now."""
 
-    def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
+    def __init__(
+        self, directory: str | Path, *, fs: FileSystem | None = None, segments: SegmentList | None = None
+    ) -> None:
         self.directory: Final = str(directory)
         self._fs: Final = fs or OsFileSystem()
+        self._segments: Final = segments or SegmentList(directory, fs=fs)
         self._reader: LogReader | None = None  # at the end, as of the last look that found it unsealed
         self.last_seq = 0  # as of the last look
         self.symbols: list[str] = []  # by number, as of the last look
@@ -35,7 +39,7 @@ class LogEnd:
         if self._reader is None and self._is_sealed():
             return self.last_seq
         if self._reader is None:
-            self._reader = read_log(self.directory, SEQ_MAX, check=False, fs=self._fs)
+            self._reader = read_log(self.directory, SEQ_MAX, check=False, fs=self._fs, segments=self._segments)
         reader = self._reader
         while reader.poll() is not None:  # no block has so high a seq: all are skipped
             pass
@@ -49,8 +53,7 @@ class LogEnd:
 
     def _is_sealed(self) -> bool:
         """If the newest segment is sealed, take its end and symbols from its seal, and return True."""
-        names = logged_segments(self._fs, self.directory, look=False)
-        segment = Segment(self._fs, join(self.directory, names[-1]))
+        segment = Segment(self._fs, join(self.directory, self._segments.look()[-1]))
         try:
             last = segment.last_header()
             if last is None or not last.is_seal or last.symbols != len(segment.symbols):

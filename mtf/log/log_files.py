@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from mtf.log.end import LogEnd
-from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.filesystem import FileSystem
 from mtf.log.log_index import LogIndex
-from mtf.log.log_reader import LogReader, first_logged_seq, read_log, read_positions
-from mtf.log.segment import logged_segments
-from mtf.log.segment_format import SEGMENT_HEADER_BYTES, parse_segment_header
+from mtf.log.log_reader import LogReader, read_log, read_positions
+from mtf.log.segment import segment_seq
+from mtf.log.segment_list import SegmentList
 
 __all__ = ["LogFiles"]
 
@@ -26,8 +26,9 @@ class LogFiles:
     def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
         self.directory: Final = str(directory)
         self._fs: Final = fs
-        self._end: Final = LogEnd(directory, fs=fs)
-        self._index: Final = LogIndex(directory, fs=fs)
+        self._segments: Final = SegmentList(directory, fs=fs)
+        self._end: Final = LogEnd(directory, fs=fs, segments=self._segments)
+        self._index: Final = LogIndex(directory, fs=fs, segments=self._segments)
         self._config: bytes | None = None  # once read: every segment repeats it
 
     @property
@@ -40,17 +41,11 @@ class LogFiles:
 
     @property
     def run_id(self) -> bytes:
-        fs = self._fs or OsFileSystem()
-        path = join(self.directory, logged_segments(fs, self.directory, look=False)[-1])
-        file = fs.open(path, "read")
-        try:
-            return parse_segment_header(fs.read(file, SEGMENT_HEADER_BYTES, 0), path).run_id
-        finally:
-            fs.close(file)
+        return self._segments.run_id
 
     @property
     def first_seq(self) -> int:
-        return first_logged_seq(self.directory, fs=self._fs)
+        return segment_seq(self._segments.look()[0])
 
     @property
     def last_seq(self) -> int:
@@ -81,6 +76,7 @@ class LogFiles:
             leap=True,
             names=names,
             fs=self._fs,
+            segments=self._segments,
         )
 
     def find(self, symbols: int, start_ns: int, end_ns: int, last_seq: int) -> list[tuple[int, int]]:

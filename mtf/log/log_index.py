@@ -6,13 +6,16 @@ only finds where to look: the events themselves are read from the log.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Final
 
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.index_file import StoredSpans, made_spans, read_spans, take_rest
 from mtf.log.retention import retained_seq
-from mtf.log.segment import Segment, logged_segments, segment_seq
+from mtf.log.segment import Segment, segment_name, segment_seq
+from mtf.log.segment_format import SEQ_MAX
+from mtf.log.segment_list import SegmentList
 from mtf.log.spans import SpanMaker, Spans
 
 __all__ = ["LogIndex"]
@@ -21,9 +24,12 @@ __all__ = ["LogIndex"]
 class LogIndex:
     """The index of the log in *directory*, which may be written meanwhile. For one thread at a time."""
 
-    def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
+    def __init__(
+        self, directory: str | Path, *, fs: FileSystem | None = None, segments: SegmentList | None = None
+    ) -> None:
         self.directory: Final = str(directory)
         self._fs: Final = fs or OsFileSystem()
+        self._segments: Final = segments or SegmentList(directory, fs=fs)
         self._sealed: dict[str, Spans | StoredSpans] = {}  # by name of the segment
         self._live: tuple[Segment, SpanMaker] | None = None  # the newest segment, and its spans as far as it was read
         self._live_name = ""
@@ -34,11 +40,12 @@ class LogIndex:
         They contain other events too. *symbols* is a set, whose bit n stands for the symbol number n, or ALL_SYMBOLS.
         DataDirError if there is no log; CorruptLog if a segment without an index is damaged.
         """
-        names = logged_segments(self._fs, self.directory, look=False)
+        names = self._segments.look()
         found: list[tuple[int, int]] = []
-        for i, name in enumerate(names):
-            if segment_seq(name) > last_seq:
-                break
+        for i, name in enumerate(names[: bisect_right(names, segment_name(min(last_seq, SEQ_MAX)))]):
+            known = self._sealed.get(name)
+            if known is not None and (known.greatest_ns < start_ns or known.least_ns >= end_ns):
+                continue  # most are of another time
             for first, last in self._find(name, i == len(names) - 1, symbols, start_ns, end_ns):
                 if first <= last_seq:
                     run = (first, min(last, last_seq))

@@ -22,6 +22,8 @@ from mtf.log.leap import newest_seq
 from mtf.log.recovery import TornTail, check_follows, judge
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, logged_segments, segment_name, segment_names, segment_seq
+from mtf.log.segment_format import SEQ_MAX
+from mtf.log.segment_list import SegmentList
 
 __all__ = [
     "LogReader",
@@ -46,6 +48,7 @@ class LogReader(Iterator[LoggedBlock]):
         leap: bool = False,
         names: Sequence[str] = (),
         fs: FileSystem | None = None,
+        segments: SegmentList | None = None,
     ) -> None:
         self.directory: Final = directory
         self._fs: Final = fs or OsFileSystem()
@@ -55,16 +58,15 @@ class LogReader(Iterator[LoggedBlock]):
         self._check: Final = check
         self._ready: deque[LoggedBlock] = deque()  # blocks of the last frame read
         self.tail: TornTail | None = None  # what follows the last intact frame, when `next` last stopped
-        segments = logged_segments(self._fs, directory, look=False)
-        starts = [segment_seq(name) for name in segments]
-        if from_seq < starts[0]:
-            raise DataDirError(f"{directory}: the log starts at seq {starts[0]}, and {from_seq} is gone")
-        self._segment = self._open(segments[bisect_right(starts, from_seq) - 1], None)
+        there = segments.look() if segments else logged_segments(self._fs, directory, look=False)
+        self.first_seq: Final = segment_seq(there[0])
+        if from_seq < self.first_seq:
+            raise DataDirError(f"{directory}: the log starts at seq {self.first_seq}, and {from_seq} is gone")
+        self._segment = self._open(there[bisect_right(there, segment_name(min(from_seq, SEQ_MAX))) - 1], None)
         self._segment.spare_names = names
         self._leaps: Final = leap  # then reading may begin before the block that contains the first seq
         if leap:
             leap_to(self._segment, from_seq)
-        self.first_seq: Final = starts[0]
         self.config: Final = self._segment.config
         self.run_id: Final = self._segment.header.run_id
 
@@ -132,7 +134,9 @@ class LogReader(Iterator[LoggedBlock]):
             return True
         if segment.sealed and not segment.why:
             name = segment_name(segment.next_seq)
-            names = segment_names(self._fs, self.directory)
+            names = [name]
+            if self._fs.kind(join(self.directory, name)) == "nothing":
+                names = segment_names(self._fs, self.directory, look=False)
             if name not in names:
                 if all(segment_seq(other) < segment.next_seq for other in names):
                     return False
@@ -145,7 +149,7 @@ class LogReader(Iterator[LoggedBlock]):
         self.tail = None
         if segment.why and not segment.partial:
             self.tail = judge(segment)
-        if any(segment_seq(name) > segment.header.first_seq for name in segment_names(self._fs, self.directory)):
+        if segment_names(self._fs, self.directory, look=False)[-1:] > [segment_name(segment.header.first_seq)]:
             if segment.refresh():  # sealed between the two looks
                 return True
             raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
@@ -177,18 +181,28 @@ def read_log(
     leap: bool = False,
     names: Sequence[str] = (),
     fs: FileSystem | None = None,
+    segments: SegmentList | None = None,
 ) -> LogReader:
     """Return an iterator over the blocks from the one that contains *from_seq* to the current end.
 
     With *block_events*, blocks are joined until one has that many or more, so that small ones do not slow down a
     replay; positions are the newest of those joined. With *check* each row is validated like untrusted input. With
     *leap*, what precedes *from_seq* is not read, so that only positions written after it are known; *names*, the
-    symbols by number that the caller knows, make that possible more often.
+    symbols by number that the caller knows, make that possible more often. *segments* are the log's, if the caller has
+    listed them before.
     The reader also has `config`, `run_id`, `symbols`, `positions`, and, once it has stopped, `tail`.
     DataDirError if there is no log, or *from_seq* is no longer kept.
     """
     return LogReader(
-        str(directory), from_seq, last_seq, block_events=block_events, check=check, leap=leap, names=names, fs=fs
+        str(directory),
+        from_seq,
+        last_seq,
+        block_events=block_events,
+        check=check,
+        leap=leap,
+        names=names,
+        fs=fs,
+        segments=segments,
     )
 
 

@@ -453,7 +453,7 @@ def segment_names(fs: FileSystem, directory: str, *, look: bool = True) -> list[
         raise DataDirError(f"{directory}: there is no log here")
     if kind != "directory":
         raise DataDirError(f"{directory}: not a plain directory; links are refused")
-    names = sorted(name for name in fs.names(directory) if segment_seq(name))
+    names = sorted(name for name in fs.names(directory) if name.endswith(SUFFIX) and segment_seq(name))
     if len(names) > SEGMENTS_MAX:
         raise DataDirError(f"{directory}: {len(names)} segments, the limit is {SEGMENTS_MAX}")
     for name in names if look else ():

@@ -33,6 +33,7 @@ __all__ = [
     "checkpointed_symbols",
     "closed_between",
     "engine_at",
+    "entries_of",
     "first_seq_after",
     "fresh_engine",
     "gates_over",
@@ -241,7 +242,13 @@ def logged_entries(
     place: Place, first_seq: int, last_seq: int | None = None, *, names: Sequence[str] = ()
 ) -> Iterator[tuple[Block, Mapping[str, Any]]]:
     """Yield the blocks of `logged_blocks`, each with the entries that were written beside it."""
-    log = storage_of(place).read_log()
+    yield from entries_of(storage_of(place).read_log(), first_seq, last_seq, names=names)
+
+
+def entries_of(
+    log: ReadableLog, first_seq: int, last_seq: int | None = None, *, names: Sequence[str] = ()
+) -> Iterator[tuple[Block, Mapping[str, Any]]]:
+    """Yield what `logged_entries` does, of a *log* that was opened before."""
     for logged in log.read(first_seq, last_seq=last_seq, block_events=BLOCK_EVENTS, names=names):
         block = logged.block
         if block.first_seq < first_seq:
