@@ -32,7 +32,7 @@ from mtf.bars.placement import MarketBarClock
 from mtf.config import Config
 from mtf.errors import StraddlingBar
 from mtf.events.bar_rows import BarClock, length_code
-from mtf.events.block import BY_FEED, BY_TIMER, BY_USER, HAS_ASK, HAS_BID, Block, SymbolTable, cut
+from mtf.events.block import BY_FEED, BY_IMPORT, BY_TIMER, BY_USER, HAS_ASK, HAS_BID, Block, SymbolTable, cut
 from mtf.events.block_builder import TRADES, BlockBuilder
 from mtf.events.tick import Tick
 from mtf.events.waiting_rows import NOT_LIVE
@@ -42,6 +42,7 @@ from mtf.units import NEVER_NS, TS_MIN_NS
 
 __all__ = [
     "BY_FEED",
+    "BY_IMPORT",
     "BY_TIMER",
     "BY_USER",
     "BarRow",
@@ -78,10 +79,14 @@ Four = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Clock:
-    """A clock event: it is `ts_ns` now, and nothing traded; `maker` is BY_USER, BY_TIMER or BY_FEED."""
+    """A clock event: it is `ts_ns` now, and nothing traded; `maker` is BY_USER, BY_TIMER, BY_FEED or BY_IMPORT.
+
+    BY_IMPORT says that the history of `symbol`, if it is known, goes up to here.
+    """
 
     ts_ns: int
     maker: int = BY_USER
+    symbol: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,8 @@ def clock_of_bars(config: Config) -> MarketBarClock:
 def hand_in(builder: BlockBuilder, event: Input) -> int:
     """Hand *event* to *builder*, as it came; return the block builder's answer."""
     if isinstance(event, Clock):
-        return builder.clock(event.ts_ns, event.maker, event.ts_ns - 1, "down" if event.maker == BY_FEED else None)
+        said = event.symbol if event.maker == BY_IMPORT else "down" if event.maker == BY_FEED else None
+        return builder.clock(event.ts_ns, event.maker, event.ts_ns - 1, said)
     sent = event if isinstance(event, Sent) else Sent(event)
     builder.ordered = sent.ordered
     builder.live_from_ns = TS_MIN_NS if sent.live else NOT_LIVE

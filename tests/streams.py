@@ -20,6 +20,7 @@ from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe
 from tests.builders import (
     BY_FEED,
+    BY_IMPORT,
     BY_TIMER,
     BY_USER,
     DAY_NS,
@@ -199,7 +200,7 @@ def mixed_streams(
             bar=st.one_of(st.none(), st.none(), st.none(), bar),
             switches=st.sampled_from((False,) * 7 + (True,)),
             live=st.booleans(),
-            maker=st.sampled_from((BY_USER, BY_USER, BY_TIMER, BY_TIMER, BY_TIMER, BY_FEED)),
+            maker=st.sampled_from((BY_USER, BY_USER, BY_TIMER, BY_TIMER, BY_TIMER, BY_FEED, BY_IMPORT, BY_IMPORT)),
         )
         return st.builds(_play_mixed, st.sampled_from(_STARTS), st.booleans(), _lists(mixed, events_max))
 
@@ -272,7 +273,8 @@ def _play_mixed(start_ns: int, ordered: bool, steps: list[_Mixed]) -> list[Input
         event = _again(ticks, 0 if ordered else step.again) or _event(now_ns - back_ns, step)
         ticks.append(event)
         if isinstance(event, Clock):
-            made.append(Clock(event.ts_ns, mixed.maker))
+            whose = _SYMBOLS[step.price % len(_SYMBOLS)] if mixed.maker == BY_IMPORT else ""
+            made.append(Clock(event.ts_ns, mixed.maker, whose))
         else:
             made.append(Sent(event, ordered=ordered, live=mixed.live))
     return made

@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from mtf.config import Config
 from mtf.events.block import Block
-from tests.builders import BarRow, Event, Input, blocks
+from mtf.events.tick import Tick
+from mtf.units import SECOND_NS
+from tests.builders import BY_IMPORT, BY_USER, BarRow, Clock, Event, Input, Sent, at, blocks
 from tests.engine.follower import follow, in_order
 from tests.streams import mixed_streams, streams
 
+TEN_NS = at("10:00")
 SETS = (
     ("1m", "5m", "15m", "1h", "4h", "1d"),
     ("1m", "1h", "1d", "1w", "1mo"),
@@ -83,6 +86,34 @@ def test_uneven_blocks_agree(stream: list[Event], cuts: list[int], late: str) ->
         )
         at += length
     follow(config, stream, made)
+
+
+AROUND_AN_END: st.SearchStrategy[Input] = st.one_of(
+    st.builds(
+        lambda name, second, price: Sent(Tick(name, TEN_NS + second * SECOND_NS, price=float(price))),
+        st.sampled_from("XY"),
+        st.integers(0, 130),
+        st.integers(1, 9),
+    ),
+    st.builds(
+        lambda name, second, maker: Clock(TEN_NS + second * SECOND_NS, maker, name if maker == BY_IMPORT else ""),
+        st.sampled_from("XYZ"),
+        st.integers(0, 130),
+        st.sampled_from((BY_USER, BY_IMPORT, BY_IMPORT)),
+    ),
+)
+
+
+@given(
+    stream=st.lists(AROUND_AN_END, min_size=3, max_size=16),
+    size=st.sampled_from((1, 7)),
+    late=st.sampled_from(("reject", "accept")),
+)
+@settings(max_examples=80)
+def test_around_the_end_of_an_imported_history_they_agree(stream: list[Input], size: int, late: str) -> None:
+    """Within two minutes, so that what is late often lies in the bar in which the history ends."""
+    config = Config.make(timeframes=("1m", "5m"), calendar="crypto", late=late)
+    follow(config, stream, blocks(stream, size=size))
 
 
 CALENDARS = ("fx", "crypto", "us_equities")

@@ -14,7 +14,7 @@ import pytest
 from mtf.events.block import Block, tick_at
 from mtf.events.tick import Tick
 from mtf.log import FileLog, read_log, verify_log
-from tests.builders import BY_FEED, BY_TIMER, BarRow, Clock, Input, Sent, at, blocks
+from tests.builders import BY_FEED, BY_IMPORT, BY_TIMER, BarRow, Clock, Input, Sent, at, blocks
 
 GOLDEN: Final = Path(__file__).parents[1] / "data" / "log-v2"
 V1: Final = Path(__file__).parents[1] / "data" / "log-v1"
@@ -37,6 +37,15 @@ INPUTS: Final[list[Input]] = [
     Clock(TEN + 5),
     Clock(TEN + 6, BY_TIMER),
     Clock(TEN + 9, BY_FEED),
+]
+
+
+# What an import leaves, written later: its rows, and where the history of each symbol ends.
+IMPORTED: Final[list[Input]] = [
+    Sent(Tick("EURUSD", TEN, 1.5, 1.75), ordered=True),
+    Sent(BarRow("ÆØÅ", "5m", TEN, trades=(1.0, 4.0, 0.5, 2.0), size=7.0), ordered=True),
+    Clock(TEN + 60_000_000_000, BY_IMPORT, "EURUSD"),
+    Clock(TEN + 300_000_000_000, BY_IMPORT, "ÆØÅ"),
 ]
 
 
@@ -83,6 +92,18 @@ def test_rows_of_version_2_are_these(golden: Path) -> None:
         (0, 16, 2),
     ]
     assert tick_at(rows, 1, "BTC-USD", "t-1", received_ns=TEN + 7) == INPUTS[1].event  # type: ignore[union-attr]
+
+
+def test_ends_of_imported_histories_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Each has its symbol by name, in the heap."""
+    shutil.copytree(GOLDEN / "imported", tmp_path / "log")
+    found = [one.block for one in read_log(tmp_path / "log")]
+    assert found == blocks(IMPORTED, size=4)
+    assert verify_log(tmp_path / "log").clean
+    rows = b"".join(block.rows for block in found)
+    ends = [struct.unpack_from("<qiBBH", rows, at_) for at_ in range(0, len(rows), 48)][-2:]
+    assert ends == [(TEN + 60_000_000_000, -1, 0, 16, 3), (TEN + 300_000_000_000, -1, 0, 16, 3)]
+    assert found[-1].heap.endswith("ÆØÅ".encode())
 
 
 def test_log_of_version_2_goes_on(golden: Path) -> None:

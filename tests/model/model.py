@@ -20,7 +20,7 @@ from typing import Final
 from mtf.bars.bar import Bar, PartialBar
 from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe, TimeframeSet
-from tests.builders import BY_FEED, BY_USER, BarRow, Clock, Event, Four, Input, Sent
+from tests.builders import BY_FEED, BY_IMPORT, BY_USER, BarRow, Clock, Event, Four, Input, Sent
 from tests.model.days import Days, Placed
 from tests.model.grids import CalendarLike
 from tests.model.rows import content, content_of_bar, of_bar, price_and_volume, with_sides
@@ -126,6 +126,8 @@ class Model:
     def _feed_clock(self, event: Clock) -> list[Shown]:
         if event.maker == BY_FEED:  # it says that a feed was down, and moves nothing
             return [self._shown(event, OK)]
+        if event.maker == BY_IMPORT:
+            return self._feed_end_of_history(event)
         if event.maker != BY_USER:
             return self._feed_timer(event)
         # CHOICE: a clock event that is older than the newest clock event is late, as any event is that is older than
@@ -146,6 +148,19 @@ class Model:
         shown = self._close_due(event, targets)
         for name, target_ns in targets.items():
             self._move_clock(self._symbols[name], target_ns)
+        shown.append(self._shown(event, OK))
+        return shown
+
+    def _feed_end_of_history(self, event: Clock) -> list[Shown]:
+        """Move the clock of the event's symbol alone: what is stamped before it is history, and known."""
+        symbol = self._symbols.get(event.symbol)
+        if symbol is None or (symbol.clock_ns is not None and event.ts_ns <= symbol.clock_ns):
+            return [self._shown(event, OK)]
+        shown = self._close_due(event, {symbol.name: event.ts_ns})
+        self._move_clock(symbol, event.ts_ns)
+        # CHOICE: the end counts as an event of the symbol: what is stamped before it is late, also in a bar that goes
+        # on behind it, and what is stamped after it is newer than anything that the symbol has had.
+        symbol.history_end_ns = symbol.newest_ns = event.ts_ns
         shown.append(self._shown(event, OK))
         return shown
 
@@ -255,6 +270,8 @@ class Model:
         # that is older than another accepted tick changes what is there already: it needs a bar that forms, or there is
         # nothing to change. One that is late for a clock event alone is the newest tick all the same, and may open it.
         if self.late == "reject" or clock_ns >= self.days.bounds(self.timeframes[0], tick.ts_ns).end_ns:
+            return LATE
+        if symbol.history_end_ns is not None and tick.ts_ns < symbol.history_end_ns:
             return LATE
         forming = symbol.forming[self.timeframes[0].name]
         if symbol.newest_ns is None or tick.ts_ns >= symbol.newest_ns:

@@ -81,7 +81,8 @@ class Symbol:
     )
     rows: set[tuple[object, ...]] = field(default_factory=set)  # what the bars as input say that were accepted
     first_tick_ns: int | None = None  # the stamp of the first accepted tick; of a bar its start
-    newest_ns: int | None = None  # the latest stamp of an accepted tick
+    newest_ns: int | None = None  # the latest stamp of an accepted tick, or the end of the imported history
+    history_end_ns: int | None = None  # the newest end of imported history that has moved the clock
     side: str = ""  # mid, bid, ask or last; "" until the first accepted tick decides
     in_run: bool = False  # its newest accepted tick was of a run in order of time
     live: bool = False  # its newest accepted tick arrived within moments of its stamp

@@ -12,6 +12,7 @@ from mtf.events.block import SymbolTable, tick_at
 from mtf.events.tick import Tick
 from tests.builders import (
     BY_FEED,
+    BY_IMPORT,
     BY_TIMER,
     BY_USER,
     NEW_YORK,
@@ -202,6 +203,7 @@ def test_mixed_streams_reach_every_case_they_claim() -> None:
             if isinstance(sent, Clock):
                 seen[f"clock event of {sent.maker}"] += 1
                 seen["timer closes bars"] += sent.maker == BY_TIMER and bool(closing)
+                seen["end of history closes bars"] += sent.maker == BY_IMPORT and bool(closing)
                 seen["timer leaves a symbol behind"] += sent.maker == BY_TIMER and len(clocks) > 1
                 continue
             others = any(bar.symbol != sent.symbol for one in closing for bar in one.bars)
@@ -221,8 +223,14 @@ def test_mixed_streams_reach_every_case_they_claim() -> None:
 
     look()
     missing = {
-        *("bar in two bars", "timer closes bars", "timer leaves a symbol behind", "run closes another symbol's bars"),
-        *(f"clock event of {maker}" for maker in (BY_USER, BY_TIMER, BY_FEED)),
+        *(
+            "bar in two bars",
+            "timer closes bars",
+            "timer leaves a symbol behind",
+            "end of history closes bars",
+            "run closes another symbol's bars",
+        ),
+        *(f"clock event of {maker}" for maker in (BY_USER, BY_TIMER, BY_FEED, BY_IMPORT)),
         *(f"bar {verdict}" for verdict in ("ok", "duplicate", "price", "closed", "late", "unfinished")),
         *(f"tick {verdict}" for verdict in ("ok", "late_ok", "duplicate", "price", "closed", "late")),
         *(f"{timeframe} bar" for timeframe in ("30s", "1m", "5m", "10m", "15m", "1h", "4h", "1d", "1w", "1mo")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.builders import BY_FEED, Clock, Input, at, inputs
+from tests.builders import BY_FEED, BY_IMPORT, Clock, Input, at, inputs
 from tests.model.builders import (
     clock_of,
     fed,
@@ -54,6 +54,21 @@ def test_clock_event_of_the_timer_moves_live_symbols_each_less_the_delay_of_its_
     }
     (closing,) = [one for one in shown if one.closing]
     assert clock_of(closing.states) == {"A": "03-06 10:01", "B": "03-06 10:00:55", "C": "03-06 10:00:50"}
+
+
+def test_end_of_a_history_moves_the_clock_of_its_symbol_alone() -> None:
+    """And what is stamped before it is late, also in the bar that goes on behind it."""
+    model = Model(["1m"], CryptoGrid(), late="accept")
+    stream: list[Input] = [
+        *inputs("X:10:00:30@1 Y:10:00:30@1"),
+        Clock(at("10:01:20"), BY_IMPORT, "X"),
+        *inputs("X:10:01:10@1 X:10:01:40@1 X:10:01:10@1 X:10:01:20@1 Y:10:00:40@1"),
+        Clock(at("10:01:30"), BY_IMPORT, "X"),
+    ]
+    shown = replay(model, stream)
+    assert instants(shown) == [("03-06 10:01", ["X 1m"])]
+    assert verdicts(shown) == ["ok", "ok", "ok", "late", "ok", "late", "late_ok", "ok", "ok"]
+    assert clock_of({name: model.state(name) for name in "XY"}) == {"X": "03-06 10:01:40", "Y": "03-06 10:00:40"}
 
 
 def test_clock_event_of_a_feed_moves_nothing() -> None:
