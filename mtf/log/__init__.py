@@ -25,6 +25,7 @@ from mtf.log.log_reader import (
 from mtf.log.recovery import TornTail
 from mtf.log.rescue import Moved, Salvaged, salvage_log
 from mtf.log.retention import retain
+from mtf.log.segment_list import SegmentList
 from mtf.log.survey import Survey, survey_log
 from mtf.log.torn import KeptTail, kept_tails
 from mtf.log.upkeep import index_sealed
@@ -53,6 +54,7 @@ __all__ = [
     "OsFileSystem",
     "ReadableLog",
     "Salvaged",
+    "SegmentList",
     "Survey",
     "TornTail",
     "VerifyReport",

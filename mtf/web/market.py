@@ -24,13 +24,15 @@ from mtf.events.block import Block, tick_at
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.kernel import Kernel
-from mtf.log import LogReader, read_log
+from mtf.log import LogReader, SegmentList, read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at
 
 __all__ = ["Market", "Reject", "newest_after", "rejects_in"]
 
 POLL_S: Final = 0.02
+LOOK_S: Final = 1.0  # how often to look, if nothing comes, whether it is still the same log
+SETTLE_S: Final = 0.5  # an import is done with its renames by then
 SLICE_S: Final = 0.004  # how long blocks are taken in at a time, before others have their turn
 BLOCK_EVENTS: Final = 256
 REJECTS_KEPT: Final = 100
@@ -71,9 +73,11 @@ class Market:
         self._reader = await asyncio.to_thread(read_log, self.path / LOG, self._engine.joiner.seq + 1)
 
     async def follow(self) -> None:
-        """Take in what comes, for ever; a damaged log becomes `failure`."""
+        """Take in what comes, until another log is in the place of this one; a damaged log becomes `failure`."""
         engine, reader = self.engine, self._reader
         assert reader is not None, "the market has started"
+        segments = SegmentList(self.path / LOG)
+        next_look_s = 0.0
         try:
             while True:
                 until = time.monotonic() + SLICE_S
@@ -88,8 +92,15 @@ class Market:
                     await self._sleep(0)
                 else:
                     self._announce(0)
+                    if time.monotonic() >= next_look_s:
+                        next_look_s = time.monotonic() + LOOK_S
+                        if _is_other(segments, reader.run_id):
+                            return
                     await self._sleep(POLL_S)
         except (MtfError, OSError) as error:
+            await self._sleep(SETTLE_S)
+            if _is_other(segments, reader.run_id):  # which was taken for damage
+                return
             self.failure = str(error)
             self._changed.set()
         finally:
@@ -194,6 +205,14 @@ class Market:
             self._newest_s = now
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
+
+
+def _is_other(segments: SegmentList, run_id: bytes) -> bool:
+    """Return whether a log that is not that of *run_id* is in its place."""
+    try:
+        return segments.run_id != run_id
+    except (MtfError, OSError):
+        return False  # it is damaged, or being replaced
 
 
 def newest_after(engine: Kernel, judged: JudgedBlock, before_ns: int) -> int:

@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mtf.errors import ConfigError, MissingPackage, MtfError
 from mtf.storage.datadir import LOG
@@ -20,6 +20,9 @@ from mtf.web.market import Market
 from mtf.web.past import Past
 from mtf.web.security import LOOPBACK, App, Guard, Receive, Scope, Send, answer, is_loopback
 from mtf.web.shown_decimals import ShownDecimals
+
+if TYPE_CHECKING:
+    from mtf.web.streaming import Streaming
 
 __all__ = ["PORT", "Probe", "Server"]
 
@@ -62,20 +65,21 @@ class Server:
         if self.token is not None and len(self.token) < 16:
             raise ConfigError("the token must have at least 16 characters")
         self._hosts: Final = [*LOOPBACK, *allow_hosts, *([host] if host not in ("0.0.0.0", "::") else [])]
-        self.market: Final = Market(path)
+        self.market = Market(path)  # of the log that is shown; replaced with it
         self._path: Final = path
         self._more_health: Final = more_health
         self._has_probes: Final = probes is not None
         self._has_page: Final = page
         self._front: Final = _Front(probes or {}, "the page is being loaded" if page else "there is no page here")
         self._past: Past | None = None
+        self._streaming: Streaming | None = None
         self._stack: Final = contextlib.AsyncExitStack()
-        self.viewers: Callable[[], int] = int
         self.url = ""
 
     async def __aenter__(self) -> Server:
         uvicorn = _uvicorn()
         try:
+            self._stack.push_async_callback(self._unload)
             if not self._has_probes:
                 await self._load()
             app = Guard(self._front, hosts=self._hosts, token=self.token)
@@ -97,9 +101,9 @@ class Server:
             self._stack.push_async_callback(_stopped, server, serving)
             shown = f"[{self._host}]" if ":" in self._host else self._host
             self.url = f"http://{shown}:{port}/"
-            if self._has_probes and self._has_page:
-                loading = asyncio.create_task(self._load_soon(), name="mtf page loading")
-                self._stack.push_async_callback(cancelled, loading)
+            if self._has_page or not self._has_probes:
+                showing = asyncio.create_task(self._show(), name="mtf page")
+                self._stack.push_async_callback(cancelled, showing)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -109,26 +113,40 @@ class Server:
         await self._stack.aclose()
 
     async def _load(self) -> None:
-        """Come to the end of the log, and follow it from there on."""
-        await self.market.start()
-        past = self._past = await asyncio.to_thread(Past, self._path)
+        """Come to the end of the log that is there now."""
+        market = Market(self._path)
+        await market.start()
+        past = await asyncio.to_thread(Past, self._path)
         past.start()
-        self._stack.push_async_callback(asyncio.to_thread, past.close)
-        follow = asyncio.create_task(self.market.follow(), name="mtf market")
-        self._stack.push_async_callback(cancelled, follow)
-        self._front.app, streaming = _app(self.market, past, self.health)
-        self.viewers = lambda: streaming.clients
+        self.market, self._past = market, past
+        self._front.app, self._streaming = _app(market, past, self.health)
 
-    async def _load_soon(self) -> None:
-        """Load, again and again until that works: another process begins the directory."""
+    async def _unload(self) -> None:
+        """Close what is open of the log that was shown."""
+        past, self._past = self._past, None
+        if past is not None:
+            await asyncio.to_thread(past.close)
+
+    async def _show(self) -> None:
+        """Follow the log, and the next one that an import puts in its place."""
         while True:
-            try:
-                await self._load()
-            except (MtfError, OSError) as error:
-                self._front.why = str(error)
-                await asyncio.sleep(LOAD_AGAIN_S)
-            else:
+            while self._front.app is None:
+                try:
+                    await self._load()
+                except (MtfError, OSError) as error:  # another process begins the directory
+                    self._front.why = str(error)
+                    await asyncio.sleep(LOAD_AGAIN_S)
+            await self.market.follow()
+            if self.market.failure:
                 return
+            self._front.app, self._front.why = None, "another log has taken the place of this one, and is being loaded"
+            if self._streaming is not None:
+                await self._streaming.dismiss(self._front.why)
+            await self._unload()
+
+    def viewers(self) -> int:
+        """Return how many pages are open."""
+        return 0 if self._streaming is None else self._streaming.clients
 
     def health(self) -> dict[str, Any]:
         """Return how the server, and what it serves, is doing."""
@@ -194,7 +212,7 @@ def _rejects(market: Market, past: Past | None) -> dict[str, Any]:
     return {"by_reason": totals, "newest": [reject_row(newest[seq]) for seq in sorted(newest)[-100:]]}
 
 
-def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tuple[Any, Any]:
+def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tuple[App, Streaming]:
     """Return the application behind the guard, and its live channel."""
     from starlette.applications import Starlette
     from starlette.requests import Request

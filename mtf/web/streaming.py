@@ -8,6 +8,7 @@ same for several clients are encoded once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from mtf.web.shown_decimals import ShownDecimals
 __all__ = ["Streaming"]
 
 CLIENTS_MAX: Final = 200
+COME_AGAIN: Final = 1012  # the code of a service that begins again
 EVERY_MS_MIN: Final = 50
 EVERY_MS_MAX: Final = 60_000
 ROWS_EVERY_S: Final = 0.25
@@ -48,7 +50,7 @@ class Streaming:
     """The clients of the live channel."""
 
     def __init__(self, market: Market, past: Past, api: Api, decimals: ShownDecimals, health: Health) -> None:
-        self.clients = 0
+        self._sockets: Final[set[WebSocket]] = set()
         self._market: Final = market
         self._past: Final = past
         self._api: Final = api
@@ -57,15 +59,26 @@ class Streaming:
         self._encoded: dict[tuple[Any, ...], bytes] = {}  # messages of the newest seq
         self._encoded_seq = -1
 
+    @property
+    def clients(self) -> int:
+        """How many there are."""
+        return len(self._sockets)
+
+    async def dismiss(self, why: str) -> None:
+        """Have every client leave; a page comes again, and asks for everything again."""
+        for socket in list(self._sockets):
+            with contextlib.suppress(RuntimeError, OSError):  # it has just left
+                await socket.close(COME_AGAIN, why)
+
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it leaves."""
         if self.clients >= CLIENTS_MAX:
             await socket.close(1013, "too many clients")
             return
-        self.clients += 1
-        await socket.accept()
-        client = _Client(socket, self)
+        self._sockets.add(socket)
         try:
+            await socket.accept()
+            client = _Client(socket, self)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(client.listen())
                 tasks.create_task(client.send_states())
@@ -73,7 +86,7 @@ class Streaming:
         except* (WebSocketDisconnect, RuntimeError, OSError):
             pass  # it has left
         finally:
-            self.clients -= 1
+            self._sockets.discard(socket)
 
     def now(self) -> dict[str, Any]:
         """Return what moment a message about all symbols is of."""

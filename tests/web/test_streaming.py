@@ -10,10 +10,13 @@ from typing import Any
 
 import orjson
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 import mtf
+from mtf.storage.generation import Generation
 from mtf.web.messages import state_message
 from tests.builders import SECOND_NS, at
+from tests.web.asking import ask as answered
 from tests.web.asking import recorded, serving, talking
 
 SETTINGS: dict[str, Any] = {
@@ -170,3 +173,26 @@ async def test_a_wrong_wish_is_answered_and_the_channel_stays(tmp_path: Path, te
         assert says in (await told(socket, "error"))["error"]
         await ask(socket, watch=["X"])
         assert (await told(socket))["seq"] == 1
+
+
+async def test_a_log_that_an_import_put_there_is_shown_to_whoever_comes_again(tmp_path: Path) -> None:
+    """The server lets the pages go, which ask for everything again; it does not call the change damage."""
+    path = tmp_path / "d"
+    await recorded(path, [tick(60), tick(61)])
+    async with serving(path) as server:
+        before = (await answered(server, "/api/v1/config")).json()["run_id"]
+        async with talking(server) as socket:
+            await ask(socket, watch=["X"], every_ms=50)
+            assert (await told(socket))["seq"] == 2
+            with Generation(path) as generation:
+                await recorded(generation.folder("new"), [tick(0), tick(60), tick(120)])
+                generation.replace(generation.folder("new"))
+            with pytest.raises(ConnectionClosed, match="1012"):
+                await told(socket, "failure")
+        async with asyncio.timeout(20):
+            while (found := await answered(server, "/api/v1/config")).status == 503:
+                pass
+        assert found.json()["run_id"] != before
+        async with talking(server) as socket:
+            await ask(socket, watch=["X"], every_ms=50)
+            assert (await told(socket))["seq"] == 3
