@@ -113,10 +113,10 @@ class Gate(BarGate):
             ts_ns = read_i64_le(rows, base)
             tag: i64 = i64(read_i32_le(rows, base + 12))
             at = after
-            if has_heap:
-                after = heap_after(heap, at, tag)
             kind = tag & 0xFF
             flags = tag >> 8 & 0xFF
+            if has_heap and flags & (NEW_SYMBOL | HAS_ID | RECEIVED | FROM_BAR):
+                after = heap_after(heap, at, tag)
             if flags & (LIVE | RECEIVED | NEW_SYMBOL):
                 if flags & NEW_SYMBOL:
                     self._add_symbol(i64(read_i32_le(rows, base + 8)), heap_text(heap, at))

@@ -119,6 +119,8 @@ class RecentBars:
         starts = self._starts
         low: i64 = 0
         high: i64 = len(starts)
+        if high == 0 or start_ns > starts[high - 1]:
+            return False  # newer than all of them, as most are
         while low < high:
             middle = (low + high) >> 1
             if starts[middle] < start_ns:

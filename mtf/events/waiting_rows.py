@@ -215,8 +215,7 @@ class WaitingRows:
     ) -> None:
         rows = self.rows
         write_i64_le(rows, ts_ns)
-        write_i32_le(rows, i32(number))
-        write_i32_le(rows, i32(tag if tag <= I32_MAX else tag - (1 << 32)))
+        write_i64_le(rows, number | (tag if tag <= I32_MAX else tag - (1 << 32)) << 32)
         write_f64_le(rows, first)
         write_f64_le(rows, second)
         write_f64_le(rows, third)

@@ -286,13 +286,12 @@ class TableReader(RowReader):
         return not data[self._next :].strip()
 
     def _four(self, data: bytes, role: i64) -> tuple[float, float, float, float]:
-        prices = (
-            self._price(data, role),
-            self._price(data, role + 1),
-            self._price(data, role + 2),
-            self._price(data, role + 3),
-        )
-        if not self._problem:
+        open_ = self._price(data, role)
+        high = self._price(data, role + 1)
+        low = self._price(data, role + 2)
+        close = self._price(data, role + 3)
+        prices = (open_, high, low, close)
+        if not (low <= open_ <= high and low <= close <= high) and not self._problem:
             self._problem = contradiction(prices)
         return prices
 

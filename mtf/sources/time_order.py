@@ -14,7 +14,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.events.bar_rows import PLACE
-from mtf.events.block import JOINS, LIVE, ORDERED, ROW_BYTES, Block, is_of_bar
+from mtf.events.block import FROM_BAR, JOINS, LIVE, ORDERED, ROW_BYTES, Block, is_of_bar
 from mtf.units import NEVER_NS
 
 __all__ = ["Newest", "TimeOrder", "without_order"]
@@ -97,11 +97,16 @@ class TimeOrder:
                 continue
             ts_ns = read_i64_le(rows, base)
             tag = word >> 32 & NUMBER_MASK
-            if is_of_bar(tag):
-                ts_ns -= (tag >> 16) & PLACE  # the events of a bar are one observation
-            if whole and number == top and ts_ns > top_ns and not (tag >> 8) & LIVE:
-                top_ns = ts_ns
-                continue
+            place: i64 = 0
+            if (tag >> 8) & FROM_BAR and is_of_bar(tag):
+                place = (tag >> 16) & PLACE
+                ts_ns -= place  # the events of a bar are one observation
+            if whole and number == top and not (tag >> 8) & LIVE:
+                if ts_ns > top_ns:
+                    top_ns = ts_ns
+                    continue
+                if ts_ns == top_ns and place and i:
+                    continue  # the row before is of the same bar
             if top_ns > newest.ns:
                 self._record_stamp(top, top_ns)
             while number >= len(self._own):
