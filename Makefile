@@ -24,7 +24,7 @@ PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
 PYTEST_COMPILED := MTF_EXPECT=compiled $(PYTEST)
 PYTEST_PURE := MTF_EXPECT=pure PYTHONPATH="$(PURE)" $(PYTEST)
 
-.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov docs docs-links bench soak notices dist clean
+.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov docs docs-links bench instructions soak notices dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,10 @@ docs-links: $(VENV)/docs.stamp build-pure ## whether the other sites that the do
 bench: export MTF_REQUIRE_COMPILED ?= 1
 bench: $(VENV)/dev.stamp build ## the figures of docs/performance.md
 	@$(BIN)/python scripts/bench.py $(ARGS)
+
+instructions: export MTF_REQUIRE_COMPILED ?= 1
+instructions: $(VENV)/dev.stamp build ## instructions a tick on the hot path, against those written down, by valgrind (ARGS=write: write them)
+	@$(BIN)/python scripts/instructions.py $(ARGS)
 
 soak: $(VENV)/dev.stamp build ## half an hour of a service that is killed each minute, beside an exchange that misbehaves
 	$(BIN)/python scripts/soak_feeds.py --resend $(ARGS)

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LONG = ("commits", "memory", "windows")
+LONG = ("commits", "memory", "peers", "windows")
 
 
 def main(wanted: list[str]) -> int:

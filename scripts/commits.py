@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -56,12 +57,23 @@ class Served:
     def ask(self, question: dict[str, Any]) -> Any:
         """Return the answer to *question*; RuntimeError if the program ended instead."""
         assert self._process.stdin is not None, "it was opened with pipes"
-        assert self._process.stdout is not None, "it was opened with pipes"
         self._process.stdin.write(json.dumps(question) + "\n")
+        return self.hear()
+
+    def hear(self) -> Any:
+        """Return the next line of the program; RuntimeError if it ended instead."""
+        assert self._process.stdout is not None, "it was opened with pipes"
         answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError(f"{self._script} ended with {self._process.wait()}")
         return json.loads(answer)
+
+    def close(self) -> None:
+        """End the program, by the end of its questions, and wait for it."""
+        assert self._process.stdin is not None, "it was opened with pipes"
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +81,4 @@ class Served:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None, "it was opened with pipes"
-        self._process.stdin.close()
-        self._process.wait()
+        self.close()
