@@ -370,7 +370,7 @@ class FileSource:
         if known and start.check(known[0]) != known[1]:
             place = planned.part.place
             raise SourceError(
-                f"{place}: its beginning has changed, so it is another file now: restore the old one, or use another "
+                f"{place}: its beginning has changed, so it is now a different file: restore the old one, or use another "
                 "data directory",
                 path=place,
             )

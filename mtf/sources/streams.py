@@ -148,7 +148,7 @@ class Stream:
 
     def _too_short(self, offset: int) -> SourceError:
         return SourceError(
-            f"{self.place}: it ends before byte {offset}, up to which it was read before: it is another file now",
+            f"{self.place}: it ends before byte {offset}, up to which it was read before: it is now a different file",
             path=self.place,
         )
 

@@ -1,6 +1,6 @@
 """Checkpoints as files: written under another name, synced, renamed.
 
-Owns the folder and its names; names of parts are never names of files.
+Owns the folder and its file names, which are never taken from the names of parts.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ Names: TypeAlias = list[str]
 
 
 class FileCheckpointStore:
-    """The checkpoints in one folder, which is made when the first is saved."""
+    """The checkpoints in one folder, which is created when the first is saved."""
 
     def __init__(
         self, directory: str | Path, *, fs: FileSystem | None = None, keep: int = KEEP, symbol_bytes: int = 0
     ) -> None:
-        """*symbol_bytes* is the most that the state of one symbol can take under its configuration."""
+        """*symbol_bytes* is the maximum size of the state of one symbol in its configuration."""
         assert keep > 0, "at least one checkpoint is kept"
         self._symbol_bytes: Final = symbol_bytes
         self.directory: Final = str(directory)
@@ -47,10 +47,10 @@ class FileCheckpointStore:
         self._keep: Final = keep
 
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
-        """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest over `keep`.
+        """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest beyond `keep`.
 
-        OSError if a write or sync fails, ValueError if it is larger than `read` takes; existing
-        checkpoints stay as they were.
+        OSError if a write or sync fails, ValueError if it is larger than `read` accepts; existing checkpoints are
+        unchanged.
         """
         data = encode_checkpoint(seq, meta, parts, checkpoint_bytes_max(seq, self._symbol_bytes))
         fs = self._fs
@@ -81,7 +81,7 @@ class FileCheckpointStore:
     def read(self, seq: int) -> Checkpoint:
         """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, DataDirError if it is not a file.
 
-        NewerCheckpoint if it is of a later format.
+        NewerCheckpoint if it has a newer format.
         """
         path = self.place_of(seq)
         if self._fs.kind(path) != "file":
@@ -89,7 +89,7 @@ class FileCheckpointStore:
         limit = checkpoint_bytes_max(seq, self._symbol_bytes)
         found = decode_checkpoint(self._bytes_of(path, limit), path, limit)
         if found.seq != seq:
-            raise CorruptCheckpoint(f"{path}: holds the checkpoint of seq {found.seq}", path=path)
+            raise CorruptCheckpoint(f"{path}: contains the checkpoint of seq {found.seq}", path=path)
         return found
 
     def place_of(self, seq: int) -> str:
@@ -97,7 +97,7 @@ class FileCheckpointStore:
         return join(self.directory, f"{PREFIX}{seq:0{SEQ_DIGITS}d}{SUFFIX}")
 
     def discard_after(self, seq: int) -> Seqs:
-        """Remove the checkpoints of later seqs and return which: their log ends at *seq* now."""
+        """Remove and return the checkpoints of later seqs: the log now ends at *seq*."""
         ahead = [found for found in self.list() if found > seq]
         for found in ahead:
             self._fs.remove(self.place_of(found))

@@ -1,7 +1,7 @@
-"""What a checkpoint of a pipeline says of itself, and the states of consumers in it.
+"""The metadata of a pipeline's checkpoint, and the states of consumers in it.
 
-Owns the metadata: what it was made with, which consumers are left out or older. Which one a start may use is asked in
-`mtf.storage.restore`.
+The metadata says what a checkpoint was made with, and which consumers are left out or have an older state.
+`mtf.storage.restore` decides which one a start may use.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
     "saved_states",
 ]
 
-CARRIED: Final = "carried:"  # begins the name of a consumer's older state, if it was not there for the checkpoint
+CARRIED: Final = "carried:"  # prefix of the name of an older state, of a consumer that was absent at the checkpoint
 
 
 def checkpoint_meta(
@@ -48,9 +48,9 @@ def checkpoint_meta(
 ) -> dict[str, Any]:
     """Return a checkpoint's metadata; *left_out* are the consumers that did not answer in time.
 
-    *carried* says of consumers whose state in it is an older one, of which event that is.
+    *carried* has the seq of each consumer's state that is older than the checkpoint.
     """
-    versions = dict(config.current().versions)  # of the indicators' formulas, first ones left out
+    versions = dict(config.current().versions)  # of the indicators' formulas, without first versions
     return {
         "config": _config_mark(config),
         "seq": seq,
@@ -63,7 +63,7 @@ def checkpoint_meta(
 
 
 def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
-    """Return the states of consumers in a checkpoint by name, each with the event that it is of."""
+    """Return the states of consumers in a checkpoint by name, each with its seq."""
     states = {
         name.removeprefix(PART): (found.seq, state) for name, state in found.parts.items() if name.startswith(PART)
     }
@@ -75,19 +75,19 @@ def saved_states(found: Checkpoint) -> dict[str, tuple[int, bytes]]:
 
 
 def newest_states(store: CheckpointStore, limit: int) -> dict[str, tuple[int, bytes]]:
-    """Return `saved_states` of the newest checkpoint up to *limit* that can be read, usable to start from or not."""
+    """Return `saved_states` of the newest readable checkpoint up to *limit*, whether or not a start can use it."""
     found, _ = newest_good(store, limit)
     return saved_states(found) if found is not None and is_meta(found.meta) else {}
 
 
 def left_out_of(found: Checkpoint) -> list[str]:
-    """Return the consumers that had a state by then, and of which none is in a checkpoint."""
+    """Return the consumers that had a state by then which is not in any checkpoint."""
     carried = _carried(found)
     return [name for name in found.meta["left_out"] if name not in carried]
 
 
 def is_meta(meta: dict[str, Any]) -> bool:
-    """Return whether *meta* is what `checkpoint_meta` makes: files come from strangers too."""
+    """Return whether *meta* has the form that `checkpoint_meta` makes: a file may come from a stranger."""
     left_out, carried = meta.get("left_out"), meta.get("carried", {})
     return (
         isinstance(meta.get("newest_ns"), int)
@@ -106,7 +106,7 @@ def _is_versions(value: Any) -> bool:
 
 
 def changed_formulas(config: Config, found: Checkpoint) -> str:
-    """Return which indicators had another version when *found* was made, as part of a sentence; "" if none had."""
+    """Return which indicators had a different version when *found* was made, as part of a sentence; "" if none."""
     return version_changes(found.meta.get("versions", {}), dict(config.current().versions))
 
 
@@ -131,7 +131,7 @@ def _config_mark(config: Config) -> str:
     """Return a hash of *config* and `RESULTS`; the release of tzdata is compared separately."""
     fields = orjson.loads(config.to_json())
     del fields["tzdata"]
-    fields.pop("versions", None)  # is looked at by itself too
+    fields.pop("versions", None)  # is compared separately
     return str(xxh3_128_hexdigest(b"%d:%b" % (RESULTS, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))))
 
 

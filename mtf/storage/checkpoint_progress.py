@@ -1,4 +1,4 @@
-"""How checkpoints come along: how many, how large and how long, and for how long the event loop saved state."""
+"""Progress of checkpoints: how many, how large, how long they took, and how long the event loop was saving state."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ __all__ = ["CheckpointProgress"]
 
 
 class CheckpointProgress:
-    """Counts of this run, and the facts of its newest checkpoint; *after* is called once one is written."""
+    """Counts of this run, and figures of its newest checkpoint; *after* is called each time one is written."""
 
     def __init__(self, after: Callable[[], None]) -> None:
         self._after: Final = after
         self.written_count = 0
-        self.failed = 0  # that could not be made
-        self.written_at_ns = 0  # wall time of the newest; 0: there is none yet
+        self.failed = 0  # attempts that failed
+        self.written_at_ns = 0  # wall time of the newest; 0 if there is none yet
         self.bytes = 0  # of the states in it, before compression
-        self.took_ns = 0  # from the marker that began it until its file was synced
-        self.stall_ns = 0  # during which actors saved their states, and the loop did nothing else
-        self._saving_ns = 0  # the same of the one that is under way
+        self.took_ns = 0  # from its marker until its file was synced
+        self.stall_ns = 0  # while actors saved their states, and the loop did nothing else
+        self._saving_ns = 0  # the same, of the one in progress
 
     def begin(self) -> None:
-        """A checkpoint begins."""
+        """Record the start of a checkpoint."""
         self._saving_ns = 0
 
     def timed(self, save: Callable[[], bytes]) -> Callable[[], bytes]:
-        """Return *save*, its time being added to what the checkpoint stalls."""
+        """Return *save*, with its time added to the checkpoint's stall."""
 
         def saved() -> bytes:
             begun_ns = time.perf_counter_ns()
@@ -40,7 +40,7 @@ class CheckpointProgress:
         return saved
 
     def written(self, seq: int, parts: Mapping[str, bytes], took_ns: int, now_ns: int) -> None:
-        """The checkpoint of *seq* is on disk, at *now_ns* of the wall clock."""
+        """Record that the checkpoint of *seq* is on disk, at wall time *now_ns*."""
         self.written_count += 1
         self.written_at_ns, self.took_ns, self.stall_ns = now_ns, took_ns, self._saving_ns
         self.bytes = sum(map(len, parts.values()))

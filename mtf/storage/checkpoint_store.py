@@ -1,7 +1,7 @@
-"""Checkpoints: the protocol of whatever stores them, finding the newest good one, and one as bytes.
+"""Checkpoints: the protocol of their stores, the search for the newest good one, and their format.
 
-Owns the format, of files and of objects elsewhere. Knows nothing of what is in a checkpoint: a JSON value and named
-bytes. Bytes are checked against their checksums and limits before anything of their size is made.
+Owns the format, whether a checkpoint is a file or an object elsewhere. To it, a checkpoint is a JSON value and named
+bytes. Checksums and limits are checked before anything of the stated size is allocated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
     "symbol_bytes_max",
 ]
 
-CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; the share of symbols is added
+CHECKPOINT_BYTES_MAX: Final = 1 << 30  # before compression; more is allowed for symbols
 SYMBOLS_MAX: Final = 1 << 20
 META_BYTES_MAX: Final = 64 << 20
 PARTS_MAX: Final = 100_000
@@ -42,7 +42,7 @@ LEVEL: Final = 3
 VERSION: Final = 1
 MAGIC: Final = b"mtf-ckpt"
 
-# The most that the state of a symbol can take for each, rounded up.
+# The maximum size of each part of a symbol's state, rounded up.
 IDS_BYTES: Final = 4 << 20  # 4,096 ids and the values that identify their ticks
 BAR_BYTES: Final = 256
 VALUES_BYTES: Final = 64  # of one indicator, per bar
@@ -59,7 +59,7 @@ _DIGITS: Final = re.compile(r"\d{1,9}")
 
 
 class Checkpoint(NamedTuple):
-    """What `save` was given, and where it is, for messages."""
+    """What was passed to `save`, and where it is, for messages."""
 
     seq: int
     meta: dict[str, Any]
@@ -80,16 +80,16 @@ Seqs: TypeAlias = list[int]
 
 
 class CheckpointStore(Protocol):
-    """The checkpoints of one log, in whatever keeps them (`mtf.storage.checkpoint_files` on disk).
+    """The checkpoints of one log, wherever they are stored (`mtf.storage.checkpoint_files`: on disk).
 
-    All of it may wait for a disk or a network, and is called in a thread where that matters: one at a time to save and
-    to discard, any number to read.
+    All methods may wait for a disk or a network, and are called in a thread if that matters: only one thread at a time
+    saves or discards, any number read.
     """
 
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> object:
-        """Return once the checkpoint of *seq* is durable and can be read; then remove all but the newest three.
+        """Save the checkpoint of *seq*, return once it is durable and readable, and remove all but the newest three.
 
-        OSError if that fails, ValueError if it is larger than `read` takes; existing ones stay as they were.
+        OSError if that fails, ValueError if it is larger than `read` accepts; existing ones are unchanged.
         """
         ...
 
@@ -100,8 +100,7 @@ class CheckpointStore(Protocol):
     def read(self, seq: int) -> Checkpoint:
         """Return the checkpoint of *seq*; CorruptCheckpoint if it is damaged, OSError if it cannot be read.
 
-        NewerCheckpoint if it is of a later format.
-        """
+        NewerCheckpoint if it has a newer format."""
         ...
 
     def place_of(self, seq: int) -> str:
@@ -109,17 +108,17 @@ class CheckpointStore(Protocol):
         ...
 
     def discard_after(self, seq: int) -> Seqs:
-        """Remove the checkpoints of later seqs and return which: their log ends at *seq* now."""
+        """Remove and return the checkpoints of later seqs: the log now ends at *seq*."""
         ...
 
 
 def newest_good(store: CheckpointStore, limit: int | None = None) -> tuple[Checkpoint | None, Skips]:
-    """Return the newest good checkpoint of a seq that is not above *limit*, and those skipped on the way to it."""
+    """Return the newest good checkpoint of a seq up to *limit*, and the newer ones that were skipped."""
     skipped: Skips = []
     for seq in reversed(store.list()):
         place = store.place_of(seq)
         if limit is not None and seq > limit:
-            skipped.append(Skipped(place, f"it stands at seq {seq}, after {limit}"))
+            skipped.append(Skipped(place, f"its seq is {seq}, after {limit}"))
             continue
         try:
             return store.read(seq), skipped
@@ -129,15 +128,15 @@ def newest_good(store: CheckpointStore, limit: int | None = None) -> tuple[Check
 
 
 def checkpoint_bytes_max(seq: int, symbol_bytes: int) -> int:
-    """Return how many bytes the checkpoint of *seq* may have: that many events have at most that many symbols.
+    """Return the size limit of the checkpoint of *seq*: so many events have at most as many symbols.
 
-    *symbol_bytes* is the most that the state of one symbol can take (`symbol_bytes_max`).
+    *symbol_bytes* is the maximum size of the state of one symbol (`symbol_bytes_max`).
     """
     return CHECKPOINT_BYTES_MAX + min(seq, SYMBOLS_MAX) * symbol_bytes
 
 
 def symbol_bytes_max(config: Config) -> int:
-    """Return the most that the state of one symbol can take: its ids, and by timeframe bars, values and indicators."""
+    """Return the maximum size of one symbol's state: its ids, and bars, values and indicators of each timeframe."""
     total = IDS_BYTES
     for specs in config.indicators:
         parameters = sum(int(digits) for spec in specs for digits in _DIGITS.findall(spec))
@@ -149,7 +148,7 @@ def symbol_bytes_max(config: Config) -> int:
 def encode_checkpoint(
     seq: int, meta: dict[str, Any], parts: Mapping[str, bytes], limit: int = CHECKPOINT_BYTES_MAX
 ) -> bytes:
-    """Return the file that holds a checkpoint; ValueError if it is past a limit."""
+    """Return a checkpoint as the bytes of a file; ValueError if it exceeds a limit."""
     encoded = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS)
     pieces = [_LENGTH.pack(len(encoded)), encoded]
     for name, part in parts.items():
@@ -162,7 +161,7 @@ def encode_checkpoint(
         largest = max(parts, key=lambda name: len(parts[name]), default="")
         raise ValueError(
             f"the checkpoint takes {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest is "
-            f"{largest!r}: a consumer that has this much to save should keep it in a file of its own"
+            f"{largest!r}: a consumer with that much state should keep it in a file of its own"
         )
     stored = zstandard.ZstdCompressor(level=LEVEL).compress(b"".join(pieces))
     head = _HEADER.pack(MAGIC, VERSION, 0, len(parts), seq, len(stored), raw_bytes, xxh3_64_intdigest(stored))
@@ -172,7 +171,7 @@ def encode_checkpoint(
 def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX) -> Checkpoint:
     """Return the content of the file; CorruptCheckpoint if it is damaged or incomplete.
 
-    NewerCheckpoint if it is of a later format: a header of which version, flags and checksum are where they are now.
+    NewerCheckpoint if it has a newer format, whose version, flags and checksum are in the same place of the header.
     """
     if len(data) < HEADER_BYTES or data[:8] != MAGIC:
         raise CorruptCheckpoint(f"{path}: not a checkpoint", path=path)
@@ -187,11 +186,11 @@ def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX)
             path=path,
         )
     if version != VERSION:
-        raise CorruptCheckpoint(f"{path}: there is no format version {version}", path=path)
+        raise CorruptCheckpoint(f"{path}: unknown format version {version}", path=path)
     if len(stored) != stored_bytes or xxh3_64_intdigest(stored) != checksum:
         raise CorruptCheckpoint(f"{path}: the body is damaged or cut short", path=path)
     if raw_bytes > limit or count > PARTS_MAX:
-        raise CorruptCheckpoint(f"{path}: {raw_bytes} bytes in {count} parts, which is past the limits", path=path)
+        raise CorruptCheckpoint(f"{path}: {raw_bytes} bytes in {count} parts exceed the limits", path=path)
     try:
         meta, parts = _split(inflate(bytes(stored), raw_bytes), count)
     except ValueError as error:
@@ -203,20 +202,20 @@ def _split(raw: bytes, count: int) -> tuple[dict[str, Any], dict[str, bytes]]:
     meta_bytes = int.from_bytes(raw[: _LENGTH.size], "little")
     at = _LENGTH.size + meta_bytes
     if meta_bytes > META_BYTES_MAX or at > len(raw):
-        raise ValueError("lengths that do not add up")
+        raise ValueError("lengths do not add up")
     meta = orjson.loads(raw[_LENGTH.size : at])
     if not isinstance(meta, dict):
         raise ValueError("not a JSON object")
     parts: dict[str, bytes] = {}
     for _ in range(count):
         if at + _PART.size > len(raw):
-            raise ValueError("lengths that do not add up")
+            raise ValueError("lengths do not add up")
         name_bytes, part_bytes = _PART.unpack_from(raw, at)
         start = at + _PART.size + name_bytes
         at = start + part_bytes
         if name_bytes > NAME_BYTES_MAX or at > len(raw):
-            raise ValueError("lengths that do not add up")
+            raise ValueError("lengths do not add up")
         parts[raw[start - name_bytes : start].decode()] = raw[start:at]
     if at != len(raw) or len(parts) != count:
-        raise ValueError("lengths that do not add up")
+        raise ValueError("lengths do not add up")
     return meta, parts

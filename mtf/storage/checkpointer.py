@@ -1,8 +1,8 @@
-"""Checkpointing: when a state is written down, and that it is one state.
+"""Checkpointing: when state is saved, and that it is the state at one event.
 
-A marker goes through all actors between two blocks and collects the state of each; nothing stops meanwhile. The file
-is written in a thread, once the log is synced as far: a checkpoint is never ahead of it. Each is taken in a task of its
-own, so that whoever is cancelled while waiting for one ends the wait, and not the writing.
+A marker passes through all actors between two blocks and collects the state of each, while everything keeps running.
+The file is written in a thread, once the log is synced up to there: a checkpoint is never ahead of it. Each is taken in
+its own task, so that cancelling a caller ends its wait, not the writing.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ ANSWER_NS: Final = 10_000_000_000  # how long a consumer may take to make its ow
 
 
 class Checkpointer:
-    """Takes a checkpoint every *every_ns* of wall time and every *every_events*, if there is something new.
+    """Takes a checkpoint every *every_ns* of wall time and every *every_events*, if there are new events.
 
     *mark* sends a marker and returns it with the names of the consumers that have answered and that have not, and
-    *failed* is called with what stops the pipeline. *noted* gets a note each time that none could be made,
-    *clean* is called in a thread after each, with the oldest seq that one is kept of.
+    *failed* is called with an error that stops the pipeline. *noted* gets a note each time an attempt fails, and
+    *clean* is called in a thread after each checkpoint, with the seq of the oldest one kept.
     """
 
     def __init__(
@@ -63,28 +63,28 @@ class Checkpointer:
         self._noted: Final = noted
         self._failed: Final = failed
         self._clean: Final = clean
-        self.states: dict[str, tuple[int, bytes]] = {}  # the newest of each consumer, and after which event
-        self._engine: Kernel | None = None  # whose state it is; None until the pipeline has caught up
+        self.states: dict[str, tuple[int, bytes]] = {}  # the newest of each consumer, and its seq
+        self._engine: Kernel | None = None  # whose state is saved; None until the pipeline has caught up
         self.seq = 0  # of the newest checkpoint
-        self.oldest_ns = TS_MAX_NS  # the first stamp of any symbol: no result is of an earlier time
-        self._tried_seq = 0  # where none could be made
+        self.oldest_ns = TS_MAX_NS  # the first stamp of any symbol: no result has an earlier time
+        self._tried_seq = 0  # of the last attempt that failed
         self.progress: Final = progress
         self._timer: Timer | None = None
-        self._due_task: asyncio.Task[None] | None = None  # the newest one that the clock or the count began
-        self._tasks: Final[set[asyncio.Task[int]]] = set()  # that take one, or wait to
-        self._working: asyncio.Future[Any] | None = None  # the newest that a thread does
+        self._due_task: asyncio.Task[None] | None = None  # the newest one started by the clock or the count
+        self._tasks: Final[set[asyncio.Task[int]]] = set()  # that take one, or wait for their turn
+        self._working: asyncio.Future[Any] | None = None  # the newest work of the thread
         self._one: Final = asyncio.Lock()  # held while one is taken
-        self._on_schedule = False  # the clock and the count begin them
-        self._stopped = False  # no more are begun
+        self._on_schedule = False  # the clock and the count start them
+        self._stopped = False  # no more are started
 
     def restore(self, states: Mapping[str, tuple[int, bytes]]) -> None:
         """Carry on the *states* of consumers, until they answer with newer ones."""
         self.states = dict(states)
 
     def start(self, engine: Kernel, seq: int, *, on_schedule: bool = True) -> None:
-        """Begin; *seq* is that of the checkpoint that was started from.
+        """Start the schedule; *seq* is that of the checkpoint that the pipeline started from.
 
-        If not *on_schedule*, one is taken only when somebody asks.
+        If not *on_schedule*, one is only taken on request.
         """
         self._engine = engine
         self.seq = seq
@@ -93,43 +93,43 @@ class Checkpointer:
             self._schedule()
 
     def published(self, frame: Frame) -> None:
-        """Look whether enough events have come."""
+        """Take a checkpoint if enough events have come."""
         seq, block = frame.last_seq, frame.judged.block
-        if block.heap:  # a symbol may be new
+        if block.heap:  # there may be a new symbol
             self.oldest_ns = min(self.oldest_ns, *memoryview(block.rows).cast("q")[:: ROW_BYTES // 8])
         every = self._every_events
         if self._on_schedule and every is not None and seq - max(self.seq, self._tried_seq) >= every:
             self._begin()
 
     async def take(self) -> int:
-        """Write a checkpoint of everything so far and return its seq; none is written if that one is there."""
+        """Write a checkpoint of everything so far and return its seq; nothing is written if it exists already."""
         task = asyncio.create_task(self._write_checkpoint(), name="mtf checkpoint")
         self._tasks.add(task)
         task.add_done_callback(self._taken)
         return await asyncio.shield(task)
 
     async def try_take(self) -> None:
-        """Write a checkpoint of everything so far; note why none can be made, and raise only what stops all.
+        """Write a checkpoint of everything so far; note a failure, and raise only errors that stop the pipeline.
 
-        A checkpoint is a short cut: without one the next start plays more of the log.
+        A checkpoint is a shortcut: without it the next start replays more of the log.
         """
         try:
             await self.take()
         except (PipelineStopped, LogWriteFailed):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log continues
             self.progress.failed += 1
             self._tried_seq = 0 if self._engine is None else self._engine.joiner.seq
             self._noted(
                 "checkpoint_failed",
-                f"no checkpoint could be made ({error}); the log goes on, and the next start plays it from seq "
+                f"a checkpoint failed ({error}); the log continues, and the next start replays it from seq "
                 f"{self.seq + 1} on",
                 seq=self.seq,
                 reason=str(error),
             )
 
     async def stop(self) -> None:
-        """Take no more; wait for one that is under way."""
+        """Take no more; wait for one in progress."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
@@ -141,7 +141,7 @@ class Checkpointer:
 
     async def _write_checkpoint(self) -> int:
         engine = self._engine
-        assert engine is not None, "a checkpoint is taken of a pipeline that has caught up"
+        assert engine is not None, "a checkpoint is only taken once the pipeline has caught up"
         async with self._one:
             if engine.joiner.seq <= self.seq:
                 return self.seq
@@ -167,12 +167,12 @@ class Checkpointer:
             if left_out:
                 self._noted(
                     "checkpoint_incomplete",
-                    f"the checkpoint of seq {marker.seq} is without {', '.join(left_out)}, which did not answer within "
-                    f"{ANSWER_NS // 1_000_000_000} s: a start with that consumer goes on from an earlier one",
+                    f"the checkpoint of seq {marker.seq} does not include {', '.join(left_out)}: no answer within "
+                    f"{ANSWER_NS // 1_000_000_000} s; a start with that consumer uses an earlier checkpoint",
                     seq=marker.seq,
                     consumers=left_out,
                 )
-            if self._clean is not None and not left_out:  # all consumers have made durable what came before
+            if self._clean is not None and not left_out:  # all consumers have made their work up to here durable
                 await self._in_thread(self._forget_before_oldest, self._clean)
             return self.seq
 
@@ -180,17 +180,17 @@ class Checkpointer:
         clean(self._store.list()[0])
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> None:
-        """Do *work* in a thread; `stop` waits for it even if the task that asked for it was cancelled."""
+        """Run *work* in a thread; `stop` waits for it even if the calling task was cancelled."""
         self._working = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
         await asyncio.shield(self._working)
 
     def _taken(self, task: asyncio.Task[int]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever waited for it may have gone away: then it is nobody's error
+            task.exception()  # the caller may have been cancelled: then nobody else retrieves the error
 
     def _carry(self, parts: dict[str, bytes], seq: int, answered: list[str]) -> dict[str, int]:
-        """Add to *parts* the newest states of consumers that have not *answered* or are not here; return their seqs."""
+        """Add to *parts* the newest states of consumers that are absent or have not *answered*; return their seqs."""
         for name in answered:
             state = parts.get(f"{PART}{name}")
             if state is None:
@@ -212,7 +212,7 @@ class Checkpointer:
     def _begin(self) -> None:
         idle = self._due_task is None or self._due_task.done()
         if idle and not self._stopped and self._engine is not None and self._engine.joiner.seq > self.seq:
-            self._due_task = asyncio.create_task(self.try_take(), name="mtf checkpoint that is due")
+            self._due_task = asyncio.create_task(self.try_take(), name="mtf scheduled checkpoint")
             self._due_task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -1,12 +1,12 @@
-"""The data directory: the storage of files, and what is where in it.
+"""The data directory: storage in files, and where everything is in it.
 
     log/            the event log, the truth
     checkpoints/    states from which to start
     history.sqlite  completed bars
-    malformed.jsonl malformed rows, the first 10,000 of each run, and how many there were
+    malformed.jsonl malformed rows, the first 10,000 of each run, and their total
     importing/      another log that is being made (`mtf.storage.generation`)
 
-A directory may come from a stranger: nothing in it is followed out of it.
+A directory may come from a stranger: no link in it is followed out of it.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ __all__ = [
 LOG: Final = "log"
 CHECKPOINTS: Final = "checkpoints"
 HISTORY: Final = "history.sqlite"
-SEGMENT_BYTES: Final = 32 << 20  # one full of single events is read in half a second
+SEGMENT_BYTES: Final = 32 << 20  # one that is full of single events is read in half a second
 ASIDE: Final = "malformed.jsonl"
 IMPORTING: Final = "importing"
-OLD_LOG: Final = "before"  # in there: the old log, until the new one stands in its place
+OLD_LOG: Final = "before"  # in it: the old log, until the new one has replaced it
 
 Place: TypeAlias = str | os.PathLike[str] | Storage  # a data directory, or another storage
 
@@ -74,9 +74,9 @@ class DataDir:
     def open_log(self, config: bytes, notes: Notes) -> FileLog:
         path = self.path
         if path.is_symlink() and not path.exists():
-            raise DataDirError(f"{path}: is a broken link")
+            raise DataDirError(f"{path}: broken link")
         if path.is_file():
-            raise DataDirError(f"{path}: is a file: give a directory")
+            raise DataDirError(f"{path}: must be a directory, is a file")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         recover(path, self._fs or OsFileSystem())
         for name in (HISTORY, ASIDE):
@@ -130,16 +130,16 @@ class DataDir:
 
 
 def storage_of(place: Place) -> Storage:
-    """Return the storage that is meant: a path is a data directory. ConfigError if it is neither."""
+    """Return *place* as a storage: a path is a data directory. ConfigError if it is neither."""
     if isinstance(place, str | os.PathLike):
         return DataDir(place)
     if not isinstance(place, Storage):
-        raise ConfigError(f"{place!r} is neither a directory nor a storage")
+        raise ConfigError(f"{place!r} must be a directory or a storage")
     return place
 
 
 def recover(path: Path, fs: FileSystem) -> None:
-    """Put the old log back if a crash came between taking it away and putting another one there."""
+    """Put the old log back if a crash came between moving it away and putting the new one in place."""
     old = path / IMPORTING / OLD_LOG
     if fs.kind(str(path / LOG)) == "nothing" and fs.kind(str(old)) == "directory":
         fs.rename(str(old), str(path / LOG))
@@ -154,9 +154,9 @@ def checkpoints_of(path: Path, config: Config) -> FileCheckpointStore:
 def check_has_log(path: Path) -> None:
     """DataDirError if *path* is not a data directory."""
     if not (path / LOG).is_dir():
-        what = "there is no such directory" if not path.exists() else "this is not a data directory of mtf"
+        what = "no such directory" if not path.exists() else "not a data directory of mtf"
         if (path / IMPORTING / OLD_LOG).is_dir():
-            what = "an import was cut off at its last step; the next import or run here puts the log back"
+            what = "an import was interrupted at its last step; the next import or run here restores the log"
         raise DataDirError(f"{path}: {what}")
 
 
@@ -167,13 +167,13 @@ def logged_config(place: Place) -> Config:
 
 
 def history_of(path: Path, versions: dict[str, int] | None = None) -> HistoryStore:
-    """Return the history of *path*; values of other *versions* of the indicators' formulas are not in it."""
+    """Return the history of *path*, without indicator values of other *versions* of the formulas."""
     return HistoryStore(path / HISTORY, versions)
 
 
 def _cut(path: Path, tail: TornTail) -> str:
-    """Return the sentence that says what opening the log of *path* cut off."""
+    """Return a sentence about what was cut off when the log of *path* was opened."""
     return (
         f"{path}: the log was torn ({tail.why}): {tail.bytes} bytes, from seq {tail.seq} on, were cut off and are kept "
-        f"as {LOG}/{Path(tail.kept).name}; a source that is read again goes on before them"
+        f"as {LOG}/{Path(tail.kept).name}; a source that is read again resumes before them"
     )

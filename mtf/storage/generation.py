@@ -1,8 +1,8 @@
-"""Another log in the place of a data directory's own: made beside it, and put there whole or not at all.
+"""Replacing the log of a data directory: the new one is made beside it, and takes its place completely or not at all.
 
-Owns the folder in which it is made, and the order of renames. A crash at any moment leaves the old log or the new one.
-Checkpoints and stored bars are of the log that they lie beside: those of the old one go before it does, those of the
-new one come after it, and what is missing is made again by the next start.
+Owns the folder where it is made, and the order of renames. A crash at any moment leaves the old log or the new one.
+Checkpoints and stored bars belong to the log beside them: those of the old log are moved away before it, those of the
+new one are put in place after it, and the next start remakes what is missing.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ BESIDE: Final = (f"{HISTORY}-wal", f"{HISTORY}-shm", HISTORY)  # in this order: 
 
 
 class Generation:
-    """The making of another log for the data directory *path*, which is made if it is not there.
+    """A context in which a new log for the data directory *path* is made; the directory is created if it is missing.
 
-    A context manager, inside of which nobody else can write *path*. LogLocked if somebody does, DataDirError if there
-    is something else in its place.
+    Nobody else can write *path* inside of it. LogLocked if somebody does, DataDirError if *path* is something else.
     """
 
     def __init__(self, path: Path, *, fs: FileSystem | None = None) -> None:
@@ -40,23 +39,23 @@ class Generation:
     def __enter__(self) -> Generation:
         path = self.path
         if path.is_symlink() and not path.exists():
-            raise DataDirError(f"{path}: is a broken link")
+            raise DataDirError(f"{path}: broken link")
         if path.is_file():
-            raise DataDirError(f"{path}: is a file: give a directory")
+            raise DataDirError(f"{path}: must be a directory, is a file")
         self._made = not path.exists()
         if self._folder.is_symlink() or (self._folder.exists() and not self._folder.is_dir()):
-            raise DataDirError(f"{self._folder}: not a plain folder; links and other things are refused: move it away")
+            raise DataDirError(f"{self._folder}: not a plain directory, and links are refused: move it away")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = self._folder / LOCK
         try:
             self._lock(lock)
             if not lock.exists() or os.stat(lock).st_ino != os.fstat(self._locks[0]).st_ino:
-                raise LogLocked(f"{path}: another import has just ended: try again")
+                raise LogLocked(f"{path}: another import has just ended; try again")
             recover(path, self._fs)
             if (path / LOG).is_dir():
                 self._lock(path / LOG / WRITER_LOCK)
             elif strays := [name for name in (HISTORY, CHECKPOINTS) if (path / name).exists()]:
-                raise DataDirError(f"{path}: there is no log beside {' and '.join(strays)}: move what is there away")
+                raise DataDirError(f"{path}: there is no log beside {' and '.join(strays)}: move these away")
             for name in os.listdir(self._folder):
                 if name != LOCK:
                     _remove(self._folder / name)
@@ -75,11 +74,11 @@ class Generation:
             self._unlock()
 
     def folder(self, name: str) -> Path:
-        """Return where a data directory called *name* can be made; it is gone after the end."""
+        """Return where a data directory called *name* can be made; it is removed at the end."""
         return self._folder / name
 
     def replace(self, new: Path) -> None:
-        """Have the log of *new*, a data directory made in here that nobody has open, be that of the path."""
+        """Replace the log of the path by that of *new*, a data directory made in this folder that nobody has open."""
         fs, path = self._fs, self.path
         if (new / LOG).is_dir():
             self._lock(new / LOG / WRITER_LOCK)

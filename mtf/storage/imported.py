@@ -1,7 +1,7 @@
-"""What of a log was imported as history: its first events, and up to when they reach for each symbol.
+"""Which part of a log was imported as history: its first events, and for each symbol the time up to which they reach.
 
-Owns the entry that says so, which stands among the positions in the log. An import is ordinary logged input: nothing of
-this changes a result, and replay needs none of it.
+Owns the entry that records it, among the positions in the log. An import is ordinary logged input: the entry does not
+change any result, and replay does not need it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ IMPORTED: Final = "\0imported"  # the entry among the positions in the log: no s
 
 @attrs.frozen
 class Imported:
-    """The events up to *last_seq* were imported; bars of a symbol that start before `until_ns[symbol]` hold such."""
+    """The events up to *last_seq* were imported; bars of a symbol that start before `until_ns[symbol]` contain some."""
 
-    last_seq: int  # of the clock events that end what was imported, the last
+    last_seq: int  # the last of the clock events that end the import
     until_ns: Mapping[str, int]
 
     def record(self) -> dict[str, Any]:
-        """Return the entry that stands for this in the log."""
+        """Return the entry in the log that records this."""
         return {"last_seq": self.last_seq, "until_ns": dict(self.until_ns)}
 
     def holds(self, symbol: str, start_ns: int) -> bool:
@@ -39,7 +39,7 @@ NOTHING: Final = Imported(0, {})
 
 
 def imported_in(positions: Mapping[str, Any]) -> Imported:
-    """Return what the entries of a log say was imported; its `last_seq` is 0 if nothing was."""
+    """Return what was imported according to the entries of a log; its `last_seq` is 0 if nothing was."""
     entry = positions.get(IMPORTED)
     if not isinstance(entry, Mapping):
         return NOTHING
@@ -51,10 +51,10 @@ def imported_in(positions: Mapping[str, Any]) -> Imported:
 
 
 def imported_of(log: ReadableLog) -> Imported:
-    """Return what of *log* was imported, without reading more than its end.
+    """Return what was imported into *log*, without reading more than its end.
 
-    The entry stands beside the last event, if all of the log was imported, or at the beginning of its newest segment:
-    the next run after an import begins one.
+    The entry is with the last event, if all of the log was imported, or else at the beginning of its newest segment:
+    the first run after an import starts a new segment.
     """
     last_seq = log.last_seq
     if not last_seq:
@@ -69,7 +69,7 @@ def imported_of(log: ReadableLog) -> Imported:
 
 
 def moved_import(positions: dict[str, Any], now: Callable[[int], int]) -> dict[str, Any]:
-    """Return *positions* for a copy of a log in which the event *seq* has become `now(seq)`."""
+    """Return *positions* for a copy of a log where the event *seq* has become `now(seq)`."""
     found = imported_in(positions)
     if not found.last_seq:
         return positions

@@ -1,7 +1,7 @@
 """Pruning the log of a data directory that no run has open: its oldest segments, by age or size, only on request.
 
-Nothing goes that a start still needs: what follows the oldest checkpoint, the state of a consumer that was last there
-long ago, or events whose bars are not stored.
+Nothing is removed that a start still needs: events after the oldest checkpoint, or after the last state of a consumer
+that has been absent since, or whose bars are not stored.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ class PrunedLog(NamedTuple):
     """What pruning has removed from a log."""
 
     segments: int
-    first_seq: int  # where the log begins now
-    bytes: int  # by how much it is smaller
-    held: str  # what keeps more from going, as a sentence; "" if nothing does
+    first_seq: int  # the log's new beginning
+    bytes: int  # by which the log is smaller
+    held: str  # what prevents the removal of more, as a sentence; "" if nothing does
 
 
 def prune_log(path: Path, keep: Keep) -> PrunedLog:
     """Remove the oldest segments of the log of *path*; the caller holds the writer's lock.
 
-    Age counts back from the newest tick of the newest checkpoint. CorruptLog if a segment without an index is damaged.
+    Age is counted back from the newest tick of the newest checkpoint. CorruptLog if a segment without an index is
+    damaged.
     """
     folder = path / LOG
     needed_seq, newest_ns, held = _needed(path)
@@ -51,9 +52,9 @@ def _needed(path: Path) -> tuple[int, int, str]:
     store = checkpoints_of(path, logged_config(path))
     seqs = store.list()
     if not seqs:
-        return 1, 0, f"{path / CHECKPOINTS}: there is no checkpoint, so that a start needs the whole log"
+        return 1, 0, f"{path / CHECKPOINTS}: there is no checkpoint, so a start needs the whole log"
     needed_seq, newest_ns = seqs[0] + 1, 0
-    held = f"a start may need what follows the checkpoint of seq {seqs[0]}"
+    held = f"a start may need the events after the checkpoint of seq {seqs[0]}"
     for seq in seqs:
         try:
             found = store.read(seq)
@@ -64,10 +65,10 @@ def _needed(path: Path) -> tuple[int, int, str]:
         newest_ns = max(newest_ns, found.meta["newest_ns"])
         for name, (of_seq, _) in saved_states(found).items():
             if of_seq + 1 < needed_seq:
-                needed_seq, held = of_seq + 1, f"the consumer {name} has been shown events up to seq {of_seq} only"
+                needed_seq, held = of_seq + 1, f"the consumer {name} has only seen events up to seq {of_seq}"
     stored_seq = history_of(path).position() if (path / HISTORY).exists() else 0
     if stored_seq + 1 < needed_seq:
-        needed_seq, held = stored_seq + 1, f"bars are stored up to seq {stored_seq} only"
+        needed_seq, held = stored_seq + 1, f"bars are only stored up to seq {stored_seq}"
     return needed_seq, newest_ns, held
 
 

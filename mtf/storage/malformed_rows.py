@@ -1,7 +1,7 @@
-"""Malformed rows, kept with their place in a file of the data directory, and their count over all runs.
+"""Malformed rows, stored with their place in a file of the data directory, and their count over all runs.
 
-One JSON object per line: a row, or at the end of a run that had more rows than are kept, the total so far. A crash of
-such a run loses the count of the rows that were not kept.
+One JSON object per line: a row, or the total so far at the end of a run with more malformed rows than are stored. A
+crash of such a run loses the count of the rows that were not stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TOTAL: Final = b'{"total":'
 
 
 class Aside:
-    """The file at *path*, which is created when the first row comes."""
+    """The file at *path*, which is created for the first row."""
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
@@ -33,7 +33,7 @@ class Aside:
     def keep(self, place: str, line: int, reason: str, raw: str) -> None:
         """Append a malformed row."""
         self._kept += 1
-        # Written at once: the source's position, logged after it, means that the row has been handled.
+        # Written immediately: the source's position, which is logged later, means that the row has been handled.
         self._write(orjson.dumps({"place": place, "line": line, "reason": reason, "raw": raw}) + b"\n")
 
     def close(self, malformed: int) -> None:
@@ -59,11 +59,11 @@ def rows_aside(path: Path) -> int:
 
 
 def _count(path: Path) -> tuple[int, int]:
-    """Return how many rows are in the file, and how many there have been, kept or not."""
+    """Return how many rows are in the file, and how many there have been, stored or not."""
     if path.is_symlink() or not path.is_file():
         return 0, 0
     rows = total = 0
-    rest = b""  # the beginning of a line, cut to what shows a total: a stranger's may be of any length
+    rest = b""  # the beginning of a line, long enough to recognize a total: a stranger's line may have any length
     file = open_plain(path, os.O_RDONLY)
     try:
         while chunk := os.read(file, READ_BYTES):

@@ -1,7 +1,7 @@
-"""A storage that is open for writing: its log, its checkpoints and what lies beside them, for one run of a pipeline.
+"""A storage that is open for writing: its log, its checkpoints and its other files, for one run of a pipeline.
 
-Owns what each start checks, whatever the storage is: that the configuration in the log is the requested one, that no
-checkpoint is ahead of the log, and where each source goes on.
+Owns what each start checks, for any storage: that the configuration in the log is the requested one, that no checkpoint
+is ahead of the log, and where each source resumes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["OpenStorage"]
 
 
 class OpenStorage:
-    """What a run holds of *storage*; `open` makes it."""
+    """The open parts of *storage* during a run; created by `open`."""
 
     def __init__(
         self,
@@ -45,16 +45,16 @@ class OpenStorage:
         self.log: Final = log
         self.checkpoints: Final = checkpoints
         self.discarded: Final = discarded  # checkpoints ahead of the log, which opening removed
-        self.malformed_rows: Final = malformed_rows  # None: they are not kept
+        self.malformed_rows: Final = malformed_rows  # None if they are not stored
         self.notes: Final = notes  # what opening has changed, in sentences
         self._compress: Final = compress
-        self._bars: BarKeeper | None = None  # stores completed bars, once `keep_bars` was asked
+        self._bars: BarKeeper | None = None  # stores completed bars, after a call of `keep_bars`
 
     @classmethod
     def open(cls, storage: Storage, config: Config, *, compress: bool = True) -> OpenStorage:
-        """Open *storage* for *config*, which begins its log if there is none; ConfigMismatch if it has another one.
+        """Open *storage* for *config*, which begins its log if there is none; ConfigMismatch if that has another.
 
-        With *compress*, what is written is made small in the background. May wait; to be called in a thread.
+        With *compress*, the log is compressed in the background. May wait; call it in a thread.
         """
         config = config.current()
         name, notes = storage.name, Notes()
@@ -68,7 +68,7 @@ class OpenStorage:
             if changed:
                 notes.note(
                     "indicator_version",
-                    f"{name}: its log began with {changed}: the values of all its bars are those of the installed one",
+                    f"{name}: its log began with {changed}: the values of all bars come from the installed version",
                     path=name,
                 )
             differences = config.differences(logged)
@@ -85,7 +85,7 @@ class OpenStorage:
             raise
 
     def writer(self, durability: Durability, on_failure: Callable[[MtfError], None]) -> Writer:
-        """Return what appends to the log on the running event loop; the upkeep of the log begins.
+        """Return the writer of the log for the running event loop; the upkeep of the log begins.
 
         *on_failure* is called on that loop with what stops the log: a failed write, or damage in older events.
         """
@@ -98,21 +98,21 @@ class OpenStorage:
         return Writer(self.log, durability, on_failure=on_failure)
 
     def keep_bars(self, settings: BarSettings) -> BarKeeper | None:
-        """Return the consumer that stores completed bars; None: they are not stored."""
+        """Return the consumer that stores completed bars; None if they are not stored."""
         self._bars = self.storage.keep_bars(self.config, self.log, self.notes, settings)
         return self._bars
 
     def resume(self, source: MergedSource) -> set[str]:
         """Move each part of *source* to its position in the log; return the keys of those that were read before.
 
-        The identity of a part must be the same, apart from what grows; its `seek` checks whether its start is.
-        ConfigError if a part is the log that is being written here: it would never end.
+        The identity of a part must be the same, apart from sizes that grow; its `seek` checks that its beginning is.
+        ConfigError if a part is the log that this run writes: it would never end.
         """
         for part in source.parts:
             if isinstance(part.source, LogSource) and part.source.run_id == self.log.run_id:
                 raise ConfigError(
-                    f"{part.source.path} is the log of {self.name}, which this run writes: give another directory to "
-                    "write to, or another source"
+                    f"{part.source.path} is the log of {self.name}, which this run writes: use another directory for "
+                    "this run, or another source"
                 )
         positions = known_parts(self.name, self.log.positions, source)
         if positions:
@@ -127,11 +127,11 @@ class OpenStorage:
     def forget(
         self, needed_seq: int, keep_events: int | None, before_ns: int | None = None, max_bytes: int | None = None
     ) -> None:
-        """Remove events that need not be kept from the log, as far as that is possible; to be called in a thread.
+        """Remove events that need not be kept from the log, as far as possible; call it in a thread.
 
-        They come before *needed_seq*, and their bars are stored, if this storage stores any. Of those go what lies
-        before the last *keep_events*, what is stamped before *before_ns*, and what makes the log larger than
-        *max_bytes*.
+        Only events before *needed_seq* may go, and only if their bars are stored, if this storage stores bars. Of
+        those, it removes the events before the last *keep_events*, those stamped before *before_ns*, and the oldest
+        while the log is larger than *max_bytes*.
         """
         log = self.log
         if self._bars is not None:
@@ -145,7 +145,7 @@ class OpenStorage:
         report("log_not_compressed", sentence, path=self.name)
 
     async def close(self, malformed: int = 0) -> None:
-        """Close what lies beside the log; *malformed* is how many rows of this run were malformed."""
+        """Close everything but the log; *malformed* is the number of malformed rows of this run."""
         try:
             if self.malformed_rows is not None:
                 self.malformed_rows.close(malformed)
@@ -155,7 +155,7 @@ class OpenStorage:
 
 
 def _discard(name: str, checkpoints: CheckpointStore, last_seq: int) -> list[Skipped]:
-    """Remove checkpoints that were made of events which no longer exist: the log ends at *last_seq*."""
+    """Remove checkpoints that include events which no longer exist: the log ends at *last_seq*."""
     discarded = []
     for seq in checkpoints.discard_after(last_seq):
         place = checkpoints.place_of(seq)

@@ -1,8 +1,7 @@
 """Recovery: an engine at any moment of a log, from the nearest usable checkpoint.
 
-Owns which checkpoint a start may use. Reads only, of any
-storage and through its protocols; a path is a data directory. The pipeline shows the result to consumers, time travel
-and `mtf state` only look at it.
+Decides which checkpoint a start may use. Only reads, from any storage through its protocols; a path is a data
+directory. The pipeline continues from the engine, time travel and `mtf state` only look at it.
 """
 
 from __future__ import annotations
@@ -47,16 +46,16 @@ __all__ = [
     "verify_replay",
 ]
 
-BLOCK_EVENTS: Final = 1024  # frames of a live log hold one event each; they are replayed together
-BLOCKS_MAX: Final = 2  # so many times that are replayed as they are
+BLOCK_EVENTS: Final = 1024  # blocks of a live log have one event each; they are replayed together
+BLOCKS_MAX: Final = 2  # blocks up to this many times as long are replayed as they are
 
 
 class Replayed(NamedTuple):
     """The results of replaying a whole log, compared with its checkpoints."""
 
     seq: int  # of the last event
-    digest: str  # of everything
-    agreed: list[int]  # seqs of the checkpoints that hold, to the bit, the state and the digest of the replay
+    digest: str  # of all results
+    agreed: list[int]  # seqs of the checkpoints whose state and digest equal those of the replay, bit by bit
     damage: list[Skipped]  # the others, and why
 
 
@@ -68,10 +67,10 @@ def restore(
     *,
     bars_only: bool = False,
 ) -> tuple[Kernel, Checkpoint | None, list[Skipped]]:
-    """Return an engine at the newest usable checkpoint of a seq up to *limit*, or at the log's start.
+    """Return an engine at the newest usable checkpoint with a seq up to *limit*, or at the log's beginning.
 
-    The checkpoint is returned with it, and those that were skipped, with the reason. With *bars_only* the engine
-    has no indicators: its bars are the same, and its digest is not.
+    The checkpoint is returned too, and those that were skipped, with the reason. With *bars_only* the engine has no
+    indicators: its bars are the same, but its digest is not.
     """
     skipped: list[Skipped] = []
     while True:
@@ -85,11 +84,11 @@ def restore(
         if not is_of(config, found):
             skipped.append(Skipped(found.path, other_config(config, found)))
         elif not is_meta(found.meta):
-            skipped.append(Skipped(found.path, "its header is incomplete"))
+            skipped.append(Skipped(found.path, "its metadata is incomplete"))
         elif not usable(found):
-            skipped.append(Skipped(found.path, "a consumer has not got that far yet"))
+            skipped.append(Skipped(found.path, "a consumer has not reached it yet"))
         elif changed := changed_formulas(config, found):
-            skipped.append(Skipped(found.path, f"{found.path}: made with {changed}: the log is played instead"))
+            skipped.append(Skipped(found.path, f"{found.path}: made with {changed}: the log is replayed instead"))
         elif other := other_instants(found.meta["zones"]):
             skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is replayed instead"))
         else:
@@ -103,10 +102,12 @@ def restore(
 def restore_oldest(
     config: Config, store: CheckpointStore, last_seq: int, first_seq: int = 1
 ) -> tuple[Kernel, Checkpoint] | None:
-    """Return an engine at the oldest checkpoint up to *last_seq* that can be used, and the checkpoint; None: none can.
+    """Return an engine at the oldest usable checkpoint up to *last_seq*, and the checkpoint; None if none is usable.
 
-    For a log whose beginning is gone, if a consumer is behind every checkpoint: it cannot get the rest. Checkpoints
-    before *first_seq* - 1 cannot be used: what follows them is gone.
+    For a log whose beginning was removed, if a consumer is behind every checkpoint:
+
+    the events before that cannot be shown to it. Checkpoints before *first_seq* - 1 are not usable: the events after
+    them were removed.
     """
     for seq in sorted(store.list()):
         if seq > last_seq:
@@ -137,13 +138,13 @@ def _begun(engine: Kernel, log: ReadableLog) -> Kernel:
 
 
 def engine_at(place: Place, *, seq: int | None = None, time_ns: int | None = None) -> Kernel:
-    """Return the engine of what is stored in *place* as it was after the event *seq*, or at *time_ns*, or now.
+    """Return the engine of the storage *place* as it was after the event *seq*, or at *time_ns*, or now.
 
     At a time: each symbol is in its state before its first accepted event stamped later, whatever the order of the log;
-    with *seq* too, as far as was known after that event. The engine then is to be looked at, not to be continued; its
-    seq is that of the newest event that is in it.
-    Of a log whose beginning was removed, a state before its oldest checkpoint knows nothing of what came before.
-    ConfigError if the log does not go as far as *seq*, or no longer as far back; DataDirError if there is no log.
+    with *seq* as well, as far as known after that event. Such an engine is for looking at, not for continuing; its seq
+    is that of the newest event in it. If the log's beginning was removed, a state before the oldest checkpoint does not
+    include the removed events. ConfigError if the log ends before *seq*, or now begins after it; DataDirError if there
+    is no log.
     """
     storage = storage_of(place)
     engine = _engine_before(
@@ -169,8 +170,8 @@ def engine_at(place: Place, *, seq: int | None = None, time_ns: int | None = Non
 def gates_over(place: Place, first_seq: int, last_seq: int) -> Iterator[tuple[Gate, int, int]]:
     """Yield the gates that judge the events *first_seq* to *last_seq* of *place*, with their first and last events.
 
-    The first one begins earlier, at the nearest checkpoint or the log's start. It is one gate, unless the log has lost
-    its beginning: then the first knows nothing of what came before, and judges up to the oldest checkpoint.
+    The first one begins earlier, at the nearest checkpoint or the log's beginning. There is one gate, unless the log's
+    beginning was removed: then the first, without the removed events, judges up to the oldest checkpoint.
     """
     storage = storage_of(place)
     engine = _engine_before(storage, first_seq - 1, _any_time, bars_only=True)
@@ -187,7 +188,7 @@ def gates_over(place: Place, first_seq: int, last_seq: int) -> Iterator[tuple[Ga
 
 
 def bars_engine_at(place: Place, seq: int) -> Kernel:
-    """Return the engine of *place* as it was after the event *seq*, to go on with, without indicators."""
+    """Return the engine of *place* as it was after the event *seq*, without indicators, to be continued."""
     storage = storage_of(place)
     engine = _engine_before(storage, seq, _any_time, bars_only=True)
     _play(engine, storage, seq)
@@ -195,7 +196,7 @@ def bars_engine_at(place: Place, seq: int) -> Kernel:
 
 
 def first_seq_after(place: Place, time_ns: int) -> int:
-    """Return the seq of the first accepted event, of any symbol, that is stamped after *time_ns*.
+    """Return the seq of the first accepted event of any symbol that is stamped after *time_ns*.
 
     One past the end of the log if there is none.
     """
@@ -211,10 +212,9 @@ def first_seq_after(place: Place, time_ns: int) -> int:
 def closed_between(
     place: Place, after_seq: int, last_seq: int, *, bars_only: bool = False
 ) -> Iterator[tuple[Bar, int, list[float]]]:
-    """Yield each bar that an event after *after_seq*, and up to *last_seq*, closed, with that event's seq, in order.
+    """Yield each bar closed by an event after *after_seq*, up to *last_seq*, with that event's seq, in order.
 
-    And with its completed indicator values; with *bars_only* none are computed. The log in *place* must go as far as
-    *last_seq*.
+    Each comes with its completed indicator values; *bars_only* computes none. The log in *place* must reach *last_seq*.
     """
     if after_seq >= last_seq:
         return
@@ -233,7 +233,7 @@ def logged_blocks(
 ) -> Iterator[Block]:
     """Yield the events of the log in *place* from *first_seq* to *last_seq*, or to the end, in blocks.
 
-    *names* are the symbols by number, if the caller knows them: then none is looked for before *first_seq*.
+    *names* are the symbols by number, if the caller knows them: then events before *first_seq* need not be read.
     """
     return (block for block, _ in logged_entries(place, first_seq, last_seq, names=names))
 
@@ -241,7 +241,7 @@ def logged_blocks(
 def logged_entries(
     place: Place, first_seq: int, last_seq: int | None = None, *, names: Sequence[str] = ()
 ) -> Iterator[tuple[Block, Mapping[str, Any]]]:
-    """Yield the blocks of `logged_blocks`, each with the entries that were written beside it."""
+    """Yield the blocks of `logged_blocks`, each with the entries that were written with it."""
     yield from entries_of(storage_of(place).read_log(), first_seq, last_seq, names=names)
 
 
@@ -264,17 +264,17 @@ def entries_of(
 
 
 def state_at(place: Place, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot | None:
-    """Return the snapshot of *symbol* as it was then, as `engine_at` has it; None if none of its events had come."""
+    """Return the snapshot of *symbol* from `engine_at`; None if the symbol had no event by then."""
     engine = engine_at(place, seq=seq, time_ns=time_ns)
     number = engine.number_of(symbol)
     return None if number < 0 else engine.snapshot(number)
 
 
 def replay_engine(place: Place) -> tuple[Kernel, bool]:
-    """Return the engine with which to replay all of the log in *place*, and whether it reaches the original states.
+    """Return the engine with which to replay all of the log in *place*, and whether it gives the original states.
 
-    If the beginning of the log is gone, the engine is that of the oldest checkpoint; if none can be used, it knows
-    nothing of what came before, and reaches other states.
+    If the log's beginning was removed, the engine is that of the oldest checkpoint; if none is usable, it lacks the
+    removed events, and gives other states.
     """
     storage = storage_of(place)
     config = logged_config(storage)
@@ -286,9 +286,9 @@ def replay_engine(place: Place) -> tuple[Kernel, bool]:
 
 
 def checkpointed_symbols(place: Place) -> list[str]:
-    """Return the symbols by number, as of the newest checkpoint of *place* that can be used; nothing if none can.
+    """Return the symbols by number as of the newest usable checkpoint of *place*; empty if none is usable.
 
-    For a log that is damaged where it introduces some.
+    For a log that is damaged where it introduces some of them.
     """
     try:
         storage = storage_of(place)
@@ -300,9 +300,9 @@ def checkpointed_symbols(place: Place) -> list[str]:
 
 
 def lacks_past(place: Place, seq: int) -> bool:
-    """Return whether the state of *place* after the event *seq* knows nothing of what came before the log's beginning.
+    """Return whether the state of *place* after the event *seq* lacks events removed from the log's beginning.
 
-    So it is if that was removed, and no checkpoint between there and *seq* stands for it.
+    That is so if there are such events, and no checkpoint up to *seq* includes them.
     """
     storage = storage_of(place)
     first_seq = storage.read_log().first_seq
@@ -311,11 +311,10 @@ def lacks_past(place: Place, seq: int) -> bool:
 
 
 def verify_replay(place: Place, watch: Callable[[int], object] = lambda _: None) -> Replayed:
-    """Replay the whole log in *place*, and compare each checkpoint with what it should hold.
+    """Replay the whole log in *place*, and compare each checkpoint with the replay.
 
-    Reads only. A damaged log is CorruptLog, as always; a checkpoint that differs, or that cannot be read, is in the
-    result. One of an earlier mtf, whose results differ, is skipped. *watch* is called with the last event of each block
-    that was played.
+    Only reads. CorruptLog if the log is damaged; checkpoints that differ or cannot be read are in the result. Those of
+    an earlier mtf, whose results differ, are skipped. *watch* is called with the last event of each replayed block.
     """
     storage = storage_of(place)
     engine, _ = replay_engine(storage)
@@ -329,14 +328,14 @@ def verify_replay(place: Place, watch: Callable[[int], object] = lambda _: None)
         try:
             found = store.read(seq)
         except NewerCheckpoint:
-            continue  # nor from one that only a newer mtf can read
+            continue  # nor for one that only a newer mtf can read
         except (CorruptCheckpoint, OSError) as error:
             damage.append(Skipped(store.place_of(seq), str(error)))
             continue
         if is_of_before(engine.config, found):
-            continue  # its results differ, and nothing is started from it
+            continue  # its results differ, and no start uses it
         if is_meta(found.meta) and changed_formulas(engine.config, found):
-            continue  # neither is one of another formula
+            continue  # nor one with a different version of a formula
         other = other_instants(found.meta["zones"]) if is_meta(found.meta) else ""
         reason = other or _difference(engine, found)
         if reason:
@@ -355,11 +354,11 @@ def _engine_before(
     config = Config.from_json(log.config, storage.name)
     store = storage.checkpoints(config)
     engine, checkpoint, _ = restore(config, store, limit, usable, bars_only=bars_only)
-    if checkpoint is not None and checkpoint.seq < log.first_seq - 1:  # what follows it is gone
+    if checkpoint is not None and checkpoint.seq < log.first_seq - 1:  # the events after it were removed
         return fresh_engine(engine.config, log)
     if checkpoint is not None:
         last_seq = _last_seq(log, checkpoint.seq)
-        if last_seq < checkpoint.seq:  # of events that a crash lost, and no start has removed yet
+        if last_seq < checkpoint.seq:  # it includes events lost in a crash, and no start has removed it yet
             engine, _, _ = restore(config, store, last_seq, usable, bars_only=bars_only)
     return engine if engine.joiner.seq else _begun(engine, log)
 
@@ -380,15 +379,15 @@ def _play(
 
 
 def _difference(engine: Kernel, found: Checkpoint) -> str:
-    """Return how *found* differs from the results of *engine* at its seq; "" if it does not."""
+    """Return how *found* differs from the state of *engine* at its seq; "" if it does not."""
     if engine.joiner.seq != found.seq:
-        return f"it stands at seq {found.seq}, and the log ends at {engine.joiner.seq}"
+        return f"its seq is {found.seq}, but the log ends at {engine.joiner.seq}"
     if found.meta.get("digest") != engine.digest.value():
         return (
-            f"its digest is {found.meta.get('digest')}, and a replay to seq {found.seq} gives {engine.digest.value()}"
+            f"its digest is {found.meta.get('digest')}, but a replay to seq {found.seq} gives {engine.digest.value()}"
         )
     differing = [name for name, state in engine.save().items() if found.parts.get(name) != state]
-    return f"its state of {', '.join(differing)} is not that of a replay to seq {found.seq}" if differing else ""
+    return f"its state of {', '.join(differing)} differs from that of a replay to seq {found.seq}" if differing else ""
 
 
 _ANY: Final = (1 << 62) - 1  # no limit
@@ -403,7 +402,7 @@ def _any_time(checkpoint: Checkpoint) -> bool:
 
 
 def _last_seq(log: ReadableLog, seq: int) -> int:
-    """Return *seq*, or the end of *log* if that is earlier; *seq* may be the last one before the log's beginning."""
+    """Return *seq*, or the end of *log* if that is earlier; *seq* may be the one before the log's beginning."""
     if seq == log.first_seq - 1:
         return seq
     reader = log.read(seq, last_seq=seq)
@@ -416,9 +415,7 @@ def _last_seq(log: ReadableLog, seq: int) -> int:
 def _play_until(engine: Kernel, storage: Storage, time_ns: int, last_seq: int | None) -> int:
     """Replay the log up to *last_seq*, but for each symbol only up to its first accepted event after *time_ns*.
 
-    Returns the last event that was looked at.
-
-    A block is skipped if that event has come for all of its symbols.
+    Returns the last event that was read. A block is skipped if all of its symbols are past that event.
     """
     gate = engine.gate
     gate.horizon_ns, gate.horizon_seq = time_ns, engine.joiner.seq

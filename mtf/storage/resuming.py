@@ -1,4 +1,4 @@
-"""Where each part of a source goes on: its position in the log, if it is the same source, read in the same way."""
+"""Where each part of a source resumes: at its position in the log, if it is the same source, read in the same way."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from mtf.sources.source import Source
 
 __all__ = ["known_parts"]
 
-SIZES: Final = ("size", "bytes", "parts")  # of a source: may grow, and never shrink
-# Differ in a source that has grown.
+SIZES: Final = ("size", "bytes", "parts")  # sizes of a source: may grow, but not shrink
+# Values that differ if a source has grown.
 GROWN: Final = (*SIZES, "head_bytes", "head_xxh3", "skipped", "reading", "events", "end")
 
 
 def known_parts(name: str, entries: Mapping[str, Any], source: MergedSource) -> dict[str, dict[str, Any]]:
-    """Return the position of each part of *source* that the storage *name* knows, by key; its log has *entries*.
+    """Return the known position of each part of *source* by key, from the *entries* in the log of the storage *name*.
 
-    Each part is set to be read as it was at first. ConfigError, ConfigMismatch or SourceError if that is impossible.
+    Each part is set to be read as it was the first time. ConfigError, ConfigMismatch or SourceError if that is
+    impossible.
     """
     positions: dict[str, dict[str, Any]] = {}
     for part in source.parts:
@@ -33,7 +34,7 @@ def known_parts(name: str, entries: Mapping[str, Any], source: MergedSource) -> 
     for key in entries:
         if key.startswith(folders) and not key.endswith(SKIPPED) and key not in keys:
             raise SourceError(
-                f"{shown_key(key)} was read into {name} before, and is missing now: put it back, or use another "
+                f"{shown_key(key)} was read into {name} before, and is now missing: put it back, or use another "
                 "directory",
                 path=shown_key(key),
             )
@@ -43,24 +44,24 @@ def known_parts(name: str, entries: Mapping[str, Any], source: MergedSource) -> 
 def check_same(storage: str, name: str, known: dict[str, Any], identity: dict[str, Any]) -> None:
     """Raise if the source *name* with *identity* cannot be the one that is *known* in *storage*.
 
-    ConfigMismatch if it is read in another way, SourceError if it is another one.
+    ConfigMismatch if it is read differently, SourceError if it is another source.
     """
     before, now = known.get("read_as", {}), identity.get("read_as", {})
     if before != now:
         raise ConfigMismatch(
-            f"{name} was read into {storage} before as {_describe(before)}, and now as {_describe(now)}: "
+            f"{name} was first read into {storage} with {_describe(before)}, now with {_describe(now)}: "
             "use the same options, or another directory"
         )
     if not _is_same_source(known, identity):
         raise SourceError(
-            f"{name} was read into {storage} before, and is another file now: use another directory, or restore "
+            f"{name} was read into {storage} before, but is now a different file: use another directory, or restore "
             "the file",
             path=name,
         )
 
 
 def recall(source: Source, known: dict[str, Any]) -> None:
-    """Have *source*, if it is a file, read in the same way as at first; *known* has what was inferred then.
+    """Make *source*, if it is a file, be read as it was the first time; *known* has what was inferred then.
 
     ConfigError if an option that it needs is missing.
     """
@@ -74,7 +75,7 @@ def _describe(options: dict[str, str]) -> str:
 
 
 def _is_same_source(known: dict[str, Any], identity: dict[str, Any]) -> bool:
-    """Return whether *identity* can be that of the source that was *known*, which may have grown."""
+    """Return whether *identity* can be that of the *known* source, which may have grown."""
     if {**known, **dict.fromkeys(GROWN)} != {**identity, **dict.fromkeys(GROWN)}:
         return False
     return all((identity.get(name) or 0) >= (known.get(name) or 0) for name in SIZES)

@@ -1,8 +1,8 @@
-"""Storage: what a pipeline is given to keep its log, checkpoints and bars in, and what readers open.
+"""Storage: where a pipeline keeps its log, checkpoints and bars, and what readers open.
 
-Owns the protocol. The data directory is the one for files (`mtf.storage.datadir`); another has to bring the six methods
-here, a log (`mtf.log.event_log`) and a store of checkpoints (`mtf.storage.checkpoint_store`), and nothing else changes:
-what a start checks, restores and replays is the same for all.
+Owns the protocol. The data directory (`mtf.storage.datadir`) implements it with files; another storage must provide the
+six methods here, a log (`mtf.log.event_log`) and a checkpoint store (`mtf.storage.checkpoint_store`), and nothing else
+changes: what a start checks, restores and replays is the same for all.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ __all__ = ["BarKeeper", "BarSettings", "MalformedRows", "Storage"]
 
 
 class MalformedRows(Protocol):
-    """Keeps rows that could not be events, with their place; they are in no log."""
+    """Stores rows that are not valid events, with their place; they are not in the log."""
 
     @property
     def before(self) -> int:
-        """How many there were in earlier runs."""
+        """The number of such rows in earlier runs."""
         ...
 
     def keep(self, place: str, line: int, reason: str, raw: str) -> None:
-        """Keep a row; on the event loop, so at once."""
+        """Store a row; called on the event loop, so it must return quickly."""
         ...
 
     def close(self, malformed: int) -> None:
-        """End a run that had *malformed* of them."""
+        """End a run that had *malformed* such rows."""
         ...
 
 
@@ -46,7 +46,7 @@ class MalformedRows(Protocol):
 class BarSettings:
     """How completed bars are stored: with *wall* soon after their close by that clock, with *values* of indicators.
 
-    What *keep* does not keep is removed now and then.
+    What *keep* excludes is removed now and then.
     """
 
     wall: WallClock | None = None
@@ -55,38 +55,38 @@ class BarSettings:
 
 
 class BarKeeper(ClosingsOnly):
-    """A consumer that stores completed bars; `committed_seq` says how far, and the log keeps what comes after that."""
+    """A consumer that stores completed bars up to `committed_seq`; the log must keep later events."""
 
-    stored_seq: int = 0  # the newest event whose bars are stored, for good
+    stored_seq: int = 0  # the newest event whose bars are durably stored
 
     async def close(self) -> None:
-        """End, whatever happened before. Safe to call twice."""
+        """Close, whatever happened before. Safe to call twice."""
 
 
 @runtime_checkable
 class Storage(Protocol):
-    """Where the log, the checkpoints and the bars of one pipeline are. Nothing is open until it is asked for.
+    """The log, the checkpoints and the bars of one pipeline. Nothing is opened before it is needed.
 
-    Methods may wait, and are called in a thread wherever the caller can wait; a pipeline that starts waits for all of
-    them in a thread. Several threads may ask at once. A pipeline closes the log that it has opened; what the storage
-    itself holds open, such as a connection, is its own.
+    Methods may wait, and are called in a thread whenever the caller can wait, as a starting pipeline always does.
+    Several threads may call at once. A pipeline closes the log that it opened; what the storage itself holds open, such
+    as a connection, is its own responsibility.
     """
 
     @property
     def name(self) -> str:
-        """What messages call it: a path, an address."""
+        """Its name in messages: a path, an address."""
         ...
 
     def open_log(self, config: bytes, notes: Notes) -> EventLog:
-        """Return the log to be written; it is made with *config* if there is none.
+        """Return the log for writing; it is created with *config* if there is none.
 
-        LogLocked if somebody else writes it, CorruptLog if it is damaged. What opening changes is a sentence in
+        LogLocked if another writer has it, CorruptLog if it is damaged. Each change made by opening is a sentence in
         *notes*.
         """
         ...
 
     def read_log(self) -> ReadableLog:
-        """Return the log to be read, beside its writer; DataDirError if there is none."""
+        """Return the log for reading, beside its writer; DataDirError if there is none."""
         ...
 
     def checkpoints(self, config: Config) -> CheckpointStore:
@@ -94,16 +94,16 @@ class Storage(Protocol):
         ...
 
     def keep_bars(self, config: Config, log: EventLog, notes: Notes, settings: BarSettings) -> BarKeeper | None:
-        """Return the consumer that stores completed bars, what it has to say going to *notes*; None: they are not.
+        """Return the consumer that stores completed bars, which adds to *notes*; None if they are not stored.
 
-        Called on the event loop, once a start; the consumer's `on_start` may wait.
+        Called on the event loop, once per start; the consumer's `on_start` may wait.
         """
         ...
 
     def stored_bars(self, versions: dict[str, int]) -> HistoryStore | None:
-        """Return the bars that are stored, with values of these *versions* of the formulas; None if there are none."""
+        """Return the stored bars, with the values given by these *versions* of the formulas; None if there are none."""
         ...
 
     def malformed_rows(self) -> MalformedRows | None:
-        """Return what keeps malformed rows; None: only the pipeline does, in memory."""
+        """Return the store of malformed rows; None if only the pipeline keeps them, in memory."""
         ...

@@ -185,7 +185,7 @@ def test_prune_removes_of_the_log_what_nobody_needs(tmp_path: Path) -> None:
     result = mtf("prune", path, "--log-max-size", "1kB")
     oldest = json_of("verify", path, "--json")["checkpoints"]["seqs"][0]
     assert first_logged_seq(path / "log") <= oldest + 1 < EVENTS
-    assert f"a start may need what follows the checkpoint of seq {oldest}" in result.stderr
+    assert f"a start may need the events after the checkpoint of seq {oldest}" in result.stderr
     assert json_of("bars", path, "--symbol", "EURUSD", "-t", "1m", "--format", "json") == bars
     assert json_of("verify", path, "--replay", "--json")["clean"]
 
@@ -195,7 +195,7 @@ def test_prune_leaves_a_log_that_a_start_needs_from_its_beginning(tmp_path: Path
     shutil.rmtree(path / "checkpoints")
     result = mtf("prune", path, "--log-max-size", "1kB")
     assert (result.exit_code, result.stdout) == (0, "nothing to remove from the log\n")
-    assert "there is no checkpoint, so that a start needs the whole log" in result.stderr
+    assert "there is no checkpoint, so a start needs the whole log" in result.stderr
 
 
 def test_compact_makes_a_log_small_and_nothing_else(tmp_path: Path) -> None:

@@ -142,9 +142,9 @@ def _newer(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "error", "says"),
     [
-        (shutil.rmtree, DataDirError, "there is no such directory"),
-        (_foreign, DataDirError, "this is not a data directory of mtf"),
-        (_file, DataDirError, "this is not a data directory of mtf"),
+        (shutil.rmtree, DataDirError, "no such directory"),
+        (_foreign, DataDirError, "not a data directory of mtf"),
+        (_file, DataDirError, "not a data directory of mtf"),
         (_empty_log, DataDirError, "there is no log here"),
         (_prose, CorruptLog, "not a segment of an mtf log; restore it from a copy"),
         (_linked, DataDirError, "not a plain file; links, folders, pipes and devices are refused"),
@@ -209,7 +209,7 @@ def test_a_history_that_another_program_has_locked_is_named(
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         other.execute("UPDATE position SET seq = seq")
-        with mtf.open(path) as data, pytest.raises(DataDirError, match="another program has the history locked"):
+        with mtf.open(path) as data, pytest.raises(DataDirError, match="another program has locked the history"):
             list(data.bars("EURUSD", "1m"))
 
 

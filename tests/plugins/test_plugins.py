@@ -106,7 +106,7 @@ def test_a_source_of_a_plugin_resumes_where_it_was(site: Path, tmp_path: Path) -
     json_of("run", "walk:ticks=100,seed=5", *options, paths=(site,), cwd=tmp_path)
     refused = command("run", "walk:ticks=300,seed=5", *options, paths=(site,), cwd=tmp_path)
     assert refused.returncode == 1
-    assert "is another file now" in refused.stderr
+    assert "is now a different file" in refused.stderr
 
 
 def test_example_format_is_detected_and_can_be_named(site: Path, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_another_file_is_recognized_by_its_end(tmp_path: Path) -> None:
     path = written(tmp_path, "x.csv", BACKWARD)
     _, position = stopped(open_source(path, reverse=True), 2, 10)
     path.write_text(HEAD + "".join(reversed(ROWS[1:])))
-    with closing(open_source(path, reverse=True)) as source, pytest.raises(SourceError, match="another file now"):
+    with closing(open_source(path, reverse=True)) as source, pytest.raises(SourceError, match="now a different file"):
         source.seek(position)
 
 

@@ -70,7 +70,7 @@ def test_one_that_is_ahead_of_the_limit_is_skipped_and_told() -> None:
     found, skipped = newest_good(checkpoints, 29)
     assert found is not None
     assert found.seq == 20
-    assert [(s.path, s.reason) for s in skipped] == [(path_of(30), "it stands at seq 30, after 29")]
+    assert [(s.path, s.reason) for s in skipped] == [(path_of(30), "its seq is 30, after 29")]
     assert newest_good(checkpoints, 9)[0] is None
 
 
@@ -116,7 +116,7 @@ def test_checkpoint_under_the_name_of_another_is_refused() -> None:
     disk = Disk()
     checkpoints = store(disk, 1, 2)
     disk.inodes[path_of(2)] = disk.inodes[path_of(1)]
-    with pytest.raises(CorruptCheckpoint, match="holds the checkpoint of seq 1"):
+    with pytest.raises(CorruptCheckpoint, match="contains the checkpoint of seq 1"):
         checkpoints.read(2)
 
 
@@ -147,10 +147,10 @@ BOMB = zstandard.ZstdCompressor().compress(bytes(50 << 20))
 UNSIZED = zstandard.ZstdCompressor(write_content_size=False).compress(meta())
 HOSTILE = {
     "another version": (forged(meta(), version=2), "format version 2"),
-    "no version": (forged(meta(), version=0), "there is no format version 0"),
+    "no version": (forged(meta(), version=0), "unknown format version 0"),
     "unknown flags": (forged(meta(), flags=1), "flags 1"),
-    "a size past the limit": (forged(b"", raw_bytes=1 << 40), "past the limits"),
-    "too many parts": (forged(meta(), count=1 << 30), "past the limits"),
+    "a size past the limit": (forged(b"", raw_bytes=1 << 40), "exceed the limits"),
+    "too many parts": (forged(meta(), count=1 << 30), "exceed the limits"),
     "a bomb that says it is small": (forged(b"", stored=BOMB, raw_bytes=100), "size is not 100 bytes"),
     "data that does not say its size": (forged(b"", stored=UNSIZED, raw_bytes=10), "size is not 10 bytes"),
     "no zstd at all": (forged(b"", stored=b"rubbish", raw_bytes=7), "cannot be read"),

@@ -62,7 +62,7 @@ def test_seconds_that_are_none_are_refused(tmp_path: Path, seconds: float) -> No
 
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the warnings of checkpoints that could not be made."""
-    return [message for message in caplog.messages if message.startswith("no checkpoint could be made (")]
+    return [message for message in caplog.messages if message.startswith("a checkpoint failed (")]
 
 
 @pytest.mark.parametrize("kind", ["too large", "full disk", "no memory"])
@@ -85,7 +85,7 @@ async def test_checkpoint_that_cannot_be_made_is_a_warning_each_time_and_the_log
                 await feed(pipeline, EVENTS[50 * number : 50 * number + 50])
                 await pipeline.drain()
                 await asyncio.gather(
-                    *(task for task in asyncio.all_tasks() if task.get_name() == "mtf checkpoint that is due")
+                    *(task for task in asyncio.all_tasks() if task.get_name() == "mtf scheduled checkpoint")
                 )
                 assert len(warned(caplog)) == number + 1
             await feed(pipeline, EVENTS[150:160])
@@ -129,4 +129,4 @@ def test_state_of_many_symbols_is_never_past_the_limits(tmp_path: Path, monkeypa
     assert store.read(seq).parts == parts
     _, found, skipped = restore(config, FileCheckpointStore(tmp_path / "checkpoints"), seq)
     assert found is None
-    assert "past the limits" in skipped[0].reason
+    assert "exceed the limits" in skipped[0].reason

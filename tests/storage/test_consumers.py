@@ -99,15 +99,13 @@ async def test_consumer_that_does_not_answer_is_left_out_after_ten_seconds_and_m
     found = FileCheckpointStore(tmp_path / "checkpoints").read(9)
     assert found.meta["left_out"] == ["silent"]
     assert "consumer:silent" not in found.parts
-    assert ["the checkpoint of seq 9 is without silent" in note for note in pipeline.notes] == [True]
+    assert ["the checkpoint of seq 9 does not include silent" in note for note in pipeline.notes] == [True]
     with until_crash():
         async with pipeline_of(tmp_path) as pipeline:
             again = Counting("silent")
             pipeline.add(again)
             await pipeline.drain()
-            assert [skipped.reason for skipped in pipeline.skipped_checkpoints] == [
-                "a consumer has not got that far yet"
-            ]
+            assert [skipped.reason for skipped in pipeline.skipped_checkpoints] == ["a consumer has not reached it yet"]
             raise Crashed
     assert (again.loaded, again.seqs) == (5, [6, 7, 8, 9])
     async with pipeline_of(tmp_path) as pipeline:

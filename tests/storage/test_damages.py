@@ -127,7 +127,7 @@ async def check(rounds: int, seed: int, folder: Path, monkeypatch: pytest.Monkey
             if code == 0 and rows != expected:
                 # Only fewer, up to a moment, and a note says so.
                 assert rows == expected[: len(rows)], what
-                assert "bars are stored up to seq" in notes, what
+                assert "bars are only stored up to seq" in notes, what
         code, found, notes = state_of(data)
         assert code in (0, 1, 2), (what, notes)
         if code == 0 and found != state[name][1]:

@@ -129,7 +129,7 @@ async def test_checkpoint_whose_description_is_none_is_passed_over(tmp_path: Pat
     """A file from a stranger can be sound and say anything."""
     expected = await made(tmp_path)
     rewritten(tmp_path, 120, **meta)
-    await check(tmp_path, expected, ["its header is incomplete"])
+    await check(tmp_path, expected, ["its metadata is incomplete"])
     engine = engine_at(tmp_path, time_ns=1 << 61)
     assert engine.joiner.seq == len(EVENTS)
 
@@ -218,7 +218,7 @@ async def test_history_that_is_behind_is_brought_up_from_before_its_position(tmp
     expected = await made(tmp_path)
     rewind_history(tmp_path, stored_seq)
     before = [seq for seq in SEQS if seq > stored_seq]
-    await check(tmp_path, expected, ["it stands at seq"] * len(before))
+    await check(tmp_path, expected, ["its seq is"] * len(before))
 
 
 @pytest.mark.parametrize("left", ["nothing", "an empty file", "an empty database", "a journal"])
@@ -234,7 +234,7 @@ async def test_history_whose_making_was_cut_off_is_made_anew(tmp_path: Path, lef
             connection.execute("PRAGMA journal_mode = WAL")
     if left == "a journal":
         path.with_name("history.sqlite-journal").write_bytes(b"anything")
-    await check(tmp_path, expected, ["it stands at seq"] * 3)
+    await check(tmp_path, expected, ["its seq is"] * 3)
 
 
 @pytest.mark.parametrize("when", range(1, 11))

@@ -65,7 +65,7 @@ async def test_log_that_was_taken_away_last_is_put_back_by_the_next_run(tmp_path
     before = await made(tmp_path / "d")
     (tmp_path / "d" / IMPORTING).mkdir()
     (tmp_path / "d" / LOG).rename(tmp_path / "d" / IMPORTING / OLD_LOG)
-    with pytest.raises(DataDirError, match="an import was cut off at its last step"):
+    with pytest.raises(DataDirError, match="an import was interrupted at its last step"):
         mtf.open(tmp_path / "d")
     async with mtf.Pipeline(data=tmp_path / "d", **SETTINGS) as p:  # type: ignore[arg-type]
         await p.drain()
@@ -81,7 +81,12 @@ async def test_links_files_and_strays_are_refused_and_left_alone(tmp_path: Path)
     (tmp_path / "c").symlink_to(tmp_path / "nowhere")
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "history.sqlite").write_text("bars of a log that is gone")
-    for name, says in (("a", "not a plain folder"), ("b", "is a file"), ("c", "broken link"), ("d", "there is no log")):
+    for name, says in (
+        ("a", "not a plain directory"),
+        ("b", "is a file"),
+        ("c", "broken link"),
+        ("d", "there is no log"),
+    ):
         with pytest.raises(DataDirError, match=says), Generation(tmp_path / name):
             pass
     assert (tmp_path / "d" / "history.sqlite").read_text() == "bars of a log that is gone"

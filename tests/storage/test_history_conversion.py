@@ -73,7 +73,7 @@ async def test_a_run_converts_it_and_says_so_once(data: Path) -> None:
     async with pipeline_on(data) as pipeline:
         await pipeline.drain()
         (note,) = [note for note in pipeline.notes if "history" in note]
-        assert "that of an earlier version and was converted; its 121 bars have no indicator values" in note
+        assert "had an earlier version and was converted; its 121 bars have no indicator values" in note
         assert pipeline.digest == EXPECTED["digest"]
     assert version_of(data) == VERSION
     assert bars_in(data) == sorted(EXPECTED["bars"])
@@ -142,5 +142,5 @@ def test_a_page_is_not_mixed_of_both_versions(data: Path, monkeypatch: pytest.Mo
     next(pages)
     with closing(sqlite3.connect(data / "history.sqlite", isolation_level=None)) as connection:
         conversion.convert(data / "history.sqlite", connection)
-    with pytest.raises(CorruptHistory, match="a run converted it while it was being read; read it again"):
+    with pytest.raises(CorruptHistory, match="a run converted it while it was being read: read it again"):
         list(pages)

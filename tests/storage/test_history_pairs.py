@@ -69,17 +69,17 @@ async def test_a_history_put_back_beside_a_later_log_is_set_aside_and_rebuilt(tm
     shutil.copy(backup / "history.sqlite", data / "history.sqlite")
     (data / "history.sqlite-shm").unlink(missing_ok=True)
     assert has_foreign_log(data / "history.sqlite")
-    with pytest.raises(CorruptHistory, match=r"the history\.sqlite-wal beside it is that of another copy; move it"):
+    with pytest.raises(CorruptHistory, match=r"the history\.sqlite-wal beside it belongs to another copy; move it"):
         history_of(data).position()
     for command in (("verify", data), ("bars", data, "--symbol", "EURUSD", "--timeframe", "1m")):
         shown = mtf(*command)
-        assert "is that of another copy" in shown.output + shown.stderr
+        assert "belongs to another copy" in shown.output + shown.stderr
         assert shown.exit_code != 0
     async with pipeline_on(data) as pipeline:
         await pipeline.drain()
         (note,) = [note for note in pipeline.notes if "history" in note]
         assert "it is rebuilt from the log, and kept as history-damaged-1.sqlite" in note
-        assert "the history.sqlite-wal beside it is that of another copy" in note
+        assert "the history.sqlite-wal beside it belongs to another copy" in note
     assert history_rows(data) == expected
     assert (data / "history-damaged-1.sqlite-wal").exists()
 

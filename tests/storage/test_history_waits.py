@@ -96,7 +96,7 @@ async def test_bars_that_wait_are_bounded_and_those_beyond_are_stored_by_the_nex
             history = run_of(pipeline).audience.actors[0].consumer
             assert isinstance(history, HistoryWriter)
             assert 40 <= history.waiting < 60
-        assert "and no more may" in pipeline.notes[1]
+        assert "which is the limit" in pipeline.notes[1]
     assert len(history_rows(tmp_path / "data")) < len(await whole(tmp_path / "whole"))
     async with pipeline_on(tmp_path / "data") as pipeline:
         await pipeline.drain()
@@ -168,5 +168,5 @@ async def test_bars_that_are_taken_back_are_said_so(tmp_path: Path) -> None:
     rewind_history(tmp_path / "data", 200, position=300)
     async with pipeline_on(tmp_path / "data") as pipeline:
         await feed(pipeline, EVENTS[200:])
-        assert ["bars after seq 200, where the log ends, were taken back" in note for note in pipeline.notes] == [True]
+        assert ["bars after seq 200, where the log ends, were removed" in note for note in pipeline.notes] == [True]
     assert history_rows(tmp_path / "data") == await whole(tmp_path / "whole")

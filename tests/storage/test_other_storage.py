@@ -320,7 +320,7 @@ def test_nothing_is_read_where_nothing_was_written(storage: MemoryStorage) -> No
 
 
 def test_what_is_neither_a_directory_nor_a_storage_is_refused() -> None:
-    with pytest.raises(ConfigError, match="5 is neither a directory nor a storage"):
+    with pytest.raises(ConfigError, match="5 must be a directory or a storage"):
         Pipeline(data=5)  # type: ignore[arg-type]
 
 
@@ -427,7 +427,7 @@ class TestCheckpointStores:
         assert found is not None
         assert found.seq == 20
         assert [(each.path, each.reason) for each in skipped] == [
-            (store.place_of(30), "it stands at seq 30, after 29"),
+            (store.place_of(30), "its seq is 30, after 29"),
         ]
 
     def test_those_ahead_of_the_log_are_discarded(self, store: CheckpointStore) -> None:

@@ -104,7 +104,7 @@ async def test_a_checkpoint_of_another_version_of_a_formula_is_not_used_and_a_no
     async with pipeline_on(data) as pipeline:
         (skipped,) = pipeline.skipped_checkpoints
         assert skipped.reason.endswith(
-            "made with version 1 of the indicator streak, and version 2 is installed: the log is played instead"
+            "made with version 1 of the indicator streak, and version 2 is installed: the log is replayed instead"
         )
         (note,) = [note for note in pipeline.notes if "version" in note]
         assert "began with version 1 of the indicator streak, and version 2 is installed" in note
@@ -159,6 +159,6 @@ async def test_versions_that_are_none_make_a_checkpoint_of_no_use(tmp_path: Path
     store.save(20, {**found.meta, "versions": versions}, found.parts)
     async with pipeline_on(tmp_path) as pipeline:
         (skipped,) = pipeline.skipped_checkpoints
-        assert skipped.reason == "its header is incomplete"
+        assert skipped.reason == "its metadata is incomplete"
         await pipeline.drain()
         assert pipeline.digest == digest

@@ -104,9 +104,9 @@ async def test_file_that_has_grown_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (HEADER + rows(0, 99), "another file now"),  # shorter
-        (HEADER + rows(1, 101), "another file now"),  # another start
-        (HEADER + rows(7, 301), "another file now"),  # another start, and longer
+        (HEADER + rows(0, 99), "is now a different file"),  # shorter
+        (HEADER + rows(1, 101), "is now a different file"),  # another start
+        (HEADER + rows(7, 301), "is now a different file"),  # another start, and longer
     ],
 )
 async def test_another_file_under_the_same_name_is_refused(tmp_path: Path, text: str, why: str) -> None:
@@ -176,7 +176,7 @@ async def test_a_file_is_gone_on_with_only_as_it_was_read_before(tmp_path: Path)
     async with mtf.Pipeline(data=tmp_path / "data", clock="ticks") as pipeline:
         await pipeline.run(file, symbol="EURUSD", zone="UTC")
     async with mtf.Pipeline(data=tmp_path / "data", clock="ticks") as pipeline:
-        with pytest.raises(mtf.errors.ConfigMismatch, match=r"zone=UTC, and now as .*zone=America/New_York"):
+        with pytest.raises(mtf.errors.ConfigMismatch, match=r"zone=UTC, now with .*zone=America/New_York"):
             await pipeline.run(file, symbol="EURUSD", zone="America/New_York")
         assert (await pipeline.run(file, symbol="EURUSD", zone="UTC")).new_events == 0
 

@@ -1,4 +1,4 @@
-"""Reading a history: short transactions on a file that may be written meanwhile, and what fails in one, by name."""
+"""Reading a history: short transactions on a file that may be written meanwhile, and their errors."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Answer = TypeVar("Answer")
 
 
 def check_history_files(path: Path) -> None:
-    """DataDirError unless there is a history at *path*, and all its files are plain ones."""
+    """Raise DataDirError unless there is a history at *path*, and all its files are plain files."""
     if not check_plain(path):
-        raise DataDirError(f"{path}: there is no history here")
+        raise DataDirError(f"{path}: no history here")
     for ending in BESIDE:
         check_plain(path.with_name(path.name + ending))
 
@@ -33,8 +33,8 @@ def check_history_files(path: Path) -> None:
 def read_history(path: Path, read: Callable[[sqlite3.Connection], Answer]) -> Answer:
     """Return what *read* finds in one transaction.
 
-    A file without a write-ahead log is read as one that nobody writes. If a writer has begun meanwhile, what was
-    found may be of both sides of its first transaction: it is read again.
+    A file without a write-ahead log is read as if nobody writes it. If a writer has begun meanwhile, the result may be
+    partly from before and partly from after its first transaction: it is read again.
     """
     wal = path.with_name(f"{path.name}-wal")
     while True:
@@ -52,9 +52,9 @@ def read_history(path: Path, read: Callable[[sqlite3.Connection], Answer]) -> An
 
 @contextmanager
 def _open(path: Path, quiet: bool) -> Iterator[sqlite3.Connection]:
-    """Begin a transaction, and name what fails in it; *quiet* says that nobody writes."""
+    """A transaction, whose errors name the history; *quiet* if nobody writes."""
     if not quiet and has_foreign_log(path):
-        raise CorruptHistory(f"{path}: the {path.name}-wal beside it is that of another copy; {AFRESH}")
+        raise CorruptHistory(f"{path}: the {path.name}-wal beside it belongs to another copy; {AFRESH}")
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
     try:
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
@@ -65,16 +65,16 @@ def _open(path: Path, quiet: bool) -> Iterator[sqlite3.Connection]:
 
 
 def named(path: Path, error: sqlite3.Error) -> DataDirError:
-    """Return what *error* means for the history at *path*: damage, or that it is not accessible now."""
+    """Return *error* as an error about the history at *path*: damaged, or not accessible now."""
     if is_damage(error):
         return CorruptHistory(f"{path}: the history cannot be read: {error}; {AFRESH}")
     if getattr(error, "sqlite_errorcode", 0) & PRIMARY in BUSY:
-        return DataDirError(f"{path}: another program has the history locked ({error}): end it, or wait")
+        return DataDirError(f"{path}: another program has locked the history ({error}): stop it, or wait")
     return DataDirError(f"{path}: the history cannot be read now: {error}")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether *error* means that the file is damaged, and not that it is inaccessible now."""
+    """Return whether *error* means that the file is damaged, rather than inaccessible now."""
     if isinstance(error, sqlite3.OperationalError):  # locked, full, no more files, a failing disk; or no such table
         return getattr(error, "sqlite_errorcode", 0) & PRIMARY in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA)
     return True

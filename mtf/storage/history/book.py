@@ -1,8 +1,8 @@
-"""The book: what a history has, as values, and the statements that turn one book into the next.
+"""The book: the contents of a history as values, and the statements that turn one book into the next.
 
-Whoever writes (a run, a conversion, pruning) makes a book of the next state and the statements that lead there, carries
-them out in one transaction, and goes on from the new book once that is committed. Readers check the sums of what they
-read against the position, which has one over each of the tables.
+A writer (a run, a conversion, pruning) makes a book of the next state and the statements that lead there, executes them
+in one transaction, and continues from the new book once that is committed. Readers check the sums of what they read
+against the position, which has a sum of each table.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ SET_POSITION: Final = (
 
 @attrs.frozen(kw_only=True)
 class Book:
-    """A history between two transactions."""
+    """The contents of a history between two transactions."""
 
-    seq: int = 0  # the newest event of which all bars are stored
+    seq: int = 0  # the newest event whose bars are all stored
     changes: int = 0  # transactions so far
-    log: int = 0  # which write-ahead log they are in, and where it began (`mtf.storage.history.pair`)
+    log: int = 0  # the write-ahead log they are in, and where it began (`mtf.storage.history.pair`)
     begun: int = 0
     zones: str = ""  # see `mtf.zones`; "" if there are no bars
-    rejects_after: int = 0  # rejected events up to it are not in the history: they are only in the log
+    rejects_after: int = 0  # rejected events up to this one are only in the log
     pruned_ns: int = attrs.field(default=-(1 << 63))  # bars that start before it were removed on request
-    names: int = 0  # the sums of all series and layouts, by exclusive or
+    names: int = 0  # XOR of the sums of all series and layouts
     runs: tuple[Run, ...] = ()  # in order
     rejects: tuple[RejectRow, ...] = ()
     next_pack: int = 1
@@ -68,18 +68,18 @@ class Book:
         return position_sum(*self._values()) if self.changes else 0
 
     def changed(self, log: int | None, before: Book) -> Book:
-        """Return the book as one more transaction after *before* leaves it; *log* is a new one that begins with it."""
+        """Return the book after one more transaction than *before*; *log* numbers a log that begins with it."""
         if log is None:
             return attrs.evolve(self, changes=before.changes + 1)
         return attrs.evolve(self, changes=before.changes + 1, log=log, begun=before.sum)
 
     def position(self) -> Statement:
-        """Return the statement that says where the history is."""
+        """Return the statement that stores the position."""
         values = self._values()
         return SET_POSITION, [(*values, position_sum(*values))]
 
     def with_series(self, fresh: Sequence[tuple[int, str, str]]) -> tuple[Book, list[Statement]]:
-        """Return the book with new series: number, symbol and timeframe of each."""
+        """Return the book with new series, each a number, symbol and timeframe."""
         rows = [(*each, series_sum(*each)) for each in fresh]
         return attrs.evolve(self, names=self.names ^ _all(row[-1] for row in rows)), [(INSERT_SERIES, rows)]
 

@@ -1,7 +1,7 @@
-"""What a history has: its position, series, layouts, and the directories of its runs, read and checked.
+"""The contents of a history: its position, series, layouts, and the directories of its runs, read and checked.
 
-Everything here hangs together by sums: the position has one of its own and one over each table, a run has that of each
-of its packs. So a pack that is read is the one that was stored, and none is missing, without reading the others.
+Sums link everything: the position has its own and one of each table, a run has that of each of its packs. So a pack
+that is read is known to be the one that was stored, and none to be missing, without reading the others.
 """
 
 from __future__ import annotations
@@ -65,21 +65,21 @@ NOWHERE: Final = Position(0, 0, 0, 0, "", 0, -(1 << 63), 0, 0, 0)
 
 
 class Found(NamedTuple):
-    """The first that is read of a history; `position` is of meaning for the present version."""
+    """The first thing read of a history; `position` is only meaningful in the present version."""
 
     version: int
     position: Position
 
 
 class Layout(NamedTuple):
-    """Which values the packs of a run have."""
+    """Which indicator values the packs of a run have."""
 
     width: int
     versions: Mapping[str, int]  # of the indicators' formulas
     outputs: Mapping[str, Sequence[str]]  # by timeframe, in the order of the columns
 
     def outputs_of(self, timeframe: str, versions: Mapping[str, int] | None) -> Sequence[str]:
-        """Return the names of the values of a timeframe's bars; none if other formulas gave them."""
+        """Return the names of the values of a timeframe's bars; none if other versions of the formulas gave them."""
         return self.outputs.get(timeframe, ()) if versions is None or versions == self.versions else ()
 
 
@@ -108,7 +108,7 @@ class Contents:
         return next(run for run in self.runs if run.last_seq == last_seq)
 
     def book(self) -> Book:
-        """Return it as what a writer goes on from."""
+        """Return it as the book that a writer continues from."""
         return Book(
             seq=self.seq,
             changes=self.changes,
@@ -125,20 +125,20 @@ class Contents:
 
 
 class Known(NamedTuple):
-    """Contents that were read, and the position of then: a table whose sum is still the same is not read again."""
+    """Contents that were read, with their position: a table whose sum is still the same is not read again."""
 
     position: Position
     contents: Contents
 
 
 def layout_text(width: int, versions: Mapping[str, int], outputs: Mapping[str, Sequence[str]]) -> str:
-    """Return a layout as the table has it: the same for equal ones."""
+    """Return a layout as it is stored: equal layouts give equal texts."""
     found = {"width": width, "versions": dict(versions), "outputs": {name: list(outputs[name]) for name in outputs}}
     return orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def outputs_of(config: Config) -> dict[str, list[str]]:
-    """Return the names of the values of a bar by timeframe, in the order in which frames have them."""
+    """Return the names of the values of a bar by timeframe, in the order of frames."""
     if not any(config.indicators):
         return {}
     return {
@@ -148,7 +148,7 @@ def outputs_of(config: Config) -> dict[str, list[str]]:
 
 
 def versions_of(config: Config | None) -> dict[str, int]:
-    """Return the versions of the indicators' formulas that are installed, first versions left out."""
+    """Return the installed versions of the indicators' formulas, without first versions."""
     return {} if config is None else dict(config.current().versions)
 
 
@@ -171,14 +171,14 @@ def read_stored(path: Path, connection: sqlite3.Connection) -> Found:
         raise CorruptHistory(f"{path}: its position is missing; {AFRESH}")
     *values, total = rows[0]
     if total != position_sum(*values) or not all(isinstance(value, int) and value >= 0 for value in values[:2]):
-        raise CorruptHistory(f"{path}: its position is {values[0]!r}, and does not match its sums; {AFRESH}")
+        raise CorruptHistory(f"{path}: its position, {values[0]!r}, does not match its sums; {AFRESH}")
     return Found(version, Position(*values))
 
 
 def read_contents(
     path: Path, connection: sqlite3.Connection, known: Known | None = None
 ) -> tuple[Contents | None, Known | None]:
-    """Return what a history has, None if it is one of the former version, and what to know the next time."""
+    """Return the contents of a history, None if it has the former version, and what to pass as *known* next time."""
     found = read_stored(path, connection)
     if found.version == FORMER_VERSION:
         return None, None
@@ -216,7 +216,7 @@ def read_contents(
 
 
 def fetched(path: Path, connection: sqlite3.Connection, layouts: Mapping[int, Layout], number: int, run: Run) -> Pack:
-    """Return the pack *number* of *run*; CorruptHistory if it is not what was stored."""
+    """Return the pack *number* of *run*; CorruptHistory if it was altered or is missing."""
     row = connection.execute(SELECT_PACK, (number,)).fetchone()
     entry = run.entries[number - run.first_pack]
     what = f"{path}: pack {number}"

@@ -1,7 +1,7 @@
-"""Converting a history of the former version, in one transaction: it is the old one until that is committed.
+"""Converting a history of the former version, in one transaction: nothing has changed until that is committed.
 
-Bars become packs, and their values stay unknown. What was rejected up to its position was not stored: readers look for
-that in the log, as before.
+Bars become packs, and their indicator values stay unknown. Events rejected up to its position were not stored: readers
+still look for them in the log.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mtf.storage.history.schema import FORMER_TABLES, FORMER_VERSION, TABLES, VE
 
 __all__ = ["convert", "is_former"]
 
-LEVEL: Final = 30  # of the run that all bars become: it is not merged with later ones
+LEVEL: Final = 30  # of the one run of all bars: it is not merged with later runs
 
 
 def is_former(connection: sqlite3.Connection) -> bool:
@@ -33,18 +33,18 @@ def is_former(connection: sqlite3.Connection) -> bool:
 
 
 def convert(path: Path, connection: sqlite3.Connection) -> Book:
-    """Convert the history at *path* in a transaction of *connection*; return what it has then.
+    """Convert the history at *path* in a transaction of *connection* and return its contents.
 
-    CorruptHistory, and nothing is changed, if a bar of it was altered or is missing.
+    CorruptHistory, and nothing is changed, if a bar was altered or is missing.
     """
     (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:  # a log has transactions of one version
+    if busy:  # a write-ahead log may only have transactions of one version
         raise sqlite3.OperationalError("a program that reads the history has not ended its transaction")
     connection.execute("BEGIN IMMEDIATE")
     try:
         series, seq, zones = read_series(path, connection)
         keys = sorted(series)
-        connection.execute(TABLES["packs"])  # the only one of which there was none
+        connection.execute(TABLES["packs"])  # the only table that the former version does not have
         entries = []
         for number, (entry, stored) in enumerate(packed(_parts(path, connection, keys)), EMPTY.next_pack):
             connection.execute(INSERT_PACK, (number, stored))

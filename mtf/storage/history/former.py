@@ -1,6 +1,6 @@
-"""Reading a history of the former version: a row of SQLite for each bar, without values, each with a sum.
+"""Reading a history of the former version: one row of SQLite per bar, with a sum, and without indicator values.
 
-Nothing writes it any more: a run converts it (`mtf.storage.history.conversion`), and a reader takes it as it is.
+Nothing writes it any more: a run converts it (`mtf.storage.history.conversion`), and readers read it as it is.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from mtf.units import TS_MAX_NS
 __all__ = ["FIRST", "FormerStore", "counts", "damage", "former_rows", "read_series"]
 
 PROBLEMS_MAX: Final = 20
-PAGE_ROWS: Final = 1_024  # bars that are read in the first transaction; in each further one four times as many,
-PAGE_ROWS_MAX: Final = 16_384  # up to so many
+PAGE_ROWS: Final = 1_024  # bars read in the first transaction; four times as many in each further one,
+PAGE_ROWS_MAX: Final = 16_384  # up to this many
 SEQ_MAX: Final = (1 << 63) - 1  # no limit
-# As rows are read: the numbers first, as `linked_sums` takes them; symbol and timeframe are those asked for.
+# The columns that are read, the numbers first, as `linked_sums` takes them; symbol and timeframe are known.
 LINKED: Final = (*COLUMNS[2:TRADING_DAY], *COLUMNS[TRADING_DAY + 1 :], "before_ns", "sum", "trading_day")
 START: Final = LINKED.index("start_ns")
 SEQ: Final = LINKED.index("seq")
 BEFORE: Final = LINKED.index("before_ns")
 SUM: Final = LINKED.index("sum")
-DAY: Final = TRADING_DAY - 2  # how many columns stand before the trading day
+DAY: Final = TRADING_DAY - 2  # the number of columns before the trading day
 WHICH: Final = "FROM bars WHERE symbol = ? AND timeframe = ? AND start_ns >= ?"
 SELECT_PAGE: Final = f"SELECT {', '.join(LINKED)} {WHICH} ORDER BY start_ns LIMIT ?"
 SELECT_SERIES: Final = f"SELECT {', '.join(LINKED)} {WHICH} ORDER BY start_ns"
@@ -57,10 +57,10 @@ class FormerStore:
     ) -> Iterator[list[Row]]:
         """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, as lists of rows of `COLUMNS`.
 
-        There are none that events after *last_seq* closed; with *last*, 1 or more, only so many, the newest ones. Each
-        page is read in a transaction of its own, so that a reader that takes its time is in nobody's way; what is
-        stored meanwhile changes nothing of the answer. Each bar is checked before it is handed out, and after the last
-        one that none is missing: CorruptHistory. A symbol or timeframe of which nothing is stored has no bars.
+        Bars closed by events after *last_seq* are excluded; with *last*, 1 or more, only that many, the newest ones.
+        Each page is read in its own transaction, so that a slow reader blocks nobody; what is stored meanwhile does not
+        change the answer. CorruptHistory if a bar was altered, before it is yielded, or, after the last one, if any is
+        missing. A symbol or timeframe that is not stored has no bars.
         """
         first_ns = next_ns = FIRST if start_ns is None else start_ns
         limit_seq = SEQ_MAX if last_seq is None else last_seq
@@ -71,10 +71,10 @@ class FormerStore:
         def read(connection: sqlite3.Connection) -> tuple[Series, int, int, list[tuple[Any, ...]]]:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version != FORMER_VERSION:
-                raise CorruptHistory(f"{self.path}: a run converted it while it was being read; read it again")
+                raise CorruptHistory(f"{self.path}: a run converted it while it was being read: read it again")
             series, seq, _ = read_series(self.path, connection)
             if seq < limit_seq != SEQ_MAX:
-                raise CorruptHistory(f"{self.path}: it was replaced while it was being read; read it again")
+                raise CorruptHistory(f"{self.path}: it was replaced while it was being read: read it again")
             from_ns, at_ns = first_ns, next_ns
             if last is not None:
                 asked = (symbol, timeframe, first_ns, until_ns)
@@ -94,7 +94,7 @@ class FormerStore:
             last = None
             wanted = len(rows)
             while wanted and (rows[wanted - 1][SEQ] > limit_seq or rows[wanted - 1][START] >= until_ns):
-                wanted -= 1  # the row after the last names it, so that none is missing
+                wanted -= 1  # the row after the last one names it, which shows that none is missing
             if wanted:
                 yield [_row(symbol, timeframe, row) for row in rows[:wanted]]
             if wanted < len(rows):
@@ -113,10 +113,10 @@ class _Links:
         self._path: Final = path
         self._symbol: Final = symbol
         self._timeframe: Final = timeframe
-        self._last_ns: int | None = None  # the start of the row before; None: none was read
+        self._last_ns: int | None = None  # the start of the row before; None before the first
 
     def check(self, rows: Sequence[tuple[Any, ...]], first_ns: int) -> None:
-        """Check *rows*, which come next; the first one of all is the first that starts at or after *first_ns*."""
+        """Check the next *rows*; the very first must be the first that starts at or after *first_ns*."""
         last_ns = self._last_ns
         for row, found in zip(rows, linked_sums(rows, self._symbol, self._timeframe), strict=True):
             if found != row[SUM]:
@@ -127,12 +127,12 @@ class _Links:
             last_ns = row[START]
 
     def passed(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Take *rows* for read: what comes next follows them."""
+        """Treat *rows* as read: the next ones follow them."""
         if rows:
             self._last_ns = rows[-1][START]
 
     def end(self, last_ns: int, first_ns: int) -> None:
-        """Check that the last row was the last there is, which starts at *last_ns*."""
+        """Check that the last row that was read is the last one stored, which starts at *last_ns*."""
         if self._last_ns != last_ns if self._last_ns is not None else last_ns != FIRST and last_ns >= first_ns:
             raise self._damage("bars are missing at the end")
 
@@ -156,7 +156,7 @@ def counts(path: Path, connection: sqlite3.Connection) -> dict[tuple[str, str], 
 
 
 def damage(path: Path, connection: sqlite3.Connection) -> list[str]:
-    """Read everything, and return what is wrong."""
+    """Read everything, and return the problems found."""
     problems: list[str] = []
     series = read_series(path, connection)[0]
     for (answer,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
@@ -180,7 +180,7 @@ def damage(path: Path, connection: sqlite3.Connection) -> list[str]:
     counts = {key: bars for key, (bars, _) in series.items()}
     for symbol, timeframe in sorted({key for key, _ in set(counts.items()) ^ set(found.items())}):
         bars, there = counts.get((symbol, timeframe), 0), found.get((symbol, timeframe), 0)
-        problems.append(f"{path}: {there} {timeframe} bars of {symbol}, where {bars} were stored")
+        problems.append(f"{path}: has {there} {timeframe} bars of {symbol}, but {bars} were stored")
     return problems[:PROBLEMS_MAX]
 
 
@@ -195,7 +195,7 @@ def read_series(path: Path, connection: sqlite3.Connection) -> tuple[Series, int
     for row in rows:
         series_sums ^= series_sum(*row)
     if total != position_sum(seq, zones, sums) or sums != series_sums or not isinstance(seq, int) or seq < 0:
-        raise CorruptHistory(f"{path}: its position is {seq!r}, and does not match its sums; {AFRESH}")
+        raise CorruptHistory(f"{path}: its position, {seq!r}, does not match its sums; {AFRESH}")
     return {(symbol, timeframe): (bars, last_ns) for symbol, timeframe, bars, last_ns in rows}, seq, zones
 
 

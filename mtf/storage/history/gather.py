@@ -1,8 +1,7 @@
-"""Gathering: bars that closed, with their values, and rejected events, out of frames into columns, and columns put in
-another order.
+"""Gathering: closed bars with their indicator values, and rejected events, copied from frames into columns, and sorted.
 
-Runs per bar, so it is compiled, and makes no object for a number. The columns are those of
-`mtf.storage.history.packs`; they come out of here as bytes, because a `vec` does not leave compiled code.
+Runs per bar, so it is compiled, and creates no object per number. The columns are those of `mtf.storage.history.packs`;
+they are returned as bytes, because a `vec` cannot leave compiled code.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from mtf.units import EPOCH_ORDINAL, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["FIXED", "NO_DAY", "SMALL", "Gathered", "rearranged", "value_places"]
 
-FIXED: Final = 13  # columns of 8 bytes a row that every pack has; the values follow
+FIXED: Final = 13  # columns of 8 bytes per row that every pack has; values follow
 SMALL: Final = 3  # columns of 4 bytes after them
 NO_DAY: Final = -(1 << 31)  # a bar without a trading day
 NAN: Final = float("nan")
 SHIFT: Final = 32
 PLACE: Final = (1 << SHIFT) - 1
-LONG: Final = 24  # rows that are copied as one
+LONG: Final = 24  # rows that are worth copying in one go
 
-# Flags, a bit each, in the order in which tables name them.
+# Flags, one bit each, in the order of the columns in tables.
 FIRST: Final = 1
 INCOMPLETE: Final = 2
 DAY_INCOMPLETE: Final = 4
@@ -43,9 +42,9 @@ GAP: Final = 32
 
 @mypyc_attr(native_class=True)
 class Gathered:
-    """What frames have closed and rejected since it was made, *width* values a bar; 0: values are not wanted.
+    """What frames have closed and rejected since it was created, with *width* values per bar; 0: without values.
 
-    A series, that is a symbol and timeframe, is called by its place among `names`.
+    A series, i.e. a symbol and timeframe, is identified by its index in `names`.
     """
 
     __slots__ = (
@@ -73,7 +72,7 @@ class Gathered:
 
     def __init__(self, width: i64) -> None:
         self._width: Final[i64] = width
-        self._numbers: list[int] = []  # places of series, by number of the symbol and rank of the timeframe; -1: none
+        self._numbers: list[int] = []  # indexes of series, by number of the symbol and rank of the timeframe; -1: none
         self._series: vec[i32] = vec[i32]([])
         self._starts: vec[i64] = vec[i64]([])
         self._ends: vec[i64] = vec[i64]([])
@@ -84,25 +83,25 @@ class Gathered:
         self._volumes: vec[float] = vec[float]([])
         self._ticks: vec[i64] = vec[i64]([])
         self._seqs: vec[i64] = vec[i64]([])
-        self._gaps: vec[i64] = vec[i64]([])  # four a row
-        self._values: vec[float] = vec[float]([])  # `width` a row
+        self._gaps: vec[i64] = vec[i64]([])  # four per row
+        self._values: vec[float] = vec[float]([])  # `width` per row
         self._days: vec[i32] = vec[i32]([])
         self._flags: vec[i32] = vec[i32]([])
         self.first_ns: i64 = TS_MAX_NS  # of all bars
         self.last_ns: i64 = TS_MIN_NS
         self.names: Final[list[tuple[str, str]]] = []  # symbol and timeframe of each series
-        self.rejected: Final = Picked()  # symbols are called by their numbers; clock events are among them
+        self.rejected: Final = Picked()  # symbols by number; clock events are included
 
     def __len__(self) -> int:
         return len(self._starts)
 
     @property
     def waiting(self) -> int:
-        """How many bars and rejected events there are."""
+        """The number of bars and rejected events."""
         return len(self._starts) + len(self.rejected)
 
     def add(self, frame: Frame, after_seq: i64) -> None:
-        """Take in the bars that events of *frame* after *after_seq* closed, and those events that were rejected."""
+        """Add the bars closed by events of *frame* after *after_seq*, and those events that were rejected."""
         self._add_rejected(frame)
         closings = frame.closings
         if closings.count == 0:
@@ -225,7 +224,7 @@ class Gathered:
 
 
 def rearranged(packs: list[bytes], rows: list[int], width: i64, parts: list[tuple[int, int, int]]) -> bytes:
-    """Return a pack of *parts* of *packs*, which have *width* values a bar: which one, from which row, up to which."""
+    """Return a pack of *parts* of *packs* with *width* values per bar; a part is a pack's index, first row and stop."""
     out = BytesWriter()
     for column in range(FIXED + width):
         for which, first, stop in parts:
@@ -253,7 +252,7 @@ def rearranged(packs: list[bytes], rows: list[int], width: i64, parts: list[tupl
 
 
 def value_places(values: bytes) -> bytes:
-    """Return as int32, for each of *values*, its place among them, counted from 1, or 0 for a NaN; b"" if none is."""
+    """Return the position of each of *values*, from 1, or 0 for NaN, as int32; b"" if none is NaN."""
     count: i64 = len(values) // 8
     missing = False
     for i in range(count):

@@ -1,9 +1,9 @@
-"""Packs: completed bars side by side in columns, as bytes; and the pages of them that readers are given.
+"""Packs: completed bars in columns, as bytes; and the pages of bars that readers get.
 
-A pack has the bars of one symbol and timeframe in their order, or those of several, one after the other by number of
-the series. Its columns are `gather.FIXED` of 8 bytes a bar (start, end, open, high, low, close, volume, ticks, seq, the
-gap before it by reason), its indicator values, and three of 4 bytes (series, trading day, flags), each little-endian.
-Stored it is compressed if it is long. Nothing in it says what it is: that is in the directory of its run.
+A pack has the bars of one symbol and timeframe in order, or of several, one after the other by number of the series.
+Its columns are `gather.FIXED` of 8 bytes per bar (start, end, open, high, low, close, volume, ticks, seq, the gap
+before it by reason), its indicator values, and three of 4 bytes (series, trading day, flags), each little-endian. A
+long pack is stored compressed. It does not describe itself: the directory of its run does.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ __all__ = [
     "unstored",
 ]
 
-PACK_BARS: Final = 4_096  # of one series in a pack
-PACK_BARS_MAX: Final = 1 << 20  # in any: a frame of ten thousand symbols may close a bar of each timeframe
-WIDTH_MAX: Final = 1 << 16  # values a bar
-PACK_BYTES: Final = 2 << 20  # of a pack whose bars have many values: it has fewer of them
+PACK_BARS: Final = 4_096  # bars of one series in a pack
+PACK_BARS_MAX: Final = 1 << 20  # bars in any pack: a frame of ten thousand symbols may close a bar of each timeframe
+WIDTH_MAX: Final = 1 << 16  # values per bar
+PACK_BYTES: Final = 2 << 20  # of a pack whose bars have many values: it has fewer bars
 COMPRESSED_MIN: Final = 4_096  # bytes from which a pack is compressed
 LEVEL: Final = 1
-RAW: Final = b"r"  # the first byte of what is stored
+RAW: Final = b"r"  # the first byte of a stored pack
 ZSTD: Final = b"z"
 FLAGS: Final = ("first", "incomplete", "day_incomplete", "off_session", "from_bars")
 BYTES_A_BAR: Final = FIXED * 8 + SMALL * 4
@@ -53,7 +53,7 @@ SERIES, DAY, FLAG = range(3)
 
 
 class Pack:
-    """A pack that is read: *data* has *bars*, with *width* values each."""
+    """A pack as it is read: *data* has *bars* bars with *width* values each."""
 
     __slots__ = ("bars", "data", "view", "width")
 
@@ -64,7 +64,7 @@ class Pack:
         self.view: Final = memoryview(data)
 
     def whole(self, column: int) -> memoryview[int]:
-        """Return a column of integers of 8 bytes."""
+        """Return a column of 8-byte integers."""
         return self._eight(column).cast("q")
 
     def floats(self, column: int) -> memoryview[float]:
@@ -72,12 +72,12 @@ class Pack:
         return self._eight(column).cast("d")
 
     def small(self, column: int) -> memoryview[int]:
-        """Return a column of 4 bytes: series, trading day or flags."""
+        """Return a column of 4-byte integers: series, trading day or flags."""
         at = ((FIXED + self.width) * 8 + column * 4) * self.bars
         return self.view[at : at + self.bars * 4].cast("i")
 
     def rows_of(self, series: int) -> tuple[int, int]:
-        """Return from which row on, and up to which, the bars of *series* are."""
+        """Return the first row of *series* and the row after its last."""
         numbers = self.small(SERIES)
         return bisect_left(numbers, series), bisect_right(numbers, series)
 
@@ -87,7 +87,7 @@ class Pack:
 
 
 class BarPage:
-    """Some bars of one series, in columns, without a copy; iterated, they are rows of `COLUMNS`."""
+    """Some bars of one series in columns, not copied; iteration gives rows of `COLUMNS`."""
 
     __slots__ = ("first", "outputs", "pack", "stop", "symbol", "timeframe")
 
@@ -97,9 +97,9 @@ class BarPage:
         self.symbol: Final = symbol
         self.timeframe: Final = timeframe
         self.pack: Final = pack
-        self.first: Final = first  # row of the pack
+        self.first: Final = first  # its first row in the pack
         self.stop: Final = stop
-        self.outputs: Final = outputs  # the names of the pack's values, those of this timeframe
+        self.outputs: Final = outputs  # the names of the pack's values for this timeframe
 
     def __len__(self) -> int:
         return self.stop - self.first
@@ -142,12 +142,12 @@ class BarPage:
 
 
 def bars_a_pack(width: int, bytes_max: int = PACK_BYTES) -> int:
-    """Return how many bars of one series, with *width* values each, are put in a pack."""
+    """Return the number of bars of one series, with *width* values each, that go into a pack."""
     return min(PACK_BARS, max(1, bytes_max // (BYTES_A_BAR + 8 * width)))
 
 
 def packed_rows(rows: Sequence[Row], series: int) -> bytes:
-    """Return a pack, without values, of rows of `COLUMNS` that are all of *series*, in their order."""
+    """Return a pack, without values, of rows of `COLUMNS` that all belong to *series*, in order."""
     columns = list(zip(*rows, strict=True))
     start, end, *prices = columns[2:9]
     ticks, day, *flags = columns[9:16]
@@ -182,7 +182,7 @@ def spans_of(pack: Pack) -> list[tuple[int, int, int]]:
 
 
 def stored_form(data: bytes) -> bytes:
-    """Return *data* as it is stored: compressed if that is worth it, with a byte before it that says so."""
+    """Return *data* as it is stored: a byte that says whether it is compressed, then *data*, compressed if worth it."""
     if len(data) < COMPRESSED_MIN:
         return RAW + data
     return ZSTD + zstandard.ZstdCompressor(level=LEVEL).compress(data)
@@ -194,24 +194,24 @@ def data_sum(stored: bytes) -> int:
 
 
 def unpacked(stored: bytes, bars: int, width: int, what: str) -> Pack:
-    """Return a pack of *bars* with *width* values each; CorruptHistory, naming *what*, if it is not one."""
+    """Return *data* as a pack of *bars* bars, *width* values each; CorruptHistory, naming *what*, if it is not one."""
     size = bars * (BYTES_A_BAR + 8 * width)
     if not 0 < bars <= PACK_BARS_MAX or not 0 <= width <= WIDTH_MAX:
-        raise CorruptHistory(f"{what} says that it has {bars} bars of {width} values")
+        raise CorruptHistory(f"{what} has a size of {bars} bars with {width} values")
     data = unstored(stored, size, what)
     if len(data) != size:
-        raise CorruptHistory(f"{what} has {len(data)} bytes, and {bars} bars have {size}")
+        raise CorruptHistory(f"{what} has {len(data)} bytes, but {bars} bars take {size}")
     return Pack(data, bars, width)
 
 
 def unstored(stored: bytes, size_max: int, what: str) -> bytes:
-    """Return what `stored_form` was given, up to *size_max* bytes; CorruptHistory, naming *what*, if it is not one."""
+    """Return the data passed to `stored_form`, up to *size_max* bytes; CorruptHistory, naming *what*, if that fails."""
     if stored[:1] == RAW:
         return stored[1:]
     try:
         size = zstandard.frame_content_size(stored[1:])
         if not 0 <= size <= size_max:
-            raise CorruptHistory(f"{what} would have {size} bytes, decompressed")
+            raise CorruptHistory(f"{what} would have {size} bytes when decompressed")
         return zstandard.ZstdDecompressor().decompress(stored[1:])
     except zstandard.ZstdError as error:
         raise CorruptHistory(f"{what} cannot be decompressed: {error}") from error

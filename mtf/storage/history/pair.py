@@ -1,9 +1,9 @@
 """Whether a history and the write-ahead log beside it belong together.
 
-SQLite takes every log of the right name for that of the database: put back beside the log of a later copy, an older
-database comes to hold pages of both, and nothing need look wrong. So the first transaction of a log gives it a number
-that no other has, and writes down the sum of the position at which the database was without it. Whoever opens both
-compares the two: the log began where the database ends, or SQLite has copied a part of this very log into it.
+SQLite accepts any log with the right name as that of the database: if an older database is put back beside the log of a
+later copy, it ends up with pages of both, and may not even look wrong. So the first transaction of a log gives it a
+unique number, and stores the sum of the database's position without the log. Whoever opens both compares the two:
+either the log began where the database ends, or SQLite has copied a part of this very log into it.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from mtf.storage.history.schema import FIND_SCHEMA, FORMER_VERSION, check_schema
 
 __all__ = ["MARK_BITS", "has_foreign_log", "log_beside", "new_log"]
 
-LOOKS: Final = 3  # while a writer is at work, the two may be read on both sides of SQLite's copying of the log
+LOOKS: Final = 3  # while a writer is active, the two may be read before and after SQLite has copied the log
 # In the former version the number of a log was that of the event up to which the database was complete without it.
 READ_MARK: Final = "PRAGMA application_id"
-NONE: Final = 0  # the mark of a database that was made before there were any
+NONE: Final = 0  # the mark of a database that was made before marks existed
 MARK_BITS: Final = 0x7FFF_FFFF
 
 
 class _Read(NamedTuple):
     changes: int  # transactions so far; events, in the former version
     log: int
-    begun: int  # the sum of the position where the log began; 0: there was none
-    sum: int  # that of the position
+    begun: int  # the sum of the position where the log began; 0 if there was none
+    sum: int  # the sum of the position
 
 
 def new_log() -> int:
-    """Return a number for a log."""
+    """Return a random number for a log."""
     return int.from_bytes(os.urandom(8), "big") >> 1
 
 
 def log_beside(path: Path) -> int:
-    """Return how many bytes the write-ahead log beside the database *path* has; 0 if there is none."""
+    """Return the size in bytes of the write-ahead log beside the database *path*; 0 if there is none."""
     try:
         return path.with_name(f"{path.name}-wal").stat().st_size
     except FileNotFoundError:
@@ -47,9 +47,9 @@ def log_beside(path: Path) -> int:
 
 
 def has_foreign_log(path: Path) -> bool:
-    """Return whether the write-ahead log beside the history *path* is that of another copy of it.
+    """Return whether the write-ahead log beside the history *path* belongs to another copy of it.
 
-    What cannot be read is not judged here.
+    False if one of them cannot be read, which is not judged here.
     """
     if not log_beside(path):
         return False
@@ -65,7 +65,7 @@ def has_foreign_log(path: Path) -> bool:
 
 
 def _read(path: Path, how: str) -> _Read | None:
-    """Return what the database opened *how* is at; None if it cannot be read. Immutable, it is read without a log."""
+    """Return the state of the database opened *how*; None if it cannot be read. Immutable: without its log."""
     try:
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
@@ -84,7 +84,7 @@ def _read(path: Path, how: str) -> _Read | None:
 
 
 def _former(connection: sqlite3.Connection) -> _Read | None:
-    """Return what a database of the former version is at: a mark stands for the sum of the position."""
+    """Return the state of a database of the former version, where a mark stands for the sum of the position."""
     (mark,) = connection.execute(READ_MARK).fetchone()
     ((seq,),) = connection.execute("SELECT seq FROM position").fetchall()
     return _Read(seq, mark, mark, 1 + seq % MARK_BITS) if isinstance(seq, int) else None

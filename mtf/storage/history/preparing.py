@@ -1,7 +1,7 @@
-"""Making a history ready to be written: its tables are made, or converted, and it ends with the log, the truth.
+"""Preparing a history to be written: its tables are created or converted, and it is cut to the end of the log.
 
-In one transaction each, on a connection of its own, in a thread. Whatever is in the way raises sqlite3.Error, and can
-be tried again.
+Each step is one transaction, on its own connection, in a thread. Anything in the way raises sqlite3.Error, and can be
+tried again.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Prepared(NamedTuple):
     book: Book
     series: dict[tuple[str, str], int]
     layouts: Mapping[int, Layout]
-    notes: list[tuple[str, str]]  # what was changed: the event of each, and a sentence
+    notes: list[tuple[str, str]]  # what was changed: the event's name and a sentence
 
 
 def prepared(path: Path, logged_seq: int, busy_ms: int) -> Prepared:
-    """Make the history at *path* ready, for a log that ends at *logged_seq*; wait for another program *busy_ms*."""
+    """Prepare the history at *path* for a log that ends at *logged_seq*; wait *busy_ms* for other programs."""
     notes: list[tuple[str, str]] = []
     with closing(sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
@@ -45,7 +45,7 @@ def prepared(path: Path, logged_seq: int, busy_ms: int) -> Prepared:
             bars = sum(run.bars for run in book.runs)
             if bars:
                 sentence = (
-                    f"the history was that of an earlier version and was converted; its {bars:,} bars have no "
+                    f"the history had an earlier version and was converted; its {bars:,} bars have no "
                     "indicator values (to have them, delete it: the next start makes it from the log)"
                 )
                 notes.append(("history_converted", sentence))
@@ -55,7 +55,7 @@ def prepared(path: Path, logged_seq: int, busy_ms: int) -> Prepared:
             _create(path, connection)
         elif contents.seq > logged_seq:
             _take_back(path, connection, contents, logged_seq)
-            sentence = f"bars after seq {logged_seq}, where the log ends, were taken back"
+            sentence = f"bars after seq {logged_seq}, where the log ends, were removed"
             notes.append(("history_taken_back", sentence))
         contents, _ = read_contents(path, connection, known)  # reads what has changed
         assert contents is not None, "it is of the present version"
@@ -70,7 +70,7 @@ def carry_out(
     statements: Sequence[Statement] = (),
     first: Sequence[str] = (),
 ) -> None:
-    """Do *first* and *statements*, which lead from *before* to *book*, in one transaction on the history at *path*."""
+    """Execute *first* and *statements*, which lead from *before* to *book*, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         book = book.changed(None if log_beside(path) else new_log(), before)
@@ -87,7 +87,7 @@ def carry_out(
 def without_later(
     path: Path, connection: sqlite3.Connection, contents: Contents, seq: int
 ) -> tuple[Book, list[Statement]]:
-    """Return the book of *contents* without what events after *seq* led to, and the statements that lead there."""
+    """Return the book of *contents* without results of events after *seq*, and the statements that lead there."""
     fetch = partial(fetched, path, connection, contents.layouts)
     removed = [run for run in contents.runs if run.last_seq > seq]
     added = [cut(run, fetch, last_seq=seq)._replace(last_seq=seq) for run in removed]
@@ -105,7 +105,7 @@ def without_later(
 
 
 def _create(path: Path, connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that pruning can make the file shorter
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that pruning can shorten the file
     connection.execute("PRAGMA journal_mode = WAL")
     carry_out(path, connection, EMPTY, EMPTY, first=(*TABLES.values(), f"PRAGMA user_version = {VERSION}"))
 

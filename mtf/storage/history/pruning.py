@@ -1,7 +1,7 @@
 """Pruning: removing the oldest bars and rejects from a history, by age or by size, and only on request.
 
-Age counts back from the end of the newest bar, so that it is the data's and not the machine's. The log is another
-matter: bars that it still has come back if the history is made again from it.
+Age is counted back from the end of the newest bar, so it does not depend on the machine's clock. The log is separate:
+bars that it still has come back if the history is rebuilt from it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from mtf.storage.history.runs import Run
 
 __all__ = ["KEEP_ALL", "NOTHING_NS", "SPARE", "Keep", "Pruned", "prune_history", "pruned_book"]
 
-NOTHING_NS: Final = -(1 << 63)  # nothing is older
-SPARE: Final = 32  # a run prunes once a 32nd more than it has to keep is there
+NOTHING_NS: Final = -(1 << 63)  # nothing starts earlier
+SPARE: Final = 32  # a run prunes once there is a 32nd more than it has to keep
 
 
 class Keep(NamedTuple):
-    """How much of the history stays; None: all."""
+    """How much of the history stays; None: no limit."""
 
     age_ns: int | None = None
     bytes_max: int | None = None
@@ -44,18 +44,18 @@ class Pruned(NamedTuple):
 
     bars: int
     rejects: int
-    from_ns: int  # where the history begins now; bars that start before it are gone
-    bytes: int  # by how much the file is shorter
+    from_ns: int  # the history's new beginning; bars that start before it are gone
+    bytes: int  # by which the file is shorter
 
 
 def _age_cutoff(book: Book, age_ns: int) -> int:
-    """Return from which start on bars stay if those older than *age_ns* go."""
+    """Return the start from which bars stay if those older than *age_ns* are removed."""
     newest_ns = max((entry.last_ns for run in book.runs for entry in run.entries), default=NOTHING_NS)
     return max(newest_ns - age_ns, NOTHING_NS)
 
 
 def _size_cutoff(book: Book, sizes: dict[int, int], bytes_max: int) -> int:
-    """Return from which start on bars stay if the packs, which have *sizes* by number, take *bytes_max* in all."""
+    """Return the start from which bars stay if the packs, with *sizes* by number, may take *bytes_max* in total."""
     packs = sorted(
         (entry.last_ns, sizes.get(number, 0))
         for run in book.runs
@@ -80,9 +80,9 @@ def _outdated(book: Book, from_ns: int, spare_ns: int = 0) -> list[Run]:
 def pruned_book(
     path: Path, connection: sqlite3.Connection, contents: Contents, keep: Keep, *, spare: int = 0
 ) -> tuple[Book, list[Statement]] | None:
-    """Return the book without what *keep* does not keep, and the statements that lead there; None if nothing goes.
+    """Return the book without what *keep* excludes, and the statements that lead there; None if nothing is removed.
 
-    With *spare* nothing goes either until a *spare*-th more than has to be kept is there.
+    With *spare*, nothing is removed until there is a *spare*-th more than has to be kept.
     """
     before = contents.book()
     from_ns = NOTHING_NS
@@ -108,8 +108,8 @@ def pruned_book(
 def prune_history(path: Path, keep: Keep, *, busy_s: float = 5.0) -> Pruned:
     """Remove what is too old for *keep*, and the oldest bars until the rest is small enough; shorten the file.
 
-    In one transaction: the history at *path*, which no run may have open, is then as it was or pruned. CorruptHistory
-    if it is damaged, or still of the former version; DataDirError if another program has it locked.
+    In one transaction: afterwards the history at *path*, which no run may have open, is unchanged or pruned.
+    CorruptHistory if it is damaged or still has the former version; DataDirError if another program has it locked.
     """
     check_history_files(path)
     before_bytes = path.stat().st_size
@@ -117,7 +117,7 @@ def prune_history(path: Path, keep: Keep, *, busy_s: float = 5.0) -> Pruned:
         with closing(sqlite3.connect(path, timeout=busy_s, isolation_level=None)) as connection:
             contents, _ = read_contents(path, connection)
             if contents is None:
-                raise CorruptHistory(f"{path}: it is of an earlier version: run on the directory once to convert it")
+                raise CorruptHistory(f"{path}: has an earlier version: run on the directory once to convert it")
             before = contents.book()
             found = pruned_book(path, connection, contents, keep)
             book = before
@@ -140,7 +140,9 @@ def _carry_out(
     carry_out(path, connection, before, book, statements)
     (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
-        raise DataDirError(f"{path}: pruned, and not shortened, as another program reads it: end it, and prune again")
+        raise DataDirError(
+            f"{path}: pruned, but not shortened: another program is reading it; stop it, and prune again"
+        )
     connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -148,7 +150,7 @@ def _carry_out(
 def _rejects(
     path: Path, connection: sqlite3.Connection, book: Book, from_ns: int
 ) -> tuple[list[RejectRow], list[NewRejects]]:
-    """Return the rows of rejects that have some stamped before *from_ns*, and what stays of them."""
+    """Return the rows with rejects stamped before *from_ns*, and what stays of them."""
     gone = [row for row in book.rejects if row.first_ns < from_ns]
     kept = []
     for row in gone:

@@ -1,6 +1,6 @@
-"""Rejected events, as the history has them: in columns, as bytes, one row of the table for many.
+"""Rejected events, as the history stores them: in columns, as bytes, many per row of the table.
 
-A row has the rejects of some consecutive events in their order, with all that was known of each.
+A row has the rejects among consecutive events in order, with everything known about each.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["NewRejects", "RejectRow", "Rejects", "fetched_rejects", "mergeable_r
 
 REJECTS_MAX: Final = 1 << 20  # in a row
 MERGED_MAX: Final = 1 << 14  # in a row that is made of others
-FAN: Final = 8  # rows of one level that are merged
+FAN: Final = 8  # the number of rows of one level that are merged
 NAMES_BYTES_MAX: Final = 1 << 30  # of all symbols and ids of a row
 
 
 class RejectRow(NamedTuple):
-    """A row of the table, but for its data."""
+    """A row of the table, without its data."""
 
     last_seq: int
     level: int
@@ -79,18 +79,18 @@ class Rejects:
         return len(self.seqs)
 
     def chosen(self, places: Sequence[int]) -> Rejects:
-        """Return those in *places*."""
+        """Return those at *places*."""
         columns = [array(each.typecode, [each[k] for k in places]) for each in self.columns]
         return Rejects(self.symbols, columns, [self.ids[k] for k in places])
 
     def called(self, symbols: Sequence[str], codes: Sequence[int]) -> Rejects:
-        """Return the same events, whose symbols are *codes* among *symbols*."""
+        """Return the same events, with their symbols as *codes* into *symbols*."""
         columns = list(self.columns)
         columns[7] = array("i", codes)
         return Rejects(symbols, columns, self.ids)
 
     def stored(self, last_seq: int, level: int = 0) -> NewRejects:
-        """Return them as they are stored; they are of events up to *last_seq*."""
+        """Return the row to store; it covers events up to *last_seq*."""
         names = orjson.dumps([list(self.symbols), self.ids])
         parts = [array("q", [len(self), len(names)]), *self.columns]
         data = stored_form(b"".join(parts) + names)
@@ -101,7 +101,7 @@ TYPES: Final = "qqqddddiBBB"
 
 
 def rejects_of(picked: Picked, name_of: Callable[[int], str], after_seq: int) -> Rejects | None:
-    """Return what *picked* has of ticks after *after_seq*, whose symbols have numbers in it; None if it has none."""
+    """Return the ticks of *picked* after *after_seq*, whose symbols are numbers there; None if there are none."""
     places = [
         k for k, (seq, code) in enumerate(zip(picked.seqs, picked.codes, strict=True)) if seq > after_seq and code >= 0
     ]
@@ -121,7 +121,7 @@ def rejects_of(picked: Picked, name_of: Callable[[int], str], after_seq: int) ->
 
 
 def mergeable_rejects(rows: Sequence[RejectRow]) -> list[RejectRow]:
-    """Return rows of one level that stand side by side and are to be merged now; none if there are few enough."""
+    """Return adjacent rows of one level to merge now; none if there are few enough."""
     start = len(rows)
     while start > 0:
         stop, level = start, rows[start - 1].level
@@ -134,13 +134,13 @@ def mergeable_rejects(rows: Sequence[RejectRow]) -> list[RejectRow]:
 
 
 def merged_rejects(path: Path, connection: sqlite3.Connection, rows: Sequence[RejectRow]) -> list[NewRejects]:
-    """Return the row that *rows* make together, which stand side by side in the history at *path*."""
+    """Return the row that adjacent *rows* of the history at *path* make together."""
     parts = [fetched_rejects(path, connection, row) for row in rows]
     return [_joined(parts).stored(rows[-1].last_seq, rows[-1].level + 1)]
 
 
 def fetched_rejects(path: Path, connection: sqlite3.Connection, row: RejectRow) -> Rejects:
-    """Return the rejects of *row* of the history at *path*; CorruptHistory if they are not what was stored."""
+    """Return the rejects of *row* of the history at *path*; CorruptHistory if they were altered."""
     data = connection.execute("SELECT data FROM rejects WHERE last_seq = ?", (row.last_seq,)).fetchone()
     return _read_rejects(row, None if data is None else data[0], f"{path}: rejects up to seq {row.last_seq}")
 
@@ -159,7 +159,7 @@ def _joined(parts: Sequence[Rejects]) -> Rejects:
 
 
 def _read_rejects(row: RejectRow, data: Any, what: str) -> Rejects:
-    """Return the rejects of a row with *data*; CorruptHistory, naming *what*, if it is not what was stored."""
+    """Return the rejects of a row with *data*; CorruptHistory, naming *what*, if they were altered."""
     if not isinstance(data, bytes) or record_sum("rejects", *row[:5], data_sum(data)) != row.sum:
         raise CorruptHistory(f"{what} were altered")
     plain = unstored(data, NAMES_BYTES_MAX, what)
@@ -176,7 +176,7 @@ def _read_rejects(row: RejectRow, data: Any, what: str) -> Rejects:
             at += count * column.itemsize
         symbols, ids = orjson.loads(plain[at : at + size])
         if {len(column) for column in columns} != {count} or len(ids) != count or max(columns[7]) >= len(symbols):
-            raise ValueError("columns of other lengths")
+            raise ValueError("columns of different lengths")
     except (ValueError, TypeError) as error:
         raise CorruptHistory(f"{what} cannot be read: {error}") from error
     return Rejects(symbols, columns, ids)

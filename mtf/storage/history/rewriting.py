@@ -1,7 +1,7 @@
-"""Rewriting runs: several merged into one, and bars removed from one. Reads packs as it needs them, and stores nothing.
+"""Rewriting runs: merges several into one, and removes bars from one. Reads packs as needed, and stores nothing.
 
-A merged run has the same bars in the same order for each series, whatever it was merged of. It is made a pack at a
-time: of each run that goes into it there is one pack in memory.
+A merged run has the same bars in the same order for each series as the runs it was merged from. It is made a pack at a
+time, with one pack of each source run in memory.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from mtf.storage.history.runs import Entry, NewRun, Run, entry_of
 
 __all__ = ["FAN", "Part", "cut", "mergeable", "merged", "packed"]
 
-FAN: Final = 8  # runs of one level that are merged
-RUN_BARS: Final = 1 << 18  # a run with as many bars is not merged any more
-MIXED_BARS: Final = 1_024  # a pack of several series is ended once it has so many
+FAN: Final = 8  # the number of runs of one level that are merged
+RUN_BARS: Final = 1 << 18  # a run with this many bars is not merged any more
+MIXED_BARS: Final = 1_024  # a pack of several series is ended once it has this many
 
 Fetch = Callable[[int, Run], Pack]  # the number of a pack, and its run
 Part = tuple[int, Pack, int, int]  # series, pack, first row, stop
 
 
 def mergeable(runs: Sequence[Run]) -> list[Run]:
-    """Return runs that stand side by side and are to be merged now; none if there are few enough."""
+    """Return adjacent runs to merge now; none if there are few enough."""
     start = len(runs)
     while start > 0:
         stop, last = start, runs[start - 1]
@@ -39,7 +39,7 @@ def mergeable(runs: Sequence[Run]) -> list[Run]:
 
 
 def merged(runs: Sequence[Run], fetch: Fetch) -> NewRun:
-    """Return the run that *runs*, which stand side by side, make together."""
+    """Return the run that adjacent *runs* make together."""
     parts = heapq.merge(*(_parts(run, fetch) for run in runs), key=_series)
     return NewRun(runs[-1].last_seq, runs[-1].level + 1, runs[-1].layout, list(packed(parts)))
 
@@ -75,7 +75,7 @@ def _parts(run: Run, fetch: Fetch) -> Iterator[Part]:
 
 
 def packed(parts: Iterator[Part]) -> Iterator[tuple[Entry, bytes]]:
-    """Yield packs of *parts*, which come by series, with their entries; parts of one series that is long are alone."""
+    """Yield packs of *parts*, which come by series, with their entries; a long series has its own packs."""
     pending: list[Part] = []
     size = 0
     for series, pack, first, stop in parts:

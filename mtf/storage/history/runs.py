@@ -1,8 +1,8 @@
-"""Runs: the bars of some consecutive events, as packs by series, and the directory that says what is in which pack.
+"""Runs: the bars of consecutive events, as packs by series, with a directory of what is in which pack.
 
-Each transaction that stores bars adds a run. Runs of one level that stand side by side are merged into one of the next
+Each transaction that stores bars adds a run. Adjacent runs of one level are merged into one of the next
 (`mtf.storage.history.rewriting`), so that there are few, and the bars of a series are together. A pack is read only if
-the directory of its run says that it may have what is asked for, and must then have the sum that is written there.
+the directory of its run says that it may have requested bars, and must then have the sum that is recorded there.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class Entry(NamedTuple):
     last_series: int
     bars: int
     first_ns: int  # the earliest start of a bar
-    last_ns: int  # the latest one
-    sum: int  # of what is stored
+    last_ns: int  # the latest start
+    sum: int  # of the stored bytes
 
 
 class Run(NamedTuple):
     """A run as it is stored; its packs are numbered from `first_pack` on."""
 
-    last_seq: int  # of the events whose bars it has; those of the run before it end where they begin
+    last_seq: int  # last event whose bars it has; the run before it ends where it begins
     level: int
-    layout: int  # which values its packs have; 0: none
+    layout: int  # says which values its packs have; 0: none
     first_pack: int
     bars: int
     entries: tuple[Entry, ...]
@@ -60,7 +60,7 @@ class Run(NamedTuple):
 
 
 class NewRun(NamedTuple):
-    """A run that is to be stored: its packs as they are stored, with their entries."""
+    """A run to be stored: its packs as they will be stored, with their entries."""
 
     last_seq: int
     level: int
@@ -68,7 +68,7 @@ class NewRun(NamedTuple):
     packs: Sequence[tuple[Entry, bytes]]
 
     def numbered(self, first_pack: int) -> Run:
-        """Return it as a run whose packs are numbered from *first_pack* on."""
+        """Return it as a run, with packs numbered from *first_pack* on."""
         return numbered(self.last_seq, self.level, self.layout, first_pack, tuple(entry for entry, _ in self.packs))
 
 
@@ -86,7 +86,7 @@ def entry_of(pack: Pack) -> tuple[Entry, bytes]:
 
 
 def run_of_row(row: Sequence[Any]) -> Run | None:
-    """Return a row of the table as a run; None if it is not one, or has another sum."""
+    """Return a row of the table as a run; None if it is invalid or its sum does not match."""
     try:
         last_seq, level, layout, first_pack, bars, directory, sum = row
         entries = tuple(Entry(*entry) for entry in _ENTRY.iter_unpack(directory))

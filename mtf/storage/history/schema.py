@@ -1,7 +1,7 @@
 """The tables of the history, and checking them before any other query.
 
-SQLite reads a schema without acting on it. A trigger, a view or a default in it is run by the next query, so
-there is no other query before the schema is known to be this one, or that of the version before.
+SQLite reads a schema without acting on it, but the next query runs its triggers, views and defaults. So no other query
+is made before the schema is known to be this one, or that of the version before.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 Row = tuple[Any, ...]  # of `COLUMNS`
 
 VERSION: Final = 3000 + RESULTS  # 3 for the schema, then the version of the results that its bars are
-FORMER_VERSION: Final = 2000 + RESULTS  # a bar a row, without values: read as it is, and converted by a run
+FORMER_VERSION: Final = 2000 + RESULTS  # one row per bar, without values: read as it is, and converted by a run
 COLUMNS: Final = (
     "symbol",
     "timeframe",
@@ -55,8 +55,8 @@ COLUMNS: Final = (
     "gap_silence_ns",
     "seq",
 )
-# Integers have no default and no check, so that what is read is what was written. `position` and `packs` name nobody:
-# a series is a symbol and timeframe by number, a layout says which values its packs have.
+# Integers have no default and no check, so that they are read as they were written. A series is a symbol and
+# timeframe by number, and a layout lists the values that packs have.
 TABLES: Final = {
     "position": """CREATE TABLE position (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -153,7 +153,7 @@ AFRESH: Final = "move it away: the next start rebuilds it from the log"
 
 
 def check_schema(path: Path, found: Iterable[tuple[Any, ...]]) -> int:
-    """Return which version's tables are there, 0 if there are none yet.
+    """Return the version of the tables, 0 if there are none yet.
 
     CorruptHistory if *found* has anything but the tables of a version, or only some of them.
     """

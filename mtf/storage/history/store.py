@@ -1,7 +1,7 @@
 """Reading the history: completed bars with their values, and rejects, each pack checked before it is handed out.
 
-They are written by an ordinary consumer (`mtf.storage.history.writer`), never a row per tick, and its position is in
-the same transaction. A read is one transaction, and its sums must match; otherwise it is CorruptHistory.
+An ordinary consumer (`mtf.storage.history.writer`) writes them, never a row per tick, with its position in the same
+transaction. A read is one transaction, and CorruptHistory if its sums do not match.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from mtf.zones import is_zones
 __all__ = ["HistoryStore", "Stored"]
 
 PROBLEMS_MAX: Final = 20
-PAGE_ROWS: Final = 4_096  # bars after which the first transaction ends; each further one has four times as many,
-PAGE_ROWS_MAX: Final = 65_536  # up to so many
+PAGE_ROWS: Final = 4_096  # bars read in the first transaction; four times as many in each further one,
+PAGE_ROWS_MAX: Final = 65_536  # up to this many
 SEQ_MAX: Final = (1 << 63) - 1  # no limit
 
 
 class Stored(NamedTuple):
-    """What the history records about itself."""
+    """The metadata of a history."""
 
-    seq: int  # the newest event whose bars are stored; 0: none
+    seq: int  # the newest event whose bars are stored; 0 if none
     zones: (
         dict[str, Any] | None
-    )  # the instants that the time zones gave when its bars were made (`mtf.zones`); None: no bars
+    )  # fingerprint of the time zones that its bars were made with (`mtf.zones`); None without bars
     rejects_after: int  # rejected events after it, up to `seq`, are stored
     pruned_ns: int  # bars that start before it were removed on request
 
@@ -47,17 +47,17 @@ class Stored(NamedTuple):
 class HistoryStore:
     """Reads the history of a data directory; opens nothing for writing, and can be used while a pipeline writes.
 
-    *versions* are those of the indicators' formulas that are installed: values that others gave are not returned.
+    *versions* are those of the installed indicators' formulas: values given by other versions are not returned.
     """
 
     def __init__(self, path: Path, versions: dict[str, int] | None = None) -> None:
         self.path: Final = path
         self._versions: Final = versions
-        self._known: Known | None = None  # what was read before, which need not be read again
+        self._known: Known | None = None  # what was read before and need not be read again
         check_history_files(path)
 
     def stored(self) -> Stored:
-        """Return what the history records about itself; CorruptHistory if a sum but those of packs is wrong."""
+        """Return the metadata; CorruptHistory if a sum other than those of packs is wrong."""
 
         def read(connection: sqlite3.Connection) -> Stored:
             found = self._contents(connection)
@@ -100,7 +100,7 @@ class HistoryStore:
         return read_history(self.path, read)
 
     def valued(self) -> list[tuple[int, int]]:
-        """Return the spans of events, after the first up to the second, whose bars are stored with their values."""
+        """Return the spans of events `(after, last]` whose bars are stored with their values."""
 
         def read(connection: sqlite3.Connection) -> list[tuple[int, int]]:
             found = self._contents(connection)
@@ -130,11 +130,11 @@ class HistoryStore:
     ) -> Iterator[BarPage | list[Row]]:
         """Yield the completed bars that start in `[start_ns, end_ns)`, oldest first, a page at a time.
 
-        There are none that events after *last_seq* closed; with *last*, 1 or more, only so many, the newest ones. Pages
-        are read in short transactions, so that a reader that takes its time is in nobody's way; what is stored
-        meanwhile changes nothing of the answer. Each pack is checked before it is handed out, and that none is missing:
-        CorruptHistory. A symbol or timeframe of which nothing is stored has no bars. A history of the former version
-        gives lists of rows, the present one pages that have columns and values too.
+        Bars closed by events after *last_seq* are excluded; with *last*, 1 or more, only that many, the newest ones.
+        Pages are read in short transactions, so that a slow reader blocks nobody; what is stored meanwhile does not
+        change the answer. CorruptHistory if a pack was altered, before it is yielded, or is missing. A symbol or
+        timeframe that is not stored has no bars. A history of the former version gives lists of rows, the present one
+        pages that also have columns and values.
         """
         asked = _Asked(
             symbol,
@@ -152,9 +152,9 @@ class HistoryStore:
             if found is None:
                 return None
             if found.seq < asked.last_seq != SEQ_MAX:
-                raise CorruptHistory(f"{self.path}: it was replaced while it was being read; read it again")
+                raise CorruptHistory(f"{self.path}: it was replaced while it was being read: read it again")
             if pruned_ns is not None and pruned_ns != found.pruned_ns > asked.start_ns:
-                raise CorruptHistory(f"{self.path}: bars were pruned while they were being read; read them again")
+                raise CorruptHistory(f"{self.path}: bars were pruned while they were being read: read them again")
             fixed = asked._replace(last_seq=min(asked.last_seq, found.seq))
             if last is None:
                 return found, fixed, *self._forward(connection, found, fixed, page_rows)
@@ -175,9 +175,9 @@ class HistoryStore:
             page_rows = min(4 * page_rows, PAGE_ROWS_MAX)
 
     def rejects(self, last_seq: int, start_ns: int = TS_MIN_NS, end_ns: int = TS_MAX_NS + 1) -> Iterator[Rejects]:
-        """Yield the rejected events up to *last_seq* that are stored, in their order, a row of the table at a time.
+        """Yield the stored rejected events up to *last_seq* in order, a row of the table at a time.
 
-        Rows of the table of which none is stamped in `[start_ns, end_ns)` are left out.
+        Rows without an event stamped in `[start_ns, end_ns)` are left out.
         """
         after_seq = -1
         more = True
@@ -202,18 +202,18 @@ class HistoryStore:
                 yield page.chosen(wanted)
 
     def damage(self) -> list[str]:
-        """Read everything, and return what is wrong."""
+        """Read everything, and return the problems found."""
         return read_history(self.path, self._damage)
 
     def _contents(self, connection: sqlite3.Connection) -> Contents | None:
-        """Return what there is; None if it is a history of the former version."""
+        """Return the contents; None if it is a history of the former version."""
         found, self._known = read_contents(self.path, connection, self._known)
         return found
 
     def _forward(
         self, connection: sqlite3.Connection, found: Contents, asked: _Asked, rows_max: int
     ) -> tuple[list[BarPage], bool]:
-        """Return the first bars that are *asked* for, and whether there may be more."""
+        """Return the first bars of the *asked* ones, and whether there may be more."""
         pages: list[BarPage] = []
         rows = 0
         series = found.series.get((asked.symbol, asked.timeframe))
@@ -236,7 +236,7 @@ class HistoryStore:
     def _newest(
         self, connection: sqlite3.Connection, found: Contents, asked: _Asked, last: int
     ) -> tuple[_Asked, list[BarPage], bool]:
-        """Return the newest *last* bars of what is *asked* for; if they are many, only from where on they are."""
+        """Return the newest *last* bars of the *asked* ones; if they are many, only where they begin."""
         pages: list[BarPage] = []
         rows = 0
         series = found.series.get((asked.symbol, asked.timeframe))
@@ -301,7 +301,7 @@ class HistoryStore:
                         at = (starts[k], seqs[k])
                         if at <= newest.get(series, at[:0]) or seqs[k] > run.last_seq:
                             problems.append(
-                                f"{self.path}: {timeframe} bars of {symbol}: the one at {starts[k]} is out of order"
+                                f"{self.path}: {timeframe} bars of {symbol}: the bar at {starts[k]} is out of order"
                             )
                         newest[series] = at
                 if len(problems) >= PROBLEMS_MAX:
@@ -313,12 +313,12 @@ class HistoryStore:
                 problems.append(str(error))
         (packs,) = connection.execute("SELECT count(*) FROM packs").fetchone()
         if packs != sum(len(run.entries) for run in found.runs):
-            problems.append(f"{self.path}: there are packs that no run has; {AFRESH}")
+            problems.append(f"{self.path}: has packs that belong to no run; {AFRESH}")
         return problems[:PROBLEMS_MAX]
 
 
 class _Asked(NamedTuple):
-    """What of a series is asked for."""
+    """Which bars of a series are wanted."""
 
     symbol: str
     timeframe: str

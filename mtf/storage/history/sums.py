@@ -1,7 +1,7 @@
 """Sums over a history of the former version, so that readers notice a flipped bit, a missing row or an extra one.
 
 Each row has a sum over its values, and names the row before it. Each symbol and timeframe has a count and its last bar,
-and one sum over all of those is stored with the position, which has its own sum. SQLite itself only checks structure.
+and one sum over all of these is stored with the position, which has its own sum. SQLite itself only checks structure.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from xxhash import xxh3_64_intdigest
 
 __all__ = ["FIRST", "linked_sums", "position_sum", "series_sum"]
 
-FIRST: Final = -(1 << 63)  # what the first row of a symbol and timeframe names as the one before it
+FIRST: Final = -(1 << 63)  # what the first row of a symbol and timeframe has in place of the row before it
 TRADING_DAY: Final = 10  # the index of the trading day among the columns
 
 _NUMBERS: Final = struct.Struct("<2q5d11qq")  # start, end, prices and volume; ticks, flags, gaps, seq; the row before
 
 
 def linked_sums(rows: Sequence[Sequence[Any]], symbol: str, timeframe: str) -> list[int]:
-    """Return the sums of rows of one symbol and timeframe; -1 for what is not one.
+    """Return the sums of rows of one symbol and timeframe; -1 for an invalid row.
 
-    The numbers stand first, as they are summed, then the start of the row before, the stored sum, the trading day.
+    A row has the numbers first, as they are summed, then the start of the row before, the stored sum, the trading day.
     """
     pack, texts, found = _NUMBERS.pack, {}, []
     for row in rows:
@@ -43,7 +43,7 @@ def series_sum(symbol: str, timeframe: str, bars: int, last_ns: int) -> int:
 
 
 def position_sum(seq: int, zones: str, series: int) -> int:
-    """Return the sum of the position; *series* is that of all series, by exclusive or."""
+    """Return the sum of the position; *series* is the XOR of the sums of all series."""
     return _sum(repr((seq, zones, series)).encode("utf-8", "surrogatepass"))
 
 

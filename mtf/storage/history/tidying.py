@@ -1,6 +1,6 @@
-"""Tidying: what the runs and rejects of a history are merged into, and what need not be kept, found in a thread.
+"""Tidying: merges runs and rejects of a history, and finds what need not be kept, in a thread.
 
-Reads in a transaction of its own and changes nothing: the writer puts what is found in place of what it was made of.
+Reads in its own transaction and changes nothing: the writer replaces the originals by the results.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ __all__ = ["Untidy", "merged_of", "pruned_of", "untidy"]
 
 
 class Untidy(NamedTuple):
-    """Runs and rows of rejects that are to become one each."""
+    """Runs to be merged into one, and rows of rejects to be merged into one."""
 
     runs: Sequence[Run]
     rejects: Sequence[RejectRow]
 
 
 def untidy(book: Book) -> Untidy | None:
-    """Return what of *book* is to be merged next; None if there is nothing."""
+    """Return what to merge next in *book*; None if there is nothing."""
     found = Untidy(mergeable(book.runs), mergeable_rejects(book.rejects))
     return found if found.runs or found.rejects else None
 
 
 def merged_of(path: Path, layouts: Mapping[int, Layout], found: Untidy) -> tuple[list[NewRun], list[NewRejects]]:
-    """Return what *found* becomes."""
+    """Return the run and the row that *found* become."""
 
     def read(connection: sqlite3.Connection) -> tuple[list[NewRun], list[NewRejects]]:
         fetch = partial(fetched, path, connection, layouts)
@@ -47,7 +47,7 @@ def merged_of(path: Path, layouts: Mapping[int, Layout], found: Untidy) -> tuple
 
 
 def pruned_of(path: Path, keep: Keep) -> tuple[Book, list[Statement]] | None:
-    """Return the book without what *keep* does not keep, and the statements that lead there; None if all is kept."""
+    """Return the book without what *keep* excludes, and the statements that lead there; None if all is kept."""
 
     def read(connection: sqlite3.Connection) -> tuple[Book, list[Statement]] | None:
         contents, _ = read_contents(path, connection)

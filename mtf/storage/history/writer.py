@@ -1,8 +1,8 @@
-"""The history writer: a consumer that stores completed bars and rejects in SQLite, and records up to which event.
+"""The history writer: a consumer that stores completed bars and rejects in SQLite, with the seq up to which it has.
 
-The history is derived from the log, so nothing about it stops a run. What cannot be written now (another program has
-it locked, the disk is full) waits in bounded memory; what no longer fits there, the next start stores from the log. A
-damaged history is moved out of the way, and the next start rebuilds it.
+The history is derived from the log, so no problem with it stops a run. What cannot be written now (another program has
+locked it, the disk is full) waits in bounded memory; what no longer fits there is stored from the log by the next
+start. A damaged history is moved aside, and the next start rebuilds it.
 """
 
 from __future__ import annotations
@@ -46,40 +46,40 @@ from mtf.zones import zones_of
 
 __all__ = ["HistoryWriter"]
 
-ROWS_MAX: Final = 4_096  # bars and rejects that wait in memory for one transaction; fewer if they have many values
-BEHIND_MAX: Final = 4 * ROWS_MAX  # that may be gathered while others are being stored; then that is waited for
-BACKLOG_MAX: Final = 16 * ROWS_MAX  # that may wait, besides those of one frame: some 50 MB, hours of 442 symbols
+ROWS_MAX: Final = 4_096  # bars and rejects per transaction; fewer if they have many values
+BEHIND_MAX: Final = 4 * ROWS_MAX  # that may be gathered while others are being stored, before the run waits for that
+BACKLOG_MAX: Final = 16 * ROWS_MAX  # that may wait in memory, plus those of one frame: some 50 MB, hours of 442 symbols
 READER: Final = "a program that reads the history has not ended its transaction"
 FLUSH_NS: Final = 250_000_000  # how long a bar waits in live use before it is stored, by the wall clock
-BUSY_MS: Final = 100  # how long a transaction waits for another program's, while the run goes on
-STOP_MS: Final = 5_000  # and at the end, when nothing else waits
-WAL_BYTES: Final = 4 << 20  # the write-ahead log is emptied when it is longer, if no reader is in it
-WAL_BYTES_MAX: Final = 64 << 20  # and before it is longer than this, or no more is written
+BUSY_MS: Final = 100  # how long a transaction waits for another program's during the run
+STOP_MS: Final = 5_000  # and at the end of it, when nothing else waits
+WAL_BYTES: Final = 4 << 20  # the write-ahead log is emptied when it is longer, unless a reader uses it
+WAL_BYTES_MAX: Final = 64 << 20  # at this size nothing more is written until it is emptied
 
 
 Answer = TypeVar("Answer")
 
 
 class _Locked(sqlite3.OperationalError):
-    """Another program holds something that is needed first."""
+    """Another program holds a lock that is needed first."""
 
 
 class _Sealed(NamedTuple):
-    """What waits for a transaction."""
+    """Bars and rejects that wait for a transaction."""
 
     last_seq: int
     fresh: list[tuple[int, str, str]]  # new series
     run: NewRun | None
     rejects: NewRejects | None
-    waiting: int  # how many bars and rejected events
+    waiting: int  # the number of bars and rejected events
 
 
 class HistoryWriter(BarKeeper):
-    """Writes the bars of each frame with its position; skips what it wrote before a restart.
+    """Writes the bars of each frame with its position; skips those it wrote before a restart.
 
-    *noted* gets a note whenever storing begins to wait, has caught up, or ends. With *wall* what waits is stored
-    within `FLUSH_NS` by that clock, and without it once there is enough. Values are stored unless *values* is false.
-    What *keep* does not keep is removed now and then.
+    *noted* gets a note whenever storing is postponed, has caught up, or ends. With *wall*, bars are stored within
+    `FLUSH_NS` by that clock, otherwise once there are enough. Values are stored unless *values* is false. What *keep*
+    excludes is removed now and then.
     """
 
     name = "history"
@@ -96,39 +96,39 @@ class HistoryWriter(BarKeeper):
         keep: Keep = KEEP_ALL,
     ) -> None:
         self.path: Final = path
-        self.stored_seq = 0  # position in the database; the log must keep what comes after it
+        self.stored_seq = 0  # position in the database; the log must keep later events
         self._config: Final = config  # whose time zones are stored with the position
         self._noted: Final = noted
         self._wall: Final = wall
         self._keep: Final = keep
-        self._logged_seq: Final = logged_seq  # last event in the log at the start; bars stored beyond it are removed
+        self._logged_seq: Final = logged_seq  # last event in the log at the start; stored bars after it are removed
         outputs = outputs_of(config) if values and config is not None else {}
         self._width: Final = max(map(len, outputs.values()), default=0)
         self._layout: Final = layout_text(self._width, versions_of(config), outputs)
         self._gathered = Gathered(self._width)
         self._sealed: list[_Sealed] = []  # not yet in the database, older than what is gathered
-        self._instruments: Sequence[Instrument] = ()  # of the newest frame
-        self._seq = 0  # last event of which all bars are stored, or wait here
+        self._instruments: Sequence[Instrument] = ()  # those of the newest frame
+        self._seq = 0  # last event whose bars are all stored, or waiting here
         self._rows_max: Final = min(ROWS_MAX, bars_a_pack(self._width, 2 * PACK_BYTES))
-        self._asked_at = self._rows_max  # how many bars and rejects wait when the next transaction is tried
-        self._full = False  # bars no longer fitted in memory: no later one is accepted
+        self._asked_at = self._rows_max  # the next transaction is tried when this many bars and rejects wait
+        self._full = False  # bars no longer fit in memory: no more are accepted
         self._waits = False  # the last transaction failed, and was postponed
-        self._is_made = False  # the tables are there, and end with the log
+        self._is_made = False  # the tables exist, and end with the log
         self._book = EMPTY  # as in the database, once it is made
-        self._series: dict[tuple[str, str], int] = {}  # numbers of series, of those that wait too
+        self._series: dict[tuple[str, str], int] = {}  # numbers of series, including those that wait
         self._layouts: dict[int, Layout] = {}
         self._oldest_ns = 0  # the span of all bars, once there are any
         self._newest_ns = 0
         self._begins_log = False  # the next transaction is the first in its write-ahead log
-        self._empty_at = min(WAL_BYTES, WAL_BYTES_MAX)  # how long that may be before it is emptied next
+        self._empty_at = min(WAL_BYTES, WAL_BYTES_MAX)  # the size at which it is emptied next
         self._one: Final = asyncio.Lock()  # held in a transaction
-        self._thread: Final = ThreadPoolExecutor(1, "mtf history")  # begins with the first work
-        self._given_up = False  # it is damaged, and was moved away
-        self._noted_untidy = False  # that runs cannot be merged
-        self._prunes = keep != KEEP_ALL  # there may be more than has to be kept
-        self._timer: Timer | None = None  # that stores what waits
-        self._due: asyncio.Task[None] | None = None  # that stores what was gathered
-        self._tidying: asyncio.Task[None] | None = None  # that merges what was stored
+        self._thread: Final = ThreadPoolExecutor(1, "mtf history")  # starts with the first work
+        self._given_up = False  # the history is damaged, and was moved aside
+        self._noted_untidy = False  # a note was made that runs cannot be merged
+        self._prunes = keep != KEEP_ALL  # there may be more than *keep* allows
+        self._timer: Timer | None = None  # stores what waits
+        self._due: asyncio.Task[None] | None = None  # stores what was gathered
+        self._tidying: asyncio.Task[None] | None = None  # merges what was stored
         self._opening: asyncio.Future[aiosqlite.Connection] | None = None
         self._connection: aiosqlite.Connection | None = None  # while it is open
         self._closing: asyncio.Future[None] | None = None
@@ -140,13 +140,13 @@ class HistoryWriter(BarKeeper):
         self.stored_seq = self._seq = min(stored.seq, self._logged_seq)
         if stored.zones is not None:
             self._oldest_ns, self._newest_ns = stored.zones["oldest_ns"], stored.zones["newest_ns"]
-        # Shielded: a connection that is cancelled midway leaves its thread behind, with nobody to end it.
+        # Shielded: cancelling this midway would leave the connection's thread behind, with nobody to end it.
         self._opening = asyncio.ensure_future(_connect(self.path))
         self._connection = await asyncio.shield(self._opening)
         await self._try(self._make, self._connection)
 
     def take(self, frame: Frame) -> bool:
-        """Take in *frame*, unless storing has fallen so far behind that it has to be waited for."""
+        """Take in *frame*, unless storing has fallen so far behind that the run must wait for it."""
         due = self._due
         behind = self._asked_at + BEHIND_MAX * self._rows_max // ROWS_MAX
         if due is not None and not due.done() and self.waiting >= behind:
@@ -156,13 +156,13 @@ class HistoryWriter(BarKeeper):
 
     async def on_frame(self, frame: Frame) -> None:
         if not self.take(frame):
-            assert self._due is not None, "it is waited for"
+            assert self._due is not None, "the run waits for it"
             await asyncio.shield(self._due)
             self._add(frame)
 
     @property
     def waiting(self) -> int:
-        """How many bars and rejected events are not stored yet."""
+        """The number of bars and rejected events that are not stored yet."""
         return self._gathered.waiting + sum(each.waiting for each in self._sealed)
 
     async def on_stop(self) -> None:
@@ -200,7 +200,7 @@ class HistoryWriter(BarKeeper):
             self._tidying = asyncio.ensure_future(self._tidy(connection))
 
     async def close(self) -> None:
-        """Close the database; what waits is not stored. Safe to call twice: each call returns once it is closed.
+        """Close the database without storing what waits. Safe to call twice: each call returns once it is closed.
 
         Shielded: SQLite holds a lock while it closes; if this call is cancelled, the next one waits.
         """
@@ -210,7 +210,7 @@ class HistoryWriter(BarKeeper):
             self._timer = None
         if self._opening is None:
             return
-        if self._closing is None or self._closing.cancelled():  # with its loop, as a whole
+        if self._closing is None or self._closing.cancelled():  # cancelled together with its loop
             begun = [] if self._given_up else [each for each in (self._due, self._tidying) if each is not None]
             self._closing = asyncio.ensure_future(_disconnect(self._opening, begun, self._thread))
         await asyncio.shield(self._closing)
@@ -220,11 +220,11 @@ class HistoryWriter(BarKeeper):
             self._noted(event, f"{self.path}: {sentence}", path=str(self.path), seq=self.stored_seq)
 
     async def _try(self, work: Callable[[aiosqlite.Connection], Any], connection: aiosqlite.Connection) -> bool:
-        """Return whether *work* was done; if not, report why: it is postponed, or given up."""
+        """Return whether *work* was done; if not, it is postponed or given up, and the reason is reported."""
         try:
             await work(connection)
         except (sqlite3.Error, CorruptHistory) as error:
-            with contextlib.suppress(sqlite3.Error):  # there may be no transaction
+            with contextlib.suppress(sqlite3.Error):  # there may be no open transaction
                 await connection.rollback()
             if isinstance(error, sqlite3.Error) and not is_damage(error):
                 self._put_off(error)
@@ -234,15 +234,15 @@ class HistoryWriter(BarKeeper):
         return True
 
     def _add(self, frame: Frame) -> None:
-        """Take in *frame*, and begin to store what waits if it is much, or set the timer."""
+        """Take in *frame*; start storing if enough waits, else set the timer."""
         if self._full:
             return
         if self._waits and self.waiting >= BACKLOG_MAX * self._rows_max // ROWS_MAX:
             self._full = True
             self._note(
                 "history_full",
-                f"{self.waiting:,} bars and rejects wait in memory, and no more may: those after seq {self._seq} "
-                "are stored by the next start, from the log",
+                f"{self.waiting:,} bars and rejects wait in memory, which is the limit; the next start stores later "
+                "ones from the log",
             )
             return
         if frame.last_seq > self.stored_seq:
@@ -256,7 +256,7 @@ class HistoryWriter(BarKeeper):
             self._timer = self._wall.call_at(self._wall.now_ns() + FLUSH_NS, self._begin)
 
     def _begin(self) -> None:
-        """Begin to store what waits; raise what an earlier time has failed with."""
+        """Start storing what waits; raise the error of an earlier attempt."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -272,16 +272,16 @@ class HistoryWriter(BarKeeper):
             self._waits = True
             self._note(
                 "history_waits",
-                f"bars cannot be stored now ({error}); they wait in memory, and the run goes on",
+                f"bars cannot be stored now ({error}); they wait in memory, and the run continues",
             )
 
     async def _give_up(self, error: Exception) -> None:
-        """Move the damaged history out of the way, and store nothing more in this run; nothing else is under way."""
+        """Move the damaged history aside, and store nothing more in this run; nothing else may be in progress."""
         self._given_up = True
         await self.close()
         self._gathered, self._sealed = Gathered(self._width), []
         self._full = True
-        self.stored_seq = 0  # all that the log still has is needed to rebuild it
+        self.stored_seq = 0  # everything in the log is needed to rebuild it
         kept = move_aside(self.path, "damaged")
         self._note(
             "history_damaged",
@@ -289,11 +289,11 @@ class HistoryWriter(BarKeeper):
         )
 
     async def _make(self, connection: aiosqlite.Connection) -> None:
-        """Have the tables be there, and end with the log."""
+        """Make sure that the tables exist, and end with the log."""
         ready = await self._in_thread(prepared, self.path, self._logged_seq, BUSY_MS)
         await connection.execute("PRAGMA journal_mode = WAL")
         await connection.execute("PRAGMA synchronous = FULL")
-        await connection.execute("PRAGMA wal_autocheckpoint = 0")  # it is emptied here, so that it is known when
+        await connection.execute("PRAGMA wal_autocheckpoint = 0")  # it is emptied by this class, at known moments
         await connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
         self._book, self._series = ready.book, ready.series
         self._begins_log = not log_beside(self.path)
@@ -328,7 +328,7 @@ class HistoryWriter(BarKeeper):
         self._asked_at = self._rows_max
 
     async def _commit(self, connection: aiosqlite.Connection, book: Book, statements: Sequence[Statement]) -> None:
-        """Do *statements*, which lead to *book*, in one transaction."""
+        """Execute *statements*, which lead to *book*, in one transaction."""
         book = book.changed(new_log() if self._begins_log else None, self._book)
         await connection.execute("BEGIN IMMEDIATE")
         for sql, rows in (*statements, book.position()):
@@ -338,7 +338,7 @@ class HistoryWriter(BarKeeper):
         self._book = book
 
     def _seal(self) -> None:
-        """Make what was gathered into what is stored."""
+        """Turn what was gathered into a run and a row of rejects to store."""
         gathered, self._gathered = self._gathered, Gathered(self._width)
         if len(gathered):
             self._span(gathered.first_ns, gathered.last_ns)
@@ -369,9 +369,9 @@ class HistoryWriter(BarKeeper):
         return max(self._layouts, default=0) + 1
 
     async def _tidy(self, connection: aiosqlite.Connection) -> None:
-        """Merge runs and rejects of which there are many, and remove what need not be kept.
+        """Merge runs and rejects if there are many, and remove what need not be kept.
 
-        What is stored meanwhile is not in the way: what this was made of stays as it is.
+        Storing may go on meanwhile: the runs that are merged do not change.
         """
         while self._is_open() and (found := untidy(self._book)):
             self._prunes = self._keep != KEEP_ALL
@@ -386,38 +386,40 @@ class HistoryWriter(BarKeeper):
                     return
         if self._prunes and self._is_open():
             self._prunes = False
-            async with self._one:  # nothing else changes the book that this goes on from
+            async with self._one:  # nothing else may change the book meanwhile
                 pruned = await self._found(pruned_of, self.path, self._keep)
                 if pruned is not None and self._is_open():
                     await self._try(partial(self._shorten, book=pruned[0], statements=pruned[1]), connection)
 
     async def _in_thread(self, work: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Return what *work* does in the one thread for that."""
+        """Return the result of *work*, run in the thread for such work."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def _is_open(self) -> bool:
         return self._connection is not None
 
     async def _found(self, find: Callable[..., Answer], *arguments: Any) -> Answer | None:
-        """Return what *find* finds in a thread; None if it fails: it is tried again after the next transaction.
+        """Return the result of *find*, run in a thread; None if it fails, to be tried again after the next transaction.
 
-        Damage that it comes upon will be found by whoever reads that pack, and is reported there.
+        Damage is not reported here, but by whoever reads that pack next.
+
+
         """
         try:
             return await self._in_thread(find, *arguments)
         except DataDirError as error:
             if not self._noted_untidy:
                 self._noted_untidy = True
-                self._note("history_not_merged", f"stored bars cannot be merged ({error}); the run goes on")
+                self._note("history_not_merged", f"stored bars cannot be merged ({error}); the run continues")
             return None
 
     async def _shorten(self, connection: aiosqlite.Connection, book: Book, statements: Sequence[Statement]) -> None:
-        """Go on to *book*, which has less, and give pages back to the file system."""
+        """Change to *book*, which has less, and return pages to the file system."""
         await self._commit(connection, book, statements)
         await connection.execute_fetchall("PRAGMA incremental_vacuum")
 
     async def _bound_wal(self, connection: aiosqlite.Connection) -> None:
-        """Empty the write-ahead log if it has grown long; a reader can put that off, but not for ever."""
+        """Empty the write-ahead log if it has grown long; a reader can delay that, but not for ever."""
         size = log_beside(self.path)
         if size < self._empty_at or await self._empty_wal(connection):
             return
@@ -455,9 +457,9 @@ async def _disconnect(
     await asyncio.wait([opening])
     if begun:
         await asyncio.wait(begun)
-    thread.shutdown()  # it is idle, but for what a start that was cancelled has begun
+    thread.shutdown()  # idle, except for work begun by a cancelled start
     if opening.cancelled() or opening.exception() is not None:
-        return  # whoever opened it has the error
+        return  # the caller that opened it gets the error
     connection = opening.result()
     with contextlib.suppress(sqlite3.Error):
         await connection.rollback()  # closed with a statement still open, it would keep its lock
