@@ -288,7 +288,7 @@ class Config:
         return settled, notes
 
     def differences(self, other: Config) -> list[str]:
-        """Return a line for each setting in which *other* differs: `history: 1000 there, 500 here`."""
+        """Return a line for each setting in which *other* differs: `history: 1000 in the log, 500 requested`."""
         mine, theirs = ({**LATER, **orjson.loads(each.to_json())} for each in (self, other))
         worded = {
             "calendars": _calendars(other, self),
@@ -301,7 +301,7 @@ class Config:
         for name in mine:
             if mine[name] != theirs[name] and name not in passed_over:
                 there, here = worded.get(name) or (_short(theirs[name]), _short(mine[name]))
-                lines.append(f"{name}: {there} there, {here} asked for")
+                lines.append(f"{name}: {there} in the log, {here} requested")
         return lines
 
 
@@ -325,7 +325,7 @@ def _listed(timeframes: str | Iterable[str | Timeframe]) -> Iterable[str | Timef
 def _calendars(there: Config, here: Config) -> tuple[str, str]:
     """Return what the calendars are on either side; those of the same names differ in hours or holidays."""
     texts = repr(there.calendars), repr(here.calendars)
-    return texts if texts[0] != texts[1] else (texts[0], "others of the same names, with other hours or holidays,")
+    return texts if texts[0] != texts[1] else (texts[0], "the same names with other hours or holidays")
 
 
 def _delays(given: int | Mapping[str, int]) -> tuple[tuple[str, int], ...]:

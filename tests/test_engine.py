@@ -290,7 +290,7 @@ def test_foreign_and_damaged_states_are_refused_and_change_nothing() -> None:
     for foreign in (b"", b"x", saved[:-1], saved + b"x"):
         with pytest.raises(CorruptCheckpoint):
             engine.load(foreign)
-    with pytest.raises(ConfigMismatch, match=r"indicators: sma:3 there, rsi:14 asked for"):
+    with pytest.raises(ConfigMismatch, match=r"indicators: sma:3 in the log, rsi:14 requested"):
         mtf.Engine(indicators="rsi:14").load(saved)
     assert (engine.digest, engine.save()) == (digest, saved)
 

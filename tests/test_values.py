@@ -283,8 +283,8 @@ def test_another_configuration_is_told_by_what_differs() -> None:
     there = mtf.Config.make(indicators=["sma:20", "stoch:14,1,3", "cci:20"])
     asked = mtf.Config.make(indicators=["sma:20", "stoch:14,1,3", "cci:21"], calendar="crypto")
     assert asked.differences(there) == [
-        "calendars: CalendarMap({'*': fx}) there, CalendarMap({'*': crypto}) asked for",
-        "indicators: cci:20 there, cci:21 asked for",
+        "calendars: CalendarMap({'*': fx}) in the log, CalendarMap({'*': crypto}) requested",
+        "indicators: cci:20 in the log, cci:21 requested",
     ]
 
 
@@ -315,4 +315,4 @@ def test_indicators_do_not_differ_where_only_timeframes_do() -> None:
     """One cause, one line."""
     for specs in (None, ["sma:5"]):
         there, here = (mtf.Config.make(timeframes=names, indicators=specs) for names in ("1m,5m", "1m,5m,1h"))
-        assert here.differences(there) == ['timeframes: ["1m","5m"] there, ["1m","5m","1h"] asked for']
+        assert here.differences(there) == ['timeframes: ["1m","5m"] in the log, ["1m","5m","1h"] requested']

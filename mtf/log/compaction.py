@@ -1,7 +1,7 @@
 """Compression of sealed segments: each is rewritten with its blocks in packs, synced, and renamed over the old file.
 
-Owns the rewriting. Reading a segment afterwards gives the same blocks, byte by byte, and the chain and the names of the
-files stay the same. Readers that have the old file open keep reading it.
+Owns the rewriting. Afterwards a segment gives the same blocks, byte for byte, and the chain and the names of the files
+are unchanged. Readers that have the old file open keep reading it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from mtf.log.segment_format import (
 
 __all__ = ["Compressed", "Watch", "compress_sealed", "watched"]
 
-COMPACTION_LOCK: Final = "compaction.lock"  # held by the one who compresses
+COMPACTION_LOCK: Final = "compaction.lock"  # held while compressing
 ASIDE: Final = ".aside"  # an unfinished rewritten segment
-FRAMES: Final = 256  # after so many, or a pack, others get a turn
+FRAMES: Final = 256  # after this many, or a pack, others get a turn
 
 Pause = Callable[[], None]
 Watch = Callable[[Segment], object]
@@ -53,12 +53,12 @@ def compress_sealed(
     watch: Watch = lambda _: None,
     fs: FileSystem | None = None,
 ) -> list[Compressed]:
-    """Rewrite each sealed segment that is not compressed yet; CorruptLog for a damaged one, which is left as it is.
+    """Rewrite each sealed segment that is not compressed yet; CorruptLog for a damaged one, which is left unchanged.
 
-    Without *newest_too* the newest is left for later: it is the one that a start reads. *pause* is called every
-    millisecond or so of work; if it raises, the segment at hand stays as it is. *watch* is called as often, with the
-    segment, whose `offset` says how far it is. Safe beside a running writer, which
-    never touches a sealed segment again, and beside retention. OSError if the disk fails: nothing is lost then.
+    Without *newest_too*, the newest, which a start reads, is left for later. *pause* is called after every millisecond
+    or so of work; if it raises, the current segment stays unchanged. *watch* is called as often, with the segment,
+    whose `offset` tells the progress. Safe beside a running writer, which never touches a sealed segment again, and
+    beside retention. OSError if the disk fails: nothing is lost then.
     """
     fs = fs or OsFileSystem()
     directory = str(directory)
@@ -67,7 +67,7 @@ def compress_sealed(
         names = segment_names(fs, directory)
         done = []
         for name in names if newest_too else names[:-1]:
-            with suppress(FileNotFoundError):  # removed a moment ago
+            with suppress(FileNotFoundError):  # just removed
                 done.append(_compress(fs, directory, name, pause, watch))
         return [compressed for compressed in done if compressed is not None]
     finally:
@@ -75,7 +75,7 @@ def compress_sealed(
 
 
 def watched(segment: Segment, pause: Pause, watch: Watch) -> Pause:
-    """Return *pause*, of which *watch* is informed with *segment*."""
+    """Return a *pause* that also calls *watch* with *segment*."""
 
     def turn() -> None:
         watch(segment)
@@ -111,7 +111,7 @@ def _compress(fs: FileSystem, directory: str, name: str, pause: Pause, watch: Wa
 
 
 def _replace(fs: FileSystem, directory: str, name: str) -> bool:
-    """Put the rewritten segment in the place of the old one, unless retention has removed that meanwhile."""
+    """Replace the old segment by the rewritten one, unless retention has removed it meanwhile."""
     path = join(directory, name)
     lock = maintenance_lock(fs, directory)
     try:
@@ -133,7 +133,7 @@ def _is_plain_and_sealed(segment: Segment) -> bool:
 
 
 def _rewrite(fs: FileSystem, segment: Segment, file: int, pause: Pause) -> int:
-    """Write *segment*, which is read to its end, to *file*, and return how many bytes that took."""
+    """Write *segment*, which is read to its end, to *file*, and return the number of bytes written."""
     size = _put(fs, file, encode_segment_header(segment.header) + segment.meta_frame)
     group: list[tuple[FrameHeader, bytes]] = []
     events = held = 0

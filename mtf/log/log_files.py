@@ -1,7 +1,7 @@
-"""The log in a directory, as its readers see it: without a lock, beside its writer, of now at each question.
+"""The log in a directory, for readers: without a lock, beside its writer, with current answers to each call.
 
-Opens nothing for writing. Holds a segment open only while it is being written, once its end or ticks in it were looked
-for.
+Opens nothing for writing. Holds a segment open only while that is being written, after a search for its end or for
+ticks in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["LogFiles"]
 
 
 class LogFiles:
-    """Reads the log in *directory* (`mtf.log.event_log.ReadableLog`); DataDirError, when asked, if there is none."""
+    """Reads the log in *directory* (`mtf.log.event_log.ReadableLog`); calls raise DataDirError if there is none."""
 
     def __init__(self, directory: str | Path, *, fs: FileSystem | None = None) -> None:
         self.directory: Final = str(directory)

@@ -52,8 +52,8 @@ class Salvaged(NamedTuple):
 
     events: int
     last_seq: int  # in the copy
-    same_seq: int  # up to which the copy is the same log, byte for byte
-    moved: list[Moved]  # the runs that follow in the copy
+    same_seq: int  # the copy is the same log up to here, byte for byte
+    moved: list[Moved]  # the runs after that in the copy
     report: VerifyReport
 
 
@@ -72,12 +72,11 @@ def salvage_log(
 ) -> Salvaged:
     """Copy every intact event from *src* to a new log in *dst*; a writer can continue it.
 
-    With *before_damage* only those before the first damage: the same log, so that a source which is read again goes on
-    there and brings what is missing.
-    *names* are symbols by number, as `verify_log` takes them. *adapt* is called with the positions of sources that are
-    beside events whose seqs change, and with what says the new seq of an old one; it returns what to write.
-    *watch* is called with each intact block and its segment as it is found, and again as one after damage is copied.
-    DataDirError if *dst* is there already, CorruptLog if nothing is intact.
+    With *before_damage*, only those before the first damage: the same log, so that a source which is read again resumes
+    there and fills in what is missing. *names* are symbols by number, as for `verify_log`. *adapt* is called with the
+    positions of sources that were written with events whose seqs change, and with a function from old to new seqs; it
+    returns the positions to write. *watch* is called with each intact block and its segment as it is found, and again
+    when a block after damage is copied. DataDirError if *dst* exists already, CorruptLog if nothing is intact.
     """
     fs = fs or OsFileSystem()
     src, dst = str(src), str(dst)
@@ -135,7 +134,7 @@ class _Appender:
         self._log.append(introduced(block, now_seq, segment.symbols.names, self._symbols), positions)
 
     def _now(self, seq: int) -> int:
-        """Return the seq in the copy of the event *seq*, or of the next intact one."""
+        """Return the seq, in the copy, of the event *seq* or of the next intact one."""
         if seq <= self._same_seq:
             return seq
         for run in self.moved:
@@ -145,7 +144,7 @@ class _Appender:
 
 
 def introduced(block: Block, first_seq: int, names: list[str], symbols: SymbolTable) -> Block:
-    """Return *block* with its symbols renumbered as in *symbols*, introducing those that are new there.
+    """Return *block* with its symbols renumbered as in *symbols*, introducing those that are new in it.
 
     *names* are the block's symbols by number, including those it introduces. *symbols* learns the new ones.
     """

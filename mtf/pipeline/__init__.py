@@ -1,4 +1,4 @@
-"""The pipeline: what a user holds, and the run behind it: how it starts, recovers, reads, checkpoints and ends."""
+"""The pipeline: the object that users hold, and its run, which starts, recovers, reads, checkpoints and ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audience: the consumers of a run, as they come and leave, fail, hang, or are halted as one of them failed."""
+"""The audience: the consumers of a run, which come and leave, fail, hang, or are halted because another failed."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ GONE_MAX: Final = 256  # records kept of consumers that were detached
 class Audience:
     """The consumers that *delivery* sends frames to, and their tasks.
 
-    *barriers* waits for no answer of those that leave, *noted* is called with a sentence for each that fails, and
-    *restart* with the record of one that is to be started again; it says whether it will be.
+    *barriers* stops waiting for those that leave, *noted* is called with a sentence for each that fails, and *restart*
+    with the record of one to be started again; it returns whether it will be.
     """
 
     def __init__(
@@ -56,20 +56,20 @@ class Audience:
         self._noted: Final = noted
         self._restart: Final = restart
         self._loop: Final = asyncio.get_running_loop()
-        self._halted: asyncio.Future[None] | None = None  # after a failure: the others were shown what came before
-        self._patience: Timer | None = None  # ends the waiting for `_halted`
+        self._halted: asyncio.Future[None] | None = None  # done once the others have seen everything before a failure
+        self._patience: Timer | None = None  # ends the wait for `_halted`
 
     @property
     def shows_rows(self) -> bool:
-        """Whether a consumer looks at live values of single rows."""
+        """Whether any consumer looks at live values of single rows."""
         return any(actor.callbacks.shows_rows for actor in self.actors)
 
     def statistics(self) -> tuple[ConsumerStatistics, ...]:
-        """Return how each consumer does that was added and not removed, mtf's own included."""
+        """Return the statistics of each consumer that was added and not removed, mtf's own included."""
         return tuple(record.value() for record in self.records.values())
 
     def check(self, added: Added) -> None:
-        """Raise ConfigError if a consumer of that name, or this very one, is here already."""
+        """Raise ConfigError if there is a consumer of that name, or this very one, already."""
         others = [
             (record.added.consumer, name)
             for name, record in self.records.items()
@@ -78,12 +78,12 @@ class Audience:
         check_new(added.consumer, added.name, others)
 
     def enter(self, actor: ConsumerActor, added: Added) -> None:
-        """Have *actor* sent every frame from now on that is for it."""
+        """Send *actor* every frame for it from now on."""
         self.launch(actor, added)
         self.seat(actor, actor.seq)
 
     def launch(self, actor: ConsumerActor, added: Added) -> None:
-        """Run *actor*, which is sent nothing yet."""
+        """Run *actor*, without sending it anything yet."""
         consumer = actor.consumer
         record = self.records.get(added.name)
         if record is None or record.added is not added:
@@ -92,18 +92,18 @@ class Audience:
         if isinstance(consumer, BarStream):
             consumer.left, consumer.loop = partial(self._leave_for_good, actor), self._loop
         self._supervisor.launch(actor)
-        _report("consumer_added", actor, "is shown everything from now on")
+        _report("consumer_added", actor, "is added: it is shown everything from now on")
 
     def seat(self, actor: ConsumerActor, seq: int) -> None:
-        """Have *actor*, which was shown everything up to *seq*, sent what comes after it."""
+        """Send *actor*, which was shown everything up to *seq*, everything after it."""
         self.records[actor.consumer_name].state = RUNNING
         self.actors.append(actor)
         self._delivery.enter(Seat(actor, actor.queue.selection, seq, actor.keeps_states, lambda: actor.seq))
 
     def remove(self, consumer: Consumer) -> asyncio.Future[None]:
-        """Show *consumer* nothing more; the future is done once a callback that is under way has ended.
+        """Show *consumer* nothing more; the future is done once a running callback has ended.
 
-        Inside one of its own callbacks it is done at once. ConfigError if it is not here.
+        Inside one of its own callbacks it is done at once. ConfigError if it was not added.
         """
         for record in self.records.values():
             actor = record.actor
@@ -117,7 +117,7 @@ class Audience:
         raise ConfigError(f"{consumer!r} is not a consumer of this pipeline")
 
     def give_up(self, actors: Sequence[ConsumerActor]) -> None:
-        """Go on without consumers that hang."""
+        """Continue without consumers that hang."""
         for actor in actors:
             record = self.records[actor.consumer_name]
             record.state = "stuck"
@@ -128,62 +128,62 @@ class Audience:
             _end_stream(actor)
 
     def raise_stuck(self) -> None:
-        """Raise ConsumerStuck for consumers that hung at the end; warn if the pipeline was to go on without them."""
+        """Raise ConsumerStuck for consumers that hung at the end; warn if their failure is not to stop the pipeline."""
         if not self.stuck:
             return
         names = tuple(record.added.name for record in self.stuck)
         sentence = (
-            f"{', '.join(names)}: cancelled, after {STUCK_NS // 1_000_000_000} s in which no callback returned; "
-            "the log is complete, and these consumers have not been shown its end"
+            f"{', '.join(names)}: cancelled, since no callback returned for {STUCK_NS // 1_000_000_000} s; "
+            "the log is complete, but these consumers have not been shown its end"
         )
         if any(record.added.terms.on_error == STOP for record in self.stuck):
             raise ConsumerStuck(sentence, names=names)
         self._noted("consumer_stuck", sentence)
 
     def spares(self, actor: Supervised, error: BaseException) -> bool:
-        """Whether the pipeline goes on although *actor* failed with *error*: its consumer then is detached."""
+        """Return whether the pipeline continues although *actor* failed with *error*: its consumer is then detached."""
         if not isinstance(actor, ConsumerActor) or not isinstance(error, Exception | asyncio.CancelledError):
             return False
         record = self.records.get(actor.consumer_name)
         if record is None or record.actor is not actor:
-            return actor.is_spared  # it was removed, or restarted, and an old callback has ended now
+            return actor.is_spared  # it was removed or restarted, and an old callback has just ended
         terms = record.added.terms
         if terms.on_error == STOP and not isinstance(error, ConsumerBehind):
             return False
         if record.state not in (RUNNING, "catching up"):
-            return True  # it was detached already, and its callback has ended now
+            return True  # it was detached already, and its callback has just ended
         self._detach(record, actor, error)
         return True
 
     def fail_hanging(self, actor: ConsumerActor, error: Exception) -> bool:
-        """Detach *actor*, which hangs, if its terms say so; return whether it was."""
+        """Detach *actor*, which hangs, if its terms say so, and return whether it was detached."""
         if self.records[actor.consumer_name].added.terms.on_error == STOP:
             return False
         self._abandon(actor)
         return self.spares(actor, error)
 
     def blocked(self, actor: ConsumerActor, took_ns: int) -> None:
-        """Note that a callback of *actor* kept the event loop to itself for *took_ns*."""
+        """Note that a callback of *actor* blocked the event loop for *took_ns*."""
         record = self.records[actor.consumer_name]
         if not record.blocked_ns and not actor.is_own:
             self._noted(
                 "consumer_blocks",
                 f"the consumer {actor.consumer_name} blocked the event loop for {took_ns / 1e9:.1f} s at seq "
-                f"{actor.stands_at}, and with it everything else: add it with thread=True, or await what takes long",
+                f"{actor.stands_at}, and everything on it: add it with thread=True, or await what takes long",
                 consumer=actor.consumer_name,
                 seq=actor.stands_at,
             )
         record.blocked_ns = max(record.blocked_ns, took_ns)
 
     def end_streams(self) -> None:
-        """Have readers of bars end, once they have read what waits for them."""
+        """End readers of bars, once they have read the bars that wait for them."""
         for actor in self.actors:
             _end_stream(actor)
 
     def halt(self, failed: Supervised | None) -> asyncio.Future[None]:
-        """Return what is done once the others were shown everything before *failed*, if that is a consumer, failed.
+        """Return a future that is done once the others were shown everything before *failed*, a consumer, failed.
 
-        They are shown nothing after it, and given as long as any consumer that hangs.
+        They are shown nothing after it, and get as much time as any consumer that hangs.
         """
         halted: asyncio.Future[None] = self._loop.create_future()
         self._halted = halted
@@ -200,7 +200,7 @@ class Audience:
         return halted
 
     def stop_waiting(self) -> None:
-        """Wait no longer for consumers to be shown what came before a failure."""
+        """Stop waiting for consumers to be shown what came before a failure."""
         if self._patience is not None:
             self._patience.cancel()
         if self._halted is not None and not self._halted.done():
@@ -220,7 +220,7 @@ class Audience:
         what = self._restart(record) if record.added.terms.on_error == RESTART else ""
         if not what:
             record.state = "detached"
-            what = "it is detached, and the pipeline goes on without it"
+            what = "it is detached, and the pipeline continues without it"
             self._forget_oldest()
         sentence = f"the consumer {name} failed at seq {at_seq}: {shown}; {what}"
         self._noted("consumer_failed", sentence, error=error, consumer=name, seq=at_seq)

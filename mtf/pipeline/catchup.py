@@ -1,8 +1,8 @@
-"""Catching up: what a pipeline that starts goes on from, and what its consumers are shown of the log again.
+"""Catching up: the state that a pipeline starts from, and the part of the log that its consumers are shown again.
 
 The state is that of the newest checkpoint that is not ahead of any consumer; the rest of the log then goes through the
-actors as any events do, shown as `recovering`. It begins when somebody needs it, so that consumers which are added
-right after the start see all of it.
+actors like any events, shown as `recovering`. This begins when somebody needs the state, so that consumers added right
+after the start see all of it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ __all__ = ["CatchUp", "Start"]
 
 @attrs.frozen(kw_only=True)
 class Start:
-    """What a start goes on from."""
+    """The state that a start continues from."""
 
-    engine: Kernel | None  # None: the one that is there, before the first event
-    next_seq: int  # the first event to be played
-    checkpoint_seq: int = 0  # of the checkpoint that *engine* is of; 0: there is none
+    engine: Kernel | None  # None: the present one, before the first event
+    next_seq: int  # the first event to be replayed
+    checkpoint_seq: int = 0  # that of the checkpoint; 0 if there is none
     oldest_ns: int = TS_MAX_NS  # the first stamp in it
-    states: dict[str, tuple[int, bytes]] = attrs.field(factory=dict)  # of consumers, each after which event
-    committed: dict[str, int] = attrs.field(factory=dict)  # by consumers with storage of their own, up to the log's end
+    states: dict[str, tuple[int, bytes]] = attrs.field(factory=dict)  # of consumers, each with its seq
+    committed: dict[str, int] = attrs.field(
+        factory=dict
+    )  # seqs committed by consumers with their own storage, up to the log's end
     skipped: list[Skipped] = attrs.field(factory=list)  # checkpoints that cannot be used, and why
 
 
@@ -53,20 +55,20 @@ class Base(NamedTuple):
 
 
 class CatchUp:
-    """Knows how to come to the end of the log of *storage*; None: there is none."""
+    """Brings the state to the end of the log of *storage*; None if there is no log."""
 
     def __init__(self, config: Config, storage: OpenStorage | None, *, block_events: int) -> None:
         self.seq: Final = 0 if storage is None else storage.log.last_seq  # where the log ended at the start
         self.done = False  # the state is that of the log's end
-        self.notes: Final = Notes()  # what this start could not bring back, in sentences
+        self.notes: Final = Notes()  # what this start could not restore, in sentences
         self._config: Final = config
         self._storage: Final = storage
         self._block_events: Final = block_events
-        self.begun: Start | None = None  # what was gone on from; None until then
-        self._start: Start | None = None  # what was chosen last, and for which consumers
+        self.begun: Start | None = None  # what was started from; None until then
+        self._start: Start | None = None  # the last choice, and for which consumers
         self._base: Base | None = None  # of the checkpoint that it is from
         self._chosen_for: tuple[set[str], dict[str, int]] = (set(), {})
-        self._ahead: Kernel | None = None  # the state at the end of the log, while consumers are not there yet
+        self._ahead: Kernel | None = None  # the state at the end of the log, before consumers have reached it
 
     async def prepare(self, consumers: Sequence[ConsumerActor]) -> None:
         """Choose what to start from with *consumers*, in a thread, so that it and its notes are known at once.
@@ -79,19 +81,19 @@ class CatchUp:
                 await in_thread(partial(self._chosen, *wanted))
 
     def engine(self) -> Kernel:
-        """Return the state at the end of the log before it is done: for looking at, not to go on with."""
+        """Return the state at the end of the log before `done`: for looking at, not for continuing."""
         start = self.begun or self._start
         if start is not None and start.engine is not None and start.next_seq > self.seq:
             return start.engine  # nothing is left to be played
         if self._ahead is None:
-            assert self._storage is not None, "only what is kept is caught up with"
+            assert self._storage is not None, "only a log can be caught up with"
             self._ahead = engine_at(self._storage.storage)
         return self._ahead
 
     async def begin(self, consumers: Sequence[ConsumerActor]) -> Start:
-        """Return what to start from with *consumers*, for good; those that are ahead of the log roll back first.
+        """Return the final choice to start from with *consumers*; those that are ahead of the log roll back first.
 
-        Others may come and some may leave while checkpoints are read, in a thread: then there is another look.
+        Consumers may come and leave while checkpoints are read, in a thread: then the choice is made again.
         """
         start: Start | None = None
         here: list[ConsumerActor] = []
@@ -106,10 +108,10 @@ class CatchUp:
         return start
 
     def choose(self, consumers: Sequence[ConsumerActor]) -> Start:
-        """Return what is started from, or would be with *consumers*.
+        """Return the start, or what it would be with *consumers*.
 
-        A consumer whose saved state is older than the checkpoint, since it was not there when that was taken, is shown
-        what came since: the start is then as early as its state, and the others are not shown those events again.
+        A consumer whose saved state is older than the checkpoint, because it was absent when that was taken, is shown
+        the events since: the start is then as early as its state, and the others are not shown those events again.
         """
         if self.begun is not None:
             return self.begun
@@ -119,9 +121,9 @@ class CatchUp:
     def _wanted(
         self, consumers: Sequence[ConsumerActor], *, roll_back: bool
     ) -> tuple[OpenStorage, set[str], dict[str, int]] | None:
-        """Return from what to choose, and for whom: names, and what those with storage of their own have committed.
+        """Return what the choice depends on: consumers' names, and what those with their own storage have committed.
 
-        None: there is nothing to start from.
+        None if there is nothing to start from.
         """
         storage = self._storage
         if storage is None:
@@ -153,8 +155,8 @@ class CatchUp:
         )
 
     def blocks(self, start: Start, consumers: Sequence[ConsumerActor]) -> Iterator[Block]:
-        """Yield the rest of the log after *start*, parted where a consumer begins to be shown events again."""
-        assert self._storage is not None, "only what is kept is caught up with"
+        """Yield the rest of the log after *start*, split where a consumer begins to be shown events again."""
+        assert self._storage is not None, "only a log can be caught up with"
         parted = sorted({start.states[name][0] for name in start.states.keys() & {a.consumer_name for a in consumers}})
         for logged in self._storage.log.read(start.next_seq, block_events=self._block_events):
             block = logged.block
@@ -169,10 +171,10 @@ class CatchUp:
     def state_of_late(
         self, actor: ConsumerActor, states: Mapping[str, tuple[int, bytes]], now_seq: int
     ) -> bytes | None:
-        """Return the state to restore a consumer with that is added after `begin`; None: it has none.
+        """Return the state with which to restore a consumer that is added after `begin`; None if it has none.
 
-        *states* are those of earlier runs, and *now_seq* is the newest event that was published. ConfigError if it has
-        missed events: they are not shown again.
+        *states* are those of earlier runs, and *now_seq* is the newest published event. ConfigError if it has missed
+        events, because they are not shown again.
         """
         name = actor.consumer_name
         committed = actor.committed_seq()
@@ -183,9 +185,9 @@ class CatchUp:
         for stands_at in (seq, committed):
             if stands_at is not None and stands_at != now_seq:
                 raise ConfigError(
-                    f"consumer {name!r} was at seq {stands_at} in an earlier run, and the pipeline has gone on to "
-                    f"{now_seq}: add it right after the start, before anything is awaited, so that it is shown what "
-                    "came since; or, unless it has storage of its own, give it another name to begin from here"
+                    f"consumer {name!r} was at seq {stands_at} in an earlier run, and the pipeline is already at "
+                    f"{now_seq}: add it right after the start, before awaiting anything, so that it is shown the "
+                    "events since; or, unless it has its own storage, use another name to begin from here"
                 )
         return state
 
@@ -214,7 +216,7 @@ class CatchUp:
     ) -> Start:
         """Return *start* with the *states* of consumers: those of *names*, and the newest of all others."""
         here = {name: state for name, state in states.items() if name in names}
-        # Whatever is started from, who is not here loses nothing.
+        # Whatever the start is, an absent consumer loses nothing.
         base, store = self._base, storage.checkpoints
         is_newest = base is not None and base.seq == max(store.list(), default=0)
         newest = base.states if base is not None and is_newest else newest_states(store, self.seq)
@@ -226,13 +228,13 @@ class CatchUp:
     ) -> tuple[Start, Checkpoint | None]:
         """Return the start from the newest checkpoint up to *limit* that the consumers can use, and the checkpoint.
 
-        A consumer has a state of the event *earliest*, and has to be shown what came after it.
+        A consumer has a state at the event *earliest*, and must be shown all later events.
         """
         first_seq = storage.log.first_seq
         behind = [name for name, seq in committed.items() if seq < first_seq - 1]
         if earliest < first_seq - 1:
-            behind.append("a consumer that was not there lately")
-        # What the log no longer has, nobody can be shown again.
+            behind.append("a consumer that has been absent")
+        # Events that were removed from the log cannot be shown again.
         limit, earliest = max(limit, first_seq - 1), max(earliest, first_seq - 1)
         engine, checkpoint, skipped = restore(
             self._config,
@@ -248,14 +250,14 @@ class CatchUp:
             else:
                 engine = fresh_engine(self._config, storage.log)
                 self._note(
-                    f"the log begins at seq {first_seq}, and no checkpoint can be used: bars and indicators are made "
-                    "of what is there, as if nothing had come before",
+                    f"the log begins at seq {first_seq}, and no checkpoint can be used: bars and indicators are "
+                    "computed as if there had been no earlier events",
                     first_seq,
                 )
         if checkpoint is not None and (behind or oldest is not None):
             who = " and ".join(behind) or "a consumer"
             self._note(
-                f"the log begins at seq {first_seq}, and {who} asked for earlier events: what is shown begins after "
+                f"the log begins at seq {first_seq}, and {who} needs earlier events: it is shown those after "
                 f"the oldest checkpoint, seq {checkpoint.seq}",
                 first_seq,
             )
@@ -276,7 +278,7 @@ class CatchUp:
 
 
 def _committed(consumers: Sequence[ConsumerActor], last_seq: int, *, roll_back: bool) -> dict[str, int]:
-    """Return what each of *consumers* that has storage of its own has committed, up to *last_seq*."""
+    """Return the committed seq, at most *last_seq*, of each of *consumers* that has its own storage."""
     committed: dict[str, int] = {}
     for actor in consumers:
         try:

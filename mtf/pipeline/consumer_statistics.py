@@ -1,4 +1,4 @@
-"""The statistics of consumers: how each of them does, as values that cost nothing until they are asked for."""
+"""The statistics of consumers, one value each, which cost nothing until they are requested."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ RUNNING: Final = "running"
 
 @attrs.frozen(kw_only=True)
 class ConsumerStatistics:
-    """How one consumer does, since it was added.
+    """The statistics of one consumer since it was added.
 
-    `state` is `running`, `waiting` (for a restart), `catching up` (with the log, after one), `detached`, `quarantined`
-    or `stuck`.
+    `state` is `running`, `waiting` (for a restart), `catching up` (with the log, after a restart), `detached`,
+    `quarantined` or `stuck`.
     """
 
     name: str
     policy: str
     on_error: str
     state: str
-    seq: int  # the last event that it was shown in full
-    lag: int  # events that have been delivered after it, if something waits for this consumer
-    queue: int  # what waits: blocks; with the policy `latest`, or for a reader of bars, completed bars
+    seq: int  # the last event that it was completely shown
+    lag: int  # later events that were delivered, if something waits for this consumer
+    queue: int  # waiting blocks; with the policy `latest`, and for readers of bars, waiting completed bars
     queue_limit: int
-    dropped: int  # ticks, bars and other steps that it lost, by the policy `drop`, or while it was restarted
-    conflated: int  # rows that newer ones took the place of, by the policy `latest`
+    dropped: int  # ticks, bars and other steps that it lost to the policy `drop`, or during a restart
+    conflated: int  # rows replaced by newer ones, with the policy `latest`
     failures: int
     restarts: int
-    error: str  # the newest failure; empty if there was none
-    blocked_ns: int  # the longest time for which one of its callbacks kept the event loop to itself
+    error: str  # the newest failure; empty if none
+    blocked_ns: int  # the longest time for which one of its callbacks blocked the event loop
 
 
 class ConsumerRecord:
-    """What is known of one consumer, also while it is not running."""
+    """The record of one consumer, even while it is not running."""
 
     def __init__(self, added: Added) -> None:
         self.added: Final = added
@@ -54,7 +54,7 @@ class ConsumerRecord:
         self._conflated = 0
 
     def begin(self, actor: ConsumerActor) -> None:
-        """Go on with *actor*."""
+        """Continue with *actor*."""
         if self.actor is not None:
             self._dropped += self.actor.queue.dropped
             self._conflated += self.actor.queue.conflated
@@ -62,7 +62,7 @@ class ConsumerRecord:
 
     def value(self) -> ConsumerStatistics:
         actor, terms = self.actor, self.added.terms
-        assert actor is not None, "a record begins with an actor"
+        assert actor is not None, "a record has an actor from the beginning"
         consumer = self.added.consumer
         stream = consumer if isinstance(consumer, BarStream) else None
         is_running = self.state == RUNNING

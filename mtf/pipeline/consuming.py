@@ -1,4 +1,4 @@
-"""The consumers' side of a pipeline: who is shown what, how each of them does, and who asks for an answer."""
+"""The consumers' side of a pipeline: adding and removing them, their statistics, and who asks for an answer."""
 
 from __future__ import annotations
 
@@ -23,24 +23,26 @@ __all__ = ["Consuming"]
 
 
 class Consuming:
-    """What a pipeline offers to those who are shown its events."""
+    """The part of a pipeline's interface for those who are shown its events."""
 
     def __init__(self, config: Config, options: Options) -> None:
         self.config: Config = config  # from the start on, with the calendars of the log
         self._options = options
         self._added: list[Added] = []  # before the start
-        self._alive: Run | None = None  # from the start on; asked for through `_outside` and `_started` only
+        self._alive: Run | None = None  # from the start on; accessed through `_outside` and `_started` only
 
-    # Who asks. Everything that a pipeline answers goes through one of these three.
+    # Who asks. Every answer of a pipeline goes through one of these three.
 
     def _shown(self) -> Cursor | None:
-        """Return what the callback is shown that the caller is inside of; None outside of all callbacks."""
+        """Return the cursor of the callback that the caller is in; None outside of callbacks."""
         return None if self._alive is None else self._alive.showing.cursor()
 
     def _outside(self, what: str) -> Run | None:
         """Return the run for an answer as of the newest event; None before the start. LookAheadError in a callback."""
         if self._shown() is not None:
-            raise LookAheadError(f"{what} is about events that this callback has not been shown: ask outside of it")
+            raise LookAheadError(
+                f"{what} is about events that this callback has not been shown: ask outside of the callback"
+            )
         return self._alive
 
     def _started(self) -> Run:
@@ -50,12 +52,12 @@ class Consuming:
         return self._alive
 
     def _running(self, what: str) -> Run:
-        """Return the run, to do something with; raises inside a callback, and if it is not running."""
+        """Return the run for an action; raises inside a callback, and if it is not running."""
         run = self._started()
         run.check_loop()
         if run.showing.cursor() is not None:
             raise PushInCallback(
-                f"cannot {what} inside a callback: it would wait for what comes after the callback; use a task"
+                f"cannot {what} inside a callback: it would wait for events after the one being shown; use a task"
             )
         return run
 
@@ -75,22 +77,22 @@ class Consuming:
     ) -> None:
         """Show *consumer* everything from now on; before the first event of a run, everything.
 
-        *name* replaces that of the consumer. With *timeframes*, `on_bar` is called for bars of those only; with
-        *symbols*, `on_bar`, `on_tick` and `on_reject` for those only (clock events have no symbol). What it did not ask
-        for costs it nothing.
+        *name* replaces that of the consumer. With *timeframes*, `on_bar` is only called for bars of those; with
+        *symbols*, `on_bar`, `on_tick` and `on_reject` only for those (clock events have no symbol). What is left out
+        costs nothing.
 
-        *policy* says what becomes of events for which it is too slow. `wait`: the pipeline waits once *queue_limit*
-        blocks (8) do. `latest`: it is shown each completed bar, and of the other events the newest one only; the
-        pipeline waits once *queue_limit* bars (4096) do. `drop`: what comes while *queue_limit* blocks wait is lost,
-        and counted. `fail`: that ends this consumer.
+        *policy* says what happens if it is too slow. `wait`: the pipeline waits once *queue_limit* blocks (8) are
+        queued. `latest`: it is shown each completed bar, but only the newest of the other events; the pipeline waits
+        once *queue_limit* bars (4096) are queued. `drop`: events that come while *queue_limit* blocks are queued are
+        lost, and counted. `fail`: such an event ends this consumer.
 
-        *on_error* says what an exception in one of its callbacks does: it stops the pipeline (`stop`), or this consumer
-        alone (`detach`), or starts it again (`restart`): `load` is called with what `save` returned last, then
-        `on_start`, and it is shown what came since; each time later, and after five times not any more. With *thread*
-        its callbacks, plain ones, run in a thread of their own, where they may block.
+        *on_error* says what an exception in one of its callbacks does: it stops the pipeline (`stop`), or only this
+        consumer (`detach`), or restarts it (`restart`): `load` is called with the last result of `save`, then
+        `on_start`, and it is shown the events since; the delay grows each time, and there are at most five restarts.
+        With *thread*, its callbacks, which must be plain functions, run in their own thread, where they may block.
 
         ConfigError if a callback has a wrong name or wrong parameters, these settings contradict each other, or the
-        consumer's saved state is older than where the pipeline stands.
+        consumer's saved state is too old for a pipeline that has already caught up.
         """
         callbacks = callbacks_of(consumer)
         name = name_of(consumer, name)
@@ -112,10 +114,9 @@ class Consuming:
         self._alive.enrolment.attach(added)
 
     def remove(self, consumer: Consumer) -> Awaitable[None]:
-        """Show *consumer* nothing more, from now on; ConfigError if it was not added.
+        """Show *consumer* nothing more from now on; ConfigError if it was not added.
 
-        What is returned can be awaited: it is done once a callback that is under way has ended, inside of the
-        consumer's own callbacks at once.
+        The returned future is done once a running callback has ended; inside the consumer's own callbacks, at once.
         """
         run = self._started()
         run.check_loop()
@@ -123,16 +124,16 @@ class Consuming:
 
     @property
     def consumers(self) -> tuple[ConsumerStatistics, ...]:
-        """How each consumer does that was added and not removed, in order; mtf's own are among them."""
+        """The statistics of each consumer that was added and not removed, in order, mtf's own included."""
         run = self._outside("consumers")
         return () if run is None else run.audience.statistics()
 
     def watch(self, symbols: str | Iterable[str] | None = None, *, every: float = 0.1) -> SnapshotReader:
-        """Return the newest snapshot of one symbol, several, or all (None), again and again, as an async iterator.
+        """Return an async iterator over the newest snapshots of one symbol, several, or all (None).
 
-        Each time that something of a symbol has changed its snapshot comes, at most once in *every* seconds, and what
-        was passed over does not: a reader that is slow, or does not read, costs nothing and holds up nobody. It ends
-        after the last state when the pipeline stops.
+        It yields a symbol's snapshot when the symbol has changed, at most once in *every* seconds, and skips the states
+        in between: a reader that is slow, or does not read, costs nothing and delays nobody. It ends after the last
+        state when the pipeline stops.
         """
         wanted = None if symbols is None else symbols_of(symbols)
         return SnapshotReader(wanted, every, self._options.wall, self._started_run, partial(self._outside, "watch"))
@@ -152,13 +153,13 @@ class Consuming:
         fill: bool = False,
         policy: str = "wait",
     ) -> BarReader:
-        """Return the completed bars of a timeframe from now on, of one symbol or all, as an async iterator.
+        """Return an async iterator over the completed bars of a timeframe from now on, of one symbol or all.
 
-        At most *limit* bars wait to be read. Then, by *policy*, the pipeline waits for the reader (`wait`, so read in
-        another task than the one that pushes), the oldest bar is lost and counted (`drop`), or the reader gets
-        ConsumerBehind after what it has (`fail`). `async with p.bars(...) as bars` or `aclose` leaves it; it ends when
-        the pipeline stops. With *fill*, silences in an open market come as flat bars, marked `filled`, when the bar
-        that ends them comes.
+        At most *limit* bars wait to be read. Beyond that, depending on *policy*, the pipeline waits for the reader
+        (`wait`: so do not read in the task that pushes), the oldest bar is lost and counted (`drop`), or the reader
+        gets ConsumerBehind after the waiting bars (`fail`). Leave it with `async with p.bars(...) as bars` or `aclose`;
+        it ends when the pipeline stops. With *fill*, silences in an open market come as flat bars, marked `filled`,
+        together with the bar that ends them.
         """
         config = self.config
         kept = self._kept(timeframe)
@@ -168,7 +169,7 @@ class Consuming:
         return BarReader(stream, partial(self._outside, "the next bar"))
 
     def _kept(self, timeframe: str | Timeframe) -> Timeframe:
-        """Return a timeframe that this pipeline keeps; UnknownTimeframe if it does not."""
+        """Return *timeframe* as one of this pipeline's; UnknownTimeframe if it is not one."""
         return self.config.timeframes[self.config.timeframes.index(timeframe)]
 
 
@@ -177,9 +178,9 @@ def _listed(timeframes: str | Timeframe | Iterable[str | Timeframe]) -> list[str
 
 
 def symbols_of(symbols: str | Iterable[str]) -> tuple[str, ...]:
-    """Return *symbols*, one or several; ConfigError for an empty list, or what is not text."""
+    """Return *symbols*, one or several, as a tuple; ConfigError if there are none, or one is not a string."""
     listed: tuple[object, ...] = (symbols,) if isinstance(symbols, str) else tuple(symbols)
     texts = tuple(symbol for symbol in listed if isinstance(symbol, str) and symbol)
     if not texts or len(texts) < len(listed):
-        raise ConfigError(f"symbols must be a symbol or several, got {symbols!r}")
+        raise ConfigError(f"symbols must be one or more symbols, got {symbols!r}")
     return texts

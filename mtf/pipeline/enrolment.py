@@ -1,4 +1,4 @@
-"""The enrolment: how consumers get their actors, at the start, later, and again after they have failed."""
+"""Enrolment: giving consumers their actors, at the start, later, and again after a failure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["Enrolment"]
 
 
 class Enrolment:
-    """Makes actors for consumers, and has them sent what *delivery* sends; owns the audience and its restarts.
+    """Makes actors for consumers and registers them with *delivery*; owns the audience and its restarts.
 
     *here* makes a cursor at the newest published event, which keeps states or not. *state_of_late* returns the saved
-    state of one that is added late, and *newest_state* that which is the newest of one that is restarted.
+    state of a consumer that is added late, and *newest_state* the newest one of a consumer that is restarted.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Enrolment:
         self._here: Final = here
         self._state_of_late: Final = state_of_late
         self._newest_state: Final = newest_state
-        self.barriers: Final = BarrierTracker(options.wall)  # markers on their way
+        self.barriers: Final = BarrierTracker(options.wall)  # markers in transit
         self.restarts: Final = Restarts(
             options.wall,
             options.random,
@@ -75,7 +75,7 @@ class Enrolment:
         supervisor.spares = self.audience.spares
 
     def attach(self, added: Added) -> None:
-        """Show a consumer everything from now on; its saved state is restored, or it is refused."""
+        """Show a consumer everything from now on; restore its saved state, or refuse it."""
         self.audience.check(added)
         actor = self.make(added, self._here)
         state = self._state_of_late(actor)
@@ -84,7 +84,7 @@ class Enrolment:
         self.audience.enter(actor, added)
 
     def make(self, added: Added, cursor: Callable[[bool], Cursor], rejoins: bool = False) -> ConsumerActor:
-        """Return an actor for a consumer at the place of a *cursor*; if it *rejoins*, another engine's at first."""
+        """Return an actor for a consumer at the position of *cursor*, another engine's at first if it *rejoins*."""
         terms = added.terms
         keeps = rejoins or terms.thread or terms.policy != "wait"
         selection = added.selection()
@@ -127,12 +127,12 @@ class Enrolment:
         )
 
     def _is_wanted(self, record: ConsumerRecord) -> bool:
-        """Whether its consumer was not removed, and its name not given to another."""
+        """Return whether its consumer was not removed, and its name not taken by another."""
         return self.audience.records.get(record.added.name) is record
 
     def _has_ended(self, record: ConsumerRecord) -> bool:
         actor = record.actor
-        assert actor is not None, "who is restarted has run"
+        assert actor is not None, "a consumer that is restarted has run before"
         if isinstance(actor, ThreadedConsumerActor) and actor.holds_thread:
             return False
         return self._supervisor.ended(actor).done()

@@ -1,7 +1,7 @@
 """Live feeds into the pipeline: their events, their outages, and which of their messages are in the log.
 
-What a message brings goes into one block, with its number beside it: both are in the log, or neither. So after a crash
-the log says exactly what to ask the server for. While the pipeline is busy, messages go into a block together.
+The events of a message go into one block, with its number beside it: both are in the log, or neither. So after a crash,
+the log says exactly what to request from the server. While the pipeline is busy, several messages share a block.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ STREAM: Final = "/"  # between the feed's name and the stream's, in the name of 
 
 
 async def feed_live(run: Run, feed: Feed) -> None:
-    """Feed what *feed* delivers into *run* until it ends; FeedDown if it gives up."""
+    """Feed the deliveries of *feed* into *run* until it ends; FeedDown if it gives up."""
     positions = {} if run.storage is None else run.storage.log.positions
     newest_ns = int(run.engine.gate.newest_ns)
     await _Feeding(feed, run.pushes, run.source, positions, None if newest_ns == NEVER_NS else newest_ns).run()
 
 
 class _Feeding:
-    """Hands what *feed* delivers to *pushes*. *positions* are the log's, and *newest_ns* its newest event's time."""
+    """Hands the deliveries of *feed* to *pushes*. *positions* and *newest_ns*, its newest time, are the log's."""
 
     def __init__(
         self, feed: Feed, pushes: Pushes, source: Sequencer, positions: Mapping[str, Any], newest_ns: int | None
@@ -48,14 +48,14 @@ class _Feeding:
         self._key: Final = PREFIX + feed.name
         self._is_known: Final = self._key in positions
         self._since_ns: Final = newest_ns if self._is_known else None
-        # By stream, what is in the log; and how many events of a message are held in the window still.
+        # By stream: what is in the log, and how many events of a message the window still holds.
         self._logged: Final[dict[str, Numbering]] = _numberings(self._key, positions)
         self._held: Final[dict[tuple[str, int], int]] = {}
-        self._acknowledged: list[tuple[str, int]] = []  # in the log, and to be acknowledged
+        self._acknowledged: list[tuple[str, int]] = []  # in the log, but not acknowledged yet
         self._window: ReorderWindow | None = None
 
     async def run(self) -> None:
-        """Return when the feed ends; FeedDown if it gives up."""
+        """Run until the feed ends; FeedDown if it gives up."""
         length_ns = self._pushes.reorder_ns if self._feed.reorder_ns is None else self._feed.reorder_ns
         if length_ns:
             self._window = self._pushes.open_window(length_ns, self._release)
@@ -78,7 +78,7 @@ class _Feeding:
                 self._pushes.close_window(self._window)
 
     def _write(self, delivery: Delivery) -> None:
-        """Write what *delivery* brings into the block builder, or hold it in the window."""
+        """Write the events of *delivery* into the block builder, or hold them in the window."""
         builder = self._source.builder
         for outage in delivery.outages:
             builder.clock(outage.until_ns, BY_FEED, outage.since_ns, outage.reason)
@@ -90,7 +90,7 @@ class _Feeding:
         stream, number = delivery.stream, delivery.number
         if not delivery.is_new:
             if number is not None and self._numbering(stream).has(number):
-                self._acknowledged.append((stream, number))  # the server had not heard of it
+                self._acknowledged.append((stream, number))  # the server does not know that it is in the log
             return
         if number is not None:
             self._held[stream, number] = len(delivery.events)
@@ -109,7 +109,7 @@ class _Feeding:
         return self._take(event, arrival_ns, stream, number)
 
     def _take(self, event: Tick | Bar, arrival_ns: int, stream: str, number: int | None) -> int:
-        """Write *event* into the block builder, of the message *number*; return its seq."""
+        """Write *event* of the message *number* into the block builder; return its seq."""
         try:
             return self._pushes.accept(event, arrival_ns)
         finally:
@@ -119,7 +119,7 @@ class _Feeding:
                     self._note(stream, number)
 
     def _note(self, stream: str, number: int) -> None:
-        """Note that all of the message *number* goes into the log with the next block."""
+        """Note that the message *number* will be complete in the log with the next block."""
         del self._held[stream, number]
         self._numbering(stream).add(number, self._feed.wall.now_ns())
         self._place(stream)
@@ -129,14 +129,14 @@ class _Feeding:
         return self._logged.setdefault(stream, Numbering())
 
     def _place(self, stream: str) -> None:
-        """Have the position of *stream* written with the next block."""
+        """Write the position of *stream* with the next block."""
         key = self._key + STREAM + stream if stream else self._key
         position = self._numbering(stream).position()
         self._source.positions[key] = {"identity": {"feed": self._feed.name}, "position": position}
 
 
 def _numberings(key: str, positions: Mapping[str, Any]) -> dict[str, Numbering]:
-    """Return what the positions in the log say of the streams of the feed *key*."""
+    """Return the positions of the streams of the feed *key* in the log."""
     found = {}
     for name, entry in positions.items():
         stream = "" if name == key else name.removeprefix(key + STREAM)

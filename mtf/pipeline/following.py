@@ -1,7 +1,7 @@
-"""Files that grow into the pipeline: their rows, and beside them in the log how far they were read.
+"""Growing files into the pipeline: their rows, and in the log, beside them, how far they were read.
 
-The rows of one look at the file become one block, with the place behind them: both are in the log, or neither. The
-place is that of a source that `Pipeline.run` reads to its end, so that each goes on where the other was.
+The rows of one read of the file become one block, with the position after them: both are in the log, or neither. The
+position is the same as for `Pipeline.run`, so that each resumes where the other stopped.
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ __all__ = ["follow_live"]
 
 
 async def follow_live(run: Run, feed: FileFeed) -> None:
-    """Feed the rows of *feed* into *run* until it is stopped, or its pipe ends."""
+    """Feed the rows of *feed* into *run* until it is stopped or its pipe ends."""
     if run.pushes.reorder_ns:
         raise ConfigError(
-            f"feed {feed.name}: a file that is followed is logged in the order of its rows: give the pipeline no "
-            "reorder_ns"
+            f"feed {feed.name}: a followed file is logged in the order of its rows: use a pipeline without reorder_ns"
         )
     await _Following(run, feed).run()
 
 
 class _Following:
-    """Hands what *feed* brings to the pushes of *run*."""
+    """Hands the rows of *feed* to the pushes of *run*."""
 
     def __init__(self, run: Run, feed: FileFeed) -> None:
         self._run: Final = run
@@ -43,7 +42,7 @@ class _Following:
         self._known: Final = _known(feed.name, {} if run.storage is None else run.storage.log.positions)
 
     async def run(self) -> None:
-        """Return once the feed ends."""
+        """Run until the feed ends."""
         run = self._run
         options = run.options
         name = "" if run.storage is None else run.storage.name
@@ -60,7 +59,7 @@ class _Following:
                 await run.pushes.together(partial(self._write, rows))
 
     def _write(self, rows: Rows) -> None:
-        """Write what *rows* has into the block builder, and have the place behind it logged with that."""
+        """Write *rows* into the block builder, and log the position after them in the same block."""
         pushes, builder, outage = self._run.pushes, self._run.builder, rows.outage
         if outage is not None:
             builder.clock(outage.until_ns, BY_FEED, outage.since_ns, outage.reason)
@@ -78,7 +77,7 @@ def _known(name: str, positions: Mapping[str, Any]) -> Mapping[str, Any] | None:
     at = entry.get("position", {})
     if WINDOW in at or SORTED in at or positions.get(name + SKIPPED):
         raise ConfigError(
-            f"{name}: the previous run, with a reorder window, sorted, or beside other sources, stopped in the middle "
-            "of it: finish that run before you follow the file"
+            f"{name}: the previous run, with a reorder window, sorted, or together with other sources, stopped in the "
+            "middle of it: finish that run before following the file"
         )
     return entry

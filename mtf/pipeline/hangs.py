@@ -1,4 +1,4 @@
-"""Hangs: consumers that make no progress while somebody waits for them, as opposed to those that are only slow."""
+"""Hangs: consumers that make no progress while somebody waits for them, unlike those that are merely slow."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from mtf.notes import Noted
 
 __all__ = ["PUSH_WAITS_NS", "STUCK_NS", "Hangs"]
 
-PUSH_WAITS_NS: Final = 5_000_000_000  # a push that has waited as long for consumers says so
-STUCK_NS: Final = 10_000_000_000  # a consumer that has not come on for as long is not waited for at the end
-LATER_NS: Final = 100_000_000  # once some were given up: all together are waited for as long
-LOOK_NS: Final = 1_000_000_000  # between two looks at the end
-STALLED_NS: Final = 10_000_000_000  # a consumer that has not come on for as long is named
+PUSH_WAITS_NS: Final = 5_000_000_000  # a push that has waited this long for consumers is reported
+STUCK_NS: Final = 10_000_000_000  # a consumer without progress for this long is no longer waited for at the end
+LATER_NS: Final = 100_000_000  # once some were given up, the rest are waited for this long in total
+LOOK_NS: Final = 1_000_000_000  # between two checks at the end
+STALLED_NS: Final = 10_000_000_000  # a consumer without progress for this long is reported
 STALL_LOOK_NS: Final = 2_500_000_000
 
 
 class Hangs:
-    """Watches *consumers*, which changes with those that there are, by the wall clock.
+    """Watches *consumers*, a live collection, by the wall clock.
 
-    *noted* is called with a sentence once for each consumer that holds up a push, or stalls, *sent* returns the last
-    event that has gone out, and *stuck* is called at the end with consumers that hang. *hanging* is called with one
-    that holds up a push for STUCK_NS and an error; it says whether the pipeline goes on without it.
+    *noted* is called with a sentence, once for each consumer that delays a push or stalls, *sent* returns the last
+    event sent, and *stuck* is called at the end with consumers that hang. *hanging* is called with a consumer that
+    delays a push for STUCK_NS, and an error; it returns whether the pipeline continues without it.
     """
 
     def __init__(
@@ -45,22 +45,24 @@ class Hangs:
         self._sent: Final = sent
         self._stuck: Final = stuck
         self._hanging: Final = hanging
-        self._behind: Final = behind  # has what it is given called when a consumer has something to do
+        self._behind: Final = behind  # calls its argument when a consumer has something to do
         self._named: Final[set[str]] = set()
-        self._pushes = 0  # that wait
+        self._pushes = 0  # that are waiting
         self._sent_seq = 0  # when the timer was set
         self._progress: dict[ConsumerActor, int] = {}  # likewise
-        self._waits_for: dict[ConsumerActor, int] = {}  # looks for which pushes have waited for one that hangs
+        self._waits_for: dict[
+            ConsumerActor, int
+        ] = {}  # the number of checks for which pushes have waited for one that hangs
         self._push_timer: Timer | None = None
         self._end_timer: Timer | None = None
         self._stall_timer: Timer | None = None
-        self._still_ns: Final[dict[ConsumerActor, tuple[int, int]]] = {}  # progress, and since when it is as it is
-        self._stalled_ns: dict[ConsumerActor, tuple[int, int]] = {}  # likewise, while it runs
-        self._patience_ns = STUCK_NS  # less once the first ones were given up
+        self._still_ns: Final[dict[ConsumerActor, tuple[int, int]]] = {}  # progress, and since when it is unchanged
+        self._stalled_ns: dict[ConsumerActor, tuple[int, int]] = {}  # the same, during the run
+        self._patience_ns = STUCK_NS  # less after the first ones were given up
         behind(self._watch_stalls)
 
     def close(self) -> None:
-        """Look at nobody any more."""
+        """Stop watching."""
         self._behind(None)
         for timer in (self._push_timer, self._stall_timer):
             if timer is not None:
@@ -68,7 +70,7 @@ class Hangs:
 
     @contextlib.contextmanager
     def pushing(self) -> Iterator[None]:
-        """Within, a push waits until there is room for it, or for the end of a recovery."""
+        """A context in which a push waits for room, or for the end of a recovery."""
         self._pushes += 1
         if self._push_timer is None:
             self._watch_pushes()
@@ -82,7 +84,7 @@ class Hangs:
 
     @contextlib.contextmanager
     def leaving(self) -> Iterator[None]:
-        """Within, the pipeline waits for consumers for the last time."""
+        """A context in which the pipeline waits for consumers for the last time."""
         self._look()
         try:
             yield
@@ -102,7 +104,9 @@ class Hangs:
             for actor in self._in_the_way():
                 waits_for[actor] = looks = self._waits_for.get(actor, 0) + 1
                 if looks * PUSH_WAITS_NS >= STUCK_NS and actor.progress == self._progress.get(actor):
-                    error = TimeoutError(f"no callback has returned for {STUCK_NS // 1_000_000_000} s, and pushes wait")
+                    error = TimeoutError(
+                        f"no callback has returned for {STUCK_NS // 1_000_000_000} s while pushes wait"
+                    )
                     if self._hanging(actor, error):
                         continue
                 if actor.consumer_name not in self._named:
@@ -110,7 +114,7 @@ class Hangs:
                     self._noted(
                         "consumer_holds_up",
                         f"a push has waited {PUSH_WAITS_NS // 1_000_000_000} s for the consumer {actor.consumer_name}, "
-                        f"which is still busy with seq {actor.stands_at}; pushes wait until it goes on or is removed",
+                        f"which is still busy with seq {actor.stands_at}; pushes wait until it continues or is removed",
                         consumer=actor.consumer_name,
                         seq=actor.stands_at,
                     )
@@ -118,12 +122,12 @@ class Hangs:
         self._watch_pushes()
 
     def _watch_stalls(self) -> None:
-        """Look later whether a consumer that has something to do now comes on."""
+        """Check later whether a consumer that now has something to do makes progress."""
         self._behind(None)
         self._stall_timer = self._wall.call_at(self._wall.now_ns() + STALL_LOOK_NS, self._look_for_stalls)
 
     def _look_for_stalls(self) -> None:
-        """Name those that have not come on for too long, with how far they are behind; look again if any is busy."""
+        """Report those without progress for too long, and how far they are behind; check again if any is busy."""
         now_ns = self._wall.now_ns()
         stalled_ns: dict[ConsumerActor, tuple[int, int]] = {}
         for actor in self._consumers:
@@ -137,8 +141,8 @@ class Hangs:
                 self._named.add(actor.consumer_name)
                 self._noted(
                     "consumer_stalled",
-                    f"the consumer {actor.consumer_name} has not come on for {waited_ns // 1_000_000_000} s: it is "
-                    f"busy with seq {actor.stands_at}, {actor.lag} events behind",
+                    f"the consumer {actor.consumer_name} has made no progress for {waited_ns // 1_000_000_000} s: "
+                    f"it is busy with seq {actor.stands_at}, {actor.lag} events behind",
                     consumer=actor.consumer_name,
                     seq=actor.stands_at,
                 )
@@ -150,14 +154,14 @@ class Hangs:
             self._behind(self._watch_stalls)
 
     def _in_the_way(self) -> list[ConsumerActor]:
-        """Return those without room for more; if all have room, those that a recovery waits for at its end."""
+        """Return those without room; if all have room, those that a recovery waits for at its end."""
         full = [actor for actor in self._consumers if actor.mailbox.full]
         return full or [
             actor for actor in self._consumers if not actor.idle and actor.progress == self._progress.get(actor)
         ]
 
     def _look(self) -> None:
-        """Give up the consumers that have not come on for too long, and look again later."""
+        """Give up the consumers without progress for too long, and check again later."""
         now_ns = self._wall.now_ns()
         stuck: list[ConsumerActor] = []
         for actor in self._consumers:

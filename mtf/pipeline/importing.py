@@ -1,9 +1,9 @@
-"""History that is imported: what a source has, as the first events of a data directory's log.
+"""Importing history: the rows of a source become the first events of a data directory's log.
 
-Owns the rules of it. An import is read as `Pipeline.run` reads it and ends with a clock event a symbol, behind its
-newest row: so the bars that end there are closed, and what comes live and is stamped before is late. Imported again, a
-day is replaced from its first to its last row in the new source, by a new log of everything that was imported; once
-something else has been logged, nothing is imported or deleted any more, for decisions may have been made of it.
+Owns the rules. An import is read like a source in `Pipeline.run`, and ends with a clock event per symbol, after its
+newest row: so the bars that end there are closed, and live events stamped before it are late. Importing a day again
+replaces it, from its first to its last row in the new source, by making a new log of everything imported. Once anything
+else has been logged, nothing can be imported or deleted any more, because decisions may have been based on it.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ from mtf.units import NEVER_NS, TS_MAX_NS
 
 __all__ = ["Changed", "Import", "delete_imported", "has_live", "import_history", "read_history"]
 
-READ: Final = "read"  # the folder in which what is read becomes a log
-MERGED: Final = "merged"  # that in which it is merged with what was imported before
+READ: Final = "read"  # the folder where the source becomes a log
+MERGED: Final = "merged"  # the folder where that is merged with what was imported before
 
 
 @attrs.frozen(kw_only=True)
 class Changed:
-    """Rows of one symbol, kind and trading day that are not in the log any more."""
+    """Rows of one symbol, kind and trading day that are no longer in the log."""
 
     symbol: str
     day: datetime.date
     kind: str  # `quotes`, `trades`, `bars of 1m`
-    rows_before: int  # that went; a bar is one
-    rows: int  # that came in their place
+    rows_before: int  # rows removed; a bar is one
+    rows: int  # rows that replaced them
 
 
 @attrs.frozen(kw_only=True)
 class Import:
-    """What an import, or a deletion, has done."""
+    """The result of an import or a deletion."""
 
-    summary: Summary  # of all that is imported now
+    summary: Summary  # of everything imported now
     rows: RowCounts  # of the source
-    until_ns: Mapping[str, int]  # up to when there is history of each symbol
+    until_ns: Mapping[str, int]  # the time up to which each symbol has history
     changed: Sequence[Changed]  # what was replaced, or deleted
-    unchanged: bool = False  # it came to what was there before, which stays
+    unchanged: bool = False  # the result equals what was there before, which is kept
     notes: Sequence[str] = ()
 
 
@@ -78,15 +78,15 @@ def has_live(path: Path) -> bool:
 
 
 async def import_history(path: Path, config: Config, source: MergedSource, options: Options) -> Import:
-    """Have *source* be history in the data directory *path*, which is made with *config* if there is none.
+    """Import *source* as history into the data directory *path*, which is created with *config* if it is missing.
 
-    All of it is there afterwards, or nothing has changed. ConfigError if the directory has events that were not
-    imported, ConfigMismatch if it was made with another configuration, SourceError if not one row can be used.
+    Afterwards all of it is there, or nothing has changed. ConfigError if the directory has events that were not
+    imported, ConfigMismatch if it was made with a different configuration, SourceError if no row can be used.
     """
     for part in source.parts:
         if isinstance(part.source, LogSource):
             raise ConfigError(
-                f"{part.source.path} is a log of mtf, and not a file of history: read it with run into a new directory"
+                f"{part.source.path} is a log of mtf, not a file of history: read it with run into a new directory"
             )
     with Generation(path) as generation:
         before = await in_thread(partial(_imported_before, path, config, "imported"))
@@ -121,7 +121,7 @@ async def delete_imported(
     with Generation(path) as generation:
         config = await in_thread(partial(logged_config, path))
         before = await in_thread(partial(_imported_before, path, config, "deleted"))
-        assert before is not None, "what has a configuration has a log"
+        assert before is not None, "a configuration comes from a log"
         first, last = days or (datetime.date.min, datetime.date.max)
         gone = DaysCovered(config.calendars.calendar_of, list(symbols), first.toordinal(), last.toordinal())
         parts = [KeptRows(str(path / LOG), before.last_seq, gone)]
@@ -132,12 +132,12 @@ async def delete_imported(
 async def read_history(
     run: Run, source: MergedSource, order: str = BY_TIME, entries: Mapping[str, Any] | None = None
 ) -> Import:
-    """Read *source* as the first events of *run*, which has none, and end it; *entries* go beside the last event."""
+    """Read *source* as the first events of *run*, which has none, and end it; *entries* go with the last event."""
     builder, now_ns = run.builder, run.options.wall.now_ns()
     malformed = builder.malformed
-    # A bar that still forms, and a stamp that is yet to come, would make what comes live late.
+    # A bar that is still forming, or a stamp in the future, would make live events late.
     builder.arrival_ns, builder.limit_ns = now_ns, now_ns
-    run.bar_clock.strict = False  # days of years, and minutes of the last ones, are one history
+    run.bar_clock.strict = False  # years of days, and minutes of the last ones, form one history
     try:
         await run.reading.read(source, run.engine.joiner.own_clocks(), order)
     finally:
@@ -152,7 +152,7 @@ async def read_history(
         if gate.newest_tick_ns(instrument.number) != NEVER_NS
     }
     if not until_ns:
-        raise SourceError(f"{source.name}: not one of its rows can be used, so that nothing is imported")
+        raise SourceError(f"{source.name}: none of its rows can be used, so nothing was imported")
     last_seq = run.source.next_seq - 1 + len(until_ns)
     for name, ns in sorted(until_ns.items(), key=itemgetter(1)):
         builder.clock(ns, BY_IMPORT, 0, name)
@@ -169,8 +169,8 @@ async def read_history(
 async def _made(
     path: Path, config: Config, options: Options, source: MergedSource, entries: Mapping[str, Any] | None = None
 ) -> Import:
-    """Return what *source* comes to as a data directory at *path*, which is whole and closed then."""
-    # All of it stays, and a checkpoint is at its end: consumers are shown what comes after.
+    """Turn *source* into a data directory at *path*, and return the summary and the row counts once it is closed."""
+    # Everything is kept, with a checkpoint at its end: consumers are shown later events.
     whole: dict[str, Any] = dict.fromkeys(("keep_events", "keep_log_ns", "keep_log_bytes"))
     whole |= {"data": DataDir(path), "clock": "ticks", "checkpoint_seconds": 60.0}
     run = await Run.open(config, attrs.evolve(options, **whole))
@@ -193,13 +193,13 @@ async def _replaced(
     gone: Coverage,
     read: Import | None,
 ) -> Import:
-    """Make *parts* the log of the directory, unless they come to what it has; *gone* was left out of the first."""
+    """Make *parts* the log of the directory, unless it has the same rows; *gone* was left out of the first."""
     merged = generation.folder(MERGED)
     source = MergedSource([MergePart(source=part, key=None) for part in parts], name=str(generation.path))
     try:
         found = await _made(merged, config, options, source, entries)
     except SourceError:
-        raise ConfigError(f"{generation.path}: nothing would be left: remove the directory itself") from None
+        raise ConfigError(f"{generation.path}: nothing would be left: delete the directory instead") from None
     before = await in_thread(partial(engine_at, generation.path))
     unchanged = before.digest.value() == found.summary.digest
     if not unchanged:
@@ -218,7 +218,7 @@ async def _replaced(
 
 
 def _imported_before(path: Path, config: Config, done: str) -> Imported | None:
-    """Return what was imported into *path*, None if it has no log; ConfigError if that cannot be changed any more."""
+    """Return what was imported into *path*, None if it has no log; ConfigError if that can no longer be changed."""
     if not (path / LOG).is_dir():
         return None
     logged = logged_config(path)
@@ -236,21 +236,21 @@ def _imported_before(path: Path, config: Config, done: str) -> Imported | None:
     if last_seq > found.last_seq:
         began = f"from seq {found.last_seq + 1} on" if found.last_seq else "and nothing else"
         raise ConfigError(
-            f"{path} has events that were not imported ({began}): history is {done} before them, not after, for bars "
-            "and decisions were made of it. Import into a new directory, and run there"
+            f"{path} has events that were not imported ({began}): history can only be {done} before them, because bars "
+            "and decisions depend on it. Import into a new directory, and run there"
         )
     if first_seq > 1:
-        raise ConfigError(f"{path}: the log begins at seq {first_seq}: what was imported is not all there any more")
+        raise ConfigError(f"{path}: the log begins at seq {first_seq}: some of what was imported was removed")
     return found
 
 
 def _cover(coverage: Coverage, path: Path, last_seq: int) -> None:
-    """Have *coverage* take in the events of *path* up to *last_seq*."""
+    """Add the events of *path* up to *last_seq* to *coverage*."""
     reader = DataDir(path).read_log().read(1, last_seq=last_seq, block_events=1024)
     for logged in reader:
         coverage.take(logged.block, reader.symbols)
 
 
 def _known_sources(path: Path) -> dict[str, Any]:
-    """Return the entries of sources in the log of *path*, without those that are about the log itself."""
+    """Return the entries of sources in the log of *path*, without those about the log itself."""
     return {key: entry for key, entry in read_positions(path / LOG).items() if not key.startswith("\0")}

@@ -1,4 +1,4 @@
-"""The settings of a pipeline that decide no result: where it is kept, how often, how much at once, by which clock."""
+"""The settings of a pipeline that do not affect results: where it stores, how often, how much at once, which clock."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def _storage(data: Place | None) -> Storage | None:
     if data is None:
         return None
     if isinstance(data, str | os.PathLike) and not os.fspath(data):
-        raise ConfigError("data is '': give a directory, or None to keep nothing on disk")
+        raise ConfigError("data must be a directory, or None to store nothing on disk, got ''")
     return storage_of(data)
 
 
 def _check_whole(instance: Options, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Raise unless *value* is a whole number of at least 0, or None if that is the default."""
+    """Raise unless *value* is an int of at least 0, or None if that is the default."""
     if value is None and attribute.default is None:
         return
     if isinstance(value, bool) or not isinstance(value, int):
@@ -49,14 +49,14 @@ def _check_whole(instance: Options, attribute: attrs.Attribute[Any], value: Any)
 
 
 def _check_flag(instance: Options, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Raise unless *value* is true or false."""
+    """Raise unless *value* is True or False."""
     if not isinstance(value, bool):
         raise ConfigError(f"{attribute.name} must be True or False, got {value!r}")
 
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """Settings as `Pipeline` describes them, checked; ConfigError names the one that is wrong."""
+    """Settings as described in `Pipeline`, validated; ConfigError names the invalid one."""
 
     data: Storage | None = attrs.field(default=None, converter=_storage)
     durability: Durability = attrs.field(default="group")
@@ -122,12 +122,12 @@ class Options:
 
     @property
     def is_live(self) -> bool:
-        """Whether the wall clock has a say: ticks are live or not, and it closes bars."""
+        """Whether the wall clock matters: ticks may be live, and it closes bars."""
         return self.clock == "both"
 
     @property
     def bars(self) -> BarSettings:
-        """How completed bars are stored, and how many of them stay."""
+        """How completed bars are stored, and how many are kept."""
         keep = Keep(self.keep_history_ns, self.keep_history_bytes)
         return BarSettings(wall=self.wall if self.is_live else None, values=self.history_values, keep=keep)
 
@@ -142,7 +142,7 @@ class Options:
 
     @property
     def closing_grace_ns(self) -> int:
-        """How long after a bar's end the wall clock closes it: ticks in flight, and those in the reorder window."""
+        """How long after a bar's end the wall clock closes it: allows for ticks in flight or in the reorder window."""
         return self.grace_ns + self.reorder_ns
 
     @property

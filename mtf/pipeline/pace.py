@@ -18,11 +18,11 @@ RESOLUTION_NS: Final = 1_000_000  # events closer than this, in wall time, go to
 
 
 class Pace:
-    """Maps event time to wall time from the first event on. Time that goes back costs nothing."""
+    """Maps event time to wall time from the first event on. If event time goes back, there is no wait."""
 
     def __init__(self, wall: WallClock, speed: float) -> None:
         if not 0 < speed < float("inf"):
-            raise ConfigError(f"speed is {speed}: give seconds of event time in a second, above 0")
+            raise ConfigError(f"speed must be above 0 and finite, in seconds of event time per second, got {speed}")
         self._wall: Final = wall
         self._speed: Final = speed
         self._first_ns: int | None = None  # stamp of the first event
@@ -40,7 +40,7 @@ class Pace:
             yield piece
 
     async def wait(self, piece: Block) -> None:
-        """Return when the first event of *piece* is due."""
+        """Wait until the first event of *piece* is due."""
         ts_ns = int(read_i64_le(piece.rows, 0))
         if self._first_ns is None:
             self._first_ns = ts_ns

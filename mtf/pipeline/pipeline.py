@@ -1,4 +1,4 @@
-"""The pipeline: what its user holds in hand. It says what may be asked when; the run behind it does the work."""
+"""The pipeline: the object that users hold. It checks what may be called when; the run behind it does the work."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ __all__ = ["Pipeline"]
 class Pipeline(Warming, RunFacts):
     """Keeps every timeframe of every symbol in one consistent state, at every tick.
 
-    `async with` starts and stops it. With *data*, a directory or another `mtf.storage.storage.Storage`, all that comes
-    in is logged there and a next start goes on from it; None keeps nothing. The settings from *timeframes* to *live*
-    decide results, and are those of `mtf.Config`; *config* gives them as one. The others do not:
+    `async with` starts and stops it. With *data*, a directory or another `mtf.storage.storage.Storage`, all input is
+    logged there and the next start continues from it; with None, nothing is stored. The settings from *timeframes* to
+    *live* affect results, and are those of `mtf.Config`; *config* gives them as one. The others do not:
 
-    - *durability* names what can be lost: `each`, `group` or `os` (docs/reliability.md);
-    - *checkpoint_seconds* of wall time and *checkpoint_events* are how often the state is written; 0 or None: not so;
-    - *keep_events* is how many events stay in the log at least; None (the default): all. Older ones go after a
-      checkpoint, a segment at a time, and never one that a kept checkpoint or a consumer still needs;
-    - *keep_log_ns* is how long events stay in the log, counted back from the newest accepted one, and *keep_log_bytes*
-      how much room it takes; None (the default): for good. They go as those beyond *keep_events* do;
-    - with *compress*, a thread makes the log's sealed segments small, in a quarter of one processor at most;
-    - *check* is what of the log a start checks before it is ready: `all`, or what follows the newest checkpoint. With
-      `background` (the default) the rest is checked while the pipeline runs, which damage stops with `CorruptLog`; with
-      `tail` only `mtf verify` does;
-    - *history_values* is whether completed indicator values are stored with the bars; *keep_history_ns* is how long
-      bars and rejects are stored, counted back from the newest bar, and *keep_history_bytes* how much room they take;
-      None (the default): for good. Older ones are removed now and then;
-    - *block_events* bounds how many events go through the actors at once;
+    - *durability* says what a crash can lose: `each`, `group` or `os` (docs/reliability.md);
+    - *checkpoint_seconds* of wall time and *checkpoint_events* say how often the state is saved; 0 or None: never;
+    - *keep_events* is the minimum number of events kept in the log; None (the default): all. Older ones are removed
+      after a checkpoint, a segment at a time, unless a kept checkpoint or a consumer still needs them;
+    - *keep_log_ns* is how long events are kept in the log, counted back from the newest accepted one, and
+      *keep_log_bytes* its maximum size; None (the default): no limit. Events are removed as with *keep_events*;
+    - with *compress*, a thread compresses the log's sealed segments, using at most a quarter of one processor;
+    - *check* says what of the log a start checks before it is ready: `all`, or what follows the newest checkpoint. With
+      `background` (the default) the rest is checked while the pipeline runs, and damage stops it with `CorruptLog`; with
+      `tail` only `mtf verify` checks it;
+    - *history_values* says whether completed indicator values are stored with the bars; *keep_history_ns* is how long
+      bars and rejects are kept, counted back from the newest bar, and *keep_history_bytes* their maximum size; None
+      (the default): no limit. Older ones are removed now and then;
+    - *block_events* is the maximum number of events that go through the actors at once;
     - *workers* is how many processes compute indicators beside this one (docs/performance.md says when that pays);
-    - *clock* is `both` where in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use
-      is live from the first pushed tick on that is stamped within a minute of its arrival;
-    - a tick that is stamped more than *max_ahead_ns* after its arrival is malformed, in live use;
-    - *wall* is the clock and *random* what spreads restarts, to be replaced in tests; with *strict* the first malformed
+    - *clock* is `both` if in live use the wall clock closes bars too, *grace_ns* after their end, else `ticks`; use is
+      live from the first pushed tick that is stamped within a minute of its arrival;
+    - in live use, a tick stamped more than *max_ahead_ns* after its arrival is malformed;
+    - *wall* is the clock and *random* spreads restarts, both replaceable in tests; with *strict*, the first malformed
       row of a source stops the run.
     """
 
@@ -155,14 +155,14 @@ class Pipeline(Warming, RunFacts):
 
     async def __aenter__(self) -> Self:
         if self._entered:
-            raise PipelineStopped("a pipeline is started once: make a new one")
+            raise PipelineStopped("a pipeline can only be started once: create a new one")
         self._entered = True
         warm = self._history is not None
         note = await self._import_history() if warm and self._options.data is not None else None
         run = await Run.open(self.config, self._options)
         self.config = run.config
         self._alive = run
-        begins_warm = warm and note is None  # then consumers come after what is read
+        begins_warm = warm and note is None  # consumers then start after the history
         await run.start([] if begins_warm else self._added)
         if begins_warm:
             try:
@@ -180,7 +180,7 @@ class Pipeline(Warming, RunFacts):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         run = self._alive
-        assert run is not None, "what is left was entered"
+        assert run is not None, "__aexit__ comes after __aenter__"
         await run.close(orderly=error is None)
         if error is None and run.supervisor.failure is not None:
             raise run.supervisor.reason()
@@ -188,11 +188,11 @@ class Pipeline(Warming, RunFacts):
     # Events in.
 
     async def push(self, event: Tick | Bar) -> int:
-        """Log *event*, a tick or a bar, as the durability mode promises; return its seq, of a bar that of its close.
+        """Log *event*, a tick or a bar, as the durability mode promises; return its seq, for a bar that of its close.
 
         Events get their seqs in the order in which `push` was called. A bar whose end lies after its arrival is logged
-        as `unfinished`. MalformedEvent if it cannot be an event (it is counted and has no seq); StraddlingBar for a bar
-        that lies in two of a timeframe; PushInCallback inside a callback of this pipeline; WrongLoop on another event
+        as `unfinished`. MalformedEvent if it is invalid (it is counted, but gets no seq); StraddlingBar for a bar that
+        lies in two bars of a timeframe; PushInCallback inside a callback of this pipeline; WrongLoop on another event
         loop; PipelineStopped once the pipeline has stopped.
         """
         run = self._running("push")
@@ -219,7 +219,7 @@ class Pipeline(Warming, RunFacts):
         return run.pushes.push_nowait(event, caught_up=run.catchup.done)
 
     async def clock(self, ts_ns: int) -> int:
-        """Log a clock event, "it is *ts_ns* now", and return its seq: every bar that ends by then closes."""
+        """Log a clock event, "it is now *ts_ns*", and return its seq: every bar that ends by then closes."""
         run = self._running("push")
         return await run.pushes.clock(ts_ns, None if run.catchup.done else run.ready)
 
@@ -229,13 +229,14 @@ class Pipeline(Warming, RunFacts):
         """Read *source* to its end, wait until every consumer has seen all of it, and return the summary.
 
         *source* is a path (with the options of `mtf.sources.open_source`), a `Source`, an iterable or async iterable of
-        ticks, a live feed of `mtf.feeds`, or a list of finite ones, which are merged by time. With a data directory a
-        source that was read before goes on where it was; an iterable only if it is given a `name=` to be known by.
+        ticks, a live feed of `mtf.feeds`, or a list of finite ones, which are merged by time. With a data directory, a
+        source that was read before resumes where it stopped; an iterable only does if it has a `name=`.
 
-        Finite sources are read in order of time: OutOfOrder where this one begins before what others have brought other
-        symbols to, or while another is being read. With *order* `log` that is taken as it comes, and callbacks are
-        refused what they could not have known. Each source's events are put in order within *reorder_ns* of event time
-        (None: that of the pipeline), or with *sort* all of them, on disk, before the first one is logged.
+        Finite sources are read in order of time: OutOfOrder if this one begins before the time that other symbols have
+        reached through other sources, or while another is being read. With *order* `log`, events are taken as they
+        come, and callbacks cannot access what they could not have known. Each source's events are put in order within
+        *reorder_ns* of event time (None: the pipeline's), or, with *sort*, all of them are sorted on disk before the
+        first one is logged.
         """
         run = self._running("run")
         await run.ready()
@@ -243,8 +244,8 @@ class Pipeline(Warming, RunFacts):
         if isinstance(source, Feed | FileFeed) or hasattr(source, "__aiter__"):
             if reorder_ns or sort or order != BY_TIME:
                 raise ConfigError(
-                    "reorder_ns, sort, order: an async iterable is pushed as it comes, in the order in which it comes; "
-                    "give Pipeline(reorder_ns=) for a reorder window of pushes"
+                    "reorder_ns, sort and order are not supported for an async iterable, which is pushed as it comes; "
+                    "use Pipeline(reorder_ns=) for a reorder window of pushes"
                 )
             await run.unless_it_stops(_feeding(run, source))
             run.pushes.ended = True
@@ -279,17 +280,17 @@ class Pipeline(Warming, RunFacts):
         speed: float | None = None,
         changed: bool = False,
     ) -> Summary:
-        """Play the log of *directory*, or of another storage, through this pipeline: a new one of its configuration.
+        """Replay the log of *directory*, or of another storage, through this new pipeline with its configuration.
 
-        Consumers are shown the events from the seq *start* to *until*, with *until_ns* of each symbol none from its
-        first accepted event on that is stamped later; with *speed*, that many seconds of event time in a second, else
-        as fast as it goes. The digest is that of the original run; ConfigMismatch if the configuration is another one.
-        With *changed* that is meant (other indicators, timeframes, calendars ...): the log's events are played under
-        this one, and a note says in what they differ, for the digest differs by right. `mtf.open(path).config.changed`
-        makes such a configuration of the log's own.
+        Consumers are shown the events from the seq *start* to *until*; with *until_ns*, each symbol ends before its
+        first accepted event that is stamped later. *speed* is event time per wall time; without it, the replay is as
+        fast as possible. The digest is that of the original run; ConfigMismatch if the configuration differs. With
+        *changed*, a difference is intended (other indicators, timeframes, calendars ...): the log's events are replayed
+        with this configuration, and a note lists the differences, since the digest is then expected to differ.
+        `mtf.open(path).config.changed` makes such a configuration from the log's own.
 
-        Seq 1 stands for the first event that the log still has. Without its beginning, states and digest are those of
-        what is there, as if nothing had come before, unless *start* follows a checkpoint.
+        Seq 1 stands for the first event that the log still has. If its beginning was removed, states and digest are
+        computed as if there had been no earlier events, unless *start* follows a checkpoint.
         """
         run = self._running("replay")
         begun = time.perf_counter()
@@ -301,10 +302,10 @@ class Pipeline(Warming, RunFacts):
     # State out.
 
     def snapshot(self, symbol: str) -> Snapshot:
-        """Return every timeframe of *symbol* at one and the same seq; UnknownSymbol if none of its events was seen.
+        """Return every timeframe of *symbol* at one and the same seq; UnknownSymbol if the symbol had no event yet.
 
-        Inside a callback that is the step being shown, and LookAheadError if it is before the state of *symbol* (see
-        `View.of`); elsewhere the newest published event. Any task may ask at any moment; nothing is awaited.
+        Inside a callback this is the step being shown, or LookAheadError if the state of *symbol* is later (see
+        `View.of`); elsewhere the newest published event. Any task may call this at any time; it does not wait.
         """
         while (cursor := self._shown()) is not None:
             generation = cursor.generation
@@ -325,33 +326,33 @@ class Pipeline(Warming, RunFacts):
     def state_at(self, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot:
         """Return the snapshot of *symbol* as it was after the event *seq*, or at *time_ns*, from checkpoints and log.
 
-        At a time: after the last event before the first accepted one that is stamped later; with *seq* too, or inside a
-        callback, of what had come by then. LookAheadError for a *seq* that a callback has not been shown. Blocks the
-        loop for the length of a replay; ask `mtf.storage.restore.state_at` from a thread if that matters.
+        At a time: after the last event before the first accepted one that is stamped later; with *seq* as well, or
+        inside a callback, only among events up to then. LookAheadError for a *seq* that a callback has not been shown.
+        Blocks the loop for the length of a replay; call `mtf.storage.restore.state_at` in a thread if that matters.
         """
         cursor = self._shown()
         if cursor is not None:
             shown_seq = cursor.seq - (1 if cursor.closing else 0)
             if seq is not None and seq > shown_seq:
-                raise LookAheadError(f"seq {seq} is after what this callback is shown, seq {shown_seq}")
+                raise LookAheadError(f"seq {seq} is after seq {shown_seq}, which this callback is shown")
             seq = shown_seq if seq is None else seq
         data = self._options.data
         if data is None:
-            raise ConfigError("without a data directory nothing of the past is kept: give the pipeline data=")
+            raise ConfigError("past states are only available with a data directory: give the pipeline data=")
         found = state_at(data, symbol, seq=seq, time_ns=time_ns)
         if found is None:
-            raise UnknownSymbol(f"no event of {symbol!r} had been seen then")
+            raise UnknownSymbol(f"no event of {symbol!r} had been seen by then")
         return found
 
     async def checkpoint(self) -> int:
         """Write a checkpoint now and return its seq; ConfigError without a data directory.
 
-        A caller that is cancelled ends its waiting, and not the writing.
+        Cancelling the caller ends its wait, not the writing.
         """
         run = self._running("checkpoint")
         await run.ready()
         if run.checkpointer is None:
-            raise ConfigError("without a data directory there is nothing to write a checkpoint to: give data=")
+            raise ConfigError("a checkpoint needs a data directory: give the pipeline data=")
         return await run.checkpointer.take()
 
     @property
@@ -365,7 +366,7 @@ class Pipeline(Warming, RunFacts):
 
     @property
     def seq(self) -> int:
-        """The newest published event; the last one of the log, until the start has come there.
+        """The newest published event; the last one of the log until the start has reached it.
 
         Inside a callback the event being shown.
         """
@@ -385,9 +386,9 @@ class Pipeline(Warming, RunFacts):
 
     @property
     def logged_seq(self) -> int:
-        """The newest event that has its seq: in the log, if there is one, and perhaps not published yet.
+        """The newest event that has a seq: it is in the log, if there is one, but perhaps not published yet.
 
-        Inside a callback the event being shown, which is logged.
+        Inside a callback, the event being shown, which is logged.
         """
         cursor = self._shown()
         if cursor is not None:
@@ -399,7 +400,7 @@ class Pipeline(Warming, RunFacts):
 
     @property
     def durable_seq(self) -> int:
-        """The newest event known to be synced, inside a callback of those shown; 0 without a data directory."""
+        """The newest event known to be synced, inside a callback among those shown; 0 without a data directory."""
         cursor = self._shown()
         if cursor is not None:
             durable_seq = self._durable_seq(self._alive)
@@ -427,7 +428,7 @@ class Pipeline(Warming, RunFacts):
             await run.unless_it_stops(run.writer.durable(seq))
 
     async def drain(self) -> None:
-        """Return once every consumer has been shown all events so far, those held in the reorder window too."""
+        """Return once every consumer has been shown all events so far, including those in the reorder window."""
         run = self._running("drain")
         await run.ready()
         await run.drain()
@@ -448,7 +449,7 @@ class Pipeline(Warming, RunFacts):
 
 
 def _feeding(run: Run, source: Any) -> Coroutine[Any, Any, None]:
-    """Return what feeds *source*, which has no end of its own, into *run*."""
+    """Return the coroutine that feeds *source*, which has no end of its own, into *run*."""
     if isinstance(source, FileFeed):
         return follow_live(run, source)
     return feed_live(run, source) if isinstance(source, Feed) else run.pushes.feed(source)

@@ -1,7 +1,8 @@
-"""Pushes: how events that users push, and ends of bars that the clock tells, get their seqs.
+"""Pushes: how pushed events, and the ends of bars given by the clock, get their seqs.
 
-An event is taken in the order in which `push` was called. While the block builder is full, or the log is still
-being caught up with, callers queue; else it is written into the block builder at once, in the caller's turn.
+Events are taken in the order in which `push` was called. While the block builder is full, or the pipeline is still
+catching up with the log, callers queue; otherwise the event is written into the block builder at once, in the caller's
+task.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ Ready: TypeAlias = Callable[[], Awaitable[None]]  # returns once the state is th
 
 
 class _Time(int):
-    """The time of a clock event, in ns: no number that a user pushes is one."""
+    """The time of a clock event, in ns; a type of its own, so that a pushed number is not taken for one."""
 
 
 class _End:
@@ -50,7 +51,7 @@ _END: Final = _End()
 
 
 class Pushes:
-    """Hands what users push to the block builder of *source*, in the order in which they called."""
+    """Hands pushed events to the block builder of *source*, in the order of the calls."""
 
     def __init__(self, config: Config, options: Options, source: Sequencer, hangs: Hangs, notes: Notes) -> None:
         self._config: Final = config
@@ -66,16 +67,16 @@ class Pushes:
         self._notes: Final = notes
         self._lateness: Final = Lateness()
         self.reorder_ns: Final = options.reorder_ns
-        self._windows: Final[list[ReorderWindow]] = []  # of pushes, and of feeds that have one
+        self._windows: Final[list[ReorderWindow]] = []  # of pushes, and of feeds with their own
         self._window = self.open_window(self.reorder_ns, self._accept_any) if self.reorder_ns else None
-        self._lock: Final = asyncio.Lock()  # held while callers queue by the one whose turn it is, in their order
-        self._queued = 0  # callers that wait for their turn, or have it
-        self._end_ns = NEVER_NS  # the newest end that the timer gave meanwhile
-        self.ended = False  # the last source has come to its end, and nothing was pushed since
-        self.are_live = False  # something was pushed, and the wall clock has a say
+        self._lock: Final = asyncio.Lock()  # held, while callers queue, by the one whose turn it is
+        self._queued = 0  # callers that wait for their turn or have it
+        self._end_ns = NEVER_NS  # the newest end from the timer meanwhile
+        self.ended = False  # the last source has ended, and nothing was pushed since
+        self.are_live = False  # something was pushed, and the wall clock matters
 
     async def push(self, event: Tick | Bar | _Time, ready: Ready | None) -> int:
-        """Take *event*, once *ready* has returned if that is given, and return its seq, once it is logged and sent."""
+        """Take *event*, after *ready* has returned if given, and return its seq once it is logged and sent."""
         arrival_ns = self._wall.now_ns()
         if self._queued or ready is not None or self._builder.count >= self._block_events:
             async with self.turn(ready):
@@ -125,15 +126,15 @@ class Pushes:
             raise MalformedEvent(f"clock event at {ts_ns}: {REASONS[BAD_TIME]}")
         if self._is_live and ts_ns > self._wall.now_ns() + self._max_ahead_ns:
             raise MalformedEvent(
-                f"clock event at {ts_ns}: more than max_ahead_ns ({self._max_ahead_ns}) ahead of the wall clock, and "
+                f"clock event at {ts_ns}: more than max_ahead_ns ({self._max_ahead_ns}) ahead of the wall clock, which "
                 "would make every tick until then late"
             )
         return await self.push(_Time(index(ts_ns)), ready)
 
     def tell_time(self, end_ns: int) -> None:
-        """Take a clock event of the timer: bars that end by *end_ns* are over.
+        """Take a clock event from the timer: bars that end by *end_ns* are over.
 
-        While callers queue it waits: their ticks came before it, and it would make them late.
+        It waits while callers queue: their ticks came earlier, and it would make them late.
         """
         if self._queued:
             self._end_ns = max(self._end_ns, end_ns)
@@ -142,7 +143,7 @@ class Pushes:
 
     @contextlib.asynccontextmanager
     async def turn(self, ready: Ready | None = None) -> AsyncIterator[None]:
-        """Within, it is the caller's turn, once *ready* has returned, and there is room in the block builder."""
+        """A context in which it is the caller's turn, *ready* has returned, and the block builder has room."""
         self._queued += 1
         try:
             async with self._lock:
@@ -168,7 +169,7 @@ class Pushes:
             await source.flush(seq)
 
     async def together(self, write: Callable[[], object]) -> None:
-        """Call *write*, which hands in events by `accept`; return once they are logged, in one block, and sent."""
+        """Call *write*, which passes events to `accept`; return once they are logged, in one block, and sent."""
         await self.in_turn(write)
         await self.sent(self._source.next_seq - 1)
 
@@ -184,23 +185,23 @@ class Pushes:
             self._send_soon()
 
     def open_window(self, length_ns: int, take: Callable[[Any, int], int]) -> ReorderWindow:
-        """Return a reorder window that hands what it releases to *take*, until `close_window`."""
+        """Return a reorder window that passes the events it releases to *take*, until `close_window`."""
         window = ReorderWindow(length_ns, self._wall, take, self._send_soon, live=self._is_live)
         self._windows.append(window)
         return window
 
     def close_window(self, window: ReorderWindow) -> None:
-        """Let everything out of *window*, which gets nothing more."""
+        """Release everything from *window*, which gets nothing more."""
         window.flush()
         self._windows.remove(window)
 
     def flush(self) -> None:
-        """Let everything out of the reorder windows."""
+        """Release everything from the reorder windows."""
         for window in self._windows:
             window.flush()
 
     def close(self, error: BaseException) -> None:
-        """Give nothing a seq any more: whoever waits in a reorder window gets *error*."""
+        """Assign no more seqs: callers waiting for a reorder window get *error*."""
         for window in self._windows:
             window.close(error)
 
@@ -224,7 +225,7 @@ class Pushes:
             self._send_soon()
 
     def _take_in(self, event: Tick | Bar | _Time, arrival_ns: int) -> int | asyncio.Future[int]:
-        """Return the seq of *event*, which came at *arrival_ns*, or what gets it once the window releases it."""
+        """Return the seq of *event*, which came at *arrival_ns*, or a future for it if a window holds the event."""
         if self._window is None:
             return self._accept_any(event, arrival_ns)
         if isinstance(event, _Time):
@@ -247,7 +248,7 @@ class Pushes:
         return self._source.next_seq - 1
 
     def accept_rows(self, block: Block, names: list[str], arrival_ns: int) -> None:
-        """Hand the rows of *block*, which came at *arrival_ns*, to the block builder; *names* are its symbols."""
+        """Pass the rows of *block*, which came at *arrival_ns*, to the block builder; *names* are its symbols."""
         if not block.count:
             return
         builder = self._builder
@@ -269,7 +270,7 @@ class Pushes:
             self._note_lag(symbol, arrival_ns - due_ns, arrival_ns)
 
     def _delays(self, block: Block, names: list[str]) -> Iterator[tuple[int, int]]:
-        """Yield where in *block* each run of rows ends whose feeds have one delay, and that."""
+        """Yield the end of each run of rows in *block* whose feeds have the same delay, and that delay."""
         if not self._config.delays:
             yield block.count, 0
             return
@@ -281,7 +282,7 @@ class Pushes:
         yield block.count, numbers[-1]
 
     def _note_lag(self, symbol: str, lag_ns: int, arrival_ns: int) -> None:
-        """Name a feed whose event of *symbol* came *lag_ns* later than it should have, if that goes on."""
+        """Report a feed whose event of *symbol* came *lag_ns* later than it should have, if that persists."""
         if lag_ns > self._live_ns:
             late = self._lateness.note(symbol, lag_ns, arrival_ns)
             if late is not None:
@@ -292,7 +293,7 @@ class Pushes:
                 self._notes.note("feed_ahead", ahead, symbol=symbol, ahead_ns=-lag_ns)
 
     def _accept_any(self, event: Any, arrival_ns: int) -> int:
-        """Hand an event to the block builder, a tick, a bar, or the time of a clock event, and return its seq."""
+        """Pass an event (a tick, a bar, or the time of a clock event) to the block builder, and return its seq."""
         if not isinstance(event, _Time):
             return self.accept(event, arrival_ns)
         self._builder.clock(event)
@@ -304,7 +305,7 @@ class Pushes:
             self._source.wake()
 
     def _written(self, event: Tick | Bar, arrival_ns: int) -> str:
-        """Write *event* into the block builder; return what is wrong with it, or nothing."""
+        """Write *event* into the block builder; return what is wrong with it, or ""."""
         builder = self._builder
         try:
             if isinstance(event, Tick) and event.ts_ns < self._oldest_ns:
@@ -321,5 +322,5 @@ class Pushes:
 
 
 def stamp_of(event: Tick | Bar) -> int:
-    """Return the time that *event* is put in order by: of a bar its end, at which it is known."""
+    """Return the time by which *event* is ordered: for a bar its end, when it is known."""
     return event.ts_ns if isinstance(event, Tick) else event.end_ns - 1

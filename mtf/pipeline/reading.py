@@ -26,22 +26,22 @@ YIELD_EVERY_S: Final = 0.002  # how long a source may be read before other tasks
 def open_given(
     given: Any, options: dict[str, Any], *, resumable: bool = False, reorder_ns: int = 0, sort: bool = False
 ) -> MergedSource:
-    """Return what `Pipeline.run` was *given*, one source or several, as one.
+    """Return the *given* argument of `Pipeline.run`, one source or several, as one source.
 
-    Ticks and tables without a name have no key: those of the next call are other ones, and cannot be known again.
-    *resumable* says that there is a log, which may know how files are read.
+    Ticks and tables without a name have no key: those of the next call cannot be recognized. *resumable* says that
+    there is a log, which may know how files are read.
     """
     if isinstance(given, MergedSource) and not reorder_ns and not sort:
         return given
     files = {**options, "resumable": True} if resumable else dict(options)
     if sort:
-        files.setdefault("reverse", False)  # whichever way the rows stand, they are sorted
+        files.setdefault("reverse", False)  # whatever the order of the rows, they are sorted
     name = given.name if isinstance(given, MergedSource) else ""
     return MergedSource(parts_given(given, options, files), name=name, reorder_ns=reorder_ns, sort=sort)
 
 
 class Reading:
-    """Reads sources to their end through *actor*'s block builder; with *storage*, resumes one that was read before."""
+    """Reads sources to their end through *actor*'s block builder; with *storage*, resumes those read before."""
 
     def __init__(
         self,
@@ -49,26 +49,28 @@ class Reading:
         storage: OpenStorage | None,
         block_events: int,
     ) -> None:
-        self.order = LogOrder()  # of the events of finite sources in the log
+        self.order = LogOrder()  # the order of the events of finite sources in the log
         self._actor: Final = actor
         self._storage: Final = storage
         self._block_events: Final = block_events
-        self._running: list[str] = []  # the orders of the sources that are read now
-        self._seeding: Final = asyncio.Lock()  # held while the order takes in what was logged before
+        self._running: list[str] = []  # the orders of the sources that are being read
+        self._seeding: Final = asyncio.Lock()  # held while the order reads what was logged before
 
     async def read(self, source: MergedSource, clocks: Sequence[int], order: str = BY_TIME) -> None:
         """Read *source* to its end. *clocks* are those of the symbols in the log, by number.
 
-        With *order* `time` OutOfOrder where a source that was never read begins in the past of another symbol's events,
-        or while another source is being read; with `log` that is taken as it comes.
+        With *order* `time`, OutOfOrder if a source that was never read begins before another symbol's events, or while
+        another source is being read; with `log`, events are taken as they come.
         """
         if order not in ORDERS:
-            raise ConfigError(f"order is {order!r}: use one of {', '.join(ORDERS)}")
+            raise ConfigError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
         if self._running and BY_TIME in (order, *self._running):
-            raise OutOfOrder("another source is being read: the events of two at once are in no order of time", ADVICE)
+            raise OutOfOrder(
+                "another source is being read, and the events of two at once would not be in order of time", ADVICE
+            )
         with self.beside(order):
             actor = self._actor
-            if actor.sent_seq < actor.next_seq - 1:  # a run that was cancelled has left rows behind: into the log first
+            if actor.sent_seq < actor.next_seq - 1:  # rows left by a cancelled run go into the log first
                 await actor.flush(actor.next_seq - 1)
             known = set() if self._storage is None else self._storage.resume(source)
             await self._seed(clocks)
@@ -77,7 +79,7 @@ class Reading:
             await self._fill(source, order)
 
     async def _seed(self, clocks: Sequence[int]) -> None:
-        """Have the order know what was logged before, once."""
+        """Read what was logged before into the order, once."""
         async with self._seeding:
             if self.order.seeded:
                 return
@@ -92,7 +94,7 @@ class Reading:
 
     @contextlib.contextmanager
     def beside(self, order: str) -> Iterator[None]:
-        """Within, something is read in that *order*, beside which no source is read by time."""
+        """A context in which a source is read in *order*, and no other source by time."""
         self._running.append(order)
         try:
             yield
@@ -100,9 +102,10 @@ class Reading:
             self._running.remove(order)
 
     def _check_begin(self, source: MergedSource, known: set[str]) -> None:
-        """Raise OutOfOrder where a part begins before what other finite sources have brought other symbols to.
+        """Raise OutOfOrder if a part begins before the time that other symbols have reached through other sources.
 
-        Not for a part that was read before, nor for one of a folder of which others were: they may have grown unevenly.
+        Not for a part that was read before, nor for one of a folder whose other parts were: they may have grown
+        unevenly.
         """
         if not self.order.has_finite:
             return
@@ -116,9 +119,9 @@ class Reading:
                 self.order.check(part.source.name, builder.symbols.find(first[0]), first[1], builder.symbols.names)
 
     async def _fill(self, source: MergedSource, order: str) -> None:
-        """Hand the rows of *source* in, block by block.
+        """Read the rows of *source*, block by block.
 
-        The rows of a `fill` become a block with the positions beside it, so that both are in the log or neither.
+        The rows of a `fill` become a block, with the positions beside it, so that both are in the log or neither.
         """
         loop = asyncio.get_running_loop()
         actor, builder = self._actor, self._actor.builder

@@ -1,7 +1,7 @@
-"""Rejoining: a consumer that failed is shown what came since its last saved state, and then is one of the others again.
+"""Rejoining: a consumer that failed is shown the events since its last saved state, and then rejoins the others.
 
-The log since then goes through an engine of its own, in small pieces, so that nobody waits for it. Without a saved
-state, or without a log, it goes on with the next event, and what it has missed is counted.
+The log since then goes through its own engine, in small pieces, so that nobody waits for it. Without a saved state, or
+without a log, it continues with the next event, and what it has missed is counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mtf.storage.restore import restore
 
 __all__ = ["rejoin"]
 
-PIECE_EVENTS: Final = 64  # played in one turn of the loop
+PIECE_EVENTS: Final = 64  # replayed in one turn of the loop
 
 Make = Callable[[Added, Callable[[bool], Cursor], bool], ConsumerActor]
 
@@ -38,7 +38,7 @@ async def rejoin(
     storage: OpenStorage | None,
     state: tuple[int, bytes] | None,
 ) -> None:
-    """Start the consumer of *record* again; *state* is its newest saved one, and the event that it is of.
+    """Restart the consumer of *record*; *state* is its newest saved state with its seq.
 
     *make* makes its actor at a cursor, *here* one at the newest event.
     """
@@ -71,7 +71,7 @@ async def rejoin(
 
 
 def _pieces(storage: OpenStorage, engine: Kernel, state_seq: int, delivery: Delivery) -> Iterator[Block]:
-    """Yield what was delivered after *engine*'s state, parted after *state_seq*, where the consumer's part begins."""
+    """Yield what was delivered after *engine*'s state, split after *state_seq*, where the consumer's part begins."""
     first_seq = engine.joiner.seq + 1
     for logged in storage.log.read(first_seq, block_events=PIECE_EVENTS):
         block = logged.block

@@ -1,4 +1,4 @@
-"""Replay: the log of a storage through a new pipeline, which can go on from there."""
+"""Replay: the log of a storage through a new pipeline, which can then continue."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ async def play(
     speed: float | None,
     changed: bool = False,
 ) -> int:
-    """Play the log in *storage* through *run*, as `Pipeline.replay` describes it; return the first event played."""
+    """Replay the log in *storage* through *run*, as described in `Pipeline.replay`; return the first event replayed."""
     await run.ready()
     for name, value in (("start", start), ("until", until), ("until_ns", until_ns)):
         if value is not None and type(value) is not int:
             raise ConfigError(f"{name} must be an int, got {value!r}")
     if start < 1 or (until is not None and until < start):
-        raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and until not before it")
+        raise ConfigError(f"start={start}, until={until}: start must be 1 or more, and not after until")
     pace = None if speed is None else Pace(run.options.wall, speed)
-    async with run.pushes.turn():  # what is pushed meanwhile follows the log
+    async with run.pushes.turn():  # events pushed meanwhile come after the log
         start = await in_thread(partial(_first_seq, storage, start, until))
         logged = await in_thread(partial(logged_config, storage))
         config, kept = run.config.settled(logged)
         differences = "; ".join(config.differences(logged))
         if differences and not changed:
             raise ConfigMismatch(
-                f"{storage.name} was made with another configuration: {differences}; to play its events under this "
-                "one all the same, give changed=True"
+                f"{storage.name} was made with a different configuration: {differences}; to replay its events with "
+                "this one anyway, pass changed=True"
             )
         if run.storage is not None or run.source.next_seq != 1:
             raise ConfigError("a replay needs a new pipeline without a data directory")
@@ -58,8 +58,8 @@ async def play(
         if differences:
             run.notes.note(
                 "replay_changed",
-                f"{storage.name} was made with another configuration ({differences}): played under this one, the "
-                "digest differs by right",
+                f"{storage.name} was made with a different configuration ({differences}): replayed with this "
+                "one, so the digest is expected to differ",
             )
         with run.reading.beside(BY_TIME):
             if start > 1:
@@ -79,7 +79,7 @@ async def play(
 
 
 def _first_seq(storage: Storage, start: int, until: int | None) -> int:
-    """Return the first event to be played: seq 1 stands for the first one that is kept."""
+    """Return the first event to be replayed: seq 1 stands for the first one that is kept."""
     if start > 1:
         return start
     first_seq = max(1, storage.read_log().first_seq)
@@ -112,7 +112,7 @@ def _logged(config: Config, storage: Storage, seq: int) -> Kernel:
 
 
 def _played(config: Config, storage: Storage, seq: int) -> Kernel:
-    """Return the state after the event *seq* under another configuration: no checkpoint has it."""
+    """Return the state after the event *seq* with a different configuration, which no checkpoint has."""
     kernel = fresh_engine(config, storage.read_log())
     for block in logged_blocks(storage, kernel.joiner.seq + 1, seq):
         kernel.step(block, False)
@@ -122,7 +122,7 @@ def _played(config: Config, storage: Storage, seq: int) -> Kernel:
 
 
 def _checked(run: Run, logged: Iterable[tuple[Block, Mapping[str, Any]]]) -> Iterator[tuple[Block, Mapping[str, Any]]]:
-    """Yield what was *logged* under another configuration; an error for a bar given as input that does not fit."""
+    """Yield what was *logged* with a different configuration; raise an error for an input bar that does not fit."""
     symbols = SymbolTable([instrument.name for instrument in run.engine.gate.instruments])
     for block, entries in logged:
         symbols.learn(block)

@@ -1,4 +1,4 @@
-"""What a run reports to the loggers of its life and of what came in; see `mtf.loggers`."""
+"""What a run reports about its life and its input to the loggers; see `mtf.loggers`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mtf.storage.checkpoint_store import Skipped
 
 __all__ = ["RunReports", "report_read"]
 
-MALFORMED_MAX: Final = 20  # rows that are reported one by one
+MALFORMED_MAX: Final = 20  # rows that are reported individually
 
 
 class RunReports:
@@ -30,7 +30,7 @@ class RunReports:
         self.lag: Final = ShownLag(options.wall)
         self._path: Final = None if options.data is None else options.data.name
         self._malformed = 0  # rows so far
-        self._counted: dict[tuple[str, str], int] = {}  # by symbol and kind, as they were reported last
+        self._counted: dict[tuple[str, str], int] = {}  # by symbol and kind, as last reported
 
     def started(self, seq: int) -> None:
         where = "without a data directory" if self._path is None else f"on {self._path}"
@@ -38,16 +38,16 @@ class RunReports:
 
     def passed_over(self, skipped: Iterable[Skipped]) -> None:
         for path, reason in skipped:
-            report("checkpoint_passed_over", f"checkpoint passed over: {reason}", path=path, reason=reason)
+            report("checkpoint_passed_over", f"checkpoint skipped: {reason}", path=path, reason=reason)
 
     def caught_up(self, first_seq: int, checkpoint_seq: int, seq: int) -> None:
-        """Report that the events from *first_seq* to *seq* were played after the checkpoint of *checkpoint_seq*."""
+        """Report that the events from *first_seq* to *seq* were replayed after the checkpoint of *checkpoint_seq*."""
         if not seq:
             return  # there is no log yet
         start = f"the checkpoint of seq {checkpoint_seq}" if checkpoint_seq else "the start of the log"
         report(
             "pipeline_caught_up",
-            f"the state is that of seq {seq}: from {start}, {max(0, seq + 1 - first_seq)} events were played",
+            f"the state is that of seq {seq}: {max(0, seq + 1 - first_seq)} events were replayed from {start}",
             path=self._path,
             seq=seq,
             checkpoint_seq=checkpoint_seq,
@@ -64,13 +64,13 @@ class RunReports:
         report("pipeline_stopped", f"the pipeline has stopped at seq {seq}", path=self._path, seq=seq)
 
     def malformed(self, place: str, line: int, reason: str) -> None:
-        """Report a malformed row, the first ones of a run; the others are counted only."""
+        """Report a malformed row if it is among the first of a run; others are only counted."""
         self._malformed += 1
         if self._malformed <= MALFORMED_MAX:
             report("row_malformed", f"{place}:{line}: {reason}", path=place, line=line, reason=reason)
 
     def counted(self, gate: Gate) -> None:
-        """Report what has become of events that were not simply accepted, by symbol, since the last report."""
+        """Report the events of each symbol, since the last report, that were not simply accepted."""
         if not is_reported("events_counted"):
             return
         for instrument, counts in zip(gate.instruments, gate.counts(), strict=True):
@@ -84,7 +84,7 @@ class RunReports:
 
 
 def report_read(name: str, rows: RowCounts) -> None:
-    """Report that the source *name* was read to its end, and what became of its *rows*."""
+    """Report that the source *name* was read to its end, with the counts of its *rows*."""
     sentence = f"{name} was read to its end: {rows.read} rows, {rows.accepted} of them accepted"
     report("source_read", sentence, path=name, **attrs.asdict(rows))
 
@@ -92,12 +92,12 @@ def report_read(name: str, rows: RowCounts) -> None:
 _SENTENCES: Final = {
     "late_accepted": "accepted late, within the bars they belong to",
     "crossed": "accepted with the ask below the bid",
-    "bad_sides": "accepted one-sided, since one side is not a price",
+    "bad_sides": "accepted one-sided, because one side is not a price",
     "id_reused": "accepted with the id of another tick",
 }
 
 
 def _kinds(counts: Counts) -> list[tuple[str, int]]:
-    """Return how many events of a symbol were accepted with a reservation, or rejected, by what they were."""
+    """Return how many events of a symbol were accepted with a reservation or rejected, by kind."""
     accepted = {kind: getattr(counts, kind) for kind in _SENTENCES}
     return [(kind, count) for kind, count in {**accepted, **counts.rejected}.items() if count]

@@ -1,4 +1,4 @@
-"""Restarts: consumers that failed and are started again, later each time, and at last not any more."""
+"""Restarts: consumers that failed are started again, with a growing delay, and finally not any more."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mtf.pipeline.consumer_statistics import ConsumerRecord
 
 __all__ = ["RESTARTS_MAX", "Restarts"]
 
-FIRST_NS: Final = 1_000_000_000  # before the first restart, about; then twice as long each time
+FIRST_NS: Final = 1_000_000_000  # approximate delay of the first restart; doubles each time
 LONGEST_NS: Final = 60_000_000_000
-RESTARTS_MAX: Final = 5  # without one that went well in between
-HEALTHY_NS: Final = 300_000_000_000  # a consumer that has run as long is forgiven its failures
+RESTARTS_MAX: Final = 5  # restarts without a healthy run in between
+HEALTHY_NS: Final = 300_000_000_000  # after this long, earlier failures of a consumer no longer count
 
 
 class _Backoff:
-    """How often one consumer has failed lately."""
+    """How often one consumer has recently failed."""
 
     def __init__(self) -> None:
-        self.count = 0  # restarts since it ran for long
+        self.count = 0  # restarts since its last healthy run
         self.begun_ns = 0  # the newest of them
 
 
 class Restarts:
-    """Calls *rejoin* with a record once its time has come, by *wall*; *random* keeps those that failed together apart.
+    """Calls *rejoin* with a record when its time has come, by *wall*; *random* separates those that failed together.
 
-    *is_wanted* says whether a consumer is still to be restarted, *ended* whether nothing of it runs any more.
+    *is_wanted* returns whether a consumer is still to be restarted, *ended* whether nothing of it is running.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Restarts:
         self._ended: Final = ended
         self._noted: Final = noted
         self._failed: Final = failed
-        self._backoffs: dict[ConsumerRecord, _Backoff] = {}  # of those that failed and are still there
+        self._backoffs: dict[ConsumerRecord, _Backoff] = {}  # of those that failed and were not removed
         self._timers: Final[dict[ConsumerRecord, Timer]] = {}
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._closed = False
 
     def plan(self, record: ConsumerRecord) -> str:
-        """Have the consumer of *record*, which has just failed, restarted later, or never; return which, in words."""
+        """Schedule a restart of the consumer of *record*, which has just failed, or give up; return which, in words."""
         now_ns = self._wall.now_ns()
         self._backoffs = {each: found for each, found in self._backoffs.items() if self._is_wanted(each)}
         backoff = self._backoffs.setdefault(record, _Backoff())
@@ -67,23 +67,23 @@ class Restarts:
             return ""
         if backoff.count >= RESTARTS_MAX:
             record.state = "quarantined"
-            return f"after {RESTARTS_MAX} restarts it stays out; remove it and add it again once it is repaired"
+            return f"after {RESTARTS_MAX} restarts it is not restarted again; fix it, then remove it and add it again"
         delay_ns = min(FIRST_NS << backoff.count, LONGEST_NS)
         delay_ns = round(delay_ns * (0.75 + 0.5 * self._random.random()))
         backoff.count += 1
         record.state = "waiting"
         self._timers[record] = self._wall.call_at(now_ns + delay_ns, lambda: self._due(record))
-        return f"it is restarted in {delay_ns / 1e9:.1f} s"
+        return f"it will be restarted in {delay_ns / 1e9:.1f} s"
 
     def end(self) -> None:
-        """Restart nobody any more, but for those that are under way."""
+        """Start no more restarts; those in progress continue."""
         self._closed = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
     async def close(self) -> None:
-        """Restart nobody any more."""
+        """Start no more restarts, and end those in progress."""
         self.end()
         tasks = list(self._tasks)
         for task in tasks:
@@ -99,8 +99,8 @@ class Restarts:
             record.state = "quarantined"
             self._noted(
                 "consumer_quarantined",
-                f"the consumer {record.added.name} is not restarted: a callback of it is still under way, and two at a "
-                "time would see each other's work",
+                f"the consumer {record.added.name} is not restarted: one of its callbacks is still running, and two "
+                "at a time would interfere",
                 consumer=record.added.name,
             )
             return

@@ -1,4 +1,4 @@
-"""Malformed rows of a run: reported, kept by the storage, and the first ones in memory."""
+"""Malformed rows of a run: reported, stored by the storage, and the first ones kept in memory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mtf.storage.storage import MalformedRows
 
 __all__ = ["RowsAside"]
 
-KEPT: Final = 20  # in memory too, of the rows that a storage keeps
+KEPT: Final = 20  # rows kept in memory too, if a storage keeps all
 
 
 class RowsAside:
-    """Takes the malformed rows of a run; *kept* is what keeps them, None: only memory does, and all of them."""
+    """Takes the malformed rows of a run; *kept* stores them; if None, all are kept in memory."""
 
     def __init__(self, kept: MalformedRows | None, reports: RunReports) -> None:
         self._kept: Final = kept
@@ -22,7 +22,7 @@ class RowsAside:
 
     @property
     def before(self) -> int:
-        """How many there were in earlier runs."""
+        """The number of malformed rows in earlier runs."""
         return 0 if self._kept is None else self._kept.before
 
     def keep(self, place: str, line: int, reason: str, raw: str) -> None:

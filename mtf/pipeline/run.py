@@ -1,7 +1,7 @@
-"""The run: a pipeline that is alive. It is made whole when the pipeline starts, and ended once when it stops.
+"""The run: a running pipeline. It is created complete when the pipeline starts, and ended once when it stops.
 
-Owns the life cycle (open, catch up, drain, stop) and nothing of what the cores compute. Whatever fails in an actor
-stops it with the reason; the log stays valid.
+Owns the life cycle (open, catch up, drain, stop), and computes nothing. Any failure of an actor stops it with the
+reason; the log stays valid.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ from mtf.storage.opened import OpenStorage
 
 __all__ = ["Run"]
 
-CLOSINGS_MAX: Final = 3  # how often a closing that was interrupted is begun again
+CLOSINGS_MAX: Final = 3  # how often an interrupted closing is tried again
 
 
 class Run:
-    """Everything that lives between start and stop, of one configuration and on one event loop."""
+    """Everything that lives between start and stop, for one configuration, on one event loop."""
 
     def __init__(self, config: Config, options: Options, storage: OpenStorage | None) -> None:
         wall = options.wall
         self.config = config  # replaced only by `settle`
         self.options: Final = options
-        self.storage: Final = storage  # None: nothing is kept
-        self.notes: Final = Notes()  # of what has come in
+        self.storage: Final = storage  # None: nothing is stored
+        self.notes: Final = Notes()  # about the input
         self.reports: Final = RunReports(options)
         self.rows_aside: Final = RowsAside(None if storage is None else storage.malformed_rows, self.reports)
-        self.rows = RowCounts()  # of the sources that were read
+        self.rows = RowCounts()  # of all sources that were read
         self.engine = Kernel(config)
         self.showing: Final = Showing()
         self.supervisor: Final = Supervisor(self._on_failure)
@@ -104,7 +104,7 @@ class Run:
         self.catchup: Final = CatchUp(config, storage, block_events=options.block_events)
         self.bar_clock.strict = config.asked and not self.catchup.seq
         self._loop: Final = asyncio.get_running_loop()
-        self._applied: Final = Waiters()  # who waits for a seq to be published
+        self._applied: Final = Waiters()  # waiters for a seq to be published
         self._hangs: Final = Hangs(
             wall,
             self.audience.actors,
@@ -117,18 +117,18 @@ class Run:
         self.pushes: Final = Pushes(config, options, self.source, self._hangs, self.notes)
         self._timer: Final = BarTimer(wall, self.pushes.tell_time, options.closing_grace_ns)
         self.checkpointer: Final = None if storage is None else self._make_checkpointer(storage)
-        self._checkpoint_sent: Final = asyncio.Event()  # a marker of one is on its way
+        self._checkpoint_sent: Final = asyncio.Event()  # set while a marker is in transit
         self._running = False
-        self.stopped: Final[asyncio.Future[None]] = self._loop.create_future()  # done once nothing runs any more
+        self.stopped: Final[asyncio.Future[None]] = self._loop.create_future()  # done once nothing is running
         self._starting: asyncio.Task[None] | None = None
-        self._catching_up: asyncio.Task[None] | None = None  # begins with the first who needs the log's end
+        self._catching_up: asyncio.Task[None] | None = None  # started by the first call that needs the log's end
         self._settling: asyncio.Task[None] | None = None  # the orderly part of the end
 
     # Life cycle.
 
     @classmethod
     async def open(cls, config: Config, options: Options) -> Run:
-        """Return a run of *config*, on the storage of *options* if they name one, with the calendars of its log."""
+        """Return a run of *config*, on the storage in *options* if given, with the calendars of its log."""
         if options.storage is None:
             return cls(config, options, None)
         storage = await in_thread(
@@ -142,7 +142,7 @@ class Run:
             raise
 
     async def start(self, consumers: Sequence[Added]) -> None:
-        """Start all actors, and show *consumers* what comes; an error or a cancellation ends what had been started."""
+        """Start all actors, and add *consumers*; an error or a cancellation ends what was already started."""
         self._starting = asyncio.create_task(self._start(consumers), name="mtf start")
         try:
             await asyncio.wait([self._starting])
@@ -154,8 +154,8 @@ class Run:
     async def close(self, *, orderly: bool) -> None:
         """End everything; if *orderly*, consumers are shown all events first, and a checkpoint is taken.
 
-        Runs in a task of its own: a caller that is cancelled, once or often, only makes it hurry. ConsumerStuck if
-        consumers hung; PipelineStopped or LogWriteFailed if the orderly part failed.
+        Runs in its own task: cancelling the caller, even repeatedly, only makes it hurry. ConsumerStuck if consumers
+        hung; PipelineStopped or LogWriteFailed if the orderly part failed.
         """
         cancelled: asyncio.CancelledError | None = None
         again = CLOSINGS_MAX
@@ -201,9 +201,9 @@ class Run:
         self.audience.raise_stuck()
 
     async def _finish_consumers(self) -> None:
-        """Show consumers everything, take a checkpoint, and let all of them end in good order.
+        """Show consumers everything, take a checkpoint, and end all of them in order.
 
-        Nobody's end waits for another's: who hangs in a callback hangs beside those that hang in others.
+        All end at the same time, so that several that hang in callbacks do so concurrently.
         """
         with self._hangs.leaving():
             await self.ready()
@@ -227,7 +227,7 @@ class Run:
             self.note_edges()
 
     async def _shut(self) -> None:
-        """End all tasks and close the log, whatever happened; what is done already is passed over."""
+        """End all tasks and close the log, whatever happened; skip what is done already."""
         self._running = False
         self._timer.stop()
         self._hangs.close()
@@ -248,7 +248,7 @@ class Run:
             self.reports.stopped(self.engine.joiner.seq)
 
     async def _close_storage(self) -> None:
-        """Close the log, and what lies beside it."""
+        """Close the log, and the rest of the storage."""
         try:
             if self.writer is not None:
                 await self.writer.close()
@@ -260,7 +260,7 @@ class Run:
                 await self.storage.close(self.builder.malformed)
 
     def _hurry(self) -> None:
-        """Wait for no consumer any more: whoever leaves was cancelled."""
+        """Stop waiting for consumers: those that leave were cancelled."""
         if self._settling is not None:
             self._settling.cancel()
         self.audience.stop_waiting()
@@ -268,17 +268,17 @@ class Run:
     # Failures.
 
     def check(self) -> None:
-        """Raise the reason if nothing runs."""
+        """Raise the reason if the run has ended."""
         if not self._running or self.supervisor.failure is not None:
             raise self.supervisor.reason()
 
     def check_loop(self) -> None:
-        """Raise if nothing runs, or not on the caller's event loop."""
+        """Raise if the run has ended, or runs on another event loop than the caller's."""
         self.check()
         check_own(self._loop)
 
     async def unless_it_stops(self, waiting: Coroutine[Any, Any, None]) -> None:
-        """Wait for *waiting*, or cancel it and raise the reason as soon as nothing runs any more."""
+        """Wait for *waiting*, or cancel it and raise the reason as soon as the run has ended."""
         task = asyncio.create_task(waiting, name="mtf waiting")
         try:
             await asyncio.wait([task, self.stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -292,7 +292,7 @@ class Run:
         task.result()
 
     def _on_failure(self, failed: Supervised | None, reason: PipelineStopped) -> asyncio.Future[None]:
-        """Stop everything but consumers that have not been shown all before the failure; return what waits for them."""
+        """Stop everything but consumers that have not been shown all before the failure; return a future for these."""
         self.reports.failed(failed, self.supervisor.failure or reason, self.engine.joiner.seq)
         self._release(reason)
         return self.audience.halt(failed)
@@ -301,7 +301,7 @@ class Run:
         self.supervisor.fail(None, error)
 
     def _release(self, error: BaseException) -> None:
-        """Give *error* to everyone who waits for something that will not come."""
+        """Fail everyone who waits for something that will not come with *error*."""
         if not self.stopped.done():
             self.stopped.set_result(None)
         self.source.stop(error)
@@ -327,11 +327,11 @@ class Run:
 
     @property
     def has_caught_up(self) -> bool:
-        """Whether the engine in place stands at the end of the log."""
+        """Whether the engine is at the end of the log."""
         return self.catchup.done or not self.catchup.seq
 
     def logged_engine(self) -> Kernel:
-        """Return the state at the end of the log, also before consumers were brought there."""
+        """Return the state at the end of the log, even before consumers have reached it."""
         return self.engine if self.has_caught_up else self.catchup.engine()
 
     @property
@@ -352,7 +352,7 @@ class Run:
             for actor in self.audience.actors:
                 name = actor.consumer_name
                 seq, state = start.states.get(name, (0, None))
-                if state is not None:  # one with storage of its own is shown everything again, as it says itself
+                if state is not None:  # one with its own storage is shown everything again, from its own position
                     actor.restore(state, 0 if name in start.committed else seq)
             if start.next_seq <= self.catchup.seq:
                 rest = Stretches(self.catchup.blocks(start, self.audience.actors), lambda block: block.count)
@@ -373,7 +373,7 @@ class Run:
             self.checkpointer.start(self.engine, start.checkpoint_seq, on_schedule=self.options.takes_checkpoints)
 
     def adopt(self, engine: Kernel) -> None:
-        """Go on from the state of *engine*, before the first event."""
+        """Continue from the state of *engine*, before the first event."""
         self.engine = engine
         self._keep_disordered(self.reading.order.spans)
         self.wiring.adopt(engine)
@@ -381,9 +381,9 @@ class Run:
             actor.rewind(self._cursor)
 
     def settle(self, config: Config, notes: Iterable[str]) -> None:
-        """Take *config*, that of a log which the present one stands for, before the first event; *notes* say why."""
+        """Take *config*, that of the log, instead of an equivalent one, before the first event; *notes* say why."""
         if self.wiring.pool is not None:
-            raise ConfigMismatch(f"{'; '.join(notes)}: with workers, ask for these by name; or give workers=0")
+            raise ConfigMismatch(f"{'; '.join(notes)}: with workers, request these by name; or use workers=0")
         self.config = config
         self.bar_clock.use(config.calendars.calendar_of)
         for sentence in notes:
@@ -391,14 +391,14 @@ class Run:
         self.adopt(Kernel(config))
 
     def begin_pushes(self) -> None:
-        """Have what is pushed follow the events that were played."""
+        """Make pushed events follow the events that were replayed."""
         symbols = self.builder.symbols
         for instrument in self.engine.gate.instruments[len(symbols.names) :]:
             symbols.add(instrument.name)
         self.builder.bar_kinds.update(self.engine.gate.bar_kinds())
 
     def keep_order(self, order: LogOrder) -> None:
-        """Have the order of time kept by *order*: callbacks are refused what they could not have known once it ends."""
+        """Track the order of time by *order*: once it ends, callbacks cannot access what they could not have known."""
         self.reading.order = order
         order.disordered = self._keep_disordered
         self._keep_disordered(order.spans)
@@ -409,7 +409,7 @@ class Run:
     def _cursor(self, keeps: bool) -> Cursor:  # at the newest published event
         return Cursor(self.engine.schema, self.engine.joiner, self.catchup.seq, keeps)
 
-    # What consumers go on from.
+    # What consumers continue from.
 
     def _state_of_late(self, actor: ConsumerActor) -> bytes | None:
         if self.catchup.begun is None or self.checkpointer is None:
@@ -422,7 +422,7 @@ class Run:
     # What goes through the actors.
 
     async def mark(self, kind: MarkerKind, timeout_ns: int | None = None) -> tuple[Marker, Answers]:
-        """Send a marker through all actors; return it, and who of the consumers has answered within *timeout_ns*."""
+        """Send a marker through all actors; return it, and which consumers have answered within *timeout_ns*."""
         self.check()
         marker = Marker(kind, self.source.next_seq - 1)
         self.source.mark(marker)
@@ -431,7 +431,7 @@ class Run:
         return marker, await self._barriers.closed(marker, timeout_ns)
 
     async def drain(self) -> None:
-        """Return once every consumer has been shown all events so far, those held in the reorder window too."""
+        """Return once every consumer has been shown all events so far, including those in the reorder window."""
         self.pushes.flush()
         await self.mark(MarkerKind.DRAIN)
 
@@ -442,28 +442,28 @@ class Run:
 
     @property
     def malformed(self) -> int:
-        """How many rows could not be events, in earlier runs too."""
+        """The number of malformed rows, including earlier runs."""
         return self.builder.malformed + self.rows_aside.before
 
     def all_notes(self) -> list[str]:
-        """Return what a user should know of the start and of the run, in sentences."""
+        """Return what a user should know about the start and the run, in sentences."""
         if self.storage is None:
             return list(self.notes)
-        _ = self.skipped_checkpoints  # choosing a checkpoint has notes of its own
+        _ = self.skipped_checkpoints  # choosing a checkpoint may add notes
         return [*self.storage.notes, *self.catchup.notes, *self.notes]
 
     def note_edges(self) -> None:
-        """Note what was rejected just beside a session: an auction, or a stamp on the very end; report all counts."""
+        """Note ticks rejected just outside a session, as at an auction or exactly at the end; report all counts."""
         for sentence in edge_notes(self.source.gate.edges()):
             self.notes.note_once("session_edge", sentence)
         self.reports.counted(self.source.gate)
 
     def _rows_asked(self) -> bool:
-        """Return whether live values of single rows are computed: always, or while a consumer is shown them."""
+        """Return whether live values of single rows are computed: always, or while a consumer looks at them."""
         return self.config.live == "each" or self.audience.shows_rows
 
     def on_published(self, frame: Frame) -> None:
-        if self.pushes.are_live:  # not before the first one: what a log left open is its own affair
+        if self.pushes.are_live:  # not before the first one: the timer does not close what a log left open
             self._timer.published(frame, self.engine.joiner)
             self.reports.lag.published(frame)
         if self.checkpointer is not None:
@@ -473,7 +473,7 @@ class Run:
     # Checkpoints.
 
     def _make_checkpointer(self, storage: OpenStorage) -> Checkpointer:
-        assert self.writer is not None, "what has a storage has a writer"
+        assert self.writer is not None, "a storage comes with a writer"
         return Checkpointer(
             storage.checkpoints,
             self.writer,
@@ -488,8 +488,8 @@ class Run:
         )
 
     def _forget(self, checkpoint_seq: int) -> None:
-        """Remove old events, the oldest checkpoint kept being that of *checkpoint_seq*; runs in a thread."""
+        """Remove old events, given that the oldest checkpoint is that of *checkpoint_seq*; runs in a thread."""
         storage, options = self.storage, self.options
-        assert storage is not None, "only what is kept is removed"
+        assert storage is not None, "only a storage has events to remove"
         before_ns = None if options.keep_log_ns is None else int(self.engine.gate.newest_ns) - options.keep_log_ns
         storage.forget(checkpoint_seq + 1, options.keep_events, before_ns, options.keep_log_bytes)

@@ -1,4 +1,4 @@
-"""What a pipeline tells of its start and its run beyond results: what it found, what it noted, how it does."""
+"""Facts about a pipeline's start and run: what it found, what it noted, its statistics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["RunFacts"]
 
 
 class RunFacts:
-    """The part of a pipeline's face that is about its run; none of it is available inside a callback."""
+    """The part of a pipeline's interface about its run; not available inside a callback."""
 
     def _outside(self, what: str) -> Run | None:
         """Return the run; None before the start. LookAheadError in a callback."""
@@ -22,8 +22,8 @@ class RunFacts:
     def statistics(self, *, by_symbol: bool = False) -> Statistics:
         """Return counts, lag, queues, checkpoints, log and consumers as they are now, as one value.
 
-        It costs some microseconds, and one for each symbol: nothing is counted for its sake. With *by_symbol* it has
-        the counts of each symbol too. PipelineStopped before the start; after the end it is that of the end.
+        It costs some microseconds, plus one per symbol: nothing is counted just for this. With *by_symbol* it also has
+        the counts of each symbol. PipelineStopped before the start; after the end, the final values.
         """
         run = self._outside("statistics")
         if run is None:
@@ -38,13 +38,13 @@ class RunFacts:
 
     @property
     def torn_tail(self) -> TornTail | None:
-        """What this start cut off the log's end, after a crash or a damage there; None: nothing."""
+        """What this start cut off the log's end, after a crash or damage there; None if nothing."""
         run = self._outside("torn_tail")
         return None if run is None or run.storage is None else run.storage.log.torn
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know of this start and run, each in a sentence."""
+        """What a user should know about this start and run, in sentences."""
         run = self._outside("notes")
         return [] if run is None else run.all_notes()
 

@@ -1,6 +1,6 @@
-"""The lag of live ticks: from the stamp of one to the moment at which every timeframe shows it, as a histogram.
+"""The lag of live ticks, from a tick's stamp to the moment when every timeframe shows it, as a histogram.
 
-Sampled, so that it costs nothing to speak of: of the frames that are published, one in sixteen is looked at.
+Sampled, so that the cost is negligible: one in sixteen published frames is looked at.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mtf.units import HOUR_NS, MS_NS, SECOND_NS, US_NS
 __all__ = ["LagStatistics", "ShownLag"]
 
 EVERY: Final = 16  # frames
-BACKFILL_NS: Final = HOUR_NS  # what is older is history that is pushed, and not late
+BACKFILL_NS: Final = HOUR_NS  # older ticks are pushed history, not late ticks
 BOUNDS_NS: Final = (
     *(100 * US_NS, 250 * US_NS, 500 * US_NS),
     *(MS_NS, 2_500 * US_NS, 5 * MS_NS, 10 * MS_NS, 25 * MS_NS, 50 * MS_NS, 100 * MS_NS, 250 * MS_NS, 500 * MS_NS),
@@ -31,16 +31,16 @@ _HEAD: Final = Struct("<qiB")  # stamp, symbol and kind of a row
 
 @attrs.frozen(kw_only=True)
 class LagStatistics:
-    """Lags that were sampled: `counts` has those up to each of `bounds_ns` and above the one before, then the rest."""
+    """Sampled lags: `counts` has those up to each of `bounds_ns` and above the one before, then the rest."""
 
     count: int
     sum_ns: int
-    newest_ns: int  # 0: none yet
+    newest_ns: int  # 0 if none yet
     bounds_ns: tuple[int, ...]
     counts: tuple[int, ...]
 
     def quantile_ns(self, share: float) -> int:
-        """Return the bound that *share* (0..1) of the lags do not exceed; -1 if that is above all bounds, or none."""
+        """Return the bound that *share* (0..1) of the lags do not exceed; -1 if above all bounds, or without lags."""
         wanted, seen = share * self.count, 0
         for bound_ns, count in zip(self.bounds_ns, self.counts, strict=False):
             seen += count
@@ -50,7 +50,7 @@ class LagStatistics:
 
 
 class ShownLag:
-    """Samples the lag of what is published, by the wall clock."""
+    """Samples the lag of published frames, by the wall clock."""
 
     def __init__(self, wall: WallClock) -> None:
         self._wall: Final = wall

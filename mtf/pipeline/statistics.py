@@ -1,7 +1,7 @@
 """Statistics of a running pipeline, as one value: counts, lag, queues, checkpoints, log and consumers.
 
-Everything is kept by its owner anyway, so that asking is all that it costs: some microseconds, and a microsecond for
-each symbol. Nothing is counted for the sake of this.
+Owners keep all of this anyway, so the only cost is that of reading it: some microseconds, plus one per symbol. Nothing
+is counted just for this.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class SymbolStatistics:
-    """What has become of the ticks of one symbol, since the start of the log."""
+    """Counts of the ticks of one symbol, since the start of the log."""
 
     ticks: int  # accepted
     rejected: dict[str, int]  # by reason
@@ -48,55 +48,55 @@ class SymbolStatistics:
 class CheckpointStatistics:
     """Checkpoints of this run."""
 
-    seq: int  # of the newest, of an earlier run too; 0: there is none
-    behind: int  # events after it: what the next start would play
-    age_ns: int  # since the newest of this run was written, or since the start
+    seq: int  # of the newest, even from an earlier run; 0 if there is none
+    behind: int  # events after it, which the next start would replay
+    age_ns: int  # since the newest one of this run, or since the start
     written: int
-    failed: int  # that could not be made
+    failed: int  # attempts that failed
     bytes: int  # of the states in the newest, before compression
-    took_ns: int  # the newest, from its marker until its file was synced
-    stall_ns: int  # of that, while mtf saved its states and the event loop did nothing else
+    took_ns: int  # for the newest, from its marker until its file was synced
+    stall_ns: int  # of that, the time when the event loop did nothing but save state
 
 
 @attrs.frozen(kw_only=True)
 class LogStatistics:
     """The log, and its syncs in this run."""
 
-    bytes: int  # of its segments, on disk; 0 if it is not a directory
-    durable_seq: int  # the newest event that is known to be synced
+    bytes: int  # size of its segments on disk; 0 if it is not a directory
+    durable_seq: int  # the newest event known to be synced
     syncs: int
-    sync_ns: int  # all of them together
+    sync_ns: int  # in total
     last_sync_ns: int
 
 
 @attrs.frozen(kw_only=True)
 class Statistics:
-    """A pipeline as it was at `now_ns` of the wall clock. Counts are those since the start of the log."""
+    """The statistics of a pipeline at the wall time `now_ns`. Counts are since the start of the log."""
 
     now_ns: int
     running: bool
     seq: int  # the newest published event
-    logged_seq: int  # the newest that has its seq
+    logged_seq: int  # the newest that has a seq
     ticks: int  # accepted
     clocks: int  # clock events
-    rejected: dict[str, int]  # by reason; `malformed` ones are in no log
-    late_accepted: int  # of the accepted ticks, like those that follow
+    rejected: dict[str, int]  # by reason; `malformed` ones are not in the log
+    late_accepted: int  # among the accepted ticks, like the following
     crossed: int
     locked: int
     bad_sides: int
     id_reused: int
     bars: dict[str, int]  # completed, by timeframe
     symbols: int
-    by_symbol: dict[str, SymbolStatistics] | None  # None: not asked for
-    lag: LagStatistics  # of live ticks, from their stamps until they are published
-    queues: dict[str, int]  # messages that wait, by actor of mtf's own; of `sequencer` events
-    checkpoints: CheckpointStatistics | None  # None: nothing is on disk
+    by_symbol: dict[str, SymbolStatistics] | None  # None: not requested
+    lag: LagStatistics  # of live ticks, from their stamps until publication
+    queues: dict[str, int]  # waiting messages, by actor of mtf; waiting events for `sequencer`
+    checkpoints: CheckpointStatistics | None  # None: nothing is stored
     log: LogStatistics | None  # likewise
     consumers: tuple[ConsumerStatistics, ...]
 
 
 def statistics_of(run: Run, *, by_symbol: bool) -> Statistics:
-    """Return the statistics of *run*; with *by_symbol*, of each of its symbols too."""
+    """Return the statistics of *run*; with *by_symbol*, also of each of its symbols."""
     engine, source = run.engine, run.source
     gate = engine.gate
     counts = gate.counts()
@@ -184,7 +184,7 @@ def _log(run: Run) -> LogStatistics | None:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Return the bytes of all files in *folder*; one that goes away meanwhile counts nothing."""
+    """Return the bytes of all files in *folder*; a file that is removed meanwhile counts as 0."""
     total = 0
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -1,4 +1,4 @@
-"""Terms: how one consumer is to be treated, as `Pipeline.add` gets them, checked."""
+"""Terms: how to treat one consumer, from the arguments of `Pipeline.add`, validated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ON_ERROR: Final = (STOP, DETACH, RESTART)
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """What a consumer is shown, what becomes of what it is too slow for, and what happens if it raises."""
+    """What a consumer is shown, and what happens if it is too slow or raises."""
 
     timeframes: tuple[Timeframe, ...] | None = None  # whose bars it is shown; None: of all
     symbols: tuple[str, ...] | None = None  # whose bars, ticks and rejects; None: of all
@@ -34,20 +34,22 @@ class Terms:
 
     @classmethod
     def checked(cls, queue_limit: int | None, **given: Any) -> Terms:
-        """Return the terms with the limit of their policy; ConfigError for a value that is not possible."""
+        """Return the terms with the limit of their policy; ConfigError for an invalid value."""
         if given["on_error"] not in ON_ERROR:
             raise ConfigError(f"on_error must be one of {', '.join(ON_ERROR)}, got {given['on_error']!r}")
         return cls(queue_limit=queue_limit_of(given["policy"], queue_limit), **given)
 
     def check(self, consumer: Consumer, callbacks: Callbacks) -> None:
-        """Raise ConfigError if *consumer* cannot be treated like this."""
+        """Raise ConfigError if *consumer* does not allow these terms."""
         who = type(consumer).__name__
         if self.policy == "latest" and callbacks.has_frame:
             raise ConfigError(
-                f"{who} overrides on_frame(), which is given every block: add it with policy='wait', 'drop' or 'fail'"
+                f"{who} overrides on_frame(), which gets every block: add it with policy='wait', 'drop' or 'fail'"
             )
         if self.thread and callbacks.is_async:
-            raise ConfigError(f"{who} has async callbacks, which run in the event loop: give thread=True plain ones")
+            raise ConfigError(
+                f"{who} has async callbacks, which run on the event loop: thread=True needs plain functions"
+            )
         if self.on_error == RESTART and isinstance(consumer, OwnConsumer):
             raise ConfigError(f"{who} cannot be restarted: add it with on_error='stop' or 'detach'")
 
@@ -62,7 +64,7 @@ class Added:
     terms: Terms = attrs.field(factory=Terms)
 
     def selection(self) -> Selection:
-        """Return which steps it is shown."""
+        """Return which steps the consumer is shown."""
         timeframes, symbols = self.terms.timeframes, self.terms.symbols
         return Selection(
             self.callbacks.wanted,

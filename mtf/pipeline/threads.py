@@ -1,6 +1,6 @@
-"""What may wait for a disk or a network, done in a thread, so that the event loop goes on meanwhile.
+"""Running what may wait for a disk or a network in a thread, so that the event loop continues meanwhile.
 
-Owns which thread may ask, too.
+Also owns the check of which thread may call.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from mtf.errors import WrongLoop
 
 __all__ = ["Stretches", "check_own", "in_thread"]
 
-EVENTS_AT_ONCE: Final = 8_192  # of a log, read in a thread before they are played: what that costs is not seen then
+EVENTS_AT_ONCE: Final = (
+    8_192  # events of a log that are read in a thread at once: so many that the cost of a switch does not matter
+)
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 
 async def in_thread(work: Callable[[], Answer], *, undo: Callable[[Answer], object] | None = None) -> Answer:
-    """Return what *work* returns; a caller that is cancelled ends once it has, and *undo* gets what nobody wants."""
+    """Return the result of *work*; a cancelled caller ends after *work* has, and *undo* gets the unused result."""
     working = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(working)
@@ -49,15 +51,15 @@ def check_own(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class Stretches(Generic[Item]):
-    """Takes *items*, which wait for what they are read from, in a thread: some thousand events of a log at a time."""
+    """Takes *items*, whose reading may wait, in a thread: some thousand events of a log at a time."""
 
     def __init__(self, items: Iterator[Item], events_in: Callable[[Item], int]) -> None:
         self._items: Final = items
         self._events_in: Final = events_in
-        self._error: Exception | None = None  # what ended the reading, after items that are still to be played
+        self._error: Exception | None = None  # what ended the reading, after items that are still to be replayed
 
     async def next(self) -> list[Item]:
-        """Return the next items, none at the end; an error in reading is raised once all before it were returned."""
+        """Return the next items, none at the end; an error in reading is raised after all items before it."""
         return await in_thread(self._take)
 
     def _take(self) -> list[Item]:

@@ -1,4 +1,4 @@
-"""The history that a pipeline begins with: given before the start, and there before the first live event."""
+"""The history that a pipeline begins with: given before the start, and read before the first live event."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ __all__ = ["Warming"]
 
 
 class Warming(Consuming):
-    """What a pipeline offers for warming up, and how its start does it."""
+    """The part of a pipeline's interface for warming up, and how its start does it."""
 
-    _history: tuple[Any, dict[str, Any]] | None = None  # what was given, and how it is opened
+    _history: tuple[Any, dict[str, Any]] | None = None  # the source, and how it is opened
 
     def warm_up(self, source: Any, *, reorder_ns: int = 0, sort: bool = False, **options: Any) -> None:
-        """Have the ticks or bars of *source* be history when the pipeline starts, so that indicators are warm.
+        """Use the ticks or bars of *source* as history when the pipeline starts, so that indicators are warm.
 
-        *source* and the other parameters are those of `run`, a list of several sources too. To be called once, before
-        the start, which reads it: consumers are not shown it, and every result is as if it had been run. With a data
-        directory all of it is imported there, as `mtf import` does it, or the start fails and nothing has changed; once
-        a run has logged events there, a start imports nothing any more, and a note says so. Each symbol's history ends
-        with its newest row: what comes live and is stamped up to there is late, so nothing counts twice.
+        *source* and the other parameters are those of `run`, including a list of several sources. Call it once, before
+        the start, which reads the source: consumers are not shown it, and every result is as if it had been run. With a
+        data directory, all of it is imported there, as by `mtf import`, or the start fails and nothing has changed;
+        once a run has logged events there, a start imports nothing any more, and a note says so. Each symbol's history
+        ends with its newest row: live events stamped up to there are late, so nothing counts twice.
         """
         if self._alive is not None:
-            raise ConfigError("warm_up is called before the start: p = Pipeline(...), p.warm_up(...), async with p")
+            raise ConfigError(
+                "warm_up must be called before the start: p = Pipeline(...), p.warm_up(...), async with p"
+            )
         if self._history is not None:
-            raise ConfigError("warm_up is called once: give a list, of paths or of what open_source returns")
+            raise ConfigError("warm_up can only be called once: give a list, of paths or of what open_source returns")
         if not isinstance(self._options.data, DataDir | None):
-            raise ConfigError("warm_up needs a data directory, or no data at all: it does not know another storage")
+            raise ConfigError("warm_up needs a data directory, or no data at all: other storages are not supported")
         self._history = source, {**options, "reorder_ns": reorder_ns, "sort": sort}
 
     def _opened_history(self) -> MergedSource:
@@ -46,17 +48,17 @@ class Warming(Consuming):
         return open_given(source, options, reorder_ns=reorder_ns, sort=sort)
 
     async def _import_history(self) -> tuple[str, str]:
-        """Import what was given into the data directory; return a note's event and sentence about it."""
+        """Import the source into the data directory; return a note's event and sentence about it."""
         data = self._options.data
-        assert isinstance(data, DataDir), "checked when it was given"
+        assert isinstance(data, DataDir), "checked by warm_up"
         if await in_thread(lambda: has_live(data.path)):
-            sentence = f"{data.name}: warm_up imports nothing, since a run has logged events here"
+            sentence = f"{data.name}: warm_up imports nothing, because a run has logged events here"
             return "history_passed_over", sentence
         found = await import_history(data.path, self.config, self._opened_history(), self._options)
         return "history_imported", _sentence(found)
 
     async def _read_history(self, run: Run) -> tuple[str, str]:
-        """Read what was given into *run*, whose consumers are not there yet; return a note as `_import_history`."""
+        """Read the source into *run*, before its consumers are added; return a note as `_import_history` does."""
         return "history_imported", _sentence(await read_history(run, self._opened_history()))
 
 

@@ -1,4 +1,4 @@
-"""Watching: the newest snapshots as an async iterator, taken when its reader asks, so that nobody ever waits for it."""
+"""Watching: the newest snapshots as an async iterator, taken when the reader asks, so that nobody waits for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["SnapshotReader"]
 class SnapshotReader:
     """Yields the newest snapshot of each of *symbols* (None: all) that has changed since it was yielded last.
 
-    It looks every *every* seconds of *wall*. *started* returns the run, and *asked* raises inside a callback.
+    It checks every *every* seconds of *wall*. *started* returns the run, and *asked* raises inside a callback.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class SnapshotReader:
         self._started: Final = started
         self._asked: Final = asked
         self._run: Run | None = None  # from the first reading on
-        self._yielded: Final[dict[int, int]] = {}  # by symbol, the last event of the newest block that it has shown
-        self._changed: Final[deque[int]] = deque()  # numbers of symbols to be yielded
-        self._due_ns: int | None = None  # not looked again before; None: at once
+        self._yielded: Final[dict[int, int]] = {}  # by symbol, the last event of the newest block that was yielded
+        self._changed: Final[deque[int]] = deque()  # numbers of symbols to yield
+        self._due_ns: int | None = None  # the next check; None: at once
         self._closed = False
 
     def __aiter__(self) -> Self:
@@ -77,7 +77,7 @@ class SnapshotReader:
         self._changed.clear()
 
     async def _until_due(self, run: Run) -> None:
-        """Return once it is time to look again, or the pipeline has stopped."""
+        """Return once it is time to check again, or the pipeline has stopped."""
         if self._due_ns is not None and self._wall.now_ns() < self._due_ns:
             passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             timer = self._wall.call_at(self._due_ns, lambda: None if passed.done() else passed.set_result(None))

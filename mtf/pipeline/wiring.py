@@ -1,4 +1,4 @@
-"""The wiring: which actor hears which, and whose cores they carry.
+"""The wiring: which actor sends to which, and the engine whose cores they run.
 
 source ─► aggregator ─► indicators ─┐
        ─► aggregator ─► indicators ─┴► synchronizer ─► delivery ─► consumers
@@ -25,7 +25,7 @@ __all__ = ["Wiring"]
 
 
 class Wiring:
-    """The core actors of a pipeline, connected; consumers have their seats at the delivery."""
+    """The core actors of a pipeline, connected; consumers are attached to the delivery."""
 
     def __init__(
         self,
@@ -40,15 +40,15 @@ class Wiring:
         rows_asked: Callable[[], bool],
         timed: Callable[[Callable[[], bytes]], Callable[[], bytes]],
     ) -> None:
-        self._timed: Final = timed  # what measures how long a core takes to save its state
+        self._timed: Final = timed  # measures how long a core takes to save its state
         self.source: Final = Sequencer(builder, engine.gate, writer, block_events)
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
         )
         self.delivery: Final = Delivery()
         self.synchronizer.outlets = [self.delivery]
-        self.pool: Final = _pool(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never parted
-        self._bars: Final[list[AggregatorActor]] = []  # by rank
+        self.pool: Final = _pool(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never split
+        self._bars: Final[list[AggregatorActor]] = []  # by rank of the timeframe
         self._values: Final[list[IndicatorActor]] = []
         pool = self.pool
         for rank, aggregator in enumerate(engine.aggregators):
@@ -72,7 +72,7 @@ class Wiring:
 
     @property
     def actors(self) -> list[Supervised]:
-        """All of them, to be run."""
+        """All actors, to be run."""
         return [self.source, *self._bars, *self._values, self.synchronizer, self.delivery, *self._worker_actors]
 
     def adopt(self, engine: Kernel) -> None:
@@ -115,5 +115,5 @@ class Wiring:
 def _pool(engine: Kernel, workers: int, block_events: int) -> WorkerPool | None:
     widths = [calculator.width for calculator in engine.calculators]
     if not workers or not any(widths):
-        return None  # nothing is to be computed elsewhere
+        return None  # there is nothing for workers to compute
     return WorkerPool(engine.config, widths, workers, block_events)

@@ -370,8 +370,8 @@ class FileSource:
         if known and start.check(known[0]) != known[1]:
             place = planned.part.place
             raise SourceError(
-                f"{place}: its beginning has changed, so it is now a different file: restore the old one, or use another "
-                "data directory",
+                f"{place}: its beginning has changed, so it is now a different file: restore the old one, or use "
+                "another data directory",
                 path=place,
             )
         size = planned.part.check_bytes

@@ -89,7 +89,7 @@ def test_another_configuration_is_refused_with_what_differs(tmp_path: Path) -> N
 def test_what_differs_is_told_the_right_way_round(market: Path) -> None:
     """What is there cannot be changed, what was asked for can."""
     other = mtf("run", "synthetic", "--data", market, *SETTINGS, "--history", "500")
-    assert "history: 1000 there, 500 asked for" in other.stderr
+    assert "history: 1000 in the log, 500 requested" in other.stderr
 
 
 @pytest.mark.parametrize(

@@ -333,7 +333,7 @@ async def test_what_cannot_be_followed_is_refused_with_the_reason(tmp_path: Path
     text = (HEADER + row(0) + row(1)).encode()
     await refused(gzip.compress(text), "a compressed file cannot be followed: unpack it")
     await refused((text + row(2).encode()).decode().encode("utf-16"), "not plain text in UTF-8, and cannot be followed")
-    await refused(text, "give the pipeline no reorder_ns", reorder_ns=SECOND_NS)
+    await refused(text, "use a pipeline without reorder_ns", reorder_ns=SECOND_NS)
     await refused((HEADER + "".join(row(-k) for k in range(9))).encode(), "the rows are newest first")
     async with mtf.Pipeline(calendar="crypto", timeframes=["1s"], wall=wall) as p:
         with pytest.raises(SourceError, match="Is a directory"):

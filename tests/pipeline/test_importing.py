@@ -271,7 +271,7 @@ class TestAgain:
             expected = (
                 "warm_up read 5 rows of history of X"
                 if number == 0
-                else "imports nothing, since a run has logged events"
+                else "imports nothing, because a run has logged events"
             )
             assert any(expected in note for note in notes)
 
@@ -301,7 +301,7 @@ class TestRefused:
                 await imported(tmp_path / "d", minutes("10:05", 5))
 
     async def test_source_of_which_no_row_can_be_used(self, tmp_path: Path) -> None:
-        with pytest.raises(SourceError, match="not one of its rows can be used"):
+        with pytest.raises(SourceError, match="none of its rows can be used"):
             await imported(tmp_path / "d", [mtf.Tick("X", at("10:00"), price=-1.0)])
         assert not (tmp_path / "d").exists()
 

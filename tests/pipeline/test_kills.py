@@ -162,7 +162,7 @@ async def live(round_: Round, *, to_the_end: bool) -> None:
         await taking
 
     def check() -> None:
-        said = any("asked for earlier events" in note for note in p.notes)
+        said = any("needs earlier events" in note for note in p.notes)
         for name, consumer in here.items():
             assert not consumer.gaps or (round_.retained and said), f"{name}: {consumer.gaps}"
             if consumer.first is not None and name in known and not said:

@@ -329,7 +329,7 @@ async def test_consumer_that_is_removed_during_a_checkpoint_is_left_out_of_it(tm
         assert await asyncio.wait_for(taking, 10) == 1
         saving.go.set()
         await leaving
-        assert ["without waiting" in note for note in p.notes] == [True]
+        assert ["does not include waiting" in note for note in p.notes] == [True]
 
 
 async def test_what_is_not_there_cannot_be_removed() -> None:

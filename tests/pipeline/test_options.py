@@ -35,7 +35,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"oldest_ns": 0.0}, "oldest_ns must be an int, got 0.0"),
     ({"clock": "wall"}, "clock must be one of both, ticks, got 'wall'"),
     ({"durability": "always"}, "durability must be one of each, group, os, got 'always'"),
-    ({"data": ""}, "data is '': give a directory"),
+    ({"data": ""}, "data must be a directory"),
 ]
 
 
@@ -74,7 +74,7 @@ async def test_state_at_a_time_and_a_seq_is_as_far_as_was_known_after_that_event
                 late = stream[-1].ts_ns
                 asked.append(row_bits(p.state_at("A", time_ns=late)))
                 asked.append(row_bits(p.state_at("A", seq=1, time_ns=late)))
-                with pytest.raises(LookAheadError, match="seq 4 is after what this callback is shown, seq 3"):
+                with pytest.raises(LookAheadError, match="seq 4 is after seq 3, which this callback is shown"):
                     p.state_at("A", seq=4, time_ns=stream[0].ts_ns)
 
     async with mtf.Pipeline(data=tmp_path, calendar="crypto", clock="ticks") as p:
@@ -84,7 +84,7 @@ async def test_state_at_a_time_and_a_seq_is_as_far_as_was_known_after_that_event
         assert row_bits(p.state_at("A", seq=5, time_ns=stream[2].ts_ns))[2:] == after[3][2:]
         assert row_bits(p.state_at("A", seq=1, time_ns=stream[4].ts_ns)) == after[1]
         assert row_bits(p.state_at("A", seq=2, time_ns=stream[4].ts_ns))[2:] == after[1][2:]
-        with pytest.raises(UnknownSymbol, match="no event of 'B' had been seen then"):
+        with pytest.raises(UnknownSymbol, match="no event of 'B' had been seen by then"):
             p.state_at("B", seq=1, time_ns=stream[4].ts_ns)
         with pytest.raises(UnknownSymbol):
             p.state_at("B", seq=5, time_ns=stream[0].ts_ns)

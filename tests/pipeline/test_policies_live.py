@@ -300,8 +300,8 @@ async def test_checkpoint_waits_for_nobody_who_was_detached_and_carries_the_last
         ({"policy": "newest"}, "policy must be one of wait, latest, drop, fail, got 'newest'"),
         ({"on_error": "ignore"}, "on_error must be one of stop, detach, restart, got 'ignore'"),
         ({"queue_limit": 0}, "queue_limit must be between 1 and"),
-        ({"symbols": []}, r"symbols must be a symbol or several, got \[\]"),
-        ({"symbols": [1]}, "symbols must be a symbol or several"),
+        ({"symbols": []}, r"symbols must be one or more symbols, got \[\]"),
+        ({"symbols": [1]}, "symbols must be one or more symbols"),
         ({"policy": "latest"}, "overrides on_frame"),
     ],
 )

@@ -245,13 +245,13 @@ async def test_timer_makes_no_event_while_a_log_with_live_ticks_is_recovered(tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": 10, "until": 5}, "start=10, until=5: start must be 1 or more, and until not before it"),
+        ({"start": 10, "until": 5}, "start=10, until=5: start must be 1 or more, and not after until"),
         ({"start": 0}, "start must be 1 or more"),
         ({"start": -1, "until": 3}, "start must be 1 or more"),
-        ({"until": 0}, "until not before it"),
-        ({"speed": 0}, "speed is 0"),
-        ({"speed": float("nan")}, "speed is nan"),
-        ({"speed": float("inf")}, "speed is inf"),
+        ({"until": 0}, "not after until"),
+        ({"speed": 0}, "speed must be above 0 and finite, .* got 0"),
+        ({"speed": float("nan")}, "speed must be above 0 and finite, .* got nan"),
+        ({"speed": float("inf")}, "speed must be above 0 and finite, .* got inf"),
         ({"start": CUT + 2}, f"the log ends at seq {CUT}"),
         ({"start": 2.5}, "start must be an int"),
         ({"until": True}, "until must be an int"),

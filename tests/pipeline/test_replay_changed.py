@@ -49,7 +49,7 @@ async def test_changed_replay_is_a_run_under_the_other_configuration(tmp_path: P
             p.add(found)
             summary = await p.replay(log, start=start, changed=True)
             assert (p.digest, all_bits(p), summary.rejected, summary.bars) == expected
-            assert [note for note in p.notes if "by right" in note and str(log) in note]
+            assert [note for note in p.notes if "the digest is expected to differ" in note and str(log) in note]
         assert found.told == [each for each in wanted.told if each[0] >= start]
     async with pipeline(**OLD) as p:
         assert (await p.replay(log)).digest != expected[0]
@@ -82,11 +82,13 @@ async def test_other_configuration_is_refused_unless_it_is_meant(tmp_path: Path)
     """And an equal one is the same one, whatever is meant."""
     log = await logged(tmp_path / "log")
     async with pipeline(indicators="ema:5", timeframes=OLD["timeframes"]) as p:
-        with pytest.raises(ConfigMismatch, match=r"indicators: sma:3, rsi:4 there, ema:5 asked for; .*changed=True"):
+        with pytest.raises(
+            ConfigMismatch, match=r"indicators: sma:3, rsi:4 in the log, ema:5 requested; .*changed=True"
+        ):
             await p.replay(log)
     async with pipeline(**OLD) as p:
         summary = await p.replay(log, changed=True)
-        assert [note for note in p.notes if "by right" in note] == []
+        assert [note for note in p.notes if "the digest is expected to differ" in note] == []
     async with pipeline(**OLD) as p:
         assert (await p.replay(log)).digest == summary.digest
 
@@ -147,7 +149,7 @@ async def test_all_replays_a_directory_of_the_former_twenty(tmp_path: Path, aske
             assert [note for note in p.notes if 'the twenty indicators that "all" meant' in note]
         assert found.told
     async with pipeline(indicators="all", workers=1, **made) as p:
-        with pytest.raises(ConfigMismatch, match="with workers, ask for these by name"):
+        with pytest.raises(ConfigMismatch, match="with workers, request these by name"):
             await p.replay(tmp_path / "log")
 
 

@@ -92,7 +92,7 @@ async def test_consumer_that_fails_again_and_again_is_restarted_later_each_time_
             await turns()
         assert of(p, "fails").state == "quarantined"
         assert all(7.5 * 2**k <= 1 + wait and wait <= 1 + 12.5 * 2**k for k, wait in enumerate(waits)), waits
-        assert "after 5 restarts it stays out" in p.notes[-1]
+        assert "after 5 restarts it is not restarted again" in p.notes[-1]
         assert len([note for note in p.notes if "fails" in note]) == 6
         await p.remove(failing)
         assert [each.name for each in p.consumers] == ["recorder"]

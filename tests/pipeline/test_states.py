@@ -170,7 +170,7 @@ async def test_consumer_that_is_added_late_is_restored_where_nothing_is_missing_
         assert (saved.first, saved.count) == (41, 45)
     async with pipeline(tmp_path) as p:
         await feed(p, EVENTS[45:46])
-        with pytest.raises(ConfigError, match=r"'saved' was at seq 40 in an earlier run, .* gone on to 46"):
+        with pytest.raises(ConfigError, match=r"'saved' was at seq 40 in an earlier run, .* already at 46"):
             p.add(Saved())
         p.add(Saved("new"))
         await feed(p, EVENTS[46:50])
@@ -186,7 +186,7 @@ async def test_consumer_that_is_added_while_the_log_is_played_is_late_too(tmp_pa
         playing = asyncio.create_task(p.drain())
         await run_of(p).applied(60)  # not p.applied(), which waits for all of the log
         assert not playing.done()
-        with pytest.raises(ConfigError, match=r"'saved' was at seq 40 in an earlier run, .* gone on to"):
+        with pytest.raises(ConfigError, match=r"'saved' was at seq 40 in an earlier run, .* already at"):
             p.add(Saved())
         new = Saved("new")
         p.add(new)
@@ -206,7 +206,7 @@ async def test_late_consumer_with_storage_of_its_own_is_refused_unless_it_stands
     stored = Stored(list(range(1, stored_seq + 1)))
     async with pipeline(tmp_path) as p:
         await feed(p, EVENTS[40:42])
-        with pytest.raises(ConfigError, match=f"'stored' was at seq {stored_seq} in an earlier run.*gone on to 42"):
+        with pytest.raises(ConfigError, match=f"'stored' was at seq {stored_seq} in an earlier run.*already at 42"):
             p.add(stored)
         stored.storage.extend(range(stored_seq + 1, 43))
         p.add(stored)
@@ -309,7 +309,7 @@ async def test_consumer_that_was_away_while_the_log_was_cut_has_its_state_and_is
         p.add(other)
         await feed(p, EVENTS[220:230])
         await p.drain()
-        assert ["asked for earlier events" in note for note in p.notes] == [True]
+        assert ["needs earlier events" in note for note in p.notes] == [True]
     assert (back.loaded, back.count, back.last) == (True, 20, 20)
     assert back.first is not None
     assert 20 < back.first <= 200

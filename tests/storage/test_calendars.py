@@ -51,7 +51,7 @@ async def test_own_calendar_that_differs_is_refused(tmp_path: Path) -> None:
     """Who changed the hours of a file meant another market; the message says that the names are equal."""
     await run(tmp_path / "d", FIRST, OLDER)
     changed = WeeklyCalendar(name="us_futures", zone="UTC", hours=["Mon-Fri 00:00-24:00"])
-    with pytest.raises(ConfigMismatch, match="others of the same names, with other hours or holidays, asked for"):
+    with pytest.raises(ConfigMismatch, match="the same names with other hours or holidays requested"):
         await run(tmp_path / "d", LATER, changed)
 
 

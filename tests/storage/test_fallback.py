@@ -308,7 +308,7 @@ async def test_damaged_history_is_set_aside_and_rebuilt_with_one_line_that_says_
 async def test_another_configuration_is_refused_with_what_differs_and_changes_nothing(tmp_path: Path) -> None:
     """Two configurations in one directory would be two truths."""
     expected = await made(tmp_path)
-    with pytest.raises(ConfigMismatch, match="history: 20 there, 21 asked for"):
+    with pytest.raises(ConfigMismatch, match="history: 20 in the log, 21 requested"):
         async with Pipeline(data=tmp_path, indicators=["ema:5", "rsi:14", "sar"], history=21, clock="ticks"):
             pass
     await check(tmp_path, expected, [])

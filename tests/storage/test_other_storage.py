@@ -182,7 +182,7 @@ async def test_replay_is_that_of_files(storage: MemoryStorage, files: Path) -> N
 async def test_a_replay_into_another_configuration_is_refused(storage: MemoryStorage) -> None:
     await written(storage)
     async with Pipeline(timeframes="1m", clock="ticks") as p:
-        with pytest.raises(ConfigMismatch, match=f"{storage.name} was made with another configuration"):
+        with pytest.raises(ConfigMismatch, match=f"{storage.name} was made with a different configuration"):
             await p.replay(storage)
 
 

@@ -92,7 +92,7 @@ def cut_checkpoints(data: Path) -> None:
 LOSSES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "the history is lost": (
         lambda data: (data / "history.sqlite").unlink(),
-        "asked for earlier events: what is shown begins after the oldest checkpoint, seq ",
+        "needs earlier events: it is shown those after the oldest checkpoint, seq ",
     ),
     "the history is damaged": (
         lambda data: (data / "history.sqlite").write_bytes(b"x" * 5000),
@@ -100,12 +100,12 @@ LOSSES: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "no checkpoint is good": (
         cut_checkpoints,
-        "no checkpoint can be used: bars and indicators are made of what is there",
+        "no checkpoint can be used: bars and indicators are computed as if there had been no earlier",
     ),
     "no checkpoint is there": (lambda data: shutil.rmtree(data / "checkpoints"), "no checkpoint can be used"),
     "a consumer has kept nothing": (
         lambda data: None,
-        "asked for earlier events: what is shown begins after the oldest checkpoint, seq ",
+        "needs earlier events: it is shown those after the oldest checkpoint, seq ",
     ),
 }
 
