@@ -1,4 +1,4 @@
-"""Sources: where events come from. Files in any usual format, synthetic markets, iterables of ticks."""
+"""Sources of events: files in any usual format, tables in memory, synthetic markets, iterables of ticks."""
 
 from __future__ import annotations
 

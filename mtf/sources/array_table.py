@@ -1,7 +1,7 @@
 """Tables from columns in memory: dicts of NumPy arrays or lists, structured arrays, and frames of pandas.
 
-Neither NumPy nor pandas is imported: what is given brings its own. NumPy has no word for a missing number, so NaN and
-NaT are missing ones.
+Neither NumPy nor pandas is imported: the objects bring their own library. NumPy has no missing numbers, so NaN and NaT
+count as missing.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _INT64: Final = range(-(2**63), 2**63)
 
 
 def is_array(value: Any) -> bool:
-    """Whether *value* is an array of NumPy."""
+    """Whether *value* is a NumPy array."""
     return hasattr(value, "__array_interface__") and hasattr(value, "dtype")
 
 
 def is_pandas(value: Any) -> bool:
-    """Whether *value* is a frame of pandas."""
+    """Whether *value* is a pandas frame."""
     return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "columns") and hasattr(value, "iloc")
 
 
 class ArrayTable:
-    """The columns of *given*, all of one length: a mapping by name, a structured array, or a frame of pandas."""
+    """The columns of *given*, all of the same length: a mapping by name, a structured array, or a pandas frame."""
 
     def __init__(self, place: str, given: Any) -> None:
         self._place: Final = place
@@ -103,10 +103,10 @@ _NO_CELLS: Final = Cells(UNREAD)
 
 
 class _Column:
-    """*values* as an array of NumPy or a sequence of Python's.
+    """*values* as a NumPy array or a Python sequence.
 
-    Times in an array are UTC if *walls* gives them on the clock of their zone, else without one. With *names* the
-    values are places among them, -1 for none.
+    Times in an array are UTC if *walls* has their local times, else without a zone. With *names*, the values are
+    indexes into them, -1 for none.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class _Column:
         return _kind(self.values) == "M"
 
     def cells(self, begin: int, end: int, wanted: Wanted, *, backward: bool = False) -> Cells:
-        """Return the values `[begin, end)` as *wanted*, or as text where they are of another kind."""
+        """Return the values `[begin, end)` as *wanted*, or as text if they are of another kind."""
         values = self.values[begin:end]
         if backward:
             values = values[::-1]
@@ -146,7 +146,7 @@ class _Column:
         return _numbers(plain, wanted) or text_cells(_texts(plain, wanted))
 
     def shown(self, rows: int) -> list[str]:
-        """Return the first values as a file of delimited text has them."""
+        """Return the first values as a file of delimited text would have them."""
         if self.dated:
             cells = _times(self.values[:rows], None, local=self._walls is None)
             return [cells_text(cells, i) for i in range(rows)]
@@ -158,7 +158,7 @@ class _Column:
 
 
 def _kind(values: Any) -> str:
-    """Return the letter for what an array holds, as NumPy has it; for a sequence that of objects."""
+    """Return NumPy's letter for the kind of an array's values; for a sequence, that of objects."""
     return str(values.dtype.kind) if is_array(values) else "O"
 
 
@@ -173,12 +173,12 @@ def _bytes(values: Any) -> bytes:
 
 
 def _codes(values: Any, names: Sequence[str]) -> Cells:
-    """Return an array of places among *names* as cells."""
+    """Return an array of indexes into *names* as cells."""
     return Cells(CODES, _bytes(values.astype("<i4")), names=list(names))
 
 
 def _named(texts: Sequence[str | None]) -> Cells:
-    """Return *texts*, of which there are few, as places among them; None is an empty cell."""
+    """Return *texts*, of which few differ, as codes; None is an empty cell."""
     places: dict[str | None, int] = {None: -1}
     codes = array("i", [places.setdefault(text, len(places) - 1) for text in texts])
     return Cells(CODES, codes.tobytes(), names=[text or "" for text in places][1:])
@@ -203,7 +203,7 @@ def _times(values: Any, walls: Any, *, local: bool) -> Cells:
 
 
 def _unit(values: Any) -> tuple[str, int]:
-    """Return the unit of an array of times, and how many of it are one."""
+    """Return the unit of an array of times, and how many of these one step is."""
     name = str(values.dtype)  # datetime64[ns], datetime64[25s]
     text = name.partition("[")[2].rstrip("]")
     unit = text.lstrip("0123456789")
@@ -216,7 +216,7 @@ def _texts_of_cells(cells: Cells, rows: int) -> Cells:
 
 
 def _numbers(values: Sequence[Any], wanted: Wanted) -> Cells | None:
-    """Return *values* as numbers if all are; None is a missing one."""
+    """Return *values* as numbers if all are numbers; None is a missing one."""
     types = set(map(type, values)) - {type(None)}
     if not all(issubclass(each, int | float) and each is not bool for each in types):
         return None
@@ -238,7 +238,7 @@ def _float(value: float) -> float:
 
 
 def _texts(values: Sequence[Any], wanted: Wanted) -> list[str | None]:
-    """Return how *values* are written; where times are *wanted* numbers have no exponent."""
+    """Return *values* as text; if times are *wanted*, numbers have no exponent."""
     if wanted.kind != TIMES:
         return [None if _is_nan(value) else text for value, text in zip(values, texts_of(values), strict=True)]
     return [
@@ -252,7 +252,7 @@ def _is_nan(value: Any) -> bool:
 
 
 def _column(name: str, values: Any) -> _Column:
-    """Return what a mapping has under *name* as a column: an array, a sequence, or a series of some library."""
+    """Return the entry *name* of a mapping as a column: an array, a sequence, or a series of some library."""
     if is_array(values):
         if values.ndim != 1:
             raise ConfigError(f"column {name!r} has {values.ndim} dimensions: give one array for each column")
@@ -268,7 +268,7 @@ def _column(name: str, values: Any) -> _Column:
 
 
 def _of_pandas(frame: Any) -> Iterator[tuple[str, _Column]]:
-    """Yield the columns of a frame of pandas, and before them those of its index that say something."""
+    """Yield the columns of a pandas frame, after those of its index that carry information."""
     index = frame.index
     levels = [index.get_level_values(i) for i in range(index.nlevels)]
     for level in levels:
@@ -281,7 +281,7 @@ def _of_pandas(frame: Any) -> Iterator[tuple[str, _Column]]:
 
 
 def _of_series(series: Any) -> _Column:
-    """Return a series, or an index, of pandas as a column."""
+    """Return a pandas series or index as a column."""
     dtype = series.dtype
     name = str(dtype)
     if name == "category":
@@ -310,12 +310,12 @@ def _of_series(series: Any) -> _Column:
 
 
 def _extends(dtype: Any) -> bool:
-    """Whether a type is one of pandas' own, and not of NumPy."""
+    """Whether a type is one of pandas' own, not of NumPy."""
     return type(dtype).__module__.partition(".")[0] != "numpy"
 
 
 def _numpy(values: Any, *, utc: bool = False) -> Any:
-    """Return *values* of pandas as an array; with *utc* times in that zone without saying so."""
+    """Return *values* of pandas as an array; with *utc*, times as UTC, without a zone."""
     if utc:
         values = getattr(values, "dt", values).tz_localize(None)
     return values if is_array(values) else values.to_numpy()

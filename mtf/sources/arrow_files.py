@@ -1,7 +1,7 @@
-"""Parquet and Arrow files as tables: read by a process of their own, which a hostile one can end, a batch ahead.
+"""Parquet and Arrow files as tables, read a batch ahead by a separate process, which a hostile file may crash.
 
-One process serves all files that are open. If it ends, the file that it was reading is at fault, and the others are
-read on by a new one. Imports arro3 (the extra `arrow`), and is itself imported on first use.
+One process serves all open files. If it crashes, the file that it was reading is at fault, and a new process continues
+with the others. Imports arro3 (the extra `arrow`), and is itself imported on first use.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mtf.sources.arrow_table import ArrowTable
 __all__ = ["SCRIPT", "ArrowFile", "stop_worker"]
 
 SCRIPT: Final = Path(__file__).with_name("arrow_worker.py")  # what the worker runs
-STOP_S: Final = 5.0  # how long a worker may take to end before it is killed
+STOP_S: Final = 5.0  # how long a worker may take to exit before it is killed
 
 HEAD_BYTES: Final = 16  # of an answer
 STREAM_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
@@ -82,7 +82,7 @@ class _Batches:
         self._path: Final = path
         self._format: Final = format
         self._done = 0  # batches that were given
-        self._worker: _Worker | None = None  # that has it open; None once it is at its end
+        self._worker: _Worker | None = None  # has the file open; None at the end
         self._key = 0  # its number there
         self.schema: Final[Any] = self._begin().schema
 
@@ -99,7 +99,7 @@ class _Batches:
             except _Ended as error:
                 if error.key == self._key:
                     self._worker = None
-                    raise self._damaged("it ended the process that read it") from error
+                    raise self._damaged("it crashed the process that read it") from error
                 self._begin()
                 self._skip()
                 continue
@@ -108,7 +108,7 @@ class _Batches:
                 if size < 0:
                     raise self._damaged(data.decode("utf-8", "replace"))
                 if self._format == "arrow-stream" and not self._has_end():
-                    raise self._damaged("it ends without the mark of its end")
+                    raise self._damaged("its end mark is missing")
                 raise StopIteration
             worker.ask(self._key, {"next": self._key})
             self.offset = offset
@@ -128,7 +128,7 @@ class _Batches:
         try:
             size, _, data = worker.answer(key)
         except _Ended as error:
-            raise self._damaged("it ended the process that read it") from error
+            raise self._damaged("it crashed the process that read it") from error
         if size < 0:
             raise self._damaged(data.decode("utf-8", "replace"))
         worker.ask(key, {"next": key})
@@ -136,13 +136,13 @@ class _Batches:
         return read_ipc_stream(data)
 
     def _has_end(self) -> bool:
-        """Whether a stream, which can end anywhere between two batches, has all that was written."""
+        """Whether a stream, which may be cut anywhere between two batches, is complete."""
         with self._path.open("rb") as file:
             file.seek(max(0, self._path.stat().st_size - len(STREAM_END)))
             return file.read() == STREAM_END
 
     def _skip(self) -> None:
-        """Pass over the batches that were given before the worker ended."""
+        """Skip the batches that were returned before the worker ended."""
         done, self._done = self._done, 0
         while self._done < done:
             next(self)
@@ -150,7 +150,7 @@ class _Batches:
     def _damaged(self, why: str) -> SourceError:
         what = "a Parquet file" if self._format == "parquet" else "an Arrow file"
         return SourceError(
-            f"{self._path}: cannot be read as {what} ({why}): it is damaged or not whole; get it again",
+            f"{self._path}: cannot be read as {what} ({why}): it is damaged or incomplete; get a new copy",
             path=str(self._path),
         )
 
@@ -164,7 +164,7 @@ class _Ended(Exception):
 
 
 class _Worker:
-    """The process, with what it was asked and has not answered."""
+    """The process, with the requests that it has not answered."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "RUST_BACKTRACE": "0"}
@@ -179,15 +179,15 @@ class _Worker:
         if sys.platform == "linux" and self._process.stdout is not None:
             with contextlib.suppress(OSError):  # fewer turns for as many bytes; the system may allow less
                 fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self.pid: Final = os.getpid()  # whose it is: a fork has to start its own
+        self.pid: Final = os.getpid()  # its owner: a fork has to start its own
         self._lock: Final = threading.Lock()
-        self._asked: Final[deque[int]] = deque()  # the files that answers are due for, in their order
-        self._answers: Final[dict[int, Answer]] = {}  # that came while another was waited for
+        self._asked: Final[deque[int]] = deque()  # the files whose answers are due, in order
+        self._answers: Final[dict[int, Answer]] = {}  # answers that came while another was awaited
         self._dropped: Final[set[int]] = set()  # files with an answer due that nobody wants
         self.ended_at = 0  # the file that it was reading when it ended; 0 as long as it runs
 
     def ask(self, key: int, request: dict[str, Any]) -> None:
-        """Send *request*, to which `answer` gives the answer."""
+        """Send *request*; `answer` returns the answer."""
         with self._lock:
             self._asked.append(key)
             self._send(request)
@@ -214,7 +214,7 @@ class _Worker:
         process = self._process
         assert process.stdin is not None, "it is a pipe"
         assert process.stdout is not None, "it is a pipe"
-        with contextlib.suppress(OSError):  # it has ended, with something unread
+        with contextlib.suppress(OSError):  # it has exited, with something unread
             process.stdin.close()
         process.stdout.close()
         try:
@@ -225,12 +225,12 @@ class _Worker:
 
     def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None, "it is a pipe"
-        with contextlib.suppress(OSError, ValueError):  # it has ended, as whoever waits for an answer will find
+        with contextlib.suppress(OSError, ValueError):  # it has exited, as the next `answer` will find
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
 
     def _receive(self) -> None:
-        """Take in the answer that is due next."""
+        """Read the next answer."""
         assert self._process.stdout is not None, "it is a pipe"
         key = self._asked[0]
         stdout = self._process.stdout
@@ -249,7 +249,7 @@ class _Worker:
 
 
 _KEYS: Final = itertools.count(1)
-_WORKERS: Final[list[_Worker]] = []  # the one that runs, if any
+_WORKERS: Final[list[_Worker]] = []  # the running one, if any
 
 
 def _running() -> _Worker:

@@ -1,7 +1,7 @@
 """Tables from Arrow streams: frames of polars, pyarrow and DuckDB, and files.
 
-A stream is read a batch at a time, and its cells are taken as buffers; what is neither a number, a time nor text is
-cast by arro3. Imports arro3-core and nanoarrow (the extra `arrow`), and is itself imported on first use.
+A stream is read a batch at a time, and its cells are used as buffers; types other than numbers, times and text are cast
+by arro3. Imports arro3-core and nanoarrow (the extra `arrow`), and is itself imported on first use.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mtf.sources.tabular import Wanted, positional, text_cells, texts_of
 
 __all__ = ["ArrowTable", "guarded"]
 
-_TYPE: Final[Any] = DataType  # whose questions a type checker takes for all that there is to a type
+_TYPE: Final[Any] = DataType  # a type checker would narrow each type by its predicates
 _UNITS: Final = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _DAY_NS: Final = 86_400_000_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,16 +37,16 @@ _UTC: Final = ("UTC", "Etc/UTC", "utc", "Z", "+00:00", "GMT", "Etc/GMT", "Zulu")
 
 
 class ArrowTable:
-    """The rows of a stream that *make* gives; it is called again if they are wanted again.
+    """The rows of a stream made by *make*, which is called again for a second reading.
 
-    *rows* is how many there are if all of them are in memory anyway, so that they can be read from the last one on.
+    *rows* is their number if all of them are in memory, so that they can be read from the last one.
     """
 
     def __init__(self, place: str, make: Callable[[], RecordBatchReader], *, rows: int | None = None) -> None:
         self._place: Final = place
         self._make: Final = make
         self._rows: Final = rows
-        self._reader: RecordBatchReader | None = None  # the stream of which nothing but `_ahead` was read
+        self._reader: RecordBatchReader | None = None  # the stream, of which only `_ahead` was read
         self._ahead: list[RecordBatch] = []
         self._seen = 0  # rows that were read at least once
         with guarded(place):
@@ -91,7 +91,7 @@ class ArrowTable:
     def batches(self, first: int, size: int, wanted: Sequence[Wanted], *, backward: bool) -> Iterator[ColumnBatch]:
         reader = self._fresh()
         ahead, self._ahead, self._reader = self._ahead, [], None
-        assert not backward or self._rows is not None, "only what is in memory is read from its end"
+        assert not backward or self._rows is not None, "only a table in memory is read from its end"
         done = 0
         with guarded(self._place, lambda: done):
             source: Iterable[RecordBatch] = _chained(ahead, reader)
@@ -110,8 +110,8 @@ class ArrowTable:
                 self._seen = max(self._seen, done)
         if done < max(first, self._seen):
             raise SourceError(
-                f"{self._place}: it has {done:,} rows, but {max(first, self._seen):,} were read before: it is another "
-                "table now, or a stream, which is read once",
+                f"{self._place}: it has {done:,} rows, but {max(first, self._seen):,} were read before: it is "
+                "now a different table, or a stream, which can only be read once",
                 path=self._place,
             )
 
@@ -120,21 +120,21 @@ class ArrowTable:
         self._reader = None
 
     def _fresh(self) -> RecordBatchReader:
-        """Return the stream that stands behind the rows in `_ahead`, which are the first ones."""
+        """Return the stream, positioned after the rows in `_ahead`, which are the first ones."""
         if self._reader is None:
             self._ahead = []
             try:
                 with guarded(self._place):
                     reader: Any = self._make()
                     if [field.name for field in reader.schema] != self.names:
-                        raise SourceError(f"{self._place}: has other columns now than before", path=self._place)
+                        raise SourceError(f"{self._place}: its columns have changed", path=self._place)
                     self._reader = reader
             except SourceError as error:
                 raise self._unread_again(error) from error.__cause__
         return self._reader
 
     def _unread_again(self, error: SourceError) -> SourceError:
-        """Return what to raise where *error* shows that the rows cannot be had a second time."""
+        """Return the error to raise when *error* shows that the rows cannot be read a second time."""
         return SourceError(
             f"{self._place}: it was read already, and cannot be read again ({error.__cause__ or error}): give a table, "
             "or a new stream",
@@ -152,16 +152,16 @@ _NO_CELLS: Final = Cells(UNREAD)
 
 @contextmanager
 def guarded(place: str, rows: Callable[[], int] | None = None) -> Iterator[None]:
-    """Have whatever a library raises while it reads *place* come out as SourceError, behind so many *rows*."""
+    """Turn whatever a library raises while reading *place*, after *rows* rows, into SourceError."""
     try:
         yield
     except (MtfError, GeneratorExit, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        # A panic in Rust does not derive from Exception; all else here is what a library could not read.
+        # A panic in Rust does not derive from Exception; everything else here means that a library could not read it.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        behind = f" behind row {rows():,}" if rows is not None and rows() else ""
+        behind = f" after row {rows():,}" if rows is not None and rows() else ""
         text = " ".join(str(error).split())
         raise SourceError(f"{place}: cannot be read{behind}: {text or type(error).__name__}", path=place) from error
 
@@ -173,14 +173,14 @@ def _chained(ahead: list[RecordBatch], rest: Iterable[RecordBatch]) -> Iterator[
 
 
 def _plain_type(type: Any) -> Any:
-    """Return the type of the values, of a dictionary those in it."""
+    """Return the type of the values, for a dictionary that of its entries."""
     if _TYPE.is_dictionary(type) and type.value_type is not None:
         return type.value_type
     return type
 
 
 def _cells(values: Array, type: Any, wanted: Wanted) -> Cells:
-    """Return *values* as *wanted*, or as text that is read as in a file where they are of another kind."""
+    """Return *values* as *wanted*, or, if they are of another kind, as text that is read as in a file."""
     if _TYPE.is_dictionary(type):
         if wanted.kind == CODES:
             codes = dictionary_indices(values).cast(DataType.int32())
@@ -221,7 +221,7 @@ def _times(values: Array, type: Any, wanted: Wanted) -> Cells | None:
 
 
 def _walls(data: bytes, unit_ns: int, name: str) -> bytes:
-    """Return times in UTC as a clock in the zone *name* shows them."""
+    """Return times in UTC as local times of the zone *name*."""
     zone = _zone(name)
     walls = array("q")
     for count in array("q", data):
@@ -260,7 +260,7 @@ def _text_cells(values: Array, type: Any) -> Cells:
 
 
 def _text(values: Array) -> Array:
-    """Return *values* as text; what cannot be written so is empty."""
+    """Return *values* as text; those that have no text form are empty."""
     type: Any = values.type
     if _is_nested(type):
         return Array([None] * len(values), DataType.utf8())
@@ -270,7 +270,7 @@ def _text(values: Array) -> Array:
 
 
 def _shown(values: Array, type: Any) -> list[str]:
-    """Return *values* as a file of delimited text has them."""
+    """Return *values* as a file of delimited text would have them."""
     if _TYPE.is_dictionary(type):
         type = _plain_type(type)
         values = values.cast(type)
@@ -290,7 +290,7 @@ def _is_nested(type: Any) -> bool:
 
 
 def _buffers(values: Array) -> tuple[bytes, bytes]:
-    """Return the bits that say which of *values*, numbers, are there, and their bytes."""
+    """Return the validity bits of *values*, numbers, and their bytes."""
     valid, data = (memoryview(buffer) for buffer in nanoarrow.c_array(values).view().buffers)
     return _bits(valid), data.cast("B").tobytes() if data.nbytes else b""
 

@@ -1,9 +1,9 @@
-"""Reads Parquet and Arrow files for another process: a file that is damaged, or made to do harm, ends this one alone.
+"""Reads Parquet and Arrow files for another process: a damaged or malicious file crashes only this one.
 
 Runs as a script, without the rest of mtf. A request is a line of JSON: `{"open": 7, "path": ..., "format": ...}`,
-`{"next": 7}` or `{"drop": 7}`. To the first two it answers with 16 bytes, a length and how much of the file is read,
-and then as many bytes: an Arrow stream of no batches that has the schema, or of the next batch; a length of 0 is the
-end of the file, and a negative one that of a text which says what is wrong.
+`{"next": 7}` or `{"drop": 7}`. The answer to the first two is 16 bytes, a length and how much of the file has been
+read, followed by that many bytes: an Arrow stream with the schema and no batches, or with the next batch. A length of 0
+is the end of the file, and a negative one is the length of an error message.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
-MEMORY_BYTES_MAX = 4 << 30  # what a file can make this process take, where the system can hold it to that
+MEMORY_BYTES_MAX = 4 << 30  # the most memory that a file can make this process use, if the system can enforce that
 BATCH_ROWS = 65_536
 
 _RUST_ERROR = re.compile(r'.*Err` value: \w+\("(.*)"\)', re.DOTALL)  # within the text of a panic
 
 
 class _Open:
-    """An open file, the schema of its rows, and the batches that are left."""
+    """An open file, the schema of its rows, and the remaining batches."""
 
     def __init__(self, path: str, format: str) -> None:
         from arro3.core import RecordBatchReader

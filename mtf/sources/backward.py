@@ -1,8 +1,8 @@
-"""A text read from its last line to its first, for files that have the newest row in front.
+"""A text read from its last line to its first, for files that have the newest row first.
 
-The lines of its header come first, and then the others from the end on, each with its line break: what is added on top
-of such a file is added to the end of what is read here. The text is first copied, unpacked, into a temporary file:
-memory is one block and one line.
+The header lines come first, then the others from the end, each with its line break: rows added at the top of such a
+file are added at the end of what is read here. The text is first copied, decompressed, into a temporary file, so that
+memory is limited to one block and one line.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["BackwardStream", "open_backward"]
 
 BLOCK_BYTES: Final = 1 << 20
 MARK: Final = b"\xef\xbb\xbf"
-NO_ROOM: Final = "a text cannot be put aside here to be read backward"
+NO_ROOM: Final = "the text cannot be copied to a temporary file to be read backward"
 
 
 def open_backward(part: InputFile, header_lines: int) -> BackwardStream:
-    """Return the text of *part* backward, but for *header_lines* in front."""
+    """Return the text of *part* backward, after its first *header_lines* lines."""
     try:
         file = tempfile.TemporaryFile(prefix="mtf-")  # noqa: SIM115 - the stream closes it
     except OSError as error:
@@ -39,7 +39,7 @@ def open_backward(part: InputFile, header_lines: int) -> BackwardStream:
 
 
 def _copy(part: InputFile, file: IO[bytes]) -> int:
-    """Write the text of *part* to *file*, with a line break behind its last line; return how many lines there are."""
+    """Write the text of *part* to *file*, with a line break after its last line; return the number of lines."""
     stream = part.open()
     lines = 0
     last = b"\n"
@@ -60,7 +60,7 @@ def _copy(part: InputFile, file: IO[bytes]) -> int:
 
 
 class BackwardStream(Stream):
-    """The text in *file*, a temporary copy, from its end; `lines` is how many lines it has."""
+    """The text in *file*, a temporary copy, from its end; `lines` is its number of lines."""
 
     def __init__(self, part: InputFile, file: IO[bytes], header_lines: int, lines: int) -> None:
         self.lines: Final = lines
@@ -69,28 +69,28 @@ class BackwardStream(Stream):
 
     @property
     def grows(self) -> bool:
-        """No: it ends with the newest line of the file, which is whole."""
+        """False: it ends with the newest line of the file, which is complete."""
         return False
 
     def raw_offset(self) -> int:
-        """Return how much has been read: the file itself is gone through from its end."""
+        """Return how much has been read, counted from the end of the file."""
         return self.offset
 
     def check(self, head_bytes: int) -> str:
-        """Return the xxh3 of the first *head_bytes* of the text as it is read here, in hexadecimal."""
+        """Return the xxh3 of the first *head_bytes* of the text in the order in which it is read, in hexadecimal."""
         return xxhash.xxh3_64_hexdigest(self._backward.start(head_bytes))
 
 
 class _Backward:
-    """Pieces of the lines of *file*, from the last one on, behind the first *header_lines* of them."""
+    """Pieces of the lines of *file*, the first *header_lines* lines first, then the others from the last one."""
 
     def __init__(self, part: InputFile, file: IO[bytes], header_lines: int) -> None:
         self._part: Final = part
         self._file: Final = file
         self._header_lines: Final = header_lines
         self._stop = 0  # where the rows begin
-        self._at = 0  # what is before it has still to be read
-        self._rest = b""  # of the block read last: the end of a line that begins before it
+        self._at = 0  # the text before it is still to be read
+        self._rest = b""  # the end, in the last block read, of a line that begins before it
         self._ready = b""  # lines in their order, to be handed out
         self._restart()
 
@@ -114,7 +114,7 @@ class _Backward:
             first = 0 if begin == self._stop else block.find(b"\n") + 1
             if first == 0 and begin > self._stop:
                 self._check(len(block))
-                self._rest = block  # the line goes on further up
+                self._rest = block  # the line begins further up
                 continue
             self._rest = block[:first]
             self._ready = b"".join(line + b"\n" for line in reversed(block[first:-1].split(b"\n")))

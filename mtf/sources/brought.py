@@ -1,4 +1,4 @@
-"""Sources that other packages bring by entry point, opened by name: `walk`, or `walk:steps=1000`."""
+"""Sources that other packages provide through entry points, opened by name: `walk`, or `walk:steps=1000`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def is_brought(text: str) -> bool:
 
 
 def open_brought(text: str, name: str | None = None) -> IterableSource | None:
-    """Return the source that *text* names, called *name* in the log if that is given; None if there is no such source.
+    """Return the source that *text* names, called *name* in the log if given; None if there is no such source.
 
-    ConfigError that names the package if it cannot be made.
+    ConfigError, naming the package, if it cannot be opened.
     """
     plugin_name, _, rest = text.partition(":")
     if not is_brought(text):
@@ -38,19 +38,21 @@ def open_brought(text: str, name: str | None = None) -> IterableSource | None:
     except Exception as error:
         raise ConfigError(f"the source {plugin_name} of {plugin.origin} cannot be opened: {error!r}") from error
     if not isinstance(source, Source):
-        raise ConfigError(f"the source {plugin_name} of {plugin.origin} gave {source!r}, which is not an mtf.Source")
+        raise ConfigError(
+            f"the source {plugin_name} of {plugin.origin} returned {source!r}, which is not an mtf.Source"
+        )
     return _Named(source, name or source.name)
 
 
 def checked_source(found: object) -> Callable[[str], Any]:
-    """Return what a plug-in has brought, which makes a source; ConfigError if it cannot be called."""
+    """Return the function of a plug-in, which makes a source; ConfigError if it cannot be called."""
     if not callable(found):
-        raise ConfigError(f"{found!r} is not a function that makes an mtf.Source of a text")
+        raise ConfigError(f"{found!r} is not a function from a text to an mtf.Source")
     return cast("Callable[[str], Any]", found)
 
 
 class _Named:
-    """A source under another name, and one that can be iterated."""
+    """A source with another name, which can be iterated."""
 
     def __init__(self, source: Source, name: str) -> None:
         self.name: Final = name

@@ -27,7 +27,7 @@ __all__ = [
     "shapes_of",
 ]
 
-NO_DIGITS: Final = str.maketrans("123456789", "000000000")  # what is left is how a cell is written
+NO_DIGITS: Final = str.maketrans("123456789", "000000000")  # leaves the way in which a cell is written
 
 # Kinds of cells.
 BLANK: Final = 0
@@ -62,7 +62,7 @@ _NOTHING: Final = frozenset(("", "-", "--", "n/a", "na", "null", "none"))
 
 def kind_of(cell: str) -> int:
     """Return what *cell*, without the space around it, looks like."""
-    if ":" not in cell and " " not in cell:  # as in most times, and in no number that Python reads
+    if ":" not in cell and " " not in cell:  # as in most times, but in no number that Python reads
         try:
             float(cell)
         except ValueError:
@@ -73,16 +73,16 @@ def kind_of(cell: str) -> int:
     return _kind_of_shape(cell.translate(NO_DIGITS))
 
 
-@functools.lru_cache(maxsize=1024)  # cells of a column are mostly written alike
+@functools.lru_cache(maxsize=1024)  # most cells of a column are written alike
 def _kind_of_shape(cell: str) -> int:
-    """Return what is not a plain number; which digits are in it does not matter."""
+    """Return the kind of a cell that is not a plain number; its digits do not matter."""
     if is_date(cell) or _SPACED.fullmatch(cell) or _DAYTIME.fullmatch(cell):
         return TIME
     return NUMBER if _NUMBER.fullmatch(cell) else WORDS
 
 
 def shapes(cells: Sequence[str]) -> list[str]:
-    """Return how each of *cells*, which are of lines, is written: with 0 in place of each digit."""
+    """Return how each of *cells* is written: with 0 in place of each digit."""
     return shapes_of("\n".join(cells)) if cells else []
 
 
@@ -92,16 +92,16 @@ def shapes_of(text: str) -> list[str]:
 
 
 def is_date(cell: str) -> bool:
-    """Whether *cell* starts with a date that has its pieces parted."""
+    """Whether *cell* starts with a date that has separators."""
     return DATED.fullmatch(cell) is not None or WORDED.fullmatch(cell) is not None
 
 
 def mostly(good: int, total: int) -> bool:
-    """Whether so many of *total* cells agree that the rest are broken rows: all of a few, four fifths of more."""
+    """Whether enough of *total* cells agree to treat the rest as broken rows: all of a few, four fifths of more."""
     return total > 0 and (total - good) * 5 <= total
 
 
-@functools.lru_cache(maxsize=256)  # files of a folder mostly have the same headings
+@functools.lru_cache(maxsize=256)  # most files of a folder have the same headings
 def plain(name: str) -> str:
     """Return a heading in lower case, without anything but letters and digits: `<Bid Price>` is `bidprice`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

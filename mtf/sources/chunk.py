@@ -1,7 +1,7 @@
-"""Chunks: rows of one source that were read ahead, so that they can be put in order with those of others. Compiled.
+"""Chunks: rows of one source, read ahead so that they can be merged in order with those of others. Compiled.
 
-A row here is what the block builder writes, but for names: the sources that are merged share one table of symbols, and
-no row says that its symbol is new. A *unit* is what stays together: one row, or the four rows of one bar.
+A row here is what the block builder writes, without names: merged sources share one table of symbols, and no row
+introduces a symbol. A *unit* must stay together: one row, or the four rows of one bar.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = [
 
 NEW_SYMBOL_BIT: Final[i64] = NEW_SYMBOL << 40  # in the eight bytes that hold symbol, kind and flags
 
-# A malformed row: how many rows of the chunk stand before it, then place, line, reason and text.
+# A malformed row: the number of rows before it in the chunk, then place, line, reason and text.
 Refused = tuple[int, str, int, str, str]
 
 
 @mypyc_attr(native_class=True, acyclic=True)
 class Chunk:
-    """*count* rows, what else belongs to them in *heap*, and the malformed rows between them; immutable."""
+    """*count* rows, their other data in *heap*, and the malformed rows between them; immutable."""
 
     __slots__ = ("count", "heap", "marks", "refused", "rows")
 
@@ -46,7 +46,7 @@ class Chunk:
         self.rows: Final = rows
         self.heap: Final = heap
         self.refused: Final[list[Any]] = refused  # of `Refused`, in order
-        self.marks: Final = marks  # a byte a row, 1 if it stands before rows that came earlier; or nothing
+        self.marks: Final = marks  # one byte per row, 1 if it precedes rows that came earlier; or empty
 
 
 NOTHING: Final = Chunk(0, b"", b"", [])
@@ -65,14 +65,14 @@ class ChunkRows:
         self.count: i64 = 0  # rows collected
 
     def add(self, rows: bytes, heap: bytes, count: i64) -> None:
-        """Append *count* rows and what belongs to them."""
+        """Append *count* rows and their other data."""
         self._rows.write(rows)
         if len(heap) > 0:
             self._heap.write(heap)
         self.count += count
 
     def add_row(self, rows: bytes, i: i64) -> None:
-        """Append row *i* of *rows*, to which nothing else belongs: as `add` does, without an object in between."""
+        """Append row *i* of *rows*, which has no other data: like `add`, but without an intermediate object."""
         out = self._rows
         at = i * ROW_BYTES
         end = at + ROW_BYTES
@@ -82,11 +82,11 @@ class ChunkRows:
         self.count += 1
 
     def mark(self, marks: bytes) -> None:
-        """Append the marks of the rows that were added last."""
+        """Append the marks of the last added rows."""
         self._marks.write(marks)
 
     def block(self) -> Block:
-        """Return what was collected, and forget it."""
+        """Return the collected rows as a block, and start over."""
         block = Block(1, self.count, self._rows.getvalue(), self._heap.getvalue())
         self._rows = BytesWriter()
         self._heap = BytesWriter()
@@ -94,7 +94,7 @@ class ChunkRows:
         return block
 
     def chunk(self, refused: list[Any]) -> Chunk:
-        """Return what was collected, with what was refused, and forget it."""
+        """Return the collected rows, and those refused, as a chunk, and start over."""
         marks = self._marks.getvalue()
         if marks:
             self._marks = BytesWriter()
@@ -131,7 +131,7 @@ def chunk_of(block: Block, refused: list[Any]) -> Chunk:
 
 
 def unit_end(rows: bytes, i: i64, count: i64) -> i64:
-    """Return the row behind the unit that starts at row *i* of *count*; a bar's rows follow each other."""
+    """Return the row after the unit that starts at row *i* of *count*; a bar's rows follow each other."""
     tag: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 12))
     if not is_of_bar(tag):
         return i + 1
@@ -154,7 +154,7 @@ def unit_stamps(chunk: Chunk) -> list[int]:
 
 
 def heap_offsets(chunk: Chunk) -> list[int]:
-    """Return where in the heap what belongs to each row begins, and the heap's length; nothing if it is empty."""
+    """Return where in the heap the data of each row begins, and the heap's length; nothing if it is empty."""
     offsets: list[int] = []
     if not chunk.heap:
         return offsets
@@ -167,14 +167,14 @@ def heap_offsets(chunk: Chunk) -> list[int]:
 
 
 def heap_end(chunk: Chunk, at: i64, start: i64, end: i64) -> i64:
-    """Return where in the heap what belongs to the rows from *start*, and begins at *at*, ends before row *end*."""
+    """Return where in the heap the data of the rows from *start* to *end* ends; it begins at *at*."""
     for i in range(start, end):
         at = heap_after(chunk.heap, at, i64(read_i32_le(chunk.rows, i * ROW_BYTES + 12)))
     return at
 
 
 def gather(chunk: Chunk, order: list[int]) -> Chunk:
-    """Return the rows of *chunk* in the *order* given, each once."""
+    """Return the rows of *chunk* in the given *order*, each once."""
     rows, heap = chunk.rows, chunk.heap
     out = BytesWriter()
     kept = BytesWriter()
@@ -188,7 +188,7 @@ def gather(chunk: Chunk, order: list[int]) -> Chunk:
 
 
 def pieces(chunk: Chunk, rows: i64) -> list[Chunk]:
-    """Return *chunk* cut into pieces of *rows* rows, or a few more where a unit would be cut."""
+    """Return *chunk* cut into pieces of *rows* rows, or a few more if a unit would be cut."""
     found: list[Chunk] = []
     offsets = heap_offsets(chunk)
     start: i64 = 0
@@ -202,7 +202,7 @@ def pieces(chunk: Chunk, rows: i64) -> list[Chunk]:
 
 
 def behind(chunk: Chunk, skip: i64) -> Chunk:
-    """Return the rows of *chunk* behind the first *skip* ones."""
+    """Return the rows of *chunk* after the first *skip* ones."""
     return _slice(chunk, heap_offsets(chunk), skip, chunk.count)
 
 

@@ -1,4 +1,4 @@
-"""Files that hold columns, Parquet and Arrow: known by their first bytes, whatever they are called."""
+"""Files of columns, Parquet and Arrow: recognized by their first bytes, whatever their names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["seen_as"]
 
-# First bytes; what is written so, as a worker calls it; and which format reads it.
+# First bytes; the worker's name of the file type; and the format that reads it.
 _MAGIC: Final = (
     (b"PAR1", "parquet", "parquet"),
     (b"ARROW1\0\0", "arrow", "arrow"),
@@ -25,7 +25,7 @@ _MAGIC: Final = (
 
 
 def seen_as(part: InputFile) -> InputFile:
-    """Return *part* as the table in it if it is a file that has one, else as it is."""
+    """Return *part* as a table if it is such a file, else unchanged."""
     if part.member:
         return part
     try:

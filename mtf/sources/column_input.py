@@ -1,7 +1,7 @@
-"""A table in columns as a part of a source: read like a text, of which each row is one byte.
+"""A table of columns as a part of a source: read like a text in which each row is one byte.
 
-So a place in it is a row number, and all that reads parts (`mtf.sources.files`) does the same with it as with text.
-What is in a row the reader knows: the stream hands it the batches.
+So a position in it is a row number, and whatever reads parts (`mtf.sources.files`) handles it like text. The reader
+gets the contents of rows from the stream, as batches.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from mtf.sources.tabular import Tabular
 
 __all__ = ["ColumnInput", "RowStream"]
 
-ROW: Final = b"\x01"  # stands for a row; and is not white space
+ROW: Final = b"\x01"  # stands for a row; not white space
 ROWS_MIN: Final = 1_024
 ROWS_MAX: Final = 65_536
 READ_BYTES_A_ROW: Final = CHUNK_BYTES // ROWS_MAX
 
 
 class ColumnInput(InputFile):
-    """The table that *make* gives, in the file *path*, or with a *place* in memory, called so."""
+    """The table made by *make*, in the file *path*, or in memory and called *place*."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class ColumnInput(InputFile):
         self.in_memory: Final = place != ""
         self._tabular: Tabular | None = None
         self._rows: list[list[str]] | None = None  # the first ones
-        self._checks: Final[dict[int, str]] = {}  # by how many of them: their hash
-        self._checked_rows = -1  # how many there are to be hashed, if that is known
+        self._checks: Final[dict[int, str]] = {}  # hashes by the number of first rows
+        self._checked_rows = -1  # the number of rows to hash, if known
 
     @property
     def tabular(self) -> Tabular:
@@ -70,7 +70,7 @@ class ColumnInput(InputFile):
 
     @property
     def least_bytes(self) -> int:
-        """0 for a file, which is written again when rows are added, and may be packed better then."""
+        """0 for a file, which is rewritten when rows are added, and may then be compressed better."""
         return self.file_bytes if self.in_memory else 0
 
     @property
@@ -83,13 +83,13 @@ class ColumnInput(InputFile):
 
     @property
     def check_bytes(self) -> int:
-        """How many rows at the start identify the table."""
+        """The number of first rows that identify the table."""
         if self._checked_rows < 0:
             self._checked_rows = len(self._rows_apart())
         return self._checked_rows
 
     def check(self, head_bytes: int) -> str:
-        """Return the xxh3 of the first rows, so many, as text; in hexadecimal."""
+        """Return the xxh3 of that many first rows as text, in hexadecimal."""
         if head_bytes not in self._checks:
             rows = self._rows_apart()[:head_bytes]
             lines = ["\x1f".join(self.tabular.names), *("\x1f".join(row) for row in rows)]
@@ -98,7 +98,7 @@ class ColumnInput(InputFile):
 
     @property
     def head(self) -> bytes:
-        """Nothing: it is not text."""
+        """Empty: it is not text."""
         return b""
 
     @property
@@ -109,7 +109,7 @@ class ColumnInput(InputFile):
         return self._rows
 
     def _rows_apart(self) -> list[list[str]]:
-        """Return `first_rows`, and leave no file open that was not."""
+        """Return `first_rows`, without leaving a file open that was closed before."""
         opened = self._rows is None and not self.in_memory
         rows = self.first_rows
         if opened:
@@ -117,7 +117,7 @@ class ColumnInput(InputFile):
         return rows
 
     def glance(self) -> ColumnInput:
-        """Return the same: there is nothing shorter to look at."""
+        """Return the part itself: there is nothing shorter to look at."""
         return self
 
     def table(self) -> SniffedTable:
@@ -135,11 +135,11 @@ class ColumnInput(InputFile):
         )
 
     def lines_backward(self) -> int:
-        """Return how many rows there are to be read from the last one on; SourceError if that cannot be done."""
+        """Return the number of rows that can be read from the last one; SourceError if that is not possible."""
         rows = self.tabular.rows
         if rows is None:
             raise SourceError(
-                f"{self.place}: the rows are newest first, and this can be read from its start only: sort them with "
+                f"{self.place}: the rows are newest first, and this can only be read from its start: sort them with "
                 "sort=True (--sort), or read it into a frame",
                 path=self.place,
             )
@@ -158,7 +158,7 @@ class ColumnInput(InputFile):
             stream.close()
 
     def forget(self) -> None:
-        """Keep what is in memory; a file is opened again."""
+        """Keep a table in memory; a file is opened again."""
         if not self.in_memory:
             self._rows = None
             self.stop()
@@ -178,18 +178,18 @@ class ColumnInput(InputFile):
 
 
 class RowStream(Stream):
-    """The rows of *part* as bytes, one each; `serve` says who wants to know what is in them."""
+    """The rows of *part* as bytes, one each; `serve` sets the reader that gets their contents."""
 
     def __init__(self, part: ColumnInput) -> None:
         super().__init__(part.place, io.BytesIO(), io.BytesIO(), part.limits, 0)
         self._part: Final = part
         self._reader: ColumnReader | None = None
         self._batches: Iterator[ColumnBatch] | None = None
-        self._size = 0  # rows in a batch, as it was asked for
+        self._size = 0  # rows per batch, as requested
         self.backward = False
 
     def serve(self, reader: Reader) -> None:
-        """Hand the rows that will be read to *reader*, too."""
+        """Also pass the rows that will be read to *reader*."""
         assert isinstance(reader, ColumnReader), "what reads rows in columns"
         self._reader = reader
         self.backward = reader.backward
@@ -206,7 +206,7 @@ class RowStream(Stream):
         return True
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """Return as many bytes as rows were read: at most one for four of *size*, and none at the end."""
+        """Return one byte per row read: at most a quarter of *size*, and none at the end."""
         rows = max(ROWS_MIN, min(ROWS_MAX, size // READ_BYTES_A_ROW))
         if self._batches is None or rows != self._size:
             self._size = rows

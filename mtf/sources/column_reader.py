@@ -1,8 +1,8 @@
-"""Rows in columns, as frames and Parquet files have them, to ticks: with the verdicts of delimited text. Compiled.
+"""Rows in columns, as in frames and Parquet files, to ticks: with the same verdicts as for delimited text. Compiled.
 
-A batch is a run of rows, with the cells of each column that is needed in one piece of bytes. What a row means is the
-business of `TableReader` and `QuoteReader`; only the cells are read otherwise. Their text is what `mtf.sources.files`
-hands in: a byte a row, whose content says nothing.
+A batch is a run of rows, with the cells of each needed column in one bytes object. `TableReader` and `QuoteReader` know
+what a row means; only the cells are read differently. The text passed in by `mtf.sources.files` is one byte per row,
+whose value means nothing.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = ["CODES", "FLOATS", "TEXTS", "TIMES", "UNREAD", "Cells", "ColumnBatch"
 UNREAD: Final = 0  # the column is not needed
 FLOATS: Final = 1  # f64
 TIMES: Final = 2  # i64, in some unit since 1970
-TEXTS: Final = 3  # UTF-8, with an i32 offset for each cell and one more behind
-CODES: Final = 4  # i32, each the place of a name
+TEXTS: Final = 3  # UTF-8, with an i32 offset for each cell and one more at the end
+CODES: Final = 4  # i32, each the index of a name
 
 CLOCK: Final = 1  # as in ROLES
 NAN: Final = float("nan")
 SPACE: Final = 32
 TAB: Final = 9
 
-CIVIL_MIN_DAYS: Final = -25_567  # 1900-01-01: what is before, or after 2200, is not read as a date in text either
+CIVIL_MIN_DAYS: Final = -25_567  # 1900-01-01: earlier dates, and those after 2200, are not read as dates in text either
 CIVIL_MAX_DAYS: Final = 84_370  # 2201-01-01
 
 
@@ -43,10 +43,10 @@ CIVIL_MAX_DAYS: Final = 84_370  # 2201-01-01
 class Cells:
     """The cells of one column in a batch, little-endian, of the kind FLOATS, TIMES, TEXTS, CODES, or UNREAD.
 
-    *valid* has a bit a cell, the lowest first, or nothing if none is empty; with *hollow* a NaN is an empty cell too.
-    TEXTS: *text* is what the offsets, less *base*, point into. CODES: *names* are what they stand for. TIMES: in units
-    of *unit_ns*; *civil* if they were written as dates; *local* if they are in the zone of the table, otherwise UTC;
-    *walls* has the same times on the clock by which they were written, if that is another one than UTC's.
+    *valid* has one bit per cell, the lowest first, or is empty if no cell is empty; with *hollow*, NaN is an empty cell
+    too. TEXTS: the offsets, less *base*, point into *text*. CODES: they index *names*. TIMES: in units of *unit_ns*;
+    *civil* if they were written as dates; *local* if they are in the zone of the table, otherwise UTC; *walls* has the
+    same times as local times, if they were not written in UTC.
     """
 
     __slots__ = (
@@ -91,7 +91,7 @@ class Cells:
         self.civil: Final = civil
         self.local: Final = local
         self.walls: Final = walls
-        # The bounds of what is a time, in units.
+        # The bounds of a valid time, in units.
         day: i64 = DAY_NS // unit_ns
         self.least: Final[i64] = CIVIL_MIN_DAYS * day if civil else EPOCH_MIN_NS // unit_ns
         self.most: Final[i64] = CIVIL_MAX_DAYS * day - 1 if civil else EPOCH_MAX_NS // unit_ns
@@ -99,7 +99,7 @@ class Cells:
 
 @mypyc_attr(native_class=True, acyclic=True)
 class ColumnBatch:
-    """*rows* rows, the first of which is number *first*, from 0 on; *cells* of each column of the table."""
+    """*rows* rows, the first of which has the number *first*, from 0 on; *cells* of each column of the table."""
 
     __slots__ = ("cells", "first", "rows")
 
@@ -111,18 +111,18 @@ class ColumnBatch:
 
 @mypyc_attr(native_class=True)
 class ColumnReader(QuoteReader):
-    """Reads rows in columns. `begin` comes first; `take` hands over the batches, in order, before their rows are read.
+    """Reads rows in columns. `begin` comes first; `take` gets the batches, in order, before their rows are read.
 
     `line` counts rows, from 1 on: there is no header.
     """
 
     _row: i64 = 0  # the row being read, in its batch
     _first: i64 = 0  # the number of the first row in that batch
-    _stop: i64 = 0  # and the number behind its last one
-    _code: i64 = -1  # the symbol of the row before, as its batch has it
+    _stop: i64 = 0  # and the number after its last row
+    _code: i64 = -1  # the code of the previous row's symbol in its batch
     _called: str = ""  # and its name
-    _last: bytes = b""  # how that is written, where symbols are texts
-    # Of a batch of quotes with both sides in each row, and nothing else to look at: their numbers, and that it is so.
+    _last: bytes = b""  # its bytes, if symbols are texts
+    # For a batch of quotes with both sides in each row and nothing else to look at: their numbers, and a flag.
     _plain: bool = False
     _times: Cells
     _bids: bytes = b""
@@ -131,9 +131,9 @@ class ColumnReader(QuoteReader):
     _ask_sizes: bytes = b""
 
     def begin(self, wanted: list[Any], *, unchanged: bool) -> None:
-        """Make it ready; with *unchanged* an empty side means that it is as before.
+        """Prepare the reader; with *unchanged*, an empty side means that it is as before.
 
-        *wanted* says of each column what its cells are to be (`mtf.sources.tabular.Wanted`).
+        *wanted* gives the kind of cells that each column should have (`mtf.sources.tabular.Wanted`).
         """
         self.leave_out(unchanged=unchanged, undefined=b"")
         self.wanted = wanted
@@ -142,11 +142,11 @@ class ColumnReader(QuoteReader):
         self._cells: list[Cells] = []
 
     def take(self, batch: ColumnBatch) -> None:
-        """Add a batch behind those that are there."""
+        """Add a batch after the present ones."""
         self._batches.append(batch)
 
     def drop(self) -> None:
-        """Forget all batches: others will come."""
+        """Drop all batches: others will come."""
         self._batches = []
         self._stop = 0
 
@@ -175,7 +175,7 @@ class ColumnReader(QuoteReader):
         return at
 
     def _enter(self) -> None:
-        """Go on to the batch that has the row `line`."""
+        """Move to the batch that has the row `line`."""
         batches = self._batches
         while self.line >= batches[0].first + batches[0].rows:
             batches.pop(0)
@@ -187,7 +187,7 @@ class ColumnReader(QuoteReader):
         self._plain = self._kind == QUOTES and self._is_plain()
 
     def _is_plain(self) -> bool:
-        """Whether the batch is one of plain quotes, whose numbers it takes then."""
+        """Whether the batch has only plain quotes; if so, take their numbers."""
         columns = self._columns
         if columns[ID] >= 0 or columns[CLOCK] >= 0 or columns[BID] < 0 or columns[ASK] < 0 or self._shift:
             return False
@@ -206,7 +206,7 @@ class ColumnReader(QuoteReader):
         return True
 
     def _quote(self, builder: BlockBuilder, data: bytes) -> None:
-        """Do what the other readers do, and for a plain quote at once."""
+        """Read a row like the other readers, but a plain quote in one step."""
         if not self._plain:
             super()._quote(builder, data)
             return
@@ -255,7 +255,7 @@ class ColumnReader(QuoteReader):
         value = read_f64_le(cells.values, 8 * self._row)
         if value - value != 0.0:
             if role in (BID, ASK):
-                return NAN  # for the gate to judge, and as text says it: it has no infinity
+                return NAN  # for the gate to judge, as with text, which has no infinity
             self._problem = self._problem or f"{ROLES[role]} is not a number"
         elif self._shift:
             value = _scaled(value, self._shift)
@@ -317,7 +317,7 @@ class ColumnReader(QuoteReader):
         return self._called
 
     def _symbol_of(self, name: str) -> str:
-        """Return the symbol of a row in which it is called *name*."""
+        """Return the symbol of a row that calls it *name*."""
         name = name.strip()
         if "\x00" in name:
             return ""  # which is not a symbol either
@@ -342,7 +342,7 @@ class ColumnReader(QuoteReader):
         return text[self._starts[column] : self._ends[column]]
 
     def _locate(self, cells: Cells, column: i64) -> bytes:
-        """Return the text of a column; `_starts` and `_ends` then say where the cell of the row is in it, trimmed."""
+        """Return the text of a column; `_starts` and `_ends` are then the bounds of the row's trimmed cell in it."""
         i = self._row
         text = cells.text
         start: i64 = 0
@@ -393,7 +393,7 @@ def cells_text(cells: Cells, i: i64) -> str:
 
 
 def _moment(days: i64, rest: i64, local: bool) -> str:
-    """Return a day and nanoseconds of it as ISO 8601 has them: a date alone if it is a local midnight."""
+    """Return a day and its nanoseconds in ISO 8601: only a date if it is a local midnight."""
     shifted = days + 719_468  # as in `civil_day`, whose inverse this is
     era = shifted // 146_097
     of_era = shifted - era * 146_097
@@ -430,6 +430,6 @@ def _is_same(text: bytes, start: i64, end: i64, other: bytes) -> bool:
 
 
 def _scaled(value: float, shift: i64) -> float:
-    """Return *value* times 10**shift, rounded once from its shortest decimal: as if it had been read as text."""
+    """Return *value* times 10**shift, rounded once from its shortest decimal, as if it had been read as text."""
     digits = repr(value).encode()
     return decimal(digits, 0, len(digits), shift)

@@ -1,8 +1,8 @@
-"""Decimal text to float, with the bits that `float()` would give, and times a power of ten without a second rounding.
+"""Decimal text to float, with the same bits as `float()`, and scaled by a power of ten without a second rounding.
 
 A number of at most 2**53 with an exponent of at most 22 is one exact integer and one exact power of ten, so one
-multiplication or division rounds it correctly. Everything else goes the slow way, through `float()` itself: there
-digits may be in groups (`1,234.5`, `1 234,5`, `1'234.5`), with a sign of a currency around them. Compiled.
+multiplication or division rounds it correctly. Everything else takes the slow way through `float()` itself, where
+digits may be in groups (`1,234.5`, `1 234,5`, `1'234.5`) and have a currency sign. Compiled.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ EXPONENT_DIGITS_MAX: Final = 5
 
 MINUS: Final = 45
 PLUS: Final = 43
-UNSURE: Final = 0  # for *mark*: not known, for no number so far had a fraction or groups
+UNSURE: Final = 0  # for *mark*: not known, because no number so far had a fraction or groups
 POINT: Final = 46
 COMMA: Final = 44
 
 NAN: Final = float("nan")
 
-# What a large amount is written in: 138.88K, 1.2M.
+# The units of large amounts: 138.88K, 1.2M.
 UNITS: Final = {b"k": 3, b"m": 6, b"b": 9, b"t": 12}
-# Cells that say that there is no number.
+# Cells that mean that there is no number.
 BLANKS: Final = frozenset((b"", b"-", b"--", b"n/a", b"na", b"null", b"none", b"nan"))
 SPECIAL: Final = frozenset((b"nan", b"inf", b"infinity"))
 
@@ -38,9 +38,9 @@ _CURRENCIES: Final = (b"$", b"\xe2\x82\xac", b"\xc2\xa3", b"\xc2\xa5")  # dollar
 def decimal(data: bytes, start: i64, end: i64, shift: i64, mark: i64 = POINT) -> float:
     """Return the number `data[start:end]` times 10**shift, correctly rounded; NaN if it is not a decimal number.
 
-    *mark* is what stands before the fraction, POINT or COMMA, and the other one parts groups of digits. If it is UNSURE
-    a lone comma, `1,234`, could be either, and gives NaN. Takes what `float()` takes of digits, sign, point and
-    exponent; not its `inf`, `nan` and underscores.
+    *mark* is the decimal mark, POINT or COMMA, and the other one separates groups of digits. If it is UNSURE, a lone
+    comma, `1,234`, could be either, and gives NaN. Digits, sign, point and exponent are as for `float()`; `inf`, `nan`
+    and underscores are not accepted.
     """
     i = start
     negative = False
@@ -58,8 +58,8 @@ def decimal(data: bytes, start: i64, end: i64, shift: i64, mark: i64 = POINT) ->
         mantissa = mantissa * 10 + digit
         i += 1
     digits = i - first
-    places: i64 = 0  # digits behind the mark
-    power = 1.0  # ten to as many
+    places: i64 = 0  # digits after the mark
+    power = 1.0  # 10 to that power
     if i < end:
         if i64(data[i]) != mark:
             return _slow(data[start:end], shift, mark)
@@ -95,7 +95,7 @@ def _power_of_ten(exponent: i64) -> float:
 
 
 def amount(data: bytes, start: i64, end: i64, mark: i64 = POINT) -> float:
-    """Return the size or volume `data[start:end]`, which may have a unit (138.88K); 0 if it says that there is none.
+    """Return the size or volume `data[start:end]`, which may have a unit (138.88K); 0 if it is marked as missing.
 
     NaN if it is not a number.
     """
@@ -151,7 +151,7 @@ def _slow(text: bytes, shift: i64, mark: i64) -> float:
 
 
 def _ungrouped(whole: bytes, separator: bytes) -> bytes:
-    """Return *whole* without what separates its groups of digits; as it is if they are not groups.
+    """Return *whole* without the separators of its groups of digits; unchanged if they are not groups.
 
     The last group has three digits, those before it three or (lakh and crore) two; all are separated by the same sign.
     """

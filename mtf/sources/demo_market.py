@@ -1,8 +1,8 @@
-"""A made-up market that has traded for two months, up to now, and goes on: what `mtf demo` shows.
+"""A simulated market that has traded for two months, up to now, and continues: what `mtf demo` shows.
 
-Owns when there is a quote; the steps of the prices are those of `SyntheticMarket`, made larger where more time lies
-between two quotes, so that a bar of a minute and a bar of a day both look like one. The same seed, prices and time give
-the same market. Knows no clock: whoever asks says what time it is.
+Owns the times of quotes; the price steps are those of `SyntheticMarket`, scaled up if more time lies between two
+quotes, so that both a minute's bar and a day's bar look real. The same seed, prices and time give the same market. It
+has no clock: callers pass the time.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ DIGITS: Final = {"EURUSD": 5, "GBPUSD": 5, "USDJPY": 3, "AUDUSD": 5, "XAUUSD": 3
 
 HOUR_S: Final = 3_600
 DAY_S: Final = 24 * HOUR_S
-# How far apart the quotes of a symbol are, by how long ago they were: the longest first.
+# The interval between quotes of a symbol, by their age: the oldest first.
 PAST_S: Final = (
     (60 * DAY_S, HOUR_S), (6 * DAY_S, 600), (DAY_S, 120), (3 * HOUR_S, 15), (HOUR_S // 4, 4)
 )  # fmt: skip
-USUAL_S: Final = 0.5  # between two quotes of a symbol whose steps are taken as they are
+USUAL_S: Final = 0.5  # the interval between two quotes of a symbol for which steps are not scaled
 SHORTEST_S: Final = 0.01
 POINTS: Final = 110_000  # of a euro in dollars
-CALM: Final = 0.35  # of the steps of `SyntheticMarket`: an ordinary day moves half a per cent
-WRONG_ONE_IN: Final = 400  # quotes that come too late or without a price, so that it is seen what becomes of them
+CALM: Final = 0.35  # scales the steps of `SyntheticMarket`: an ordinary day moves half a per cent
+WRONG_ONE_IN: Final = 400  # quotes that come too late or without a price, to show what happens to them
 LATE_S: Final = 40
 
 
 class _Walk:
-    """One symbol: its price, and the market that its steps are taken from."""
+    """One symbol: its price, and the market that gives its steps."""
 
     def __init__(self, symbol: str, seed: int, price: float | None) -> None:
         self._steps: Final = iter(SyntheticMarket(seed, [symbol], events=1 << 40))
         first = next(self._steps)
         self._mid = first.mid or 1.0  # of the market behind it
-        # There a step is a few points, whatever they are worth: here, of as much as they are worth of a euro.
+        # In that market a step is a few points of any value; here, scaled to points of a euro's price.
         self._factor: Final = CALM * self._mid * 10 ** DIGITS[symbol] / POINTS
         self.price = self._mid if price is None else price
         self.digits: Final = DIGITS[symbol]
         self.newest_ns = 0
 
     def step(self, ts_ns: int) -> tuple[float, float]:
-        """Go on to *ts_ns*; return bid and ask."""
+        """Advance to *ts_ns*; return bid and ask."""
         quote = next(self._steps)
         mid = quote.mid or self._mid
         gone_s = max(SHORTEST_S, (ts_ns - self.newest_ns) / SECOND_NS) if self.newest_ns else USUAL_S
@@ -59,7 +59,7 @@ class _Walk:
 
 
 class DemoMarket:
-    """Quotes of the symbols in DIGITS; *prices* are those to go on from, *since_ns* when each was last traded."""
+    """Quotes of the symbols in DIGITS; *prices* are those to continue from, *since_ns* when each was last traded."""
 
     def __init__(self, *, seed: int = 1, prices: Mapping[str, float] | None = None, since_ns: int = 0) -> None:
         self._random: Final = random.Random(seed)
@@ -70,12 +70,12 @@ class DemoMarket:
         }
 
     def past(self, now_ns: int) -> Iterator[Tick]:
-        """Yield what was traded before *now_ns*, in order of time: thin long ago, thicker towards the end."""
+        """Yield the quotes before *now_ns*, in order of time: sparse at first, denser towards the end."""
         for ts_ns, symbol in self._times(now_ns):
             yield self._quote(symbol, ts_ns)
 
     def next_tick(self, now_ns: int) -> Tick:
-        """Return the quote that comes at *now_ns*: of any symbol, rarely a wrong one."""
+        """Return the quote at *now_ns*: of any symbol, rarely a bad one."""
         symbol = self._random.choice(tuple(self._walks))
         dice = self._random.randrange(WRONG_ONE_IN)
         if dice == 0:
@@ -85,7 +85,7 @@ class DemoMarket:
         return self._quote(symbol, now_ns)
 
     def wait_s(self, rate: float) -> float:
-        """Return how long it is until the next quote, if there are *rate* in a second on average."""
+        """Return the time until the next quote, with *rate* quotes per second on average."""
         return min(self._random.expovariate(rate), 4 / rate)
 
     def _times(self, now_ns: int) -> list[tuple[int, str]]:

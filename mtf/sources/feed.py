@@ -1,8 +1,8 @@
-"""Feeds: one source as chunks, each with the position at which it begins, for the merge to read ahead.
+"""Feeds: one source as chunks, each with the position where it begins, read ahead for the merge.
 
 A feed is a source with its rows staged, held for a while to be put in order (`WindowFeed`), or sorted (in
-`mtf.sources.sort`). Owns what many sources share while they are read in turns: their table of symbols, how much is read
-ahead of each, which files are open, and what is put aside on disk.
+`mtf.sources.sort`). Owns what sources share while they are read in turns: their table of symbols, how much is read
+ahead of each, which files are open, and what is set aside on disk.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEXT_BYTES_MAX: Final = 256 << 10
 FILES_MAX: Final = 512  # open at once
 PACKED_MAX: Final = 64  # of these, compressed ones, whose decompressors take memory; more are unpacked to disk
 
-WINDOW: Final = "window"  # in a position: some rows after it are in the log, and others are not
+WINDOW: Final = "window"  # in a position: some rows after it are in the log, others are not
 
 
 class Feed(Protocol):
@@ -39,7 +39,7 @@ class Feed(Protocol):
     ended: bool  # whether the source has ended: `next` returns no rows from then on
 
     def next(self) -> Chunk:
-        """Return the next chunk; one without rows if there is nothing yet, as after each bounded piece of work."""
+        """Return the next chunk; one without rows after each bounded piece of work that gave none."""
         ...
 
     def position(self) -> dict[str, Any]: ...
@@ -50,7 +50,7 @@ class Feed(Protocol):
 class Suspendable(Protocol):
     """A source with a file that can be closed for a while."""
 
-    read_bytes: int  # how much text is read at once
+    read_bytes: int  # bytes of text read at once
 
     @property
     def reopens(self) -> bool:
@@ -72,12 +72,12 @@ class Stage:
 
     def __init__(self, sources: int) -> None:
         self.symbols: Final = SymbolTable()
-        self.builder: BlockBuilder | None = None  # to which rows finally go: it says when a bar's events happen
+        self.builder: BlockBuilder | None = None  # the final destination of rows: it gives the times of a bar's events
         self.spool: Final = Spool()
         self.rows: Final = min(max(AHEAD_ROWS // sources, AHEAD_ROWS_MIN), AHEAD_ROWS_MAX)
         self.read_bytes: Final = min(max(TEXT_BYTES // sources, TEXT_BYTES_MIN), TEXT_BYTES_MAX)
         self._files_max: Final = _files_max()
-        self._open: dict[int, Suspendable] = {}  # by id, those with a file that can be closed; the last read is last
+        self._open: dict[int, Suspendable] = {}  # those with a file that can be closed, by id; most recently read last
         self._fixed: set[int] = set()  # ids of those with a file that stays open
 
     def read(self, source: Source, rows: int) -> tuple[Chunk, bool]:
@@ -102,7 +102,7 @@ class Stage:
         return id(source) in self._fixed and len(self._fixed) > min(PACKED_MAX, self._files_max // 2)
 
     def let_go(self, source: Source) -> None:
-        """Close the file of *source*, which is not read any further."""
+        """Close the file of *source*, which is read no further."""
         self._open.pop(id(source), None)
         self._fixed.discard(id(source))
         source.close()
@@ -130,8 +130,8 @@ class SourceFeed:
         self.ended = False
         self._stage: Final = stage
         self._region: Region | None = None  # the rest of the source, once it is set aside
-        self._written = False  # all of it has been
-        self._position: dict[str, Any] = {}  # after what was read back last
+        self._written = False  # all of it was set aside
+        self._position: dict[str, Any] = {}  # the position after the last rows read back
         if stage.read_bytes < TEXT_BYTES_MAX and _can_suspend(source):
             source.read_bytes = stage.read_bytes
 
@@ -186,10 +186,10 @@ class WindowFeed:
     def __init__(self, feed: Feed, window_ns: int) -> None:
         self.ended = False
         self._feed: Final = feed
-        self._window_ns = window_ns  # as given, or as it was before a stop within a window
+        self._window_ns = window_ns  # as given, or as before a stop within a window
         self._window = ReorderWindow(window_ns)
         self._added: deque[tuple[dict[str, Any], int]] = deque()  # position and refused rows of the newest chunks
-        self._passed = b""  # a byte for each row to come, 1 if it was released before a stop
+        self._passed = b""  # one byte per row to come, 1 if it was released before a stop
         self._refused = 0  # the malformed rows to come that were handled before a stop
         self._rows: Final = ChunkRows()
 
@@ -221,10 +221,10 @@ class WindowFeed:
         return self._rows.chunk(refused)
 
     def position(self) -> dict[str, Any]:
-        """Return the source's position if nothing is held; otherwise the place from which the first held row was read.
+        """Return the source's position if nothing is held, else that before the first held row.
 
-        With it come how many rows from there on are out, then in runs how many are held, out, held ..., and how many
-        of the malformed ones were handled.
+        Then it also has the number of rows out from there on, followed by the lengths of runs that are held, out, held
+        ..., and the number of malformed rows that were handled.
         """
         refused = self._refused + sum(count for _, count in self._added)
         skip, runs = self._window.skipped(), self._window.runs()
@@ -256,12 +256,12 @@ class WindowFeed:
 
 
 def _flags(runs: list[int]) -> bytes:
-    """Return a byte for each row of *runs*, which alternate between held and out: 1 if it is out."""
+    """Return one byte per row of *runs*, which alternate between held and out: 1 if it is out."""
     return b"".join([bytes([k % 2]) * length for k, length in enumerate(runs)])
 
 
 def _runs(flags: bytes) -> tuple[int, list[int]]:
-    """Return how many rows at the start are out, and the runs of those after them, up to the last one that is out."""
+    """Return how many first rows are out, and the runs of those after them, up to the last one that is out."""
     behind = flags.lstrip(b"\x01").rstrip(b"\x00")
     return len(flags) - len(flags.lstrip(b"\x01")), [len(list(run)) for _, run in groupby(behind)]
 

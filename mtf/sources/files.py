@@ -1,4 +1,4 @@
-"""A file, or many in succession, as a source: reads the parts in order and knows its place to the byte.
+"""A file, or several in sequence, as a source: reads the parts in order and knows its position to the byte.
 
 Owns the open file and the bytes between it and the reader. Memory is one chunk and one line, however long the file.
 """
@@ -33,8 +33,8 @@ from mtf.sources.streams import CHUNK_BYTES, Stream
 __all__ = ["Again", "FileSource", "PlannedPart", "raise_problem"]
 
 NEWLINE: Final = 10
-READINGS_MAX: Final = 100  # ways of reading its parts that the log keeps of one source
-UNREAD_MAX: Final = 20  # parts without a readable row that are named
+READINGS_MAX: Final = 100  # ways of reading its parts that the log keeps for one source
+UNREAD_MAX: Final = 20  # parts without a readable row that are listed
 
 Again = Callable[[InputFile, Mapping[str, Any], str], Plan]
 
@@ -52,7 +52,7 @@ class PlannedPart:
 class FileSource:
     """Reads *parts* one after another. *skipped* are the files of a folder that no format reads.
 
-    With *resumable* the next start continues it, and a last line without a line break is left for it: a
+    With *resumable*, the next start continues it, and a last line without a line break is left for that start: a
     growing file may have half a number there. In a compressed file, and in a pipe, such a line is complete.
     """
 
@@ -66,40 +66,40 @@ class FileSource:
         resumable: bool = False,
     ) -> None:
         self.name: Final = name
-        self.read_as: Final = dict(read_as)  # the options given for the file, which decide what its rows mean
+        self.read_as: Final = dict(read_as)  # the options of the file that decide what its rows mean
         self.parts: Final = list(parts)
         self.skipped: Final = tuple(skipped)
         self._resumable = resumable
-        self._follows = False  # more may be added to the last file at any time: its end is not that of the source
+        self._follows = False  # the last file may grow at any time: its end is not that of the source
         self._resumed = False  # by `seek`, past rows that were read before
         self._index = -1  # of the part being read, or read last; -1 before the first
-        self._reader: Reader | None = None  # of that part; stays once it has been read to its end
+        self._reader: Reader | None = None  # for that part; stays after its end
         self._stream: Stream | None = None  # open while the part is being read
         self._data = b""  # bytes of the text from `_base` on
         self._base = 0
         self._at = 0  # how much of `_data` the reader has consumed
         self._final = False  # nothing follows `_data`
-        self._constant = ""  # the symbol that the parts behind have, if `symbol` names all rows differently
-        self._open = False  # the last row that was read had no line break
+        self._constant = ""  # the parts' own symbol, if `symbol` names all rows differently
+        self._open = False  # the last row read had no line break
         self._closed = False  # by `close`, until `seek`
         self._suspended = -1  # the byte of the text at which to continue, if `suspend` closed the file
         self.read_bytes = CHUNK_BYTES  # how much text is read at once
-        self._check: list[int | str] = []  # how many bytes of the part's file, and their hash
+        self._check: list[int | str] = []  # a number of first bytes of the part's file, and their hash
         self._rows = 0  # of the parts before the present one, since this source was made
         self._malformed = 0
         self._doubled = 0
-        self._from_line = 0  # of the present part: where reading it began
-        self._unread: list[tuple[str, int]] = []  # parts of which no row could be read, and how many they have
-        self._cut = ""  # the place of a last line that is left for the next time
+        self._from_line = 0  # in the present part: where reading began
+        self._unread: list[tuple[str, int]] = []  # parts without a readable row, and their number of rows
+        self._cut = ""  # the place of a last line that is left for the next run
         self._weights: Final = _weights(self.parts)
-        self._readings: list[tuple[ReadAs, Layout | None]] = []  # that the parts have, or had, each once
+        self._readings: list[tuple[ReadAs, Layout | None]] = []  # of the parts, each once
         self._reading = 0  # that of the present part
-        self._behind: Final[dict[str, int]] = {}  # bytes of the files that are read to their end, by path
-        self._behind_bytes = 0  # of all of them
+        self._behind: Final[dict[str, int]] = {}  # bytes of the files that were read to their end, by path
+        self._behind_bytes = 0  # in total
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
         """Deliver up to *limit* rows to *builder*; a malformed row counts as one, so that one call is bounded."""
-        assert not self._closed, "a source that is closed is read on from a position: seek first"
+        assert not self._closed, "a closed source is continued from a position: seek first"
         left = limit
         while left > 0:
             reader = self._reader
@@ -134,15 +134,15 @@ class FileSource:
         return iterate(self)
 
     def follow(self) -> None:
-        """Have `fill` treat the end of a plain file as silence of a pipe: it returns True, and no rows."""
+        """Make `fill` treat the end of a plain file like a silent pipe: it returns True, without rows."""
         self._follows = True
 
     def end_following(self) -> None:
-        """Take the file's end for its end: nothing is added any more, so that its last line is whole as it stands."""
+        """Treat the file's end as final: nothing will be added, so its last line is complete."""
         self._follows = self._resumable = False
 
     def held(self) -> tuple[os.stat_result, int] | None:
-        """Return what the file is that is open, whatever has its name by now, and how much of it was read."""
+        """Return the identity of the open file, whatever has its name by now, and how much of it was read."""
         return None if self._stream is None else (self._stream.stat(), self._stream.offset)
 
     def begins_as_before(self) -> bool:
@@ -151,7 +151,7 @@ class FileSource:
         return self._stream is None or xxhash.xxh3_64_hexdigest(self._stream.start(int(size))) == known
 
     def identity(self) -> dict[str, Any]:
-        """Return which data this is. The files may grow: `seek` checks what was read, not this."""
+        """Return the identity of the data. The files may grow: `seek` checks what was read, not this."""
         answer: dict[str, Any] = {
             "name": self.name,
             "format": sorted({planned.format for planned in self.parts}),
@@ -172,9 +172,9 @@ class FileSource:
         return answer
 
     def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:
-        """Read as *identity* says that it was read: what was inferred of the part at *position* holds when it grows.
+        """Read as recorded in *identity*: what was inferred for the part at *position* still holds when it has grown.
 
-        Raises the ConfigError of a part that needs an option to be read, if it was not read before.
+        Raises the ConfigError of a part that needs an option, if it was not read before.
         """
         known = identity.get("reading", ())
         self._readings = [_reading_of(each) for each in known]
@@ -192,33 +192,33 @@ class FileSource:
 
     @property
     def rows(self) -> tuple[int, int]:
-        """How many rows were read since this source was made, and how many of them were malformed."""
+        """The number of rows read since this source was created, and how many of them were malformed."""
         reader = self._reader
         if reader is None:
             return self._rows, self._malformed
         return self._rows + self._rows_of(reader), self._malformed + reader.refused
 
     def notes(self) -> list[str]:
-        """Return what a user should know of how the parts were read so far, one sentence each."""
+        """Return facts for the user about how the parts were read so far, one sentence each."""
         found: dict[str, list[str]] = {}
         for planned in self.parts:
             for note in planned.plan.notes:
                 found.setdefault(note, []).append(planned.part.place)
         lines = sentences(found)
         unread = [*self._unread, *self._unread_now()]
-        lines += [f"{place}: not one of its {rows:,} rows could be read" for place, rows in unread[:UNREAD_MAX]]
+        lines += [f"{place}: none of its {rows:,} rows could be read" for place, rows in unread[:UNREAD_MAX]]
         if len(unread) > UNREAD_MAX:
-            lines.append(f"{self.name}: not one row of {len(unread) - UNREAD_MAX:,} more files could be read")
+            lines.append(f"{self.name}: no row of {len(unread) - UNREAD_MAX:,} more files could be read")
         doubled = self._doubled + (0 if self._reader is None else self._reader.doubled_rows)
         if doubled:
             lines.append(
-                f"{self.name}: {doubled:,} rows have a time that their zone's clock had twice: they were read in the "
-                "order in which they stand"
+                f"{self.name}: {doubled:,} rows have a time that their zone's clock showed twice: they were read in "
+                "file order"
             )
         if self._cut:
             lines.append(
-                f"{self._cut}: the last line has no line break, so it may not be whole yet: it is left for the next "
-                "run; if it is whole, end it with a line break"
+                f"{self._cut}: the last line has no line break, so it may be incomplete: it is left for the next "
+                "run; if it is complete, end it with a line break"
             )
         return lines
 
@@ -262,7 +262,7 @@ class FileSource:
         name = position["name"]
         if not 0 <= index < len(self.parts) or self.parts[index].part.name != name:
             raise SourceError(
-                f"{self.name}: {name!r} was its part {index + 1}, and is not now: files before it have been added or "
+                f"{self.name}: {name!r} was its part {index + 1}, and no longer is: files before it have been added or "
                 "removed; restore the former files, or start again with another data directory",
                 path=name,
             )
@@ -272,7 +272,7 @@ class FileSource:
         self._index = index
         if self._bytes_behind() != position.get("behind", self._bytes_behind()):
             raise SourceError(
-                f"{self.name}: a file before {name!r}, which was read to its end, has another size now: later rows "
+                f"{self.name}: a file before {name!r}, which was read to its end, has changed its size: later rows "
                 "belong in a later file; restore it, or start again with another data directory",
                 path=name,
             )
@@ -301,7 +301,7 @@ class FileSource:
             self._open = not self._at
 
     def progress(self) -> float | None:
-        """Return the share of the bytes that has been read."""
+        """Return the share of bytes that was read."""
         total = self.total_bytes
         if any(planned.part.endless for planned in self.parts):
             return None
@@ -316,23 +316,23 @@ class FileSource:
 
     @property
     def total_bytes(self) -> float:
-        """The size of all files; a member of an archive has its share of it."""
+        """The size of all files; an archive's members share its size."""
         return sum(self._weights)
 
     @property
     def reopens(self) -> bool:
-        """Whether to close the file and to read on later costs no more than a seek."""
+        """Whether closing the file and continuing later costs no more than a seek."""
         return self._stream is None or (self._stream.seekable and not self.parts[self._index].part.endless)
 
     def suspend(self) -> None:
-        """Close the open file until reading continues; not a compressed one, which would be unpacked from its start."""
+        """Close the open file until reading continues; not a compressed one, which would start over."""
         if self._stream is not None and self.reopens:
             self._suspended = self._stream.offset
             self._stream.close()
             self._stream = None
 
     def close(self) -> None:
-        """Close the open file; `position` stays, and `seek` opens it again."""
+        """Close the open file; `position` is kept, and `seek` opens it again."""
         self._closed = True
         self._close_stream()
         for planned in self.parts:
@@ -342,7 +342,7 @@ class FileSource:
     def _start(self, index: int, known: Sequence[Any] = ()) -> tuple[Reader | None, Stream | None]:
         """Open the part *index* at its start; one without rows is finished at once.
 
-        SourceError if its start is not the *known* one: how many bytes, and their hash.
+        SourceError if its beginning is not the *known* one: a number of bytes, and their hash.
         """
         self._close_stream()
         before = self.parts[self._index] if self._index >= 0 else None
@@ -351,7 +351,7 @@ class FileSource:
         self._data, self._base, self._at, self._final, self._open = b"", 0, 0, False, False
         self._cut = ""
         if self._reader is not None:
-            assert before is not None, "a reader is that of a part"
+            assert before is not None, "a reader belongs to a part"
             self._unread += self._unread_now(before)
             self._rows, self._malformed = self.rows
             self._doubled += self._reader.doubled_rows
@@ -385,7 +385,7 @@ class FileSource:
         return self._reader, self._stream
 
     def _reopened(self) -> Stream:
-        """Open the file again that `suspend` closed."""
+        """Reopen the file that `suspend` closed."""
         stream = self.parts[self._index].part.open()
         if self._reader is not None:
             stream.serve(self._reader)
@@ -395,7 +395,7 @@ class FileSource:
         return stream
 
     def _symbol_of(self, planned: PlannedPart, known: Mapping[str, Any]) -> str:
-        """Return the symbol of a part that is read as is *known*; "" if a column has it."""
+        """Return the symbol of a part that is read as *known*; "" if a column has it."""
         if planned.plan.problem is None:
             return planned.plan.symbol or ""
         said = self.read_as.get("symbol") or planned.plan.symbol or known.get("symbol", "")
@@ -432,7 +432,7 @@ class FileSource:
         return reader.line - self._from_line - reader.passed
 
     def _unread_now(self, planned: PlannedPart | None = None) -> list[tuple[str, int]]:
-        """Return the present part, with its rows, if none of them could be read."""
+        """Return the present part and its number of rows, if none of them could be read."""
         reader = self._reader
         if reader is None or self._from_line or not reader.refused or self._rows_of(reader) != reader.refused:
             return []
@@ -440,17 +440,17 @@ class FileSource:
         return [(planned.part.place, reader.refused)]
 
     def _leave_behind(self, index: int) -> None:
-        """Note how large the file of a part is that has been read to its end."""
+        """Record the size of a part's file that was read to its end."""
         if index >= 0:
             part = self.parts[index].part
             path = str(part.path)
-            with suppress(SourceError):  # it may be gone by now, as it has been read
+            with suppress(SourceError):  # it may have been removed after it was read
                 size = part.file_bytes
                 self._behind_bytes += size - self._behind.get(path, 0)
                 self._behind[path] = size
 
     def _bytes_behind(self) -> int:
-        """Return how large the files are that have been read to their end; not the one that the present part is of."""
+        """Return the size of the files that were read to their end, without the file of the present part."""
         return self._behind_bytes - self._behind.get(str(self.parts[self._index].part.path), 0)
 
     def _close_stream(self) -> None:
@@ -462,7 +462,7 @@ class FileSource:
             self.parts[self._index].part.release()
 
     def _finish(self) -> None:
-        """Close a part that has been read to its end; its place there stays, should it grow."""
+        """Close a part that was read to its end; its position is kept, in case it grows."""
         rest = self._data[self._at :]
         if rest.strip() and rest[-1] != NEWLINE and self._reader is not None and self._reader.by_line:
             self._cut = f"{self.parts[self._index].part.place}:{self._reader.line + 1}"
@@ -489,6 +489,6 @@ def _reading_of(known: Mapping[str, Any]) -> tuple[ReadAs, Layout | None]:
 
 
 def _weights(parts: Sequence[PlannedPart]) -> tuple[float, ...]:
-    """Return how many bytes each part stands for; the members of an archive share it evenly."""
+    """Return the size of each part; the members of an archive share its size evenly."""
     members = Counter(str(planned.part.path) for planned in parts)
     return tuple(planned.part.file_bytes / members[str(planned.part.path)] for planned in parts)

@@ -9,10 +9,10 @@ from mtf.sources.input_files import InputFile
 __all__ = ["foreign"]
 
 _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"PAR1", "a Parquet file: unpack it, or save the pipe, and give the file itself"),
+    (b"PAR1", "a Parquet file: decompress it, or save the pipe to a file, and use that file"),
     (b"PARE", "an encrypted Parquet file: decrypt it"),
-    (b"ARROW1", "an Arrow file: unpack it, or save the pipe, and give the file itself"),
-    (b"\xff\xff\xff\xff", "a stream of Arrow: unpack it, or save the pipe, and give the file itself"),
+    (b"ARROW1", "an Arrow file: decompress it, or save the pipe to a file, and use that file"),
+    (b"\xff\xff\xff\xff", "a stream of Arrow: decompress it, or save the pipe to a file, and use that file"),
     (b"FEA1", "a Feather file of version 1: save it as version 2, or as CSV"),
     (b"SQLite format 3\x00", "a SQLite database: export a table as CSV"),
     (b"\x89HDF", "an HDF5 file: save it as CSV"),
@@ -25,7 +25,7 @@ _SPREADSHEET: Final = ("xl/", "[Content_Types].xml", "docProps/", "_rels/")
 
 
 def foreign(part: InputFile) -> str:
-    """Return what *part* is, and what can be done; "" if that is not known."""
+    """Return what *part* is, and what to do about it; "" if unknown."""
     if part.member.startswith(_SPREADSHEET):
         return "an Excel file: save it as CSV"
     return next((what for magic, what in _MAGIC if part.head.startswith(magic)), "")

@@ -1,4 +1,4 @@
-"""Whatever can be read as a source: paths, tables, ticks, and what already is one."""
+"""Everything that can be read as a source: paths, tables, ticks, and sources."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def as_source(thing: Any, **options: Any) -> Source:
     """Return *thing* as a source: a path, a table, an iterable of ticks or bars, a `Source`, or a list of these.
 
     A table is a frame (polars, pandas), anything with `__arrow_c_stream__` (pyarrow, DuckDB), or a dict of columns.
-    *options* are those of `open_source`, for a path or a table; an iterable takes a name alone, and several things take
-    options for all, which are merged by time. Raises ConfigError for anything else, and what `open_source` raises.
+    *options* are those of `open_source`, for a path or a table; an iterable only takes a name; a list, which is merged
+    by time, takes options for all of its members. Raises ConfigError for anything else, and what `open_source` raises.
     """
     if isinstance(thing, Source):
         if options:
-            raise ConfigError(f"{', '.join(options)}: give options where the source is opened, not with a source")
+            raise ConfigError(f"{', '.join(options)}: pass options when opening the source, not with a source")
         return thing
     parts = parts_given(thing, options, options)
     if len(parts) == 1:
@@ -38,10 +38,10 @@ def as_source(thing: Any, **options: Any) -> Source:
 
 
 def parts_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) -> list[Source | MergePart]:
-    """Return what was *given*, one thing or several, as sources, with *options* as the user gave them.
+    """Return *given*, one thing or several, as sources, with *options* as given by the user.
 
-    *opening* are the options with which paths and tables are opened. Those without a name that the log could know them
-    by again, ticks and tables for which none is given, are parts without a key.
+    *opening* are the options with which paths and tables are opened. Ticks and tables without a name, which the log
+    could not recognize again, are parts without a key.
     """
     if isinstance(given, Sequence) and not isinstance(given, str) and _has_sources(given):
         return _all_given(given, options, opening)
@@ -49,13 +49,13 @@ def parts_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) ->
 
 
 def _has_sources(given: Sequence[Any]) -> bool:
-    """Whether *given* has sources in it, and is not a list of ticks."""
-    # Whether a value has the methods of a source takes as long to find out as a hundred ticks to read.
+    """Whether *given* is a list with sources, and not of ticks."""
+    # Checking a value for the methods of a source takes as long as reading a hundred ticks.
     return not (given and isinstance(given[0], Tick | Bar)) and any(map(_is_source, given))
 
 
 def _is_source(given: Any) -> bool:
-    """Whether *given* is a source by itself, and not a tick or a list of them."""
+    """Whether *given* is a single source, and not a tick or a list of these."""
     return isinstance(given, str | os.PathLike | Source) or is_table(given)
 
 
@@ -70,18 +70,16 @@ def _one_given(given: Any, options: dict[str, Any], opening: dict[str, Any]) -> 
         source = IterSource(given, **options)
     else:
         raise ConfigError(
-            f"{given!r:.200} cannot be read: give a path, a frame or a dict of columns, a Source, an iterable of "
-            "ticks, or a list of such"
+            f"{given!r:.200} is not a source: give a path, a frame or a dict of columns, a Source, an iterable of "
+            "ticks, or a list of these"
         )
     return MergePart(source=source, key=source.name if "name" in options else None)
 
 
 def _all_given(several: Sequence[Any], options: dict[str, Any], opening: dict[str, Any]) -> list[Source | MergePart]:
-    """Open all sources of a list, files of the same name under as much of their path as tells them apart."""
+    """Open all sources of a list; files with the same name are named by enough of their path to differ."""
     if "name" in options:
-        raise ConfigError(
-            "name: that is for one source, and several are given: open each with open_source(path, name=...)"
-        )
+        raise ConfigError("name only applies to one source: open each with open_source(path, name=...)")
     names = told_apart([each for each in several if isinstance(each, str | os.PathLike)])
     return [
         _one_given(
@@ -98,7 +96,7 @@ def _all_given(several: Sequence[Any], options: dict[str, Any], opening: dict[st
 
 
 def told_apart(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
-    """Return for each path its last pieces, as many as no other path ends with."""
+    """Return the shortest end of each path that no other path has."""
     pieces = {os.fspath(path): Path(path).absolute().parts for path in paths}
     names: dict[str, str] = {}
     for path, own in pieces.items():

@@ -1,7 +1,7 @@
-"""Infers how a table is laid out, from its first lines and from the user's options, which always win.
+"""Infers the layout of a table from its first lines and the user's options, which always win.
 
-If the lines allow two readings (is 01/02 in January or in February?) it does not choose: OptionNeeded names the option
-to give. The majority of the rows decides, so that a broken one in the first few changes nothing.
+If the lines are ambiguous (is 01/02 in January or in February?), it does not choose: OptionNeeded names the option to
+give. The majority of rows decides, so that a broken one among the first few changes nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from mtf.timeframe import Timeframe
 __all__ = ["SniffedTable", "bar_times", "guess_layout", "look", "shift_of", "unused_note"]
 
 EPOCH_DIGITS_MIN: Final = 9  # smaller numbers are milliseconds of a day, or not a time
-STAND_IN: Final = Timeframe("1m")  # for bars none of which is read
-BACKWARD: Final = 0.9  # from this share of steps back in time on, a table is newest first
+STAND_IN: Final = Timeframe("1m")  # for bars that are not read
+BACKWARD: Final = 0.9  # with at least this share of steps back in time, a table is newest first
 
-DATE_DIGITS: Final = 8  # of a date without anything between its pieces
-DATE_MAX: Final = 12  # characters in a date with something between them
-COMPACT_DIGITS: Final = (8, 14, 17)  # of a date, and a time of day behind it, without anything between
-_COMPACT_SHAPE: Final = re.compile(r"0{8}")  # how what COMPACT matches begins
+DATE_DIGITS: Final = 8  # of a date without separators
+DATE_MAX: Final = 12  # characters in a date with separators
+COMPACT_DIGITS: Final = (8, 14, 17)  # of a date, or a date and a time of day, without separators
+_COMPACT_SHAPE: Final = re.compile(r"0{8}")  # the beginning of what COMPACT matches
 
 _TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do not hold numbers
 
@@ -46,7 +46,7 @@ _TEXTS: Final = ("time", "clock", "symbol", "id")  # roles of columns that do no
 def guess_layout(
     part: InputFile, table: SniffedTable, options: FormatOptions, *, symbol: str = "", zone: str = "UTC"
 ) -> Layout:
-    """Return how *table*, the start of *part*, is laid out; *symbol* and *zone* are used if nothing else names them."""
+    """Return the layout of *table*, the start of *part*; *symbol* and *zone* are defaults."""
     mark = None if options.decimal is None else mark_of(options.decimal)
     columns = _columns(table, options, POINT if mark is None else mark)
     notes = _header_notes(table)
@@ -114,7 +114,7 @@ def guess_layout(
 
 
 def shift_of(point: float | None, otherwise: int) -> int:
-    """Return which power of ten *point* is; ConfigError if it is not one."""
+    """Return the exponent of *point* as a power of ten; ConfigError if it is not one."""
     if point is None:
         return otherwise
     for power in range(-12, 13):
@@ -126,7 +126,7 @@ def shift_of(point: float | None, otherwise: int) -> int:
 def bar_times(
     table: SniffedTable, columns: Mapping[str, int], time_format: str, zone: str
 ) -> list[tuple[str, int, int]]:
-    """Return the symbol, the local and the UTC time of the rows of *table* whose time can be read, broken ones too."""
+    """Return the symbol, the local and the UTC time of all rows of *table* whose time can be read, even broken ones."""
     symbols = [row[columns["symbol"]] if "symbol" in columns else "" for row in table.fitted]
     utc = _stamps(table.fitted, columns, time_format, zone)
     local = utc if zone == "UTC" else _stamps(table.fitted, columns, time_format, "UTC")
@@ -134,7 +134,7 @@ def bar_times(
 
 
 def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_format: str, zone: str) -> list[int]:
-    """Return the time of each of *rows* in ns UTC, or the code of the reader of times if it is not a time."""
+    """Return the time of each of *rows* in ns UTC, or the time reader's code if it is not a time."""
     kind, unit_ns = TIME_FORMATS[time_format]
     stamps = StampReader(kind, Zone(zone), unit_ns=unit_ns)
     date, clock = columns["time"], columns.get("clock")
@@ -142,7 +142,7 @@ def _stamps(rows: Sequence[Sequence[str]], columns: Mapping[str, int], time_form
 
 
 def _columns(table: SniffedTable, options: FormatOptions, mark: int) -> dict[str, int]:
-    """Return the columns by role: those that the user names, and if these are not enough, others by their headings."""
+    """Return the columns by role: those named by the user, and if these are not enough, others by their headings."""
     said = {role: _index(table, role, column) for role, column in (options.columns or {}).items()}
     if said and (table.header is None or _is_enough(said)):
         return said
@@ -170,15 +170,15 @@ def _index(table: SniffedTable, role: str, column: str | int) -> int:
 
 
 def _there(table: SniffedTable) -> str:
-    """Return which columns there are."""
+    """Return a sentence about the columns."""
     if table.header:
         return f"the {table.what} has {', '.join(repr(name) for name in table.header)}"
     return f"the file has no header, so give numbers from 0 to {table.fields - 1}"
 
 
 def _find_time(table: SniffedTable, columns: dict[str, int]) -> dict[str, int]:
-    """Return *columns* with the first one as the time, if it has dates and no name, or that of something else."""
-    assert table.header is not None, "columns without names are found by what is in them"
+    """Return *columns* with the first one as the time, if it has dates and no name, or the name of something else."""
+    assert table.header is not None, "columns without names are identified by their content"
     name, cells = plain(table.header[0]), table.column(0)
     unnamed = name in ("", "index", "unnamed0")
     if not unnamed and 0 not in columns.values():
@@ -190,7 +190,7 @@ def _find_time(table: SniffedTable, columns: dict[str, int]) -> dict[str, int]:
 
 
 def _unnamed_columns(table: SniffedTable, options: FormatOptions, mark: int) -> dict[str, int]:
-    """Return what the columns must be, judging by their content: a time in front, and prices that behave as such."""
+    """Return the roles of the columns, judging by their content: a time first, and prices that behave as such."""
     columns = {"time": 0}
     first = 1
     if table.fields > 1 and _are(CLOCK, table.column(1)) and _are(DATE, table.column(0)):
@@ -244,7 +244,7 @@ def _number(cell: str, mark: int) -> float:
 
 
 def _leaps(numbers: Sequence[Sequence[float]]) -> bool:
-    """Whether these are not bars: the next one opens further from a close than from the open before it.
+    """Whether these are not bars: opens are further from the previous close than from the previous open.
 
     This is so for quotes with small sizes, 1.0850,1.0851,1,1, whose order is like that of open, high, low and close.
     """
@@ -280,7 +280,7 @@ def _kind(table: SniffedTable, columns: Mapping[str, int], options: FormatOption
 
 
 def _find_clock(table: SniffedTable, columns: dict[str, int]) -> None:
-    """If the time column holds dates and the next one times of day, read both."""
+    """If the time column has dates and the next one times of day, read both."""
     after = columns["time"] + 1
     if after >= table.fields or after in columns.values():
         return
@@ -289,7 +289,7 @@ def _find_clock(table: SniffedTable, columns: dict[str, int]) -> None:
 
 
 def _find_ids(table: SniffedTable, columns: dict[str, int], options: FormatOptions, notes: list[str]) -> None:
-    """Drop a column of ids that repeat in other rows: they belong to a market, a venue or a user."""
+    """Drop a column of ids that repeat: they belong to a market, a venue or a user."""
     column = columns.get("id")
     if column is None or "id" in (options.columns or {}):
         return
@@ -306,12 +306,12 @@ def _find_ids(table: SniffedTable, columns: dict[str, int], options: FormatOptio
 
 
 def unused_note(table: SniffedTable, layout: Layout) -> tuple[str, ...]:
-    """Note the columns for which a quote of *layout* has no place."""
+    """Note the columns that a quote of *layout* does not use."""
     if layout.kind != QUOTES or layout.leaves_out:
         return ()
     unused = [column for role in ("volume", "size", "price") if (column := layout.columns.get(role)) is not None]
     names = ", ".join(_called(table, column) for column in dict.fromkeys(unused))
-    return (f"beside bid and ask this is not used: {names}",) if names else ()
+    return (f"not used beside bid and ask: {names}",) if names else ()
 
 
 def _called(table: SniffedTable, column: int) -> str:
@@ -319,11 +319,11 @@ def _called(table: SniffedTable, column: int) -> str:
 
 
 def _header_notes(table: SniffedTable) -> list[str]:
-    """Return which line is the header, if that is not obvious."""
+    """Return a note about which line is the header, if that is not obvious."""
     if not table.passed:
         return []
     lines = ", ".join(map(str, table.passed))
-    passed = f"lines {lines} are passed over" if len(table.passed) > 1 else f"line {lines} is passed over"
+    passed = f"lines {lines} are skipped" if len(table.passed) > 1 else f"line {lines} is skipped"
     return [f"line {table.header_line} is taken as the header, and {passed}" if table.header_line else passed]
 
 
@@ -340,7 +340,7 @@ def _symbol_in(table: SniffedTable) -> str:
 
 
 def _figures(table: SniffedTable, columns: Mapping[str, int]) -> list[str]:
-    """Return the cells of the columns that hold numbers."""
+    """Return the cells of the numeric columns."""
     numbers = {column for role, column in columns.items() if role not in _TEXTS}
     return [cell for column in numbers for cell in table.column(column)]
 
@@ -361,7 +361,7 @@ def _written(cell: str) -> str:
 def _all_written(cells: Sequence[str], shapes: Sequence[str]) -> list[str]:
     """Return `_written` of each of *cells*, which have these *shapes*.
 
-    It is that of the shape unless the digits could be a date: then it is up to the first digits, of date and hour.
+    The shape decides, unless the digits could be a date: then the first digits, of date and hour, do.
     """
     ways = {shape: None if _may_be_date(shape) else _written(shape) for shape in set(shapes)}
     if None not in ways.values():
@@ -381,13 +381,13 @@ def _all_written(cells: Sequence[str], shapes: Sequence[str]) -> list[str]:
 
 
 def _may_be_date(shape: str) -> bool:
-    """Whether it depends on the digits if what has this *shape* is a date without anything between its pieces."""
+    """Whether a cell of this *shape* may be a date without separators, depending on its digits."""
     epoch = EPOCH.fullmatch(shape)
     return _COMPACT_SHAPE.match(shape) is not None and (epoch is None or len(epoch[1]) in COMPACT_DIGITS)
 
 
 def _time_format(table: SniffedTable, columns: Mapping[str, int]) -> str:
-    """Return how the times are written in most of the cells; the reader refuses the others."""
+    """Return the time format of most cells; the reader refuses the others."""
     cells = table.column(columns["time"]) if "time" in columns else []
     written = _all_written(cells, table.written(columns["time"])) if cells else []
     ways = Counter(filter(None, written))
@@ -414,8 +414,8 @@ def _time_format(table: SniffedTable, columns: Mapping[str, int]) -> str:
 
 
 def _date_order(cells: Sequence[str]) -> str:
-    """Return the order of day, month and year; one of a few that contradicts the others is a broken row."""
-    ways = Counter([cell[: DATE_MAX + 1] for cell in cells])  # a date and what ends it: a few, however many cells
+    """Return the order of day, month and year; a rare row that contradicts the others is broken."""
+    ways = Counter([cell[: DATE_MAX + 1] for cell in cells])  # dates with the next character
     if sum(count for way, count in ways.items() if way[:3].isdigit()) * 2 >= len(cells):
         return "ymd"  # the first piece has more than two digits
     found = ((DATED.fullmatch(way), count) for way, count in ways.items())
@@ -450,7 +450,7 @@ def _first(cells: Sequence[str], start: str) -> str:
 
 
 def _is_backward(times: list[int], wanted: bool | None) -> bool:
-    """Whether rows of these *times* run from the newest to the oldest; if nothing shows it, *wanted* decides."""
+    """Whether rows with these *times* run from the newest to the oldest; if that is unclear, *wanted* decides."""
     if wanted is False:
         return False
     if times and times == sorted(times):  # nearly always
@@ -462,7 +462,7 @@ def _is_backward(times: list[int], wanted: bool | None) -> bool:
 
 
 def _unread(part: InputFile, table: SniffedTable, options: FormatOptions, kind: int, columns: dict[str, int]) -> Layout:
-    """Return a layout for a table in which no row has as many fields as the header: each is refused for that."""
+    """Return a layout for a table without a row that has as many fields as the header: all are refused for that."""
     return Layout(
         kind=kind,
         fields=table.fields,
@@ -472,7 +472,7 @@ def _unread(part: InputFile, table: SniffedTable, options: FormatOptions, kind: 
         symbol=options.symbol or part.symbol,
         timeframe=options.timeframe or STAND_IN,
         keys=table.keys,
-        unread=f"no row at the start of the file has {table.fields} fields, so what they are is not known",
+        unread=f"no row at the start of the file has {table.fields} fields, so their meaning is not known",
         notes=tuple(_header_notes(table)),
         limits=options.limits,
     )

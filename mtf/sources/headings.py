@@ -1,7 +1,7 @@
-"""What a column means by its heading: which roles the columns of a table have, as vendors and tools name them.
+"""Headings: the roles of a table's columns, by the names that vendors and tools use.
 
-Where two columns would do for a role it is the one that the others go with (the volume of the base, the date beside a
-time of day), or the first; two columns of one name are asked about.
+If two columns fit a role, the one that goes with the others has it (the volume of the base, the date beside a time of
+day), or the first; two columns with the same name need an option.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 }
 OHLC: Final = ("open", "high", "low", "close")
 
-# Two volumes that are one in sum: what went at the bid and at the ask, on the way up and down.
+# Two volumes that add up to one: at the bid and at the ask, or up and down.
 _HALVES: Final = (
     ("up", "down"),
     ("upvolume", "downvolume"),
@@ -64,7 +64,7 @@ _HALVES: Final = (
     ("buyvol", "sellvol"),
     ("buy", "sell"),
 )
-# Endings of a volume that is one of money, if there is another one of what was traded.
+# Endings of a volume in money, if there is another one in the traded asset.
 _MONEY: Final = ("currency", "quote", "usd", "usdt", "usdc", "busd", "eur", "gbp", "jpy", "turnover", "notional")
 _SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")  # a close, if nothing else is
 _NUMBERED: Final = re.compile(r"^\d+(?=[a-z])")  # `1. open`
@@ -77,9 +77,9 @@ def is_time_name(name: str) -> bool:
 
 
 def roles_of(header: Sequence[str], rows: Sequence[Sequence[str]], given: Mapping[str, int]) -> dict[str, int]:
-    """Return the columns of a table by their role; OptionNeeded where two of one name would have the same.
+    """Return the columns of a table by their role; OptionNeeded if two of the same name would have the same role.
 
-    *rows* are typical ones, and *given* are columns whose role is settled.
+    *rows* are typical ones, and *given* are columns whose role is already known.
     """
     names = _meaningful(header)
     columns = dict(given) if "time" in given else {**_times(names, rows), **given}
@@ -108,7 +108,7 @@ def roles_of(header: Sequence[str], rows: Sequence[Sequence[str]], given: Mappin
 
 
 def find_named(header: Sequence[str], name: str) -> int | None:
-    """Return the column that the user calls *name*: exactly so, else by its letters and digits."""
+    """Return the column that the user calls *name*: an exact match, else by its letters and digits."""
     if name.strip() in header:
         return list(header).index(name.strip())
     found = [index for index, each in enumerate(header) if plain(each) == plain(name) and plain(name)]
@@ -116,9 +116,9 @@ def find_named(header: Sequence[str], name: str) -> int | None:
 
 
 def _meaningful(header: Sequence[str]) -> list[str]:
-    """Return headings, plain, without a number in front or a unit in brackets if that makes them known ones.
+    """Return headings, plain, without a leading number or a unit in brackets if that makes them known.
 
-    Not if two that differ would be one, `Volume (BTC)` and `Volume (USD)`.
+    Not if two that differ would become equal, such as `Volume (BTC)` and `Volume (USD)`.
     """
     names = [plain(name) for name in header]
     bare = list(names)
@@ -131,7 +131,7 @@ def _meaningful(header: Sequence[str]) -> list[str]:
 
 
 def _times(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, int]:
-    """Return the column of the time, and that of a time of day where the date has none."""
+    """Return the column of the time, and that of a time of day if the date has none."""
     dates = [i for i, name in enumerate(names) if name in ("date", "tradedate", "tradingdate", "dateutc", "dategmt")]
     clocks = [i for i, name in enumerate(names) if name in ("time", "timeofday", "timeutc", "tradetime")]
     if dates and clocks:
@@ -145,7 +145,7 @@ def _times(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, int
 
 
 def _affixed(header: Sequence[str]) -> dict[str, int]:
-    """Return the columns of open, high, low, close and volume where each name has the same piece more: `Open_AAPL`."""
+    """Return the columns of open, high, low, close and volume if each name has the same suffix: `Open_AAPL`."""
     found: list[dict[str, int]] = []
     names = [plain(name) for name in header]
     for name in names:

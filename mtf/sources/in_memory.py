@@ -1,6 +1,8 @@
-"""Tables given as objects: frames, Arrow streams, dicts of columns. Which they are, and as what they are read.
+"""Tables given as objects: frames, Arrow streams, dicts of columns; recognizing and reading them.
 
-Nothing is imported for them but what reads Arrow, and that only if one comes as Arrow.
+Nothing is imported for them except the reader of Arrow, and that only for Arrow.
+
+
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FRAME", "arrow_needed", "is_table", "table_source"]
 
-FRAME: Final = "frame"  # what a table without a name is called, and the format of one
+FRAME: Final = "frame"  # the name of a table without a name, and the format of tables
 
 
 def is_table(given: Any) -> bool:
-    """Whether *given* is a table: a frame, what exports Arrow, a mapping of columns, or a structured array."""
+    """Whether *given* is a table: a frame, an exporter of Arrow, a mapping of columns, or a structured array."""
     if isinstance(given, Mapping) or is_pandas(given) or _is_lazy(given):
         return True
     if is_array(given):
@@ -43,7 +45,7 @@ def table_source(
 ) -> FileSource:
     """Return the table *given* as a source called *name*; *said* are its *options* as text.
 
-    ConfigError if it is not a table after all, or if an option is needed first; with *resumable* the latter waits.
+    ConfigError if it is not a table after all, or if it needs an option; with *resumable*, the latter is postponed.
     """
     name = name or FRAME
     label = Path(name.replace("/", "_"))
@@ -55,7 +57,7 @@ def table_source(
 
 
 def _plan(part: ColumnInput, options: FormatOptions) -> Plan:
-    """Return the plan of *part*; one that needs an option first has that as its problem."""
+    """Return the plan of *part*; if it needs an option, that is the plan's problem."""
     try:
         plan = column_plan(part, options)
     except OptionNeeded as error:
@@ -68,7 +70,7 @@ def _plan(part: ColumnInput, options: FormatOptions) -> Plan:
 
 
 def arrow_needed(error: ImportError) -> MissingPackage:
-    """Return the error for a table that comes as Arrow where the libraries that read it are not installed."""
+    """Return the error for a table that comes as Arrow if the libraries to read it are not installed."""
     return MissingPackage(f"Arrow tables need arro3 and nanoarrow: pip install 'mtf-engine[arrow]' ({error})")
 
 
@@ -76,7 +78,7 @@ def _tabular(given: Any, place: str) -> Tabular:
     if not is_table(given):
         raise ConfigError(
             f"an object of type {type(given).__name__} is not a table: give a path, a frame, or a dict of columns by "
-            "name; as_source and Pipeline.run take ticks and bars, too"
+            "name; as_source and Pipeline.run also take ticks and bars"
         )
     if isinstance(given, Mapping) or is_pandas(given) or is_array(given):
         return ArrayTable(place, given)
@@ -91,7 +93,7 @@ def _tabular(given: Any, place: str) -> Tabular:
 
 
 def _count(given: Any, name: str) -> int | None:
-    """Return what *given* says under *name* of how many rows it has in memory."""
+    """Return the number of rows in memory from the attribute *name* of *given*."""
     count = getattr(given, name, None)
     return count if isinstance(count, int) else None
 
@@ -102,7 +104,7 @@ def _is_lazy(given: Any) -> bool:
 
 
 def _stream(given: Any) -> RecordBatchReader:
-    """Return the rows of what exports Arrow; ConfigError if it is one column and no table."""
+    """Return the rows of an exporter of Arrow; ConfigError if it is one column rather than a table."""
     from arro3.core import RecordBatch, RecordBatchReader
 
     try:
@@ -119,5 +121,5 @@ def _stream(given: Any) -> RecordBatchReader:
 
 
 def _is_column(given: Any) -> bool:
-    """Whether *given* has a type, as columns do, and no names of columns."""
+    """Whether *given* has a type, like columns, and no column names."""
     return hasattr(given, "type") or (hasattr(given, "dtype") and not hasattr(given, "columns"))

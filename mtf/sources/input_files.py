@@ -1,7 +1,7 @@
 """The parts of a path, which are read one after another: files, or members of zip files.
 
-A part knows where one text is, how to open it, and its start. Parts of a zip file are in natural
-order of their names; those of a folder are found here, and put in order of time by `mtf.sources.opening`.
+A part knows one text's place, how to open it, and its start. Parts of a zip file are in natural order of their names;
+those of a folder are found here, and sorted by time in `mtf.sources.opening`.
 """
 
 from __future__ import annotations
@@ -53,32 +53,32 @@ class InputFile:
         self._archive: Final = archive  # shared by the parts of one zip file
         self._head: bytes | None = None  # read once, on demand
         self._head_whole = False  # whether `_head` is the whole text
-        self.returns = False  # lines end with a carriage return alone, as far as is known
+        self.returns = False  # lines end with only a carriage return, as far as known
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that say what is in it: the member's, then the file's, without folders."""
+        """The names that describe it: the member's, then the file's, without folders."""
         return (self.member.rpartition("/")[2], self.path.name) if self.member else (self.path.name,)
 
     @property
     def symbol(self) -> str:
-        """The symbol that its names say, the member's first; "" for none."""
+        """The symbol in its names, the member's first; "" for none."""
         symbols = [symbol_of(name, kinds=False) for name in self.names]
         return next(filter(None, symbols), "") or symbol_of(self.names[0])
 
     @property
     def stem(self) -> str:
-        """The name of what is in it, without folders and suffixes."""
+        """The name of its content, without folders and suffixes."""
         return stem_of(self.names[0])
 
     @property
     def venue(self) -> str:
-        """The venue or tool that its names say, the member's first; "" for none."""
+        """The venue or tool in its names, the member's first; "" for none."""
         return next(filter(None, map(venue_of, self.names)), "")
 
     @property
     def file_bytes(self) -> int:
-        """The size of the file, of an archive for all its members."""
+        """The size of the file; for an archive, that of all its members."""
         try:
             return self.path.stat().st_size
         except OSError as error:
@@ -86,7 +86,7 @@ class InputFile:
 
     @property
     def least_bytes(self) -> int:
-        """How large the file will be at least once it has grown."""
+        """The minimum size of the file once it has grown."""
         return self.file_bytes
 
     @property
@@ -96,7 +96,7 @@ class InputFile:
 
     @property
     def check_bytes(self) -> int:
-        """How many bytes of the file's start identify it; a growing file keeps them."""
+        """The number of first bytes that identify the file; a growing file keeps them."""
         return min(HEAD_BYTES, self.file_bytes)
 
     def open(self) -> Stream:
@@ -116,7 +116,7 @@ class InputFile:
 
     @property
     def head(self) -> bytes:
-        """The first `HEAD_BYTES` of the text, of a `glance` fewer."""
+        """The first `HEAD_BYTES` of the text, fewer for a `glance`."""
         if self._head is None:
             stream = self.open()
             try:
@@ -148,25 +148,25 @@ class InputFile:
         return [line.removesuffix("\r") for line in lines] if "\r" in text else lines
 
     def _unreturned(self, head: bytes) -> bytes:
-        """Return *head* with line breaks, also if its lines end with carriage returns; then the rest is read so too."""
+        """Return *head* with line breaks, even if its lines end with carriage returns, as the rest then does too."""
         self.returns = self.returns or (b"\n" not in head and b"\r" in head)
         return head.replace(b"\r", b"\n") if self.returns else head
 
     def table(self) -> SniffedTable | None:
-        """Return the start of what is in columns, and not text; None for text."""
+        """Return the start of a table in columns; None for text."""
         return None
 
     @property
     def text_bytes(self) -> int:
-        """What `Stream.raw_offset` counts up to."""
+        """The maximum of `Stream.raw_offset`."""
         return self.file_bytes if self._archive is None else self._archive.expanded(self.member)
 
     def forget(self) -> None:
-        """Drop the head; it is read again when it is asked for."""
+        """Drop the head; it is read again when needed."""
         self._head = None
 
     def release(self) -> None:
-        """Drop the head and close the archive; both are read again when they are asked for."""
+        """Drop the head and close the archive; both are read again when needed."""
         self.forget()
         if self._archive is not None:
             self._archive.close()
@@ -187,7 +187,7 @@ class InputFile:
 def input_files_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterator[InputFile]:
     """Yield the parts of *path*, a file or a folder, in natural order; hidden files of a folder are skipped.
 
-    *pattern* says which files of a folder are meant, by their names. An archive stays open while its parts are yielded.
+    *pattern* selects files of a folder by name. An archive stays open while its parts are yielded.
     """
     if not path.is_dir():
         yield from _input_files_of(path, path, limits)

@@ -18,9 +18,9 @@ __all__ = ["IterSource", "hand_in"]
 
 
 def hand_in(builder: BlockBuilder, event: Tick | Bar, *, place: str, line: int) -> bool:
-    """Hand *event* to *builder* by the rules of a file's rows; if it is malformed, refuse it there and return False.
+    """Pass *event* to *builder* by the rules of a file's rows; if it is malformed, refuse it there and return False.
 
-    *place* and *line* say where it was, for whoever looks for it.
+    *place* and *line* tell where it was, for reports.
     """
     try:
         reason = REASONS[take(builder, event)]
@@ -32,10 +32,10 @@ def hand_in(builder: BlockBuilder, event: Tick | Bar, *, place: str, line: int) 
 
 
 class IterSource:
-    """The ticks, or bars, of *ticks*, once, in their order; the position is how many have been taken.
+    """The ticks, or bars, of *ticks*, once, in order; the position is the number taken.
 
-    A tick that the block builder does not take is refused with its number, from 1 on. `seek` takes that many again and
-    drops them, so it needs an iterable that starts afresh with the same ticks.
+    A tick that the block builder does not accept is refused with its number, from 1 on. `seek` takes as many ticks
+    again and drops them, so it needs an iterable that starts over with the same ticks.
     """
 
     def __init__(self, ticks: Iterable[Tick | Bar], *, name: str = "ticks") -> None:
@@ -43,7 +43,7 @@ class IterSource:
         self._ticks: Final = ticks
         self._left: Iterator[Tick | Bar] = iter(ticks)
         self._count = 0  # taken from `_left`
-        self.rows = (0, 0)  # that were read since this source was made, and of them malformed; a bar is one
+        self.rows = (0, 0)  # read since this source was created, and how many of them were malformed; a bar is one
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
         for tick in itertools.islice(self._left, limit):
@@ -63,7 +63,7 @@ class IterSource:
         return {"count": self._count}
 
     def seek(self, position: dict[str, Any]) -> None:
-        """Go on behind as many ticks as *position* says; SourceError if there are fewer."""
+        """Skip as many ticks as *position* says; SourceError if there are fewer."""
         count = position.get("count", 0)
         if count < self._count:
             self._left = iter(self._ticks)

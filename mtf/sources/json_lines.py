@@ -1,8 +1,8 @@
 """Rows of JSON, one object a line, to ticks: quotes, trades and bars, by the names of their fields. Compiled.
 
-A row means what it would mean in delimited text, under a header of the same names: only where its cells are is found
-otherwise. Numbers are taken as they are written, digit by digit, so that both give the same bits. A row that has no
-side of a quote, and a price, is a trade: both are often in one stream.
+A row means the same as in delimited text with a header of the same names; only its cells are found differently. Numbers
+are taken as written, digit by digit, so that both give the same bits. A row with a price and without a side of a quote
+is a trade: both are often in one stream.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from mtf.sources.quotes import QuoteReader
 
 __all__ = ["JsonLines", "cell_text", "object_of"]
 
-# Numbers as text, also those that JSON does not have and many programs write: NaN, Infinity.
+# Numbers as text, including those that JSON does not have but many programs write: NaN, Infinity.
 _DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 NO_OBJECT: Final = "not a JSON object"
 
 
 @mypyc_attr(native_class=True)
 class JsonLines(QuoteReader):
-    """Reads JSON objects, one a line. `begin` comes first, and names the fields."""
+    """Reads JSON objects, one per line. `begin` comes first, and names the fields."""
 
     def begin(self, keys: list[str]) -> None:
-        """Have column *i* of the layout be the field *keys[i]*."""
+        """Make the field *keys[i]* column *i* of the layout."""
         self._keys = keys
         read: list[int] = []
         for i in range(len(self._columns)):
@@ -83,7 +83,7 @@ class JsonLines(QuoteReader):
         return at
 
     def _row_of(self, raw: bytes) -> bytes:
-        """Return the cells of *raw* that are read, one behind the other, or set the problem."""
+        """Return the needed cells of *raw*, one after the other, or set the problem."""
         found = object_of(raw)
         if found is None:
             self._problem = NO_OBJECT
@@ -109,7 +109,7 @@ class JsonLines(QuoteReader):
 
 
 def object_of(raw: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that *raw* is, with its numbers as text; None if it is not one."""
+    """Return *raw* as a JSON object, with its numbers as text; None if it is not one."""
     try:
         text = raw.decode()
         found, end = _DECODER.raw_decode(text)
@@ -119,7 +119,7 @@ def object_of(raw: bytes) -> dict[str, Any] | None:
 
 
 def cell_text(value: Any) -> str | None:
-    """Return a value of `object_of` as a cell of delimited text has it, "" for null; None for a list or an object."""
+    """Return a value of `object_of` as a cell of delimited text, "" for null; None for a list or an object."""
     if value is None:
         return ""
     if isinstance(value, str):

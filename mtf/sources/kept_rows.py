@@ -1,4 +1,4 @@
-"""Part of an mtf log as a source: its ticks and bars up to an event, without those that others replace."""
+"""Part of an mtf log as a source: its ticks and bars up to an event, without those that are being replaced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK_EVENTS: Final = 1024
 
 
 class KeptRows:
-    """The rows of the log in *directory* up to *last_seq* that lie outside of *coverage*; None: all of them.
+    """The rows of the log in *directory* up to *last_seq* that are outside of *coverage*; None: all of them.
 
     It is read once, from start to end. Clock events of the log are not in it.
     """
@@ -27,8 +27,8 @@ class KeptRows:
         self._last_seq: Final = last_seq
         self._coverage: Final = coverage
         self._reader: Final[LogReader] = read_log(directory, 1, last_seq=last_seq, block_events=BLOCK_EVENTS)
-        self._block: Block | None = None  # the one that is handed in
-        self._runs: list[tuple[int, int]] = []  # of its rows, what is still to be handed in
+        self._block: Block | None = None  # the current block
+        self._runs: list[tuple[int, int]] = []  # its rows that are still to be passed on
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
         taken = 0
@@ -38,7 +38,7 @@ class KeptRows:
             if not self._runs:
                 continue
             block = self._block
-            assert block is not None, "runs are of a block"
+            assert block is not None, "runs belong to a block"
             start, stop = self._runs[0]
             if start + limit - taken < stop:  # a bar stays whole
                 stop = int(unit_end(block.rows, start + limit - taken - 1, block.count))

@@ -1,6 +1,6 @@
-"""The layout of a table: what its columns are and how its times are written. A value; it makes the reader of a part.
+"""The layout of a table: its columns and the format of its times. A value; it makes the reader of a part.
 
-`time_format` is how a civil date is ordered (`ymd`, `dmy`, `mdy`), or the unit of an epoch (`s`, `ms`, `us`, `ns`).
+`time_format` is the order of a civil date (`ymd`, `dmy`, `mdy`), or the unit of an epoch (`s`, `ms`, `us`, `ns`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["BLANKS", "SIDES", "TIME_FORMATS", "Layout"]
 
 SIDES: Final = {"last": TRADES, "bid": HAS_BID, "ask": HAS_ASK, "mid": BOTH_SIDES}
 
-APART: Final = ("symbol", "notes", "limits")  # what is of one part, and not of how its rows are read
+APART: Final = ("symbol", "notes", "limits")  # fields of one part, which do not affect how its rows are read
 
 BLANKS: Final = ("missing", "unchanged")
 
@@ -71,17 +71,17 @@ def _names(keys: Iterable[str]) -> tuple[str, ...]:
 def _check_columns(layout: Layout, _: object, columns: Mapping[str, int]) -> None:
     for role, column in columns.items():
         if not 0 <= column < layout.fields:
-            raise ConfigError(f"there is no column {column} for {role}: there are {layout.fields}")
+            raise ConfigError(f"there is no column {column} for {role}: the table has {layout.fields}")
     for role in ("time", *_NEEDED[layout.kind]):
         if role not in columns:
-            raise OptionNeeded(f"no column is the {role}: say which with {{columns}}", columns=f"{role}=NAME")
+            raise OptionNeeded(f"no column is the {role}: name it with {{columns}}", columns=f"{role}=NAME")
 
 
 @attrs.frozen(kw_only=True)
 class Layout:
     """How the rows of a table are read; see `TableReader` for what each field does.
 
-    Layouts are equal if they read alike, whatever the symbol.
+    Layouts are equal if they read rows in the same way, whatever the symbol.
     """
 
     kind: int
@@ -94,13 +94,13 @@ class Layout:
     day_ns: int | None = None  # the midnight that an epoch is counted from, in the local time of `zone`
     symbol: str = attrs.field(default="", eq=False)
     shift: int = 0
-    mark: int = POINT  # what stands before the fraction of a number
+    mark: int = POINT  # the decimal mark
     whole: bool = False
     timeframe: Timeframe | None = None
     close_stamped: bool = False
     side: int = TRADES
-    blank: str = "missing"  # what a quote's empty side means
-    undefined: str = ""  # what stands in a side that has no price
+    blank: str = "missing"  # the meaning of a quote's empty side
+    undefined: str = ""  # the text of a side without a price
     backward: bool = False  # the rows are newest first, and read from the last one on
     unread: str = ""  # why no row can be read: all are refused
     watched: tuple[tuple[int, str], ...] = attrs.field(default=(), converter=_pairs)  # columns that stay the same
@@ -112,11 +112,11 @@ class Layout:
         if self.time_format not in TIME_FORMATS:
             raise ConfigError(f"time_format must be one of {', '.join(TIME_FORMATS)}, got {self.time_format!r}")
         if self.kind in (BARS, QUOTE_BARS) and self.timeframe is None:
-            raise OptionNeeded("how long a bar lasts is not clear from the rows: give {timeframe}", timeframe="1m")
+            raise OptionNeeded("the length of the bars is not clear from the rows: give {timeframe}", timeframe="1m")
         if self.blank not in BLANKS:
             raise ConfigError(f"blank must be {' or '.join(BLANKS)}, got {self.blank!r}")
         if not self.symbol and "symbol" not in self.columns:
-            raise OptionNeeded("no column is the symbol, and no file name says it: give {symbol}", symbol="NAME")
+            raise OptionNeeded("neither a column nor the file's name has the symbol: give {symbol}", symbol="NAME")
 
     @property
     def label(self) -> str:
@@ -145,13 +145,13 @@ class Layout:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any], *, symbol: str, limits: Limits) -> Layout:
-        """Return the layout that gave *found*, for a part of *symbol*."""
+        """Return the layout that *found* was made from, for a part of *symbol*."""
         timeframe = found["timeframe"] and Timeframe(found["timeframe"])
         known = {field.name: found[field.name] for field in attrs.fields(cls) if field.name in found}
         return cls(**{**known, "timeframe": timeframe, "symbol": symbol, "limits": limits})
 
     def reader(self, place: str, *, in_columns: bool = False) -> TableReader:
-        """Return a reader of what is called *place*, at its start: of text, or of rows *in_columns*."""
+        """Return a reader of the part called *place*, at its start: of text, or of rows *in_columns*."""
         time_kind, unit_ns = TIME_FORMATS[self.time_format]
         stamps = StampReader(
             time_kind,
@@ -193,7 +193,7 @@ class Layout:
         return reader
 
     def _wanted(self) -> list[Wanted]:
-        """Return what the cells of each column are read as, where rows come in columns."""
+        """Return the kind of cells to read from each column, if rows come in columns."""
         names = (*_TELLS, *_READ[self.kind], *(_READ[QUOTES] + _READ[TRADE_TICKS] if self.leaves_out else ()))
         epoch = TIME_FORMATS[self.time_format]
         return wanted_columns(
@@ -206,6 +206,6 @@ class Layout:
 
     @property
     def leaves_out(self) -> bool:
-        """Whether rows of quotes or trades may leave out what another row said."""
+        """Whether rows of quotes or trades may omit what another row contained."""
         says_less = self.blank == "unchanged" or self.undefined != "" or bool(self.keys)
         return self.kind in (QUOTES, TRADE_TICKS) and says_less

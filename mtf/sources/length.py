@@ -1,7 +1,7 @@
-"""How long the bars of a file last, inferred from the steps between them, or not at all.
+"""The length of a file's bars, inferred from the steps between them, or not at all.
 
 A length is inferred only if the smallest step is a usual one and is the step of most rows. Three bars two minutes apart
-may be of one minute or of two: then it is asked for.
+may last one minute or two: then an option is needed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _BY_STEP: Final = {Timeframe(name).length_ns: name for name in _USUAL}
 
 
 def infer_length(times: Iterable[tuple[str, int, int]]) -> Timeframe:
-    """Return how long bars last that start (or end) at *times*: each its symbol, its local and its UTC time in ns.
+    """Return the length of bars that start (or end) at *times*, each with its symbol, local and UTC time in ns.
 
     A zone's clock may be set forward or back between two bars, so that either the local or the UTC steps are equal.
-    OptionNeeded if the steps do not say it.
+    OptionNeeded if the steps do not show it.
     """
     rows = list(times)
     utc = _steps([(symbol, utc_ns) for symbol, _, utc_ns in rows])
@@ -40,7 +40,7 @@ def infer_length(times: Iterable[tuple[str, int, int]]) -> Timeframe:
 
 
 def check_length(length: Timeframe, times: Iterable[tuple[str, int, int]], says: str) -> None:
-    """Raise OptionNeeded if bars follow each other more closely than the *length* that *says* them."""
+    """Raise OptionNeeded if bars follow each other more closely than the *length* given by *says*."""
     steps = _steps([(symbol, utc_ns) for symbol, _, utc_ns in times])
     if steps and length.intraday and min(steps)[0] < length.length_ns:
         raise OptionNeeded(
@@ -50,14 +50,14 @@ def check_length(length: Timeframe, times: Iterable[tuple[str, int, int]], says:
 
 
 def days_name(days: int) -> str:
-    """Return the length of bars that last so many days, a day, a week or a month; "" for another number."""
+    """Return the length of bars that last this many days: a day, a week or a month; "" for another number."""
     return "1d" if days == 1 else "1w" if days == 7 else "1mo" if 28 <= days <= 31 else ""
 
 
 def _steps(rows: Sequence[tuple[str, int]]) -> list[tuple[int, bool]]:
     """Return the steps from each bar to the next of its symbol, and whether each is over a weekend.
 
-    Whichever way the file runs; steps back against it, and none at all, are left out.
+    In either order of the file; steps against that order, and zero steps, are left out.
     """
     newest: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
@@ -76,17 +76,17 @@ def _weekend(before: int, now: int) -> bool:
 
 
 def _days(step: int) -> int:
-    """Return how many days *step* is, or with an hour more or less, by a clock that was set; 0 for no such number."""
+    """Return the number of days in *step*, give or take an hour for a clock change; 0 if it is not whole days."""
     days = round(step / DAY_NS)
     return days if abs(step - days * DAY_NS) in (0, HOUR_NS) else 0
 
 
 def _clear(steps: Sequence[tuple[int, bool]]) -> Timeframe | None:
-    """Return the usual length that is the smallest of *steps* and that of most; a weekend is a step of a day."""
+    """Return the usual length that is both the smallest and the most frequent of *steps*; a weekend counts as a day."""
     if not steps:
         return None
     smallest = _name(min(steps)[0])
-    different = Counter(steps)  # a few, however many there are
+    different = Counter(steps)  # few different ones, however many steps
     count = sum(
         each for (step, weekend), each in different.items() if _name(step) == smallest or (weekend and smallest == "1d")
     )
@@ -94,19 +94,19 @@ def _clear(steps: Sequence[tuple[int, bool]]) -> Timeframe | None:
 
 
 def _name(step: int) -> str:
-    """Return the usual length of bars that *step* is; "" for none."""
+    """Return *step* as a usual length of bars; "" if it is not one."""
     days = _days(step)
     return days_name(days) if days else _BY_STEP.get(step, "")
 
 
 def _why(steps: Sequence[tuple[int, bool]]) -> str:
     if not steps:
-        return "there are not two rows of one symbol"
+        return "no symbol has two rows"
     smallest = min(steps)[0]
     if not _name(smallest):
         return f"the smallest step from one row to the next is {_text(smallest)}"
     count = sum(1 for step, _ in steps if step == smallest)
-    return f"the smallest step from one row to the next is {_text(smallest)}, but only {count} of {len(steps)} are it"
+    return f"the smallest step from one row to the next is {_text(smallest)}, but only {count} of {len(steps)} are so"
 
 
 def _text(step: int) -> str:

@@ -1,8 +1,8 @@
 """Local time to UTC: fixed offsets and IANA zones, exact to the nanosecond.
 
-Where the clock goes back, a local time happens twice. The reading is taken that keeps the order of the rows: the
-first, unless that would lie before the row above, then the second. Where the clock goes forward, a local time does
-not exist at all, and says so. Compiled; a look-up is a comparison as long as the offset does not change.
+When the clock goes back, a local time happens twice. It is read so that rows stay in order: as the first, unless that
+is before the previous row, then as the second. When the clock goes forward, a local time may not exist at all; that is
+reported. Compiled; a look-up is one comparison while the offset does not change.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from mtf.units import DAY_NS, SECOND_NS
 
 __all__ = ["BAD_TIME", "NO_TIME_MAX", "SKIPPED_TIME", "UNKNOWN_ZONE", "Zone"]
 
-# Far before any time that can be read (1843), and small enough for 63 bits: larger constants are objects when compiled.
-BAD_TIME: Final = -4_000_000_000_000_000_000  # what a reader of times returns for text that is not a time
+# Long before any readable time (1843), and small enough for 63 bits: larger constants are objects when compiled.
+BAD_TIME: Final = -4_000_000_000_000_000_000  # a time reader's result for text that is not a time
 SKIPPED_TIME: Final = -3_999_999_999_999_999_999  # for a local time that the clock skipped
-UNKNOWN_ZONE: Final = -3_999_999_999_999_999_998  # and for one with the name of a zone that nobody knows
-NO_TIME_MAX: Final = UNKNOWN_ZONE  # the largest of these answers: what is above is a time
+UNKNOWN_ZONE: Final = -3_999_999_999_999_999_998  # for a time with an unknown zone
+NO_TIME_MAX: Final = UNKNOWN_ZONE  # the largest of these results: larger values are times
 
 QUARTER_NS: Final = 900_000_000_000
-SPAN_NS: Final = 518_400_000_000_000  # six days: two changes of a clock are further apart
+SPAN_NS: Final = 518_400_000_000_000  # six days: clock changes are further apart
 LOCAL_MAX_NS: Final = 7_300_000_000_000_000_000  # past 2200, and before 1970, the block builder refuses it anyway
 
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?|[A-Z]{3}([+-]?)(\d{1,2})")
@@ -40,7 +40,7 @@ class Zone:
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
-        self.doubled: i64 = 0  # how many of the times asked for the clock had twice
+        self.doubled: i64 = 0  # how many of the requested times the clock showed twice
         self._info: zoneinfo.ZoneInfo | None = None  # None if the offset is fixed
         self._offset_ns: i64 = 0  # local minus UTC, for local times in [_from_ns, _to_ns)
         self._from_ns: i64 = 0
@@ -55,7 +55,7 @@ class Zone:
             self._info = zoneinfo.ZoneInfo(name)
         except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
             raise ConfigError(
-                f"unknown time zone {name!r}: give an IANA name, as America/New_York, or an offset, as UTC-05:00"
+                f"unknown time zone {name!r}: give an IANA name, such as America/New_York, or an offset like UTC-05:00"
             ) from error
 
     @property
@@ -64,9 +64,9 @@ class Zone:
         return self._info is None
 
     def to_utc(self, local_ns: i64, not_before_ns: i64) -> i64:
-        """Return the UTC time of local time *local_ns*, of two the first that is not before *not_before_ns*.
+        """Return the UTC time of local time *local_ns*; of two, the first that is not before *not_before_ns*.
 
-        SKIPPED_TIME where the clock went forward over it.
+        SKIPPED_TIME if the clock went forward over it.
         """
         if self._info is None or self._from_ns <= local_ns < self._to_ns:
             return local_ns - self._offset_ns
@@ -91,9 +91,9 @@ class Zone:
         return local_ns - second
 
     def _learn(self, from_ns: i64, length_ns: i64) -> bool:
-        """Remember the offset of `[from_ns, from_ns + length_ns)` if it is one.
+        """Remember the offset of `[from_ns, from_ns + length_ns)` if it is constant.
 
-        Looks at both ends only: since 1970 no zone has set its clock twice within six days.
+        Only checks both ends: since 1970, no zone has changed its clock twice within six days.
         """
         offset = self._offset_at(from_ns, 0)
         last = from_ns + length_ns - SECOND_NS

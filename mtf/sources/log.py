@@ -1,4 +1,4 @@
-"""An mtf log as a source: its events, rejected ones and clock events too, handed in again in their order."""
+"""An mtf log as a source: its events, including rejected ones and clock events, in order."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["LogSource"]
 
 
 class LogSource:
-    """The log in a data directory, from *from_seq* to the end that it has when it is reached.
+    """The log in a data directory, from *from_seq* to its end at the time of reading.
 
-    By default from the first event that it still has.
+    The default is the first event that it still has.
     """
 
     def __init__(self, directory: str | Path, from_seq: int | None = None) -> None:
@@ -30,7 +30,7 @@ class LogSource:
         self._from_seq: Final = from_seq
         self._reader: LogReader = read_log(self.path, from_seq)
         self._run_id: Final = self._reader.run_id
-        self._next_seq = from_seq  # the event that is handed in next
+        self._next_seq = from_seq  # the next event
         self._logged: LoggedBlock | None = None  # the block that contains it, once read
 
     @property
@@ -39,7 +39,7 @@ class LogSource:
 
     @property
     def run_id(self) -> bytes:
-        """What tells this log from all others, wherever it lies."""
+        """The identity of this log, wherever it is."""
         return self._run_id
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
@@ -72,7 +72,7 @@ class LogSource:
         try:
             next_seq = int(position["next_seq"]) if position else self._from_seq
         except (KeyError, TypeError, ValueError) as error:
-            raise SourceError(f"{self.path}: {position!r} is not a position in a log", path=str(self.path)) from error
+            raise SourceError(f"{self.path}: invalid position in a log: {position!r}", path=str(self.path)) from error
         self._reader.close()
         self._reader = read_log(self.path, next_seq)
         self._next_seq = next_seq

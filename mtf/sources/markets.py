@@ -1,7 +1,7 @@
-"""Whether the rows of a table are of one market: a column of words that nobody knows may be the one that says which.
+"""Whether the rows of a table belong to one market: an unknown column of words may name the market.
 
-Two markets are never read as one. Where a column's words differ, and it is not known for something else, the user is
-asked; if they do not differ at the start of the file, the reader watches the column.
+Two markets are never read as one. If the words of a column differ, and it is not known to mean something else, an
+option is needed; if they do not differ at the start of the file, the reader watches the column.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mtf.sources.text_table import several_markets
 
 __all__ = ["check_one_market"]
 
-# Headings, and words in cells, that tell rows of one market apart.
+# Headings, and words in cells, of columns that distinguish rows of one market.
 _OTHER: Final = frozenset(
     re.findall(
         r"\w+",
@@ -40,11 +40,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]{0,11}([/:][A-Za-z0-9.^=_
 
 
 def check_one_market(table: SniffedTable, used: Iterable[int], times: Sequence[int], *, bars: bool) -> tuple[int, ...]:
-    """Return the columns of *table*, besides those that are *used*, which must not change from row to row.
+    """Return the columns of *table*, besides those *used*, whose content must not change from row to row.
 
-    *times* are those of its rows, up to NO_TIME_MAX for a missing one. OptionNeeded if a column tells markets
-    apart, as far as anybody can see: by its words, or since time goes on in the rows of each of its values, and not
-    from row to row.
+    *times* are those of its rows, NO_TIME_MAX or less for a missing one. OptionNeeded if a column seems to tell markets
+    apart: by its words, or because time increases among the rows of each of its values, but not from row to row.
     """
     taken = set(used)
     watched = []
@@ -54,7 +53,7 @@ def check_one_market(table: SniffedTable, used: Iterable[int], times: Sequence[i
         cells = table.column(column)
         if column in taken or not cells:
             continue
-        other = plain(heading) in _OTHER  # venues of one market may each have trades in their own order
+        other = plain(heading) in _OTHER  # venues of one market may each have their own order of trades
         suspect = not goes_on and (bars or not other)
         if suspect and _has_its_own_times([row[column] for row in table.rows], times, bars=bars):
             raise _two_of(cells, heading or str(column))
@@ -74,7 +73,7 @@ def check_one_market(table: SniffedTable, used: Iterable[int], times: Sequence[i
 
 
 def _goes_on(times: Sequence[int], *, bars: bool) -> bool:
-    """Whether time goes on from row to row, so that no column can tell markets apart by it."""
+    """Whether time increases from row to row, so that it does not show columns that tell markets apart."""
     if not times or min(times) <= NO_TIME_MAX:
         return not times
     ordered = sorted(times)
@@ -82,9 +81,9 @@ def _goes_on(times: Sequence[int], *, bars: bool) -> bool:
 
 
 def _has_its_own_times(cells: Sequence[str], times: Sequence[int], *, bars: bool) -> bool:
-    """Whether time stands still or goes back from row to row, but goes on among the rows of each value of a column.
+    """Whether time stands still or goes back from row to row, but increases among the rows of each value of a column.
 
-    A market's bars have each a time of their own; its ticks may share one.
+    Each bar of a market has its own time; its ticks may share one.
     """
     least = 1 if bars else 0
     newest: dict[str, int] = {}

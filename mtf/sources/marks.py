@@ -1,4 +1,4 @@
-"""The decimal mark of the numbers in a table: a point, or a comma as in most of Europe."""
+"""The decimal mark of the numbers in a table: a point, or a comma as in much of Europe."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ __all__ = ["decimal_mark", "mark_of"]
 
 MARKS: Final = {".": POINT, ",": COMMA}
 _DIGITS: Final = re.compile(r"\d[\d.,]*|[.,]\d+")
-_PLAIN: Final = re.compile(r"(?:(?:-?\d+(?:\.\d+)?)?\n)*+")  # numbers, or nothing, each with a line break behind it
+_PLAIN: Final = re.compile(r"(?:(?:-?\d+(?:\.\d+)?)?\n)*+")  # numbers, or nothing, each followed by a line break
 _BETWEEN: Final = re.compile(r"['\s]")  # between groups of digits, whatever the mark
-_GROUP: Final = 3  # digits that a comma or a point may part from others
+_GROUP: Final = 3  # digits in a group separated by a comma or a point
 
 
 def mark_of(said: str) -> int:
-    """Return the mark that the user says; ConfigError for another one."""
+    """Return the mark given by the user; ConfigError for another one."""
     if said not in MARKS:
         raise ConfigError(f"decimal must be '.' or ',', got {said!r}")
     return MARKS[said]
 
 
 def decimal_mark(cells: Iterable[str]) -> int:
-    """Return the mark in *cells*, those of numbers, as most of them have it; UNSURE if none of them has any.
+    """Return the mark of most of *cells*, which are numbers; UNSURE if none of them has any.
 
-    OptionNeeded if all could be either: 1,234 is a thousand and more, or one and a fraction.
+    OptionNeeded if all could be either: 1,234 is over a thousand, or one and a fraction.
     """
     cells = list(cells)
     text = "\n".join([*cells, ""])
-    if _PLAIN.fullmatch(text):  # nearly always, and then there is nothing to weigh
+    if _PLAIN.fullmatch(text):  # nearly always, and then there is nothing to decide
         return POINT if "." in text else UNSURE
     votes = {POINT: 0, COMMA: 0}
     unclear = ""
-    pointed = False  # 1.085 is taken for what it is wherever no comma says otherwise
+    pointed = False  # 1.085 has a decimal point unless a comma indicates otherwise
     for cell in cells:
         if kind_of(cell) != NUMBER:
             continue
@@ -62,7 +62,7 @@ def decimal_mark(cells: Iterable[str]) -> int:
 
 
 def _mark(digits: str) -> int:
-    """Return the mark that *digits* have without doubt."""
+    """Return the mark that *digits* certainly have."""
     points, commas = digits.count("."), digits.count(",")
     if points and commas:
         if points > 1 or commas > 1:

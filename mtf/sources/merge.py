@@ -1,8 +1,8 @@
-"""Several sources as one, in order of time: what `run` reads, whether it is given a file, a folder or a list.
+"""Several sources as one, in order of time: what `run` reads for a file, a folder or a list.
 
-Owns how the parts are read in turns and the position of each; the order itself is made in `mtf.sources.merger`. Each
-part keeps its own order, equal stamps come in the order in which the parts are named, and memory is bounded however
-many there are. A single part is read straight through.
+Owns how the parts are read in turns and the position of each; `mtf.sources.merger` makes the order. Each part keeps its
+own order, equal stamps come in the order of the parts, and memory is bounded for any number of parts. A single part is
+read directly.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ __all__ = [
     "sources_of",
 ]
 
-READ_MAX: Final = 8_192  # rows read ahead in one call, or a chunk more
+READ_MAX: Final = 8_192  # rows read ahead in one call, plus at most one chunk
 READ_MIN: Final = 256  # the fixed cost of reading a chunk, in rows
 SAMPLES_MAX: Final = 256  # parts that are sampled for the progress
 NAMES_SHOWN: Final = 3
 REORDER_MAX_NS: Final = DAY_NS
 
-# A position within rows that were read ahead: where these begin, and how many of them are out.
+# A position within rows read ahead: where these begin, and how many of them are out.
 CHUNK: Final = "chunk"
 SKIP: Final = "skip"
 SKIPPED: Final = "\0\0"  # appended to the key of a part: the log's entry for SKIP, which changes with each frame
@@ -58,7 +58,7 @@ def shown_key(key: str) -> str:
 
 
 def sources_of(keys: Iterable[str]) -> set[str]:
-    """Return the names of the sources to which *keys*, or those of their parts, belong."""
+    """Return the names of the sources to which *keys* belong, as sources or as parts."""
     return {key.partition("\0")[0] for key in keys} - {""}
 
 
@@ -93,16 +93,16 @@ def source_position(at: dict[str, Any]) -> dict[str, Any]:
 
 @attrs.frozen(kw_only=True)
 class MergePart:
-    """One of the merged sources. *key* is its name in the log; None: the log does not know it."""
+    """One of the merged sources. *key* is its name in the log; None if the log does not know it."""
 
     source: Source
     key: str | None
-    folder: str = ""  # the source of which it is a part, if files may be added and grow; "": none
+    folder: str = ""  # the source that it is a part of, if files may be added and grow; "" if none
     starts_ns: int | None = None  # none of its rows is stamped earlier; None: unknown
 
 
 class _Place:
-    """The place of one part: the chunk that was read ahead, and what the log got last."""
+    """The place of one part: its chunk read ahead, and what the log got last."""
 
     def __init__(self, part: MergePart, lane: Lane) -> None:
         self.part: Final = part
@@ -110,8 +110,8 @@ class _Place:
         self.start: Final = part.source.position()
         self.feed: Feed
         self.chunk: Chunk | None = None  # read ahead, and not completely out
-        self.fresh = False  # `chunk` has not entered the merge yet
-        self.before: dict[str, Any] = {}  # the position at which `chunk` begins, or while `skip` is not 0 the next one
+        self.fresh = False  # `chunk` is not in the merge yet
+        self.before: dict[str, Any] = {}  # the position where `chunk` begins, or, while `skip` is not 0, the next one
         self.skip = 0  # rows at the start of the next chunk that are out
         self.refused = 0  # malformed rows of `chunk` that were handled
         self.identity: dict[str, Any] | None = None
@@ -126,7 +126,7 @@ class _Place:
         return (self.before, self.skip) if self.skip else (self.feed.position(), 0)
 
     def read(self) -> int:
-        """Read a chunk ahead, perhaps one without rows; return how many it has."""
+        """Read a chunk ahead, perhaps one without rows; return its number of rows."""
         if not self.skip:
             self.before = self.feed.position()
         chunk = self.feed.next()
@@ -144,7 +144,7 @@ class _Place:
 
     def refuse(self, builder: BlockBuilder) -> None:
         """Refuse malformed rows before the next row, or after the last one."""
-        assert self.chunk is not None, "what is refused was read"
+        assert self.chunk is not None, "rows are read before they are refused"
         refused = self.chunk.refused
         while self.refused < len(refused) and refused[self.refused][0] <= self.lane.next:
             self.refused += 1
@@ -153,7 +153,7 @@ class _Place:
 
     def stop(self) -> None:
         """Release rows up to the next malformed one."""
-        assert self.chunk is not None, "rows that go out were read"
+        assert self.chunk is not None, "rows are read before they go out"
         refused = self.chunk.refused
         self.lane.stop = refused[self.refused][0] if self.refused < len(refused) else self.chunk.count
 
@@ -162,7 +162,7 @@ class MergedSource:
     """*sources* merged by the stamps of their rows; a `Source` itself.
 
     With *reorder_ns* each one's rows are first put in order within a window of that length, with *sort* all of them (on
-    disk, before the first row goes out). Among *sources* may be merged ones: their parts take part one by one.
+    disk, before the first row goes out). *sources* may include merged ones: their parts take part individually.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class MergedSource:
         if not 0 <= reorder_ns <= REORDER_MAX_NS:
             raise ConfigError(f"a reorder window must be between 0 and {REORDER_MAX_NS} ns, a day, got {reorder_ns} ns")
         if sort and reorder_ns:
-            raise ConfigError("sorted rows need no reorder window: sort, or give a window, not both")
+            raise ConfigError("sort and a reorder window exclude each other: sorted rows need no window")
         self.parts: Final = tuple(_flat(sources))
         self.name: Final = name or _joined(
             [each.source.name if isinstance(each, MergePart) else each.name for each in sources]
@@ -187,18 +187,18 @@ class MergedSource:
         self._sort: Final = sort
         self._closed = False  # by `close`, until `seek`
         self._rows: Final = ChunkRows()
-        self._read = 0  # rows delivered or refused since this source was made
+        self._read = 0  # rows delivered or refused since this source was created
         self._refused = 0  # of them those refused
         self._numbers: Final = _numbered(self.parts)
-        self._direct: _Place | None = None  # the only part left, if it is read straight through
-        # What it reads is counted by itself from here on: rows, and malformed ones; None if it does not count.
+        self._direct: _Place | None = None  # the only part left, if it is read directly
+        # The part counts its rows, and malformed ones, from here on; None if it does not count.
         self._direct_from: tuple[int, int] | None = None
         self._places: list[_Place] = []
         self._begin({})
 
     @property
     def rows(self) -> tuple[int, int]:
-        """How many rows were read, and of them malformed, since this source was made; a bar is one."""
+        """The number of rows read since this source was created, and of malformed ones among them; a bar is one."""
         if self._direct is None or self._direct_from is None:
             return self._read, self._refused
         read, refused = self._direct.part.source.rows  # type: ignore[attr-defined]
@@ -210,7 +210,7 @@ class MergedSource:
         return any(getattr(part.source, "resumed", False) for part in self.parts)
 
     def notes(self) -> list[str]:
-        """Return what users should know about how the parts were read; the same note of many parts is one sentence."""
+        """Return facts for users about how the parts were read; the same note of many parts is one sentence."""
         found: dict[str, list[str]] = {}
         for part in self.parts:
             notes: Callable[[], list[str]] | None = getattr(part.source, "notes", None)
@@ -219,8 +219,8 @@ class MergedSource:
         return sentences(found)
 
     def recall(self, identity: Mapping[str, Any], position: Mapping[str, Any]) -> None:
-        """Have parts that are new to the log read as detected; ConfigError if one needs options."""
-        assert not identity, "what is known of parts is known of each by itself"
+        """Read parts that are new to the log as detected; ConfigError if one needs options."""
+        assert not identity, "a merged source has no identity of its own, only its parts have"
         for part in self.parts:
             recall: Callable[..., None] | None = getattr(part.source, "recall", None)
             if recall is not None:
@@ -232,7 +232,7 @@ class MergedSource:
         return int(self._merger.reordered)
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
-        assert not self._closed, "a source that is closed is read on from a position: seek first"
+        assert not self._closed, "a closed source is continued from a position: seek first"
         self._stage.builder = builder
         if self._direct is None and self._merger.size == 1:
             self._read_through()
@@ -252,9 +252,9 @@ class MergedSource:
                 builder.copy(block, self._stage.symbols.names, 0, block.count)
 
     def first(self, number: int, builder: BlockBuilder) -> tuple[str, int] | None:
-        """Return symbol and stamp of the first row of a part that is not out; None if none is found at once.
+        """Return symbol and stamp of the first row of a part that is not out; None if it is not found at once.
 
-        Nothing is delivered to *builder* yet: it is the one that rows will go to.
+        Nothing is delivered to *builder* yet, which rows will go to later.
         """
         self._stage.builder = builder
         place = self._places[number]
@@ -300,7 +300,7 @@ class MergedSource:
         for label in positions:
             if label not in self._numbers:
                 raise SourceError(
-                    f"{self.name}: {shown_key(label)!r} was a part of it and is missing now: put it back, or start "
+                    f"{self.name}: {shown_key(label)!r} was a part of it and is now missing: put it back, or start "
                     "again with another data directory",
                     path=self.name,
                 )
@@ -326,7 +326,7 @@ class MergedSource:
         return entries
 
     def progress(self) -> float | None:
-        """Return the share that was read, by size if all parts know theirs; of a sample if there are many."""
+        """Return the share that was read, by size if all parts know theirs; for many parts, that of a sample."""
         total = done = 0.0
         sample = self.parts[:: len(self.parts) // SAMPLES_MAX + 1]
         sizes = [getattr(part.source, "total_bytes", None) for part in sample]
@@ -363,7 +363,7 @@ class MergedSource:
                 at = place.before
                 place.noted_skip = place.skip
             place.feed = self._feed(place.part, at)
-            # Once in order, rows may begin with one that is stamped before the first row of the file.
+            # In order, rows may begin with one stamped before the first row of the file.
             known = at is None and not self._sort and not self._reorder_ns
             starts_ns = place.part.starts_ns if known else None
             self._merger.enter(number, NEVER_NS if starts_ns is None else starts_ns)
@@ -375,7 +375,7 @@ class MergedSource:
         if (sorting and not self._sort) or (windowed and self._sort):
             how = "sorted" if sorting else "with a reorder window"
             raise ConfigError(
-                f"{part.source.name}: the previous run stopped in the middle of it, {how}: use the same setting again"
+                f"{part.source.name}: the previous run, {how}, stopped in the middle of it: use the same setting again"
             )
         if self._sort:
             feed = SortFeed(part.source, self._stage)
@@ -388,7 +388,7 @@ class MergedSource:
         return feed
 
     def _read_through(self) -> None:
-        """Have the only part left read without reading ahead, unless some of it already was."""
+        """Read the only remaining part without reading ahead, unless some of it was already."""
         place = self._places[self._merger.top]
         feed = place.feed
         if place.chunk is None and not place.skip and isinstance(feed, SourceFeed) and feed.direct:
@@ -413,7 +413,7 @@ class MergedSource:
         return more
 
     def _end_direct(self) -> None:
-        """Count what the part that is read straight through has read by now, and read it so no longer."""
+        """Count what the directly read part has read so far, and stop reading it directly."""
         self._read, self._refused = self.rows
         self._direct = None
 
@@ -459,13 +459,13 @@ def _flat(sources: Sequence[Source | MergePart]) -> Iterator[MergePart]:
 
 
 def _numbered(parts: Sequence[MergePart]) -> dict[str, int]:
-    """Return the numbers of the parts by key; ConfigError if two have the same."""
+    """Return the numbers of the parts by key; ConfigError if two have the same key."""
     numbers: dict[str, int] = {}
     for number, part in enumerate(parts):
         label = f"\0{number}" if part.key is None else part.key
         if numbers.setdefault(label, number) != number:
             raise ConfigError(
-                f"two sources are called {part.source.name!r}, but the log needs different names: give each its own"
+                f"two sources are called {part.source.name!r}, but the log needs different names: rename one"
             )
     return numbers
 

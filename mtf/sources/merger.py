@@ -1,7 +1,7 @@
 """The k-way merge: rows of many chunks in the order of their stamps, equal ones in the order of their lanes. Compiled.
 
-A heap of lanes by the stamp of each one's next row. Each lane keeps its own order, also where that goes back in time;
-a unit (see `mtf.sources.chunk`) goes out whole. It copies rows and knows nothing of where they come from.
+A heap of lanes by the stamp of each one's next row. Each lane keeps its own order, even if that goes back in time; a
+unit (see `mtf.sources.chunk`) goes out whole. It copies rows and does not know where they come from.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from mtf.sources.chunk import NOTHING, Chunk, ChunkRows, heap_end, unit_end
 __all__ = ["Lane", "Merger"]
 
 
-# Where rows go round all lanes, each object on the way to a row is a cache miss: so what the merge needs of a lane for
-# each row is in one stretch of a column, and its rows in one list for all lanes.
-NEXT: Final = 0  # rows of the chunk that are out; equal to COUNT where more has to be read
-STOP: Final = 1  # no row from here on goes out before the caller has seen to something
+# If rows alternate between lanes, each object on the way to a row is a cache miss. So what the merge needs of a lane
+# per row is contiguous in one column, and rows of all lanes are in one list.
+NEXT: Final = 0  # rows of the chunk that are out; equal to COUNT if more must be read
+STOP: Final = 1  # the merge stops before this row, so that the caller can do something first
 COUNT: Final = 2  # rows in the chunk
 FLAGS: Final = 3
 PLACE_SIZE: Final = 4
 
-PLAIN: Final = 1  # nothing but its row belongs to any row of the chunk
+PLAIN: Final = 1  # no row of the chunk has other data
 MOVED: Final = 2  # rows went out since `Merger.take_moved`
 
 
 @mypyc_attr(native_class=True, acyclic=True)
 class Lane:
-    """One source's place in the merge: the chunk that is read ahead of it, and how many of its rows are out."""
+    """One source's place in the merge: its chunk read ahead, and how many of its rows are out."""
 
     __slots__ = ("_all_rows", "_places", "chunk", "heap_at", "number")
 
     def __init__(self, number: i64, places: vec[i64], all_rows: list[bytes]) -> None:
         self.number: Final[i64] = number
         self.chunk: Chunk = NOTHING
-        self.heap_at: i64 = 0  # in the chunk's heap, where what belongs to the next rows begins
+        self.heap_at: i64 = 0  # where the data of the next rows begins in the chunk's heap
         self._places: Final = places  # of all lanes
         self._all_rows: Final = all_rows  # those of each lane's chunk
 
     @property
     def next(self) -> i64:
-        """How many rows of `chunk` are out; equal to `count` where more has to be read."""
+        """The number of rows of `chunk` that are out; equal to `count` if more must be read."""
         return self._places[self.number * PLACE_SIZE + NEXT]
 
     @property
@@ -55,7 +55,7 @@ class Lane:
 
     @property
     def stop(self) -> i64:
-        """The row from which on none goes out before the caller has seen to something."""
+        """The row before which the merge stops, so that the caller can do something first."""
         return self._places[self.number * PLACE_SIZE + STOP]
 
     @stop.setter
@@ -63,7 +63,7 @@ class Lane:
         self._places[self.number * PLACE_SIZE + STOP] = row
 
     def load(self, chunk: Chunk, skip: i64) -> None:
-        """Continue at *chunk*, the first *skip* rows of which are out already."""
+        """Continue with *chunk*, whose first *skip* rows are out already."""
         places = self._places
         at = self.number * PLACE_SIZE
         assert places[at + NEXT] == places[at + COUNT], "a chunk is read to its end before the next"
@@ -91,7 +91,7 @@ class Merger:
         self._places: Final = vec[i64]([0] * (count * PLACE_SIZE))  # by lane
         self._rows: Final[list[bytes]] = [b""] * count  # by lane
         self.lanes: Final[list[Lane]] = [Lane(number, self._places, self._rows) for number in range(count)]
-        # Two columns, the first `size` places of which are a heap: the stamp of a lane's next row, then its number.
+        # Two columns whose first `size` places are a heap: the stamp of a lane's next row, and its number.
         self._stamps: Final = vec[i64]([0] * count)
         self._heap: Final = vec[i64]([0] * count)
         self._moved: list[int] = []
@@ -104,7 +104,7 @@ class Merger:
         return self._heap[0] if self.size else -1
 
     def enter(self, number: i64, ts_ns: i64) -> None:
-        """Let a lane take part, whose first row is stamped *ts_ns* or later."""
+        """Add a lane whose first row is stamped *ts_ns* or later."""
         stamps, heap = self._stamps, self._heap
         at = self.size
         self.size += 1
@@ -124,15 +124,15 @@ class Merger:
         self._sink(number, read_i64_le(self._rows[number], self._places[number * PLACE_SIZE + NEXT] * ROW_BYTES))
 
     def leave(self) -> None:
-        """Let the top lane go: it has come to its end."""
+        """Remove the top lane, which has ended."""
         self.size -= 1
         if self.size:
             self._sink(self._heap[self.size], self._stamps[self.size])
 
     def copy(self, out: ChunkRows, limit: i64) -> None:
-        """Copy rows to *out* until it holds *limit*, or the top lane is at its `stop`.
+        """Copy rows to *out* until it has *limit*, or the top lane is at its `stop`.
 
-        Ends before a unit that does not fit; the first unit of all goes out whatever its length.
+        Ends before a unit that does not fit; the first unit always goes out, whatever its length.
         """
         places = self._places
         stamps, heap = self._stamps, self._heap
@@ -182,7 +182,7 @@ class Merger:
                 self._sink(number, ts_ns)
 
     def note_moved(self, number: i64) -> None:
-        """Have `take_moved` name a lane."""
+        """Note a lane for `take_moved`."""
         places = self._places
         at = number * PLACE_SIZE + FLAGS
         if not places[at] & MOVED:
@@ -190,7 +190,7 @@ class Merger:
             self._moved.append(int(number))
 
     def take_moved(self) -> list[int]:
-        """Return the lanes that rows went out of since the last call."""
+        """Return the lanes whose rows went out since the last call."""
         moved, places = self._moved, self._places
         self._moved = []
         for k in range(len(moved)):
@@ -198,7 +198,7 @@ class Merger:
         return moved
 
     def _give(self, lane: Lane, out: ChunkRows, start: i64, end: i64) -> None:
-        """Copy rows of *lane* with what belongs to them, and count those that are marked."""
+        """Copy rows of *lane* with their data, and count those that are marked."""
         chunk = lane.chunk
         at = lane.heap_at
         if len(chunk.heap) > 0:
@@ -216,7 +216,7 @@ class Merger:
         return 2 if stamps[2] < stamps[1] or (stamps[2] == stamps[1] and heap[2] < heap[1]) else 1
 
     def _sink(self, number: i64, ts_ns: i64) -> None:
-        """Put lane *number*, whose next row is stamped *ts_ns*, in its place, and have the top place free for that."""
+        """Put lane *number*, whose next row is stamped *ts_ns*, in its place; the top place is free."""
         stamps, heap = self._stamps, self._heap
         size = self.size
         at: i64 = 0

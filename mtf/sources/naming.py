@@ -1,7 +1,7 @@
-"""What the name of a file says: the symbol that its rows are of, and the venue or tool that wrote it.
+"""The meaning of a file's name: the symbol of its rows, and the venue or tool that wrote it.
 
-The symbol is the name without dates, lengths of bars, and words for what the rows are; no list of instruments is
-needed, so that `1000PEPEUSDT-aggTrades-2024-03-06.zip` and `ADABTC-1m-2021-11-27.csv` say theirs.
+The symbol is the name without dates, lengths of bars, and words for the kind of rows. No list of instruments is needed
+for names such as `1000PEPEUSDT-aggTrades-2024-03-06.zip` and `ADABTC-1m-2021-11-27.csv`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SUFFIXES: Final = re.compile(
     r"))+$",
     re.IGNORECASE,
 )
-_COPY: Final = re.compile(r" ?\(\d{1,3}\)$")  # what a browser adds to the second download of a name
+_COPY: Final = re.compile(r" ?\(\d{1,3}\)$")  # added by a browser to the second download of a name
 _SEPARATORS: Final = re.compile(r"([-_ .,()\[\]+~]+)")
 
 _YEAR: Final = r"(?:19|20)\d\d"
@@ -48,8 +48,8 @@ _APART: Final = re.compile(  # 1-min, 5 minutes
 )
 _GLUED_PERIOD: Final = re.compile(r"(?<=[A-Z0-9]{3})(?:m(?:1|5|15|30)|h[14]|d1|w1|mn1)$")  # GBPUSDh1
 _MINUTES: Final = frozenset({"1", "5", "15", "30", "60", "240", "720", "1440", "10080", "43200"})
-NUMBER_DIGITS_MIN: Final = 4  # of a symbol that is a number: 7203, 0700, 600519
-_NAME_LETTERS: Final = 6  # a bare number behind so many is a length in minutes: XBTUSD_60, but not DAX_30
+NUMBER_DIGITS_MIN: Final = 4  # digits of a numeric symbol: 7203, 0700, 600519
+_NAME_LETTERS: Final = 6  # a bare number after this many is a length in minutes: XBTUSD_60, but not DAX_30
 _KINDS: Final = _words(
     "trade trades aggtrade aggtrades tick ticks quote quotes bar bars kline klines candle candles candlestick "
     "candlesticks ohlc ohlcv ohlcvt cohlcvwap bookticker bbo tbbo history historical hist bardata export"
@@ -63,10 +63,10 @@ _VENUES: Final = _words(
 
 
 def symbol_of(name: str, *, kinds: bool = True) -> str:
-    """Return the symbol in the file name *name*, in capitals; "" if nothing but dates is in it.
+    """Return the symbol in the file name *name*, in capitals; "" if it has nothing but dates.
 
-    `EURUSD_M1_2012.csv` is EURUSD; two currencies apart are one pair, `EUR_USD_M1` is EURUSD too. A name of which
-    nothing else is left keeps its words for the kind, so that `trades-2024.csv` is TRADES; not without *kinds*.
+    `EURUSD_M1_2012.csv` is EURUSD; two separate currencies form a pair: `EUR_USD_M1` is EURUSD too. If nothing else is
+    left, words for the kind are kept, so that `trades-2024.csv` is TRADES; not without *kinds*.
     """
     stem = stem_of(name)
     undated = _DATES.sub("\0", stem)
@@ -77,7 +77,7 @@ def symbol_of(name: str, *, kinds: bool = True) -> str:
     for leave_out in (_KINDS | _VENUES, _KINDS, _VENUES, frozenset[str]())[: 4 if kinds else 2]:
         kept = [(mark, word) for mark, word in left if word.lower() not in leave_out]
         kept = [each for i, each in enumerate(kept) if not (i and _is_minutes(each[1], kept[i - 1][1]))]
-        if len(kept) < len(words):  # "tick data", "1 minute data": one thing with the word before it
+        if len(kept) < len(words):  # "tick data", "1 minute data": belongs to the word before it
             kept = [(mark, word) for mark, word in kept if word.lower() != "data"]
         if _tells(kept, dated) and (kinds or _joined(kept) != "DATA"):
             return _joined(kept)
@@ -85,7 +85,7 @@ def symbol_of(name: str, *, kinds: bool = True) -> str:
 
 
 def venue_of(name: str) -> str:
-    """Return the venue or tool that the file name *name* says, in lower case; "" for none."""
+    """Return the venue or tool in the file name *name*, in lower case; "" for none."""
     found = [word.lower() for word in _SEPARATORS.split(stem_of(name))[::2] if word.lower() in _VENUES]
     return " ".join(found)
 
@@ -96,7 +96,7 @@ def stem_of(name: str) -> str:
 
 
 def _names(word: str, dated: bool) -> bool:
-    """Whether *word* can be a piece of a symbol."""
+    """Whether *word* can be part of a symbol."""
     if not word.strip("\0"):
         return False
     return not (_PERIOD.fullmatch(word) or (dated and word.lower() in _LINKS))
@@ -107,7 +107,7 @@ def _is_minutes(word: str, before: str) -> bool:
 
 
 def _tells(words: list[tuple[str, str]], dated: bool) -> bool:
-    """Whether *words* can be a symbol: letters, or the number of a share, which a part number beside a date is not."""
+    """Whether *words* can be a symbol: letters, or the number of a share, but not a part number next to a date."""
     if any(character.isalpha() for _, word in words for character in word):
         return True
     return bool(words) and not dated and len(words[0][1]) >= NUMBER_DIGITS_MIN

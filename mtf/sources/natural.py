@@ -11,7 +11,7 @@ _DIGITS: Final = re.compile(r"([0-9]+)")
 
 
 def natural_key(name: str) -> list[tuple[int, str, str]]:
-    """Return what to sort *name* by; names that differ have keys that differ."""
+    """Return the sort key of *name*; different names have different keys."""
     pieces = _DIGITS.split(name)
     return [
         (len(piece.lstrip("0")), piece.lstrip("0"), piece) if i % 2 else (0, piece, "")

@@ -1,4 +1,4 @@
-"""Whether the four prices of a bar can be those of one bar. Compiled."""
+"""A check that four prices can be the open, high, low and close of one bar. Compiled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["contradiction"]
 
 
 def contradiction(prices: tuple[float, float, float, float]) -> str:
-    """Return what contradicts itself in the open, high, low and close of a bar; "" if nothing does."""
+    """Return the contradiction between open, high, low and close; "" if there is none."""
     open_, high, low, close = prices
     if high < low:
         return f"the high, {high!r}, is below the low, {low!r}"

@@ -1,10 +1,10 @@
-"""Opens a path as a source: finds its parts, detects their format, and puts them in order of time.
+"""Opening a path as a source: finds its parts, detects their format, and sorts them by time.
 
 A folder is one source, and so is an archive. Files of one symbol follow each other in order of their first time (from
 their path if the format has it there, else from their first row), files of equal time in natural order of their names;
 symbols are merged by the stamps of their rows, and so is each file that has several. A file that no format reads, or
-that holds no market data, is skipped and named in `identity()`. If two formats are equally sure of a file, neither is
-chosen, and the same market in two forms, as ticks and as bars of them, is refused: an option has to choose.
+without market data, is skipped and listed in `identity()`. If two formats are equally sure of a file, or a market is
+there in two forms, such as ticks and their bars, an option has to choose.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from mtf.units import NEVER_NS, TS_MAX_NS
 __all__ = ["open_source"]
 
 UNKNOWN: Final = "in no known format"
-SYNTHETIC_EVENTS: Final = 1_000_000  # of a synthetic market for which nobody says how long it goes on
-STAND_IN: Final = Timeframe("1m")  # for a length of bars that is not known: it decides only where the first one ends
-ALIKE_MAX: Final = 16  # ways of reading that files of a folder are compared with
-FIRST_ROWS: Final = 100  # of a file, looked at to find its first time
+SYNTHETIC_EVENTS: Final = 1_000_000  # default length of a synthetic market
+STAND_IN: Final = Timeframe("1m")  # for an unknown length of bars: it only affects where the first one ends
+ALIKE_MAX: Final = 16  # ways of reading to compare files of a folder with
+FIRST_ROWS: Final = 100  # rows of a file to search for its first time
 
 
 def open_source(
@@ -74,19 +74,19 @@ def open_source(
     limits: Limits = DEFAULT_LIMITS,
     resumable: bool = False,
 ) -> IterableSource:
-    """Return *path*, a file or a folder of them, as a source; what is not given is inferred from its content and name.
+    """Return *path*, a file or folder, as a source; options that are not given are inferred from its content and name.
 
-    It can also be a table: a frame of polars or pandas, anything else with `__arrow_c_stream__`, a dict of columns.
+    *path* can also be a table: a frame of polars or pandas, anything else with `__arrow_c_stream__`, a dict of columns.
 
-    `synthetic` is a made-up market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one. `NAME` or
-    `NAME:...` is a source that another package brings by entry point (docs/plugins.md).
+    `synthetic` is a simulated market, `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` another one. `NAME` or
+    `NAME:...` is a source that another package provides through an entry point (docs/plugins.md).
 
-    *columns* maps what a column is (see `mtf.sources.text_table.ROLES`) to its name or number, or lists what the
-    columns are in order, `_` for one that is not read: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`.
-    The other options are those of `mtf.sources.file_format.FormatOptions`. *pattern* says which files of a folder are
-    meant. *name* is the name of the source in the log; by default the last piece of the path. Raises SourceError if the
-    file cannot be read, and ConfigError if an option is needed first. With *resumable* the latter waits until the first
-    row, or the log, is needed: it may hold what had to be inferred at the first reading.
+    *columns* maps roles (see `mtf.sources.text_table.ROLES`) to a column's name or number, or lists the roles of the
+    columns in order, `_` for an unused one: `{"time": "when", "bid": 2, "ask": 3}` or `"time,_,bid,ask"`. The other
+    options are those of `mtf.sources.file_format.FormatOptions`. *pattern* selects files of a folder. *name* is the
+    name of the source in the log; by default the last part of the path. SourceError if the file cannot be read,
+    ConfigError if it needs an option. With *resumable*, the latter is postponed until the first row, or the log, is
+    needed: the log may have what was inferred at the first reading.
     """
     if stamp not in (None, "open", "close"):
         raise ConfigError(f"stamp must be 'open' or 'close', got {stamp!r}")
@@ -121,7 +121,7 @@ def open_source(
     if not isinstance(path, str | os.PathLike):
         for option, value in (("format", format), ("pattern", None if pattern == "*" else pattern)):
             if value is not None:
-                raise ConfigError(f"{option}: that is for files, and a {type(path).__name__} is given")
+                raise ConfigError(f"{option} only applies to files, got a {type(path).__name__}")
         return table_source(path, options, said, name=name, resumable=resumable)
     where = Path(path)
     pipe = is_pipe(path)
@@ -167,7 +167,7 @@ def open_source(
     if not planned and skipped:
         empty = (pipe or where.is_file()) and not part.head
         part.close()
-        raise SourceError(f"{part.place}: is empty", path=part.place) if empty else _nothing_to_read(where, refused)
+        raise SourceError(f"{part.place}: empty file", path=part.place) if empty else _nothing_to_read(where, refused)
     if not resumable:
         raise_problem(planned)
     _check_told_once(where, planned)
@@ -193,19 +193,19 @@ def open_source(
 
 
 def _nothing_to_read(where: Path, refused: Sequence[str]) -> SourceError:
-    """Return the error for a path of which no part is read, for the reasons *refused*."""
+    """Return the error for a path without a readable part, with the reasons *refused*."""
     known = [reason for reason in dict.fromkeys(refused) if reason != UNKNOWN]
     if known:
         return SourceError(f"{where}: {'; '.join(known)}", path=str(where))
     names = ", ".join(each.name for each in known_formats())
     return SourceError(
-        f"{where}: not in a format that is known here; name one of {names}, or say what its columns are",
+        f"{where}: not in a known format; name one of {names}, or name its columns",
         path=str(where),
     )
 
 
 def _synthetic(text: str, name: str) -> SyntheticMarket:
-    """Return the market that `synthetic` or `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000` calls for."""
+    """Return the market for `synthetic` or `synthetic:seed=7,symbols=EURUSD+USDJPY,events=1000`."""
     parameters: dict[str, Any] = {}
     for pair in filter(None, text.partition(":")[2].split(",")):
         key, _, value = pair.partition("=")
@@ -246,7 +246,7 @@ def _roles(columns: str | Mapping[str, str | int] | Sequence[str]) -> Mapping[st
 
 
 def _words(columns: str) -> list[str]:
-    """Return the parts of `time=when,bid=2` or `time,_,bid`; a comma within a column's name parts nothing."""
+    """Return the parts of `time=when,bid=2` or `time,_,bid`; a comma within a column's name does not split it."""
     words: list[str] = []
     for word in columns.split(","):
         if "=" in columns and "=" not in word and words:
@@ -257,16 +257,16 @@ def _words(columns: str) -> list[str]:
 
 
 def _format_of(part: InputFile, chosen: Format | None, options: FormatOptions, *, alone: bool) -> Format | None:
-    """Return the format of *part*: the chosen one (which of a folder takes only its own files), or the surest.
+    """Return the format of *part*: the chosen one (in a folder, only for its own files), or the surest.
 
-    ConfigError if several are equally sure, and what would differ is not given.
+    ConfigError if several are equally sure, and the options where they differ are not given.
     """
     if isinstance(part, ColumnInput):
         own = find_format(part.format)
         if chosen is None or chosen.name in ("csv", own.name):
             return own
         if alone:
-            raise ConfigError(f"{part.place}: is not {chosen.name}, but {own.name}: leave the format out")
+            raise ConfigError(f"{part.place}: not {chosen.name}, but {own.name}: omit the format")
         return None
     if chosen is not None and chosen.name == "csv" and is_json(part):
         return find_format("ndjson")
@@ -303,9 +303,9 @@ def _plan(found: Format, part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _unplanned(found: Format, part: InputFile, options: FormatOptions, error: OptionNeeded) -> Plan:
-    """Return the plan of a part that cannot be read before it is known what *error* asks for.
+    """Return the plan of a part that cannot be read without the option that *error* names.
 
-    The length of bars can be missing if a file has just begun: its symbol and its place among others are known.
+    The length of bars may be unknown if a file has just begun, but its symbol and its place among others are known.
     """
     plan = Plan(problem=error.at(part.place), start_ns=TS_MAX_NS)
     if set(error.options) == {"timeframe"}:
@@ -316,10 +316,10 @@ def _unplanned(found: Format, part: InputFile, options: FormatOptions, error: Op
 
 
 class _Alike:
-    """Spares a folder of files that look alike a long look at each of them.
+    """Avoids a long look at each file of a folder whose files look alike.
 
-    A short look at a file is trusted if it finds what a long look found in another file; at the least doubt or
-    difference the file gets a long look too.
+    A short look at a file is trusted if it agrees with a long look at another file; in any doubt, the file gets a long
+    look too.
     """
 
     def __init__(self) -> None:
@@ -331,7 +331,7 @@ class _Alike:
             self._known.append(plan)
 
     def look(self, part: InputFile, chosen: Format | None, options: FormatOptions) -> tuple[Format, Plan, bytes] | None:
-        """Return format and plan of *part*, and as much of its start as was seen; None if it takes a longer look."""
+        """Return format and plan of *part*, and the part of its start that was read; None if it needs a longer look."""
         if not self._known:
             return None
         glance = part.glance()
@@ -345,21 +345,21 @@ class _Alike:
         for known in self._known:
             if plan.layout == known.layout and plan.read_as == known.read_as:
                 if glance.returns or b"\n" not in glance.head:
-                    _ = part.head  # it takes all of it to say how its lines end, also for its reader
+                    _ = part.head  # all of it is needed to tell how its lines end, also for its reader
                 return found, attrs.evolve(plan, read_as=known.read_as), glance.head
         return None
 
 
 def _named(planned: PlannedPart, name: str, options: FormatOptions) -> PlannedPart:
-    """Return the plan of a pipe with a note that its rows are called by its *name*, if they are."""
+    """Return the plan of a pipe, with a note if its rows have its *name* as their symbol."""
     if options.symbol is not None or planned.plan.symbol is None or planned.plan.reader is None:
         return planned
-    note = f"a pipe called {name} says no symbol, so its rows are called {planned.plan.symbol}: give one"
+    note = f"a pipe called {name} does not tell the symbol, so its rows have the symbol {planned.plan.symbol}: give one"
     return attrs.evolve(planned, plan=attrs.evolve(planned.plan, notes=(*planned.plan.notes, note)))
 
 
 def _check_told_once(where: Path, planned: Sequence[PlannedPart]) -> None:
-    """Raise ConfigError if the parts have one market in two forms, or if rows of two venues would become one."""
+    """Raise ConfigError if the parts have one market in two forms, or if rows of two venues would be mixed."""
     kinds: dict[str | None, set[str]] = {}
     venues: dict[str | None, set[str]] = {}
     for each in planned:
@@ -369,7 +369,7 @@ def _check_told_once(where: Path, planned: Sequence[PlannedPart]) -> None:
     for symbol, found in kinds.items():
         if len(found) > 1:
             raise OptionNeeded(
-                f"{where}: holds {' and '.join(sorted(found))} of {symbol or 'the same symbols'}: name one with "
+                f"{where}: has {' and '.join(sorted(found))} of {symbol or 'the same symbols'}: choose one with "
                 "{format} or {pattern}, or give a folder that has only one",
                 format="NAME",
                 pattern="*_trade.zip",
@@ -377,8 +377,8 @@ def _check_told_once(where: Path, planned: Sequence[PlannedPart]) -> None:
     for symbol, named in venues.items():
         if symbol is not None and len(named) > 1:
             raise OptionNeeded(
-                f"{where}: holds {symbol} of {' and '.join(name or 'no named venue' for name in sorted(named))}: name "
-                "one with {pattern}, or read them one by one, each with {symbol}",
+                f"{where}: has {symbol} of {' and '.join(name or 'no named venue' for name in sorted(named))}: choose "
+                "one with {pattern}, or read them separately, each with {symbol}",
                 pattern=f"{max(named)}*",
                 symbol="NAME",
             )
@@ -386,10 +386,10 @@ def _check_told_once(where: Path, planned: Sequence[PlannedPart]) -> None:
 
 @attrs.define
 class _Group:
-    """Files that follow each other: those of one symbol, or one file that has several."""
+    """Consecutive files: those of one symbol, or one file with several symbols."""
 
     label: str  # its symbol, or the file's name
-    starts: list[tuple[int, int, PlannedPart]]  # first time, place among all files, and the file
+    starts: list[tuple[int, int, PlannedPart]]  # first time, position among all files, and the file
 
     @property
     def parts(self) -> list[PlannedPart]:
@@ -398,9 +398,9 @@ class _Group:
 
     @property
     def starts_ns(self) -> int | None:
-        """The time before which no row of these files is; None if the first ones do not say it.
+        """A lower bound for the times of these files; None if the first rows do not give one.
 
-        Rows that are newest first say nothing of it, nor do bars, which lie where the calendar has them.
+        Rows that are newest first do not, nor do bars, whose times depend on the calendar.
         """
         for _, _, each in self.starts:
             plan = each.plan
@@ -412,7 +412,7 @@ class _Group:
 def _by_symbol(planned: Sequence[PlannedPart], starts: Sequence[tuple[int, str | None]]) -> list[_Group]:
     """Return the files that have rows, those of one symbol together; groups in the order of their first files.
 
-    *starts* are the first time and the symbol of each file, as `_start_of` gives them.
+    *starts* are the first time and the symbol of each file, from `_start_of`.
     """
     groups: dict[str, _Group] = {}
     for index, (each, (starts_ns, symbol)) in enumerate(zip(planned, starts, strict=True)):
@@ -426,16 +426,16 @@ def _by_symbol(planned: Sequence[PlannedPart], starts: Sequence[tuple[int, str |
 
 
 def _start_of(part: InputFile, plan: Plan, seen: bytes = b"") -> tuple[int, str | None]:
-    """Return the time before which none of a file's rows is, and its symbol; None if it may have several.
+    """Return a lower bound for the times of a file, and its symbol; None if it may have several.
 
-    A symbol that a column names is taken for the only one where the first rows have no other. *seen* is a start of the
-    text, which spares reading more if it has the first row and the symbol is known.
+    If a column names the symbol, it is assumed to be the only one if the first rows have no other. *seen* is the start
+    of the text, which is enough if it has the first row and the symbol is known.
     """
     if plan.reader is None or (plan.start_ns is not None and plan.symbol is not None):
         return NEVER_NS if plan.start_ns is None else plan.start_ns, plan.symbol
     symbols = SymbolTable()
     builder = BlockBuilder(symbols)
-    with suppress(SourceError):  # it comes up again when the file is read
+    with suppress(SourceError):  # it is raised again when the file is read
         if isinstance(part, ColumnInput):
             part.read_start(plan.reader(), builder, FIRST_ROWS)
         elif plan.symbol is not None:

@@ -1,6 +1,6 @@
-"""A pipe: bytes that come once, from start to end. The first ones are kept until the format is known.
+"""A pipe: bytes that come only once, from start to end. The first ones are kept until the format is known.
 
-Once there are rows, it waits only a moment for more of the start, so that a slow feed is read as it comes.
+Once there are rows, it waits only briefly for more of the start, so that a slow feed is read as it comes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from mtf.sources.streams import MAGIC_BYTES, ZIP, Stream, compression, open_stre
 
 __all__ = ["STDIN", "PipedFile", "is_pipe"]
 
-STDIN: Final = "stdin"  # what standard input is called in messages and in the log
-PIPE: Final = "pipe"  # and how a pipe made by a shell is called, `<(zcat file.gz)`
+STDIN: Final = "stdin"  # the name of standard input in messages and in the log
+PIPE: Final = "pipe"  # and that of a pipe made by a shell, `<(zcat file.gz)`
 PIECE_BYTES: Final = 65_536
 HEAD_WAIT_S: Final = 1.0  # how long to wait for more of the start once there are rows
 TURN_WAIT_S: Final = 0.05  # how long to wait for rows before other tasks get their turn
@@ -34,7 +34,7 @@ _STANDARD: Final = frozenset(("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 def is_pipe(path: str | os.PathLike[str]) -> bool:
-    """Whether *path* can be read only once: standard input (`-`), a pipe, a socket, a device."""
+    """Whether *path* can only be read once: standard input (`-`), a pipe, a socket, a device."""
     if os.fspath(path) in _STANDARD:
         return True
     with contextlib.suppress(OSError, ValueError):
@@ -51,7 +51,7 @@ class PipedFile(InputFile):
         self._file_path: Final = path
         label = Path(_label(path))
         super().__init__(label, label, limits)
-        self._once: _Once | None = None  # from the first look on
+        self._once: _Once | None = None  # set at the first look
         self._opened = False
 
     @property
@@ -69,12 +69,12 @@ class PipedFile(InputFile):
 
     @property
     def check_bytes(self) -> int:
-        """How many bytes of the start identify the text."""
+        """The number of first bytes that identify the text."""
         return min(HEAD_BYTES, len(self._source().kept))
 
     def open(self) -> Stream:
         if self._opened:
-            raise SourceError(f"{self.place}: a pipe can be read only once: start its writer again", path=self.place)
+            raise SourceError(f"{self.place}: a pipe can only be read once: start its writer again", path=self.place)
         stream = self._stream()
         self._opened = True
         self._source().keep = False
@@ -104,7 +104,7 @@ class PipedFile(InputFile):
         return xxhash.xxh3_64_hexdigest(bytes(source.kept[:head_bytes]))
 
     def hurry(self) -> None:
-        """Have reads wait for nothing: whoever reads asks again, and has other things to do meanwhile."""
+        """Make reads return at once: the caller asks again, and does other things meanwhile."""
         self._source().turn_wait_s = 0.0
 
     def forget(self) -> None:
@@ -121,7 +121,7 @@ class PipedFile(InputFile):
         kind = compression(bytes(source.kept[:MAGIC_BYTES]))
         if kind == ZIP:
             raise SourceError(
-                f"{self.place}: a zip file lists what it holds at its end, so it cannot be read from a pipe: give the "
+                f"{self.place}: a zip file has its directory at the end, so it cannot be read from a pipe: use the "
                 "file itself",
                 path=self.place,
             )
@@ -144,7 +144,7 @@ class PipedFile(InputFile):
 
 
 def _label(path: str | os.PathLike[str]) -> str:
-    """Return what to call the pipe *path* in messages and in the log."""
+    """Return the name of the pipe *path* in messages and in the log."""
     text = os.fspath(path)
     if text in _STANDARD:
         return STDIN
@@ -163,7 +163,7 @@ class _Once:
         self._file: Final = file
         self._owned: Final = owned  # to be closed here
         self.kept: Final = bytearray()  # from the start on
-        self.keep = True  # what comes is kept
+        self.keep = True  # keep what comes
         self.whole = False  # a read returns as much as requested, or everything; otherwise what has arrived
         self.ended = False
         self.turn_wait_s = TURN_WAIT_S
@@ -194,7 +194,7 @@ class _Once:
 
     def gather(self, size: int, *, lines: int) -> None:
         """Wait for *size* bytes or the end; once there are *lines* lines, only as long as more arrives."""
-        assert self.keep, "what is read for good is not kept"
+        assert self.keep, "data that was read finally is not kept"
         while len(self.kept) < size and not self.ended:
             if lines and self.kept.count(b"\n") >= lines and not self._comes(HEAD_WAIT_S):
                 return
@@ -211,7 +211,7 @@ class _Once:
             return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        assert offset == 0, "what comes once can be read again from its start only"
+        assert offset == 0, "a pipe can only be read again from its start"
         assert whence == os.SEEK_SET, "its end is not known"
         self.at = 0
         return 0

@@ -1,7 +1,7 @@
-"""Rows of quotes that leave out a side: empty for "as before", or with a number that stands for none. Compiled.
+"""Rows of quotes that omit a side: empty for "as before", or with a number that means none. Compiled.
 
-MetaTrader writes a side only if it changed; Databento writes a certain number into a side of the book that is empty. A
-row that has no side at all, and a trade's price, is a trade: exchange-traded instruments have both in one file.
+MetaTrader only writes a side that changed; Databento writes a certain number for an empty side of the book. A row with
+a trade's price and without any side is a trade: exchange-traded instruments have both in one file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mtf.sources.text_table import TableReader
 
 __all__ = ["ASK", "ASK_SIZE", "BID", "BID_SIZE", "HELD_MAX", "ID", "QuoteReader"]
 
-HELD_MAX: Final = 1_000  # symbols of one file whose last quote is held; they are in the source's position
+HELD_MAX: Final = 1_000  # symbols of one file whose last quote is kept; they are in the source's position
 
 BID: Final = 4  # as in ROLES
 ASK: Final = 5
@@ -30,7 +30,7 @@ PRICE: Final = 8
 
 @mypyc_attr(native_class=True, acyclic=True)
 class _Quote:
-    """The last quote of a symbol; *sides* are those that it ever had."""
+    """The last quote of a symbol; *sides* are those that it has had."""
 
     __slots__ = ("ask", "ask_size", "bid", "bid_size", "sides")
 
@@ -44,28 +44,28 @@ class _Quote:
 
 @mypyc_attr(native_class=True)
 class QuoteReader(TableReader):
-    """Reads quotes and trades of which a part may be left out; `leave_out` says what that means."""
+    """Reads quotes and trades with parts that may be left out; `leave_out` sets what that means."""
 
-    _complete: bool = False  # rows leave out nothing: an empty side is missing
+    _complete: bool = False  # rows are complete: an empty side is missing
     _unchanged: bool = False
     _undefined: bytes = b""
 
     def leave_out(self, *, unchanged: bool, undefined: bytes) -> None:
-        """Take an empty side for *unchanged*, and *undefined* in a side for no price."""
+        """Treat an empty side as *unchanged*, and a side that is *undefined* as having no price."""
         self._complete = not unchanged and len(undefined) == 0
         self._unchanged = unchanged
         self._undefined = undefined
         self._held: dict[str, _Quote] = {}  # by symbol
 
     def memo(self) -> dict[str, list[float]]:
-        """Return the last quote of each symbol that is held, as a JSON value."""
+        """Return the kept last quote of each symbol, as a JSON value."""
         return {
             name: [int(each.sides), each.bid, each.ask, each.bid_size, each.ask_size]
             for name, each in self._held.items()
         }
 
     def recall(self, memo: dict[str, list[float]]) -> None:
-        """Hold what `memo` gave."""
+        """Restore the result of `memo`."""
         self._held = {}
         for name, each in memo.items():
             quote = _Quote()
@@ -134,7 +134,7 @@ class QuoteReader(TableReader):
             super()._trade(builder, data)
 
     def _has(self, data: bytes, role: i64) -> bool:
-        """Whether the row says a price for *role*."""
+        """Whether the row has a price for *role*."""
         if not self._given(role):
             return False
         if len(self._undefined) == 0:
@@ -144,7 +144,7 @@ class QuoteReader(TableReader):
 
     def _too_many(self) -> SourceError:
         return SourceError(
-            f"{self.place}:{self.line + 1}: more than {HELD_MAX} symbols, whose last quotes would have to be held as "
+            f"{self.place}:{self.line + 1}: more than {HELD_MAX} symbols, whose last quotes are needed because "
             "an empty side means unchanged: split the file by symbol",
             path=self.place,
             line=self.line + 1,

@@ -1,6 +1,6 @@
-"""How a part is read, for people and for the log: what was settled, and by whom.
+"""How a part is read, for people and for the log: what was decided, and on what grounds.
 
-Nothing here decides anything: a format's plan does, and states it as a `ReadAs`.
+A format's plan decides, and states it as a `ReadAs`.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from mtf.sources.text_table import BARS, QUOTE_BARS
 
 __all__ = ["ASSUMED", "BY_FILE", "BY_FORMAT", "BY_USER", "INFERRED", "ReadAs", "reading_text", "readings_of"]
 
-# Who settled something.
+# The grounds of a decision.
 BY_USER: Final = "said"
-BY_FORMAT: Final = "format"  # the vendor always does so
-BY_FILE: Final = "file"  # it is in the file, or in its name
-INFERRED: Final = "inferred"  # from the rows, under conditions that leave no other reading
-ASSUMED: Final = "assumed"  # nobody says so
+BY_FORMAT: Final = "format"  # the vendor always does this
+BY_FILE: Final = "file"  # from the file, or its name
+INFERRED: Final = "inferred"  # from the rows, which allow no other reading
+ASSUMED: Final = "assumed"  # without evidence
 
 
 @attrs.frozen(kw_only=True)
 class ReadAs:
-    """What the rows of a part are taken for. `to_dict` is what the log and `--json` have of it."""
+    """How the rows of a part are interpreted. The log and `--json` have its `to_dict`."""
 
     kind: str  # "quotes", "trades" or "bars"
     zone: str
     zone_by: str
-    format: str = ""  # its name; the opening of the part knows it
+    format: str = ""  # its name, set when the part is opened
     timeframe: str = ""  # the length of bars
     timeframe_by: str = ""
     stamp: str = ""  # bars are stamped at their "open" or "close"
     side: str = ""  # bars are of one side, "bid" or "ask"
-    point: str = "1"  # what prices are multiplied by
+    point: str = "1"  # the factor for prices
     point_by: str = ""
     times: str = ""  # as in TIME_FORMATS
-    blank: str = ""  # what a quote's empty side means, if not that it is missing
+    blank: str = ""  # the meaning of a quote's empty side, if not that it is missing
     columns: Mapping[str, str | int] = attrs.field(factory=dict)  # role to header name, or to index
-    ignored: str = ""  # the names of columns that are not read, where they are known
+    ignored: str = ""  # the names of unread columns, if known
 
     @classmethod
     def of(
@@ -52,7 +52,7 @@ class ReadAs:
         timeframe_by: str = BY_FORMAT,
         point_by: str = BY_FORMAT,
     ) -> ReadAs:
-        """Return how a table of *layout* is read, whose columns *header* names."""
+        """Return how a table with *layout* and *header* is read."""
         bars = layout.kind in (BARS, QUOTE_BARS)
         names = header or ()
         return cls(
@@ -79,12 +79,12 @@ class ReadAs:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> ReadAs:
-        """Return what gave *found*, which may hold more."""
+        """Return the value that gave *found*, which may have more entries."""
         return cls(**{field.name: found[field.name] for field in attrs.fields(cls) if field.name in found})
 
 
 def reading_text(reading: Mapping[str, Any]) -> str:
-    """Return what `ReadAs.to_dict` gave in one line for people."""
+    """Return the result of `ReadAs.to_dict` as one line for people."""
     words = [reading["format"], f"{reading['side']} {reading['kind']}" if "side" in reading else reading["kind"]]
     if "timeframe" in reading:
         words.append(f"{reading['timeframe']}{_by(reading['timeframe_by'])}")
@@ -109,7 +109,7 @@ def reading_text(reading: Mapping[str, Any]) -> str:
 def readings_of(identity: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return how the source of *identity*, or each of its parts, is read, each reading once.
 
-    Without the layouts, which say the same for the program.
+    Without the layouts, which are the same information for the program.
     """
     found: list[dict[str, Any]] = []
     parts = identity.get("parts")

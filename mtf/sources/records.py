@@ -1,4 +1,4 @@
-"""Dukascopy's binary records to ticks, big-endian as they come out of a .bi5 file. Compiled.
+"""Dukascopy's binary records to ticks, big-endian as in a .bi5 file. Compiled.
 
 A tick is 20 bytes: u32 milliseconds from the start of its hour, u32 ask, u32 bid, f32 ask volume, f32 bid volume. A
 candle is 24: u32 seconds from the start of its file, u32 open, close, low, high, f32 volume. Prices are in points.
@@ -46,7 +46,7 @@ class TickRecords(Reader):
                     break
                 self.line += 1
                 self.left -= 1
-                self.refuse(builder, "a record that is cut short", data[at:].hex().encode())
+                self.refuse(builder, "the record is cut short", data[at:].hex().encode())
                 return size
             offset_ms = _u32(data, at)
             ts_ns: i64 = self._start_ns + offset_ms * MILLISECOND_NS
@@ -95,7 +95,7 @@ class CandleRecords(Reader):
                     break
                 self.line += 1
                 self.left -= 1
-                self.refuse(builder, "a record that is cut short", data[at:].hex().encode())
+                self.refuse(builder, "the record is cut short", data[at:].hex().encode())
                 return size
             prices = (
                 float(_u32(data, at + 4)) / points,

@@ -1,8 +1,8 @@
-"""The reorder window: rows held for a while of event time, and given out in the order of their stamps. Compiled.
+"""The reorder window: rows are held for some event time, and released in the order of their stamps. Compiled.
 
-A unit is due once a row was read that is stamped at least the window's length later. What comes after a later row went
-out already is given out at once, in its place of arrival: whether it is late is not decided here. What is given out is
-a function of the rows read, in order; how they were cut into chunks does not show.
+A unit is due once a row was read that is stamped at least the window's length later. A unit that comes after a later
+one was released is released at once, in order of arrival; others decide whether it is late. The output depends only on
+the rows read and their order, not on how they were cut into chunks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mtf.units import NEVER_NS
 
 __all__ = ["WINDOW_ROWS", "ReorderWindow"]
 
-WINDOW_ROWS: Final = 1 << 20  # read at most while a row is held; then it goes on before its time
+WINDOW_ROWS: Final = 1 << 20  # the most rows read while a row is held; then it is released early
 
 
 @mypyc_attr(native_class=True)
@@ -40,8 +40,7 @@ class _Held:
 class ReorderWindow:
     """Holds units stamped less than *window_ns* before the newest stamp, while at most *rows_max* more rows are read.
 
-    So memory is bounded, and so is what has to be read again after a stop. *given_ns* is the latest stamp that was
-    given out before a stop.
+    This bounds memory, and what must be read again after a stop. *given_ns* is the latest stamp released before a stop.
     """
 
     __slots__ = (
@@ -72,16 +71,16 @@ class ReorderWindow:
         self._marks = vec[u8]([0] * 64)  # whether a later stamp was read before it
         self._size: i64 = 0
         self.newest_ns: i64 = NEVER_NS  # the latest stamp read
-        self.given_ns: i64 = given_ns  # the latest stamp given out
+        self.given_ns: i64 = given_ns  # the latest stamp released
 
     def add(self, chunk: Chunk) -> None:
         """Take the next rows, to be read by `read`."""
         self._held.append(_Held(self._read, chunk))
 
     def read(self, stop: i64, into: ChunkRows, passed: bytes) -> None:
-        """Read the rows of the chunk that was added last up to the row *stop*, and write to *into* what is due.
+        """Read the rows of the last added chunk up to the row *stop*, and write units that are due to *into*.
 
-        *passed* has a byte for each of the chunk's first rows, 1 if it went out before a stop: it counts as read.
+        *passed* has one byte for each of the chunk's first rows, 1 if it was released before a stop: it counts as read.
         """
         held = self._held[-1] if self._held else None
         if held is None or stop <= self._read - held.base:
@@ -112,22 +111,22 @@ class ReorderWindow:
             self._drop()
 
     def flush(self, into: ChunkRows) -> None:
-        """Write all that is held to *into*: nothing comes after it."""
+        """Write all held units to *into*: nothing comes after them."""
         while self._size:
             self._give(into)
         self._drop()
 
     @property
     def chunks(self) -> int:
-        """How many of the chunks added last are still needed; the first of them has rows that are held."""
+        """The number of last added chunks that are still needed; the first of them has rows that are held."""
         return len(self._held)
 
     def skipped(self) -> int:
-        """Return how many rows at the start of the oldest such chunk are out."""
+        """Return the number of first rows of the oldest such chunk that are out."""
         return self._held[0].first if self._held else 0
 
     def read_since(self, skip: i64, runs: list[int]) -> int:
-        """Return how many rows were read behind the first *skip* ones of the oldest such chunk, and behind *runs*."""
+        """Return the number of rows read after the first *skip* ones of the oldest such chunk, and after *runs*."""
         if not self._held:
             return 0
         count: i64 = self._read - self._held[0].base - skip
@@ -136,7 +135,7 @@ class ReorderWindow:
         return int(count)
 
     def runs(self) -> list[int]:
-        """Return how many rows after those are held, then out, then held, and so on, up to the last one that is out."""
+        """Return the lengths of the runs after those that are held, out, held, and so on, up to the last one out."""
         lengths: list[int] = []
         length: i64 = 0
         state: i64 = 0
@@ -194,7 +193,7 @@ class ReorderWindow:
         return held[low]
 
     def _drop(self) -> None:
-        """Drop the chunks at the front that are out, and move on in the one after them."""
+        """Drop the first chunks that are completely out, and advance in the next one."""
         while self._held:
             held = self._held[0]
             while held.first < held.chunk.count and held.out[held.first]:
@@ -211,7 +210,7 @@ class ReorderWindow:
         stamps, numbers, lengths, marks = self._stamps, self._numbers, self._lengths, self._marks
         while at > 0:
             above = (at - 1) // 2
-            if stamps[above] <= ts_ns:  # of equal stamps the one that came first: it is above, or was
+            if stamps[above] <= ts_ns:  # among equal stamps, the one that came first is above
                 break
             stamps[at] = stamps[above]
             numbers[at] = numbers[above]

@@ -1,7 +1,7 @@
-"""What turns the bytes of one file, or of one member of an archive, into rows at intake.
+"""The reader that turns the bytes of one file, or of one member of an archive, into rows.
 
-A reader owns where it stands in the text: the lines behind it. The bytes are its caller's (`mtf.sources.files`), who
-hands it the same ones again, with more behind them, until it takes them.
+A reader owns its position in the text, as a number of lines. Its caller (`mtf.sources.files`) owns the bytes, and
+passes the same ones again, with more after them, until the reader takes them.
 """
 
 from __future__ import annotations
@@ -20,45 +20,44 @@ from mtf.units import DAY_NS, EPOCH_ORDINAL
 __all__ = ["LINE_BYTES_MAX", "TRADES", "Reader", "reason"]
 
 LINE_BYTES_MAX: Final = 65_536
-RAW_BYTES_MAX: Final = 2_000  # of a malformed row; the block builder keeps less
+RAW_BYTES_MAX: Final = 2_000  # of a malformed row; the block builder keeps fewer
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class Reader:
-    """Reads one text, called *place* in messages, from its start or from where its counters are set to."""
+    """Reads one text, called *place* in messages, from its start or from the position in its counters."""
 
     def __init__(self, place: str) -> None:
         self.place: Final = place
         self.line_bytes_max: i64 = LINE_BYTES_MAX
         self.by_line = False  # whether rows end with a line break, and the last one perhaps with the text
-        self.backward = False  # the text is to be read from its last line on, but for `header_lines` in front
+        self.backward = False  # the text is read from its last line on, after its first `header_lines`
         self.header_lines: i64 = 0
-        self.lines: i64 = 0  # of a text that is read backward: how many there are
-        # The one symbol that a column has if all rows are given another name; or what watched columns say.
+        self.lines: i64 = 0  # the number of lines of a text that is read backward
+        # The only symbol in a column if all rows get another name; or the content of watched columns.
         self.constant = ""
-        self.line: i64 = 0  # lines (or records) that are done with
-        self.passed: i64 = 0  # lines among them, since the reader was made, that are not rows: empty ones, a header
-        self.refused: i64 = 0  # rows among them, since the reader was made, that were kept aside
-        self.doubled: dict[str, int] = {}  # by symbol the last stamp that its clock had twice
-        self.doubled_rows: i64 = 0  # rows whose stamp the clock had twice
-        self.last_ns: i64 = 0  # the time of the last row handed in; settles a doubled hour
-        self.left: i64 = 0  # rows that this call may still hand in or refuse
+        self.line: i64 = 0  # lines (or records) that are finished
+        self.passed: i64 = 0  # lines among them, since the reader was created, that are not rows: empty ones, a header
+        self.refused: i64 = 0  # rows among them, since the reader was created, that were refused
+        self.doubled: dict[str, int] = {}  # by symbol, the last stamp that its clock showed twice
+        self.doubled_rows: i64 = 0  # rows whose stamp the clock showed twice
+        self.last_ns: i64 = 0  # the time of the last row; decides a doubled hour
+        self.left: i64 = 0  # rows that this call may still pass on or refuse
 
     def scan(self, builder: BlockBuilder, data: bytes, at: i64, limit: i64, final: bool) -> i64:
-        """Hand in up to *limit* rows of `data[at:]`, malformed ones counted in, and return where the next one starts.
+        """Pass on up to *limit* rows of `data[at:]`, including malformed ones, and return where the next one starts.
 
-        *final* says that nothing comes behind *data*. What is not a whole row waits for more. Sets `left` to what is
-        left of *limit*.
+        *final* says that nothing follows *data*. An incomplete row waits for more. Sets `left` to the rest of *limit*.
         """
         raise NotImplementedError
 
     def refuse(self, builder: BlockBuilder, reason: str, raw: bytes) -> None:
-        """Keep the row `line` aside."""
+        """Refuse the row `line`."""
         self.refused += 1
         builder.refuse(self.place, self.number(self.line), reason, raw[:RAW_BYTES_MAX].decode("utf-8", "replace"))
 
     def number(self, line: i64) -> i64:
-        """Return the number, in the file as it is, of the line that is read as number *line*."""
+        """Return the number in the file of the line that is read as number *line*."""
         if self.lines == 0 or line <= self.header_lines:
             return line
         return self.lines + self.header_lines + 1 - line
@@ -89,14 +88,14 @@ class Reader:
         close_stamped: bool = False,
         is_last: bool = False,
     ) -> i64:
-        """Hand in a bar, whole, and return a reason or 0; STILL_FORMS for one that is the source's last and is left.
+        """Pass on a whole bar and return a reason or 0; STILL_FORMS for one that is the source's last and is left.
 
-        *length* is a `length_code`; *sides* as the block builder has them.
+        *length* is a `length_code`; *sides* are those of the block builder.
 
-        The bar is stamped *stamp_ns*, which is *local_ns* on the clock of the file. One of a day or longer that is
-        stamped at midnight there is of that date: an instant is what any other stamp is. With *close_stamped* the stamp
-        is that of the bar's end. A bar that still forms is logged as unfinished, but not if it *is_last*: it will be
-        read once it is complete.
+        The bar is stamped *stamp_ns*, which is *local_ns* in the file's zone. A bar of a day or longer that is stamped
+        at midnight there belongs to that date; any other stamp is an instant. With *close_stamped*, the stamp is the
+        bar's end. A bar that is still forming is logged as unfinished, but not if it *is_last*: it will be read once it
+        is complete.
         """
         date: i64 = 0
         start_ns = stamp_ns
@@ -116,5 +115,5 @@ class Reader:
 
 
 def reason(code: i64) -> str:
-    """Return the block builder's answer *code* in words."""
+    """Return the block builder's result *code* in words."""
     return REASONS[code]

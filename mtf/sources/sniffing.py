@@ -25,13 +25,13 @@ __all__ = ["SAMPLE_ROWS", "SniffedTable", "is_json", "look", "typical_rows"]
 SAMPLE_ROWS: Final = 2_000
 HEADER_LINES: Final = 40  # how far down a header is searched for
 DELIMITER_LINES: Final = 60
-TYPICAL: Final = 0.75  # from this share of a column's cells on, the others are broken
+TYPICAL: Final = 0.75  # with at least this share of a column's cells alike, the others are broken
 DELIMITERS: Final = ",;\t|"
-ALIKE_MAX: Final = 64  # what was found last is kept for lines that are written alike: mostly the next file's
-FIELD_MAX: Final = 65_536  # characters in a line that is split here; the csv module refuses fields of twice as many
+ALIKE_MAX: Final = 64  # the last results are kept for lines that are written alike, usually the next file's
+FIELD_MAX: Final = 65_536  # characters in a line to be split; the csv module refuses fields of twice as many
 
 _SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\s]*', re.IGNORECASE)  # names the delimiter for a spreadsheet
-_SPACES: Final = " \t\x0b\x0c\x1c\x1d\x1e\x1f"  # what `strip` takes away, of ASCII and but for line breaks
+_SPACES: Final = " \t\x0b\x0c\x1c\x1d\x1e\x1f"  # ASCII characters that `strip` removes, without line breaks
 _SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
 
 
@@ -39,10 +39,9 @@ _SYMBOLS: Final = frozenset(("ticker", "tickers", "symbol", "symbols"))
 class SniffedTable:
     """The start of a table as text: *header* names of columns or None, and *rows*, the typical ones.
 
-    *skip* lines come before the first row, the header among them: it is line *header_line*, from 1 on, or 0; *passed*
-    are the other ones that are not empty. A row has *fields* cells, without the space
-    around them; *fitted* are all rows that have as many, also those in which something is broken, and *misfits* counts
-    the others. *symbols* are what a row of headings says all is of.
+    *skip* lines come before the first row, including the header, line *header_line*, from 1 on, or 0; *passed* are the
+    other non-empty ones. A row has *fields* cells, without the space around them; *fitted* are all rows with that many,
+    including broken ones, and *misfits* counts the others. *symbols* are given by a row of headings.
     """
 
     delimiter: str
@@ -55,7 +54,7 @@ class SniffedTable:
     passed: tuple[int, ...] = ()
     symbols: tuple[str, ...] = ()
     misfits: int = 0
-    what: str = "file"  # what messages call it
+    what: str = "file"  # its name in messages
     keys: tuple[str, ...] = ()  # its rows are JSON objects, with these fields
     _columns: dict[int, tuple[list[str], list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _named: dict[str, int] = attrs.field(init=False, eq=False, repr=False)
@@ -65,11 +64,11 @@ class SniffedTable:
         return {plain(name): index for index, name in reversed(list(enumerate(self.header or [])))}
 
     def column(self, index: int) -> list[str]:
-        """The cells of one column that are not empty."""
+        """The non-empty cells of one column."""
         return self._column(index)[0]
 
     def written(self, index: int) -> list[str]:
-        """How the cells of `column` are written, as `shapes` has it."""
+        """The `shapes` of the cells of `column`."""
         return self._column(index)[1]
 
     def _column(self, index: int) -> tuple[list[str], list[str]]:
@@ -88,7 +87,7 @@ class SniffedTable:
         return {name.upper(): index for index, name in enumerate(self.header or ())}
 
     def find(self, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
-        """Return the columns by role: *names* are the headings, as `named` has them, that each may have, best first."""
+        """Return the columns by role: *names* are the possible headings of each, as in `named`, best first."""
         named = self.named()
         found: dict[str, int] = {}
         for role, headings in names.items():
@@ -100,7 +99,7 @@ class SniffedTable:
 
 @attrs.frozen
 class _Line:
-    """One line that is not empty: its place, from 0 on, and its cells."""
+    """A non-empty line: its place, from 0 on, and its cells."""
 
     index: int
     cells: list[str]
@@ -112,12 +111,12 @@ class _Line:
 
     @property
     def names(self) -> int:
-        """How many cells name a column, none of them twice."""
+        """The number of cells that name a column; 0 if a name occurs twice."""
         return len({MEANINGS[name] for cell in self.cells if (name := plain(cell)) in MEANINGS})
 
     @property
     def full(self) -> list[str]:
-        """The cells without the empty ones at the end."""
+        """The cells without empty ones at the end."""
         cells = self.cells
         while cells and not cells[-1]:
             cells = cells[:-1]
@@ -125,9 +124,9 @@ class _Line:
 
 
 class _Lines:
-    """The lines that are not empty, in columns: their *places* in the text, from 0 on, and their cells.
+    """The non-empty lines, in columns: their *places* in the text, from 0 on, and their cells.
 
-    Few of thousands are looked at one by one. Those *commented* begin with a `#`, which their cells are without.
+    Of thousands, only few are looked at individually. *commented* lines begin with a `#`, which is not in their cells.
     """
 
     def __init__(self, places: Sequence[int], rows: list[list[str]], commented: Sequence[bool]) -> None:
@@ -200,7 +199,7 @@ def look(part: InputFile, *, delimiter: str | None = None, header: bool | None =
     fitted = sample if all_fit else [row for cells in sample if (row := _fitted(cells, fields)) is not None]
     if names is None and not fitted:
         return None
-    # How a line is written says how each of its cells is.
+    # The shape of a line gives the shapes of its cells.
     written = (
         shapes_of(whole)[len(head) : len(head) + len(fitted)] if all_fit and as_they_stand and not commented else None
     )
@@ -220,7 +219,7 @@ def look(part: InputFile, *, delimiter: str | None = None, header: bool | None =
 
 
 def is_json(part: InputFile) -> bool:
-    """Whether *part* is JSON, an object a line: at least half of the first lines are, whatever the others may be."""
+    """Whether *part* is JSON, one object per line: at least half of the first lines are."""
     if b"{" not in part.head:
         return False
     lines = [line.strip().encode() for line in part.lines[:HEADER_LINES] if line.strip()]
@@ -229,7 +228,7 @@ def is_json(part: InputFile) -> bool:
 
 
 def _objects(part: InputFile) -> SniffedTable:
-    """Return the JSON objects that *part* starts with as a table: a column for each field that one of them has."""
+    """Return the first JSON objects of *part* as a table, with a column for each field of any of them."""
     lines = [line.strip() for line in part.lines[:SAMPLE_ROWS]]
     read = [object_of(line.encode()) for line in lines if line]
     found = [each for each in read if each is not None]
@@ -248,11 +247,11 @@ def _objects(part: InputFile) -> SniffedTable:
 
 
 def _rows(text: str, delimiter: str) -> tuple[list[list[str]], bool]:
-    """Return the fields of each line of *text*, and whether they are in it one after the other as they stand."""
+    """Return the fields of each line of *text*, and whether joining them gives the text."""
     lines = text.split("\n")
     if '"' in text or "\r" in text or delimiter == " " or max(map(len, lines), default=0) > FIELD_MAX:
         return [_cells(line, delimiter) for line in lines], False
-    rows = [line.split(delimiter) for line in lines]  # as the csv module has it, but sooner
+    rows = [line.split(delimiter) for line in lines]  # like the csv module, but faster
     if "" in lines:
         rows = [row if line else [] for row, line in zip(rows, lines, strict=True)]
     if text.isascii() and not any(_is_outside(space, text, delimiter) for space in _SPACES if space in text):
@@ -272,7 +271,7 @@ def _is_outside(space: str, text: str, delimiter: str) -> bool:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    """Return the fields of one line; a row is a line here, whatever its quotes say."""
+    """Return the fields of one line; a row is always a line here, whatever its quotes."""
     try:
         found = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
@@ -287,7 +286,7 @@ def _delimiter(lines: Sequence[str]) -> str | None:
 
 @functools.lru_cache(maxsize=ALIKE_MAX)
 def _delimiter_of(ways: Sequence[tuple[str, int]]) -> str | None:
-    """Return the delimiter of lines that are written in so many *ways*, each with the number of its lines."""
+    """Return the delimiter of lines written in these *ways*, each with its number of lines."""
     best, best_score = None, 0.0
     for delimiter in DELIMITERS:
         rows = [(row, count) for way, count in ways if len(row := _cells(way, delimiter)) > 1]
@@ -298,7 +297,7 @@ def _delimiter_of(ways: Sequence[tuple[str, int]]) -> str | None:
             widths[len(row)] += count
         width = widths.most_common(1)[0][0]
         clean = sum(count * sum(map(_is_clean, row)) for row, count in rows if len(row) == width)
-        score = clean / width  # how many lines, less the pieces that are not clean
+        score = clean / width  # the number of lines, less the pieces that are not clean
         if score > best_score:
             best, best_score = delimiter, score
     return best
@@ -309,15 +308,16 @@ def _is_clean(cell: str) -> bool:
 
 
 def _width(rows: Sequence[Sequence[str]]) -> int:
-    """Return how many cells most lines have that have several; 0 if none has."""
+    """Return the most frequent number of cells among lines with several; 0 if there are none."""
     widths = Counter(map(len, rows))
     return max((width for width in widths if width > 1), key=lambda width: (widths[width], width), default=0)
 
 
 def _header(lines: _Lines, width: int, *, wanted: bool) -> int | None:
-    """Return which of *lines* is the header: of those above the first row the one with the most names that are known.
+    """Return which of *lines* is the header: among those above the first row, the one with the most known names.
 
-    Without any the line right above the first row, if it has a word for each column. If it is *wanted* there is one.
+    Without known names, it is the line right above the first row, if it has a word for each column. If *wanted*, there
+    is one.
     """
     best, best_names = None, 0
     above: int | None = None
@@ -342,7 +342,7 @@ def _header(lines: _Lines, width: int, *, wanted: bool) -> int | None:
 
 
 def _head(lines: _Lines, at: int | None) -> list[_Line]:
-    """Return the lines before the first row: titles, comments, the header *at*, and more rows of headings behind it."""
+    """Return the lines before the first row: titles, comments, the header *at*, and more rows of headings after it."""
     if at is None:
         stop = 0
         while stop < len(lines) and lines[stop].comment:
@@ -355,7 +355,7 @@ def _head(lines: _Lines, at: int | None) -> list[_Line]:
 
 
 def _heads_too(line: _Line, header: _Line) -> bool:
-    """Whether *line*, behind the *header*, is another row of headings: it says what its own cells are."""
+    """Whether *line*, after the *header*, is another row of headings, which describe its cells."""
     if line.figures or len(line.cells) != len(header.cells) or line.cells == header.cells:
         return False
     first = plain(line.cells[0])
@@ -363,7 +363,7 @@ def _heads_too(line: _Line, header: _Line) -> bool:
 
 
 def _names(lines: _Lines, head: Sequence[_Line], at: int) -> list[str]:
-    """Return what the columns are called: a row with one name alone calls the first; two rows may go together."""
+    """Return the names of the columns: a row with a single name names the first; two rows may be combined."""
     names = list(lines[at].cells)
     for line in head:
         if line.comment or len(line.cells) != len(names) or line.index == lines[at].index:
@@ -380,7 +380,7 @@ def _names(lines: _Lines, head: Sequence[_Line], at: int) -> list[str]:
 
 
 def _symbols(head: Sequence[_Line], width: int) -> tuple[str, ...]:
-    """Return what a row of headings, `Ticker,AAPL,AAPL`, says that the columns are of."""
+    """Return the symbols of the columns from a row of headings such as `Ticker,AAPL,AAPL`."""
     for line in head:
         first, rest = plain(line.cells[0]) if line.cells else "", [cell for cell in line.cells[1:] if cell]
         if first in _SYMBOLS and len(line.cells) >= width - 1 and len(rest) > 1 and line.names <= 1:
@@ -389,7 +389,7 @@ def _symbols(head: Sequence[_Line], width: int) -> tuple[str, ...]:
 
 
 def _named_width(names: Sequence[str], body: Sequence[Sequence[str]]) -> int:
-    """Return how many columns there are: those with a name, and those without one in which rows have something."""
+    """Return the number of columns: those with a name, and unnamed ones that are not empty."""
     fields = len(names)
     while fields > 1 and not names[fields - 1]:
         if any(len(cells) >= fields and cells[fields - 1] for cells in body):
@@ -399,7 +399,7 @@ def _named_width(names: Sequence[str], body: Sequence[Sequence[str]]) -> int:
 
 
 def _filled_width(body: Sequence[Sequence[str]], width: int) -> int:
-    """Return *width* without the last columns in which no row has anything."""
+    """Return *width* without the last columns that are empty in all rows."""
     rows = [cells for cells in body if len(cells) == width]
     while width > 1 and rows and not any(row[width - 1] for row in rows):
         width -= 1
@@ -407,7 +407,7 @@ def _filled_width(body: Sequence[Sequence[str]], width: int) -> int:
 
 
 def _fitted(cells: list[str], fields: int) -> list[str] | None:
-    """Return *cells* as that many fields, less empty ones at the end; None if there are more or fewer."""
+    """Return *cells* as that many fields, without empty ones at the end; None if there are more or fewer."""
     if len(cells) == fields:
         return cells
     if len(cells) < fields or any(cells[fields:]):
@@ -418,11 +418,11 @@ def _fitted(cells: list[str], fields: int) -> list[str] | None:
 def typical_rows(rows: list[list[str]], fields: int, written: Sequence[str] | None = None) -> list[list[str]]:
     """Return the rows that have a number, or a time, in each column where most have one.
 
-    *written* is how they are, if it is known.
+    *written* are their shapes, if known.
     """
     if written is None:
         written = shapes(["\0".join(row) for row in rows])
-    kinds: dict[str, tuple[int, ...]] = {}  # by how a row is written: that is the same for many
+    kinds: dict[str, tuple[int, ...]] = {}  # by the shape of a row, which many share
     for row, way in zip(rows, written, strict=True):
         if way not in kinds:
             kinds[way] = tuple(map(kind_of, row))
@@ -434,7 +434,7 @@ def typical_rows(rows: list[list[str]], fields: int, written: Sequence[str] | No
 
 @functools.lru_cache(maxsize=ALIKE_MAX)
 def _typical_kinds(rows: Sequence[tuple[tuple[int, ...], int]], fields: int) -> frozenset[tuple[int, ...]]:
-    """Return which kinds of cells typical rows have, if so many have these and those."""
+    """Return the kinds of cells of typical rows, from the numbers of cells of each kind."""
     expected: list[int] = []
     for column in range(fields):
         counts = Counter[int]()

@@ -1,8 +1,8 @@
 """The external sort: all rows of a source by their stamps, equal ones as they came, in bounded memory.
 
 Rows are sorted a run at a time, runs go to the spool, and are merged from there; many runs are first merged into one.
-The rows that the source had when it was sorted are a *batch*: after a stop they are sorted again, so that the same rows
-follow, and what the source has got since is a batch of its own.
+The rows that the source had when it was sorted are a *batch*: after a stop, the same batch is sorted again, so that the
+same rows follow, and rows added to the source since are another batch.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mtf.sources.spool import Region
 __all__ = ["SORTED", "SortFeed"]
 
 RUN_ROWS: Final = 1 << 17  # sorted at once, 48 bytes each and their ids
-RUNS_MAX: Final = 256  # merged into one; that many of those again are more than a disk holds
+RUNS_MAX: Final = 256  # merged into one; as many of those again would not fit on a disk
 READ_ROWS: Final = 4_096
-GIVE_ROWS: Final = 512  # read back at once of each run
+GIVE_ROWS: Final = 512  # rows read back at once from each run
 
-SORTED: Final = "sorted"  # in a position: a batch is being given out
+SORTED: Final = "sorted"  # in a position: a batch is being returned
 
 
 class SortFeed:
@@ -33,19 +33,19 @@ class SortFeed:
         self.ended = False
         self._source: Final = source
         self._stage: Final = stage
-        self._rows: Final = ChunkRows()  # read, and in no run yet
+        self._rows: Final = ChunkRows()  # rows that were read, but are not in a run yet
         self._runs: list[Region] = []  # in the order in which their rows were read
         self._merged: list[Region] = []  # each made of `RUNS_MAX` runs, all of them before those
-        self._merging: _Merge | None = None  # of all runs, once they are given out; before that of some into one
+        self._merging: _Merge | None = None  # of all runs, once they are returned; before that, of some into one
         self._giving = False
-        self._refused: list[Refused] = []  # malformed rows of the batch, to be seen to before its first row
+        self._refused: list[Refused] = []  # malformed rows of the batch, to be handled before its first row
         self._begin: dict[str, Any] = source.position()  # where the batch begins
-        self._end: dict[str, Any] | None = None  # where it ends, once that is known
+        self._end: dict[str, Any] | None = None  # where it ends, once known
         self._count = 0  # rows of the batch that were read
-        self._wanted = -1  # rows of a batch that was sorted before a stop; -1: as many as there are
-        self._done = 0  # rows of the batch that were given out
-        self._skip = 0  # of them those that were before a stop, and come again
-        self._seen_to = False  # its malformed rows were seen to before a stop
+        self._wanted = -1  # rows of a batch that was sorted before a stop; -1: all
+        self._done = 0  # rows of the batch that were returned
+        self._skip = 0  # those among them that were returned before a stop, and come again
+        self._seen_to = False  # its malformed rows were handled before a stop
 
     def next(self) -> Chunk:
         if self._giving:
@@ -97,14 +97,14 @@ class SortFeed:
         return more and (self._wanted < 0 or self._count < self._wanted)
 
     def _keep(self, refused: list[Refused]) -> None:
-        """Keep malformed rows for later: the first ones whole, and of the others that they are there."""
+        """Keep malformed rows for later: the first ones completely, of the others only their number."""
         room = max(0, ASIDE_MAX - len(self._refused))
         self._refused += [(0, *each[1:]) for each in refused[:room]]
         if len(refused) > room:
             self._refused += [(0, self._source.name, 0, "malformed", "")] * (len(refused) - room)
 
     def _end_run(self) -> None:
-        """Sort what was read, and put it aside."""
+        """Sort the rows that were read, and write them to the spool."""
         if not self._rows.count:
             return
         chunk = self._rows.chunk([])
@@ -125,14 +125,14 @@ class SortFeed:
             self._merged[-1].write(piece)
 
     def _give(self) -> Chunk:
-        """Return rows in order; after the last ones, end, or begin the batch after one that was sorted again."""
+        """Return rows in order; after the last ones, end, or begin the next batch after one that was sorted again."""
         if self._refused:
             refused, self._refused = self._refused, []
             return Chunk(0, b"", b"", refused)
-        assert self._merging is not None, "what is given out is merged"
+        assert self._merging is not None, "a batch is merged before it is returned"
         chunk = self._merging.next()
         if chunk is None:
-            assert self._end is not None, "a batch that is given out was read to its end"
+            assert self._end is not None, "a batch is read to its end before it is returned"
             self._begin, self._end, self._giving, self._merging = self._end, None, False, None
             self.ended = self._wanted < 0
             if not self.ended:
@@ -149,7 +149,7 @@ class SortFeed:
 
 
 class _Merge:
-    """*runs*, each of them sorted, as one, in chunks of *rows*; of equal stamps those of the earlier run first."""
+    """Sorted *runs* as one, in chunks of *rows*; with equal stamps, rows of the earlier run come first."""
 
     def __init__(self, runs: list[Region], rows: int) -> None:
         self._runs: Final = runs

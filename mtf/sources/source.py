@@ -1,6 +1,6 @@
 """The protocol of a source: it fills the block builder with rows until its end.
 
-A source that the pipeline reads at its own pace (a file, a log, a synthetic market) is a `Source`. One that has to be
+A source that the pipeline reads at its own pace (a file, a log, a synthetic market) is a `Source`. One that must be
 awaited (a feed) is any async iterator of `mtf.Tick`.
 """
 
@@ -29,26 +29,26 @@ from mtf.events.tick import Tick
 __all__ = ["SKIPPED_KEPT", "IterableSource", "Source", "iterate", "sentences"]
 
 ITERATED_ROWS: Final = 1_024  # read at once
-SKIPPED_KEPT: Final = 20  # names of files passed over, in an identity
+SKIPPED_KEPT: Final = 20  # names of skipped files in an identity
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Events in order, with a position to which it can return.
+    """Events in order, with positions to which it can return.
 
-    `name` distinguishes the source from others in the log; `identity()` says which data it is (for a file: name, size,
-    hash of its start), and `position()` its place after the rows delivered so far: both are JSON values. The
-    sources of mtf can also be iterated, and then yield their ticks.
+    `name` distinguishes the source from others in the log; `identity()` identifies its data (for a file: name, size,
+    hash of its start), and `position()` its place after the rows delivered so far: both are JSON values. The sources of
+    mtf can also be iterated, and then yield their ticks.
     """
 
     @property
     def name(self) -> str: ...
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
-        """Hand up to *limit* rows to *builder*, and refuse malformed ones there with their line.
+        """Pass up to *limit* rows to *builder*, and refuse malformed ones there with their line.
 
-        Return False once there is nothing more (rows delivered by this call count all the same). May deliver fewer
-        than *limit* rows and still have more. Raises SourceError if the rest of the source cannot be read.
+        Return False once there is nothing more (this call may still have delivered rows). May deliver fewer than
+        *limit* rows and still have more. Raises SourceError if the rest of the source cannot be read.
         """
         ...
 
@@ -73,12 +73,12 @@ class IterableSource(Source, Protocol):
     """A source that can be iterated."""
 
     def __iter__(self) -> Iterator[Tick]:
-        """Yield its ticks from its position on; four for a bar, none for a clock event."""
+        """Yield its ticks from its position on: four per bar, none for a clock event."""
         ...
 
 
 def iterate(source: Source) -> Iterator[Tick]:
-    """Yield the ticks of *source* from its position on: four for a bar, none for a clock event.
+    """Yield the ticks of *source* from its position on: four per bar, none for a clock event.
 
     A malformed row is skipped, with a warning for the first one.
     """

@@ -1,8 +1,8 @@
-"""The spool: chunks put aside on disk, in one file without a name, and read back in order.
+"""The spool: chunks set aside on disk, in one unnamed file, and read back in order.
 
-For rows that cannot wait in memory: runs of an external sort, and packed files of which too many would be open at once.
-The file goes when the spool does, also after a kill. It lies where temporary files do (`TMPDIR`), and takes 48 bytes a
-row; nothing in it outlives the run.
+For rows that cannot wait in memory: runs of an external sort, and compressed files if too many would be open at once.
+The file disappears with the spool, even after a kill. It is in the folder for temporary files (`TMPDIR`), and takes 48
+bytes per row.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from mtf.sources.chunk import Chunk
 
 __all__ = ["Region", "Spool", "no_room"]
 
-_HEAD: Final = Struct("<IIII")  # rows, bytes of ids, bytes of marks, bytes of what is noted beside them
+_HEAD: Final = Struct("<IIII")  # rows, bytes of ids, bytes of marks, bytes of the note
 
 
 class Spool:
-    """Takes chunks, each with a note (any JSON value), and says where they are."""
+    """Stores chunks, each with a note (any JSON value), and returns where they are."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None  # open from the first chunk on
@@ -45,7 +45,7 @@ class Spool:
             self._file.seek(self._end)
             self._file.write(b"".join((head, chunk.rows, chunk.heap, chunk.marks, noted)))
         except OSError as error:
-            raise no_room("rows cannot be put aside here", error) from error
+            raise no_room("rows cannot be set aside here", error) from error
         self._end = self._file.tell()
         return self._end
 
@@ -67,11 +67,11 @@ class Spool:
 
 
 class Region(Iterator[tuple[Chunk, Any]]):
-    """Chunks that are written one after another, with nothing of another region between, and read back once."""
+    """Chunks that are written one after another, with no other region in between, and read back once."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool: Final = spool
-        self._at = -1  # of the chunk that is read next; -1 as long as there is none
+        self._at = -1  # of the next chunk to read; -1 while there is none
         self._end = -1
 
     def write(self, chunk: Chunk, note: Any = None) -> None:
@@ -79,7 +79,7 @@ class Region(Iterator[tuple[Chunk, Any]]):
         if self._at < 0:
             self._at = self._spool.end
         else:
-            assert self._end == self._spool.end, "one region is written after the other"
+            assert self._end == self._spool.end, "regions are written one after the other"
         self._end = self._spool.write(chunk, note)
 
     def __next__(self) -> tuple[Chunk, Any]:
@@ -90,7 +90,7 @@ class Region(Iterator[tuple[Chunk, Any]]):
 
 
 def no_room(what: str, error: OSError) -> SourceError:
-    """Return the error for a temporary file that cannot be written; *what* says what that prevents."""
+    """Return the error for a temporary file that cannot be written; *what* says what fails because of it."""
     folder = tempfile.gettempdir()
     return SourceError(
         f"{folder}: {what} ({error.strerror or error}): free some space, or set TMPDIR to a folder on another disk",

@@ -1,10 +1,10 @@
-"""Times as files write them, to nanoseconds UTC: civil dates in any usual layout, epochs in any unit. Compiled.
+"""Times in files to nanoseconds UTC: civil dates in any usual layout, epochs in any unit. Compiled.
 
 Civil, as one field or as a date and a clock field: `2013-01-01T22:00:00.295Z`, `2013.01.01 22:00`, `31.12.2013 ...`,
 `12/31/13 ...`, `20130101 220000295`, `20130101220000`, `6-Mar-2024`, `Mar 6, 2024`, `3/6/2024, 1:30:00 PM`; a fraction
-has one to nine digits and may differ from row to row. `Z`, `UTC`, `+01:00`, the name of a zone (`US/Eastern`) or
-nothing behind it, nothing meaning the zone that was given. An epoch is a whole or decimal number of seconds,
-milliseconds, microseconds or nanoseconds since 1970, or since a date of its own.
+has one to nine digits and may differ from row to row. It may be followed by `Z`, `UTC`, `+01:00` or the name of a zone
+(`US/Eastern`); otherwise it is in the given zone. An epoch is a whole or decimal number of seconds, milliseconds,
+microseconds or nanoseconds since 1970, or since another date.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ __all__ = [
 # How a field is to be read.
 EPOCH: Final = 0
 CIVIL_YMD: Final = 1
-CIVIL_DMY: Final = 2  # day first; a year of four digits in front is seen all the same
+CIVIL_DMY: Final = 2  # day first; a year of four digits in front is still recognized
 CIVIL_MDY: Final = 3
 
 EPOCH_MAX_NS: Final = 8_000_000_000_000_000_000
 EPOCH_MIN_NS: Final = -3_000_000_000_000_000_000
-NO_OFFSET: Final = -1_000_000_000_000_000  # written out: mypyc knows the values of literals only
+NO_OFFSET: Final = -1_000_000_000_000_000  # written out: mypyc only knows the values of literals
 
 ZONES_MAX: Final = 64  # names of zones remembered by their bytes
 
 SPACE: Final = 32
-NARROW_SPACE: Final = b"\xe2\x80\xaf"  # without a break, as some systems write it before AM and PM
+NARROW_SPACE: Final = b"\xe2\x80\xaf"  # no-break, as some systems write it before AM and PM
 LETTER_M: Final = 109
 
 
@@ -59,7 +59,7 @@ def civil_day(year: i64, month: i64, day: i64) -> i64:
 class StampReader:
     """Reads times of one layout: *kind* is EPOCH or CIVIL_..., *unit_ns* the unit of an epoch, from *base_ns* on.
 
-    A civil time without an offset of its own is in *zone*, and so is an epoch whose *base_ns* is *local*.
+    A civil time without its own offset is in *zone*, and so is an epoch whose *base_ns* is *local*.
     """
 
     __slots__ = (
@@ -85,13 +85,13 @@ class StampReader:
         self._base_ns: Final = base_ns
         self._local: Final = local
         self._most: Final[i64] = EPOCH_MAX_NS // unit_ns  # units of an epoch: an i64 holds them as nanoseconds
-        self._at: i64 = 0  # where the next character of the field being read is
-        self._offset_ns: i64 = NO_OFFSET  # what the field being read says of its own zone
-        self.local_ns: i64 = 0  # the newest time read, on the clock that it was written by
+        self._at: i64 = 0  # the next character of the field being read
+        self._offset_ns: i64 = NO_OFFSET  # the offset in the field being read
+        self.local_ns: i64 = 0  # the newest time read, as written, without its zone
         self._named: Zone | None = None  # the zone that it names
-        self._unknown = False  # it names one that nobody knows
-        self._named_zones: Final[dict[bytes, Zone | None]] = {}  # by how they are written; None: not known
-        self.last_ns: i64 = 0  # the time of the row above, which settles a doubled hour; the row's reader sets it
+        self._unknown = False  # it names an unknown zone
+        self._named_zones: Final[dict[bytes, Zone | None]] = {}  # by spelling; None: unknown
+        self.last_ns: i64 = 0  # the time of the previous row, which decides a doubled hour; set by the row's reader
 
     def read(self, data: bytes, start: i64, end: i64) -> i64:
         """Return the time in `data[start:end]`; BAD_TIME, SKIPPED_TIME or UNKNOWN_ZONE if there is none."""
@@ -132,7 +132,7 @@ class StampReader:
         return self._utc(days * DAY_NS + clock)
 
     def read_all(self, dates: list[str], clocks: list[str] | None) -> list[int]:
-        """Return the times of *dates*, each with the time of day in *clocks* that has something in it."""
+        """Return the times of *dates*, each with its time of day in *clocks*, if that is not empty."""
         found: list[int] = []
         for k in range(len(dates)):
             date = dates[k].encode()
@@ -148,7 +148,7 @@ class StampReader:
     def take(self, ns: i64, wall_ns: i64, *, local: bool) -> i64:
         """Return the time of a number of nanoseconds since 1970: *ns* is UTC, or with *local* in the zone.
 
-        *wall_ns* is the same time on the clock by which it was written.
+        *wall_ns* is the same time as it was written.
         """
         self.local_ns = wall_ns
         return self._zone.to_utc(ns, self.last_ns) if local else ns
@@ -165,7 +165,7 @@ class StampReader:
 
     @property
     def doubled(self) -> i64:
-        """How many of the times read the clock had twice."""
+        """The number of times read that the clock showed twice."""
         count = self._zone.doubled
         for zone in self._named_zones.values():
             if zone is not None:
@@ -173,11 +173,11 @@ class StampReader:
         return count
 
     def _is_between(self, mark: i64, start: i64) -> bool:
-        """Whether *mark* parts a date that began at *start* from its time of day: t, _, a comma; `20240306-10:00`."""
+        """Whether *mark* separates a date that began at *start* from a time of day: t, _, a comma; `20240306-10:00`."""
         return mark == 116 or mark == 95 or mark == 44 or (mark == 45 and self._at == start + 8)
 
     def _why(self) -> i64:
-        """Return the answer for a time of day that could not be read."""
+        """Return the result for a time of day that could not be read."""
         self._named = None
         if self._unknown:
             self._unknown = False
@@ -221,7 +221,7 @@ class StampReader:
         return self._zone.to_utc(whole, self.last_ns) if self._local else whole
 
     def _date(self, data: bytes, end: i64) -> i64:
-        """Read a date at `_at` and return its days from 1970; leaves `_at` behind it."""
+        """Read a date at `_at` and return its days from 1970; leaves `_at` after it."""
         start = self._at
         first = self._number(data, end, 8)
         width = self._at - start
@@ -295,7 +295,7 @@ class StampReader:
         return _day(second, month, first)
 
     def _part(self, data: bytes, end: i64) -> None:
-        """Skip what separates the pieces of a date that has a word in it."""
+        """Skip the separators of a date that has a word in it."""
         while self._at < end:
             mark = data[self._at]
             if mark != SPACE and mark != 44 and mark != 45 and mark != 46 and mark != 47:  # , - . /
@@ -312,7 +312,7 @@ class StampReader:
         second: i64 = 0
         part: i64 = 0
         compact = False
-        alone = False  # an hour without minutes, which only AM or PM make a time
+        alone = False  # an hour without minutes, which is only a time with AM or PM
         if self._at < end and data[self._at] == 58:
             self._at += 1
             start = self._at
@@ -363,7 +363,7 @@ class StampReader:
         return ((hour * 60 + minute) * 60 + second) * SECOND_NS + part
 
     def _half(self, data: bytes, end: i64) -> i64:
-        """Read AM or PM behind a time of day; return the hours that it adds, or -1 if there is neither."""
+        """Read AM or PM after a time of day; return the hours that it adds, or -1 if there is neither."""
         i = self._at
         while i < end and (data[i] == SPACE or data[i] == 45):
             i += 1
@@ -388,7 +388,7 @@ class StampReader:
         return 12 if letter == 112 else 0
 
     def _own_offset(self, data: bytes, end: i64) -> bool:
-        """Read what is behind a time of day: nothing, `Z`, `UTC`, `+hh`, `+hhmm`, `GMT+hh:mm`, or a zone's name."""
+        """Read what follows a time of day: nothing, `Z`, `UTC`, `+hh`, `+hhmm`, `GMT+hh:mm`, or a zone's name."""
         while self._at < end and data[self._at] == SPACE:
             self._at += 1
         if self._at == end:
@@ -426,7 +426,7 @@ class StampReader:
         return self._zone_called(data[begin:end])
 
     def _zone_called(self, name: bytes) -> bool:
-        """Take the zone called *name* for that of the field being read; False if there is no such zone."""
+        """Set the zone of the field being read to the one called *name*; False if there is no such zone."""
         if len(name) < 3 or not _is_letter(name[0]):
             return False
         if name in self._named_zones:
@@ -456,7 +456,7 @@ class StampReader:
         return value
 
     def _fraction(self, data: bytes, end: i64, unit_ns: i64) -> i64:
-        """Read one to nine digits behind a point at `_at`, as that part of *unit_ns*, rounded down."""
+        """Read one to nine digits after a point at `_at`, as a fraction of *unit_ns*, rounded down."""
         start = self._at
         value = self._number(data, end, 9)
         width = self._at - start
@@ -490,9 +490,9 @@ def _day(year: i64, month: i64, day: i64) -> i64:
 
 
 def time_problem(answer: i64) -> str:
-    """Return in words what a reader's *answer* says is wrong with a time."""
+    """Return what is wrong with a time, in words, from a reader's *answer*."""
     if answer == SKIPPED_TIME:
         return "the time does not exist: the clock of the zone went forward over it"
     if answer == UNKNOWN_ZONE:
-        return "the time has a zone behind it that is not known"
+        return "the time has an unknown zone"
     return "the time cannot be read"

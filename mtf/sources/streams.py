@@ -1,8 +1,8 @@
-"""A file's bytes as text: decompressed according to their first bytes, never to the name, in bounded pieces.
+"""A file's bytes as text: decompressed according to its first bytes, never its name, in bounded pieces.
 
-gzip, xz, lzma (as Dukascopy's .bi5) and zstd are read through, and so are UTF-16 and UTF-32. The output is counted
-against the `Limits`. Seeking is a seek in a plain file; in a compressed one everything before is decompressed again and
-dropped.
+gzip, xz, lzma (such as Dukascopy's .bi5) and zstd are decompressed, and UTF-16 and UTF-32 are converted. The output is
+counted against the `Limits`. Seeking is a seek in a plain file; in a compressed one everything before is decompressed
+again and dropped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _MAGIC: Final = (
 
 
 def compression(head: bytes) -> str:
-    """Return what *head*, the first `MAGIC_BYTES` of a file, says it is compressed with, or nothing."""
+    """Return the compression of a file, from *head*, its first `MAGIC_BYTES`; "" for none."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
@@ -54,7 +54,7 @@ def compression(head: bytes) -> str:
 
 _DAMAGE: Final = (
     EOFError,
-    OSError,  # of which a bad gzip file is one
+    OSError,  # includes a bad gzip file
     UnicodeError,
     lzma.LZMAError,
     zipfile.BadZipFile,
@@ -72,7 +72,7 @@ class Pieces(Protocol):
 class Stream:
     """The bytes of one text. `offset` counts those read; `raw` is the open file, which it closes.
 
-    With `returns` lines end with a carriage return alone, and are read as if with a line break.
+    With `returns`, lines end with only a carriage return, and are read as if with a line break.
     """
 
     def __init__(self, place: str, raw: IO[bytes], pieces: Pieces, limits: Limits, compressed_bytes: int) -> None:
@@ -86,7 +86,7 @@ class Stream:
 
     @property
     def seekable(self) -> bool:
-        """Whether `skip_to` is a seek: the text is in the file as it is."""
+        """Whether `skip_to` is a seek: the text is in the file uncompressed."""
         return not self._compressed_bytes and self._pieces is self._raw
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
@@ -118,20 +118,20 @@ class Stream:
             self._raw.seek(offset)
             self.offset = offset
             return
-        assert offset >= self.offset, "what is unpacked, or comes through a pipe, is skipped forward"
+        assert offset >= self.offset, "decompressed text, or a pipe, can only be skipped forward"
         while self.offset < offset:
             if not self.read(min(CHUNK_BYTES, offset - self.offset)):
                 raise self._too_short(offset)
 
     def serve(self, reader: Reader) -> None:
-        """Hand *reader* what it needs besides the bytes: for text, nothing."""
+        """Give *reader* what it needs besides the bytes: for text, nothing."""
 
     def stat(self) -> os.stat_result:
-        """Return what the open file is."""
+        """Return the identity of the open file."""
         return os.fstat(self._raw.fileno())
 
     def start(self, size: int) -> bytes:
-        """Return the first *size* bytes of the open file, wherever reading it has got to."""
+        """Return the first *size* bytes of the open file, wherever its position is."""
         at = self._raw.tell()
         self._raw.seek(0)
         try:
@@ -148,7 +148,7 @@ class Stream:
 
     def _too_short(self, offset: int) -> SourceError:
         return SourceError(
-            f"{self.place}: it ends before byte {offset}, up to which it was read before: it is now a different file",
+            f"{self.place}: ends before byte {offset}, up to which it was read before, so it is now a different file",
             path=self.place,
         )
 
@@ -161,7 +161,7 @@ class Stream:
                 path=self.place,
                 limit="expanded_bytes",
             )
-        packed = max(self._compressed_bytes, self._raw.tell())  # of a pipe only the bytes so far are known
+        packed = max(self._compressed_bytes, self._raw.tell())  # for a pipe, only the bytes so far are known
         if self.offset > limits.ratio_from_bytes and self.offset > limits.ratio * packed:
             raise HostileFile(
                 f"{self.place}: a decompression bomb: more than {limits.ratio} bytes expand from each of its "
@@ -172,7 +172,9 @@ class Stream:
 
 
 def _damaged(place: str, offset: int, error: Exception) -> SourceError:
-    return SourceError(f"{place}: damaged after {offset} bytes of text ({error}): get the file again", path=place)
+    return SourceError(
+        f"{place}: damaged after {offset} bytes of text ({error}): get a new copy of the file", path=place
+    )
 
 
 def open_stream(place: str, raw: IO[bytes], size: int, limits: Limits, *, archived: bool = False) -> Stream:
@@ -197,13 +199,13 @@ def _opened(place: str, raw: IO[bytes], size: int, limits: Limits, *, archived: 
     if not name:
         return Stream(place, raw, _as_utf8(raw, head), limits, max(1, size) if archived else 0)
     if archived:
-        raise HostileFile(f"{place}: {name} inside an archive is not read: unpack it first", path=place)
+        raise HostileFile(f"{place}: {name} inside an archive is not supported: decompress it first", path=place)
     pieces = _decompressor(name, place, raw, limits)
     stream = Stream(place, raw, pieces, limits, max(1, size))
     first = stream.read(MAGIC_BYTES)
     inner = compression(first)
     if inner and inner != "lzma":
-        raise HostileFile(f"{place}: {inner} inside {name} is not read: unpack it first", path=place)
+        raise HostileFile(f"{place}: {inner} inside {name} is not supported: decompress it first", path=place)
     raw.seek(0)
     return Stream(place, raw, _as_utf8(_decompressor(name, place, raw, limits), first), limits, max(1, size))
 
@@ -215,7 +217,7 @@ def _decompressor(name: str, place: str, raw: IO[bytes], limits: Limits) -> Piec
         return _Lzma(raw, limits.window_bytes)
     if name == "zstd":
         return _Zstd(raw, limits.window_bytes)
-    raise SourceError(f"{place}: {name} is not read: unpack it, or pack it as gzip, xz, zstd or zip", path=place)
+    raise SourceError(f"{place}: {name} is not supported: decompress it, or use gzip, xz, zstd or zip", path=place)
 
 
 def _as_utf8(pieces: Pieces, head: bytes) -> Pieces:
@@ -271,8 +273,8 @@ class _Lzma:
 class _Zstd:
     """zstd, any number of frames one after another, a block at a time.
 
-    Walks the frames itself (RFC 8878, section 3.1): so that what comes out of one step is bounded, and a file that is
-    cut is an error, which the library's own reader takes for a shorter one.
+    Walks the frames itself (RFC 8878, section 3.1), so that the output of one step is bounded, and a truncated file is
+    an error, which the library's own reader would take for a shorter file.
     """
 
     def __init__(self, raw: IO[bytes], window_bytes: int) -> None:
@@ -280,7 +282,7 @@ class _Zstd:
         self._library: Final = zstandard.ZstdDecompressor(max_window_size=window_bytes)
         self._decoder: zstandard.ZstdDecompressionObj | None = None  # of the frame being read
         self._checksum = False  # whether four bytes follow its last block
-        self._ready = b""  # decompressed, and not read yet
+        self._ready = b""  # decompressed, but not read yet
 
     def read(self, size: int, /) -> bytes:
         while not self._ready:
@@ -293,7 +295,7 @@ class _Zstd:
         return piece
 
     def _next_frame(self) -> bool:
-        """Read the header of a frame, over those that are to be skipped; False at the end of the file."""
+        """Read the header of a frame, skipping skippable frames; False at the end of the file."""
         while True:
             magic = self._raw.read(4)
             if not magic:

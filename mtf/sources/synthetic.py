@@ -1,10 +1,10 @@
-"""A made-up fx market from a seed: the same quotes, bit for bit, on every machine and in both builds. Compiled.
+"""A simulated fx market from a seed: the same quotes, bit for bit, on every machine and in both builds. Compiled.
 
 Several symbols take turns in one stream. The market is closed from Friday 17:00 to Sunday 17:00 in New York, by the
-daylight saving rules of the United States since 2007, which stand here as arithmetic so that no time zone database can
-move them. Quotes come thick in London's and New York's hours and thin in between; prices are a bounded random walk in
-whole points; sizes are multiples of 2**-10, so that sums of them are exact. Everything is integer arithmetic in 63
-bits; only the last step, points to price, is one correctly rounded division.
+daylight saving rules of the United States since 2007, written as arithmetic so that no time zone database can change
+them. Quotes are dense in London's and New York's hours and sparse in between; prices are a bounded random walk in whole
+points; sizes are multiples of 2**-10, so that sums of them are exact. Everything is integer arithmetic in 63 bits; only
+the last step, points to price, is one correctly rounded division.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ DAY_NS: Final = 24 * HOUR_NS
 WEEK_NS: Final = 7 * DAY_NS
 
 MASK: Final = 0xFFFFFFFF
-VERSION: Final = 1  # raised when the same seed would give other quotes
+VERSION: Final = 1  # raised when the same seed gives different quotes
 SYMBOLS_MAX: Final = 10_000
 
-# How long the market waits for its next quote on average, by hour UTC, in parts of `pace_ms` / 16.
+# The mean wait for the next quote, by hour UTC, in units of `pace_ms` / 16.
 _WAITS: Final = (40, 40, 36, 36, 36, 36, 24, 12, 8, 8, 10, 10, 8, 5, 4, 4, 6, 10, 16, 24, 40, 80, 96, 64)
 
 _THREE_DIGITS: Final = ("JPY", "HUF", "RUB", "XAU", "XAG")
@@ -103,17 +103,17 @@ class SyntheticMarket:
         self._quantiles: Final = _quantiles()  # of the exponential distribution with mean 4096
         self._divisors: Final[list[float]] = [float(10 ** _digits(symbol)) for symbol in symbols]
         self._starts: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])
-        self._points: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])  # of each mid, now
+        self._points: Final = vec[i64]([i64(_start_points(symbol)) for symbol in symbols])  # of each mid
         self._count: i64 = 0  # quotes made
         self._now_ns: i64 = self._start_ns  # the time of the last one
         self._closes_ns: i64 = 0  # the market is open from `_opens_ns` to here; looked up again once time is past it
         self._x: i64 = 0  # the two generators: xorshift32, never 0, and a linear congruential one
         self._y: i64 = 0
         self._seed(seed)
-        self._first: Final = self.position()  # the market may be made longer, and is then the same up to there
+        self._first: Final = self.position()  # a longer market is the same up to the end of a shorter one
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
-        """Hand *limit* quotes to *builder*; False once *end* or *events* is reached."""
+        """Pass *limit* quotes to *builder*; False once *end* or *events* is reached."""
         symbols: i64 = len(self._symbols)
         left: i64 = limit
         while left > 0:
@@ -146,7 +146,7 @@ class SyntheticMarket:
         return iterate(self)
 
     def identity(self) -> dict[str, Any]:
-        """Return the parameters, which are all there is to it."""
+        """Return the parameters, which determine everything."""
         return {"name": self.name, "format": ["synthetic"], **self._parameters}
 
     def position(self) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class SyntheticMarket:
         }
 
     def seek(self, position: dict[str, Any]) -> None:
-        """Go on from *position* of a market with the same parameters."""
+        """Continue from *position* of a market with the same parameters."""
         if not position:
             position = self._first
         if position["of"] != self._first["of"]:
@@ -217,7 +217,7 @@ class SyntheticMarket:
         return now
 
     def _open_at(self, now: i64) -> i64:
-        """Return *now*, or where the market is closed then the moment at which it opens; sets the next close."""
+        """Return *now*, or, if the market is closed then, the time when it opens; sets the next close."""
         # Weeks from Monday; 1970-01-01 was a Thursday.
         monday = now - (now + 3 * DAY_NS) % WEEK_NS
         closes = _at_five(monday + 4 * DAY_NS)
@@ -246,7 +246,7 @@ class SyntheticMarket:
         return points
 
     def _extra_spread(self, now: i64) -> i64:
-        """Return by how many points the hour of *now* widens half the spread."""
+        """Return the points by which the hour of *now* widens half the spread."""
         return self._waits[now // HOUR_NS % 24] // 8
 
 
@@ -273,7 +273,7 @@ def _instant(text: str) -> int:
 def _quantiles() -> vec[i64]:
     """Return -4096 ln((2 i + 1) / 512) for i in 0..255, rounded, by the series of the inverse hyperbolic tangent.
 
-    In integers of 40 binary places: no library's logarithm, whose last bit differs between machines, is asked.
+    In integers with 40 binary places, without a library's logarithm, whose last bit differs between machines.
     """
     one = 1 << 40
     values: list[i64] = []

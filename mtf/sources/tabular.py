@@ -1,7 +1,7 @@
-"""Tables in columns, as sources read them: what a frame, a dict of arrays and a Parquet file have in common.
+"""Tables in columns, as sources read them: the common interface of a frame, a dict of arrays and a Parquet file.
 
-Owns the protocol, and how cells of other types are written as text: the way a file of delimited text would have them,
-so that both are understood alike.
+Owns the protocol, and how cells of other types are written as text: as in a file of delimited text, so that both are
+understood in the same way.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ TEXT_BYTES_MAX: Final = 2**31 - 1
 
 
 class Wanted(NamedTuple):
-    """What the cells of a column are read as: UNREAD, FLOATS, TIMES, TEXTS or CODES.
+    """The kind of cells to read from a column: UNREAD, FLOATS, TIMES, TEXTS or CODES.
 
-    TIMES: whole numbers count *unit_ns* since 1970; 0: they are not times. With *walls* times are wanted by the clock
-    that they are written by, too.
+    TIMES: whole numbers count *unit_ns* since 1970; 0: they are not times. With *walls*, times are also wanted as they
+    are written, in their own zone.
     """
 
     kind: int
@@ -36,7 +36,7 @@ NOT_READ: Final = Wanted(UNREAD)
 
 
 class Tabular(Protocol):
-    """Rows in columns called *names*. *rows* is how many there are; None if that is not known before they are read."""
+    """Rows in columns called *names*. *rows* is their number; None if unknown before they are read."""
 
     @property
     def names(self) -> Sequence[str]: ...
@@ -46,11 +46,11 @@ class Tabular(Protocol):
 
     @property
     def read_bytes(self) -> int | None:
-        """How much of its file has been read; None if it is in none."""
+        """How much of its file has been read; None if it is not in a file."""
         ...
 
     def head(self, rows: int) -> list[list[str]]:
-        """Return the first rows, at most so many, each cell as text."""
+        """Return at most that many first rows, each cell as text."""
         ...
 
     def dated(self, column: int) -> bool:
@@ -58,7 +58,7 @@ class Tabular(Protocol):
         ...
 
     def unreadable(self, column: int) -> str:
-        """The type of a column of which the cells are neither numbers nor texts; "" for another one."""
+        """The type of a column whose cells are neither numbers nor texts; "" for another one."""
         ...
 
     def batches(self, first: int, size: int, wanted: Sequence[Wanted], *, backward: bool) -> Iterator[ColumnBatch]:
@@ -69,14 +69,14 @@ class Tabular(Protocol):
         ...
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close open files."""
         ...
 
 
 def wanted_columns(
     fields: int, roles: Iterable[tuple[str, int]], *, unit_ns: int, walls: bool, watched: Iterable[int]
 ) -> list[Wanted]:
-    """Return what to read each of *fields* columns as; *roles* are those that matter, with their columns.
+    """Return the kind of cells to read from each of *fields* columns; *roles* are those needed, with their columns.
 
     Times that are numbers count *unit_ns*, or are written as dates if that is 0.
     """
@@ -107,7 +107,7 @@ def text_cells(texts: Sequence[str | None]) -> Cells:
 
 
 def texts_of(values: Iterable[Any]) -> list[str | None]:
-    """Return how each of *values* is written; None for a missing one."""
+    """Return the text of each of *values*; None for a missing one."""
     return [None if value is None else _written(value) for value in values]
 
 
@@ -117,14 +117,14 @@ def _written(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-        return "" if value != value else value.isoformat()  # a NaT does not even equal itself
+        return "" if value != value else value.isoformat()  # NaT does not equal itself
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else str(value)
     return "" if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 
 def positional(value: float) -> str:
-    """Return a number without an exponent, and without a fraction of zero: how a time is written."""
+    """Return a number as a time is written: without an exponent, and without a zero fraction."""
     if value - value != 0.0:
         return str(value)
     text = format(Decimal(repr(value)), "f")

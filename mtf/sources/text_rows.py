@@ -1,6 +1,6 @@
 """The rows of delimited text: one line each, cut into its fields. Compiled.
 
-A field may be quoted, and then hold the delimiter and doubled quotes, but no line break.
+A field may be quoted, and may then contain the delimiter and doubled quotes, but no line break.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BROKEN: Final = -2  # a quoted field without its end
 
 @mypyc_attr(native_class=True)
 class RowReader(Reader):
-    """Cuts rows into *fields* fields, separated by *delimiter*; their content is a subclass's business."""
+    """Cuts rows into *fields* fields, separated by *delimiter*; subclasses interpret them."""
 
     def __init__(self, place: str, delimiter: i64, fields: i64) -> None:
         super().__init__(place)
@@ -57,7 +57,7 @@ class RowReader(Reader):
                 begin = i + 1
             elif byte <= QUOTE_MARK:
                 if byte == NEWLINE:
-                    # As `_end` has it, for nearly all rows.
+                    # The same as `_end`, inline for nearly all rows.
                     if i - at > self.line_bytes_max:
                         raise self.too_long()
                     self._next = i + 1
@@ -75,7 +75,7 @@ class RowReader(Reader):
         return self._end(data, at, i, begin, count, final)
 
     def _split_quoted(self, data: bytes, at: i64, final: bool) -> i64:
-        """Do what `_split` does, for a row that has a quotation mark somewhere."""
+        """Do the same as `_split`, for a row with a quotation mark."""
         delimiter = self._delimiter
         most = self._fields
         size: i64 = len(data)
@@ -129,7 +129,7 @@ class RowReader(Reader):
         return BROKEN if broken and found != NOT_SPLIT else found
 
     def _end(self, data: bytes, at: i64, i: i64, begin: i64, count: i64, final: bool) -> i64:
-        """Return how many fields the row `[at, i)` has: *count*, and one more from *begin* on unless that is -1."""
+        """Return the number of fields in the row `[at, i)`: *count*, plus one from *begin* on unless that is -1."""
         size: i64 = len(data)
         if i - at > self.line_bytes_max:
             raise self.too_long()
@@ -148,7 +148,7 @@ class RowReader(Reader):
         return count + 1
 
     def _is_blank(self, data: bytes, at: i64) -> bool:
-        """Whether nothing but empty fields follows in the row from *at* on."""
+        """Whether only empty fields follow in the row from *at* on."""
         while at < self._next:
             byte: i64 = i64(data[at])
             if byte != self._delimiter and byte != SPACE and byte != TAB and byte != QUOTE_MARK:
@@ -165,7 +165,7 @@ class RowReader(Reader):
         return True
 
     def _trim(self, data: bytes) -> bool:
-        """Take the space around the fields away; return whether there was any."""
+        """Strip the space around the fields; return whether there was any."""
         trimmed = False
         for i in range(self._fields):
             start = self._starts[i]

@@ -1,8 +1,8 @@
-"""Rows of delimited text to ticks: quotes, trades and bars, in columns as a layout says. Compiled.
+"""Rows of delimited text to ticks: quotes, trades and bars, with columns given by a layout. Compiled.
 
 Space around a field is dropped, and extra empty fields at the end of a row do not count. Empty lines are skipped. A row
-with another number of fields than the layout's, with a time or a number that cannot be read, with prices that
-contradict each other, or that the block builder refuses, is refused with its line.
+is refused, with its line, if its number of fields differs from the layout's, a time or number cannot be read, its
+prices contradict each other, or the block builder refuses it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TRADE_TICKS: Final = 1
 BARS: Final = 2
 QUOTE_BARS: Final = 3
 
-# What a column holds; a layout names each by this word, and its index here is the column's place in `columns`.
+# The roles of columns; a layout uses these names, and an index here is the column's place in `columns`.
 ROLES: Final = (
     "time",
     "clock",
@@ -74,10 +74,11 @@ class TableReader(RowReader):
     """Reads rows of *kind* with *fields* fields; `columns[i]` is the column of `ROLES[i]`, or -1.
 
     *skip* lines at the start are a header. *mark* is the decimal mark, see `decimal`. Prices are multiplied by
-    10**shift; with *whole* they are rounded to whole numbers before that. *symbol* is that of all rows; "": that of
-    its column. Bars last *length* (a `length_code`), are stamped at their start, or with *close_stamped* at their end,
-    and are of *side* (BARS: TRADES, HAS_BID, HAS_ASK or, as mids, BOTH_SIDES). Each of the columns *watched*, given
-    with their names, must be the same in all rows. With *unread*, a reason, every row is refused.
+    10**shift; with *whole* they are rounded to whole numbers before that. *symbol* is that of all rows; "": each row's
+    is in its column. Bars last *length* (a `length_code`), are stamped at their start, or with *close_stamped* at their
+    end, and are of *side* (BARS: TRADES, HAS_BID, HAS_ASK or, as mids, BOTH_SIDES). The content of each of the
+    *watched* columns, given with their names, must be the same in all rows. With *unread*, a reason, every row is
+    refused.
     """
 
     def __init__(
@@ -117,15 +118,15 @@ class TableReader(RowReader):
         self._unread: Final = unread
         self._columns: Final = vec[i64]([i64(column) for column in columns])
         self._names: Final[dict[bytes, str]] = {}  # symbols by the bytes they are written with
-        self._left_out = False  # the row being read is a forming bar, and no row follows it
+        self._left_out = False  # the row being read is a bar that is still forming, and no row follows it
         self._words: list[bytes] = []  # the content of the watched columns in the previous row
         self._spaced = False  # there is space around fields: it is removed before they are read
-        self._careful = unread != "" or len(watched) > 0  # `_prepare` has something to do; also once `_spaced`
-        self._by_symbol: Final = kind >= BARS and columns[2] >= 0  # each symbol's bars have stamps of their own
+        self._careful = unread != "" or len(watched) > 0  # `_prepare` has something to do; set with `_spaced`, too
+        self._by_symbol: Final = kind >= BARS and columns[2] >= 0  # each symbol's bars have their own stamps
         self._read_again: i64 = 0  # times that were read twice
         # Two bars of one symbol cannot have one stamp, so in a doubled hour the second one must be later.
         self._step_ns: Final[i64] = 1 if kind >= BARS and not self._by_symbol else 0
-        self._problem = ""  # the first thing that is wrong with the row being read
+        self._problem = ""  # the first problem of the row being read
 
     def scan(self, builder: BlockBuilder, data: bytes, at: i64, limit: i64, final: bool) -> i64:
         self.left = limit
@@ -173,7 +174,7 @@ class TableReader(RowReader):
         return at
 
     def _prepare(self, data: bytes) -> bool:
-        """Do what only some tables need before a row is read; False if the row is not to be read."""
+        """Do what only some tables need before a row is read; False to skip the row."""
         if self._unread:
             self._problem = self._unread
             return False
@@ -237,7 +238,7 @@ class TableReader(RowReader):
         if self._kind == BARS:
             bids = self._four(data, 10)
             volume = self._size(data, 14) + self._size(data, 23)
-            sizes = (volume, 0.0 if sides == BOTH_SIDES else volume)  # at mid they are added up
+            sizes = (volume, 0.0 if sides == BOTH_SIDES else volume)  # at mid, sizes are added up
             asks = bids
         else:
             sides = 0
@@ -282,7 +283,7 @@ class TableReader(RowReader):
         self.last_ns = stamp_ns
 
     def _is_last_row(self, data: bytes) -> bool:
-        """Whether no row follows the one being read, as far as *data* shows."""
+        """Whether no row follows the one being read, judging by *data*."""
         return not data[self._next :].strip()
 
     def _four(self, data: bytes, role: i64) -> tuple[float, float, float, float]:
@@ -307,7 +308,7 @@ class TableReader(RowReader):
         return answer
 
     def _is_date(self) -> bool:
-        """Whether the stamp that was read is the date of a bar of a day or longer."""
+        """Whether the stamp just read is the date of a bar of a day or longer."""
         return self._kind >= BARS and length_kind(self._length) != INTRADAY and self._stamps.local_ns % DAY_NS == 0
 
     def _stamp(self, data: bytes) -> i64:
@@ -320,7 +321,7 @@ class TableReader(RowReader):
         return self._stamps.read(data, self._starts[column], self._ends[column])
 
     def _resolve_doubled_hour(self, data: bytes, first: i64) -> i64:
-        """Return the stamp of a bar in a doubled hour, *first* or an hour later: each symbol's own bars say which."""
+        """Return the stamp of a bar in a doubled hour, *first* or an hour later, judging by its symbol's other bars."""
         name = self._name(data)
         before = self.doubled.get(name)
         if before is not None and first <= before:
@@ -331,7 +332,7 @@ class TableReader(RowReader):
         return first
 
     def _given(self, role: i64) -> bool:
-        """Whether there is such a column, with something in it on this row."""
+        """Whether there is such a column, and it is not empty in this row."""
         column = self._columns[role]
         return column >= 0 and self._starts[column] < self._ends[column]
 
@@ -354,7 +355,7 @@ class TableReader(RowReader):
         return value
 
     def _is_judged(self, data: bytes, role: i64, value: float) -> bool:
-        """Whether *value*, which is not finite, is a side of a quote that says so, which the gate judges."""
+        """Whether *value*, which is not finite, is a quote's side that is written so, which the gate judges."""
         if role != 4 and role != 5:
             return False
         column = self._columns[role]
@@ -380,11 +381,13 @@ class TableReader(RowReader):
         text = data[self._starts[column] : self._ends[column]]
         what = "is not a number"
         if self._mark == UNSURE and b"," in text:
-            what = f"is {text.decode('utf-8', 'replace')}, whose comma could be that of a fraction or of thousands"
+            what = (
+                f"is {text.decode('utf-8', 'replace')}, whose comma could be a decimal comma or a thousands separator"
+            )
         self._problem = self._problem or f"{ROLES[role]} {what}"
 
     def _watch(self, data: bytes) -> None:
-        """Raise OptionNeeded if a watched column has a different word from the rows before."""
+        """Raise OptionNeeded if a watched column has a different word than in the rows before."""
         for i in range(len(self._watched)):
             column, name = self._watched[i]
             if len(self._words) <= i:
@@ -400,7 +403,7 @@ class TableReader(RowReader):
                 self._words[i] = word
 
     def _word(self, data: bytes, column: i64) -> bytes:
-        """Return what is in *column*."""
+        """Return the text in *column*."""
         return data[self._starts[column] : self._ends[column]]
 
     def _name(self, data: bytes) -> str:
@@ -427,8 +430,8 @@ class TableReader(RowReader):
         """Return the error for a second symbol when all rows must have the same one."""
         line = self.number(self.line + 1)
         return SourceError(
-            f"{self.place}:{line}: the symbol is {name!r} here and {self.constant!r} before, and all were to be "
-            f"{self._symbol!r}: give a file of one symbol, or do not give a symbol",
+            f"{self.place}:{line}: the symbol is {name!r} here and {self.constant!r} before, but all rows were to be "
+            f"{self._symbol!r}: use a file of one symbol, or omit the symbol",
             path=self.place,
             line=line,
         )
@@ -452,8 +455,8 @@ def several_markets(place: str, heading: str, word: str, before: str) -> OptionN
     *place* precedes the message.
     """
     return OptionNeeded(
-        f"{place}column {heading!r} has {word!r} and {before!r}: if these are markets give {{columns}}, and if all "
-        "rows are of one give {symbol}",
+        f"{place}column {heading!r} has {word!r} and {before!r}: if these are markets, give {{columns}}; if all "
+        "rows belong to one, give {symbol}",
         columns=f"symbol={heading}",
         symbol="NAME",
     )

@@ -1,8 +1,8 @@
-"""The order of time, as events go into the log: which come before what another symbol has already had. Compiled.
+"""The order of time as events go into the log: finds those that are older than another symbol's events. Compiled.
 
-Looks at stamps only, and at nothing that the gate will decide, so that it can look before an event is logged. An event
-that is older than its own symbol's newest is late, and harmless; one that is newer, but older than the newest of
-another symbol, is *out of order*: whoever is shown it can see that symbol's future.
+Only looks at stamps, not at anything that the gate decides, so that it can run before an event is logged. An event that
+is older than its own symbol's newest is late, and harmless; one that is newer, but older than the newest of another
+symbol, is *out of order*: a consumer that is shown it could see that symbol's future.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Newest", "TimeOrder", "without_order"]
 ORDERED_BIT: Final[i64] = ORDERED << 40
 JOINS_BIT: Final = -(1 << 63)
 NUMBER_MASK: Final[i64] = 0xFFFF_FFFF  # of the symbol, in the lower half
-NO_NUMBER: Final[i64] = 0xFFFF_FFFF  # that of a clock event
+NO_NUMBER: Final[i64] = 0xFFFF_FFFF  # the number of a clock event
 
 
 @mypyc_attr(native_class=True)
@@ -39,7 +39,7 @@ class Newest:
         self.other_ns: i64 = NEVER_NS
 
     def add(self, number: i64, ts_ns: i64) -> None:
-        """Take note of a stamp of symbol *number*."""
+        """Record a stamp of symbol *number*."""
         if number == self.number:
             if ts_ns > self.ns:
                 self.ns = ts_ns
@@ -56,7 +56,7 @@ class Newest:
 
 @mypyc_attr(native_class=True)
 class TimeOrder:
-    """Follows the stamps in a log. *out_of_order* is how many events were before."""
+    """Follows the stamps in a log. *out_of_order* is the number of such events before."""
 
     __slots__ = ("_own", "finite", "newest", "out_of_order")
 
@@ -71,7 +71,7 @@ class TimeOrder:
         return number < len(self._own) and self._own[number] != NEVER_NS
 
     def add(self, number: i64, ts_ns: i64) -> None:
-        """Take note of a stamp of symbol *number* that was in the log before."""
+        """Record a stamp of symbol *number* that was in the log before."""
         while number >= len(self._own):
             self._grow()
         if ts_ns > self._own[number]:
@@ -79,7 +79,7 @@ class TimeOrder:
         self.newest.add(number, ts_ns)
 
     def look(self, block: Block, first_seq: i64, last_seq: i64) -> i64:
-        """Follow *block*, of which the events from *first_seq* to *last_seq* are of finite sources.
+        """Follow *block*, whose events from *first_seq* to *last_seq* are from finite sources.
 
         Return the row of the first of those that is out of order; -1 if none is.
         """
@@ -88,7 +88,7 @@ class TimeOrder:
         newest, finite = self.newest, self.finite
         whole = first_seq <= block.first_seq and block.first_seq + block.count - 1 <= last_seq
         top = newest.number
-        top_ns = newest.ns  # of `top`; ahead of what is noted while rows of that symbol follow each other in order
+        top_ns = newest.ns  # of `top`; recorded later if rows of that symbol follow each other in order
         for i in range(block.count):
             base: i64 = i * ROW_BYTES
             word = read_i64_le(rows, base + 8)
@@ -128,7 +128,7 @@ class TimeOrder:
         return found
 
     def _record_stamp(self, number: i64, ts_ns: i64) -> None:
-        """Note that the symbol with the newest stamp, in events of finite sources, has come to *ts_ns*."""
+        """Record that the symbol with the newest stamp, among events of finite sources, has reached *ts_ns*."""
         self._own[number] = ts_ns
         self.newest.add(number, ts_ns)
         self.finite.add(number, ts_ns)
@@ -142,7 +142,7 @@ class TimeOrder:
 
 
 def without_order(block: Block, start: i64) -> Block:
-    """Return *block* with the rows from *start* on as they are outside of a run in order of time."""
+    """Return *block* with the rows from *start* on as outside of a run in order of time."""
     assert JOINS == 0x8000, "JOINS is the highest bit of the detail"
     rows = block.rows
     out = BytesWriter()

@@ -27,8 +27,8 @@ MONTHS: Final = (
 )
 MONTH_LETTERS_MIN: Final = 3
 
-# Hours from UTC of abbreviations that mean one zone only. CST, IST, BST mean several, and are not known; EST, CET and
-# others are names of the database of zones.
+# Hours from UTC of unambiguous abbreviations. CST, IST, BST have several meanings, and are unknown; EST, CET and others
+# are in the time zone database.
 ABBREVIATIONS: Final = {
     b"EDT": -4,
     b"CDT": -5,
@@ -57,7 +57,7 @@ def month_called(word: bytes) -> i64:
 
 
 def zone_called(name: bytes) -> Zone | None:
-    """Return the zone called *name*, an IANA name or an abbreviation that means one zone only; None for no zone."""
+    """Return the zone called *name*, an IANA name or an unambiguous abbreviation; None if there is none."""
     hours = ABBREVIATIONS.get(name.upper())
     try:
         return Zone(name.decode("ascii") if hours is None else f"UTC{hours:+d}")

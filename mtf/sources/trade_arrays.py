@@ -1,6 +1,6 @@
 """Trades as one JSON array of arrays, `[[ms, "id", null, "sell", price, amount, cost], ...]`. Compiled.
 
-They are parsed many at a time; where that does not go through, one by one, so that what is wrong is refused alone.
+They are parsed many at a time; if that fails, one by one, so that only the invalid ones are refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mtf.sources.row_reader import Reader
 __all__ = ["TradeArrays"]
 
 MILLISECOND_NS: Final = 1_000_000
-EPOCH_MS_MAX: Final = 9_000_000_000_000  # beyond every time that is taken, in range of an i64 as nanoseconds
+EPOCH_MS_MAX: Final = 9_000_000_000_000  # beyond every accepted time, but in the range of an i64 as nanoseconds
 NUMBER_MS_MAX: Final = 10**15  # a larger number is not a time
 MANY: Final = 512  # trades that are parsed at once, at most
 
@@ -29,14 +29,14 @@ COMMA: Final = 44
 OPENING: Final = 91
 CLOSING: Final = 93
 
-NO_TRADE: Final = "not a trade as [ms, id, null, side, price, amount, cost]"
+NO_TRADE: Final = "not a trade of the form [ms, id, null, side, price, amount, cost]"
 
 
 @mypyc_attr(native_class=True)
 class TradeArrays(Reader):
     """Reads a JSON array of arrays, one trade each, of *symbol*; `line` counts trades.
 
-    No trade has an array of its own or a bracket in a string, so a trade ends at the next bracket.
+    No trade contains an array, or a bracket in a string, so a trade ends at the next bracket.
     """
 
     def __init__(self, place: str, symbol: str) -> None:
@@ -79,9 +79,9 @@ class TradeArrays(Reader):
         return at
 
     def _read_many(self, builder: BlockBuilder, data: bytes, at: i64) -> i64:
-        """Take as many whole trades from *at* on as may be taken at once; return where the next one starts.
+        """Take as many complete trades from *at* on as possible at once; return where the next one starts.
 
-        That is *at*, and nothing was taken, if not each of them is a list that ends at the next bracket.
+        That is *at*, and nothing was taken, unless each of them is a list that ends at the next bracket.
         """
         most: i64 = MANY if self.left > MANY else self.left
         count: i64 = 0
@@ -131,7 +131,7 @@ class TradeArrays(Reader):
 
 
 def _next(data: bytes, at: i64) -> i64:
-    """Return where what follows spaces and commas begins."""
+    """Return the position after spaces and commas."""
     size: i64 = len(data)
     while at < size:
         byte: i64 = i64(data[at])
@@ -142,7 +142,7 @@ def _next(data: bytes, at: i64) -> i64:
 
 
 def _nth(data: bytes, at: i64, count: i64) -> bytes:
-    """Return the trade that *count* others stand before, from *at* on."""
+    """Return the trade after *count* others from *at* on."""
     for _ in range(count):
         at = data.find(b"]", at) + 1
     at = _next(data, at)

@@ -1,7 +1,7 @@
 """Members of a zip file: listed, checked and read in place, never extracted.
 
-The directory of the file is bounded before it is read; then every name in it is looked at, and the sizes that it
-promises. An archive that reaches outside itself, holds another one, or is encrypted is refused whole.
+The size of the directory is checked before it is read; then every name in it, and the declared sizes. An archive with
+paths outside itself, with another archive inside, or encrypted, is refused completely.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class ZipArchive:
             self.close()
 
     def size(self, member: str) -> int:
-        """Return how many bytes *member* takes in the file."""
+        """Return the compressed size of *member*."""
         return self._opened().getinfo(member).compress_size
 
     def expanded(self, member: str) -> int:
-        """Return how many bytes *member* says will come out of it."""
+        """Return the declared uncompressed size of *member*."""
         return self._opened().getinfo(member).file_size
 
     def open(self, member: str) -> IO[bytes]:
@@ -61,11 +61,11 @@ class ZipArchive:
             return self._opened().open(member)
         except _DAMAGE as error:
             raise SourceError(
-                f"{self.path}!{member}: damaged ({error}): get the file again", path=str(self.path)
+                f"{self.path}!{member}: damaged ({error}): get a new copy of the file", path=str(self.path)
             ) from error
 
     def close(self) -> None:
-        """Close the file. It is opened again when a member is asked for."""
+        """Close the file. It is opened again when a member is needed."""
         if self._zip is not None:
             self._zip.close()
             self._zip = None
@@ -78,7 +78,7 @@ class ZipArchive:
                 self._zip = zipfile.ZipFile(path)
             except _DAMAGE as error:
                 raise SourceError(
-                    f"{path}: unreadable as a zip file ({error}): get it again", path=str(path)
+                    f"{path}: cannot be read as a zip file ({error}): get a new copy", path=str(path)
                 ) from error
         return self._zip
 
@@ -95,9 +95,9 @@ class ZipArchive:
                 or _DRIVE.match(info.filename)
                 or "\x00" in info.orig_filename
             ):
-                raise HostileFile(f"{place}: its path leads out of the archive: do not trust this file", path=place)
+                raise HostileFile(f"{place}: its path is outside of the archive: do not trust this file", path=place)
             if info.flag_bits & ENCRYPTED:
-                raise HostileFile(f"{place}: encrypted: unpack it first", path=place)
+                raise HostileFile(f"{place}: encrypted: decrypt it first", path=place)
             if info.is_dir():
                 continue
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -118,13 +118,13 @@ class ZipArchive:
 
 
 def _check_directory(path: Path, size: int, limits: Limits) -> None:
-    """Read how large the directory is before anything reads the directory."""
+    """Read the size of the directory before anything reads the directory."""
     with path.open("rb") as file:
         file.seek(max(0, size - END_BYTES - COMMENT_BYTES_MAX))
         tail = file.read(END_BYTES + COMMENT_BYTES_MAX)
         at = tail.rfind(b"PK\x05\x06")
         if at < 0 or len(tail) - at < END_BYTES:
-            raise SourceError(f"{path}: the end of the zip file is missing: get it again", path=str(path))
+            raise SourceError(f"{path}: the end of the zip file is missing: get a new copy", path=str(path))
         count, directory_bytes = struct.unpack_from("<H", tail, at + 10)[0], struct.unpack_from("<I", tail, at + 12)[0]
         if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
             file.seek(min(size, struct.unpack_from("<Q", tail, at - 12)[0]))

@@ -65,7 +65,7 @@ def test_a_source_of_which_no_row_could_be_read_is_the_datas_fault(tmp_path: Pat
         assert (result.stdout, f"{path}:3" in result.stderr) == ("", False)
     else:
         assert orjson.loads(result.stdout)["rows"] == {"read": 2, "accepted": 0, "rejected": 0, "malformed": 2}
-        assert f"{path}: not one of its 2 rows could be read" in result.stderr
+        assert f"{path}: none of its 2 rows could be read" in result.stderr
         assert f"{path}:3: expected 3 fields, got 4" in result.stderr
 
 
@@ -85,7 +85,7 @@ def test_a_file_of_a_folder_of_which_no_row_could_be_read_is_named(tmp_path: Pat
     written(tmp_path, "d/README.md", "# Words\n")
     result = mtf("run", tmp_path / "d", "--symbol", "X", "--json")
     assert result.exit_code == 0
-    assert f"{bad}: not one of its 2 rows could be read" in result.stderr
+    assert f"{bad}: none of its 2 rows could be read" in result.stderr
     summary = orjson.loads(result.stdout)
     assert summary["skipped_files"] == ["README.md"]
     assert summary["rows"] == {"read": 4, "accepted": 2, "rejected": 0, "malformed": 2}
@@ -106,7 +106,11 @@ ASKED: list[tuple[str, tuple[str, ...], str]] = [
     ("time;bid;ask\n2014-05-01;1,085;1,086\n", (), "--decimal ,"),
     ("time,bid,ask\n2014-05-02,1,2\n2014-05-01,1,2\n", (), "give --reverse"),
     ("time,bid,ask,Full Name\n" + "2014-05-01,1,2,A\n2014-05-01,1,2,B\n" * 3, (), "--columns 'symbol=Full Name'"),
-    ("time,bid,ask,Name\n" + "2014-05-01,1,2,A\n2014-05-01,1,2,B\n" * 3, (), "if all rows are of one give --symbol"),
+    (
+        "time,bid,ask,Name\n" + "2014-05-01,1,2,A\n2014-05-01,1,2,B\n" * 3,
+        (),
+        "if all rows belong to one, give --symbol",
+    ),
     ("2014-05-01,1,1,7,a\n", (), "--columns time=0,bid=1,ask=2"),
 ]
 
@@ -144,7 +148,7 @@ def test_newest_first_is_read_backward_on_request(tmp_path: Path) -> None:
     args = (*CRYPTO, "--bar-timeframe", "1m")
     assert "newest first" in mtf("run", path, *args).stderr
     result = mtf("run", path, *args, "--reverse", "--json")
-    assert f"{path}: line 2 is taken as the header, and line 1 is passed over" in result.stderr
+    assert f"{path}: line 2 is taken as the header, and line 1 is skipped" in result.stderr
     forward = json_of("run", written(tmp_path, "y/X.csv", BARS), *args, "--json")
     assert orjson.loads(result.stdout)["digest"] == forward["digest"]
 
@@ -177,7 +181,7 @@ def test_a_last_line_that_is_still_being_written_waits_for_its_end(tmp_path: Pat
     args = ("run", path, "--data", tmp_path / "run", "--json")
     first = mtf(*args)
     assert orjson.loads(first.stdout)["events"] == 2
-    assert f"{path}:4: the last line has no line break, so it may not be whole yet" in first.stderr
+    assert f"{path}:4: the last line has no line break, so it may be incomplete" in first.stderr
     with path.open("a") as file:
         file.write("345\n2024-03-06 10:00:03,1.1,1.2\n")
     again = json_of(*args)
@@ -202,7 +206,7 @@ def test_standard_input_is_a_source(source: str, pack: Any) -> None:
     done = piped(pack(QUOTES.encode()), "run", source, "--json")
     assert done.returncode == 0, done.stderr
     assert orjson.loads(done.stdout)["rows"]["accepted"] == 2
-    assert b"its rows are called STDIN" in done.stderr
+    assert b"its rows have the symbol STDIN" in done.stderr
     named = piped(pack(QUOTES.encode()), "run", source, "--json", "--symbol", "X")
     assert (list(orjson.loads(named.stdout)["symbols"]), named.stderr) == (["X"], b"")
 
@@ -234,7 +238,7 @@ def test_the_same_through_a_pipe_again_goes_on(tmp_path: Path) -> None:
 
 def test_an_empty_pipe_is_the_datas_fault() -> None:
     done = piped(b"", "run", "-")
-    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"mtf: stdin: is empty\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"mtf: stdin: empty file\n")
 
 
 def test_a_pipe_that_is_silent_can_be_stopped(tmp_path: Path) -> None:

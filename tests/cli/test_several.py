@@ -96,7 +96,7 @@ def test_a_window_is_as_long_as_it_says(tmp_path: Path, window: str, late: int, 
     [
         (("--reorder", "1"), "'1' is not a duration: write it as 500ms, 2s or 1m"),
         (("--reorder", "soon"), "'soon' is not a duration"),
-        (("--reorder", "2h", "--sort"), "sorted rows need no reorder window"),
+        (("--reorder", "2h", "--sort"), "sort and a reorder window exclude each other"),
         (("--reorder", "25h"), "between 0 and 86400000000000 ns, a day"),
         (("--order", "symbol"), "'symbol' is not one of 'time', 'log'"),
         (("--source-name", "x"), "--source-name needs a single source"),

@@ -132,7 +132,7 @@ async def test_two_sources_at_once_are_refused() -> None:
 
 async def test_an_unknown_order_is_an_error() -> None:
     async with pipeline(None) as p:
-        with pytest.raises(ConfigError, match="order is 'symbol': use one of time, log"):
+        with pytest.raises(ConfigError, match="order must be one of time, log, got 'symbol'"):
             await p.run([], order="symbol")
 
 
@@ -292,7 +292,7 @@ async def test_a_file_that_is_gone_from_a_folder_is_an_error(tmp_path: Path) -> 
         await p.run(folder)
     (folder / "GBPUSD.csv").unlink()
     async with pipeline(tmp_path / "data") as p:
-        with pytest.raises(SourceError, match=r"two/GBPUSD was read into .* and is missing now"):
+        with pytest.raises(SourceError, match=r"two/GBPUSD was read into .* and is now missing"):
             await p.run(folder)
 
 
@@ -319,7 +319,7 @@ async def test_files_of_one_name_are_known_by_more_of_their_path(tmp_path: Path)
         assert (await p.run(paths)).events == 10
         with pytest.raises(ConfigError, match="two sources are called"):
             await p.run([paths[0], paths[0]])
-        with pytest.raises(ConfigError, match="name: that is for one source"):
+        with pytest.raises(ConfigError, match="name only applies to one source"):
             await p.run(paths, name="x")
 
 
@@ -378,7 +378,7 @@ async def test_a_source_sorted_by_symbol_is_sorted_by_time_first(tmp_path: Path)
 
 async def test_sort_and_a_window_are_one_too_many(tmp_path: Path) -> None:
     async with pipeline(None) as p:
-        with pytest.raises(ConfigError, match="sorted rows need no reorder window"):
+        with pytest.raises(ConfigError, match="sort and a reorder window exclude each other"):
             await p.run(two(tmp_path / "two"), sort=True, reorder_ns=1)
         with pytest.raises(ConfigError, match="got -1 ns"):
             await p.run(two(tmp_path / "two"), reorder_ns=-1)

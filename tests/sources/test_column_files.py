@@ -150,7 +150,7 @@ async def test_rows_newest_first_are_sorted(tmp_path: Path) -> None:
     path = written(tmp_path / "EURUSD.parquet", parquet(TICKS.reverse()))
     with pytest.raises(OptionNeeded, match=r"newest first, .*: put them in order with sort=True"):
         open_source(path)
-    with pytest.raises(SourceError, match="from its start only: sort them with sort=True"):
+    with pytest.raises(SourceError, match="from its start: sort them with sort=True"):
         drain(open_source(path, reverse=True))
     async with mtf.Pipeline(calendar="crypto", timeframes="1m") as pipeline:
         assert (await pipeline.run(path, sort=True)).ticks == ROWS
@@ -166,7 +166,7 @@ def test_file_that_is_cut_is_an_error(tmp_path: Path, kind: str) -> None:
     """Wherever it is cut, also behind a whole batch: never a shorter history."""
     data = FILES[kind](TICKS)
     for size in {8, 12, 100, len(data) // 2, len(data) - 500, len(data) - 9, len(data) - 8, len(data) - 1}:
-        with pytest.raises(SourceError, match=r"cannot be read as an? (Parquet|Arrow) file .*get it again"):
+        with pytest.raises(SourceError, match=r"cannot be read as an? (Parquet|Arrow) file .*get a new copy"):
             drain(open_source(written(tmp_path / "EURUSD.x", data[:size])))
 
 
@@ -202,7 +202,7 @@ def test_file_that_ends_the_process_that_reads_it_is_named_and_others_are_read_o
     monkeypatch.setattr(arrow_files, "SCRIPT", written(tmp_path / "w.py", worker_that_dies()))
     arrow_files.stop_worker()
     good.fill(into.builder, 10)
-    with pytest.raises(SourceError, match=r"BAD\.parquet.*it ended the process that read it"):
+    with pytest.raises(SourceError, match=r"BAD\.parquet.*it crashed the process that read it"):
         open_source(written(tmp_path / "BAD.parquet", parquet(TICKS)))
     into.take()
     assert drain(good, into=into).digest == expected().digest
@@ -242,17 +242,17 @@ def test_foreign_file_says_what_it_is(tmp_path: Path, data: bytes, says: str) ->
 def test_member_of_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("EURUSD.parquet", parquet(TICKS))
-    with pytest.raises(SourceError, match="a Parquet file: unpack it"):
+    with pytest.raises(SourceError, match="a Parquet file: decompress it"):
         open_source(tmp_path / "x.zip")
 
 
 def test_format_that_a_file_is_not_of_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "EURUSD.parquet", parquet(TICKS))
     assert drain(open_source(path, format="parquet")).count == ROWS
-    with pytest.raises(ConfigError, match="is not binance, but parquet"):
+    with pytest.raises(ConfigError, match="not binance, but parquet"):
         open_source(path, format="binance")
     TICKS.write_csv(tmp_path / "EURUSD.csv")
-    with pytest.raises(ConfigError, match="has no columns of its own"):
+    with pytest.raises(ConfigError, match="not a file in columns"):
         open_source(tmp_path / "EURUSD.csv", format="arrow")
 
 

@@ -134,7 +134,7 @@ def test_an_earlier_file_of_a_folder_that_has_grown_is_told(tmp_path: Path) -> N
     written(folder, "1.csv", HEAD + TAIL[:500])
     with (
         closing(open_source(folder, symbol="X", timeframe="1m")) as longer,
-        pytest.raises(SourceError, match=r"a file before '2\.csv', .* has another size now"),
+        pytest.raises(SourceError, match=r"a file before '2\.csv', .* has changed its size"),
     ):
         longer.seek(position)
 

@@ -255,8 +255,8 @@ def test_text_of_several_lines_in_a_cell_is_one_cell() -> None:
     ("table", "says"),
     [
         ({"time": [T], "x": [1.0]}, r"no column is a price: .*; the table has 'time', 'x'"),
-        ({"when": [T], "bid": [1.0]}, "no column is the time: say which with columns="),
-        ({"time": [T], "bid": [1.0]}, "no column is the symbol, and no file name says it: give symbol="),
+        ({"when": [T], "bid": [1.0]}, "no column is the time: name it with columns="),
+        ({"time": [T], "bid": [1.0]}, "neither a column nor the file's name has the symbol: give symbol="),
         ({"time": [T, T + 1], "bid": [1.0]}, "the columns differ in length: 'time' has 2, 'bid' has 1"),
         ({"time": 5, "bid": 1.0}, "column 'time' is 5: give an array or a list"),
         ({"time": [T], "bid": np.array([[1.0]])}, "column 'bid' has 2 dimensions"),
@@ -268,7 +268,7 @@ def test_text_of_several_lines_in_a_cell_is_one_cell() -> None:
         (42, "an object of type int is not a table"),
         (
             FRAME.with_columns(pl.concat_list("bid")),
-            r"column 'bid', the bid, holds LargeList\(Float64\): give one of numbers",
+            r"column 'bid', the bid, contains LargeList\(Float64\): give a column of numbers",
         ),
     ],
     ids=str,
@@ -291,7 +291,7 @@ def test_newest_first_is_read_from_the_end() -> None:
         open_source(frame)
     for table in (frame, frame.to_pandas(), frame.to_dict(as_series=False)):
         assert read(table, reverse=True) == TICKS
-    with pytest.raises(SourceError, match=r"can be read from its start only: sort them with sort=True"):
+    with pytest.raises(SourceError, match=r"can only be read from its start: sort them with sort=True"):
         drain(open_source(frame.to_arrow().to_reader(), reverse=True))
 
 
@@ -304,7 +304,7 @@ def test_stream_is_read_once_and_says_so() -> None:
     source = open_source(FRAME.to_arrow().to_reader())
     assert drain(source).ticks == TICKS
     source.seek({})
-    with pytest.raises(SourceError, match="a stream, which is read once"):
+    with pytest.raises(SourceError, match="a stream, which can only be read once"):
         drain(source)
 
 

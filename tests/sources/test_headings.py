@@ -75,7 +75,7 @@ def test_an_unnamed_first_column_of_numbers_is_no_time(tmp_path: Path) -> None:
 def test_a_column_of_dates_with_another_name_is_not_taken_for_the_time(tmp_path: Path) -> None:
     """An option's expiry is a date too."""
     path = written(tmp_path, "x.csv", "expiry,bid,ask\n2024-03-06,1,2\n")
-    with pytest.raises(OptionNeeded, match="no column is the time: say which with columns='time=NAME'"):
+    with pytest.raises(OptionNeeded, match="no column is the time: name it with columns='time=NAME'"):
         read(path)
     assert read(path, columns="time=expiry").count == 1
 
@@ -122,7 +122,7 @@ def test_ids_that_come_again_with_their_rows_are_ids(tmp_path: Path) -> None:
 def test_what_stands_beside_bid_and_ask_and_is_not_used_is_named(tmp_path: Path, header: str, unused: str) -> None:
     more = ",3" * (header.count(",") + 1)
     path = written(tmp_path, "x.csv", f"time,bid,ask,{header}\n2024-03-06,1,2{more}\n")
-    assert notes_of(path) == [f"{path}: beside bid and ask this is not used: {unused}"]
+    assert notes_of(path) == [f"{path}: not used beside bid and ask: {unused}"]
 
 
 NAMES = ["AAL", "AAPL", "MSFT"]
@@ -133,7 +133,7 @@ def test_a_column_of_words_that_nobody_knows_is_asked_about(tmp_path: Path) -> N
     """Three markets would become one."""
     rows = "".join(f"2024-03-0{day},10,12,9,11,7,{name}\n" for name in NAMES for day in range(1, 6))
     path = written(tmp_path, "all.csv", ALL + rows)
-    with pytest.raises(OptionNeeded, match=r"column 'Name' has 'AAPL' and 'AAL': .* give columns='symbol=Name', .*"):
+    with pytest.raises(OptionNeeded, match=r"column 'Name' has 'AAPL' and 'AAL': .* give columns='symbol=Name'; .*"):
         read(path)
     assert read(path, columns="symbol=Name").symbols.names == NAMES
     assert read(path, symbol="ALL").symbols.names == ["ALL"]
@@ -238,7 +238,7 @@ def test_a_comma_that_comes_later_and_could_be_either_is_malformed(tmp_path: Pat
     text = "time;bid;ask\n" + "2024-03-06;1085;1086\n" * 3_000 + "2024-03-06;1,085;1086\n2024-03-06;1,085.5;1086\n"
     taken = read(written(tmp_path, "x.csv", text))
     assert (taken.count, taken.lines) == (3_001, [3_002])
-    assert taken.reasons == ["bid is 1,085, whose comma could be that of a fraction or of thousands"]
+    assert taken.reasons == ["bid is 1,085, whose comma could be a decimal comma or a thousands separator"]
 
 
 @pytest.mark.parametrize(

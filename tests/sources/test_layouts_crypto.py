@@ -150,9 +150,9 @@ def test_kaiko_trades_and_bars(tmp_path: Path) -> None:
                 "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,price,size,channel_id,order_id\n"
                 "1,1,160,1,5482,A,B,3720250000000,1,0,7\n"
             ),
-            "orders one by one",
+            "single orders",
         ),
-        ("ES 03-24.Last.txt", "20240306 100000 1230000;5000.25;5000;5000.25;1\n", "fraction of a second of its own"),
+        ("ES 03-24.Last.txt", "20240306 100000 1230000;5000.25;5000;5000.25;1\n", "separate fraction of a second"),
     ],
 )
 def test_what_is_no_market_is_refused_for_what_it_is(tmp_path: Path, name: str, content: str, says: str) -> None:

@@ -53,7 +53,7 @@ def test_lean_open_interest_and_options_are_refused(tmp_path: Path) -> None:
         "future/cme/minute/es/20240306_openinterest.zip",
         {"20240306_es_minute_openinterest_202403.csv": "36000000,2693575\n"},
     )
-    with pytest.raises(SourceError, match="open interest: no prices"):
+    with pytest.raises(SourceError, match="open interest: it has no prices"):
         open_source(interest)
     option = lean(
         tmp_path,

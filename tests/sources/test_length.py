@@ -75,9 +75,9 @@ def test_what_the_rows_do_not_say_is_asked_for(tmp_path: Path, times: list[int |
 def test_the_message_says_what_the_rows_are(tmp_path: Path) -> None:
     with pytest.raises(OptionNeeded, match="the smallest step from one row to the next is 2 minutes"):
         open_source(bars(tmp_path, [AT, AT + 2 * MINUTE]))
-    with pytest.raises(OptionNeeded, match="is 1 minute, but only 1 of 3 are it"):
+    with pytest.raises(OptionNeeded, match="is 1 minute, but only 1 of 3 are so"):
         open_source(bars(tmp_path, [AT, AT + MINUTE, AT + 6 * MINUTE, AT + 11 * MINUTE]))
-    with pytest.raises(OptionNeeded, match="there are not two rows of one symbol"):
+    with pytest.raises(OptionNeeded, match="no symbol has two rows"):
         open_source(bars(tmp_path, [AT]))
 
 

@@ -26,10 +26,10 @@ def notes_of(path: Path, **options: object) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "header", "passed"),
     [
-        ("https://www.example.com/data\n", 2, "line 1 is passed over"),
-        ("EURUSD, quotes of March\n\n", 3, "line 1 is passed over"),
-        ("# made by hand\n# on Wednesday\n", 3, "lines 1, 2 are passed over"),
-        ('"Symbol: EURUSD"\nFrom 2024-03-06 to 2024-03-07\n', 3, "lines 1, 2 are passed over"),
+        ("https://www.example.com/data\n", 2, "line 1 is skipped"),
+        ("EURUSD, quotes of March\n\n", 3, "line 1 is skipped"),
+        ("# made by hand\n# on Wednesday\n", 3, "lines 1, 2 are skipped"),
+        ('"Symbol: EURUSD"\nFrom 2024-03-06 to 2024-03-07\n', 3, "lines 1, 2 are skipped"),
     ],
 )
 def test_titles_before_the_header_are_passed_over_and_named(
@@ -46,7 +46,7 @@ def test_titles_before_the_header_are_passed_over_and_named(
 def test_the_line_that_tells_a_spreadsheet_what_parts_columns_is_no_row(tmp_path: Path, separator: str) -> None:
     path = written(tmp_path, "x.csv", separator + "\n" + HEADED.replace(",", ";"))
     assert read(path).count == 3
-    assert notes_of(path) == [f"{path}: line 2 is taken as the header, and line 1 is passed over"]
+    assert notes_of(path) == [f"{path}: line 2 is taken as the header, and line 1 is skipped"]
 
 
 def test_the_separator_that_is_said_counts_where_others_are_as_frequent(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_rows_of_which_nothing_can_be_read_are_not_taken_for_none(tmp_path: Path
 @pytest.mark.parametrize(
     ("stamp", "reason"),
     [
-        ("20221125 09:3{}:00 US/Estern", "the time has a zone behind it that is not known"),
+        ("20221125 09:3{}:00 US/Estern", "the time has an unknown zone"),
         ("2022-11-25 25:3{}:00", "the time cannot be read"),
         ("13/25/2022 09:3{}", "the time cannot be read"),
     ],

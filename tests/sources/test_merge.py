@@ -227,7 +227,7 @@ def test_what_was_being_sorted_is_sorted_again(tmp_path: Path, before: dict[str,
     while not taken.builder.count:
         source.fill(taken.builder, 2)
     other = MergedSource([open_source(path)], **after)
-    with pytest.raises(ConfigError, match="in the middle of it, sorted: use the same setting again"):
+    with pytest.raises(ConfigError, match="sorted, stopped in the middle of it: use the same setting again"):
         other.seek(source.position())
     source.close()
     other.close()
@@ -256,7 +256,7 @@ def test_a_part_that_is_gone_is_an_error(tmp_path: Path) -> None:
     source = open_source(tmp_path)
     drain(source)
     (tmp_path / "GBPUSD.csv").unlink()
-    with pytest.raises(SourceError, match="GBPUSD' was a part of it and is missing now"):
+    with pytest.raises(SourceError, match="GBPUSD' was a part of it and is now missing"):
         open_source(tmp_path).seek(source.position())
 
 

@@ -233,7 +233,7 @@ def test_files_of_a_folder_that_no_format_takes_are_named(tmp_path: Path) -> Non
 def test_same_market_told_twice_is_refused(tmp_path: Path) -> None:
     written(tmp_path, "d/ticks.csv", "time,bid,ask\n2014-05-03,3,3\n")
     written(tmp_path, "d/bars.csv", "time,open,high,low,close\n2014-05-03,3,3,3,3\n2014-05-04,3,3,3,3\n")
-    with pytest.raises(ConfigError, match="holds bars 1d and quotes of X: name one with"):
+    with pytest.raises(ConfigError, match="has bars 1d and quotes of X: choose one with"):
         open_source(tmp_path / "d", symbol="X")
     assert read(tmp_path / "d", symbol="X", pattern="t*.csv").count == 1
 
@@ -277,7 +277,7 @@ def test_several_symbols_are_never_made_one(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
     """It says nothing, not even that there were no ticks."""
-    with pytest.raises(SourceError, match=r"x\.csv: is empty"):
+    with pytest.raises(SourceError, match=r"x\.csv: empty file"):
         open_source(written(tmp_path, "x.csv", ""))
 
 

@@ -194,7 +194,7 @@ def test_a_zone_that_is_not_known_is_the_reason(zone: str) -> None:
     """Also an abbreviation that means several: the time is not read an hour or half a day off."""
     answer = stamp(f"2022-11-25 09:30:00 {zone}")
     assert answer == UNKNOWN_ZONE
-    assert time_problem(answer) == "the time has a zone behind it that is not known"
+    assert time_problem(answer) == "the time has an unknown zone"
 
 
 def test_a_zone_behind_one_time_is_not_that_of_the_next() -> None:

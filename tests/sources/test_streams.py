@@ -83,14 +83,14 @@ def test_changed_byte_is_damage(tmp_path: Path) -> None:
     ],
 )
 def test_packing_that_is_not_read_says_which_ones_are(tmp_path: Path, name: str, data: bytes) -> None:
-    with pytest.raises(SourceError, match=f"{name} is not read: unpack it, or pack it as gzip"):
+    with pytest.raises(SourceError, match=f"{name} is not supported: decompress it, or use gzip"):
         read(written(tmp_path, "x.csv", data))
 
 
 @pytest.mark.parametrize("inner", ["gzip", "xz", "zstd", "zip"])
 def test_packed_inside_packed_is_refused(tmp_path: Path, inner: str) -> None:
     data = PACKERS[inner](TEXT)
-    with pytest.raises(HostileFile, match="unpack it first"):
+    with pytest.raises(HostileFile, match="decompress it first"):
         read(written(tmp_path, "x.csv.gz", gzip.compress(data)))
     with pytest.raises(HostileFile, match="inside an archive"):
         read(written(tmp_path, "x.zip", zipped(("x.csv", data))))

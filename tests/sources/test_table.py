@@ -258,7 +258,7 @@ def test_a_row_that_fits_behind_many_that_do_not_is_not_guessed_at(tmp_path: Pat
     path = written(tmp_path, "x.csv", "time,bid,ask\n" + "1970-01-02,1.1,1.2,3\n" * 3_000 + "1970-01-02,1.1,1.2\n")
     taken = read(path)
     assert (taken.count, len(taken.refused)) == (0, 3_001)
-    assert taken.reasons[-1] == "no row at the start of the file has 3 fields, so what they are is not known"
+    assert taken.reasons[-1] == "no row at the start of the file has 3 fields, so their meaning is not known"
 
 
 @pytest.mark.parametrize("row", ["1970-01-02 , 1.1 ,\t1.2", ' "1970-01-02" , "1.1" , "1.2" ', "1970-01-02,1.1 ,1.2"])

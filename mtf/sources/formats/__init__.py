@@ -1,7 +1,6 @@
-"""Every format that is known, one small module each: to add one, write its `Format` and list it here.
+"""All known formats, one small module each: to add one, write its `Format` and list it here.
 
-Other packages bring theirs by entry point. What fails in one of these is its own affair: it is reported, and no file is
-taken for one of its own.
+Other packages provide theirs through entry points. If one of these fails, that is reported, and it gets no file.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ __all__ = ["FORMATS", "checked_format", "find_format", "known_formats"]
 
 KIND: Final = "formats"  # of plug-in
 
-# In front stand those for what is not text, those that look at the path alone, and then those that look at the first
-# bytes: a certain one ends the search before the file is looked at as a table.
+# First come those for binary files, those that only look at the path, and then those that look at the first bytes: one
+# that is certain ends the search before the file is looked at as a table.
 FORMATS: Final[tuple[Format, ...]] = (
     columnar.PARQUET,
     columnar.ARROW,
@@ -85,31 +84,31 @@ def find_format(name: str) -> Format:
     if name in installed(KIND):
         return _guarded(installed(KIND)[name], load(KIND, name, checked_format))
     raise ConfigError(
-        f"unknown format {name!r}: choose from {', '.join(candidate.name for candidate in known_formats())}"
+        f"unknown format {name!r}: choose one of {', '.join(candidate.name for candidate in known_formats())}"
     )
 
 
 def known_formats() -> tuple[Format, ...]:
-    """Return every format, in the order in which they look at a file; plug-ins are loaded, if there are any."""
+    """Return every format, in the order in which they look at a file; plug-ins are loaded if there are any."""
     own = {each.name for each in FORMATS}
     brought = [_guarded(plugin, found) for plugin, found in load_all(KIND, checked_format) if plugin.name not in own]
     return (*FORMATS[:-1], *brought, FORMATS[-1])
 
 
 def checked_format(found: object) -> Format:
-    """Return the format that a plug-in has brought; ConfigError if it is something else."""
+    """Return the format of a plug-in; ConfigError if it is something else."""
     if not isinstance(found, Format):
         raise ConfigError(f"{found!r} is not an mtf.sources.Format")
     return found
 
 
 def _guarded(plugin: Plugin, found: Format) -> Format:
-    """Return the format *found* under the name of its *plugin*; what it raises is reported."""
+    """Return the format *found* under the name of its *plugin*; its exceptions are reported."""
 
     def sniff(part: InputFile) -> int:
         try:
             return int(found.sniff(part))
-        except Exception as error:  # noqa: BLE001 - whatever a plug-in does with a file, others may read that
+        except Exception as error:  # noqa: BLE001 - whatever a plug-in does with a file, another format may read it
             report_failure(plugin, f"the format {plugin.name} of {plugin.origin} fails on {part.place}: {error!r}")
             return NO
 

@@ -24,7 +24,7 @@ def _sniff(part: InputFile) -> int:
 def _plan(part: InputFile, options: FormatOptions) -> Plan:
     symbol = options.symbol or part.symbol
     if not symbol:
-        raise OptionNeeded("the file's name does not say the symbol: give {symbol}", symbol="NAME")
+        raise OptionNeeded("the file's name does not contain the symbol: give {symbol}", symbol="NAME")
 
     def reader() -> Reader:
         made = TradeArrays(part.place, symbol)

@@ -1,9 +1,9 @@
-"""Binance's files of data.binance.vision, with and without a header, zipped or not.
+"""Binance's files from data.binance.vision, with and without a header, zipped or not.
 
 Klines are `open_time,open,high,low,close,volume,close_time,...`, trades `id,price,qty,quote_qty,time,is_buyer_maker`,
 aggregate trades `id,price,quantity,first_id,last_id,time,is_buyer_maker`, book tickers `update_id,bid,bid_qty,ask,
-ask_qty,transaction_time,event_time`. Times count from 1970 in milliseconds, in microseconds since 2025 (spot), or in
-what their digits say. A kline's own two times say how long it lasts. The volume is in the base asset.
+ask_qty,transaction_time,event_time`. Times count from 1970 in milliseconds, in microseconds since 2025 (spot), or as
+their digits imply. A kline's two times give its length. The volume is in the base asset.
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ _AGGREGATES: Final = {"id": 0, "price": 1, "size": 2, "time": 5}
 _BOOK: Final = {"bid": 1, "bid_size": 2, "ask": 3, "ask_size": 4, "time": 5}
 _CLOSE_TIME: Final = 6
 
-# What a header of Binance's names, without anything but letters and digits, by the layout that it goes with.
+# The names in Binance's headers, letters and digits only, by layout.
 _HEADERS: Final[tuple[tuple[frozenset[str], Mapping[str, int]], ...]] = (
     (frozenset({"opentime", "open", "high", "low", "close", "volume", "closetime"}), _KLINES),
     (frozenset({"aggtradeid", "price", "quantity", "transacttime"}), _AGGREGATES),
     (frozenset({"id", "price", "qty", "quoteqty", "time"}), _TRADES),
     (frozenset({"updateid", "bestbidprice", "bestbidqty", "bestaskprice", "bestaskqty"}), _BOOK),
 )
-# A role's names in all of these headers.
+# The names of each role in all of these headers.
 _ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "open": ("open",), "high": ("high",), "low": ("low",), "close": ("close",), "volume": ("volume",),
     "price": ("price",), "size": ("quantity", "qty"), "id": ("aggtradeid", "id"),
     "bid": ("bestbidprice",), "bid_size": ("bestbidqty",), "ask": ("bestaskprice",), "ask_size": ("bestaskqty",),
     "time": ("opentime", "transacttime", "transactiontime", "time"),
 }  # fmt: skip
-# What is not a market's price, by a header's names.
+# Files without prices of a market, by names in their header.
 _REFUSED: Final[tuple[tuple[frozenset[str], str], ...]] = (
-    (frozenset({"timestamp", "percentage", "depth", "notional"}), "Binance's book depth: no prices are in it"),
-    (frozenset({"createtime", "sumopeninterest"}), "Binance's metrics: no prices are in them"),
+    (frozenset({"timestamp", "percentage", "depth", "notional"}), "Binance's book depth: it has no prices"),
+    (frozenset({"createtime", "sumopeninterest"}), "Binance's metrics: they have no prices"),
 )
 
 
 def _layout_of(table: SniffedTable) -> Mapping[str, int] | None:
-    """Return where the roles are in a file of Binance's; None if *table* is not one."""
+    """Return the columns of the roles in a file of Binance's; None if *table* is not one."""
     if table.header is not None:
         named = set(table.named())
         for names, columns in _HEADERS:
             if names <= named:
-                # Each role is in the column that the header gives it, whatever the order.
+                # Each role is in the column named by the header, whatever the order.
                 return {**columns, **{role: at for role, at in table.find(_ROLES).items() if role in columns}}
         return None
     shapes: dict[int, Callable[[list[str]], Mapping[str, int] | None]] = {
@@ -138,7 +138,7 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
     columns = _layout_of(table)
     if columns is None:
         raise OptionNeeded(
-            "not a layout of Binance's: omit the format, or name the columns with {columns}",
+            "not one of Binance's layouts: omit the format, or name the columns with {columns}",
             columns="time=NAME,price=NAME",
         )
     match = next(filter(None, (_NAME.fullmatch(part.stem), *(map(_NAME.match, part.names)))), None)
@@ -152,7 +152,7 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _length(table: SniffedTable, columns: Mapping[str, int], unit_ns: int) -> Timeframe | None:
-    """Return how long klines last: from their open time to their close time, which is one unit before the next."""
+    """Return the length of klines: from their open time to their close time, which is one unit before the next."""
     closes = table.named().get("closetime", _CLOSE_TIME)
     lengths: set[str] = set()
     for row in table.rows:

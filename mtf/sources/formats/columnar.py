@@ -1,4 +1,4 @@
-"""Tables in columns: Parquet, Arrow IPC files (Feather) and streams of it. Columns mean what they mean in CSV."""
+"""Tables in columns: Parquet, Arrow IPC files (Feather) and Arrow streams. Columns mean the same as in CSV."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from mtf.sources.input_files import InputFile
 
 __all__ = ["ARROW", "PARQUET", "column_plan"]
 
-NAMES_SHOWN: Final = 20  # of columns that are not read
+NAMES_SHOWN: Final = 20  # of unread columns
 
 
 def column_plan(part: InputFile, options: FormatOptions) -> Plan:
-    """Return the plan to read *part* as its first rows look: as text of the same rows would be read.
+    """Return the plan to read *part*, judging by its first rows: the same as for text with these rows.
 
-    ConfigError if an option is for text, or needed first.
+    ConfigError if an option only applies to text, or is missing.
     """
     if not isinstance(part, ColumnInput):
-        raise ConfigError("this has no columns of its own, as Parquet and Arrow have: leave the format out")
+        raise ConfigError("not a file in columns, as Parquet and Arrow are: omit the format")
     for option in ("delimiter", "header"):
         if getattr(options, option) is not None:
-            raise ConfigError(f"{option}: that is for text, and this is a table: leave it out")
+            raise ConfigError(f"{option} only applies to text, and this is a table: omit it")
     if not part.tabular.names:
         raise ConfigError("it has no columns")
     try:
@@ -35,7 +35,7 @@ def column_plan(part: InputFile, options: FormatOptions) -> Plan:
     except OptionNeeded as error:
         if "reverse" in error.options and part.tabular.rows is None:
             raise OptionNeeded(
-                "the rows are newest first, and are read from their start only: put them in order with {sort}",
+                "the rows are newest first, and can only be read from the start: put them in order with {sort}",
                 sort=True,
             ) from error
         raise
@@ -44,7 +44,9 @@ def column_plan(part: InputFile, options: FormatOptions) -> Plan:
         return plan
     for role, column in layout.columns.items():
         if type := part.tabular.unreadable(column):
-            raise ConfigError(f"column {part.tabular.names[column]!r}, the {role}, holds {type}: give one of numbers")
+            raise ConfigError(
+                f"column {part.tabular.names[column]!r}, the {role}, contains {type}: give a column of numbers"
+            )
     read = {*layout.columns.values(), *(column for column, _ in layout.watched)}
     others = [name for column, name in enumerate(part.tabular.names) if column not in read]
     more = f" and {len(others) - NAMES_SHOWN} more" if len(others) > NAMES_SHOWN else ""
@@ -52,7 +54,7 @@ def column_plan(part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _plan(part: ColumnInput, options: FormatOptions) -> Plan:
-    """Return the plan, without a format of the time where its column has the type of one."""
+    """Return the plan, without a time format if the column's type is a time."""
     if options.time_format is not None:
         with suppress(ConfigError):
             plan = guessed_plan(part, attrs.evolve(options, time_format=None))
@@ -71,13 +73,13 @@ def _is_arrow(part: InputFile) -> int:
 
 PARQUET: Final = Format(
     name="parquet",
-    description="Parquet files: quotes, trades or bars, columns by their names",
+    description="Parquet files: quotes, trades or bars, columns by name",
     sniff=_is_parquet,
     plan=column_plan,
 )
 ARROW: Final = Format(
     name="arrow",
-    description="Arrow IPC files, as Feather is one, and streams: columns by their names",
+    description="Arrow IPC files, as Feather is one, and streams: columns by name",
     sniff=_is_arrow,
     plan=column_plan,
 )

@@ -32,7 +32,7 @@ _TARDIS_BOOK: Final = {
     "ask": "asks[0].price",
     "ask_size": "asks[0].amount",
 }
-# Tardis files that are neither trades nor quotes, by a column that only they have.
+# Tardis files that are neither trades nor quotes, by a column that only these have.
 _TARDIS_REFUSED: Final = {
     "is_snapshot": "changes of the order book, level by level: no quotes",
     "funding_rate": "a derivative's ticker: its last price is repeated in each row",
@@ -66,7 +66,7 @@ def _plan_mtgox(part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _paid_in(name: str) -> str:
-    """Return the currency that is a word of *name*, or else dollars: what was traded was always bitcoin."""
+    """Return the currency that is a word of *name*, else dollars; the traded asset was always bitcoin."""
     words = re.findall(r"[A-Z]+", symbol_of(name, kinds=False))
     return next((word for word in words if len(word) == 3 and word not in ("BTC", "XBT")), "USD")
 
@@ -91,12 +91,12 @@ def _plan_tardis(part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _tardis_refused(part: InputFile, table: SniffedTable) -> str:
-    """Return why *part* is not read, though it is Tardis's; "" if it is."""
+    """Return why *part*, a file of Tardis's, is not supported; "" if it is."""
     for column, why in _TARDIS_REFUSED.items():
         if column in (table.header or ()):
             return f"Tardis, {why}"
     if any("liquidations" in name.lower() for name in part.names):
-        return "Tardis, liquidations: they look like trades, and are some of them"
+        return "Tardis, liquidations: they look like trades, but are only some of them"
     return ""
 
 

@@ -1,8 +1,8 @@
-"""CryptoDataDownload: bars of one pair, newest first, behind a line with the site's address. UTC, stamped at the open.
+"""CryptoDataDownload: bars of one pair, newest first, after a line with the site's address. UTC, stamped at the open.
 
 `unix,date,symbol,open,high,low,close,Volume BTC,Volume USD`: the volume is that of the base currency, whichever column
-it is in. The date is read if it is a plain one, for `unix` is in seconds in some rows and in milliseconds in others
-of the same file.
+it is in. The date is read if possible, because `unix` is in seconds in some rows and in milliseconds in others of the
+same file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LENGTHS: Final = {"minute": "m", "min": "m", "m": "m", "hour": "h", "h": "h", "
 
 
 def _volumes(table: SniffedTable) -> dict[str, int]:
-    """Return the columns of volumes by the currency that they are in."""
+    """Return the columns of volumes by their currency."""
     names = [_VOLUME.fullmatch(name) for name in table.header or ()]
     return {match["money"].upper(): index for index, match in enumerate(names) if match is not None}
 
@@ -63,7 +63,7 @@ def _columns(table: SniffedTable, given: Mapping[str, str | int]) -> dict[str, s
 
 
 def _base_volume(table: SniffedTable, symbol: int) -> int:
-    """Return the column with the volume in the currency that the pair is of; ConfigError if none is it."""
+    """Return the column with the volume in the pair's base currency; ConfigError if there is none."""
     volumes = _volumes(table)
     pair = re.sub(r"[^A-Z0-9]", "", table.column(symbol)[0].upper())
     base = max((money for money in volumes if pair.startswith(money)), key=len, default="")
@@ -76,7 +76,7 @@ def _base_volume(table: SniffedTable, symbol: int) -> int:
 
 
 def _length(part: InputFile) -> Timeframe | None:
-    """Return the length of bars that the file's name says: Bitstamp_BTCUSD_1h, Binance_ETHUSDT_d, ..._minute."""
+    """Return the length of bars according to the file's name: Bitstamp_BTCUSD_1h, Binance_ETHUSDT_d, ..._minute."""
     match = _NAME.fullmatch(part.stem)
     if match is None:
         return None

@@ -37,11 +37,11 @@ def guessed_plan(
     timeframe: Timeframe | None = None,
     **layout: Any,
 ) -> Plan:
-    """Return the plan to read *part* as its start looks.
+    """Return the plan to read *part*, judging by its start.
 
-    *symbol* and *zone* are those of the format, for a user and a file that say nothing; *zone_by* whether the vendor
-    always writes in that zone. *timeframe* is the length of bars that the file's name or a column says. What else the
-    format knows of the *layout* wins over what its start looks like.
+    *symbol* and *zone* are the format's, used if neither the user nor the file gives one; *zone_by* says whether the
+    vendor always uses that zone. *timeframe* is the length of bars according to the file's name or a column. Anything
+    else the format knows about the *layout* takes precedence over what the start looks like.
     """
     table = table_of(part, options)
     if table is None or not (table.rows or table.misfits):
@@ -71,16 +71,16 @@ def guessed_plan(
 
 
 def table_of(part: InputFile, options: FormatOptions) -> SniffedTable | None:
-    """Return the table that *part* starts with, as the user says that it is written."""
+    """Return the start of *part* as a table, split according to the options."""
     if options.delimiter is None and options.header is None:
         return look(part)
     return look(part, delimiter=options.delimiter, header=options.header)
 
 
 def with_columns(options: FormatOptions, columns: Mapping[str, str | int] | None) -> FormatOptions:
-    """Return *options* with the *columns* that a format has, but for what the user says of them.
+    """Return *options* with the *columns* of a format, unless the user gives them.
 
-    A user who says which one the time is says what all are; else what the user says is added.
+    If the user names the time column, the user's columns replace the format's; otherwise they are added.
     """
     if columns is None or (options.columns is not None and "time" in options.columns):
         return options
@@ -88,13 +88,13 @@ def with_columns(options: FormatOptions, columns: Mapping[str, str | int] | None
 
 
 def table_plan(part: InputFile, layout: Layout, read_as: ReadAs, start_ns: int | None = None) -> Plan:
-    """Return the plan to read *part* as *layout* says."""
+    """Return the plan to read *part* with *layout*."""
     return Plan(
         kind=layout.label,
         symbol=layout.symbol or None,
         reader=partial(
             layout.reader, part.place, in_columns=isinstance(part, ColumnInput)
-        ),  # not with the part: it may be a glance, which is not kept
+        ),  # without the part itself: it may be a glance, which is not kept
         start_ns=start_ns,
         read_as=read_as,
         layout=layout,
@@ -103,13 +103,13 @@ def table_plan(part: InputFile, layout: Layout, read_as: ReadAs, start_ns: int |
 
 
 def planned_again(part: InputFile, reading: Mapping[str, Any], symbol: str) -> Plan:
-    """Return the plan of *part* as it was read before: without looking at it."""
+    """Return the plan to read *part* as before, without looking at it."""
     layout = Layout.from_dict(reading["layout"], symbol=symbol, limits=part.limits)
     return table_plan(part, layout, ReadAs.from_dict(reading))
 
 
 def times_say_zone(table: SniffedTable, layout: Layout) -> bool:
-    """Whether each time of *table* says its own zone."""
+    """Whether each time of *table* has its own zone."""
     column = layout.columns.get("clock", layout.columns["time"])
     cells, written = table.column(column), table.written(column)
     ways = set(written)
@@ -132,7 +132,7 @@ def _sniff(part: InputFile) -> int:
 
 
 def _figures(table: SniffedTable) -> bool:
-    """Whether *table* has a header with a word that is known, or starts with figures."""
+    """Whether *table* has a header with a known word, or starts with numbers."""
     return table.header is not None or any(row[0][:1].isdigit() for row in table.rows)
 
 

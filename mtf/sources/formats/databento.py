@@ -1,9 +1,9 @@
 """Databento's CSV: trades, the top of the book, and bars, with prices as decimals or in billionths (fixed point).
 
 Trades are stamped by `ts_event`, the exchange's time; samples of the book (bbo) by `ts_recv`, the end of their
-interval. A side of the book that is empty has no price, or 9223372036854775807, and is missing. A file whose rows are
-all trades (tbbo) is one of trades. Orders one by one (mbo) and what holds no prices (definitions, statistics,
-imbalances, status) are refused.
+interval. An empty side of the book has no price, or 9223372036854775807, and is missing. A file whose rows are all
+trades (tbbo) is read as trades. Single orders (mbo) and files without prices (definitions, statistics, imbalances,
+status) are refused.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _TOP: Final = {"bid": "bidpx00", "bid_size": "bidsz00", "ask": "askpx00", "ask_s
 _LENGTHS: Final = {32: "1s", 33: "1m", 34: "1h", 35: "1d", 36: "1d"}  # by rtype; 36 is a day's official one
 _NAME: Final = re.compile(r".*\.(?P<schema>ohlcv-1(?:s|m|h|d)|ohlcv-eod|trades|tbbo|mbp-1|mbp-10|bbo-1s|bbo-1m).*")
 _WHOLE: Final = re.compile(r"-?\d+")
-# Records that are not trades, quotes or bars, by a column that only they have.
+# Records that are not trades, quotes or bars, by a column that only these have.
 _REFUSED: Final = {
-    "orderid": "Databento's mbo: orders one by one, from which a book would have to be built",
-    "rawsymbol": "Databento's definitions: no prices are in them",
+    "orderid": "Databento's mbo: single orders, from which a book would have to be built",
+    "rawsymbol": "Databento's definitions: they have no prices",
     "stattype": "Databento's statistics: no trades or quotes",
     "refprice": "Databento's imbalances: no trades or quotes",
-    "istrading": "Databento's status messages: no prices are in them",
+    "istrading": "Databento's status messages: they have no prices",
 }
 
 
@@ -59,7 +59,7 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
     columns = options.columns or {}
     if "symbol" not in columns and options.symbol is None:
         raise OptionNeeded(
-            "has no column of symbols, only numbers of instruments: give {symbol} if it is one, or {columns}",
+            "has no symbols, only instrument numbers: give {symbol} if it has one instrument, or {columns}",
             symbol="NAME",
             columns="symbol=instrument_id",
         )
@@ -88,7 +88,7 @@ def _columns(table: SniffedTable, named: dict[str, int]) -> dict[str, str | int]
     if "price" in named and "size" in named:
         return found | {"time": named["tsevent"], "price": named["price"], "size": named["size"]}
     raise OptionNeeded(
-        "holds no trades, quotes or bars of a known schema: name its columns with {columns}",
+        "has no trades, quotes or bars of a known schema: name its columns with {columns}",
         columns="time=ts_event,price=NAME",
     )
 
@@ -101,11 +101,11 @@ def _fixed(table: SniffedTable, named: dict[str, int]) -> bool:
 
 
 def _length(table: SniffedTable, named: dict[str, int], part: InputFile) -> Timeframe | None:
-    """Return how long bars last: their kind of record says it, or else the name of the file."""
+    """Return the length of bars, given by the kind of record, or else the name of the file."""
     if "rtype" in named:
         codes = {cell for cell in table.column(named["rtype"]) if cell.isdigit()}
         if len(codes) > 1:
-            raise ConfigError("holds bars of several lengths (rtype): split it by schema")
+            raise ConfigError("has bars of several lengths (rtype): split it by schema")
         if codes and int(next(iter(codes))) in _LENGTHS:
             return Timeframe(_LENGTHS[int(codes.pop())])
     match = next(filter(None, (_NAME.match(name) for name in part.names)), None)

@@ -1,8 +1,8 @@
-"""Two layouts of bars without a header that several vendors write, each by a clock of its own.
+"""Two layouts of bars without a header, used by several vendors, each in a different time zone.
 
 `2012.02.01,00:00,open,high,low,close,volume` comes from MetaTrader 4 (the broker's server), HistData (UTC-5) and
 converters of Dukascopy's data (UTC); `20120201 000000;open;high;low;close;volume` from HistData (UTC-5, stamped at the
-open) and NinjaTrader (UTC, stamped at the close). What a file's own name does not say is asked for.
+open) and NinjaTrader (UTC, stamped at the close). What the file's name does not tell has to be given as an option.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Dukascopy: its .bi5 tick and candle files, in its own folders, and the CSV files that its export writes.
+"""Dukascopy's .bi5 tick and candle files, in its folders, and its CSV exports.
 
 `EURUSD/2019/01/04/13h_ticks.bi5` is the hour from 13:00 UTC on 4 February 2019: the month's folder counts from zero. An
-empty file is an hour without ticks. Candles of one side lie with the day, month or year that they are of, and are read
-as quotes of that side. Flat candles with volume 0 are Dukascopy's own filling, and are read as they stand. Candles of
-the CSV export are bars of the side that their name says; as with any vendor's bars, `--side` makes them one-sided.
+empty file is an hour without ticks. Candles of one side are in the folder of their day, month or year, and are read as
+quotes of that side. Flat candles with volume 0 are filled in by Dukascopy, and are read unchanged. Candles of the CSV
+export are bars of the side in their name; as with any vendor's bars, `--side` makes them one-sided.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def _start_ns(match: re.Match[str]) -> int:
-    """Return the start of the year, month, day or hour that the path names."""
+    """Return the start of the year, month, day or hour in the path."""
     words = match.groupdict()
     month, day, hour = int(words["m"] or 0), int(words["d"] or 1), int(words.get("h") or 0)
     if month > 11 or not 1 <= day <= 31 or hour > 23:
@@ -84,7 +84,7 @@ def _start_ns(match: re.Match[str]) -> int:
 
 
 def _point(symbol: str, options: FormatOptions) -> tuple[int, str]:
-    """Return the power of ten of one point of *symbol*, and who says so."""
+    """Return the power of ten of one point of *symbol*, and its source."""
     if options.point is not None:
         return shift_of(options.point, 0), BY_USER
     power = dukascopy_point(symbol)
@@ -175,12 +175,12 @@ def _plan_csv(part: InputFile, options: FormatOptions) -> Plan:
             zone = _ZONES.get(time["zone"] or "", zone) if time else zone
             options = with_columns(options, _columns(table))
     plan = guessed_plan(part, options, symbol=symbol, zone=zone, zone_by=BY_FORMAT, timeframe=timeframe)
-    # Of both sides in one folder, one has to be named: they are two markets.
+    # If a folder has both sides, one must be chosen: they are two markets.
     return attrs.evolve(plan, kind=f"{side.lower()} {plan.kind}") if side and plan.kind.startswith("bars") else plan
 
 
 def _columns(table: SniffedTable) -> dict[str, int]:
-    """Return what Dukascopy's header names, the time first, and its prices with or without the word price."""
+    """Return the columns of Dukascopy's header, the time first; prices may have the word price."""
     return {"time": 0} | table.find(_NAMES)
 
 

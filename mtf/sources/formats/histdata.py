@@ -1,11 +1,11 @@
 """HistData.com's files: minute bars and ticks for several programs. Times are New York's winter time, UTC-5, all year.
 
-Their names say which kind they are: `DAT_ASCII_EURUSD_M1_2012` is `20120201 000000;open;high;low;close;0`,
+Their names tell the kind: `DAT_ASCII_EURUSD_M1_2012` is `20120201 000000;open;high;low;close;0`,
 `DAT_ASCII_EURUSD_T_201202` is `20120201 000003660,bid,ask,0`, `DAT_MT_..._M1` is `2012.02.01,00:00,open,...`,
 `DAT_NT_..._M1` as the first, `DAT_NT_..._T_BID` (`_ASK`, `_LAST`) `20120201 000003;price;0`, and `DAT_MS_..._M1` has
-MetaStock's header. Bars are stamped at their open, whichever program they are for.
+MetaStock's header. Bars are stamped at their open, for any program.
 
-Under another name the ticks are HistData's by their nine digits; bars look as NinjaTrader's or MetaTrader 4's do.
+Under another name, ticks are recognized by their nine digits, but bars look like NinjaTrader's or MetaTrader 4's.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _columns(table: SniffedTable, match: re.Match[str] | None) -> dict[str, str | int] | None:
-    """Return what the columns are, by how many there are and what the name says."""
+    """Return the columns, given their number and the file's name."""
     side = match["side"] if match is not None else None
     if table.fields == 3:
         return _ONE_SIDE[(side or "LAST").upper()]

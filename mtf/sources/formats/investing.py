@@ -1,7 +1,7 @@
 """investing.com: `"Date","Price","Open","High","Low","Vol.","Change %"`, days, weeks or months, newest first.
 
 `Price` is the close. The symbol is the file's name without `Historical Data`, the words that the site adds. Whether the
-month or the day stands first depends on the site's language: where the dates do not show it, it is asked for.
+month or the day stands first depends on the site's language: if the dates do not show it, an option is needed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """QuantConnect Lean's data folder: ticks and bars of forex, cfd, crypto, equity and future in zip files.
 
-The path of a file says what it holds: `forex/oanda/tick/eurusd/20140501_quote.zip` has one day, its times milliseconds
+The path of a file tells its content: `forex/oanda/tick/eurusd/20140501_quote.zip` has one day, its times milliseconds
 since midnight; `forex/oanda/hour/eurusd.zip` has all days, its times `20070101 21:00`. Times are in the market's own
 zone: FXCM's is UTC-5 all year, OANDA's UTC, that of US equities New York. Prices of equities are times 10,000.
 """
@@ -64,7 +64,7 @@ _TRADE_BAR: Final = ("time", *_OHLC, "volume")
 
 
 def _columns(security: str, resolution: str, kind: str) -> tuple[int, tuple[str, ...]]:
-    """Return what the rows are and what is in their fields, `_` for what is not read."""
+    """Return the kind of the rows and their fields, `_` for those that are not read."""
     if resolution != "tick":
         return (QUOTE_BARS, _QUOTE_BAR) if kind == "quote" else (BARS, _TRADE_BAR)
     if security in {"forex", "cfd"}:
@@ -89,16 +89,16 @@ def _sniff(part: InputFile) -> int:
 
 def _plan(part: InputFile, options: FormatOptions) -> Plan:
     if _REFUSED_PATH.search(part.path.absolute().as_posix()):
-        return Plan(refused="Lean's options, with a strike and an expiry each, are not read")
+        return Plan(refused="Lean's options, with a strike and an expiry each, are not supported")
     words = _words(part)
     if words["kind"] == "openinterest":
-        return Plan(refused="Lean's open interest: no prices are in it")
+        return Plan(refused="Lean's open interest: it has no prices")
     security, market, resolution = words["type"], words["market"], words["resolution"]
     zone = options.zone or ("UTC" if security.startswith("crypto") else _ZONES.get((security, market)))
     if zone is None:
         raise OptionNeeded(
-            f"the time zone of Lean's {security or 'unknown'} data of {market or 'an unknown market'} is not "
-            "known here: give {zone}, or keep Lean's folders, as in forex/oanda/tick/eurusd/20140501_quote.zip",
+            f"the time zone of Lean's {security or 'unknown'} data of {market or 'an unknown market'} is "
+            f"unknown: give {zone}, or keep Lean's folders, as in forex/oanda/tick/eurusd/20140501_quote.zip",
             zone="America/New_York",
         )
     kind, fields = _columns(security, resolution, words["kind"])
@@ -130,13 +130,13 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _symbol(part: InputFile, words: dict[str, str]) -> str:
-    """Return the symbol, of a future that of its contract: ES of December 2013 is ESZ13."""
+    """Return the symbol, for a future that of its contract: ES of December 2013 is ESZ13."""
     symbol = words["symbol"].upper()
     match = _CONTRACT.fullmatch(part.names[0]) if words["type"] in ("future", "") else None
     if match is None:
         if words["type"] == "future":
             raise OptionNeeded(
-                f"the name of {part.names[0]} does not say which contract of {symbol} it holds: give {{symbol}}",
+                f"the name of {part.names[0]} does not tell which contract of {symbol} it has: give {{symbol}}",
                 symbol="ESZ13",
             )
         return symbol
@@ -147,14 +147,14 @@ def _symbol(part: InputFile, words: dict[str, str]) -> str:
 
 
 def _as_wide(part: InputFile, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """Return *fields*, with or without the last of what is not read, as wide as the first line is."""
+    """Return *fields*, with or without the last unread one, to match the width of the first line."""
     width = (part.lines or [""])[0].count(",") + 1
     needed = len([field for field in fields if field != "_"])
     return (*fields[:needed], *("_" for _ in range(width - needed))) if width >= needed else fields
 
 
 def _words(part: InputFile) -> dict[str, str]:
-    """Return what the path of *part* says, or else the name of its member."""
+    """Return the facts in the path of *part*, or else in the name of its member."""
     match = _match(part)
     if match is None:
         match = _MEMBER.fullmatch(part.member)

@@ -1,12 +1,12 @@
-"""MetaTrader: what versions 4 and 5 export, and the data set of ejtraderLabs, which has prices in points.
+"""MetaTrader: exports of versions 4 and 5, and the data set of ejtraderLabs, which has prices in points.
 
 Version 5 writes `<DATE> <TIME> <OPEN> <HIGH> <LOW> <CLOSE> <TICKVOL> <VOL> <SPREAD>` and, for ticks, `<DATE> <TIME>
-<BID> <ASK> <LAST> <VOLUME> <FLAGS>`, where an empty side is as it was before; version 4 bars without a header, in files
-as `EURUSD60.csv`. All are in the time of the broker's server, which for most of them is Athens' (`--zone` says
-another), and bars are stamped at their open.
+<BID> <ASK> <LAST> <VOLUME> <FLAGS>`, where an empty side is unchanged; version 4 writes bars without a header, in files
+such as `EURUSD60.csv`. All are in the time of the broker's server, usually that of Athens (override it with `--zone`),
+and bars are stamped at their open.
 
-The data set's points carry the noise of a float (130583.99999999999), by which they are known under any name, and are
-rounded to whole ones. What a point is, is known for the symbols that it has.
+The data set's points have float noise (130583.99999999999), by which they are recognized under any name, and are
+rounded to whole points. The size of a point is known for the symbols in the data set.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _plan_export(part: InputFile, options: FormatOptions) -> Plan:
     symbol, timeframe, more = "", None, {}
     named = table.capitals() if table is not None else {}
     if named.keys() >= _TICKS:
-        more = {"notes": ()}  # each column that has a price or a size is used in some row
+        more = {"notes": ()}  # each column with a price or a size is used in some row
         options = attrs.evolve(options, blank=options.blank or "unchanged", kind=options.kind or "quotes")
         options = with_columns(options, {_TICK_ROLES[name]: at for name, at in named.items() if name in _TICK_ROLES})
     elif table is not None and table.header is None and dotted_bars(table):
@@ -96,7 +96,7 @@ def _plan_export(part: InputFile, options: FormatOptions) -> Plan:
 
 
 def _length(match: re.Match[str] | None) -> Timeframe | None:
-    """Return the length of bars that a name has: H4 is 4h, MN1 is 1mo."""
+    """Return the length of bars in a name: H4 is 4h, MN1 is 1mo."""
     return None if match is None else Timeframe(match["length"])
 
 
@@ -109,7 +109,7 @@ def _sniff_points(part: InputFile) -> int:
 
 
 def _in_points(table: SniffedTable) -> bool:
-    """Whether every price of *table* is a whole number but for a float's noise, and large."""
+    """Whether every price of *table* is large, and a whole number except for float noise."""
     try:
         prices = [float(cell) for row in table.rows for cell in row[1:5]]
     except ValueError:

@@ -1,4 +1,4 @@
-"""JSON, an object a line (NDJSON, JSON Lines): quotes, trades or bars, by the names of the fields."""
+"""JSON, one object per line (NDJSON, JSON Lines): quotes, trades or bars, by the names of the fields."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
     if options.delimiter is not None or options.header is not None:
         raise ConfigError("the rows are JSON objects, which have no delimiter and no header: omit these options")
     if part.head.strip() and not is_json(part):
-        raise ConfigError("its first lines are not JSON objects, one a line: leave the format out, or give another one")
+        raise ConfigError("its first lines are not JSON objects, one per line: omit the format, or give another one")
     return guessed_plan(part, options)
 
 
 FORMAT: Final = Format(
     name="ndjson",
-    description="JSON, an object a line: quotes, trades or bars, by the names of its fields",
+    description="JSON, one object per line: quotes, trades or bars, by the names of its fields",
     sniff=_sniff,
     plan=_plan,
 )

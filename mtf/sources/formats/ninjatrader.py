@@ -1,8 +1,8 @@
 """NinjaTrader's exports: UTC, and bars stamped at their close.
 
 Minute bars are `20110103 090100;open;high;low;close;volume`, daily ones `20110103;open;high;low;close;volume`, ticks
-`20061107 000431;price;volume`. Files are named for the contract and the price that they have: `ES 03-24.Last.txt`. The
-ticks of version 8 that have a fraction of a second of its own, `20061107 000431 1230000;...`, are refused.
+`20061107 000431;price;volume`. Files are named after their contract and price: `ES 03-24.Last.txt`. The ticks of
+version 8 that have a fraction of a second of its own, `20061107 000431 1230000;...`, are refused.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def _sniff(part: InputFile) -> int:
 def _plan(part: InputFile, options: FormatOptions) -> Plan:
     table = table_of(part, options)
     if table is not None and table.rows and _FINE_TICK.fullmatch(table.rows[0][0]):
-        return Plan(refused="NinjaTrader's ticks with a fraction of a second of its own are not read: export minutes")
+        return Plan(
+            refused="NinjaTrader's ticks with a separate fraction of a second are not supported: export minutes"
+        )
     match = _NAME.fullmatch(part.stem)
     words = match.groupdict() if match is not None else {}
     symbol = (words.get("symbol") or words.get("contract") or words.get("word") or "").upper()
@@ -66,7 +68,7 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
         options = with_columns(options, _columns(table, side))
         daily = table.fields == 6 and _DAY.fullmatch(table.rows[0][0])
         timeframe = Timeframe("1d") if daily else None
-        # A daily bar has the date of its day; only shorter ones have the time of their end.
+        # A daily bar has the date of its day; only shorter bars have the time of their end.
         options = attrs.evolve(options, stamp=options.stamp or ("open" if daily else "close"))
     plan = guessed_plan(part, options, symbol=symbol, zone_by=BY_FORMAT, timeframe=timeframe)
     return attrs.evolve(plan, kind=f"{side} {plan.kind}") if side != "last" and plan.kind.startswith("bars") else plan

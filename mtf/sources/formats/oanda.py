@@ -1,6 +1,6 @@
 """Candles of OANDA's v20 API as CSV: `index,volume,time,Open,High,Low,Close,Pair`, stamped at their open, in UTC.
 
-The name of the file says how long they last, in OANDA's own way: `EUR_USD_M5.csv`.
+The name of the file gives their length in OANDA's notation: `EUR_USD_M5.csv`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What one point of price is in Dukascopy's binary files, by instrument: prices there are whole numbers of points.
+"""The size of one point of price in Dukascopy's binary files, by instrument: prices are whole numbers of points.
 
 Source: the instrument list that Dukascopy's own web pages load (pip sizes, a tenth of which is a point), as published
-by dukascopy-node 1.46.4 with its corrections for BAT, UNI and LNK. What is not in here is asked for: a wrong power of
-ten looks like a price.
+by dukascopy-node 1.46.4 with its corrections for BAT, UNI and LNK. For other instruments an option is needed: a wrong
+power of ten looks like a price.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SHARES: Final = re.compile(
     r"|(?P<yen>JPJPY))"
 )
 
-# By power of ten: one instrument by one.
+# Single instruments, by power of ten.
 _NAMED: Final[dict[str, int]] = {
     name: power
     for power, names in {
@@ -43,7 +43,7 @@ _CURRENCIES: Final = (
     "AED AUD CAD CHF CNH CZK DKK EUR GBP HKD HUF ILS JPY MXN NOK NZD PLN RON SAR SEK SGD THB TRY USD ZAR"
 )
 _MONEYS: Final = frozenset(_CURRENCIES.split())
-# Pairs are quoted to a hundred-thousandth; those of these currencies, against the ones named, to another fraction.
+# Pairs are quoted to a hundred-thousandth; those of these currencies, against the named ones, to another fraction.
 _COARSE: Final[dict[str, dict[int, str]]] = {
     "JPY": {
         -3: "AED AUD CAD CHF CNH EUR GBP ILS NZD PLN RON SAR SGD TRY USD ZAR",
@@ -58,7 +58,7 @@ _COARSE: Final[dict[str, dict[int, str]]] = {
     "CZK": {-4: "AED AUD CAD CHF CNH DKK EUR GBP HKD ILS NOK NZD PLN RON SAR SEK SGD USD ZAR"},
     "THB": {-3: "AED AUD CAD CHF CNH DKK EUR GBP HKD ILS NOK NZD RON SAR SEK SGD ZAR", -4: "USD", -5: "PLN TRY"},
 }
-# Listed with a point that no other pair of the currency has: asked for.
+# Listed with a point unlike that of any other pair of the currency: an option is needed.
 _DOUBTFUL: Final = frozenset({"AUDCNH", "CZKTHB", "CZKTRY", "MXNCZK", "MXNTHB", "NZDHKD", "USDAED", "USDSAR"})
 
 

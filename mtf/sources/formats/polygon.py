@@ -1,8 +1,8 @@
 """Polygon's flat files (Massive's, since 2025): aggregates, trades and quotes of all tickers of a day, by ticker.
 
 Aggregates are `ticker,volume,open,close,high,low,window_start,transactions`, their times in nanoseconds since 1970. The
-path says how long they last, `minute_aggs_v1` or `day_aggs_v1`; a day starts at midnight in New York, of crypto in
-UTC. Trades and quotes are stamped by the participant if they have no time of the SIP.
+path gives their length, `minute_aggs_v1` or `day_aggs_v1`; a day starts at midnight in New York, for crypto in UTC.
+Trades and quotes without a SIP time have the participant's.
 """
 
 from __future__ import annotations

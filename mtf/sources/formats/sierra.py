@@ -1,8 +1,8 @@
 """Sierra Chart's text exports: `Date, Time, Open, High, Low, Last, Volume, # of Trades, ..., Bid Volume, Ask Volume`.
 
-`Last` is the close. Times are those of the chart they were exported from, which the file does not say; they are taken
-for UTC if no zone is given, and the summary says so. Exported ticks have an open of 0 and are read as trades at `Last`.
-Stamped at the open.
+`Last` is the close. Times are in the zone of the exported chart, which the file does not tell; UTC is assumed if no
+zone is given, and the summary says so. Exported ticks have an open of 0 and are read as trades at `Last`. Stamped at
+the open.
 """
 
 from __future__ import annotations

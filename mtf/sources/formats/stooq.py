@@ -1,8 +1,8 @@
 """Bars with a `<TICKER>` in each row: Stooq's bulk files, and others of the MetaStock family (Finam, brokers).
 
 `<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>`, with the length of the bars in `<PER>`: in
-minutes, or D, W and M. Stamped at the open. Stooq's tickers have their market behind a point (AAPL.US), and its clock
-is Warsaw's; for tickers of other kinds the zone is asked for, unless the bars are of days.
+minutes, or D, W and M. Stamped at the open. Stooq's tickers have their market after a point (AAPL.US), and its times
+are Warsaw's; for other tickers the zone must be given, unless the bars are daily.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
     stooq = "<TICKER>" not in named or bool(_STOOQ_TICKER.fullmatch(table.rows[0][named["<TICKER>"]]))
     if not stooq and not days and options.zone is None:
         raise OptionNeeded(
-            "the file does not say which zone its times are in: give {zone} if they are Stooq's, or Europe/Moscow for "
+            "the file does not tell the zone of its times: give {zone} if they are Stooq's, or Europe/Moscow for "
             "Finam's",
             zone=ZONE,
         )
@@ -74,7 +74,7 @@ def _columns(named: dict[str, int]) -> dict[str, str | int]:
 
 
 def _length(table: SniffedTable, named: dict[str, int]) -> Timeframe | None:
-    """Return the length that `<PER>` has; None if there is no such column."""
+    """Return the length in `<PER>`; None if there is no such column."""
     if "<PER>" not in named:
         return None
     periods = dict.fromkeys(row[named["<PER>"]].upper() for row in table.rows)
@@ -86,7 +86,7 @@ def _length(table: SniffedTable, named: dict[str, int]) -> Timeframe | None:
     if word in _LONG:
         return Timeframe(_LONG[word])
     if not word.isdigit() or not 0 < int(word) <= _DAY_MINUTES:
-        raise OptionNeeded(f"<PER> is {word!r}, which is not known here: give {{timeframe}}", timeframe="1m")
+        raise OptionNeeded(f"<PER> is {word!r}, which is unknown: give {{timeframe}}", timeframe="1m")
     return Timeframe("1d" if int(word) == _DAY_MINUTES else f"{int(word)}m")
 
 

@@ -1,7 +1,7 @@
 """TradeStation's exports: `"Date","Time","Open","High","Low","Close","Up","Down"`, or `"Vol","OI"` for days.
 
-Bars are stamped at their close, months come before days, the volume is up and down together. Times are those of
-the exchange, or of the chart: the file does not say whose, so `--zone` has to.
+Bars are stamped at their close, months come before days, the volume is the sum of up and down. Times are those of the
+exchange or of the chart: the file does not tell which, so `--zone` is required.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ def _plan(part: InputFile, options: FormatOptions) -> Plan:
     days = _daily(table)
     if options.zone is None and not days:
         raise OptionNeeded(
-            "TradeStation's times are the exchange's or the chart's, and the file does not say whose: give {zone}",
+            "TradeStation's times are the exchange's or the chart's, and the file does not tell which: give {zone}",
             zone="America/Chicago",
         )
     if options.time_format is None and _month_first(table):
         options = attrs.evolve(options, time_format="mdy")
     options = attrs.evolve(options, stamp=options.stamp or ("open" if days else "close"))
     named = table.named()
-    if days and "vol" in named:  # a day has its date; the time beside it is that of the session's end
+    if days and "vol" in named:  # a daily bar has its date; the time next to it is the session's end
         roles = {"date": "time", "vol": "volume"} | {name: name for name in ("open", "high", "low", "close")}
         options = with_columns(options, {role: named[name] for name, role in roles.items()})
     return guessed_plan(part, options, zone_by=BY_USER)
 
 
 def _daily(table: SniffedTable) -> bool:
-    """Whether each row is of a day of its own: such a bar has its day's date, whatever the time beside it."""
+    """Whether each row has a different day: such a bar has its day's date, whatever the time next to it."""
     dates = [row[table.named()["date"]] for row in table.rows]
     return len(dates) > 1 and len(set(dates)) == len(dates)
 

@@ -1,4 +1,4 @@
-"""TradingView's chart exports: `time,open,high,low,close,Volume` and whatever studies were on the chart.
+"""TradingView's chart exports: `time,open,high,low,close,Volume` and any studies on the chart.
 
 Times are in seconds since 1970, or ISO 8601 with their own offset; days may be dates. The symbol and the length of the
 bars are in the name, `BITSTAMP_BTCUSD, 60.csv` (minutes, or 15S, 1D, 1W, 1M). Stamped at the open.
