@@ -1,7 +1,7 @@
 """The command line: `mtf run`, `mtf bars`, `mtf state` and the others, one module each.
 
-On top of everything else and imported by nobody: it opens what the user names, asks the library, and prints. Every
-command is described in docs/cli.md.
+The top layer, imported by nothing else: it opens what the user names, calls the library, and prints. Every command is
+described in docs/cli.md.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _CHECKS = {
     type=click.IntRange(1, CUTS_MAX),
     default=CUTS,
     show_default=True,
-    help="How many beginnings of the log it is run on.",
+    help="Number of beginnings of the log to run it on.",
 )
 @click.option("--until", type=click.IntRange(1), metavar="SEQ", help="Audit on the log up to this seq.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")

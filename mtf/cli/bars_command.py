@@ -1,4 +1,4 @@
-"""`mtf bars`: the completed bars of one symbol and timeframe, and on request the forming one."""
+"""`mtf bars`: the completed bars of one symbol and timeframe, and the forming one on request."""
 
 from __future__ import annotations
 
@@ -54,9 +54,12 @@ _SHOWN: Final = [
 @click.option("--symbol", required=True, help="Whose bars.")
 @click.option("--timeframe", "-t", required=True, metavar="T", help="Which: 1m, 1h, 1d.")
 @click.option(
-    "--start", type=time_of, metavar="TIME", help="Bars that start then or later: ISO 8601 with zone, or nanoseconds."
+    "--start",
+    type=time_of,
+    metavar="TIME",
+    help="Bars that start at this time or later: ISO 8601 with zone, or nanoseconds.",
 )
-@click.option("--end", type=time_of, metavar="TIME", help="Bars that start before this.")
+@click.option("--end", type=time_of, metavar="TIME", help="Bars that start before this time.")
 @click.option("--partial", is_flag=True, help="Add the forming bar as the last row, with completed false.")
 @click.option(
     "--format",
@@ -66,9 +69,13 @@ _SHOWN: Final = [
     help="What to print; mtf plugins lists more.",
 )
 @click.option(
-    "--indicators", metavar="NAMES", help="Completed values too, a column each: sma_20,rsi_14; all: all that were run."
+    "--indicators",
+    metavar="NAMES",
+    help="Add completed values, one column each: sma_20,rsi_14; all: every one that was run.",
 )
-@click.option("--outages", is_flag=True, help="Say of each bar if a feed was down in it, or in the gap before it.")
+@click.option(
+    "--outages", is_flag=True, help="Show for each bar if a feed was down during it, or in the gap before it."
+)
 @LAST
 @OUT
 def bars(
@@ -87,9 +94,9 @@ def bars(
     """Print the bars of DIR, oldest first."""
     text = format in FORMATS
     if outages and not text:
-        raise ConfigError(f"--outages: not supported for --format {format}; mtf outages prints them by themselves")
+        raise ConfigError(f"--outages: not supported for --format {format}; use mtf outages for a list of them")
     if partial and not text:
-        raise ConfigError(f"--partial: not supported for --format {format}, which is given completed bars only")
+        raise ConfigError(f"--partial: not supported for --format {format}, which only takes completed bars")
     with open_data(directory) as reader:
         at = Moment(seq=reader.seq)
         asked = named_values(indicators)
@@ -109,13 +116,17 @@ def bars(
             rows = map(functools.partial(_with_outage, list(reader.outages(start=begun_ns))), rows)
     values = [OutputColumn(name, "size", name) for name in table.columns[len(BARS) :]]
     values += [OutputColumn(name, "whole") for name in _OUTAGE if outages]
-    columns = [*_SHOWN[:-1], *values, *(_SHOWN[-1:] if format == "table" else [])]  # flags in words come last
+    columns = [
+        *_SHOWN[:-1],
+        *values,
+        *(_SHOWN[-1:] if format == "table" else []),
+    ]  # the column of flags in words comes last
     with result_stream(out, format) as stream:
         write_rows(rows, columns, format, stream)
 
 
 def _with_outage(outages: list[LoggedOutage], row: dict[str, Any]) -> dict[str, Any]:
-    """Return *row* with the time in which a feed was down, in the bar or in the gap before it, if any of it was."""
+    """Return *row* with the time when a feed was down, in the bar or in the gap before it, if there is any."""
     begun_ns = row["start_ns"] - sum(row[name] for name in GAPS)
     found = [each for each in outages if each.since_ns < row["end_ns"] and each.until_ns > begun_ns]
     since_ns, until_ns = (found[0].since_ns, found[-1].until_ns) if found else (None, None)
@@ -135,8 +146,8 @@ def _write_table(table: Table[Bar], format: str, out: Path | None) -> None:
 
 
 def _worded(row: dict[str, Any]) -> dict[str, Any]:
-    """Return *row* with its flags in words too, for the table."""
-    words = [  # the first bar of the day says that it is incomplete already
+    """Return *row* with its flags also in words, for the table."""
+    words = [  # the first bar of the day already says that it is incomplete
         name.replace("_", " ") for name in BAR_FLAGS if row[name] and name != "day_incomplete"
     ]
     if any(row[name] for name in GAPS):

@@ -1,7 +1,7 @@
-"""Candles in the characters of a terminal: one column a bar, at half the height of a cell.
+"""Candles drawn with characters: one column per bar, with a resolution of half a cell.
 
-A completed bar is a solid line, thick for its body; the forming bar is dashed, on a shaded column of its own, so
-that no colour is needed to tell them apart. Without colours, bodies show by themselves whether they rise.
+A completed bar is a solid line, thick for its body; the forming bar is dashed, on a shaded column, so that no colour is
+needed to tell them apart. Without colours, the form of the body shows whether it rises.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ LABEL_ROWS: Final = 3  # from one price of the scale to the next
 TIME_CELLS: Final = 14  # from one time of the axis to the next, at least
 SYMBOL_CELLS: Final = 24
 PRICE_CELLS: Final = 12  # of the axis, before its prices are known
-STEP_MAX: Final = 4  # columns from one bar to the next, if there are few
+STEP_MAX: Final = 4  # columns from one bar to the next, for few bars
 PLOT_ROWS_MIN: Final = 5
 AROUND: Final = 6  # lines of a chart besides the candles, and the line of the shell's prompt
 BAR_CELLS: Final = 12
 
-# By what is in the upper and in the lower half of a cell: 0 nothing, 1 wick, 2 body.
+# By the content of the upper and the lower half of a cell: 0 nothing, 1 wick, 2 body.
 SHARP: Final = {
     (1, 1): "│", (2, 2): "┃", (1, 2): "╽", (2, 1): "╿", (0, 1): "╷", (1, 0): "╵", (0, 2): "╻", (2, 0): "╹",
 }  # fmt: skip
@@ -41,7 +41,7 @@ SOFT: Final = {(1, 1): "│", (0, 1): "╷", (1, 0): "╵"}
 
 @attrs.frozen(kw_only=True)
 class _Marks:
-    """The characters of a chart besides those of completed bars with colours."""
+    """The characters of a chart, except those of completed bars with colours."""
 
     wick: str
     up: str  # a body that rises, without colours
@@ -71,12 +71,12 @@ Slot = int | None  # the number of a bar; None is a gap
 
 
 def bars_that_fit(look: Look) -> int:
-    """Return how many bars a chart of this width can hold, about: the scale may be narrower than is thought."""
+    """Return roughly how many bars fit a chart of this width: the scale may turn out narrower than assumed."""
     return max(8, look.width - PRICE_CELLS + 4)
 
 
 def chart_lines(chart: Chart, look: Look) -> list[Text]:
-    """Return the whole chart of *look*'s size: heading, candles, volume, times, and what the marks mean."""
+    """Return the whole chart in *look*'s size: heading, candles, volume, times, and the legend."""
     legend = _legend(chart, look)
     rows = max(PLOT_ROWS_MIN, look.height - AROUND - len(legend) + 1)
     return [_heading(chart, look), *candle_lines(chart, look, rows), *legend]
@@ -85,7 +85,7 @@ def chart_lines(chart: Chart, look: Look) -> list[Text]:
 def candle_lines(chart: Chart, look: Look, rows: int) -> list[Text]:
     """Return *rows* lines of candles with the price scale, a line of volume, one of times, and the mark of the present.
 
-    The newest bars are shown, as many as there is room for; with few, they are farther apart.
+    The newest bars that fit are shown; if there are few, they are farther apart.
     """
     if not chart.all_bars:
         return [Text("  no bars to show", look.colours.dim)]
@@ -150,7 +150,7 @@ class _Plot:
         return Text("".join(cells) + self._marks.axis, self._look.colours.dim)
 
     def times(self) -> Text:
-        """Return the axis of times: each is that of the bar above its first character."""
+        """Return the axis of times, each with its first character under its bar."""
         cells = [" "] * self._look.width
         free, day = 0, ""
         shown = self._shown
@@ -186,7 +186,7 @@ class _Plot:
         return (self._marks.column, self._look.colours.dim) if forming else (" ", None)
 
     def _half(self, price: float) -> int:
-        """Return in which half of a cell *price* is, counted from the top; halves of floats, which cannot overflow."""
+        """Return the half cell of *price*, counted from the top; calculates with halved floats, to avoid overflow."""
         span = self._high / 2.0 - self._low / 2.0
         share = (self._high / 2.0 - price / 2.0) / span if span > 0.0 else 0.5
         return max(0, min(2 * self._rows - 1, int(share * 2 * self._rows)))
@@ -241,7 +241,7 @@ def _marks(look: Look) -> _Marks:
 
 
 def _slots(bars: Sequence[Bar]) -> list[Slot]:
-    """Return the bars by number, with a place of its own for each time that the market was closed between two."""
+    """Return the bars by number, with an extra slot for each time that the market was closed in between."""
     slots: list[Slot] = []
     for k, bar in enumerate(bars):
         if k and gap_word(bar):
@@ -278,7 +278,7 @@ def _progress(chart: Chart, look: Look) -> tuple[Text, Text]:
     """Return the progress of the forming bar as a bar, and in words."""
     partial = chart.partial
     if partial is None:
-        return Text(), Text("  no bar forms", look.colours.dim)
+        return Text(), Text("  no forming bar", look.colours.dim)
     percent = min(99, int(partial.progress * 100))
     return Text.assemble("  ", bar_text(percent, BAR_CELLS, look)), Text(
         f"  {percent}% {left_text(partial.remaining_ns)} left"
@@ -286,7 +286,7 @@ def _progress(chart: Chart, look: Look) -> tuple[Text, Text]:
 
 
 def _legend(chart: Chart, look: Look) -> list[Text]:
-    """Return what the marks mean: those that are there."""
+    """Return the legend of the marks in the chart."""
     bars = chart.all_bars
     if not bars:
         return []

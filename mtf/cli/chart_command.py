@@ -26,9 +26,11 @@ FILE_BARS: Final = 160
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.argument("symbol")
 @click.argument("timeframe")
-@click.option("--last", type=click.IntRange(1, BARS_MAX), metavar="N", help="How many bars; by default what fits.")
-@click.option("--start", type=time_of, metavar="TIME", help="Bars that start then or later.")
-@click.option("--end", type=time_of, metavar="TIME", help="Bars that start before this.")
+@click.option(
+    "--last", type=click.IntRange(1, BARS_MAX), metavar="N", help="Number of bars; by default as many as fit."
+)
+@click.option("--start", type=time_of, metavar="TIME", help="Bars that start at this time or later.")
+@click.option("--end", type=time_of, metavar="TIME", help="Bars that start before this time.")
 @click.option(
     "--indicators", metavar="NAME,...", default="", help="Values that are prices, drawn on the bars: sma_20,ema_50."
 )
@@ -50,7 +52,7 @@ def chart(
 ) -> None:
     """Draw the bars of SYMBOL and TIMEFRAME in DIR, the forming one included.
 
-    SYMBOL is as `mtf state` has it, TIMEFRAME as 1m, 1h or 1d.
+    SYMBOL as in `mtf state`, TIMEFRAME such as 1m, 1h or 1d.
     """
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise click.BadParameter(f"{out}: the name must end in one of {', '.join(SUFFIXES)}", param_hint="--out")
@@ -60,7 +62,9 @@ def chart(
     with open_data(directory) as reader:
         found = read_chart(reader, symbol, timeframe, last=count, start_ns=start, end_ns=end, names=names)
     if not found.run:
-        note(f"{found.timeframe} was not run in {directory}: its bars are built from shorter ones, and none is forming")
+        note(
+            f"{found.timeframe} was not run in {directory}: its bars are built from shorter ones, without a forming bar"
+        )
     if out is not None:
         Picture(svg_of(found)).save(out)
         note(f"{len(found.all_bars):,} bars drawn to {out}")

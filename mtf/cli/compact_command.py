@@ -23,8 +23,8 @@ __all__ = ["compact"]
 def compact(directory: Path, as_json: bool) -> None:
     """Compress the sealed segments of the log of DIR, and index those that have no index.
 
-    A run does so by itself, in the background, for all but the newest. Nothing that is read changes, and a run may
-    write meanwhile.
+    A run does this in the background, for all segments but the newest. The content does not change, and a run may write
+    meanwhile.
     """
     check_has_log(directory)
     log = directory / LOG
@@ -40,5 +40,5 @@ def compact(directory: Path, as_json: bool) -> None:
     if not done:
         say("every sealed segment is compressed already")
         return
-    each_bytes = f", {after / events:.1f} bytes an event" if events else ""
+    each_bytes = f", {after / events:.1f} bytes per event" if events else ""
     say(f"{len(done):,} segments: {size_text(before)} became {size_text(after)}{each_bytes}")

@@ -1,4 +1,4 @@
-"""`mtf config`: the configuration of a service, checked; and what it can say."""
+"""`mtf config`: checks the configuration of a service, and prints its schema."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["config"]
 
 @click.group
 def config() -> None:
-    """Check the configuration of a service, or print what it can say."""
+    """Check the configuration of a service, or print its schema."""
 
 
 @config.command
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("--no-import", is_flag=True, help="Do not import what FILE names as pkg:name.")
+@click.option("--no-import", is_flag=True, help="Do not import the pkg:name entries of FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def check(file: Path, no_import: bool, as_json: bool) -> int:
-    """Check FILE, with MTF_* of the environment, and print everything that is wrong; nothing is started.
+    """Check FILE, with MTF_* of the environment, and print every error; nothing is started.
 
-    Classes and functions that FILE names are imported, and consumers are made: that runs their code.
+    Classes and functions named in FILE are imported, and consumers are created: that runs their code.
     """
     from mtf.service.parts import problems_of  # needs a library that takes long to import
     from mtf.service.settings_file import WrongSettings, read_settings
@@ -49,7 +49,7 @@ def check(file: Path, no_import: bool, as_json: bool) -> int:
 
 @config.command
 def schema() -> None:
-    """Print every table and setting that a file can have, with type, default and meaning, as TOML."""
+    """Print every table and setting of the file, with type, default and meaning, as TOML."""
     from mtf.service.settings_schema import schema_text
 
     say(schema_text().rstrip())

@@ -22,7 +22,7 @@ __all__ = ["delete"]
 
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@click.option("--symbol", "symbols", multiple=True, required=True, help="Whose history; may be given several times.")
+@click.option("--symbol", "symbols", multiple=True, required=True, help="Symbol to remove; may be given several times.")
 @click.option(
     "--days", metavar="DATE[..DATE]", help="Only these trading days: 2024-03-06, or 2024-03-01..2024-03-31. Or all."
 )
@@ -30,8 +30,8 @@ __all__ = ["delete"]
 def delete(directory: Path, symbols: tuple[str, ...], days: str | None, as_json: bool) -> None:
     """Remove symbols, or trading days of them, from what was imported into DIR, as if it had never been imported.
 
-    The log of a run keeps all that it was given: from a directory in which one has logged events nothing is deleted but
-    the oldest, by `mtf prune`.
+    The log of a run keeps all of its input: once a run has logged events in a directory, only the oldest can be
+    deleted, with `mtf prune`.
     """
     span = None if days is None else _days(days)
     check_has_log(directory)

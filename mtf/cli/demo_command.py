@@ -1,4 +1,4 @@
-"""`mtf demo`: a made-up market, live, with the page and the screen of the terminal; nothing to configure."""
+"""`mtf demo`: a simulated market, live, with the page and the screen of the terminal; without configuration."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ PREFIX: Final = "mtf-demo-"  # of the temporary directory
 @click.argument(
     "directory", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False), required=False, default=None
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any that is free.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free port.")
 @click.option("--rate", type=click.FloatRange(0.1, 1_000), default=10.0, show_default=True, help="Quotes a second.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another market.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Each seed gives another market.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
-@click.option("--no-screen", is_flag=True, help="Print the address, and no screen.")
+@click.option("--no-screen", is_flag=True, help="Print the address, without a screen.")
 @click.pass_context
 def demo(
     context: click.Context,
@@ -51,10 +51,10 @@ def demo(
     open_page: bool,
     no_screen: bool,
 ) -> int:
-    """Show a made-up market, live: in a browser at the address that is printed, and in this terminal.
+    """Show a simulated market, live: in a browser at the address that is printed, and in this terminal.
 
-    It has traded for two months before, and goes on until q or Ctrl-C. With DIR it is kept there and goes on when the
-    same command is run again; without, it is gone then.
+    It has already traded for two months, and runs until q or Ctrl-C. With DIR it is kept there and continues when the
+    same command is run again; without DIR it is deleted at the end.
     """
     is_default_port = context.get_parameter_source("port") == ParameterSource.DEFAULT
     with _directory(directory) as path:
@@ -73,7 +73,7 @@ def _directory(given: Path | None) -> Iterator[Path]:
 
 
 class _Demo:
-    """The market in *path*, as it is traded and shown."""
+    """The market in *path*, being traded and shown."""
 
     def __init__(self, path: Path, *, kept: bool, seed: int, rate: float) -> None:
         self._path: Final = path
@@ -83,14 +83,14 @@ class _Demo:
         self._stopped: Final = asyncio.Event()
 
     async def run(self, port: int, *, or_any_port: bool, open_page: bool, screen: bool) -> int:
-        """Trade and show it until it is stopped; return the exit code."""
+        """Trade and show the market until it is stopped; return the exit code."""
         pipeline = Pipeline(data=self._path, calendar="crypto", indicators=list(INDICATORS))
         code = DONE
         with stop_on_signals(self._stop):
             async with pipeline:
                 market = await self._with_its_past(pipeline)
                 async with page_of(pipeline, self._path, port=port, or_any_port=or_any_port) as (url, _token):
-                    note(f"a made-up market, live on {url}  (Ctrl-C ends it)")
+                    note(f"a simulated market, live on {url}  (Ctrl-C ends it)")
                     if open_page:
                         with contextlib.suppress(webbrowser.Error):
                             webbrowser.open(url)
@@ -100,7 +100,7 @@ class _Demo:
         return code
 
     async def _with_its_past(self, pipeline: Pipeline) -> DemoMarket:
-        """Return the market, once what was traded before now is in the log; a log goes on where it ended."""
+        """Return the market, once its trading up to now is in the log; an existing log continues where it ended."""
         await pipeline.drain()
         known = {}
         newest_ns = 0
@@ -113,7 +113,7 @@ class _Demo:
                     known[symbol] = price.close
         now_ns = time.time_ns()
         market = DemoMarket(seed=self._seed + pipeline.seq, prices=known, since_ns=newest_ns)
-        note("two months of trading are being made up" if not newest_ns else f"going on after seq {pipeline.seq:,}")
+        note("simulating two months of trading" if not newest_ns else f"continuing after seq {pipeline.seq:,}")
         async with progress_bar(lambda: ("the past", None, pipeline.seq)):
             await pipeline.run(market.past(now_ns), name=f"past to {now_ns}")
         await pipeline.checkpoint()  # from which page and screen begin
@@ -137,7 +137,7 @@ class _Demo:
             await pipeline.push(market.next_tick(time.time_ns()))
 
     async def _show(self, url: str, *, screen: bool) -> int:
-        """Return once it is to end."""
+        """Return when it should end."""
         if not screen:
             await self._stopped.wait()
             return DONE
@@ -151,6 +151,6 @@ class _Demo:
     def _say_goodbye(self, seq: int) -> None:
         called = program(called_as())
         if self._kept:
-            note(f"{seq:,} events are kept; look at them with: {called} serve {directory_word(self._path)}")
+            note(f"{seq:,} events were kept; look at them with: {called} serve {directory_word(self._path)}")
         else:
-            note(f"ended after {seq:,} events, which are gone; to keep them: {called} demo DIR")
+            note(f"ended after {seq:,} events, which were deleted; to keep them: {called} demo DIR")

@@ -1,4 +1,4 @@
-"""A data directory for commands that only read it: the configuration it was made with, and its log."""
+"""A data directory for commands that only read it: its configuration and its log."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def reader_of(directory: Path, from_seq: int = 1, *, last_seq: int | None = None
 
 
 def newest_start(directory: Path) -> int:
-    """Return the first seq of the newest segment: it says at its start what was known by then."""
+    """Return the first seq of the newest segment, which begins with what was known by then."""
     names = segment_names(OsFileSystem(), str(directory / LOG))
     return segment_seq(names[-1]) if names else 1
 
 
 def newest_reader(directory: Path, events: int) -> LogReader:
-    """Return a reader of the last *events* events of the log in *directory*, or a few more, which follows it then.
+    """Return a reader of the last *events* events of the log in *directory*, or a few more, which then follows the log.
 
-    It is found from the end: nothing before is read.
+    It searches from the end: nothing before is read.
     """
     first_seq, next_seq = first_logged_seq(directory / LOG), newest_logged_seq(directory / LOG) + 1
     return read_log(directory / LOG, max(next_seq - events, first_seq), leap=True)

@@ -56,5 +56,5 @@ def doctor(as_json: bool) -> None:
 
 
 def _tzdata_place() -> str:
-    """Return where the time zones that are in use are read from: the system's have precedence over the package."""
+    """Return the origin of the time zones in use: the system's have precedence over the package's."""
     return next((folder for folder in zoneinfo.TZPATH if (Path(folder) / "UTC").exists()), "the package tzdata")

@@ -1,7 +1,7 @@
 """Drawing a matrix as text: a heading, and a row per timeframe that fits the width of the terminal.
 
-Owns columns and wording; the values are those of `mtf.matrix`. What does not fit is omitted column by column, the last
-close first; a line that is still too long is left to the terminal, so that no number is ever cut.
+Owns columns and wording; the values come from `mtf.matrix`. If the width is too small, columns are omitted one by one,
+the last close first; a line that is still too long is left to the terminal, so that no number is ever cut.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ __all__ = [
 
 GAP: Final = 2
 INDENT: Final = 2
-LABEL_CELLS: Final = 30  # of its name next to its row
-NAME_CELLS: Final = 14  # of an indicator output's name above its column
+LABEL_CELLS: Final = 30  # width of its name next to its row
+NAME_CELLS: Final = 14  # width of an indicator output's name above its column
 SYMBOL_CELLS: Final = 40
 BAR_CELLS: Final = 10
 
 NO_BAR: Final = "no bar yet"
-NONE_FORMS: Final = "none forms"
+NONE_FORMS: Final = "none forming"
 ALL: Final = ("", "", "both", "all three", "all four", "all five", "all six", "all seven", "all eight", "all nine")
 
 
@@ -56,7 +56,7 @@ class _Layout(NamedTuple):
 
     closes: int
     closed: bool  # the last close
-    bar: bool  # progress as a bar; its percent is always there
+    bar: bool  # progress as a bar; the percentage is always there
     readings: int
 
 
@@ -71,7 +71,9 @@ LAYOUTS: Final = (  # the first that fits is used; those with the last close nee
 WIDE: Final = 100
 
 Cell = Text | str
-Section = tuple[str, Sequence[str], Sequence[Sequence[Cell]]]  # of a sheet: title, labels down, a column for each head
+Section = tuple[
+    str, Sequence[str], Sequence[Sequence[Cell]]
+]  # of a sheet: title, labels of rows, a column for each head
 
 
 def matrix_lines(matrix: Matrix, look: Look) -> list[Text]:
@@ -89,7 +91,7 @@ def matrix_lines(matrix: Matrix, look: Look) -> list[Text]:
 
 
 def headed(symbol: str, left: Text, right: Text, rows: Sequence[Text], look: Look) -> list[Text]:
-    """Return *rows* under a line of *symbol*, *left* and *right*, as wide as they are; in several if need be."""
+    """Return *rows* under a line of *symbol*, *left* and *right*, as wide as the rows; several lines if necessary."""
     name = Text(fitted(symbol, min(SYMBOL_CELLS, look.width), look), look.colours.bold)
     taken = name.cell_len + GAP + left.cell_len
     room = max(row.cell_len for row in rows) - taken - right.cell_len
@@ -169,7 +171,7 @@ def paragraph(label: str, words: Sequence[str], look: Look, *, gap: int = 3) -> 
 
 
 def price_text(matrix: Matrix, look: Look) -> Text:
-    """Return the last price and its change in percent: of the day if `1d` is kept, else it says since when."""
+    """Return the last price and its change in percent: of the day if `1d` is kept, else with its beginning."""
     if matrix.last is None:
         return Text(NO_BAR, look.colours.dim)
     last = (number_text(matrix.last, matrix.decimals), look.colours.bold)
@@ -194,7 +196,7 @@ def place_text(matrix: Matrix, look: Look) -> Text:
 
 
 def reading_text(reading: IndicatorReading, matrix: Matrix, own_decimals: int, look: Look) -> Text:
-    """Return one value: a number, or how many of the required bars have closed, as `5/20`."""
+    """Return one value: a number, or how many of the required bars have closed, such as `5/20`."""
     if reading.value is not None:
         return Text(number_text(reading.value, matrix.decimals if reading.on_price else own_decimals))
     if reading.state == WARMING:
@@ -209,7 +211,7 @@ def own_decimals(readings: Iterable[IndicatorReading]) -> int:
 
 
 def spark_text(row: Row, closes: int, look: Look) -> Text:
-    """Return the last closes as levels between the lowest and the highest, and apart from them the forming bar's."""
+    """Return the last closes as levels between the lowest and the highest, with the forming bar's set apart."""
     shown = row.closes[-closes:]
     partial = row.partial
     if not shown and partial is None:
@@ -222,7 +224,7 @@ def spark_text(row: Row, closes: int, look: Look) -> Text:
 
 
 def bar_text(percent: int, cells: int, look: Look) -> Text:
-    """Return how much of a bar's time is over, as a line of *cells*."""
+    """Return the elapsed part of a bar's time as a line of *cells*."""
     over = percent * cells // 100
     before, after = look.glyphs.ends
     return Text.assemble(before, look.glyphs.over * over, (look.glyphs.ahead * (cells - over), look.colours.dim), after)

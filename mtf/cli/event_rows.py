@@ -1,4 +1,4 @@
-"""Events of a log as rows: what was logged and, if known, why it was rejected."""
+"""Events of a log as rows: their content and, if known, why they were rejected."""
 
 from __future__ import annotations
 

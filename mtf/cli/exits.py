@@ -1,4 +1,4 @@
-"""Exit codes, and which error leads to which: one table for all commands."""
+"""Exit codes, and the errors that lead to them: one table for all commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INSIDE: Final = 3  # something failed inside
 INTERRUPTED: Final = 130  # as shells count SIGINT
 SIGNALLED: Final = 128  # plus the number of the signal, likewise
 
-# The first that fits counts.
+# The first match counts.
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (ConfigError, CALL),  # with ConfigMismatch, UnknownTimeframe, UnknownIndicator
     (UnknownSymbol, CALL),
@@ -47,7 +47,7 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
 )
 
 
-# Resources that the machine lacks, whatever was being opened: neither the call nor the data is at fault.
+# Missing resources of the machine, whatever was being opened: neither the call nor the data is at fault.
 _SHORT: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EFBIG, errno.ENOLCK}
 )
@@ -57,7 +57,7 @@ _SQLITE_SHORT: Final = frozenset(
 
 
 def signal_code(number: int) -> int:
-    """Return the exit code of a command that the signal *number* ended in good order."""
+    """Return the exit code of a command that the signal *number* ended cleanly."""
     return SIGNALLED + number
 
 

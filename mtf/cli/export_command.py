@@ -1,4 +1,4 @@
-"""`mtf export`: bars or ticks of any symbols and timeframes in one file, in the format that its name says."""
+"""`mtf export`: bars or ticks of any symbols and timeframes in one file, in the format given by its name."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ SUFFIXES: Final = {
 @click.command("export")
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.argument("out", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--symbol", multiple=True, metavar="S", help="Whose; may be given several times. All by default.")
-@click.option("--timeframe", "-t", multiple=True, metavar="T", help="Which bars, likewise.")
+@click.option("--symbol", multiple=True, metavar="S", help="Symbol; may be given several times. All by default.")
+@click.option("--timeframe", "-t", multiple=True, metavar="T", help="Timeframe of the bars, likewise.")
 @click.option("--ticks", is_flag=True, help="Ticks instead of bars, rejected ones with their verdict.")
-@click.option("--indicators", metavar="NAMES", help="Completed values too, a column each: sma_20,rsi_14; or all.")
-@click.option("--start", type=time_of, metavar="TIME", help="From then on: ISO 8601 with zone, or nanoseconds.")
-@click.option("--end", type=time_of, metavar="TIME", help="Before this.")
+@click.option("--indicators", metavar="NAMES", help="Add completed values, one column each: sma_20,rsi_14; or all.")
+@click.option("--start", type=time_of, metavar="TIME", help="From this time on: ISO 8601 with zone, or nanoseconds.")
+@click.option("--end", type=time_of, metavar="TIME", help="Before this time.")
 def export_command(
     directory: Path,
     out: Path,
@@ -51,13 +51,13 @@ def export_command(
 ) -> None:
     """Write completed bars, or ticks, of DIR to FILE: .parquet, .arrow, .feather, .csv, .ndjson or .jsonl.
 
-    FILE is whole, or as it was.
+    FILE is written completely, or unchanged.
     """
     format = SUFFIXES.get(out.suffix.lower())
     if format is None:
         raise ConfigError(f"{out}: the name must end in one of {', '.join(SUFFIXES)}")
     if ticks and (timeframe or indicators):
-        raise ConfigError("--ticks: ticks have no timeframe and no indicators: leave --timeframe and --indicators out")
+        raise ConfigError("--ticks: ticks have no timeframe and no indicators: omit --timeframe and --indicators")
     with open_data(directory) as reader:
         symbols = list(symbol) or reader.symbols
         if not symbols:
@@ -80,7 +80,7 @@ def export_command(
 
 
 class _Count:
-    """How many rows were taken, as they are, of *total*; 0 if that is not known."""
+    """The number of rows taken so far, of *total*; 0 if that is not known."""
 
     def __init__(self, what: str, total: int, report: Report) -> None:
         self._what: Final = what

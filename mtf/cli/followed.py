@@ -17,12 +17,12 @@ from mtf.summary import Summary
 
 __all__ = ["FollowedFiles", "refuse_with_follow"]
 
-# Options that need to know what comes later, or look at the whole source first.
+# Options that need later rows, or the whole source first.
 _UNLIKE: Final = ("sort", "reorder", "make_room", "reverse", "pattern")
 
 
 def refuse_with_follow(given: dict[str, Any], order: str, default: str) -> None:
-    """Raise ConfigError for options that --follow cannot have: those *given* that are set, and an *order*."""
+    """Raise ConfigError for options that --follow does not support: those *given* that are set, and an *order*."""
     words = [f"--{name.replace('_', '-')}" for name in _UNLIKE if given.get(name)]
     words += ["--order"] if order != default else []
     if words:
@@ -30,7 +30,7 @@ def refuse_with_follow(given: dict[str, Any], order: str, default: str) -> None:
 
 
 class FollowedFiles:
-    """*sources*, files and pipes, as one thing to run: what `StoppableSource` is for sources that end."""
+    """*sources*, files and pipes, as one thing to run, like `StoppableSource` for sources that end."""
 
     skipped: Final = ()
     resumed: Final = True
@@ -57,7 +57,7 @@ class FollowedFiles:
         return True
 
     def stop(self, number: int) -> bool:
-        """End all of them, as the signal *number* asks for; return that they will end by themselves."""
+        """End all of them, as requested by the signal *number*; return True: they will end by themselves."""
         self.stopped_by = number
         for feed in self.feeds:
             feed.stop()
@@ -75,10 +75,10 @@ class FollowedFiles:
         return pipeline.summary()
 
     def progress(self) -> None:
-        """Return None: nobody knows how much will come."""
+        """Return None: how much will come is unknown."""
 
     def identity(self) -> dict[str, Any]:
-        """Return what each file is, and how it is read."""
+        """Return the identity of each file, and how it is read."""
         return {"parts": [dict(feed.identity) for feed in self.feeds]}
 
     def close(self) -> None:

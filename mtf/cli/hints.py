@@ -11,8 +11,8 @@ from mtf.summary import Summary
 
 __all__ = ["hints"]
 
-MANY: Final = 0.01  # from this share of rejected events on, a hint names the setting that may help
-TICKS_MIN: Final = 100  # accepted, and no bar: with fewer, a symbol may have only just begun
+MANY: Final = 0.01  # with at least this share of rejected events, a hint names the setting that may help
+TICKS_MIN: Final = 100  # accepted ticks without a bar: with fewer, a symbol may just have begun
 NAMES_MAX: Final = 5
 
 
@@ -33,16 +33,16 @@ def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME, importe
         )
     if summary.out_of_order and order == BY_TIME:
         yield (
-            f"{summary.out_of_order:,} of {total:,} events are not in order of time: they are stamped before what "
-            "another symbol has had in the log, so that a callback could see that symbol's future (from the first of "
-            "them on, view.of() of it raises LookAheadError). If the source is sorted by symbol, run it with --sort, "
-            "and --data in a new directory"
+            f"{summary.out_of_order:,} of {total:,} events are not in order of time: they are stamped before an "
+            "earlier event of another symbol in the log, so a callback could see that symbol's future (from the first "
+            "of them on, view.of() of it raises LookAheadError). If the source is sorted by symbol, run it with "
+            "--sort, and --data in a new directory"
         )
     if late > total * MANY:
         yield (
             f"{late:,} of {total:,} events came late, out of the order of their stamps: "
             + (
-                "those that are stamped before the end of the imported history are in it already; mtf inspect shows "
+                "those stamped before the end of the imported history are already part of it; mtf inspect shows "
                 "where it ends"
                 if imported
                 else "--reorder 1s puts them in order, --late accept counts those of the forming bar"
@@ -56,9 +56,9 @@ def hints(pipeline: Pipeline, summary: Summary, *, order: str = BY_TIME, importe
     if barless and (len(barless) == len(summary.symbols) or _most_ticks(summary, barless) >= TICKS_MIN):
         more = f" and {len(barless) - NAMES_MAX} more" if len(barless) > NAMES_MAX else ""
         yield (
-            f"{', '.join(barless[:NAMES_MAX])}{more}: {_most_ticks(summary, barless):,} ticks made no bar, as none had "
-            f"the price that bars are made of ({config.price}; one-sided quotes have no mid): name one that they have "
-            "with --price"
+            f"{', '.join(barless[:NAMES_MAX])}{more}: {_most_ticks(summary, barless):,} ticks made no bar, because "
+            f"none had the price that bars are made of ({config.price}; one-sided quotes have no mid): choose one that "
+            "they have with --price"
         )
 
 

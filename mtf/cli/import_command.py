@@ -1,4 +1,4 @@
-"""`mtf import`: what a file has, as history before whatever comes live."""
+"""`mtf import`: the rows of a file, as history before live events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["import_command"]
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Directory whose history it is; made if it is not there.",
+    help="Directory to import into; created if missing.",
 )
 @file_options
 @click.option("--sort", is_flag=True, help="Sort each file by time first, on disk.")
@@ -52,12 +52,12 @@ def import_command(
 ) -> None:
     """Import ticks or bars of FILE as history, so that indicators are warm from the first live tick on.
 
-    FILE is whatever `mtf run` reads. All of it is there afterwards, or nothing has changed. What is imported again
-    replaces what was imported before, of each trading day from the first to the last row that FILE has of it. Nothing
-    is imported into a directory in which a run has logged events.
+    FILE is anything that `mtf run` reads. Either all of it is imported, or nothing changes. Importing a trading day
+    again replaces it, from the first to the last row that FILE has of that day. A directory in which a run has logged
+    events does not take imports.
     """
     if SYNTHETIC in sources:
-        raise ConfigError(f"{SYNTHETIC} is a made-up market, and no history: run it")
+        raise ConfigError(f"{SYNTHETIC} is a simulated market, not history: use mtf run")
     config = config_from(options)
     opened = StoppableSource(open_named(sources, options, sort=sort), reorder_ns=reorder, sort=sort)
     try:

@@ -1,4 +1,4 @@
-"""What an import or a deletion has done, as text and as JSON."""
+"""The result of an import or a deletion, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def import_document(found: Import) -> dict[str, Any]:
 
 
 def say_import(path: Path, found: Import) -> None:
-    """Print what was imported, and what it has replaced."""
+    """Print what was imported and what it replaced."""
     if found.unchanged:
         say(f"{path} has all of this already: nothing has changed")
         return
@@ -53,7 +53,7 @@ def say_import(path: Path, found: Import) -> None:
 def say_deleted(path: Path, found: Import) -> None:
     """Print what was deleted."""
     if not found.changed:
-        say(f"nothing of that was imported into {path}")
+        say(f"none of that was imported into {path}")
         return
     for symbol, kind, days in _series(found.changed):
         say(f"deleted        {symbol}, {_days(days)}: {sum(each.rows_before for each in days):,} {kind}")
@@ -67,13 +67,13 @@ def _say_reach(found: Import) -> None:
 
 
 def _series(changed: Sequence[Changed]) -> Iterator[tuple[str, str, list[Changed]]]:
-    """Yield what has changed by symbol and kind; it is in this order."""
+    """Yield the changes by symbol and kind, in this order."""
     for (symbol, kind), days in itertools.groupby(changed, key=lambda each: (each.symbol, each.kind)):
         yield symbol, kind, list(days)
 
 
 def _days(days: Sequence[Changed]) -> str:
-    """Return how many days, and which."""
+    """Return the days: how many, and which."""
     if len(days) == 1:
         return str(days[0].day)
     return f"{len(days)} days from {days[0].day} to {days[-1].day}"

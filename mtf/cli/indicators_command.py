@@ -35,7 +35,7 @@ def indicators(as_json: bool) -> None:
             ("warm-up", f"{each.warmup} bars"),
             ("formula", each.formula),
             ("source", each.source),
-            ("in", "core, all" if each.core else "all" if each.built_in else "neither core nor all"),
+            ("in", "core, all" if each.core else "all" if each.built_in else "not in core or all"),
         ):
             table.add_row("", label, text)
         table.add_row()

@@ -1,4 +1,4 @@
-"""`mtf inspect`: what is in a data directory."""
+"""`mtf inspect`: the contents of a data directory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARTS_SHOWN: Final = 8
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def inspect(directory: Path, as_json: bool) -> None:
-    """Show what DIR holds: configuration, events, symbols, sources, checkpoints, bars."""
+    """Show the contents of DIR: configuration, events, symbols, sources, checkpoints, bars."""
     config = config_of(directory)
     found = {
         "data": str(directory),
@@ -81,7 +81,7 @@ def _history(directory: Path) -> dict[str, Any] | None:
 
 def torn_text(tail: dict[str, Any]) -> str:
     """Return a line about a torn tail that was kept."""
-    holds = "no event can be made out in it"
+    holds = "with no readable event"
     if tail["events"]:
         holds = f"{tail['events']:,} events, seq {tail['first_seq']} to {tail['last_seq']} of the log before the cut"
     return f"kept aside: {Path(tail['path']).name}, {tail['bytes']:,} bytes, {holds}"
@@ -146,13 +146,13 @@ def _bars_table(bars: dict[str, dict[str, int]], names: list[str]) -> Table:
 
 
 def _identity(known: dict[str, Any]) -> dict[str, Any]:
-    """Return what a source is, and what its parts are."""
+    """Return the identity of a source, and of its parts."""
     parts = [part.get("identity", {}) for part in known.get("parts", {}).values()]
     return {**known.get("identity", {}), "parts": parts}
 
 
 def _position(known: dict[str, Any]) -> str:
-    """Return how far a source has been read, in the source's own terms."""
+    """Return how far a source has been read, in the source's terms."""
     if "parts" in known:
         names = list(known["parts"])
         rest = f" and {len(names) - PARTS_SHOWN} more" if len(names) > PARTS_SHOWN else ""
@@ -170,4 +170,4 @@ def _size(count: int) -> str:
         if size < 1000 or unit == "GB":
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
-    raise AssertionError("the last unit takes any size")
+    raise AssertionError("the last unit fits any size")

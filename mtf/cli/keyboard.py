@@ -1,6 +1,6 @@
-"""Keys as a terminal sends them: bytes into names, and a terminal that sends each key at once.
+"""Keys of a terminal: bytes into names, and a mode in which each key is sent at once.
 
-A key is the character that was typed, or one of `KEYS` in words; `esc` alone is known once nothing has followed it.
+A key is the typed character, or one of `KEYS` in words; a lone `esc` is recognized once nothing has followed it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEQUENCE_MAX: Final = 16  # characters; what is longer is not a key
 
 
 class KeyDecoder:
-    """Takes what comes from a terminal apart, however it is cut."""
+    """Splits the input from a terminal into keys, however it is cut."""
 
     def __init__(self) -> None:
         self._decode: Final = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -46,7 +46,7 @@ class KeyDecoder:
         return keys
 
     def pause(self) -> list[str]:
-        """Return what is meant if nothing follows for a while: `esc`, if that was the last key."""
+        """Return the keys if nothing follows for a while: `esc`, if that was the last key."""
         begun, self._begun = self._begun, ""
         return ["esc"] if begun == ESCAPE else []
 
@@ -65,7 +65,7 @@ class KeyDecoder:
 
 @contextlib.contextmanager
 def keys_at_once(descriptor: int) -> Iterator[None]:
-    """Inside it, the terminal *descriptor* sends each key when it is pressed, and shows none; afterwards as before.
+    """A context in which the terminal *descriptor* sends each key when it is pressed, without echo.
 
     Ctrl-C still interrupts. Ctrl-Z does nothing: it would leave the shell on this screen.
     """

@@ -1,4 +1,4 @@
-"""The whole terminal as one picture: on its alternate screen, redrawn line by line where something has changed."""
+"""The whole terminal as one picture: on its alternate screen, redrawn line by line if something has changed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mtf.cli.terminal import Look
 __all__ = ["LiveScreen"]
 
 ERASE_REST: Final = "\x1b[K"  # of the line
-LINE_CELLS: Final = 1000  # rich folds what is wider; lines are cut before
+LINE_CELLS: Final = 1000  # rich folds wider lines; lines are cut before
 
 
 class LiveScreen:
-    """Inside it, the terminal shows what is drawn; afterwards what it showed before, whatever happened."""
+    """A context in which the terminal shows what is drawn; afterwards it shows what it showed before."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console: Final = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._shown: list[str] = []  # the lines that are on the screen, as they were written
+        self._shown: list[str] = []  # the lines on the screen, as written
         self._size = (0, 0)
 
     def __enter__(self) -> LiveScreen:
@@ -38,7 +38,7 @@ class LiveScreen:
         self._console.set_alt_screen(False)
 
     def draw(self, lines: Sequence[Text], look: Look) -> None:
-        """Show *lines*, no more and no wider ones than *look* has room for."""
+        """Show *lines*, as many and as wide as *look* has room for."""
         if self._size != (look.width, look.height):
             self._size = (look.width, look.height)
             self._shown = []

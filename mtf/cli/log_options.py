@@ -1,4 +1,4 @@
-"""`--log-level` and `--log-format`: what of the library's log goes to stderr, and in which form.
+"""`--log-level` and `--log-format`: which records of the library's log go to stderr, and in which form.
 
 Both are options of `mtf` that may also follow the command. Without either, warnings appear as sentences.
 """
@@ -31,13 +31,13 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--log-format",
             type=click.Choice([*FORMATTERS]),
             envvar="MTF_LOG_FORMAT",
-            help="The log on stderr as lines of this form.",
+            help="Log to stderr as lines of this form.",
         ),
         click.option(
             "--log-level",
             type=click.Choice(LEVELS, case_sensitive=False),
             envvar="MTF_LOG_LEVEL",
-            help="The log on stderr from this level on, as lines.",
+            help="Log to stderr from this level on, as lines.",
         ),
     ):
         command = option(command)
@@ -62,7 +62,7 @@ def hoisted(args: list[str]) -> tuple[list[str], list[str]]:
 
 
 class CommandLog:
-    """Within it, warnings of the library are printed as notes; from `choose` on, its records as lines."""
+    """A context in which warnings of the library are printed as notes; from `choose` on, its records as lines."""
 
     def __init__(self) -> None:
         self._handler: logging.Handler = _Sentences(logging.WARNING)
@@ -101,7 +101,7 @@ class CommandLog:
 
 
 class _Sentences(logging.Handler):
-    """Prints warnings as notes. Errors are not among them: the command ends with one, and prints it."""
+    """Prints warnings as notes. Errors are not included: the command ends with one, and prints it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno < logging.ERROR:

@@ -1,4 +1,4 @@
-"""How far work on a log is, by the bytes of its segments, for the progress bar."""
+"""The progress of work on a log, by the bytes of its segments, for the progress bar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["LogShare"]
 
 
 class LogShare:
-    """Reports *what* is done with the log in *directory*, as its segments are gone through from first to last."""
+    """Reports progress of the activity *what* on the log in *directory*, as its segments are processed in order."""
 
     def __init__(self, directory: Path, what: str, report: Report) -> None:
         paths = [join(str(directory), name) for name in segment_names(OsFileSystem(), str(directory))]
@@ -24,12 +24,12 @@ class LogShare:
         self._report: Final = report
         self._before: Final = dict(zip(paths, itertools.accumulate(sizes, initial=0), strict=False))  # bytes
         self._total: Final = sum(sizes)
-        self._counted = 0  # events in the segments that are passed
-        self._path = ""  # of the segment at hand
-        self._events = 0  # of it, so far
+        self._counted = 0  # events in the finished segments
+        self._path = ""  # of the current segment
+        self._events = 0  # of the current segment, so far
 
     def watch(self, segment: Segment) -> None:
-        """Report that *segment* is read up to its offset."""
+        """Report that *segment* has been read up to its offset."""
         if segment.path != self._path:
             self._counted += self._events
             self._path = segment.path
@@ -39,5 +39,5 @@ class LogShare:
         self._report(self._what, share, self._counted + self._events)
 
     def take(self, _block: LoggedBlock, segment: Segment) -> None:
-        """Report the same, where blocks are taken."""
+        """Report the same, called with blocks."""
         self.watch(segment)

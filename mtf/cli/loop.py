@@ -1,6 +1,6 @@
-"""The event loop that commands run on, and how they are asked to stop: once in good order, twice at once.
+"""The event loop that commands run on, and how signals stop them: the first cleanly, the second at once.
 
-uvloop if it is installed; `MTF_LOOP=asyncio` asks for the other one.
+uvloop if it is installed; `MTF_LOOP=asyncio` selects the other one.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _Result = TypeVar("_Result")
 
 
 def loop_name() -> str:
-    """Return which loop `run_async` takes; ConfigError if the requested one is not installed."""
+    """Return which loop `run_async` uses; ConfigError if the requested one is not installed."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted not in ("", *LOOPS):
         raise ConfigError(f"{VARIABLE} must be one of {', '.join(LOOPS)}, got {wanted!r}")
     if wanted == "asyncio":
         return wanted
     try:
-        import uvloop  # noqa: F401 - whether it is there
+        import uvloop  # noqa: F401 - whether it is installed
     except ImportError:
         if wanted:
-            raise ConfigError(f"{VARIABLE} asks for uvloop, which is not installed here") from None
+            raise ConfigError(f"{VARIABLE} requests uvloop, which is not installed") from None
         return "asyncio"
     return "uvloop"
 
@@ -51,10 +51,10 @@ def run_async(main: Coroutine[Any, Any, _Result]) -> _Result:
 
 @contextlib.contextmanager
 def stop_on_signals(stop: Callable[[int], bool], reload: Callable[[], None] | None = None) -> Iterator[None]:
-    """Inside it, call *stop* with the number of the first SIGINT, SIGTERM or SIGHUP; a second one cancels the task.
+    """Call *stop* with the number of the first SIGINT, SIGTERM or SIGHUP; a second one cancels the task.
 
-    *stop* returns whether the task will end by itself; if not, the task is cancelled at once. With *reload* SIGHUP
-    calls that.
+    *stop* returns whether the task will end by itself; if not, the task is cancelled at once. With *reload*, SIGHUP
+    calls that instead.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -68,10 +68,10 @@ def stop_on_signals(stop: Callable[[int], bool], reload: Callable[[], None] | No
         asked = True
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    hangs_up = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN  # as nohup asks for
+    hangs_up = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN  # as nohup does
     if hangs_up or reload is not None:
         numbers.append(signal.SIGHUP)
-    # Not every platform and thread has signals for a loop; Ctrl-C then cancels the task, as asyncio has it.
+    # Not every platform and thread supports signals for a loop; Ctrl-C then cancels the task, as asyncio does.
     with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
         for number in numbers:
             loop.add_signal_handler(number, heard, number)

@@ -1,4 +1,4 @@
-"""`mtf outages`: when feeds were down, as the log says it."""
+"""`mtf outages`: when feeds were down, according to the log."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["outages"]
 
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
-@click.option("--start", type=time_of, metavar="TIME", help="Outages that end then or later: ISO 8601, or ns.")
-@click.option("--end", type=time_of, metavar="TIME", help="Outages that begin before this.")
+@click.option("--start", type=time_of, metavar="TIME", help="Outages that end at this time or later: ISO 8601, or ns.")
+@click.option("--end", type=time_of, metavar="TIME", help="Outages that begin before this time.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document per line.")
 def outages(directory: Path, start: int | None, end: int | None, as_json: bool) -> None:
-    """Print when feeds of DIR were down, and what did not come."""
+    """Print when feeds of DIR were down, and what is missing."""
     with open_data(directory) as reader:
         for each in reader.outages(start=start, end=end):
             if as_json:

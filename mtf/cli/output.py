@@ -1,4 +1,4 @@
-"""What goes to stdout: one JSON document, or rows as a table, CSV or JSON, streamed in bounded memory.
+"""Output to stdout: one JSON document, or rows as a table, CSV or JSON, streamed in bounded memory.
 
 Owns the formats, not the content. Numbers are written so that reading them gives the same bits; NaN is null in JSON and
 empty in CSV. Nothing is written before the first row is available.
@@ -58,18 +58,18 @@ Row = Mapping[str, Any]
 
 
 class OutputColumn(NamedTuple):
-    """One column: its name in CSV and JSON, and what it holds.
+    """One column: its name in CSV and JSON, and its kind.
 
-    `text`, `time`, `price`, `size`, `flag`, `count`, or `whole` for a number that is typed again, as a seq.
+    `text`, `time`, `price`, `size`, `flag`, `count`, or `whole` for a number to be typed again, such as a seq.
     """
 
     name: str
     kind: str
-    title: str = ""  # in a table; "": not shown there
+    title: str = ""  # in a table; "" if not shown there
 
 
 def show(*tables: RenderableType, fold: bool = True) -> None:
-    """Print tables for people. A terminal's width folds them unless *fold* is false, so that no figure is cut."""
+    """Print tables for people, folded to a terminal's width, unless *fold* is false, so that no figure is cut."""
     terminal = sys.stdout.isatty()
     console = Console(
         width=shutil.get_terminal_size().columns if terminal and fold else WIDTH_UNFOLDED,
@@ -91,19 +91,19 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 class Lines(logging.Handler):
-    """Prints records of the log as lines on stderr. While one is in use, notes and errors are such records, too."""
+    """Prints records of the log as lines on stderr. While one is in use, notes and errors are such records too."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(self.format(record), err=True)
 
 
 def prints_lines() -> bool:
-    """Whether stderr is for records of the log, and for nothing else."""
+    """Whether stderr is only for records of the log."""
     return any(isinstance(handler, Lines) for handler in LOGGER.handlers)
 
 
 def note(text: str) -> None:
-    """Print something for the user that is not the result, on stderr."""
+    """Print a note for the user, which is not part of the result, on stderr."""
     if prints_lines():
         COMMANDS.warning("%s", text, extra={"event": "command_note"})
     else:
@@ -111,7 +111,7 @@ def note(text: str) -> None:
 
 
 def document(value: Any) -> None:
-    """Print *value* as one JSON document: on one line, or for people on a terminal indented."""
+    """Print *value* as one JSON document: on one line, or indented on a terminal."""
     option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
     stream = sys.stdout.buffer
     stream.write(orjson.dumps(value, option=option | orjson.OPT_APPEND_NEWLINE))
@@ -127,7 +127,7 @@ def json_line(value: Any) -> None:
 
 @contextmanager
 def result_stream(out: Path | None, format: str) -> Iterator[BinaryIO]:
-    """Open what a result in *format* goes to: the file *out*, which is whole or not there, or stdout.
+    """Open the destination of a result in *format*: the file *out*, which appears when complete, or stdout.
 
     ConfigError if that is a terminal and *format* is not text.
     """
@@ -136,7 +136,7 @@ def result_stream(out: Path | None, format: str) -> Iterator[BinaryIO]:
             yield stream
         return
     if format in BINARY_FORMATS and sys.stdout.isatty():
-        raise ConfigError(f"{format} is nothing for a terminal: give --out FILE, or send stdout to a file")
+        raise ConfigError(f"{format} is binary: give --out FILE, or redirect stdout to a file")
     yield sys.stdout.buffer
     sys.stdout.buffer.flush()
 
@@ -185,7 +185,7 @@ def _write_json(rows: Iterator[Row], columns: list[OutputColumn], stream: Binary
 
 
 def _write_ndjson(rows: Iterator[Row], columns: list[OutputColumn], stream: BinaryIO) -> None:
-    """Write one object a line."""
+    """Write one object per line."""
     stream.writelines(
         orjson.dumps({column.name: row[column.name] for column in columns}, option=NEW_LINE) for row in rows
     )

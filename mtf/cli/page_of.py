@@ -1,4 +1,4 @@
-"""The page of a pipeline that runs in this process: served by a process of its own, as that of a service."""
+"""The page of a pipeline that runs in this process, served by a separate process, like that of a service."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ async def page_of(
     allow_hosts: Sequence[str] = (),
     or_any_port: bool = False,
 ) -> AsyncIterator[tuple[str, str | None]]:
-    """Inside it, the page of *directory*, which *pipeline* writes, is served; where, and the token that it needs.
+    """A context in which the page of *directory*, which *pipeline* writes, is served; gives its address and token.
 
-    With *or_any_port* a port that is taken is replaced by one that is free.
+    With *or_any_port*, a port that is in use is replaced by a free one.
     """
     from mtf.service.page_process import PageProcess  # needs an extra
     from mtf.service.readiness import health_report

@@ -18,7 +18,7 @@ from mtf.plugins.entry_points import installed, load
 
 __all__ = ["CONSUMER", "WithPlugins", "checked_consumer", "consumer_class", "import_from_here", "made_consumer"]
 
-CONSUMER: Final = "PKG.MOD:CLASS|NAME"  # how the option is written
+CONSUMER: Final = "PKG.MOD:CLASS|NAME"  # the form of the option
 
 
 class WithPlugins(click.Choice[str]):
@@ -33,19 +33,21 @@ class WithPlugins(click.Choice[str]):
 
 
 def import_from_here() -> None:
-    """Have modules of the working directory imported by name, as `python -m` has it."""
+    """Make modules of the working directory importable by name, as `python -m` does."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
 
 
 def consumer_class(text: str) -> type[Consumer]:
-    """Return the class that *text* names: `package.module:Class`, or a plug-in's name; ConfigError if it names none."""
+    """Return the class named by *text*: `package.module:Class`, or a plug-in's name; ConfigError if there is none."""
     if ":" not in text and text in installed("consumers"):
         brought: type[Consumer] = load("consumers", text, checked_consumer)
         return brought
     module_name, _, class_name = text.partition(":")
     if not module_name or not class_name:
-        raise ConfigError(f"invalid --consumer {text!r}: write it as package.module:Class, or a name of mtf plugins")
+        raise ConfigError(
+            f"invalid --consumer {text!r}: write it as package.module:Class, or use a name listed by mtf plugins"
+        )
     import_from_here()
     try:
         module = importlib.import_module(module_name)
@@ -58,19 +60,19 @@ def consumer_class(text: str) -> type[Consumer]:
 
 
 def made_consumer(found: type[Consumer], text: str) -> Consumer:
-    """Return a new consumer of the class *found*, which *text* names; ConfigError if that takes arguments."""
+    """Return a new consumer of the class *found*, named by *text*; ConfigError if that takes arguments."""
     try:
         inspect.signature(found).bind()
     except TypeError as error:
-        raise ConfigError(f"--consumer {text}: it must take no arguments: {error}") from error
+        raise ConfigError(f"--consumer {text}: the class must not need arguments: {error}") from error
     try:
         return found()
     except asyncio.CancelledError as error:
-        raise ConfigError(f"--consumer {text}: it cannot be made: {error!r}") from error  # no signal asked to stop
+        raise ConfigError(f"--consumer {text}: creating it failed: {error!r}") from error  # no signal asked to stop
 
 
 def checked_consumer(found: object) -> type[Consumer]:
-    """Return the class that a plug-in has brought; ConfigError if it is not a consumer's."""
+    """Return the class of a plug-in; ConfigError if it is not a consumer's."""
     if not isinstance(found, type) or not issubclass(found, Consumer):
         raise ConfigError(f"{found!r} is not a subclass of mtf.Consumer")
     return found

@@ -1,4 +1,4 @@
-"""`mtf plugins`: what other packages bring, and whether it can be used."""
+"""`mtf plugins`: what other packages provide, and whether it can be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["plugins"]
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def plugins(as_json: bool) -> None:
-    """List what other packages bring: formats, sources, calendars, indicators, consumers, exporters."""
+    """List what other packages provide: formats, sources, calendars, indicators, consumers, exporters."""
     found = [_entry(plugin) for kind in GROUPS for plugin in installed(kind).values()]
     if as_json:
         document(found)
@@ -43,7 +43,7 @@ def plugins(as_json: bool) -> None:
 
 
 def _entry(plugin: Plugin) -> dict[str, Any]:
-    """Return what there is to say of *plugin*, which is loaded for that."""
+    """Return a description of *plugin*, which is loaded for it."""
     problem = _problem_of(plugin)
     return {
         "group": GROUPS[plugin.kind],
@@ -64,7 +64,7 @@ def _problem_of(plugin: Plugin) -> str:
         "indicators": ALL,
     }
     if plugin.name in taken.get(plugin.kind, ()):
-        return f"not used: {plugin.name} is the name of one that is built in"
+        return f"not used: {plugin.name} is the name of a built-in one"
     checks: dict[str, Callable[[Any], Any]] = {
         "formats": checked_format,
         "sources": checked_source,

@@ -20,18 +20,18 @@ __all__ = ["Report", "Share", "progress_bar", "work_bar"]
 REFRESH_S: Final = 0.1
 
 Share = tuple[str, float | None, int]  # the activity, the share done (None: unknown), events so far
-Report = Callable[[str, float | None, int], None]  # takes the same, from whoever works
+Report = Callable[[str, float | None, int], None]  # takes the same, from the code doing the work
 
 
 class _Percent(ProgressColumn):
-    """The share that is done, if it is known."""
+    """The share that is done, if known."""
 
     def render(self, task: Task) -> Text:
         return Text("" if task.total is None else f"{int(task.percentage):>3}%")
 
 
 class _Rate(ProgressColumn):
-    """Events, or what else is counted, so far, and how many per second since the activity last changed."""
+    """Events, or whatever is counted, so far, and their rate since the activity last changed."""
 
     def render(self, task: Task) -> Text:
         events, rate, unit = task.fields["events"], task.fields["rate"], task.fields["unit"]
@@ -40,7 +40,7 @@ class _Rate(ProgressColumn):
 
 @contextlib.asynccontextmanager
 async def progress_bar(look: Callable[[], Share], *, quiet: bool = False, unit: str = "events") -> AsyncIterator[None]:
-    """Inside it, show what *look* returns, ten times a second, from a separate task; nothing if *quiet*.
+    """A context that shows what *look* returns, ten times a second, from a separate task; nothing if *quiet*.
 
     *unit* is what is counted.
     """
@@ -55,14 +55,14 @@ async def progress_bar(look: Callable[[], Share], *, quiet: bool = False, unit: 
         finally:
             watcher.cancel()
             await asyncio.wait([watcher])
-            line.draw()  # a run that is over before the first look is shown too
+            line.draw()  # a run that ends before the first update is shown too
 
 
 @contextlib.contextmanager
 def work_bar(what: str, unit: str = "events") -> Iterator[Report]:
-    """Inside it, show what the function that it yields is called with, ten times a second at most.
+    """A context that yields a function and shows its arguments, at most ten times a second.
 
-    For work that leaves no turn to an event loop. *what* is the first activity, *unit* what is counted.
+    For work that blocks the event loop. *what* is the first activity, *unit* what is counted.
     """
     if prints_lines() or not sys.stderr.isatty():
         yield lambda _what, _share, _count: None
@@ -102,7 +102,7 @@ def _bar() -> Progress:
 
 
 class _Line:
-    """The line of the bar, and since when its activity has been going on."""
+    """The line of the bar, and the start of its activity."""
 
     def __init__(self, bar: Progress, look: Callable[[], Share], unit: str = "events") -> None:
         self._bar: Final = bar

@@ -25,11 +25,14 @@ __all__ = ["prune"]
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.option(
-    "--older-than", type=duration_of, metavar="TIME", help="Remove bars that start so long before the newest one: 90d."
+    "--older-than",
+    type=duration_of,
+    metavar="TIME",
+    help="Remove bars that start this long before the newest one: 90d.",
 )
-@click.option("--max-size", type=size_of, metavar="SIZE", help="Remove the oldest until the rest takes so much: 2GB.")
-@click.option("--log-older-than", type=duration_of, metavar="TIME", help="The same of the log's events.")
-@click.option("--log-max-size", type=size_of, metavar="SIZE", help="The same of the log.")
+@click.option("--max-size", type=size_of, metavar="SIZE", help="Remove the oldest until the rest takes this much: 2GB.")
+@click.option("--log-older-than", type=duration_of, metavar="TIME", help="The same, for events of the log.")
+@click.option("--log-max-size", type=size_of, metavar="SIZE", help="The same, for the log.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def prune(
     directory: Path,
@@ -41,13 +44,13 @@ def prune(
 ) -> None:
     """Remove the oldest stored bars and rejects of DIR, and on request the oldest events of its log.
 
-    Bars whose events the log still has come back if the history is deleted and made again from it. Of the log, whole
-    segments go, and nothing that a start needs.
+    Bars whose events are still in the log come back if the history is deleted and rebuilt from it. From the log, only
+    whole segments are removed, and nothing that a start needs.
     """
     bars, events = Keep(older_than, max_size), Keep(log_older_than, log_max_size)
     if (bars, events) == (KEEP_ALL, KEEP_ALL):
         raise ConfigError(
-            "say what is to go: give --older-than or --max-size, for the log --log-older-than or --log-max-size"
+            "nothing to do: give --older-than or --max-size, for the log --log-older-than or --log-max-size"
         )
     check_has_log(directory)
     lock = OsFileSystem().lock(str(directory / LOG / WRITER_LOCK))  # no run may have the history open
@@ -95,4 +98,4 @@ def _say_log(log: PrunedLog) -> None:
     else:
         say("nothing to remove from the log")
     if log.held:
-        note(f"more would go, but {log.held}")
+        note(f"more could not be removed: {log.held}")

@@ -61,7 +61,7 @@ def _speed(text: str) -> float:
     "changes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Play the events under another setting, such as indicators=rsi:14 or timeframes=1m,2h; repeatable.",
+    help="Replay the events with another setting, such as indicators=rsi:14 or timeframes=1m,2h; repeatable.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -77,7 +77,7 @@ def replay(
 ) -> int:
     """Run the log of DIR through the same code again: the same summary, the same digest.
 
-    With --set under another configuration, to bars and values of that one, and another digest by right.
+    With --set, another configuration is used: bars, values and the digest are then those of that configuration.
     """
     logged = config_of(directory)
     config = logged.changed(**changes_from(changes)) if changes else logged
@@ -94,12 +94,12 @@ def replay(
         )
     last_seq = None if until is None else _last_seq(directory, until)
     if last_seq is not None and last_seq < first_seq:
-        raise ConfigError(f"nothing to play: --start is seq {first_seq}, and --until is seq {last_seq}")
+        raise ConfigError(f"nothing to replay: --start is seq {first_seq}, and --until is seq {last_seq}")
     until_ns = None if until is None else until.ts_ns
     if first_seq == oldest_seq and lacks_past(directory, first_seq - 1):
         note(
-            f"the log begins at seq {oldest_seq}, and earlier events were removed: this replay knows nothing of them, "
-            "so that its first bars, its values and its digest may differ from those of the run"
+            f"the log begins at seq {oldest_seq}, and earlier events were removed: this replay does not include "
+            "them, so its first bars, its values and its digest may differ from those of the run"
         )
     heard: list[int] = []
     try:
@@ -114,7 +114,7 @@ def replay(
         more["differences"] = differences
     show_summary(summary, more, "shown", as_json=as_json)
     if changes and not differences:
-        note("the original run had these very settings: the digest is that of it")
+        note("the original run had the same settings: the digest is the same")
     return DONE
 
 

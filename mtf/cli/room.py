@@ -21,9 +21,9 @@ TRIES: Final = 100
 
 
 def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str]:
-    """Return the first of `run`, `run-2`, `run-3` ... that is free, or was made of *source* with *config*.
+    """Return the first of `run`, `run-2`, `run-3` ... that is free, or was made from *source* with *config*.
 
-    With it comes the reason why *directory* itself is not used, "" if it is. ConfigError if none of a hundred is free.
+    Also return why *directory* itself is not used, "" if it is. ConfigError if none of a hundred is free.
     """
     why = ""
     for number in range(1, TRIES + 1):
@@ -34,7 +34,7 @@ def room_for(directory: Path, config: Config, source: Source) -> tuple[Path, str
         why = why or other
     last = numbered(directory, TRIES)
     raise ConfigError(
-        f"{directory} {why}, and the names up to {last} are taken too: remove some of them, or name another --data"
+        f"{directory} {why}, and the names up to {last} are in use too: remove some of them, or use another --data"
     )
 
 
@@ -45,7 +45,7 @@ def _why_not(path: Path, config: Config, source: Source) -> str:
     if not path.is_dir():
         return "is not a directory"
     if not (path / LOG).is_dir():
-        return "holds other files" if any(path.iterdir()) else ""
+        return "has other files" if any(path.iterdir()) else ""
     try:
         logged = logged_config(path)
         differences = config.settled(logged)[0].differences(logged)
@@ -55,23 +55,23 @@ def _why_not(path: Path, config: Config, source: Source) -> str:
         entries = _sources(path)
         others = sources_of(entries) - sources_of(part.key for part in merged.parts if part.key is not None)
         if others:
-            return f"holds another source ({', '.join(sorted(others))})"
+            return f"has another source ({', '.join(sorted(others))})"
         known = known_parts(str(path), entries, merged)
         try:
             merged.resume(known)  # each part recognizes its beginning, or raises
         finally:
             merged.seek({})
     except ConfigMismatch:
-        return f"holds {source.name}, read in another way"
+        return f"has {source.name}, read differently"
     except SourceError:
-        return f"holds another {source.name}"
+        return f"has another {source.name}"
     except MtfError as error:
         return f"cannot be resumed ({error})"
     return ""
 
 
 def _sources(path: Path) -> dict[str, Any]:
-    """Return the sources that the log in *path* was made of, with what they were and how far they were read."""
+    """Return the sources of the log in *path*, with their identities and positions."""
     reader = reader_of(path, newest_start(path))
     for _ in reader:
         pass

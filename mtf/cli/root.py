@@ -1,7 +1,7 @@
 """The command `mtf` itself: the group of all commands, and how their errors are reported.
 
-An error is one line on stderr and an exit code of `mtf.cli.exits`; `MTF_DEBUG=1` shows the traceback too. A reader that
-closes the pipe (`mtf bars ... | head`) has what it wanted, so that is not an error.
+An error is one line on stderr and an exit code of `mtf.cli.exits`; `MTF_DEBUG=1` shows the traceback too. A closed pipe
+(`mtf bars ... | head`) is not an error: the reader has what it wanted.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Root(click.Group):
             return _fail(error, _message_of(error, prog_name), CALL)
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             return INTERRUPTED
-        except Exception as error:  # noqa: BLE001 - whatever it is, its code and one line are the answer
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is its code and one line
             text = error.worded(option_text) if isinstance(error, MtfError) else str(error)
             text = text or type(error).__name__
             if not type(error).__module__.startswith("mtf."):

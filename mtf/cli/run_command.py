@@ -46,12 +46,12 @@ SKIPPED_SHOWN: Final = 5
 MALFORMED_SHOWN: Final = 5
 READINGS_SHOWN: Final = 5
 _TOGETHER: Final = (
-    "name both in one command, as in mtf run A B, with a new directory for --data, and they are merged by time; or "
+    "name both in one command, as in mtf run A B, with a new directory for --data, to merge them by time; or "
     "keep the order in which they come with --order log"
 )
-FOLDER: Final = Path("run")  # and indicators, as the command suggests them that keeps a run
+FOLDER: Final = Path("run")  # and indicators: suggested by the command to keep a run
 INDICATORS: Final = "sma:20,rsi:14"
-SERVER: Final = "uvicorn"  # of the extra `web`: without it mtf serve is not suggested
+SERVER: Final = "uvicorn"  # from the extra `web`: without it mtf serve is not suggested
 
 
 @click.command
@@ -59,7 +59,7 @@ SERVER: Final = "uvicorn"  # of the extra `web`: without it mtf serve is not sug
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Directory to log to, and to resume from."
 )
-@click.option("--make-room", is_flag=True, help="If --data holds another source or settings: DIR-2, DIR-3, ...")
+@click.option("--make-room", is_flag=True, help="If --data has another source or settings: DIR-2, DIR-3, ...")
 @source_options
 @click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
 @click.option(
@@ -68,10 +68,10 @@ SERVER: Final = "uvicorn"  # of the extra `web`: without it mtf serve is not sug
 @click.option(
     "--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events of other symbols as they come."
 )
-@click.option("--follow", is_flag=True, help="Go on reading what is added, until Ctrl-C; the clock closes bars too.")
+@click.option("--follow", is_flag=True, help="Keep reading what is added, until Ctrl-C; the clock closes bars too.")
 @config_options
 @click.option(
-    "--durability", type=click.Choice(DURABILITIES), default="group", show_default=True, help="What a crash may cost."
+    "--durability", type=click.Choice(DURABILITIES), default="group", show_default=True, help="What a crash may lose."
 )
 @click.option(
     "--checkpoint-seconds",
@@ -97,19 +97,22 @@ SERVER: Final = "uvicorn"  # of the extra `web`: without it mtf serve is not sug
     "--keep-history",
     type=duration_of,
     metavar="TIME",
-    help="Store bars up to so long before the newest: 90d.",
+    help="Store bars up to this age, before the newest: 90d.",
 )
-@click.option("--keep-history-size", type=size_of, metavar="SIZE", help="Store bars up to so much: 2GB.")
+@click.option("--keep-history-size", type=size_of, metavar="SIZE", help="Store bars up to this size: 2GB.")
 @click.option(
-    "--keep-log", type=duration_of, metavar="TIME", help="Keep events so long, before the newest: 30d. All by default."
+    "--keep-log",
+    type=duration_of,
+    metavar="TIME",
+    help="Keep events up to this age, before the newest: 30d. All by default.",
 )
-@click.option("--keep-log-size", type=size_of, metavar="SIZE", help="Keep events up to so much: 20GB.")
-@click.option("--no-compress", is_flag=True, help="Leave full segments of the log as large as they were written.")
+@click.option("--keep-log-size", type=size_of, metavar="SIZE", help="Keep events up to this size: 20GB.")
+@click.option("--no-compress", is_flag=True, help="Do not compress full segments of the log.")
 @click.option(
     "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that compute the indicators."
 )
 @click.option("--strict", is_flag=True, help="Stop at the first malformed row.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar, and only the plain summary, on a terminal too.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar, and only the plain summary, even on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def run(
     sources: tuple[str, ...],
@@ -136,7 +139,7 @@ def run(
 ) -> int:
     """Run SOURCE to its end: a file, a folder of files, a pipe (-), `synthetic`, or an mtf data directory.
 
-    Several are merged by time, and so are the symbols of a folder. With --follow files are read as they grow.
+    Several are merged by time, and so are the symbols of a folder. With --follow, files are read as they grow.
 
     With --data everything is logged there, and running the same command again resumes.
     """
@@ -155,7 +158,7 @@ def run(
         if make_room and data is not None and isinstance(opened, StoppableSource):
             named, (data, why) = data, room_for(data, config, opened)
             if why:
-                note(f"{named} {why}: this run is kept in {data}")
+                note(f"{named} {why}: this run goes to {data}")
         pipeline = Pipeline(
             data=data,
             config=config,
@@ -178,7 +181,7 @@ def run(
     except asyncio.CancelledError:
         note(f"stopped; {_onward(data)}")
     except MtfError:
-        for reading in _readings(opened) if opened.started else ():  # a wrong one is often why
+        for reading in _readings(opened) if opened.started else ():  # a wrong reading is often the reason
             note(f"read as: {reading_text(reading)}")
         raise
     else:
@@ -202,11 +205,11 @@ def run(
 def _opened(
     sources: tuple[str, ...], options: dict[str, Any], data: Path | None, *, reorder_ns: int, sort: bool
 ) -> StoppableSource:
-    """Return *sources* as one, open; ConfigError if an option is needed first that the log in *data* does not know."""
+    """Return *sources* as one, open; ConfigError if an option is needed that is not in the log in *data* either."""
     found = open_named(sources, options, resumable=data is not None, sort=sort)
     opened = StoppableSource(found, reorder_ns=reorder_ns, sort=sort)
     if data is not None and not (data / LOG).is_dir():
-        opened.recall({}, {})  # nothing is known of it: a missing option is reported before the directory is made
+        opened.recall({}, {})  # a new directory: a missing option is reported before it is created
     return opened
 
 
@@ -226,7 +229,7 @@ async def _run(
             resumed_seq = pipeline.seq
             start_s = time.perf_counter()
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", OutOfOrderWarning)  # a hint says so, with what to type
+                warnings.simplefilter("ignore", OutOfOrderWarning)  # a hint reports it, with the option to use
                 summary = await source.run_into(pipeline, order)
             seconds = time.perf_counter() - start_s
     return attrs.evolve(summary, seconds=round(seconds, 6), new_events=summary.seq - resumed_seq), resumed_seq
@@ -244,9 +247,7 @@ def _report(
     skipped = source.skipped
     if skipped:
         rest = f" and {len(skipped) - SKIPPED_SHOWN} more" if len(skipped) > SKIPPED_SHOWN else ""
-        note(
-            f"skipped, as no format reads them or they hold no market data: {', '.join(skipped[:SKIPPED_SHOWN])}{rest}"
-        )
+        note(f"skipped (no format reads them, or they have no market data): {', '.join(skipped[:SKIPPED_SHOWN])}{rest}")
     if resumed_seq:
         news = f"{summary.new_events:,} new events" if summary.new_events else "nothing new"
         note(f"resumed {data} after seq {resumed_seq}: {news}")
@@ -266,7 +267,7 @@ def _report(
 def _besides(
     source: StoppableSource | FollowedFiles, data: Path | None, resumed_seq: int, readings: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return what the summary in JSON says of this very run."""
+    """Return the fields of the JSON summary about this run."""
     more: dict[str, Any] = {"source": source.name, "resumed_seq": resumed_seq, "read_as": readings}
     if source.skipped:
         more["skipped_files"] = list(source.skipped)
@@ -278,7 +279,7 @@ def _besides(
 
 
 def _show_screen(pipeline: Pipeline, summary: Summary, data: Path | None) -> None:
-    """Print the last screen: the timeframes side by side, the counts, and what can be typed next."""
+    """Print the last screen: the timeframes side by side, the counts, and suggested commands."""
     called = called_as()
     then: Saved | NotSaved
     if data is not None:
@@ -304,5 +305,5 @@ def _readings(source: StoppableSource | FollowedFiles) -> list[dict[str, Any]]:
 
 def _onward(data: Path | None) -> str:
     return (
-        "nothing is kept; with --data it could be resumed" if data is None else "run the same command again to resume"
+        "nothing was kept; with --data it could be resumed" if data is None else "run the same command again to resume"
     )

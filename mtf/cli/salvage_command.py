@@ -25,21 +25,23 @@ RUNS_SHOWN: Final = 20
 
 
 def _moved(positions: dict[str, Any], now: Callable[[int], int]) -> dict[str, Any]:
-    """Return *positions* for a copy of a log in which the event *seq* has become `now(seq)`."""
+    """Return *positions* for a copy of a log where the event *seq* has become `now(seq)`."""
     return moved_import(moved_order(positions, now), now)
 
 
 @click.command
 @click.argument("src", type=DIRECTORY)
 @click.argument("dst", type=DIRECTORY)
-@click.option("--before-damage", is_flag=True, help="Only what precedes the first damage: a source can be read again.")
+@click.option(
+    "--before-damage", is_flag=True, help="Only events before the first damage: the source can be read again."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def salvage(src: Path, dst: Path, before_damage: bool, as_json: bool) -> None:
-    """Copy the events of SRC that are intact to the new directory DST; SRC is never changed.
+    """Copy the intact events of SRC to the new directory DST; SRC is never changed.
 
-    A log has no holes: events after damage get new seqs. Bars and checkpoints are not copied: the next run on DST
-    rebuilds them from the log. If what was damaged came from a file that is still there, use --before-damage, and run
-    the file on DST: it goes on where the copy ends, and nothing is missing.
+    A log has no gaps: events after damage get new seqs. Bars and checkpoints are not copied: the next run on DST
+    rebuilds them from the log. If the damaged events came from a file that still exists, use --before-damage, and run
+    the file on DST: it resumes where the copy ends, and nothing is missing.
     """
     check_has_log(src)
     if dst.exists() or dst.is_symlink():

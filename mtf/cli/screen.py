@@ -1,7 +1,7 @@
-"""The last screen of `mtf run`: the timeframes side by side, what was counted, and what can be typed next.
+"""The last screen of `mtf run`: the timeframes side by side, the counts, and suggested commands.
 
-Shows the symbols with the most ticks, as many as a screen holds. The lines after them are the same figures as the plain
-summary's; every command is printed so that it can be typed as it is.
+Shows the symbols with the most ticks, as many as fit a screen. The lines after them have the same figures as the plain
+summary; every command is printed so that it can be typed exactly like that.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from mtf.summary import Summary
 __all__ = ["BLOCKS_MAX", "NotSaved", "Saved", "most_ticks", "screen_lines"]
 
 BLOCKS_MAX: Final = 3  # symbols
-TIMEFRAME: Final = "1h"  # whose bars are shown next, if there are any
+TIMEFRAME: Final = "1h"  # whose bars are suggested, if there are any
 LABEL: Final = "{:<14}"
 
 
 @attrs.frozen(kw_only=True)
 class Saved:
-    """A run that is in *directory*: *program* is what is typed for mtf, and *serves* whether the page is installed."""
+    """A run stored in *directory*: *program* is the command to type for mtf; *serves* if the page is installed."""
 
     program: str
     directory: Path
@@ -39,21 +39,21 @@ class Saved:
 
 @attrs.frozen(kw_only=True)
 class NotSaved:
-    """A run of which nothing is on disk: *again* is the command that keeps it, None if it cannot be typed."""
+    """A run that is not on disk: *again* is the command to keep it, None if it cannot be typed."""
 
     again: str | None
     directory: Path
 
 
 def most_ticks(summary: Summary) -> list[str]:
-    """Return the symbols that are shown, those with the most ticks, in order of appearance."""
+    """Return the symbols to show, those with the most ticks, in order of appearance."""
     ticks = {name: counts["ticks"] for name, counts in summary.symbols.items()}
     chosen = set(sorted(ticks, key=lambda name: -ticks[name])[:BLOCKS_MAX])
     return [name for name in ticks if name in chosen]
 
 
 def screen_lines(summary: Summary, snapshots: Sequence[Snapshot], then: Saved | NotSaved, look: Look) -> list[Text]:
-    """Return the screen: a block for each of *snapshots*, the counts, and the commands that come next."""
+    """Return the screen: a block for each of *snapshots*, the counts, and suggested commands."""
     lines = [Text()]
     for snapshot in snapshots:
         lines += [*_block(snapshot, look), Text()]
@@ -128,7 +128,7 @@ def _speed(summary: Summary) -> str:
 
 
 def _commands(summary: Summary, snapshots: Sequence[Snapshot], then: Saved | NotSaved) -> list[tuple[str, str]]:
-    """Return commands and what they are for; none that a shell could not be given as it is printed."""
+    """Return commands and their purposes; only commands that a shell accepts as printed."""
     if not snapshots:
         return []
     if isinstance(then, NotSaved):
@@ -161,7 +161,7 @@ def _timeframe(snapshot: Snapshot) -> str:
 def _middle_ns(snapshot: Snapshot) -> int:
     """Return a time in the middle of the data at which a bar closed.
 
-    It is one of the shortest timeframe whose bars reach that far back: those in memory may all be of the last hours.
+    It is one of the shortest timeframe whose bars reach that far back: bars in memory may all be recent.
     """
     windows = [state.bars for state in snapshot if len(state.bars)]
     if not windows:
@@ -175,9 +175,9 @@ def _middle_ns(snapshot: Snapshot) -> int:
 
 
 def _columns(commands: Sequence[tuple[str, str]], look: Look, room: int) -> list[Text]:
-    """Return commands with what they are for behind them, or above if that is too wide; they are never broken.
+    """Return commands, each followed by its purpose, or under it if that is too wide; they are never broken.
 
-    Without what they are for if it fits neither behind them nor in *room* lines.
+    Purposes are omitted if they fit neither after the commands nor in *room* lines.
     """
     lines = table([(command, Text(f" {what}", look.colours.dim)) for command, what in commands], left=(0, 1))
     if max(line.cell_len for line in lines) <= look.width:

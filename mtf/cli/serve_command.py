@@ -1,4 +1,4 @@
-"""`mtf serve`: page and HTTP API of a data directory, or of a file; or a whole service, as a file says."""
+"""`mtf serve`: page and HTTP API of a data directory or a file, or a whole service from a configuration file."""
 
 from __future__ import annotations
 
@@ -37,14 +37,12 @@ PREFIX: Final = "mtf-serve-"  # of the temporary directory
 @click.command
 @click.argument("directory", metavar="DIR|FILE|CONFIG.toml", type=DIRECTORY)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others need a token.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any that is free.")
-@click.option(
-    "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the token that clients need."
-)
-@click.option("--allow-host", multiple=True, metavar="NAME", help="A name of this server, as a proxy sends it.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free port.")
+@click.option("--token-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the token for clients.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Additional name of this server, as sent by a proxy.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
-@click.option("--calendar", metavar="C|PATTERN=C,...", help="Of a FILE, as for mtf run.  [default: fx]")
-@click.option("--indicators", metavar="SPEC,...", help=f"Of a FILE, as for mtf run.  [default: {INDICATORS}]")
+@click.option("--calendar", metavar="C|PATTERN=C,...", help="For a FILE, as for mtf run.  [default: fx]")
+@click.option("--indicators", metavar="SPEC,...", help=f"For a FILE, as for mtf run.  [default: {INDICATORS}]")
 @click.pass_context
 def serve(
     context: click.Context,
@@ -57,11 +55,11 @@ def serve(
     calendar: str | None,
     indicators: str | None,
 ) -> None:
-    """Show DIR in a browser, live and at any moment; or what is in FILE; or run the service of CONFIG.toml.
+    """Show DIR in a browser, live and at any moment; or FILE; or run the service of CONFIG.toml.
 
-    DIR may be one that another process writes. FILE is market data, as for mtf run: it is run, shown meanwhile, and
-    forgotten at the end. A service is feeds, pipeline, consumers, metrics and HTTP in one
-    process: `mtf config schema` prints what its file can say.
+    Another process may be writing DIR. FILE is market data, as for mtf run: it is run, shown meanwhile, and discarded
+    at the end. A service is feeds, pipeline, consumers, metrics and HTTP in one process: `mtf config schema` prints the
+    settings of its file.
     """
     if directory.suffix.lower() == CONFIGURATION and directory.is_file():
         _check_no_options(context)
@@ -71,14 +69,14 @@ def serve(
     if token_file is not None:
         token = token_file.read_text(encoding="utf-8").strip()
         if not token:
-            raise ConfigError(f"{token_file}: is empty; write a token of at least 16 characters into it")
+            raise ConfigError(f"{token_file}: empty file; write a token of at least 16 characters into it")
     place: dict[str, Any] = {"host": host, "port": port, "token": token, "allow_hosts": allow_host}
     if directory.is_file():
         settings: dict[str, Any] = {"calendar": calendar or "fx", "indicators": indicators or INDICATORS}
         run_async(_run_file(directory, settings, place, open_page=open_page))
         return
     if calendar is not None or indicators is not None:
-        raise ConfigError("--calendar and --indicators: only for a file; a data directory has its own")
+        raise ConfigError("--calendar and --indicators: only supported for a file; a data directory has its own")
     run_async(_serve(directory, place, open_page=open_page))
 
 
@@ -98,7 +96,7 @@ async def _serve(directory: Path, place: dict[str, Any], *, open_page: bool) -> 
 
 
 async def _run_file(path: Path, settings: dict[str, Any], place: dict[str, Any], *, open_page: bool) -> None:
-    """Run *path* into a temporary directory, and show that, until it is stopped."""
+    """Run *path* into a temporary directory and show that until it is stopped."""
     stopped = asyncio.Event()
     source = StoppableSource([open_source(path)])
 
@@ -123,7 +121,7 @@ async def _run_file(path: Path, settings: dict[str, Any], place: dict[str, Any],
 
 
 def _announce(what: Path, url: str, token: str | None, *, open_page: bool) -> None:
-    """Say where it is, and with which token that was made for it."""
+    """Print its address, and the token if one was generated."""
     note(f"serving {what} on {url}  (Ctrl-C stops)")
     if token is not None:
         note(f"token: {token}")
@@ -141,14 +139,14 @@ def _check_no_options(context: click.Context) -> None:
         and context.get_parameter_source(str(each.name)) == ParameterSource.COMMANDLINE
     ]
     if given:
-        raise ConfigError(f"{', '.join(given)}: not with a configuration file: use its [web] table")
+        raise ConfigError(f"{', '.join(given)}: not supported with a configuration file; use its [web] table")
 
 
 async def _run_service(path: Path, log: CommandLog) -> None:
     from mtf.service.service import Service  # needs a library that takes long to import
     from mtf.service.settings_file import read_settings
 
-    import_from_here()  # the file names classes and functions
+    import_from_here()  # the file may name classes and functions
     by_options = log.chosen
     read = functools.partial(read_settings, path, os.environ)
     service = Service(

@@ -28,23 +28,25 @@ def _text(name: str, metavar: str, default: str, help: str) -> Callable[[_Functi
 
 
 _OPTIONS: Final = (
-    _choice("price", PRICE_SIDES, "auto", "Price that bars are made of; auto: mid of quotes, else of trades."),
+    _choice("price", PRICE_SIDES, "auto", "Price that bars are made of; auto: mid of quotes, else trades."),
     _text("calendar", "C|PATTERN=C,...", "fx", "A name, exchange:MIC or a .toml file; or several, by symbol."),
     _choice("closed", CLOSED, "reject", "Ticks while the market is closed."),
     _choice("late", LATE, "reject", "Ticks older than their symbol's clock."),
-    _choice("anchor", tuple(ANCHORS), "day", "What intraday bars count from: the trading day's start, or UTC."),
+    _choice("anchor", tuple(ANCHORS), "day", "What intraday bars are counted from: the trading day's start, or UTC."),
     click.option(
-        "--timeframes", metavar="T,...", help=f"Which bars are made.  [default: {','.join(DEFAULT_TIMEFRAMES)}]"
+        "--timeframes", metavar="T,...", help=f"Timeframes of the bars.  [default: {','.join(DEFAULT_TIMEFRAMES)}]"
     ),
     _text(
         "indicators",
         "SPEC,...|core|all|none",
         "none",
-        "Which indicators: sma:20,rsi:14 ...; core: the usual twenty.",
+        "Indicators: sma:20,rsi:14 ...; core: the usual twenty.",
     ),
-    _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, while asked, or off."),
-    _choice("prices", PRICES, "positive", "Which numbers are prices; any: zero and negative ones too."),
-    click.option("--delay", type=duration_of, metavar="TIME", default="0", help="How late live ticks come: 500ms, 2s."),
+    _choice("live", LIVE, "each", "Indicator values of the forming bar: on each tick, on request, or off."),
+    _choice("prices", PRICES, "positive", "Valid prices; any: zero and negative ones too."),
+    click.option(
+        "--delay", type=duration_of, metavar="TIME", default="0", help="Usual delay of live ticks: 500ms, 2s."
+    ),
     click.option("--history", type=int, default=1000, show_default=True, help="Completed bars kept in memory."),
 )
 
@@ -79,7 +81,7 @@ def config_from(options: dict[str, Any]) -> Config:
 
 
 def changes_from(given: Iterable[str]) -> dict[str, Any]:
-    """Return what `--set NAME=VALUE ...` says, as `Config.changed` takes it; ConfigError for what is not a setting."""
+    """Return `--set NAME=VALUE ...` as arguments of `Config.changed`; ConfigError for an unknown setting."""
     changes: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -90,12 +92,14 @@ def changes_from(given: Iterable[str]) -> dict[str, Any]:
                 "--set indicators=rsi:14"
             )
         if name in changes:
-            raise ConfigError(f"--set {name}: it is given twice; a list is one value, as timeframes=1m,1h")
+            raise ConfigError(f"--set {name} is given twice; a list is one value, such as timeframes=1m,1h")
         if name == "history":
             try:
                 changes[name] = int(value)
             except ValueError:
-                raise ConfigError(f"--set {text!r}: history is how many bars are kept, a whole number") from None
+                raise ConfigError(
+                    f"--set {text!r}: history must be a whole number, the number of bars kept in memory"
+                ) from None
         else:
             changes[name] = rules_of(value) if name == "calendar" else value
     return changes

@@ -1,4 +1,4 @@
-"""Sizes on the command line: how a user writes how many bytes something may take, and how they are printed."""
+"""Sizes on the command line: reading and printing numbers of bytes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _POWERS: Final = {"b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def size_of(text: str) -> int:
-    """Return the bytes that the user wrote, as `500MB`, `2GB` or `1.5GiB`; a number alone counts bytes."""
+    """Return the bytes in a user's text such as `500MB`, `2GB` or `1.5GiB`; a plain number counts bytes."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise click.BadParameter(f"{text!r} is not a size: write it as 500MB, 2GB or 1.5GiB")
+        raise click.BadParameter(f"{text!r} is not a valid size: use the form 500MB, 2GB or 1.5GiB")
     unit = (match["unit"] or "b").lower()
     base: int = 1_024 if "i" in unit else 1_000
     return round(float(match["count"]) * int(base ** _POWERS[unit[0]]))

@@ -1,4 +1,4 @@
-"""What `mtf run` reads: the options that describe a file, a synthetic market or an mtf log, and opening it.
+"""The sources of `mtf run`: the options that describe a file, a synthetic market or an mtf log, and opening it.
 
 An option that makes no sense for the source is an error, never ignored.
 """
@@ -33,7 +33,7 @@ SYNTHETIC_EVENTS: Final = 200_000
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-# By option: the name that `open_source` has for it.
+# By option: its name in `open_source`.
 _FILE: Final = {
     "format": "format",
     "source_name": "name",
@@ -62,33 +62,33 @@ _FILE_OPTIONS: Final = (
     click.option("--format", type=WithPlugins(_FORMATS, "formats"), metavar="F", help=_FORMAT_HELP),
     click.option("--symbol", help="Symbol of all rows; a second symbol in a file is then an error."),
     click.option("--kind", type=click.Choice(["quotes", "trades", "bars"]), help="What the rows are."),
-    click.option("--columns", metavar="ROLE=COLUMN,...", help="What is in which column: time=when,bid=2,ask=3."),
+    click.option("--columns", metavar="ROLE=COLUMN,...", help="Columns by role: time=when,bid=2,ask=3."),
     click.option("--delimiter", metavar="CHAR", help="The character between columns."),
     click.option("--header/--no-header", default=None, help="Whether the first line names the columns."),
     click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark."),
     click.option("--reverse/--no-reverse", default=None, help="Read a file that is newest first from its end."),
     click.option("--time-format", type=click.Choice(list(TIME_FORMATS)), help="Order of dates, or unit of an epoch."),
-    click.option("--zone", metavar="ZONE", help="Zone of times that do not state theirs: America/New_York, UTC-05:00."),
+    click.option("--zone", metavar="ZONE", help="Zone of times without one: America/New_York, UTC-05:00."),
     click.option("--bar-timeframe", metavar="T", help="Length of the bars in the file: 1m."),
     click.option("--stamp", type=click.Choice(["open", "close"]), help="Bars are stamped at their open or close."),
-    click.option("--side", type=click.Choice(list(SIDES)), help="Which price the bars in the file are of."),
+    click.option("--side", type=click.Choice(list(SIDES)), help="Price of the bars in the file."),
     click.option("--blank", type=click.Choice(BLANKS), help="What an empty bid or ask means.  [default: missing]"),
     click.option("--point", type=float, help="The factor for prices in whole points: 0.00001."),
-    click.option("--pattern", metavar="GLOB", help="Which files of a folder are meant: '*_quote.zip'."),
+    click.option("--pattern", metavar="GLOB", help="Files of a folder to read: '*_quote.zip'."),
     click.option("--limit", multiple=True, metavar="NAME=N", help="Raise a limit on what a file may demand."),
     click.option("--source-name", metavar="NAME", help="Name of the source in the log; the file's name by default."),
 )
 _SYNTHETIC_OPTIONS: Final = (
-    click.option("--seed", type=int, help="Synthetic: another seed is another market.  [default: 1]"),
+    click.option("--seed", type=int, help="Synthetic: each seed gives another market.  [default: 1]"),
     click.option(
-        "--events", type=click.IntRange(1), help=f"Synthetic: how many quotes.  [default: {SYNTHETIC_EVENTS}]"
+        "--events", type=click.IntRange(1), help=f"Synthetic: number of quotes.  [default: {SYNTHETIC_EVENTS}]"
     ),
-    click.option("--symbols", metavar="S,...", help="Synthetic: which symbols.  [default: EURUSD,GBPUSD,USDJPY]"),
+    click.option("--symbols", metavar="S,...", help="Synthetic: symbols.  [default: EURUSD,GBPUSD,USDJPY]"),
 )
 
 
 class StoppableSource(MergedSource):
-    """*sources* as one, which can be ended early: what has been read by then counts as all there is."""
+    """*sources* as one, which can be ended early: what has been read by then counts as everything."""
 
     def __init__(self, sources: Sequence[Source], *, reorder_ns: int = 0, sort: bool = False) -> None:
         super().__init__(sources, reorder_ns=reorder_ns, sort=sort)
@@ -96,7 +96,7 @@ class StoppableSource(MergedSource):
         self.stopped_by = 0  # the signal after which nothing more is delivered; 0: none
 
     def stop(self, number: int) -> bool:
-        """End early, as the signal *number* asks for; return whether that ends what reads it."""
+        """End early, as requested by the signal *number*; return whether that ends its reader."""
         self.stopped_by = number
         return self.started
 
@@ -110,21 +110,21 @@ class StoppableSource(MergedSource):
 
 
 def file_options(function: _Function) -> _Function:
-    """Give a command the options that say what a file is."""
+    """Give a command the options that describe a file."""
     for option in reversed(_FILE_OPTIONS):
         function = option(function)
     return function
 
 
 def source_options(function: _Function) -> _Function:
-    """Give a command the options that say what a source is, a file or a synthetic market."""
+    """Give a command the options that describe a source, a file or a synthetic market."""
     for option in reversed((*_FILE_OPTIONS, *_SYNTHETIC_OPTIONS)):
         function = option(function)
     return function
 
 
 def file_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Take what `source_options` declares out of *options*; return what is given of it, for files alone."""
+    """Take the options of `source_options` out of *options*; return those that are given, which only apply to files."""
     options["limit"] = _limits(options["limit"])
     file = {name: options.pop(option) for option, name in _FILE.items()}
     _refuse([f"--{name}" for name in _SYNTHETIC if options.pop(name) is not None], "a file")
@@ -136,9 +136,9 @@ def open_named(
 ) -> list[Source]:
     """Open *sources* as the user named them: `synthetic`, data directories, files, folders of files, or `-`.
 
-    *resumable* says that there is a log, which may know how files are read, *sort* that they will be sorted, whichever
-    way their rows stand. Takes what `source_options` or `file_options` declares out of *options*. ConfigError if one of
-    them is for another kind of source.
+    *resumable* says that there is a log, which may know how files are read, *sort* that they will be sorted, whatever
+    the order of their rows. Takes the options of `source_options` or `file_options` out of *options*. ConfigError if
+    one of them is for another kind of source.
     """
     options["limit"] = _limits(options["limit"])
     file = {name: options.pop(option) for option, name in _FILE.items()}
@@ -169,7 +169,7 @@ def _open(
         if is_brought(source):
             _refuse([each for each in given_file if each != "--source-name"], "a source of a plug-in")
             return open_source(source, name=given.get("name"))
-        raise DataDirError(f"{path}: no such file or folder; for a made-up market, write {SYNTHETIC}")
+        raise DataDirError(f"{path}: no such file or folder; for a simulated market, use {SYNTHETIC}")
     if (path / LOG).is_dir() and any((path / LOG).glob("*.log")):
         _refuse(given_file, "an mtf log")
         return LogSource(path)
@@ -177,7 +177,7 @@ def _open(
 
 
 def _limits(words: Sequence[str]) -> Limits | None:
-    """Return the limits that `--limit NAME=N` says; None if it is not given."""
+    """Return the limits given by `--limit NAME=N`; None if there are none."""
     if not words:
         return None
     names = [field.name for field in attrs.fields(Limits)]

@@ -1,4 +1,4 @@
-"""How an option is spelled on the command line, by its name in Python: for messages that name one."""
+"""The spelling of an option on the command line, by its name in Python, for messages."""
 
 from __future__ import annotations
 

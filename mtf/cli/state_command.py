@@ -61,8 +61,8 @@ def state(directory: Path, symbol: str | None, at: Moment | None, bars_shown: in
         later = None if at is None else reader.seq - seq
         if lacks_past(directory, seq):
             note(
-                f"the log begins at seq {reader.first_seq}, and no checkpoint is as old as seq {seq}: this state knows "
-                "nothing of the events before"
+                f"the log begins at seq {reader.first_seq}, and no checkpoint is as old as seq {seq}: this state does "
+                "not include the earlier events"
             )
     snapshots = [each for name, each in found.items() if symbol in (None, name)]
     if as_json:
@@ -77,7 +77,7 @@ def state(directory: Path, symbol: str | None, at: Moment | None, bars_shown: in
 
 
 def _show(snapshot: Snapshot, look: Look, later: int | None) -> None:
-    """Print a snapshot; *later* is how many events of the log are not in it, None if it is of the log's end."""
+    """Print a snapshot; *later* is the number of later events in the log, None if it is at the log's end."""
     matrix = matrix_of(snapshot)
     if later is None:
         left, right = price_text(matrix, look), place_text(matrix, look)

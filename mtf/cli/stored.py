@@ -25,7 +25,7 @@ Damage = dict[str, Any]
 
 
 def check_history(directory: Path) -> tuple[int | None, list[Damage]]:
-    """Return up to which seq bars are stored (None: there is no file), and what is wrong with the file."""
+    """Return the seq up to which bars are stored (None without a file), and the problems of the file."""
     path = directory / HISTORY
     if (not path.exists() and not path.is_symlink()) or is_of_before(path):
         return None, []  # the next start rebuilds it
@@ -37,7 +37,7 @@ def check_history(directory: Path) -> tuple[int | None, list[Damage]]:
 
 
 def stored_bars(directory: Path, symbols: Iterable[str], timeframes: Iterable[str]) -> int:
-    """Return how many bars of these are stored."""
+    """Return the number of these bars that are stored."""
     path = directory / HISTORY
     counts = {} if not path.exists() or is_of_before(path) else history_of(directory).counts()
     return sum(counts.get((symbol, timeframe), 0) for symbol in symbols for timeframe in timeframes)
@@ -46,9 +46,9 @@ def stored_bars(directory: Path, symbols: Iterable[str], timeframes: Iterable[st
 def compare_bars(directory: Path, watch: Callable[[int], object] = lambda _: None) -> list[Damage] | None:
     """Replay the log, and return the symbols and timeframes whose stored bars, or values, differ from its results.
 
-    For a log whose beginning is gone, only bars after the oldest checkpoint count; None if there is none. Bars that
-    were pruned do not. Memory holds one hash per symbol and timeframe, however many bars there are. *watch* is called
-    with the last event of each block that was replayed.
+    If the log's beginning was removed, only bars after the oldest checkpoint count; None if there is none. Pruned bars
+    do not count. Memory has one hash per symbol and timeframe, however many bars there are. *watch* is called with the
+    last event of each block that was replayed.
     """
     path = directory / HISTORY
     if not path.exists() or is_of_before(path):
@@ -82,7 +82,7 @@ def compare_bars(directory: Path, watch: Callable[[int], object] = lambda _: Non
                 if first_seq <= row[SEQ] <= last_seq:
                     _feed(found, row, [column[k] for column in columns if column is not None])
         if found.digest() != replayed.get((symbol, timeframe), xxh3_128()).digest():
-            damage.append(_damage(path, f"stored {timeframe} bars of {symbol} are not those of the log"))
+            damage.append(_damage(path, f"stored {timeframe} bars of {symbol} differ from those of the log"))
     return damage
 
 

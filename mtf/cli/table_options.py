@@ -1,4 +1,4 @@
-"""What commands that print tables have in common: how many rows, where they go, with which values, and binary files."""
+"""Common options of commands that print tables: number of rows, destination, values, and binary files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ OUT: Final = click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write to FILE, which is whole or not there, instead of stdout.",
+    help="Write to FILE, which appears when complete, instead of stdout.",
 )
 
 
 def named_values(text: str | None) -> bool | list[str]:
-    """Return which indicator values are asked for: `all`, or names with commas between them."""
+    """Return the requested indicator values: `all`, or comma-separated names."""
     if text is None:
         return False
     names = [name.strip() for name in text.split(",") if name.strip()]

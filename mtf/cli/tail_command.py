@@ -31,7 +31,7 @@ LINES_MAX: Final = 100_000
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.option("-f", "--follow", is_flag=True, help="Continue with new events as they arrive, until Ctrl-C.")
 @click.option(
-    "-n", "--lines", type=click.IntRange(0, LINES_MAX), default=10, show_default=True, help="How many at first."
+    "-n", "--lines", type=click.IntRange(0, LINES_MAX), default=10, show_default=True, help="Number of events at first."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document per line.")
 def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
@@ -51,7 +51,7 @@ def tail(directory: Path, follow: bool, lines: int, as_json: bool) -> None:
                 _show(row, as_json)
             time.sleep(POLL_S)
     except KeyboardInterrupt:
-        pass  # the way to end it
+        pass  # the way to end the command
     finally:
         reader.close()
 

@@ -1,4 +1,4 @@
-"""What a terminal can show: its width and height, characters and colours.
+"""The capabilities of a terminal: its width and height, characters and colours.
 
 Colours mean one thing each: blue rises and orange falls, violet is the past, yellow is what was rejected; everything
 else has the terminal's own. They are readable on dark and on light backgrounds, and nothing depends on colour alone.
@@ -35,7 +35,7 @@ class Glyphs:
     ahead: str
     ends: tuple[str, str]  # around that
     minus: str
-    cut: str  # in place of what does not fit
+    cut: str  # in place of text that does not fit
 
 
 BLOCKS: Final = Glyphs(
@@ -98,7 +98,7 @@ COLOURS_16: Final = Colours(  # the terminal's own, which suit its background
 class Look:
     """How a screen is drawn: *width* columns, *height* lines, these glyphs and colours.
 
-    *coloured* is false if colours are not shown: then something else has to tell up from down.
+    *coloured* is false if colours are not shown: then up and down must be distinguished in another way.
     """
 
     width: int

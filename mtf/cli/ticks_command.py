@@ -24,8 +24,8 @@ COLUMNS: Final = [*EVENT_COLUMNS, OutputColumn("rejected", "text", "rejected")]
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.option("--symbol", required=True, help="Whose ticks.")
 @click.option("--start", type=time_of, metavar="TIME", help="First time: ISO 8601 with zone, or nanoseconds.")
-@click.option("--end", type=time_of, metavar="TIME", help="Ticks before this.")
-@click.option("--rejected", is_flag=True, help="Only those that were rejected.")
+@click.option("--end", type=time_of, metavar="TIME", help="Ticks before this time.")
+@click.option("--rejected", is_flag=True, help="Only rejected ticks.")
 @click.option(
     "--format",
     type=click.Choice([*FORMATS, *BINARY_FORMATS]),

@@ -52,10 +52,10 @@ def moment_of(text: str) -> Moment:
 
 
 def duration_of(text: str) -> int:
-    """Return the nanoseconds of a duration that the user wrote, as `500ms`, `2s` or `1m`; `0` needs no unit."""
+    """Return the nanoseconds of a duration such as `500ms`, `2s` or `1m`; `0` needs no unit."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or (match["unit"] is None and float(match["count"])):
-        raise click.BadParameter(f"{text!r} is not a duration: write it as 500ms, 2s or 1m")
+        raise click.BadParameter(f"{text!r} is not a valid duration: use the form 500ms, 2s or 1m")
     return round(float(match["count"]) * _DURATIONS[match["unit"] or "s"])
 
 

@@ -1,6 +1,7 @@
-"""Commands that are printed to be typed: with the name by which mtf was called, and every word quoted for a shell.
+"""Commands printed to be typed: with the name by which mtf was called, and every word quoted for a shell.
 
-What cannot be passed to a shell as printed (a control character in a name) is never in one: `word` returns None.
+Text that cannot be passed to a shell as printed (a control character in a name) is never part of one: `word` returns
+None.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ def called_as() -> list[str]:
 
 
 def program(called: Sequence[str]) -> str:
-    """Return what is typed for a process that was *called* so: `mtf` if the path leads to it, else the same."""
+    """Return what to type for a process that was *called* like this: `mtf` if PATH leads to it, else the same."""
     if "-m" in called[:-1]:
         return shlex.join([_command(called[0]), *called[1:]])
     return shlex.quote(_command(called[-1]))
 
 
 def again(called: Sequence[str], words: Sequence[str]) -> str | None:
-    """Return the command of *words* as it is typed once more; None if it cannot be."""
+    """Return the command of *words* for typing it again; None if that is not possible."""
     quoted = [word(each) for each in words]
     return None if None in quoted else " ".join([program(called), *map(str, quoted)])
 

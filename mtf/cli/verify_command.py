@@ -1,7 +1,7 @@
 """`mtf verify`: whether log, checkpoints and history are undamaged, and which seqs are safe if not.
 
-What a crash leaves, or a copy that was taken during a run, is not damage: a note says what the next start does about
-it. With --replay the whole log is replayed, and its results are compared with the stored ones.
+What remains after a crash, or in a copy made during a run, is not damage: a note says what the next start does. With
+--replay the whole log is replayed, and its results are compared with the stored ones.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _log(report: VerifyReport, directory: Path) -> dict[str, Any]:
 
 
 def _configuration(directory: Path, report: VerifyReport) -> dict[str, Any]:
-    """Whether this mtf can use the configuration in a log that is in order; a newer one may have written it."""
+    """Whether this mtf can use the configuration in an undamaged log; a newer one may have written it."""
     damage = []
     if report.clean:
         try:
@@ -106,7 +106,7 @@ def _checkpoints(directory: Path, report: VerifyReport) -> dict[str, Any]:
         try:
             store.read(seq)
         except NewerCheckpoint as error:
-            notes.append(f"{error}: it is passed over, and the log is played instead")
+            notes.append(f"{error}: it is skipped, and the log is replayed instead")
             continue
         except (CorruptCheckpoint, DataDirError) as error:
             damage.append({"path": getattr(error, "path", ""), "seq": seq, "what": str(error)})
@@ -138,7 +138,7 @@ def _torn(report: VerifyReport) -> str:
 
 
 def _replay(directory: Path, report: VerifyReport, shown: Report, *, with_bars: bool) -> dict[str, Any]:
-    """Replay the log from its start; any difference from checkpoints and stored bars is damage."""
+    """Replay the log from its start; any difference from checkpoints or stored bars is damage."""
 
     def watch(what: str) -> Callable[[int], object]:
         def play(seq: int) -> None:
@@ -153,7 +153,9 @@ def _replay(directory: Path, report: VerifyReport, shown: Report, *, with_bars: 
     if with_bars:
         differing = compare_bars(directory, watch(f"comparing bars of {directory}"))
         if differing is None:
-            notes.append("the log's beginning is gone, and there is no checkpoint to start from: bars are not compared")
+            notes.append(
+                "the log's beginning was removed, and there is no checkpoint to start from: bars are not compared"
+            )
         damage += differing or []
     found = {"seq": replayed.seq, "digest": replayed.digest, "agreed": replayed.agreed}
     return {**found, "damage": damage, "notes": notes}
@@ -162,7 +164,7 @@ def _replay(directory: Path, report: VerifyReport, shown: Report, *, with_bars: 
 def _show(found: dict[str, Any]) -> None:
     log, checkpoints, history, replay = found["log"], found["checkpoints"], found["history"], found.get("replay")
     grid = Table.grid(padding=(0, 3, 0, 0))
-    sealed = "closed in good order" if log["sealed"] else "not closed"
+    sealed = "closed cleanly" if log["sealed"] else "not closed"
     grid.add_row(
         "log", _verdict(log), f"{log['segments']} segments, seq {log['first_seq']} to {log['last_seq']}, {sealed}"
     )

@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 __all__ = ["Step", "WatchChoice", "found"]
 
 PAGE: Final = 10  # symbols
-STEPS_MAX: Final = 32  # that wait; a key that is held down is not heard for minutes
+STEPS_MAX: Final = 32  # waiting steps; the effect of a key that is held down ends soon
 
 
 class Step(NamedTuple):
-    """A step in time of the selected symbol: to its next tick, or with *bar* to the next close; 0: to the present."""
+    """A step in time of the selected symbol: to its next tick, or, with *bar*, to the next close; 0: to the present."""
 
     direction: int
     bar: bool = False
@@ -34,13 +34,13 @@ STEPS: Final = {
 
 
 class WatchChoice:
-    """The selected symbol, the search, the timeframe of the candles, and the steps in time that are asked for."""
+    """The selected symbol, the search, the timeframe of the candles, and the requested steps in time."""
 
     def __init__(self) -> None:
-        self.symbol: str | None = None  # None as long as there is no symbol
+        self.symbol: str | None = None  # None while there is no symbol
         self.query = ""  # shown symbols match it; all do if it is empty
         self.finding = False  # what is typed belongs to the query
-        self.rank = 0  # of the timeframe whose candles are shown, and by whose bars is stepped
+        self.rank = 0  # of the timeframe whose candles are shown, and whose bars steps go by
         self.steps: list[Step] = []  # not taken yet, in the order of their keys
         self.ended = False
 
@@ -54,7 +54,7 @@ class WatchChoice:
         return matching
 
     def press(self, key: str, symbols: Sequence[str], timeframes: int) -> None:
-        """Do what *key* asks for; *symbols* are all there are."""
+        """Do what *key* means; *symbols* are all symbols."""
         moves = {"up": -1, "down": 1, "page up": -PAGE, "page down": PAGE, "home": -len(symbols), "end": len(symbols)}
         if key in moves:
             self._move(moves[key], self.shown(symbols))

@@ -23,10 +23,10 @@ __all__ = ["watch"]
 @click.command
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 def watch(directory: Path) -> int:
-    """Show the symbols of DIR live, also while another process writes it; q quits.
+    """Show the symbols of DIR live, even while another process writes it; q quits.
 
-    The timeframes of the selected symbol are beneath. What a frame shows is all as of one event; the arrow keys go back
-    in time and forward.
+    The timeframes of the selected symbol are beneath. Everything in a frame is as of one event; the arrow keys go back
+    and forward in time.
     """
     config_of(directory)
     with Watched(directory) as watched:
@@ -34,7 +34,7 @@ def watch(directory: Path) -> int:
             choice, look = WatchChoice(), look_at_stdout()
             frame = watch_lines(frame_of(watched, choice, f"{directory}{os.sep}", look), look)
             show(*_shortened(frame), fold=False)
-            note("stdout is not a terminal that can be redrawn: this is one frame; on a terminal it is live")
+            note("stdout is not a terminal that can be redrawn: this is a single frame; on a terminal it is live")
             return 0
         return run_async(WatchSession(watched, f"{directory}{os.sep}").run())
 

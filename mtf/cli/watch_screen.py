@@ -1,6 +1,6 @@
 """The screen of `mtf watch` as lines: the symbols, and the timeframes of the selected one, all at one seq.
 
-Owns what is where. A frame is drawn from snapshots that were taken together; nothing here waits, or knows the time.
+Owns the layout. A frame is drawn from snapshots that were taken together; nothing here waits, or knows the time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Frame", "Listed", "frame_of", "watch_lines"]
 HEIGHT_MIN: Final = 16
 WIDTH_MIN: Final = 60
 LIST_CELLS: Final = 48  # beside the timeframes, on a wide terminal
-WIDE: Final = (130, 30)  # columns and lines from which the two are side by side
+WIDE: Final = (130, 30)  # with at least these columns and lines, the two are side by side
 CLOSES: Final = 14
 LIST_BAR: Final = 8
 LIST_ROWS: Final = 10  # at most, before candles get the rest of the lines
@@ -38,7 +38,7 @@ BAR_STYLE: Final = Style(reverse=True)
 
 
 class _ListLayout(NamedTuple):
-    """What the list has besides last price, change and the bar of the shortest timeframe."""
+    """The columns of the list besides last price, change and the bar of the shortest timeframe."""
 
     closes: int
     ticks: bool
@@ -70,7 +70,7 @@ class Listed:
 class Frame:
     """Everything that one frame shows, at *seq*: *listed* are those in view, from *first* of *matching* symbols on.
 
-    *later* is how many events have come since, if it is a moment of the past. *busy*: another moment is looked for.
+    *later* is the number of events since, for a moment of the past. *busy*: another moment is being searched.
     """
 
     directory: str
@@ -87,7 +87,7 @@ class Frame:
 
 
 def frame_of(watched: Watched, choice: WatchChoice, directory: str, look: Look) -> Frame:
-    """Return the frame of now. Nothing is taken in meanwhile, so that all of it is at one seq."""
+    """Return the present frame. No events are taken in meanwhile, so all of it is at one seq."""
     symbols = watched.symbols()
     matching = choice.shown(symbols)
     selected = None if choice.symbol is None else watched.snapshot(choice.symbol)
@@ -209,7 +209,7 @@ def _footer(frame: Frame, look: Look, *, candles: bool) -> Text:
 
 
 def _keys(frame: Frame, look: Look, *, candles: bool) -> str:
-    """Return what the keys do, without what matters least where not all of it fits."""
+    """Return what the keys do, without the least important ones if not all of it fits."""
     blocks = look.glyphs is BLOCKS
     parts = [("↑↓ symbol" if blocks else "up/down symbol"), "/ find"]
     selected = frame.selected
@@ -320,7 +320,7 @@ def _title(matrix: Matrix, look: Look) -> Text:
 
 
 def _counts(snapshot: Snapshot, look: Look) -> list[Text]:
-    """Return how many of the symbol's events were accepted, and rejected for which reason."""
+    """Return how many of the symbol's events were accepted, and rejected by reason."""
     counts = snapshot.counts
     ticks = f" {counts.ticks:,} ticks accepted"
     rejected = counts.rejected

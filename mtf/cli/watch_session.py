@@ -1,4 +1,4 @@
-"""A running `mtf watch`: the screen as events come and keys are pressed, until a key or a signal ends it."""
+"""A running `mtf watch`: the screen while events come and keys are pressed, until a key or a signal ends it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from mtf.cli.watched import Watched
 __all__ = ["WatchSession", "is_screen"]
 
 REFRESH_S: Final = 0.2
-IDLE_S: Final = 1.0  # from one frame to the next if nothing comes: the rate goes down
+IDLE_S: Final = 1.0  # from one frame to the next if no event comes, so that the rate goes down
 TAKE_S: Final = 0.05  # how long events are taken in between two frames
 READ_BYTES: Final = 1024
 SIGNAL_CODES: Final = 128
 
 
 class WatchSession:
-    """The running screen of *watched*; *title* is what it says is shown."""
+    """The running screen of *watched*, headed by *title*."""
 
     def __init__(self, watched: Watched, title: str) -> None:
         self._watched: Final = watched
@@ -60,7 +60,7 @@ class WatchSession:
         return self._code
 
     async def _step(self, screen: LiveScreen) -> None:
-        """Go where the keys have asked to go, one step after the other; the log may have to be played for it."""
+        """Take the requested steps, one after the other; the log may have to be replayed for it."""
         choice = self._choice
         while choice.steps and not choice.ended:
             step = choice.steps.pop(0)
@@ -75,7 +75,7 @@ class WatchSession:
                 await task
 
     async def _wait(self, seconds: float) -> None:
-        """Return after so long, or at once if a key has been pressed."""
+        """Return after that time, or at once if a key was pressed."""
         await asyncio.sleep(0.0)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -85,7 +85,7 @@ class WatchSession:
         self._woken.clear()
 
     def _stop(self, number: int) -> bool:
-        """End in good order; Ctrl-C is a way to quit."""
+        """End cleanly; Ctrl-C is a way to quit."""
         self._code = 0 if number == signal.SIGINT else SIGNAL_CODES + number
         self._choice.ended = True
         self._woken.set()
@@ -99,7 +99,7 @@ class WatchSession:
 
     @contextlib.contextmanager
     def _keys(self) -> Iterator[None]:
-        """Inside it, keys are read, if stdin is a terminal of a kind that has them."""
+        """A context in which keys are read, if stdin is a suitable terminal."""
         if not sys.stdin.isatty():
             yield
             return
@@ -111,7 +111,7 @@ class WatchSession:
                 data = os.read(descriptor, READ_BYTES)
             except OSError:
                 data = b""
-            if not data:  # the terminal is gone
+            if not data:  # the terminal was closed
                 loop.remove_reader(descriptor)
                 self._choice.ended = True
             self._press(self._decoder.feed(data))

@@ -1,7 +1,7 @@
-"""What `mtf watch` looks at: the newest state of a data directory, taken in as its log grows, or an earlier one.
+"""The state behind `mtf watch`: the newest of a data directory, updated as its log grows, or an earlier one.
 
-Whoever writes the log may be another process. Nothing is taken in by itself, so that everything that is asked for
-between two calls of `take` or `step` is as of one and the same event. In the past, the log is taken in all the same.
+Another process may be writing the log. Events are only taken in by calls, so everything that is read between two calls
+of `take` or `step` is as of the same event. While the past is shown, the log is still taken in.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from mtf.web.past import Past
 
 __all__ = ["Watched"]
 
-RATE_S: Final = 5.0  # over which events per second are counted
+RATE_S: Final = 5.0  # the span for counting events per second
 TAKES_MAX: Final = 1024  # that are counted
 
 
 class Watched:
-    """The state of *directory* as of `seq`, at first the newest; a context manager. Raises what is wrong with it."""
+    """The state of *directory* as of `seq`, at first the newest; a context manager. Raises the directory's errors."""
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._directory: Final = directory
@@ -42,8 +42,8 @@ class Watched:
         self._reader: Final[LogReader] = read_log(directory / LOG, self._engine.joiner.seq + 1)
         self._clock: Final = clock
         self._began_s: Final = clock()
-        self._takes: Final[deque[tuple[float, int]]] = deque(maxlen=TAKES_MAX)  # when, and how many events
-        self._rejected: Final[dict[str, int]] = {}  # of each symbol that has been shown, when it first was
+        self._takes: Final[deque[tuple[float, int]]] = deque(maxlen=TAKES_MAX)  # times and numbers of events
+        self._rejected: Final[dict[str, int]] = {}  # counts of each symbol when it was first shown
 
     def __enter__(self) -> Watched:
         return self
@@ -60,7 +60,7 @@ class Watched:
 
     @property
     def seq(self) -> int:
-        """The event that everything is as of."""
+        """The event whose state is shown."""
         return self.newest_seq if self._at is None else self._at
 
     @property
@@ -75,11 +75,11 @@ class Watched:
 
     @property
     def timeframes(self) -> int:
-        """How many there are."""
+        """The number of symbols."""
         return len(self._engine.config.timeframes)
 
     def take(self, budget_s: float) -> bool:
-        """Take in what has come, for *budget_s* seconds at most; return whether there may be more at once."""
+        """Take in new events, for at most *budget_s* seconds; return whether there may be more already."""
         until_s = self._clock() + budget_s
         before = self.newest_seq
         more = True
@@ -95,8 +95,8 @@ class Watched:
     def step(self, symbol: str, direction: int, timeframe: str | None = None) -> None:
         """Go to the tick of *symbol*, or close of its *timeframe*, before (-1) or after (1) `seq`; 0: to the newest.
 
-        Stays if there is none before; after the last one follows the newest. Takes as long as playing what comes before
-        it, at first; call it in a thread.
+        Stays if there is none before; after the last one comes the newest. The first call takes as long as replaying
+        the log up to there; call it in a thread.
         """
         if direction == 0:
             self._at = None

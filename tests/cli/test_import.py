@@ -59,7 +59,7 @@ def test_bars_and_inspect_say_what_was_imported(tmp_path: Path) -> None:
     live.write_text(f"time,symbol,price,size\n{at('10:06:59')},X,9,1\n{at('10:08')},X,9,1\n{at('10:20')},X,9,1\n")
     ran = mtf("run", live, "--data", tmp_path / "d", *SETTINGS)
     assert ran.exit_code == 0
-    assert "before the end of the imported history are in it already" in ran.stderr
+    assert "before the end of the imported history are already part of it" in ran.stderr
     rows = json_of("bars", tmp_path / "d", "--symbol", "X", "-t", "5m", "--partial", "--format", "json")
     assert [(row["imported"], row["completed"], row["volume"]) for row in rows] == [
         (True, True, 10.0),
@@ -93,7 +93,7 @@ def test_deleted_days_are_gone(tmp_path: Path) -> None:
         "bars           1m 5  5m 1",
     ]
     nothing = mtf("delete", tmp_path / "d", "--symbol", "X", "--days", "2024-03-01..2024-03-06")
-    assert nothing.stdout == f"nothing of that was imported into {tmp_path / 'd'}\n"
+    assert nothing.stdout == f"none of that was imported into {tmp_path / 'd'}\n"
 
 
 def test_what_cannot_be_imported_or_deleted_is_an_error(market: Path, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_what_cannot_be_imported_or_deleted_is_an_error(market: Path, tmp_path: 
         (("import", file, "--data", market, "--symbol", "X", *live), "has events that were not imported"),
         (("import", file, "--data", market, "--symbol", "X"), "different configuration"),
         (("import", market, "--data", tmp_path / "d"), "is a log of mtf"),
-        (("import", "synthetic", "--data", tmp_path / "d"), "made-up market"),
+        (("import", "synthetic", "--data", tmp_path / "d"), "simulated market"),
         (("delete", market, "--symbol", "EURUSD"), "has events that were not imported"),
         (("delete", market, "--symbol", "NONE"), "no event of 'NONE'"),
         (("delete", market, "--symbol", "EURUSD", "--days", "6 March"), "write a date"),

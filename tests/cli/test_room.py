@@ -44,20 +44,20 @@ def test_the_same_source_goes_on_where_it_was(kept: Path) -> None:
 def test_another_source_gets_a_directory_of_its_own(kept: Path) -> None:
     """And goes on there the next time."""
     other = SyntheticMarket(events=10)
-    assert room_for(kept, CONFIG, other) == (kept.with_name("run-2"), "holds another source (market.csv)")
+    assert room_for(kept, CONFIG, other) == (kept.with_name("run-2"), "has another source (market.csv)")
 
 
 def test_another_file_of_the_same_name_is_another_source(kept: Path) -> None:
     """What it begins with is looked at, not only what it is called."""
     path = kept.parent / "market.csv"
     path.write_text(path.read_text().replace("1.25,1.75", "1.24,1.75") + "\n" * 9)
-    assert room_for(kept, CONFIG, open_source(path)) == (kept.with_name("run-2"), "holds another market.csv")
+    assert room_for(kept, CONFIG, open_source(path)) == (kept.with_name("run-2"), "has another market.csv")
 
 
 def test_a_file_that_is_read_in_another_way_is_another_source(kept: Path) -> None:
     """The same rows would be other ticks."""
     source = open_source(kept.parent / "market.csv", columns="time,symbol,bid,ask")
-    assert room_for(kept, CONFIG, source) == (kept.with_name("run-2"), "holds market.csv, read in another way")
+    assert room_for(kept, CONFIG, source) == (kept.with_name("run-2"), "has market.csv, read differently")
 
 
 def test_other_settings_get_a_directory_of_their_own(kept: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_is_no_data_directory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "run-2").mkdir()
     (tmp_path / "run-2" / "notes.txt").write_text("mine")
     assert room_for(tmp_path / "run", CONFIG, source)[0] == tmp_path / "run-3"
-    assert room_for(tmp_path / "run-2", CONFIG, source)[1] == "holds other files"
+    assert room_for(tmp_path / "run-2", CONFIG, source)[1] == "has other files"
     (tmp_path / "run-3" / "log").mkdir(parents=True)
     (tmp_path / "run-3" / "log" / "0000000000000000001.log").write_bytes(b"garbage" * 100)
     found, why = room_for(tmp_path / "run-3", CONFIG, source)

@@ -63,7 +63,7 @@ def test_a_file_in_the_past_of_the_one_before_is_refused_with_what_to_type(folde
     assert refused.stderr == (
         "mtf: GBPUSD.csv begins at 2024-03-06 10:00:30Z, when EURUSD (EURUSD.csv) is already at 2024-03-06 10:29:10Z: "
         "if they are read one after the other, its events are shown next to the other's future: name both "
-        "in one command, as in mtf run A B, with a new directory for --data, and they are merged by time; or keep the "
+        "in one command, as in mtf run A B, with a new directory for --data, to merge them by time; or keep the "
         "order in which they come with --order log\n"
     )
     taken = mtf("run", folder / "GBPUSD.csv", *args, "--order", "log")
@@ -94,7 +94,7 @@ def test_a_window_is_as_long_as_it_says(tmp_path: Path, window: str, late: int, 
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("--reorder", "1"), "'1' is not a duration: write it as 500ms, 2s or 1m"),
+        (("--reorder", "1"), "'1' is not a valid duration: use the form 500ms, 2s or 1m"),
         (("--reorder", "soon"), "'soon' is not a duration"),
         (("--reorder", "2h", "--sort"), "sort and a reorder window exclude each other"),
         (("--reorder", "25h"), "between 0 and 86400000000000 ns, a day"),

@@ -83,7 +83,7 @@ def started(*args: object, cwd: Path) -> Iterator[Shown]:
 
 def test_the_demo_is_live_in_a_browser_and_leaves_nothing(tmp_path: Path) -> None:
     with started("demo", "--port", 0, "--rate", 50, cwd=tmp_path) as shown:
-        url = shown.note(r"a made-up market, live on (http://127\.0\.0\.1:\d+/)  \(Ctrl-C ends it\)")[1]
+        url = shown.note(r"a simulated market, live on (http://127\.0\.0\.1:\d+/)  \(Ctrl-C ends it\)")[1]
         first = shown.ask(f"{url}api/v1/charts/EURUSD")
         assert {name: len(chart["bars"]) > 10 for name, chart in first["charts"].items()} == dict.fromkeys(
             ("1m", "5m", "15m", "1h", "4h", "1d"), True
@@ -92,7 +92,7 @@ def test_the_demo_is_live_in_a_browser_and_leaves_nothing(tmp_path: Path) -> Non
         while shown.ask(f"{url}api/v1/state/EURUSD")["seq"] <= first["state"]["seq"]:
             pass  # it goes on
         rest = shown.stop()
-    assert re.search(r"ended after [\d,]+ events, which are gone; to keep them: .* demo DIR", rest)
+    assert re.search(r"ended after [\d,]+ events, which were deleted; to keep them: .* demo DIR", rest)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,7 +100,7 @@ def test_a_demo_that_is_kept_goes_on_where_it_was(tmp_path: Path) -> None:
     seqs, prices = [], []
     for _ in range(2):
         with started("demo", "kept", "--port", 0, "--rate", 50, cwd=tmp_path) as shown:
-            shown.note("a made-up market, live on")
+            shown.note("a simulated market, live on")
             rest = shown.stop()
         assert "serve kept/" in rest
         state = json_of("state", str(tmp_path / "kept"), "--symbol", "EURUSD", "--json", "--bars", "1")
@@ -135,7 +135,7 @@ def test_on_a_terminal_the_demo_is_on_its_screen_too(tmp_path: Path) -> None:
         session.press("q")
         code, err, modes = session.end()
         assert code == 0
-        assert "two months of trading are being made up" in err
+        assert "simulating two months of trading" in err
         assert modes == session.modes_before
 
 

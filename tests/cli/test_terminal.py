@@ -171,11 +171,11 @@ def test_make_room_goes_on_beside_another_source(tmp_path: Path) -> None:
     room = ("--data", "run", "--make-room", *SETTINGS)
     run(tmp_path, "market.csv", *room)
     out, second = run(tmp_path, "other.csv", *room, width=200)
-    assert second.splitlines()[0] == "mtf: run holds another source (market.csv): this run is kept in run-2"
+    assert second.splitlines()[0] == "mtf: run has another source (market.csv): this run goes to run-2"
     assert all(" run-2/" in each for each in commands(out))
     _, again = run(tmp_path, "other.csv", *room)
     assert again.splitlines()[:2] == [
-        "mtf: run holds another source (market.csv): this run is kept in run-2",
+        "mtf: run has another source (market.csv): this run goes to run-2",
         "mtf: resumed run-2 after seq 8: nothing new",
     ]
     assert json_of("inspect", tmp_path / "run", "--json")["log"]["symbols"] == ["EURUSD", "GBPUSD"]

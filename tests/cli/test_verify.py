@@ -194,7 +194,7 @@ def test_a_stored_bar_that_was_summed_again_is_found_by_replay(copy: Path) -> No
     assert mtf("verify", copy).exit_code == 0
     result = mtf("verify", copy, "--replay")
     assert result.exit_code == 1
-    assert "stored 1m bars of EURUSD are not those of the log" in result.stdout
+    assert "stored 1m bars of EURUSD differ from those of the log" in result.stdout
 
 
 def test_a_damaged_history_is_told(copy: Path) -> None:

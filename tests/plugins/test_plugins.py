@@ -193,8 +193,8 @@ def test_a_builtin_name_cannot_be_taken(tmp_path: Path) -> None:
     (info / "entry_points.txt").write_text("[mtf.calendars]\nfx = os:sep\n[mtf.indicators]\nsma = os:sep\n")
     found = json_of("plugins", paths=(tmp_path / "site",), cwd=tmp_path)
     assert [each["problem"] for each in found] == [
-        "not used: fx is the name of one that is built in",
-        "not used: sma is the name of one that is built in",
+        "not used: fx is the name of a built-in one",
+        "not used: sma is the name of a built-in one",
     ]
     code = "import mtf; print(mtf.calendars.get('fx').name, mtf.indicators.create('sma:3').spec)"
     assert python("-c", code, paths=(tmp_path / "site",), cwd=tmp_path).stdout == "fx sma:3\n"

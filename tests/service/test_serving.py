@@ -200,5 +200,5 @@ def test_config_schema_prints_every_table() -> None:
 
 def test_options_of_the_page_are_not_for_a_configuration(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('[pipeline]\ndata = "x"\n')
-    with pytest.raises(ConfigError, match=r"--port: not with a configuration file: use its .web. table"):
+    with pytest.raises(ConfigError, match=r"--port: not supported with a configuration file; use its .web. table"):
         main.commands["serve"].main([str(tmp_path / "c.toml"), "--port", "1"], standalone_mode=False, obj=None)

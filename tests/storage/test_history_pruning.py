@@ -140,9 +140,9 @@ def test_pruning_that_fails_leaves_all(copy: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        ((), 2, "say what is to go: give --older-than or --max-size"),
+        ((), 2, "nothing to do: give --older-than or --max-size"),
         (("--older-than", "tomorrow"), 2, "'tomorrow' is not a duration"),
-        (("--max-size", "much"), 2, "'much' is not a size: write it as 500MB, 2GB or 1.5GiB"),
+        (("--max-size", "much"), 2, "'much' is not a valid size: use the form 500MB, 2GB or 1.5GiB"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_refused(copy: Path, options: tuple[str, ...], code: int, says: str) -> None:

@@ -152,7 +152,7 @@ class App {
   waiting() {
     const command = element("code", {}, "mtf demo");
     by("main").replaceChildren(element("div", { class: "empty" }, element("div", {}, element("h2", {}, "Waiting for the first tick"),
-      element("p", {}, "The log is empty. As soon as a tick is in it, all timeframes start with it, at the same seq."), element("p", {}, "To look around in a made-up market:"), command)));
+      element("p", {}, "The log is empty. As soon as a tick is in it, all timeframes start with it, at the same seq."), element("p", {}, "To look around in a simulated market:"), command)));
     const timer = setInterval(async () => {
       const found = await get("symbols").catch(() => null);
       if (!found?.symbols.length || this.symbol !== null) return;
