@@ -1,8 +1,8 @@
-"""Data: what is in a data directory, read out as tables and states.
+"""Data: reading a data directory as tables and states.
 
-`reader` is the face (`mtf.open`); `bars`, `longer` and `ticks` are what it can be asked for, `table` what it answers
-with, `arrow` and `frames` how others take that. Sits on the log, the storage and the engine, and knows no pipeline; the
-command line reads through it.
+`data_reader` is the interface (`mtf.open`); `completed_bars`, `longer` and `logged_ticks` are its queries, `table`
+their results, `arrow` and `frames` their forms for other libraries. Built on the log, the storage and the engine,
+without the pipeline; the command line reads through it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Arrow: batches as a stream that polars, pyarrow, DuckDB and others read, without pyarrow.
 
-The stream is lazy: a batch is made when it is asked for, and what fails then fails in whoever reads it, with the same
-text. Imports arro3-core (the extra `arrow`), and is itself imported on first use.
+The stream is lazy: a batch is made when it is requested, and an error then appears in the reading library, with the
+same text. Imports arro3-core (the extra `arrow`), and is itself imported on first use.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def arrow_schema(columns: Sequence[Column]) -> Schema:
 
 
 def arrow_reader(columns: Sequence[Column], batches: Iterable[Batch]) -> RecordBatchReader:
-    """Return *batches* as a stream that is read once."""
+    """Return *batches* as a stream that can be read once."""
     schema = arrow_schema(columns)
     return RecordBatchReader.from_batches(schema, _record_batches(columns, schema, batches))
 
@@ -44,14 +44,14 @@ def _record_batches(columns: Sequence[Column], schema: Schema, batches: Iterable
 
 
 def _nothing(kind: Kind, rows: int) -> Array:
-    """Return a column in which no row has a value."""
+    """Return a column without any value."""
     nowhere = Array.from_buffer(bytes(rows)).cast(DataType.uint32())
     missing = Array([None], DataType.float64()) if kind is Kind.VALUE else _array(kind, [None])
     return missing.take(nowhere)
 
 
 def _array(kind: Kind, found: Any) -> Array:
-    """Return a column of a batch. A buffer is taken as it is, without a copy."""
+    """Return a column of a batch. A buffer is used without a copy."""
     type = _TYPES[kind]
     if isinstance(found, Coded):
         codes = Array.from_buffer(found.codes).cast(DataType.int32())
@@ -67,7 +67,7 @@ def _array(kind: Kind, found: Any) -> Array:
 
 
 def _values(found: Any) -> Array:
-    """Return floats with null for each NaN; without one they are taken as they are."""
+    """Return floats with null for each NaN; without NaN, they are used unchanged."""
     places = value_places(bytes(found))
     if not places:
         return Array.from_buffer(found)
@@ -86,4 +86,4 @@ _TYPES: Final[dict[Kind, DataType]] = {
     Kind.WORD: DataType.dictionary(DataType.int32(), DataType.utf8()),
     Kind.TEXT: DataType.utf8(),
 }
-_STORED: Final[dict[Kind, DataType]] = {Kind.TIME: DataType.int64(), Kind.DATE: DataType.int32()}  # as in a list
+_STORED: Final[dict[Kind, DataType]] = {Kind.TIME: DataType.int64(), Kind.DATE: DataType.int32()}  # for lists

@@ -1,4 +1,4 @@
-"""Bars as plain values by name, as `mtf bars` prints them and the HTTP API answers."""
+"""Bars as plain values by name, for `mtf bars` and the HTTP API."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ def bar_dicts(
 ) -> Iterator[dict[str, Any]]:
     """Yield each bar of *table*, and then *partial*, if it is not None, as of the event *seq*.
 
-    Each says whether events that were *imported* are in it.
-
-    Indicator values that *table* has come last, None if there is none; those of *partial* are *live*.
+    Each says whether it contains *imported* events. Indicator values of *table* come last, None if missing; those of
+    *partial* are *live*.
     """
     outputs = table.columns[len(BARS) :]
     for page in table.pages():

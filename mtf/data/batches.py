@@ -1,8 +1,8 @@
-"""Columns: what tables are made of, and a batch of rows as one run of values a column, in no library's form.
+"""Columns of tables, and batches of rows as one run of values per column, independent of any library.
 
-A column of a batch is one of: a buffer of floats, or of integers as `Kind` says (`array.array`, or a `vec`), with a
-value in each row; a list, with None in rows without a value; `Gappy`, floats of which some are missing; `Coded`, for
-texts of which there are few; or None, if no row has a value. What Arrow, polars and pandas are given is made of these.
+A column of a batch is one of: a buffer of floats, or of integers according to `Kind` (`array.array`, or a `vec`), with
+a value in each row; a list, with None in rows without a value; `Gappy`, floats some of which are missing; `Coded`, for
+few different texts; or None, if no row has a value. The data for Arrow, polars and pandas is made from these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EPOCH: Final = datetime.date(1970, 1, 1)
 
 
 class Kind(enum.Enum):
-    """What a column holds."""
+    """The kind of values in a column."""
 
     TIME = "time"  # int64 nanoseconds UTC
     DATE = "date"  # int32 days since 1970-01-01
@@ -26,7 +26,7 @@ class Kind(enum.Enum):
     VALUE = "value"  # a float, NaN if there is none
     WHOLE = "whole"  # int64
     FLAG = "flag"  # uint8, 0 or 1
-    WORD = "word"  # a text of few: Coded
+    WORD = "word"  # one of few texts: Coded
     TEXT = "text"  # a list
 
 
@@ -38,7 +38,7 @@ class Column(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The name among plain values, where a time is an integer: `start_ns`."""
+        """The name among plain values, where times are integers: `start_ns`."""
         return f"{self.name}_ns" if self.kind is Kind.TIME else self.name
 
 
@@ -56,7 +56,7 @@ class Gappy(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Rows, a run of values a column, in the order of the table's columns."""
+    """Rows as one run of values per column, in the order of the table's columns."""
 
     rows: int
     columns: Sequence[Any]

@@ -1,7 +1,7 @@
-"""Completed bars: those that are stored, then those that the log has closed since, as rows of the history.
+"""Completed bars: the stored ones, then those closed in the log since, as rows of the history.
 
-A query is fixed, as of one event, when it is made: whoever reads it twice reads the same. Stored bars are read in short
-transactions, the others come of the log, played from the newest checkpoint that is not past what is stored.
+A query is fixed as of one event when it is made: reading it twice gives the same rows. Stored bars are read in short
+transactions, the others come from the log, replayed from the newest checkpoint that is not after the stored bars.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ BARS: Final = (
     Column("seq", Kind.WHOLE),
 )
 
-Dated = tuple[Row, Sequence[float]]  # a row that comes of the log, with its completed indicator values
+Dated = tuple[Row, Sequence[float]]  # a row from the log, with its completed indicator values
 
 _AT: Final = {name: k for k, name in enumerate(COLUMNS)}
 START: Final = _AT["start_ns"]
@@ -68,7 +68,7 @@ FIRST_GAP: Final = _AT["gap_closed_ns"]
 
 @attrs.frozen
 class Series:
-    """Bars of one symbol and timeframe, and the timeframe that was run of which they are made: itself, or a shorter."""
+    """Bars of one symbol and timeframe, and the timeframe of the run they are made from: the same, or a shorter one."""
 
     symbol: str
     timeframe: Timeframe
@@ -77,21 +77,21 @@ class Series:
 
 @attrs.frozen(kw_only=True)
 class BarQuery:
-    """The bars of *series* that start in `[start_ns, end_ns)`, or the *last* so many of them; as of *last_seq*."""
+    """The bars of *series* that start in `[start_ns, end_ns)`, or the *last* ones of them; as of *last_seq*."""
 
     storage: Storage
-    store: HistoryStore | None  # None: nothing is stored yet
+    store: HistoryStore | None  # None if nothing is stored yet
     config: Config
     series: Sequence[Series]
     start_ns: int | None
     end_ns: int | None
     last: int | None
-    stored_seq: int  # bars that events up to it closed are read from the history, those after it from the log
+    stored_seq: int  # bars closed by events up to this one are read from the history, later ones from the log
     last_seq: int
-    # By symbol and timeframe that was run, from which start on bars were not known then; None: all up to `last_seq`.
+    # By symbol and timeframe of the run: the start from which bars were not known then; None: all up to `last_seq`.
     before_ns: Mapping[tuple[str, str], int] | None = None
-    outputs: Sequence[str] = ()  # the names of the indicator values that are wanted
-    imported: Imported = NOTHING  # what of the log was imported, which its bars say
+    outputs: Sequence[str] = ()  # the names of the requested indicator values
+    imported: Imported = NOTHING  # the imported part of the log, which its bars show
 
     def pages(self) -> Iterator[Page]:
         """Yield the rows by series, oldest first, a page at a time."""
@@ -107,7 +107,7 @@ class BarQuery:
                 yield from _paged((row, ()) for row in self._longer(each, since))
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the columns: those of `BARS`, then one a value."""
+        """Return the columns: those of `BARS`, then one per value."""
         return (*BARS, *(Column(name, Kind.VALUE) for name in self.outputs))
 
     def batch_of(self, page: Page) -> Batch:
@@ -175,7 +175,7 @@ class BarQuery:
         last: int | None,
         since: list[Dated] | None,
     ) -> Iterator[Page]:
-        """Yield the rows of a timeframe that was run; *since* are those after `stored_seq`, if they are known."""
+        """Yield the rows of a timeframe of the run; *since* are those after `stored_seq`, if known."""
         if self.before_ns is not None:
             before_ns = self.before_ns[key]
             end_ns = before_ns if end_ns is None else min(end_ns, before_ns)
@@ -194,7 +194,7 @@ class BarQuery:
         yield from _paged(newer, self._outputs().get(key[1], ()))
 
     def _longer(self, series: Series, since: list[Dated] | None) -> Iterator[Row]:
-        """Return the rows of a timeframe that was not run."""
+        """Return the rows of a timeframe that was not part of the run."""
         longer = Longer(series.timeframe, self.config.calendars.calendar_of(series.symbol), self.config.anchor_ns)
         key = (series.symbol, series.base.name)
 
@@ -213,7 +213,7 @@ class BarQuery:
                 yield bar_row(bar, seq), values
 
     def _recent(self, keys: set[tuple[str, str]]) -> dict[tuple[str, str], list[Dated]]:
-        """Return the rows that are not stored, of all *keys*: the log is played once for them."""
+        """Return the rows of all *keys* that are not stored: the log is replayed once for them."""
         found: dict[tuple[str, str], list[Dated]] = {key: [] for key in keys}
         for bar, seq, values in self._closed():
             rows = found.get((bar.symbol, bar.timeframe.name))
@@ -222,11 +222,11 @@ class BarQuery:
         return found
 
     def _closed(self) -> Iterator[tuple[Bar, int, list[float]]]:
-        """Yield the bars that are not stored; indicators are computed if somebody asked for them."""
+        """Yield the bars that are not stored; indicators are computed if requested."""
         return closed_between(self.storage, self.stored_seq, self.last_seq, bars_only=not self.outputs)
 
     def _outputs(self) -> Mapping[str, Sequence[str]]:
-        """Return the names of the values of bars that come of the log, by timeframe."""
+        """Return the names of the values of bars from the log, by timeframe."""
         return outputs_of(self.config) if self.outputs else {}
 
 
@@ -256,7 +256,7 @@ def bar_of(row: Row, timeframe: Timeframe) -> Bar:
 
 
 class _RowPage:
-    """Some rows that come of the log, with their values, which are named by *outputs*."""
+    """Some rows from the log, with their values, which are named by *outputs*."""
 
     def __init__(self, found: Sequence[Dated], outputs: Sequence[str]) -> None:
         self._found: Final = found
@@ -307,7 +307,7 @@ def _days(texts: Sequence[str]) -> Any:
 
 
 def _codes(columns: Sequence[Sequence[Any]]) -> Any:
-    """Return the flags of each row as a number, a bit a flag."""
+    """Return the flags of each row as a number, one bit per flag."""
     codes = [0] * len(columns[0])
     for bit in range(len(FLAGS)):
         column = columns[FIRST_FLAG + bit]
@@ -320,6 +320,6 @@ def _codes(columns: Sequence[Sequence[Any]]) -> Any:
 
 
 _WORDS: Final = (*FLAGS, GAP, IMPORTED)
-WORDS: Final = [  # by number: those of the flags that hold, in their order and apart, as `first incomplete`
+WORDS: Final = [  # by number: the words of the set flags, in order, such as `first incomplete`
     " ".join(word for bit, word in enumerate(_WORDS) if code >> bit & 1) for code in range(1 << len(_WORDS))
 ]

@@ -1,7 +1,7 @@
-"""The reader of a data directory or another storage: what `mtf.open` gives.
+"""The reader of a data directory or another storage, returned by `mtf.open`. Only reads, and takes no lock:
 
-Reads only, and takes no lock: a pipeline may write meanwhile, in this process or another. Each answer is as of one
-event, the newest there is when it is asked for, or an earlier one on request; what comes later does not change it.
+a pipeline may write meanwhile, in this process or another. Each answer is as of one event, the newest at the time of
+the call, or an earlier one on request; later events do not change it.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class States(NamedTuple):
 class DataReader:
     """Reads the data directory *place*, or another storage; DataDirError if there is no log, CorruptLog for damage.
 
-    A context manager; `close` closes files, and tables that were made stay usable. Methods read files and never wait
-    for a writer; in an event loop, call them through `asyncio.to_thread`. One thread at a time.
+    A context manager; `close` closes files, and existing tables stay usable. Methods read files and never wait for a
+    writer; in an event loop, call them through `asyncio.to_thread`. One thread at a time.
     """
 
     def __init__(self, place: Place) -> None:
@@ -62,10 +62,12 @@ class DataReader:
         self.name: Final[str] = self.storage.name  # of the storage: the path of a directory
         self.path: Final = self.storage.path if isinstance(self.storage, DataDir) else None
         self._log: Final[ReadableLog] = self.storage.read_log()
-        self.config: Final[Config] = Config.from_json(self._log.config, self.name)  # that it was made with
+        self.config: Final[Config] = Config.from_json(
+            self._log.config, self.name
+        )  # the configuration that it was made with
         self._store: HistoryStore | None = None  # opened when it is first needed
-        self._run_id = b""  # of the log in a directory, once it was looked at
-        self._imported: Imported | None = None  # once it was looked for: it changes no more once there are events
+        self._run_id = b""  # of the log in a directory, once read
+        self._imported: Imported | None = None  # once read: it cannot change once there are other events
         self._closed = False
 
     def __enter__(self) -> DataReader:
@@ -83,18 +85,18 @@ class DataReader:
 
     @property
     def symbols(self) -> list[str]:
-        """The symbols in the log, in order of appearance; the newest ones too."""
+        """The symbols in the log so far, in order of appearance."""
         self._check_open()
         return self._log.symbols
 
     @property
     def timeframes(self) -> list[Timeframe]:
-        """The timeframes that were run, shortest first."""
+        """The timeframes of the run, shortest first."""
         return list(self.config.timeframes)
 
     @property
     def imported(self) -> Imported:
-        """What of the log was imported as history, before anything came live."""
+        """The part of the log that was imported as history, before anything came live."""
         self._check_open()
         if self._imported is None:
             if not self._log.last_seq:
@@ -124,15 +126,15 @@ class DataReader:
         indicators: bool | str | Sequence[str] = False,
         as_of: Time | Moment | None = None,
     ) -> Table[Bar]:
-        """Return the completed bars that start in `[start, end)`, by symbol, timeframe and start; the *last* so many.
+        """Return the completed bars that start in `[start, end)`, or the *last* ones, by symbol, timeframe and start.
 
-        With *indicators* there is a float64 column for each completed value, named as in `live` (`rsi_14`): of all that
-        were run, or of those that are named. It is null where an indicator was not ready, and of bars whose values are
-        not stored: those of a timeframe that was not run, and those that were stored without.
+        With *indicators*, there is a float64 column for each completed value, named as in `live` (`rsi_14`): of all
+        that were run, or of the named ones. It is null if an indicator was not ready, and for bars without stored
+        values: those of a timeframe that was not run, and those stored without values.
 
-        Times are nanoseconds, aware datetimes or ISO text with a zone. *as_of* is a seq, or a time as `state` takes it:
-        only what was known then. A timeframe that was not run is built from the longest that was and divides it.
-        UnknownSymbol, UnknownTimeframe or ConfigError for what is not there, DataDirError if a history is damaged; an
+        Times are nanoseconds, aware datetimes or ISO text with a zone. *as_of* is a seq, or a time as in `state`: only
+        what was known then. A timeframe that was not run is built from the longest one that was run and divides it.
+        UnknownSymbol, UnknownTimeframe or ConfigError for what does not exist, DataDirError if a history is damaged; an
         empty table if there are no such bars.
         """
         last_seq, then = self._as_of(as_of)
@@ -163,21 +165,21 @@ class DataReader:
     def ticks(
         self, symbol: str | Sequence[str] | None = None, *, start: Time | None = None, end: Time | None = None
     ) -> Table[LoggedTick]:
-        """Return the ticks stamped in `[start, end)` in the order of the log, rejected ones too, each with its verdict.
+        """Return the ticks stamped in `[start, end)` in log order, including rejected ones, each with its verdict.
 
-        Those of all symbols if no *symbol* is given. Verdicts depend on what came before, so that the log is judged
-        from its start; of a log whose beginning was removed, the first ones may be other than they were.
+        Without *symbol*, those of all symbols. Verdicts depend on earlier events; if the log's beginning was removed,
+        the first ones may differ from the original ones.
         """
         return self._ticks("ticks", symbol, start, end, rejected_only=False)
 
     def rejects(
         self, symbol: str | Sequence[str] | None = None, *, start: Time | None = None, end: Time | None = None
     ) -> Table[LoggedTick]:
-        """Return those of `ticks` that were rejected. Malformed ones are in no log: `malformed.jsonl` has them."""
+        """Return those of `ticks` that were rejected. Malformed rows are not in the log, but in `malformed.jsonl`."""
         return self._ticks("rejected ticks", symbol, start, end, rejected_only=True)
 
     def outages(self, *, start: Time | None = None, end: Time | None = None) -> Iterator[LoggedOutage]:
-        """Yield when feeds were down, in the order of the log: outages that are, in part, in `[start, end)`.
+        """Yield when feeds were down, in the order of the log: outages that overlap `[start, end)`.
 
         Their times are those of the wall clock. The log is read from an hour before *start* on, or all of it.
         """
@@ -186,10 +188,10 @@ class DataReader:
         return logged_outages(self._log, self._look(), start_ns, end_ns)
 
     def state(self, symbol: str, *, at: Time | Moment | None = None) -> Snapshot:
-        """Return every timeframe of *symbol* at one seq: bars that form, completed ones, and indicator values.
+        """Return every timeframe of *symbol* at one seq: forming and completed bars, and indicator values.
 
-        *at* is a seq, or a time: as the symbol was before its first accepted event that is stamped later. UnknownSymbol
-        if none of its events had come.
+        *at* is a seq, or a time: the symbol's state before its first accepted event that is stamped later.
+        UnknownSymbol if it had no event by then.
         """
         engine = self._engine(moment(at))
         number = engine.number_of(symbol)
@@ -198,12 +200,12 @@ class DataReader:
         return engine.snapshot(number)
 
     def states(self, *, at: Time | Moment | None = None) -> States:
-        """Return every symbol's state, as `state` does that of one."""
+        """Return every symbol's state, as `state` does for one."""
         engine = self._engine(moment(at))
         return States(engine.joiner.seq, {name: engine.snapshot(engine.number_of(name)) for name in engine.symbols()})
 
     def span(self, symbol: str) -> SymbolSpan | None:
-        """Return the span of the completed bars of *symbol*, by its shortest timeframe that has any; None: none has."""
+        """Return the span of the completed bars of *symbol*, by its shortest timeframe with bars; None without bars."""
         for timeframe in self.timeframes:
             newest = list(self.bars(symbol, timeframe, last=1))
             if newest:
@@ -218,9 +220,9 @@ class DataReader:
         *,
         poll_s: float = POLL_S,
     ) -> AsyncGenerator[Bar, None]:
-        """Yield the bars that are completed from now on, each once its event is in the log; for ever.
+        """Yield the bars that are completed from now on, each once its event is in the log, for ever.
 
-        Of all symbols, also new ones, and of all timeframes that were run, unless some are named. Looks for new events
+        Of all symbols, including new ones, and all timeframes of the run, unless some are named. Checks for new events
         every *poll_s* seconds. Use `contextlib.aclosing` to close the log at once.
         """
         last_seq = self._look()
@@ -260,13 +262,13 @@ class DataReader:
         return Table(what, TICKS, query.pages, batch_of=query.batch_of, values_of=query.values_of)
 
     def _history(self) -> HistoryStore | None:
-        """Return the history, which remembers what it has read; None if there is none yet."""
+        """Return the history, which caches what it has read; None if there is none yet."""
         if self._store is None:
             self._store = self.storage.stored_bars(versions_of(self.config))
         return self._store
 
     def _history_for_ticks(self, rejected_only: bool) -> HistoryStore | None:
-        """Return the history, or None if it cannot be opened: ticks that were not rejected can be had without it."""
+        """Return the history, or None if it cannot be opened: most ticks can be read without it."""
         try:
             return self._history()
         except DataDirError:
@@ -275,7 +277,7 @@ class DataReader:
             return None
 
     def _outputs(self, series: Sequence[Series], asked: bool | str | Sequence[str]) -> list[str]:
-        """Return the names of the indicator values that are *asked* for, in the order in which they were run."""
+        """Return the names of the *asked* indicator values, in the order of the run."""
         if asked is False:
             return []
         run = outputs_of(self.config)
@@ -298,21 +300,21 @@ class DataReader:
             run_id = self._log.run_id
             if self._run_id not in (b"", run_id):
                 raise DataDirError(
-                    f"{self.name}: an import has replaced the log since this reader was opened: open another"
+                    f"{self.name}: an import has replaced the log since this reader was opened: open a new one"
                 )
             self._run_id = run_id
         return last_seq
 
     def _check_open(self) -> None:
         if self._closed:
-            raise DataDirError(f"{self.name}: this reader is closed: open another one")
+            raise DataDirError(f"{self.name}: this reader is closed: open a new one")
 
     def _as_of(self, given: Time | Moment | None) -> tuple[int, int | None]:
-        """Return the last event that an answer may know of, and the time, if one was given, that it is as of."""
+        """Return the last event that an answer may include, and its time, if one was given."""
         last_seq = self._look()
         at = moment(given)
         if at.seq is not None and at.seq > last_seq:
-            raise ConfigError(f"{self.name}: the log ends at seq {last_seq}: ask for what is in it")
+            raise ConfigError(f"{self.name}: the log ends at seq {last_seq}: choose a seq up to there")
         return (last_seq if at.seq is None else at.seq), at.ts_ns
 
     def _engine(self, at: Moment) -> Kernel:
@@ -320,7 +322,7 @@ class DataReader:
         return engine_at(self.storage, seq=at.seq, time_ns=at.ts_ns)
 
     def _known_before(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:
-        """Return from which start on bars were not known at *time_ns*, by symbol and timeframe that was run."""
+        """Return the start from which bars were not known at *time_ns*, by symbol and timeframe of the run."""
         engine = engine_at(self.storage, seq=last_seq, time_ns=time_ns)
         found: dict[tuple[str, str], int] = {}
         for each in series:
@@ -336,7 +338,7 @@ class DataReader:
         return found
 
     def _known_symbols(self, given: str | Sequence[str], known: Sequence[str]) -> list[str]:
-        """Return the symbols that were given, each once; UnknownSymbol for one that is not *known*."""
+        """Return the given symbols, each once; UnknownSymbol for one that is not *known*."""
         symbols = [given] if isinstance(given, str) else list(dict.fromkeys(given))
         for symbol in symbols:
             if symbol not in known:
@@ -366,5 +368,5 @@ SYMBOLS_SHOWN: Final = 50
 
 
 def open_data(path: Place) -> DataReader:
-    """Open the data directory *path*, or another storage, for reading; usable while a pipeline writes it elsewhere."""
+    """Open the data directory *path*, or another storage, for reading, even while a pipeline writes it."""
     return DataReader(path)

@@ -1,4 +1,4 @@
-"""Exporters that other packages bring by entry point: they write a table of completed bars in a form of their own."""
+"""Exporters that other packages provide through entry points: they write tables of completed bars in their own form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def exporters() -> list[str]:
 
 
 def export(name: str, table: Table[Bar], stream: BinaryIO) -> None:
-    """Have the exporter *name* write *table* to *stream*; ConfigError that names its package if it fails."""
+    """Let the exporter *name* write *table* to *stream*; ConfigError, naming its package, if it fails."""
     write: Exporter = load(KIND, name, checked_exporter)
     try:
         write(table, stream)
@@ -35,7 +35,7 @@ def export(name: str, table: Table[Bar], stream: BinaryIO) -> None:
 
 
 def checked_exporter(found: object) -> Exporter:
-    """Return the function that a plug-in has brought; ConfigError if it cannot be called."""
+    """Return the function of a plug-in; ConfigError if it cannot be called."""
     if not callable(found):
         raise ConfigError(f"{found!r} is not a function that writes a table to a stream")
     return cast("Exporter", found)

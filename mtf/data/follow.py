@@ -13,7 +13,7 @@ from mtf.storage.storage import Storage
 __all__ = ["POLL_S", "follow_bars"]
 
 POLL_S: Final = 0.1
-BLOCK_EVENTS: Final = 1024  # of what is there already, read at once
+BLOCK_EVENTS: Final = 1024  # of existing events, read at once
 
 
 async def follow_bars(
@@ -25,9 +25,9 @@ async def follow_bars(
     *,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncGenerator[Bar, None]:
-    """Yield the bars that events after *after_seq* close, of *symbols* and *timeframes*, or of all.
+    """Yield the bars closed by events after *after_seq*, of *symbols* and *timeframes*, or of all.
 
-    Bars come in their order; between two looks at the log there is a *sleep* of *poll_s* seconds.
+    Bars come in order; between two reads of the log there is a *sleep* of *poll_s* seconds.
     """
     engine = await asyncio.to_thread(bars_engine_at, storage, after_seq)
     reader = await asyncio.to_thread(lambda: storage.read_log().follow(after_seq + 1, block_events=BLOCK_EVENTS))

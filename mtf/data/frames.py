@@ -1,4 +1,4 @@
-"""Frames of pandas, made of NumPy arrays; imports both, and is itself imported on first use."""
+"""Pandas frames, made from NumPy arrays; imports both, and is itself imported on first use."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ __all__ = ["pandas_frame"]
 def pandas_frame(columns: Sequence[Column], batches: Iterable[Batch]) -> pd.DataFrame:
     """Return all rows as one frame: times are `datetime64[ns, UTC]`, words categories, dates `datetime64[s]`.
 
-    Numbers that are missing are NaN, times and dates NaT, texts None. Whole numbers of which some are missing are
-    `Int64`.
+    Missing numbers are NaN, times and dates NaT, texts None. Whole numbers with missing ones are `Int64`.
     """
     parts: list[list[Any]] = [[] for _ in columns]
     words: list[Sequence[str]] = [()] * len(columns)

@@ -1,7 +1,7 @@
-"""Ticks out of the log, accepted and rejected ones, each with its verdict.
+"""Ticks from the log, accepted and rejected, each with its verdict.
 
-The index of the log says where to look. What became of the events there is known from the history, which has the
-rejected ones; those that it has not are judged again. Memory holds one page, however many ticks there are.
+The index of the log says where to look. The history has the rejected events; events after its end are judged again.
+Memory is limited to one page, however many ticks there are.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TICKS: Final = (
 
 
 class LoggedTick(NamedTuple):
-    """A tick as it is in the log: its seq, what became of it, and the tick itself."""
+    """A tick in the log: its seq, its verdict, and the tick itself."""
 
     seq: int
     verdict: str  # accepted, late_accepted, duplicate, price, closed, late, unfinished
@@ -71,7 +71,7 @@ class TickQuery:
     log: ReadableLog
     rejected_only: bool = False
     store: HistoryStore | None = None  # which has rejected ones
-    late_accepted: bool = False  # whether late ones may be accepted: the history does not say which
+    late_accepted: bool = False  # whether late ones may be accepted: the history does not tell which
 
     def pages(self) -> Iterator[Picked | Rejects]:
         """Yield the ticks in columns, a page at a time, in the order of the log."""
@@ -85,7 +85,7 @@ class TickQuery:
             runs = self.log.find(wanted, self.start_ns, self.end_ns, self.last_seq)
             yield from self._picked(codes, self._events(runs, known))
             return
-        # What is stored need not be looked for in the log.
+        # Stored ticks need not be searched in the log.
         before = self.log.find(wanted, self.start_ns, self.end_ns, known.after_seq)
         yield from self._picked(codes, judged_events(self.storage, before, self.names))
         for page in self._stored(known):
@@ -98,7 +98,7 @@ class TickQuery:
             yield from self._picked(codes, judged_events(self.storage, after, self.names))
 
     def _known(self) -> Known:
-        """Return of which events the history has those that were rejected."""
+        """Return the events among which the history has the rejected ones."""
         if self.store is None or self.late_accepted:
             return Known(0, 0)
         try:
@@ -125,7 +125,7 @@ class TickQuery:
         yield from judged_events(self.storage, runs_within(runs, known.last_seq + 1, self.last_seq), self.names)
 
     def _of_mine(self, page: Rejects) -> Rejects:
-        """Return what of a stored *page* is asked for, its symbols called by their places among `symbols`."""
+        """Return the requested part of a stored *page*, with its symbols as indexes into `symbols`."""
         place = {symbol: k for k, symbol in enumerate(self.symbols)}
         codes = [place.get(symbol, -1) for symbol in page.symbols]
         found = page.chosen(

@@ -1,9 +1,9 @@
-"""Bars of a timeframe that was not run, made of the bars of a shorter one that divides it.
+"""Bars of a timeframe that was not run, made from the bars of a shorter one that divides it.
 
-Each is exactly the union of those (see docs/bars.md), cut by the same calendar. One is complete once a bar that ends
-with it, or one that starts after it, is: so one that ends without a tick becomes known with the next bar, a little
-later than if the timeframe had been run, and never earlier. The first bar of a symbol is marked as incomplete unless a
-bar that starts with it is there. Rows are those of the history.
+Each is exactly the union of those (see docs/bars.md), cut by the same calendar. It is complete once a bar is that ends
+with it or starts after it: so one that ends without a tick becomes known with the next bar, a little later than if the
+timeframe had been run, but never earlier. The first bar of a symbol is marked as incomplete unless a bar starts with
+it. Rows are those of the history.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ SEQ: Final = _AT["seq"]
 
 
 def base_of(timeframe: Timeframe, kept: TimeframeSet) -> Timeframe | None:
-    """Return the longest of *kept* that divides *timeframe*, or is it; None if there is none."""
+    """Return the longest of *kept* that divides or equals *timeframe*; None if there is none."""
     return next((each for each in reversed(kept.items) if _divides(each, timeframe)), None)
 
 
 class Longer:
-    """Makes the bars of *timeframe*, of a symbol of *calendar*."""
+    """Makes the bars of *timeframe* for a symbol with *calendar*."""
 
     def __init__(self, timeframe: Timeframe, calendar: Calendar, anchor_ns: int) -> None:
         self._timeframe: Final = timeframe
@@ -70,7 +70,7 @@ class Longer:
     ) -> Iterable[Row]:
         """Return the last *count* of the bars that start in `[start_ns, end_ns)`."""
         to_ns = None
-        if end_ns is not None:  # up to the end of the last one, and one bar more that says that it is over
+        if end_ns is not None:  # up to the end of the last one, plus one bar that shows that it is over
             at_ns, next_ns, _ = self._bounds(end_ns)
             to_ns = end_ns if at_ns == end_ns else next_ns
         share = -(-self._timeframe.length_ns // shorter.length_ns)
@@ -78,7 +78,7 @@ class Longer:
         while True:
             rows = list(base(None, to_ns, wanted))
             more = [] if to_ns is None else list(_first(base(to_ns, None, None)))
-            whole = len(rows) < wanted  # there are none before them
+            whole = len(rows) < wanted  # there are no earlier ones
             found = deque(
                 (
                     row
@@ -92,10 +92,10 @@ class Longer:
             wanted *= 4
 
     def _made(self, rows: Iterator[Row], previous_ns: int | None, *, whole: bool = True) -> Iterator[Row]:
-        """Yield the bars that *rows* make, but for a last one that may go on.
+        """Yield the bars made from *rows*, except a last one that may continue.
 
-        *previous_ns* is the end of the one before them. If they are not *whole*, some may be missing from the first
-        bar, which is left out.
+        *previous_ns* is the end of the row before them. If they are not *whole*, rows of the first bar may be missing,
+        and it is left out.
         """
         group: list[Row] = []
         start_ns = end_ns = 0
@@ -118,7 +118,7 @@ class Longer:
     ) -> Row:
         first, last = group[0], group[-1]
         begins_log = bool(first[FIRST])
-        # When the symbol's first event came is not stored; a day's bar says whether that was after the day had begun.
+        # The time of the symbol's first event is not stored; a daily bar shows whether it came after the day had begun.
         begins_late = first[DAY_INCOMPLETE] if self._timeframe.kind == DAY else first[START] > start_ns
         incomplete = any(row[INCOMPLETE] for row in group) or (begins_log and begins_late)
         day_incomplete = incomplete and begins_log if self._timeframe.kind in (WEEK, MONTH) else first[DAY_INCOMPLETE]
@@ -148,7 +148,7 @@ class Longer:
         )
 
     def _bounds(self, ts_ns: int) -> tuple[int, int, str]:
-        """Return start, end and trading day of the bar that *ts_ns* lies in."""
+        """Return start, end and trading day of the bar that contains *ts_ns*."""
         kind = self._timeframe.kind
         period = self._calendar.period_at(ts_ns, kind)
         date = period.date.isoformat()

@@ -1,7 +1,7 @@
 """Times as users give them: integer nanoseconds UTC, an aware datetime, or ISO 8601 text with a zone.
 
-Never a naive one: which zone was meant cannot be guessed. Nanoseconds survive: what datetime cuts to microseconds is
-read here.
+Naive datetimes are refused, because their zone would be a guess. Nanoseconds are kept, which datetime would cut to
+microseconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mtf.units import SECOND_NS, TS_MAX_NS, TS_MIN_NS
 
 __all__ = ["SEQ_MAX", "Moment", "Time", "moment", "nanoseconds"]
 
-SEQ_MAX: Final = 10**15  # if both are possible, a smaller integer is a seq, a larger one nanoseconds
+SEQ_MAX: Final = 10**15  # if both are possible, an integer up to this is a seq, a larger one nanoseconds
 US_NS: Final = 1_000
 
 Time = SupportsIndex | datetime.datetime | str
@@ -37,13 +37,13 @@ class Moment:
 
 
 def nanoseconds(given: Time) -> int:
-    """Return *given* in nanoseconds UTC; ConfigError if it is not a time, with how to write one."""
+    """Return *given* in nanoseconds UTC; ConfigError, with the valid forms, if it is not a time."""
     if isinstance(given, str):
         ts_ns = _of_text(given.strip())
     elif isinstance(given, datetime.datetime):
         if given.tzinfo is None:
-            raise ConfigError(f"{given.isoformat()} has no time zone: give it one, as tzinfo=datetime.UTC")
-        # A pandas Timestamp is a datetime, and has what is below its microseconds beside it.
+            raise ConfigError(f"{given.isoformat()} has no time zone: give it one, such as tzinfo=datetime.UTC")
+        # A pandas Timestamp is a datetime, with its nanoseconds in a separate attribute.
         ts_ns = (given - _EPOCH) // datetime.timedelta(microseconds=1) * US_NS + getattr(given, "nanosecond", 0)
     else:
         ts_ns = _whole(given)
@@ -53,7 +53,7 @@ def nanoseconds(given: Time) -> int:
 
 
 def moment(given: Time | Moment | None) -> Moment:
-    """Return the seq or the time that *given* is; None is the end of the log."""
+    """Return *given* as a seq or a time; None is the end of the log."""
     if given is None:
         return Moment()
     if isinstance(given, Moment):
@@ -74,7 +74,7 @@ def _whole(given: SupportsIndex) -> int:
         return index(given)
     except TypeError:
         raise ConfigError(
-            f"invalid time {given!r}: give nanoseconds as an int, an aware datetime, or a text as 2024-03-06T10:00Z"
+            f"invalid time {given!r}: give nanoseconds as an int, an aware datetime, or text such as 2024-03-06T10:00Z"
         ) from None
 
 
@@ -86,7 +86,7 @@ def _of_text(text: str) -> int:
     try:
         moment = datetime.datetime.fromisoformat(match["head"] + match["zone"] if match else text)
     except ValueError:
-        raise ConfigError(f"invalid time {text!r}: write 2024-03-06T10:00Z, or nanoseconds since 1970") from None
+        raise ConfigError(f"invalid time {text!r}: use the form 2024-03-06T10:00Z, or nanoseconds since 1970") from None
     if moment.tzinfo is None:
         raise ConfigError(
             f"{text!r} has no time zone: write {moment.isoformat()}Z for UTC, or append an offset such as +01:00"

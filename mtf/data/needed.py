@@ -1,4 +1,4 @@
-"""Packages that only some answers need: imported on first use, and named if they are missing."""
+"""Packages that only some queries need: imported on first use, and named if they are missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["needs"]
 
 @contextmanager
 def needs(package: str, install: str = "") -> Iterator[None]:
-    """Have an import that fails within raise MissingPackage, which says to install *install*, or the *package*."""
+    """A context in which a failed import raises MissingPackage, which says to install *install*, or the *package*."""
     try:
         yield
     except ImportError as error:

@@ -1,7 +1,7 @@
-"""Outages of feeds, as the log has them: clock events of feeds, each with a reason and the span that it is about.
+"""Outages of feeds in the log: clock events of feeds, each with a reason and a span.
 
-They are few among many, of no symbol and in no index, and each stands just before the ticks that ended it: so the log
-is read from where the ticks of the time asked for begin.
+They are few, belong to no symbol and are not in the index, but each comes just before the ticks that ended it: so the
+log is read from where the ticks of the requested time begin.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from mtf.units import HOUR_NS, TS_MAX_NS, TS_MIN_NS
 __all__ = ["LoggedOutage", "logged_outages"]
 
 BLOCK_EVENTS: Final = 4_096
-LATE_NS: Final = HOUR_NS  # no live feed brings ticks that are stamped so long before they come
-NO_SYMBOL: Final = b"\xff\xff\xff\xff"  # in the row of every clock event, and of few others
+LATE_NS: Final = HOUR_NS  # live ticks are not stamped this long before they come
+NO_SYMBOL: Final = b"\xff\xff\xff\xff"  # in the row of every clock event, and in few others
 _UNJUDGED: Final = vec[u8]([])
 
 
 @attrs.frozen
 class LoggedOutage:
-    """A feed was down from *since_ns* to *until_ns*, by the wall clock: what it should have brought then is missing.
+    """A feed was down from *since_ns* to *until_ns*, by the wall clock: its events of that time are missing.
 
-    *seq* is its event, and *reason* says which feed it was and what is missing.
+    *seq* is its event, and *reason* names the feed and what is missing.
     """
 
     seq: int
@@ -42,7 +42,7 @@ class LoggedOutage:
 
 
 def logged_outages(log: ReadableLog, last_seq: int, start_ns: int, end_ns: int) -> Iterator[LoggedOutage]:
-    """Yield the outages among the events of *log* up to *last_seq* that are, in part, in `[start_ns, end_ns)`."""
+    """Yield the outages among the events of *log* up to *last_seq* that overlap `[start_ns, end_ns)`."""
     first_seq = log.first_seq
     if last_seq < first_seq:
         return

@@ -1,7 +1,7 @@
-"""Tables: what a query gives. Nothing is read before it is asked for, and then a batch at a time.
+"""Tables: the results of queries. Nothing is read before it is needed, and then a batch at a time.
 
-A table answers as often as it is asked, each time with the same rows: it was fixed, as of one event of the log, when
-it was made. It does not know what its rows are about, nor where they come from.
+A table can be read any number of times, always with the same rows: it was fixed as of one event of the log when it was
+made. It does not know the meaning or the origin of its rows.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ Value_co = TypeVar("Value_co", covariant=True)
 
 
 class Table(Generic[Value_co]):
-    """Rows in columns, for whatever reads Arrow (`polars.DataFrame(table)`, `pyarrow.table(table)`, DuckDB), or values.
+    """Rows in columns, for any reader of Arrow (`polars.DataFrame(table)`, `pyarrow.table(table)`, DuckDB), or values.
 
-    Whoever reads the stream sees an error in it as an error of its own, with mtf's text; the methods here raise mtf's.
+    A library that reads the stream raises its own error with mtf's text; the methods here raise mtf's errors.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Table(Generic[Value_co]):
         values_of: Callable[[Any], Iterable[Value_co]],
         preview: Callable[[int], Iterator[Any]] | None = None,
     ) -> None:
-        """*what* the rows are, in words; *pages* begins to read them, each of which the other two take apart.
+        """*what* describes the rows; *pages* starts reading them, and the other two split a page.
 
-        *preview* is as *pages*, for one who wants so many rows and no more; by default the first page is read.
+        *preview* is like *pages*, limited to that many rows; by default the first page is read.
         """
         self._what: Final = what
         self._columns: Final = tuple(columns)
@@ -68,7 +68,7 @@ class Table(Generic[Value_co]):
 
     @property
     def schema(self) -> tuple[Column, ...]:
-        """The columns, with what each holds."""
+        """The columns, with the kind of each."""
         return self._columns
 
     def __iter__(self) -> Iterator[Value_co]:
@@ -77,7 +77,7 @@ class Table(Generic[Value_co]):
             yield from self._values_of(page)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return all rows as dicts of plain values: times are integer nanoseconds, and named so (`start_ns`)."""
+        """Return all rows as dicts of plain values: times are integer nanoseconds, with names such as `start_ns`."""
         return list(self.rows())
 
     def to_polars(self) -> polars.DataFrame:
@@ -95,7 +95,7 @@ class Table(Generic[Value_co]):
     def to_parquet(self, out: str | os.PathLike[str] | BinaryIO) -> None:
         """Write all rows as a Parquet file, to a path or to a binary stream, in bounded memory.
 
-        A file appears under its name when it is whole. MissingPackage without the extra `arrow`.
+        A file appears under its name when it is complete. MissingPackage without the extra `arrow`.
         """
         self._write("parquet", out)
 
@@ -110,10 +110,11 @@ class Table(Generic[Value_co]):
         return pandas_frame(self._columns, self._batches())
 
     def plot(self, last: int = PLOT_BARS, *, indicators: Sequence[str] = ()) -> Picture:
-        """Return the *last* bars of one symbol and timeframe as a picture, which notebooks show: `save` writes a file.
+        """Return the *last* bars of one symbol and timeframe as a picture, which notebooks show; `save` writes a file.
 
-        *indicators* are columns of values that are prices, such as `sma_20`, drawn as lines; up to four. ConfigError if
-        the table does not hold such bars.
+        *indicators* are up to four columns of price-like values, such as `sma_20`, drawn as lines.
+
+        ConfigError if the table does not have such bars.
         """
         from mtf.charts import Picture
         from mtf.charts.charted import chart_of_table
@@ -122,7 +123,7 @@ class Table(Generic[Value_co]):
         return Picture(svg_of(chart_of_table(self, last, indicators)))
 
     def watched(self, watch: Callable[[int], object]) -> Table[Value_co]:
-        """Return the same table; *watch* is called with the number of rows of each batch that is taken from it."""
+        """Return the same table; *watch* is called with the number of rows of each batch that is read from it."""
 
         def batch_of(page: Any) -> Batch:
             batch = self._batch_of(page)
@@ -180,7 +181,7 @@ class Table(Generic[Value_co]):
         ]
 
     def pages(self) -> Iterator[Any]:
-        """Yield the rows as they are read, for those in mtf that need more than the columns."""
+        """Yield the rows as they are read, for code in mtf that needs more than the columns."""
         return self._pages()
 
     def _batches(self) -> Iterator[Batch]:

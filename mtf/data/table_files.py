@@ -1,6 +1,6 @@
 """Files of tables: Parquet and Arrow IPC (Feather), written a batch at a time.
 
-A file appears under its name when it is whole; until then, and if something fails, what was there stays.
+A file appears under its name when it is complete; until then, and if anything fails, the old one stays.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["BINARY_FORMATS", "TableWriter", "binary_writer", "whole_file"]
 
 BINARY_FORMATS: Final = ("parquet", "arrow")
-ROW_GROUP: Final = 131_072  # rows: what a reader has to take at once
+ROW_GROUP: Final = 131_072  # rows that a reader must read at once
 
 TableWriter = Callable[["RecordBatchReader", BinaryIO], None]
 
 
 def binary_writer(format: str) -> TableWriter:
-    """Return what writes a table in one of `BINARY_FORMATS`; MissingPackage if the extra `arrow` is not installed."""
+    """Return the writer of one of `BINARY_FORMATS`; MissingPackage if the extra `arrow` is not installed."""
     with needs("arro3-io", "'mtf-engine[arrow]'"):
         from arro3.io import write_ipc, write_parquet
 
@@ -41,16 +41,16 @@ def binary_writer(format: str) -> TableWriter:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that replaces what *path* has once all is written; if that fails, nothing has changed.
+    """Open a file that replaces *path* once everything is written; if that fails, nothing has changed.
 
-    ConfigError if *path* is a directory, or its folder is not there.
+    ConfigError if *path* is a directory, or its folder does not exist.
     """
     target = Path(path)
     if target.is_dir():
         raise ConfigError(f"{target} is a directory: give the name of a file")
     if not target.parent.is_dir():
-        raise ConfigError(f"{target}: there is no directory {target.parent}")
-    if target.exists() and not target.is_file():  # a pipe or a device takes what comes
+        raise ConfigError(f"{target}: directory {target.parent} does not exist")
+    if target.exists() and not target.is_file():  # a pipe or a device is written directly
         with target.open("wb") as stream:
             yield stream
         return

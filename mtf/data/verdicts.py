@@ -1,7 +1,7 @@
-"""Verdicts: what became of logged events.
+"""Verdicts on logged events. A verdict depends on earlier events, and is not in the log.
 
-A verdict depends on what came before, and is not in the log. The history has the events that were rejected; where it
-has not, events are judged again, from the nearest checkpoint before them on, or from the first event that is kept.
+The history has the rejected events; events that it does not cover are judged again, from the nearest checkpoint before
+them, or from the first event that is kept.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mtf.storage.storage import Storage
 
 __all__ = ["Known", "judged_events", "runs_within", "stored_events"]
 
-_ACCEPTED: Final = vec[u8]([])  # stands for the verdicts of a block of which every event was accepted
+_ACCEPTED: Final = vec[u8]([])  # the verdicts of a block whose events were all accepted
 
 
 class Known(NamedTuple):
-    """The history has those of the events after *after_seq*, up to *last_seq*, that were rejected."""
+    """The history has the rejected ones among the events after *after_seq*, up to *last_seq*."""
 
     after_seq: int
     last_seq: int
 
 
 def runs_within(runs: Sequence[tuple[int, int]], first_seq: int, last_seq: int) -> list[tuple[int, int]]:
-    """Return what of *runs* (first and last seq) lies between *first_seq* and *last_seq*."""
+    """Return the parts of *runs* (first and last seq) between *first_seq* and *last_seq*."""
     return [
         (max(first, first_seq), min(last, last_seq)) for first, last in runs if first <= last_seq and last >= first_seq
     ]
@@ -43,7 +43,7 @@ def stored_events(
 ) -> Iterator[tuple[Block, vec[u8]]]:
     """Yield the events of *runs*, in order, of *log* with their verdicts.
 
-    *rejects* are those that were rejected, in order, a page at a time; the others were accepted.
+    *rejects* are the rejected ones, in order, a page at a time; the others were accepted.
     """
     page: Rejects | None = None
     for first_seq, last_seq in runs:
@@ -90,7 +90,7 @@ def judged_events(
 
 
 def _part(block: Block, verdicts: vec[u8], first_seq: int, last_seq: int) -> tuple[Block, vec[u8]]:
-    """Return what *block* has of the events *first_seq* to *last_seq*, of which it has some."""
+    """Return the part of *block* from *first_seq* to *last_seq*, which is not empty."""
     skipped = first_seq - block.first_seq
     if skipped > 0:
         block = cut(block, skipped)[1]

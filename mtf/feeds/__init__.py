@@ -1,7 +1,7 @@
-"""Feeds: live sources that connect again, know what they missed, and say so in the log.
+"""Feeds: live sources that reconnect, know what they missed, and record it in the log.
 
 `live_feed` is the feed itself, over any connection; `websocket_feed` and `ccxt_feed` are connections; `file_feed`
-follows a file, which has none. `numbering` knows which numbered messages have come, `backoff` when to connect again,
+follows a file, without a connection. `numbering` tracks which numbered messages have come, `backoff` when to reconnect,
 `watchdog` how long to wait. `import mtf` loads none of the libraries that connections need.
 """
 

@@ -1,4 +1,4 @@
-"""How long to wait before connecting again."""
+"""How long to wait before reconnecting."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Backoff"]
 
 @attrs.frozen(kw_only=True)
 class Backoff:
-    """Waits that grow from *first_s* by *factor* up to *most_s*, in seconds, each varied at random by *jitter* of it.
+    """Waits that grow from *first_s* by *factor* up to *most_s*, in seconds, each varied randomly by up to *jitter*.
 
-    The jitter keeps a thousand clients from coming back at the same moment. A connection that lived for *healthy_s*
-    starts over at *first_s*. After *attempts* failures in a row the feed gives up; None: never.
+    The jitter keeps a thousand clients from returning at the same moment. After a connection that lasted *healthy_s*,
+    waits start over at *first_s*. After *attempts* failures in a row, the feed gives up; None: never.
     """
 
     first_s: float = 0.5
@@ -39,6 +39,6 @@ class Backoff:
             raise ConfigError(f"backoff: attempts must be 1 or more, got {self.attempts}")
 
     def wait_s(self, failures: int, chance: random.Random) -> float:
-        """Return how long to wait after *failures* in a row, 1 or more."""
+        """Return the wait after *failures* in a row, 1 or more."""
         grown = self.first_s * self.factor ** min(failures - 1, 64)
         return min(grown, self.most_s) * (1 + self.jitter * chance.uniform(-1, 1))

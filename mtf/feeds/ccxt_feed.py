@@ -1,7 +1,7 @@
-"""Trades of a crypto exchange, by the `ccxt` package (extra `ccxt`), which speaks to some seventy of them.
+"""Trades of a crypto exchange, through the `ccxt` package (extra `ccxt`), which supports some seventy of them.
 
 The package pins exact versions of many others, and takes seconds to import: it is imported in a thread, at the first
-connection, and its own test job keeps it working.
+connection, and a separate test job keeps it working.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PACKAGE: Final = "ccxt.pro"
 TRADES: Final = "trades"
 QUOTES: Final = "quotes"
 
-Watched: TypeAlias = tuple[str, Any]  # what was watched, and what came
+Watched: TypeAlias = tuple[str, Any]  # what was watched, and its data
 Loader: TypeAlias = Callable[[], Any]
 
 
@@ -38,7 +38,7 @@ def ccxt(
     load: Loader | None = None,
     **settings: Any,
 ) -> Feed:
-    """Return a `Feed` of *symbols*, as `BTC/USDT`, of a ccxt *exchange*, as `binance`; *settings* are those of `Feed`.
+    """Return a `Feed` of *symbols* such as `BTC/USDT`, of a ccxt *exchange* such as `binance`; *settings* are `Feed`'s.
 
     *watch* is `trades`, or `quotes` for the best bid and ask. *options* are those of the exchange's class. Trades carry
     the exchange's ids, so that what it sends again is rejected as a duplicate. MissingPackage, at the first connection,
@@ -59,7 +59,7 @@ def ccxt(
 async def _connected(
     exchange: str, symbols: list[str], watch: str, options: dict[str, Any], load: Loader
 ) -> AsyncIterator[AsyncIterator[Watched]]:
-    """Give what *watch* brings for *symbols*."""
+    """Return the data of *watch* for *symbols*."""
     package = await asyncio.to_thread(load)
     made = getattr(package, exchange, None)
     if made is None:
@@ -72,10 +72,10 @@ async def _connected(
 
 
 async def _watched(client: Any, package: Any, symbols: list[str], watch: str) -> AsyncIterator[Watched]:
-    """Yield what comes; FeedDown for what ccxt calls a failure of the network or the exchange."""
+    """Yield data as it comes; FeedDown for errors of the network or the exchange in ccxt."""
     method = "watch_trades_for_symbols" if watch == TRADES else "watch_bids_asks"
     if not client.has.get("watchTradesForSymbols" if watch == TRADES else "watchBidsAsks"):
-        raise ConfigError(f"{client.id} has no {method} in ccxt: use a WebSocket feed of its own")
+        raise ConfigError(f"{client.id} has no {method} in ccxt: use a WebSocket feed instead")
     while True:
         try:
             yield watch, await getattr(client, method)(symbols)
@@ -84,7 +84,7 @@ async def _watched(client: Any, package: Any, symbols: list[str], watch: str) ->
 
 
 def _events(message: Watched) -> Iterable[Tick]:
-    """Return the ticks of what ccxt gives: a list of trades, or tickers by symbol."""
+    """Return the ticks in ccxt's data: a list of trades, or tickers by symbol."""
     watch, found = message
     if watch == TRADES:
         return [_trade(each) for each in found]
@@ -118,4 +118,6 @@ def _load() -> Any:
     try:
         return importlib.import_module(PACKAGE)
     except ImportError as error:
-        raise MissingPackage("a feed of an exchange needs the package ccxt: pip install 'mtf-engine[ccxt]'") from error
+        raise MissingPackage(
+            "a feed from an exchange needs the package ccxt: pip install 'mtf-engine[ccxt]'"
+        ) from error

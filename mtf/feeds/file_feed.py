@@ -1,8 +1,8 @@
-"""A file that grows, as a feed: read to its end, and then as rows are added to it, whoever writes them.
+"""A growing file as a feed: read to its end, and then as rows are added by any program.
 
-The file may be replaced by another of its name (as log rotation does), cut, or away for a while. Owns when to look, and
-what a change of the file means; rows are read by `mtf.sources.files`, which also knows the place to the byte. Knows no
-pipeline: `mtf.pipeline.following` hands the rows in.
+The file may be replaced by another with its name (as by log rotation), truncated, or missing for a while. Owns when to
+check, and what a change of the file means; `mtf.sources.files` reads the rows, and knows the position to the byte.
+Independent of the pipeline: `mtf.pipeline.following` passes the rows on.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ __all__ = ["FOLLOW_S", "REPLACED_S", "FileFeed", "Rows", "Terms", "growing_file"
 FOLLOW_S: Final = 0.05
 REPLACED_S: Final = 1.0
 HEAD_BYTES: Final = 65_536
-HEAD_LINES: Final = 2  # a header and a row, or two rows: before that nothing says what the columns are
+HEAD_LINES: Final = 2  # a header and a row, or two rows: before that the columns are unknown
 
 Refused = tuple[str, int, str, str]  # place, line, reason and text of a malformed row
 
 
 class Rows(NamedTuple):
-    """What one look at the file brought: rows of *names*, malformed ones, and the log's entry for where they end."""
+    """The result of one look at the file: rows of *names*, malformed ones, and the log's entry for their end."""
 
     block: Block
     names: list[str]
@@ -52,9 +52,9 @@ class Rows(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """How rows are to be read: at most *limit* at once; one stamped more than *ahead_ns* after it came is malformed.
+    """How to read rows: at most *limit* at once; a row stamped more than *ahead_ns* after its arrival is malformed.
 
-    With None for *ahead_ns* stamps are not compared with the time of arrival.
+    If *ahead_ns* is None, stamps are not compared with the time of arrival.
 
     *check(known, now)* raises if the source of the identity *now* cannot be the *known* one.
     """
@@ -66,9 +66,9 @@ class Terms:
 
 
 class _Former(NamedTuple):
-    """How the file was read that was followed last: one with the same *lines* of *heading* is read in the same way.
+    """How the last followed file was read: one with the same *lines* of *heading* is read in the same way.
 
-    So a file that has just been begun need not say by its few rows what they are.
+    So the few rows of a new file need not be enough to detect its layout.
     """
 
     identity: Mapping[str, Any]
@@ -85,12 +85,13 @@ def growing_file(path: str | os.PathLike[str], **settings: Any) -> FileFeed:
 class FileFeed:
     """The rows of the file *path*, plain text in any format that sources read, and those that are added to it.
 
-    Every *look_s* seconds it is looked for more. A last line without a line break waits for the rest of it. A file that
-    has taken the name is read from its start, once the former one has brought nothing for *replaced_s*. A file that is
-    shorter than what was read of it, or begins otherwise, is another one, and that rows may be missing is an outage in
-    the log; so it is if that happened while nobody was looking. Until there is a file with two lines, it is waited for.
+    The file is checked every *look_s* seconds. A last line without a line break waits for its rest. A file that has
+    taken the name is read from its start, once the former one has been silent for *replaced_s*. A file that is shorter
+    than what was read of it, or has a different beginning, is another one, and an outage in the log records that rows
+    may be missing, even if that happened while the feed was not running. Until there is a file with two lines, the feed
+    waits.
 
-    A pipe (`-` is standard input) is opened here, and ends as a file cannot. *name* is the name of the source in the
+    A pipe (`-` is standard input) is opened here, and unlike a file, it ends. *name* is the name of the source in the
     log, by default the file's own; *options* are those of `mtf.open_source`. With *receive_times* rows carry the time
     of their arrival into the log. *resumable* as there, *wall* is a parameter for tests.
     """
@@ -114,7 +115,7 @@ class FileFeed:
         known = set(inspect.signature(open_source).parameters) - {"path", "name", "resumable", "pattern"}
         if unknown := sorted(set(options) - known):
             there = ", ".join(sorted(known))
-            raise ConfigError(f"feed {name or path}: unknown: {', '.join(unknown)}; there are {there}")
+            raise ConfigError(f"feed {name or path}: unknown option {', '.join(unknown)}; choose one of {there}")
         self.path: Final = os.fspath(path)
         self.wall: WallClock = SystemClock() if wall is None else wall
         self._options: Final = {"resumable": resumable, **options, **({"name": name} if name else {})}
@@ -123,7 +124,7 @@ class FileFeed:
         self._receive_times: Final = receive_times
         self._pipe = self._opened() if is_pipe(path) else None
         self.name: Final = name or (Path(self.path).absolute().name if self._pipe is None else self._pipe.name)
-        self.identity: Mapping[str, Any] = {}  # of the file that was opened last: what it is, and how it is read
+        self.identity: Mapping[str, Any] = {}  # of the last opened file: its identity, and how it is read
         self._former: _Former | None = None
         self._symbols: Final = SymbolTable()
         self._woken: Final = asyncio.Event()
@@ -133,11 +134,11 @@ class FileFeed:
         self._rows = self._events = self._malformed = self._outages = 0
         self._newest_ns: int | None = None  # when the newest row came
         self._error = ""
-        self._lost = ""  # why the file that was open is not the one any more that was read so far; "": it is
-        self._seen = (0, 0)  # size and time of change of the file when that was looked at
+        self._lost = ""  # why the open file is no longer the one that was read; "" if it is
+        self._seen = (0, 0)  # size and time of change of the file at the last check
 
     def statistics(self) -> FeedStatistics:
-        """Return the counts so far: a message is a row, and a connection a file that was opened."""
+        """Return the counts so far: a message is a row, and a connection an opened file."""
         return FeedStatistics(
             name=self.name,
             connected=self._is_open,
@@ -155,17 +156,17 @@ class FileFeed:
         )
 
     def stop(self) -> None:
-        """End: nothing is read any more, and the next start goes on where this one was."""
+        """End the feed: nothing more is read, and the next start resumes here."""
         self._stopped = True
         self._woken.set()
 
     async def rows(
         self, known: Mapping[str, Any] | None, since_ns: int | None, terms: Terms
     ) -> AsyncGenerator[Rows, None]:
-        """Yield what is in the file behind the log's entry *known*, and what is added; end only if it is stopped.
+        """Yield the rows of the file after the log's entry *known*, and those that are added; ends only when stopped.
 
-        *since_ns* is the time of the newest event in the log. ConfigError if the file needs an option to be read, is
-        compressed, or was read otherwise before; SourceError if it cannot be read.
+        *since_ns* is the time of the newest event in the log. ConfigError if the file needs an option, is compressed,
+        or was read differently before; SourceError if it cannot be read.
         """
         outage: Outage | None = None
         while (source := await self._next_file()) is not None:
@@ -190,7 +191,7 @@ class FileFeed:
     # Inside.
 
     async def _next_file(self) -> FileSource | None:
-        """Return the file once it is there and has rows; None if that is not waited for any more."""
+        """Return the file once it exists and has rows; None if the feed was stopped."""
         if self._pipe is not None:
             return self._pipe
         while not self._stopped:
@@ -205,7 +206,7 @@ class FileFeed:
         return None
 
     def _still_there(self) -> FileSource | None:
-        """Return the file; None if it is being replaced just now."""
+        """Return the file; None if it is just being replaced."""
         try:
             return self._opened()
         except SourceError:
@@ -217,7 +218,7 @@ class FileFeed:
         source = open_source(self.path, **self._options)
         if not isinstance(source, FileSource) or len(source.parts) != 1:
             source.close()
-            raise ConfigError(f"{self.path}: a folder or an archive cannot be followed: give a file")
+            raise ConfigError(f"{self.path}: a folder or an archive cannot be followed: use a file")
         part = source.parts[0].part
         if isinstance(part, PipedFile):
             part.hurry()
@@ -226,7 +227,7 @@ class FileFeed:
     def _resumed(
         self, source: FileSource, known: Mapping[str, Any] | None, since_ns: int | None, terms: Terms
     ) -> tuple[FileSource, Outage | None]:
-        """Return the file, to go on behind the entry *known* or to begin; and an outage if it is another one by now."""
+        """Return the file, positioned after the entry *known* or at its start, and an outage if it was replaced."""
         lost = None
         if known is not None:
             try:
@@ -243,7 +244,7 @@ class FileFeed:
             source.recall(*((former.identity, former.place) if former is not None and same else ({}, {})))
         layout = source.parts[0].plan.layout
         if layout is not None and layout.backward:
-            raise ConfigError(f"{self.path}: its rows are newest first, and cannot be followed")
+            raise ConfigError(f"{self.path}: a file with the newest row first cannot be followed")
         source.follow()
         self.identity = source.identity()
         lines = 0 if layout is None else layout.skip
@@ -255,7 +256,7 @@ class FileFeed:
         return source, None if lost is None else self._outage(since_ns, lost)
 
     async def _added(self, source: FileSource, terms: Terms) -> AsyncGenerator[Rows, None]:
-        """Yield rows of *source* as they come, until it is stopped, or the file is another one."""
+        """Yield rows of *source* as they come, until it is stopped or the file is another one."""
         silent_ns = self.wall.now_ns()  # since when nothing has come
         self._lost, self._seen, follows = "", (0, 0), source is not self._pipe
         while not self._stopped:
@@ -270,7 +271,7 @@ class FileFeed:
                     continue
             if not more:
                 if follows:
-                    raise ConfigError(f"{self.path}: it is not plain text in UTF-8, and cannot be followed")
+                    raise ConfigError(f"{self.path}: only plain text in UTF-8 can be followed")
                 return
             if follows and self._is_replaced(source) and self.wall.now_ns() >= silent_ns + self._replaced_ns:
                 source.end_following()
@@ -279,7 +280,7 @@ class FileFeed:
                 await self._pause()
 
     def _read(self, source: FileSource, terms: Terms) -> tuple[Rows, bool]:
-        """Return what there is now, and whether there may be more."""
+        """Return the available rows, and whether there may be more."""
         refused: list[Refused] = []
         builder = BlockBuilder(self._symbols, aside=lambda *row: refused.append(row), bar_clock=terms.bar_clock)
         arrival_ns = self.wall.now_ns()
@@ -299,7 +300,7 @@ class FileFeed:
         return Rows(block, self._symbols.names, refused, arrival_ns, entry, None), more
 
     def _is_lost(self, source: FileSource) -> bool:
-        """Whether the open file is not the one any more that was read so far: it was cut, or written again."""
+        """Whether the open file is no longer the one that was read: it was truncated, or rewritten."""
         held = source.held()
         if held is None:
             return False
@@ -309,11 +310,11 @@ class FileFeed:
             return True
         changed, self._seen = self._seen != (stat.st_size, stat.st_mtime_ns), (stat.st_size, stat.st_mtime_ns)
         if changed and not source.begins_as_before():
-            self._lost = "it was written again from its beginning"
+            self._lost = "it was rewritten from its beginning"
         return bool(self._lost)
 
     def _is_replaced(self, source: FileSource) -> bool:
-        """Whether another file has the name now; while none has it, more may be added to the open one."""
+        """Whether another file has the name now; if none has it, the open one may still grow."""
         held = source.held()
         try:
             now = os.stat(self.path)
@@ -330,7 +331,7 @@ class FileFeed:
         return outage
 
     async def _pause(self) -> None:
-        """Return when it is time to look again, or to stop."""
+        """Wait until the next check is due, or the feed is stopped."""
         timer = self.wall.call_at(self.wall.now_ns() + self._look_ns, self._woken.set)
         try:
             await self._woken.wait()
@@ -341,18 +342,18 @@ class FileFeed:
 
 
 def _not_readable(path: str) -> str:
-    """Return why there is nothing to read in the file *path* yet; "" if there is. Raises if there never will be."""
+    """Return why the file *path* cannot be read yet; "" if it can. Raises if it never can."""
     try:
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError:
-        return "there is no such file yet"
+        return "the file does not exist yet"
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}", path=path) from error
     if compression(head):
-        raise ConfigError(f"{path}: a compressed file cannot be followed: unpack it, or read it to its end")
+        raise ConfigError(f"{path}: a compressed file cannot be followed: decompress it, or read it to its end")
     if head.count(b"\n") < HEAD_LINES and len(head) < HEAD_BYTES:
-        return "there are not two lines in the file yet"
+        return "the file does not have two lines yet"
     return ""
 
 

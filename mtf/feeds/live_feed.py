@@ -1,8 +1,8 @@
-"""A live feed: a connection that comes back, and what is known of the time in which it was away.
+"""A live feed: a connection that is restored when lost, and the record of what was missed.
 
-Owns connecting, waiting before connecting again, the limit on silence, turning messages into events, and which messages
-were missed. Knows no transport (a connection is an async iterator) and no pipeline: `mtf.pipeline.feeding` hands the
-deliveries in, and says what of them is in the log.
+Owns connecting, waiting before reconnecting, the limit on silence, turning messages into events, and which messages
+were missed. Independent of the transport (a connection is an async iterator) and of the pipeline:
+`mtf.pipeline.feeding` passes the deliveries on, and reports which of them are in the log.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ STALL_S: Final = 60.0
 PATIENCE_S: Final = 2.0
 RAW_CHARS_MAX: Final = 500  # how much of a message that cannot be read is kept
 
-# What a message says its number is: in the feed's only stream, or in the stream of that name. None: it has none.
+# The number of a message: in the feed's only stream, or in a named stream. None: it has no number.
 Number: TypeAlias = int | tuple[str, int] | None
 
 
 class Connection(Protocol):
-    """An open connection: its messages, until it ends. `send` is needed only by feeds that acknowledge."""
+    """An open connection: its messages, until it ends. Only feeds that acknowledge need `send`."""
 
     def __aiter__(self) -> AsyncIterator[Any]: ...
 
@@ -49,9 +49,9 @@ class SendsBack(Connection, Protocol):
 
 @attrs.frozen
 class Resume:
-    """What a new connection may ask the server for: by stream, the next number, and ranges `[start, stop)` missing.
+    """What a new connection may request from the server: the next number and missing ranges `[start, stop)` by stream.
 
-    The stream is "" if the messages name none. `since_ns` is when the newest message came; None if none is known.
+    The stream is "" if the messages name none. `since_ns` is the arrival of the newest message; None if unknown.
     """
 
     next: Mapping[str, int]
@@ -60,7 +60,7 @@ class Resume:
 
     @property
     def last(self) -> int | None:
-        """The last number of the feed's only stream that came without a hole before it; None if nothing has come."""
+        """The last number of the feed's only stream without a gap before it; None if nothing has come."""
         if "" not in self.next:
             return None
         return min((start for start, _ in self.missing.get("", ())), default=self.next[""]) - 1
@@ -78,26 +78,26 @@ class Outage:
 
 
 class Delivery(NamedTuple):
-    """What one message brought."""
+    """The content of one message."""
 
     events: Sequence[Tick | Bar]
     arrival_ns: int
     stream: str
     number: int | None
-    is_new: bool  # whether the number had not come before
+    is_new: bool  # whether the number is new
     outages: Sequence[Outage]
     refused: tuple[str, str] | None  # why the message could not be read, and its text
 
 
 @attrs.frozen(kw_only=True)
 class FeedStatistics:
-    """The counts of a feed since it was made."""
+    """The counts of a feed since it was created."""
 
     name: str
     connected: bool
     connections: int
-    failures: int  # connections that could not be made, or ended
-    stalls: int  # of these, those that were silent for too long
+    failures: int  # connections that failed or ended
+    stalls: int  # those among them that were silent for too long
     messages: int
     events: int
     duplicates: int  # messages whose number had come before
@@ -109,22 +109,22 @@ class FeedStatistics:
 
 
 class Feed:
-    """A live source of events that connects again whenever its connection ends; give it to `Pipeline.run`.
+    """A live source of events that reconnects whenever its connection ends; pass it to `Pipeline.run`.
 
-    *connect(resume)* returns an async context manager that gives a `Connection`; *parse(message)* returns the ticks and
-    bars of one message, none for a heartbeat. A message that it raises for is counted, kept with the malformed rows,
-    and the feed goes on.
+    *connect(resume)* returns an async context manager of a `Connection`; *parse(message)* returns the ticks and bars of
+    one message, none for a heartbeat. If it raises, the message is counted and kept with the malformed rows, and the
+    feed continues.
 
-    With *sequence(message)*, the number that the server gave it, duplicates are dropped, messages that come in another
-    order are taken as they come, and each number that has not come *patience_s* after a later one is reported as an
-    outage. Which numbers are in the log is stored with the events, so that after a restart *connect* is given exactly
-    what is missing. Without numbers, each time without a connection is an outage. An outage is a clock event in the log
-    with its reason and span.
+    With *sequence(message)*, the server's number of the message, duplicates are dropped, messages out of order are
+    taken as they come, and each number that has not come *patience_s* after a later one is reported as an outage. The
+    log stores which numbers it has with the events, so that after a restart *connect* gets exactly what is missing.
+    Without numbers, each time without a connection is an outage. An outage is a clock event in the log with its reason
+    and span.
 
     *acknowledge(stream, number)* returns a message that tells the server that *number* is in the log. A connection that
-    brings nothing for *stall_s*, or is not made within *connect_s*, counts as lost. *reorder_ns* puts the events of
-    each symbol in order within that much time before they are logged (None: as the pipeline does). With
-    *receive_times*, events carry the time of their arrival into the log. *wall* and *chance* are parameters for tests.
+    is silent for *stall_s*, or not made within *connect_s*, counts as lost. *reorder_ns* puts the events of each symbol
+    in order within that much time before they are logged (None: the pipeline's setting). With *receive_times*, the log
+    gets the events' times of arrival. *wall* and *chance* are parameters for tests.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Feed:
         chance: random.Random | None = None,
     ) -> None:
         if not name:
-            raise ConfigError("a feed needs a name: it is known by it in the log")
+            raise ConfigError("a feed needs a name, which identifies it in the log")
         for what, seconds in (("connect_s", connect_s), ("stall_s", stall_s)):
             if not 0 < seconds < float("inf"):
                 raise ConfigError(f"feed {name}: {what} must be above 0, and finite, got {seconds}")
@@ -167,14 +167,14 @@ class Feed:
         self._receive_times: Final = receive_times
         self._chance: Final = random.Random() if chance is None else chance
         self._streams: dict[str, Numbering] = {}  # what has come
-        self._waiting: set[str] = set()  # streams with holes that are not reported
+        self._waiting: set[str] = set()  # streams with gaps that are not reported
         self._connection: SendsBack | None = None
         self._connection_made = False  # in this attempt
         self._newest_ns: int | None = None  # when the newest message came
         self._connections = self._failures = self._stalls = 0
         self._messages = self._events = self._duplicates = self._malformed = self._outages = 0
         self._error = ""
-        self._garbage_named = 0  # malformed messages when they were last logged
+        self._garbage_named = 0  # number of malformed messages at their last report
 
     def statistics(self) -> FeedStatistics:
         """Return the counts so far."""
@@ -197,10 +197,10 @@ class Feed:
     async def deliveries(
         self, streams: Mapping[str, Numbering] | None = None, since_ns: int | None = None
     ) -> AsyncGenerator[Delivery, None]:
-        """Yield what the messages bring, connecting as often as that takes.
+        """Yield the contents of messages, connecting as often as necessary.
 
-        *streams* is what the log has of numbered messages; *since_ns* is up to when events are in the log, if this feed
-        was read before. FeedDown once as many connections in a row have failed as the backoff allows.
+        *streams* are the numbered messages in the log; *since_ns* is the time of the last events in the log, if this
+        feed was read before. FeedDown once more connections in a row have failed than the backoff allows.
         """
         self._streams = dict(streams or {})
         self._waiting = {name for name, each in self._streams.items() if each.is_waiting}
@@ -241,10 +241,10 @@ class Feed:
                 attempts = self._backoff.attempts
                 if attempts is not None and failures >= attempts:
                     raise FeedDown(
-                        f"feed {self.name}: {failures} connections in a row have failed, the last one: {down}"
+                        f"feed {self.name}: {failures} connections in a row have failed, the last with: {down}"
                     )
                 wait_s = self._backoff.wait_s(failures, self._chance)
-                sentence = f"{self.name}: {down}; connecting again in {wait_s:.1f} s"
+                sentence = f"{self.name}: {down}; reconnecting in {wait_s:.1f} s"
                 report("feed_down", sentence, feed=self.name, reason=down, failures=failures, seconds=wait_s)
                 await sleep(self.wall, round(wait_s * SECOND_NS))
         finally:
@@ -260,11 +260,11 @@ class Feed:
         connection = self._connection
         if self._acknowledge is None or connection is None:
             return
-        with contextlib.suppress(OSError, EOFError):  # the connection is lost: reading from it says so
+        with contextlib.suppress(OSError, EOFError):  # the connection is lost, which reading from it will report
             await connection.send(self._acknowledge(stream, number))
 
     def _delivery(self, message: Any, down: str | None) -> Delivery:
-        """Return what *message* brings, the first one after the feed was *down* for that reason; None: it was not."""
+        """Return the content of *message*, the first one after the feed was *down* for that reason, if it was."""
         arrival_ns = self.wall.now_ns()
         self._messages += 1
         since_ns, self._newest_ns = self._newest_ns, arrival_ns
@@ -283,7 +283,7 @@ class Feed:
                 events = list(self._parse(message))
             else:
                 self._duplicates += 1
-        except Exception as error:  # noqa: BLE001 - whatever a server sends, the feed goes on
+        except Exception as error:  # noqa: BLE001 - whatever a server sends, the feed continues
             refused = (f"{type(error).__name__}: {error}", repr(message)[:RAW_CHARS_MAX])
             self._count_garbage(refused[0])
         if self._receive_times:
@@ -310,13 +310,13 @@ class Feed:
         return Outage(
             hole.since_ns,
             hole.until_ns,
-            f"{self.name}: {what}{of} did not come",
+            f"{self.name}: {what}{of} did not arrive",
             stream,
             (hole.start, hole.stop),
         )
 
     def _resume(self) -> Resume:
-        """Return what to ask the server for."""
+        """Return what to request from the server."""
         known = {name: each for name, each in self._streams.items() if each.next is not None}
         return Resume(
             {name: each.next for name, each in known.items() if each.next is not None},
@@ -328,7 +328,7 @@ class Feed:
         self._connection = None
 
     def _too_long(self) -> str:
-        """Return what took too long: being connected, or the next message."""
+        """Return what took too long: the connection, or the next message."""
         if self._connection_made:
             self._stalls += 1
             return f"nothing came for {self._stall_ns / SECOND_NS:g} s"
@@ -341,7 +341,7 @@ class Feed:
             self._garbage_named = self._malformed
             report(
                 "feed_garbage",
-                f"{self.name}: {self._malformed:,} of {self._messages:,} messages could not be read, the last one: "
+                f"{self.name}: {self._malformed:,} of {self._messages:,} messages could not be read, the last with: "
                 f"{reason}",
                 feed=self.name,
                 malformed=self._malformed,
@@ -350,12 +350,12 @@ class Feed:
 
 
 def _as_events(message: Any) -> Iterable[Tick | Bar]:
-    """Return the events of a message that is one, or holds some."""
+    """Return the events of a message that is one, or contains some."""
     return (message,) if isinstance(message, Tick | Bar) else message
 
 
 def _numbered(number: Number) -> tuple[str, int | None]:
-    """Return stream and number that a message says of itself."""
+    """Return the stream and number of a message."""
     stream, value = number if isinstance(number, tuple) else ("", number)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise TypeError(f"sequence must return an int, (stream, int) or None, got {number!r}")
@@ -363,7 +363,7 @@ def _numbered(number: Number) -> tuple[str, int | None]:
 
 
 def _received(event: Tick | Bar, arrival_ns: int) -> Tick | Bar:
-    """Return *event* with the time of its arrival, if it is a tick without one."""
+    """Return *event* with its time of arrival, if it is a tick without one."""
     if not isinstance(event, Tick) or event.received_ns is not None:
         return event
     return Tick(

@@ -1,7 +1,7 @@
 """Numbered messages: which have come, which are missing, and since when.
 
-A server that numbers its messages makes every loss visible, also that of the time in which nobody listened. Owns the
-arithmetic alone; what is done about a hole is decided in `mtf.feeds.live_feed`.
+A server that numbers its messages makes every loss visible, even while nobody listened. Only owns the arithmetic;
+`mtf.feeds.live_feed` decides what to do about a gap.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import attrs
 
 __all__ = ["Missing", "Numbering"]
 
-MISSING_MAX: Final = 1_000  # ranges kept; the oldest is given up when there are more
+MISSING_MAX: Final = 1_000  # ranges kept; beyond that, the oldest is given up
 
 
 @attrs.define
 class Missing:
-    """The numbers `[start, stop)`, which have not come: sent between the messages of *since_ns* and *until_ns*."""
+    """The missing numbers `[start, stop)`: sent between the messages of *since_ns* and *until_ns*."""
 
     start: int
     stop: int
@@ -29,16 +29,16 @@ class Missing:
 
 
 class Numbering:
-    """The numbers of one stream: all before `next` have come, except those that are missing."""
+    """The numbers of one stream: all before `next` have come, except the missing ones."""
 
     def __init__(self) -> None:
-        self.next: int | None = None  # None before the first number: there is no hole before it
+        self.next: int | None = None  # None before the first number: there is no gap before it
         self.missing: list[Missing] = []  # apart, in order
         self.newest_ns = 0  # when the greatest number came
 
     @classmethod
     def at(cls, position: Mapping[str, Any]) -> Numbering:
-        """Return the numbering that `position` wrote down."""
+        """Return the numbering stored by `position`."""
         numbering = cls()
         numbering.next, numbering.newest_ns = position["next"], position["ns"]
         for start, stop, *span in position["missing"]:
@@ -47,7 +47,7 @@ class Numbering:
         return numbering
 
     def position(self) -> dict[str, Any]:
-        """Return what is known as plain values, for `at`; a hole that is not reported has its span."""
+        """Return the state as plain values, for `at`; an unreported gap has its span."""
         missing = [
             [hole.start, hole.stop] if hole.reported else [hole.start, hole.stop, hole.since_ns, hole.until_ns]
             for hole in self.missing
@@ -59,7 +59,7 @@ class Numbering:
         return self.next is not None and number < self.next and self._place(number) is None
 
     def add(self, number: int, ns: int) -> bool:
-        """Take in the message *number*, which came at *ns*; return False if it had come before."""
+        """Record the message *number*, which came at *ns*; return False if it had come before."""
         if self.next is None or number >= self.next:
             if self.next is not None and number > self.next:
                 self.missing.append(Missing(self.next, number, self.newest_ns, ns))
@@ -78,7 +78,7 @@ class Numbering:
         return True
 
     def overdue(self, before_ns: int) -> list[Missing]:
-        """Return the holes that are not reported yet and were found by *before_ns*; they count as reported now."""
+        """Return the unreported gaps that were found by *before_ns*; they now count as reported."""
         found = [hole for hole in self.missing if not hole.reported and hole.until_ns <= before_ns]
         given_up = self.missing[: max(0, len(self.missing) - MISSING_MAX)]
         found += [hole for hole in given_up if not hole.reported and hole.until_ns > before_ns]
@@ -89,11 +89,11 @@ class Numbering:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is a hole that is not reported."""
+        """Whether there is an unreported gap."""
         return any(not hole.reported for hole in reversed(self.missing))
 
     def report(self, start: int, stop: int) -> None:
-        """Note that the holes within `[start, stop)` are reported."""
+        """Mark the gaps within `[start, stop)` as reported."""
         split: list[Missing] = []
         for hole in self.missing:
             low, high = max(hole.start, start), min(hole.stop, stop)
@@ -110,6 +110,6 @@ class Numbering:
         self.missing = split
 
     def _place(self, number: int) -> int | None:
-        """Return the index of the hole that *number* lies in; None if it is in none."""
+        """Return the index of the gap that contains *number*; None if there is none."""
         place = bisect_right(self.missing, number, key=lambda hole: hole.start) - 1
         return place if place >= 0 and number < self.missing[place].stop else None

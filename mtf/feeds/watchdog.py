@@ -1,6 +1,7 @@
 """A limit on how long something is awaited, by the wall clock that is a parameter everywhere.
 
-As `asyncio.timeout`, which reads the loop's clock; with one timer for many waits, since a feed waits for each message.
+Like `asyncio.timeout`, which reads the loop's clock, but with one timer for many waits, because a feed waits for each
+message.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ Result = TypeVar("Result")
 
 
 class Watchdog:
-    """Ends waits of one task, one at a time, that last too long."""
+    """Ends waits of one task, one at a time, that take too long."""
 
     def __init__(self, wall: WallClock) -> None:
         self._wall: Final = wall
         self._timer: Timer | None = None
-        self._timer_ns = 0  # what it is set to
-        self._task: asyncio.Task[object] | None = None  # that waits now
-        self._deadline_ns = 0  # of its wait
-        self._barked = False  # it was cancelled from here
+        self._timer_ns = 0  # the time it is set to
+        self._task: asyncio.Task[object] | None = None  # the waiting task
+        self._deadline_ns = 0  # the deadline of its wait
+        self._barked = False  # the watchdog cancelled it
 
     async def within(self, limit_ns: int, awaitable: Awaitable[Result]) -> Result:
-        """Return what *awaitable* gives; TimeoutError, and it is cancelled, if that takes longer than *limit_ns*."""
+        """Return the result of *awaitable*; cancel it and raise TimeoutError if it takes longer than *limit_ns*."""
         task = asyncio.current_task()
-        assert task is not None, "a task waits"
+        assert task is not None, "only a task can wait"
         cancelling = task.cancelling()
         self._task, self._barked = task, False
         self._deadline_ns = self._wall.now_ns() + limit_ns
@@ -59,7 +60,7 @@ class Watchdog:
     def _due(self) -> None:
         self._timer = None
         if self._task is None:
-            return  # nobody waits: the next wait sets the timer
+            return  # nothing waits: the next wait sets the timer
         if self._wall.now_ns() < self._deadline_ns:
             self._set()
         else:
@@ -68,7 +69,7 @@ class Watchdog:
 
 
 async def sleep(wall: WallClock, length_ns: int) -> None:
-    """Return after *length_ns* of the wall clock."""
+    """Wait for *length_ns* of the wall clock."""
     done = asyncio.Event()
     timer = wall.call_at(wall.now_ns() + length_ns, done.set)
     try:

@@ -1,4 +1,4 @@
-"""A feed over a WebSocket, by the `websockets` package (extra `live`)."""
+"""A feed over a WebSocket, through the `websockets` package (extra `live`)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,10 @@ def websocket(
 ) -> Feed:
     """Return a `Feed` of the WebSocket at *url*; *settings* are those of `Feed`.
 
-    *subscribe* are the messages to send once connected, or a function that returns them: it is given the `Resume`, so
-    that it can ask for what is missing; those that are neither text nor bytes are sent as JSON. *decode* turns a
-    message's bytes into what *parse* and *sequence* are given. Pings are sent and answered; a connection that is dead
-    is noticed by *stall_s*. MissingPackage without
-    the `websockets` package.
+    *subscribe* are the messages to send once connected, or a function that returns them: it gets the `Resume`, so that
+    it can request what is missing; messages that are neither text nor bytes are sent as JSON. *decode* turns a
+    message's bytes into the argument of *parse* and *sequence*. Pings are sent and answered; a dead connection is
+    noticed after *stall_s*. MissingPackage without the `websockets` package.
     """
 
     def connect(resume: Resume) -> AbstractAsyncContextManager[_Socket]:
@@ -83,14 +82,14 @@ async def _connected(url: str, headers: Mapping[str, str] | None, messages: Sequ
             url,
             additional_headers=headers,
             compression=None,
-            open_timeout=None,  # the feed has a limit of its own
+            open_timeout=None,  # the feed has its own limit
             ping_interval=PING_S,
-            ping_timeout=None,  # answers wait behind messages that the pipeline is not ready for; the feed has stall_s
+            ping_timeout=None,  # answers wait behind messages that the pipeline cannot take yet; the feed has stall_s
             close_timeout=CLOSE_S,
             max_size=MESSAGE_BYTES_MAX,
         )
     except client.exceptions.InvalidURI as error:
-        raise ConfigError(f"{url}: not the address of a WebSocket: give ws://HOST/PATH or wss://HOST/PATH") from error
+        raise ConfigError(f"{url}: not the address of a WebSocket: use ws://HOST/PATH or wss://HOST/PATH") from error
     except client.exceptions.InvalidHandshake as error:
         raise FeedDown(f"{url}: {error}") from error
     try:
@@ -109,7 +108,7 @@ def _decoding(
     sequence: Callable[[Any], Number] | None = settings.get("sequence")
     if sequence is None:
         return lambda raw: parse(decode(raw)), settings
-    newest: list[Any] = [b"", None]  # the bytes that were decoded last, and what they are
+    newest: list[Any] = [b"", None]  # the last decoded bytes, and their message
 
     def decoded(raw: bytes) -> Any:
         if newest[0] is not raw:
@@ -130,7 +129,7 @@ def _client() -> Any:
 
 
 class _Client:
-    """The two parts of the package that are used."""
+    """The used parts of the package."""
 
     def __init__(self, package: Any) -> None:
         self.connect: Final = package.asyncio.client.connect

@@ -1,4 +1,4 @@
-"""`/metrics` of a service: the metrics of its pipeline and of its feeds, in the text that Prometheus reads."""
+"""`/metrics` of a service: the metrics of its pipeline and its feeds, in the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mtf.units import SECOND_NS
 
 __all__ = ["FEED_METRICS", "metrics_text"]
 
-# Field of a feed's statistics, and the metric.
+# Field of a feed's statistics, and its metric.
 FEED_METRICS: Final = {
     "connected": Description("mtf_feed_connected", "Whether the feed has a connection.", GAUGE, ("feed",)),
     "connections": Description("mtf_feed_connections", "Connections made.", COUNTER, ("feed",)),
@@ -30,9 +30,9 @@ FEED_METRICS: Final = {
 
 
 def metrics_text(pipeline: Pipeline, feeds: Mapping[str, FeedStatistics], *, by_symbol: bool) -> dict[str, str]:
-    """Return all metrics as of now: `type` is that of the content, and `text` the content.
+    """Return all metrics as of now: their content `type`, and their `text`.
 
-    On the pipeline's event loop. MissingPackage without the package of the extra `metrics`.
+    Call it on the pipeline's event loop. MissingPackage without the package of the extra `metrics`.
     """
     with needs("prometheus-client", "mtf-engine[metrics]"):
         from prometheus_client import CollectorRegistry, exposition
@@ -43,7 +43,7 @@ def metrics_text(pipeline: Pipeline, feeds: Mapping[str, FeedStatistics], *, by_
 
 
 class _Feeds:
-    """A collector of what *feeds* have counted."""
+    """A collector of the counts of *feeds*."""
 
     def __init__(self, feeds: Mapping[str, FeedStatistics]) -> None:
         self._feeds: Final = feeds

@@ -1,4 +1,4 @@
-"""The feeds of a service: each runs in a task of its own, and can be started and ended by its name."""
+"""The feeds of a service: each runs in its own task, and can be started and ended by name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Running:
 
 
 class FeedTasks:
-    """Runs feeds into *pipeline*. *failed(name, error)* is called for one that ends by itself; None: in good order."""
+    """Runs feeds into *pipeline*. *failed(name, error)* is called for a feed that ends by itself; None: cleanly."""
 
     def __init__(self, pipeline: Pipeline, failed: Callable[[str, BaseException | None], None]) -> None:
         self._pipeline: Final = pipeline
@@ -35,7 +35,7 @@ class FeedTasks:
         self._running: Final[dict[str, _Running]] = {}
 
     def start(self, settings: FeedSettings) -> None:
-        """Run the feed that *settings* describe; ConfigError if they are wrong."""
+        """Run the feed described by *settings*; ConfigError if they are invalid."""
         feed = feed_of(settings)
         task = asyncio.create_task(self._run(feed, settings.name), name=f"mtf feed {settings.name}")
         self._running[settings.name] = _Running(settings, feed, task)
@@ -57,7 +57,7 @@ class FeedTasks:
         return {name: each.settings for name, each in self._running.items()}
 
     def statistics(self) -> dict[str, FeedStatistics]:
-        """Return the counts of each feed by the name that it has in the file."""
+        """Return the counts of each feed by its name in the file."""
         return {name: each.feed.statistics() for name, each in self._running.items()}
 
     async def _run(self, feed: Feed | FileFeed, name: str) -> None:
@@ -65,7 +65,7 @@ class FeedTasks:
             await self._pipeline.run(feed)
         except PipelineStopped as error:
             self._failed(name, error)
-        except Exception as error:  # noqa: BLE001 - whatever a feed's functions raise, the others go on
+        except Exception as error:  # noqa: BLE001 - whatever a feed's functions raise, the others continue
             report("feed_failed", f"{name}: {type(error).__name__}: {error}", error=error, feed=name)
             self._failed(name, error)
         else:

@@ -1,7 +1,7 @@
-"""The process that serves HTTP: the page of the data directory, and what it asks the pipeline's process.
+"""The process that serves HTTP: the page of the data directory, and its requests to the pipeline's process.
 
-It leaves when its input ends, so that it never outlives the service, and ignores the signals that the service gets too:
-health can be asked for until the last checkpoint is written.
+It exits when its input ends, so that it never outlives the service, and ignores the signals that the service also gets:
+health can be requested until the last checkpoint is written.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from mtf.web.server import Probe, Server
 
 __all__ = ["main"]
 
-ANSWER_S: Final = 5.0  # a pipeline that is silent for longer does not do well
+ANSWER_S: Final = 5.0  # a pipeline that is silent for longer is not healthy
 HEALTH_EVERY_S: Final = 1.0
 PLAIN: Final = "text/plain; charset=utf-8"
 IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class _Service:
-    """The pipeline's process, as it can be asked."""
+    """The pipeline's process, to which requests are sent."""
 
     def __init__(self) -> None:
         self.health: dict[str, Any] = {}  # the newest report
@@ -63,7 +63,7 @@ class _Service:
                 self.health = {**self.health, "sentence": silent, "failure": silent}
             await asyncio.sleep(HEALTH_EVERY_S)
 
-    # What is asked from outside: status, type and body.
+    # Responses: status, content type and body.
 
     async def healthz(self) -> tuple[int, str, bytes]:
         """Answer whether the pipeline's event loop runs."""
@@ -142,4 +142,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     status = main()
-    os._exit(status)  # the thread that reads the input may still wait for it
+    os._exit(status)  # the thread that reads the input may still be waiting

@@ -1,8 +1,7 @@
-"""The process that serves HTTP, as the service sees it: started, answered, started again if it dies.
+"""The process that serves HTTP, seen from the service: started, answered, restarted if it dies.
 
-The page follows the log in that process, so that whoever looks at it takes no time from the pipeline's event loop. It
-asks this one, over pipes, for what only the pipeline knows; an answer that does not come is how a pipeline that hangs
-becomes visible. Each line is a JSON object.
+The page follows the log in that process, so that visitors take no time from the pipeline's event loop. It requests,
+over pipes, what only the pipeline knows; a missing answer shows that the pipeline hangs. Each line is a JSON object.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ __all__ = ["PageProcess"]
 
 MODULE: Final = "mtf.service.page_child"
 LINE_BYTES_MAX: Final = 64 << 20
-AGAIN_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)  # waits before it is started again
+AGAIN_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)  # waits before it is restarted
 END_S: Final = 5.0
 
 Answers = Mapping[str, Callable[[], Any]]
 
 
 class PageProcess:
-    """Serves HTTP as *setup* says in a child process; *answers* gives what it may ask for."""
+    """Serves HTTP with *setup* in a child process; *answers* has the answers to its requests."""
 
     def __init__(self, setup: dict[str, Any], answers: Answers, wall: WallClock) -> None:
         self._setup: Final = setup
@@ -51,7 +50,7 @@ class PageProcess:
         self._task = asyncio.create_task(self._keep(), name="mtf page")
 
     async def stop(self) -> None:
-        """End it: it leaves when its input ends."""
+        """End the process: it exits when its input ends."""
         self._ending = True
         if self._task is not None:
             await cancelled(self._task)
@@ -69,7 +68,7 @@ class PageProcess:
             await self._send(self._setup)
             first = await self._line()
             if first is None or "error" in first:
-                raise ConfigError("web: " + ("it ended when it started" if first is None else str(first["error"])))
+                raise ConfigError("web: " + ("it ended at its start" if first is None else str(first["error"])))
         except BaseException:
             await self._end()
             raise
@@ -89,7 +88,9 @@ class PageProcess:
             while not started:
                 wait_s = AGAIN_S[min(failures, len(AGAIN_S) - 1)]
                 failures += 1
-                report("page_ended", f"the process that serves HTTP has ended; again in {wait_s:g} s", seconds=wait_s)
+                report(
+                    "page_ended", f"the process that serves HTTP has ended; restarting in {wait_s:g} s", seconds=wait_s
+                )
                 await sleep(self._wall, round(wait_s * SECOND_NS))
                 with contextlib.suppress(ConfigError, OSError):
                     await self._begin()
@@ -98,7 +99,7 @@ class PageProcess:
     def _answer(self, what: str) -> Any:
         try:
             return self._answers[what]()
-        except Exception as error:  # noqa: BLE001 - a question that fails does not end the pipeline
+        except Exception as error:  # noqa: BLE001 - a failing request does not end the pipeline
             return {"error": f"{type(error).__name__}: {error}"}
 
     async def _line(self) -> dict[str, Any] | None:
@@ -114,7 +115,7 @@ class PageProcess:
     async def _send(self, message: dict[str, Any]) -> None:
         assert self._process is not None, "it was started"
         assert self._process.stdin is not None, "its input is a pipe"
-        with contextlib.suppress(ConnectionError):  # reading says that it has ended
+        with contextlib.suppress(ConnectionError):  # reading reports that it has ended
             self._process.stdin.write(orjson.dumps(message) + b"\n")
             await self._process.stdin.drain()
 

@@ -1,4 +1,4 @@
-"""What a configuration file names, made: the pipeline, its feeds and its consumers. Names as `pkg:Class` run code."""
+"""The parts of a configuration file: its pipeline, feeds and consumers. Names such as `pkg:Class` run code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OF_EVERY_FEED: Final = ("connect_s", "stall_s", "patience_s", "reorder_ns", "re
 
 
 def pipeline_of(settings: PipelineSettings, *, wall: WallClock | None = None) -> Pipeline:
-    """Return the pipeline that *settings* describe; ConfigError names the one that is wrong."""
+    """Return the pipeline described by *settings*; ConfigError names an invalid one."""
     given = {
         each.name: getattr(settings, each.name)
         for each in attrs.fields(PipelineSettings)
@@ -49,7 +49,7 @@ def pipeline_of(settings: PipelineSettings, *, wall: WallClock | None = None) ->
 
 
 def warm(pipeline: Pipeline, settings: ServiceSettings) -> None:
-    """Have *pipeline* begin with the history that *settings* name, unless its log has gone on from there already."""
+    """Make *pipeline* begin with the history named in *settings*, unless its log already has later events."""
     if settings.warm_up and not has_live(Path(settings.pipeline.data)):
         pipeline.warm_up([_history(each) for each in settings.warm_up])
 
@@ -62,7 +62,7 @@ def _history(settings: WarmUpSettings) -> Source:
 
 
 def feed_of(settings: FeedSettings) -> Feed | FileFeed:
-    """Return the feed that *settings* describe; ConfigError says which of them is wrong."""
+    """Return the feed described by *settings*; ConfigError names an invalid one."""
     if ":" in settings.kind:
         found = _made(settings.kind, "kind", {"name": settings.name, **settings.options})
         if not isinstance(found, Feed | FileFeed):
@@ -90,7 +90,7 @@ def feed_of(settings: FeedSettings) -> Feed | FileFeed:
 
 
 def consumer_of(settings: ConsumerSettings) -> Consumer:
-    """Return a new consumer as *settings* describe it; ConfigError says what is wrong."""
+    """Return a new consumer described by *settings*; ConfigError says what is wrong."""
     text = settings.class_
     if ":" not in text and text in installed("consumers"):
         found = load("consumers", text, lambda brought: brought)
@@ -103,7 +103,7 @@ def consumer_of(settings: ConsumerSettings) -> Consumer:
 
 
 def add_consumer(pipeline: Pipeline, settings: ConsumerSettings) -> Consumer:
-    """Add the consumer that *settings* describe to *pipeline*, and return it."""
+    """Add the consumer described by *settings* to *pipeline*, and return it."""
     consumer = consumer_of(settings)
     pipeline.add(
         consumer,
@@ -119,7 +119,7 @@ def add_consumer(pipeline: Pipeline, settings: ConsumerSettings) -> Consumer:
 
 
 def problems_of(settings: ServiceSettings) -> list[str]:
-    """Make everything that *settings* describe, start nothing, and return each thing that is wrong with its path."""
+    """Make everything described by *settings*, start nothing, and return each error with its path."""
     found: list[str] = []
     pipeline: Pipeline | None = None
 
@@ -131,7 +131,7 @@ def problems_of(settings: ServiceSettings) -> list[str]:
             return None
 
     pipeline = tried("pipeline", lambda: pipeline_of(settings.pipeline))
-    over = tried("pipeline.data", lambda: has_live(Path(settings.pipeline.data)))  # then nobody reads history any more
+    over = tried("pipeline.data", lambda: has_live(Path(settings.pipeline.data)))  # then history is no longer read
     for number, history in enumerate(() if over else settings.warm_up):
         opened = tried(f"warm_up[{number}]", functools.partial(_history, history))
         if opened is not None:
@@ -148,13 +148,13 @@ def problems_of(settings: ServiceSettings) -> list[str]:
 
 
 def named(text: str, what: str) -> Any:
-    """Return the object that *text*, `package.module:name`, names; ConfigError if there is none."""
+    """Return the object named by *text*, `package.module:name`; ConfigError if there is none."""
     module_name, _, path = text.partition(":")
     if not module_name or not path:
         raise ConfigError(f"{what}: {text!r} must be written as package.module:name")
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:  # whatever somebody else's module does
+    except Exception as error:  # whatever a user's module does
         raise ConfigError(f"{what}: {text}: {type(error).__name__}: {error}") from error
     for name in path.split("."):
         if not hasattr(found, name):
@@ -178,5 +178,5 @@ def _made(text: str, what: str, options: dict[str, Any]) -> Any:
 def _called(function: Callable[..., Any], text: str, what: str, options: dict[str, Any]) -> Any:
     try:
         return function(**options)
-    except Exception as error:  # whatever somebody else's class does
+    except Exception as error:  # whatever a user's class does
         raise ConfigError(f"{what}: {text} fails with {type(error).__name__}: {error}") from error

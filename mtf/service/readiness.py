@@ -15,16 +15,16 @@ __all__ = ["Readiness", "health_report"]
 
 
 class Readiness:
-    """What is known of it, as of the last look."""
+    """The state of the service at the last check."""
 
     def __init__(self) -> None:
         self.caught_up = False
         self.stopping = False
-        self.failures: Final[dict[str, str]] = {}  # feeds that have ended with an error, and which
-        self._down_ns: Final[dict[str, int]] = {}  # since when which feed is without a connection
+        self.failures: Final[dict[str, str]] = {}  # feeds that have ended with an error, and the error
+        self._down_ns: Final[dict[str, int]] = {}  # feeds without a connection, and since when
 
     def look(self, feeds: Mapping[str, FeedStatistics], now_ns: int) -> None:
-        """Take in how the feeds are doing."""
+        """Record the states of the feeds."""
         for name in [*self._down_ns]:
             if name not in feeds or feeds[name].connected:
                 del self._down_ns[name]
@@ -33,7 +33,7 @@ class Readiness:
                 self._down_ns.setdefault(name, now_ns)
 
     def reasons(self, limits_s: Mapping[str, float], now_ns: int) -> list[str]:
-        """Return why the service is not ready; nothing if it is. *limits_s*: how long each feed may be down."""
+        """Return why the service is not ready; empty if it is. *limits_s*: how long each feed may be down."""
         found = []
         if self.stopping:
             found.append("stopping")
@@ -44,16 +44,16 @@ class Readiness:
                 found.append(f"feed {name} has ended: {self.failures[name]}")
             elif name in self._down_ns and now_ns - self._down_ns[name] > limit_s * SECOND_NS:
                 down_s = (now_ns - self._down_ns[name]) // SECOND_NS
-                found.append(f"feed {name} is without a connection for {down_s} s")
+                found.append(f"feed {name} has been without a connection for {down_s} s")
         return found
 
 
 def health_report(statistics: Statistics, feeds: Mapping[str, FeedStatistics], reasons: list[str]) -> dict[str, Any]:
-    """Return how the service is doing, as the page shows it."""
+    """Return the state of the service, as shown on the page."""
     held = [each.name for each in statistics.consumers if each.state != "running"]
     failure = "" if statistics.running else "The pipeline has stopped."
     if not failure and held:
-        failure = f"Consumers that do not run: {', '.join(held)}."
+        failure = f"Consumers that are not running: {', '.join(held)}."
     sentence = failure or (f"Not ready: {'; '.join(reasons)}." if reasons else "The service is ready.")
     lag = statistics.lag
     checkpoints, log = statistics.checkpoints, statistics.log

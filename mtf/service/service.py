@@ -1,7 +1,7 @@
-"""The service: runs what a configuration describes until it is stopped, and takes over what of a new one it can.
+"""The service: runs a configuration until it is stopped, and applies what it can of a new one.
 
-Owns the order of things: the pipeline first, then HTTP, then the feeds; at the end feeds, pipeline with its last
-checkpoint, HTTP. Signals are the business of whoever runs it (`stop`, `reload`).
+Owns the order: the pipeline first, then HTTP, then the feeds; at the end feeds, pipeline with its last checkpoint,
+HTTP. The caller handles signals (`stop`, `reload`).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ MORE_TIME_S: Final = 30.0
 
 
 class Service:
-    """Runs *settings*; *reread* returns those that the file has now, for `reload`.
+    """Runs *settings*; *reread* returns those now in the file, for `reload`.
 
-    *choose_log* is called with the settings of the log, now and when they change. *environment* is where the service
-    manager leaves word of itself. *wall* is the clock, to be replaced in tests.
+    *choose_log* is called with the settings of the log, now and when they change. *environment* has the service
+    manager's variables. *wall* is the clock, replaceable in tests.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Service:
         self._readiness: Final = Readiness()
         self._feeds: Final = FeedTasks(self._pipeline, self._feed_ended)
         self._page: PageProcess | None = None
-        self._token: str | None = None  # of the page that runs
+        self._token: str | None = None  # of the running page
         self._over: Final = asyncio.Event()
         self._failure: BaseException | None = None  # why it ends by itself
         self._reloading: asyncio.Task[list[str]] | None = None
@@ -72,15 +72,15 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Where the page is; empty without HTTP."""
+        """The address of the page; empty without HTTP."""
         return "" if self._page is None else self._page.url
 
     def stop(self) -> None:
-        """End in good order: `run` returns once the last checkpoint is written."""
+        """End cleanly: `run` returns once the last checkpoint is written."""
         self._over.set()
 
     async def run(self) -> None:
-        """Run until `stop` is called; raises what the pipeline ended with, or the last feed if none is left."""
+        """Run until `stop` is called; raises the error of the pipeline, or of the last feed if none is left."""
         self._choose_log(self._settings.log)
         try:
             async with self._pipeline:
@@ -121,7 +121,7 @@ class Service:
         report("service_ready", "caught up with the log", seq=self._pipeline.seq, feeds=len(self._settings.feeds))
 
     async def _watch(self) -> None:
-        """Look after feeds and pipeline, and tell the service manager that this loop runs."""
+        """Watch feeds and pipeline, and notify the service manager that this loop runs."""
         watchdog_s = self._notices.watchdog_s
         every_s = LOOK_S if watchdog_s is None else min(LOOK_S, watchdog_s / 2)
         while True:
@@ -159,7 +159,7 @@ class Service:
         self._page = PageProcess(setup, answers, self._wall)
         await self._page.start()
 
-    # What HTTP asks.
+    # Requests from HTTP.
 
     def _reasons(self) -> list[str]:
         limits_s = {name: each.not_ready_after_s for name, each in self._feeds.settings().items()}
@@ -178,20 +178,20 @@ class Service:
     # Another configuration.
 
     def reload(self) -> None:
-        """Begin to take over what the file says now; what cannot be taken over is logged."""
+        """Start applying the file as it is now; what cannot be applied is logged."""
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.create_task(self.reloaded(), name="mtf reload")
 
     async def reloaded(self) -> list[str]:
-        """Take over what the file says now, and return what is kept as it was, and why; each is logged, too.
+        """Apply the file as it is now, and return what is kept unchanged, and why; each is also logged.
 
-        A file that is wrong changes nothing.
+        An invalid file changes nothing.
         """
         self._notices.reloading()
         try:
             new = self._reread()
         except (MtfError, OSError) as error:
-            kept = [f"nothing is changed: {error}"]
+            kept = [f"nothing was changed: {error}"]
         else:
             kept = await self._take_over(new)
         for sentence in kept:
@@ -211,7 +211,7 @@ class Service:
             if web != old.web or (web.enabled and token_of(web) != self._token):
                 await self._reload_page(web)
         except (ConfigError, OSError) as error:
-            kept.append(f"{error}; there is no HTTP until the configuration is read again")
+            kept.append(f"{error}; there is no HTTP until the next reload of the configuration")
         self._settings = attrs.evolve(new, pipeline=old.pipeline, consumers=taken)
         return kept
 
@@ -230,7 +230,7 @@ class Service:
             try:
                 self._feeds.start(each)
             except MtfError as error:
-                kept.append(f"feed {name} does not run: {error}")
+                kept.append(f"feed {name} is not running: {error}")
         return kept
 
     def _reload_consumers(self, new: ServiceSettings) -> tuple[tuple[Any, ...], list[str]]:
@@ -241,16 +241,16 @@ class Service:
         for name, each in [*running.items()]:
             if name not in wanted:
                 removing = self._pipeline.remove(self._consumers.pop(name))
-                del running[name], removing  # a callback that is under way ends by itself
+                del running[name], removing  # a running callback ends by itself
             elif wanted[name] != each:
-                kept.append(f"consumer {name} has other settings in the file: they count from the next start on")
+                kept.append(f"consumer {name} has different settings in the file: they apply from the next start on")
         for name, each in wanted.items():
             if name in running:
                 continue
             try:
                 self._consumers[name] = add_consumer(self._pipeline, each)
             except MtfError as error:
-                kept.append(f"consumer {name} is not added: {error}")
+                kept.append(f"consumer {name} was not added: {error}")
             else:
                 running[name] = each
         return tuple(running.values()), kept
@@ -264,7 +264,7 @@ class Service:
 
 
 def token_of(settings: WebSettings) -> str | None:
-    """Return the token in the file that *settings* name; None if they name none. ConfigError if it is empty."""
+    """Return the token in the file named by *settings*; None if they name none. ConfigError if it is empty."""
     if settings.token_file is None:
         return None
     path = Path(settings.token_file)
@@ -281,4 +281,4 @@ def _pipeline_changes(old: PipelineSettings, new: PipelineSettings) -> list[str]
     changed = [
         each.name for each in attrs.fields(PipelineSettings) if getattr(old, each.name) != getattr(new, each.name)
     ]
-    return [f"pipeline.{name} has another value in the file: it counts from the next start on" for name in changed]
+    return [f"pipeline.{name} has a different value in the file: it applies from the next start on" for name in changed]

@@ -1,7 +1,7 @@
 """The configuration of a service: the tables of its file as classes, each setting with its type, default and meaning.
 
-What the settings of a pipeline, a feed or a consumer allow is checked by those themselves; here are the types, and what
-only the file knows.
+Pipelines, feeds and consumers check the values of their settings; here are the types, and settings that only exist in
+the file.
 """
 
 # ruff: noqa: RUF009 - `_setting` makes a field of attrs
@@ -63,39 +63,37 @@ class PipelineSettings:
 
     data: str = _setting("the data directory")
     timeframes: Texts = _setting("the timeframes", default=tuple(str(each) for each in DEFAULT_TIMEFRAMES))
-    calendar: str | dict[str, Any] = _setting(
-        "a calendar by name, or a table as docs/calendars.md has it", default="fx"
-    )
-    price: str = _setting("which side of quotes is the price", default="auto")
-    closed: Literal["reject", "keep"] = _setting("what becomes of ticks in closed hours", default="reject")
-    late: Literal["reject", "accept"] = _setting("what becomes of late ticks", default="reject")
-    anchor: Literal["day", "utc"] = _setting("what intraday bars count from", default="day")
-    history: int = _setting("completed bars in memory, a symbol and timeframe", default=1000)
-    indicators: Texts | dict[str, Texts] | None = _setting("the indicators, also by timeframe", default=None)
-    live: Literal["each", "asked", "off"] = _setting("for which rows live values are computed", default="each")
-    prices: Literal["positive", "any"] = _setting("which numbers are prices", default="positive")
-    price_max: float = _setting("a number this far from 0 is not a price", default=PRICE_MAX)
-    delay_ns: int | dict[str, int] = _setting("how late ticks come, also by symbol or pattern", default=0)
-    durability: Literal["each", "group", "os"] = _setting("what a crash may cost", default="group")
+    calendar: str | dict[str, Any] = _setting("a calendar by name, or a table as in docs/calendars.md", default="fx")
+    price: str = _setting("the side of quotes that is the price", default="auto")
+    closed: Literal["reject", "keep"] = _setting("what happens to ticks while the market is closed", default="reject")
+    late: Literal["reject", "accept"] = _setting("what happens to late ticks", default="reject")
+    anchor: Literal["day", "utc"] = _setting("what intraday bars are counted from", default="day")
+    history: int = _setting("completed bars in memory, per symbol and timeframe", default=1000)
+    indicators: Texts | dict[str, Texts] | None = _setting("the indicators, or by timeframe", default=None)
+    live: Literal["each", "asked", "off"] = _setting("the rows for which live values are computed", default="each")
+    prices: Literal["positive", "any"] = _setting("the numbers that are valid prices", default="positive")
+    price_max: float = _setting("numbers this far from 0 are not prices", default=PRICE_MAX)
+    delay_ns: int | dict[str, int] = _setting("usual delay of ticks, or by symbol or pattern", default=0)
+    durability: Literal["each", "group", "os"] = _setting("what a crash may lose", default="group")
     checkpoint_seconds: float = _setting("wall time between checkpoints; 0: none by time", default=60.0)
     checkpoint_events: int = _setting("events between checkpoints; 0: none by count", default=0)
-    keep_events: int | None = _setting("events that stay in the log at least; absent: all", default=None)
-    keep_log_ns: int | None = _setting("how long events stay in the log; absent: for good", default=None)
-    keep_log_bytes: int | None = _setting("how much room the log takes; absent: any", default=None)
-    compress: bool = _setting("make sealed segments of the log small, in a thread", default=True)
+    keep_events: int | None = _setting("minimum number of events kept in the log; default: all", default=None)
+    keep_log_ns: int | None = _setting("how long events are kept in the log; default: no limit", default=None)
+    keep_log_bytes: int | None = _setting("maximum size of the log; default: no limit", default=None)
+    compress: bool = _setting("compress sealed segments of the log, in a thread", default=True)
     check: Literal["all", "background", "tail"] = _setting(
         "what of the log a start checks: all, what follows the newest checkpoint and the rest later, or that only",
         default="background",
     )
     history_values: bool = _setting("store completed values with the bars", default=True)
-    keep_history_ns: int | None = _setting("how long bars and rejects are stored; absent: for good", default=None)
-    keep_history_bytes: int | None = _setting("how much room bars and rejects take; absent: any", default=None)
-    block_events: int = _setting("events that go through at once, at most", default=BLOCK_EVENTS)
+    keep_history_ns: int | None = _setting("how long bars and rejects are stored; default: no limit", default=None)
+    keep_history_bytes: int | None = _setting("maximum size of bars and rejects; default: no limit", default=None)
+    block_events: int = _setting("maximum number of events that go through at once", default=BLOCK_EVENTS)
     workers: int = _setting("processes that compute indicators", default=0)
     max_ahead_ns: int = _setting("a stamp further ahead of the clock is malformed", default=MAX_AHEAD_NS)
     clock: Literal["both", "ticks"] = _setting("whether the wall clock closes bars too", default="both")
     grace_ns: int = _setting("how long after its end the wall clock closes a bar", default=GRACE_NS)
-    live_within_ns: int | None = _setting("how late a tick may come and be live; absent: grace_ns", default=None)
+    live_within_ns: int | None = _setting("how late a live tick may come; default: grace_ns", default=None)
     reorder_ns: int = _setting("events are put in order within this time", default=0)
     oldest_ns: int = _setting("an older stamp is malformed, in live use", default=OLDEST_NS)
     strict: bool = _setting("stop at the first malformed row of a source", default=False)
@@ -114,23 +112,23 @@ class BackoffSettings:
     """`[feeds.backoff]`: how long a feed waits before it connects again."""
 
     first_s: float = _setting("the first wait", default=0.5)
-    factor: float = _setting("by which waits grow", default=2.0)
+    factor: float = _setting("the factor by which waits grow", default=2.0)
     most_s: float = _setting("the longest wait", default=60.0)
-    jitter: float = _setting("share of a wait that is left to chance", default=0.25)
+    jitter: float = _setting("random share of each wait", default=0.25)
     healthy_s: float = _setting("a connection that lived this long starts over at first_s", default=30.0)
-    attempts: int | None = _setting("failures in a row after which the feed gives up; absent: never", default=None)
+    attempts: int | None = _setting("failures in a row after which the feed gives up; default: never", default=None)
 
 
 @attrs.frozen(kw_only=True)
 class FeedSettings:
     """`[[feeds]]`: a live feed."""
 
-    name: str = _setting("what it is called in the log; each name once")
+    name: str = _setting("its name in the log; each name only once")
     kind: str = _setting("websocket, ccxt, file, or pkg:factory, a function that returns a feed")
     url: str | None = _setting("websocket: the address, ws:// or wss://", default=None)
     subscribe: str | tuple[Any, ...] = _setting("websocket: messages to send first, or pkg:function", default=())
     headers: dict[str, str] = _setting("websocket: headers of the request", factory=dict)
-    decode: str | None = _setting("websocket: pkg:function from bytes to a message; absent: JSON", default=None)
+    decode: str | None = _setting("websocket: pkg:function from bytes to a message; default: JSON", default=None)
     parse: str | None = _setting("websocket: pkg:function from a message to ticks and bars", default=None)
     sequence: str | None = _setting("websocket: pkg:function from a message to its number", default=None)
     acknowledge: str | None = _setting("websocket: pkg:function from stream and number to a message", default=None)
@@ -138,15 +136,18 @@ class FeedSettings:
     symbols: tuple[str, ...] = _setting("ccxt: the symbols", default=())
     watch: Literal["trades", "quotes"] = _setting("ccxt: what is watched", default="trades")
     path: str | None = _setting("file: the file that grows", default=None)
-    look_s: float = _setting("file: how often it is looked for more", default=FOLLOW_S)
+    look_s: float = _setting("file: how often it is checked", default=FOLLOW_S)
     replaced_s: float = _setting("file: how long a file that was replaced must be silent", default=REPLACED_S)
     options: dict[str, Any] = _setting(
-        "ccxt: of the exchange's class; file: those of mtf.open_source; pkg:factory: its arguments", factory=dict
+        "ccxt: options of the exchange's class; file: those of mtf.open_source; pkg:factory: its arguments",
+        factory=dict,
     )
     connect_s: float = _setting("a connection that takes longer has failed", default=CONNECT_S)
-    stall_s: float = _setting("one that is silent for longer is lost", default=STALL_S)
+    stall_s: float = _setting("a connection that is silent for longer is lost", default=STALL_S)
     patience_s: float = _setting("how long a missing number is waited for", default=PATIENCE_S)
-    reorder_ns: int | None = _setting("events are put in order within this time; absent: as the pipeline", default=None)
+    reorder_ns: int | None = _setting(
+        "events are put in order within this time; default: that of the pipeline", default=None
+    )
     receive_times: bool = _setting("log when each tick came", default=False)
     backoff: BackoffSettings = _setting("see [feeds.backoff]", factory=BackoffSettings)
     not_ready_after_s: float = _setting("without a connection for longer, the service is not ready", default=60.0)
@@ -162,7 +163,7 @@ class FeedSettings:
         else:
             kinds = frozenset().union(*_OF_KINDS.values(), _OF_CONNECTIONS if self.kind == FILE else ())
         if foreign := sorted((kinds - allowed).intersection(self.given)):
-            raise ConfigError(f"{', '.join(foreign)}: not a setting of the kind {self.kind}")
+            raise ConfigError(f"{', '.join(foreign)}: not supported for the kind {self.kind}")
         needed = {WEBSOCKET: ("url", "parse"), CCXT: ("exchange", "symbols"), FILE: ("path",)}.get(self.kind, ())
         if missing := [name for name in needed if not getattr(self, name)]:
             raise ConfigError(f"the kind {self.kind} needs {' and '.join(missing)}")
@@ -180,18 +181,18 @@ class ConsumerSettings:
     """`[[consumers]]`: a consumer, as `Pipeline.add` takes it."""
 
     class_: str = _setting("pkg:Class, a subclass of mtf.Consumer, or a plug-in's name")
-    name: str = _setting("what it is called; each name once; absent: as the class says", default="")
+    name: str = _setting("its name; each name only once; default: that of the class", default="")
     options: dict[str, Any] = _setting("arguments of the class, by name", factory=dict)
     policy: Literal["wait", "latest", "drop", "fail"] = _setting("what happens if it is too slow", default="wait")
-    symbols: tuple[str, ...] | None = _setting("what it is shown; absent: every symbol", default=None)
-    timeframes: tuple[str, ...] | None = _setting("whose bars it is shown; absent: of every one", default=None)
-    on_error: Literal["stop", "detach", "restart"] = _setting("what an error in it does", default="stop")
-    queue_limit: int | None = _setting("how much may wait for it; absent: as its policy says", default=None)
-    thread: bool = _setting("whether its callbacks run in a thread of their own", default=False)
+    symbols: tuple[str, ...] | None = _setting("the symbols it is shown; default: all", default=None)
+    timeframes: tuple[str, ...] | None = _setting("the timeframes whose bars it is shown; default: all", default=None)
+    on_error: Literal["stop", "detach", "restart"] = _setting("what happens if it raises", default="stop")
+    queue_limit: int | None = _setting("how much may wait for it; default: that of its policy", default=None)
+    thread: bool = _setting("whether its callbacks run in their own thread", default=False)
 
     @property
     def key(self) -> str:
-        """What it is known by in the file."""
+        """Its identity in the file."""
         return self.name or self.class_
 
 
@@ -201,16 +202,18 @@ class WebSettings:
 
     enabled: bool = _setting("whether there is HTTP", default=True)
     host: str = _setting("the address to listen on; others than loopback need a token", default="127.0.0.1")
-    port: int = _setting("the port; 0: any that is free", default=8765)
-    page: bool = _setting("whether there is the page; false: health and metrics only", default=True)
-    token_file: str | None = _setting("a file with the token that clients need", default=None)
-    allow_hosts: tuple[str, ...] = _setting("names of this server, as a proxy sends them", default=())
+    port: int = _setting("the port; 0: any free one", default=8765)
+    page: bool = _setting("whether there is a page; false: only health and metrics", default=True)
+    token_file: str | None = _setting("a file with the token for clients", default=None)
+    allow_hosts: tuple[str, ...] = _setting("additional names of this server, as sent by a proxy", default=())
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port must be between 0 and 65535, got {self.port}")
         if self.enabled and self.token_file is None and not is_loopback(self.host):
-            raise ConfigError(f"the host {self.host} can be reached by others: set token_file, the file of a token")
+            raise ConfigError(
+                f"the host {self.host} can be reached from other machines: set token_file to a file with a token"
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -247,7 +250,7 @@ class ServiceSettings:
             ("consumers", [each.key for each in self.consumers]),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ConfigError(f"{what}: the name {', '.join(twice)} is given twice; each needs one of its own")
+                raise ConfigError(f"{what}: the name {', '.join(twice)} is used twice; each needs its own name")
 
 
 def _default_of(field: attrs.Attribute[Any]) -> Any:

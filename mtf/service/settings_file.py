@@ -17,7 +17,7 @@ __all__ = ["WrongSettings", "read_settings", "settings_of"]
 
 
 class WrongSettings(ConfigError):
-    """A configuration file is wrong; `lines` says each thing that is, with its path."""
+    """A configuration file is invalid; `lines` has each error with its path."""
 
     def __init__(self, path: str, lines: list[str]) -> None:
         self.lines = lines
@@ -25,14 +25,14 @@ class WrongSettings(ConfigError):
 
 
 def read_settings(path: Path, environment: Mapping[str, str]) -> ServiceSettings:
-    """Return what the file at *path* and *environment* set; WrongSettings names everything that is wrong.
+    """Return the settings in the file *path* and *environment*; WrongSettings lists all errors.
 
-    Relative paths in it are those of the directory that the file is in.
+    Relative paths in it are relative to the directory of the file.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise WrongSettings(str(path), [f"is not UTF-8: {error}"]) from error
+        raise WrongSettings(str(path), [f"invalid UTF-8: {error}"]) from error
     settings = settings_of(text, environment, str(path))
     base = path.absolute().parent
     token_file = settings.web.token_file
@@ -48,11 +48,11 @@ def read_settings(path: Path, environment: Mapping[str, str]) -> ServiceSettings
 
 
 def settings_of(text: str, environment: Mapping[str, str], path: str = "configuration") -> ServiceSettings:
-    """Return what the TOML *text* and *environment* set; WrongSettings names everything that is wrong."""
+    """Return the settings in the TOML *text* and *environment*; WrongSettings lists all errors."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WrongSettings(path, [f"is not TOML: {error}"]) from error
+        raise WrongSettings(path, [f"invalid TOML: {error}"]) from error
     tables, errors = overridden(tables, environment, ServiceSettings)
     try:
         settings = structured(tables, ServiceSettings)

@@ -1,4 +1,4 @@
-"""What a configuration file can say, as TOML: every table, every setting with its type, default and meaning."""
+"""The schema of a configuration file, as TOML: every table, every setting with its type, default and meaning."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mtf.service.strict_values import KEYWORD, type_text
 __all__ = ["schema_text"]
 
 HEAD: Final = (
-    "# What the configuration of a service can say: mtf serve CONFIG.toml.",
-    "# A setting after # has that default. Each can be set in the environment, too: MTF_WEB__PORT=9000,",
+    "# The settings of a service: mtf serve CONFIG.toml.",
+    "# A setting after # shows its default. Each can also be set in the environment: MTF_WEB__PORT=9000,",
     "# MTF_FEEDS__0__URL=wss://... for the first feed.",
-    "# Whatever is written as pkg:name is imported and called: only run configurations that you trust.",
+    "# Anything of the form pkg:name is imported and called: only run configurations that you trust.",
 )
 
 
 def schema_text() -> str:
-    """Return the whole schema; it is itself a file of TOML."""
+    """Return the whole schema, which is itself TOML."""
     return "\n".join([*HEAD, *_tables(ServiceSettings)]) + "\n"
 
 
@@ -49,7 +49,7 @@ def _lines(each: attrs.Attribute[Any], kind: Any) -> Iterator[str]:
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
         default = default.factory()  # type: ignore[union-attr]
     if default is attrs.NOTHING:
-        yield f'{key} = "..."  # {text}; needed'
+        yield f'{key} = "..."  # {text}; required'
     elif default is None:
         yield f"# {key}  # {text}"
     else:
@@ -57,7 +57,7 @@ def _lines(each: attrs.Attribute[Any], kind: Any) -> Iterator[str]:
 
 
 def _toml(value: Any) -> str:
-    """Return a default as TOML writes it; JSON does for all that are used."""
+    """Return a default as TOML; JSON has the same form for all that are used."""
     if isinstance(value, float):
         return f"{value!r}"
     return "{}" if value == {} else orjson.dumps(value).decode()

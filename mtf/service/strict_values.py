@@ -1,7 +1,7 @@
-"""Values of a configuration file as exactly the types that its classes ask for: nothing is converted.
+"""Values of a configuration file as exactly the types of its classes: nothing is converted.
 
-cattrs makes the classes and keeps the path of each error; the values in them are checked here, since by default it
-takes `5` for "5" and "AB" for ["A", "B"].
+cattrs makes the classes and keeps the path of each error; values are checked here, because by default it takes `5` for
+"5" and "AB" for ["A", "B"].
 """
 
 from __future__ import annotations
@@ -19,17 +19,27 @@ from mtf.errors import ConfigError
 
 __all__ = ["KEYWORD", "error_lines", "structured", "type_text"]
 
-KEYWORD: Final = "_"  # ends the name of a field whose key in the file is a keyword of Python
+KEYWORD: Final = "_"  # suffix of fields whose key in the file is a Python keyword
+
+_NAMES: Final[dict[type, tuple[str, str]]] = {
+    str: ("a string", "strings"),
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    bool: ("true or false", "true or false"),
+    tuple: ("a list", "lists"),
+    dict: ("a table", "tables"),
+}
+
 Made = TypeVar("Made")
 
 
 def structured(value: Any, wanted: type[Made]) -> Made:
-    """Return *value*, as TOML gives it, as *wanted*; raises what `error_lines` explains."""
+    """Return *value*, as parsed from TOML, as *wanted*; `error_lines` explains its exceptions."""
     return _CONVERTER.structure(value, wanted)
 
 
 def error_lines(error: BaseException, path: str = "") -> list[str]:
-    """Return every error in what `structured` raised as a line: its path, and what is wrong there."""
+    """Return every error in an exception of `structured` as a line: its path, and what is wrong there."""
     if isinstance(error, ClassValidationError | IterableValidationError):
         found: list[str] = []
         noted, others = error.group_exceptions()
@@ -43,10 +53,11 @@ def error_lines(error: BaseException, path: str = "") -> list[str]:
     if isinstance(error, ForbiddenExtraKeysError):
         known = ", ".join(_key(each.name) for each in attrs.fields(error.cl)) if attrs.has(error.cl) else ""
         return [
-            f"{path}.{key}".removeprefix(".") + f": unknown; there are {known}" for key in sorted(error.extra_fields)
+            f"{path}.{key}".removeprefix(".") + f": unknown setting; choose one of {known}"
+            for key in sorted(error.extra_fields)
         ]
     if isinstance(error, KeyError) and not isinstance(error, ConfigError):
-        return [f"{path}: is missing"]
+        return [f"{path}: missing"]
     if not path:
         return [str(error)]
     index, _, rest = str(error).partition("] ") if str(error).startswith("[") else ("", "", "")
@@ -54,7 +65,7 @@ def error_lines(error: BaseException, path: str = "") -> list[str]:
 
 
 def checked(value: Any, wanted: Any) -> Any:
-    """Return *value* if it is a *wanted*, a list as a tuple; TypeError or ValueError that say what it must be."""
+    """Return *value* if it is a *wanted*, a list as a tuple; TypeError or ValueError say what it must be."""
     origin = get_origin(wanted)
     if wanted is Any:
         return value
@@ -79,18 +90,18 @@ def checked(value: Any, wanted: Any) -> Any:
     return value
 
 
-def type_text(wanted: Any) -> str:
-    """Return what a value of the type *wanted* is, in words."""
+def type_text(wanted: Any, many: bool = False) -> str:
+    """Return the type *wanted* in words, of *many* values in the plural."""
     origin, args = get_origin(wanted), get_args(wanted)
     if origin in (Union, types.UnionType):
-        return " or ".join(type_text(each) for each in args if each is not types.NoneType)
+        return " or ".join(type_text(each, many) for each in args if each is not types.NoneType)
     if origin is Literal:
         return " or ".join(f'"{each}"' for each in args)
-    if origin is tuple:
-        return "a list" if args[0] is Any else f"a list, of which each is {type_text(args[0])}"
-    if origin is dict:
-        return "a table" if args[1] is Any else f"a table, of which each value is {type_text(args[1])}"
-    return {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}.get(wanted, "a value")
+    if origin in (tuple, dict):
+        values = args[0] if origin is tuple else args[1]
+        name = _NAMES[origin][many]
+        return name if values is Any else f"{name} of {type_text(values, many=True)}"
+    return _NAMES.get(wanted, ("a value", "values"))[many]
 
 
 def _entry(value: Any, wanted: Any, number: int) -> Any:
@@ -108,25 +119,25 @@ def _one_of(value: Any, choices: tuple[Any, ...]) -> Any:
             return checked(value, choice)
         except (TypeError, ValueError):
             if isinstance(value, list) and get_origin(choice) is tuple:
-                raise  # what is wrong in the list says more than that it is one
+                raise  # an error in the list is more useful than that it is a list
     kinds = " or ".join(type_text(each) for each in choices if each is not types.NoneType)
     raise TypeError(f"must be {kinds}, got {value!r}")
 
 
 def _key(name: str) -> str:
-    """Return the key in the file of the field *name*."""
+    """Return the key of the field *name* in the file."""
     return name.removesuffix(KEYWORD)
 
 
 def _is_plain(wanted: Any) -> bool:
-    """Whether *wanted* is to be checked here: not a class of settings, nor a list of them."""
+    """Whether *wanted* is checked here: not a class of settings, nor a list of these."""
     origin: Any = get_origin(wanted)
     args = get_args(wanted)
     return not attrs.has(wanted) and not (origin in (tuple, list) and args and attrs.has(args[0]))
 
 
 def _is_tables(wanted: Any) -> bool:
-    """Whether *wanted* is a list of a class of settings, as fields have it."""
+    """Whether *wanted* is a list of a class of settings."""
     origin: Any = get_origin(wanted)
     return origin is tuple and attrs.has(get_args(wanted)[0])
 
@@ -134,7 +145,7 @@ def _is_tables(wanted: Any) -> bool:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     converter.register_structure_hook_func(_is_plain, checked)
-    for kind in (str, int, float, bool):  # which have hooks of their own otherwise, that convert
+    for kind in (str, int, float, bool):  # which otherwise have converting hooks
         converter.register_structure_hook(kind, checked)
     converter.register_structure_hook_factory(attrs.has, lambda wanted: _class_hook(wanted, converter))
     converter.register_structure_hook_func(

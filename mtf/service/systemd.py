@@ -1,4 +1,4 @@
-"""Notices to the service manager, as `sd_notify` sends them: a datagram to the socket that NOTIFY_SOCKET names."""
+"""Notifications to the service manager, like those of `sd_notify`: a datagram to the socket in NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ US_PER_S: Final = 1_000_000
 
 
 class Notices:
-    """Sends notices to whoever started this process, if that asked for any; else nothing happens."""
+    """Sends notifications to the service manager, if there is one."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._address: Final = environment.get("NOTIFY_SOCKET", "")
         microseconds = environment.get("WATCHDOG_USEC", "")
         is_ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        # How long this process may be silent; None: nobody watches it.
+        # How long this process may be silent; None: it is not watched.
         self.watchdog_s: Final = int(microseconds) / US_PER_S if microseconds.isdecimal() and is_ours else None
 
     def ready(self, status: str) -> None:
@@ -34,12 +34,12 @@ class Notices:
         self._send(f"STOPPING=1\nSTATUS={status}")
 
     def alive(self) -> None:
-        """Say that this process works."""
+        """Notify that this process works."""
         if self.watchdog_s is not None:
             self._send("WATCHDOG=1")
 
     def takes_longer(self, seconds: float) -> None:
-        """Ask for so much more time to start or stop."""
+        """Request this much more time to start or stop."""
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * US_PER_S)}")
 
     def _send(self, message: str) -> None:
@@ -47,7 +47,7 @@ class Notices:
             return
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         kinds = socket.SOCK_DGRAM | getattr(socket, "SOCK_CLOEXEC", 0)
-        # A manager that is gone, or busy, is not a reason to stop.
+        # A manager that is gone or busy is no reason to stop.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, kinds) as out:
             out.setblocking(False)
             out.sendto(message.encode(), address)

@@ -104,10 +104,8 @@ def restore_oldest(
 ) -> tuple[Kernel, Checkpoint] | None:
     """Return an engine at the oldest usable checkpoint up to *last_seq*, and the checkpoint; None if none is usable.
 
-    For a log whose beginning was removed, if a consumer is behind every checkpoint:
-
-    the events before that cannot be shown to it. Checkpoints before *first_seq* - 1 are not usable: the events after
-    them were removed.
+    For a log whose beginning was removed, if a consumer is behind every checkpoint: the events before that cannot be
+    shown to it. Checkpoints before *first_seq* - 1 are not usable: the events after them were removed.
     """
     for seq in sorted(store.list()):
         if seq > last_seq:

@@ -1,7 +1,8 @@
-"""The HTTP API, version 1: what the page and programs ask for. Read-only; every answer is as of a seq that it names.
+"""The HTTP API, version 1, for the page and for programs.
 
-What takes time runs in threads, a few at once; more wait. Rows (`rows=1`, CSV) are those of `mtf bars --format`, and
-`/snapshot` is what `mtf state --json` prints.
+Read-only; every answer names the seq that it is as of. Slow work runs in a few threads; more requests wait.
+
+Rows (`rows=1`, CSV) are those of `mtf bars --format`, and `/snapshot` is the output of `mtf state --json`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from mtf.web.symbol_states import SymbolStates
 __all__ = ["PREFIX", "Api"]
 
 PREFIX: Final = "/api/v1"
-LAST: Final = 600  # bars of a chart, unless another number is asked for
+LAST: Final = 600  # default number of bars of a chart
 BARS_MAX: Final = 5_000
 ROWS_MAX: Final = 1_000_000
 QUERIES: Final = 4  # at once
@@ -56,7 +57,7 @@ Result = TypeVar("Result")
 
 
 class Api:
-    """The routes over *market*, what is now, and *past*, what was."""
+    """The routes over *market*, the present, and *past*."""
 
     def __init__(self, market: Market, past: Past, decimals: ShownDecimals) -> None:
         self._market: Final = market
@@ -94,13 +95,13 @@ class Api:
     async def _openapi(self, _request: Request) -> Response:
         return _json(openapi())
 
-    # What there is.
+    # Descriptions of the data.
 
     async def _config(self, _request: Request) -> Response:
         return _json(self.config())
 
     def config(self) -> dict[str, Any]:
-        """Return what is served: timeframes, indicator outputs and how they are drawn, calendars, run id."""
+        """Return what is served: timeframes, indicator outputs and how to draw them, calendars, run id."""
         market = self._market
         return config_message(
             market.engine,
@@ -144,7 +145,7 @@ class Api:
     async def _rejects(self, request: Request) -> Response:
         """Return the newest rejected ticks of a symbol up to a moment.
 
-        They are known from `since_seq` on, as yet to `known_seq`.
+        They are known from `since_seq` on, so far up to `known_seq`.
         """
         query = request.query_params
         symbol = request.path_params["symbol"]
@@ -159,7 +160,7 @@ class Api:
     def _rejected(self, symbol: str, seq: int, last: int) -> list[dict[str, Any]]:
         """Return the newest *last* rejected ticks of a symbol up to the event *seq*, oldest first."""
         found = {reject.seq: reject for reject in self._past.rejects.up_to(seq, last, symbol)}
-        for reject in self._market.rejects:  # the thread of the past may be behind
+        for reject in self._market.rejects:  # the thread of the past may lag behind
             if reject.symbol == symbol and reject.seq <= seq:
                 found[reject.seq] = reject
         return [reject_row(found[each]) for each in sorted(found)[-last:]]
@@ -193,7 +194,7 @@ class Api:
         )
 
     async def _charts(self, request: Request) -> Response:
-        """Return the state of a symbol, the bars of all timeframes and what was rejected, as of one seq."""
+        """Return the state of a symbol, the bars of all timeframes and its rejected ticks, as of one seq."""
         query = request.query_params
         symbol = request.path_params["symbol"]
         at = moment_of(query.get("at"))
@@ -323,7 +324,7 @@ class Api:
         return _json(await self.state(symbol, Moment(seq=found), names_of(query, "outputs", 500)))
 
     async def state(self, symbol: str, at: Moment | None, outputs: list[str] | None) -> dict[str, Any]:
-        """Return the state of *symbol* at a moment of the log, with nothing that is later; or now."""
+        """Return the state of *symbol* at a moment of the log, without anything later; or now."""
         return await self._state_of(await self._snapshot_at(symbol, at), at, outputs)
 
     async def _state_of(self, snapshot: Snapshot, at: Moment | None, outputs: list[str] | None) -> dict[str, Any]:
@@ -341,7 +342,7 @@ class Api:
         return message | {"as_of": True, "later": self._market.seq - snapshot.seq}
 
     async def _tick(self, symbol: str, seq: int, at: Moment | None) -> Tick | None:
-        """Return the newest tick of *symbol* up to *seq*; of the present the one that came last, if it was followed."""
+        """Return the newest tick of *symbol* up to *seq*; in the present, the last one that came while followed."""
         known = self._market.tick(symbol) if at is None else None
         if known is not None:
             return known
@@ -352,19 +353,19 @@ class Api:
         return found
 
     async def _snapshot_at(self, symbol: str, at: Moment | None) -> Snapshot:
-        """Return the state of *symbol* at a moment; UnknownSymbol if none of its events had come."""
+        """Return the state of *symbol* at a moment; UnknownSymbol if it had no event by then."""
         if at is None:
             return self._market.snapshot(symbol)
         snapshot = await self.in_thread(lambda: self._then(symbol, at))
         if snapshot is None:
-            raise UnknownSymbol(f"no event of {symbol!r} had come then")
+            raise UnknownSymbol(f"no event of {symbol!r} had come by then")
         return snapshot
 
     def _then(self, symbol: str, at: Moment) -> Snapshot | None:
         return self._past.snapshot(symbol, self._seq_of(at))
 
     def _seq_of(self, at: Moment) -> int:
-        """Return the seq of a moment; ConfigError if the log does not go as far."""
+        """Return the seq of a moment; ConfigError if it is after the log's end."""
         seq = at.seq
         if seq is None:
             assert at.ts_ns is not None, "a moment is a seq or a time"
@@ -386,19 +387,19 @@ class Api:
             return next((found for found in _seqs(following) if found > seq), None)
 
     def symbol_row(self, name: str) -> dict[str, Any]:
-        """Return the row of *name* in the list of all; UnknownSymbol if none of its events has come."""
+        """Return the row of *name* in the list of symbols; UnknownSymbol if it has no event yet."""
         snapshot = self._market.snapshot(name)
         state = self._states.of(name, int(snapshot.time_ns))
         return symbol_row(snapshot, state=state, decimals=self._decimals.of(snapshot))
 
     async def in_thread(self, work: Callable[[], Result]) -> Result:
-        """Run *work* in a thread; more than a few at once wait."""
+        """Run *work* in a thread; only a few run at once, others wait."""
         async with self._queries:
             return await asyncio.to_thread(work)
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
-    """Answer what a request did wrong, or what is wrong with the data, with one line."""
+    """Answer an error of a request, or of the data, with one line."""
     missing = isinstance(error, UnknownSymbol | UnknownTimeframe | UnknownIndicator)
     status = 404 if missing else 400 if isinstance(error, ConfigError) else 500
     return _json({"error": str(error)}, status)

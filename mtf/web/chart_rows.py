@@ -1,6 +1,6 @@
-"""What a chart is made of: completed bars with their indicator values, from memory as far as it goes.
+"""The rows of a chart: completed bars with their indicator values, from memory as far as possible.
 
-A snapshot keeps the last completed bars of each timeframe. Only a chart that goes further back needs the history.
+A snapshot has the last completed bars of each timeframe. Only a chart that goes further back needs the history.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["chart_rows", "in_memory"]
 
 
 def in_memory(state: TimeframeState, last: int, kept: int) -> bool:
-    """Whether *state* has the newest *last* completed bars, or all there are; it keeps *kept* at most."""
+    """Whether *state* has the newest *last* completed bars, or all bars; it keeps at most *kept*."""
     return len(state.bars) >= last or len(state.bars) < kept
 
 
 def chart_rows(
     state: TimeframeState, names: Sequence[str], last: int, kept: int, read: Callable[[], Sequence[Bar]]
 ) -> dict[str, Any]:
-    """Return the newest *last* completed bars of *state*, oldest first, and of each output in *names* a value for each.
+    """Return the newest *last* completed bars of *state*, oldest first, with a value of each output in *names*.
 
-    A value is null where the indicator was not ready, or the bar is older than what *state* keeps, *kept* bars at most.
+    A value is null if the indicator was not ready, or the bar is older than those in *state*, at most *kept* bars.
     *read* gives the bars if they are not all kept.
     """
     columns = state.completed
@@ -35,7 +35,7 @@ def chart_rows(
             raise UnknownIndicator(f"outputs: {name!r} does not run on {state.timeframe.name}")
     window = state.bars
     bars: Sequence[Bar]
-    places: Sequence[int | None]  # of each of them in what is kept
+    places: Sequence[int | None]  # of each output among the kept values
     if in_memory(state, last, kept):
         first = max(0, len(window) - last)
         bars, places = window[first:], range(first, len(window))

@@ -1,4 +1,4 @@
-"""A log at a glance: how many events there were when, how many were rejected, when the market was closed."""
+"""A log at a glance: numbers of events and rejected events over time, and when the market was closed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mtf.web.past import Sample
 
 __all__ = ["log_glance"]
 
-CLOSED_MAX: Final = 2_000  # spans that are listed
+CLOSED_MAX: Final = 2_000  # the maximum of listed spans
 
 
 def log_glance(path: Path, samples: Sequence[Sample], calendar: Calendar, buckets: int) -> dict[str, Any]:
     """Return the log in *buckets* of equal time, from its first to its newest stamp: events and rejected ones in each.
 
-    Between two samples events count as evenly spread.
+    Between two samples, events count as evenly spread.
     """
     known = [sample for sample in samples if sample.time_ns > 0]
     if not known:
@@ -61,7 +61,7 @@ def log_glance(path: Path, samples: Sequence[Sample], calendar: Calendar, bucket
 
 
 def _closed(calendar: Calendar, first_ns: int, last_ns: int) -> list[tuple[str, str, str]]:
-    """Return the spans in which the market was not open, joined if they touch: from, to, and closed or holiday."""
+    """Return the spans when the market was not open, joined if they touch: from, to, and closed or holiday."""
     found: list[tuple[int, int, str]] = []
     for span in calendar.spans(first_ns, last_ns):
         if span.state == OPEN:

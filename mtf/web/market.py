@@ -1,8 +1,7 @@
 """The market that is served: the newest state of a data directory, followed as its log grows.
 
-Whoever writes the log may be another process. Owns an engine that takes in each block once, what the newest tick of a
-symbol was, and the newest rejected ones; tells those who wait that there is something new. A page sees nothing else of
-the present.
+Another process may be writing the log. Owns an engine that takes in each block once, the newest tick of each symbol,
+and the newest rejected ticks; notifies waiters of anything new. A page sees nothing else of the present.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = ["Market", "Reject", "newest_after", "rejects_in"]
 POLL_S: Final = 0.02
 LOOK_S: Final = 1.0  # how often to look, if nothing comes, whether it is still the same log
 SETTLE_S: Final = 0.5  # an import is done with its renames by then
-SLICE_S: Final = 0.004  # how long blocks are taken in at a time, before others have their turn
+SLICE_S: Final = 0.004  # how long blocks are taken in at a time before others get a turn
 BLOCK_EVENTS: Final = 256
 REJECTS_KEPT: Final = 100
 
@@ -54,26 +53,28 @@ class Market:
 
     def __init__(self, path: Path, *, sleep: Callable[[float], Any] = asyncio.sleep) -> None:
         self.path: Final = path
-        self.failure: str = ""  # why nothing comes any more
+        self.failure: str = ""  # why nothing new comes any more
         self.rejects: Final[deque[Reject]] = deque(maxlen=REJECTS_KEPT)
-        self.rate = 0.0  # events in a second, lately
+        self.rate = 0.0  # recent events per second
         self._engine: Kernel | None = None
         self._reader: LogReader | None = None
         self._sleep: Final = sleep
-        self._ticks: Final[dict[int, Tick]] = {}  # the newest accepted or rejected one of each symbol that has moved
+        self._ticks: Final[
+            dict[int, Tick]
+        ] = {}  # the newest, accepted or rejected, of each symbol with events since the start
         self._changed: asyncio.Event = asyncio.Event()
         self._newest_ns = -1  # of the accepted events
         self._newest_s = 0.0  # when the newest block came, by the monotonic clock
         self._counted: deque[tuple[float, int]] = deque(maxlen=64)
 
     async def start(self) -> None:
-        """Come to the end of the log; raises what is wrong with the directory."""
+        """Read to the end of the log; raises the directory's errors."""
         self._engine = await asyncio.to_thread(engine_at, self.path)
         self._newest_ns = int(self._engine.gate.newest_ns)
         self._reader = await asyncio.to_thread(read_log, self.path / LOG, self._engine.joiner.seq + 1)
 
     async def follow(self) -> None:
-        """Take in what comes, until another log is in the place of this one; a damaged log becomes `failure`."""
+        """Take in new events until another log is in the place of this one; a damaged log becomes `failure`."""
         engine, reader = self.engine, self._reader
         assert reader is not None, "the market has started"
         segments = SegmentList(self.path / LOG)
@@ -123,20 +124,20 @@ class Market:
 
     @property
     def run_id(self) -> str:
-        """Which log this is: another one has another id."""
+        """The id of this log."""
         assert self._reader is not None, "the market has started"
         return self._reader.run_id.hex()
 
     @property
     def idle_s(self) -> float | None:
-        """How long ago the newest event came; None if none came since the start."""
+        """The time since the newest event came; None if none came since the start."""
         return time.monotonic() - self._newest_s if self._newest_s else None
 
     def symbols(self) -> list[str]:
         return self.engine.symbols()
 
     def snapshot(self, symbol: str) -> Snapshot:
-        """Return the newest state of *symbol*; UnknownSymbol if none of its events has come."""
+        """Return the newest state of *symbol*; UnknownSymbol if it has no event yet."""
         return self.engine.snapshot(self._number(symbol))
 
     def found(self, text: str) -> list[str]:
@@ -150,7 +151,7 @@ class Market:
         return names
 
     def tick(self, symbol: str) -> Tick | None:
-        """Return the newest tick of *symbol* that came while it was followed; None if none has."""
+        """Return the newest tick of *symbol* that came while the log was followed; None if there is none."""
         return self._ticks.get(self._number(symbol))
 
     def remember(self, symbol: str, tick: Tick) -> None:
@@ -216,9 +217,9 @@ def _is_other(segments: SegmentList, run_id: bytes) -> bool:
 
 
 def newest_after(engine: Kernel, judged: JudgedBlock, before_ns: int) -> int:
-    """Return the newest stamp of any accepted event after a block, if it was *before_ns* until then.
+    """Return the newest stamp of any accepted event after a block, given that it was *before_ns* until then.
 
-    That is `engine.gate.newest_ns`, which looks at every symbol; here only those count that the block may have moved.
+    It equals `engine.gate.newest_ns`, which looks at every symbol; this only looks at those in the block.
     """
     if judged.has_clock:
         return int(engine.gate.newest_ns)

@@ -1,7 +1,7 @@
-"""What the page is sent: states, bars and tables as plain values, made from snapshots.
+"""Messages to the page: states, bars and tables as plain values, made from snapshots.
 
-Times in nanoseconds are text: a browser's numbers are exact up to 2^53 only. A value that is not there is null.
-One set of functions for the present and for the past, so that both look the same.
+Times in nanoseconds are text, because a browser's numbers are only exact up to 2^53. A missing value is null. The
+present and the past use the same functions, so that both look the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
     "symbol_row",
 ]
 
-CLOSED_MAX: Final = 500  # bars of a timeframe in one state; a client that is further behind loads them again
+CLOSED_MAX: Final = 500  # bars of a timeframe in one state; a client that is further behind reloads them
 FLAGS: Final = ("first", "last", "incomplete", "day_incomplete", "off_session", "filled", "from_bars")
 
 
@@ -50,8 +50,8 @@ def state_message(
 ) -> dict[str, Any]:
     """Return the whole state of one symbol. *outputs* are the indicator outputs wanted; None: all.
 
-    *since* is by timeframe the start of the newest completed bar that the client has: later ones are in `closed`. If
-    they are too many, or not all kept, there is no `prev_seq`: the client has to load its bars again.
+    *since* has, by timeframe, the start of the newest completed bar that the client has: later ones are in `closed`. If
+    there are too many, or some are no longer in memory, there is no `prev_seq`, and the client must reload its bars.
     """
     states = list(snapshot)
     if since is not None and any(_is_cut(state, since.get(state.timeframe.name)) for state in states):
@@ -94,7 +94,7 @@ def starts_of(snapshot: Snapshot) -> dict[str, int]:
 
 
 def bar_row(bar: Bar) -> dict[str, Any]:
-    """Return a bar as the page takes it."""
+    """Return a bar in the page's form."""
     gap = bar.gap
     row: dict[str, Any] = {
         "start_ns": str(bar.start_ns),
@@ -152,7 +152,7 @@ def symbol_row(snapshot: Snapshot, *, state: str, decimals: int) -> dict[str, An
 
 
 def config_message(engine: Kernel, **more: Any) -> dict[str, Any]:
-    """Return what the page needs once: timeframes, indicator outputs and how they are drawn, calendars, symbols."""
+    """Return what the page needs once: timeframes, indicator outputs and how to draw them, calendars, symbols."""
     config = engine.config
     return {
         "timeframes": [_timeframe_row(config, k) for k in range(len(config.timeframes))],
@@ -166,7 +166,7 @@ def config_message(engine: Kernel, **more: Any) -> dict[str, Any]:
 
 
 def output_plots(engine: Kernel) -> list[dict[str, Any]]:
-    """Return each indicator output of any timeframe once, with how it is drawn and on which timeframes it runs."""
+    """Return each indicator output once, with how to draw it and the timeframes it runs on."""
     found: dict[str, dict[str, Any]] = {}
     for timeframe, specs, outputs in zip(
         engine.config.timeframes, engine.config.indicators, engine.schema.outputs, strict=True
@@ -201,7 +201,7 @@ def _timeframe_row(config: Config, rank: int) -> dict[str, Any]:
 
 
 def _spec_of(output: str, specs: Sequence[str]) -> str:
-    """Return the spec that *output* is of: the longest one whose name it begins with."""
+    """Return the spec of *output*: the longest one whose name it begins with."""
     fits = [spec for spec in specs if output.startswith(spec.replace(":", "_").replace(",", "_"))]
     return max(fits, key=len, default=output)
 
@@ -221,7 +221,7 @@ def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, since: Mapp
 
 
 def _closed(state: TimeframeState, names: Sequence[str], after_ns: int | None) -> list[dict[str, Any]]:
-    """Return the completed bars that start after *after_ns* (None: all that are kept), each with its values."""
+    """Return the completed bars in memory that start after *after_ns* (None: all), each with its values."""
     window = state.bars
     first = 0 if after_ns is None else bisect_right(window.start_ns, after_ns)
     first = max(first, len(window) - CLOSED_MAX)

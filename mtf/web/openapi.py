@@ -20,8 +20,8 @@ def _parameter(name: str, where: str, schema: dict[str, Any], what: str) -> dict
 
 _SYMBOL: Final = _parameter("symbol", "path", _TEXT, "the symbol")
 _TIMEFRAME: Final = _parameter("timeframe", "path", _TEXT, "such as 1m, 1h, 1d")
-_AT: Final = _parameter("at", "query", _TEXT, "a seq, nanoseconds, or ISO 8601 with zone; the log's end if left out")
-_OUTPUTS: Final = _parameter("outputs", "query", _TEXT, "indicator outputs, parted by commas; all if left out")
+_AT: Final = _parameter("at", "query", _TEXT, "a seq, nanoseconds, or ISO 8601 with zone; default: the log's end")
+_OUTPUTS: Final = _parameter("outputs", "query", _TEXT, "indicator outputs, separated by commas; default: all")
 
 _BAR: Final[dict[str, Any]] = {
     "type": "object",
@@ -37,7 +37,7 @@ _BAR: Final[dict[str, Any]] = {
         "day": {"type": ["string", "null"], "format": "date"},
         "flags": {"type": "array", "items": _TEXT},
         "gap": {"type": ["object", "null"]},
-        "progress": {"type": "number", "description": "of the forming bar: how much of its time is over, 0 to 1"},
+        "progress": {"type": "number", "description": "the elapsed share of the forming bar's time, 0 to 1"},
         "values": {"type": "object", "additionalProperties": _NUMBER},
     },
 }
@@ -86,16 +86,16 @@ def openapi() -> dict[str, Any]:
             "/api/v1/symbols": _get(
                 "The symbols.",
                 [
-                    _parameter("q", "query", _TEXT, "part of the name: those that begin with it are first"),
-                    _parameter("limit", "query", _INT, "at most so many"),
+                    _parameter("q", "query", _TEXT, "part of the name: symbols that begin with it come first"),
+                    _parameter("limit", "query", _INT, "the maximum number"),
                     _parameter("rows", "query", _INT, "1: with last price and counts"),
-                    _parameter("states", "query", _INT, "1: columns of ticks and of what each symbol is doing"),
+                    _parameter("states", "query", _INT, "1: columns of ticks and of the state of each symbol"),
                 ],
             ),
             "/api/v1/spark": _get(
                 "The last closes of some symbols.",
                 [
-                    _parameter("symbols", "query", _TEXT, "parted by commas"),
+                    _parameter("symbols", "query", _TEXT, "separated by commas"),
                     _parameter("tf", "query", _TEXT, "the timeframe"),
                     _parameter("last", "query", _INT, "how many"),
                 ],
@@ -103,13 +103,13 @@ def openapi() -> dict[str, Any]:
             "/api/v1/log": _get(
                 "The log at a glance.",
                 [
-                    _parameter("buckets", "query", _INT, "how many parts of equal time"),
-                    _parameter("symbol", "query", _TEXT, "whose calendar says when the market was closed"),
+                    _parameter("buckets", "query", _INT, "the number of parts of equal time"),
+                    _parameter("symbol", "query", _TEXT, "the symbol whose calendar says when the market was closed"),
                 ],
             ),
             "/api/v1/rejects/{symbol}": _get(
                 "The newest rejected ticks, oldest first, none later than the moment.",
-                [_SYMBOL, _AT, _parameter("last", "query", _INT, "at most so many")],
+                [_SYMBOL, _AT, _parameter("last", "query", _INT, "the maximum number")],
             ),
             "/api/v1/charts/{symbol}": _get(
                 "All of a symbol as of one seq: state, the bars of every timeframe with values, rejected ticks.",
@@ -117,7 +117,7 @@ def openapi() -> dict[str, Any]:
                     _SYMBOL,
                     _AT,
                     _OUTPUTS,
-                    _parameter("last", "query", _INT, "the newest so many bars of each timeframe"),
+                    _parameter("last", "query", _INT, "the number of newest bars of each timeframe"),
                 ],
             ),
             "/api/v1/bars/{symbol}/{timeframe}": _get(
@@ -127,25 +127,25 @@ def openapi() -> dict[str, Any]:
                     _TIMEFRAME,
                     _AT,
                     _OUTPUTS,
-                    _parameter("last", "query", _INT, "the newest so many"),
+                    _parameter("last", "query", _INT, "the number of newest bars"),
                     _parameter("rows", "query", _INT, "1: a list of objects, as mtf bars --format json"),
                     _parameter("partial", "query", _INT, "1, with rows: the forming bar is the last row"),
-                    _parameter("start", "query", _TEXT, "with rows: bars that start then or later"),
-                    _parameter("end", "query", _TEXT, "with rows: bars that start before"),
+                    _parameter("start", "query", _TEXT, "with rows: bars that start at this time or later"),
+                    _parameter("end", "query", _TEXT, "with rows: bars that start before this time"),
                     _parameter("format", "query", {"enum": ["json", "csv", "arrow"]}, "csv and arrow are downloads"),
                 ],
             ),
             "/api/v1/snapshot/{symbol}": _get(
-                "What mtf state --symbol SYMBOL --json prints.",
+                "The output of mtf state --symbol SYMBOL --json.",
                 [_SYMBOL, _AT, _parameter("bars", "query", _INT, "completed bars of each timeframe")],
             ),
-            "/api/v1/state/{symbol}": _get("The state as the page takes it.", [_SYMBOL, _AT, _OUTPUTS], "State"),
+            "/api/v1/state/{symbol}": _get("The state in the page's form.", [_SYMBOL, _AT, _OUTPUTS], "State"),
             "/api/v1/step/{symbol}": _get(
                 "The state one step on.",
                 [
                     _SYMBOL,
                     _parameter("at", "query", _INT, "the seq to step from"),
-                    _parameter("unit", "query", _TEXT, "tick, or a timeframe: the next close of it"),
+                    _parameter("unit", "query", _TEXT, "tick, or a timeframe for its next close"),
                     _parameter("dir", "query", {"enum": [1, -1]}, "forward or back"),
                     _OUTPUTS,
                 ],
@@ -165,7 +165,7 @@ def _get(summary: str, parameters: list[dict[str, Any]], schema: str = "") -> di
             "parameters": parameters,
             "responses": {
                 "200": {"description": "the answer", "content": {"application/json": content}},
-                "400": {"description": "a parameter is wrong; the error names it", **error},
+                "400": {"description": "a parameter is invalid; the error names it", **error},
                 "404": {"description": "no such symbol, timeframe or output", **error},
             },
         }

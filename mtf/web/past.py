@@ -1,8 +1,8 @@
-"""The past: the state at any moment of a log, soon, and the log at a glance.
+"""The past: the state at any moment of a log, found quickly, and the log at a glance.
 
-Owns a ladder of keyframes, engine states every so many events, made by a thread that plays the log once; and samples of
-how many events there were by when. A state is the keyframe before it and what follows played. Memory is bounded: when
-the ladder is full every second keyframe goes.
+Owns a ladder of keyframes, engine states at intervals of events, made by a thread that replays the log once; and
+samples of the number of events over time. A state is made from the keyframe before it by replaying the events in
+between. Memory is bounded: when the ladder is full, every second keyframe is dropped.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ LADDER_BYTES: Final = 64 << 20
 SAMPLES_MAX: Final = 20_000
 SAMPLE_EVENTS: Final = 1_000
 BLOCK_EVENTS: Final = 500
-HISTORY: Final = 128  # completed bars in a state of the past; charts load theirs from the history
-TICK_EVENTS: Final = 50_000  # looked through for the newest tick of a symbol
+HISTORY: Final = 128  # completed bars in a state of the past; charts load more from the history
+TICK_EVENTS: Final = 50_000  # events searched for the newest tick of a symbol
 POLL_S: Final = 1.0
 LEVEL: Final = 1  # of compression
 
 
 class Sample(NamedTuple):
-    """Up to the event *seq* the newest stamp was *time_ns*, and *rejected* events had been rejected."""
+    """Up to the event *seq*, the newest stamp was *time_ns*, and *rejected* events were rejected."""
 
     seq: int
     time_ns: int
@@ -50,18 +50,18 @@ class Sample(NamedTuple):
 
 
 class Past:
-    """States of the log of *path*. `close` ends its thread; asking is done in threads of the caller."""
+    """States of the log of *path*. `close` ends its thread; methods run in threads of the caller."""
 
     def __init__(self, path: Path) -> None:
         self._path: Final = path
-        self._lock: Final = threading.Lock()  # of the engine that was used last
+        self._lock: Final = threading.Lock()  # guards the engine that was used last
         self._keyframes: dict[int, dict[str, bytes]] = {}  # by seq, in order; replaced as one
         self._spacing = KEYFRAME_EVENTS
         self._bytes = 0
         self._samples: list[Sample] = []
         self._sample_events = SAMPLE_EVENTS
         self._ended = threading.Event()
-        self._engine: Kernel | None = None  # used last, to go on from
+        self._engine: Kernel | None = None  # used last, to continue from
         self.failure = ""
         self.rejects: Final = RejectList()
         engine, _ = replay_engine(path)
@@ -82,7 +82,7 @@ class Past:
 
     @property
     def history(self) -> int:
-        """How many completed bars of a timeframe a state of the past has at most."""
+        """The maximum number of completed bars of a timeframe in a state of the past."""
         return self._config.history
 
     @property
@@ -92,14 +92,14 @@ class Past:
 
     @property
     def ready_seq(self) -> int:
-        """Up to which event keyframes have been made."""
+        """The event up to which keyframes have been made."""
         samples = self._samples
         return samples[-1].seq if samples else 0
 
     def snapshot(self, symbol: str, seq: int) -> Snapshot | None:
-        """Return the state of *symbol* after the event *seq*; None if none of its events had come.
+        """Return the state of *symbol* after the event *seq*; None if it had no event by then.
 
-        ConfigError if the log does not go as far. Takes as long as playing the events since the keyframe before it.
+        ConfigError if *seq* is after the log's end. Takes as long as replaying the events since the keyframe before it.
         """
         with self._lock:
             engine = self._at(seq)
@@ -114,9 +114,9 @@ class Past:
         return self.moment_after(min(start, head), time_ns, head - min(start, head))
 
     def moment_after(self, seq: int, until_ns: int, events: int) -> int:
-        """Return the last event that comes, from *seq* on, before the first one stamped after *until_ns*.
+        """Return the last event, from *seq* on, before the first one stamped after *until_ns*.
 
-        At most *events* events are passed.
+        Looks at no more than *events* events.
         """
         last = seq
         for block in logged_blocks(self._path, seq + 1, seq + events):
@@ -127,7 +127,7 @@ class Past:
         return last
 
     def next_tick(self, symbol: str, seq: int, step: int) -> int | None:
-        """Return the seq of the next event of *symbol* after *seq*, or before it if *step* is -1; None if none is."""
+        """Return the seq of the next event of *symbol* after *seq*, or before it if *step* is -1; None if none."""
         if step > 0:
             return self._forward(symbol, seq)
         with self._lock:
@@ -137,7 +137,7 @@ class Past:
     def newest_tick(self, symbol: str, number: int, seq: int) -> Tick | None:
         """Return the newest tick of *symbol*, the log's symbol *number*, up to the event *seq*.
 
-        None if it is further back than is looked.
+        None if it is further back than the search goes.
         """
         found = self._backward(number, seq + 1, TICK_EVENTS)
         if found is None:
@@ -183,7 +183,7 @@ class Past:
     def _at(self, seq: int) -> Kernel:
         """Return the engine after the event *seq*; the lock is held."""
         if seq < self._first_seq:
-            raise ConfigError(f"the log begins at seq {self._first_seq + 1}: seq {seq} is gone")
+            raise ConfigError(f"the log begins at seq {self._first_seq + 1}: seq {seq} was removed")
         engine = self._engine
         ladder = list(self._keyframes)
         place = bisect_right(ladder, seq)
@@ -214,8 +214,8 @@ class Past:
         return self._at_start(engine)
 
     def _at_start(self, engine: Kernel) -> Kernel:
-        """Return the engine to begin with, if *engine* is that at the log's beginning."""
-        if engine.joiner.seq or engine.gate.instruments:  # of a log without its beginning
+        """Return the engine to begin with, if *engine* is the one at the log's beginning."""
+        if engine.joiner.seq or engine.gate.instruments:  # of a log whose beginning was removed
             return engine
         return Kernel(self._config)
 
@@ -226,7 +226,7 @@ class Past:
             self.failure = str(error)
 
     def _play(self, engine: Kernel) -> None:
-        """Play the log from the state of *engine* on, also as it grows, and keep states on the way."""
+        """Replay the log from the state of *engine* on, following it as it grows, and keep states on the way."""
         rejected, newest_ns = 0, int(engine.gate.newest_ns)
         reader = read_log(self._path / LOG, engine.joiner.seq + 1, block_events=BLOCK_EVENTS)
         try:
@@ -252,7 +252,7 @@ class Past:
                         break
                     block = rest
                 self._sample(engine, newest_ns, rejected)
-                time.sleep(0)  # others want the interpreter too
+                time.sleep(0)  # let other threads run
         finally:
             reader.close()
 
@@ -268,7 +268,7 @@ class Past:
             self._bytes = sum(len(data) for kept in self._keyframes.values() for data in kept.values())
 
     def _sample(self, engine: Kernel, newest_ns: int, rejected: int) -> None:
-        """Note how far the log has come; the last sample moves on until it is far enough from the one before."""
+        """Record how far the log has come; the last sample moves until it is far enough from the previous one."""
         sample = Sample(int(engine.joiner.seq), newest_ns, rejected)
         samples = self._samples
         if len(samples) > 1 and sample.seq - samples[-2].seq < self._sample_events:

@@ -1,6 +1,6 @@
-"""The rejected ticks of a log, as its events are played: the newest ones of all, and when each symbol had its last.
+"""The rejected ticks of a log as its events are replayed: the newest ones, and the time of each symbol's last one.
 
-Whoever notes them and whoever asks may be different threads.
+Adding and reading may happen in different threads.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ KEPT: Final = 20_000
 
 
 class RejectList:
-    """The newest *kept* rejected ticks, in order. `since_seq` is the event from which on none is missing."""
+    """The newest *kept* rejected ticks, in order. From the event `since_seq` on, none is missing."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self.since_seq = 1
-        self.last_ns: Final[dict[str, int]] = {}  # by symbol the market's time at its newest rejected tick
+        self.last_ns: Final[dict[str, int]] = {}  # by symbol, the market's time at its newest rejected tick
         self._kept: Final = kept
         self._all: list[Reject] = []
 
     def note(self, judged: JudgedBlock, now_ns: int) -> int:
-        """Add those of a block, after which the market's time is *now_ns*. Return how many there were."""
+        """Add those of a block, after which the market's time is *now_ns*, and return their number."""
         found = rejects_in(judged)
         for reject in found:
             self.last_ns[reject.symbol] = now_ns

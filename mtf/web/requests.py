@@ -1,4 +1,4 @@
-"""What a request may ask for: its query, checked, with an error that names the parameter."""
+"""Parameters of requests, validated, with errors that name the parameter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def number_of(query: Mapping[str, str], name: str, default: int, low: int, high:
 
 
 def flag_of(query: Mapping[str, str], name: str) -> bool:
-    """Return whether *name* is set: 1 or true."""
+    """Return whether *name* is set to 1 or true."""
     text = query.get(name, "")
     if text not in ("", "0", "1", "true", "false"):
         raise ConfigError(f"{name} must be 0 or 1, got {text!r}")
@@ -40,7 +40,7 @@ def choice_of(query: Mapping[str, str], name: str, choices: tuple[str, ...], def
 
 
 def names_of(query: Mapping[str, str], name: str, most: int) -> list[str] | None:
-    """Return the names in *name*, parted by commas; None if it is not there."""
+    """Return the names in *name*, separated by commas; None if it is missing."""
     text = query.get(name)
     if text is None:
         return None
@@ -51,5 +51,5 @@ def names_of(query: Mapping[str, str], name: str, most: int) -> list[str] | None
 
 
 def moment_of(text: str | None) -> Moment | None:
-    """Return the moment that *text* says: a seq, nanoseconds, or a time in ISO 8601 with its zone; None for none."""
-    return moment(text.replace(" ", "+")) if text else None  # a plus sign of an address that was not encoded
+    """Return the moment in *text*: a seq, nanoseconds, or a time in ISO 8601 with its zone; None for none."""
+    return moment(text.replace(" ", "+")) if text else None  # a plus sign in a URL that was not encoded

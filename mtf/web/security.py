@@ -1,9 +1,9 @@
-"""Who may ask: the address that a request was sent to, the page that it comes from, and a token.
+"""Who may send requests: checks of the requested host, the page that a request comes from, and a token.
 
 A page of another host can make a browser send requests to this machine, and a name that it controls can point here. So
-the Host header has to be one that this server is called by, and the Origin header, if there is one, the same. Anything
-but loopback needs a token: as a bearer token, or in a cookie that the form on the page sets. Tokens are in no address
-and in no log.
+the Host header must be one of this server's names, and the Origin header, if there is one, must match. Anything but
+loopback needs a token: as a bearer token, or in a cookie that the form on the page sets. Tokens are never part of a URL
+or a log.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Passes on to *app* what may be asked. *hosts* are the names, without ports, that this server is called by."""
+    """Passes allowed requests on to *app*. *hosts* are the names of this server, without ports."""
 
     def __init__(self, app: App, *, hosts: Iterable[str], token: str | None) -> None:
         self._app: Final = app
@@ -83,15 +83,15 @@ class Guard:
     def _problem(self, headers: dict[bytes, bytes]) -> str:
         host = headers.get(b"host", b"").decode("latin-1")
         if _name_of(host) not in self._hosts:
-            return f"this server is not called {host!r}: use --allow-host if it should be"
+            return f"{host!r} is not a name of this server: add it with --allow-host if it should be"
         origin = headers.get(b"origin")
         if origin is not None and urlsplit(origin.decode("latin-1")).netloc.lower() != host.lower():
-            return "a page of another host may not ask this server"
+            return "pages of other hosts are not allowed to use this server"
         return ""
 
     def _is_known(self, headers: dict[bytes, bytes]) -> bool:
-        assert self._token is not None, "asked only if there is a token"
-        assert self._cookie is not None, "there is a cookie for each token"
+        assert self._token is not None, "only called if there is a token"
+        assert self._cookie is not None, "a token comes with a cookie"
         kind, _, given = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), self._token.encode()):
             return True
@@ -102,7 +102,7 @@ class Guard:
         return False
 
     async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the form: with the cookie if the token is right."""
+        """Answer the form, with the cookie if the token is right."""
         if scope["method"] != "POST":
             await answer(send, 401, FORM, b"text/html; charset=utf-8")
             return
@@ -113,7 +113,7 @@ class Guard:
             if not message.get("more_body"):
                 break
         given = parse_qs(body.decode("latin-1")).get("token", [""])[0]
-        assert self._token is not None, "asked only if there is a token"
+        assert self._token is not None, "only called if there is a token"
         if len(body) > FORM_BYTES_MAX or not hmac.compare_digest(given.encode(), self._token.encode()):
             await answer(send, 401, FORM, b"text/html; charset=utf-8")
             return

@@ -29,7 +29,7 @@ __all__ = ["PORT", "Probe", "Server"]
 PORT: Final = 8765
 CLOSE_S: Final = 3
 LOAD_AGAIN_S: Final = 1.0
-# What a browser is shown until there is something to show; it asks again by itself.
+# The page until there is something to show; it reloads itself.
 WAITING: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mtf</title>
 <meta http-equiv="refresh" content="1"><meta name="color-scheme" content="dark light"><p>WHY</p></html>
 """
@@ -39,11 +39,12 @@ Probe = Callable[[], Awaitable[tuple[int, str, bytes]]]
 
 
 class Server:
-    """Serves the data directory *path*; `async with` starts and ends it. `url` is where.
+    """Serves the data directory *path* at `url`; `async with` starts and ends it.
 
-    With *probes*, by path, it listens at once, answers those, and has the page once the directory can be read; else it
-    begins with the page, and what is wrong with the directory is raised. Without *page* there are only those.
-    *more_health* adds to the report on the page.
+    With *probes*, by path, it listens at once, answers those, and has the page once the directory can be read;
+    otherwise it starts with the page, and raises errors of the directory.
+
+    Without *page*, there are only probes. *more_health* adds to the report on the page.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Server:
     ) -> None:
         self._host: Final = host
         self._port: Final = port
-        # Whoever can reach an address that is not loopback is a stranger: there is always a token then.
+        # Strangers may reach any address that is not loopback: then there is always a token.
         self.token: Final = token if token is not None or is_loopback(host) else secrets.token_urlsafe(24)
         if self.token is not None and len(self.token) < 16:
             raise ConfigError("the token must have at least 16 characters")
@@ -70,7 +71,7 @@ class Server:
         self._more_health: Final = more_health
         self._has_probes: Final = probes is not None
         self._has_page: Final = page
-        self._front: Final = _Front(probes or {}, "the page is being loaded" if page else "there is no page here")
+        self._front: Final = _Front(probes or {}, "the page is loading" if page else "there is no page here")
         self._past: Past | None = None
         self._streaming: Streaming | None = None
         self._stack: Final = contextlib.AsyncExitStack()
@@ -113,7 +114,7 @@ class Server:
         await self._stack.aclose()
 
     async def _load(self) -> None:
-        """Come to the end of the log that is there now."""
+        """Read to the end of the log that is there now."""
         market = Market(self._path)
         await market.start()
         past = await asyncio.to_thread(Past, self._path)
@@ -149,7 +150,7 @@ class Server:
         return 0 if self._streaming is None else self._streaming.clients
 
     def health(self) -> dict[str, Any]:
-        """Return how the server, and what it serves, is doing."""
+        """Return the health of the server, and of what it serves."""
         market = self.market
         idle_s = market.idle_s
         past = self._past
@@ -172,12 +173,12 @@ class Server:
 
 
 def _memory_bytes() -> int:
-    """Return the most memory that this process has had."""
+    """Return the peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
 
 
 class _Front:
-    """Answers *probes* itself, and leaves the rest to `app`, once there is one."""
+    """Answers *probes* itself, and passes the rest to `app`, once there is one."""
 
     def __init__(self, probes: Mapping[str, Probe], why: str) -> None:
         self.app: App | None = None
@@ -230,7 +231,7 @@ def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tu
     static = StaticFiles()
 
     async def page(request: Request) -> Response:
-        """Return the page, with what it needs to ask for its charts at once."""
+        """Return the page, with what it needs to request its charts at once."""
         names = market.symbols()
         path = request.url.path.removeprefix("/")
         known = market.engine.number_of(path) >= 0
@@ -250,7 +251,7 @@ def _app(market: Market, past: Past, health: Callable[[], dict[str, Any]]) -> tu
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; ConfigError if it cannot be had."""
+    """Return a socket that listens there; ConfigError if that fails."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
@@ -258,8 +259,8 @@ def _listening(host: str, port: int) -> socket.socket:
         raise ConfigError(
             f"cannot listen on {host} port {port}: {error.strerror or error}; choose another port"
         ) from error
-    # Each connection has it from here. An answer is written in two parts, and the second must not wait until the client
-    # has acknowledged the first, which takes 40 ms; asyncio sets this only on sockets that it has made itself.
+    # Connections inherit it. An answer is written in two parts, and the second must not wait until the client has
+    # acknowledged the first, which takes 40 ms; asyncio only sets this on sockets that it has created itself.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
@@ -271,7 +272,7 @@ async def _stopped(server: Any, serving: asyncio.Task[None]) -> None:
 
 
 def _quiet(uvicorn: Any) -> Any:
-    """Return the server's class without its own handling of signals: whoever runs it has that."""
+    """Return the server's class without its own handling of signals, which is left to the caller."""
 
     class Quiet(uvicorn.Server):  # type: ignore[misc]
         @contextlib.contextmanager
@@ -283,7 +284,7 @@ def _quiet(uvicorn: Any) -> Any:
 
 def _uvicorn() -> Any:
     try:
-        import starlette  # noqa: F401 - whether it is there
+        import starlette  # noqa: F401 - whether it is installed
         import uvicorn
         import websockets  # noqa: F401
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What a market's hours are at a moment, in words: open until when, closed until when."""
+"""A market's hours at a moment, in words: open or closed, and until when."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATES: Final = {OPEN: "open", BREAK: "break", HOLIDAY: "holiday"}
 
 @attrs.frozen
 class Session:
-    """*state* is open, closed, holiday or break, until *until_ns*; None if that is far away. *text* says so."""
+    """*state* is open, closed, holiday or break, until *until_ns*; None if that is far away. *text* is a sentence."""
 
     state: str
     until_ns: int | None
@@ -28,7 +28,7 @@ class Session:
 
 
 def session_at(calendar: Calendar, ts_ns: int) -> Session:
-    """Return what *calendar* says of *ts_ns*: spans of one state that touch are one."""
+    """Return the session of *calendar* at *ts_ns*: touching spans with the same state count as one."""
     span = calendar.span_at(ts_ns)
     state, end_ns = span.state, span.end_ns
     while end_ns < min(ts_ns + LOOKED_AHEAD_NS, TS_MAX_NS):
@@ -46,7 +46,7 @@ def session_at(calendar: Calendar, ts_ns: int) -> Session:
 
 
 def _weekday(calendar: Calendar, ts_ns: int) -> str:
-    """Return the weekday that the clock of the calendar's zone shows."""
+    """Return the weekday in the calendar's zone."""
     local, _ = calendar.local_time(ts_ns)
     hours, minutes = int(local[:2]), int(local[3:5])
     utc = datetime.datetime.fromtimestamp(ts_ns // SECOND_NS, datetime.UTC)
@@ -59,6 +59,6 @@ def _weekday(calendar: Calendar, ts_ns: int) -> str:
 
 
 def _short(zone: str) -> str:
-    """Return the place of a zone in a word: NY for America/New_York, London for Europe/London."""
+    """Return a short name of a zone: NY for America/New_York, London for Europe/London."""
     place = zone.rpartition("/")[2].replace("_", " ")
     return SHORT.get(place, place)

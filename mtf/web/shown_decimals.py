@@ -1,4 +1,4 @@
-"""How many decimals a symbol's prices are shown with: the same everywhere, and never fewer than before."""
+"""The number of decimals for a symbol's prices: the same everywhere, and never fewer than before."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mtf.matrix import matrix_of
 
 __all__ = ["ShownDecimals"]
 
-AGAIN_TICKS: Final = 1_000  # after so many more ticks of a symbol its prices are looked at again
+AGAIN_TICKS: Final = 1_000  # a symbol's prices are checked again after this many ticks
 
 
 class ShownDecimals:
-    """Decimals by symbol. They are counted from the prices that are there, which costs more than a message."""
+    """Decimals by symbol. They are counted from the available prices, which costs more than a message."""
 
     def __init__(self) -> None:
         self._known: Final[dict[str, tuple[int, int]]] = {}  # decimals, and the ticks they were counted at

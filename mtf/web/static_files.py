@@ -1,8 +1,7 @@
-"""The files of the page, read and packed once, and the page itself with what its first paint needs.
+"""The files of the page, read and compressed once, and the page itself with what its first paint needs.
 
-The address of a file has a digest of all of them in it, so that a browser keeps what it has and asks for it again only
-after another release was installed. The page names every module that is needed for the charts, so that they come at
-once and not one after the other as each is found to import the next.
+URLs of files contain a digest of all files, so that a browser caches them until another release is installed. The page
+lists every module needed for the charts, so that they load in parallel instead of one after another.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ KINDS: Final = {
     "svg": "image/svg+xml",
     "txt": "text/plain; charset=utf-8",
 }
-SMALL_BYTES: Final = 1_000  # not packed
+SMALL_BYTES: Final = 1_000  # smaller files are not compressed
 FOREVER: Final = "public, max-age=31536000, immutable"
 IMPORT: Final = re.compile(rb'^(?:import|export|\}) [^"]*from "\./([^"]+)";|^\} from "\./([^"]+)";', re.MULTILINE)
 
 
 class StaticFile(NamedTuple):
-    """One file, as it is and as it is sent."""
+    """One file, as it is and compressed."""
 
     body: bytes
     packed: bytes | None  # by gzip; None if it is too small for that
@@ -55,7 +54,7 @@ class StaticFiles:
         self._before, self._after = html.replace(b"<!--modules-->", "\n".join(preloads).encode()).split(b"<!--start-->")
 
     def modules(self) -> list[str]:
-        """Return the modules that the first paint needs, each after the one that is found to import it."""
+        """Return the modules that the first paint needs, each after the one that imports it."""
         found = [FIRST]
         for name in found:
             for match in IMPORT.finditer(self.files[name].body):
@@ -65,8 +64,8 @@ class StaticFiles:
         return found
 
     def page(self, start: dict[str, Any]) -> Response:
-        """Return the page; *start* is what its scripts find in it."""
-        # Inside a script element "<" may begin its end, or a comment.
+        """Return the page; *start* is data for its scripts."""
+        # In a script element, "<" may begin its end, or a comment.
         body = self._before + orjson.dumps(start).replace(b"<", b"\\u003c") + self._after
         return Response(body, media_type="text/html", headers={"cache-control": "no-store"})
 
@@ -77,7 +76,7 @@ class StaticFiles:
         current = version == self.version
         file = self.files.get(rest if current else path)
         if file is None and _is_version(version):
-            file = self.files.get(rest)  # asked for by a page that another release served
+            file = self.files.get(rest)  # requested by a page that another release served
         if file is None:
             return PlainTextResponse("not found\n", status_code=404)
         headers = {"cache-control": FOREVER if current else "no-cache", "vary": "accept-encoding"}

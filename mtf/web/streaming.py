@@ -1,8 +1,8 @@
-"""The live channel: what each client watches, sent as often as it asked and as fast as it reads.
+"""The live channel: sends what each client watches as often as it requested, and as fast as it reads.
 
-A message is the whole state, so a client that is slow gets fewer and newer ones, and nothing waits for it. No completed
-bar is left out: each message has those since the one before that was sent to the same client. Messages that are the
-same for several clients are encoded once.
+A message is the whole state, so a slow client gets fewer and newer ones, and nothing waits for it. No completed bar is
+left out: each message has those since the previous one to the same client. Messages that are equal for several clients
+are encoded once.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Streaming:
             self._sockets.discard(socket)
 
     def now(self) -> dict[str, Any]:
-        """Return what moment a message about all symbols is of."""
+        """Return the moment of a message about all symbols."""
         market = self._market
         newest_ns = market.newest_ns
         return {
@@ -107,14 +107,14 @@ class Streaming:
         previous_seq: int | None,
         since: Mapping[str, int] | None,
     ) -> tuple[bytes, Snapshot]:
-        """Return the newest state of *symbol* as a message, and the snapshot that it is of."""
+        """Return the newest state of *symbol* as a message, and its snapshot."""
         market = self._market
         snapshot = market.snapshot(symbol)
         if market.seq != self._encoded_seq:
             self._encoded_seq, self._encoded = market.seq, {}
         rejects = [each for each in market.rejects if each.symbol == symbol and each.seq > (previous_seq or 0)]
-        # Clients were sent their last state at different seqs; nearly always nothing has closed or been rejected since,
-        # and then it is the same message but for that number, which is put in here.
+        # Clients got their last state at different seqs; nearly always nothing has closed or been rejected since, so
+        # messages only differ in that number, which is inserted here.
         key = (symbol, outputs, previous_seq is None, None if since is None else tuple(since.items()), len(rejects))
         found = self._encoded.get(key)
         if found is None:
@@ -137,24 +137,24 @@ class Streaming:
 
 
 class _Client:
-    """One client: what it asked for, and what it has been sent."""
+    """One client: its requests, and what it has been sent."""
 
     def __init__(self, socket: WebSocket, hub: Streaming) -> None:
         self._socket: Final = socket
         self._hub: Final = hub
         self._sending: Final = asyncio.Lock()
-        self._asked: Final = asyncio.Event()  # something was asked for
+        self._asked: Final = asyncio.Event()  # something was requested
         self._watched: list[str] = []
         self._outputs: tuple[str, ...] | None = ()
         self._every_s = EVERY_MS_MIN / 1_000
-        self._sent: dict[str, tuple[int, dict[str, int]]] = {}  # by symbol the seq, and its bars, of the last message
+        self._sent: dict[str, tuple[int, dict[str, int]]] = {}  # by symbol, the seq and the bars of the last message
         self._rows: list[str] = []
         self._wants_health = False
         self._play: dict[str, Any] | None = None
-        self._generation = 0  # of what is played
+        self._generation = 0  # numbers the current playback
 
     async def listen(self) -> None:
-        """Take what the client asks for."""
+        """Read the client's requests."""
         while True:
             text = await self._socket.receive_text()
             try:
@@ -162,15 +162,15 @@ class _Client:
                     raise ConfigError("the request is too long")
                 request = orjson.loads(text)
                 if not isinstance(request, dict):
-                    raise ConfigError("a request is a JSON object")
+                    raise ConfigError("a request must be a JSON object")
                 await self._take(request)
             except orjson.JSONDecodeError as error:
-                await self._send({"type": "error", "error": f"a request is JSON: {error}"})
+                await self._send({"type": "error", "error": f"a request must be JSON: {error}"})
             except (MtfError, TypeError, ValueError, OverflowError) as error:
                 await self._send({"type": "error", "error": str(error)})
 
     async def send_states(self) -> None:
-        """Send the states of what is watched, each time that there is something new and it is time."""
+        """Send the states of what is watched, whenever there is something new and it is due."""
         while True:
             await self._asked.wait()
             if self._play is not None:
@@ -209,7 +209,7 @@ class _Client:
             now = time.monotonic()
             if self._wants_health and now >= next_health:
                 next_health = now + HEALTH_EVERY_S
-                report = self._hub._health()  # what is wrong there may be the service's, and not the log's
+                report = self._hub._health()  # the problem may be the service's, not the log's
                 await self._send({"type": "health", **report, **self._hub.now(), "trouble": report["failure"]})
 
     async def _take(self, request: dict[str, Any]) -> None:
@@ -235,7 +235,7 @@ class _Client:
             self._begin_play(request["play"])
 
     def _begin_play(self, play: Any) -> None:
-        """Play the past of the symbol that is watched; null stops, and the present goes on once it is watched."""
+        """Play the past of the watched symbol; null stops, and the present continues once it is watched."""
         self._generation += 1
         if play is None:
             self._play, self._watched = None, []
@@ -253,9 +253,9 @@ class _Client:
         self._asked.set()
 
     async def _play_on(self) -> None:
-        """Show the past from where it stands, at its speed, until its end or another request."""
+        """Show the past from its position, at its speed, until its end or another request."""
         play, generation = self._play, self._generation
-        assert play is not None, "something is played"
+        assert play is not None, "a playback was requested"
         symbol, speed, seq = play["symbol"], play["speed"], int(play["seq"])
         past = self._hub._past
         snapshot = await asyncio.to_thread(past.snapshot, symbol, seq)
@@ -306,10 +306,10 @@ class _Client:
 
 
 def _since(since: Any, symbols: list[str], newest_seq: int) -> dict[str, tuple[int, dict[str, int]]]:
-    """Return what the client has by itself: of its one symbol the state at a seq, and completed bars up to some."""
+    """Return what the client already has: for its only symbol, the state at a seq and completed bars."""
     starts = since.get("starts") if isinstance(since, dict) else None
     if not isinstance(starts, dict) or len(symbols) != 1:
-        raise ConfigError("since must be an object with seq and starts, and watch a list of one symbol")
+        raise ConfigError("since must be an object with seq and starts, with a single symbol in watch")
     seq = int(_number(since.get("seq"), "since.seq", 0, newest_seq))
     try:
         return {symbols[0]: (seq, {str(name): int(start) for name, start in starts.items()})}

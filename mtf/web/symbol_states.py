@@ -1,4 +1,4 @@
-"""What a symbol is doing, in a word: open, silent, closed, or rejecting."""
+"""The state of a symbol in a word: open, silent, closed, or rejecting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SymbolStates:
         self._past: Final = past
         self._open: dict[int, bool] = {}
         self._open_ns = -1
-        self._columns: dict[str, Any] | None = None  # as they were asked for last
+        self._columns: dict[str, Any] | None = None  # as last requested
 
     def of(self, symbol: str, time_ns: int) -> str:
         """Return the state of *symbol*, whose newest event is stamped *time_ns*, at the market's newest stamp."""
@@ -43,7 +43,7 @@ class SymbolStates:
         return "silent" if newest_ns - time_ns > SILENT_NS else "open"
 
     def columns(self) -> dict[str, Any]:
-        """Return names, ticks and states (as places in `STATES`) of all symbols, in order of appearance."""
+        """Return names, ticks and states (as indexes into `STATES`) of all symbols, in order of appearance."""
         if self._columns is not None and self._columns["seq"] == self._market.seq:
             return self._columns
         names, ticks, codes = [], [], []

@@ -1,7 +1,7 @@
-"""TradingView's UDF data feed: symbols and bars as its charting library and other programs ask for them over HTTP.
+"""TradingView's UDF data feed: symbols and bars for its charting library and other programs, over HTTP.
 
-Times are whole seconds since 1970 UTC, prices are columns, an error is an object with `"s": "error"`. Bars of a day and
-longer are stamped midnight UTC of their trading day, as the protocol has it. The forming bar is the last one.
+Times are whole seconds since 1970 UTC, prices are columns, an error is an object with `"s": "error"`. Bars of a day or
+longer are stamped at midnight UTC of their trading day, as the protocol requires. The forming bar is the last one.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from mtf.web.shown_decimals import ShownDecimals
 __all__ = ["PREFIX", "Udf", "resolution_of"]
 
 PREFIX: Final = "/udf"
-BARS_MAX: Final = 20_000  # of one answer: the newest
+BARS_MAX: Final = 20_000  # bars in one answer: the newest
 MORE: Final = 8  # bars that begin before a time and are stamped after it
 FOUND_MAX: Final = 200
 TIME_MAX_S: Final = 1 << 33  # the year 2242
 WORDS: Final = {"1d": "1D", "1w": "1W", "1mo": "1M"}
-SAME: Final = {"D": "1D", "W": "1W", "M": "1M"}  # as clients also write them
-KIND: Final = "unknown"  # a log does not say what a symbol is: fx, stock, crypto
+SAME: Final = {"D": "1D", "W": "1W", "M": "1M"}  # other spellings used by clients
+KIND: Final = "unknown"  # a log does not tell whether a symbol is fx, a stock or crypto
 
 
 class Udf:
-    """The routes of the feed over *market*. *in_thread* runs what reads files, a few at once."""
+    """The routes of the feed over *market*. *in_thread* runs work that reads files, a few at once."""
 
     def __init__(
         self, market: Market, decimals: ShownDecimals, in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -75,7 +75,7 @@ class Udf:
         given = request.query_params.get("symbol", "")
         name = given.rpartition(":")[2] or given
         if self._market.engine.number_of(name) < 0:
-            name = given  # it may have a colon of its own
+            name = given  # the symbol itself may contain a colon
         try:
             decimals = self._decimals.of(self._market.snapshot(name))
         except UnknownSymbol:
@@ -92,7 +92,7 @@ class Udf:
                 "exchange": "",
                 "listed_exchange": "",
                 "timezone": "Etc/UTC",
-                "session": "24x7",  # bars are only where the market was open: none of them is to be hidden
+                "session": "24x7",  # there are only bars while the market was open: none must be hidden
                 "minmov": 1,
                 "pricescale": 10**decimals,
                 "has_seconds": bool(seconds),
@@ -153,7 +153,7 @@ class Udf:
         )
 
     def _bars(self, snapshot: Snapshot, timeframe: Timeframe, from_s: int, until_s: int, count: int) -> list[Bar]:
-        """Return bars stamped from *from_s* on, before *until_s*; if *count*, the last so many of those before."""
+        """Return bars stamped from *from_s* on, before *until_s*; with *count*, the last *count* before that."""
         # A bar of a day or longer begins some time before or after its stamp.
         slack_ns = timeframe.length_ns + 4 * DAY_NS if timeframe.length_ns >= DAY_NS else 0
         with open_data(self._market.path) as reader:
@@ -181,7 +181,7 @@ class Udf:
 
 
 def resolution_of(timeframe: Timeframe) -> str:
-    """Return a timeframe in the feed's words: minutes, `30S`, `1D`; empty if it has none for it."""
+    """Return a timeframe in the feed's notation: minutes, `30S`, `1D`; "" if it has none."""
     if timeframe.name in WORDS:
         return WORDS[timeframe.name]
     length_ns = timeframe.length_ns
@@ -193,7 +193,7 @@ def resolution_of(timeframe: Timeframe) -> str:
 
 
 def _stamp_s(bar: Bar) -> int:
-    """Return the time of a bar as the feed has it."""
+    """Return the time of a bar for the feed."""
     if bar.timeframe.length_ns >= DAY_NS and bar.trading_day is not None:
         return (bar.trading_day.toordinal() - EPOCH_ORDINAL) * DAY_NS // SECOND_NS
     return int(bar.start_ns) // SECOND_NS

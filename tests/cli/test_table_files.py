@@ -135,7 +135,7 @@ def test_export_of_ticks_is_read_again_as_a_source(run: Path, tmp_path: Path) ->
     [
         (("x.xlsx",), "the name must end in one of .parquet, .arrow"),
         (("x.parquet", "--ticks", "-t", "1m"), "omit --timeframe and --indicators"),
-        (("nowhere/x.parquet",), "there is no directory nowhere"),
+        (("nowhere/x.parquet",), "directory nowhere does not exist"),
         (("x.csv", "--symbol", "ABC"), "no event of 'ABC'"),
     ],
 )

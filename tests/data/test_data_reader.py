@@ -72,7 +72,7 @@ def test_a_closed_reader_says_so_and_its_tables_go_on(whole: Whole) -> None:
     with mtf.open(whole[0]) as data:
         table = data.bars("EURUSD", "1m")
     data.close()
-    with pytest.raises(DataDirError, match="this reader is closed: open another one"):
+    with pytest.raises(DataDirError, match="this reader is closed: open a new one"):
         data.bars("EURUSD", "1m")
     assert list(table) == bars_of(whole[1], "EURUSD", "1m")
 

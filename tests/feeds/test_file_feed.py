@@ -254,10 +254,10 @@ async def test_a_file_is_waited_for_until_it_has_two_lines(tmp_path: Path) -> No
     wall = FakeClock(START_NS)
     path = tmp_path / "X.csv"
     async with following(path, wall) as f:
-        assert f.feed.statistics().last_error == "there is no such file yet"
+        assert f.feed.statistics().last_error == "the file does not exist yet"
         add(path, HEADER)
         await f.look()
-        assert f.feed.statistics().last_error == "there are not two lines in the file yet"
+        assert f.feed.statistics().last_error == "the file does not have two lines yet"
         assert not f.feed.statistics().connected
         add(path, row(0))
         await f.look()
@@ -331,8 +331,8 @@ async def test_what_cannot_be_followed_is_refused_with_the_reason(tmp_path: Path
                 await p.run(growing_file(path, wall=wall))
 
     text = (HEADER + row(0) + row(1)).encode()
-    await refused(gzip.compress(text), "a compressed file cannot be followed: unpack it")
-    await refused((text + row(2).encode()).decode().encode("utf-16"), "not plain text in UTF-8, and cannot be followed")
+    await refused(gzip.compress(text), "a compressed file cannot be followed: decompress it")
+    await refused((text + row(2).encode()).decode().encode("utf-16"), "only plain text in UTF-8 can be followed")
     await refused(text, "use a pipeline without reorder_ns", reorder_ns=SECOND_NS)
     await refused((HEADER + "".join(row(-k) for k in range(9))).encode(), "the rows are newest first")
     async with mtf.Pipeline(calendar="crypto", timeframes=["1s"], wall=wall) as p:

@@ -149,7 +149,7 @@ async def test_a_connection_that_is_not_made_counts_as_lost() -> None:
     await settle()
     wall.pass_ns(3 * SECOND_NS)
     with pytest.raises(
-        FeedDown, match="feed test: 1 connections in a row have failed, the last one: no connection within 3 s"
+        FeedDown, match="feed test: 1 connections in a row have failed, the last with: no connection within 3 s"
     ):
         await task
 

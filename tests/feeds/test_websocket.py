@@ -126,7 +126,7 @@ async def test_nobody_there_is_a_failure() -> None:
 
 
 async def test_what_is_no_address_is_a_mistake() -> None:
-    with pytest.raises(ConfigError, match="http://example: not the address of a WebSocket: give ws://HOST/PATH"):
+    with pytest.raises(ConfigError, match="http://example: not the address of a WebSocket: use ws://HOST/PATH"):
         await numbers(of("http://example"), 1)
 
 

@@ -124,9 +124,9 @@ async def test_what_cannot_be_taken_over_is_kept_and_named(tmp_path: Path, caplo
     with caplog.at_level(logging.INFO, "mtf.service"):
         async with running(first, second, ConfigError("no file"), second, choose_log=choose) as service:
             kept = [
-                "pipeline.history has another value in the file: it counts from the next start on",
+                "pipeline.history has a different value in the file: it applies from the next start on",
                 f"feed x does not run: {failed}",
-                f"consumer {HERE}:Counting has other settings in the file: they count from the next start on",
+                f"consumer {HERE}:Counting has different settings in the file: they apply from the next start on",
                 f"consumer no_such:Thing is not added: class: no_such:Thing: {nothing}",
             ]
             found = await service.reloaded()
@@ -223,7 +223,7 @@ def test_a_feed_may_be_down_for_a_while() -> None:
     readiness.look({"a": feed_statistics(connected=False)}, 0)
     readiness.look({"a": feed_statistics(connected=False)}, 60 * SECOND_NS)
     assert readiness.reasons(limits, 60 * SECOND_NS) == []
-    assert readiness.reasons(limits, 61 * SECOND_NS) == ["feed a is without a connection for 61 s"]
+    assert readiness.reasons(limits, 61 * SECOND_NS) == ["feed a has been without a connection for 61 s"]
     readiness.look({"a": feed_statistics(connected=True)}, 62 * SECOND_NS)
     assert readiness.reasons(limits, 62 * SECOND_NS) == []
     readiness.stopping = True

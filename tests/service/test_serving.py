@@ -140,12 +140,12 @@ async def test_sighup_reads_the_file_and_the_token_again(tmp_path: Path) -> None
         service.process.send_signal(signal.SIGHUP)
         service.url = str((await service.event("page_started"))["url"])
         kept = await service.event("service_kept")
-        assert kept["message"].startswith("pipeline.timeframes has another value in the file")
+        assert kept["message"].startswith("pipeline.timeframes has a different value in the file")
         assert (await service.ask("metrics"))[0] == 401
         while (found := await service.ask("readyz"))[0] == 200:
             pass  # the first look at the feed is to come
         assert found[0] == 503
-        assert found[1].startswith("feed f is without a connection for ")
+        assert found[1].startswith("feed f has been without a connection for ")
         assert (await service.ask("metrics", "another token of some length"))[0] == 200
         (tmp_path / "c.toml").write_text("[pipeline")
         service.process.send_signal(signal.SIGHUP)

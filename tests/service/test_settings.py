@@ -52,20 +52,21 @@ clas = "x"
 port = 99999
 """)[:5] == [
         "pipeline.data: is missing",
-        "pipeline.timeframes[1]: must be a text, got 5",
+        "pipeline.timeframes[1]: must be a string, got 5",
         'pipeline.closed: must be "reject" or "keep", got \'x\'',
         "pipeline.history: must be a whole number, got '5'",
-        "pipeline.dat: unknown; there are " + ", ".join(each.name for each in attrs.fields(PipelineSettings)),
+        "pipeline.dat: unknown setting; choose one of "
+        + ", ".join(each.name for each in attrs.fields(PipelineSettings)),
     ]
 
 
 @pytest.mark.parametrize(
     ("more", "error"),
     [
-        ('[[feeds]]\nname = "a"\nkind = "websocket"\nurl = 5', "feeds[0].url: must be a text, got 5"),
+        ('[[feeds]]\nname = "a"\nkind = "websocket"\nurl = 5', "feeds[0].url: must be a string, got 5"),
         (
             '[[feeds]]\nname = "b"\nkind = "ccxt"\nurl = "ws://x"',
-            "feeds[0]: url: not a setting of the kind ccxt",
+            "feeds[0]: url: not supported for the kind ccxt",
         ),
         ('[[feeds]]\nname = "b"\nkind = "ccxt"', "feeds[0]: the kind ccxt needs exchange and symbols"),
         (
@@ -75,30 +76,30 @@ port = 99999
         ('[[feeds]]\nname = "f"\nkind = "file"', "feeds[0]: the kind file needs path"),
         (
             '[[feeds]]\nname = "f"\nkind = "file"\npath = "x.csv"\nstall_s = 3',
-            "feeds[0]: stall_s: not a setting of the kind file",
+            "feeds[0]: stall_s: not supported for the kind file",
         ),
         (
             '[[feeds]]\nname = "f"\nkind = "websocket"\nurl = "ws://x"\nparse = "a:b"\nlook_s = 3',
-            "feeds[0]: look_s: not a setting of the kind websocket",
+            "feeds[0]: look_s: not supported for the kind websocket",
         ),
-        ('[[feeds]]\nname = "x"\nkind = "a:b"\nstall_s = 3', "feeds[0]: stall_s: not a setting of the kind a:b"),
+        ('[[feeds]]\nname = "x"\nkind = "a:b"\nstall_s = 3', "feeds[0]: stall_s: not supported for the kind a:b"),
         ("[web]\nport = 99999", "web: port must be between 0 and 65535, got 99999"),
         ('[web]\nport = "80"', "web.port: must be a whole number, got '80'"),
         ("[web]\nport = true", "web.port: must be a whole number, got True"),
         ("[web]\nenabled = 1", "web.enabled: must be true or false, got 1"),
         (
             '[web]\nallow_hosts = "AB"',
-            "web.allow_hosts: must be a list, of which each is a text, got 'AB'",
+            "web.allow_hosts: must be a list of strings, got 'AB'",
         ),
         (
             '[web]\nhost = "0.0.0.0"',
-            "web: the host 0.0.0.0 can be reached by others: set token_file, the file of a token",
+            "web: the host 0.0.0.0 can be reached from other machines: set token_file to a file with a token",
         ),
         ("web = 3", "web: must be a table, got 3"),
         ("feeds = 3", "feeds: must be a list of tables, got 3"),
         (
             "[[feeds]]\nname = 'x'\nkind = 'a:b'\n[[feeds]]\nname = 'x'\nkind = 'a:b'",
-            "feeds: the name x is given twice; each needs one of its own",
+            "feeds: the name x is used twice; each needs its own name",
         ),
         ("[log]\nlevel = 'loud'", 'log.level: must be "debug" or "info" or "warning" or "error", got \'loud\''),
     ],
@@ -140,10 +141,10 @@ def test_wrong_names_in_the_environment_are_errors() -> None:
     """A misspelt override that is passed over would be found at night."""
     environment = {"MTF_WEB__PORTS": "1", "MTF_FEEDS__0__URL": "x", "MTF_WEB__PORT": "many", "MTF_WEB__PORT__X": "1"}
     assert wrong(GOOD, environment) == [
-        "MTF_FEEDS__0__URL: there are 0 in the file, the first is 0, got '0'",
-        "MTF_WEB__PORT: 'many' is not a value of TOML: Invalid value (at line 1, column 9)",
-        "MTF_WEB__PORTS: ports: unknown; there are enabled, host, port, page, token_file, allow_hosts",
-        "MTF_WEB__PORT__X: port is a value, and has no settings of its own",
+        "MTF_FEEDS__0__URL: no entry '0': the file has 0, numbered from 0",
+        "MTF_WEB__PORT: 'many' is not a valid TOML value: Invalid value (at line 1, column 9)",
+        "MTF_WEB__PORTS: ports: unknown setting; choose one of enabled, host, port, page, token_file, allow_hosts",
+        "MTF_WEB__PORT__X: port is a value, not a table",
     ]
 
 

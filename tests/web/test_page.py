@@ -374,8 +374,8 @@ async def test_it_is_drawn_in_forced_colours_and_without_motion(data: Path) -> N
 async def test_the_health_of_a_service_has_its_feeds_consumers_and_checkpoints(data: Path) -> None:
     """As the process that runs the pipeline reports them; what is wrong comes first, as a sentence."""
     report = {
-        "sentence": "Not ready: feed two is without a connection for 61 s.",
-        "failure": "feed two is without a connection for 61 s",
+        "sentence": "Not ready: feed two has been without a connection for 61 s.",
+        "failure": "feed two has been without a connection for 61 s",
         "service": {
             "logged_seq": 2000,
             "lag_median_ms": 0.5,
@@ -401,7 +401,7 @@ async def test_the_health_of_a_service_has_its_feeds_consumers_and_checkpoints(d
         tables = await page.page.evaluate(
             f"{rows}.map((table) => [...table.querySelectorAll('tbody td, tbody th')].map((cell) => cell.textContent))"
         )
-    assert "Not ready: feed two is without a connection for 61 s." in text
+    assert "Not ready: feed two has been without a connection for 61 s." in text
     assert "≤ 0.5 ms" in text
     assert "1,234 events ago" in text
     assert tables[0][:2] == ["one", "connected"]

@@ -156,7 +156,7 @@ async def test_the_past_is_played_and_shows_nothing_later(tmp_path: Path) -> Non
     ("text", "says"),
     [
         ("no JSON", "a request is JSON"),
-        ("[]", "a request is a JSON object"),
+        ("[]", "a request must be a JSON object"),
         ('{"watch": "X"}', "watch must be a list"),
         ('{"watch": ["NOPE"]}', "NOPE"),
         ('{"watch": ["X"], "every_ms": 1}', "every_ms must be a number between 50 and 60000"),
