@@ -310,7 +310,7 @@ class FileFeed:
             return True
         changed, self._seen = self._seen != (stat.st_size, stat.st_mtime_ns), (stat.st_size, stat.st_mtime_ns)
         if changed and not source.begins_as_before():
-            self._lost = "it was rewritten from its beginning"
+            self._lost = "it was written again from its beginning"
         return bool(self._lost)
 
     def _is_replaced(self, source: FileSource) -> bool:

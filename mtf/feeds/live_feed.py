@@ -310,7 +310,7 @@ class Feed:
         return Outage(
             hole.since_ns,
             hole.until_ns,
-            f"{self.name}: {what}{of} did not arrive",
+            f"{self.name}: {what}{of} did not come",
             stream,
             (hole.start, hole.stop),
         )

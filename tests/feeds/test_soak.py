@@ -45,12 +45,12 @@ def test_what_is_sent_again_on_request_is_all_there_after_kills(
     assert found["bars"] > 1000
 
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    import soak_feeds
+    import soak_judge
 
     report = json.loads((tmp_path / "soak" / "sent.json").read_text())
     report["acknowledged"].append(10**6)
     report["messages"][50]["ticks"][0][1] += 100
-    errors = soak_feeds.judged(tmp_path / "soak", report, resends=True)["errors"]
+    errors = soak_judge.judged(tmp_path / "soak", report, resends=True)["errors"]
     assert any("1 messages were acknowledged and are not in the log" in each for each in errors)
     assert [each.partition(":")[0] for each in errors if "differ at" in each] == ["S050 1s", "S050 5s", "S050 1m"]
 
