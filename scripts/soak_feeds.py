@@ -156,15 +156,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         port = int(await exchange.stdout.readline())
         says = _Lines(exchange.stdout)
-        config = CONFIG.format(
-            url=f"ws://127.0.0.1:{port}/",
-            clock="ticks" if arguments.delay is None else "both",
-            delay_ns=round((arguments.delay or 0) * SECOND_NS),
-            stall_s=STALL_S,
-            patience_s=PATIENCE_S,
-            checkpoint_s=min(10.0, arguments.kill_every / 3),
-        )
-        (folder / "soak.toml").write_text(config)
+        (folder / "soak.toml").write_text(_config(arguments, port))
         lives = max(1, round(arguments.seconds / arguments.kill_every))
         for life in range(lives):
             says.forget("connected")
@@ -190,6 +182,18 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     sent = json.loads(report.read_text())
     found = judged(folder, sent, resends=arguments.resend, allow_late=arguments.allow_late)
     return {"exit_code": code, "kills": kills, **found}
+
+
+def _config(arguments: argparse.Namespace, port: int) -> str:
+    """Return the configuration of the service, for an exchange on *port*."""
+    return CONFIG.format(
+        url=f"ws://127.0.0.1:{port}/",
+        clock="ticks" if arguments.delay is None else "both",
+        delay_ns=round((arguments.delay or 0) * SECOND_NS),
+        stall_s=STALL_S,
+        patience_s=PATIENCE_S,
+        checkpoint_s=min(10.0, arguments.kill_every / 3),
+    )
 
 
 class _Lines:

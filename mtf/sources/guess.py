@@ -51,10 +51,7 @@ def guess_layout(
     columns = _columns(table, options, POINT if mark is None else mark)
     notes = _header_notes(table)
     kind = _kind(table, columns, options)
-    if kind == BARS and "volume" not in columns and "size" in columns:
-        columns["volume"] = columns["size"]
-    if kind == TRADE_TICKS and "size" not in columns and "volume" in columns:
-        columns["size"] = columns["volume"]
+    _name_sizes(kind, columns)
     if not table.rows:
         return _unread(part, table, options, kind, columns)
     if "time" in columns and "clock" not in columns:
@@ -80,15 +77,10 @@ def guess_layout(
             "the rows are newest first: give {reverse} to read them from the end of the file to its start",
             reverse=True,
         )
-    timeframe = options.timeframe
-    unread = ""
+    timeframe, unread = options.timeframe, ""
     if timeframe is None and kind in (BARS, QUOTE_BARS) and "time" in columns:
         times = bar_times(table, columns, time_format, zone)
-        if times:
-            timeframe = infer_length(times)
-        else:
-            timeframe = STAND_IN
-            unread = time_problem(utc[0])
+        timeframe, unread = (infer_length(times), "") if times else (STAND_IN, time_problem(utc[0]))
     return Layout(
         kind=kind,
         fields=table.fields,
@@ -111,6 +103,14 @@ def guess_layout(
         notes=tuple(notes),
         limits=options.limits,
     )
+
+
+def _name_sizes(kind: int, columns: dict[str, int]) -> None:
+    """Call the amount `volume` in bars and `size` in trades, whichever name its column has."""
+    if kind == BARS and "volume" not in columns and "size" in columns:
+        columns["volume"] = columns["size"]
+    if kind == TRADE_TICKS and "size" not in columns and "volume" in columns:
+        columns["size"] = columns["volume"]
 
 
 def shift_of(point: float | None, otherwise: int) -> int:

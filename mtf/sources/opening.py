@@ -88,14 +88,6 @@ def open_source(
     ConfigError if it needs an option. With *resumable*, the latter is postponed until the first row, or the log, is
     needed: the log may have what was inferred at the first reading.
     """
-    if stamp not in (None, "open", "close"):
-        raise ConfigError(f"stamp must be 'open' or 'close', got {stamp!r}")
-    if side is not None and side not in SIDES:
-        raise ConfigError(f"side must be one of {', '.join(SIDES)}, got {side!r}")
-    if blank is not None and blank not in BLANKS:
-        raise ConfigError(f"blank must be {' or '.join(BLANKS)}, got {blank!r}")
-    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
-        raise ConfigError(f"invalid delimiter {delimiter!r}: give one character, such as ',' or ';'")
     options = FormatOptions(
         symbol=symbol,
         kind=kind,
@@ -113,6 +105,7 @@ def open_source(
         point=point,
         limits=limits,
     )
+    _check_options(options)
     said = {
         field.name: str(getattr(options, field.name))
         for field in attrs.fields(FormatOptions)
@@ -132,6 +125,42 @@ def open_source(
         if brought is not None:
             return brought
         raise SourceError(f"{where}: no such file or folder", path=str(where))
+    planned, starts, skipped = _planned_parts(path, format, options, pattern)
+    if not resumable:
+        raise_problem(planned)
+    _check_told_once(where, planned)
+    if pipe:
+        named = [_named(each, planned[0].part.path.name, options) for each in planned]
+        return FileSource(name or planned[0].part.path.name, named, skipped, said, resumable=resumable)
+    name = name or where.absolute().name
+    if where.is_file() and len(planned) == 1:
+        return FileSource(name, planned, skipped, said, resumable=resumable)
+    groups = _by_symbol(planned, starts)
+    if where.is_file() and len(groups) == 1:
+        return FileSource(name, groups[0].parts, skipped, said, resumable=resumable)
+    return _merged(name, groups, skipped, said, resumable=resumable)
+
+
+def _check_options(options: FormatOptions) -> None:
+    if options.stamp not in (None, "open", "close"):
+        raise ConfigError(f"stamp must be 'open' or 'close', got {options.stamp!r}")
+    if options.side is not None and options.side not in SIDES:
+        raise ConfigError(f"side must be one of {', '.join(SIDES)}, got {options.side!r}")
+    if options.blank is not None and options.blank not in BLANKS:
+        raise ConfigError(f"blank must be {' or '.join(BLANKS)}, got {options.blank!r}")
+    delimiter = options.delimiter
+    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
+        raise ConfigError(f"invalid delimiter {delimiter!r}: give one character, such as ',' or ';'")
+
+
+def _planned_parts(
+    path: str | os.PathLike[str], format: str | None, options: FormatOptions, pattern: str
+) -> tuple[list[PlannedPart], list[tuple[int, str | None]], list[str]]:
+    """Return the parts of *path* with their plans, the first time and symbol of each, and the names of skipped files.
+
+    A file that is a single part, and a pipe, have no first time. SourceError if no part can be read.
+    """
+    where, pipe, limits = Path(path), is_pipe(path), options.limits
     chosen = find_format(format) if format is not None else None
     if chosen is None and options.columns is not None and "time" in options.columns:
         chosen = find_format("csv")
@@ -168,18 +197,13 @@ def open_source(
         empty = (pipe or where.is_file()) and not part.head
         part.close()
         raise SourceError(f"{part.place}: empty file", path=part.place) if empty else _nothing_to_read(where, refused)
-    if not resumable:
-        raise_problem(planned)
-    _check_told_once(where, planned)
-    if pipe:
-        named = [_named(each, part.path.name, options) for each in planned]
-        return FileSource(name or part.path.name, named, skipped, said, resumable=resumable)
-    name = name or where.absolute().name
-    if where.is_file() and len(planned) == 1:
-        return FileSource(name, planned, skipped, said, resumable=resumable)
-    groups = _by_symbol(planned, starts)
-    if where.is_file() and len(groups) == 1:
-        return FileSource(name, groups[0].parts, skipped, said, resumable=resumable)
+    return planned, starts, skipped
+
+
+def _merged(
+    name: str, groups: Sequence[_Group], skipped: Sequence[str], said: Mapping[str, str], *, resumable: bool
+) -> MergedSource:
+    """Return the files of each of *groups* as a part of one source."""
     parts = [
         MergePart(
             source=FileSource(f"{name}/{group.label}", group.parts, (), said, resumable=resumable),
