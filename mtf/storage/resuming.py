@@ -71,7 +71,7 @@ def recall(source: Source, known: dict[str, Any]) -> None:
 
 
 def _describe(options: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in options.items()) or "detected"
+    return ", ".join(f"{name}={value}" for name, value in options.items()) or "no options"
 
 
 def _is_same_source(known: dict[str, Any], identity: dict[str, Any]) -> bool:

@@ -39,8 +39,8 @@ def test_a_time_is_nanoseconds(given: Any, ts_ns: int) -> None:
     [
         (datetime.datetime(2024, 3, 6), "has no time zone: give it one, such as tzinfo=datetime.UTC"),  # noqa: DTZ001
         ("2024-03-06T10:00", "has no time zone: write 2024-03-06T10:00:00Z for UTC"),
-        ("soon", "invalid time 'soon': write 2024-03-06T10:00Z"),
-        (1.5, "invalid time 1.5: give nanoseconds as an int, an aware datetime, or a text"),
+        ("soon", "invalid time 'soon': use the form 2024-03-06T10:00Z"),
+        (1.5, "invalid time 1.5: give nanoseconds as an int, an aware datetime, or text such as"),
         (None, "invalid time None"),
         (datetime.date(2024, 3, 6), "invalid time datetime.date"),
         (1 << 63, "is before 1678 or after 2200"),

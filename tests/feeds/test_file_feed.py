@@ -350,6 +350,6 @@ async def test_a_file_that_was_read_otherwise_before_is_refused(tmp_path: Path) 
     path.write_text(HEADER + row(0) + row(1))
     async with following(path, wall, data):
         pass
-    with pytest.raises(ConfigMismatch, match=r"was read into .* before as detected, and now as symbol=Y"):
+    with pytest.raises(ConfigMismatch, match=r"was first read into .* with no options, now with symbol=Y"):
         async with following(path, wall, data, symbol="Y") as f:
             await f.look()

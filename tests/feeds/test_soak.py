@@ -19,12 +19,13 @@ SCRIPT = ROOT / "scripts" / "soak_feeds.py"
 def soaked(folder: Path, *options: str) -> dict[str, Any]:
     """Run the script, and return what it found."""
     settings = ["--seconds", "6", "--kill-every", "2", "--rate", "600", "--folder", str(folder)]
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(SCRIPT.parent)]  # it imports its neighbours
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *settings, *options],
         capture_output=True,
         text=True,
         timeout=150,
-        env=os.environ,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         check=False,
     )
     assert done.stdout, done.stderr

@@ -125,7 +125,7 @@ async def test_what_cannot_be_taken_over_is_kept_and_named(tmp_path: Path, caplo
         async with running(first, second, ConfigError("no file"), second, choose_log=choose) as service:
             kept = [
                 "pipeline.history has a different value in the file: it applies from the next start on",
-                f"feed x does not run: {failed}",
+                f"feed x is not running: {failed}",
                 f"consumer {HERE}:Counting has different settings in the file: they apply from the next start on",
                 f"consumer no_such:Thing is not added: class: no_such:Thing: {nothing}",
             ]
@@ -263,7 +263,7 @@ async def test_a_file_that_grows_is_a_feed(tmp_path: Path) -> None:
     with mtf.open(tmp_path / "run") as reader:
         assert [each.tick.price for each in reader.ticks("X")] == [1.5, 1.6, 1.7]
     wrong = configured(tmp_path, feed + 'options = {symbl = "X"}\n')
-    assert problems_of(wrong)[0].startswith("feeds[0]: options: file fails with ConfigError: feed f: unknown: symbl")
+    assert problems_of(wrong)[0].startswith("feeds[0]: options: file fails with ConfigError: feed f: unknown option symbl")
 
 
 def test_a_relative_path_of_a_file_is_that_of_the_configuration(tmp_path: Path) -> None:

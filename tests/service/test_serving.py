@@ -149,7 +149,7 @@ async def test_sighup_reads_the_file_and_the_token_again(tmp_path: Path) -> None
         assert (await service.ask("metrics", "another token of some length"))[0] == 200
         (tmp_path / "c.toml").write_text("[pipeline")
         service.process.send_signal(signal.SIGHUP)
-        assert "nothing is changed: c.toml: is not TOML" in (await service.event("service_kept"))["message"]
+        assert "nothing was changed: c.toml: invalid TOML" in (await service.event("service_kept"))["message"]
         service.process.send_signal(signal.SIGINT)
         assert await service.process.wait() == 0
 

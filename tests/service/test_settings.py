@@ -51,7 +51,7 @@ clas = "x"
 [web]
 port = 99999
 """)[:5] == [
-        "pipeline.data: is missing",
+        "pipeline.data: missing",
         "pipeline.timeframes[1]: must be a string, got 5",
         'pipeline.closed: must be "reject" or "keep", got \'x\'',
         "pipeline.history: must be a whole number, got '5'",
@@ -111,7 +111,7 @@ def test_what_is_wrong_has_its_path(more: str, error: str) -> None:
 
 
 def test_what_is_not_toml_is_one_error() -> None:
-    assert wrong("[pipeline") == ["is not TOML: Expected ']' at the end of a table declaration (at end of document)"]
+    assert wrong("[pipeline") == ["invalid TOML: Expected ']' at the end of a table declaration (at end of document)"]
 
 
 def test_the_environment_overrides_by_table_and_place() -> None:

@@ -155,7 +155,7 @@ async def test_the_past_is_played_and_shows_nothing_later(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("no JSON", "a request is JSON"),
+        ("no JSON", "a request must be JSON"),
         ("[]", "a request must be a JSON object"),
         ('{"watch": "X"}', "watch must be a list"),
         ('{"watch": ["NOPE"]}', "NOPE"),
