@@ -58,7 +58,7 @@ def told(snapshot: mtf.Snapshot) -> str:
         (
             *(state.symbol, state.timeframe, state.time_ns, state.partial, list(state.bars), state.live),
             *(state.completed, state.outputs, state.bars_seen),
-            [state.history(output.name) for output in state.outputs],
+            [list(state.history(output.name)) for output in state.outputs],
         )
         for state in snapshot
     ]

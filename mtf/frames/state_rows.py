@@ -210,11 +210,11 @@ class StateRows(Cursor):
                 if values.stop > 0:
                     completed = values.rows.numbers
                     at_values, step = values.rows.place(values.stop - 1)
-            table = window.table()
-            if table is None:
+            table, stop = window.table(), i64(window.stop())
+            if table is None or stop == 0:
                 page.leave_out_bar(to, whole, column)
             else:
-                page.write_bar(to, whole, table, i64(window.stop()) - 1)
+                page.write_bar(to, whole, table, stop - 1)
             to += BAR_FLOATS * room
             column += BAR_FLOATS
             whole += BAR_WHOLES * room

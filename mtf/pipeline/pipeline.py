@@ -55,8 +55,8 @@ class Pipeline(Warming, RunFacts):
       *keep_log_bytes* its maximum size; None (the default): no limit. Events are removed as with *keep_events*;
     - with *compress*, a thread compresses the log's sealed segments, using at most a quarter of one processor;
     - *check* says what of the log a start checks before it is ready: `all`, or what follows the newest checkpoint. With
-      `background` (the default) the rest is checked while the pipeline runs, and damage stops it with `CorruptLog`; with
-      `tail` only `mtf verify` checks it;
+      `background` (the default) the rest is checked while the pipeline runs, and damage stops it with `CorruptLog`;
+      with `tail` only `mtf verify` checks it;
     - *history_values* says whether completed indicator values are stored with the bars; *keep_history_ns* is how long
       bars and rejects are kept, counted back from the newest bar, and *keep_history_bytes* their maximum size; None
       (the default): no limit. Older ones are removed now and then;

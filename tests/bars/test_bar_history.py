@@ -123,7 +123,7 @@ def test_tables_of_many_symbols_are_not_all_replaced_at_the_same_bar() -> None:
         count, room, closed = 0, 0, 0
         while closed < 3000:
             if count == room:
-                if closed >= 100:  # smaller ones are no work
+                if closed >= 100:  # smaller ones are done at once
                     replaced[closed] += 1
                 room = next_room(count, 1000, number)
                 count = min(count, 1000)

@@ -263,7 +263,8 @@ async def test_a_file_that_grows_is_a_feed(tmp_path: Path) -> None:
     with mtf.open(tmp_path / "run") as reader:
         assert [each.tick.price for each in reader.ticks("X")] == [1.5, 1.6, 1.7]
     wrong = configured(tmp_path, feed + 'options = {symbl = "X"}\n')
-    assert problems_of(wrong)[0].startswith("feeds[0]: options: file fails with ConfigError: feed f: unknown option symbl")
+    fault = "feeds[0]: options: file fails with ConfigError: feed f: unknown option symbl"
+    assert problems_of(wrong)[0].startswith(fault)
 
 
 def test_a_relative_path_of_a_file_is_that_of_the_configuration(tmp_path: Path) -> None:
