@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 __all__ = [
     "ActorFailed",
+    "BrokerDown",
     "ConfigError",
     "ConfigMismatch",
     "ConsumerAhead",
@@ -24,6 +25,7 @@ __all__ = [
     "HostileFile",
     "KindChanged",
     "LogLocked",
+    "LogTaken",
     "LogWriteFailed",
     "LookAheadError",
     "MalformedEvent",
@@ -169,6 +171,14 @@ class LogLocked(DataDirError):
 
 class LogWriteFailed(MtfError, OSError):
     """A write or sync of the log failed; nothing after it is written, and it is not tried again."""
+
+
+class LogTaken(LogWriteFailed):
+    """Another writer has taken over this log on a broker: this one writes no more."""
+
+
+class BrokerDown(MtfError, ConnectionError):
+    """The broker of a cluster does not answer, or has not done so for longer than a caller may wait."""
 
 
 class CorruptLog(MtfError, ValueError):

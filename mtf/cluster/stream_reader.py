@@ -1,0 +1,170 @@
+"""Reading the log of a partition from its stream: each message checked against the one before, none passed over.
+
+`StreamCursor` is for the broker's loop, `StreamReader` for plain calls. Where the broker has less than it says, or
+other bytes than were written, the answer is CorruptLog with the partition's name, never a shorter history.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final
+
+from mtf.cluster.broker import Broker, Stored
+from mtf.cluster.link import Link
+from mtf.cluster.stream_frames import FIRST_BLOCK, StreamChain, frame_of
+from mtf.errors import CorruptLog, DataDirError
+from mtf.log.event_log import LoggedBlock, join_blocks
+
+__all__ = ["StreamCursor", "StreamReader", "begun_chain", "newest_frame", "place_before"]
+
+BATCH: Final = 64  # messages asked for at once
+
+
+async def begun_chain(broker: Broker, stream: str, place: str) -> StreamChain:
+    """Return what is known after the first message of *stream*; DataDirError if there is no log."""
+    first = await broker.message(stream, 1)
+    if first is None:
+        state = await broker.stream_state(stream)
+        if state is None or not state.last:
+            raise DataDirError(f"{place}: there is no log here")
+        raise CorruptLog(f"{place}: its first message, the configuration, is gone: repair it", path=place, seq=1)
+    return StreamChain.begin(first.data, place)
+
+
+async def newest_frame(broker: Broker, stream: str, chain: StreamChain) -> tuple[int, int, int]:
+    """Return number, last seq and chain of the newest message; CorruptLog if the stream has lost its end.
+
+    Of the log's beginning *chain* is what is known.
+    """
+    number, newest = await broker.last_message(stream)
+    if number <= 0:
+        raise DataDirError(f"{chain.place}: there is no log here")
+    if number < FIRST_BLOCK:
+        return 1, 0, chain.chain
+    header = None if newest is None else frame_of(newest.data, chain.seed)
+    if header is None:
+        raise CorruptLog(
+            f"{chain.place}: its last message, {number}, is {'missing' if newest is None else 'damaged'}; repair the "
+            "partition from a mirror with `mtf cluster repair`",
+            path=chain.place,
+        )
+    return number, header.first_seq + header.events - 1, header.chain
+
+
+async def place_before(broker: Broker, stream: str, chain: StreamChain, seq: int, last: int) -> Stored | None:
+    """Return the message before the one that contains *seq*, of those up to number *last*; None: the first block does.
+
+    Found by halves, so that it takes as many questions as the log has doublings.
+    """
+    low, high = FIRST_BLOCK, last + 1  # the first message whose first seq is above *seq* is in [low, high]
+    while low < high:
+        middle = (low + high) // 2
+        found = await broker.message(stream, middle)
+        header = None if found is None else frame_of(found.data, chain.seed)
+        if header is None:
+            raise CorruptLog(f"{chain.place}: message {middle} is damaged or missing: repair it", path=chain.place)
+        if header.first_seq > seq:
+            high = middle
+        else:
+            low = middle + 1
+    before = low - 2
+    return None if before < FIRST_BLOCK else await broker.message(stream, before)
+
+
+class StreamCursor:
+    """Blocks of *stream* from where *chain* is, up to the message *last*; None: all that come."""
+
+    def __init__(self, broker: Broker, stream: str, chain: StreamChain, last: int | None = None) -> None:
+        self._broker: Final = broker
+        self._stream: Final = stream
+        self.chain: Final = chain
+        self._last: Final = last
+        self._suspected = False  # nothing came where the stream says that there is something
+
+    async def more(self) -> list[LoggedBlock]:
+        """Return the next blocks, or none if there are none yet; CorruptLog if a message is missing or altered."""
+        chain = self.chain
+        count = BATCH if self._last is None else min(BATCH, self._last + 1 - chain.number)
+        if count <= 0:
+            return []
+        if self._last is None:
+            await self._broker.settled(self._stream)
+        stored = await self._broker.messages(self._stream, chain.number, count)
+        if not stored and self._last is not None:
+            await self.check_end()
+        return [chain.read(each.data, each.number) for each in stored]
+
+    async def check_end(self) -> None:
+        """CorruptLog if the stream should have more than it gives; to be asked when nothing came.
+
+        Believed at the second look, since a replica may be a moment behind.
+        """
+        state = await self._broker.stream_state(self._stream)
+        number = self.chain.number
+        if state is None or state.last < number - 1:
+            at = "there is none" if state is None else f"ends at message {state.last}"
+            raise self.chain.damage(f"message {number - 1} was read, and the stream {at} now")
+        if state.last < number or await self._broker.message(self._stream, number) is not None:
+            self._suspected = False
+        elif self._suspected or self._last is not None:
+            raise self.chain.damage(f"message {number} is missing, and the stream goes on to {state.last}")
+        else:
+            self._suspected = True
+
+
+class StreamReader(Iterator[LoggedBlock]):
+    """Blocks of *cursor* from the one that contains *from_seq* to that of *last_seq* (`mtf.log.event_log`)."""
+
+    def __init__(
+        self, link: Link, cursor: StreamCursor, from_seq: int, last_seq: int | None, block_events: int
+    ) -> None:
+        self._link: Final = link
+        self._cursor: Final = cursor
+        self._from_seq: Final = from_seq
+        self._last_seq: Final = last_seq
+        self._block_events: Final = block_events
+        self._ready: Final[deque[LoggedBlock]] = deque()
+
+    @property
+    def last_seq(self) -> int:
+        return self._cursor.chain.last_seq - sum(each.block.count for each in self._ready)
+
+    @property
+    def symbols(self) -> list[str]:
+        return list(self._cursor.chain.symbols.names)
+
+    @property
+    def positions(self) -> dict[str, Any]:
+        return self._cursor.chain.decoded_positions()
+
+    def __next__(self) -> LoggedBlock:
+        found = self.poll()
+        if found is None:
+            raise StopIteration
+        return found
+
+    def poll(self) -> LoggedBlock | None:
+        parts: list[LoggedBlock] = []
+        held = 0
+        while held < self._block_events and (part := self._next_part()) is not None:
+            parts.append(part)
+            held += part.block.count
+        return join_blocks(parts) if parts else None
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _next_part(self) -> LoggedBlock | None:
+        while not self._ready:
+            if self._last_seq is not None and self._cursor.chain.next_seq > self._last_seq:
+                return None
+            found = self._link.call(self._cursor.more())
+            if not found:
+                if self._last_seq is None:
+                    self._link.call(self._cursor.check_end())
+                return None
+            self._ready.extend(each for each in found if each.block.last_seq >= self._from_seq)
+        if self._last_seq is not None and self._ready[0].block.first_seq > self._last_seq:
+            return None
+        return self._ready.popleft()
