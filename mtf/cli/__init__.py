@@ -11,6 +11,7 @@ from typing import Final
 from mtf.cli.audit_command import audit_command
 from mtf.cli.bars_command import bars
 from mtf.cli.chart_command import chart
+from mtf.cli.cluster_command import cluster
 from mtf.cli.compact_command import compact
 from mtf.cli.config_command import config
 from mtf.cli.delete_command import delete
@@ -60,5 +61,5 @@ _ON_DATA: Final = (
     delete,
     audit_command,
 )
-for _command in (demo, *_ON_DATA, config, indicators, plugins, doctor):
+for _command in (demo, *_ON_DATA, cluster, config, indicators, plugins, doctor):
     main.add_command(_command)

@@ -117,7 +117,8 @@ class Appender:
                     continue
                 stored = self.stored
                 try:
-                    await asyncio.wait_for(self._wake.wait(), ACK_S if self._flight else None)
+                    async with asyncio.timeout(ACK_S if self._flight else None):
+                        await self._wake.wait()
                 except TimeoutError:
                     self._doubtful = self.stored == stored
                 self._wake.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import orjson
@@ -145,7 +145,8 @@ class Broker:
         for task in self._tasks:
             task.cancel()
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.client.close(), ASK_S)
+            async with asyncio.timeout(ASK_S):
+                await self.client.close()
 
     @property
     def payload_bytes_max(self) -> int:
@@ -189,6 +190,17 @@ class Broker:
             if wrong.get("code") == 503:  # no leader at the moment, or not yet
                 raise TimeoutError(f"{subject}: {wrong.get('description')}")
             raise Refused(f"{subject}: {wrong.get('description')}", int(wrong.get("err_code", 0)))
+        return answer
+
+    async def ask_once(self, subject: str, payload: bytes) -> dict[str, Any]:
+        """Return the JSON that somebody answers; TimeoutError if nobody does."""
+        from nats.errors import Error
+
+        try:
+            reply = await self.client.request(subject, payload, timeout=ASK_S)
+        except Error as error:
+            raise TimeoutError(f"{subject}: {error!r}") from error
+        answer: dict[str, Any] = orjson.loads(reply.data)
         return answer
 
     async def patiently(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -268,9 +280,9 @@ class Broker:
         payload = orjson.dumps({"seq": number, "batch": count, "max_bytes": BATCH_BYTES})
         return await self.patiently(lambda: self._batch(f"$JS.API.DIRECT.GET.{stream}", payload, count))
 
-    async def newest_of_each(self, stream: str, pattern: str) -> list[Stored]:
-        """Return the newest message of each subject that *pattern* covers, by subject of at most 1,024."""
-        payload = orjson.dumps({"multi_last": [pattern], "batch": 1_024})
+    async def newest_of(self, stream: str, patterns: Sequence[str]) -> list[Stored]:
+        """Return the newest message of each subject that *patterns* cover, of at most 1,024; perhaps of a replica."""
+        payload = orjson.dumps({"multi_last": list(patterns), "batch": 1_024})
         return await self.patiently(lambda: self._batch(f"$JS.API.DIRECT.GET.{stream}", payload, 1_024))
 
     async def purge(self, stream: str, pattern: str) -> None:
@@ -317,7 +329,8 @@ class Broker:
         try:
             await self.client.publish(subject, payload, reply=f"{self.inbox}.{token}")
             while len(found) < count:
-                reply = await asyncio.wait_for(answers.get(), ASK_S)
+                async with asyncio.timeout(ASK_S):
+                    reply = await answers.get()
                 headers = reply.headers or {}
                 status = headers.get("Status")
                 if status is not None:

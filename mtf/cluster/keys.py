@@ -6,12 +6,16 @@ a key, so keys save work and never guard the truth, which the numbers of a strea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from mtf.cluster.broker import EXPECTED_KEY_SEQ, Broker, Refused
 from mtf.cluster.subjects import ClusterNames
 
 __all__ = ["Key", "Keys"]
+
+
+ASKED: Final = 512  # keys at once
 
 
 class Key(NamedTuple):
@@ -55,5 +59,15 @@ class Keys:
     async def all(self, prefix: str) -> dict[str, Key]:
         """Return the keys that begin with *prefix* and one more part, by that part; perhaps not the very newest."""
         subject = self._names.key_subject(prefix)
-        found = await self._broker.newest_of_each(self._names.bucket, f"{subject}.*")
+        found = await self._broker.newest_of(self._names.bucket, [f"{subject}.*"])
         return {each.subject[len(subject) + 1 :]: Key(each.data, each.number) for each in found}
+
+    async def many(self, prefix: str, numbers: Iterable[int]) -> dict[int, Key]:
+        """Return the keys that are *prefix* and one of *numbers*, by number; perhaps not the very newest."""
+        found: dict[int, Key] = {}
+        rest = list(numbers)
+        for at in range(0, len(rest), ASKED):
+            subjects = {self._names.key_subject(f"{prefix}.{number}"): number for number in rest[at : at + ASKED]}
+            for each in await self._broker.newest_of(self._names.bucket, list(subjects)):
+                found[subjects[each.subject]] = Key(each.data, each.number)
+        return found

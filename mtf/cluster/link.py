@@ -9,16 +9,51 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from mtf.cluster.broker import PATIENCE_S, Broker
 from mtf.errors import BrokerDown
 
-__all__ = ["Link"]
+__all__ = ["Caller", "Link", "LoopCaller"]
 
 CLOSE_S: Final = 10.0
+ENDINGS: Final = 3
+END_S: Final = 1.0
 
 Answer = TypeVar("Answer")
+
+
+class Caller(Protocol):
+    """A broker that plain calls can reach."""
+
+    @property
+    def urls(self) -> str: ...
+
+    @property
+    def broker(self) -> Broker: ...
+
+    def call(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Return what *work* returns, done on the connection's loop; not to be called there."""
+        ...
+
+    def post(self, work: Callable[..., object], *arguments: Any) -> None:
+        """Have *work* done on the connection's loop, after what was posted before."""
+        ...
+
+
+class LoopCaller:
+    """*broker*, whose loop is the running one, for calls from other threads."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker: Final = broker
+        self.urls: Final = broker.urls
+        self._loop: Final = asyncio.get_running_loop()
+
+    def call(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def post(self, work: Callable[..., object], *arguments: Any) -> None:
+        self._loop.call_soon_threadsafe(work, *arguments)
 
 
 class Link:
@@ -73,7 +108,9 @@ class Link:
 
 async def _end_tasks() -> None:
     """End the tasks that are left, so that nothing of them is reported when the loop is gone."""
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    for _ in range(ENDINGS):  # a library may take a cancellation for an answer that came too late
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=END_S)

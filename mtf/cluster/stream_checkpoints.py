@@ -14,7 +14,7 @@ import orjson
 
 from mtf.cluster.broker import CHUNK_BYTES, Broker
 from mtf.cluster.keys import Key, Keys
-from mtf.cluster.link import Link
+from mtf.cluster.link import Caller
 from mtf.cluster.subjects import ClusterNames
 from mtf.errors import CorruptCheckpoint, LogTaken
 from mtf.storage.checkpoint_store import (
@@ -109,7 +109,7 @@ class StreamCheckpoints:
     *symbol_bytes* is the most that the state of one symbol can take.
     """
 
-    def __init__(self, link: Link, names: ClusterNames, partition: int, *, name: str, symbol_bytes: int) -> None:
+    def __init__(self, link: Caller, names: ClusterNames, partition: int, *, name: str, symbol_bytes: int) -> None:
         self._link: Final = link
         self._names: Final = names
         self._partition: Final = partition

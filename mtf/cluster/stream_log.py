@@ -18,7 +18,7 @@ from mtf.cluster.appender import WINDOW, Appender
 from mtf.cluster.broker import EXPECTED_SEQ, Broker, Refused
 from mtf.cluster.keys import Keys
 from mtf.cluster.lease import Lease
-from mtf.cluster.link import Link
+from mtf.cluster.link import Caller
 from mtf.cluster.stream_frames import StreamChain, begin_log, frame_of
 from mtf.cluster.stream_reader import StreamCursor, StreamReader, begun_chain, newest_frame, place_before
 from mtf.cluster.streams import log_settings
@@ -119,7 +119,7 @@ def _encoded_head(chain: StreamChain) -> bytes:
 class StreamReading:
     """The log at *place* for readers (`mtf.log.event_log.ReadableLog`), beside its writer."""
 
-    def __init__(self, link: Link, place: PartitionPlace) -> None:
+    def __init__(self, link: Caller, place: PartitionPlace) -> None:
         self._link: Final = link
         self._place: Final = place
         self._begun: Final = link.call(begun_chain(link.broker, place.stream, place.name))
@@ -196,7 +196,7 @@ class StreamReading:
 class StreamLog(StreamReading):
     """The log at *place* for its one writer (`mtf.log.event_log.EventLog`); made by `open`."""
 
-    def __init__(self, link: Link, place: PartitionPlace, chain: StreamChain, lease_s: float) -> None:
+    def __init__(self, link: Caller, place: PartitionPlace, chain: StreamChain, lease_s: float | None) -> None:
         """Internal: use `open`, which completes the object."""
         super().__init__(link, place)
         self._chain: Final = chain  # as far as was sent
@@ -206,24 +206,27 @@ class StreamLog(StreamReading):
         self._closed = False
         self.durable_seq = chain.last_seq
         self.torn: TornTail | None = None
-        self._lease: Lease
+        self._lease: Lease | None = None
         self._appender: Appender
         link.call(self._begin(lease_s))
 
     @classmethod
     def open(
         cls,
-        link: Link,
+        link: Caller,
         names: ClusterNames,
         partition: int,
         *,
         name: str,
         config: bytes,
         replicas: int = 1,
-        lease_s: float,
+        lease_s: float | None,
         run_id: bytes | None = None,
     ) -> StreamLog:
-        """Create the log with *config*, or go on with an existing one; LogLocked if somebody else writes it."""
+        """Create the log with *config*, or go on with an existing one; LogLocked if somebody else writes it.
+
+        With *lease_s* None the caller keeps others from writing, by a lease over many logs.
+        """
         keys = Keys(link.broker, names)
         place = link.call(log_place(keys, names, partition, name))
         link.call(make_log(link.broker, place, config, replicas, run_id))
@@ -304,15 +307,15 @@ class StreamLog(StreamReading):
     def abandon(self) -> None:
         """Leave everything as a crash would: nothing is waited for, and the lease ends by itself."""
         self._closed = True
-        self._lease.abandon()
+        if self._lease is not None:
+            self._lease.abandon()
         self._link.call(self._appender.close())
 
-    async def _begin(self, lease_s: float) -> None:
+    async def _begin(self, lease_s: float | None) -> None:
         broker, place = self._link.broker, self._place
-        keys = Keys(broker, place.names)
-        self._lease = await Lease.take(
-            keys, f"writer.{place.partition}", lease_s, lost=self._lost, what=f"{place.name}: the log"
-        )
+        if lease_s is not None:
+            key, what = f"writer.{place.partition}", f"{place.name}: the log"
+            self._lease = await Lease.take(Keys(broker, place.names), key, lease_s, lost=self.lose, what=what)
         try:
             number, last_seq, _ = await newest_frame(broker, place.stream, self._begun)
             known = await chain_at(broker, place, self._begun, last_seq + 1, number)
@@ -320,7 +323,8 @@ class StreamLog(StreamReading):
             while known.number <= number:
                 _ = await cursor.more()
         except BaseException:
-            await self._lease.release()
+            if self._lease is not None:
+                await self._lease.release()
             raise
         self._chain.move(known.number, known.next_seq, known.chain, known.symbols.names)
         self._chain.positions = known.positions
@@ -351,7 +355,8 @@ class StreamLog(StreamReading):
             and len(head := _encoded_head(self._chain)) <= HEAD_BYTES_MAX
         ):
             _ = await Keys(broker, place.names).put(f"head.{place.partition}", head)
-        await self._lease.release()
+        if self._lease is not None:
+            await self._lease.release()
 
     def _acknowledged(self, number: int) -> None:
         while self._sent and self._sent[0][0] <= number:
@@ -364,7 +369,8 @@ class StreamLog(StreamReading):
                 Keys(self._link.broker, self._place.names).put(f"head.{self._place.partition}", head)
             )
 
-    def _lost(self) -> None:
+    def lose(self) -> None:
+        """Write no more: somebody else has the lease."""
         self._fail(LogTaken(f"{self._place.name}: another writer has taken the log's lease: this one writes no more"))
 
     def _fail(self, error: LogWriteFailed) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mtf.cluster.broker import Broker, Stored
-from mtf.cluster.link import Link
+from mtf.cluster.link import Caller
 from mtf.cluster.stream_frames import FIRST_BLOCK, StreamChain, frame_of
 from mtf.errors import CorruptLog, DataDirError
 from mtf.log.event_log import LoggedBlock, join_blocks
@@ -95,6 +95,10 @@ class StreamCursor:
             await self.check_end()
         return [chain.read(each.data, each.number) for each in stored]
 
+    async def is_stored(self) -> bool:
+        """Whether the next message is there."""
+        return await self._broker.message(self._stream, self.chain.number) is not None
+
     async def check_end(self) -> None:
         """CorruptLog if the stream should have more than it gives; to be asked when nothing came.
 
@@ -117,7 +121,7 @@ class StreamReader(Iterator[LoggedBlock]):
     """Blocks of *cursor* from the one that contains *from_seq* to that of *last_seq* (`mtf.log.event_log`)."""
 
     def __init__(
-        self, link: Link, cursor: StreamCursor, from_seq: int, last_seq: int | None, block_events: int
+        self, link: Caller, cursor: StreamCursor, from_seq: int, last_seq: int | None, block_events: int
     ) -> None:
         self._link: Final = link
         self._cursor: Final = cursor

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from mtf.cluster.keys import Keys
-from mtf.cluster.link import Link
+from mtf.cluster.link import Caller
 from mtf.cluster.stream_checkpoints import StreamCheckpoints
 from mtf.cluster.stream_log import StreamLog, StreamReading, log_place
 from mtf.cluster.streams import make_shared
@@ -30,12 +30,12 @@ class StreamStorage:
 
     def __init__(
         self,
-        link: Link,
+        link: Caller,
         names: ClusterNames | None = None,
         partition: int = 0,
         *,
         replicas: int = 1,
-        lease_s: float = LEASE_S,
+        lease_s: float | None = LEASE_S,
         run_id: bytes | None = None,
     ) -> None:
         self._link: Final = link
@@ -49,7 +49,7 @@ class StreamStorage:
     def name(self) -> str:
         return f"{self._link.urls}/{self._names.cluster}/partition {self._partition}"
 
-    def open_log(self, config: bytes, notes: Notes) -> EventLog:
+    def open_log(self, config: bytes, notes: Notes) -> StreamLog:
         self._link.call(make_shared(self._link.broker, self._names, self._replicas))
         return StreamLog.open(
             self._link,

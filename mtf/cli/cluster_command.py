@@ -1,0 +1,204 @@
+"""`mtf cluster`: partitions on a NATS server: made, fed, worked on and looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.table import Table
+
+from mtf.cli.cluster_dev_command import dev
+from mtf.cli.exits import DATA, DONE, signal_code
+from mtf.cli.loop import run_async, stop_on_signals
+from mtf.cli.output import document, note, plain, say, show
+from mtf.cli.source_options import StoppableSource, open_named, source_options
+from mtf.cli.times import duration_of
+from mtf.order import BY_TIME, ORDERS
+
+if TYPE_CHECKING:
+    from mtf.cluster.cluster_settings import ClusterSettings
+
+__all__ = ["cluster"]
+
+_CONFIG: Final = click.option(
+    "--config",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("cluster.toml"),
+    show_default=True,
+    help="The configuration of the cluster.",
+)
+
+
+@click.group
+def cluster() -> None:
+    """Run partitions on a NATS server: gateway, workers and what looks after them (extra `cluster`)."""
+
+
+cluster.add_command(dev)
+
+
+@cluster.command
+@_CONFIG
+def init(file: Path) -> int:
+    """Make the cluster that FILE describes on its broker; if there is no FILE, write one with comments and stop.
+
+    What decides results, and the number of partitions, are fixed from then on.
+    """
+    from mtf.cluster.broker import Broker
+    from mtf.cluster.cluster_settings import TEMPLATE
+    from mtf.cluster.membership import make_cluster
+
+    if not file.exists():
+        file.write_text(TEMPLATE, encoding="utf-8")
+        say(plain(f"{file}: written; edit it, start a NATS server, and run this again"))
+        return DONE
+    settings = _settings(file)
+
+    async def make() -> None:
+        broker = await Broker.connect(settings.servers, name="mtf init")
+        try:
+            made = await make_cluster(broker, settings.names, settings.definition())
+            count = made.partitioning.count
+            say(plain(f"{settings.name} at {settings.servers}: {count} partitions, replicas {made.replicas}"))
+        finally:
+            await broker.close()
+
+    run_async(make())
+    return DONE
+
+
+@cluster.command
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@_CONFIG
+@source_options
+@click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
+@click.option("--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s.")
+@click.option("--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events as they come.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was read as JSON.")
+def gateway(
+    sources: tuple[str, ...],
+    file: Path,
+    sort: bool,
+    reorder: int,
+    order: str,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Write SOURCE into the partitions, to its end; run again, it goes on where the logs have it."""
+    from mtf.cluster.gateway import Gateway
+    from mtf.cluster.link import Link
+    from mtf.cluster.membership import definition_of
+
+    settings = _settings(file)
+    opened = StoppableSource(open_named(sources, options, resumable=True, sort=sort), reorder_ns=reorder, sort=sort)
+    heard: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        heard.append(number)
+        opened.stop(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        link = Link(settings.servers, name="mtf gateway")
+        try:
+            definition = link.call(definition_of(link.broker, settings.names))
+            writing = Gateway(link, settings.names, definition)
+            try:
+                read = writing.run(opened, order)
+                seqs = writing.seqs
+            finally:
+                writing.close()
+        finally:
+            link.close()
+    finally:
+        opened.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if as_json:
+        document({"source": read.source, "events": read.rows, "malformed": read.malformed, "seqs": seqs})
+    else:
+        say(plain(f"{read.source}: {read.rows:,} events in {len(seqs)} partitions, {read.malformed:,} malformed rows"))
+    return signal_code(heard[0]) if heard else DONE
+
+
+@cluster.command
+@_CONFIG
+def worker(file: Path) -> int:
+    """Own a share of the partitions until it is stopped: bars, states and checkpoints."""
+    from mtf.cluster.broker import Broker
+    from mtf.cluster.cluster_worker import ClusterWorker
+    from mtf.cluster.membership import definition_of
+
+    settings = _settings(file)
+    heard: list[int] = []
+
+    async def work() -> None:
+        broker = await Broker.connect(settings.servers, name="mtf worker")
+        try:
+            definition = await definition_of(broker, settings.names)
+            working = ClusterWorker(
+                broker, settings.names, definition, lease_s=settings.worker.lease_s, cadence=settings.cadence
+            )
+
+            def stop(number: int) -> bool:
+                heard.append(number)
+                working.stop()
+                return True
+
+            with stop_on_signals(stop):
+                await working.run()
+        finally:
+            await broker.close()
+
+    try:
+        run_async(work())
+    except asyncio.CancelledError:
+        note("stopped at once: its partitions are taken by others after the lease")
+    return signal_code(heard[0]) if heard else DONE
+
+
+@cluster.command
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def status(file: Path, as_json: bool) -> int:
+    """Show workers and partitions: owner, seq, checkpoint, and which are halted; exit code 1 if one is."""
+    from mtf.cluster.broker import Broker
+    from mtf.cluster.membership import cluster_status
+
+    settings = _settings(file)
+
+    async def look() -> dict[str, Any]:
+        broker = await Broker.connect(settings.servers, name="mtf status")
+        try:
+            return await cluster_status(broker, settings.names)
+        finally:
+            await broker.close()
+
+    found = run_async(look())
+    halted = [each for each in found["partitions"] if each["halted"]]
+    if as_json:
+        document(found)
+    else:
+        table = Table("partition", "owner", "seq", "checkpoint", "messages", "bytes", box=None, pad_edge=False)
+        for each in found["partitions"]:
+            seq = "" if each["seq"] is None else f"{each['seq']:,}"
+            owner = "halted" if each["halted"] else each["owner"] or "nobody"
+            cells = (f"{each['checkpoint_seq']:,}", f"{each['messages']:,}", f"{each['bytes']:,}")
+            table.add_row(str(each["partition"]), plain(owner), seq, *cells)
+        gateway = found["gateway"] or "none"
+        say(plain(f"{found['cluster']} at {found['servers']}: gateway {gateway}, {len(found['workers'])} workers"))
+        show(table, fold=False)
+        for each in halted:
+            note(f"partition {each['partition']} is halted: {each['halted']}")
+    return DATA if halted else DONE
+
+
+def _settings(file: Path) -> ClusterSettings:
+    from mtf.cluster.cluster_settings import read_cluster_settings
+
+    return read_cluster_settings(file)

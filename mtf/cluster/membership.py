@@ -1,0 +1,89 @@
+"""Making a cluster on its broker, finding it there, and how it is: what its keys and streams say."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from mtf.cluster.broker import Broker
+from mtf.cluster.keys import Key, Keys
+from mtf.cluster.lease import is_free
+from mtf.cluster.partitioning import Definition
+from mtf.cluster.streams import make_shared
+from mtf.cluster.subjects import ClusterNames
+from mtf.errors import ConfigError, MtfError
+
+__all__ = ["cluster_status", "definition_of", "make_cluster", "owner_answer"]
+
+DEFINITION: Final = "cluster"
+
+
+async def make_cluster(broker: Broker, names: ClusterNames, wanted: Definition) -> Definition:
+    """Have the cluster *names*, made with *wanted*; ConfigMismatch if it was made with something else."""
+    await make_shared(broker, names, wanted.replicas)
+    keys = Keys(broker, names)
+    _ = await keys.change(DEFINITION, wanted.to_json(), 0)
+    made = await definition_of(broker, names)
+    made.check_same(wanted, names.cluster)
+    return made
+
+
+async def definition_of(broker: Broker, names: ClusterNames) -> Definition:
+    """Return what the cluster was made with; ConfigError if there is none of that name."""
+    found = Key(b"", 0)
+    if await broker.stream_state(names.bucket) is not None:
+        found = await Keys(broker, names).get(DEFINITION)
+    if not found.value:
+        raise ConfigError(f"there is no cluster {names.cluster} at {broker.urls}: make it with `mtf cluster init`")
+    return Definition.from_json(found.value, names.cluster)
+
+
+async def cluster_status(broker: Broker, names: ClusterNames) -> dict[str, Any]:
+    """Return how the cluster is: its workers, and each partition with its log, owner and checkpoint."""
+    definition = await definition_of(broker, names)
+    keys = Keys(broker, names)
+    count = definition.partitioning.count
+    leases, halts = await keys.many("lease", range(count)), await keys.many("halt", range(count))
+    checkpoints, epochs = await keys.many("checkpoints", range(count)), await keys.many("epoch", range(count))
+    workers = [orjson.loads(key.value) for key in (await keys.all("worker")).values() if not is_free(key)]
+    none = Key(b"", 0)
+    partitions: list[dict[str, Any]] = []
+    for partition in range(count):
+        epoch = int(epochs.get(partition, none).value or b"1")
+        state = await broker.stream_state(names.log_stream(partition, epoch))
+        lease, halt = leases.get(partition, none), halts.get(partition, none)
+        answer = await owner_answer(broker, names, partition) if not is_free(lease) else None
+        pointers = orjson.loads(checkpoints.get(partition, none).value or b"[]")
+        partitions.append(
+            {
+                "partition": partition,
+                "epoch": epoch,
+                "messages": 0 if state is None else state.last,
+                "bytes": 0 if state is None else state.bytes,
+                "owner": None if is_free(lease) else orjson.loads(lease.value)["holder"],
+                "seq": None if answer is None else answer.get("seq"),
+                "digest": None if answer is None else answer.get("digest"),
+                "checkpoint_seq": pointers[-1][0] if pointers else 0,
+                "halted": orjson.loads(halt.value)["error"] if halt.value else None,
+            }
+        )
+    gateway = await keys.get("writer.gateway")
+    return {
+        "cluster": names.cluster,
+        "servers": broker.urls,
+        "replicas": definition.replicas,
+        "gateway": None if is_free(gateway) else orjson.loads(gateway.value)["holder"],
+        "workers": workers,
+        "partitions": partitions,
+    }
+
+
+async def owner_answer(
+    broker: Broker, names: ClusterNames, partition: int, asked: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Return what the owner of *partition* answers; None if there is none at the moment."""
+    try:
+        return await broker.ask_once(names.query_subject(partition), orjson.dumps(asked or {"ask": "summary"}))
+    except (TimeoutError, MtfError):
+        return None
