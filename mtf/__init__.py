@@ -5,6 +5,8 @@ These are the public names; everything else may move: see `docs/stability.md`. T
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mtf import calendars, errors, feeds, indicators, sources
 from mtf.actors.consumer import Consumer
 from mtf.bars.bar import Bar, PartialBar
@@ -29,6 +31,9 @@ from mtf.sources import open_source
 from mtf.sources.source import Source
 from mtf.summary import Summary
 from mtf.timeframe import Timeframe
+
+if TYPE_CHECKING:
+    from mtf.cluster.cluster_client import Cluster as Cluster
 
 __all__ = [
     "COMPILED",
@@ -69,6 +74,17 @@ __all__ = [
 ]
 
 __version__ = VERSION
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Return `Cluster`, on first use: it belongs to an extra, and a star import must not look for that."""
+        if name == "Cluster":
+            from mtf.cluster.cluster_client import Cluster
+
+            return Cluster
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 open = open_data  # not in `__all__`: a star import must not hide Python's own
 

@@ -110,31 +110,26 @@ class Broker:
         async def failed(error: Exception) -> None:
             """Leave it to whoever asked: a connection that breaks is made again."""
 
-        loop = asyncio.get_running_loop()
-        until = loop.time() + patience_s
-        servers = [each.strip() for each in urls.split(",")]
-        while True:
-            try:
+        try:
+            async with asyncio.timeout(patience_s):
                 await client.connect(
-                    servers,
+                    [each.strip() for each in urls.split(",")],
                     name=name,
                     error_cb=failed,
                     reconnected_cb=connected,
                     allow_reconnect=True,
-                    max_reconnect_attempts=-1,
+                    max_reconnect_attempts=-1,  # the first connection, too, is tried until the time is over
                     reconnect_time_wait=AGAIN_S,
                     connect_timeout=CONNECT_S,
                     ping_interval=5,
                     pending_size=64 << 20,
                 )
-                break
-            except (TimeoutError, Error, OSError) as error:
-                if loop.time() >= until:
-                    raise BrokerDown(
-                        f"no NATS server answers at {urls}: start one, or name another ({error})"
-                    ) from error
-                client = Client()
-                await asyncio.sleep(AGAIN_S)
+        except (Error, OSError, TimeoutError) as error:
+            with contextlib.suppress(Exception):
+                await client.close()
+            raise BrokerDown(
+                f"no NATS server answers at {urls}: start one, or name another ({error or 'no connection'})"
+            ) from error
         made = cls(client, urls, patience_s)
         again.append(made._connected_again)
         await client.subscribe(f"{made.inbox}.*", cb=made._answered, pending_msgs_limit=-1, pending_bytes_limit=-1)

@@ -81,8 +81,9 @@ class Gateway:
         """
         base, entries = self._resume(source)
         config, writers = self._definition.config, self._writers
-        builder = BlockBuilder(SymbolTable(), aside=self._aside, bar_clock=bar_clock_of(config))
-        builder.bar_clock.strict = config.asked and not any(self.seqs)
+        bar_clock = bar_clock_of(config)
+        bar_clock.strict = config.asked and not any(self.seqs)
+        builder = BlockBuilder(SymbolTable(), aside=self._aside, bar_clock=bar_clock)
         builder.one_kind = config.price == "auto"
         for writer in writers:
             builder.bar_kinds.update(writer.builder.bar_kinds)

@@ -198,7 +198,7 @@ async def test_the_newest_state_is_published_and_can_be_asked_for(server: str, t
         assert answer["seq"] == expected[0].seq
 
         async def published() -> bool:
-            return heard.get("S3", {}).get("timeframes") == answer["symbols"]["S3"]["timeframes"]
+            return bool(heard.get("S3", {}).get("timeframes") == answer["symbols"]["S3"]["timeframes"])
 
         await until(published, "the newest state of S3")
     await broker.close()

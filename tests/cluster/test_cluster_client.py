@@ -1,0 +1,142 @@
+"""`mtf.Cluster`: what a program elsewhere learns of a cluster is what one machine would say."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+import mtf
+from mtf.cluster.broker import Broker
+from mtf.cluster.membership import definition_of
+from mtf.cluster.partitioning import Partitioning
+from mtf.errors import BrokerDown, ConfigError, PipelineStopped, UnknownSymbol
+from mtf.storage.restore import closed_between, state_at
+from tests.cluster.clusters import (
+    CONFIG,
+    connected,
+    definition_in,
+    expected_of,
+    gateway_of,
+    until,
+    working,
+    write_ticks,
+)
+from tests.cluster.servers import fresh_names, needs_server, shared_server
+from tests.storage.builders import whole_bits
+
+
+@pytest.fixture(autouse=True)
+def server() -> str:
+    needs_server()
+    return shared_server().url
+
+
+async def test_states_bars_and_ticks_are_those_of_one_machine(server: str, tmp_path: Path) -> None:
+    names, partitions = fresh_names(), 3
+    ticks = write_ticks(tmp_path / "ticks.csv", 3_000)
+    of = Partitioning(partitions).of
+
+    def write() -> None:
+        with connected(server) as link:
+            gateway_of(link, names, definition_in(link, names, partitions), tmp_path / "ticks.csv")
+
+    await asyncio.to_thread(write)
+    partition = of("S3")
+    own = [tick for tick in ticks if of(tick.symbol) == partition]
+    expected = await expected_of(tmp_path / "files", own)
+    broker = await Broker.connect(server)
+    definition = await definition_of(broker, names)
+    async with working(server, names, definition), mtf.Cluster(server, name=names.cluster) as cluster:
+        assert (cluster.partitions, cluster.partition_of("S3")) == (partitions, partition)
+        assert cluster.config == CONFIG
+
+        async def there_yet() -> bool:
+            return (await cluster.seqs())[partition] == expected.seq
+
+        await until(there_yet, "the end of the log")
+        snapshot = await cluster.snapshot("S3", bars=3)
+        wanted = state_at(tmp_path / "files", "S3")
+        assert wanted is not None
+        assert snapshot["seq"] == expected.seq
+        assert snapshot["timeframes"]["1m"]["partial"]["close"] == wanted["1m"].partial.close
+        everything = await cluster.snapshots()
+        assert sum(len(each["symbols"]) for each in everything.values()) == 9
+        for seq in (len(own) // 2, len(own)):
+            past = await cluster.state_at("S3", seq=seq)
+            there = state_at(tmp_path / "files", "S3", seq=seq)
+            assert there is not None
+            assert whole_bits(past) == whole_bits(there)
+        found = await cluster.ticks("S3")
+        assert [each.tick.ts_ns for each in found] == [tick.ts_ns for tick in own if tick.symbol == "S3"]
+        bars = [each async for each in cluster.bars("1m", symbol="S3", follow=False)]
+        whole = [
+            (bar, seq, values)
+            for bar, seq, values in closed_between(tmp_path / "files", 0, expected.seq)
+            if bar.symbol == "S3" and bar.timeframe.name == "1m"
+        ]
+        assert [(each.bar, each.seq) for each in bars] == [(bar, seq) for bar, seq, _ in whole]
+        assert list(bars[-1].values.values()) == whole[-1][2]
+        middle = bars[len(bars) // 2]
+        rest = cluster.bars("1m", symbol="S3", follow=False, after={partition: (middle.seq, middle.ordinal)})
+        assert [each async for each in rest] == bars[len(bars) // 2 + 1 :]
+        every = [each async for each in cluster.bars(follow=False)]
+        assert len(every) == len({each[:3] for each in every}) > len(bars)
+        with pytest.raises(UnknownSymbol, match="no event of 'XYZ'"):
+            await cluster.snapshot("XYZ")
+    await broker.close()
+
+
+async def test_bars_and_states_come_as_events_do(server: str, tmp_path: Path) -> None:
+    names = fresh_names()
+    first, second = tmp_path / "a" / "ticks.csv", tmp_path / "b" / "ticks.csv"
+    first.parent.mkdir()
+    second.parent.mkdir()
+    write_ticks(second, 2_000)
+    lines = second.read_text().splitlines(keepends=True)
+    first.write_text("".join(lines[:500]))
+
+    def write(path: Path) -> None:
+        with connected(server) as link:
+            gateway_of(link, names, definition_in(link, names, 1), path)
+
+    await asyncio.to_thread(write, first)
+    broker = await Broker.connect(server)
+    async with (
+        working(server, names, await definition_of(broker, names)),
+        mtf.Cluster(server, name=names.cluster) as cluster,
+        aclosing(cluster.bars("1m", symbol="S2")) as bars,  # type: ignore[type-var]
+        aclosing(cluster.states("S2")) as states,  # type: ignore[type-var]
+    ):
+        earlier = [each async for each in cluster.bars("1m", symbol="S2", follow=False)]
+        state = asyncio.ensure_future(anext(states))
+        await asyncio.to_thread(write, second)
+        found = [await asyncio.wait_for(anext(bars), 20) for _ in range(len(earlier) + 5)]
+        assert found[: len(earlier)] == earlier
+        assert [each.seq for each in found] == sorted(each.seq for each in found)
+        assert (await asyncio.wait_for(state, 20))["symbol"] == "S2"
+    await broker.close()
+
+
+async def test_what_is_not_there_is_an_error_that_says_what_to_do(server: str) -> None:
+    with pytest.raises(ConfigError, match=r"there is no cluster nowhere.*mtf cluster init"):
+        async with mtf.Cluster(server, name="nowhere"):
+            pass
+    with pytest.raises(PipelineStopped, match="async with"):
+        await mtf.Cluster(server).snapshot("EURUSD")
+    with pytest.raises(BrokerDown, match="no NATS server answers"):
+        async with mtf.Cluster("nats://127.0.0.1:1", patience_s=0.2):
+            pass
+
+
+def test_import_mtf_loads_no_part_of_it() -> None:
+    """Nor does the command line, until a cluster is asked for."""
+    code = (
+        "import sys, mtf, mtf.cli; found = [name for name in sys.modules if name.split('.')[0] in ('nats', 'dask') "
+        "or name.startswith('mtf.cluster')]; assert not found, found; mtf.Cluster; assert 'nats' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
