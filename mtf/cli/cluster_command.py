@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import click
 from rich.table import Table
 
+from mtf.cli.cluster_care_command import mirror, repair, verify
 from mtf.cli.cluster_dev_command import dev
+from mtf.cli.cluster_options import cluster_config, settings_in
+from mtf.cli.cluster_query_command import query
 from mtf.cli.exits import DATA, DONE, signal_code
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import document, note, plain, say, show
@@ -18,20 +21,7 @@ from mtf.cli.source_options import StoppableSource, open_named, source_options
 from mtf.cli.times import duration_of
 from mtf.order import BY_TIME, ORDERS
 
-if TYPE_CHECKING:
-    from mtf.cluster.cluster_settings import ClusterSettings
-
 __all__ = ["cluster"]
-
-_CONFIG: Final = click.option(
-    "--config",
-    "file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("cluster.toml"),
-    show_default=True,
-    help="The configuration of the cluster.",
-)
 
 
 @click.group
@@ -39,11 +29,12 @@ def cluster() -> None:
     """Run partitions on a NATS server: gateway, workers and what looks after them (extra `cluster`)."""
 
 
-cluster.add_command(dev)
+for _command in (dev, query, mirror, verify, repair):
+    cluster.add_command(_command)
 
 
 @cluster.command
-@_CONFIG
+@cluster_config
 def init(file: Path) -> int:
     """Make the cluster that FILE describes on its broker; if there is no FILE, write one with comments and stop.
 
@@ -57,7 +48,7 @@ def init(file: Path) -> int:
         file.write_text(TEMPLATE, encoding="utf-8")
         say(plain(f"{file}: written; edit it, start a NATS server, and run this again"))
         return DONE
-    settings = _settings(file)
+    settings = settings_in(file)
 
     async def make() -> None:
         broker = await Broker.connect(settings.servers, name="mtf init")
@@ -74,7 +65,7 @@ def init(file: Path) -> int:
 
 @cluster.command
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@_CONFIG
+@cluster_config
 @source_options
 @click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
 @click.option("--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s.")
@@ -94,7 +85,7 @@ def gateway(
     from mtf.cluster.link import Link
     from mtf.cluster.membership import definition_of
 
-    settings = _settings(file)
+    settings = settings_in(file)
     opened = StoppableSource(open_named(sources, options, resumable=True, sort=sort), reorder_ns=reorder, sort=sort)
     heard: list[int] = []
 
@@ -127,14 +118,14 @@ def gateway(
 
 
 @cluster.command
-@_CONFIG
+@cluster_config
 def worker(file: Path) -> int:
     """Own a share of the partitions until it is stopped: bars, states and checkpoints."""
     from mtf.cluster.broker import Broker
     from mtf.cluster.cluster_worker import ClusterWorker
     from mtf.cluster.membership import definition_of
 
-    settings = _settings(file)
+    settings = settings_in(file)
     heard: list[int] = []
 
     async def work() -> None:
@@ -163,14 +154,14 @@ def worker(file: Path) -> int:
 
 
 @cluster.command
-@_CONFIG
+@cluster_config
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def status(file: Path, as_json: bool) -> int:
     """Show workers and partitions: owner, seq, checkpoint, and which are halted; exit code 1 if one is."""
     from mtf.cluster.broker import Broker
     from mtf.cluster.membership import cluster_status
 
-    settings = _settings(file)
+    settings = settings_in(file)
 
     async def look() -> dict[str, Any]:
         broker = await Broker.connect(settings.servers, name="mtf status")
@@ -196,9 +187,3 @@ def status(file: Path, as_json: bool) -> int:
         for each in halted:
             note(f"partition {each['partition']} is halted: {each['halted']}")
     return DATA if halted else DONE
-
-
-def _settings(file: Path) -> ClusterSettings:
-    from mtf.cluster.cluster_settings import read_cluster_settings
-
-    return read_cluster_settings(file)

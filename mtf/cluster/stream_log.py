@@ -29,7 +29,7 @@ from mtf.log.event_log import NO_POSITIONS, BlockReader, changed_positions
 from mtf.log.recovery import TornTail
 from mtf.log.segment_format import RUN_ID_BYTES
 
-__all__ = ["PartitionPlace", "StreamLog", "StreamReading", "chain_at", "log_place", "make_log"]
+__all__ = ["PartitionPlace", "StreamLog", "StreamReading", "chain_at", "encoded_head", "log_place", "make_log"]
 
 HEAD_EVERY: Final = 256  # messages
 HEAD_BYTES_MAX: Final = 512 << 10
@@ -103,7 +103,8 @@ async def _head(broker: Broker, place: PartitionPlace, begun: StreamChain) -> St
     return chain
 
 
-def _encoded_head(chain: StreamChain) -> bytes:
+def encoded_head(chain: StreamChain) -> bytes:
+    """Return the head of a log of which *chain* is known."""
     return orjson.dumps(
         {
             "run_id": chain.run_id.hex(),
@@ -274,7 +275,7 @@ class StreamLog(StreamReading):
         number = chain.number - 1
         self._sent.append((number, chain.last_seq))
         if not number % HEAD_EVERY:
-            self._heads.append((number, _encoded_head(chain)))
+            self._heads.append((number, encoded_head(chain)))
         self._link.post(self._appender.append, payload)
 
     def sync(self) -> int:
@@ -349,11 +350,7 @@ class StreamLog(StreamReading):
         if broker.appending.get(place.stream) is self._appender:
             del broker.appending[place.stream]
         await self._appender.close()
-        if (
-            self._failed is None
-            and self._chain.number > 2
-            and len(head := _encoded_head(self._chain)) <= HEAD_BYTES_MAX
-        ):
+        if self._failed is None and self._chain.number > 2 and len(head := encoded_head(self._chain)) <= HEAD_BYTES_MAX:
             _ = await Keys(broker, place.names).put(f"head.{place.partition}", head)
         if self._lease is not None:
             await self._lease.release()

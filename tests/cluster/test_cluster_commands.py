@@ -1,0 +1,83 @@
+"""The commands of a cluster as its users type them, from the file to the repaired partition."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from mtf.cluster.broker_process import BrokerProcess
+from tests.cli.builders import mtf
+from tests.cluster.clusters import write_ticks
+from tests.cluster.servers import needs_server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[BrokerProcess]:
+    needs_server()
+    server = BrokerProcess(tmp_path / "nats")
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_a_cluster_from_its_file_to_a_repaired_partition(
+    server: BrokerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    missing = mtf("cluster", "status")
+    assert (missing.exit_code, "make one with mtf cluster init" in missing.output) == (2, True)
+    assert mtf("cluster", "init").exit_code == 0
+    file = tmp_path / "cluster.toml"
+    text = file.read_text().replace("nats://127.0.0.1:4222", server.url).replace("partitions = 16", "partitions = 2")
+    file.write_text(text.replace('"fx"', '"crypto"').replace("lease_s = 5.0", "lease_s = 0.5"))
+    made = mtf("cluster", "init")
+    assert (made.exit_code, made.output) == (0, f"mtf at {server.url}: 2 partitions, replicas 1\n")
+    write_ticks(tmp_path / "ticks.csv", 2_000)
+    written = mtf("cluster", "gateway", "ticks.csv", "--json")
+    assert written.exit_code == 0, written.output
+    read = orjson.loads(written.output)
+    assert (read["events"], read["malformed"], sum(read["seqs"])) == (1_998, 2, 1_998)
+    assert mtf("cluster", "mirror", "mirror", "--once").exit_code == 0
+    checked = mtf("cluster", "verify", "--mirror", "mirror")
+    assert (checked.exit_code, checked.output) == (0, "2 partitions, 1,998 events, 0 damaged\n")
+    worker = subprocess.Popen([sys.executable, "-P", "-m", "mtf", "cluster", "worker"], stderr=subprocess.PIPE)
+    try:
+        asked = mtf("cluster", "query", "--symbol", "S3", "--json")
+        assert asked.exit_code == 0, asked.output
+        [answer] = orjson.loads(asked.output)["partitions"]
+        past = mtf("cluster", "query", "--symbol", "S3", "--at", str(answer["seq"] // 2 or 1), "--json")
+        assert past.exit_code == 0, past.output
+        assert "S3" in mtf("cluster", "query").output
+        status = orjson.loads(mtf("cluster", "status", "--json").output)
+        assert [each["halted"] for each in status["partitions"]] == [None, None]
+        assert [each["pid"] for each in status["workers"]] == [worker.pid]
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        _, said = worker.communicate(timeout=30)
+    assert worker.returncode == 128 + signal.SIGTERM, said.decode()
+    server.kill()
+    [path] = (server.directory / "store").glob("**/mtf-LOG-0/msgs/*.blk")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    server.start()
+    damaged = mtf("cluster", "verify", "--mirror", "mirror")
+    assert (damaged.exit_code, "partition 0" in damaged.output, "1 damaged" in damaged.output) == (1, True, True)
+    repaired = mtf("cluster", "repair", "0", "mirror")
+    assert repaired.exit_code == 0, repaired.output
+    assert mtf("cluster", "verify", "--mirror", "mirror").exit_code == 0
+
+
+def test_what_is_wrong_in_the_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.toml"
+    file.write_text('partitions = "many"\nreplica = 1\n[worker]\nlease_s = 0.0\n')
+    found = mtf("cluster", "status", "--config", str(file))
+    assert found.exit_code == 2
+    for wrong in ("partitions: must be a whole number", "replica: unknown", "lease_s must be between 0.1 and 600"):
+        assert wrong in found.output
