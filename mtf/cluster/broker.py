@@ -100,7 +100,7 @@ class Broker:
         with needs("the package nats-py", EXTRA):
             from nats.aio.client import Client
             from nats.errors import Error
-        client = Client()
+        client: Any = Client()  # its types differ by version
         again: list[Callable[[], None]] = []
 
         async def connected() -> None:
@@ -127,9 +127,7 @@ class Broker:
         except (Error, OSError, TimeoutError) as error:
             with contextlib.suppress(Exception):
                 await client.close()
-            raise BrokerDown(
-                f"no NATS server answers at {urls}: start one, or name another ({error or 'no connection'})"
-            ) from error
+            raise BrokerDown(f"no NATS server answers at {urls}: start one, or name another ({error!r})") from error
         made = cls(client, urls, patience_s)
         again.append(made._connected_again)
         await client.subscribe(f"{made.inbox}.*", cb=made._answered, pending_msgs_limit=-1, pending_bytes_limit=-1)
@@ -263,14 +261,16 @@ class Broker:
         return state.last, await self.patiently(lambda: self._get(stream, {"seq": state.last}))
 
     async def message(self, stream: str, number: int) -> Stored | None:
-        """Return the message with this *number*; None if there is none."""
+        """Return the message with this *number*; None if there is none, and the stream's leader says so too."""
         found = await self.messages(stream, number, 1)
-        return found[0] if found and found[0].number == number else None
+        if found and found[0].number == number:
+            return found[0]
+        return await self.patiently(lambda: self._get(stream, {"seq": number}))
 
     async def messages(self, stream: str, number: int, count: int) -> list[Stored]:
         """Return up to *count* messages from *number* on, in order, as many as are there and fit in one answer.
 
-        One that is missing shows as a gap between the numbers.
+        One that is missing shows as a gap between the numbers. A replica that is behind may have fewer.
         """
         payload = orjson.dumps({"seq": number, "batch": count, "max_bytes": BATCH_BYTES})
         return await self.patiently(lambda: self._batch(f"$JS.API.DIRECT.GET.{stream}", payload, count))

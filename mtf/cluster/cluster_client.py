@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -133,7 +133,7 @@ class Cluster:
         symbol: str | None = None,
         after: Mapping[int, tuple[int, int]] | None = None,
         follow: bool = True,
-    ) -> AsyncIterator[ClusterBar]:
+    ) -> AsyncGenerator[ClusterBar, None]:
         """Yield completed bars, the stored ones and then, with *follow*, those that close from now on.
 
         Of one *symbol* and *timeframe*, or of all. Bars of a partition come in their order, each once; of several
@@ -147,7 +147,7 @@ class Cluster:
                 if symbol in (None, each.bar.symbol) and timeframe in (None, each.bar.timeframe.name):
                     yield each
 
-    async def states(self, symbol: str) -> AsyncIterator[dict[str, Any]]:
+    async def states(self, symbol: str) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the newest state of *symbol* as it changes, at most as often as the cluster publishes it.
 
         States are sent once and not stored: one that comes before the last was taken replaces it.
@@ -198,7 +198,7 @@ class Cluster:
             raise CorruptLog(f"{self._names.cluster}, partition {partition}: {answer['error']}")
         return answer
 
-    async def _partition_bars(self, partition: int, after: BarId, *, follow: bool) -> AsyncIterator[ClusterBar]:
+    async def _partition_bars(self, partition: int, after: BarId, *, follow: bool) -> AsyncGenerator[ClusterBar, None]:
         broker, stream = self._broker, self._names.out_stream(partition)
         heard = asyncio.Event()
 
@@ -248,11 +248,11 @@ async def _number_after(broker: Broker, stream: str, after: BarId) -> int:
     return low
 
 
-async def _together(parts: list[AsyncIterator[ClusterBar]]) -> AsyncIterator[ClusterBar]:
+async def _together(parts: list[AsyncGenerator[ClusterBar, None]]) -> AsyncGenerator[ClusterBar, None]:
     """Yield what all *parts* yield, as it comes."""
     queue: asyncio.Queue[ClusterBar | BaseException | None] = asyncio.Queue(QUEUE)
 
-    async def pour(part: AsyncIterator[ClusterBar]) -> None:
+    async def pour(part: AsyncGenerator[ClusterBar, None]) -> None:
         try:
             async for each in part:
                 await queue.put(each)

@@ -92,7 +92,10 @@ class StreamCursor:
             await self._broker.settled(self._stream)
         stored = await self._broker.messages(self._stream, chain.number, count)
         if not stored and self._last is not None:
-            await self.check_end()
+            one = await self._broker.message(self._stream, chain.number)
+            if one is None:
+                raise chain.damage(f"message {chain.number} is missing, and the stream goes on to {self._last}")
+            stored = [one]
         return [chain.read(each.data, each.number) for each in stored]
 
     async def is_stored(self) -> bool:
@@ -111,7 +114,7 @@ class StreamCursor:
             raise self.chain.damage(f"message {number - 1} was read, and the stream {at} now")
         if state.last < number or await self._broker.message(self._stream, number) is not None:
             self._suspected = False
-        elif self._suspected or self._last is not None:
+        elif self._suspected:
             raise self.chain.damage(f"message {number} is missing, and the stream goes on to {state.last}")
         else:
             self._suspected = True

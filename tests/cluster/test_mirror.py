@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import mtf
 from mtf.cluster.broker import Broker
 from mtf.cluster.broker_process import BrokerProcess
 from mtf.cluster.gateway import Gateway
@@ -65,6 +66,7 @@ async def test_a_mirror_is_a_data_directory_with_the_events_of_the_partition(
     server: BrokerProcess, tmp_path: Path
 ) -> None:
     """It goes on where it was, and has what one machine would have logged."""
+    ticks: list[mtf.Tick] = []
     for count in (1_000, 3_000):
         ticks = write_ticks(tmp_path / "ticks.csv", count)
         with connected(server.url) as link:
