@@ -19,6 +19,7 @@ from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import document, note, plain, say, show
 from mtf.cli.source_options import StoppableSource, open_named, source_options
 from mtf.cli.times import duration_of
+from mtf.errors import ConfigError
 from mtf.order import BY_TIME, ORDERS
 
 __all__ = ["cluster"]
@@ -64,8 +65,9 @@ def init(file: Path) -> int:
 
 
 @cluster.command
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @cluster_config
+@click.option("--push", is_flag=True, help="Take what programs push, after SOURCE, until it is stopped.")
 @source_options
 @click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
 @click.option("--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s.")
@@ -74,18 +76,25 @@ def init(file: Path) -> int:
 def gateway(
     sources: tuple[str, ...],
     file: Path,
+    push: bool,
     sort: bool,
     reorder: int,
     order: str,
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Write SOURCE into the partitions, to its end; run again, it goes on where the logs have it."""
+    """Write SOURCE into the partitions, to its end; run again, it goes on where the logs have it.
+
+    With --push also what programs send with `mtf.Cluster.push`.
+    """
     from mtf.cluster.gateway import Gateway
     from mtf.cluster.link import Link
     from mtf.cluster.membership import definition_of
+    from mtf.cluster.partition_writer import ReadSoFar
 
     settings = settings_in(file)
+    if not sources and not push:
+        raise ConfigError("nothing to write: name a SOURCE, or give --push")
     opened = StoppableSource(open_named(sources, options, resumable=True, sort=sort), reorder_ns=reorder, sort=sort)
     heard: list[int] = []
 
@@ -100,7 +109,10 @@ def gateway(
             definition = link.call(definition_of(link.broker, settings.names))
             writing = Gateway(link, settings.names, definition)
             try:
-                read = writing.run(opened, order)
+                read = writing.run(opened, order) if sources else ReadSoFar("pushes", 0, 0)
+                if push and not heard:
+                    pushed = writing.take_pushes(lambda: bool(heard))
+                    read = read._replace(rows=read.rows + pushed)
                 seqs = writing.seqs
             finally:
                 writing.close()

@@ -20,11 +20,13 @@ from mtf.cluster.broker import PATIENCE_S, Broker, Stored
 from mtf.cluster.link import LoopCaller
 from mtf.cluster.membership import definition_of, owner_answer
 from mtf.cluster.partitioning import Definition
+from mtf.cluster.pushing import encoded_tick
 from mtf.cluster.stream_storage import StreamStorage
 from mtf.cluster.subjects import ClusterNames
 from mtf.config import Config
 from mtf.data import LoggedTick, open_data
-from mtf.errors import BrokerDown, CorruptLog, PipelineStopped, UnknownSymbol
+from mtf.errors import BrokerDown, CorruptLog, MalformedEvent, PipelineStopped, UnknownSymbol
+from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.storage.restore import state_at
 
@@ -104,6 +106,23 @@ class Cluster:
         asked = {"ask": "state", "bars": bars}
         answers = await asyncio.gather(*(self._ask(partition, asked) for partition in range(self.partitions)))
         return {int(each["partition"]): each for each in answers}
+
+    async def push(self, tick: Tick) -> tuple[int, int]:
+        """Have a gateway log *tick*; return its partition and seq once it is stored.
+
+        MalformedEvent if it cannot be an event, BrokerDown if no gateway takes pushes. Without an answer it is unknown
+        whether it was stored: give ticks an `id`, and one that is pushed again is rejected as a duplicate.
+        """
+        try:
+            answer = await self._broker.ask_once(self._names.push_subject, orjson.dumps(encoded_tick(tick)))
+        except TimeoutError as error:
+            raise BrokerDown(
+                f"{self._names.cluster}: no gateway has answered: start one with `mtf cluster gateway --push`"
+            ) from error
+        found = answer["events"][0] if "events" in answer else answer
+        if "error" in found:
+            raise MalformedEvent(f"{tick!r}: {found['error']}")
+        return int(found["partition"]), int(found["seq"])
 
     async def state_at(self, symbol: str, *, seq: int | None = None, time_ns: int | None = None) -> Snapshot:
         """Return the snapshot of *symbol* after the event *seq* of its partition, or at *time_ns*, computed here.

@@ -18,6 +18,7 @@ from mtf.cluster.lease import Lease
 from mtf.cluster.link import Caller
 from mtf.cluster.partition_writer import READ, PartitionWriter, ReadSoFar
 from mtf.cluster.partitioning import Definition
+from mtf.cluster.pushing import Pushes
 from mtf.cluster.splitting import Splitter
 from mtf.cluster.stream_storage import StreamStorage
 from mtf.cluster.subjects import ClusterNames
@@ -117,6 +118,11 @@ class Gateway:
                 self._note(entries, ended=False)
         self._note(entries, ended=True)
         return read
+
+    def take_pushes(self, stopped: Callable[[], bool]) -> int:
+        """Write what is pushed until *stopped* says so; return how many events that were."""
+        of = self._definition.partitioning.of
+        return Pushes(self._link, self._names, self._writers, of, stopped).run()
 
     def close(self) -> None:
         """Make everything durable, and let others write. Safe to call twice."""

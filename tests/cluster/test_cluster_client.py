@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from contextlib import aclosing
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pytest
 
 import mtf
 from mtf.cluster.broker import Broker
-from mtf.cluster.membership import definition_of
+from mtf.cluster.gateway import Gateway
+from mtf.cluster.membership import definition_of, owner_answer
 from mtf.cluster.partitioning import Partitioning
-from mtf.errors import BrokerDown, ConfigError, PipelineStopped, UnknownSymbol
+from mtf.errors import BrokerDown, ConfigError, MalformedEvent, PipelineStopped, UnknownSymbol
 from mtf.storage.restore import closed_between, state_at
 from tests.cluster.clusters import (
     CONFIG,
@@ -120,6 +122,62 @@ async def test_bars_and_states_come_as_events_do(server: str, tmp_path: Path) ->
         assert found[: len(earlier)] == earlier
         assert [each.seq for each in found] == sorted(each.seq for each in found)
         assert (await asyncio.wait_for(state, 20))["symbol"] == "S2"
+    await broker.close()
+
+
+async def test_what_is_pushed_is_what_a_pipeline_makes_of_it(server: str, tmp_path: Path) -> None:
+    """Each push has its seq, in the order of the calls; an event that cannot be one is refused with the reason."""
+    names = fresh_names()
+    ticks = write_ticks(tmp_path / "ticks.csv", 400)
+    over = threading.Event()
+
+    def serve() -> int:
+        with connected(server) as link:
+            gateway = Gateway(link, names, definition_in(link, names, 2), lease_s=0.5)
+            try:
+                return gateway.take_pushes(over.is_set)
+            finally:
+                gateway.close()
+
+    serving = asyncio.ensure_future(asyncio.to_thread(serve))
+    broker = await Broker.connect(server)
+
+    async def made() -> bool:
+        state = await broker.stream_state(names.log_stream(1))
+        return state is not None and state.last > 0
+
+    await until(made, "the cluster")
+    async with (
+        working(server, names, await definition_of(broker, names)),
+        mtf.Cluster(server, name=names.cluster) as cluster,
+    ):
+
+        async def taken() -> tuple[int, int] | None:
+            try:
+                return await cluster.push(ticks[0])
+            except BrokerDown:
+                return None
+
+        given = [await until(taken, "a gateway"), *[await cluster.push(tick) for tick in ticks[1:]]]
+        with pytest.raises(MalformedEvent, match="negative"):
+            await cluster.push(mtf.Tick("S1", ticks[-1].ts_ns, 1.0, 1.5, bid_size=-1.0))
+        for partition in range(2):
+            own = [tick for tick in ticks if cluster.partition_of(tick.symbol) == partition]
+            assert [seq for of, seq in given if of == partition] == list(range(1, len(own) + 1))
+            async with mtf.Pipeline(config=CONFIG, clock="ticks") as p:
+                for tick in own:
+                    await p.push(tick)
+                await p.drain()
+
+                async def there(partition: int = partition, seq: int = p.seq) -> bool:
+                    return (await cluster.seqs())[partition] == seq
+
+                await until(there, "all that was pushed")
+                answer = await owner_answer(broker, names, partition)
+                assert answer is not None
+                assert answer["digest"] == p.digest
+    over.set()
+    assert await serving == len(ticks)
     await broker.close()
 
 
