@@ -24,7 +24,7 @@ PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
 PYTEST_COMPILED := MTF_EXPECT=compiled $(PYTEST)
 PYTEST_PURE := MTF_EXPECT=pure PYTHONPATH="$(PURE)" $(PYTEST)
 
-.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web cov docs docs-links bench instructions soak notices dist clean
+.PHONY: help setup hooks build build-pure run test lint types test-compiled test-pure test-slow test-web test-cluster cov docs docs-links bench instructions soak notices dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,14 @@ $(VENV)/web.stamp: pyproject.toml scripts/browser.sh $(VENV)/dev.stamp
 test-web: export MTF_REQUIRE_COMPILED ?= 1
 test-web: $(VENV)/web.stamp build ## the tests of the page in a real browser, which is installed if it is missing
 	MTF_EXPECT=compiled PYTHONSAFEPATH=1 $(BIN)/python -m pytest -m browser tests/web $(ARGS)
+
+# Without a NATS server for this platform the tests are skipped, and a line says so.
+test-cluster: export MTF_REQUIRE_COMPILED ?= 1
+test-cluster: $(VENV)/dev.stamp build ## the tests of clusters against a real NATS server; ROUNDS=50 kills in more rounds
+	@if scripts/cluster.sh $(VENV); then \
+		MTF_CLUSTER_ROUNDS=$(or $(ROUNDS),3) MTF_EXPECT=compiled PYTHONSAFEPATH=1 $(BIN)/python -m pytest \
+			tests/cluster tests/log/test_contract.py tests/storage/test_other_storage.py -o faulthandler_timeout=1200 $(ARGS); \
+	fi
 
 cov: $(VENV)/dev.stamp build-pure ## which lines and branches of the pure build the suite reaches; pages in build/coverage
 	$(PYTEST_PURE) -p no:mtf.testing.pytest_plugin --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)

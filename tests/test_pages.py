@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import pytest
 
 from mtf.cli import main
@@ -84,7 +85,10 @@ def test_commands_and_their_options_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     for command in re.findall(r"(?:^\$ |`)mtf ([a-z]+[^`\n]*)", text, re.MULTILINE):
         name, *words = command.split()
-        params = [*main.params, *main.commands[name].params]  # those of the log may follow the command
+        called: click.Command = main.commands[name]
+        if isinstance(called, click.Group) and words and words[0] in called.commands:
+            called = called.commands[words[0]]
+        params = [*main.params, *called.params]  # those of the log may follow the command
         known = {each for param in params for each in (*param.opts, *param.secondary_opts)}
         assert {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"} <= known, command
 

@@ -47,6 +47,7 @@ NAMES = [
 
 ERRORS = {
     "ActorFailed": RuntimeError,
+    "BrokerDown": ConnectionError,
     "ConfigError": ValueError,
     "ConfigMismatch": ValueError,
     "ConsumerAhead": RuntimeError,
@@ -61,6 +62,7 @@ ERRORS = {
     "HostileFile": ValueError,
     "KindChanged": ValueError,
     "LogLocked": OSError,
+    "LogTaken": OSError,
     "LogWriteFailed": OSError,
     "LookAheadError": RuntimeError,
     "MalformedEvent": ValueError,

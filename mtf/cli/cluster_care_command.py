@@ -95,7 +95,7 @@ def verify(file: Path, directory: Path | None, as_json: bool) -> int:
 @click.argument("directory", metavar="DIR", type=_MIRROR)
 @cluster_config
 def repair(partition: int, directory: Path, file: Path) -> int:
-    """Write PARTITION anew from its mirror in DIR; stop the gateway first."""
+    """Write the log of PARTITION again from its mirror in DIR; stop the gateway first."""
     from mtf.cluster.link import Link
     from mtf.cluster.membership import definition_of
     from mtf.cluster.mirror import repair_partition
@@ -110,5 +110,5 @@ def repair(partition: int, directory: Path, file: Path) -> int:
         seq = repair_partition(link, settings.names, partition, directory, replicas=definition.replicas)
     finally:
         link.close()
-    say(f"partition {partition}: {seq:,} events written anew; workers take it up within their lease")
+    say(f"partition {partition}: {seq:,} events written again; workers take it up within their lease")
     return DONE

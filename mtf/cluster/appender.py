@@ -183,8 +183,14 @@ class Appender:
         """Find out from the stream's end what of the messages in flight is stored, and have the rest sent again."""
         self._attempt += 1
         self._doubtful = False
-        number, newest = await self._broker.last_message(self._stream)
-        if number < self.stored or (newest is None and number > 0):
+        number, newest = 0, _nothing()
+
+        async def is_short() -> bool:
+            nonlocal number, newest
+            number, newest = await self._broker.last_message(self._stream)
+            return number < self.stored or (newest is None and number > 0)
+
+        if await self._broker.is_lasting(is_short):
             lost = f"it ends at message {number}" if number < self.stored else f"message {number} is gone"
             raise CorruptLog(
                 f"the broker has lost messages that it had acknowledged: {lost}, and {self.stored} was stored: repair "
@@ -210,3 +216,7 @@ class Appender:
         self._failed(error)
         async with self._done:
             self._done.notify_all()
+
+
+def _nothing() -> Stored | None:
+    return None

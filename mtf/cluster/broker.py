@@ -22,6 +22,7 @@ __all__ = ["CHUNK_BYTES", "PATIENCE_S", "Broker", "Refused", "Stored", "StreamSt
 PATIENCE_S: Final = 20.0
 ASK_S: Final = 2.0  # how long one question may take before it is asked again
 AGAIN_S: Final = 0.05  # between two attempts
+DOUBT_S: Final = 2.0  # how long something that was stored may seem to be missing
 BATCH_BYTES: Final = 8 << 20
 CHUNK_BYTES: Final = 512 << 10  # of a blob
 CONNECT_S: Final = 2
@@ -211,6 +212,16 @@ class Broker:
                         f"the NATS server at {self.urls} has not answered for {self.patience_s:g} s: {error}"
                     ) from error
             await asyncio.sleep(AGAIN_S)
+
+    async def is_lasting(self, look: Callable[[], Awaitable[bool]]) -> bool:
+        """Return whether what *look* sees is so for some time: a new leader may be a moment behind what was stored."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + DOUBT_S
+        while await look():
+            if loop.time() >= until:
+                return True
+            await asyncio.sleep(AGAIN_S)
+        return False
 
     # Streams.
 

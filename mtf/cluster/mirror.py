@@ -158,7 +158,7 @@ def repair_partition(
     lease_s: float = LEASE_S,
     watch: Callable[[int], object] = lambda seq: None,
 ) -> int:
-    """Write the log of *partition* anew from its mirror in *directory*, and have everybody use that; return its end.
+    """Write the log of *partition* again from its mirror in *directory*, and have everybody use that; return its end.
 
     A stream with a hole cannot be filled, so that the new one is another, of the next epoch, with the same events, run
     id and positions. ConfigError if the mirror lacks acknowledged events; LogLocked while a gateway runs.
@@ -192,7 +192,7 @@ async def _repair(
         before = await keys.get(f"epoch.{partition}")
         epoch = int(before.value or b"1") + 1
         place = PartitionPlace(names, partition, epoch, f"{what}, epoch {epoch}")
-        head = await _write_anew(broker, place, mirror, replicas, watch)
+        head = await _write_again(broker, place, mirror, replicas, watch)
         _ = await keys.put(f"head.{partition}", encoded_head(head) if head.last_seq else b"")
         if await keys.change(f"epoch.{partition}", str(epoch).encode(), before.revision) is None:
             raise ConfigError(f"{what}: somebody else repairs it")
@@ -202,7 +202,7 @@ async def _repair(
         await gateway.release()
 
 
-async def _write_anew(
+async def _write_again(
     broker: Broker, place: PartitionPlace, mirror: LogFiles, replicas: int, watch: Callable[[int], object]
 ) -> StreamChain:
     """Write the events of *mirror* to *place*, from where an earlier attempt has ended; return what is known then."""

@@ -55,7 +55,7 @@ class Cadence:
 
 
 class PartitionOwner:
-    """Owns *partition* from `start` to `stop`; `run` returns when it ends, and raises why if that was no wish."""
+    """Owns *partition* from `start` to `stop`; `run` returns when it was stopped, and raises what else ended it."""
 
     def __init__(
         self,
@@ -103,12 +103,18 @@ class PartitionOwner:
         differences = self._definition.config.differences(config)
         if differences:
             raise ConfigMismatch(f"{self.name}: its log was made with another configuration: {'; '.join(differences)}")
-        number, last_seq, _ = await newest_frame(broker, self._place.stream, begun)
         self._pointers = await pointers_of(broker, names, partition)
-        ahead = [each.seq for each in self._pointers.each if each.seq > last_seq]
-        if ahead:
+        number, last_seq, _ = await newest_frame(broker, self._place.stream, begun)
+        wanted = max((each.seq for each in self._pointers.each), default=0)
+
+        async def is_short() -> bool:
+            nonlocal number, last_seq
+            number, last_seq, _ = await newest_frame(broker, self._place.stream, begun)
+            return last_seq < wanted
+
+        if last_seq < wanted and await broker.is_lasting(is_short):
             raise CorruptLog(
-                f"{self.name}: a checkpoint is of seq {ahead[-1]}, and the log ends at {last_seq}: acknowledged events "
+                f"{self.name}: a checkpoint is of seq {wanted}, and the log ends at {last_seq}: acknowledged events "
                 "are gone; repair the partition from a mirror with `mtf cluster repair`",
                 path=self.name,
                 seq=last_seq + 1,

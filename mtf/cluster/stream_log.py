@@ -64,11 +64,7 @@ async def chain_at(
     """Return what is known before *from_seq* or earlier: at the head, or if *names* are known before its block."""
     head = await _head(broker, place, begun)
     if head is not None and head.number > last + 1:
-        raise CorruptLog(
-            f"{place.name}: the log had {head.number - 1} messages, and has {last}: acknowledged events are gone; "
-            "repair the partition from a mirror with `mtf cluster repair`",
-            path=place.name,
-        )
+        await check_reaches(broker, place, head.number - 1)
     if head is not None and head.next_seq <= from_seq:
         return head
     chain = begun.copy()
@@ -81,6 +77,23 @@ async def chain_at(
         if known is not None and frame is not None and frame.symbols <= len(names):
             chain.move(behind.number, frame.first_seq, known.chain, list(names[: frame.symbols]))
     return chain
+
+
+async def check_reaches(broker: Broker, place: PartitionPlace, number: int) -> None:
+    """CorruptLog unless the log has the message *number*, which was acknowledged."""
+    last = 0
+
+    async def is_short() -> bool:
+        nonlocal last
+        last = (await broker.last_message(place.stream))[0]
+        return last < number
+
+    if await broker.is_lasting(is_short):
+        raise CorruptLog(
+            f"{place.name}: the log had {number} messages, and has {max(last, 0)}: acknowledged events are gone; "
+            "repair the partition from a mirror with `mtf cluster repair`",
+            path=place.name,
+        )
 
 
 async def _head(broker: Broker, place: PartitionPlace, begun: StreamChain) -> StreamChain | None:
@@ -320,9 +333,11 @@ class StreamLog(StreamReading):
         try:
             number, last_seq, _ = await newest_frame(broker, place.stream, self._begun)
             known = await chain_at(broker, place, self._begun, last_seq + 1, number)
-            cursor = StreamCursor(broker, place.stream, known, number)
             while known.number <= number:
-                _ = await cursor.more()
+                cursor = StreamCursor(broker, place.stream, known, number)
+                while known.number <= number:
+                    _ = await cursor.more()
+                number, _, _ = await newest_frame(broker, place.stream, self._begun)
         except BaseException:
             if self._lease is not None:
                 await self._lease.release()

@@ -38,6 +38,14 @@ async def newest_frame(broker: Broker, stream: str, chain: StreamChain) -> tuple
     Of the log's beginning *chain* is what is known.
     """
     number, newest = await broker.last_message(stream)
+
+    async def is_gone() -> bool:
+        nonlocal number, newest
+        number, newest = await broker.last_message(stream)
+        return newest is None and number > 0
+
+    if newest is None and number > 0:
+        await broker.is_lasting(is_gone)
     if number <= 0:
         raise DataDirError(f"{chain.place}: there is no log here")
     if number < FIRST_BLOCK:
@@ -52,6 +60,19 @@ async def newest_frame(broker: Broker, stream: str, chain: StreamChain) -> tuple
     return number, header.first_seq + header.events - 1, header.chain
 
 
+async def lasting_message(broker: Broker, stream: str, number: int) -> Stored | None:
+    """Return the message *number*, which should be there; None if it lastingly is not."""
+    found: Stored | None = None
+
+    async def is_missing() -> bool:
+        nonlocal found
+        found = await broker.message(stream, number)
+        return found is None
+
+    await broker.is_lasting(is_missing)
+    return found
+
+
 async def place_before(broker: Broker, stream: str, chain: StreamChain, seq: int, last: int) -> Stored | None:
     """Return the message before the one that contains *seq*, of those up to number *last*; None: the first block does.
 
@@ -60,7 +81,7 @@ async def place_before(broker: Broker, stream: str, chain: StreamChain, seq: int
     low, high = FIRST_BLOCK, last + 1  # the first message whose first seq is above *seq* is in [low, high]
     while low < high:
         middle = (low + high) // 2
-        found = await broker.message(stream, middle)
+        found = await lasting_message(broker, stream, middle)
         header = None if found is None else frame_of(found.data, chain.seed)
         if header is None:
             raise CorruptLog(f"{chain.place}: message {middle} is damaged or missing: repair it", path=chain.place)
@@ -80,7 +101,6 @@ class StreamCursor:
         self._stream: Final = stream
         self.chain: Final = chain
         self._last: Final = last
-        self._suspected = False  # nothing came where the stream says that there is something
 
     async def more(self) -> list[LoggedBlock]:
         """Return the next blocks, or none if there are none yet; CorruptLog if a message is missing or altered."""
@@ -92,7 +112,7 @@ class StreamCursor:
             await self._broker.settled(self._stream)
         stored = await self._broker.messages(self._stream, chain.number, count)
         if not stored and self._last is not None:
-            one = await self._broker.message(self._stream, chain.number)
+            one = await lasting_message(self._broker, self._stream, chain.number)
             if one is None:
                 raise chain.damage(f"message {chain.number} is missing, and the stream goes on to {self._last}")
             stored = [one]
@@ -103,21 +123,23 @@ class StreamCursor:
         return await self._broker.message(self._stream, self.chain.number) is not None
 
     async def check_end(self) -> None:
-        """CorruptLog if the stream should have more than it gives; to be asked when nothing came.
-
-        Believed at the second look, since a replica may be a moment behind.
-        """
-        state = await self._broker.stream_state(self._stream)
+        """CorruptLog if the stream should have more than it gives; to be asked when nothing came."""
         number = self.chain.number
-        if state is None or state.last < number - 1:
-            at = "there is none" if state is None else f"ends at message {state.last}"
-            raise self.chain.damage(f"message {number - 1} was read, and the stream {at} now")
-        if state.last < number or await self._broker.message(self._stream, number) is not None:
-            self._suspected = False
-        elif self._suspected:
-            raise self.chain.damage(f"message {number} is missing, and the stream goes on to {state.last}")
-        else:
-            self._suspected = True
+        last = -1
+
+        async def is_short() -> bool:
+            nonlocal last
+            state = await self._broker.stream_state(self._stream)
+            last = -1 if state is None else state.last
+            if last < number - 1:
+                return True
+            return last >= number and await self._broker.message(self._stream, number) is None
+
+        if await is_short() and await self._broker.is_lasting(is_short):
+            if last < number - 1:
+                at = "there is none" if last < 0 else f"ends at message {last}"
+                raise self.chain.damage(f"message {number - 1} was read, and the stream {at} now")
+            raise self.chain.damage(f"message {number} is missing, and the stream goes on to {last}")
 
 
 class StreamReader(Iterator[LoggedBlock]):

@@ -1,4 +1,4 @@
-"""A NATS server for tests, in a temporary directory and on a free port; what needs one skips where there is none."""
+"""A NATS server for tests, in a temporary directory and on a free port; what needs one is skipped without it."""
 
 from __future__ import annotations
 

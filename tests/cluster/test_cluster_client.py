@@ -126,7 +126,7 @@ async def test_bars_and_states_come_as_events_do(server: str, tmp_path: Path) ->
 
 
 async def test_what_is_pushed_is_what_a_pipeline_makes_of_it(server: str, tmp_path: Path) -> None:
-    """Each push has its seq, in the order of the calls; an event that cannot be one is refused with the reason."""
+    """Each push has its seq, in the order of the calls; an invalid event is refused with the reason."""
     names = fresh_names()
     ticks = write_ticks(tmp_path / "ticks.csv", 400)
     over = threading.Event()

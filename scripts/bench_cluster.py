@@ -1,0 +1,175 @@
+"""Clusters: events a second written, read and computed by 1 and 2 workers, and from a push to a state elsewhere.
+
+Needs the extra `cluster`. One broker on this machine that syncs each message, 4 partitions of 16 symbols, six
+timeframes, sma:20 and rsi:14. Pushes come from this process, go through a gateway and a worker in processes of their
+own, and come back as states.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import orjson
+from market import head, row
+
+import mtf
+from mtf.cluster.broker import Broker
+from mtf.cluster.broker_process import BrokerProcess
+from mtf.cluster.gateway import Gateway
+from mtf.cluster.link import Link
+from mtf.cluster.membership import make_cluster, owner_answer
+from mtf.cluster.partitioning import Definition, Partitioning
+from mtf.cluster.pushing import encoded_tick
+from mtf.cluster.stream_storage import StreamStorage
+from mtf.cluster.subjects import ClusterNames
+from mtf.sources import SyntheticMarket
+from mtf.sources.merge import MergedSource
+
+EVENTS = 1_000_000
+PARTITIONS = 4
+SYMBOLS = [f"SYM{k:02d}" for k in range(64)]
+PUSHES = 2_000
+PER_SECOND = 500
+
+
+def definition() -> Definition:
+    table = {symbol: k % PARTITIONS for k, symbol in enumerate(SYMBOLS)}
+    return Definition(Partitioning(PARTITIONS, table), mtf.Config.make(indicators="sma:20,rsi:14"))
+
+
+def settings(directory: Path, url: str, name: str) -> Path:
+    path = directory / f"{name}.toml"
+    path.write_text(
+        f'name = "{name}"\nservers = "{url}"\n[worker]\nlease_s = 0.5\ncheckpoint_seconds = 0.0\n'
+        "checkpoint_events = 0\nlive_per_second = 2_000.0\n"
+    )
+    return path
+
+
+def start(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-P", "-m", "mtf", "cluster", *words], stdout=subprocess.DEVNULL)
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait()
+
+
+def written(link: Link, name: str) -> float:
+    """Write the market into the cluster *name* and return events a second."""
+    names = ClusterNames(name)
+    made = link.call(make_cluster(link.broker, names, definition()))
+    gateway = Gateway(link, names, made)
+    source = MergedSource([SyntheticMarket(seed=3, symbols=SYMBOLS, events=EVENTS)])
+    begun = time.perf_counter()
+    gateway.run(source)
+    spent = time.perf_counter() - begun
+    gateway.close()
+    return EVENTS / spent
+
+
+def read(link: Link, name: str) -> float:
+    """Read all partitions, with all checks, and return events a second."""
+    begun = time.perf_counter()
+    count = 0
+    for partition in range(PARTITIONS):
+        storage = StreamStorage(link, ClusterNames(name), partition)
+        count += sum(logged.block.count for logged in storage.read_log().read())
+    assert count == EVENTS
+    return EVENTS / (time.perf_counter() - begun)
+
+
+async def worked(directory: Path, url: str, name: str, workers: int) -> float:
+    """Have so many *workers* play the log of the cluster *name*; return events a second, from the first state on."""
+    broker = await Broker.connect(url)
+    path = settings(directory, url, name)
+    processes = [start("worker", "--config", str(path)) for _ in range(workers)]
+    begun = 0.0
+    first = 0
+    try:
+        while True:
+            answers = [await owner_answer(broker, ClusterNames(name), partition) for partition in range(PARTITIONS)]
+            done = sum(answer["seq"] for answer in answers if answer is not None)
+            if not begun and all(answer is not None for answer in answers):
+                begun, first = time.perf_counter(), done
+            if done == EVENTS:
+                return (EVENTS - first) / (time.perf_counter() - begun)
+            await asyncio.sleep(0.01)
+    finally:
+        end(processes)
+        await broker.close()
+
+
+async def pushed(directory: Path, url: str) -> tuple[float, float]:
+    """Return the median and the 99th percentile of the time from a push to the state with it, in ms."""
+    names = ClusterNames("pushed")
+    broker, sending = await Broker.connect(url), await Broker.connect(url)
+    await make_cluster(broker, names, definition())
+    path = settings(directory, url, "pushed")
+    processes = [start("gateway", "--push", "--config", str(path)), start("worker", "--config", str(path))]
+    sent: dict[int, float] = {}
+    took: list[float] = []
+
+    async def heard(message: object) -> None:
+        now = time.perf_counter()
+        state = orjson.loads(message.data)  # type: ignore[attr-defined]
+        begun = sent.pop(state["time_ns"], None)
+        if begun is not None:
+            took.append((now - begun) * 1e3)
+
+    symbol = SYMBOLS[0]
+    partition = definition().partitioning.of(symbol)
+    try:
+        async with mtf.Cluster(url, name="pushed") as cluster:
+            await cluster.seqs()  # once workers own all partitions
+        async with broker.subscribed(names.live_subject(partition, symbol), heard):
+            begun = asyncio.get_running_loop().time()
+            for k in range(PUSHES):
+                ts_ns = 1_700_000_000_000_000_000 + k * 1_000_000
+                tick = mtf.Tick(symbol, ts_ns, 1.0 + k % 7 / 100, 1.1)
+                sent[ts_ns] = time.perf_counter()
+                await sending.tell(names.push_subject, orjson.dumps(encoded_tick(tick)))
+                await asyncio.sleep(max(0.0, begun + (k + 1) / PER_SECOND - asyncio.get_running_loop().time()))
+            await asyncio.sleep(1.0)
+    finally:
+        end(processes)
+        await broker.close()
+        await sending.close()
+    took.sort()
+    assert len(took) > PUSHES * 0.8, f"{len(took)} of {PUSHES} states came"
+    return took[len(took) // 2], took[len(took) * 99 // 100]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = Path(temporary)
+        server = BrokerProcess(directory / "nats")
+        server.start()
+        link = Link(server.url)
+        try:
+            head("events a second, 4 partitions of 16 symbols", "")
+            row("written by a gateway, each message synced", f"{written(link, 'c1'):,.0f}")
+            row("read and checked", f"{read(link, 'c1'):,.0f}")
+            for workers in (1, 2):
+                name = f"c{workers}"
+                if workers > 1:
+                    written(link, name)
+                rate = asyncio.run(worked(directory, server.url, name, workers))
+                row(f"{workers} worker{'s' * (workers > 1)}", f"{rate:,.0f}")
+            median, most = asyncio.run(pushed(directory, server.url))
+            row("push to state in another process, median", f"{median:.2f} ms")
+            row("99th percentile", f"{most:.2f} ms")
+        finally:
+            link.close()
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
