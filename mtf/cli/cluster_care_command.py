@@ -1,4 +1,4 @@
-"""`mtf cluster mirror`, `verify` and `repair`: copies of partitions, what they are good for, and checking both."""
+"""`mtf cluster mirror`, `verify`, `repair` and `resume`: copies of partitions, and what they are good for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mtf.cli.cluster_options import cluster_config, partition_argument, settings
 from mtf.cli.exits import DATA, DONE, signal_code
 from mtf.cli.output import document, note, plain, say
 
-__all__ = ["mirror", "repair", "verify"]
+__all__ = ["mirror", "repair", "resume", "verify"]
 
 LOOK_S: Final = 0.1  # between looks at a log that says nothing
 _MIRROR: Final = click.Path(path_type=Path, file_okay=False)
@@ -111,4 +111,22 @@ def repair(partition: int, directory: Path, file: Path) -> int:
     finally:
         link.close()
     say(f"partition {partition}: {seq:,} events written again; workers take it up within their lease")
+    return DONE
+
+
+@click.command
+@partition_argument
+@cluster_config
+def resume(partition: int, file: Path) -> int:
+    """Have workers take a halted PARTITION again, for what halted it is over; if it is not, it is halted again."""
+    from mtf.cluster.keys import Keys
+    from mtf.cluster.link import Link
+
+    settings = settings_in(file)
+    link = Link(settings.servers, name="mtf resume")
+    try:
+        link.call(Keys(link.broker, settings.names).put(f"halt.{partition}", b""))
+    finally:
+        link.close()
+    say(f"partition {partition}: workers take it up within their lease")
     return DONE

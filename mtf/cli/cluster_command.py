@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.table import Table
 
-from mtf.cli.cluster_care_command import mirror, repair, verify
+from mtf.cli.cluster_care_command import mirror, repair, resume, verify
 from mtf.cli.cluster_dev_command import dev
 from mtf.cli.cluster_options import cluster_config, settings_in
 from mtf.cli.cluster_query_command import query
@@ -24,13 +24,15 @@ from mtf.order import BY_TIME, ORDERS
 
 __all__ = ["cluster"]
 
+GATEWAY_PATIENCE_S: Final = 120.0  # with a broker that is away
+
 
 @click.group
 def cluster() -> None:
     """Run partitions on a NATS server: gateway, workers and what looks after them (extra `cluster`)."""
 
 
-for _command in (dev, query, mirror, verify, repair):
+for _command in (dev, query, mirror, verify, repair, resume):
     cluster.add_command(_command)
 
 
@@ -104,7 +106,7 @@ def gateway(
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        link = Link(settings.servers, name="mtf gateway")
+        link = Link(settings.servers, name="mtf gateway", patience_s=GATEWAY_PATIENCE_S)
         try:
             definition = link.call(definition_of(link.broker, settings.names))
             writing = Gateway(link, settings.names, definition)

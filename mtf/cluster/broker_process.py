@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -15,12 +16,13 @@ from typing import Final
 
 from mtf.errors import BrokerDown, MissingPackage
 
-__all__ = ["BrokerProcess", "free_port", "server_program"]
+__all__ = ["BrokerProcess", "end_with_parent", "free_port", "server_program"]
 
 PROGRAM: Final = "nats-server"
 PAYLOAD_BYTES_MAX: Final = 8 << 20
 READY_S: Final = 20.0
 LOOK_S: Final = 0.02
+PR_SET_PDEATHSIG: Final = 1
 
 
 def server_program() -> str:
@@ -40,20 +42,38 @@ def free_port() -> int:
         return port
 
 
+def end_with_parent() -> None:
+    """Have this process, which is about to become another program, get SIGTERM when its parent ends; on Linux."""
+    if sys.platform == "linux":
+        _C.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+
+
+_C: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
 class BrokerProcess:
     """A server that keeps its streams in *directory*, each message synced before it is acknowledged if *always*.
 
     With *routes*, which are the ports that the servers of a cluster reach each other at, its own first, it is one of
-    them, called *name*. It can be started again after it has ended, on the same port.
+    them, called *name*. With *with_parent* it ends when this process does, if Linux can. It can be started again after
+    it has ended, on the same port.
     """
 
     def __init__(
-        self, directory: Path, *, always: bool = True, name: str = "mtf", routes: Sequence[int] = (), port: int = 0
+        self,
+        directory: Path,
+        *,
+        always: bool = True,
+        name: str = "mtf",
+        routes: Sequence[int] = (),
+        port: int = 0,
+        with_parent: bool = False,
     ) -> None:
         self.directory: Final = directory
         self.port: Final = port or free_port()
         self.url: Final = f"nats://127.0.0.1:{self.port}"
         self._always: Final = always
+        self._with_parent: Final = with_parent
         self._name: Final = name
         self._routes: Final = tuple(routes)
         self.process: subprocess.Popen[bytes] | None = None
@@ -79,6 +99,7 @@ class BrokerProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_parent if self._with_parent else None,  # noqa: PLW1509 - one system call
             )
         if ready:
             self.wait_ready()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mtf.cluster.broker_process import BrokerProcess
+from mtf.cluster.broker_process import BrokerProcess, end_with_parent
 from mtf.errors import WorkerLost
 
 __all__ = ["Children", "worker_command"]
@@ -70,5 +70,10 @@ class Children:
     def _start_worker(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                worker_command(self._settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                worker_command(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call
             )

@@ -18,12 +18,14 @@ from mtf.cluster.broker import Broker
 from mtf.cluster.broker_process import PROGRAM, BrokerProcess
 from mtf.cluster.children import Children
 from mtf.cluster.gateway import Gateway
+from mtf.cluster.keys import Keys
 from mtf.cluster.link import Link
 from mtf.cluster.membership import make_cluster, owner_answer
 from mtf.cluster.partition_writer import ReadSoFar
 from mtf.cluster.partitioning import Definition, Partitioning
 from mtf.cluster.subjects import ClusterNames
 from mtf.config import Config
+from mtf.errors import CorruptLog
 from mtf.sources.merge import MergedSource
 
 __all__ = ["DevCluster"]
@@ -47,7 +49,7 @@ class DevCluster:
     async def run(self, source: MergedSource, order: str) -> dict[str, Any]:
         """Run *source* to its end, and return the summary, with the digest of each partition."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        server = BrokerProcess(self._directory / BROKER)
+        server = BrokerProcess(self._directory / BROKER, with_parent=True)
         _end_orphan(self._directory / "broker.json")
         server.start(ready=False)
         (self._directory / "broker.json").write_bytes(orjson.dumps({"pid": server.pid}))
@@ -114,7 +116,11 @@ class DevCluster:
 
     async def _answer(self, broker: Broker, partition: int, seq: int) -> dict[str, Any]:
         """Return the summary of *partition* once its owner stands at *seq*, and its bars are stored."""
+        keys = Keys(broker, NAMES)
         while True:
+            halt = (await keys.get(f"halt.{partition}")).value
+            if halt:
+                raise CorruptLog(f"partition {partition} is halted: {orjson.loads(halt)['error']}")
             answer = await owner_answer(broker, NAMES, partition)
             if answer is not None and answer.get("seq") == seq and answer.get("bars_outstanding") == 0:
                 return answer

@@ -7,6 +7,7 @@ read again is left out where it was written. Only one gateway writes; a second o
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -126,11 +127,10 @@ class Gateway:
 
     def close(self) -> None:
         """Make everything durable, and let others write. Safe to call twice."""
-        try:
+        with contextlib.ExitStack() as closing:
+            closing.callback(lambda: self._link.call(self._lease.release()))
             while self._writers:
-                self._writers.pop().log.close()
-        finally:
-            self._link.call(self._lease.release())
+                closing.callback(self._writers.pop().log.close)
 
     def _resume(self, source: MergedSource) -> tuple[ReadSoFar, dict[str, Any]]:
         """Move *source* to where the partition is that is furthest behind; return how much of it that is.

@@ -120,7 +120,7 @@ class StreamCursor:
 
     async def is_stored(self) -> bool:
         """Whether the next message is there."""
-        return await self._broker.message(self._stream, self.chain.number) is not None
+        return bool(await self._broker.messages(self._stream, self.chain.number, 1))
 
     async def check_end(self) -> None:
         """CorruptLog if the stream should have more than it gives; to be asked when nothing came."""

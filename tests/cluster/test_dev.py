@@ -111,3 +111,23 @@ async def test_whatever_is_killed_the_result_is_the_same(tmp_path: Path, partiti
     for partition in range(partitions):
         own = [tick for tick in ticks if of(tick.symbol) == partition]
         assert found["digests"][str(partition)] == (await expected_of(tmp_path / str(partition), own)).digest
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    """And another run in the same directory goes on, and comes to the same result."""
+    path = tmp_path / "ticks.csv"
+    write_ticks(path, 30_000)
+    process = dev(path, "--data", str(tmp_path / "data"))
+    until = time.monotonic() + DEADLINE_S
+    children: list[tuple[int, str]] = []
+    while len(children) < 3 and time.monotonic() < until:
+        children = children_of(process.pid)
+    process.kill()
+    process.communicate()
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid, _ in children) and time.monotonic() < until:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+    assert time.monotonic() < until
+    found = result_of(dev(path, "--data", str(tmp_path / "data")))
+    assert found["digests"] == result_of(dev(path))["digests"]
