@@ -20,6 +20,7 @@ import orjson
 
 from mtf.cluster.broker import EXPECTED_KEY_SEQ, EXPECTED_SEQ, Broker, Stored
 from mtf.errors import BrokerDown, CorruptLog, LogTaken, LogWriteFailed
+from mtf.tasks import ended
 
 __all__ = ["WINDOW", "Appender"]
 
@@ -95,8 +96,9 @@ class Appender:
 
     async def close(self) -> None:
         """Send nothing more; what is outstanding stays unknown. Safe to call twice."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await ended(self._task)
+        if self.outstanding and self.error is None:
+            await self._end(LogWriteFailed(f"{self._name}: closed before message {self.last} was acknowledged"))
         with contextlib.suppress(ValueError):
             self._broker.reconnected.remove(self._doubt)
         if self._subscription is not None:

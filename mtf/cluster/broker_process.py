@@ -44,7 +44,7 @@ def free_port() -> int:
 
 def end_with_parent() -> None:
     """Have this process, which is about to become another program, get SIGTERM when its parent ends; on Linux."""
-    if sys.platform == "linux":
+    if _C is not None:
         _C.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 

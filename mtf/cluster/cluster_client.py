@@ -29,6 +29,7 @@ from mtf.errors import BrokerDown, CorruptLog, MalformedEvent, PipelineStopped, 
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
 from mtf.storage.restore import state_at
+from mtf.tasks import ended
 
 __all__ = ["Cluster"]
 
@@ -292,6 +293,4 @@ async def _together(parts: list[AsyncGenerator[ClusterBar, None]]) -> AsyncGener
             else:
                 yield found
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await ended(*tasks)

@@ -17,6 +17,7 @@ import orjson
 
 from mtf.cluster.keys import Key, Keys
 from mtf.errors import BrokerDown, LogLocked
+from mtf.tasks import ended
 
 __all__ = ["Lease", "LeaseWatch", "holder_name", "is_free"]
 
@@ -100,8 +101,7 @@ class Lease:
 
     async def release(self) -> None:
         """Give it back. Safe to call twice."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await ended(self._task)
         if not self.is_lost:
             self.is_lost = True
             await self._keys.change(self._key, b"{}", self._revision)

@@ -13,12 +13,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 from mtf.cluster.broker import PATIENCE_S, Broker
 from mtf.errors import BrokerDown
+from mtf.tasks import ended
 
 __all__ = ["Caller", "Link", "LoopCaller"]
 
 CLOSE_S: Final = 10.0
-ENDINGS: Final = 3
-END_S: Final = 1.0
 
 Answer = TypeVar("Answer")
 
@@ -108,9 +107,4 @@ class Link:
 
 async def _end_tasks() -> None:
     """End the tasks that are left, so that nothing of them is reported when the loop is gone."""
-    for _ in range(ENDINGS):  # a library may take a cancellation for an answer that came too late
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        if rest:
-            await asyncio.wait(rest, timeout=END_S)
+    await ended(*(asyncio.all_tasks() - {asyncio.current_task()}))

@@ -28,6 +28,8 @@ async def begun_chain(broker: Broker, stream: str, place: str) -> StreamChain:
         state = await broker.stream_state(stream)
         if state is None or not state.last:
             raise DataDirError(f"{place}: there is no log here")
+        first = await lasting_message(broker, stream, 1)
+    if first is None:
         raise CorruptLog(f"{place}: its first message, the configuration, is gone: repair it", path=place, seq=1)
     return StreamChain.begin(first.data, place)
 

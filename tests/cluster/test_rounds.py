@@ -23,7 +23,7 @@ from mtf.build import COMPILED
 from mtf.cluster.broker import Broker, Refused
 from mtf.cluster.broker_process import BrokerProcess, free_port
 from mtf.cluster.keys import Keys
-from mtf.cluster.membership import make_cluster, owner_answer
+from mtf.cluster.membership import cluster_status, make_cluster, owner_answer
 from mtf.cluster.partitioning import Definition, Partitioning
 from mtf.cluster.subjects import ClusterNames
 from tests.cluster.clusters import CONFIG, expected_of, stored_bars, until, write_ticks
@@ -51,6 +51,7 @@ class Round:
         self.url = ",".join(each.url for each in self.brokers)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.did: list[str] = []
+        self.heard: object = None  # the newest answer of an owner
         (path / "cluster.toml").write_text(
             f'servers = "{self.url}"\n[worker]\nlease_s = {LEASE_S}\ncheckpoint_events = 5_000\nlive_per_second = 0.0\n'
         )
@@ -140,9 +141,15 @@ async def test_digest_and_bars_are_those_of_one_machine_whatever_is_killed(tmp_p
                 halt = (await Keys(broker, NAMES).get(f"halt.{partition}")).value
                 assert not halt, (this.did, orjson.loads(halt))
                 answer = await owner_answer(broker, NAMES, partition)
+                this.heard = answer
                 return answer is not None and (answer["seq"], answer["bars_outstanding"]) == (seq, 0)
 
-            await until(there, f"partition {partition} at {wanted.seq}; {this.did}")
+            try:
+                await until(there, f"partition {partition} at {wanted.seq}; {this.did}")
+            except AssertionError as error:
+                error.add_note(repr((this.heard, await cluster_status(broker, NAMES))))
+                error.add_note((tmp_path / "said").read_text())
+                raise
             answer = await owner_answer(broker, NAMES, partition)
             assert answer is not None
             assert answer["digest"] == wanted.digest, this.did
