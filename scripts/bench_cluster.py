@@ -42,11 +42,11 @@ def definition() -> Definition:
     return Definition(Partitioning(PARTITIONS, table), mtf.Config.make(indicators="sma:20,rsi:14"))
 
 
-def settings(directory: Path, url: str, name: str) -> Path:
+def settings(directory: Path, url: str, name: str, live_per_second: float = 0.0) -> Path:
     path = directory / f"{name}.toml"
     path.write_text(
         f'name = "{name}"\nservers = "{url}"\n[worker]\nlease_s = 0.5\ncheckpoint_seconds = 0.0\n'
-        "checkpoint_events = 0\nlive_per_second = 2_000.0\n"
+        f"checkpoint_events = 0\nlive_per_second = {live_per_second}\n"
     )
     return path
 
@@ -112,7 +112,7 @@ async def pushed(directory: Path, url: str) -> tuple[float, float]:
     names = ClusterNames("pushed")
     broker, sending = await Broker.connect(url), await Broker.connect(url)
     await make_cluster(broker, names, definition())
-    path = settings(directory, url, "pushed")
+    path = settings(directory, url, "pushed", live_per_second=2_000.0)
     processes = [start("gateway", "--push", "--config", str(path)), start("worker", "--config", str(path))]
     sent: dict[int, float] = {}
     took: list[float] = []
@@ -120,9 +120,8 @@ async def pushed(directory: Path, url: str) -> tuple[float, float]:
     async def heard(message: object) -> None:
         now = time.perf_counter()
         state = orjson.loads(message.data)  # type: ignore[attr-defined]
-        begun = sent.pop(state["time_ns"], None)
-        if begun is not None:
-            took.append((now - begun) * 1e3)
+        for ts_ns in [each for each in sent if each <= state["time_ns"]]:  # one state may answer several pushes
+            took.append((now - sent.pop(ts_ns)) * 1e3)
 
     symbol = SYMBOLS[0]
     partition = definition().partitioning.of(symbol)
@@ -143,7 +142,7 @@ async def pushed(directory: Path, url: str) -> tuple[float, float]:
         await broker.close()
         await sending.close()
     took.sort()
-    assert len(took) > PUSHES * 0.8, f"{len(took)} of {PUSHES} states came"
+    assert len(took) == PUSHES, f"{len(took)} of {PUSHES} pushes came back"
     return took[len(took) // 2], took[len(took) * 99 // 100]
 
 

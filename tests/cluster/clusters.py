@@ -45,7 +45,7 @@ __all__ = [
 
 CONFIG = Config.make(indicators=["ema:3", "rsi:5"], timeframes=["1m", "5m", "1h"], history=20, calendar="crypto")
 SYMBOLS = [f"S{k}" for k in range(9)]
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def write_ticks(path: Path, count: int, symbols: list[str] = SYMBOLS, seed: int = 1) -> list[Tick]:

@@ -49,7 +49,7 @@ def fresh_names() -> ClusterNames:
 def shared_server() -> BrokerProcess:
     """Return the server that all tests of this process share, which none of them harms."""
     directory = Path(tempfile.mkdtemp(prefix="mtf-nats-"))
-    server = BrokerProcess(directory, always=False)
+    server = BrokerProcess(directory, always=False, with_parent=True)
     server.start()
 
     def end() -> None:

@@ -20,7 +20,7 @@ from tests.cluster.servers import needs_server
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[BrokerProcess]:
     needs_server()
-    server = BrokerProcess(tmp_path / "nats")
+    server = BrokerProcess(tmp_path / "nats", with_parent=True)
     server.start()
     yield server
     server.kill()

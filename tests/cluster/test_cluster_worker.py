@@ -149,7 +149,7 @@ async def test_a_second_worker_gets_its_share_and_a_third_what_is_left(server: s
 
 async def test_a_damaged_partition_is_halted_by_name_and_the_others_go_on(tmp_path: Path) -> None:
     needs_server()
-    own = BrokerProcess(tmp_path / "nats")
+    own = BrokerProcess(tmp_path / "nats", with_parent=True)
     own.start()
     names = ClusterNames("mtf")
     expected = await _written(own.url, names, 4, tmp_path, 4_000)

@@ -37,7 +37,7 @@ NAMES = ClusterNames("mtf")
 def server(tmp_path: Path) -> Iterator[BrokerProcess]:
     """A server that the test may harm."""
     needs_server()
-    server = BrokerProcess(tmp_path / "nats")
+    server = BrokerProcess(tmp_path / "nats", with_parent=True)
     server.start()
     yield server
     server.kill()

@@ -46,7 +46,8 @@ class Round:
         self.replicas = 3 if seed % 3 == 2 else 1
         routes = [free_port() for _ in range(3)] if self.replicas == 3 else []
         self.brokers = [
-            BrokerProcess(path / f"nats{k}", name=f"n{k}", routes=routes[k:] + routes[:k]) for k in range(self.replicas)
+            BrokerProcess(path / f"nats{k}", name=f"n{k}", routes=routes[k:] + routes[:k], with_parent=True)
+            for k in range(self.replicas)
         ]
         self.url = ",".join(each.url for each in self.brokers)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -39,7 +39,7 @@ def storage() -> Iterator[StreamStorage]:
 def server(tmp_path: Path) -> Iterator[BrokerProcess]:
     """A server that the test may harm."""
     needs_server()
-    server = BrokerProcess(tmp_path / "nats")
+    server = BrokerProcess(tmp_path / "nats", with_parent=True)
     server.start()
     yield server
     server.kill()
