@@ -305,8 +305,10 @@ class StreamLog(StreamReading):
     def expired_seq(self, needed_seq: int, before_ns: int | None, max_bytes: int | None) -> int:
         return 1
 
-    def maintain(self, *, compress: bool, noted: Callable[[str], object]) -> None:
-        """There is no such work: a stream keeps itself."""
+    def maintain(
+        self, *, compress: bool, noted: Callable[[str], object], damaged: Callable[[CorruptLog], object]
+    ) -> None:
+        """There is no such work: a stream keeps itself, and is checked as it is read."""
 
     def close(self) -> None:
         if self._closed:
