@@ -4,7 +4,7 @@
 # A notebook as a plain file: Jupyter (with jupytext), VS Code and PyCharm open it cell by cell, and
 # `python examples/notebook.py` runs it from top to bottom. It needs `pip install 'mtf-engine[arrow]' polars`.
 #
-# A made-up week of quotes stands for your file; put its name in place of `source`.
+# A synthetic week of quotes stands for your file; put its name in place of `source`.
 
 # %%
 from pathlib import Path

@@ -58,7 +58,7 @@ async def fill(path: Path, symbols: list[str], events: int, indicators: str = "n
 
 
 def store_bars(path: Path) -> None:
-    """Put a million bars into the history of *path*, in the place of those that are there, and into rows beside it."""
+    """Put a million bars into the history of *path*, in place of those that are there, and into rows beside it."""
     with (
         closing(sqlite3.connect(path / "history.sqlite", isolation_level=None)) as connection,
         closing(sqlite3.connect(path / "rows.sqlite", isolation_level=None)) as rows,

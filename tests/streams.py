@@ -110,7 +110,7 @@ class _Step:
     sides: int  # 1 bid, 2 ask, 3 both
     price: int  # the offset from the symbol's base, in 1e-5
     spread: int  # in 1e-5, negative if crossed
-    bad: float | None  # an impossible price, to put in the place of the bid or trade price
+    bad: float | None  # an impossible price, to put in place of the bid or trade price
     bid_size: int  # in 2^-10
     ask_size: int
     id: str | None

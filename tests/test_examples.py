@@ -65,7 +65,7 @@ def run(name: str, *args: object, cwd: Path) -> str:
 
 
 def write_week(path: Path, first: int = 0, last: int = 20_000) -> Path:
-    """Write, or append, some rows of a made-up week to a file of quotes."""
+    """Write, or append, some rows of a synthetic week to a file of quotes."""
     path.parent.mkdir(exist_ok=True)
     ticks = list(mtf.open_source(WEEK))[first:last]
     with path.open("a") as file:

@@ -71,6 +71,16 @@ RULES = [
     Rule(r"to be had", "available", "uvloop is not to be had there", "uvloop is not available there"),
     Rule(r"cannot be one\b", "invalid", "an event that cannot be one", "an invalid event"),
     Rule(r"tells? itself", "detected", "if the file tells itself", "if it is detected"),
+    Rule(r"pass(ed|es|ing)? over", "skip", "a checkpoint is passed over", "a checkpoint is skipped"),
+    Rule(r"in good order", "cleanly", "a log closed in good order", "a log closed cleanly"),
+    Rule(r"in the place of", "in place of, instead of", "one in the place of another", "one in place of another"),
+    Rule(r"made-up (market|week)", "simulated, synthetic", "a made-up market", "a simulated market"),
+    Rule(r"by right", "is expected to", "the digest differs by right", "the digest is expected to differ"),
+    Rule(r"under way", "in progress, running", "a callback under way", "a running callback"),
+    Rule(r"for (its|the) sake", "for it, just for", "it costs nothing for its sake", "it costs nothing extra"),
+    Rule(
+        r"goes? on from|gone on from", "continue from, resume", "a start goes on from it", "a start continues from it"
+    ),
 ]
 
 

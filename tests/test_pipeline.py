@@ -218,7 +218,7 @@ def test_reader_of_bars_that_leaves_early_holds_up_nobody(loop: str) -> None:
 
 
 def test_a_setting_is_said_in_one_place() -> None:
-    """A timeframe that a configuration does not have would be passed over silently."""
+    """A timeframe that a configuration does not have would be skipped silently."""
     config = mtf.Config.make(timeframes=["1m"])
     assert mtf.Pipeline(config=config, workers=1).config is config
     with pytest.raises(ConfigError, match="timeframes, history: already set by config="):

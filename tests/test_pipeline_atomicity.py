@@ -99,7 +99,7 @@ class Slow(mtf.Consumer):
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("way", ["push", "run"])
 def test_every_snapshot_of_a_run_is_the_state_at_its_seq(loop: str, way: str) -> None:
-    """Between any two turns of the loop, with blocks under way in every actor, all timeframes are at one event."""
+    """Between any two turns of the loop, with blocks in transit in every actor, all timeframes are at one event."""
     stream = market()
 
     async def main() -> list[Snapshot]:

@@ -91,7 +91,7 @@ def test_public_names_are_these() -> None:
 
 
 def test_open_is_no_name_of_a_star_import() -> None:
-    """`from mtf import *` must not put something else in the place of Python's own `open`."""
+    """`from mtf import *` must not put something else in place of Python's own `open`."""
     assert "open" not in mtf.__all__
     assert mtf.open is mtf.data.open_data
 

@@ -1,4 +1,4 @@
-"""What service.toml names: a feed of a made-up market, and a consumer."""
+"""What service.toml names: a feed of a simulated market, and a consumer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Delivery: which consumers a frame is for, and that they get it in the order in which they were added.
 
 A consumer that selects bars or symbols is looked for by what a frame holds, and not asked: frames without anything for
-it cost it nothing. Its cursor passes over them when the next frame comes that is for it.
+it cost it nothing. Its cursor skips them when the next frame comes that is for it.
 """
 
 from __future__ import annotations

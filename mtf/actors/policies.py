@@ -1,7 +1,7 @@
 """Policies: what becomes of frames that a consumer is too slow for. Each is a mailbox, and its actor reads all alike.
 
 `wait` is the plain mailbox: a sender with one frame more waits. The others never make anybody wait for rows. What they
-leave out, a cursor passes over with the next frame, so that every view stays exact. Markers are never left out.
+leave out, a cursor skips with the next frame, so that every view stays exact. Markers are never left out.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class DropMailbox(ConsumerMailbox):
 
     def __init__(self, limit: i64, selection: Selection) -> None:
         super().__init__(limit, selection)
-        self._lost: Passed | None = None  # passed over since the last block that was taken
+        self._lost: Passed | None = None  # skipped since the last block that was taken
 
     @property
     def full(self) -> bool:

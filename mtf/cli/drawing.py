@@ -47,7 +47,7 @@ SYMBOL_CELLS: Final = 40
 BAR_CELLS: Final = 10
 
 NO_BAR: Final = "no bar yet"
-NONE_FORMS: Final = "none forming"
+NONE_FORMS: Final = "none forms"
 ALL: Final = ("", "", "both", "all three", "all four", "all five", "all six", "all seven", "all eight", "all nine")
 
 

@@ -229,7 +229,7 @@ class TestVendors:
             "03-06 11:00 65900/66100/65800/66000 v2.5",
             "03-06 12:00 66000/66100/65900/66050 v1.5",
         ]
-        assert f"{path}: line 2 is taken as the header, and line 1 is passed over" in run.stderr
+        assert f"{path}: line 2 is taken as the header, and line 1 is skipped" in run.stderr
 
     def test_yfinance_has_three_lines_of_header(self, cases: Path, tmp_path: Path) -> None:
         run = Run(cases / "AAPL_yf.csv", tmp_path, *EQUITIES)

@@ -53,7 +53,7 @@ def look(width: int, *, ascii: bool = False) -> Look:
 
 
 def market(symbols: Sequence[str], count: int, *, step_s: int = 97, base: int = 138_000) -> list[Tick]:
-    """Return *count* quotes of each symbol, a made-up market that is the same for ever; the first has most of them."""
+    """Return *count* quotes of each symbol, a simulated market that never changes; the first has most."""
     made: list[Tick] = []
     moves = 7
     for k in range(count):

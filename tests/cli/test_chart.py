@@ -85,7 +85,7 @@ def test_start_and_end_leave_the_forming_bar_out(weekend: Path) -> None:
     """It is not in the range, and nothing in the chart says that it is."""
     result = mtf("chart", weekend, "EURUSD", "15m", "--start", "2024-03-01T10:00Z", "--end", FRIDAY_EVENING)
     assert result.exit_code == 0, result.output
-    assert "no bar forms" in result.stdout
+    assert "no forming bar" in result.stdout
     assert "░" not in result.stdout
     assert "03-01 12:00" in result.stdout
     with library.open(weekend) as reader:
@@ -100,7 +100,7 @@ def test_a_timeframe_that_was_not_run_has_no_forming_bar(weekend: Path) -> None:
     result = mtf("chart", weekend, "EURUSD", "30m")
     assert result.exit_code == 0
     assert "30m was not run" in result.stderr
-    assert "no bar forms" in result.stdout
+    assert "no forming bar" in result.stdout
 
 
 @pytest.mark.parametrize(

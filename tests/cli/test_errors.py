@@ -27,7 +27,7 @@ from tests.cli.builders import command, json_of, mtf, process, write_market
         (("ticks", "{market}", "--symbol", "EURUSD", "--end", "2024-03-06"), "has no time zone"),
         (("state", "{market}", "--at", "yesterday"), "invalid time"),
         (("state", "{market}", "--at", "-1"), "'--at'"),
-        (("replay", "{market}", "--start", "5", "--until", "4"), "nothing to play"),
+        (("replay", "{market}", "--start", "5", "--until", "4"), "nothing to replay"),
         (("state", "{nowhere}"), "no such directory"),
         (("bars", "{nowhere}", "--symbol", "EURUSD", "-t", "1m"), "no such directory"),
         (("replay", "{nowhere}"), "no such directory"),

@@ -107,7 +107,7 @@ def test_a_hundred_directories_are_enough(tmp_path: Path) -> None:
     """An endless search would hide that something is wrong."""
     for number in range(1, 101):
         (tmp_path / ("run" if number == 1 else f"run-{number}")).write_text("mine")
-    with pytest.raises(ConfigError, match=r"run is not a directory, and the names up to .*run-100 are taken too"):
+    with pytest.raises(ConfigError, match=r"run is not a directory, and the names up to .*run-100 are in use too"):
         room_for(tmp_path / "run", CONFIG, SyntheticMarket(events=10))
 
 

@@ -107,7 +107,7 @@ def test_what_differs_is_told_the_right_way_round(market: Path) -> None:
     ],
 )
 def test_each_setting_reaches_the_configuration(market: Path, option: str, value: str, differs: str) -> None:
-    """An option that were passed over would leave the directory's configuration as it is."""
+    """An option that were skipped would leave the directory's configuration as it is."""
     settings = dict(zip(SETTINGS[::2], SETTINGS[1::2], strict=True)) | {option: value}
     other = mtf("run", "synthetic", "--data", market, *(word for pair in settings.items() for word in pair))
     assert other.exit_code == 2

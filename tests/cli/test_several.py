@@ -95,7 +95,7 @@ def test_a_window_is_as_long_as_it_says(tmp_path: Path, window: str, late: int, 
     ("args", "says"),
     [
         (("--reorder", "1"), "'1' is not a valid duration: use the form 500ms, 2s or 1m"),
-        (("--reorder", "soon"), "'soon' is not a duration"),
+        (("--reorder", "soon"), "'soon' is not a valid duration"),
         (("--reorder", "2h", "--sort"), "sort and a reorder window exclude each other"),
         (("--reorder", "25h"), "between 0 and 86400000000000 ns, a day"),
         (("--order", "symbol"), "'symbol' is not one of 'time', 'log'"),

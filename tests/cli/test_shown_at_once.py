@@ -161,7 +161,7 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     assert "empty.csv" in empty.stderr
     mtf("run", "synthetic", "--events", 10, "--data", tmp_path / "run")
     other = mtf("serve", tmp_path / "run", "--calendar", "crypto")
-    assert (other.exit_code, "only for a file" in other.stderr) == (2, True)
+    assert (other.exit_code, "only supported for a file" in other.stderr) == (2, True)
     demo = mtf("demo", tmp_path / "run", "--port", 0)
     assert demo.exit_code == 2
     assert "run" in demo.stderr

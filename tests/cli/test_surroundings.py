@@ -43,7 +43,7 @@ def named(data: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_pipe_in_place_of_a_file_holds_nothing_up(copy: Path, tmp_path: Path, name: str) -> None:
-    """Opening one waits for whoever is at its other end: nobody. It is refused, or a checkpoint passed over."""
+    """Opening one waits for whoever is at its other end: nobody. It is refused, or a checkpoint skipped."""
     path = named(copy, name)
     path.unlink(missing_ok=True)
     os.mkfifo(path)

@@ -12,6 +12,6 @@ from tests.storage.builders import market
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorder]:
-    """Return a directory of 1,500 events, closed in good order, and what was shown; not to be written to."""
+    """Return a directory of 1,500 events, closed cleanly, and what was shown; not to be written to."""
     path = tmp_path_factory.mktemp("data") / "run"
     return path, recorded(path, market(6, 1_500), checkpoint_at=700)

@@ -47,7 +47,7 @@ async def test_what_comes_from_now_on_is_followed(tmp_path: Path) -> None:
 
 
 async def test_at_the_end_it_waits_and_then_goes_on(tmp_path: Path) -> None:
-    """It asks again after a while, and no event is passed over meanwhile."""
+    """It asks again after a while, and no event is skipped meanwhile."""
     events = market(6, 1_500)
     recorder = Recorder()
     found: list[mtf.Bar] = []

@@ -99,7 +99,7 @@ def minute(ts_ns: int) -> int:
 
 
 def test_consumer_that_wants_bars_alone_is_shown_them_with_the_same_state() -> None:
-    """What is not asked for is passed over, not forgotten."""
+    """What is not asked for is skipped, not forgotten."""
     everything = shown(STREAM, lambda view: (view.seq, view.closing, view["1m"].time_ns) if view.symbol else None)
     alone = shown(STREAM, lambda view: (view.seq, view.closing, view["1m"].time_ns), wanted=BAR)
     assert alone == [each for each in everything if isinstance(each, tuple) and each[1]]

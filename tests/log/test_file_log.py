@@ -24,7 +24,7 @@ MADE = blocks(2, 1, 1, 2, 1, 1, 1)
 
 
 def test_reopened_log_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Closed in good order or not: seq, names, positions and chain are those it had."""
+    """Closed cleanly or not: seq, names, positions and chain are those it had."""
     for closes in (True, False):
         directory = tmp_path / str(closes)
         chain = 0

@@ -65,7 +65,7 @@ class Market:
         self.spans.clear()
 
     def damage_an_index(self) -> None:
-        """Remove one, turn a bit of one, cut one short, or put one in the place of another."""
+        """Remove one, turn a bit of one, cut one short, or put one in place of another."""
         paths = sorted(path for path in self.disk.inodes if path.endswith(".idx"))
         if not paths:
             return

@@ -437,7 +437,7 @@ class Model:
                 from_bars=from_bar,
             )
             return
-        assert forming.bounds == bounds, f"{timeframe}: the bar under way is not the one that the tick lies in"
+        assert forming.bounds == bounds, f"{timeframe}: the forming bar is not the one that the tick lies in"
         forming.high = max(forming.high, price)
         forming.low = min(forming.low, price)
         if not is_late:

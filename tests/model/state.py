@@ -52,7 +52,7 @@ class Shown:
 
 @dataclass
 class BarBuilder:
-    """A bar under way."""
+    """A forming bar."""
 
     bounds: Bounds
     first: bool

@@ -304,7 +304,7 @@ def test_a_call_that_is_cancelled_during_a_recovery_and_after_it_leaves_the_log_
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("speed", [None, 1e9])
 def test_a_replay_that_is_cancelled_leaves_the_pipeline_whole(kind: str, speed: float | None, logged: Path) -> None:
-    """It goes on from the event that the replay had come to."""
+    """It continues from the event that the replay had come to."""
 
     async def work(interrupt: Interrupt) -> None:
         async with pipeline(block_events=1) as p:

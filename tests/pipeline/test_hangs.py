@@ -103,7 +103,7 @@ async def seconds_until(task: asyncio.Task[None], wall: FakeClock) -> int:
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_leaving_waits_for_all_that_hang_together_and_names_them(loop: str) -> None:
-    """Ten seconds, then the others see everything and stop in good order."""
+    """Ten seconds, then the others see everything and stop cleanly."""
     wall, sees = FakeClock(at("10:00")), Sees()
     unread: list[mtf.Bar] = []
     readers: list[AsyncIterator[mtf.Bar]] = []

@@ -276,7 +276,7 @@ async def test_every_other_error_detaches(error: Callable[[], BaseException]) ->
 
 
 async def test_checkpoint_waits_for_nobody_who_was_detached_and_carries_the_last_state(tmp_path: Path) -> None:
-    """The next start goes on from there, with everything that came since."""
+    """The next start continues from there, with everything that came since."""
     failing = Fails(at_seq=6)
     async with pipeline(data=tmp_path / "run", checkpoint_seconds=0) as p:
         p.add(failing, on_error="detach")

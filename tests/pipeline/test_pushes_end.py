@@ -22,7 +22,7 @@ def pipeline(**settings: Any) -> mtf.Pipeline:
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_push_that_finds_its_event_sent_already_does_not_wait_for_the_next(loop: str) -> None:
-    """A drain lets an event out of the reorder window, and has a marker under way when the pusher is woken."""
+    """A drain lets an event out of the reorder window, and has a marker in transit when the pusher is woken."""
 
     async def main() -> list[int]:
         async with pipeline(reorder_ns=SECOND_NS) as p:

@@ -1,4 +1,4 @@
-"""A replay is a beginning: what is pushed after it goes on from there, and no clock of today has a say in it."""
+"""A replay is a beginning: what is pushed after it continues from there, and no clock of today has a say in it."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ async def test_nothing_else_is_read_beside_a_replay(tmp_path: Path, kind: str) -
 
 @pytest.mark.parametrize("block_events", [1, 7])
 async def test_replay_that_is_given_up_leaves_a_whole_state_to_go_on_from(tmp_path: Path, block_events: int) -> None:
-    """At whatever moment: the block that is under way goes through, and pushes follow it."""
+    """At whatever moment: the block that is in progress goes through, and pushes follow it."""
     await logged(tmp_path)
 
     class Slow(mtf.Consumer):

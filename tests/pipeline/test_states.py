@@ -89,7 +89,7 @@ async def test_state_of_a_consumer_that_is_away_outlasts_a_start_from_the_beginn
 async def test_state_of_a_consumer_that_is_away_outlasts_checkpoints_that_cannot_be_started_from(
     tmp_path: Path,
 ) -> None:
-    """Those of an earlier version are passed over, and the log is played: the state in them is of its seq as ever."""
+    """Those of an earlier version are skipped, and the log is played: the state in them is of its seq as ever."""
     await run(tmp_path, [Saved()], 60, checkpoints=(60,))
     store = FileCheckpointStore(tmp_path / "checkpoints")
     found = store.read(60)

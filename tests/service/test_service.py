@@ -69,7 +69,7 @@ async def until(service: Service, seq: int) -> None:
 
 
 async def test_what_comes_is_shown_logged_and_kept_at_the_end(tmp_path: Path) -> None:
-    """Stopping shows consumers everything and writes a checkpoint, so that the next start goes on from there."""
+    """Stopping shows consumers everything and writes a checkpoint, so that the next start continues from there."""
     settings = configured(tmp_path, FEED.format("a") + FEED.format("b") + COUNTING + "options = { start = 100 }\n")
     async with running(settings) as service:
         for k in range(5):

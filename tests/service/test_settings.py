@@ -138,7 +138,7 @@ def test_the_environment_overrides_by_table_and_place() -> None:
 
 
 def test_wrong_names_in_the_environment_are_errors() -> None:
-    """A misspelt override that is passed over would be found at night."""
+    """A misspelt override that is skipped would be found at night."""
     environment = {"MTF_WEB__PORTS": "1", "MTF_FEEDS__0__URL": "x", "MTF_WEB__PORT": "many", "MTF_WEB__PORT__X": "1"}
     assert wrong(GOOD, environment) == [
         "MTF_FEEDS__0__URL: no entry '0': the file has 0, numbered from 0",

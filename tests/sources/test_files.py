@@ -123,7 +123,7 @@ def test_folder_that_has_grown_goes_on(tmp_path: Path) -> None:
 
 
 def test_an_earlier_file_of_a_folder_that_has_grown_is_told(tmp_path: Path) -> None:
-    """Its rows would come after those of the files behind it: never passed over silently."""
+    """Its rows would come after those of the files behind it: never skipped silently."""
     folder = written(tmp_path, "d/1.csv", HEAD + TAIL[:400]).parent
     written(folder, "2.csv", HEAD + TAIL[-400:])
     source = open_source(folder, symbol="X", timeframe="1m")
@@ -316,7 +316,7 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path, kind: str) -> None:
 
 
 def test_closed_source_keeps_its_place_and_is_not_read_on_by_mistake(tmp_path: Path) -> None:
-    """Reading on would pass over the rest of the file silently."""
+    """Reading on would skip the rest of the file silently."""
     path = MADE["plain"](tmp_path)
     source = open_source(path)
     taken = Taken()

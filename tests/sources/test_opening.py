@@ -213,7 +213,7 @@ def test_symbol_is_told_by_the_name(tmp_path: Path, name: str, symbol: str) -> N
 
 
 def test_folder_is_read_in_order_of_time(tmp_path: Path) -> None:
-    """By the first row of each file, whatever their names and packing; hidden files are passed over."""
+    """By the first row of each file, whatever their names and packing; hidden files are skipped."""
     written(tmp_path, "d/a/late.csv", "time,bid,ask\n2014-05-03,3,3\n")
     written(tmp_path, "d/b.csv.gz", gzip.compress(b"time,bid,ask\nx,1,1\n2014-05-01,1,1\n"))
     written(tmp_path, "d/c.csv", "time;ask;bid\n02.05.2014 01:00;2;2\n")

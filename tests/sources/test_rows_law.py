@@ -49,7 +49,7 @@ async def check(folder: Path, seeds: Iterable[int]) -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize("chunk", range(8))
 async def test_every_row_of_a_broken_file_has_its_verdict(tmp_path: Path, chunk: int) -> None:
-    """Each broken row is named with its line, each other one counts: none is passed over, none is read twice."""
+    """Each broken row is named with its line, each other one counts: none is skipped, none is read twice."""
     count, asked = await check(tmp_path, range(chunk * 100, chunk * 100 + 100))
     assert len(asked) <= count * ASKED_MAX, asked
 
@@ -78,7 +78,7 @@ def mutated(seed: int) -> bytes:
 
 @pytest.mark.parametrize("chunk", range(4))
 def test_every_line_of_a_damaged_file_is_a_row_or_named(tmp_path: Path, chunk: int) -> None:
-    """Whatever stands there: a line is empty, the header, named as passed over, or a row handed in or refused."""
+    """Whatever stands there: a line is empty, the header, named as skipped, or a row handed in or refused."""
     read = 0
     for seed in range(chunk * 500, chunk * 500 + 500):
         data = mutated(seed)

@@ -1,4 +1,4 @@
-"""The made-up market: the same bits from the same seed, open when New York's week is."""
+"""The simulated market: the same bits from the same seed, open when New York's week is."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def test_a_header_may_end_with_an_empty_name_that_rows_do_not_have(tmp_path: Pat
 
 
 def test_rows_of_which_none_has_the_fields_of_the_header_are_all_refused(tmp_path: Path) -> None:
-    """Nobody knows which of them goes with which name; none is passed over silently."""
+    """Nobody knows which of them goes with which name; none is skipped silently."""
     path = written(tmp_path, "x.csv", "time,bid,ask\n1970-01-02,1.1,1.2,3\n1970-01-02,1.1\n")
     taken = read(path)
     assert (taken.count, taken.lines) == (0, [2, 3])

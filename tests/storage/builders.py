@@ -70,7 +70,7 @@ class FakeTimer:
 def market(seed: int, count: int) -> list[Event]:
     """Return *count* events of three symbols over a week's end: every verdict, ids, trades, clock events, silence.
 
-    Ids are used again, and every seventh event with one comes again in the place of the event behind it.
+    Ids are used again, and every seventh event with one comes again in place of the event behind it.
     """
     random = Random(seed)
     now_ns = FRIDAY

@@ -70,7 +70,7 @@ class Failpoint(mtf.Consumer):
 
 
 class Watched(mtf.Pipeline):
-    """What `mtf run` uses here in the place of its pipeline."""
+    """What `mtf run` uses here in place of its pipeline."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "checkpoint_events": CHECKPOINT_EVENTS, "block_events": 64, **VARIANT})

@@ -88,7 +88,7 @@ def test_bad_one_falls_back_to_the_one_before() -> None:
 
 
 def test_those_of_a_lost_end_of_the_log_are_discarded() -> None:
-    """A log that goes on from an earlier seq would grow past them with other events."""
+    """A log that continues from an earlier seq would grow past them with other events."""
     disk = Disk()
     checkpoints = store(disk, 10, 20, 30)
     assert checkpoints.discard_after(30) == []

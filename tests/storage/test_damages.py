@@ -28,7 +28,7 @@ ROUNDS_SLOW = 1_000
 
 
 async def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """Return a directory that was closed in good order, and one that was copied as it was left by a kill."""
+    """Return a directory that was closed cleanly, and one that was copied as it was left by a kill."""
     monkeypatch.setattr("mtf.storage.datadir.SEGMENT_BYTES", 12_000)
     async with Pipeline(data=folder / "closed", config=CONFIG, clock="ticks", checkpoint_seconds=None) as pipeline:
         for end in (200, 400, 600):
@@ -65,7 +65,7 @@ def damage(data: Path, random: Random) -> str:
     size = len(content)
     kind = random.choice(("bit", "bit", "bit", "bytes", "zeros", "cut", "gone", "exchanged", "copied", "longer"))
     if path == max((data / "log").glob("*.log")) and kind == "gone":
-        kind = "cut"  # the log before it ends in good order: docs/reliability.md says that nothing misses it
+        kind = "cut"  # the log before it ends cleanly: docs/reliability.md says that nothing misses it
     if not size or kind == "gone":
         path.unlink()
         return f"{path.name}: gone"

@@ -1,4 +1,4 @@
-"""A checkpoint that is not good is passed over, with the reason, and what comes of the log is the same."""
+"""A checkpoint that is not good is skipped, with the reason, and what comes of the log is the same."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def path_of(data: Path, seq: int) -> Path:
 
 
 async def check(data: Path, expected: tuple[Any, Any], reasons: list[str]) -> None:
-    """Start again: the same results, and each checkpoint that was passed over with its reason, newest first."""
+    """Start again: the same results, and each checkpoint that was skipped with its reason, newest first."""
     async with Pipeline(data=data, config=CONFIG, clock="ticks", checkpoint_seconds=None) as pipeline:
         await pipeline.drain()
         skipped = [each.reason for each in pipeline.skipped_checkpoints]

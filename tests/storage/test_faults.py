@@ -67,7 +67,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def fail_each(tmp_path: Path, mode: str, fault: Fault, start: Path | None = None) -> set[str]:
-    """Fail the k-th operation, k = 1, 2, ... of a run that goes on from *start*; return which ones did."""
+    """Fail the k-th operation, k = 1, 2, ... of a run that continues from *start*; return which ones did."""
     whole = tmp_path / "whole"
     expected = await run(whole, mode, [])
     history = history_rows(whole)

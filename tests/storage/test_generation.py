@@ -1,4 +1,4 @@
-"""Another log in the place of a directory's own: made in a folder inside, by one at a time, and never half there."""
+"""Another log in place of a directory's own: made in a folder inside, by one at a time, and never half there."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_pruning_that_fails_leaves_all(copy: Path, monkeypatch: pytest.MonkeyPat
     ("options", "code", "says"),
     [
         ((), 2, "nothing to do: give --older-than or --max-size"),
-        (("--older-than", "tomorrow"), 2, "'tomorrow' is not a duration"),
+        (("--older-than", "tomorrow"), 2, "'tomorrow' is not a valid duration"),
         (("--max-size", "much"), 2, "'much' is not a valid size: use the form 500MB, 2GB or 1.5GiB"),
     ],
 )

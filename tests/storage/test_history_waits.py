@@ -66,7 +66,7 @@ async def test_foreign_lock_stops_nothing_and_the_history_catches_up(tmp_path: P
 
 
 async def test_lock_that_outlasts_the_run_leaves_the_rest_to_the_next_start(tmp_path: Path) -> None:
-    """The end is in good order, and says which bars are missing."""
+    """It ends cleanly, and says which bars are missing."""
     async with pipeline_on(tmp_path / "data") as pipeline:
         await feed(pipeline, EVENTS[:50])
         await pipeline.checkpoint()

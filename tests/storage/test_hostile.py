@@ -68,7 +68,7 @@ def outside(tmp_path: Path) -> Outside:
 
 
 def linked(path: Path, target: Path) -> None:
-    """Put a link to *target* in the place of *path*."""
+    """Put a link to *target* in place of *path*."""
     if path.is_dir():
         path.rename(path.with_name(path.name + "-was"))
     else:
@@ -114,7 +114,7 @@ async def test_journal_that_names_other_files_deletes_none_of_them(data: Path, o
     name = str(outside.path / "file").encode()
     sector = 512
     header = struct.pack(">8sIIIII", b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 0, 1, 1, sector, 4096)
-    super_name = struct.pack(">I", (1 << 30) // 4096 + 1) + name  # in the place of the page that is never used
+    super_name = struct.pack(">I", (1 << 30) // 4096 + 1) + name  # in place of the page that is never used
     tail = super_name + struct.pack(">II", len(name), sum(name)) + header[:8]
     path = data / "history.sqlite"
     with closing(sqlite3.connect(path)) as connection:

@@ -69,7 +69,7 @@ def test_configuration_of_a_newer_format_is_refused(tmp_path: Path, monkeypatch:
 
 
 def test_setting_that_is_not_known_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting is in the log only if it changes results: to pass over it would give other bars than before."""
+    """A setting is in the log only if it changes results: to skip it would give other bars than before."""
     to_json = Config.to_json
     with monkeypatch.context() as newer:
         newer.setattr("mtf.config.FIELDS", FIELDS | {"novelty"})
@@ -87,7 +87,7 @@ def test_checkpoint_of_a_newer_format_is_passed_over(tmp_path: Path, monkeypatch
         made(tmp_path / "run")
     again = mtf("run", *SOURCE, "--data", tmp_path / "run")
     assert again.exit_code == 0
-    assert "checkpoint passed over: " in again.stderr
+    assert "checkpoint skipped: " in again.stderr
     assert "written by a newer mtf (format version 2, flags 0; this one reads up to version 1)" in again.stderr
 
 

@@ -1,4 +1,4 @@
-"""A source goes on from its exact row, and one that is another one by the same name is refused."""
+"""A source resumes from its exact row, and one that is another one by the same name is refused."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ async def test_synthetic_market_goes_on_and_may_be_made_longer_but_not_another(t
 
 
 async def test_ticks_with_a_name_go_on_and_ticks_without_are_new_each_time(tmp_path: Path) -> None:
-    """A list has nothing to be known by: to pass over as many ticks as the last one had would lose them."""
+    """A list has nothing to be known by: to skip as many ticks as the last one had would lose them."""
     first, second = ticks("10:00@1 10:01@2"), ticks("10:02@3 10:03@4 10:04@5")
     async with pipeline_of(tmp_path) as pipeline:
         assert (await pipeline.run(first)).seq == 2

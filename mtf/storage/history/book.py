@@ -89,7 +89,7 @@ class Book:
         return attrs.evolve(self, names=self.names ^ sum), [(INSERT_LAYOUT, [(number, outputs, sum)])]
 
     def replaced(self, removed: Sequence[Run], added: Sequence[NewRun]) -> tuple[Book, list[Statement]]:
-        """Return the book with *added* in the place of *removed*; a run without packs is not added."""
+        """Return the book with *added* in place of *removed*; a run without packs is not added."""
         statements: list[Statement] = []
         if removed:
             statements.append((DELETE_PACK, [(number,) for run in removed for number in run.packs]))
@@ -112,7 +112,7 @@ class Book:
         return attrs.evolve(self, runs=tuple(runs), next_pack=next_pack), statements
 
     def with_rejects(self, removed: Sequence[RejectRow], added: Sequence[NewRejects]) -> tuple[Book, list[Statement]]:
-        """Return the book with *added* rejects in the place of *removed*."""
+        """Return the book with *added* rejects in place of *removed*."""
         statements: list[Statement] = []
         if removed:
             statements.append((DELETE_REJECTS, [(each.last_seq,) for each in removed]))
