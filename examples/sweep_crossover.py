@@ -6,7 +6,7 @@ configuration: a sweep replays the same log under each. What `result` returns is
 
     python examples/sweep_crossover.py [DIR]
 
-DIR is a data directory of mtf; without it, the log is that of a made-up market in `crossover-run`. The table is
+DIR is a data directory of mtf; without it, the log is that of a simulated market in `crossover-run`. The table is
 `crossover-sweep/results.parquet`. Run again it computes nothing, and stopped halfway it goes on. The same as a command:
 
     cd examples; mtf sweep DIR --set 'indicators=sma:{5..15..5},sma:{20,40}' --consumer sweep_crossover:Crossover

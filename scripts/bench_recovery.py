@@ -2,7 +2,7 @@
 
 Six timeframes, indicators `core`, 1,000 bars of history; for 1 and for 10 symbols. A start is timed as a user would see
 it: from opening the directory until the state is that of the log's end. Then starts by the length of the log, in blocks
-and as single pushes, in turn, after a stop in good order; `MILLIONS=100` makes the longest log that long.
+and as single pushes, in turn, after a stop cleanly; `MILLIONS=100` makes the longest log that long.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ async def run_with(every: float | None, symbols: int) -> float:
 
 
 async def fill_quietly(data: Path, events: int) -> None:
-    """Make a directory of one symbol, closed in good order with a checkpoint at its end."""
+    """Make a directory of one symbol, closed cleanly with a checkpoint at its end."""
     settings = {"clock": "ticks", "indicators": "core", "durability": "os", "compress": False}
     async with mtf.Pipeline(data=data, **settings) as pipeline:  # type: ignore[arg-type]
         await pipeline.run(market(1, events))

@@ -65,7 +65,7 @@ class Appender:
         self._waiting: Final[deque[_Message]] = deque()  # not sent yet
         self._flight: Final[deque[_Message]] = deque()  # sent, in order, without an acknowledgement
         self._flight_bytes = 0
-        self._attempt = 0  # answers to earlier ones are passed over
+        self._attempt = 0  # answers to earlier ones are skipped
         self._doubtful = False  # the stream's end has to be looked at
         self._alone = True  # the next message is the first of its attempt
         self._wake: Final = asyncio.Event()

@@ -118,7 +118,7 @@ class BrokerProcess:
         self._end(subprocess.Popen.kill)
 
     def stop(self) -> None:
-        """End it in good order."""
+        """End it cleanly."""
         self._end(subprocess.Popen.terminate)
 
     def pause(self) -> None:

@@ -55,7 +55,7 @@ class Children:
             self._workers[k] = self._start_worker()
 
     def stop(self) -> None:
-        """End all of them: workers in good order, then the broker."""
+        """End all of them: workers cleanly, then the broker."""
         for worker in self._workers:
             if worker.poll() is None:
                 worker.terminate()

@@ -1,7 +1,7 @@
 """The owner of a partition: plays its log through the cores, and publishes what comes of it.
 
 Owns the state of one partition, the bars that it has sent, and when it is checkpointed. A checkpoint is written once
-all bars up to it are stored, so that whoever goes on from it sends the rest and no bar is missing. Whether it may own
+all bars up to it are stored, so that whoever continues from it sends the rest and no bar is missing. Whether it may own
 the partition is decided elsewhere; a broker refuses what it writes if it is not the only one.
 """
 
@@ -158,7 +158,7 @@ class PartitionOwner:
             await self._out.close()
 
     def stop(self) -> None:
-        """Have `run` end in good order."""
+        """Have `run` end cleanly."""
         self._stopping = True
         self._heard.set()
 

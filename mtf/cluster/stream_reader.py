@@ -1,4 +1,4 @@
-"""Reading the log of a partition from its stream: each message checked against the one before, none passed over.
+"""Reading the log of a partition from its stream: each message checked against the one before, none skipped.
 
 `StreamCursor` is for the broker's loop, `StreamReader` for plain calls. Where the broker has less than it says, or
 other bytes than were written, the answer is CorruptLog with the partition's name, never a shorter history.

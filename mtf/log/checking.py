@@ -1,4 +1,4 @@
-"""Checking, beside a running pipeline, what its start passed over: the log before the newest checkpoint.
+"""Checking, beside a running pipeline, what its start skipped: the log before the newest checkpoint.
 
 Reads only, and in small pieces. Every frame is checked as at a start that checks everything.
 """
@@ -24,7 +24,7 @@ PIECE_EVENTS: Final = 128  # checked in one go: single events take a tenth of a 
 def check_before(fs: FileSystem, directory: str, seq: int, pause: Callable[[], None]) -> None:
     """Check each frame of the log in *directory* that comes before the event *seq*; CorruptLog if one is damaged.
 
-    *pause* is called regularly. Segments that are removed meanwhile are passed over.
+    *pause* is called regularly. Segments that are removed meanwhile are skipped.
     """
     before: Segment | None = None
     for name in segment_names(fs, directory):

@@ -1,6 +1,6 @@
 """Upkeep of a log while it is written: a thread that compresses sealed segments and makes missing indexes.
 
-Before that, it checks what the start passed over. Owns the thread and its share of a processor: it rests after each
+Before that, it checks what the start skipped. Owns the thread and its share of a processor: it rests after each
 piece of work, a millisecond or less, to leave time for the event loop. The newest segment is not written to. Nothing
 here changes what readers see; work that fails is reported and left undone, since the log is complete without it.
 """

@@ -74,7 +74,7 @@ class Market:
         self._reader = await asyncio.to_thread(read_log, self.path / LOG, self._engine.joiner.seq + 1)
 
     async def follow(self) -> None:
-        """Take in new events until another log is in the place of this one; a damaged log becomes `failure`."""
+        """Take in new events until another log takes its place; a damaged log becomes `failure`."""
         engine, reader = self.engine, self._reader
         assert reader is not None, "the market has started"
         segments = SegmentList(self.path / LOG)

@@ -38,7 +38,7 @@ def written(disk: Disk, *, close: bool, sync_after: int = 1 << 30) -> FileLog:
 
 
 def facts(disk: Disk, check_from: int) -> tuple[object, ...]:
-    """Open the log and return all that a writer goes on from."""
+    """Open the log and return all that a writer continues from."""
     log = FileLog.open(DIRECTORY, config=None, fs=disk, check_from=check_from)
     try:
         return log.last_seq, log.chain, log.symbols, log.positions, log.full

@@ -32,7 +32,7 @@ def opened(disk: Disk, run_id: bytes = RUN_ID) -> tuple[FileLog, SymbolTable]:
 
 
 def replace_log(disk: Disk) -> None:
-    """Put nothing in the place of the log, as an import does before it puts another one there."""
+    """Put nothing in place of the log, as an import does before it puts another one there."""
     for path in list(disk.inodes):
         del disk.inodes[path]
 

@@ -127,12 +127,12 @@ async def test_what_cannot_be_taken_over_is_kept_and_named(tmp_path: Path, caplo
                 "pipeline.history has a different value in the file: it applies from the next start on",
                 f"feed x is not running: {failed}",
                 f"consumer {HERE}:Counting has different settings in the file: they apply from the next start on",
-                f"consumer no_such:Thing is not added: class: no_such:Thing: {nothing}",
+                f"consumer no_such:Thing was not added: class: no_such:Thing: {nothing}",
             ]
             found = await service.reloaded()
             assert found == kept
             assert service._settings.metrics.enabled
-            assert await service.reloaded() == ["nothing is changed: no file"]
+            assert await service.reloaded() == ["nothing was changed: no file"]
             assert await service.reloaded() == kept
     assert levels == ["info", "info", "info"]
     assert kept[0] in [each.getMessage() for each in caplog.records if each.name == "mtf.service"]

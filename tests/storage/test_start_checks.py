@@ -94,7 +94,7 @@ async def run_until_stopped(data: Path) -> None:
 async def test_damage_before_the_checkpoint_stops_the_pipeline_and_names_the_place(
     tmp_path: Path, killed: bool, number: int, at: int
 ) -> None:
-    """The start itself does not depend on it; what it goes on from is right all the same."""
+    """The start itself does not depend on it; what it continues from is right all the same."""
     data = await left(tmp_path, killed=killed, checkpoint=400)
     name = damage(data, number, at)
     with pytest.raises(PipelineStopped, match=r"the log is safe up to seq \d+; restore it from a copy") as stopped:
@@ -135,7 +135,7 @@ async def test_damage_after_the_checkpoint_is_found_before_the_start_is_over(tmp
 
 
 async def test_a_good_log_is_checked_and_nothing_stops(tmp_path: Path) -> None:
-    """It ends too while the check is still under way."""
+    """It ends too while the check is still in progress."""
     data = await left(tmp_path, killed=True, checkpoint=400)
     for _ in range(3):
         async with pipeline_on(data) as pipeline:

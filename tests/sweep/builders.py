@@ -96,7 +96,7 @@ class Collides(mtf.Consumer):
 
 
 def write_log(path: Path, events: int = 400, *, seed: int = 5, **settings: Any) -> Path:
-    """Make a data directory of a made-up market at *path* and return it."""
+    """Make a data directory of a simulated market at *path* and return it."""
 
     async def run() -> None:
         given = {"timeframes": "1m,5m", "indicators": "sma:3", "clock": "ticks", **settings}
