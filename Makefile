@@ -94,7 +94,7 @@ test-cluster: export MTF_REQUIRE_COMPILED ?= 1
 test-cluster: $(VENV)/dev.stamp build ## the tests of clusters against a real NATS server; ROUNDS=50 kills in more rounds
 	@if scripts/cluster.sh $(VENV); then \
 		MTF_CLUSTER_ROUNDS=$(or $(ROUNDS),3) MTF_EXPECT=compiled PYTHONSAFEPATH=1 $(BIN)/python -m pytest \
-			tests/cluster tests/log/test_contract.py tests/storage/test_other_storage.py -o faulthandler_timeout=1200 $(ARGS); \
+			-m cluster -o faulthandler_timeout=1200 tests/cluster tests/log tests/storage $(ARGS); \
 	fi
 
 cov: $(VENV)/dev.stamp build-pure ## which lines and branches of the pure build the suite reaches; pages in build/coverage

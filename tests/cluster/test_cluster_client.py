@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from contextlib import aclosing
 from pathlib import Path
@@ -31,6 +29,8 @@ from tests.cluster.clusters import (
 )
 from tests.cluster.servers import fresh_names, needs_server, shared_server
 from tests.storage.builders import whole_bits
+
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(autouse=True)
@@ -190,12 +190,3 @@ async def test_what_is_not_there_is_an_error_that_says_what_to_do(server: str) -
     with pytest.raises(BrokerDown, match="no NATS server answers"):
         async with mtf.Cluster("nats://127.0.0.1:1", patience_s=0.2):
             pass
-
-
-def test_import_mtf_loads_no_part_of_it() -> None:
-    """Nor does the command line, until a cluster is asked for."""
-    code = (
-        "import sys, mtf, mtf.cli; found = [name for name in sys.modules if name.split('.')[0] in ('nats', 'dask') "
-        "or name.startswith('mtf.cluster')]; assert not found, found; mtf.Cluster; assert 'nats' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-P", "-c", code], check=True)

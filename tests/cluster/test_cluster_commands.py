@@ -16,6 +16,8 @@ from tests.cli.builders import mtf
 from tests.cluster.clusters import write_ticks
 from tests.cluster.servers import needs_server
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[BrokerProcess]:
@@ -72,12 +74,3 @@ def test_a_cluster_from_its_file_to_a_repaired_partition(
     repaired = mtf("cluster", "repair", "0", "mirror")
     assert repaired.exit_code == 0, repaired.output
     assert mtf("cluster", "verify", "--mirror", "mirror").exit_code == 0
-
-
-def test_what_is_wrong_in_the_file_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "cluster.toml"
-    file.write_text('partitions = "many"\nreplica = 1\n[worker]\nlease_s = 0.0\n')
-    found = mtf("cluster", "status", "--config", str(file))
-    assert found.exit_code == 2
-    for wrong in ("partitions: must be a whole number", "replica: unknown", "lease_s must be between 0.1 and 600"):
-        assert wrong in found.output

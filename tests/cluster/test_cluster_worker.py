@@ -28,6 +28,8 @@ from tests.cluster.clusters import (
 )
 from tests.cluster.servers import fresh_names, needs_server, shared_server
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.fixture(autouse=True)
 def server() -> str:

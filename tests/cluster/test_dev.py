@@ -19,6 +19,8 @@ from mtf.cluster.partitioning import Partitioning
 from tests.cluster.clusters import expected_of, write_ticks
 from tests.cluster.servers import needs_server
 
+pytestmark = pytest.mark.cluster
+
 SETTINGS = ["--indicators", "ema:3,rsi:5", "--timeframes", "1m,5m,1h", "--calendar", "crypto", "--history", "20"]
 DEADLINE_S = 120.0
 SYMBOLS = [f"S{k}" for k in range(24)]

@@ -10,7 +10,7 @@ import pytest
 from mtf.cluster.gateway import Gateway
 from mtf.cluster.partitioning import Partitioning
 from mtf.cluster.stream_storage import StreamStorage
-from mtf.errors import ConfigError, ConfigMismatch, LogLocked
+from mtf.errors import ConfigMismatch, LogLocked
 from mtf.sources.merge import MergedSource
 from tests.cluster.clusters import (
     CONFIG,
@@ -24,6 +24,8 @@ from tests.cluster.clusters import (
     write_ticks,
 )
 from tests.cluster.servers import fresh_names, needs_server, shared_server
+
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(autouse=True)
@@ -108,11 +110,3 @@ def test_a_cluster_is_made_once(server: str) -> None:
             definition_in(link, names, 3)
         with pytest.raises(ConfigMismatch, match="made with other settings"):
             definition_in(link, names, 2, CONFIG.changed(timeframes="1m"))
-
-
-def test_partitions_are_in_their_bounds() -> None:
-    with pytest.raises(ConfigError, match="between 1 and 4,096, got 0"):
-        Partitioning(0)
-    with pytest.raises(ConfigError, match="its partition must be between 0 and 1"):
-        Partitioning(2, {"EURUSD": 2})
-    assert Partitioning(8, {"EURUSD": 5}).of("EURUSD") == 5

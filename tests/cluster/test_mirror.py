@@ -30,6 +30,8 @@ from tests.cluster.clusters import (
 )
 from tests.cluster.servers import needs_server
 
+pytestmark = pytest.mark.cluster
+
 NAMES = ClusterNames("mtf")
 
 

@@ -29,6 +29,8 @@ from mtf.cluster.subjects import ClusterNames
 from tests.cluster.clusters import CONFIG, expected_of, stored_bars, until, write_ticks
 from tests.cluster.servers import needs_server
 
+pytestmark = pytest.mark.cluster
+
 ROUNDS = int(os.environ.get("MTF_CLUSTER_ROUNDS", "3"))
 NAMES = ClusterNames("mtf")
 PARTITIONS = 2

@@ -24,6 +24,8 @@ from tests.cluster.servers import needs_server, stream_storage
 from tests.log.builders import blocks, events_of
 from tests.storage.builders import bar_bits, engine_bits, feed, market, whole_bits
 
+pytestmark = pytest.mark.cluster
+
 CONFIG = Config.make(indicators=["ema:3", "rsi:5"], timeframes=["1m", "5m", "1h"], history=10)
 EVENTS = market(33, 120)
 SYMBOLS = ["EURUSD", "USDJPY", "XAUUSD"]

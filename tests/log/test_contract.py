@@ -22,7 +22,8 @@ from tests.storage.remote_storage import RemoteStorage
 MADE = blocks(3, 1, 4, 1, 5, ids=True)
 
 
-KINDS = ("memory", "remote", "simulated", "files", "files, tiny segments", "stream")
+ON_A_SERVER = pytest.param("stream", marks=pytest.mark.cluster)
+KINDS = ("memory", "remote", "simulated", "files", "files, tiny segments", ON_A_SERVER)
 
 
 class Backend(NamedTuple):

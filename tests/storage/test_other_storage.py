@@ -404,7 +404,7 @@ async def test_an_append_that_is_refused_stops_the_pipeline() -> None:
 class TestCheckpointStores:
     """What every store of checkpoints promises."""
 
-    @pytest.fixture(params=["files", *KINDS, "stream"])
+    @pytest.fixture(params=["files", *KINDS, pytest.param("stream", marks=pytest.mark.cluster)])
     def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CheckpointStore]:
         if request.param == "files":
             yield FileCheckpointStore(tmp_path / "checkpoints")

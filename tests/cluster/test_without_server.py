@@ -1,0 +1,50 @@
+"""What can be said of clusters without a server: what loads them, how symbols are divided, and what a file may say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtf.cluster.partitioning import Partitioning
+from mtf.cluster.subjects import ClusterNames, symbol_token
+from mtf.errors import ConfigError
+from tests.cli.builders import mtf
+
+
+def test_import_mtf_loads_no_part_of_it() -> None:
+    """Nor does the command line, until a cluster is asked for."""
+    code = (
+        "import sys, mtf, mtf.cli; found = [name for name in sys.modules if name.split('.')[0] in ('nats', 'dask') "
+        "or name.startswith('mtf.cluster')]; assert not found, found; mtf.Cluster; assert 'nats' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_partitions_are_in_their_bounds() -> None:
+    with pytest.raises(ConfigError, match="between 1 and 4,096, got 0"):
+        Partitioning(0)
+    with pytest.raises(ConfigError, match="its partition must be between 0 and 1"):
+        Partitioning(2, {"EURUSD": 2})
+    assert Partitioning(8, {"EURUSD": 5}).of("EURUSD") == 5
+
+
+def test_what_is_wrong_in_the_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.toml"
+    file.write_text('partitions = "many"\nreplica = 1\n[worker]\nlease_s = 0.0\n')
+    found = mtf("cluster", "status", "--config", str(file))
+    assert found.exit_code == 2
+    for wrong in ("partitions: must be a whole number", "replica: unknown", "lease_s must be between 0.1 and 600"):
+        assert wrong in found.output
+
+
+def test_every_symbol_is_one_token_of_a_subject() -> None:
+    """A dot, a space or a star in it would be taken for something else."""
+    assert symbol_token("EUR-USD_1") == "EUR-USD_1"
+    assert symbol_token("BRK.B") == "BRK=2e=B"
+    assert symbol_token("*") == "=2a="
+    assert len({symbol_token(each) for each in ("a.b", "a=2e=b", "a b", ">", "é")}) == 5
+    with pytest.raises(ConfigError, match="use up to 32 letters"):
+        ClusterNames("a.b")
