@@ -1,4 +1,4 @@
-"""What can be said of clusters without a server: what loads them, how symbols are divided, and what a file may say."""
+"""Clusters without a server: what loads them, how symbols are divided, and what a file may say."""
 
 from __future__ import annotations
 
