@@ -65,6 +65,7 @@ COMPILED = [
     "mtf/bars/forming.py",
     "mtf/bars/bar_builder.py",
     "mtf/bars/aggregate.py",
+    "mtf/bars/activity.py",
     "mtf/bars/digest.py",
     "mtf/indicators/layout.py",
     "mtf/indicators/rolling.py",

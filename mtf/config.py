@@ -31,12 +31,21 @@ HISTORY_MAX: Final = 1_000_000
 CLOSED: Final = ("reject", "keep")
 LATE: Final = ("reject", "accept")
 PRICES: Final = ("positive", "any")
+OVERFILL: Final = ("split", "whole")
+OVERNIGHT: Final = ("close", "carry")
 DELAY_NS_MAX: Final = DAY_NS
 LIVE: Final = ("each", "asked", "off")
 ANCHORS: Final = {"day": DAY_START, "utc": UTC_GRID}
 
 # Settings that the first version of the configuration did not have, at their defaults.
-LATER: Final[Mapping[str, Any]] = {"prices": "positive", "price_max": PRICE_MAX, "delays": [], "versions": []}
+LATER: Final[Mapping[str, Any]] = {
+    "prices": "positive",
+    "price_max": PRICE_MAX,
+    "delays": [],
+    "versions": [],
+    "overfill": "split",
+    "overnight": "close",
+}
 FIELDS: Final = frozenset(
     {
         "format",
@@ -83,6 +92,8 @@ class Config:
     # Versions of the indicators' formulas by name, first versions left out. They decide nothing, as the formulas are
     # those that are installed: a log says with them what it began with.
     versions: tuple[tuple[str, int], ...] = ()
+    overfill: str = "split"  # a trade that is larger than what a bar of activity lacks: split, or in it as a whole
+    overnight: str = "close"  # whether a bar of activity closes with its trading day, or is carried over
 
     def __attrs_post_init__(self) -> None:
         _one_of("price", self.price, PRICE_SIDES)
@@ -91,6 +102,8 @@ class Config:
         _one_of("anchor", self.anchor, tuple(ANCHORS))
         _one_of("live", self.live, LIVE)
         _one_of("prices", self.prices, PRICES)
+        _one_of("overfill", self.overfill, OVERFILL)
+        _one_of("overnight", self.overnight, OVERNIGHT)
         if not 0 < self.price_max < float("inf"):
             raise ConfigError(f"price_max must be a finite number above 0, got {self.price_max}")
         for pattern, delay_ns in self.delays:
@@ -115,6 +128,8 @@ class Config:
         prices: str = "positive",
         price_max: float = PRICE_MAX,
         delay_ns: int | Mapping[str, int] = 0,
+        overfill: str = "split",
+        overnight: str = "close",
     ) -> Config:
         """Return the configuration with these settings; ConfigError names the one that is wrong.
 
@@ -143,6 +158,8 @@ class Config:
             delays=_delays(delay_ns),
             versions=_versions(specs),
             former=former if former != specs else None,
+            overfill=overfill,
+            overnight=overnight,
         )
 
     def changed(self, **settings: Any) -> Config:
@@ -178,6 +195,15 @@ class Config:
         )
 
     @property
+    def clocked(self) -> list[Timeframe]:
+        """The timeframes whose ends close bars: those of time by rank, then the day if bars of activity end with it."""
+        timed = self.timeframes.timed
+        daily = len(timed) < len(self.timeframes) and self.overnight == "close"
+        if not timed or (daily and Timeframe.D1 not in timed):
+            return [*timed, Timeframe.D1]
+        return timed
+
+    @property
     def anchor_ns(self) -> int:
         """What intraday bars count from, as `mtf.calendars.grid` takes it."""
         return ANCHORS[self.anchor]
@@ -199,6 +225,8 @@ class Config:
             "price_max": self.price_max,
             "delays": [list(each) for each in self.delays],
             "versions": [list(each) for each in self.versions],
+            "overfill": self.overfill,
+            "overnight": self.overnight,
         }
         return orjson.dumps(
             {name: value for name, value in later.items() if value != LATER[name]}
@@ -258,6 +286,8 @@ class Config:
                 price_max=float(fields.get("price_max", LATER["price_max"])),
                 delays=tuple((str(pattern), int(ns)) for pattern, ns in fields.get("delays", LATER["delays"])),
                 versions=tuple((str(name), int(count)) for name, count in fields.get("versions", LATER["versions"])),
+                overfill=fields.get("overfill", LATER["overfill"]),
+                overnight=fields.get("overnight", LATER["overnight"]),
             )
         except MtfError:
             raise

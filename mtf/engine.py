@@ -82,6 +82,8 @@ class Engine:
         prices: str = "positive",
         price_max: float = PRICE_MAX,
         delay_ns: int | Mapping[str, int] = 0,
+        overfill: str = "split",
+        overnight: str = "close",
         oldest_ns: int = OLDEST_NS,
     ) -> None:
         settings: dict[str, Any] = {
@@ -96,6 +98,8 @@ class Engine:
             "prices": prices,
             "price_max": price_max,
             "delay_ns": delay_ns,
+            "overfill": overfill,
+            "overnight": overnight,
         }
         if timeframes != DEFAULT_TIMEFRAMES:  # compiled code has its own copy of the tuple; `make` compares identity
             settings["timeframes"] = timeframes

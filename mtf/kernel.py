@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from mtf.archive import Archive
+from mtf.bars.activity import ActivityAggregator
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.digest import Digest
 from mtf.bars.gate import Gate
@@ -28,6 +29,7 @@ from mtf.indicators.calculator import Calculator
 from mtf.indicators.catalogue import create_set
 from mtf.indicators.value_history import ValueHistory
 from mtf.indicators.values import places_of
+from mtf.timeframe import Timeframe
 
 __all__ = ["RESULTS", "VALUES", "Kernel", "bar_clock_of"]
 
@@ -46,7 +48,7 @@ class Kernel:
         config.calendars.prepare()  # now, not while ticks wait
         self.gate = Gate(
             config.calendars.calendar_of,
-            list(config.timeframes),
+            config.clocked,
             anchor_ns=config.anchor_ns,
             side=PRICE_SIDES.index(config.price),
             keep_closed=config.closed == "keep",
@@ -55,10 +57,7 @@ class Kernel:
             price_max=config.price_max,
             delay_of=config.delay_of if config.delays else None,
         )
-        self.aggregators = [
-            Aggregator(timeframe, rank, config.history, config.anchor_ns, codes=any(config.indicators))
-            for rank, timeframe in enumerate(config.timeframes)
-        ]
+        self.aggregators = [_aggregator(config, rank, timeframe) for rank, timeframe in enumerate(config.timeframes)]
         self.calculators: list[Calculator] = []  # by rank; empty without indicators
         self.value_histories: list[ValueHistory] = []
         if any(config.indicators):
@@ -172,6 +171,14 @@ class Kernel:
         """Return the newest state of the symbol with this number."""
         joiner = self.joiner
         return joiner.snapshot(self.schema, number, last)
+
+
+def _aggregator(config: Config, rank: int, timeframe: Timeframe) -> Aggregator:
+    codes = any(config.indicators)
+    if timeframe.timed:
+        return Aggregator(timeframe, rank, config.history, config.anchor_ns, codes=codes)
+    split, daily = config.overfill == "split", config.overnight == "close"
+    return ActivityAggregator(timeframe, rank, config.history, split, daily, codes=codes)
 
 
 def _saved(archive: Callable[[Archive], None]) -> bytes:

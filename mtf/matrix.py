@@ -16,6 +16,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import TimeframeState
 from mtf.indicators.declaration import Output
 from mtf.numbers import difference, price_decimals
+from mtf.timeframe import Timeframe
 
 __all__ = ["CLOSES", "Change", "IndicatorReading", "Matrix", "Row", "last_price", "matrix_of"]
 
@@ -77,8 +78,8 @@ class Row:
 class Change:
     """How far the last price is from *price*: the last close of *timeframe*, or the open of its first bar.
 
-    The timeframe is `1d`, if it is kept, else the longest. *opened* is true if not one of its bars has closed yet.
-    `share` is None if *price* is not positive, as no share of it has a meaning.
+    The timeframe is `1d`, if it is kept, else the longest of time, else the last. *opened* is true if not one of its
+    bars has closed yet. `share` is None if *price* is not positive, as no share of it has a meaning.
     """
 
     price: float
@@ -107,6 +108,11 @@ class Matrix:
     rows: tuple[Row, ...]
 
     @property
+    def longest(self) -> str:
+        """The timeframe by which changes are measured."""
+        return _longest(self.rows).timeframe
+
+    @property
     def live_off(self) -> bool:
         """True if values of forming bars are not computed: those after the last completed bars stand in."""
         return any(row.partial is not None and each.state == COMPLETED for row in self.rows for each in row.readings)
@@ -123,10 +129,16 @@ def matrix_of(snapshot: Snapshot, *, closes: int = CLOSES) -> Matrix:
         seq=snapshot.seq,
         time_ns=snapshot.time_ns,
         last=last,
-        change=None if last is None else _change(next((row for row in rows if row.timeframe == DAY), rows[-1]), last),
+        change=None if last is None else _change(_longest(rows), last),
         decimals=price_decimals(_prices(rows), mid=snapshot.side == "mid"),
         rows=rows,
     )
+
+
+def _longest(rows: tuple[Row, ...]) -> Row:
+    """Return the row by which changes are measured."""
+    timed = tuple(row for row in rows if Timeframe(row.timeframe).timed) or rows
+    return next((row for row in timed if row.timeframe == DAY), timed[-1])
 
 
 def _row(state: TimeframeState, outputs: dict[str, Output], closes: int) -> Row:

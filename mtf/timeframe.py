@@ -1,6 +1,6 @@
-"""Timeframes: how long a bar lasts, and in which order bars that end together are delivered.
+"""Timeframes: how long a bar lasts, or how much goes into it, and in which order bars that end together are delivered.
 
-Owns names, lengths and the set of timeframes that one pipeline keeps. Where a bar starts and ends is the
+Owns names, lengths, sizes and the set of timeframes that one pipeline keeps. Where a bar of time starts and ends is the
 calendar's to say (`mtf.calendars`), not the timeframe's.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import ClassVar, Final
 
 import attrs
@@ -16,12 +17,29 @@ import attrs
 from mtf.errors import ConfigError, UnknownTimeframe
 from mtf.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
-__all__ = ["DAY", "DEFAULT_TIMEFRAMES", "INTRADAY", "MONTH", "WEEK", "Timeframe", "TimeframeSet"]
+__all__ = [
+    "DAY",
+    "DEFAULT_TIMEFRAMES",
+    "DOLLARS",
+    "INTRADAY",
+    "MONTH",
+    "RANGE",
+    "TICKS",
+    "VOLUME",
+    "WEEK",
+    "Timeframe",
+    "TimeframeSet",
+]
 
 INTRADAY: Final = 0
 DAY: Final = 1
 WEEK: Final = 2
 MONTH: Final = 3
+# Of bars that activity fills, not time.
+TICKS: Final = 4
+VOLUME: Final = 5
+DOLLARS: Final = 6
+RANGE: Final = 7
 
 _UNIT_NS: Final = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS}
 _PATTERN: Final = re.compile(r"([1-9][0-9]{0,5})(s|sec|m|min|h|d|w|mo)", re.IGNORECASE)
@@ -43,6 +61,40 @@ _WORDS: Final = {
     "monthly": "1mo",
 }
 
+_ACTIVITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(e[+-]?[0-9]{1,2})?([tvdr])", re.IGNORECASE)
+_ACTIVITY_KINDS: Final = {"t": TICKS, "v": VOLUME, "d": DOLLARS, "r": RANGE}
+_PLACES: Final = 9  # after the point of a size
+_SIZE_MAX: Final = Decimal(10**15)  # of a size in its smallest unit, below which a float has every whole number
+_TICKS_MAX: Final = 10**9
+
+
+def _parse_activity(text: str) -> tuple[str, int, tuple[int, int]] | None:
+    """Return (canonical name, kind, size as a fraction) of *text*; None if it is not a timeframe of activity."""
+    match = _ACTIVITY.fullmatch(text)
+    if match is None:
+        return None
+    digits, exponent, unit = match[1], match[2] or "", match[3]
+    kind = _ACTIVITY_KINDS[unit.lower()]
+    if kind == DOLLARS and not exponent:
+        return None  # 1d is a day
+    if unit == "T":  # elsewhere five minutes: a guess would give other bars
+        raise UnknownTimeframe(f"invalid timeframe {text!r}: write {digits}t for ticks, or {digits}m for minutes")
+    size = Decimal(digits + exponent).normalize()
+    numerator, denominator = size.as_integer_ratio()
+    places = max(0, -int(size.as_tuple().exponent))
+    if not 0 < size <= _SIZE_MAX or places > _PLACES or numerator * 10**places // denominator > _SIZE_MAX:
+        raise UnknownTimeframe(
+            f"invalid timeframe {text!r}: a size must be above 0, with at most {_PLACES} decimals and 15 digits"
+        )
+    if kind == TICKS and (denominator != 1 or numerator > _TICKS_MAX):
+        raise UnknownTimeframe(f"invalid timeframe {text!r}: ticks are a whole number, at most {_TICKS_MAX}")
+    if kind == DOLLARS:
+        whole = "".join(map(str, size.as_tuple().digits))
+        shown = whole[0] + (f".{whole[1:]}" if len(whole) > 1 else "") + f"e{size.adjusted()}"
+    else:
+        shown = f"{size:f}"
+    return f"{shown}{unit.lower()}", kind, (numerator, denominator)
+
 
 def _parse(text: str) -> tuple[str, int, int]:
     """Return (canonical name, kind, nominal length in ns) of *text*."""
@@ -51,13 +103,17 @@ def _parse(text: str) -> tuple[str, int, int]:
     name = _TERMINALS.sub(r"\2\1", text) if _TERMINALS.fullmatch(text) else _WORDS.get(text.lower(), text)
     match = _PATTERN.fullmatch(name)
     if match is None:
-        raise UnknownTimeframe(f"invalid timeframe {text!r}: write one such as 30s, 1m, 5m, 1h, 4h, 1d, 1w or 1mo")
+        raise UnknownTimeframe(
+            f"invalid timeframe {text!r}: write one such as 30s, 1m, 5m, 1h, 4h, 1d, 1w or 1mo, or of activity, such "
+            "as 100t, 5000v, 1e6d or 0.001r"
+        )
     count, unit = int(match[1]), match[2].lower()
     unit = _UNITS.get(unit, unit)
     if unit in _LONG:
         if count != 1:
+            dollars = f"; {count}e0d is {count} of price times volume" if unit == "d" else ""
             raise UnknownTimeframe(
-                f"invalid timeframe {text!r}: the only ones of days, weeks and months are 1d, 1w and 1mo"
+                f"invalid timeframe {text!r}: the only ones of days, weeks and months are 1d, 1w and 1mo{dollars}"
             )
         kind, length_ns = _LONG[unit]
         return f"1{unit}", kind, length_ns
@@ -84,7 +140,7 @@ class _Listed(type):
 
 @attrs.frozen(init=False, eq=False, order=False, repr=False)
 class Timeframe(metaclass=_Listed):
-    """One timeframe, by its name: `30s`, `1m`, `5m`, `1h`, `4h`, `1d`, `1w`, `1mo`.
+    """One timeframe, by its name: `30s`, `1m`, `5m`, `1h`, `4h`, `1d`, `1w`, `1mo`, or of activity, such as `100t`.
 
     Any case will do, and so will the names that terminals and people use: `1H`, `60m`, `H1`, `Hourly` mean `1h`, and
     `Daily` means `1d`. `1M` is refused, being a minute here and a month there. `name` is the canonical one, and the
@@ -94,11 +150,15 @@ class Timeframe(metaclass=_Listed):
 
     `length_ns` is the nominal length: of an intraday bar all of it, but for the last of a short day; of `1d`, `1w`
     and `1mo` 24 hours, 7 days and 31 days (they serve for ordering; the calendar gives the real ends).
+
+    A bar of `100t`, `5000v`, `1e6d` or `0.001r` closes with the tick that fills it: so many ticks, so much volume,
+    price times volume, or range from low to high. `size` is how much that is; `length_ns` is 0, and `timed` is False.
     """
 
     name: str
     kind: int
     length_ns: int
+    ratio: tuple[int, int]  # the size of a bar of activity as a fraction; (0, 1) of one of time
 
     M1: ClassVar[Timeframe]
     M5: ClassVar[Timeframe]
@@ -111,15 +171,32 @@ class Timeframe(metaclass=_Listed):
     MN1: ClassVar[Timeframe]
 
     def __init__(self, name: str | Timeframe) -> None:
-        canonical, kind, length_ns = _parse(str(name))
+        text = str(name)
+        activity = _parse_activity(text)
+        if activity is None:
+            canonical, kind, length_ns = _parse(text)
+            ratio = (0, 1)
+        else:
+            (canonical, kind, ratio), length_ns = activity, 0
         object.__setattr__(self, "name", canonical)
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "length_ns", length_ns)
+        object.__setattr__(self, "ratio", ratio)
+
+    @property
+    def timed(self) -> bool:
+        """True if time closes its bars; False if the tick that fills one does."""
+        return self.kind < TICKS
+
+    @property
+    def size(self) -> float:
+        """How much fills a bar of activity: ticks, volume, price times volume, or range; 0 for one of time."""
+        return self.ratio[0] / self.ratio[1]
 
     @property
     def intraday(self) -> bool:
-        """True if a bar is shorter than a trading day."""
-        return self.kind == INTRADAY
+        """True unless its bars are days, weeks or months."""
+        return self.kind not in (DAY, WEEK, MONTH)
 
     def __str__(self) -> str:
         return self.name
@@ -137,7 +214,11 @@ class Timeframe(metaclass=_Listed):
         return hash(self.name)
 
     def __lt__(self, other: Timeframe) -> bool:
-        return self.length_ns < other.length_ns
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[int, int, float]:
+        """Those of time come first, by length, then those of activity, by kind and size."""
+        return (INTRADAY, self.length_ns, 0.0) if self.timed else (self.kind, 0, self.size)
 
 
 Timeframe.M1 = Timeframe("1m")
@@ -154,7 +235,7 @@ _USUAL: Final = tuple(value for value in vars(Timeframe).values() if isinstance(
 
 @attrs.frozen(init=False, repr=False)
 class TimeframeSet:
-    """The timeframes of one pipeline, shortest first; `index` finds one by name or by value."""
+    """The timeframes of one pipeline, those of time first, shortest first; `index` finds one by name or by value."""
 
     items: tuple[Timeframe, ...]
     _index: dict[str | Timeframe, int] = attrs.field(eq=False)
@@ -168,7 +249,7 @@ class TimeframeSet:
                 raise ConfigError(f"timeframe {longer} is given twice")
         finest = items[0]
         for item in items[1:]:
-            if item.intraday and item.length_ns % finest.length_ns:
+            if item.kind == INTRADAY and item.length_ns % finest.length_ns:
                 raise ConfigError(f"timeframe {item} must be a multiple of the finest one, {finest}")
         index: dict[str | Timeframe, int] = {}
         for position, item in enumerate(items):
@@ -188,6 +269,11 @@ class TimeframeSet:
     @property
     def names(self) -> list[str]:
         return [item.name for item in self.items]
+
+    @property
+    def timed(self) -> list[Timeframe]:
+        """Those whose bars time closes."""
+        return [item for item in self.items if item.timed]
 
     def __len__(self) -> int:
         return len(self.items)

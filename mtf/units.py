@@ -17,6 +17,7 @@ __all__ = [
     "MINUTE_NS",
     "MS_NS",
     "NEVER_NS",
+    "NO_END_NS",
     "SECOND_NS",
     "TS_MAX_NS",
     "TS_MIN_NS",
@@ -36,3 +37,4 @@ EPOCH_ORDINAL: Final = 719_163  # of 1970-01-01, proleptic
 TS_MIN_NS: Final = i64(-9_214_560_000_000_000_000)  # 1678-01-01, the first whole year of an i64 of nanoseconds
 TS_MAX_NS: Final = i64(7_258_118_400_000_000_000)  # 2200-01-01, far from where i64 arithmetic could wrap
 NEVER_NS: Final = i64(-9_223_372_036_854_775_807)
+NO_END_NS: Final = i64(7_258_118_400_000_000_001)  # after every instant: the end of what time does not end

@@ -6,10 +6,12 @@ log that was written before answers `mtf verify` with another digest: say so in 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,10 @@ from tests.engine.consumers import Played
 
 EVENTS = 1_500
 EXPECTED = "92987f277ca6915bdd259b74dbd5aa70"
+
+# That of the same stream with bars of activity alone, and of time beside them.
+ACTIVITY = ("5m", "1d", "7t", "21t", "0.05v", "1e3d", "0.0005r")
+EXPECTED_OF_ACTIVITY = "ff402e53c17cb83dbc9c5544a6b2e598"
 
 # The digest of version 0.1 for `plain_stream`, which holds nothing for which its results differ.
 EXPECTED_OF_0_1 = "7b62e93e2a2120b5ef5a274dbd188c16"
@@ -87,12 +93,12 @@ def stream() -> list[Event]:
     return made
 
 
-def config() -> Config:
-    return Config.make(calendar={"BTCUSD": "crypto", "*": "fx"}, indicators=list(CORE), history=50)
+def config(**settings: Any) -> Config:
+    return Config.make(calendar={"BTCUSD": "crypto", "*": "fx"}, indicators=list(CORE), history=50, **settings)
 
 
-async def digest_through_actors(size: int, *, push: bool = False) -> str:
-    async with mtf.Pipeline(config=config(), clock="ticks", block_events=size) as p:
+async def digest_through_actors(size: int, *, push: bool = False, workers: int = 0, **settings: Any) -> str:
+    async with mtf.Pipeline(config=config(**settings), clock="ticks", block_events=size, workers=workers) as p:
         if push:
             for event in stream():
                 await (p.clock(event.ts_ns) if isinstance(event, Clock) else p.push(event))
@@ -116,6 +122,32 @@ def test_stream_has_everything_in_it() -> None:
     assert sum(each.bad_sides for each in counts) > 5
     assert sum(each.id_reused for each in counts) > 5
     assert engine.digest.value() == EXPECTED
+
+
+def test_bars_of_activity_have_one_digest_whatever_runs_them() -> None:
+    """In blocks, event by event, by an engine, with workers; and the literal compares the builds."""
+    settings: dict[str, Any] = {"timeframes": ACTIVITY, "late": "accept"}
+    engine = Kernel(config(**settings))
+    for block in blocks(stream()):
+        engine.step(block)
+    assert [aggregator.completed > 3 for aggregator in engine.aggregators] == [True] * 7
+    simple = mtf.Engine(config(**settings))
+    for event in stream():
+        if isinstance(event, Clock):
+            simple.clock(event.ts_ns)
+        elif event.is_trade:
+            simple.tick(event.symbol, event.ts_ns, price=event.price, size=event.size, id=event.id)
+        else:
+            sizes = (event.bid_size, event.ask_size)
+            simple.tick(event.symbol, event.ts_ns, event.bid, event.ask, *sizes, id=event.id)
+    found = {
+        engine.digest.value(),
+        simple.digest,
+        asyncio.run(digest_through_actors(1, push=True, **settings)),
+        asyncio.run(digest_through_actors(64, **settings)),
+        asyncio.run(digest_through_actors(256, workers=2, **settings)),
+    }
+    assert found == {EXPECTED_OF_ACTIVITY}
 
 
 def test_what_no_rule_touches_has_the_digest_of_version_0_1() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import mtf
 from mtf.config import Config
 from mtf.kernel import Kernel
+from mtf.timeframe import DEFAULT_TIMEFRAMES
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import Clock, Event, blocks, events
 from tests.engine.consumers import AsyncReader, PlainReader, SlowReader, hand_in
@@ -66,13 +67,21 @@ async def put(p: mtf.Pipeline, event: Event) -> int:
     way=st.sampled_from(("run", "push", "gather")),
     size=st.sampled_from((1, 2, 7, 1024)),
     history=st.sampled_from((1, 1000)),
+    timeframes=st.sampled_from((DEFAULT_TIMEFRAMES, ("1m", "1d", "2t", "1v", "0.001r"))),
 )
 @settings(max_examples=15)
 def test_consumers_are_shown_what_the_model_shows(
-    loop: str, stream: list[Event], calendar: str, late: str, way: str, size: int, history: int
+    loop: str,
+    stream: list[Event],
+    calendar: str,
+    late: str,
+    way: str,
+    size: int,
+    history: int,
+    timeframes: tuple[str, ...],
 ) -> None:
     """Producers run blocks ahead of slow consumers, and yet each sees each tick's exact state."""
-    config = Config.make(calendar=calendar, late=late, history=history)
+    config = Config.make(calendar=calendar, late=late, history=history, timeframes=timeframes)
     on_loop(loop, lambda: play(stream, config, way, size))
 
 

@@ -343,3 +343,28 @@ async def test_any_stamp_is_believed_where_ticks_alone_tell_the_time() -> None:
     wall = FakeClock(at("10:00"))
     async with live(wall, clock="ticks") as p:
         assert await p.push(ticks("2024-06-01 10:00@1")[0]) == 1
+
+
+@pytest.mark.parametrize(("overnight", "clocks"), [("close", 1), ("carry", 0)])
+async def test_bars_of_activity_need_no_clock_events_but_for_the_end_of_their_day(overnight: str, clocks: int) -> None:
+    """A silent market fills nothing: what is left of a day's bar closes with the day, or is carried over."""
+    wall = FakeClock(at("10:00"))
+    closed: list[mtf.Bar] = []
+
+    class Bars(mtf.Consumer):
+        def on_bar(self, bar: mtf.Bar, view: mtf.View) -> None:
+            closed.append(bar)
+
+    async with live(wall, timeframes=["3t"], overnight=overnight) as p:
+        p.add(Bars())
+        await push(p, wall, "10:00:10@1 10:00:20@2 10:00:30@3 10:00:40@4")
+        for minute in range(1, 30):
+            wall.go_to(at(f"10:{minute:02}"))
+            await settle()
+        assert (p.seq, [bar.ticks for bar in closed]) == (4, [3])
+        day_end_ns = at("2024-03-07 00:00")
+        wall.go_to(day_end_ns + GRACE_NS)
+        await settle()
+        assert p.summary().clocks == clocks
+        assert [bar.ticks for bar in closed] == [3, 1][: 1 + clocks]
+        assert all(bar.end_ns == day_end_ns for bar in closed[1:])

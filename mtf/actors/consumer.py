@@ -36,7 +36,10 @@ class Consumer:
         """Called once before anything else."""
 
     def on_bar(self, bar: Bar, view: View) -> Any:
-        """A bar closed. `view.closing` is true: all bars with this end are complete, and nothing later is visible."""
+        """A bar closed. `view.closing` is true: all bars with this end are complete, and nothing later is visible.
+
+        Of a bar of activity (`100t`) `view.closing` is false: the view has the tick that filled it, which comes next.
+        """
 
     def on_tick(self, tick: Tick, view: View) -> Any:
         """A tick was accepted and is included in the bars."""

@@ -17,7 +17,7 @@ from mtf.timeframe import Timeframe
 
 __all__ = ["Bar", "PartialBar", "check_bar"]
 
-# In the order of `_key`; a completed bar has all but the last.
+# In the order of `_key`; a completed bar has all but the last two.
 FIELDS: Final = (
     "symbol",
     "timeframe",
@@ -39,6 +39,7 @@ FIELDS: Final = (
     "day_incomplete",
     "from_bars",
     "time_ns",
+    "share",
 )
 
 
@@ -240,9 +241,13 @@ class Bar:
 
 @mypyc_attr(native_class=True, acyclic=True)
 class PartialBar(Bar):
-    """The bar that is still forming, as of `time_ns`, the clock of its symbol."""
+    """The bar that is still forming, as of `time_ns`, the clock of its symbol.
 
-    __slots__ = ("time_ns",)
+    Of a bar of activity (`100t`, `5000v`, `1e6d`, `0.001r`) the end is not known: it is as if the bar closed now.
+    *share* is how much of it is filled.
+    """
+
+    __slots__ = ("_share", "time_ns")
 
     def __init__(
         self,
@@ -267,6 +272,7 @@ class PartialBar(Bar):
         filled: bool = False,
         from_bars: bool = False,
         gap: Gap | None = None,
+        share: float = 0.0,
     ) -> None:
         super().__init__(
             symbol=symbol,
@@ -290,6 +296,7 @@ class PartialBar(Bar):
             gap=gap,
         )
         self.time_ns: Final[i64] = time_ns
+        self._share: Final[float] = share
 
     @property
     def completed(self) -> bool:
@@ -305,7 +312,7 @@ class PartialBar(Bar):
         return found
 
     def _key(self) -> tuple[object, ...]:
-        return (*super()._key(), self.time_ns)
+        return (*super()._key(), self.time_ns, self._share)
 
     @property
     def elapsed_ns(self) -> int:
@@ -314,12 +321,14 @@ class PartialBar(Bar):
 
     @property
     def remaining_ns(self) -> int:
-        """Nanoseconds until the end of the bar."""
-        return self.end_ns - self.time_ns
+        """Nanoseconds until the end of the bar; 0 for a bar of activity, whose end nobody knows."""
+        return self.end_ns - self.time_ns if self.timeframe.timed else 0
 
     @property
     def progress(self) -> float:
-        """The share of the bar that has passed, 0..1."""
+        """The share of the bar that has passed, or that is filled, 0..1."""
+        if not self.timeframe.timed:
+            return self._share
         return float(self.elapsed_ns) / float(self.end_ns - self.start_ns)
 
 

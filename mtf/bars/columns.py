@@ -28,6 +28,7 @@ __all__ = [
     "BarHeader",
     "BarState",
     "Columns",
+    "end_now",
 ]
 
 NO_BAR: Final = -1  # in place of the index of a header
@@ -35,7 +36,7 @@ AS_BEFORE: Final = 0  # likewise: the header is the one that the symbol had befo
 HEADER: Final = 3  # numbers of a header: start, end, code
 HEADER_END: Final = 1
 HEADER_CODE: Final = 2
-NUMBERS: Final = 6  # of a bar that forms: open, high, low, close, volume, ticks
+NUMBERS: Final = 7  # of a bar that forms: open, high, low, close, volume, ticks, and of one of activity its share
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -58,7 +59,7 @@ class BarHeader:
 class BarState:
     """One symbol's bars of one timeframe at one instant: the partial bar and the completed ones; immutable."""
 
-    __slots__ = ("close", "header", "high", "low", "open", "ticks", "volume", "window")
+    __slots__ = ("close", "header", "high", "low", "open", "share", "ticks", "volume", "window")
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class BarState:
         volume: float,
         ticks: i64,
         window: BarWindow,
+        share: float = 0.0,
     ) -> None:
         self.header: Final = header  # None if no bar is forming; the prices then mean nothing
         self.open: Final[float] = open
@@ -79,10 +81,11 @@ class BarState:
         self.volume: Final[float] = volume
         self.ticks: Final[i64] = ticks
         self.window: Final = window  # the completed bars, oldest first
+        self.share: Final[float] = share  # of a bar of activity that is filled
 
     def __reduce__(self) -> tuple[object, ...]:
         prices = (self.open, self.high, self.low, self.close, self.volume)
-        return (BarState, (self.header, *prices, self.ticks, self.window))
+        return (BarState, (self.header, *prices, self.ticks, self.window, self.share))
 
     def partial(self, symbol: str, timeframe: Timeframe, time_ns: i64, last: bool = False) -> PartialBar | None:
         """Return the partial bar as of *time_ns*, or None."""
@@ -94,7 +97,7 @@ class BarState:
             symbol=symbol,
             timeframe=timeframe,
             start_ns=header.start_ns,
-            end_ns=header.end_ns,
+            end_ns=header.end_ns if timeframe.timed else end_now(header.start_ns, time_ns),
             open=self.open,
             high=self.high,
             low=self.low,
@@ -110,7 +113,13 @@ class BarState:
             off_session=code & OFF_SESSION != 0,
             from_bars=code & FROM_BARS != 0,
             gap=header.gap,
+            share=self.share,
         )
+
+
+def end_now(start_ns: i64, time_ns: i64) -> i64:
+    """Return the end of a bar of activity if the event at *time_ns* were its last one."""
+    return (time_ns if time_ns > start_ns else start_ns) + 1
 
 
 @mypyc_attr(native_class=True)
@@ -123,6 +132,7 @@ class Columns:
 
     Of the k-th touched symbol, `after[k * NUMBERS : (k + 1) * NUMBERS]` are the numbers after the block, and
     `header_after[k]` is the index of its header then, `starts_after[k]` and `ends_after[k]` are the bounds of its bar.
+    Only of activity, bars that are not *timed*, are the rows' `share`: how much of the bar is filled.
     """
 
     __slots__ = (
@@ -139,8 +149,10 @@ class Columns:
         "low",
         "open",
         "rank",
+        "share",
         "starts_after",
         "ticks",
+        "timed",
         "volume",
     )
 
@@ -153,6 +165,9 @@ class Columns:
         self.close: vec[float] = vec[float]([0.0] * n)
         self.volume: vec[float] = vec[float]([0.0] * n)
         self.ticks: vec[i64] = vec[i64]([0] * n)
+        self.timed: Final = timeframe.timed
+        shared: i64 = 0 if self.timed else n
+        self.share: vec[float] = vec[float]([0.0] * shared)
         self.header: vec[i64] = vec[i64]([0] * n)
         coded: i64 = n if codes else 0
         self.codes: vec[i64] = vec[i64]([0] * coded)
@@ -200,4 +215,5 @@ class Columns:
             self.volume[row],
             self.ticks[row],
             window,
+            0.0 if self.timed else self.share[row],
         )

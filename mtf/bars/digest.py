@@ -122,7 +122,12 @@ def write_bar(
     of = k * MARKS
     write_i64_le(out, first_seq + marks[of + ROW])
     write_i64_le(out, marks[of + NUMBER])
-    write_i64_le(out, i64(closings.timeframe.length_ns))
+    timeframe = closings.timeframe
+    if timeframe.timed:
+        write_i64_le(out, i64(timeframe.length_ns))
+    else:
+        write_i64_le(out, -i64(timeframe.kind))
+        write_f64_le(out, timeframe.size)
     write_i64_le(out, marks[of + START])
     write_i64_le(out, marks[of + END])
     for price in range(k * PRICES, (k + 1) * PRICES):

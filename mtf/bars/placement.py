@@ -55,9 +55,10 @@ class MarketBarClock(BarClock):
     ) -> None:
         super().__init__()
         self._calendar_of = calendar_of
-        self._timeframes: Final[list[Timeframe]] = list(timeframes)
-        self._kinds: Final = vec[i64]([i64(each.kind) for each in timeframes])  # of `_timeframes`, as native numbers
-        self._sizes: Final = vec[i64]([i64(each.length_ns) for each in timeframes])
+        self._timeframes: Final[list[Timeframe]] = [each for each in timeframes if each.timed]
+        self._untimed: Final = [each.name for each in timeframes if not each.timed]  # no bar enters them
+        self._kinds: Final = vec[i64]([i64(each.kind) for each in self._timeframes])  # as native numbers
+        self._sizes: Final = vec[i64]([i64(each.length_ns) for each in self._timeframes])
         self._anchor_ns: Final[i64] = anchor_ns
         self._keep_closed: Final = keep_closed
         self._noted: Final = noted
@@ -109,7 +110,16 @@ class MarketBarClock(BarClock):
                 f"the bars last {name}: no bars of {', '.join(short)} can be built from them; use timeframes of {name} "
                 "or longer"
             )
+        if self._untimed and self.strict:
+            raise ConfigError(
+                f"the source has bars of {name}, in which there are no ticks: no bars of {', '.join(self._untimed)} "
+                "can be built from them; leave those out, or read ticks"
+            )
         self._lengths.append(length)
+        if self._untimed and self._noted is not None:
+            self._noted(
+                f"the source has bars of {name}: {', '.join(self._untimed)} get no bars from it, only from ticks"
+            )
         if short and self._noted is not None:
             empty = short[0] if len(short) == 1 else f"{short[0]} to {short[-1]}"
             self._noted(f"the source has bars of {name}: {empty} get no bars from it")

@@ -195,7 +195,10 @@ def round_starts(bars: Sequence[Bar], apart: float) -> list[int]:
     newest = bars[-1]
     if not newest.timeframe.intraday:
         return everything
-    least_ns = float(newest.end_ns - newest.start_ns) * apart
+    length_ns = float(newest.end_ns - newest.start_ns)
+    if not newest.timeframe.timed:
+        length_ns = (newest.start_ns - bars[0].start_ns) / len(bars)
+    least_ns = length_ns * apart
     unit_ns = next((each * MINUTE_NS for each in ROUND_MINUTES if each * MINUTE_NS >= least_ns), DAY_NS)
     units = [bar.start_ns // unit_ns for bar in bars]
     return [k for k, (before, unit) in enumerate(itertools.pairwise(units), 1) if before != unit] or everything

@@ -68,7 +68,9 @@ def _heading(chart: Chart) -> str:
     words = [f"{letter} {number_text(value, chart.decimals)}" for letter, value in values]
     if chart.partial is not None:
         percent = min(99, int(chart.partial.progress * 100))
-        words.append(f"forming, {percent}%, {left_text(chart.partial.remaining_ns)} left")
+        timed = chart.partial.timeframe.timed
+        left = f"{percent}%, {left_text(chart.partial.remaining_ns)} left" if timed else f"{percent}% full"
+        words.append(f"forming, {left}")
     return "   ".join(filter(None, (*words, chart.place)))
 
 

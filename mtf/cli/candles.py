@@ -281,7 +281,7 @@ def _progress(chart: Chart, look: Look) -> tuple[Text, Text]:
         return Text(), Text("  no forming bar", look.colours.dim)
     percent = min(99, int(partial.progress * 100))
     return Text.assemble("  ", bar_text(percent, BAR_CELLS, look)), Text(
-        f"  {percent}% {left_text(partial.remaining_ns)} left"
+        f"  {percent}% {left_text(partial.remaining_ns)} left" if partial.timeframe.timed else f"  {percent}% full"
     )
 
 

@@ -269,7 +269,7 @@ def _forming(row: Row, matrix: Matrix, look: Look, *, bar: bool) -> list[Cell]:
     cells: list[Cell] = [Text(f"{arrow} {distance_text(partial.open, partial.close, matrix.decimals)}", style)]
     if bar:
         cells.append(bar_text(percent, BAR_CELLS, look))
-    return [*cells, f"{percent}%", left_text(partial.remaining_ns)]
+    return [*cells, f"{percent}%", left_text(partial.remaining_ns) if partial.timeframe.timed else ""]
 
 
 def _levels(values: Sequence[float], look: Look) -> str:

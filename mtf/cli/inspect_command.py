@@ -106,9 +106,10 @@ def _show(found: dict[str, Any], config: Config) -> None:
     grid = Table.grid(padding=(0, 3, 0, 0))
     grid.add_row("timeframes", " ".join(config.timeframes.names))
     grid.add_row("calendar", calendars)
-    grid.add_row(
-        "policies", f"price {config.price}, closed {config.closed}, late {config.late}, history {config.history}"
-    )
+    policies = f"price {config.price}, closed {config.closed}, late {config.late}, history {config.history}"
+    if len(config.timeframes.timed) < len(config.timeframes):
+        policies += f", overfill {config.overfill}, overnight {config.overnight}"
+    grid.add_row("policies", policies)
     grid.add_row("indicators", " ".join(specs) or "none")
     grid.add_row("events", f"{log['events']:,}, seq {log['first_seq']} to {log['last_seq']}")
     grid.add_row("time", f"{clock_text(log['first_event_ns'])} to {clock_text(log['last_event_ns'])}")

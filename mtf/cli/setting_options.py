@@ -10,7 +10,7 @@ import click
 from mtf.bars.verdicts import PRICE_SIDES
 from mtf.calendars.symbols import rules_of
 from mtf.cli.times import duration_of
-from mtf.config import ANCHORS, CLOSED, LATE, LIVE, PRICES, Config
+from mtf.config import ANCHORS, CLOSED, LATE, LIVE, OVERFILL, OVERNIGHT, PRICES, Config
 from mtf.errors import ConfigError
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 
@@ -36,6 +36,8 @@ _OPTIONS: Final = (
     click.option(
         "--timeframes", metavar="T,...", help=f"Timeframes of the bars.  [default: {','.join(DEFAULT_TIMEFRAMES)}]"
     ),
+    _choice("overfill", OVERFILL, "split", "A trade too large for a bar of volume or dollars: split, or left whole."),
+    _choice("overnight", OVERNIGHT, "close", "Bars of activity close with their trading day, or are carried over."),
     _text(
         "indicators",
         "SPEC,...|core|all|none",
@@ -62,6 +64,8 @@ SETTINGS: Final = (
     "live",
     "history",
     "prices",
+    "overfill",
+    "overnight",
 )
 
 

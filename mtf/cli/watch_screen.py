@@ -238,7 +238,7 @@ def _list(frame: Frame, look: Look) -> list[Text]:
 
 def _listed(frame: Frame, layout: _ListLayout, look: Look) -> list[Text]:
     matrix = frame.listed[0].matrix
-    shortest, longest = matrix.rows[0].timeframe, matrix.rows[-1].timeframe
+    shortest, longest = matrix.rows[0].timeframe, matrix.longest
     titles = ["", "symbol", "last", "day" if longest == "1d" else longest]
     left = [0, 1]
     if layout.closes:

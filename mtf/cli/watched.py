@@ -122,7 +122,7 @@ class Watched:
             if direction < 0:
                 before = reader.bars(symbol, timeframe, last=2, as_of=Moment(seq=self.seq))
                 return max((seq for seq in _closes(before) if seq < self.seq), default=None)
-            after = reader.bars(symbol, timeframe, start=int(bars[-1].start_ns) + 1 if len(bars) else None)
+            after = reader.bars(symbol, timeframe, start=int(bars[-1].start_ns) if len(bars) else None)
             return next((seq for seq in _closes(after) if seq > self.seq), None)
 
     def _in_past(self, symbol: str) -> Snapshot | None:

@@ -359,7 +359,8 @@ class DataReader:
         if base is None:
             raise UnknownTimeframe(
                 f"{timeframe} was not run in {self.name}, and cannot be built from what was "
-                f"({', '.join(kept.names)}): a shorter one must divide it"
+                f"({', '.join(kept.names)}): "
+                + ("a shorter one must divide it" if timeframe.timed else "bars of activity need their ticks")
             )
         return base
 

@@ -162,6 +162,8 @@ def _divides(shorter: Timeframe, longer: Timeframe) -> bool:
     """Return whether each bar of *longer* is a union of bars of *shorter*, or both are the same."""
     if shorter == longer:
         return True
+    if not longer.timed:
+        return False  # rows do not say how many bars of its day came before them
     if longer.kind == INTRADAY:
         return shorter.kind == INTRADAY and longer.length_ns % shorter.length_ns == 0
     return shorter.kind == INTRADAY or (shorter.kind == DAY and longer.kind in (WEEK, MONTH))

@@ -48,6 +48,8 @@ UNIT_MONTH: Final = 5
 def length_code(timeframe: Timeframe) -> i64:
     """Return the length of *timeframe*'s bars as the detail encodes it; ConfigError if it does not fit."""
     kind: i64 = timeframe.kind
+    if not timeframe.timed:
+        raise ConfigError(f"bars of {timeframe} cannot be read: only bars of time can be given as input")
     if kind != INTRADAY:
         unit: i64 = UNIT_DAY if kind == DAY else UNIT_WEEK if kind == WEEK else UNIT_MONTH
         return unit << UNIT_SHIFT | 1 << COUNT_SHIFT

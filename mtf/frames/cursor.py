@@ -42,7 +42,9 @@ class Cursor(Walk):
     @property
     def closing(self) -> bool:
         """True at a closing instant: the tick that revealed it is not visible yet."""
-        return self._closing >= 0
+        if self._still is not None:
+            return self._still.closing
+        return self._closing >= 0 and self._instant != NEVER_NS
 
     @property
     def time_ns(self) -> i64:

@@ -13,7 +13,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.closings import END, MARKS, NUMBER, START
-from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, Columns
+from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, Columns, end_now
 from mtf.bars.digest import Digest, write_bar
 from mtf.bars.judged_block import JudgedBlock
 from mtf.frames.frame_closings import FrameClosings
@@ -60,7 +60,10 @@ class Frame:
         raise TypeError("a frame cannot be copied or pickled: keep its snapshots, bars or values")
 
     def bounds(self, rank: i64) -> tuple[vec[i64], vec[i64]]:
-        """Return start and end, in ns, of a timeframe's bar after each row; NEVER_NS if no bar is forming."""
+        """Return start and end, in ns, of a timeframe's bar after each row; NEVER_NS if no bar is forming.
+
+        A bar of activity ends as if the row were its last event.
+        """
         judged, columns = self.judged, self.columns[rank]
         n = judged.block.count
         starts, ends = vec[i64]([NEVER_NS] * n), vec[i64]([NEVER_NS] * n)
@@ -78,6 +81,8 @@ class Frame:
                 starts[i], ends[i] = columns.headers[index * HEADER], columns.headers[index * HEADER + HEADER_END]
             elif index == AS_BEFORE:
                 starts[i], ends[i] = before[int(judged.block.symbol_at(i))]
+            if not columns.timed and starts[i] != NEVER_NS:
+                ends[i] = end_now(starts[i], judged.clocks[i])
         return starts, ends
 
     def feed(self, digest: Digest) -> None:

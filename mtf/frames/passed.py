@@ -76,7 +76,7 @@ class Leap:
 class Still:
     """One step of a frame, kept without the frame: the changes up to it, and what happened."""
 
-    __slots__ = ("bar", "kind", "number", "passed", "reason", "seq", "tick", "time_ns", "void")
+    __slots__ = ("bar", "closing", "kind", "number", "passed", "reason", "seq", "tick", "time_ns", "void")
 
     def __init__(
         self,
@@ -88,6 +88,7 @@ class Still:
         bar: Bar | None,
         tick: Tick | None,
         reason: str,
+        closing: bool = False,
     ) -> None:
         self.passed: Final = passed  # the changes since the previous step
         self.kind: Final[i64] = kind
@@ -97,4 +98,5 @@ class Still:
         self.bar: Final = bar
         self.tick: Final = tick
         self.reason: Final = reason
+        self.closing: Final = closing  # a bar closed, and the event that revealed it is not visible yet
         self.void = False  # superseded by a newer row: only its changes still count

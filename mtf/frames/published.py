@@ -35,7 +35,7 @@ from mtf.frames.symbol_state import SymbolState
 from mtf.frames.undo import Undo
 from mtf.indicators.value_history import ValueHistory
 from mtf.indicators.values import ValueState
-from mtf.units import NEVER_NS
+from mtf.units import NEVER_NS, NO_END_NS
 
 __all__ = ["Published"]
 
@@ -298,6 +298,7 @@ class Published:
             prices[at + 4],
             i64(prices[at + 5]),
             self.window(number, rank, before),
+            prices[at + 6],
         )
 
     def completed(self, number: i64, rank: i64, before: Undo | None) -> ValueState:
@@ -356,7 +357,7 @@ class Published:
             delay_ns = self.instruments[number].delay_ns
             for place in range(number * self.ranks, (number + 1) * self.ranks):
                 end_ns = self._marks[place * HEADER + HEADER_END]
-                if end_ns != NEVER_NS and (earliest == 0 or end_ns + delay_ns < earliest):
+                if end_ns not in (NEVER_NS, NO_END_NS) and (earliest == 0 or end_ns + delay_ns < earliest):
                     earliest = end_ns + delay_ns
         return earliest
 

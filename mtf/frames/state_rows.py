@@ -12,7 +12,7 @@ from librt.vecs import vec
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.bars.bar_history import BarHistory
-from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, NO_BAR
+from mtf.bars.columns import AS_BEFORE, HEADER, HEADER_END, NO_BAR, end_now
 from mtf.frames.cursor import Cursor
 from mtf.frames.frame import Frame
 from mtf.frames.joiner import Joiner
@@ -196,7 +196,7 @@ class StateRows(Cursor):
                 page.leave_out_bar(to, whole, column)
             else:
                 wholes[whole] = start_ns
-                wholes[whole + room] = end_ns
+                wholes[whole + room] = end_ns if frame.columns[rank].timed else end_now(start_ns, page.times[at])
             to += BAR_FLOATS * room
             column += BAR_FLOATS
             whole += BAR_WHOLES * room

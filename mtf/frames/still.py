@@ -88,6 +88,7 @@ class StillCamera:
             cursor.bar() if kind == BAR else None,
             cursor.tick() if kind == TICK or (kind == REJECT and cursor.number >= 0) else None,
             cursor.reason() if kind == REJECT else "",
+            cursor.closing,
         )
 
     def _note_changes(self, frame: Frame, passed: Passed) -> None:
@@ -109,7 +110,7 @@ class StillCamera:
         while self._moves < moves and judged.moves_row[self._moves] < shown:
             changed.add(int(judged.moves_number[self._moves]))
             self._moves += 1
-        if cursor._closing >= 0:  # the row that reveals it moves its own symbol's clock, and maybe others
+        if cursor.closing:  # the row that reveals it moves its own symbol's clock, and maybe others
             changed.add(int(judged.block.symbol_at(shown)))
             k = self._moves
             while k < moves and judged.moves_row[k] == shown:

@@ -127,7 +127,10 @@ class View:
 
     @property
     def closing(self) -> bool:
-        """True while bars close: the event that revealed the closing is not visible yet."""
+        """True while time closes bars: the event that revealed the closing is not visible yet.
+
+        False for a bar of activity: the event that filled it is in it, and visible.
+        """
         return self._look().closing
 
     @property

@@ -1,7 +1,7 @@
 """The walk: one consumer's place in the stream of frames, and how it moves on.
 
 It steps through a frame in the order in which things happened: the instants at which bars closed, then the row that
-revealed them.
+revealed them. A row that fills bars of activity is visible when they are delivered, and is itself the step after them.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Walk:
         "_closed",
         "_closing",
         "_delivered",
+        "_filled_end",
         "_frame",
         "_group_end",
         "_heap_at",
@@ -78,6 +79,7 @@ class Walk:
         "_ordered",
         "_past",
         "_row",
+        "_row_kind",
         "_run_ns",
         "_still",
         "_tallies",
@@ -111,6 +113,8 @@ class Walk:
         self._closing: i64 = -1  # index of the closing being delivered; -1 if none is
         self._delivered: i64 = 0  # closings delivered or visible so far
         self._group_end: i64 = 0  # end index of the closings of the current instant
+        self._filled_end: i64 = 0  # end index of the closings that are of the visible row
+        self._row_kind: i64 = END  # the kind of the visible row, while it is to be delivered after those
         self._instant: i64 = NEVER_NS  # the current closing instant; NEVER_NS outside of one
         self._instant_of: i64 = OF_ONE  # whose clocks it moves
         self._heap_at: i64 = 0  # in the heap, after the row's entries
@@ -140,6 +144,7 @@ class Walk:
         self._make_room(len(judged.instruments))
         self._row = NO_ROW
         self._delivered = 0
+        self._group_end = self._filled_end = 0
         self._moves = 0
         self._heap_at = 0
 
@@ -157,8 +162,26 @@ class Walk:
         count = block.count
         verdicts, effects, clocks = judged.verdicts, judged.effects, judged.clocks
         while True:
+            if self._row_kind != END:
+                if self._delivered < self._filled_end:
+                    self._closing = self._delivered
+                    self._delivered += 1
+                    if wanted & BAR:
+                        self.kind = BAR
+                        return BAR
+                    continue
+                self._closing = -1
+                row_kind, self._row_kind = self._row_kind, END
+                if wanted & row_kind:
+                    self.kind = row_kind
+                    return row_kind
+                continue
             upcoming = self._row + 1
-            if self._delivered < total and closing_rows[self._delivered] == upcoming:
+            if (
+                self._delivered < total
+                and closing_rows[self._delivered] == upcoming
+                and closings.ends[self._delivered] <= clocks[upcoming]
+            ):
                 if self._delivered >= self._group_end:
                     self._begin_instant()
                 self._closing = self._delivered
@@ -202,6 +225,10 @@ class Walk:
                             self._run_ns = clocks[upcoming]
                     else:
                         self._ordered[number] = _NOT_ORDERED
+            if self._delivered < total and closing_rows[self._delivered] == upcoming:
+                self._show_filled(frame, upcoming)
+                self._row_kind = kind
+                continue
             if wanted & kind:
                 self.kind = kind
                 return kind
@@ -273,6 +300,16 @@ class Walk:
             self._instant_of = OF_RUN
         else:
             self._instant_of = OF_ONE
+
+    def _show_filled(self, frame: Frame, row: i64) -> None:
+        """Make the bars that the visible *row* has filled visible as completed: they close in one instant, its own."""
+        closings = frame.closings
+        ranks: i64 = len(self.schema.timeframes)
+        k = self._delivered
+        while k < closings.count and closings.rows[k] == row:
+            self._closed[closings.numbers[k] * ranks + closings.ranks[k]] = k
+            k += 1
+        self._filled_end = self._group_end = k
 
     def _instant_for(self, number: i64) -> i64:
         """Return the time to which the closing instant moves the clock of symbol *number*; NEVER_NS if it does not."""

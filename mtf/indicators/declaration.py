@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from mtf.errors import ConfigError
-from mtf.timeframe import DAY, Timeframe
+from mtf.timeframe import MONTH, WEEK, Timeframe
 
 __all__ = [
     "ANY",
@@ -226,5 +226,5 @@ class Declaration:
             raise ConfigError(
                 f"{self.name} makes no sense on {bars}: it starts again with each trading day; use a shorter timeframe"
             )
-        if self.timeframes == UP_TO_DAY and bars.kind > DAY:
+        if self.timeframes == UP_TO_DAY and bars.kind in (WEEK, MONTH):
             raise ConfigError(f"{self.name} makes no sense on {bars}: it needs trading days; use 1d or shorter")

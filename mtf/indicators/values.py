@@ -10,7 +10,7 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.closings import Closings
+from mtf.bars.closings import END, MARKS, Closings
 from mtf.bars.judged_block import JudgedBlock
 from mtf.indicators.value_rows import ValueRows, rows_of
 
@@ -68,7 +68,7 @@ class Places:
 def places_of(judged: JudgedBlock, closings: Closings | None = None) -> Places:
     """Return places for each symbol's last row, and for a symbol's last row before each of its *closings*.
 
-    *closings* are those of one timeframe.
+    *closings* are those of one timeframe; a bar of activity is shown with the row that fills it.
     """
     block = judged.block
     touched = judged.touched
@@ -84,6 +84,8 @@ def places_of(judged: JudgedBlock, closings: Closings | None = None) -> Places:
         for i in range(block.count):
             while closing < closings.count and closings.row(closing) == i:
                 row: i64 = rows[int(closings.number(closing))]
+                if closings.marks[closing * MARKS + END] > judged.clocks[i]:
+                    row = i
                 if row >= 0 and by_row[row] < 0:
                     by_row[row] = places.count
                     places.count += 1

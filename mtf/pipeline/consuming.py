@@ -159,10 +159,12 @@ class Consuming:
         (`wait`: so do not read in the task that pushes), the oldest bar is lost and counted (`drop`), or the reader
         gets ConsumerBehind after the waiting bars (`fail`). Leave it with `async with p.bars(...) as bars` or `aclose`;
         it ends when the pipeline stops. With *fill*, silences in an open market come as flat bars, marked `filled`,
-        together with the bar that ends them.
+        together with the bar that ends them; ConfigError for bars of activity, which no silence lacks.
         """
         config = self.config
         kept = self._kept(timeframe)
+        if fill and not kept.timed:
+            raise ConfigError(f"fill=True: bars of {kept} are not of time, so that none is missing in a silence")
         calendar_of = config.calendars.calendar_of if fill else None
         stream = BarStream(kept, symbol, limit, calendar_of, config.anchor_ns, policy)
         self.add(stream, timeframes=(kept,), symbols=symbol)

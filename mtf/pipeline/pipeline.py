@@ -85,6 +85,8 @@ class Pipeline(Warming, RunFacts):
         prices: str = "positive",
         price_max: float = PRICE_MAX,
         delay_ns: int | Mapping[str, int] = 0,
+        overfill: str = "split",
+        overnight: str = "close",
         config: Config | None = None,
         durability: str = "group",
         checkpoint_seconds: float | None = 60.0,
@@ -147,6 +149,8 @@ class Pipeline(Warming, RunFacts):
             "prices": prices,
             "price_max": price_max,
             "delay_ns": delay_ns,
+            "overfill": overfill,
+            "overnight": overnight,
         }
         super().__init__(given_config(config, settings), options)
         self._entered = False
@@ -267,7 +271,7 @@ class Pipeline(Warming, RunFacts):
                 run.notes.note("source_noted", sentence, path=opened.name)
             report_read(opened.name, rows)
             run.pushes.ended = True
-        run.note_edges()
+        run.note_findings()
         return self.summary(seconds=time.perf_counter() - begun, new_events=run.source.next_seq - seq)
 
     async def replay(

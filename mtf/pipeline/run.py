@@ -39,6 +39,7 @@ from mtf.pipeline.reports import RunReports
 from mtf.pipeline.rows_aside import RowsAside
 from mtf.pipeline.terms import Added
 from mtf.pipeline.threads import Stretches, check_own, in_thread
+from mtf.pipeline.unsized import unsized_notes
 from mtf.pipeline.wiring import Wiring
 from mtf.rows import RowCounts
 from mtf.storage.checkpoint_progress import CheckpointProgress
@@ -224,7 +225,7 @@ class Run:
                     taking.cancel()
             if self.checkpointer is not None and taking is not None:
                 await self.checkpointer.stop()
-            self.note_edges()
+            self.note_findings()
 
     async def _shut(self) -> None:
         """End all tasks and close the log, whatever happened; skip what is done already."""
@@ -452,10 +453,12 @@ class Run:
         _ = self.skipped_checkpoints  # choosing a checkpoint may add notes
         return [*self.storage.notes, *self.catchup.notes, *self.notes]
 
-    def note_edges(self) -> None:
-        """Note ticks rejected just outside a session, as at an auction or exactly at the end; report all counts."""
+    def note_findings(self) -> None:
+        """Note ticks rejected just outside a session, and bars that no sizes fill; report all counts."""
         for sentence in edge_notes(self.source.gate.edges()):
             self.notes.note_once("session_edge", sentence)
+        for sentence in unsized_notes(self.engine.joiner, self.config):
+            self.notes.note_once("timeframes_empty", sentence)
         self.reports.counted(self.source.gate)
 
     def _rows_asked(self) -> bool:

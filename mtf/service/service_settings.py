@@ -74,6 +74,8 @@ class PipelineSettings:
     prices: Literal["positive", "any"] = _setting("the numbers that are valid prices", default="positive")
     price_max: float = _setting("numbers this far from 0 are not prices", default=PRICE_MAX)
     delay_ns: int | dict[str, int] = _setting("usual delay of ticks, or by symbol or pattern", default=0)
+    overfill: Literal["split", "whole"] = _setting("a trade too large for a bar of activity", default="split")
+    overnight: Literal["close", "carry"] = _setting("whether a bar of activity closes with its day", default="close")
     durability: Literal["each", "group", "os"] = _setting("what a crash may lose", default="group")
     checkpoint_seconds: float = _setting("wall time between checkpoints; 0: none by time", default=60.0)
     checkpoint_events: int = _setting("events between checkpoints; 0: none by count", default=0)

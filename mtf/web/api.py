@@ -32,7 +32,7 @@ from mtf.timeframe import Timeframe
 from mtf.web.chart_rows import chart_rows, in_memory
 from mtf.web.log_glance import log_glance
 from mtf.web.market import Market
-from mtf.web.messages import bar_row, config_message, reject_row, state_message, symbol_row
+from mtf.web.messages import bar_row, config_message, reject_row, shown_states, state_message, symbol_row
 from mtf.web.openapi import openapi
 from mtf.web.past import Past
 from mtf.web.requests import choice_of, flag_of, moment_of, names_of, number_of
@@ -178,6 +178,10 @@ class Api:
         wanted = names_of(query, "outputs", 500)
         snapshot = await self._snapshot_at(symbol, at)
         state = snapshot[timeframe]
+        if not state.timeframe.timed:
+            raise ConfigError(
+                f"timeframe: {timeframe} is not of time, which is what is drawn: add rows=1, or format=csv"
+            )
         names = list(state.completed) if wanted is None else wanted
         [rows] = await self._chart_rows(snapshot, [state], [names], last, is_past=at is not None)
         partial = state.partial
@@ -202,7 +206,7 @@ class Api:
         wanted = names_of(query, "outputs", 500)
         snapshot = await self._snapshot_at(symbol, at)
         state = await self._state_of(snapshot, at, wanted)
-        states = list(snapshot)
+        states = shown_states(snapshot)
         names = [
             list(each.completed) if wanted is None else [name for name in wanted if name in each.completed]
             for each in states
@@ -383,7 +387,7 @@ class Api:
             if direction < 0:
                 known = reader.bars(symbol, unit, last=2, as_of=Moment(seq=seq))
                 return max((found for found in _seqs(known) if found < seq), default=None)
-            following = reader.bars(symbol, unit, start=int(known_bars[0].start_ns) + 1 if known_bars else None)
+            following = reader.bars(symbol, unit, start=int(known_bars[0].start_ns) if known_bars else None)
             return next((found for found in _seqs(following) if found > seq), None)
 
     def symbol_row(self, name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import attrs
 from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.verdicts import LATE_ACCEPTED, VERDICT_NAMES
 from mtf.calendars.calendar import Calendar
-from mtf.errors import MtfError, UnknownSymbol
+from mtf.errors import ConfigError, MtfError, UnknownSymbol
 from mtf.events.block import Block, tick_at
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
@@ -70,6 +70,11 @@ class Market:
     async def start(self) -> None:
         """Read to the end of the log; raises the directory's errors."""
         self._engine = await asyncio.to_thread(engine_at, self.path)
+        if not self._engine.config.timeframes.timed:
+            raise ConfigError(
+                f"{self.path}: the page shows bars of time, and it has none: run it with one more timeframe, such as "
+                "1m, or read it with mtf bars, mtf state and mtf chart"
+            )
         self._newest_ns = int(self._engine.gate.newest_ns)
         self._reader = await asyncio.to_thread(read_log, self.path / LOG, self._engine.joiner.seq + 1)
 

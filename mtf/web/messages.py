@@ -28,6 +28,7 @@ __all__ = [
     "config_message",
     "output_plots",
     "reject_row",
+    "shown_states",
     "starts_of",
     "state_message",
     "symbol_row",
@@ -53,7 +54,7 @@ def state_message(
     *since* has, by timeframe, the start of the newest completed bar that the client has: later ones are in `closed`. If
     there are too many, or some are no longer in memory, there is no `prev_seq`, and the client must reload its bars.
     """
-    states = list(snapshot)
+    states = shown_states(snapshot)
     if since is not None and any(_is_cut(state, since.get(state.timeframe.name)) for state in states):
         previous_seq = None
     return {
@@ -75,6 +76,11 @@ def state_message(
     }
 
 
+def shown_states(snapshot: Snapshot) -> list[TimeframeState]:
+    """Return the timeframes that the page shows: those of time, as its charts and its messages go by starts."""
+    return [state for state in snapshot if state.timeframe.timed]
+
+
 def session_row(session: Session) -> dict[str, Any]:
     return {
         "state": session.state,
@@ -86,7 +92,7 @@ def session_row(session: Session) -> dict[str, Any]:
 def starts_of(snapshot: Snapshot) -> dict[str, int]:
     """Return the start of the newest completed bar of each timeframe that has one, for a later `since`."""
     found = {}
-    for state in snapshot:
+    for state in shown_states(snapshot):
         window = state.bars
         if len(window):
             found[state.timeframe.name] = int(window[-1].start_ns)
@@ -133,7 +139,7 @@ def reject_row(reject: Reject) -> dict[str, Any]:
 
 def symbol_row(snapshot: Snapshot, *, state: str, decimals: int) -> dict[str, Any]:
     """Return the row of a symbol in the list of all."""
-    states = list(snapshot)
+    states = shown_states(snapshot)
     day = snapshot["1d"] if "1d" in snapshot else states[-1]
     shortest = states[0]
     partial = shortest.partial
@@ -155,7 +161,7 @@ def config_message(engine: Kernel, **more: Any) -> dict[str, Any]:
     """Return what the page needs once: timeframes, indicator outputs and how to draw them, calendars, symbols."""
     config = engine.config
     return {
-        "timeframes": [_timeframe_row(config, k) for k in range(len(config.timeframes))],
+        "timeframes": [_timeframe_row(config, k) for k, each in enumerate(config.timeframes) if each.timed],
         "outputs": output_plots(engine),
         "live": config.live,
         "history": config.history,
@@ -171,6 +177,8 @@ def output_plots(engine: Kernel) -> list[dict[str, Any]]:
     for timeframe, specs, outputs in zip(
         engine.config.timeframes, engine.config.indicators, engine.schema.outputs, strict=True
     ):
+        if not timeframe.timed:
+            continue
         for output in outputs:
             if output.name not in found:
                 spec = _spec_of(output.name, specs)

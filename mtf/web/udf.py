@@ -174,7 +174,7 @@ class Udf:
         return found[-count:] if count else found
 
     def _timeframes(self) -> list[Timeframe]:
-        return list(self._market.engine.config.timeframes)
+        return self._market.engine.config.timeframes.timed
 
     def _resolutions(self) -> list[str]:
         return [found for found in map(resolution_of, self._timeframes()) if found]

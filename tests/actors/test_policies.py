@@ -44,6 +44,7 @@ CONFIGS: Final = st.sampled_from(
     [
         Config.make(timeframes="1m,5m", calendar="crypto", indicators=["sma:3", "rsi:2"], history=4),
         Config.make(timeframes="1m,1h,1d", calendar="fx", late="accept", closed="keep"),
+        Config.make(timeframes="1m,1d,2t,1v", calendar="crypto", indicators=["sma:3"], history=4, late="accept"),
     ]
 )
 ALL: Final = 15

@@ -53,6 +53,8 @@ def model_of(config: Config) -> Model:
         price_max=config.price_max,
         history=config.history,
         delay_of=config.delay_of,
+        overfill=config.overfill,
+        overnight=config.overnight,
     )
 
 
@@ -107,14 +109,14 @@ class Follower:
 
     def bar(self, bar: Bar, view: View) -> None:
         one = self._next(view)
-        assert one.closing, f"{bar} is delivered, but the model shows {one}"
-        assert view.closing
+        assert self._told < len(one.bars), f"{bar} is delivered, but the model shows {one}"
+        assert view.closing == one.closing
         assert bar == one.bars[self._told]
         assert bar.symbol == view.symbol
-        assert view.time_ns == one.time_ns == bar.end_ns
+        assert view.time_ns == one.time_ns == bar.end_ns - (0 if one.closing else 1)
         self._look(one, view)
         self._told += 1
-        if self._told == len(one.bars):
+        if one.closing and self._told == len(one.bars):
             self._told = 0
             self._at += 1
 
@@ -148,6 +150,8 @@ class Follower:
         one = self._next(view)
         assert not one.closing, f"the row of seq {view.seq} is shown, where the model shows {one}"
         assert not view.closing
+        assert self._told == len(one.bars), f"the row of seq {view.seq} is shown before bars that it fills"
+        self._told = 0
         self._look(one, view)
         self._at += 1
         return one
@@ -206,7 +210,7 @@ def in_order(stream: Iterable[Input], config: Config) -> list[Input]:
         if isinstance(event, Sent) and event.ordered:
             first_ns = last_ns = event.event.ts_ns if isinstance(event.event, Tick) else 0
             if isinstance(event.event, BarRow):
-                last_ns = model.days.place(event.event, model.timeframes.items).last_ns
+                last_ns = model.days.place(event.event, model.timeframes.timed).last_ns
                 first_ns = last_ns - 3
             if first_ns < newest_ns:
                 event = Sent(event.event, live=event.live)

@@ -25,6 +25,7 @@ from tests.streams import mixed_streams, streams
 
 INDICATORS = ("sma:3", "ema:2", "rsi:2", "macd:2,4,3", "atr:3", "vwap", "obv")
 SETS = (("1m", "5m", "15m", "1h", "4h", "1d"), ("1m", "1h", "1d", "1w", "1mo"), ("30s", "7m", "1d"))
+ACTIVITY = (("1m", "1d", "2t", "6t", "1v", "3v"), ("5m", "1d", "1t", "5e4d", "0.001r"))
 
 
 class Diary:
@@ -91,8 +92,10 @@ def run(config: Config, made: Sequence[Block], engine: Kernel | None = None) -> 
 
 configs = st.builds(
     Config.make,
-    timeframes=st.sampled_from(SETS),
+    timeframes=st.sampled_from((*SETS, *ACTIVITY)),
     calendar=st.sampled_from(("fx", "crypto")),
+    overfill=st.sampled_from(("split", "whole")),
+    overnight=st.sampled_from(("close", "carry")),
     price=st.sampled_from(("auto", "auto", "bid", "ask")),
     closed=st.sampled_from(("reject", "keep")),
     late=st.sampled_from(("reject", "accept")),
@@ -199,6 +202,8 @@ def test_clock_events_between_change_no_completed_bar(stream: list[Event], confi
         price=config.price,
         closed=config.closed,
         late=config.late,
+        overfill=config.overfill,
+        overnight=config.overnight,
         history=1000,
         indicators="sma:2,rsi:2",
     )

@@ -47,6 +47,7 @@ def between(cursor: Cursor) -> Seen:
 
 @given(
     stream=mixed_streams(),
+    timeframes=st.sampled_from((("1m", "15m", "1d"), ("1m", "1d", "2t", "1v", "0.001r"))),
     late=st.sampled_from(("reject", "accept")),
     size=st.sampled_from((1, 2, 7, 1024)),
     history=st.sampled_from((1, 2, 1000)),
@@ -55,12 +56,10 @@ def between(cursor: Cursor) -> Seen:
 )
 @settings(max_examples=60)
 def test_cursor_that_lags_is_shown_what_one_is_that_does_not(
-    stream: list[Input], late: str, size: int, history: int, lag: int, live: str
+    stream: list[Input], timeframes: tuple[str, ...], late: str, size: int, history: int, lag: int, live: str
 ) -> None:
     """In every step, and between two frames, of every symbol: bars, windows, values, clocks and counts."""
-    config = Config.make(
-        timeframes=("1m", "15m", "1d"), late=late, history=history, indicators=list(INDICATORS), live=live
-    )
+    config = Config.make(timeframes=timeframes, late=late, history=history, indicators=list(INDICATORS), live=live)
     kernel = Kernel(config)
     prompt, lagging, keeping = cursor_of(kernel), cursor_of(kernel), cursor_of(kernel, keeps=True)
     kernel.joiner.shown_seq = lambda: int(lagging.seq)

@@ -21,6 +21,7 @@ from mtf.bars.bar import Bar, PartialBar
 from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe, TimeframeSet
 from tests.builders import BY_FEED, BY_IMPORT, BY_USER, BarRow, Clock, Event, Four, Input, Sent
+from tests.model.activity import Activity, partial_now
 from tests.model.days import Days, Placed
 from tests.model.grids import CalendarLike
 from tests.model.rows import content, content_of_bar, of_bar, price_and_volume, with_sides
@@ -70,14 +71,19 @@ class Model:
         price_max: float = PRICE_MAX,
         history: int = 1000,
         delay_of: Callable[[str], int] | None = None,
+        overfill: str = "split",
+        overnight: str = "close",
     ) -> None:
         assert price in ("auto", "mid", "bid", "ask", "last")
         assert closed in ("reject", "keep")
         assert late in ("reject", "accept")
         assert anchor in ("day", "utc")
         assert prices in ("positive", "any")
+        assert overfill in ("split", "whole")
+        assert overnight in ("close", "carry")
         self.timeframes: Final = TimeframeSet(timeframes)
         self.days: Final = Days(calendar, keep=closed == "keep", utc=anchor == "utc")
+        self.activity: Final = Activity(self.days, split=overfill == "split", daily=overnight == "close")
         self.price: Final = price
         self.late: Final = late
         self.history: Final = history
@@ -181,15 +187,23 @@ class Model:
         self._remember(symbol, tick)
         self._count_quote(symbol, tick, sides)
         traded = price_and_volume(tick, sides, symbol.side)
+        filled: list[Bar] = []
         if traded is not None:
             for timeframe in self.timeframes:
-                self._apply(symbol, timeframe, tick.ts_ns, traded, is_late=not newest)
-        shown.append(self._shown(with_sides(tick, sides), verdict))
+                if timeframe.timed:
+                    self._apply(symbol, timeframe, tick.ts_ns, traded, is_late=not newest)
+                    continue
+                assert symbol.clock_ns is not None
+                for bar in self.activity.apply(symbol, timeframe, symbol.clock_ns, traded, is_late=not newest):
+                    symbol.bars[timeframe.name] = (*symbol.bars[timeframe.name], bar)[-self.history :]
+                    filled.append(bar)
+        self.delivered.extend(filled)
+        shown.append(self._shown(with_sides(tick, sides), verdict, filled))
         return shown
 
     def _feed_bar(self, row: BarRow, sent: Sent) -> list[Shown]:
         """Take a bar: one verdict for its open, high, low and close, which are the last four instants of its span."""
-        placed = self.days.place(row, self.timeframes.items)
+        placed = self.days.place(row, self.timeframes.timed)
         if placed.straddles:
             self.straddling.append(row)
             return []
@@ -221,7 +235,8 @@ class Model:
             traded = price_and_volume(tick, sides, symbol.side)
             for timeframe in self.timeframes:
                 # It goes into timeframes at least as long as itself.
-                if traded is not None and timeframe.length_ns >= Timeframe(row.timeframe).length_ns:
+                length_ns = Timeframe(row.timeframe).length_ns
+                if traded is not None and timeframe.timed and timeframe.length_ns >= length_ns:
                     self._apply(symbol, timeframe, tick.ts_ns, traded, is_late=False, from_bar=True)
             shown.append(self._shown(with_sides(tick, sides), OK))
         return shown
@@ -448,7 +463,7 @@ class Model:
 
     # What is shown
 
-    def _shown(self, event: Event, verdict: str) -> Shown:
+    def _shown(self, event: Event, verdict: str, filled: Iterable[Bar] = ()) -> Shown:
         if isinstance(event, Tick):
             self._symbols[event.symbol].seen = True
         self._refresh_all()
@@ -458,7 +473,7 @@ class Model:
             time_ns = _later(self._clock_ns, event.ts_ns)
         else:
             time_ns = self._clock_ns
-        return Shown(self.seq, event, False, time_ns, (), verdict, dict(self._states))
+        return Shown(self.seq, event, False, time_ns, tuple(filled), verdict, dict(self._states))
 
     def _refresh_all(self) -> None:
         for symbol in self._symbols.values():
@@ -475,7 +490,11 @@ class Model:
             partial[timeframe.name] = None
             if forming is not None:
                 assert clock_ns is not None
-                partial[timeframe.name] = partial_bar(symbol, timeframe, forming, clock_ns)
+                if timeframe.timed:
+                    partial[timeframe.name] = partial_bar(symbol, timeframe, forming, clock_ns)
+                else:
+                    share = self.activity.share(symbol, timeframe)
+                    partial[timeframe.name] = partial_now(symbol, timeframe, forming, clock_ns, share)
         self._states[symbol.name] = State(symbol.name, clock_ns, partial, dict(symbol.bars), dict(symbol.counts))
 
 

@@ -37,8 +37,9 @@ class Shown:
 
     In a closing instant `bars` are the ones that close in it, in the order in which they are reported, `time_ns` is
     their end, `verdict` is empty, and `event` and `seq` are those of the event that moved the clock. Otherwise `bars`
-    is empty and `time_ns` is the clock of the event's symbol, or of clock events. `states` has every symbol known so
-    far, in order of appearance. A quote with one side that is not a price is shown one-sided once it is accepted.
+    are those of activity that the event fills, delivered before it, and `time_ns` is the clock of the event's symbol,
+    or of clock events. `states` has every symbol known so far, in order of appearance. A quote with one side that is
+    not a price is shown one-sided once it is accepted.
     """
 
     seq: int
@@ -66,6 +67,7 @@ class BarBuilder:
     volume: float
     ticks: int
     from_bars: bool = False
+    torn_by_bars: bool = True  # an unfinished bar makes it incomplete: not one of activity, into which none goes
 
 
 @dataclass
@@ -94,6 +96,8 @@ class Symbol:
 def is_incomplete(forming: BarBuilder, symbol: Symbol) -> bool:
     """Return whether something of the bar is known to be missing."""
     torn_ns = symbol.torn_ns
+    if not forming.torn_by_bars:
+        return forming.incomplete
     return forming.incomplete or (torn_ns is not None and forming.bounds.start_ns <= torn_ns < forming.bounds.end_ns)
 
 
@@ -101,8 +105,10 @@ def completed(symbol: Symbol, timeframe: Timeframe, forming: BarBuilder) -> Bar:
     return Bar(**_fields(symbol, timeframe, forming))
 
 
-def partial_bar(symbol: Symbol, timeframe: Timeframe, forming: BarBuilder, now_ns: int) -> PartialBar:
-    return PartialBar(**_fields(symbol, timeframe, forming), time_ns=now_ns)
+def partial_bar(
+    symbol: Symbol, timeframe: Timeframe, forming: BarBuilder, now_ns: int, share: float = 0.0
+) -> PartialBar:
+    return PartialBar(**_fields(symbol, timeframe, forming), time_ns=now_ns, share=share)
 
 
 def _fields(symbol: Symbol, timeframe: Timeframe, forming: BarBuilder) -> dict[str, Any]:

@@ -37,7 +37,9 @@ def only_ticks(stream: list[Event]) -> list[Tick]:
 
 configs = st.builds(
     mtf.Config.make,
-    timeframes=st.sampled_from((("1m", "5m", "1h", "1d"), ("1m", "5m", "1d", "1w"))),
+    timeframes=st.sampled_from(
+        (("1m", "5m", "1h", "1d"), ("1m", "5m", "1d", "1w"), ("1m", "5m", "1d", "2t", "1v", "0.001r"))
+    ),
     calendar=st.sampled_from(("fx", "crypto")),
     closed=st.sampled_from(("reject", "keep")),
     late=st.sampled_from(("reject", "accept")),
@@ -61,6 +63,23 @@ def test_rows_of_a_finite_source_are_what_a_consumer_is_shown(
     source = only_ticks(stream)
     table = mtf.point_in_time(source, on, values=values, config=config)
     assert rows_of(table) == ran(source, on, values, config=config)
+
+
+@pytest.mark.parametrize("on", ["3t", "1v", "tick"])
+def test_rows_on_bars_of_activity_are_what_a_consumer_is_shown(tmp_path: Path, on: str) -> None:
+    """With the tick that fills the bar, and so with what is live after it; with several bars of one tick."""
+    made: dict[str, Any] = {
+        "timeframes": "1m,1d,3t,1v,1e3d,0.0005r", "calendar": "crypto", "indicators": INDICATORS, "late": "accept"
+    }  # fmt: skip
+    shown = pushed(tmp_path / "run", market(6, 600), on, "both", **made)
+    assert len(shown) > 150
+    assert rows_of(mtf.point_in_time(tmp_path / "run", on, values="both")) == shown
+    bars = mtf.resample(tmp_path / "run", ["3t", "1v", "1m"], indicators=INDICATORS)
+    with mtf.open(tmp_path / "run") as reader:
+        for timeframe, table in bars.items():
+            symbols = ["XAUUSD", "USDJPY", "EURUSD"]
+            mine = {symbol: [bar for bar in table if bar.symbol == symbol] for symbol in symbols}
+            assert mine == {symbol: list(reader.bars(symbol, timeframe)) for symbol in symbols}
 
 
 @pytest.mark.parametrize(("on", "values"), [*itertools.product(ON, ("both",)), ("5m", "live"), ("5m", "completed")])

@@ -69,8 +69,13 @@ async def test_results_are_those_without_workers(workers: int) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"live": "asked"}, {"live": "off"}, {"indicators": {"1m": ["rsi:5"], "1h": ["sma:5"]}}],
-    ids=["asked", "off", "a timeframe without"],
+    [
+        {"live": "asked"},
+        {"live": "off"},
+        {"indicators": {"1m": ["rsi:5"], "1h": ["sma:5"]}},
+        {"timeframes": (*TIMEFRAMES, "20t", "5e6d", "0.001r")},
+    ],
+    ids=["asked", "off", "a timeframe without", "activity"],
 )
 async def test_settings_hold_with_workers(settings: dict[str, Any]) -> None:
     """Where fewer values are computed, workers compute fewer, and those are the same."""

@@ -22,6 +22,7 @@ from mtf.storage.history.contents import Contents, Known, fetched, read_contents
 from mtf.storage.history.packs import SEQ, START, BarPage, spans_of
 from mtf.storage.history.rejected import Rejects, fetched_rejects
 from mtf.storage.history.schema import AFRESH, FORMER_VERSION, Row
+from mtf.timeframe import Timeframe
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 from mtf.zones import is_zones
 
@@ -171,7 +172,7 @@ class HistoryStore:
             pruned_ns, last = found.pruned_ns, None
             for page in pages:
                 yield page
-                asked = asked._replace(start_ns=page.whole(START)[-1] + 1)
+                asked = asked.after(page)
             page_rows = min(4 * page_rows, PAGE_ROWS_MAX)
 
     def rejects(self, last_seq: int, start_ns: int = TS_MIN_NS, end_ns: int = TS_MAX_NS + 1) -> Iterator[Rejects]:
@@ -216,6 +217,7 @@ class HistoryStore:
         """Return the first bars of the *asked* ones, and whether there may be more."""
         pages: list[BarPage] = []
         rows = 0
+        passed = asked.passed
         series = found.series.get((asked.symbol, asked.timeframe))
         if series is None:
             return [], False
@@ -226,6 +228,10 @@ class HistoryStore:
                 if rows >= rows_max:
                     return pages, True
                 page = self._page(connection, found, number, run.last_seq, series, asked)
+                if page is not None and passed:
+                    known = min(passed, len(page))
+                    page = page.without(known) if known < len(page) else None
+                    passed -= known
                 if page is not None:
                     pages.append(page)
                     rows += len(page)
@@ -252,15 +258,26 @@ class HistoryStore:
                 rows += len(page)
                 if rows >= last:
                     page = page.without(rows - last)
-                    asked = asked._replace(start_ns=page.whole(START)[0])
                     if rows > PAGE_ROWS_MAX:
-                        return asked, [], True
+                        return self._from(connection, found, asked, page), [], True
                     return asked, [page, *reversed(pages)], False
                 if rows > PAGE_ROWS_MAX:
                     pages.clear()
                 else:
                     pages.append(page)
         return (asked, [], True) if rows > PAGE_ROWS_MAX else (asked, pages[::-1], False)
+
+    def _from(self, connection: sqlite3.Connection, found: Contents, asked: _Asked, page: BarPage) -> _Asked:
+        """Return what is asked for from the first bar of *page* on, of those that start with it too."""
+        start_ns = page.whole(START)[0]
+        fellows = asked._replace(start_ns=start_ns, end_ns=start_ns + 1)
+        before = 0
+        for each in () if asked.timed else self._forward(connection, found, fellows, SEQ_MAX)[0]:
+            if each.pack.data == page.pack.data:
+                before += page.first - each.first
+                break
+            before += len(each)
+        return asked._replace(start_ns=start_ns, passed=before)
 
     def _page(
         self, connection: sqlite3.Connection, found: Contents, number: int, run_seq: int, series: int, asked: _Asked
@@ -296,10 +313,12 @@ class HistoryStore:
                     continue
                 starts, seqs = pack.whole(START), pack.whole(SEQ)
                 for series, first, stop in spans_of(pack):
-                    symbol, timeframe = names.get(series, ("?", "?"))
+                    symbol, timeframe = names.get(series, ("?", "1s"))
+                    timed = Timeframe(timeframe).timed
                     for k in range(first, stop):
                         at = (starts[k], seqs[k])
-                        if at <= newest.get(series, at[:0]) or seqs[k] > run.last_seq:
+                        before = newest.get(series, at[:0])
+                        if at < before or (timed and at == before) or seqs[k] > run.last_seq:
                             problems.append(
                                 f"{self.path}: {timeframe} bars of {symbol}: the bar at {starts[k]} is out of order"
                             )
@@ -325,6 +344,23 @@ class _Asked(NamedTuple):
     start_ns: int
     end_ns: int
     last_seq: int
+    passed: int = 0  # of the bars that start at `start_ns`, the first ones that are not: bars of activity share starts
+
+    @property
+    def timed(self) -> bool:
+        """Whether no two bars have one start."""
+        return Timeframe(self.timeframe).timed
+
+    def after(self, page: BarPage) -> _Asked:
+        """Return what is left after *page*."""
+        starts = page.whole(START)
+        last_ns = starts[-1]
+        if self.timed:
+            return self._replace(start_ns=last_ns + 1)
+        fellows = len(starts) - bisect_left(starts, last_ns)
+        if fellows == len(starts) and last_ns == self.start_ns:
+            fellows += self.passed
+        return self._replace(start_ns=last_ns, passed=fellows)
 
 
 def _zones(text: Any) -> dict[str, Any] | None:
