@@ -120,7 +120,7 @@ class Live(Recorder):
 
 async def test_other_rules_are_another_configuration(tmp_path: Path) -> None:
     await record(tmp_path / "run", market(9, 20), timeframes="1m,5v")
-    with pytest.raises(ConfigMismatch, match='overfill: "split" there, "whole" asked for'):
+    with pytest.raises(ConfigMismatch, match='overfill: "split" in the log, "whole" requested'):
         await record(tmp_path / "run", [], timeframes="1m,5v", overfill="whole")
     with pytest.raises(ConfigError, match="overnight must be one of close, carry"):
         mtf.Config.make(overnight="open")
