@@ -230,7 +230,7 @@ def test_settings_of_a_data_directory_can_be_replaced(tmp_path: Path) -> None:
         ({"values": "all"}, ConfigError, "values must be one of live, completed, both, got 'all'"),
         ({"calendar": "mars"}, ConfigError, "mars"),
         ({"source": "no-such-file.csv"}, SourceError, "no such file"),
-        ({"source": 5}, ConfigError, "cannot be read"),
+        ({"source": 5}, ConfigError, "5 is not a source"),
         ({"config": mtf.Config.make(), "calendar": "crypto"}, ConfigError, "calendar: already set by config="),
     ],
 )
