@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
+from mtf.build import COMPILED
 from mtf.cluster.partitioning import Partitioning
 from tests.cluster.clusters import expected_of, write_ticks
 from tests.cluster.servers import needs_server
@@ -90,7 +91,7 @@ async def test_several_partitions_have_the_digests_of_their_symbols_and_a_second
 async def test_whatever_is_killed_the_result_is_the_same(tmp_path: Path, partitions: int) -> None:
     """Workers and broker get SIGKILL, at moments that a seed decides."""
     path = tmp_path / "ticks.csv"
-    ticks = write_ticks(path, 60_000)
+    ticks = write_ticks(path, 400_000 if COMPILED else 60_000)
     process = dev(path, "--partitions", str(partitions))
     draw = random.Random(partitions)
     kills = 0
@@ -105,10 +106,10 @@ async def test_whatever_is_killed_the_result_is_the_same(tmp_path: Path, partiti
             os.kill(draw.choice(living)[0], signal.SIGKILL)
             kills += 1
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(draw.uniform(0.2, 1.0))
+                process.wait(draw.uniform(0.1, 0.6))
     found = result_of(process)
-    assert kills >= 3
-    assert found["restarts"] >= 3
+    assert kills >= 2
+    assert found["restarts"] >= 2
     of = Partitioning(partitions).of
     for partition in range(partitions):
         own = [tick for tick in ticks if of(tick.symbol) == partition]
