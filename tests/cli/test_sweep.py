@@ -193,7 +193,7 @@ def test_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     """Also one that a shell has not made of braces."""
     for words, what in ((("nowhere",), "nowhere"), (("color=red",), "color=red")):
         result = mtf("sweep", *words, "--out", tmp_path / "out")
-        assert (result.exit_code, result.stderr) == (2, f"mtf: {what}: there is no such directory\n")
+        assert (result.exit_code, result.stderr) == (2, f"mtf: {what}: no such directory\n")
     result = mtf("sweep", "indicators=sma:5", "--out", tmp_path / "out")
     assert (result.exit_code, result.stderr) == (2, "mtf: give at least one data directory before the options\n")
 
