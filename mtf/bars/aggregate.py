@@ -18,7 +18,7 @@ from mtf.bars.bar_builder import BarBuilder
 from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
 from mtf.bars.bar_history import BarWindow
 from mtf.bars.columns import NO_BAR, NUMBERS, BarHeader, Columns
-from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, NEAR, OPEN, STRIDE, TICKS, VOLUME, FormingBars
+from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WIDEN
@@ -94,7 +94,7 @@ class Aggregator:
         at: i64 = 0  # of its numbers
         open_ = high = low = close = volume = carry = 0.0
         ticks: i64 = 0
-        near = 0.0
+        end_ns: i64 = NEVER_NS
         index: i64 = NO_BAR
         code: i64 = 0
         for i in range(n):
@@ -132,7 +132,7 @@ class Aggregator:
                 volume = numbers[at + VOLUME]
                 carry = numbers[at + CARRY]
                 ticks = i64(numbers[at + TICKS])
-                near = numbers[at + NEAR]
+                end_ns = bounds[2 * number + 1]
                 index = i64(indices[number])
                 if has_codes:
                     code = found_codes[number]
@@ -140,9 +140,7 @@ class Aggregator:
             if applies:
                 clock = clocks[i]
                 price = prices[i]
-                if float(clock) >= near or (effect != APPLY and index != marked):
-                    # A bar of bars is to be marked so; or one is over, or does not form.
-                    end_ns = bounds[2 * number + 1]
+                if clock >= end_ns or (effect != APPLY and index != marked):
                     if clock >= end_ns:
                         if end_ns != NEVER_NS:
                             forming.put(number, high, low, close, volume, carry, ticks)
@@ -151,9 +149,9 @@ class Aggregator:
                         open_ = high = low = price
                         volume = carry = 0.0
                         ticks = 0
-                    elif effect != APPLY:
+                    else:
                         self._mark_from_bars(columns, number)
-                    near = numbers[at + NEAR]
+                    end_ns = bounds[2 * number + 1]
                     index = i64(indices[number])
                     code = found_codes[number]
                     if effect != APPLY:
@@ -229,11 +227,11 @@ class Aggregator:
             number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
             if number < 0:
                 continue
-            near = numbers[number * STRIDE + NEAR]
-            total += numbers[number * STRIDE] + near  # both ends of the row, which may begin within a line
-            if indices[number] < NO_BAR or bounds[2 * number] < NEVER_NS:  # never
+            at = number * STRIDE
+            total += numbers[at] + numbers[at + TICKS]  # both ends of the row, which may begin within a line
+            if indices[number] < NO_BAR:  # never
                 total += 1.0
-            if float(clocks[i]) >= near:
+            if clocks[i] >= bounds[2 * number + 1]:
                 total += self._builders[number].history.end()
         self._read = total
 

@@ -37,7 +37,19 @@ class Closings:
     `keep` is how many bars a window has at most.
     """
 
-    __slots__ = ("_bars", "_gaps", "_histories", "_room", "count", "keep", "marks", "prices", "timeframe")
+    __slots__ = (
+        "_bars",
+        "_gaps",
+        "_histories",
+        "_room",
+        "count",
+        "keep",
+        "length_ns",
+        "marks",
+        "prices",
+        "timed",
+        "timeframe",
+    )
 
     def __init__(self, timeframe: Timeframe, keep: i64) -> None:
         self.timeframe: Final = timeframe
@@ -48,6 +60,8 @@ class Closings:
         self._room: i64 = 0
         self._histories: list[BarHistory] = _NO_HISTORIES  # lists of its own with the first closing
         self._gaps: list[Gap | None] = _NO_GAPS
+        self.timed = True  # of the timeframe, with the first closing; its length likewise
+        self.length_ns: i64 = 0
         self._bars: list[Bar | None] | None = None  # those that were asked for
 
     def add(
@@ -95,6 +109,8 @@ class Closings:
         if self._room == 0:
             self._histories = []
             self._gaps = []
+            self.timed = self.timeframe.timed
+            self.length_ns = self.timeframe.length_ns
         self.marks = extend(self.marks, vec[i64]([0] * (more * MARKS)))
         self.prices = extend(self.prices, vec[float]([0.0] * (more * PRICES)))
         self._room += more

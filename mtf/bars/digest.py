@@ -122,10 +122,10 @@ def write_bar(
     of = k * MARKS
     write_i64_le(out, first_seq + marks[of + ROW])
     write_i64_le(out, marks[of + NUMBER])
-    timeframe = closings.timeframe
-    if timeframe.timed:
-        write_i64_le(out, i64(timeframe.length_ns))
+    if closings.timed:
+        write_i64_le(out, closings.length_ns)
     else:
+        timeframe = closings.timeframe
         write_i64_le(out, -i64(timeframe.kind))
         write_f64_le(out, timeframe.size)
     write_i64_le(out, marks[of + START])

@@ -14,7 +14,7 @@ from mypy_extensions import i32, i64, mypyc_attr
 from mtf.bars.columns import AS_BEFORE, NO_BAR
 from mtf.units import NEVER_NS
 
-__all__ = ["CARRY", "CLOSE", "HIGH", "LOW", "NEAR", "OPEN", "STRIDE", "TICKS", "VOLUME", "FormingBars"]
+__all__ = ["CARRY", "CLOSE", "HIGH", "LOW", "OPEN", "STRIDE", "TICKS", "VOLUME", "FormingBars"]
 
 # Numbers of a row.
 OPEN: Final = 0
@@ -24,11 +24,7 @@ CLOSE: Final = 3
 VOLUME: Final = 4
 CARRY: Final = 5  # rounding error of the volume: the bar's volume is the sum of both
 TICKS: Final = 6
-NEAR: Final = 7  # an instant shortly before the bar's end, as a float cannot hold the end itself; NO_END: no bar forms
 STRIDE: Final = 8
-
-NO_END: Final = -1e300
-NEARLY_NS: Final = 2048.0  # more than the rounding of an instant to a float
 
 
 @mypyc_attr(native_class=True)
@@ -51,9 +47,8 @@ class FormingBars:
 
     def add_symbol(self) -> None:
         """Add a row without a bar."""
-        for _ in range(NEAR):
+        for _ in range(STRIDE):
             self.numbers = append(self.numbers, 0.0)
-        self.numbers = append(self.numbers, NO_END)
         self.index = append(self.index, i32(NO_BAR))
         self.bounds = append(append(self.bounds, i64(0)), NEVER_NS)
         self.code = append(self.code, i64(0))
@@ -111,7 +106,6 @@ class FormingBars:
         self.bounds[2 * number + 1] = end_ns
         self.code[number] = code
         self.index[number] = i32(index)
-        self.numbers[number * STRIDE + NEAR] = float(end_ns) - NEARLY_NS
         if index != AS_BEFORE:
             self._changed = append(self._changed, number)
 
@@ -130,7 +124,6 @@ class FormingBars:
         """Have no bar form."""
         self.bounds[2 * number + 1] = NEVER_NS
         self.index[number] = i32(NO_BAR)
-        self.numbers[number * STRIDE + NEAR] = NO_END
 
     def end_block(self) -> None:
         """Forget the indices of the block."""

@@ -140,7 +140,7 @@ class Gate(BarGate):
                 clock = user_ns
             if (
                 tag == symbol.plain_tag
-                and not looking_back
+                and (symbol.newest_block == first_seq or not looking_back)
                 and clock <= ts_ns < symbol.span_end
                 and low < first < high
                 and (kind == TRADE or low < second < high)
