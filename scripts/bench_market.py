@@ -67,7 +67,8 @@ def main() -> int:
         head("ns an event", "median", "mean", "KiB a symbol")
     for symbols, seconds, indicators in CASES:
         found = [measured(python, symbols, seconds, indicators) for python in pythons]
-        label = f"{symbols:,} symbols, a tick each {seconds:g} s{', core' if indicators else ''}"
+        who = f"{symbols:,} symbols" if symbols > 1 else "1 symbol"
+        label = f"{who}, a tick each {seconds:g} s{', core' if indicators else ''}"
         median, mean, kib = found[-1]
         if commit:
             before = found[0]
