@@ -28,9 +28,9 @@ from mtf.log.segment_format import (
     SegmentHeader,
     decode_meta,
     decode_positions,
+    encode_beginning,
     encode_meta,
     encode_positions,
-    encode_segment_header,
     first_chain,
     frame_header,
     parse_frame_header,
@@ -48,13 +48,8 @@ _TIME: Final = Struct("<q")
 
 def begin_log(config: bytes, run_id: bytes) -> bytes:
     """Return the first message of a log."""
-    chain = first_chain(run_id)
-    body = encode_meta(config, [])
-    after = xxh3_64_intdigest(body, chain)
-    seed = run_seed(run_id)
-    checksum = xxh3_64_intdigest(body, seed)
-    header = frame_header(seed, META, RAW, 0, len(body), 0, 0, len(body), 1, 0, 0, 0, after, checksum)
-    return encode_segment_header(SegmentHeader(1, run_id, 1, chain)) + header + body
+    header = SegmentHeader(1, run_id, 1, first_chain(run_id))
+    return encode_beginning(header, b"", encode_meta(config, []), 0)[0]
 
 
 def frame_of(data: bytes, seed: int) -> FrameHeader | None:

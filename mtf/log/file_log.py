@@ -32,18 +32,17 @@ from mtf.log.retention import retain
 from mtf.log.segment import learn_symbols, segment_name
 from mtf.log.segment_format import (
     BLOCK,
-    META,
     META_BYTES_MAX,
     POSITIONS_BYTES_MAX,
     RAW,
     RUN_ID_BYTES,
-    SEAL,
     SEGMENT_BYTES_MAX,
     VERSION,
     SegmentHeader,
+    encode_beginning,
     encode_meta,
     encode_positions,
-    encode_segment_header,
+    encode_seal,
     first_chain,
     frame_header,
     parse_frame_header,
@@ -371,21 +370,13 @@ class FileLog:
     def _seal(self) -> None:
         """Sync, write the SEAL, and sync again, so that a SEAL proves that everything before it is on the disk."""
         self.sync()
-        seal = frame_header(
+        seal, chain = encode_seal(
             self._seed,
-            SEAL,
-            RAW,
-            len(self._symbols),
-            0,
-            self._events,
-            0,
-            0,
-            self.last_seq + 1,
-            self.durable_seq,
-            0,
-            0,
-            xxh3_64_intdigest(b"", self.chain),
-            xxh3_64_intdigest(b"", self._seed),
+            symbols=len(self._symbols),
+            events=self._events,
+            next_seq=self.last_seq + 1,
+            durable_seq=self.durable_seq,
+            chain=self.chain,
         )
         with self._syncing:
             try:
@@ -402,7 +393,7 @@ class FileLog:
                 raise
             except OSError as error:
                 self._fail("the sealing of a segment", error)
-        self.chain = xxh3_64_intdigest(b"", self.chain)
+        self.chain = chain
         maker, self._spans = self._spans, None
         header = parse_frame_header(seal, 0, self._seed)
         if self.on_sealed is not None and maker is not None and header is not None:
@@ -416,31 +407,8 @@ class FileLog:
         path = join(self.directory, segment_name(first_seq))
         positions = encode_positions(self._positions)
         meta = encode_meta(self.config, self._symbols.names)
-        body = positions + meta
-        head = encode_segment_header(SegmentHeader(self._number + 1, self.run_id, first_seq, self.chain))
-        chain = xxh3_64_intdigest(body, self.chain)
-        data = b"".join(
-            (
-                head,
-                frame_header(
-                    self._seed,
-                    META,
-                    RAW,
-                    0,
-                    len(body),
-                    0,
-                    len(positions),
-                    len(meta),
-                    first_seq,
-                    self.durable_seq,
-                    0,
-                    0,
-                    chain,
-                    xxh3_64_intdigest(body, self._seed),
-                ),
-                body,
-            )
-        )
+        header = SegmentHeader(self._number + 1, self.run_id, first_seq, self.chain)
+        data, chain = encode_beginning(header, positions, meta, self.durable_seq)
         file = self._fs.open(path + FRESH, "create")
         try:
             written = self._write(file, data)

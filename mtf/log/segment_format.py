@@ -38,8 +38,10 @@ __all__ = [
     "Skimmed",
     "decode_meta",
     "decode_positions",
+    "encode_beginning",
     "encode_meta",
     "encode_positions",
+    "encode_seal",
     "encode_segment_header",
     "first_chain",
     "frame_header",
@@ -184,6 +186,39 @@ def frame_header(
         checksum,
     )
     return head + _SUM.pack(xxh3_64_intdigest(head, seed))
+
+
+def encode_beginning(header: SegmentHeader, positions: bytes, meta: bytes, durable_seq: int) -> tuple[bytes, int]:
+    """Return the first bytes of a segment, its header and its META frame, and the chain's value after them."""
+    body = positions + meta
+    seed = run_seed(header.run_id)
+    chain = xxh3_64_intdigest(body, header.chain)
+    frame = frame_header(
+        seed,
+        META,
+        RAW,
+        0,
+        len(body),
+        0,
+        len(positions),
+        len(meta),
+        header.first_seq,
+        durable_seq,
+        0,
+        0,
+        chain,
+        xxh3_64_intdigest(body, seed),
+    )
+    return b"".join((encode_segment_header(header), frame, body)), chain
+
+
+def encode_seal(
+    seed: int, *, symbols: int, events: int, next_seq: int, durable_seq: int, chain: int
+) -> tuple[bytes, int]:
+    """Return the SEAL of a segment with *events*, before which the chain's value is *chain*, and its value after it."""
+    after = xxh3_64_intdigest(b"", chain)
+    checksum = xxh3_64_intdigest(b"", seed)
+    return frame_header(seed, SEAL, RAW, symbols, 0, events, 0, 0, next_seq, durable_seq, 0, 0, after, checksum), after
 
 
 def parse_frame_header(data: bytes, offset: int, seed: int) -> FrameHeader | None:
