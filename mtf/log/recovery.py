@@ -15,16 +15,8 @@ from mtf.events.block import SymbolTable
 from mtf.log.filesystem import FileSystem, join
 from mtf.log.marks import read_marks, skip_to_mark
 from mtf.log.retention import retained_seq
-from mtf.log.segment import Segment, damage_of, segment_name, segment_names, segment_seq
-from mtf.log.segment_format import (
-    HEADER_BYTES,
-    SEGMENT_HEADER_BYTES,
-    SegmentHeader,
-    first_chain,
-    parse_frame_header,
-    parse_segment_header,
-    run_seed,
-)
+from mtf.log.segment import Segment, damage_of, read_ends, segment_name, segment_names, segment_seq
+from mtf.log.segment_format import HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, first_chain
 from mtf.log.torn import torn_name
 
 __all__ = ["Outside", "Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recover"]
@@ -199,16 +191,10 @@ def _read(fs: FileSystem, path: str, before: Segment | Outside | None) -> Segmen
 
 def _look(fs: FileSystem, path: str, before: Segment | Outside | None) -> Outside:
     """Check header, seal and order of the sealed segment at *path*."""
-    file = fs.open(path, "read")
-    try:
-        size = fs.size(file)
-        header = parse_segment_header(fs.read(file, SEGMENT_HEADER_BYTES, 0), path)
-        end = max(size - HEADER_BYTES, SEGMENT_HEADER_BYTES)
-        seal = parse_frame_header(fs.read(file, HEADER_BYTES, end), 0, run_seed(header.run_id))
-    finally:
-        fs.close(file)
+    header, seal, size = read_ends(fs, path)
     _check_header(path, header, before)
     if seal is None or not seal.is_seal or seal.events != seal.first_seq - header.first_seq:
+        end = max(size - HEADER_BYTES, SEGMENT_HEADER_BYTES)
         raise damage_of(path, end, header.first_seq, "no seal at the end")
     return Outside(header, seal.first_seq, seal.chain)
 

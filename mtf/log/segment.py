@@ -28,6 +28,7 @@ from mtf.log.segment_format import (
     SEGMENT_HEADER_BYTES,
     SEQ_MAX,
     FrameHeader,
+    SegmentHeader,
     Skimmed,
     decode_meta,
     decode_positions,
@@ -39,7 +40,16 @@ from mtf.log.segment_format import (
     split_block,
 )
 
-__all__ = ["LogFrame", "Segment", "damage_of", "logged_segments", "segment_name", "segment_names", "segment_seq"]
+__all__ = [
+    "LogFrame",
+    "Segment",
+    "damage_of",
+    "logged_segments",
+    "read_ends",
+    "segment_name",
+    "segment_names",
+    "segment_seq",
+]
 
 SUFFIX: Final = ".log"
 SEQ_DIGITS: Final = 19  # of the highest seq, so that names sort like seqs
@@ -411,6 +421,21 @@ def damage_of(path: str, offset: int, seq: int, what: str) -> CorruptLog:
         offset=offset,
         seq=seq,
     )
+
+
+def read_ends(fs: FileSystem, path: str) -> tuple[SegmentHeader, FrameHeader | None, int]:
+    """Return the header of the segment at *path*, the frame header that it ends with, if it does, and its length.
+
+    Nothing in between is read. CorruptLog if the first is invalid.
+    """
+    file = fs.open(path, "read")
+    try:
+        size = fs.size(file)
+        header = parse_segment_header(fs.read(file, SEGMENT_HEADER_BYTES, 0), path)
+        end = fs.read(file, HEADER_BYTES, max(size - HEADER_BYTES, 0))
+    finally:
+        fs.close(file)
+    return header, parse_frame_header(end, 0, run_seed(header.run_id)), size
 
 
 def first_ns(rows: bytes) -> int:

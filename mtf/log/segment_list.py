@@ -13,14 +13,7 @@ from typing import Final
 
 from mtf.errors import CorruptLog, DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
-from mtf.log.segment import logged_segments, segment_name
-from mtf.log.segment_format import (
-    HEADER_BYTES,
-    SEGMENT_HEADER_BYTES,
-    parse_frame_header,
-    parse_segment_header,
-    run_seed,
-)
+from mtf.log.segment import logged_segments, read_ends, segment_name
 
 __all__ = ["SegmentList"]
 
@@ -73,12 +66,5 @@ class SegmentList:
 
     def _newest(self, name: str) -> tuple[bytes, str]:
         """Return the run id of the segment *name*, and what the one after it is called if it is sealed."""
-        path = join(self.directory, name)
-        file = self._fs.open(path, "read")
-        try:
-            run_id = parse_segment_header(self._fs.read(file, SEGMENT_HEADER_BYTES, 0), path).run_id
-            end = self._fs.read(file, HEADER_BYTES, max(self._fs.size(file) - HEADER_BYTES, 0))
-        finally:
-            self._fs.close(file)
-        last = parse_frame_header(end, 0, run_seed(run_id))
-        return run_id, segment_name(last.first_seq) if last is not None and last.is_seal else ""
+        header, last, _ = read_ends(self._fs, join(self.directory, name))
+        return header.run_id, segment_name(last.first_seq) if last is not None and last.is_seal else ""
