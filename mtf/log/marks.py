@@ -130,12 +130,11 @@ def encode_mark(seed: int, mark: Mark) -> bytes:
     return _HEAD.pack(len(body), xxh3_64_intdigest(body, seed)) + body
 
 
-def remove_marks(fs: FileSystem, directory: str, *, but: str = "") -> None:
-    """Remove the marks of all segments but of that at *but*."""
+def remove_marks(fs: FileSystem, directory: str) -> None:
+    """Remove the marks of all segments."""
     for name in fs.names(directory):
-        path = join(directory, name) if name.endswith(MARKS_SUFFIX) else ""
-        if path and path != marks_path(but):
-            fs.remove(path)
+        if name.endswith(MARKS_SUFFIX):
+            fs.remove(join(directory, name))
 
 
 def read_marks(fs: FileSystem, path: str, seed: int) -> Marks:
@@ -194,9 +193,8 @@ def _fits(segment: Segment, offset: int, mark: Mark, names: int) -> bool:
     """Return whether an intact frame at *offset* follows what *mark* holds; then *segment* is there, else as before."""
     if not SEGMENT_HEADER_BYTES < offset <= segment.bytes - HEADER_BYTES:
         return False
-    before = segment.place()
-    segment.go_to(offset, mark.next_seq, mark.chain)
-    there = segment.place()
+    before, there = segment.place(), (offset, mark.next_seq, mark.chain)
+    segment.go_to(*there)
     frame = segment.next()
     fits = (
         frame is not None

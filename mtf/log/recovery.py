@@ -200,9 +200,9 @@ def _look(fs: FileSystem, path: str, before: Segment | Outside | None) -> Outsid
 
 
 def _newest(fs: FileSystem, segment: Segment, first_seq: int, check_from: int, checked_from: int) -> Recovered:
-    known = len(segment.symbols)
     marks, ends = read_marks(fs, segment.path, segment.seed)
     used = skip_to_mark(segment, marks, check_from)
+    marked_names = len(segment.symbols)
     durable_seq = segment.next_seq - 1  # of what comes before a mark
     starts = [(durable_seq, segment.offset)]  # of some frames: the last seq before it, and its offset
     if used >= 0:
@@ -216,7 +216,6 @@ def _newest(fs: FileSystem, segment: Segment, first_seq: int, check_from: int, c
     # Starts rather than ends, as a frame does not cover itself. Skimmed frames are left out: an earlier start is safe.
     durable_offset = max(offset for seq, offset in starts if seq <= durable_seq)
     tail = judge(segment) if segment.why else None
-    kept = used + 1
     return Recovered(
         config=segment.config,
         run_id=segment.header.run_id,
@@ -234,6 +233,6 @@ def _newest(fs: FileSystem, segment: Segment, first_seq: int, check_from: int, c
         positions=segment.positions,
         tail=tail,
         checked_from=checked_from,
-        marked_names=known + sum(len(mark.names) for mark in marks[:kept]),
-        marks_bytes=ends[used] if kept else 0,
+        marked_names=marked_names,
+        marks_bytes=ends[used] if used >= 0 else 0,
     )
