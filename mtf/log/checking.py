@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeAlias, get_args
 
 from mtf.log.filesystem import FileSystem, join
-from mtf.log.recovery import check_follows
+from mtf.log.recovery import check_ended, check_follows
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, segment_names, segment_seq
 
@@ -50,7 +50,5 @@ def _check(segment: Segment, seq: int, pause: Callable[[], None]) -> None:
     while segment.next_seq < seq and segment.next() is not None:
         segment.skim(learn=False, until=min(seq, segment.next_seq + PIECE_EVENTS))
         pause()
-    if segment.next_seq >= seq:
-        return
-    if segment.why or not segment.sealed:
-        raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
+    if segment.next_seq < seq:
+        check_ended(segment)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mtf.log.filesystem import FileSystem, OsFileSystem, join
 from mtf.log.index_file import index_path, made_spans, read_spans
+from mtf.log.recovery import check_ended
 from mtf.log.segment import Segment, logged_segments, segment_seq
 
 __all__ = ["expired_seq"]
@@ -52,8 +53,7 @@ def _newest_ns(fs: FileSystem, directory: str, name: str) -> int:
     segment = Segment(fs, path)
     try:
         maker = made_spans(segment)
-        if segment.why or not segment.sealed:
-            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
+        check_ended(segment)
     finally:
         segment.close()
     maker.complete()

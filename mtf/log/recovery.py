@@ -19,7 +19,7 @@ from mtf.log.segment import Segment, damage_of, read_ends, segment_name, segment
 from mtf.log.segment_format import HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, first_chain
 from mtf.log.torn import torn_name
 
-__all__ = ["Outside", "Recovered", "TornTail", "check_follows", "cut_tail", "judge", "recover"]
+__all__ = ["Outside", "Recovered", "TornTail", "check_ended", "check_follows", "cut_tail", "judge", "recover"]
 
 COPY_BYTES: Final = 1 << 20
 TORN_MAX: Final = 10_000
@@ -110,6 +110,12 @@ def check_follows(segment: Segment, before: Segment | Outside | None) -> None:
         raise segment.damage(0, before.next_seq, OF_ANOTHER)
 
 
+def check_ended(segment: Segment) -> None:
+    """Raise CorruptLog unless *segment*, after which there is another, was read to its end."""
+    if segment.why or not segment.sealed:
+        raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
+
+
 def _check_header(path: str, header: SegmentHeader, before: Segment | Outside | None) -> None:
     """Raise CorruptLog unless the segment of *header* at *path* continues where *before* stopped."""
     if segment_name(header.first_seq) != path[-len(segment_name(0)) :]:
@@ -182,8 +188,7 @@ def _read(fs: FileSystem, path: str, before: Segment | Outside | None) -> Segmen
         check_follows(segment, before)
         while segment.next() is not None:
             segment.skim(learn=False)
-        if segment.why or not segment.sealed:
-            raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
+        check_ended(segment)
         return segment
     finally:
         segment.close()
