@@ -119,6 +119,8 @@ class Upkeep:
     def _check(self) -> None:
         """Check what has not been checked, once."""
         seq, self._check_before = self._check_before, 0
+        if not seq:
+            return
         try:
             check_before(self._fs, self._directory, seq, partial(self._pause, CHECK_SLICE_S, CHECK_SHARE))
         except CorruptLog as error:
