@@ -92,8 +92,7 @@ class Pushes:
         arrival_ns = self._wall.now_ns()
         left = iter(events)
         taken: list[int | asyncio.Future[int]] = []
-        done = self._take_some(left, arrival_ns, taken) if ready is None and not self._queued else False
-        if not done:
+        if ready is not None or self._queued or not self._take_some(left, arrival_ns, taken):
             async with self.turn(ready):
                 while not self._take_some(left, arrival_ns, taken):
                     await self.sent(self._source.next_seq - 1)
