@@ -23,7 +23,8 @@ from mtf.kernel import Kernel
 from mtf.timeframe import Timeframe
 from tests.builders import NEW_YORK, Input, blocks, inputs
 from tests.engine.follower import counted, model_of
-from tests.model.model import LATE_OK, OK, Model, replay
+from tests.model.judge import LATE_OK, OK
+from tests.model.model import Model, replay
 
 __all__ = [
     "DAY",

@@ -22,7 +22,8 @@ from mtf.kernel import Kernel
 from mtf.timeframe import TimeframeSet
 from mtf.units import NEVER_NS
 from tests.builders import BarRow, Clock, Input, Sent, tick_bits
-from tests.model.model import LATE_OK, OK, Model, replay
+from tests.model.judge import LATE_OK, OK
+from tests.model.model import Model, replay
 from tests.model.state import Shown, State
 
 __all__ = [

@@ -20,34 +20,15 @@ from typing import Final
 from mtf.bars.bar import Bar, PartialBar
 from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe, TimeframeSet
-from tests.builders import BY_FEED, BY_IMPORT, BY_USER, BarRow, Clock, Event, Four, Input, Sent
+from tests.builders import BY_FEED, BY_IMPORT, BY_USER, BarRow, Clock, Event, Input, Sent
 from tests.model.activity import Activity, partial_now
-from tests.model.days import Days, Placed
+from tests.model.days import Days
 from tests.model.grids import CalendarLike
+from tests.model.judge import LATE, LATE_OK, OK, PRICE_MAX, UNFINISHED, Judge
 from tests.model.rows import content, content_of_bar, of_bar, price_and_volume, with_sides
 from tests.model.state import BarBuilder, Shown, State, Symbol, completed, is_incomplete, partial_bar
 
-__all__ = [
-    "CLOSED_MARKET",
-    "DUPLICATE",
-    "LATE",
-    "LATE_OK",
-    "OK",
-    "PRICE",
-    "UNFINISHED",
-    "Model",
-    "replay",
-]
-
-OK: Final = "ok"
-LATE_OK: Final = "late_ok"
-DUPLICATE: Final = "duplicate"
-PRICE: Final = "price"
-CLOSED_MARKET: Final = "closed"
-LATE: Final = "late"
-UNFINISHED: Final = "unfinished"
-
-PRICE_MAX: Final = 1e12
+__all__ = ["Model", "replay"]
 
 
 class Model:
@@ -76,22 +57,18 @@ class Model:
     ) -> None:
         assert price in ("auto", "mid", "bid", "ask", "last")
         assert closed in ("reject", "keep")
-        assert late in ("reject", "accept")
         assert anchor in ("day", "utc")
-        assert prices in ("positive", "any")
         assert overfill in ("split", "whole")
         assert overnight in ("close", "carry")
         self.timeframes: Final = TimeframeSet(timeframes)
         self.days: Final = Days(calendar, keep=closed == "keep", utc=anchor == "utc")
         self.activity: Final = Activity(self.days, split=overfill == "split", daily=overnight == "close")
         self.price: Final = price
-        self.late: Final = late
         self.history: Final = history
         self.seq = 0  # of the newest event
         self.delivered: list[Bar] = []  # every completed bar, in the order in which they are reported
         self.straddling: list[BarRow] = []  # bars that lie in two of a timeframe: no events
-        self._least: Final = -price_max if prices == "any" else 0.0  # prices lie between these two
-        self._most: Final = price_max
+        self._judge: Final = Judge(self.days, self.timeframes[0], late=late, prices=prices, price_max=price_max)
         self._delay_of: Final = delay_of
         self._symbols: dict[str, Symbol] = {}  # in order of appearance
         self._clock_ns: int | None = None  # the newest clock event of a user
@@ -172,8 +149,8 @@ class Model:
 
     def _feed_tick(self, tick: Tick, sent: Sent) -> list[Shown]:
         symbol = self._met(tick.symbol, sent)
-        sides = self._sides(tick)
-        verdict = self._judge(symbol, tick, sides)
+        sides = self._judge.sides(tick)
+        verdict = self._judge.tick(symbol, tick, sides)
         if verdict not in (OK, LATE_OK):
             symbol.counts[verdict] += 1
             return [self._shown(tick, verdict)]
@@ -208,8 +185,8 @@ class Model:
             self.straddling.append(row)
             return []
         symbol = self._met(row.symbol, sent)
-        bids, asks = self._usable(row.trades or row.bids), self._usable(row.asks)
-        verdict = self._judge_bar(symbol, row, placed, bids or asks)
+        bids, asks = self._judge.usable(row.trades or row.bids), self._judge.usable(row.asks)
+        verdict = self._judge.bar(symbol, row, placed, bids or asks)
         if verdict == OK:
             symbol.rows.add(content_of_bar(row, placed))
         else:
@@ -267,58 +244,7 @@ class Model:
             # CHOICE: the first *accepted* tick decides, and a one-sided quote is a quote.
             symbol.side = self.price if self.price != "auto" else "last" if tick.is_trade else "mid"
 
-    # Verdicts
-
-    def _judge(self, symbol: Symbol, tick: Tick, sides: tuple[bool, bool]) -> str:
-        """Return the verdict on *tick*: the first reason that fits, or ok."""
-        # The same id with other content is an event of its own, and counted.
-        if tick.id is not None and (tick.id, content(tick)) in symbol.accepted:
-            return DUPLICATE
-        if not (self._is_price(tick.price) if tick.is_trade else any(sides)):
-            return PRICE
-        if not self.days.is_open(tick.ts_ns):
-            return CLOSED_MARKET
-        clock_ns = symbol.clock_ns
-        if clock_ns is None or tick.ts_ns >= clock_ns:
-            return OK
-        # CHOICE: a late tick is accepted only if the bar of the shortest timeframe that it lies in is not over. One
-        # that is older than another accepted tick changes what is there already: it needs a bar that forms, or there is
-        # nothing to change. One that is late for a clock event alone is the newest tick all the same, and may open it.
-        if self.late == "reject" or clock_ns >= self.days.bounds(self.timeframes[0], tick.ts_ns).end_ns:
-            return LATE
-        if symbol.history_end_ns is not None and tick.ts_ns < symbol.history_end_ns:
-            return LATE
-        forming = symbol.forming[self.timeframes[0].name]
-        if symbol.newest_ns is None or tick.ts_ns >= symbol.newest_ns:
-            return LATE_OK
-        if forming is not None and forming.bounds.start_ns <= tick.ts_ns:
-            return LATE_OK
-        return LATE
-
-    def _judge_bar(self, symbol: Symbol, row: BarRow, placed: Placed, has_price: bool) -> str:
-        """Return the verdict on a whole bar."""
-        # CHOICE: unfinished comes first: such a row will come again, complete.
-        if row.forming:
-            return UNFINISHED
-        if content_of_bar(row, placed) in symbol.rows:
-            return DUPLICATE
-        if not has_price:
-            return PRICE
-        if not self.days.is_open(placed.last_ns):
-            return CLOSED_MARKET
-        # It is late, whole, if it starts before its symbol's clock. CHOICE: late="accept" speaks of ticks: a late bar
-        # restates one that is known, and a mixture of the two would be neither.
-        return LATE if symbol.clock_ns is not None and placed.start_ns < symbol.clock_ns else OK
-
-    def _is_price(self, price: float | None) -> bool:
-        return price is not None and self._least < price < self._most
-
-    def _usable(self, prices: Four | None) -> bool:
-        return prices is not None and all(map(self._is_price, prices))
-
-    def _sides(self, tick: Tick) -> tuple[bool, bool]:
-        """Return whether bid and ask are there and are prices."""
-        return self._is_price(tick.bid), self._is_price(tick.ask)
+    # Symbols
 
     def _met(self, name: str, sent: Sent) -> Symbol:
         """Return the symbol of an event, which appears with its first well-formed one."""
