@@ -50,20 +50,18 @@ class ActivityAggregator(Aggregator):
     with their trading day at the latest.
     """
 
-    __slots__ = ("_daily", "_denominator", "_numerator", "_of", "_shares", "_size", "_split", "_sums", "_until")
+    __slots__ = ("_daily", "_denominator", "_numerator", "_size", "_split", "_sums", "_until")
 
     def __init__(
         self, timeframe: Timeframe, rank: i64, history: i64, split: bool, daily: bool, codes: bool = False
     ) -> None:
         super().__init__(timeframe, rank, history, codes=codes)
-        self._of: Final[i64] = timeframe.kind
         self._numerator: Final[float] = float(timeframe.ratio[0])
         self._denominator: Final[float] = float(timeframe.ratio[1])
         self._size: Final[float] = timeframe.size
         self._split: Final = split and timeframe.kind != OF_TICKS and timeframe.kind != RANGE
         self._daily: Final = daily
         self._sums: vec[float] = vec[float]([])  # SUMS of each symbol
-        self._shares: vec[float] = vec[float]([])  # of each symbol's bar, how much is filled
         self._until: vec[i64] = vec[i64]([])  # the end of the day that they are of; NEVER_NS before the first
 
     def aggregate(self, judged: JudgedBlock) -> Columns:
@@ -106,7 +104,7 @@ class ActivityAggregator(Aggregator):
             closes[i] = numbers[at + CLOSE]
             volumes[i] = numbers[at + VOLUME] + numbers[at + CARRY]
             ticks[i] = i64(numbers[at + TICKS])
-            shares[i] = self._shares[number]
+            shares[i] = self._share(number)
             headers[i] = i64(indices[number])
             if has_codes:
                 codes[i] = bar_codes[number]
@@ -116,7 +114,7 @@ class ActivityAggregator(Aggregator):
     def numbers(self, number: i64) -> vec[float]:
         """Return the NUMBERS of a symbol's forming bar; undefined if there is none."""
         found = super().numbers(number)
-        found[NUMBERS - 1] = self._shares[number]
+        found[NUMBERS - 1] = self._share(number)
         return found
 
     def end_of(self, number: i64) -> i64:
@@ -133,22 +131,19 @@ class ActivityAggregator(Aggregator):
             filled = self._sums[number * SUMS + FILLED]
             if not 0.0 <= filled < 2.0**62:
                 raise CorruptCheckpoint(f"saved state: {filled} bars of {self.timeframe} were filled")
-            if archive.loading and self._forming.has_bar(number):
-                self._set_share(number)
 
     def _add_symbol(self, instrument: Instrument) -> None:
         super()._add_symbol(instrument)
         for _ in range(SUMS):
             self._sums = append(self._sums, 0.0)
         self._until = append(self._until, NEVER_NS)
-        self._shares = append(self._shares, 0.0)
 
     def _settle(self, columns: Columns, judged: JudgedBlock) -> None:
         """Write what the touched symbols' bars are after the block."""
         super()._settle(columns, judged)
         touched, after = judged.touched, columns.after
         for k in range(len(touched)):
-            after[(k + 1) * NUMBERS - 1] = self._shares[touched[k]]
+            after[(k + 1) * NUMBERS - 1] = self._share(touched[k])
 
     def _take(
         self, columns: Columns, row: i64, number: i64, clock: i64, price: float, volume: float, closes: bool
@@ -161,9 +156,9 @@ class ActivityAggregator(Aggregator):
             self._split_up(columns, row, number, clock, price, volume, closes)
             return
         forming.apply(number, price, volume, closes)
-        if self._of == OF_TICKS:
+        if self._kind == OF_TICKS:
             full = forming.get(number, TICKS) >= self._size
-        elif self._of == RANGE:
+        elif self._kind == RANGE:
             high, low = forming.get(number, HIGH), forming.get(number, LOW)
             full = high - low >= self._size - ROUNDING * max(abs(high), abs(low))
         else:
@@ -172,8 +167,6 @@ class ActivityAggregator(Aggregator):
         if full:
             self._fill(columns, row, number, clock)
             self._restart(number)
-        else:
-            self._set_share(number)
 
     def _split_up(
         self, columns: Columns, row: i64, number: i64, clock: i64, price: float, volume: float, closes: bool
@@ -201,9 +194,8 @@ class ActivityAggregator(Aggregator):
             if filled:
                 forming.set(number, TICKS, 0.0)  # it has counted, in the bar in which it begins
             if over < 0.0:
-                self._set_share(number)
                 return
-            if self._of != DOLLARS and not (over > 0.0 and last):
+            if self._kind != DOLLARS and not (over > 0.0 and last):
                 forming.set(number, VOLUME, self._size)
                 forming.set(number, CARRY, 0.0)
             self._fill(columns, row, number, clock)
@@ -253,11 +245,11 @@ class ActivityAggregator(Aggregator):
     # Sums.
 
     def _amount(self, price: float, volume: float) -> float:
-        return abs(price) * volume if self._of == DOLLARS else volume
+        return abs(price) * volume if self._kind == DOLLARS else volume
 
     def _in_volume(self, amount: float, price: float) -> float:
         """Return how much was traded at *price* for an amount."""
-        return amount / abs(price) if self._of == DOLLARS else amount
+        return amount / abs(price) if self._kind == DOLLARS else amount
 
     def _add(self, number: i64, amount: float) -> None:
         """Add to the sum, and keep the rounding error of it."""
@@ -284,14 +276,14 @@ class ActivityAggregator(Aggregator):
         for each in range(number * SUMS, (number + 1) * SUMS):
             self._sums[each] = 0.0
 
-    def _set_share(self, number: i64) -> None:
-        """Write how much of the forming bar is filled."""
+    def _share(self, number: i64) -> float:
+        """Return how much of the forming bar is filled; undefined if there is none."""
         forming = self._forming
-        if self._of == OF_TICKS:
+        if self._kind == OF_TICKS:
             amount = forming.get(number, TICKS)
-        elif self._of == RANGE:
+        elif self._kind == RANGE:
             amount = forming.get(number, HIGH) - forming.get(number, LOW)
         else:
             amount = self._beyond(number, self._sums[number * SUMS + FILLED])
         share = amount / self._size
-        self._shares[number] = min(1.0, share) if share > 0.0 else 0.0
+        return min(1.0, share) if share > 0.0 else 0.0
