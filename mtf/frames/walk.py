@@ -65,7 +65,6 @@ class Walk:
         "_closed",
         "_closing",
         "_delivered",
-        "_filled_end",
         "_frame",
         "_group_end",
         "_heap_at",
@@ -112,8 +111,7 @@ class Walk:
         self._tallies: dict[int, Tally] = {}  # counts requested in this frame, by number
         self._closing: i64 = -1  # index of the closing being delivered; -1 if none is
         self._delivered: i64 = 0  # closings delivered or visible so far
-        self._group_end: i64 = 0  # end index of the closings of the current instant
-        self._filled_end: i64 = 0  # end index of the closings that are of the visible row
+        self._group_end: i64 = 0  # end index of the closings of the current instant, or that the visible row has filled
         self._row_kind: i64 = END  # the kind of the visible row, while it is to be delivered after those
         self._instant: i64 = NEVER_NS  # the current closing instant; NEVER_NS outside of one
         self._instant_of: i64 = OF_ONE  # whose clocks it moves
@@ -144,7 +142,7 @@ class Walk:
         self._make_room(len(judged.instruments))
         self._row = NO_ROW
         self._delivered = 0
-        self._group_end = self._filled_end = 0
+        self._group_end = 0
         self._moves = 0
         self._heap_at = 0
 
@@ -163,7 +161,7 @@ class Walk:
         verdicts, effects, clocks = judged.verdicts, judged.effects, judged.clocks
         while True:
             if self._row_kind != END:
-                if self._delivered < self._filled_end:
+                if self._delivered < self._group_end:
                     self._closing = self._delivered
                     self._delivered += 1
                     if wanted & BAR:
@@ -183,7 +181,7 @@ class Walk:
                 and closings.ends[self._delivered] <= clocks[upcoming]
             ):
                 if self._delivered >= self._group_end:
-                    self._begin_instant()
+                    self._begin_instant(frame, upcoming)
                 self._closing = self._delivered
                 self._delivered += 1
                 self.number = closings.numbers[self._closing]
@@ -226,7 +224,7 @@ class Walk:
                     else:
                         self._ordered[number] = _NOT_ORDERED
             if self._delivered < total and closing_rows[self._delivered] == upcoming:
-                self._show_filled(frame, upcoming)
+                self._complete_group(frame)  # what the row has filled ends with it
                 self._row_kind = kind
                 continue
             if wanted & kind:
@@ -278,10 +276,8 @@ class Walk:
         self.kind = END
         self.number = -1
 
-    def _begin_instant(self) -> None:
+    def _complete_group(self, frame: Frame) -> None:
         """Make the next bar that closes visible as completed, and all that close with it: same row, same end."""
-        frame = self._frame
-        assert frame is not None
         closings = frame.closings
         ranks: i64 = len(self.schema.timeframes)
         k = self._delivered
@@ -290,7 +286,11 @@ class Walk:
             self._closed[int(closings.numbers[k] * ranks + closings.ranks[k])] = int(k)
             k += 1
         self._group_end = k
-        self._instant = end_ns
+
+    def _begin_instant(self, frame: Frame, row: i64) -> None:
+        """Begin the instant in which the next bars close, because of *row*, which is not visible yet."""
+        self._instant = frame.closings.ends[self._delivered]
+        self._complete_group(frame)
         judged = frame.judged
         if judged.effects[row] == TIME:
             self._instant_of = OF_ALL
@@ -300,16 +300,6 @@ class Walk:
             self._instant_of = OF_RUN
         else:
             self._instant_of = OF_ONE
-
-    def _show_filled(self, frame: Frame, row: i64) -> None:
-        """Make the bars that the visible *row* has filled visible as completed: they close in one instant, its own."""
-        closings = frame.closings
-        ranks: i64 = len(self.schema.timeframes)
-        k = self._delivered
-        while k < closings.count and closings.rows[k] == row:
-            self._closed[closings.numbers[k] * ranks + closings.ranks[k]] = k
-            k += 1
-        self._filled_end = self._group_end = k
 
     def _instant_for(self, number: i64) -> i64:
         """Return the time to which the closing instant moves the clock of symbol *number*; NEVER_NS if it does not."""
