@@ -203,7 +203,7 @@ class Cursor(Walk):
             if not width:
                 continue
             closing = self._closing_of(number, rank)
-            of_row = frame is not None and row >= 0 and (closing < 0 or frame.closings[closing].row <= row)
+            of_row = frame is not None and row >= 0 and (closing < 0 or frame.closings.rows[closing] <= row)
             if of_row and frame is not None and frame.values[rank].rows:
                 header = frame.columns[rank].header[row]
                 values = frame.values[rank].live
