@@ -23,7 +23,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from array import array
 from collections.abc import Callable, Sequence
@@ -31,9 +30,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy
 from commits import ROOT, Served
-from market import START_NS, in_turn, median, row
+from market import START_NS, in_turn, median, row, timed
 from plots import growth_plot
 
 import mtf
@@ -45,7 +43,8 @@ from mtf.units import SECOND_NS
 
 sys.path.insert(0, str(Path(__file__).parent / "entrants"))
 
-from contest import Case, Ticks, write_ticks
+from contest import Case, Ticks, name_of, write_ticks
+from mtf_arrays import columns_of
 
 TICKS = int(os.environ.get("TICKS", "100000"))
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
@@ -60,7 +59,7 @@ BEGIN, END = "<!-- peers: written by make bench ARGS=peers WRITE=1 -->", "<!-- p
 SIX = (60, 300, 900, 3_600, 14_400, 86_400)
 MS = 1_000_000
 REFERENCE = "plain"
-SYMBOLS = [f"S{number}" for number in range(10)]
+SYMBOLS = [name_of(number) for number in range(10)]
 
 
 class Peer(NamedTuple):
@@ -306,24 +305,17 @@ def growth(
 
 def by_indicators(ticks: Ticks) -> dict[str, list[tuple[int, float]]]:
     """Return what each tick costs with more and more of `core`, live on six timeframes, through the pipeline."""
-    columns = {
-        "symbol": numpy.full(len(ticks.ts_ns), "S0"),
-        "ts_ns": numpy.frombuffer(ticks.ts_ns, dtype=numpy.int64),
-        "price": numpy.frombuffer(ticks.prices),
-        "size": numpy.frombuffer(ticks.sizes),
-    }
+    columns = columns_of(ticks, 1)
 
-    def seconds(specs: Sequence[str]) -> float:
-        async def run() -> None:
-            async with mtf.Pipeline(clock="ticks", calendar="crypto", price="last", indicators=list(specs)) as p:
-                await p.run(columns)
+    async def run(specs: Sequence[str]) -> None:
+        async with mtf.Pipeline(clock="ticks", calendar="crypto", price="last", indicators=list(specs)) as p:
+            await p.run(columns)
 
-        begun = time.process_time()
-        asyncio.run(run())
-        return time.process_time() - begun
+    def work(count: int) -> None:
+        asyncio.run(run(CORE[:count]))
 
     counts = (1, 2, 5, 10, 20)
-    works = [partial(seconds, CORE[:count]) for count in counts]
+    works = [timed(partial(work, count)) for count in counts]
     found = zip(counts, in_turn(ROUNDS, *works), strict=True)
     return {"mtf, columns through the pipeline": [(n, median(each) / len(ticks.ts_ns) * 1e9) for n, each in found]}
 
@@ -364,17 +356,10 @@ def by_log_length(folder: Path) -> dict[str, list[tuple[int, float]]]:
         assert survey.last_ns is not None
         middles[path] = (survey.first_ns + survey.last_ns) // 2
     for name, work in works.items():
-        calls = [partial(timed, partial(work, path)) for path in middles]
+        calls = [timed(partial(work, path)) for path in middles]
         for events, taken in zip(lengths, in_turn(ROUNDS, *calls), strict=True):
             found[name].append((events, median(taken) * 1e3))
     return found
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Return the CPU seconds that *work* takes."""
-    begun = time.process_time()
-    work()
-    return time.process_time() - begun
 
 
 GROWTH = {

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pyarrow
 from bench_reading import SETTINGS, SYMBOLS
-from market import head, in_turn, median, row
+from market import head, in_turn, median, row, timed
 
 import mtf
 from mtf.log import compress_sealed, survey_log
@@ -37,15 +36,6 @@ async def fill(path: Path, events: int) -> None:
 
 def window(data: mtf.DataReader, start: int) -> object:
     return pyarrow.table(data.ticks(SYMBOLS[4], start=start, end=start + 3 * SECOND_NS))
-
-
-def timed(work: Callable[[], object]) -> Callable[[], float]:
-    def once() -> float:
-        begun = time.process_time()
-        work()
-        return time.process_time() - begun
-
-    return once
 
 
 def windows(data: mtf.DataReader, path: Path, what: str) -> dict[str, Callable[[], object]]:

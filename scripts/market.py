@@ -7,6 +7,7 @@ import itertools
 import random
 import statistics
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,6 +60,17 @@ def in_turn(rounds: int, *works: Callable[[], float]) -> list[list[float]]:
         for work, figures in zip(works, found, strict=True):
             figures.append(work())
     return found
+
+
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    """Return what gives the seconds of CPU time that *work* takes, each time it is called."""
+
+    def once() -> float:
+        begun = time.process_time()
+        work()
+        return time.process_time() - begun
+
+    return once
 
 
 def median(figures: list[float]) -> float:

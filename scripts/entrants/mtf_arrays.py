@@ -15,7 +15,7 @@ from mtf_calls import full_bar, settings_of, values_of
 import mtf
 from mtf.build import COMPILED
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "columns_of"]
 
 
 class Keeper(mtf.Consumer):
@@ -28,15 +28,20 @@ class Keeper(mtf.Consumer):
         self.bars.append(bar)
 
 
-def prepare(case: Case, ticks: Ticks) -> Entry:
-    """Prepare a run of arrays."""
-    names = numpy.array([name_of(number) for number in range(case.symbols)])
-    columns = {
+def columns_of(ticks: Ticks, symbols: int) -> dict[str, numpy.ndarray]:
+    """Return *ticks* as columns of arrays."""
+    names = numpy.array([name_of(number) for number in range(symbols)])
+    return {
         "symbol": names[numpy.frombuffer(ticks.symbols, dtype=numpy.int32)],
         "ts_ns": numpy.frombuffer(ticks.ts_ns, dtype=numpy.int64),
         "price": numpy.frombuffer(ticks.prices),
         "size": numpy.frombuffer(ticks.sizes),
     }
+
+
+def prepare(case: Case, ticks: Ticks) -> Entry:
+    """Prepare a run of arrays."""
+    columns = columns_of(ticks, case.symbols)
     last_ns = dict(zip(ticks.symbols, ticks.ts_ns, strict=True))  # of each symbol's newest tick
     kept: list[tuple[list[mtf.Bar], list[mtf.Snapshot], list[str]]] = []
 
@@ -45,7 +50,7 @@ def prepare(case: Case, ticks: Ticks) -> Entry:
         async with mtf.Pipeline(clock="ticks", **settings_of(case)) as p:  # type: ignore[arg-type]
             p.add(keeper)
             await p.run(columns)
-            shown = [p.snapshot(str(name)) for name in names] if look else []
+            shown = [p.snapshot(name_of(number)) for number in range(case.symbols)] if look else []
             kept[:] = [(keeper.bars, shown, [timeframe.name for timeframe in p.config.timeframes])]
 
     def result() -> Result:
