@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ferro_ta
-from contest import Cannot, Case, Entry, Ticks, answer_all
-from hand import Values
-from hand import prepare as by_hand
+from contest import Case, Entry, Ticks, answer_all
+from hand import Values, prepare_values
 
 __all__ = ["Streams"]
 
@@ -40,9 +39,7 @@ class Streams(Values):
 
 def prepare(case: Case, ticks: Ticks) -> Entry:
     """Prepare the loop by hand with streams."""
-    if case.values == "none":
-        raise Cannot("indicators alone: bars are those by hand")
-    return by_hand(case, ticks, Streams)
+    return prepare_values(case, ticks, Streams)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 
-from contest import SECOND_NS, Case, Entry, FullBar, Result, Ticks, answer_all
+from contest import SECOND_NS, Cannot, Case, Entry, FullBar, Result, Ticks, answer_all
 
-__all__ = ["Values", "prepare"]
+__all__ = ["Values", "prepare", "prepare_values"]
 
 
 class Values:
@@ -65,7 +65,14 @@ class Values:
         self.before = close
 
 
-def prepare(case: Case, ticks: Ticks, values: type = Values) -> Entry:
+def prepare_values(case: Case, ticks: Ticks, values: type[Values]) -> Entry:
+    """Prepare the loop with the indicators of a library that has no bars."""
+    if case.values == "none":
+        raise Cannot("indicators alone: bars are those by hand")
+    return prepare(case, ticks, values)
+
+
+def prepare(case: Case, ticks: Ticks, values: type[Values] = Values) -> Entry:
     """Prepare a loop in plain Python; *values* keeps the indicators."""
     rows = list(zip(ticks.symbols, ticks.ts_ns, ticks.prices, ticks.sizes, strict=True))
     lengths = [length * SECOND_NS for length in case.lengths]

@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy
 import talib
-from contest import Cannot, Case, Entry, Ticks, answer_all
-from hand import Values
-from hand import prepare as by_hand
+from contest import Case, Entry, Ticks, answer_all
+from hand import Values, prepare_values
 from talib import stream
 
 __all__ = ["Handles"]
 
 READY = 20  # bars, of the slowest
-NAN = (float("nan"),)
 
 
 class Handles(Values):
@@ -55,9 +53,7 @@ class Handles(Values):
 
 def prepare(case: Case, ticks: Ticks) -> Entry:
     """Prepare the loop by hand with handles."""
-    if case.values == "none":
-        raise Cannot("indicators alone: bars are those by hand")
-    return by_hand(case, ticks, Handles)
+    return prepare_values(case, ticks, Handles)
 
 
 if __name__ == "__main__":

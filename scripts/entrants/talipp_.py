@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from contest import Cannot, Case, Entry, Ticks, answer_all
-from hand import Values
-from hand import prepare as by_hand
+from contest import Case, Entry, Ticks, answer_all
+from hand import Values, prepare_values
 from talipp.indicators import ATR, EMA, RSI, SMA
 from talipp.ohlcv import OHLCV
 
@@ -47,9 +46,7 @@ class Incremental(Values):
 
 def prepare(case: Case, ticks: Ticks) -> Entry:
     """Prepare the loop by hand."""
-    if case.values == "none":
-        raise Cannot("indicators alone: bars are those by hand")
-    return by_hand(case, ticks, Incremental)
+    return prepare_values(case, ticks, Incremental)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import wickra
 from contest import Cannot, Case, Entry, Ticks, answer_all
-from hand import Values
-from hand import prepare as by_hand
+from hand import Values, prepare_values
 
 __all__ = ["Streams"]
 
@@ -29,11 +28,9 @@ class Streams(Values):
 
 def prepare(case: Case, ticks: Ticks) -> Entry:
     """Prepare the loop by hand with streams."""
-    if case.values == "none":
-        raise Cannot("indicators alone: bars are those by hand")
     if case.values == "live":
         raise Cannot("no value of a bar that forms")
-    return by_hand(case, ticks, Streams)
+    return prepare_values(case, ticks, Streams)
 
 
 if __name__ == "__main__":
