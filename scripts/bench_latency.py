@@ -10,9 +10,10 @@ import asyncio
 import gc
 import tempfile
 import time
+from functools import partial
 
 import uvloop
-from market import head, median, quantile, quotes, row
+from market import head, in_turn, median, quantile, quotes, row
 
 import mtf
 from mtf.sources import SyntheticMarket
@@ -99,8 +100,7 @@ class ReadsAll(mtf.Consumer):
         _ = view.live
 
 
-TURNS: dict[str, type[mtf.Consumer] | None] = {
-    "": None,
+TURNS: dict[str, type[mtf.Consumer]] = {
     "`on_tick` that does nothing": Nothing,
     "reads a forming high and a live value": ReadsOne,
     "reads six forming highs": ReadsSix,
@@ -116,6 +116,11 @@ async def turn(consumer: type[mtf.Consumer] | None) -> float:
         begun = time.process_time()
         await pipeline.run(SyntheticMarket(seed=3, symbols=["A"], events=TURN_EVENTS, pace_ms=2_000))
         return (time.process_time() - begun) / TURN_EVENTS * 1e9
+
+
+def turn_ns(consumer: type[mtf.Consumer] | None) -> float:
+    ns: float = uvloop.run(turn(consumer))
+    return ns
 
 
 async def snapshots() -> tuple[float, float, float]:
@@ -168,12 +173,9 @@ def main() -> None:
     print()
     row("a consumer's turn, a row of a large block, above none", "ns")
     row("---", "---")
-    spent: dict[str, list[float]] = {label: [] for label in TURNS}
-    for _ in range(ROUNDS):
-        for label, consumer in TURNS.items():
-            spent[label].append(uvloop.run(turn(consumer)))
-    for label in list(TURNS)[1:]:
-        row(label, f"{median([a - b for a, b in zip(spent[label], spent[''], strict=True)]):,.0f}")
+    none, *spent = in_turn(ROUNDS, *(partial(turn_ns, consumer) for consumer in (None, *TURNS.values())))
+    for label, ns in zip(TURNS, spent, strict=True):
+        row(label, f"{median([a - b for a, b in zip(ns, none, strict=True)]):,.0f}")
 
 
 def quantiles(found: list[float]) -> list[str]:

@@ -12,9 +12,10 @@ import os
 import shutil
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from market import head, median, row
+from market import head, in_turn, median, row
 
 import mtf
 from mtf.events.block import ROW_BYTES, Block
@@ -90,6 +91,10 @@ def as_single_pushes(data: Path) -> None:
     (data / "single").rename(data / "log")
 
 
+def start_seconds(data: Path) -> float:
+    return asyncio.run(start(data))
+
+
 def lengths() -> None:
     """Time starts by the length of the log."""
     sizes = [100_000, 1_000_000, 1_000_000 * int(os.environ.get("MILLIONS", "10"))]
@@ -102,11 +107,8 @@ def lengths() -> None:
                 asyncio.run(fill_quietly(data, size))
                 if kind != "in blocks":
                     as_single_pushes(data)
-            spent: dict[Path, list[float]] = {data: [] for data in made}
-            for _ in range(4 * ROUNDS):
-                for data in made:
-                    spent[data].append(asyncio.run(start(data)))
-            row(kind, *(f"{median(spent[data]) * 1e3:.0f}" for data in made))
+            found = in_turn(4 * ROUNDS, *(partial(start_seconds, data) for data in made))
+            row(kind, *(f"{median(seconds) * 1e3:.0f}" for seconds in found))
             for data in made:
                 shutil.rmtree(data)
 
