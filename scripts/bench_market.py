@@ -66,7 +66,7 @@ def main() -> int:
     else:
         head("ns an event", "median", "mean", "KiB a symbol")
     for symbols, seconds, indicators in CASES:
-        found = [measured(python, symbols, seconds, indicators) for python in pythons]
+        found = [apart(python, MEASURE, symbols, seconds, indicators) for python in pythons]
         who = f"{symbols:,} symbols" if symbols > 1 else "1 symbol"
         label = f"{who}, a tick each {seconds:g} s{', core' if indicators else ''}"
         median, mean, kib = found[-1]
@@ -83,12 +83,12 @@ def main() -> int:
     print()
     head("a new symbol, six timeframes", "us", "KiB")
     for indicators in ("", "core"):
-        us, kib = apart(NEW, indicators)
+        us, kib = apart(Path(sys.executable), NEW, indicators)
         row(f"with {indicators}" if indicators else "without indicators", f"{us:.1f}", f"{kib:.1f}")
     print()
     head("a kept bar, with its values", "numbers", "bytes", "over 8 a number")
     for indicators in ("", "core"):
-        numbers, size = apart(KEPT, indicators)
+        numbers, size = apart(Path(sys.executable), KEPT, indicators)
         row(
             f"with {indicators}" if indicators else "alone",
             f"{numbers:.0f}",
@@ -98,12 +98,11 @@ def main() -> int:
     return 0
 
 
-def apart(what: str, indicators: str) -> tuple[float, float]:
-    """Return the two figures of `new_symbol` or `kept_bar`, from a process whose memory holds nothing else."""
-    command = [sys.executable, __file__, what, indicators]
+def apart(python: Path, what: str, *given: object) -> list[float]:
+    """Return what this program measures for *what* with *python*, in a process whose memory holds nothing else."""
+    command = [str(python), __file__, what, *map(str, given)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    one, other = map(float, done.stdout.split())
-    return one, other
+    return list(map(float, done.stdout.split()))
 
 
 def new_symbol(indicators: str) -> tuple[float, float]:
@@ -145,16 +144,11 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def measured(python: Path, symbols: int, seconds: float, indicators: str) -> tuple[float, float, float]:
-    """Return what *python* measures: median and mean in ns, and KiB a symbol."""
-    command = [str(python), __file__, MEASURE, str(symbols), str(seconds), indicators]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    median, mean, kib = map(float, done.stdout.split())
-    return median, mean, kib
-
-
 def measure(symbols: int, seconds: float, indicators: str) -> None:
-    """Print the figures of the mtf that is installed here. It may be an old one: what is used here is in both."""
+    """Print median and mean in ns, and KiB a symbol, of the mtf that is installed here.
+
+    It may be an old one: what is used here is in both.
+    """
     config = mtf.Pipeline(data=None, calendar="crypto", indicators=indicators or None, clock="ticks").config
     kernel = Kernel(config)
     rounds = 30 if seconds >= SPARSE_S else 2  # ten minutes, so that bars have closed before
