@@ -44,10 +44,7 @@ class Activity:
             if forming is None:
                 forming = symbol.forming[timeframe.name] = self._opened(symbol, timeframe, clock_ns, price)
                 self._amounts[key] = Fraction(0)
-            forming.high = max(forming.high, price)
-            forming.low = min(forming.low, price)
-            if not is_late:
-                forming.close = price
+            forming.take_price(price, is_late=is_late)
             part = rest
             if self._split and timeframe.kind not in (TICKS, RANGE):
                 part = min(rest, (size - self._amounts[key]) / value)

@@ -379,10 +379,7 @@ class Model:
             )
             return
         assert forming.bounds == bounds, f"{timeframe}: the forming bar is not the one that the tick lies in"
-        forming.high = max(forming.high, price)
-        forming.low = min(forming.low, price)
-        if not is_late:
-            forming.close = price
+        forming.take_price(price, is_late=is_late)
         forming.volume += volume
         forming.ticks += 1
         forming.from_bars |= from_bar

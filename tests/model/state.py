@@ -69,6 +69,13 @@ class BarBuilder:
     from_bars: bool = False
     torn_by_bars: bool = True  # an unfinished bar makes it incomplete: not one of activity, into which none goes
 
+    def take_price(self, price: float, *, is_late: bool) -> None:
+        """Take a price that is traded in the bar; one that is late is not its close."""
+        self.high = max(self.high, price)
+        self.low = min(self.low, price)
+        if not is_late:
+            self.close = price
+
 
 @dataclass
 class Symbol:
