@@ -97,7 +97,7 @@ def start_seconds(data: Path) -> float:
 
 def lengths() -> None:
     """Time starts by the length of the log."""
-    sizes = [100_000, 1_000_000, 1_000_000 * int(os.environ.get("MILLIONS", "10"))]
+    sizes = sorted({100_000, 1_000_000, 1_000_000 * int(os.environ.get("MILLIONS", "10"))})
     print()
     head("start after that many events, ms", *(f"{size:,}" for size in sizes))
     with tempfile.TemporaryDirectory() as folder:
