@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import orjson
-from market import head, row
+from market import head, quantile, row
 
 import mtf
 from mtf.cluster.broker import Broker
@@ -151,9 +151,8 @@ async def pushed(directory: Path, url: str) -> tuple[float, float]:
         end(processes)
         await broker.close()
         await sending.close()
-    took.sort()
     assert len(took) == PUSHES, f"{len(took)} of {PUSHES} pushes came back"
-    return took[len(took) // 2], took[len(took) * 99 // 100]
+    return quantile(took, 0.5), quantile(took, 0.99)
 
 
 def main() -> None:
