@@ -27,6 +27,7 @@ from mtf.bars.bar_codes import (
 from mtf.bars.bar_history import CODE, END, PRICES, START, TICKS, BarHistory, BarWindow
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, VOLUME, FormingBars
 from mtf.bars.forming import TICKS as TICKS_FORMING
+from mtf.bars.growth import start_of
 from mtf.bars.judged_block import Instrument
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
@@ -56,14 +57,13 @@ class BarBuilder:
 
     def window(self, keep: i64) -> BarWindow:
         """Return the last *keep* completed bars, oldest first."""
-        stop = self.history.count
-        return BarWindow(self.history, stop - keep if stop > keep else 0, stop)
+        return self.history.window(self.history.count, keep)
 
     def room(self, keep: i64) -> BarHistory:
         """Return the history, with room for one more bar; at least *keep* bars stay in it."""
         history = self.history
         if history.count == history.room:
-            history = history.with_room(keep, self.instrument.number)
+            history = history.larger(keep, self.instrument.number)
             self.history = history
         return history
 
@@ -80,7 +80,7 @@ class BarBuilder:
             ticks = archive.int64(i64(forming.get(number, TICKS_FORMING)), 0, ANY_MAX)
             forming.set(number, TICKS_FORMING, float(ticks))
         kept: i64 = self.history.count
-        start = kept - keep if kept > keep else 0
+        start = start_of(kept, keep)
         count = archive.count(kept - start, 8)
         if not archive.loading:
             for row in range(start, kept):

@@ -24,12 +24,12 @@ from mtf.bars.bar_codes import (
     date_of,
     flags_of,
 )
-from mtf.bars.growth import TAIL, next_room
+from mtf.bars.growth import TAIL, flush_rows, kept_rows, next_room, start_of
 from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
-__all__ = ["CODE", "END", "PRICES", "START", "TICKS", "BarHistory", "BarWindow", "bar_of", "table_of"]
+__all__ = ["CODE", "END", "PRICES", "START", "TICKS", "BarHistory", "BarWindow", "table_of"]
 
 # Columns of floats: open, high, low, close and volume.
 PRICES: Final = 5
@@ -65,33 +65,26 @@ class BarHistory:
         self._marks: vec[i64] = vec[i64]([0] * (rows * MARKS))
         self.gaps: vec[i64] = vec[i64]([])  # GAP_NUMBERS for each bar that has a gap before it, in order
 
-    def with_room(self, keep: i64, number: i64) -> BarHistory:
-        """Return a table with room for one more row: this one or, if it is full, one with its last *keep* rows.
+    def larger(self, keep: i64, number: i64) -> BarHistory:
+        """Return a table with the last *keep* rows of this one, which is full, and room for more.
 
         *number* is that of the symbol; see `next_room`.
         """
         count = self.count
-        if count < self.room:
-            return self
         self.flush()
         kept = min(count, keep)
-        start = count - kept
+        start = start_of(count, keep)
         room = next_room(count, keep, number)
         table = BarHistory(self.symbol, self.timeframe, room, self.first + start)
         table.count = kept
         table._flushed = kept
-        prices, into = self._prices, table._prices
-        for column in range(PRICES):
-            at = column * count + start
-            to = column * room
-            for k in range(kept):
-                into[to + k] = prices[at + k]
-        marks, marks_into = self._marks, table._marks
+        kept_rows(self._prices, PRICES, count, table._prices, room, kept)
+        marks, into = self._marks, table._marks
         for column in range(MARKS):
             at = column * count + start
             to = column * room
             for k in range(kept):
-                marks_into[to + k] = marks[at + k]
+                into[to + k] = marks[at + k]
         gaps = self.gaps
         at = 0
         while at < len(gaps) and gaps[at] < table.first:
@@ -147,16 +140,14 @@ class BarHistory:
 
     def flush(self) -> None:
         """Write the rows of the tail into the columns."""
-        prices, marks, room = self._prices, self._marks, self.room
-        slot = room
+        room = self.room
+        flush_rows(self._prices, PRICES, room, self._flushed, self.count)
+        marks = self._marks
+        at = room * MARKS
         for row in range(self._flushed, self.count):
-            at = slot * PRICES
-            for column in range(PRICES):
-                prices[row + column * room] = prices[at + column]
-            at = slot * MARKS
             for column in range(MARKS):
                 marks[row + column * room] = marks[at + column]
-            slot += 1
+            at += MARKS
         self._flushed = self.count
 
     def price(self, row: i64, column: i64) -> float:
@@ -206,20 +197,30 @@ class BarHistory:
 
     def bar(self, row: i64) -> Bar:
         """Return the bar of a row."""
-        return bar_of(
-            self.symbol,
-            self.timeframe,
-            self.mark(row, START),
-            self.mark(row, END),
-            self.price(row, 0),
-            self.price(row, 1),
-            self.price(row, 2),
-            self.price(row, 3),
-            self.price(row, 4),
-            self.mark(row, TICKS),
-            self.mark(row, CODE),
-            self.gap(row),
+        code = self.mark(row, CODE)
+        return Bar(
+            symbol=self.symbol,
+            timeframe=self.timeframe,
+            start_ns=self.mark(row, START),
+            end_ns=self.mark(row, END),
+            open=self.price(row, 0),
+            high=self.price(row, 1),
+            low=self.price(row, 2),
+            close=self.price(row, 3),
+            volume=self.price(row, 4),
+            ticks=self.mark(row, TICKS),
+            trading_day=date_of(code),
+            first=code & FIRST != 0,
+            incomplete=code & INCOMPLETE != 0,
+            day_incomplete=code & DAY_INCOMPLETE != 0,
+            off_session=code & OFF_SESSION != 0,
+            from_bars=code & FROM_BARS != 0,
+            gap=self.gap(row),
         )
+
+    def window(self, stop: i64, keep: i64) -> BarWindow:
+        """Return the last *keep* bars before the row *stop*."""
+        return BarWindow(self, start_of(stop, keep), stop)
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -355,42 +356,6 @@ class BarWindow:
 
     def __repr__(self) -> str:
         return f"BarWindow({len(self)} bars)"
-
-
-def bar_of(
-    symbol: str,
-    timeframe: Timeframe,
-    start_ns: i64,
-    end_ns: i64,
-    open: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-    ticks: i64,
-    code: i64,
-    gap: Gap | None,
-) -> Bar:
-    """Return a completed bar with the day and flags of *code*."""
-    return Bar(
-        symbol=symbol,
-        timeframe=timeframe,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        open=open,
-        high=high,
-        low=low,
-        close=close,
-        volume=volume,
-        ticks=ticks,
-        trading_day=date_of(code),
-        first=code & FIRST != 0,
-        incomplete=code & INCOMPLETE != 0,
-        day_incomplete=code & DAY_INCOMPLETE != 0,
-        off_session=code & OFF_SESSION != 0,
-        from_bars=code & FROM_BARS != 0,
-        gap=gap,
-    )
 
 
 def table_of(bars: Iterable[Bar]) -> BarHistory | None:

@@ -8,7 +8,7 @@ from librt.vecs import extend, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
-from mtf.bars.bar_history import PRICES, BarHistory, BarWindow, bar_of
+from mtf.bars.bar_history import PRICES, BarHistory, BarWindow
 from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 
@@ -125,9 +125,6 @@ class Closings:
         """Return the number of the symbol."""
         return self.marks[k * MARKS + NUMBER]
 
-    def end_ns(self, k: i64) -> i64:
-        return self.marks[k * MARKS + END]
-
     def numbers(self) -> list[int]:
         """Return the numbers of the symbols, in order."""
         return [self.marks[k * MARKS + NUMBER] for k in range(self.count)]
@@ -147,38 +144,18 @@ class Closings:
             self._bars = bars
         found = bars[k]
         if found is None:
-            history = self._histories[k]
-            marks, prices = self.marks, self.prices
-            of = k * MARKS
-            at = k * PRICES
-            found = bar_of(
-                history.symbol,
-                self.timeframe,
-                marks[of + START],
-                marks[of + END],
-                prices[at],
-                prices[at + 1],
-                prices[at + 2],
-                prices[at + 3],
-                prices[at + 4],
-                marks[of + TICKS],
-                marks[of + CODE],
-                self._gaps[k],
-            )
+            found = self._histories[k].bar(self.marks[k * MARKS + AT])
             bars[k] = found
         return found
 
     def window_before(self, k: i64) -> BarWindow:
         """Return the symbol's completed bars just before."""
-        return self._window(k, self.marks[k * MARKS + AT])
+        # A table that had just been replaced has `keep` rows before this bar: this window is whole too.
+        return self._histories[k].window(self.marks[k * MARKS + AT], self.keep)
 
     def window_after(self, k: i64) -> BarWindow:
         """Return the symbol's completed bars just after, of which the one that closed is the last."""
-        return self._window(k, self.marks[k * MARKS + AT] + 1)
-
-    def _window(self, k: i64, stop: i64) -> BarWindow:
-        # A table that had just been replaced has `keep` rows before this bar: the window before it is whole too.
-        return BarWindow(self._histories[k], stop - self.keep if stop > self.keep else 0, stop)
+        return self._histories[k].window(self.marks[k * MARKS + AT] + 1, self.keep)
 
 
 @mypyc_attr(native_class=True)
@@ -205,8 +182,3 @@ class BarClose:
     @property
     def bar(self) -> Bar:
         return self._closings.bar(self._k)
-
-    @property
-    def window(self) -> BarWindow:
-        """The symbol's completed bars just after."""
-        return self._closings.window_after(self._k)

@@ -29,6 +29,7 @@ __all__ = [
     "BarState",
     "Columns",
     "end_now",
+    "header_in",
 ]
 
 NO_BAR: Final = -1  # in place of the index of a header
@@ -117,6 +118,12 @@ class BarState:
         )
 
 
+def header_in(marks: vec[i64], at: i64, gaps: dict[int, Gap], key: i64) -> BarHeader:
+    """Return the header whose numbers begin at `marks[at]`; its gap, if it has one, is that of *key*."""
+    code = marks[at + HEADER_CODE]
+    return BarHeader(marks[at], marks[at + HEADER_END], code, gaps[int(key)] if code & HAS_GAP else None)
+
+
 def end_now(start_ns: i64, time_ns: i64) -> i64:
     """Return the end of a bar of activity if the event at *time_ns* were its last one."""
     return (time_ns if time_ns > start_ns else start_ns) + 1
@@ -196,9 +203,7 @@ class Columns:
 
     def header_at(self, index: i64) -> BarHeader:
         """Return the header with this index."""
-        headers = self.headers
-        at = index * HEADER
-        return BarHeader(headers[at], headers[at + HEADER_END], headers[at + HEADER_CODE], self.gap(index))
+        return header_in(self.headers, index * HEADER, self._gaps, index)
 
     def state(self, row: i64, window: BarWindow, before: BarHeader | None) -> BarState:
         """Return the state after *row*; *window* are the completed bars, *before* is the header before the block."""

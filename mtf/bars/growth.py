@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from mtf.build import COMPILED
 
-__all__ = ["TAIL", "next_room"]
+__all__ = ["TAIL", "flush_rows", "kept_rows", "next_room", "start_of"]
 
 # Rows at the end of a table. In pure Python there are none: a reader in another thread could come between.
 TAIL: Final[int] = 8 if COMPILED else 1
@@ -39,3 +40,27 @@ def next_room(count: i64, keep: i64, number: i64) -> i64:
     if room < keep:
         return room
     return keep + 1 + (slack - 1) * (phase + 1) // PHASES
+
+
+def start_of(stop: i64, keep: i64) -> i64:
+    """Return the first of the *keep* newest rows before *stop*."""
+    return stop - keep if stop > keep else 0
+
+
+def kept_rows(numbers: vec[float], width: i64, count: i64, into: vec[float], room: i64, kept: i64) -> None:
+    """Copy the last *kept* rows of a full table of *width* columns and *count* rows *into* one with *room* for more."""
+    for column in range(width):
+        at = column * count + count - kept
+        to = column * room
+        for k in range(kept):
+            into[to + k] = numbers[at + k]
+
+
+def flush_rows(numbers: vec[float], width: i64, room: i64, start: i64, stop: i64) -> None:
+    """Write the rows from *start* to *stop* of a table, which are in its tail, into its *width* columns."""
+    for column in range(width):
+        to = column * room
+        at = room * width + column
+        for row in range(start, stop):
+            numbers[to + row] = numbers[at]
+            at += width

@@ -26,6 +26,7 @@ from mtf.bars.columns import (
     BarHeader,
     BarState,
     Columns,
+    header_in,
 )
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_SYMBOLS, fetched
@@ -56,6 +57,7 @@ class Published:
         "_marks",
         "_prices",
         "_read",
+        "_seen",
         "_stops",
         "_widths",
         "instruments",
@@ -68,7 +70,8 @@ class Published:
         self.ranks: Final[i64] = ranks
         self.values: Final = values
         self._widths: Final[list[i64]] = [each.width for each in values]
-        self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
+        self._read = 0.0  # of no meaning, as `_seen`: they keep reading ahead from being optimized away
+        self._seen: i64 = 0
         self._keep: Final[i64] = keep  # how many bars a window has at most
         # By number of the symbol:
         self.instruments: Final[list[Instrument]] = []
@@ -167,6 +170,7 @@ class Published:
         after, header_after = columns.after, columns.header_after
         marks = self._marks
         changed = vec[i64]([])  # places of those whose header is another one now
+        seen: i64 = 0
         at: i64 = 0
         to: i64 = rank * NUMBERS
         for k in range(len(touched)):
@@ -179,8 +183,8 @@ class Published:
             to += ranks * NUMBERS
             if header_after[k] != AS_BEFORE:
                 changed = append(changed, k)
-                if marks[(number * ranks + rank) * HEADER] < NEVER_NS:  # never: it reads what the next loop needs
-                    changed = append(changed, k)
+                seen ^= marks[(number * ranks + rank) * HEADER]  # which the next loop needs
+        self._seen = seen
         for c in range(len(changed)):
             self._apply_header(columns, touched[changed[c]], header_after[changed[c]], undo)
         closings = columns.closings
@@ -253,9 +257,7 @@ class Published:
         marks, mark = self._marks, place * HEADER
         if marks[mark + HEADER_END] == NEVER_NS:
             return None
-        code = marks[mark + HEADER_CODE]
-        gap = self._gaps[int(place)] if code & HAS_GAP else None
-        return BarHeader(marks[mark], marks[mark + HEADER_END], code, gap)
+        return header_in(marks, mark, self._gaps, place)
 
     def bounds(self, number: i64, rank: i64, before: Undo | None) -> tuple[i64, i64]:
         """Return start and end of the bar that forms; the end is NEVER_NS if none does."""
@@ -280,8 +282,7 @@ class Published:
         history = self._histories[place]
         if history is None:
             return _NO_WINDOW
-        stop = self._stops[place]
-        return BarWindow(history, stop - self._keep if stop > self._keep else 0, stop)
+        return history.window(self._stops[place], self._keep)
 
     def bars(self, number: i64, rank: i64, before: Undo | None) -> BarState:
         """Return the bars of one timeframe of a symbol."""

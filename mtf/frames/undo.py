@@ -12,9 +12,8 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
-from mtf.bars.bar_codes import HAS_GAP
 from mtf.bars.bar_history import BarWindow
-from mtf.bars.columns import HEADER, HEADER_CODE, HEADER_END, NUMBERS, BarHeader
+from mtf.bars.columns import HEADER, HEADER_CODE, HEADER_END, NUMBERS, BarHeader, header_in
 from mtf.bars.judged_block import NO_ROW
 from mtf.bars.verdicts import COUNTS
 from mtf.calendars.day import Gap
@@ -101,11 +100,9 @@ class Undo:
     def header_at(self, at: i64) -> BarHeader | None:
         """Return the header at *at*; None if no bar formed."""
         headers = self.headers
-        end_ns, code = headers[at + HEADER_END], headers[at + HEADER_CODE]
-        if end_ns == NEVER_NS:
+        if headers[at + HEADER_END] == NEVER_NS:
             return None
-        gap = self._gaps[int(headers[at + HEADER])] if code & HAS_GAP else None
-        return BarHeader(headers[at], end_ns, code, gap)
+        return header_in(headers, at, self._gaps, headers[at + HEADER])
 
     def window(self, number: i64, rank: i64) -> BarWindow | None:
         """Return a symbol's completed bars before the block; None if it closes none."""

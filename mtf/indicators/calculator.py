@@ -220,13 +220,8 @@ class Calculator:
         cold, c = self._cold.slabs[slab], (row & SLAB_MASK) * self._cold.width
         bar, prices, at = self._bar, closings.prices, k * PRICES
         code = closings.marks[k * MARKS + CODE]
-        bar.open = prices[at]
-        bar.high = prices[at + 1]
-        bar.low = prices[at + 2]
-        bar.close = prices[at + 3]
-        bar.volume = prices[at + 4]
-        bar.day = float(code >> DAY_SHIFT)
-        bar.flags = code & FLAGS
+        day = code >> DAY_SHIFT
+        bar.set_to(prices[at], prices[at + 1], prices[at + 2], prices[at + 3], prices[at + 4], day, code & FLAGS)
         self._parts.commit(hot, h, cold, c, bar)
         self._parts.current(cold, c, numbers.completed, k * self.width)
 

@@ -18,7 +18,7 @@ from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
 from mtf.indicators.value_rows import ValueRows
-from mtf.indicators.values import Numbers, ValueClosings, ValueColumns, ValueState
+from mtf.indicators.values import Numbers, ValueClosings, ValueColumns, ValueState, completed_state
 
 __all__ = ["ValueHistory", "ValueUndo"]
 
@@ -80,8 +80,7 @@ class ValueHistory:
     def completed(self, number: i64) -> ValueState:
         """Return the state after the newest bar of a symbol that closed, without live values."""
         rows = self._tables[number]
-        stop = rows.count
-        return ValueState(vec[float]([]), rows, stop - self._history if stop > self._history else 0, stop)
+        return completed_state(rows, rows.count, self._history)
 
     def live(self, number: i64) -> vec[float]:
         """Return a symbol's newest live values; none if no bar of it forms, or they were not computed."""
@@ -142,7 +141,7 @@ class ValueHistory:
         """Return the table of a symbol, with room for one more row."""
         rows = self._tables[number]
         if rows.count == rows.room:
-            rows = rows.with_room(self._history, number)
+            rows = rows.larger(self._history, number)
             self._tables[number] = rows
         return rows
 

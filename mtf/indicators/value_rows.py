@@ -10,7 +10,7 @@ from typing import Any, Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.growth import TAIL, next_room
+from mtf.bars.growth import TAIL, flush_rows, kept_rows, next_room
 
 __all__ = ["ValueRows", "rows_of"]
 
@@ -35,27 +35,19 @@ class ValueRows:
         rows: i64 = room + self._tail if room else 0
         self.numbers: vec[float] = vec[float]([0.0] * (rows * width))
 
-    def with_room(self, keep: i64, number: i64) -> ValueRows:
-        """Return a table with room for one more row: this one or, if it is full, one with its last *keep* rows.
+    def larger(self, keep: i64, number: i64) -> ValueRows:
+        """Return a table with the last *keep* rows of this one, which is full, and room for more.
 
         *number* is that of the symbol; see `next_room`.
         """
         count = self.count
-        if count < self.room:
-            return self
         self.flush()
         kept = min(count, keep)
-        start = count - kept
         room = next_room(count, keep, number)
-        table = ValueRows(self.width, room, self.first + start)
+        table = ValueRows(self.width, room, self.first + count - kept)
         table.count = kept
         table._flushed = kept
-        numbers, into = self.numbers, table.numbers
-        for column in range(self.width):
-            at = column * count + start
-            to = column * room
-            for k in range(kept):
-                into[to + k] = numbers[at + k]
+        kept_rows(self.numbers, self.width, count, table.numbers, room, kept)
         return table
 
     def add(self, values: vec[float], at: i64) -> i64:
@@ -73,15 +65,7 @@ class ValueRows:
 
     def flush(self) -> None:
         """Write the rows of the tail into the columns."""
-        numbers, room = self.numbers, self.room
-        tail = room * self.width
-        start = self._flushed
-        for column in range(self.width):
-            to = column * room
-            at = tail + column
-            for row in range(start, self.count):
-                numbers[to + row] = numbers[at]
-                at += self.width
+        flush_rows(self.numbers, self.width, self.room, self._flushed, self.count)
         self._flushed = self.count
 
     def place(self, row: i64) -> tuple[i64, i64]:

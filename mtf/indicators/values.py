@@ -11,10 +11,11 @@ from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.closings import END, MARKS, Closings
+from mtf.bars.growth import start_of
 from mtf.bars.judged_block import JudgedBlock
 from mtf.indicators.value_rows import ValueRows, rows_of
 
-__all__ = ["Numbers", "Places", "ValueClosings", "ValueColumns", "ValueState", "places_of"]
+__all__ = ["Numbers", "Places", "ValueClosings", "ValueColumns", "ValueState", "completed_state", "places_of"]
 
 NAN: Final = float("nan")
 
@@ -145,7 +146,7 @@ class ValueClosings:
         return self._state(k, self._ats[k] + 1)
 
     def _state(self, k: i64, stop: i64) -> ValueState:
-        return ValueState(vec[float]([]), self._rows[k], stop - self._keep if stop > self._keep else 0, stop)
+        return completed_state(self._rows[k], stop, self._keep)
 
 
 @mypyc_attr(native_class=True)
@@ -167,6 +168,11 @@ class ValueColumns:
         self.rows: Final = numbers.rows
         self.places: Final = numbers.places
         self.closings: ValueClosings | None = None  # None if no bar closed
+
+
+def completed_state(rows: ValueRows, stop: i64, keep: i64) -> ValueState:
+    """Return the state of which the last *keep* rows before *stop* are the history, without live values."""
+    return ValueState(vec[float]([]), rows, start_of(stop, keep), stop)
 
 
 def _restored(live: list[float], completed: list[float], history: list[list[float]], count: int) -> ValueState:

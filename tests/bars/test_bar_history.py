@@ -47,7 +47,8 @@ def bar(k: int, gap: Gap | None = None) -> Bar:
 
 def add(history: BarHistory, each: Bar, keep: int, number: int) -> BarHistory:
     """Append a bar to a history, as the aggregator does; return its table."""
-    history = history.with_room(keep, number)
+    if history.count == history.room:
+        history = history.larger(keep, number)
     flags = flags_of(each.incomplete, each.day_incomplete, each.off_session)
     code = code_of(DAY.toordinal(), flags, each.first, each.from_bars, each.gap is not None)
     prices = (each.open, each.high, each.low, each.close, each.volume)
@@ -94,7 +95,8 @@ def test_values_are_kept_like_bars(keep: int, width: int, rows: int, data: st.Da
             columns = [table.column(c, start, table.count) for c in range(width)]
             taken.append((columns, range(max(0, k - keep), k)))
         if k < rows:
-            table = table.with_room(keep, 3)
+            if table.count == table.room:
+                table = table.larger(keep, 3)
             one = rows_of([[float(k * width + c) for c in range(width)]], width, 0)
             table.add(one.row(0), 0)
             assert list(table.row(table.count - 1)) == [float(k * width + c) for c in range(width)]

@@ -5,26 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mtf.bars.bar import Bar
 from mtf.bars.bar_history import BarWindow, table_of
-from mtf.timeframe import Timeframe
-
-MINUTE_NS = 60_000_000_000
-
-
-def bar(k: int) -> Bar:
-    return Bar(
-        symbol="X",
-        timeframe=Timeframe("1m"),
-        start_ns=k * MINUTE_NS,
-        end_ns=(k + 1) * MINUTE_NS,
-        open=2.0 + k,
-        high=4.0 + k,
-        low=1.0 + k,
-        close=3.0 + k,
-        volume=0.5 * k,
-        ticks=k,
-    )
+from tests.bars.test_bar_history import MINUTE_NS, bar
 
 
 def test_columns_are_those_of_the_bars_in_the_window() -> None:
