@@ -167,9 +167,18 @@ class Server:
             "rejects": _rejects(market, past),
             "viewers": self.viewers(),
             "memory_bytes": _memory_bytes(),
-            "log_bytes": sum(each.stat().st_size for each in (self._path / LOG).iterdir()),
+            "log_bytes": _bytes_in(self._path / LOG),
             **(self._more_health() if self._more_health is not None else {}),
         }
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return the size of the files in *folder*, of which a writer may remove some meanwhile."""
+    total = 0
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def _memory_bytes() -> int:
