@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import mtf
 from mtf.sources import SyntheticMarket
+from mtf.sweep import SweepReport, sweep
 
-__all__ = ["MODULE", "STRATEGIES", "eventually", "gone", "parent_of", "serial", "waiting", "write_log", "write_tokens"]
+__all__ = [
+    "MODULE",
+    "STRATEGIES",
+    "check_hundred_jobs",
+    "check_serial",
+    "eventually",
+    "gone",
+    "parent_of",
+    "serial",
+    "waiting",
+    "write_log",
+    "write_tokens",
+]
 
 MODULE: Final = "sweep_strategies"
 STRATEGIES: Final = '''\
@@ -117,6 +130,34 @@ async def serial(log: Path, consumer: type[mtf.Consumer], **changes: Any) -> tup
         pipeline.add(made)
         summary = await pipeline.replay(log, changed=True)
     return summary.digest, made.result()
+
+
+async def check_serial(report: SweepReport, specs: Sequence[str], log: Path, consumer: type[mtf.Consumer]) -> None:
+    """Check that *report* has, in order, the digest and the result of a replay in this process for each of *specs*."""
+    for row, spec in zip(report.rows, specs, strict=True):
+        digest, result = await serial(log, consumer, indicators=spec)
+        assert (row["digest"], {name: row[name] for name in result}) == (digest, result)
+
+
+async def check_hundred_jobs(log: Path, consumer: type[mtf.Consumer], folder: Path, **where: Any) -> None:
+    """Sweep a hundred averages with five kills, *where* it says; run again, nothing is computed."""
+    specs = [f"sma:{period}" for period in range(2, 102)]
+    tokens = write_tokens(folder / "tokens", "sma_5", "sma_20", "sma_20", "sma_60", "sma_101")
+    call: dict[str, Any] = {
+        "settings": {"indicators": specs},
+        "consumer": consumer,
+        "options": {"tokens": [tokens]},
+        "out": folder / "out",
+        **where,
+    }
+    report = await sweep(log, **call)
+    assert os.listdir(tokens) == []
+    assert (report.done, report.failed, report.retried) == (100, 0, 4)
+    assert sum(int(row["attempts"] or 0) - 1 for row in report.rows) == 5
+    await check_serial(report, specs, log, consumer)
+    again = await sweep(log, **call)
+    assert (again.done, again.skipped) == (0, 100)
+    assert again.rows == report.rows
 
 
 def write_tokens(path: Path, *names: str, wait: str = "") -> str:

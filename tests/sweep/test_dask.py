@@ -19,7 +19,16 @@ import pytest
 from mtf.errors import ConfigError, MtfError
 from mtf.sweep import sweep
 from tests.cli.builders import command
-from tests.sweep.builders import MODULE, eventually, gone, parent_of, serial, waiting, write_tokens
+from tests.sweep.builders import (
+    MODULE,
+    check_hundred_jobs,
+    check_serial,
+    eventually,
+    gone,
+    parent_of,
+    waiting,
+    write_tokens,
+)
 
 pytest.importorskip("distributed", reason="distributed, the extra `sweep`, is not installed")
 pytest.importorskip("arro3.io", reason="results are written as Parquet")
@@ -94,9 +103,7 @@ async def test_results_are_those_of_serial_replays_though_a_job_and_a_worker_are
     assert gone(pid), "no job outlives its worker"
     assert (report.done, report.failed) == (4, 0), report.errors
     assert [row["attempts"] for row in report.rows] == [1, 2, 1, 1]
-    for row, spec in zip(report.rows, SPECS, strict=True):
-        digest, result = await serial(log, strategies.Crossings, indicators=spec)
-        assert (row["digest"], {name: row[name] for name in result}) == (digest, result)
+    await check_serial(report, SPECS, log, strategies.Crossings)
     again = await sweep(log, **call)
     assert (again.done, again.skipped) == (0, 4)
     assert again.rows == report.rows
@@ -146,22 +153,4 @@ async def test_hundred_jobs_with_five_kills_give_what_serial_replays_give(
     cluster: Cluster, log: Path, strategies: ModuleType, tmp_path: Path
 ) -> None:
     """And run again, nothing is computed."""
-    specs = [f"sma:{period}" for period in range(2, 102)]
-    tokens = write_tokens(tmp_path / "tokens", "sma_5", "sma_20", "sma_20", "sma_60", "sma_101")
-    call: dict[str, Any] = {
-        "settings": {"indicators": specs},
-        "consumer": strategies.Crossings,
-        "options": {"tokens": [tokens]},
-        "out": tmp_path / "out",
-        "on": cluster.address,
-    }
-    report = await sweep(log, **call)
-    assert os.listdir(tokens) == []
-    assert (report.done, report.failed, report.retried) == (100, 0, 4)
-    assert sum(int(row["attempts"] or 0) - 1 for row in report.rows) == 5
-    for row, spec in zip(report.rows, specs, strict=True):
-        digest, result = await serial(log, strategies.Crossings, indicators=spec)
-        assert (row["digest"], {name: row[name] for name in result}) == (digest, result)
-    again = await sweep(log, **call)
-    assert (again.done, again.skipped) == (0, 100)
-    assert again.rows == report.rows
+    await check_hundred_jobs(log, strategies.Crossings, tmp_path, on=cluster.address)

@@ -21,7 +21,17 @@ from mtf.sweep.on_processes import OnProcesses
 from mtf.sweep.plan import plan_of
 from mtf.sweep.sweeper import Sweep
 from tests.cli.builders import command
-from tests.sweep.builders import MODULE, eventually, gone, serial, waiting, write_log, write_tokens
+from tests.sweep.builders import (
+    MODULE,
+    check_hundred_jobs,
+    check_serial,
+    eventually,
+    gone,
+    serial,
+    waiting,
+    write_log,
+    write_tokens,
+)
 
 pytest.importorskip("arro3.io", reason="results are written as Parquet")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals of POSIX")
@@ -56,10 +66,7 @@ async def test_results_are_those_of_serial_replays(untouched: SweepReport, log: 
     """Digest and result of each job; what a consumer prints, and the order in which jobs end, change nothing."""
     assert (untouched.jobs, untouched.done, untouched.failed, untouched.skipped) == (4, 4, 0, 0)
     assert [row["indicators"] for row in untouched.rows] == SPECS
-    for row, spec in zip(untouched.rows, SPECS, strict=True):
-        digest, result = await serial(log, strategies.Crossings, indicators=spec)
-        assert row["digest"] == digest
-        assert {name: row[name] for name in result} == result
+    await check_serial(untouched, SPECS, log, strategies.Crossings)
     assert len({row["digest"] for row in untouched.rows}) == 4
     assert len({row["crossings"] for row in untouched.rows}) > 1
 
@@ -368,22 +375,4 @@ async def test_hundred_jobs_with_five_kills_give_what_serial_replays_give(
     log: Path, strategies: ModuleType, tmp_path: Path
 ) -> None:
     """And run again, nothing is computed."""
-    specs = [f"sma:{period}" for period in range(2, 102)]
-    tokens = write_tokens(tmp_path / "tokens", "sma_5", "sma_20", "sma_20", "sma_60", "sma_101")
-    call: dict[str, Any] = {
-        "settings": {"indicators": specs},
-        "consumer": strategies.Crossings,
-        "options": {"tokens": [tokens]},
-        "out": tmp_path / "out",
-        "jobs": 2,
-    }
-    report = await sweep(log, **call)
-    assert os.listdir(tokens) == []
-    assert (report.done, report.failed, report.retried) == (100, 0, 4)
-    assert sum(int(row["attempts"] or 0) - 1 for row in report.rows) == 5
-    for row, spec in zip(report.rows, specs, strict=True):
-        digest, result = await serial(log, strategies.Crossings, indicators=spec)
-        assert (row["digest"], {name: row[name] for name in result}) == (digest, result)
-    again = await sweep(log, **call)
-    assert (again.done, again.skipped) == (0, 100)
-    assert again.rows == report.rows
+    await check_hundred_jobs(log, strategies.Crossings, tmp_path, jobs=2)
