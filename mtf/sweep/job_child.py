@@ -8,7 +8,6 @@ the sweep.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
 import json
 import os
@@ -16,7 +15,6 @@ import signal
 import sys
 import threading
 import time
-from functools import reduce
 from typing import IO, Any, Final
 
 from mtf.actors.consumer import Consumer
@@ -27,7 +25,7 @@ from mtf.pipeline import Pipeline
 from mtf.storage.datadir import DataDir
 from mtf.summary import Summary
 from mtf.sweep.scalars import Scalar, scalars_of
-from mtf.workers.user_indicators import register_paths
+from mtf.workers.user_indicators import class_at, register_paths
 
 __all__ = ["main"]
 
@@ -55,9 +53,7 @@ async def played(task: dict[str, Any]) -> dict[str, Any]:
 def _consumer(path: str, options: dict[str, Any]) -> Consumer | None:
     if not path:
         return None
-    module_name, _, class_name = path.partition(":")
-    found: Any = reduce(getattr, class_name.split("."), importlib.import_module(module_name))
-    made = found(**options)
+    made = class_at(path)(**options)
     if not isinstance(made, Consumer):
         raise ConfigError(f"{path} is not a subclass of mtf.Consumer")
     return made

@@ -13,7 +13,7 @@ from typing import Any
 from mtf.errors import ConfigError
 from mtf.indicators.catalogue import names_in, register, registered
 
-__all__ = ["class_paths", "register_paths"]
+__all__ = ["class_at", "class_paths", "register_paths"]
 
 
 def class_paths(specs: Iterable[str]) -> list[str]:
@@ -34,6 +34,10 @@ def class_paths(specs: Iterable[str]) -> list[str]:
 def register_paths(paths: Iterable[str]) -> None:
     """Import and register the classes that `class_paths` returned."""
     for path in paths:
-        module_name, _, class_name = path.partition(":")
-        found: Any = reduce(getattr, class_name.split("."), importlib.import_module(module_name))
-        register(found)
+        register(class_at(path))
+
+
+def class_at(path: str) -> Any:
+    """Import and return the class at *path*, `module:Class`."""
+    module_name, _, class_name = path.partition(":")
+    return reduce(getattr, class_name.split("."), importlib.import_module(module_name))
