@@ -210,9 +210,7 @@ async def _write_again(
     await make_log(broker, place, config, replicas, run_id)
     chain = await begun_chain(broker, place.stream, place.name)
     number, _ = await broker.last_message(place.stream)
-    cursor = StreamCursor(broker, place.stream, chain, number)
-    while chain.number <= number:
-        _ = await cursor.more()
+    await StreamCursor(broker, place.stream, chain, number).pass_all()
     appender = Appender(broker, place.stream, place.subject, number, name=place.name)
     try:
         reader = await asyncio.to_thread(mirror.read, chain.next_seq, block_events=JOINED_EVENTS)

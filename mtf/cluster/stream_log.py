@@ -210,15 +210,15 @@ class StreamReading:
 class StreamLog(StreamReading):
     """The log at *place* for its one writer (`mtf.log.event_log.EventLog`); made by `open`."""
 
-    def __init__(self, link: Caller, place: PartitionPlace, chain: StreamChain, lease_s: float | None) -> None:
-        """Internal: use `open`, which completes the object."""
+    def __init__(self, link: Caller, place: PartitionPlace, lease_s: float | None) -> None:
+        """Internal: use `open`, which makes the log first."""
         super().__init__(link, place)
-        self._chain: Final = chain  # as far as was sent
+        self._chain: StreamChain  # as far as was sent
         self._sent: Final[deque[tuple[int, int]]] = deque()  # number and last seq of what is not acknowledged
         self._heads: Final[deque[tuple[int, bytes]]] = deque()  # likewise: to be put once that number is
         self._failed: LogWriteFailed | None = None  # the first failure
         self._closed = False
-        self.durable_seq = chain.last_seq
+        self.durable_seq = 0
         self.torn: TornTail | None = None
         self._lease: Lease | None = None
         self._appender: Appender
@@ -244,8 +244,7 @@ class StreamLog(StreamReading):
         keys = Keys(link.broker, names)
         place = link.call(log_place(keys, names, partition, name))
         link.call(make_log(link.broker, place, config, replicas, run_id))
-        begun = link.call(begun_chain(link.broker, place.stream, name))
-        return cls(link, place, begun, lease_s)
+        return cls(link, place, lease_s)
 
     @property
     def last_seq(self) -> int:
@@ -336,16 +335,13 @@ class StreamLog(StreamReading):
             number, last_seq, _ = await newest_frame(broker, place.stream, self._begun)
             known = await chain_at(broker, place, self._begun, last_seq + 1, number)
             while known.number <= number:
-                cursor = StreamCursor(broker, place.stream, known, number)
-                while known.number <= number:
-                    _ = await cursor.more()
+                await StreamCursor(broker, place.stream, known, number).pass_all()
                 number, _, _ = await newest_frame(broker, place.stream, self._begun)
         except BaseException:
             if self._lease is not None:
                 await self._lease.release()
             raise
-        self._chain.move(known.number, known.next_seq, known.chain, known.symbols.names)
-        self._chain.positions = known.positions
+        self._chain = known
         self.durable_seq = known.last_seq
         self._appender = Appender(
             broker,

@@ -120,6 +120,12 @@ class StreamCursor:
             stored = [one]
         return [chain.read(each.data, each.number) for each in stored]
 
+    async def pass_all(self) -> None:
+        """Read on to the message *last*, for what is known behind it."""
+        assert self._last is not None, "it has an end"
+        while self.chain.number <= self._last:
+            _ = await self.more()
+
     async def is_stored(self) -> bool:
         """Whether the next message is there."""
         return bool(await self._broker.messages(self._stream, self.chain.number, 1))
