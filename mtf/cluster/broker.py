@@ -63,15 +63,8 @@ class Stored(NamedTuple):
 class StreamState(NamedTuple):
     """What a server says that a stream has."""
 
-    first: int
-    last: int
-    messages: int
+    last: int  # the number of its newest message
     bytes: int
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether no message between the first and the last is missing."""
-        return self.messages == (self.last + 1 - self.first if self.messages or self.last else 0)
 
 
 class Settling(Protocol):
@@ -169,12 +162,7 @@ class Broker:
 
     async def ask(self, subject: str, payload: bytes = b"", headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the answer of the server's API, asked once; Refused for an error, TimeoutError if none comes."""
-        from nats.errors import Error
-
-        try:
-            reply = await self.client.request(subject, payload, timeout=ASK_S, headers=dict(headers or {}) or None)
-        except Error as error:
-            raise TimeoutError(f"{subject}: {error!r}") from error
+        reply = await self._reply(subject, payload, headers)
         try:
             answer: dict[str, Any] = orjson.loads(reply.data)
         except orjson.JSONDecodeError as error:
@@ -188,13 +176,7 @@ class Broker:
 
     async def ask_once(self, subject: str, payload: bytes) -> dict[str, Any]:
         """Return the JSON that somebody answers; TimeoutError if nobody does."""
-        from nats.errors import Error
-
-        try:
-            reply = await self.client.request(subject, payload, timeout=ASK_S)
-        except Error as error:
-            raise TimeoutError(f"{subject}: {error!r}") from error
-        answer: dict[str, Any] = orjson.loads(reply.data)
+        answer: dict[str, Any] = orjson.loads((await self._reply(subject, payload)).data)
         return answer
 
     async def patiently(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -249,13 +231,9 @@ class Broker:
                     return None
                 raise
             state = answer["state"]
-            return StreamState(state["first_seq"], state["last_seq"], state["messages"], state["bytes"])
+            return StreamState(state["last_seq"], state["bytes"])
 
         return await self.patiently(attempt)
-
-    async def stream_info(self, stream: str) -> dict[str, Any]:
-        """Return all that the server says of *stream*."""
-        return await self.patiently(lambda: self.ask(f"$JS.API.STREAM.INFO.{stream}"))
 
     async def newest(self, stream: str, subject: str) -> Stored | None:
         """Return the newest message of *subject*, as the stream's leader has it; None if there is none."""
@@ -317,6 +295,15 @@ class Broker:
     ) -> None:
         """Send a message, without waiting for anything."""
         await self.client.publish(subject, payload, reply=reply, headers=dict(headers or {}) or None)
+
+    async def _reply(self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the message that answers this one; TimeoutError if none comes."""
+        from nats.errors import Error
+
+        try:
+            return await self.client.request(subject, payload, timeout=ASK_S, headers=dict(headers or {}) or None)
+        except Error as error:
+            raise TimeoutError(f"{subject}: {error!r}") from error
 
     async def _get(self, stream: str, which: Mapping[str, Any]) -> Stored | None:
         try:

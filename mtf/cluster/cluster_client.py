@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import orjson
 
 from mtf.cluster.bar_messages import NOTHING_SENT, BarId, ClusterBar, bars_in, last_id
-from mtf.cluster.broker import PATIENCE_S, Broker, Stored
+from mtf.cluster.broker import PATIENCE_S, Broker
 from mtf.cluster.link import LoopCaller
 from mtf.cluster.membership import definition_of, owner_answer
 from mtf.cluster.partitioning import Definition
@@ -231,7 +231,9 @@ class Cluster:
         async with broker.subscribed(f"{self._names.out_subject(partition)}.*", hear):
             while True:
                 heard.clear()
-                messages = [] if await broker.stream_state(stream) is None else await _more(broker, stream, number)
+                messages = (
+                    [] if await broker.stream_state(stream) is None else await broker.messages(stream, number, BATCH)
+                )
                 for each in messages:
                     if each.number != number:
                         raise CorruptLog(f"{stream}: message {number} of its bars is missing", path=stream)
@@ -246,10 +248,6 @@ class Cluster:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
                         await heard.wait()
-
-
-async def _more(broker: Broker, stream: str, number: int) -> list[Stored]:
-    return await broker.messages(stream, number, BATCH)
 
 
 async def _number_after(broker: Broker, stream: str, after: BarId) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from mtf.cluster.broker import Broker
 from mtf.cluster.subjects import ClusterNames
 
-__all__ = ["log_settings", "make_bucket", "make_shared", "out_settings"]
+__all__ = ["log_settings", "make_shared", "out_settings"]
 
 DUPLICATES_NS: Final = 100_000_000  # the shortest: nothing relies on the server's duplicate window
 MESSAGE_BYTES_MAX: Final = -1  # what the server takes
@@ -42,13 +42,8 @@ def out_settings(names: ClusterNames, partition: int, replicas: int) -> dict[str
     return _settings(names.out_stream(partition), [f"{names.out_subject(partition)}.*"], replicas, deny_delete=True)
 
 
-async def make_bucket(broker: Broker, names: ClusterNames, replicas: int) -> None:
-    """Have the stream of keys: the newest value of each."""
+async def make_shared(broker: Broker, names: ClusterNames, replicas: int) -> None:
+    """Make the streams that all partitions share, unless they exist: the newest value of each key, and checkpoints."""
     subjects = [names.key_subject(">")]
     await broker.make_stream(_settings(names.bucket, subjects, replicas, max_msgs_per_subject=1, deny_delete=True))
-
-
-async def make_shared(broker: Broker, names: ClusterNames, replicas: int) -> None:
-    """Have the streams that all partitions share."""
-    await make_bucket(broker, names, replicas)
     await broker.make_stream(_settings(names.blobs, [f"{names.cluster}.blob.>"], replicas))

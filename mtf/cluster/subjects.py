@@ -9,16 +9,11 @@ import attrs
 
 from mtf.errors import ConfigError
 
-__all__ = ["PARTITIONS_MAX", "ClusterNames", "is_cluster_name", "symbol_token"]
+__all__ = ["PARTITIONS_MAX", "ClusterNames", "symbol_token"]
 
 PARTITIONS_MAX: Final = 4_096
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,32}")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]")
-
-
-def is_cluster_name(name: str) -> bool:
-    """Whether streams and subjects can be named after *name*."""
-    return _NAME.fullmatch(name) is not None
 
 
 def symbol_token(symbol: str) -> str:
@@ -33,7 +28,7 @@ class ClusterNames:
     cluster: str = "mtf"
 
     def __attrs_post_init__(self) -> None:
-        if not is_cluster_name(self.cluster):
+        if not _NAME.fullmatch(self.cluster):
             raise ConfigError(f"cluster name {self.cluster!r}: use up to 32 letters, digits and _")
 
     def log_stream(self, partition: int, epoch: int = 1) -> str:
