@@ -112,9 +112,9 @@ class ClusterWorker:
             if len(self._owned) >= share or self._stopping:
                 return
             partition = (first + k) % count
-            key = leases.get(partition, Key(b"", 0))
+            key = leases.get(partition, Key())
             takeable = is_free(key) or self._watch.is_stale(f"lease.{partition}", key)
-            if partition not in self._owned and takeable and not halts.get(partition, Key(b"", 0)).value:
+            if partition not in self._owned and takeable and not halts.get(partition, Key()).value:
                 await self._take(partition, key)
 
     async def _take(self, partition: int, key: Key) -> None:

@@ -19,10 +19,10 @@ ASKED: Final = 512  # keys at once
 
 
 class Key(NamedTuple):
-    """A value, and the revision at which it was set; a revision of 0 stands for a key without a value."""
+    """A value, and the revision at which it was set; the default is that of a key that was never set."""
 
-    value: bytes
-    revision: int
+    value: bytes = b""
+    revision: int = 0
 
 
 class Keys:
@@ -35,7 +35,7 @@ class Keys:
     async def get(self, key: str) -> Key:
         """Return what *key* is now, as the leader has it."""
         found = await self._broker.newest(self._names.bucket, self._names.key_subject(key))
-        return Key(b"", 0) if found is None else Key(found.data, found.number)
+        return Key() if found is None else Key(found.data, found.number)
 
     async def change(self, key: str, value: bytes, revision: int) -> int | None:
         """Set *key*, which must be at *revision* (0: without a value); return the new one, or None if it is not."""

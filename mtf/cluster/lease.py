@@ -19,7 +19,7 @@ from mtf.cluster.keys import Key, Keys
 from mtf.errors import BrokerDown, LogLocked
 from mtf.tasks import ended
 
-__all__ = ["Lease", "LeaseWatch", "holder_name", "is_free"]
+__all__ = ["Lease", "LeaseWatch", "holder_name", "holder_of", "is_free"]
 
 LOOKS: Final = 10  # at a lease that somebody else has, in its time
 
@@ -29,9 +29,15 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def holder_of(key: Key) -> str | None:
+    """Return who holds a lease, as `holder_name` says it; None if nobody does."""
+    holder: str | None = orjson.loads(key.value or b"{}").get("holder")
+    return holder
+
+
 def is_free(key: Key) -> bool:
-    """Whether nobody has a lease."""
-    return not key.value or not orjson.loads(key.value).get("holder")
+    """Whether nobody holds a lease."""
+    return holder_of(key) is None
 
 
 class LeaseWatch:
@@ -86,7 +92,7 @@ class Lease:
             elif first is None:
                 first = found.revision
             elif found.revision != first:
-                holder = orjson.loads(found.value).get("holder")
+                holder = holder_of(found)
                 raise LogLocked(f"{what} is written by {holder}: stop that first, or wait {time_s:g} s after its end")
             await asyncio.sleep(time_s / LOOKS)
 

@@ -8,8 +8,10 @@ import orjson
 
 from mtf.cluster.broker import Broker
 from mtf.cluster.keys import Key, Keys
-from mtf.cluster.lease import is_free
+from mtf.cluster.lease import holder_of, is_free
 from mtf.cluster.partitioning import Definition
+from mtf.cluster.stream_checkpoints import Pointers
+from mtf.cluster.stream_log import epoch_of
 from mtf.cluster.streams import make_shared
 from mtf.cluster.subjects import ClusterNames
 from mtf.errors import ConfigError, MtfError
@@ -31,7 +33,7 @@ async def make_cluster(broker: Broker, names: ClusterNames, wanted: Definition) 
 
 async def definition_of(broker: Broker, names: ClusterNames) -> Definition:
     """Return what the cluster was made with; ConfigError if there is none of that name."""
-    found = Key(b"", 0)
+    found = Key()
     if await broker.stream_state(names.bucket) is not None:
         found = await Keys(broker, names).get(DEFINITION)
     if not found.value:
@@ -47,33 +49,32 @@ async def cluster_status(broker: Broker, names: ClusterNames) -> dict[str, Any]:
     leases, halts = await keys.many("lease", range(count)), await keys.many("halt", range(count))
     checkpoints, epochs = await keys.many("checkpoints", range(count)), await keys.many("epoch", range(count))
     workers = [orjson.loads(key.value) for key in (await keys.all("worker")).values() if not is_free(key)]
-    none = Key(b"", 0)
+    none = Key()
     partitions: list[dict[str, Any]] = []
     for partition in range(count):
-        epoch = int(epochs.get(partition, none).value or b"1")
+        epoch = epoch_of(epochs.get(partition, none))
         state = await broker.stream_state(names.log_stream(partition, epoch))
         lease, halt = leases.get(partition, none), halts.get(partition, none)
-        answer = await owner_answer(broker, names, partition) if not is_free(lease) else None
-        pointers = orjson.loads(checkpoints.get(partition, none).value or b"[]")
+        owner = holder_of(lease)
+        answer = None if owner is None else await owner_answer(broker, names, partition)
         partitions.append(
             {
                 "partition": partition,
                 "epoch": epoch,
                 "messages": 0 if state is None else state.last,
                 "bytes": 0 if state is None else state.bytes,
-                "owner": None if is_free(lease) else orjson.loads(lease.value)["holder"],
+                "owner": owner,
                 "seq": None if answer is None else answer.get("seq"),
                 "digest": None if answer is None else answer.get("digest"),
-                "checkpoint_seq": pointers[-1][0] if pointers else 0,
+                "checkpoint_seq": Pointers(checkpoints.get(partition, none)).newest_seq,
                 "halted": orjson.loads(halt.value)["error"] if halt.value else None,
             }
         )
-    gateway = await keys.get("writer.gateway")
     return {
         "cluster": names.cluster,
         "servers": broker.urls,
         "replicas": definition.replicas,
-        "gateway": None if is_free(gateway) else orjson.loads(gateway.value)["holder"],
+        "gateway": holder_of(await keys.get("writer.gateway")),
         "workers": workers,
         "partitions": partitions,
     }

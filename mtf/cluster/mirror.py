@@ -15,11 +15,12 @@ import orjson
 
 from mtf.cluster.appender import WINDOW, Appender
 from mtf.cluster.broker import Broker
-from mtf.cluster.keys import Key, Keys
+from mtf.cluster.keys import Keys
 from mtf.cluster.lease import Lease
 from mtf.cluster.link import Caller
+from mtf.cluster.stream_checkpoints import pointers_of
 from mtf.cluster.stream_frames import StreamChain, frame_of
-from mtf.cluster.stream_log import PartitionPlace, encoded_head, log_place, make_log
+from mtf.cluster.stream_log import PartitionPlace, encoded_head, epoch_of, log_place, make_log
 from mtf.cluster.stream_reader import StreamCursor, begun_chain
 from mtf.cluster.stream_storage import StreamStorage
 from mtf.cluster.subjects import ClusterNames
@@ -190,7 +191,7 @@ async def _repair(
                 f"{path} ends at seq {last_seq}, and the partition had {known}: a mirror that has all of it is needed"
             )
         before = await keys.get(f"epoch.{partition}")
-        epoch = int(before.value or b"1") + 1
+        epoch = epoch_of(before) + 1
         place = PartitionPlace(names, partition, epoch, f"{what}, epoch {epoch}")
         head = await _write_again(broker, place, mirror, replicas, watch)
         _ = await keys.put(f"head.{partition}", encoded_head(head) if head.last_seq else b"")
@@ -234,9 +235,8 @@ async def _acknowledged_seq(broker: Broker, names: ClusterNames, partition: int)
     found = [0]
     note: dict[str, Any] = orjson.loads((await keys.get("gateway")).value or b"{}")
     found += [seq for number, seq in enumerate(note.get("seqs", ())) if number == partition]
-    pointers = orjson.loads((await keys.get(f"checkpoints.{partition}")).value or b"[]")
-    found += [each[0] for each in pointers]
-    head: Key = await keys.get(f"head.{partition}")
+    found.append((await pointers_of(broker, names, partition)).newest_seq)
+    head = await keys.get(f"head.{partition}")
     if head.value:
         found.append(orjson.loads(head.value)["next_seq"] - 1)
     place = await log_place(keys, names, partition, "")

@@ -105,7 +105,7 @@ class PartitionOwner:
             raise ConfigMismatch(f"{self.name}: its log was made with another configuration: {'; '.join(differences)}")
         self._pointers = await pointers_of(broker, names, partition)
         number, last_seq, _ = await newest_frame(broker, self._place.stream, begun)
-        wanted = max((each.seq for each in self._pointers.each), default=0)
+        wanted = self._pointers.newest_seq
 
         async def is_short() -> bool:
             nonlocal number, last_seq

@@ -25,7 +25,7 @@ from mtf.storage.checkpoint_store import (
     encode_checkpoint,
 )
 
-__all__ = ["Pointers", "StreamCheckpoints", "read_blob", "save_blob"]
+__all__ = ["Pointers", "StreamCheckpoints", "pointers_of", "read_blob", "save_blob"]
 
 # Within a class below, `list` is a method.
 Seqs: TypeAlias = list[int]
@@ -45,6 +45,11 @@ class Pointers:
     def __init__(self, key: Key) -> None:
         self.revision: Final = key.revision
         self.each: Final = [Pointer(*each) for each in orjson.loads(key.value or b"[]")]  # oldest first
+
+    @property
+    def newest_seq(self) -> int:
+        """The event of the newest checkpoint; 0 if there is none."""
+        return self.each[-1].seq if self.each else 0
 
     def find(self, seq: int) -> Pointer | None:
         return next((each for each in self.each if each.seq == seq), None)

@@ -16,7 +16,7 @@ import orjson
 
 from mtf.cluster.appender import WINDOW, Appender
 from mtf.cluster.broker import EXPECTED_SEQ, Broker, Refused
-from mtf.cluster.keys import Keys
+from mtf.cluster.keys import Key, Keys
 from mtf.cluster.lease import Lease
 from mtf.cluster.link import Caller
 from mtf.cluster.stream_frames import StreamChain, begin_log, frame_of
@@ -29,7 +29,16 @@ from mtf.log.event_log import NO_POSITIONS, BlockReader, changed_positions
 from mtf.log.recovery import TornTail
 from mtf.log.segment_format import RUN_ID_BYTES
 
-__all__ = ["PartitionPlace", "StreamLog", "StreamReading", "chain_at", "encoded_head", "log_place", "make_log"]
+__all__ = [
+    "PartitionPlace",
+    "StreamLog",
+    "StreamReading",
+    "chain_at",
+    "encoded_head",
+    "epoch_of",
+    "log_place",
+    "make_log",
+]
 
 HEAD_EVERY: Final = 256  # messages
 HEAD_BYTES_MAX: Final = 512 << 10
@@ -54,8 +63,12 @@ class PartitionPlace(NamedTuple):
 
 async def log_place(keys: Keys, names: ClusterNames, partition: int, name: str) -> PartitionPlace:
     """Return where the log of *partition* is at present: a repaired one is a stream of a later epoch."""
-    found = await keys.get(f"epoch.{partition}")
-    return PartitionPlace(names, partition, int(found.value or b"1"), name)
+    return PartitionPlace(names, partition, epoch_of(await keys.get(f"epoch.{partition}")), name)
+
+
+def epoch_of(key: Key) -> int:
+    """Return the epoch that a partition's *key* says: 1 until the log is repaired."""
+    return int(key.value or b"1")
 
 
 async def chain_at(
