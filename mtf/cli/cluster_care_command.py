@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ import click
 
 from mtf.cli.cluster_options import cluster_config, partition_argument, settings_in
 from mtf.cli.exits import DATA, DONE, signal_code
+from mtf.cli.loop import signals_heard
 from mtf.cli.output import document, note, plain, say
 
 __all__ = ["mirror", "repair", "resume", "verify"]
@@ -34,17 +35,16 @@ def mirror(directory: Path, file: Path, only: tuple[int, ...], once: bool) -> in
     heard: list[int] = []
     stopping = threading.Event()
 
-    def stop(number: int, _: object) -> None:
+    def stop(number: int) -> None:
         heard.append(number)
         stopping.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    link = Link(settings.servers, name="mtf mirror")
-    copies: list[Mirror] = []
-    try:
+    with signals_heard(stop), closing(Link(settings.servers, name="mtf mirror")) as link, ExitStack() as opened:
         definition = link.call(definition_of(link.broker, settings.names))
-        for partition in only or range(definition.partitioning.count):
-            copies.append(Mirror(link, settings.names, partition, directory))
+        copies = [
+            opened.enter_context(closing(Mirror(link, settings.names, partition, directory)))
+            for partition in only or range(definition.partitioning.count)
+        ]
         while not stopping.is_set():
             copied = sum(each.copy() for each in copies)
             if once:
@@ -53,12 +53,6 @@ def mirror(directory: Path, file: Path, only: tuple[int, ...], once: bool) -> in
                 stopping.wait(LOOK_S)
         events = sum(each.last_seq for each in copies)
         say(plain(f"{directory}: {events:,} events of {len(copies)} partitions"))
-    finally:
-        for each in copies:
-            each.close()
-        link.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return signal_code(heard[0]) if heard else DONE
 
 
@@ -73,13 +67,10 @@ def verify(file: Path, directory: Path | None, as_json: bool) -> int:
     from mtf.cluster.mirror import verify_partition
 
     settings = settings_in(file)
-    link = Link(settings.servers, name="mtf verify")
-    try:
+    with closing(Link(settings.servers, name="mtf verify")) as link:
         definition = link.call(definition_of(link.broker, settings.names))
         partitions = range(definition.partitioning.count)
         found = [verify_partition(link, settings.names, partition, directory) for partition in partitions]
-    finally:
-        link.close()
     wrong = [each for each in found if each.error]
     if as_json:
         document([each._asdict() for each in found])
@@ -101,15 +92,12 @@ def repair(partition: int, directory: Path, file: Path) -> int:
     from mtf.cluster.mirror import repair_partition
 
     settings = settings_in(file)
-    link = Link(settings.servers, name="mtf repair")
-    try:
+    with closing(Link(settings.servers, name="mtf repair")) as link:
         definition = link.call(definition_of(link.broker, settings.names))
         if partition >= definition.partitioning.count:
             last = definition.partitioning.count - 1
             raise click.BadParameter(f"there are partitions 0 to {last}, got {partition}", param_hint="PARTITION")
         seq = repair_partition(link, settings.names, partition, directory, replicas=definition.replicas)
-    finally:
-        link.close()
     say(f"partition {partition}: {seq:,} events written again; workers take it up within their lease")
     return DONE
 
@@ -123,10 +111,7 @@ def resume(partition: int, file: Path) -> int:
     from mtf.cluster.link import Link
 
     settings = settings_in(file)
-    link = Link(settings.servers, name="mtf resume")
-    try:
+    with closing(Link(settings.servers, name="mtf resume")) as link:
         link.call(Keys(link.broker, settings.names).put(f"halt.{partition}", b""))
-    finally:
-        link.close()
     say(f"partition {partition}: workers take it up within their lease")
     return DONE

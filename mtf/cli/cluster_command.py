@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from mtf.cli.cluster_dev_command import dev
 from mtf.cli.cluster_options import cluster_config, settings_in
 from mtf.cli.cluster_query_command import query
 from mtf.cli.exits import DATA, DONE, signal_code
-from mtf.cli.loop import run_async, stop_on_signals
+from mtf.cli.loop import run_async, signals_heard, stop_on_signals
 from mtf.cli.output import document, note, plain, say, show
 from mtf.cli.source_options import StoppableSource, open_named, source_options
 from mtf.cli.times import duration_of
@@ -100,30 +100,22 @@ def gateway(
     opened = StoppableSource(open_named(sources, options, resumable=True, sort=sort), reorder_ns=reorder, sort=sort)
     heard: list[int] = []
 
-    def stop(number: int, _: object) -> None:
+    def stop(number: int) -> None:
         heard.append(number)
         opened.stop(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        link = Link(settings.servers, name="mtf gateway", patience_s=GATEWAY_PATIENCE_S)
-        try:
-            definition = link.call(definition_of(link.broker, settings.names))
-            writing = Gateway(link, settings.names, definition)
-            try:
-                read = writing.run(opened, order) if sources else ReadSoFar("pushes", 0, 0)
-                if push and not heard:
-                    pushed = writing.take_pushes(lambda: bool(heard))
-                    read = read._replace(rows=read.rows + pushed)
-                seqs = writing.seqs
-            finally:
-                writing.close()
-        finally:
-            link.close()
-    finally:
-        opened.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with (
+        signals_heard(stop),
+        closing(opened),
+        closing(Link(settings.servers, name="mtf gateway", patience_s=GATEWAY_PATIENCE_S)) as link,
+    ):
+        definition = link.call(definition_of(link.broker, settings.names))
+        with closing(Gateway(link, settings.names, definition)) as writing:
+            read = writing.run(opened, order) if sources else ReadSoFar("pushes", 0, 0)
+            if push and not heard:
+                pushed = writing.take_pushes(lambda: bool(heard))
+                read = read._replace(rows=read.rows + pushed)
+            seqs = writing.seqs
     if as_json:
         document({"source": read.source, "events": read.rows, "malformed": read.malformed, "seqs": seqs})
     else:

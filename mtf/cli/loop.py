@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from mtf.errors import ConfigError
 
-__all__ = ["LOOPS", "loop_name", "run_async", "stop_on_signals"]
+__all__ = ["LOOPS", "loop_name", "run_async", "signals_heard", "stop_on_signals"]
 
 VARIABLE: Final = "MTF_LOOP"
 LOOPS: Final = ("uvloop", "asyncio")
@@ -83,3 +83,15 @@ def stop_on_signals(stop: Callable[[int], bool], reload: Callable[[], None] | No
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             for number in numbers:
                 loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def signals_heard(hear: Callable[[int], object]) -> Iterator[None]:
+    """Call *hear* with the number of each SIGINT and SIGTERM, in a command that runs on no loop."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: hear(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,15 +75,11 @@ class DevCluster:
             await broker.close()
 
     def _write(self, url: str, definition: Definition, source: MergedSource, order: str) -> tuple[ReadSoFar, list[int]]:
-        link = Link(url, name="mtf gateway", patience_s=PATIENCE_S)
-        try:
-            gateway = Gateway(link, NAMES, definition, lease_s=LEASE_S)
-            try:
-                return gateway.run(source, order), gateway.seqs
-            finally:
-                gateway.close()
-        finally:
-            link.close()
+        with (
+            closing(Link(url, name="mtf gateway", patience_s=PATIENCE_S)) as link,
+            closing(Gateway(link, NAMES, definition, lease_s=LEASE_S)) as gateway,
+        ):
+            return gateway.run(source, order), gateway.seqs
 
     async def _watched(self, work: Any) -> Any:
         """Return what *work* returns, and start again what dies meanwhile."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +98,9 @@ def whole_log(storage: Storage | Path) -> tuple[bytes, bytes]:
     return b"".join(each.block.rows for each in found), b"".join(each.block.heap for each in found)
 
 
-@contextlib.contextmanager
-def connected(url: str) -> Iterator[Link]:
-    link = Link(url)
-    try:
-        yield link
-    finally:
-        link.close()
+def connected(url: str) -> contextlib.closing[Link]:
+    """Return a new connection, which `with` closes."""
+    return contextlib.closing(Link(url))
 
 
 def definition_in(link: Link, names: ClusterNames, partitions: int, config: Config = CONFIG) -> Definition:
@@ -114,11 +110,8 @@ def definition_in(link: Link, names: ClusterNames, partitions: int, config: Conf
 
 def gateway_of(link: Link, names: ClusterNames, definition: Definition, path: Path) -> ReadSoFar:
     """Write the file at *path* into a cluster."""
-    gateway = Gateway(link, names, definition, lease_s=0.5)
-    try:
+    with contextlib.closing(Gateway(link, names, definition, lease_s=0.5)) as gateway:
         return gateway.run(merged(path))
-    finally:
-        gateway.close()
 
 
 @contextlib.asynccontextmanager

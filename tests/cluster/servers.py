@@ -69,8 +69,5 @@ def shared_link() -> Link:
 def stream_storage(run_id: bytes | None = None) -> Iterator[StreamStorage]:
     """Give a new partition on the shared server."""
     needs_server()
-    link = shared_link()
-    try:
+    with contextlib.closing(shared_link()) as link:
         yield StreamStorage(link, fresh_names(), lease_s=0.5, run_id=run_id)
-    finally:
-        link.close()
