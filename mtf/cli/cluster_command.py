@@ -98,29 +98,23 @@ def gateway(
     if not sources and not push:
         raise ConfigError("nothing to write: name a SOURCE, or give --push")
     opened = StoppableSource(open_named(sources, options, resumable=True, sort=sort), reorder_ns=reorder, sort=sort)
-    heard: list[int] = []
-
-    def stop(number: int) -> None:
-        heard.append(number)
-        opened.stop(number)
-
     with (
-        signals_heard(stop),
+        signals_heard(opened.stop),
         closing(opened),
         closing(Link(settings.servers, name="mtf gateway", patience_s=GATEWAY_PATIENCE_S)) as link,
     ):
         definition = link.call(definition_of(link.broker, settings.names))
         with closing(Gateway(link, settings.names, definition)) as writing:
             read = writing.run(opened, order) if sources else ReadSoFar("pushes", 0, 0)
-            if push and not heard:
-                pushed = writing.take_pushes(lambda: bool(heard))
+            if push and not opened.stopped_by:
+                pushed = writing.take_pushes(lambda: bool(opened.stopped_by))
                 read = read._replace(rows=read.rows + pushed)
             seqs = writing.seqs
     if as_json:
         document({"source": read.source, "events": read.rows, "malformed": read.malformed, "seqs": seqs})
     else:
         say(plain(f"{read.source}: {read.rows:,} events in {len(seqs)} partitions, {read.malformed:,} malformed rows"))
-    return signal_code(heard[0]) if heard else DONE
+    return signal_code(opened.stopped_by) if opened.stopped_by else DONE
 
 
 @cluster.command

@@ -58,12 +58,10 @@ def dev(
     opened = StoppableSource(open_named(sources, options, resumable=True, sort=sort), reorder_ns=reorder, sort=sort)
     if data is not None and data.is_file():
         raise ConfigError(f"{data} is a file: give a directory")
-    heard: list[int] = []
     with tempfile.TemporaryDirectory(prefix="mtf-cluster-") as temporary:
         running = DevCluster(data or Path(temporary), config, partitions, workers)
 
         def stop(number: int) -> bool:
-            heard.append(number)
             opened.stop(number)
             return True
 
@@ -81,7 +79,7 @@ def dev(
         json_line(found)
     else:
         _show(found)
-    return signal_code(heard[0]) if heard else DONE
+    return signal_code(opened.stopped_by) if opened.stopped_by else DONE
 
 
 def _show(found: dict[str, Any]) -> None:
