@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,7 +15,7 @@ from mtf.cluster.partitioning import Definition, Partitioning
 from mtf.cluster.subjects import ClusterNames
 from mtf.config import Config
 from mtf.errors import ConfigError
-from mtf.service.settings_file import WrongSettings
+from mtf.service.settings_file import WrongSettings, tables_in, text_in
 from mtf.service.strict_values import error_lines, structured
 from mtf.timeframe import DEFAULT_TIMEFRAMES
 
@@ -107,12 +106,7 @@ class ClusterSettings:
 
 def read_cluster_settings(path: Path) -> ClusterSettings:
     """Return what the file at *path* sets; WrongSettings names everything that is wrong."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise WrongSettings(str(path), [f"is not UTF-8: {error}"]) from error
-    except tomllib.TOMLDecodeError as error:
-        raise WrongSettings(str(path), [f"is not TOML: {error}"]) from error
+    tables = tables_in(text_in(path), str(path))
     try:
         return structured(tables, ClusterSettings)
     except Exception as error:

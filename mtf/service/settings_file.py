@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -13,7 +14,7 @@ from mtf.service.overrides import overridden
 from mtf.service.service_settings import ServiceSettings
 from mtf.service.strict_values import error_lines, structured
 
-__all__ = ["WrongSettings", "read_settings", "settings_of"]
+__all__ = ["WrongSettings", "read_settings", "settings_of", "tables_in", "text_in"]
 
 
 class WrongSettings(ConfigError):
@@ -24,16 +25,28 @@ class WrongSettings(ConfigError):
         super().__init__(f"{path}: " + "; ".join(lines))
 
 
+def text_in(path: Path) -> str:
+    """Return the text of a configuration file; WrongSettings if it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WrongSettings(str(path), [f"invalid UTF-8: {error}"]) from error
+
+
+def tables_in(text: str, path: str) -> dict[str, Any]:
+    """Return what the TOML *text* of the file *path* sets; WrongSettings if it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise WrongSettings(path, [f"invalid TOML: {error}"]) from error
+
+
 def read_settings(path: Path, environment: Mapping[str, str]) -> ServiceSettings:
     """Return the settings in the file *path* and *environment*; WrongSettings lists all errors.
 
     Relative paths in it are relative to the directory of the file.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise WrongSettings(str(path), [f"invalid UTF-8: {error}"]) from error
-    settings = settings_of(text, environment, str(path))
+    settings = settings_of(text_in(path), environment, str(path))
     base = path.absolute().parent
     token_file = settings.web.token_file
     return attrs.evolve(
@@ -49,11 +62,7 @@ def read_settings(path: Path, environment: Mapping[str, str]) -> ServiceSettings
 
 def settings_of(text: str, environment: Mapping[str, str], path: str = "configuration") -> ServiceSettings:
     """Return the settings in the TOML *text* and *environment*; WrongSettings lists all errors."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise WrongSettings(path, [f"invalid TOML: {error}"]) from error
-    tables, errors = overridden(tables, environment, ServiceSettings)
+    tables, errors = overridden(tables_in(text, path), environment, ServiceSettings)
     try:
         settings = structured(tables, ServiceSettings)
     except Exception as error:
