@@ -1,10 +1,10 @@
 """Messages appended to a stream in order, each exactly once, by one of possibly several that try.
 
 Every message says which number it must get, and that the one before must be by the same appender, which has a subject
-of its own: so what was sent ahead cannot follow a message by somebody else. Only the first message of an attempt may,
+of its own: so what was sent ahead cannot follow a message by another. Only the first message of an attempt may,
 and it goes alone. An answer that was lost, by a broken connection or a server that died, is found out by looking at
-the stream's end: what is there by this appender is acknowledged, what is missing is sent again, and what is by somebody
-else ends it. It relies on no duplicate window, and on no clock but for patience.
+the stream's end: what this appender has stored is acknowledged, what is missing is sent again, and a message by
+another ends it. It relies on no duplicate window, and on no clock but for patience.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Appender:
         return self.last - self.stored
 
     def append(self, payload: bytes) -> None:
-        """Have *payload* sent after what was appended before."""
+        """Send *payload* after what was appended before, without waiting."""
         self.last += 1
         self._waiting.append(_Message(self.last, payload))
         self._wake.set()

@@ -61,7 +61,7 @@ class Stored(NamedTuple):
 
 
 class StreamState(NamedTuple):
-    """What a server says that a stream has."""
+    """What the server reports of a stream."""
 
     last: int  # the number of its newest message
     bytes: int
@@ -148,7 +148,7 @@ class Broker:
                 await writing.settled()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Have *work* done, which nobody waits for, and which may fail."""
+        """Start *work* as a task that nobody waits for; its errors are ignored."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._spawned)
@@ -175,7 +175,7 @@ class Broker:
         return answer
 
     async def ask_once(self, subject: str, payload: bytes) -> dict[str, Any]:
-        """Return the JSON that somebody answers; TimeoutError if nobody does."""
+        """Return the answer of whoever serves *subject*, as JSON; TimeoutError if none comes."""
         answer: dict[str, Any] = orjson.loads((await self._reply(subject, payload)).data)
         return answer
 
@@ -208,7 +208,7 @@ class Broker:
     # Streams.
 
     async def make_stream(self, settings: Mapping[str, Any]) -> None:
-        """Have a stream with these *settings*; nothing is changed if there is one of that name."""
+        """Create a stream with these *settings*; an existing one of the same name is left as it is."""
         name = settings["name"]
 
         async def attempt() -> None:
@@ -221,7 +221,7 @@ class Broker:
         await self.patiently(attempt)
 
     async def stream_state(self, stream: str) -> StreamState | None:
-        """Return what *stream* has; None if there is no such stream."""
+        """Return the state of *stream*; None if no such stream exists."""
 
         async def attempt() -> StreamState | None:
             try:
@@ -236,13 +236,13 @@ class Broker:
         return await self.patiently(attempt)
 
     async def newest(self, stream: str, subject: str) -> Stored | None:
-        """Return the newest message of *subject*, as the stream's leader has it; None if there is none."""
+        """Return the newest message of *subject* according to the stream's leader; None if it has no message."""
         return await self.patiently(lambda: self._get(stream, {"last_by_subj": subject}))
 
     async def last_message(self, stream: str) -> tuple[int, Stored | None]:
-        """Return the number of the newest message of *stream*, as its leader has it, and that message.
+        """Return the number of the newest message of *stream* according to its leader, and that message.
 
-        None instead of a message that is gone; a number of 0 if the stream is empty, -1 if there is none.
+        The message is None if it is gone. The number is 0 if the stream is empty, and -1 if it does not exist.
         """
         state = await self.stream_state(stream)
         if state is None or not state.last:
@@ -250,14 +250,14 @@ class Broker:
         return state.last, await self.patiently(lambda: self._get(stream, {"seq": state.last}))
 
     async def message(self, stream: str, number: int) -> Stored | None:
-        """Return the message with this *number*; None if there is none, and the stream's leader says so too."""
+        """Return the message with this *number*; None if it does not exist, which the stream's leader has confirmed."""
         found = await self.messages(stream, number, 1)
         if found and found[0].number == number:
             return found[0]
         return await self.patiently(lambda: self._get(stream, {"seq": number}))
 
     async def messages(self, stream: str, number: int, count: int) -> list[Stored]:
-        """Return up to *count* messages from *number* on, in order, as many as are there and fit in one answer.
+        """Return up to *count* messages from *number* on, in order: as many as exist and fit in one answer.
 
         One that is missing shows as a gap between the numbers. A replica that is behind may have fewer.
         """

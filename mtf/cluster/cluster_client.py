@@ -109,7 +109,7 @@ class Cluster:
         return {int(each["partition"]): each for each in answers}
 
     async def push(self, tick: Tick) -> tuple[int, int]:
-        """Have a gateway log *tick*; return its partition and seq once it is stored.
+        """Send *tick* to a gateway, which logs it; return its partition and seq once it is stored.
 
         MalformedEvent if it cannot be an event, BrokerDown if no gateway takes pushes. Without an answer it is unknown
         whether it was stored: give ticks an `id`, and one that is pushed again is rejected as a duplicate.

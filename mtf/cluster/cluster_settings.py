@@ -97,7 +97,7 @@ class ClusterSettings:
         )
 
     def definition(self) -> Definition:
-        """Return what the cluster is made with; ConfigError for a setting that is wrong."""
+        """Return the definition that the file describes; ConfigError if a setting is invalid."""
         given = {each.name: getattr(self.results, each.name) for each in attrs.fields(ResultSettings)}
         if given["timeframes"] == tuple(str(each) for each in DEFAULT_TIMEFRAMES):
             del given["timeframes"]  # then they were not asked for

@@ -1,7 +1,7 @@
 """A worker: takes partitions by lease, up to its share, and gives back what is above that at a checkpoint.
 
 Every worker shows that it is there by a key of its own; how many there are decides the share of each. A partition whose
-log is damaged is halted, by a key that names it, and taken by nobody until it was repaired.
+log is damaged is halted, by a key of its own, and no worker takes it until it is repaired or resumed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class ClusterWorker:
         self._stopping = False
 
     def stop(self) -> None:
-        """Have `run` give everything back and return."""
+        """Make `run` give everything back and return."""
         self._stopping = True
         self._wake.set()
 
@@ -137,7 +137,7 @@ class ClusterWorker:
             await asyncio.sleep(WAIT_S if not self._stopping else 0.0)
         except (LogTaken, BrokerDown) as error:
             report("partition_lost", f"{error}", partition=partition)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may go on with it, and others do
+        except Exception as error:  # noqa: BLE001 - whatever it is halts this partition, and no other
             await self._halt(owner, error)
         finally:
             self._owned.pop(partition, None)
@@ -153,7 +153,7 @@ class ClusterWorker:
             _ = await self._keys.put(f"halt.{owner.partition}", orjson.dumps(halt))
 
     def _lost(self, partition: int) -> None:
-        """Stop at once: somebody else owns it."""
+        """Stop at once: another worker owns it."""
         owned = self._owned.get(partition)
         if owned is not None:
             owned.owner.lose()

@@ -53,7 +53,7 @@ class Keys:
         return await self._broker.patiently(attempt)
 
     async def put(self, key: str, value: bytes) -> int:
-        """Set *key*, whatever it is."""
+        """Set *key* regardless of its revision, and return the new one."""
         return await self._broker.patiently(lambda: self._broker.publish(self._names.key_subject(key), value))
 
     async def all(self, prefix: str) -> dict[str, Key]:

@@ -1,6 +1,6 @@
-"""A lease: a key that its holder renews, and that somebody else may take once it was not renewed for its time.
+"""A lease: a key that its holder renews, and that another process may take once it has not been renewed for its time.
 
-Time is that of one's own clock between two looks at the revision, never of somebody else's clock. A lease saves double
+Time is measured by one's own clock between two looks at the revision, never by another's. A lease saves double
 work; the truth is guarded by the numbers of a stream's messages, so that two holders for a moment do no harm.
 """
 
@@ -21,7 +21,7 @@ from mtf.tasks import ended
 
 __all__ = ["Lease", "LeaseWatch", "holder_name", "holder_of", "is_free"]
 
-LOOKS: Final = 10  # at a lease that somebody else has, in its time
+LOOKS: Final = 10  # at a lease that another process has, within its time
 
 
 def holder_name() -> str:
@@ -60,7 +60,7 @@ class LeaseWatch:
 class Lease:
     """The lease *key*, held by this process from `take` to `release`; renewed by a task meanwhile.
 
-    *facts* are in its value, for people. *lost* is called once if somebody else has taken it.
+    *facts* are in its value, for people. *lost* is called once if another process has taken it.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class Lease:
         self._revision = revision
         self._value: Final = value
         self._lost: Final = lost
-        self.is_lost = False  # somebody else has it
+        self.is_lost = False  # another process has it
         self._task: Final = asyncio.create_task(self._renew(), name=f"mtf lease {key}")
 
     @classmethod
     async def take(
         cls, keys: Keys, key: str, time_s: float, *, lost: Callable[[], object], what: str, **facts: Any
     ) -> Lease:
-        """Take the lease, at once if it is free, else once it is stale; LogLocked if *what* is held by somebody."""
+        """Take the lease, at once if it is free, else once it is stale; LogLocked if another process holds *what*."""
         loop = asyncio.get_running_loop()
         watch = LeaseWatch(time_s, loop.time)
         first: int | None = None
@@ -100,7 +100,7 @@ class Lease:
     async def try_take(
         cls, keys: Keys, key: str, time_s: float, found: Key, *, lost: Callable[[], object], **facts: Any
     ) -> Lease | None:
-        """Take the lease, which was *found* free or stale; None if somebody else was faster."""
+        """Take the lease, which was *found* free or stale; None if another process was faster."""
         value = {"holder": holder_name(), "token": secrets.token_hex(8), **facts}
         revision = await keys.change(key, orjson.dumps(value), found.revision)
         return None if revision is None else cls(keys, key, time_s, revision, value, lost)
@@ -124,7 +124,7 @@ class Lease:
             try:
                 found = await self._keys.change(self._key, orjson.dumps(self._value | {"beat": beat}), self._revision)
             except BrokerDown:
-                continue  # nobody can take it either
+                continue  # then no other process can take it either
             if found is None:
                 self.is_lost = True
                 self._lost()

@@ -1,4 +1,4 @@
-"""Making a cluster on its broker, finding it there, and how it is: what its keys and streams say."""
+"""Creating a cluster on its broker, looking it up there, and its status, from its keys and streams."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFINITION: Final = "cluster"
 
 
 async def make_cluster(broker: Broker, names: ClusterNames, wanted: Definition) -> Definition:
-    """Have the cluster *names*, made with *wanted*; ConfigMismatch if it was made with something else."""
+    """Create the cluster *names* unless it exists; return its definition. ConfigMismatch if that is not *wanted*."""
     await make_shared(broker, names, wanted.replicas)
     keys = Keys(broker, names)
     _ = await keys.change(DEFINITION, wanted.to_json(), 0)
@@ -32,7 +32,7 @@ async def make_cluster(broker: Broker, names: ClusterNames, wanted: Definition) 
 
 
 async def definition_of(broker: Broker, names: ClusterNames) -> Definition:
-    """Return what the cluster was made with; ConfigError if there is none of that name."""
+    """Return the definition of the cluster *names*; ConfigError if no such cluster exists."""
     found = Key()
     if await broker.stream_state(names.bucket) is not None:
         found = await Keys(broker, names).get(DEFINITION)
@@ -42,7 +42,7 @@ async def definition_of(broker: Broker, names: ClusterNames) -> Definition:
 
 
 async def cluster_status(broker: Broker, names: ClusterNames) -> dict[str, Any]:
-    """Return how the cluster is: its workers, and each partition with its log, owner and checkpoint."""
+    """Return the status of the cluster: its workers, and the log, owner and checkpoint of each partition."""
     definition = await definition_of(broker, names)
     keys = Keys(broker, names)
     count = definition.partitioning.count
@@ -83,7 +83,7 @@ async def cluster_status(broker: Broker, names: ClusterNames) -> dict[str, Any]:
 async def owner_answer(
     broker: Broker, names: ClusterNames, partition: int, asked: dict[str, Any] | None = None
 ) -> dict[str, Any] | None:
-    """Return what the owner of *partition* answers; None if there is none at the moment."""
+    """Return the answer of the owner of *partition*; None if it has no owner at the moment, or that does not answer."""
     try:
         return await broker.ask_once(names.query_subject(partition), orjson.dumps(asked or {"ask": "summary"}))
     except (TimeoutError, MtfError):

@@ -42,7 +42,7 @@ def mirror_path(directory: Path, partition: int) -> Path:
 
 
 class Mirror:
-    """Copies the log of *partition* into its data directory in *directory*; LogLocked if somebody else does."""
+    """Copies the log of *partition* into its data directory in *directory*; LogLocked if another process does."""
 
     def __init__(self, link: Caller, names: ClusterNames, partition: int, directory: Path) -> None:
         storage = StreamStorage(link, names, partition)
@@ -89,7 +89,7 @@ class Mirror:
 
 
 class Verified(NamedTuple):
-    """What was found of a partition: up to which event all is well, and what is wrong behind it."""
+    """What a check of a partition found: the last event that is intact, and what is wrong after it."""
 
     partition: int
     seq: int  # the last one that was read, and is as in the mirror if there is one
@@ -159,9 +159,9 @@ def repair_partition(
     lease_s: float = LEASE_S,
     watch: Callable[[int], object] = lambda seq: None,
 ) -> int:
-    """Write the log of *partition* again from its mirror in *directory*, and have everybody use that; return its end.
+    """Write the log of *partition* again from its mirror in *directory*, and switch to it; return its last seq.
 
-    A stream with a hole cannot be filled, so that the new one is another, of the next epoch, with the same events, run
+    A hole in a stream cannot be filled, so the log goes into a new stream, of the next epoch, with the same events, run
     id and positions. ConfigError if the mirror lacks acknowledged events; LogLocked while a gateway runs.
     """
     path = mirror_path(directory, partition)
@@ -230,7 +230,7 @@ async def _write_again(
 
 
 async def _acknowledged_seq(broker: Broker, names: ClusterNames, partition: int) -> int:
-    """Return the newest event that anybody knows to have been acknowledged."""
+    """Return the newest event that is known to have been acknowledged, from all places where that is noted."""
     keys = Keys(broker, names)
     found = [0]
     note: dict[str, Any] = orjson.loads((await keys.get("gateway")).value or b"{}")

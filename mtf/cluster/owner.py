@@ -86,7 +86,7 @@ class PartitionOwner:
         self._live_at = 0.0  # when states may be published again
         self._heard: Final = asyncio.Event()  # something was sent to the log
         self._stopping = False  # it is to end
-        self._lost = False  # somebody else owns the partition
+        self._lost = False  # another worker owns the partition
         self.name: Final = f"{broker.urls}/{names.cluster}/partition {partition}"
 
     @property
@@ -158,12 +158,12 @@ class PartitionOwner:
             await self._out.close()
 
     def stop(self) -> None:
-        """Have `run` end cleanly."""
+        """Make `run` end cleanly."""
         self._stopping = True
         self._heard.set()
 
     def lose(self) -> None:
-        """Have `run` end at once, for somebody else owns the partition."""
+        """Make `run` end at once: another worker owns the partition."""
         self._lost = True
         self.stop()
 

@@ -63,7 +63,7 @@ class PartitionWriter:
         self._reordered = 0  # before the source
 
     def _begin_order(self, storage: StreamStorage, config: Config) -> None:
-        """Have the order know what was logged before: from a checkpoint and what follows it, or from the start."""
+        """Give the order what was logged before: from a checkpoint and what follows it, or from the start."""
         if self.order.kind is None or not self.log.last_seq:
             self.order.begin([], None)
         else:
@@ -75,7 +75,7 @@ class PartitionWriter:
         self.builder.alone_ordered = self.order.kind == BY_TIME
 
     def read_of(self, source: str) -> ReadSoFar | None:
-        """Return how much of *source* the log has; None: it is not the source that was read last."""
+        """Return how much of *source* the log has; None if another source was read last."""
         return self._read if self._read is not None and self._read.source == source else None
 
     def begin_source(self, source: str, entries: Mapping[str, Any], order: str) -> None:
@@ -88,7 +88,7 @@ class PartitionWriter:
         self._moved.pop(ORDER, None)
 
     def take(self, block: Block, names: list[str]) -> None:
-        """Have the rows of *block*, whose symbols are *names*, wait for their seqs."""
+        """Add the rows of *block*, whose symbols are *names*, to those that wait for their seqs."""
         builder, log = self.builder, self.log
         first_seq = log.last_seq + builder.count + 1
         builder.ordered = self._source_order == BY_TIME and self.order.kind != BY_LOG

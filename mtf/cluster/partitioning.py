@@ -40,7 +40,7 @@ class Partitioning:
 
 @attrs.frozen
 class Definition:
-    """What a cluster was made with: its partitions, and the configuration of all of them."""
+    """What is fixed when a cluster is created: its partitions, and the configuration of all of them."""
 
     partitioning: Partitioning
     config: Config
@@ -68,7 +68,7 @@ class Definition:
         return cls(Partitioning(fields["partitions"], fields["table"]), config, fields["replicas"])
 
     def check_same(self, wanted: Definition, name: str) -> None:
-        """ConfigMismatch if the cluster *name*, which was made with this, is *wanted* otherwise."""
+        """ConfigMismatch if *wanted* differs from this, which is the definition of the cluster *name*."""
         differences = wanted.config.differences(self.config)
         if wanted.partitioning.count != self.partitioning.count:
             differences.append(f"partitions: {self.partitioning.count}, now {wanted.partitioning.count}")

@@ -81,7 +81,7 @@ async def change_pointers(
     kept: list[Pointer],
     made: Pointer | None = None,
 ) -> Pointers:
-    """Have the key name those that are *kept*, and remove the bytes of the others."""
+    """Make the key name those that are *kept*, and remove the bytes of the others."""
     value = orjson.dumps([list(each) for each in kept])
     revision = await Keys(broker, names).change(f"checkpoints.{partition}", value, known.revision)
     dropped = [each for each in known.each if each not in kept]

@@ -2,7 +2,7 @@
 
 A writer holds a lease while it is open, so that a second one is refused; should that fail, the numbers of the messages
 let exactly one go on. What is appended is sent at once and acknowledged later. A *head* (what is known at some message)
-is kept beside the stream, so that nobody reads it from its start; it is believed if that message agrees.
+is kept beside the stream, so that it need not be read from its start; it is used if that message agrees with it.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ class StreamLog(StreamReading):
         lease_s: float | None,
         run_id: bytes | None = None,
     ) -> StreamLog:
-        """Create the log with *config*, or go on with an existing one; LogLocked if somebody else writes it.
+        """Create the log with *config*, or continue an existing one; LogLocked if another process writes it.
 
         With *lease_s* None the caller keeps others from writing, by a lease over many logs.
         """
@@ -393,7 +393,7 @@ class StreamLog(StreamReading):
             )
 
     def lose(self) -> None:
-        """Write no more: somebody else has the lease."""
+        """Write no more: another process has the lease."""
         self._fail(LogTaken(f"{self._place.name}: another writer has taken the log's lease: this one writes no more"))
 
     def _fail(self, error: LogWriteFailed) -> None:
@@ -413,7 +413,7 @@ OVERHEAD: Final = 4 << 10  # of a message: its frame's header, and headers
 async def make_log(
     broker: Broker, place: PartitionPlace, config: bytes, replicas: int, run_id: bytes | None = None
 ) -> None:
-    """Have a log at *place*, which begins with *config*, and is that of *run_id* or a new one, if there is none."""
+    """Create the log at *place* unless it exists, with *config* and *run_id*, or a random one."""
     state = await broker.stream_state(place.stream)
     if state is None:
         await broker.make_stream(log_settings(place.names, place.partition, place.epoch, replicas))
