@@ -1,4 +1,4 @@
-"""`mtf cluster mirror`, `verify`, `repair` and `resume`: copies of partitions, and what they are good for."""
+"""`mtf cluster mirror`, `verify`, `repair` and `resume`: copies of partitions, and what they are used for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MIRROR: Final = click.Path(path_type=Path, file_okay=False)
 @click.argument("directory", metavar="DIR", type=_MIRROR)
 @cluster_config
 @click.option("--partition", "only", multiple=True, type=click.IntRange(0), help="Only this one; repeatable.")
-@click.option("--once", is_flag=True, help="Copy what there is, and end.")
+@click.option("--once", is_flag=True, help="Copy what is stored by now, and stop.")
 def mirror(directory: Path, file: Path, only: tuple[int, ...], once: bool) -> int:
     """Copy the logs of partitions into DIR, a data directory each, until it is stopped."""
     from mtf.cluster.link import Link
@@ -106,7 +106,7 @@ def repair(partition: int, directory: Path, file: Path) -> int:
 @partition_argument
 @cluster_config
 def resume(partition: int, file: Path) -> int:
-    """Have workers take a halted PARTITION again, for what halted it is over; if it is not, it is halted again."""
+    """Let workers take a halted PARTITION again once its cause is fixed; if it is not, it is halted again."""
     from mtf.cluster.keys import Keys
     from mtf.cluster.link import Link
 

@@ -1,4 +1,4 @@
-"""`mtf cluster`: partitions on a NATS server: made, fed, worked on and looked at."""
+"""`mtf cluster`: partitions on a NATS server: created, written, computed and shown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GATEWAY_PATIENCE_S: Final = 120.0  # with a broker that is away
 
 @click.group
 def cluster() -> None:
-    """Run partitions on a NATS server: gateway, workers and what looks after them (extra `cluster`)."""
+    """Run partitions on a NATS server: gateway, workers and maintenance (extra `cluster`)."""
 
 
 for _command in (dev, query, mirror, verify, repair, resume):
@@ -39,7 +39,7 @@ for _command in (dev, query, mirror, verify, repair, resume):
 @cluster.command
 @cluster_config
 def init(file: Path) -> int:
-    """Make the cluster that FILE describes on its broker; if there is no FILE, write one with comments and stop.
+    """Create the cluster that FILE describes on its broker; if FILE does not exist, write a template and stop.
 
     What decides results, and the number of partitions, are fixed from then on.
     """
@@ -85,7 +85,7 @@ def gateway(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Write SOURCE into the partitions, to its end; run again, it goes on where the logs have it.
+    """Write SOURCE into the partitions, to its end; run again, it continues where the logs end.
 
     With --push also what programs send with `mtf.Cluster.push`.
     """
@@ -120,7 +120,7 @@ def gateway(
 @cluster.command
 @cluster_config
 def worker(file: Path) -> int:
-    """Own a share of the partitions until it is stopped: bars, states and checkpoints."""
+    """Compute bars, states and checkpoints of a share of the partitions until it is stopped."""
     from mtf.cluster.broker import Broker
     from mtf.cluster.cluster_worker import ClusterWorker
     from mtf.cluster.membership import definition_of

@@ -27,7 +27,7 @@ partition_argument: Final = click.argument("partition", metavar="PARTITION", typ
 
 
 def settings_in(file: Path) -> ClusterSettings:
-    """Return what the configuration *file* says; ConfigError if it is missing, or something in it is wrong."""
+    """Return the settings in the configuration *file*; ConfigError if it is missing or invalid."""
     from mtf.cluster.cluster_settings import read_cluster_settings  # needs a library that takes long to import
 
     if not file.exists():

@@ -29,7 +29,7 @@ __all__ = ["query"]
 @click.option("--bars", type=click.IntRange(0), default=5, show_default=True, help="Last bars of each timeframe.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def query(file: Path, symbol: str | None, at: Moment | None, bars: int, as_json: bool) -> None:
-    """Ask the owners of all partitions at once; the answer says which seq of each it is of."""
+    """Ask the owners of all partitions at once; the answer has the seq of each."""
     from mtf.cluster.cluster_client import Cluster
 
     if at is not None and symbol is None:

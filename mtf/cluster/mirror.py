@@ -196,7 +196,7 @@ async def _repair(
         head = await _write_again(broker, place, mirror, replicas, watch)
         _ = await keys.put(f"head.{partition}", encoded_head(head) if head.last_seq else b"")
         if await keys.change(f"epoch.{partition}", str(epoch).encode(), before.revision) is None:
-            raise ConfigError(f"{what}: somebody else repairs it")
+            raise ConfigError(f"{what}: another repair was faster: check the result with `mtf cluster verify`")
         _ = await keys.put(f"halt.{partition}", b"")
         return head.last_seq
     finally:

@@ -1,4 +1,4 @@
-"""Sweeps: a log replayed under many settings, each in a process of its own, and a table of what came of it.
+"""Sweeps: a log replayed under many settings, each in a process of its own, and a table of the outcomes.
 
 `plan` makes the jobs; `job_child` is the process that plays one; `job_processes` starts such processes, and starts one
 that was killed again: on this machine (`on_processes`), or on the workers of a Dask cluster (`on_dask`). `finished`

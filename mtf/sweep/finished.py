@@ -22,7 +22,7 @@ LOCK: Final = "lock"
 
 
 class Finished:
-    """The outcomes of finished jobs by key, in the directory *folder*, which is made if it is not there."""
+    """The outcomes of finished jobs by key, in the directory *folder*, which is created if it is missing."""
 
     def __init__(self, folder: Path) -> None:
         self.path: Final = folder / FILE

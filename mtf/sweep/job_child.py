@@ -1,4 +1,4 @@
-"""The process of one job: `python -m mtf.sweep.job_child`. It plays a log once and answers with what came of it.
+"""The process of one job: `python -m mtf.sweep.job_child`. It plays a log once and answers with the outcome.
 
 The job is a line of JSON on stdin, and the answer one on stdout: `{"summary": ..., "result": ..., "seconds": ...}`, or
 `{"error": ...}`. What the consumer prints on stdout goes nowhere. It ends when its stdin does, so that no job outlives
@@ -60,7 +60,7 @@ def _consumer(path: str, options: dict[str, Any]) -> Consumer | None:
 
 
 def _check_log(task: dict[str, Any]) -> None:
-    """ConfigError if another log stands there than the one that the sweep was planned with."""
+    """ConfigError unless the log is still the one that the sweep was planned with."""
     log = DataDir(task["log"]).read_log()
     try:
         found = (log.run_id.hex(), max(1, log.first_seq))

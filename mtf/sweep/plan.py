@@ -1,4 +1,4 @@
-"""The plan of a sweep: which jobs there are, and the key of each, by which a job that is done is known again.
+"""The plan of a sweep: which jobs there are, and the key of each, by which a finished job is recognised.
 
 A job is one log, one configuration and one consumer with its arguments. Its key is made of everything that its outcome
 depends on: the log's run id with the first and the last event, the configuration, the consumer's class with the source
@@ -58,7 +58,7 @@ class Job:
 
     @property
     def mark(self) -> str:
-        """What stands for the configuration; "" if it is invalid."""
+        """A hash of the configuration; "" if it is invalid."""
         return "" if self.config is None else xxh3_128_hexdigest(self.config.to_json())
 
     @property
@@ -235,7 +235,7 @@ def _own_path() -> list[str]:
 
 
 def _path_of(consumer: type[Consumer]) -> str:
-    """Return where a process of its own finds the class; ConfigError if it cannot."""
+    """Return the path by which another process imports the class; ConfigError if it cannot."""
     module = _main_name() if consumer.__module__ == "__main__" else consumer.__module__
     if not module or "<" in consumer.__qualname__:
         raise ConfigError(
@@ -255,7 +255,7 @@ def _main_name() -> str:
 
 
 def _code_of(consumer: type[Consumer]) -> str:
-    """Return what stands for the source of the module of *consumer*; "" if there is no source."""
+    """Return a hash of the source of the module of *consumer*; "" if it has no source."""
     try:
         source = inspect.getsourcefile(consumer)
         return "" if source is None else xxh3_128_hexdigest(Path(source).read_bytes())

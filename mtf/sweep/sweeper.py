@@ -54,7 +54,7 @@ class Runner(Protocol):
 
 @attrs.frozen(kw_only=True)
 class SweepReport:
-    """What came of a sweep. Each job is in one of `done`, `skipped` and `failed`, unless the sweep was stopped."""
+    """The outcome of a sweep. Each job is in one of `done`, `skipped` and `failed`, unless the sweep was stopped."""
 
     jobs: int
     done: int  # now
@@ -146,7 +146,7 @@ class Sweep:
         return self.report()
 
     def report(self) -> SweepReport:
-        """Return what there is by now."""
+        """Return the outcome so far."""
         rows = [row_of(job, self._outcomes[job.key]) for job in self.plan.jobs if job.key in self._outcomes]
         return SweepReport(
             jobs=len(self.plan.jobs),
@@ -204,7 +204,7 @@ async def sweep(
     on: str | None = None,
     max_jobs: int = JOBS_MAX,
 ) -> SweepReport:
-    """Replay the *logs* of data directories under every combination of *settings*, and return what came of it.
+    """Replay the *logs* of data directories under every combination of *settings*, and return the outcome.
 
     *settings* has, by the name of an argument of `mtf.Config.make`, the values to be tried, and *options* has those of
     arguments of *consumer*, a class that other processes can import. A new consumer of it is shown each replay; what
