@@ -162,14 +162,14 @@ class Appender:
         if answer.get("seq") != int(number) or "error" in answer or not self._flight:
             self._doubt()
         elif self._flight[0].number == int(number):
-            await self._took(self._flight[0])
+            message = self._flight.popleft()
+            self._flight_bytes -= len(message.payload)
+            self._alone = False
+            await self._took(message)
         else:  # an acknowledgement that overtook another
             self._doubt()
 
     async def _took(self, message: _Message) -> None:
-        self._flight.popleft()
-        self._alone = False
-        self._flight_bytes -= len(message.payload)
         self.stored = message.number
         self._acknowledged(message.number)
         self._wake.set()
@@ -199,19 +199,19 @@ class Appender:
                 "the partition from a mirror with `mtf cluster repair`",
                 path=self._name,
             )
-        if newest is not None and number > self.stored:
-            sent = next((each for each in self._flight if each.number == number), None)
-            if sent is None or not self._is_own(newest, sent):
-                raise LogTaken(f"{self._name}: another writer has written message {number}: this one writes no more")
-        while self._flight and self._flight[0].number <= number:
-            await self._took(self._flight[0])
+        # What was sent in an earlier attempt may be stored only after an earlier look: then it waits to be sent again.
         while self._flight:
             self._waiting.appendleft(self._flight.pop())
         self._flight_bytes = 0
         self._alone = True
+        if newest is not None and number > self.stored:
+            if number > self.last or not self._is_own(newest, self._waiting[number - self.stored - 1]):
+                raise LogTaken(f"{self._name}: another writer has written message {number}: this one writes no more")
+            while self._waiting and self._waiting[0].number <= number:
+                await self._took(self._waiting.popleft())
 
-    def _is_own(self, newest: Stored, sent: _Message) -> bool:
-        return newest.data == sent.payload and (self._alike or newest.subject == self._subject)
+    def _is_own(self, newest: Stored, handed_in: _Message) -> bool:
+        return newest.data == handed_in.payload and (self._alike or newest.subject == self._subject)
 
     async def _end(self, error: LogWriteFailed) -> None:
         self.error = error
