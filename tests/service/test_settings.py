@@ -191,8 +191,9 @@ def test_the_pipeline_is_made_of_what_the_file_sets() -> None:
     assert not made._options.takes_checkpoints
 
 
-def test_problems_of_what_is_named_have_paths() -> None:
+def test_problems_of_what_is_named_have_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found by making everything and starting nothing."""
+    monkeypatch.chdir(tmp_path)  # a log in `run` would be continued, without its history before live data
     text = (
         GOOD
         + 'history = 0\n[[warm_up]]\npath = "/nowhere.csv"\n'
