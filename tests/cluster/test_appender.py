@@ -25,7 +25,7 @@ def _client() -> None:
 
 
 class PlayedBroker:
-    """Stores what it is told when the test says so, and answers nothing by itself."""
+    """Stores what is sent to it when the test says so, and answers nothing by itself."""
 
     inbox = "_INBOX.t"
 
