@@ -58,6 +58,7 @@ class LogReader(Iterator[LoggedBlock]):
         self._check: Final = check
         self._ready: deque[LoggedBlock] = deque()  # blocks of the last frame read
         self.tail: TornTail | None = None  # what follows the last intact frame, when `next` last stopped
+        self._newest_at = -1  # the size at which the open segment was seen to be the newest; -1: not seen yet
         there = segments.look() if segments else logged_segments(self._fs, directory, look=False)
         self.first_seq: Final = segment_seq(there[0])
         if from_seq < self.first_seq:
@@ -144,15 +145,19 @@ class LogReader(Iterator[LoggedBlock]):
                     raise DataDirError(f"{self.directory}: seq {segment.next_seq} was removed before it was read")
                 raise segment.damage(segment.offset, segment.next_seq, f"{name} should follow but is missing")
             self._segment = self._open(name, segment)
+            self._newest_at = -1
             segment.close()
             return True
         self.tail = None
         if segment.why and not segment.partial:
             self.tail = judge(segment)
+        if segment.offset == segment.bytes == self._newest_at:
+            return False  # it has no seal yet, so that no segment follows it
         if segment_names(self._fs, self.directory, look=False)[-1:] > [segment_name(segment.header.first_seq)]:
             if segment.refresh():  # sealed between the two looks
                 return True
             raise segment.damage(segment.offset, segment.next_seq, segment.why or "no seal before a later segment")
+        self._newest_at = segment.bytes
         return False
 
     def _open(self, name: str, before: Segment | None) -> Segment:

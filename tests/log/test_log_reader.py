@@ -269,6 +269,31 @@ def test_segment_sealed_between_two_looks_is_no_damage() -> None:
     assert events_of(reader) == MADE[:3]
 
 
+def test_idle_follower_lists_the_directory_once() -> None:
+    """Listing takes longer the more segments there are, and a follower looks many times a second."""
+
+    class Counting(Disk):
+        listed = 0
+
+        def names(self, path: str) -> list[str]:
+            self.listed += 1
+            return super().names(path)
+
+    disk = Counting()
+    log = small_log(disk, MADE[:1], segment_bytes=1 << 20)
+    reader = read_log(DIRECTORY, fs=disk)
+    for made in MADE[1:3]:
+        while reader.poll() is not None:
+            pass
+        before = disk.listed
+        assert [reader.poll() for _ in range(10)] == [None] * 10
+        assert disk.listed == before
+        log.append(made)
+        found = reader.poll()
+        assert found is not None
+        assert found.block.last_seq == log.last_seq
+
+
 def test_reader_that_is_dropped_leaves_no_file_open() -> None:
     disk = Disk()
     small_log(disk, MADE).close()
