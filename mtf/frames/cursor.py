@@ -20,6 +20,7 @@ from mtf.events.block import (
     tick_at,
 )
 from mtf.events.tick import Tick
+from mtf.frames.frame import Frame
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.symbol_state import SymbolState
 from mtf.frames.tally import Tally
@@ -156,7 +157,7 @@ class Cursor(Walk):
         found = self._closing_of(number, rank)
         past = self._past
         has_values = self.schema.has_values
-        if frame is not None and row >= 0 and (found < 0 or frame.closings.rows[found] <= row):
+        if frame is not None and _of_row(frame, row, found):
             window = past.window(number, rank) if found < 0 else frame.closings.window(found)
             columns = frame.columns[rank]
             before = past.header(number, rank) if columns.header[row] == AS_BEFORE else None
@@ -203,8 +204,7 @@ class Cursor(Walk):
             if not width:
                 continue
             closing = self._closing_of(number, rank)
-            of_row = frame is not None and row >= 0 and (closing < 0 or frame.closings.rows[closing] <= row)
-            if of_row and frame is not None and frame.values[rank].rows:
+            if frame is not None and frame.values[rank].rows and _of_row(frame, row, closing):
                 header = frame.columns[rank].header[row]
                 values = frame.values[rank].live
                 forms = header > AS_BEFORE or (header == AS_BEFORE and self._past.header(number, rank) is not None)
@@ -263,3 +263,8 @@ class Cursor(Walk):
             self._tallies[int(number)] = tally
         tally.count(frame, number, self._row)
         return Counts(tally.numbers[:])
+
+
+def _of_row(frame: Frame, row: i64, closing: i64) -> bool:
+    """Whether a timeframe's state is that after *row*, and not that of the newest visible *closing* (-1: none)."""
+    return row >= 0 and (closing < 0 or frame.closings.rows[closing] <= row)
