@@ -17,10 +17,15 @@ from mtf.cli.cluster_query_command import query
 from mtf.cli.exits import DATA, DONE, signal_code
 from mtf.cli.loop import run_async, signals_heard, stop_on_signals
 from mtf.cli.output import document, note, plain, say, show
-from mtf.cli.source_options import StoppableSource, open_named, source_options
-from mtf.cli.times import duration_of
+from mtf.cli.source_options import (
+    StoppableSource,
+    open_named,
+    order_option,
+    reorder_option,
+    sort_option,
+    source_options,
+)
 from mtf.errors import ConfigError
-from mtf.order import BY_TIME, ORDERS
 
 __all__ = ["cluster"]
 
@@ -71,9 +76,9 @@ def init(file: Path) -> int:
 @cluster_config
 @click.option("--push", is_flag=True, help="Take what programs push, after SOURCE, until it is stopped.")
 @source_options
-@click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
-@click.option("--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s.")
-@click.option("--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events as they come.")
+@sort_option
+@reorder_option
+@order_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was read as JSON.")
 def gateway(
     sources: tuple[str, ...],

@@ -13,10 +13,15 @@ from mtf.cli.exits import DONE, signal_code
 from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import json_line, plain, say
 from mtf.cli.setting_options import config_from, config_options
-from mtf.cli.source_options import StoppableSource, open_named, source_options
-from mtf.cli.times import duration_of
+from mtf.cli.source_options import (
+    StoppableSource,
+    open_named,
+    order_option,
+    reorder_option,
+    sort_option,
+    source_options,
+)
 from mtf.errors import ConfigError
-from mtf.order import BY_TIME, ORDERS
 
 __all__ = ["dev"]
 
@@ -31,9 +36,9 @@ WORKERS: Final = 2
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=WORKERS, show_default=True, help="How many workers.")
 @source_options
-@click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
-@click.option("--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s.")
-@click.option("--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events as they come.")
+@sort_option
+@reorder_option
+@order_option
 @config_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one line of JSON, the last one.")
 def dev(

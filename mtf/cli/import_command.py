@@ -13,8 +13,14 @@ from mtf.cli.loop import run_async, stop_on_signals
 from mtf.cli.output import document, note
 from mtf.cli.progress import Share, progress_bar
 from mtf.cli.setting_options import config_from, config_options
-from mtf.cli.source_options import SYNTHETIC, StoppableSource, file_options, open_named
-from mtf.cli.times import duration_of
+from mtf.cli.source_options import (
+    SYNTHETIC,
+    StoppableSource,
+    file_options,
+    open_named,
+    reorder_option,
+    sort_option,
+)
 from mtf.config import Config
 from mtf.errors import ConfigError
 from mtf.pipeline.importing import Import, import_history
@@ -32,10 +38,8 @@ __all__ = ["import_command"]
     help="Directory to import into; created if missing.",
 )
 @file_options
-@click.option("--sort", is_flag=True, help="Sort each file by time first, on disk.")
-@click.option(
-    "--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s ..."
-)
+@sort_option
+@reorder_option
 @config_options
 @click.option("--strict", is_flag=True, help="Stop at the first malformed row, and import nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")

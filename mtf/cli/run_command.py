@@ -26,14 +26,21 @@ from mtf.cli.root import WORDS
 from mtf.cli.screen import NotSaved, Saved, most_ticks, screen_lines
 from mtf.cli.setting_options import config_from, config_options
 from mtf.cli.sizes import size_of
-from mtf.cli.source_options import StoppableSource, open_named, source_options
+from mtf.cli.source_options import (
+    StoppableSource,
+    open_named,
+    order_option,
+    reorder_option,
+    sort_option,
+    source_options,
+)
 from mtf.cli.summary_output import show_summary
 from mtf.cli.terminal import look_at_stdout
 from mtf.cli.times import duration_of
 from mtf.cli.typed import again, called_as, numbered, program
 from mtf.errors import ConfigError, MtfError, OutOfOrder
 from mtf.log import DURABILITIES
-from mtf.order import BY_TIME, ORDERS, OutOfOrderWarning
+from mtf.order import BY_TIME, OutOfOrderWarning
 from mtf.pipeline import Pipeline
 from mtf.sources.read_as import reading_text, readings_of
 from mtf.storage.datadir import ASIDE, LOG, DataDir
@@ -61,13 +68,9 @@ SERVER: Final = "uvicorn"  # from the extra `web`: without it mtf serve is not s
 )
 @click.option("--make-room", is_flag=True, help="If --data has another source or settings: DIR-2, DIR-3, ...")
 @source_options
-@click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
-@click.option(
-    "--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s ..."
-)
-@click.option(
-    "--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events of other symbols as they come."
-)
+@sort_option
+@reorder_option
+@order_option
 @click.option("--follow", is_flag=True, help="Keep reading what is added, until Ctrl-C; the clock closes bars too.")
 @config_options
 @click.option(

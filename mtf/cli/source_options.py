@@ -13,8 +13,10 @@ import attrs
 import click
 
 from mtf.cli.plugin_names import WithPlugins
+from mtf.cli.times import duration_of
 from mtf.errors import ConfigError, DataDirError
 from mtf.events.block_builder import BlockBuilder
+from mtf.order import BY_TIME, ORDERS
 from mtf.pipeline import Pipeline
 from mtf.sources import FORMATS, Limits, Source, SyntheticMarket, open_source
 from mtf.sources.brought import is_brought
@@ -26,7 +28,17 @@ from mtf.sources.pipes import is_pipe
 from mtf.storage.datadir import LOG
 from mtf.summary import Summary
 
-__all__ = ["SYNTHETIC", "StoppableSource", "file_options", "file_settings", "open_named", "source_options"]
+__all__ = [
+    "SYNTHETIC",
+    "StoppableSource",
+    "file_options",
+    "file_settings",
+    "open_named",
+    "order_option",
+    "reorder_option",
+    "sort_option",
+    "source_options",
+]
 
 SYNTHETIC: Final = "synthetic"
 SYNTHETIC_EVENTS: Final = 200_000
@@ -107,6 +119,16 @@ class StoppableSource(MergedSource):
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
         self.started = True
         return not self.stopped_by and super().fill(builder, limit)
+
+
+# How a command that reads sources brings their rows in order.
+sort_option: Final = click.option("--sort", is_flag=True, help="Sort each source by time first, on disk.")
+reorder_option: Final = click.option(
+    "--reorder", type=duration_of, metavar="TIME", default="0", help="Put events in order within 500ms, 2s ..."
+)
+order_option: Final = click.option(
+    "--order", type=click.Choice(ORDERS), default=BY_TIME, help="log: accept events of other symbols as they come."
+)
 
 
 def file_options(function: _Function) -> _Function:
