@@ -27,7 +27,7 @@ def check_before(fs: FileSystem, directory: str, seq: int, pause: Callable[[], N
     *pause* is called regularly. Segments that are removed meanwhile are skipped.
     """
     before: Segment | None = None
-    for name in segment_names(fs, directory):
+    for name in segment_names(fs, directory, look=False):
         if segment_seq(name) >= seq:
             return
         pause()

@@ -75,7 +75,7 @@ def recover(fs: FileSystem, directory: str, *, check_from: int = 1) -> Recovered
     header, seal and order are checked, and of the newest segment the part before a mark (`mtf.log.marks`). Everything
     else is checked frame by frame. Changes nothing.
     """
-    names = segment_names(fs, directory)
+    names = segment_names(fs, directory, look=False)
     start_seq = retained_seq(fs, directory)
     if not names:
         if start_seq > 1:

@@ -16,6 +16,8 @@ from mtf.errors import CorruptLog, DataDirError, LogLocked, LogWriteFailed
 from mtf.events.block import SymbolTable
 from mtf.events.block_builder import BlockBuilder
 from mtf.log import FileLog, OsFileSystem, read_log, verify_log
+from mtf.log.checking import check_before
+from mtf.log.filesystem import FileKind
 from mtf.log.segment_format import META_BYTES_MAX, POSITIONS_BYTES_MAX
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of, position, small_log
 from tests.log.disk import Disk
@@ -268,6 +270,22 @@ def test_segments_that_are_not_needed_are_looked_at_from_the_outside_only() -> N
     disk.inodes[first].seen[-1] ^= 1  # in its seal
     with pytest.raises(CorruptLog, match="no seal"):
         FileLog.open(DIRECTORY, config=None, fs=disk, check_from=7)
+
+
+def test_opening_and_checking_look_up_no_segment_that_they_open_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening one refuses links and devices itself; a look-up of each makes the start of a long log slower."""
+    disk = Disk()
+    small_log(disk, MADE).close()
+    looked: list[str] = []
+
+    def kind(path: str) -> FileKind:
+        looked.append(path)
+        return Disk.kind(disk, path)
+
+    monkeypatch.setattr(disk, "kind", kind)
+    log = FileLog.open(DIRECTORY, config=None, fs=disk)
+    check_before(disk, DIRECTORY, log.last_seq, lambda: None)
+    assert [path for path in looked if path.endswith(".log")] == []
 
 
 def test_os_errors_while_opening_say_which_log(tmp_path: Path) -> None:
