@@ -61,6 +61,7 @@ Dated = tuple[Row, Sequence[float]]  # a row from the log, with its completed in
 
 _AT: Final = {name: k for k, name in enumerate(COLUMNS)}
 START: Final = _AT["start_ns"]
+END: Final = _AT["end_ns"]
 SEQ: Final = _AT["seq"]
 FIRST_FLAG: Final = _AT["first"]
 FIRST_GAP: Final = _AT["gap_closed_ns"]
@@ -88,8 +89,8 @@ class BarQuery:
     last: int | None
     stored_seq: int  # bars closed by events up to this one are read from the history, later ones from the log
     last_seq: int
-    # By symbol and timeframe of the run: the start from which bars were not known then; None: all up to `last_seq`.
-    before_ns: Mapping[tuple[str, str], int] | None = None
+    # By symbol and timeframe of the run: bars closed by later events were not known then; None: all up to `last_seq`.
+    known_seqs: Mapping[tuple[str, str], int] | None = None
     outputs: Sequence[str] = ()  # the names of the requested indicator values
     imported: Imported = NOTHING  # the imported part of the log, which its bars show
 
@@ -176,21 +177,21 @@ class BarQuery:
         since: list[Dated] | None,
     ) -> Iterator[Page]:
         """Yield the rows of a timeframe of the run; *since* are those after `stored_seq`, if known."""
-        if self.before_ns is not None:
-            before_ns = self.before_ns[key]
-            end_ns = before_ns if end_ns is None else min(end_ns, before_ns)
+        last_seq = self.last_seq if self.known_seqs is None else self.known_seqs[key]
         newer = self._since(key) if since is None else iter(since)
         newer = (
             each
             for each in newer
-            if (start_ns is None or each[0][START] >= start_ns) and (end_ns is None or each[0][START] < end_ns)
+            if (start_ns is None or each[0][START] >= start_ns)
+            and (end_ns is None or each[0][START] < end_ns)
+            and each[0][SEQ] <= last_seq
         )
         if last is not None:
             newest = deque(newer, last)
             last -= len(newest)
             newer = iter(newest)
         if last != 0 and self.stored_seq and self.store is not None:
-            yield from self.store.pages(*key, start_ns, end_ns, last=last, last_seq=min(self.stored_seq, self.last_seq))
+            yield from self.store.pages(*key, start_ns, end_ns, last=last, last_seq=min(self.stored_seq, last_seq))
         yield from _paged(newer, self._outputs().get(key[1], ()))
 
     def _longer(self, series: Series, since: list[Dated] | None) -> Iterator[Row]:

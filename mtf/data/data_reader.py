@@ -7,13 +7,15 @@ the call, or an earlier one on request; later events do not change it.
 from __future__ import annotations
 
 import datetime
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple
 
 from mtf.bars.bar import Bar
+from mtf.bars.bar_history import BarWindow
 from mtf.config import Config
-from mtf.data.completed_bars import BarQuery, Series
+from mtf.data.completed_bars import END, SEQ, BarQuery, Series
 from mtf.data.follow import POLL_S, follow_bars
 from mtf.data.logged_ticks import TICKS, LoggedTick, TickQuery
 from mtf.data.longer import base_of
@@ -154,7 +156,7 @@ class DataReader:
             last=last,
             stored_seq=min(stored_seq, last_seq),
             last_seq=last_seq,
-            before_ns=None if then is None else self._known_before(series, last_seq, then),
+            known_seqs=None if then is None else self._known_seqs(series, last_seq, then),
             outputs=self._outputs(series, indicators),
             imported=self.imported,
         )
@@ -321,21 +323,36 @@ class DataReader:
         self._look()
         return engine_at(self.storage, seq=at.seq, time_ns=at.ts_ns)
 
-    def _known_before(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:
-        """Return the start from which bars were not known at *time_ns*, by symbol and timeframe of the run."""
+    def _known_seqs(self, series: Sequence[Series], last_seq: int, time_ns: int) -> dict[tuple[str, str], int]:
+        """Return the event that closed the newest bar known at *time_ns*, by symbol and timeframe of the run.
+
+        0 if none was known.
+        """
         engine = engine_at(self.storage, seq=last_seq, time_ns=time_ns)
         found: dict[tuple[str, str], int] = {}
         for each in series:
             number = engine.number_of(each.symbol)
-            bars = engine.snapshot(number)[each.base].bars if number >= 0 else ()
+            bars = engine.snapshot(number)[each.base].bars if number >= 0 else None
             if not bars and self.first_seq > 1:
                 written = datetime.datetime.fromtimestamp(time_ns // 1_000_000_000, datetime.UTC).isoformat()
                 raise ConfigError(
                     f"{self.name}: the log begins at seq {self.first_seq}, and what was known of {each.symbol} at "
                     f"{written} is not in it: give as_of as a seq, or a later time"
                 )
-            found[each.symbol, each.base.name] = bars[-1].start_ns + 1 if bars else TS_MIN_NS
+            found[each.symbol, each.base.name] = self._closed_by(each, bars, last_seq) if bars else 0
         return found
+
+    def _closed_by(self, series: Series, known: BarWindow, last_seq: int) -> int:
+        """Return the event that closed the newest of *known*; 0 if it is no longer stored."""
+        newest = known[-1]
+        start_ns = int(newest.start_ns)
+        fellows = self.bars(series.symbol, series.base, start=start_ns, end=start_ns + 1, as_of=Moment(seq=last_seq))
+        rows = [row for page in fellows.pages() for row in page]
+        count = len(known) - bisect_left(known.start_ns, start_ns)  # bars of activity may share a start
+        if count == self.config.history:  # and there may have been more than are kept
+            count = bisect_right(rows, newest.end_ns, key=lambda row: row[END])
+        rows = rows[:count]
+        return int(rows[-1][SEQ]) if rows else 0
 
     def _known_symbols(self, given: str | Sequence[str], known: Sequence[str]) -> list[str]:
         """Return the given symbols, each once; UnknownSymbol for one that is not *known*."""

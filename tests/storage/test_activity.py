@@ -16,7 +16,7 @@ from mtf.data.follow import follow_bars
 from mtf.errors import ConfigError, ConfigMismatch, UnknownTimeframe
 from mtf.storage.datadir import history_of
 from mtf.storage.history import store, writer
-from tests.builders import Clock, Event
+from tests.builders import SECOND_NS, Clock, Event, at
 from tests.data.recorded import Recorder, bars_of, record, recorded
 from tests.storage.builders import feed, market
 
@@ -65,6 +65,39 @@ def test_stored_bars_are_those_that_were_shown(
         assert read(start=middle) == [bar for bar in whole if bar.start_ns >= middle]
         seq = recorder.seen[len(recorder.seen) // 2][0]
         assert read(as_of=seq) == bars_of(recorder, "XAUUSD", timeframe, last_seq=seq)
+
+
+@pytest.mark.parametrize("timeframe", FRAMES)
+def test_as_of_a_time_none_is_known_early(made: tuple[Path, Recorder], timeframe: str) -> None:
+    """Also of those that share a start, of which one may close long after the other."""
+    path, recorder = made
+    with mtf.open(path) as reader:
+        ticks = [each for each in reader.ticks("XAUUSD") if each.verdict in ("accepted", "late_accepted")]
+        times = sorted({each.tick.ts_ns for each in ticks})
+        for time_ns in times[len(times) // 4 :: max(1, len(times) // 25)]:
+            later = min((each.seq for each in ticks if each.tick.ts_ns > time_ns), default=1 << 62)
+            before = bars_of(recorder, "XAUUSD", timeframe, last_seq=later - 1)
+            known = list(reader.bars("XAUUSD", timeframe, as_of=time_ns))
+            assert known == before[: len(known)]
+            assert known[-7:] == list(reader.state("XAUUSD", at=time_ns)[timeframe].bars)
+            assert list(reader.bars("XAUUSD", timeframe, as_of=time_ns, last=3)) == known[-3:]
+
+
+def test_a_bar_that_closes_later_than_one_with_its_start_is_not_known_with_it(tmp_path: Path) -> None:
+    start = at("10:00")
+    times = [0, 0, 0, 10 * SECOND_NS, 20 * SECOND_NS]
+
+    async def made() -> None:
+        settings: dict[str, Any] = {"timeframes": "2t", "calendar": "crypto", "clock": "ticks"}
+        async with mtf.Pipeline(data=tmp_path / "run", **settings) as p:
+            for k, time_ns in enumerate(times):
+                await p.push(mtf.Tick.trade("X", start + time_ns, 1.0 + k, 1.0))
+
+    asyncio.run(made())
+    with mtf.open(tmp_path / "run") as reader:
+        assert [bar.start_ns - start for bar in reader.bars("X", "2t")] == [0, 0]
+        assert [bar.close for bar in reader.bars("X", "2t", as_of=start + SECOND_NS)] == [2.0]
+        assert [bar.close for bar in reader.bars("X", "2t", as_of=start + 10 * SECOND_NS)] == [2.0, 4.0]
 
 
 def test_a_store_of_them_is_sound(made: tuple[Path, Recorder]) -> None:
