@@ -9,15 +9,13 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from mtf.bars.bar import Bar
 from mtf.calendars.day import OPEN
-from mtf.data import Table, open_data
-from mtf.data.completed_bars import SEQ
-from mtf.data.moments import Moment
+from mtf.data import open_data
+from mtf.data.next_close import next_close
 from mtf.frames.snapshot import NO_TIME_NS, Snapshot
 from mtf.kernel import Kernel
 from mtf.log import LogReader, read_log
@@ -117,13 +115,9 @@ class Watched:
 
     def _next_close(self, symbol: str, timeframe: str, direction: int) -> int | None:
         """Return the event that closed the bar before, or closes the one after, `seq`; None if there is none."""
-        bars = self.snapshot(symbol)[timeframe].bars
+        known = self.snapshot(symbol)[timeframe].bars
         with open_data(self._directory) as reader:
-            if direction < 0:
-                before = reader.bars(symbol, timeframe, last=2, as_of=Moment(seq=self.seq))
-                return max((seq for seq in _closes(before) if seq < self.seq), default=None)
-            after = reader.bars(symbol, timeframe, start=int(bars[-1].start_ns) if len(bars) else None)
-            return next((seq for seq in _closes(after) if seq > self.seq), None)
+            return next_close(reader, symbol, timeframe, self.seq, known, direction)
 
     def _in_past(self, symbol: str) -> Snapshot | None:
         """Return the state of *symbol* in the past that is shown; None in the present, and before its first event."""
@@ -162,10 +156,3 @@ class Watched:
             return 0
         total = sum(snapshot.counts.rejected.values())
         return total - self._rejected.setdefault(snapshot.symbol, total)
-
-
-def _closes(table: Table[Bar]) -> Iterator[int]:
-    """Yield the event at which each bar of *table* was complete."""
-    for page in table.pages():
-        for row in page:
-            yield int(row[SEQ])

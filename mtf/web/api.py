@@ -22,8 +22,8 @@ from starlette.routing import BaseRoute, Route
 from mtf.bars.bar import Bar
 from mtf.build import COMPILED, VERSION
 from mtf.data import DataReader, Table, open_data
-from mtf.data.completed_bars import SEQ
 from mtf.data.moments import Moment
+from mtf.data.next_close import next_close
 from mtf.errors import ConfigError, MtfError, UnknownIndicator, UnknownSymbol, UnknownTimeframe
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
@@ -32,7 +32,7 @@ from mtf.timeframe import Timeframe
 from mtf.web.chart_rows import chart_rows, in_memory
 from mtf.web.log_glance import log_glance
 from mtf.web.market import Market
-from mtf.web.messages import bar_row, config_message, reject_row, shown_states, state_message, symbol_row
+from mtf.web.messages import bar_row, config_message, reject_row, state_message, symbol_row
 from mtf.web.openapi import openapi
 from mtf.web.past import Past
 from mtf.web.requests import choice_of, flag_of, moment_of, names_of, number_of
@@ -178,10 +178,6 @@ class Api:
         wanted = names_of(query, "outputs", 500)
         snapshot = await self._snapshot_at(symbol, at)
         state = snapshot[timeframe]
-        if not state.timeframe.timed:
-            raise ConfigError(
-                f"timeframe: {timeframe} is not of time, which is what is drawn: add rows=1, or format=csv"
-            )
         names = list(state.completed) if wanted is None else wanted
         [rows] = await self._chart_rows(snapshot, [state], [names], last, is_past=at is not None)
         partial = state.partial
@@ -206,7 +202,7 @@ class Api:
         wanted = names_of(query, "outputs", 500)
         snapshot = await self._snapshot_at(symbol, at)
         state = await self._state_of(snapshot, at, wanted)
-        states = shown_states(snapshot)
+        states = list(snapshot)
         names = [
             list(each.completed) if wanted is None else [name for name in wanted if name in each.completed]
             for each in states
@@ -382,13 +378,9 @@ class Api:
         if unit == "tick":
             return self._past.next_tick(symbol, seq, direction)
         snapshot = self._past.snapshot(symbol, seq)
-        known_bars = [] if snapshot is None else list(snapshot[unit].bars)[-1:]
+        known = None if snapshot is None else snapshot[unit].bars
         with open_data(self._market.path) as reader:
-            if direction < 0:
-                known = reader.bars(symbol, unit, last=2, as_of=Moment(seq=seq))
-                return max((found for found in _seqs(known) if found < seq), default=None)
-            following = reader.bars(symbol, unit, start=int(known_bars[0].start_ns) if known_bars else None)
-            return next((found for found in _seqs(following) if found > seq), None)
+            return next_close(reader, symbol, unit, seq, known, direction)
 
     def symbol_row(self, name: str) -> dict[str, Any]:
         """Return the row of *name* in the list of symbols; UnknownSymbol if it has no event yet."""
@@ -410,13 +402,6 @@ async def answer_error(_request: Request, error: Exception) -> Response:
 
 
 ERRORS: Final = {MtfError: answer_error}
-
-
-def _seqs(table: Table[Bar]) -> Iterator[int]:
-    """Yield the seq at which each bar of *table* was complete."""
-    for page in table.pages():
-        for row in page:
-            yield row[SEQ]
 
 
 def _json(value: Any, status: int = 200) -> Response:

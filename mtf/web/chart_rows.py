@@ -40,9 +40,9 @@ def chart_rows(
         first = max(0, len(window) - last)
         bars, places = window[first:], range(first, len(window))
     else:
-        starts = {start_ns: k for k, start_ns in enumerate(window.start_ns)}
         bars = read()
-        places = [starts.get(int(bar.start_ns)) for bar in bars]
+        before = len(bars) - len(window)  # both end with the same bar
+        places = [k if k >= 0 else None for k in range(-before, len(window))]
     values = {}
     for name in names:
         history = state.history(name)

@@ -18,7 +18,7 @@ import attrs
 from mtf.bars.judged_block import JudgedBlock
 from mtf.bars.verdicts import LATE_ACCEPTED, VERDICT_NAMES
 from mtf.calendars.calendar import Calendar
-from mtf.errors import ConfigError, MtfError, UnknownSymbol
+from mtf.errors import MtfError, UnknownSymbol
 from mtf.events.block import Block, tick_at
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
@@ -26,6 +26,7 @@ from mtf.kernel import Kernel
 from mtf.log import LogReader, SegmentList, read_log
 from mtf.storage.datadir import LOG
 from mtf.storage.restore import engine_at
+from mtf.web.closing_seqs import ClosingSeqs
 
 __all__ = ["Market", "Reject", "newest_after", "rejects_in"]
 
@@ -35,6 +36,7 @@ SETTLE_S: Final = 0.5  # an import is done with its renames by then
 SLICE_S: Final = 0.004  # how long blocks are taken in at a time before others get a turn
 BLOCK_EVENTS: Final = 256
 REJECTS_KEPT: Final = 100
+CLOSED_KEPT: Final = 500  # closings of a symbol and timeframe of activity
 
 
 @attrs.frozen
@@ -58,6 +60,7 @@ class Market:
         self.rate = 0.0  # recent events per second
         self._engine: Kernel | None = None
         self._reader: LogReader | None = None
+        self._closed: ClosingSeqs | None = None
         self._sleep: Final = sleep
         self._ticks: Final[
             dict[int, Tick]
@@ -70,11 +73,7 @@ class Market:
     async def start(self) -> None:
         """Read to the end of the log; raises the directory's errors."""
         self._engine = await asyncio.to_thread(engine_at, self.path)
-        if not self._engine.config.timeframes.timed:
-            raise ConfigError(
-                f"{self.path}: the page shows bars of time, and it has none: run it with one more timeframe, such as "
-                "1m, or read it with mtf bars, mtf state and mtf chart"
-            )
+        self._closed = ClosingSeqs(self._engine.config.timeframes, self.seq, CLOSED_KEPT)
         self._newest_ns = int(self._engine.gate.newest_ns)
         self._reader = await asyncio.to_thread(read_log, self.path / LOG, self._engine.joiner.seq + 1)
 
@@ -163,6 +162,11 @@ class Market:
         """Take *tick*, found in the log, as the newest one of *symbol*, unless a newer one has come."""
         self._ticks.setdefault(self._number(symbol), tick)
 
+    def closed_after(self, symbol: str, seq: int) -> dict[str, int | None]:
+        """Return by timeframe of activity how many bars events after *seq* closed; None if that is too long ago."""
+        assert self._closed is not None, "the market has started"
+        return self._closed.after(self._number(symbol), seq)
+
     def calendar(self, symbol: str) -> Calendar:
         return self.engine.config.calendars.calendar_of(symbol)
 
@@ -184,7 +188,8 @@ class Market:
     def _take(self, block: Block) -> None:
         engine = self.engine
         judged = engine.gate.judge(block)
-        engine.apply(judged)
+        assert self._closed is not None, "the market has started"
+        self._closed.note(engine.apply(judged))
         self._newest_ns = newest_after(engine, judged, self._newest_ns)
         self._note_ticks(judged)
 

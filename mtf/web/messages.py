@@ -28,10 +28,10 @@ __all__ = [
     "config_message",
     "output_plots",
     "reject_row",
-    "shown_states",
     "starts_of",
     "state_message",
     "symbol_row",
+    "unseen_bars",
 ]
 
 CLOSED_MAX: Final = 500  # bars of a timeframe in one state; a client that is further behind reloads them
@@ -45,17 +45,17 @@ def state_message(
     tick: Tick | None,
     session: Session | None,
     rejects: Iterable[Reject] = (),
-    since: Mapping[str, int] | None = None,
+    unseen: Mapping[str, int] | None = None,
     previous_seq: int | None = None,
     decimals: int,
 ) -> dict[str, Any]:
     """Return the whole state of one symbol. *outputs* are the indicator outputs wanted; None: all.
 
-    *since* has, by timeframe, the start of the newest completed bar that the client has: later ones are in `closed`. If
+    *unseen* has, by timeframe, how many of the newest completed bars the client does not have: they are in `closed`. If
     there are too many, or some are no longer in memory, there is no `prev_seq`, and the client must reload its bars.
     """
-    states = shown_states(snapshot)
-    if since is not None and any(_is_cut(state, since.get(state.timeframe.name)) for state in states):
+    states = list(snapshot)
+    if unseen is not None and any(unseen[each.timeframe.name] > _sendable(each) for each in states):
         previous_seq = None
     return {
         "type": "state",
@@ -71,14 +71,32 @@ def state_message(
         "ticks": snapshot.counts.ticks,
         "rejected": snapshot.counts.rejected,
         "session": None if session is None else session_row(session),
-        "tf": {state.timeframe.name: _timeframe(state, outputs, since) for state in states},
+        "tf": {
+            state.timeframe.name: _timeframe(state, outputs, 0 if unseen is None else unseen[state.timeframe.name])
+            for state in states
+        },
         "rejects": [reject_row(each) for each in rejects],
     }
 
 
-def shown_states(snapshot: Snapshot) -> list[TimeframeState]:
-    """Return the timeframes that the page shows: those of time, as its charts and its messages go by starts."""
-    return [state for state in snapshot if state.timeframe.timed]
+def unseen_bars(snapshot: Snapshot, starts: Mapping[str, int], closed: Mapping[str, int | None]) -> dict[str, int]:
+    """Return by timeframe how many completed bars a client does not have; more than can be sent if that is unknown.
+
+    *starts* has the start of the newest bar that it has of each timeframe of time; without one, it has none. *closed*
+    has how many bars of each timeframe of activity closed since; None: unknown.
+    """
+    found = {}
+    for state in snapshot:
+        name, window = state.timeframe.name, state.bars
+        if state.timeframe.timed:
+            after_ns = starts.get(name)
+            count = len(window) if after_ns is None else len(window) - bisect_right(window.start_ns, after_ns)
+            is_known = after_ns is None or count < len(window) or not count
+        else:
+            among = closed.get(name)
+            count, is_known = among or 0, among is not None
+        found[name] = count if is_known else len(window) + 1
+    return found
 
 
 def session_row(session: Session) -> dict[str, Any]:
@@ -90,11 +108,11 @@ def session_row(session: Session) -> dict[str, Any]:
 
 
 def starts_of(snapshot: Snapshot) -> dict[str, int]:
-    """Return the start of the newest completed bar of each timeframe that has one, for a later `since`."""
+    """Return the start of the newest completed bar of each timeframe of time that has one, for a later `since`."""
     found = {}
-    for state in shown_states(snapshot):
+    for state in snapshot:
         window = state.bars
-        if len(window):
+        if state.timeframe.timed and len(window):
             found[state.timeframe.name] = int(window[-1].start_ns)
     return found
 
@@ -139,8 +157,9 @@ def reject_row(reject: Reject) -> dict[str, Any]:
 
 def symbol_row(snapshot: Snapshot, *, state: str, decimals: int) -> dict[str, Any]:
     """Return the row of a symbol in the list of all."""
-    states = shown_states(snapshot)
-    day = snapshot["1d"] if "1d" in snapshot else states[-1]
+    states = list(snapshot)
+    timed = [each for each in states if each.timeframe.timed] or states
+    day = snapshot["1d"] if "1d" in snapshot else timed[-1]
     shortest = states[0]
     partial = shortest.partial
     bars = day.bars
@@ -161,7 +180,7 @@ def config_message(engine: Kernel, **more: Any) -> dict[str, Any]:
     """Return what the page needs once: timeframes, indicator outputs and how to draw them, calendars, symbols."""
     config = engine.config
     return {
-        "timeframes": [_timeframe_row(config, k) for k, each in enumerate(config.timeframes) if each.timed],
+        "timeframes": [_timeframe_row(config, k) for k in range(len(config.timeframes))],
         "outputs": output_plots(engine),
         "live": config.live,
         "history": config.history,
@@ -177,8 +196,6 @@ def output_plots(engine: Kernel) -> list[dict[str, Any]]:
     for timeframe, specs, outputs in zip(
         engine.config.timeframes, engine.config.indicators, engine.schema.outputs, strict=True
     ):
-        if not timeframe.timed:
-            continue
         for output in outputs:
             if output.name not in found:
                 spec = _spec_of(output.name, specs)
@@ -203,7 +220,7 @@ def _timeframe_row(config: Config, rank: int) -> dict[str, Any]:
     timeframe = config.timeframes[rank]
     return {
         "name": timeframe.name,
-        "seconds": timeframe.length_ns // SECOND_NS,
+        "seconds": timeframe.length_ns // SECOND_NS if timeframe.timed else None,  # None: activity closes its bars
         "indicators": list(config.indicators[rank]),
     }
 
@@ -214,7 +231,7 @@ def _spec_of(output: str, specs: Sequence[str]) -> str:
     return max(fits, key=len, default=output)
 
 
-def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, since: Mapping[str, int] | None) -> dict[str, Any]:
+def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, unseen: int) -> dict[str, Any]:
     partial, window = state.partial, state.bars
     live, completed = state.live, state.completed
     names = list(live) if outputs is None else [name for name in outputs if name in live]
@@ -224,30 +241,25 @@ def _timeframe(state: TimeframeState, outputs: Sequence[str] | None, since: Mapp
         "completed": {name: _value(completed[name]) for name in names if name in completed},
         "bars_seen": state.bars_seen,
         "newest_ns": str(window[-1].start_ns) if len(window) else None,
-        "closed": [] if since is None else _closed(state, names, since.get(state.timeframe.name)),
+        "closed": _closed(state, names, min(unseen, _sendable(state))),
     }
 
 
-def _closed(state: TimeframeState, names: Sequence[str], after_ns: int | None) -> list[dict[str, Any]]:
-    """Return the completed bars in memory that start after *after_ns* (None: all), each with its values."""
-    window = state.bars
-    first = 0 if after_ns is None else bisect_right(window.start_ns, after_ns)
-    first = max(first, len(window) - CLOSED_MAX)
-    if first == len(window):
+def _closed(state: TimeframeState, names: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """Return the newest *count* completed bars, each with its values."""
+    if not count:
         return []
+    window = state.bars
     histories = {name: state.history(name) for name in names}
     return [
         bar_row(window[k]) | {"values": {name: _value(values[k]) for name, values in histories.items()}}
-        for k in range(first, len(window))
+        for k in range(len(window) - count, len(window))
     ]
 
 
-def _is_cut(state: TimeframeState, after_ns: int | None) -> bool:
-    """Whether more bars than one message has were completed after the one that starts at *after_ns* (None: all)."""
-    window = state.bars
-    if len(window) <= CLOSED_MAX:
-        return after_ns is not None and len(window) > 0 and window.start_ns[0] > after_ns
-    return after_ns is None or window.start_ns[len(window) - CLOSED_MAX - 1] > after_ns
+def _sendable(state: TimeframeState) -> int:
+    """Return how many completed bars one message can have."""
+    return min(len(state.bars), CLOSED_MAX)
 
 
 def _value(value: float) -> float | None:

@@ -19,7 +19,7 @@ def _parameter(name: str, where: str, schema: dict[str, Any], what: str) -> dict
 
 
 _SYMBOL: Final = _parameter("symbol", "path", _TEXT, "the symbol")
-_TIMEFRAME: Final = _parameter("timeframe", "path", _TEXT, "such as 1m, 1h, 1d")
+_TIMEFRAME: Final = _parameter("timeframe", "path", _TEXT, "such as 1m, 1h, 1d, 100t")
 _AT: Final = _parameter("at", "query", _TEXT, "a seq, nanoseconds, or ISO 8601 with zone; default: the log's end")
 _OUTPUTS: Final = _parameter("outputs", "query", _TEXT, "indicator outputs, separated by commas; default: all")
 
@@ -37,7 +37,10 @@ _BAR: Final[dict[str, Any]] = {
         "day": {"type": ["string", "null"], "format": "date"},
         "flags": {"type": "array", "items": _TEXT},
         "gap": {"type": ["object", "null"]},
-        "progress": {"type": "number", "description": "the elapsed share of the forming bar's time, 0 to 1"},
+        "progress": {
+            "type": "number",
+            "description": "the share of the forming bar that has elapsed or is full, 0 to 1",
+        },
         "values": {"type": "object", "additionalProperties": _NUMBER},
     },
 }
@@ -121,7 +124,7 @@ def openapi() -> dict[str, Any]:
                 ],
             ),
             "/api/v1/bars/{symbol}/{timeframe}": _get(
-                "Completed bars, oldest first, and the forming one.",
+                "Completed bars in the order of their closing, and the forming one.",
                 [
                     _SYMBOL,
                     _TIMEFRAME,

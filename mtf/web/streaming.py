@@ -23,7 +23,7 @@ from mtf.frames.snapshot import Snapshot
 from mtf.units import SECOND_NS
 from mtf.web.api import Api
 from mtf.web.market import Market
-from mtf.web.messages import starts_of, state_message
+from mtf.web.messages import starts_of, state_message, unseen_bars
 from mtf.web.past import Past
 from mtf.web.session_words import session_at
 from mtf.web.shown_decimals import ShownDecimals
@@ -113,9 +113,13 @@ class Streaming:
         if market.seq != self._encoded_seq:
             self._encoded_seq, self._encoded = market.seq, {}
         rejects = [each for each in market.rejects if each.symbol == symbol and each.seq > (previous_seq or 0)]
+        unseen = None
+        if since is not None:
+            closed = {} if previous_seq is None else market.closed_after(symbol, previous_seq)
+            unseen = unseen_bars(snapshot, since, closed)
         # Clients got their last state at different seqs; nearly always nothing has closed or been rejected since, so
         # messages only differ in that number, which is inserted here.
-        key = (symbol, outputs, previous_seq is None, None if since is None else tuple(since.items()), len(rejects))
+        key = (symbol, outputs, previous_seq is None, None if unseen is None else tuple(unseen.items()), len(rejects))
         found = self._encoded.get(key)
         if found is None:
             time_ns = snapshot.time_ns
@@ -125,7 +129,7 @@ class Streaming:
                 tick=market.tick(symbol),
                 session=session_at(market.calendar(symbol), time_ns) if time_ns >= 0 else None,
                 rejects=rejects,
-                since=since,
+                unseen=unseen,
                 previous_seq=None if previous_seq is None else 0,
                 decimals=self._decimals.of(snapshot),
             )

@@ -2,10 +2,14 @@
 
 Times are whole seconds since 1970 UTC, prices are columns, an error is an object with `"s": "error"`. Bars of a day or
 longer are stamped at midnight UTC of their trading day, as the protocol requires. The forming bar is the last one.
+
+Bars of activity are refused: the protocol has one bar to a second at most, and asks for bars by time, so that some of
+those that share a second would be lost.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -18,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 from mtf.bars.bar import Bar
 from mtf.data import open_data
 from mtf.data.moments import Moment
-from mtf.errors import ConfigError, MtfError, UnknownSymbol
+from mtf.errors import ConfigError, MtfError, UnknownSymbol, UnknownTimeframe
 from mtf.frames.snapshot import Snapshot
 from mtf.timeframe import Timeframe
 from mtf.units import DAY_NS, EPOCH_ORDINAL, MINUTE_NS, SECOND_NS
@@ -130,7 +134,7 @@ class Udf:
             from_s = number_of(query, "from", 0, 0, TIME_MAX_S)
             count = number_of(query, "countback", 0, 0, BARS_MAX)
             if timeframe is None:
-                raise ConfigError(f"resolution must be one of {', '.join(self._resolutions())}, got {wanted!r}")
+                raise ConfigError(self._refused(symbol, wanted))
             snapshot = self._market.snapshot(symbol)
             bars = await self._in_thread(lambda: self._bars(snapshot, timeframe, from_s, until_s, count))
         except UnknownSymbol:
@@ -172,6 +176,18 @@ class Udf:
             found.append(forming)
         found = [bar for bar in found if _stamp_s(bar) < until_s and (count or _stamp_s(bar) >= from_s)]
         return found[-count:] if count else found
+
+    def _refused(self, symbol: str, wanted: str) -> str:
+        """Return why there is no resolution *wanted*."""
+        kept = self._market.engine.config.timeframes
+        with contextlib.suppress(UnknownTimeframe):
+            name = kept[kept.index(wanted)].name
+            if not Timeframe(name).timed:
+                return (
+                    f"resolution: several bars of {name} may begin in one second, which this feed cannot tell apart; "
+                    f"read them from /api/v1/bars/{symbol}/{name}"
+                )
+        return f"resolution must be one of {', '.join(self._resolutions()) or 'none'}, got {wanted!r}"
 
     def _timeframes(self) -> list[Timeframe]:
         return self._market.engine.config.timeframes.timed

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from mtf.cli.terminal import Look
+from mtf.cli.watch_choice import WatchChoice
+from mtf.cli.watch_screen import frame_of, watch_lines
+from mtf.cli.watched import Watched
+from tests.builders import SECOND_NS, at
 from tests.cli.builders import json_of, mtf
-from tests.cli.screens import market
+from tests.cli.screens import drawn, market
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,34 @@ def test_state_and_chart_show_what_is_filled_and_no_time_left(directory: Path) -
     assert state["0.002r"]["partial"]["remaining_ns"] == 0
     assert 0.0 <= state["0.002r"]["partial"]["progress"] < 1.0
     assert "% full" in printed("chart", directory, "EURUSD", "0.002r")
+
+
+def test_watch_shows_them_after_those_of_time_without_time_left(directory: Path) -> None:
+    with Watched(directory) as watched:
+        choice, look = WatchChoice(), Look(width=120, height=40)
+        choice.shown(watched.symbols())
+        text = drawn(watch_lines(frame_of(watched, choice, "run/", look), look))
+    rows = {line.split()[0]: line for line in text.splitlines() if "%" in line and "│" in line and line[:2] != " ▸"}
+    assert list(rows) == ["1m", "1h", "100t", "600v", "0.002r"]
+    assert [":" in line.split("%")[1] for line in rows.values()] == [True, True, False, False, False]
+
+
+def test_watch_steps_over_all_bars_that_one_trade_fills(tmp_path: Path) -> None:
+    """Back from a close that made several bars to the close before, and on to it again."""
+    sizes = [4, 4, 4, 35, 1, 8, 40, 3]
+    rows = [f"{at('10:00') + k * SECOND_NS},X,100,{size}" for k, size in enumerate(sizes)]
+    source = tmp_path / "trades.csv"
+    source.write_text("\n".join(["time,symbol,price,size", *rows]) + "\n")
+    made = mtf("run", source, "--data", tmp_path / "run", "--timeframes", "1m,10v", "--calendar", "crypto")
+    assert made.exit_code == 0, made.output
+    closes = [row["seq"] for row in json_of("bars", tmp_path / "run", "--symbol", "X", "-t", "10v", "--format", "json")]
+    assert closes == [3, 4, 4, 4, 6, 7, 7, 7, 7]
+    with Watched(tmp_path / "run") as watched:
+        found = []
+        for direction in (-1, -1, -1, -1, 1, 1, 1):
+            watched.step("X", direction, "10v")
+            found.append(watched.seq)
+    assert found == [7, 6, 4, 3, 4, 6, 7]
 
 
 def test_the_directory_says_its_rules_and_is_sound(directory: Path) -> None:

@@ -264,13 +264,14 @@ async def test_the_crosshair_marks_the_bars_that_contain_its_time(data: Path) ->
         await page.until("() => +document.querySelector('.market')?.dataset.seq === 2000")
         box = await page.page.locator(".panel.focus .plot").bounding_box()
         await page.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 100)
-        await page.until("() => window.mtf.market.hoveredSecond")
+        await page.until("() => window.mtf.market.hoveredMoment")
         contained = await page.page.evaluate("""() => [...window.mtf.market.panels.values()].map(({chart}) => {
-            const bar = chart.barAt(window.mtf.market.hoveredSecond);
-            return !bar || (bar.time <= window.mtf.market.hoveredSecond && window.mtf.market.hoveredSecond < bar.end);
+            const second = Date.parse(window.mtf.market.hoveredMoment) / 1000;
+            const bar = chart.barAt(second);
+            return !bar || (bar.time <= second && second < bar.end);
         })""")
         assert all(contained)
-        second = await page.page.evaluate("window.mtf.market.hoveredSecond")
+        second = await page.page.evaluate("Date.parse(window.mtf.market.hoveredMoment) / 1000")
         await page.page.keyboard.press("g")
         await page.until("() => document.querySelector('#chip').dataset.state === 'past' && window.mtf.state?.as_of")
         assert await page.page.evaluate("Number(window.mtf.state.time_ns) / 1e9") <= second

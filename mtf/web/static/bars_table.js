@@ -19,7 +19,7 @@ function row(bar, chart, decimals) {
   const gap = bar.gap ? KINDS.filter((kind) => lengthOf(kind) > 0).map((kind) => `${kind} ${format.length(lengthOf(kind))}`).join(", ") : "";
   const rejects = chart.rejectsIn(bar).map((reject) => `${reject.reason} at ${format.whole(reject.seq)}`).join(", ");
   const flags = [...bar.flags, ...(bar.forming ? ["forming"] : [])].join(", ").replaceAll("_", " ");
-  return element("tr", {}, element("th", { scope: "row" }, `${format.day(bar.start_ns)} ${format.minute(bar.start_ns)}`),
+  return element("tr", {}, element("th", { scope: "row" }, `${format.day(bar.start_ns)} ${chart.timed ? format.minute(bar.start_ns) : format.clock(bar.start_ns)}`),
     ...["o", "h", "l", "c"].map((field) => element("td", {}, format.price(bar[field], decimals))),
     ...[String(bar.v), format.whole(bar.ticks), gap, flags, rejects].map((text) => element("td", {}, text)));
 }

@@ -1,10 +1,15 @@
 // One timeframe: its bars, the one that forms, indicator lines, gaps and rejected ticks. Painted from one state.
+//
+// `time` of a bar is its place on the axis, in seconds. Of bars of time it is when they start. Bars of activity may start
+// in one second, or at one instant, and the axis wants times that rise: each stands a second after the one before at
+// least. So their place is not their time: labels, crosshair and the time machine go by the bar itself.
 
 import {
   CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, LineSeries, LineStyle, createChart,
 } from "./vendor/lightweight-charts.mjs";
 import { fontFamily, shade, token } from "./dom.js";
 import * as format from "./format.js";
+import { isTimed } from "./matrix.js";
 import { Overlay } from "./overlay.js";
 
 const BARS_MAX = 2000;
@@ -24,6 +29,7 @@ export class Chart {
   constructor(host, { timeframe, focus = false, mini = false, touch = false, onDouble, onCrosshair }) {
     this.timeframe = timeframe;
     this.seconds = timeframe.seconds;
+    this.timed = isTimed(timeframe);
     this.focus = focus;
     this.mini = mini;
     this.host = host;
@@ -41,13 +47,13 @@ export class Chart {
       autoSize: true,
       layout: { attributionLogo: false, panes: { enableResize: false } },
       timeScale: {
-        rightOffset: focus ? 4 : 2, timeVisible: true, secondsVisible: false, borderVisible: false,
-        tickMarkFormatter: format.axisTime, barSpacing: focus ? 8 : 6, minBarSpacing: 1, visible: !mini,
+        rightOffset: focus ? 4 : 2, timeVisible: true, secondsVisible: !this.timed, borderVisible: false,
+        tickMarkFormatter: (place, kind) => format.axisTime(this.secondOf(place), kind), barSpacing: focus ? 8 : 6, minBarSpacing: 1, visible: !mini,
       },
       rightPriceScale: { borderVisible: false, visible: !mini, minimumWidth: this.axis, scaleMargins: { top: 0.12, bottom: 0.1 } },
       handleScroll: mini ? false : { horzTouchDrag: !touch, vertTouchDrag: false }, handleScale: !mini,
       crosshair: { mode: CrosshairMode.Normal },
-      localization: { timeFormatter: format.axisLabel },
+      localization: { timeFormatter: (place) => format.axisLabel(this.secondOf(place), !this.timed) },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { lastValueVisible: false, priceLineVisible: false });
     this.overlay = new Overlay(this);
@@ -55,7 +61,7 @@ export class Chart {
     this.line = this.candles.createPriceLine({
       price: 0, lineStyle: LineStyle.Dotted, lineWidth: 1, axisLabelVisible: !mini, lineVisible: false,
     });
-    this.chart.subscribeDblClick((param) => param.time && onDouble?.(param.time));
+    this.chart.subscribeDblClick((param) => param.time && onDouble?.(this.momentOf(param.time)));
     this.chart.subscribeCrosshairMove((param) => param.sourceEvent && onCrosshair?.(this, param));
     this.restyle();
   }
@@ -138,12 +144,26 @@ export class Chart {
 
   // All of it from the start: *bars* oldest first with values by output name.
   load(bars, decimals) {
-    this.bars = bars.slice(-BARS_KEPT);
+    this.bars = this.placed(bars.slice(-BARS_KEPT));
     this.decimals = decimals;
     this.partial = null;
     this.candles.applyOptions({ priceFormat: { type: "custom", minMove: 10 ** -decimals, formatter: (value) => format.price(value, decimals) } });
     this.setAll();
     this.fit();
+  }
+
+  // Other bars of the same series, oldest first, in place of those that are there.
+  replace(bars) {
+    this.bars = this.placed(bars.slice(-BARS_KEPT));
+    this.partial = null;
+    this.setAll();
+  }
+
+  // *bars* with their places on the axis, after the place *before*.
+  placed(bars, before = -Infinity) {
+    if (this.timed) return bars;
+    let place = before;
+    return bars.map((bar) => ({ ...bar, time: (place = Math.max(bar.time, place + 1)) }));
   }
 
   setAll() {
@@ -181,9 +201,10 @@ export class Chart {
   }
 
   // One state: *closed* bars since the last one, the forming bar and its live values.
-  update(closed, partial, live, last) {
-    const newest = this.bars.at(-1)?.time ?? -Infinity;
-    const added = closed.filter((bar) => bar.time > newest);
+  update(closed, forming, live, last) {
+    const newest = this.bars.at(-1)?.time;
+    const added = this.timed ? closed.filter((bar) => bar.time > (newest ?? -Infinity)) : this.placed(closed, newest);
+    const [partial] = forming ? this.placed([forming], added.at(-1)?.time ?? newest) : [null];
     const moved = partial?.time !== this.partial?.time;
     for (const bar of added) {
       this.bars.push(bar);
@@ -248,7 +269,7 @@ export class Chart {
     scale.applyOptions({ barSpacing: Math.min(60, Math.max(1, scale.options().barSpacing * factor)) });
   }
 
-  // The bar that contains *second*, for a crosshair shared by all.
+  // The bar that contains *second*, for a crosshair shared by all; of activity, the newest that had begun by then.
   showAt(second) {
     const bar = this.barAt(second);
     const range = this.chart.timeScale().getVisibleLogicalRange();
@@ -261,19 +282,50 @@ export class Chart {
   barAt(second) {
     const all = this.partial ? [...this.bars, this.partial] : this.bars;
     for (let k = all.length - 1; k >= 0; k -= 1) {
-      if (all[k].time <= second) return second < all[k].end ? all[k] : null;
+      if (this.begin(all[k]) <= second) return !this.timed || second < all[k].end ? all[k] : null;
     }
     return null;
   }
 
+  begin(bar) {
+    return this.timed ? bar.time : bar.begin;
+  }
+
+  // The bar at a place of the axis.
+  barOn(place) {
+    return this.partial?.time === place ? this.partial : this.bars[lowerBound(this.bars, place)] ?? null;
+  }
+
+  // When the bar at a place of the axis began, in seconds.
+  secondOf(place) {
+    return this.timed ? place : this.barOn(place)?.begin ?? place;
+  }
+
+  // The same, as the server takes a moment.
+  momentOf(place) {
+    return this.timed ? new Date(place * 1000).toISOString() : this.barOn(place)?.start_ns ?? null;
+  }
+
   // The bar at whose foot a rejected tick is marked: the one it would have been in, or the one before.
   barOf(reject) {
-    return this.barAt(reject.time) ?? this.bars.findLast((each) => each.time <= reject.time) ?? null;
+    return this.barAt(reject.time) ?? this.bars.findLast((each) => this.begin(each) <= reject.time) ?? null;
   }
 
   rejectsIn(bar) {
     return this.rejects.filter((reject) => this.barOf(reject)?.time === bar.time);
   }
+}
+
+// Where in *bars* the first one is whose place is not before *place*.
+function lowerBound(bars, place) {
+  let low = 0;
+  let high = bars.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (bars[middle].time < place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 // Whether *output* belongs to an indicator that is drawn as a band.

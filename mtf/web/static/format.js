@@ -104,10 +104,10 @@ export function axisTime(second, kind) {
   if (kind === 0) return String(at.getUTCFullYear());
   if (kind === 1) return MONTHS[at.getUTCMonth()];
   if (kind === 2) return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
-  return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}${kind === 4 ? `:${two(at.getUTCSeconds())}` : ""}`;
 }
 
-export const axisLabel = (second) => `${day(BigInt(second) * 1_000_000_000n)} ${axisTime(second, 3)} ${shown.word}`;
+export const axisLabel = (second, withSeconds = false) => `${day(BigInt(Math.floor(second)) * 1_000_000_000n)} ${axisTime(second, withSeconds ? 4 : 3)} ${shown.word}`;
 
 export function length(second) {
   const whole = Math.max(0, Math.floor(second));

@@ -28,7 +28,7 @@ function press(app, event) {
     "+": () => market?.zoom(1.25), "-": () => market?.zoom(0.8), "−": () => market?.zoom(0.8), f: () => market?.fit(), d: () => app.toggle("theme", "light", "dark"),
     c: () => app.toggle("colour", "free", "full"), v: () => market?.toggleTable(), "?": () => help(app.config.version), z: () => app.toggleZone(), 0: () => app.setFocus(null),
     r: () => app.trouble.isOffline && app.live.retry(), Enter: () => market?.hoveredRejects?.length && app.goTo(market.hoveredRejects.at(-1).seq),
-    g: () => market?.hoveredSecond && app.goToSecond(market.hoveredSecond),
+    g: () => market?.hoveredMoment && app.goToMoment(market.hoveredMoment),
   };
   const number = Number(event.key);
   if (number >= 1 && number <= app.config.timeframes.length && app.view === "market") {

@@ -7,6 +7,7 @@ import * as format from "./format.js";
 import { Head } from "./head.js";
 import { bindKeys } from "./keys.js";
 import { Market } from "./market.js";
+import { isTimed, longestOf } from "./matrix.js";
 import { BARS, Live, get, getCharts, inPath } from "./net.js";
 import { withValues } from "./panel.js";
 import { start } from "./start.js";
@@ -24,6 +25,14 @@ const REST_MS = 100;
 
 // Views that the first paint does not need; read once that is done.
 const LATER = { symbols: () => import("./symbols.js").then((made) => made.Symbols), health: () => import("./health.js").then((made) => made.Health) };
+
+// Whether no bar of a timeframe of activity can have closed from one state to the next: each tick went into one bar.
+function isSameBar(before, state, name) {
+  const was = before.tf[name].partial;
+  const is = state.tf[name].partial;
+  const ticks = state.ticks - before.ticks;
+  return was && is ? is.ticks - was.ticks === ticks : !was && !is && ticks === 0;
+}
 
 class App {
   constructor() {
@@ -214,7 +223,7 @@ class App {
     const starts = {};
     for (const [name, chart] of Object.entries(charts)) {
       this.market.load(name, chart, state.decimals);
-      if (chart.bars.length) starts[name] = chart.bars.at(-1).start_ns;
+      if (chart.bars.length) starts[name] = chart.bars.at(-1).start_ns; // those of activity are counted by seq
     }
     this.rejects = rejects;
     this.market.setRejects(rejects);
@@ -305,10 +314,14 @@ class App {
   async closedSince(before, state) {
     const outputs = this.wantedOutputs();
     await Promise.all(Object.keys(state.tf).map(async (name) => {
-      if (state.tf[name].newest_ns === before.tf[name].newest_ns) return;
+      const timed = isTimed(this.config.timeframes.find((each) => each.name === name));
+      const counted = this.config.outputs.some(({ timeframes }) => timeframes.includes(name));
+      const isSame = (field) => state.tf[name][field] === before.tf[name][field];
+      if (timed ? isSame("newest_ns") : counted ? isSame("bars_seen") : isSameBar(before, state, name)) return;
       const count = state.tf[name].bars_seen - before.tf[name].bars_seen || BARS; // without indicators they are not counted
       const shown = outputs.filter((output) => this.runsOn(output, name)).join(",");
-      state.tf[name].closed = withValues(await get(`bars/${inPath(this.symbol)}/${name}`, { last: Math.min(BARS, count + 1), at: state.seq, outputs: shown }));
+      const last = timed ? Math.min(BARS, count + 1) : BARS;
+      state.tf[name][timed ? "closed" : "all"] = withValues(await get(`bars/${inPath(this.symbol)}/${name}`, { last, at: state.seq, outputs: shown }));
     }));
     const rejected = ({ rejected: counts }) => Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (rejected(state) !== rejected(before)) await this.loadRejects();
@@ -350,7 +363,7 @@ class App {
 
   // The close that the day's change is counted from: the last one of the longest timeframe, or its first price.
   reference(state) {
-    const { chart, timeframe } = this.market.panels.get("1d") ?? this.market.panels.get(this.config.timeframes.at(-1).name);
+    const { chart, timeframe } = this.market.panels.get(longestOf(this.config.timeframes).name);
     return chart.bars.at(-1)?.c ?? state.tf[timeframe.name].partial?.o ?? null;
   }
 
@@ -411,10 +424,10 @@ class App {
     }
   }
 
-  async goToSecond(second) {
+  async goToMoment(at) {
     this.stop();
     try {
-      const state = await get(`state/${inPath(this.symbol)}`, { at: new Date(second * 1000).toISOString(), outputs: this.wantedOutputs().join(",") });
+      const state = await get(`state/${inPath(this.symbol)}`, { at, outputs: this.wantedOutputs().join(",") });
       this.goTo(state.seq);
     } catch (error) {
       this.failed(error);

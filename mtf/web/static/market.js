@@ -46,8 +46,12 @@ export class Market {
       return [timeframe.name, { tab, fill }];
     }));
     const tabs = PHONE.matches ? [element("div", { class: "tabs6", role: "tablist", "aria-label": "Timeframes" }, ...[...this.tabs.values()].map(({ tab }) => tab))] : [];
-    this.root.className = first === null ? "market equal" : "market";
+    const { length } = config.timeframes;
+    this.root.className = first === null ? "market equal" : length > 6 && length % 2 ? "market odd" : "market";
+    this.root.style.setProperty("--count", Math.max(6, length));
+    this.root.style.setProperty("--rows", first === null ? Math.max(2, Math.ceil(length / 3)) : Math.max(3, Math.ceil(length / 2)));
     this.root.replaceChildren(...tabs, ...made.map((panel) => panel.root), this.matrix.root);
+    this.tabs.get(first)?.tab.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone there may be more than fit
     for (const panel of made) this.panels.set(panel.timeframe.name, panel);
   }
 
@@ -75,15 +79,15 @@ export class Market {
 
   // The others mark their bar that contains the time; the readout is that of the bar under the pointer.
   crosshair(source, param) {
-    const second = param.time ?? null;
+    const second = param.time === undefined ? null : source.chart.secondOf(param.time);
     for (const panel of this.panels.values()) {
       if (panel === source) continue;
       if (second === null) panel.chart.chart.clearCrosshairPosition();
       else panel.chart.showAt(second);
       panel.hovered = second === null ? null : panel.chart.barAt(second);
     }
-    this.hoveredSecond = second;
-    const bar = second === null ? null : source.chart.barAt(second);
+    this.hoveredMoment = second === null ? null : source.chart.momentOf(param.time);
+    const bar = second === null ? null : source.chart.barOn(param.time);
     source.hovered = bar;
     this.hoveredRejects = bar ? source.chart.rejectsIn(bar) : [];
     this.app.showTip(this.hoveredRejects, param.point, source.chart);

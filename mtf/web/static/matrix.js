@@ -8,6 +8,12 @@ const NUMBERS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "E
 // The sign of a change as it is shown: what rounds to nothing has none.
 export const shownSign = (change, decimals) => (/[1-9]/.test(format.price(Math.abs(change), decimals)) ? change : 0);
 
+// Whether time closes the bars of a timeframe: otherwise the tick that fills one does.
+export const isTimed = (timeframe) => timeframe.seconds !== null;
+
+// The timeframe by which changes are measured: the day, or the longest one of time.
+export const longestOf = (timeframes) => timeframes.find(({ name }) => name === "1d") ?? timeframes.findLast(isTimed) ?? timeframes.at(-1);
+
 // Progress is floored: 100 % is never shown.
 export const percentOf = (partial) => (partial ? Math.min(99, Math.floor(partial.progress * 100)) : 0);
 

@@ -3,13 +3,13 @@
 import { Chart } from "./chart.js";
 import { element, paint, write } from "./dom.js";
 import * as format from "./format.js";
-import { percentOf, shownSign } from "./matrix.js";
+import { isTimed, percentOf, shownSign } from "./matrix.js";
 
 const FIELDS = ["o", "h", "l", "c"];
 
 // The bars of an answer, each with its own values.
 export const withValues = ({ bars, values }) => bars.map((bar, k) => ({ ...bar, values: Object.fromEntries(Object.entries(values).map(([output, all]) => [output, all[k]])) }));
-export const prepared = (bar) => bar && { ...bar, time: format.seconds(bar.start_ns), end: format.seconds(bar.end_ns) };
+export const prepared = (bar) => bar && { ...bar, time: format.seconds(bar.start_ns), end: format.seconds(bar.end_ns), begin: Number(bar.start_ns) / 1e9 };
 
 export class Panel {
   constructor({ app, market, timeframe, focus }) {
@@ -37,7 +37,7 @@ export class Panel {
   draw(outputs, touch) {
     this.chart = new Chart(this.plot, {
       timeframe: this.timeframe, focus: this.focus, touch,
-      onDouble: (second) => this.app.goToSecond(second),
+      onDouble: (moment) => this.app.goToMoment(moment),
       onCrosshair: (source, param) => this.market.crosshair(this, param),
     });
     this.chart.setOutputs(outputs);
@@ -95,17 +95,20 @@ export class Panel {
   show(state, part) {
     const partial = prepared(part.partial);
     const { decimals } = state;
+    const timed = isTimed(this.timeframe);
     this.chart.decimals = decimals;
+    if (part.all) this.chart.replace(part.all.map(prepared));
+    part.all = null; // once
     this.chart.update(part.closed.map(prepared), partial, part.live, state.last);
     this.root.dataset.seq = state.seq;
     write(this.change, partial ? format.difference(partial.c - partial.o, decimals) : part.newest_ns ? "no forming bar" : "no bar yet");
     paint(this.change, partial ? format.direction(shownSign(partial.c - partial.o, decimals)) : "dim");
     const percent = percentOf(partial);
     format.fill(this.fill, percent);
-    write(this.left, partial ? `${format.length(partial.end - Number(state.time_ns) / 1e9)} left` : "");
+    write(this.left, !partial ? "" : timed ? `${format.length(partial.end - Number(state.time_ns) / 1e9)} left` : `${percent} % full`);
     if (this.focus) {
-      write(this.since, partial ? `forming since ${format.minute(partial.start_ns)} · ${format.plural(partial.ticks, "tick")}` : "");
-      write(this.percent, partial ? `${percent} %` : "");
+      write(this.since, partial ? `forming since ${timed ? format.minute(partial.start_ns) : format.clock(partial.start_ns, false)} · ${format.plural(partial.ticks, "tick")}` : "");
+      write(this.percent, partial && timed ? `${percent} %` : "");
       const shown = this.hovered ?? partial ?? this.chart.bars.at(-1);
       FIELDS.forEach((field, k) => write(this.ohlc[k], shown ? format.price(shown[field], decimals) : "–"));
     }

@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import { element, paint, write } from "./dom.js";
 import * as format from "./format.js";
-import { Matrix, shownSign } from "./matrix.js";
+import { Matrix, longestOf, shownSign } from "./matrix.js";
 import { getCharts } from "./net.js";
 import { prepared, withValues } from "./panel.js";
 
@@ -55,7 +55,8 @@ export class Preview {
     write(this.session, state.session?.text ?? "");
     this.minis.forEach((mini) => this.showMini(mini, state, charts[mini.timeframe.name], lines));
     this.matrix.show(state, (name) => charts[name].bars.at(-1)?.c ?? null);
-    const day = state.tf["1d"]?.partial ?? this.minis.map((mini) => state.tf[mini.timeframe.name].partial).findLast(Boolean);
+    const forming = this.minis.map(({ timeframe }) => timeframe).filter(({ name }) => state.tf[name].partial);
+    const day = forming.length ? state.tf[longestOf(forming).name].partial : null;
     const change = day ? day.c - day.o : null;
     write(this.change, change === null ? "" : `${change < 0 ? "▼" : change > 0 ? "▲" : "·"} ${format.share(change / day.o)}`);
     paint(this.change, format.direction(change ?? 0));
