@@ -19,6 +19,7 @@ from mtf.bars.bar import Bar
 from mtf.calendars.day import Gap
 from mtf.config import Config
 from mtf.data.batches import Batch, Coded, Column, Kind
+from mtf.data.counted import Counted
 from mtf.data.longer import Longer
 from mtf.storage.history import packs
 from mtf.storage.history.contents import outputs_of
@@ -196,13 +197,19 @@ class BarQuery:
 
     def _longer(self, series: Series, since: list[Dated] | None) -> Iterator[Row]:
         """Return the rows of a timeframe that was not part of the run."""
-        longer = Longer(series.timeframe, self.config.calendars.calendar_of(series.symbol), self.config.anchor_ns)
+        calendar = self.config.calendars.calendar_of(series.symbol)
         key = (series.symbol, series.base.name)
 
         def base(start_ns: int | None, end_ns: int | None, last: int | None) -> Iterator[Row]:
             for page in self._stored_and_since(key, start_ns, end_ns, last, since):
                 yield from page
 
+        if not series.timeframe.timed:
+            counted = Counted(series.timeframe, series.base, calendar)
+            if self.last is not None:
+                return iter(counted.last(base, self.start_ns, self.end_ns, self.last))
+            return counted.between(base, self.start_ns, self.end_ns)
+        longer = Longer(series.timeframe, calendar, self.config.anchor_ns)
         if self.last is not None:
             return iter(longer.last(base, self.start_ns, self.end_ns, self.last, series.base))
         return longer.between(base, self.start_ns, self.end_ns)

@@ -16,6 +16,7 @@ from mtf.bars.bar import Bar
 from mtf.bars.bar_history import BarWindow
 from mtf.config import Config
 from mtf.data.completed_bars import END, SEQ, BarQuery, Series
+from mtf.data.counted import counted_base
 from mtf.data.follow import POLL_S, follow_bars
 from mtf.data.logged_ticks import TICKS, LoggedTick, TickQuery
 from mtf.data.longer import base_of
@@ -32,6 +33,7 @@ from mtf.storage.history.store import HistoryStore
 from mtf.storage.imported import NOTHING, Imported, imported_of
 from mtf.storage.restore import engine_at
 from mtf.storage.storage import Storage
+from mtf.timeframe import TICKS as TICK_BARS
 from mtf.timeframe import Timeframe
 from mtf.units import TS_MAX_NS, TS_MIN_NS
 
@@ -372,14 +374,23 @@ class DataReader:
 
     def _base(self, timeframe: Timeframe) -> Timeframe:
         kept = self.config.timeframes
-        base = base_of(timeframe, kept)
+        base = base_of(timeframe, kept) or counted_base(timeframe, self.config)
         if base is None:
             raise UnknownTimeframe(
                 f"{timeframe} was not run in {self.name}, and cannot be built from what was "
                 f"({', '.join(kept.names)}): "
-                + ("a shorter one must divide it" if timeframe.timed else "bars of activity need their ticks")
+                + ("a shorter one must divide it" if timeframe.timed else self._why_not(timeframe))
             )
         return base
+
+    def _why_not(self, timeframe: Timeframe) -> str:
+        """Return why bars of activity that were not run cannot be built."""
+        if timeframe.kind != TICK_BARS:
+            return "such bars need the ticks themselves; run it with mtf replay --set timeframes=..."
+        for name, needed in (("overnight", "close"), ("late", "reject")):
+            if getattr(self.config, name) != needed:
+                return f"that needs {name}={needed}, and the run has {name}={getattr(self.config, name)}"
+        return "one of fewer ticks must divide it"
 
 
 SYMBOLS_SHOWN: Final = 50

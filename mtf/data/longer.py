@@ -18,7 +18,7 @@ from mtf.calendars.grid import bar_bounds
 from mtf.storage.history.schema import COLUMNS, Row
 from mtf.timeframe import DAY, INTRADAY, MONTH, WEEK, Timeframe, TimeframeSet
 
-__all__ = ["Longer", "base_of"]
+__all__ = ["Longer", "base_of", "first_of"]
 
 Base = Callable[[int | None, int | None, int | None], Iterator[Row]]  # start, end, last: rows of the shorter one
 
@@ -32,9 +32,11 @@ LOW: Final = _AT["low"]
 CLOSE: Final = _AT["close"]
 VOLUME: Final = _AT["volume"]
 TICKS: Final = _AT["ticks"]
+TRADING_DAY: Final = _AT["trading_day"]
 FIRST: Final = _AT["first"]
 INCOMPLETE: Final = _AT["incomplete"]
 DAY_INCOMPLETE: Final = _AT["day_incomplete"]
+OFF_SESSION: Final = _AT["off_session"]
 FROM_BARS: Final = _AT["from_bars"]
 SEQ: Final = _AT["seq"]
 
@@ -77,7 +79,7 @@ class Longer:
         wanted = (count + 2) * share + 1
         while True:
             rows = list(base(None, to_ns, wanted))
-            more = [] if to_ns is None else list(_first(base(to_ns, None, None)))
+            more = [] if to_ns is None else list(first_of(base(to_ns, None, None)))
             whole = len(rows) < wanted  # there are no earlier ones
             found = deque(
                 (
@@ -163,12 +165,12 @@ def _divides(shorter: Timeframe, longer: Timeframe) -> bool:
     if shorter == longer:
         return True
     if not longer.timed:
-        return False  # rows do not say how many bars of its day came before them
+        return False  # see `mtf.data.counted`
     if longer.kind == INTRADAY:
         return shorter.kind == INTRADAY and longer.length_ns % shorter.length_ns == 0
     return shorter.kind == INTRADAY or (shorter.kind == DAY and longer.kind in (WEEK, MONTH))
 
 
-def _first(rows: Iterator[Row]) -> Iterator[Row]:
+def first_of(rows: Iterator[Row]) -> Iterator[Row]:
     """Yield the first of *rows*, if there is one."""
     yield from (row for row, _ in zip(rows, range(1), strict=False))

@@ -107,4 +107,4 @@ def test_what_cannot_be_is_refused(source: Path, directory: Path, tmp_path: Path
     assert "in which there are no ticks: no bars of 100t can be built" in made.stderr
     unknown = mtf("bars", directory, "--symbol", "EURUSD", "-t", "500t")
     assert unknown.exit_code == 2
-    assert "bars of activity need their ticks" in unknown.stderr
+    assert "that needs overnight=close, and the run has overnight=carry" in unknown.stderr

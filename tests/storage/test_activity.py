@@ -104,11 +104,11 @@ def test_a_store_of_them_is_sound(made: tuple[Path, Recorder]) -> None:
     assert history_of(made[0]).damage() == []
 
 
-def test_a_timeframe_that_was_not_run_is_not_made_of_another(made: tuple[Path, Recorder]) -> None:
-    """Rows do not say how many came before them on their day."""
+def test_none_is_made_of_another_where_late_ticks_were_let_in(made: tuple[Path, Recorder]) -> None:
+    """One that opens a bar is its close, but not that of a longer one: a union would have another close."""
     with mtf.open(made[0]) as reader:
         assert len(list(reader.bars("XAUUSD", "1h", last=1))) == 1
-        with pytest.raises(UnknownTimeframe, match=r"6t was not run .* bars of activity need their ticks"):
+        with pytest.raises(UnknownTimeframe, match=r"6t was not run .* that needs late=reject"):
             reader.bars("XAUUSD", "6t")
 
 
