@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import re
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,24 @@ async def test_the_crosshair_and_the_time_machine_go_by_the_bar_itself(data: Pat
         assert await page.page.evaluate("window.mtf.state.time_ns") == bar["start_ns"]
 
 
+async def test_a_label_of_the_axis_is_the_time_of_its_bar(data: Path) -> None:
+    """With the seconds, unless it is the first bar of its minute; though the library takes places for times."""
+    async with serving(data) as server, opened(f"{server.url}X?tf=10v") as page:
+        await page.until(SHOWN, 400)
+        labels = await page.page.evaluate("""async () => {
+            const { axisTime } = await import('/static/format.js');
+            const { chart } = window.mtf.market.panels.get('10v');
+            const label = (place, kind) => axisTime(chart.secondOf(place), chart.kindOf(place, kind));
+            return chart.bars.map(({ time, begin }) => [begin, ...[2, 3, 4].map((kind) => label(time, kind))]);
+        }""")
+    minute = None
+    for k, (begin, *texts) in enumerate(labels):
+        clock = f"{datetime.datetime.fromtimestamp(begin, datetime.UTC):%H:%M:%S}"
+        shown = clock if k and clock[:5] == minute else clock[:5]
+        assert texts == [shown] * 3, k
+        minute = clock[:5]
+
+
 async def test_a_bar_says_how_full_it_is_and_no_time(data: Path) -> None:
     async with serving(data) as server, opened(f"{server.url}X?tf=3t") as page:
         await page.until(SHOWN, 400)
@@ -162,6 +181,10 @@ async def test_a_bar_says_how_full_it_is_and_no_time(data: Path) -> None:
             share = state[name]["partial"]["progress"]
             assert texts[name] == f"{int(share * 100)} % full"
         assert texts["1m"].endswith(" left")
+        seq = await page.press("ArrowLeft")
+        assert seq == 399  # the third tick of a bar has just filled it
+        assert await page.page.inner_text(".panel[data-tf='3t'] [data-field=change]") == "no forming bar"
+        assert await page.page.inner_text(".matrix [data-tf='3t'] [data-field=change]") == "none yet"
         await page.page.keyboard.press("v")
         first = await page.page.inner_text(".bars-table tbody th")
         assert re.fullmatch(r"Wed 6 Mar 10:\d\d:\d\d\.\d{3}", first)

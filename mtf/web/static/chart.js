@@ -48,7 +48,7 @@ export class Chart {
       layout: { attributionLogo: false, panes: { enableResize: false } },
       timeScale: {
         rightOffset: focus ? 4 : 2, timeVisible: true, secondsVisible: !this.timed, borderVisible: false,
-        tickMarkFormatter: (place, kind) => format.axisTime(this.secondOf(place), kind), barSpacing: focus ? 8 : 6, minBarSpacing: 1, visible: !mini,
+        tickMarkFormatter: (place, kind) => format.axisTime(this.secondOf(place), this.kindOf(place, kind)), barSpacing: focus ? 8 : 6, minBarSpacing: 1, visible: !mini,
       },
       rightPriceScale: { borderVisible: false, visible: !mini, minimumWidth: this.axis, scaleMargins: { top: 0.12, bottom: 0.1 } },
       handleScroll: mini ? false : { horzTouchDrag: !touch, vertTouchDrag: false }, handleScale: !mini,
@@ -299,6 +299,17 @@ export class Chart {
   // When the bar at a place of the axis began, in seconds.
   secondOf(place) {
     return this.timed ? place : this.barOn(place)?.begin ?? place;
+  }
+
+  // What a label of the axis says, of year, month, day, minute and second, by the numbers of the library. It takes places
+  // for times: of activity, a label has the seconds if the bar before began in the same minute, and a date if on another day.
+  kindOf(place, kind) {
+    if (this.timed) return kind;
+    const k = lowerBound(this.bars, place);
+    const second = this.secondOf(place);
+    const before = this.bars[k - 1]?.begin ?? second;
+    if (kind < 3 && format.isOtherDay(before, second)) return kind;
+    return k > 0 && Math.floor(before / 60) === Math.floor(second / 60) ? 4 : 3;
   }
 
   // The same, as the server takes a moment.

@@ -107,6 +107,8 @@ export function axisTime(second, kind) {
   return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}${kind === 4 ? `:${two(at.getUTCSeconds())}` : ""}`;
 }
 
+export const isOtherDay = (second, other) => local(second * 1000).getUTCDate() !== local(other * 1000).getUTCDate();
+
 export const axisLabel = (second, withSeconds = false) => `${day(BigInt(Math.floor(second)) * 1_000_000_000n)} ${axisTime(second, withSeconds ? 4 : 3)} ${shown.word}`;
 
 export function length(second) {

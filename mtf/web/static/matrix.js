@@ -17,6 +17,9 @@ export const longestOf = (timeframes) => timeframes.find(({ name }) => name === 
 // Progress is floored: 100 % is never shown.
 export const percentOf = (partial) => (partial ? Math.min(99, Math.floor(partial.progress * 100)) : 0);
 
+// What is said in place of a forming bar: none follows one that was filled until the next tick.
+export const absent = (part) => (part.newest_ns ? "no forming bar" : "no bar yet");
+
 export class Matrix {
   constructor({ config, outputs, focus = null, onChoose = null }) {
     this.outputs = outputs;
@@ -48,7 +51,7 @@ export class Matrix {
     for (const [name, cells] of this.rows) {
       const part = state.tf[name];
       const { partial } = part;
-      write(cells.change, partial ? format.difference(partial.c - partial.o, state.decimals) : "no bar yet");
+      write(cells.change, partial ? format.difference(partial.c - partial.o, state.decimals) : part.newest_ns ? "none yet" : "no bar yet");
       paint(cells.change, partial ? format.direction(shownSign(partial.c - partial.o, state.decimals)) : "dim");
       format.fill(cells.fill, percentOf(partial));
       write(cells.close, format.price(closeOf(name), state.decimals));

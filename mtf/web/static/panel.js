@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import { element, paint, write } from "./dom.js";
 import * as format from "./format.js";
-import { isTimed, percentOf, shownSign } from "./matrix.js";
+import { absent, isTimed, percentOf, shownSign } from "./matrix.js";
 
 const FIELDS = ["o", "h", "l", "c"];
 
@@ -101,7 +101,7 @@ export class Panel {
     part.all = null; // once
     this.chart.update(part.closed.map(prepared), partial, part.live, state.last);
     this.root.dataset.seq = state.seq;
-    write(this.change, partial ? format.difference(partial.c - partial.o, decimals) : part.newest_ns ? "no forming bar" : "no bar yet");
+    write(this.change, partial ? format.difference(partial.c - partial.o, decimals) : absent(part));
     paint(this.change, partial ? format.direction(shownSign(partial.c - partial.o, decimals)) : "dim");
     const percent = percentOf(partial);
     format.fill(this.fill, percent);

@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import { element, paint, write } from "./dom.js";
 import * as format from "./format.js";
-import { Matrix, longestOf, shownSign } from "./matrix.js";
+import { Matrix, absent, longestOf, shownSign } from "./matrix.js";
 import { getCharts } from "./net.js";
 import { prepared, withValues } from "./panel.js";
 
@@ -71,7 +71,7 @@ export class Preview {
     }
     mini.chart.load(withValues(chart).map(prepared), state.decimals);
     mini.chart.update([], partial, part.live, state.last);
-    write(mini.change, partial ? format.difference(partial.c - partial.o, state.decimals) : "no bar yet");
+    write(mini.change, partial ? format.difference(partial.c - partial.o, state.decimals) : absent(part));
     paint(mini.change, partial ? format.direction(shownSign(partial.c - partial.o, state.decimals)) : "dim");
     mini.plot.setAttribute("aria-label", `${state.symbol} ${mini.timeframe.name}, ${partial ? `${format.price(partial.c, state.decimals)}, ${partial.c >= partial.o ? "up" : "down"}` : "no forming bar"}`);
   }
