@@ -7,7 +7,8 @@ within their bounds, a window has the length that its owner allocated, nothing i
 
 from __future__ import annotations
 
-from typing import Final
+import sys
+from typing import Any, Final
 
 from librt.strings import BytesWriter, read_f64_le, read_i64_le, write_f64_le, write_i64_le
 from librt.vecs import vec
@@ -15,21 +16,26 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import CorruptCheckpoint
 
-__all__ = ["ANY_MAX", "ANY_MIN", "Archive"]
+__all__ = ["ANY_MAX", "ANY_MIN", "VERSION", "WITH_HISTORY", "Archive"]
+
+VERSION: Final = 2  # of what cores save
+WITH_HISTORY: Final = 1  # the version in which bars and values were saved with the state of their symbol
 
 ANY_MIN: Final = -(1 << 63) + 1  # bounds for whole numbers that have no narrower ones: an i64's
 ANY_MAX: Final = (1 << 63) - 1
 COUNT_MAX: Final = 1 << 40
+MANY: Final[i64] = 24 if sys.byteorder == "little" else COUNT_MAX  # numbers, from which on they are copied at once
 
 
 @mypyc_attr(native_class=True)
 class Archive:
-    """Saves if it is made without bytes, loads if it is made with some."""
+    """Saves if it is made without bytes, loads if it is made with some, which have this *version*."""
 
-    __slots__ = ("_at", "_data", "_writer", "loading")
+    __slots__ = ("_at", "_data", "_writer", "loading", "version")
 
-    def __init__(self, data: bytes | None = None) -> None:
+    def __init__(self, data: bytes | None = None, version: i64 = VERSION) -> None:
         self.loading: Final = data is not None
+        self.version: Final[i64] = version
         self._data: Final = data if data is not None else b""
         self._at: i64 = 0  # next byte to load
         self._writer: Final = BytesWriter()
@@ -59,14 +65,38 @@ class Archive:
         """Save *count* numbers of *row* from `row[at]` on, or fill them with what is loaded."""
         self.int64(count, count, count)
         stop = at + count
-        if not self.loading:
+        if self.loading:
+            data = self._data
+            place = self._read(8 * count)
+            while at < stop:
+                row[at] = read_f64_le(data, place)
+                place += 8
+                at += 1
+        elif count >= MANY:
+            view: Any = memoryview(row)  # of floats, for which memoryview has no type
+            self._writer.write(view[at:stop].tobytes())
+        else:
             while at < stop:
                 write_f64_le(self._writer, row[at])
                 at += 1
-            return
-        while at < stop:
-            row[at] = read_f64_le(self._data, self._read_int64())
-            at += 1
+
+    def wholes_in(self, row: vec[i64], at: i64, count: i64) -> None:
+        """Save *count* whole numbers of *row* from `row[at]` on, or fill them with what is loaded, whatever it is."""
+        self.int64(count, count, count)
+        stop = at + count
+        if self.loading:
+            data = self._data
+            place = self._read(8 * count)
+            while at < stop:
+                row[at] = read_i64_le(data, place)
+                place += 8
+                at += 1
+        elif count >= MANY:
+            self._writer.write(memoryview(row)[at:stop].tobytes())
+        else:
+            while at < stop:
+                write_i64_le(self._writer, row[at])
+                at += 1
 
     def number_in(self, row: vec[float], at: i64) -> None:
         """Save `row[at]`, or fill it with what is loaded, to the bit."""
@@ -108,9 +138,17 @@ class Archive:
             raise CorruptCheckpoint(f"saved state: {len(self._data) - self._at} extra bytes")
         return self._writer.getvalue()
 
+    def size(self) -> i64:
+        """Return how many bytes were saved."""
+        return len(self._writer)
+
     def _read_int64(self) -> i64:
+        return self._read(8)
+
+    def _read(self, size: i64) -> i64:
+        """Return where the next *size* bytes to load begin."""
         at = self._at
-        if at + 8 > len(self._data):
+        if at + size > len(self._data):
             raise CorruptCheckpoint(f"saved state is cut short at byte {len(self._data)}")
-        self._at = at + 8
+        self._at = at + size
         return at

@@ -38,7 +38,7 @@ __all__ = ["Engine"]
 WAITING_MAX: Final = 1024  # ticks waiting to be processed together
 MALFORMED: Final = -1
 MAGIC: Final = "mtf engine"
-FORMAT: Final = 1
+FORMAT: Final = 2  # 1: bars and values were saved with the state of their symbol
 SUM_BYTES: Final = 8
 INF: Final = float("inf")
 
@@ -278,7 +278,7 @@ class Engine:
         if archive.text("") != MAGIC:
             raise CorruptCheckpoint("not a saved engine state: pass the bytes that save() returned")
         made_with = archive.int64(0, 0, ANY_MAX), archive.int64(0, 0, ANY_MAX)
-        if made_with != (FORMAT, RESULTS):
+        if made_with not in ((FORMAT, RESULTS), (1, RESULTS)):
             raise CorruptCheckpoint(
                 f"saved by an incompatible version of mtf (format {made_with[0]}, results {made_with[1]}; this one has "
                 f"{FORMAT} and {RESULTS}): pass the events to this engine again"

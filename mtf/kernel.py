@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from mtf.archive import Archive
+from mtf.archive import VERSION, WITH_HISTORY, Archive
 from mtf.bars.activity import ActivityAggregator
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.digest import Digest
@@ -25,16 +25,28 @@ from mtf.frames.frame import Frame
 from mtf.frames.joiner import Joiner
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import Schema
+from mtf.image import Core, Image
 from mtf.indicators.calculator import Calculator
 from mtf.indicators.catalogue import create_set
 from mtf.indicators.value_history import ValueHistory
 from mtf.indicators.values import places_of
+from mtf.saved_parts import (
+    BARS,
+    GATE,
+    INDICATORS,
+    VALUES,
+    has_history,
+    history_of,
+    is_with_history,
+    parts_of,
+    pieces_of,
+    saved,
+)
 from mtf.timeframe import Timeframe
 
-__all__ = ["RESULTS", "VALUES", "Kernel", "bar_clock_of"]
+__all__ = ["RESULTS", "Kernel", "bar_clock_of"]
 
 RESULTS: Final = 2  # increased when the same log gives different results; results stored before that are not used
-VALUES: Final = "values:"  # and a timeframe: the part of a saved state with its value history
 
 
 class Kernel:
@@ -108,51 +120,68 @@ class Kernel:
 
     def save(self) -> dict[str, bytes]:
         """Return the state of every core by name, all as of the same event."""
-        return {name: save() for name, save in self.savers().items()}
-
-    def savers(self) -> dict[str, Callable[[], bytes]]:
-        """Return the function that saves each core, by name: each actor saves its own when a marker passes."""
-        return {name: partial(_saved, archive) for name, archive in self._archives().items()}
+        images = {name: Image(core) for name, core in self.cores().items()}
+        for image in images.values():
+            image.complete()
+        others = {name: saved(archive) for name, archive in self.others().items()}
+        return {name: b"".join(pieces_of(part)) for name, part in parts_of(images, others).items()}
 
     def load(self, parts: Mapping[str, bytes]) -> None:
         """Load a saved state into a kernel that has processed nothing.
 
         CorruptCheckpoint if a part is missing, or does not match this configuration; the kernel is then unusable.
         """
-        missing = [name for name in self._archives() if name not in parts]
+        wanted = [*self.cores(), *self.others()]
+        version = VERSION
+        if is_with_history(parts):
+            version = WITH_HISTORY
+        else:
+            wanted += [history_of(name) for name in self.cores() if has_history(name)]
+        missing = [name for name in wanted if name not in parts]
         if missing:
             raise CorruptCheckpoint(f"the state of {', '.join(missing)} is missing")
-        self.load_parts(parts)
+        self.load_parts(parts, version)
         for calculator, value_history in zip(self.calculators, self.value_histories, strict=True):
             value_history.recount(calculator.counts())
         self.joiner.published.fill(self.gate.counts(), self.aggregators)
 
-    def load_parts(self, parts: Mapping[str, bytes]) -> None:
-        """Load the state of only the cores in *parts*; see `load`."""
-        for name, archive in self._archives().items():
+    def load_parts(self, parts: Mapping[str, bytes], version: int = VERSION) -> None:
+        """Load the state of only the cores in *parts*, saved in this *version*; see `load`."""
+        for name, archive in self._loaders().items():
             if name not in parts:
                 continue
-            loading = Archive(parts[name])
+            loading = Archive(parts[name], version)
             try:
                 archive(loading)
                 loading.finish()
             except (IndexError, ValueError, OverflowError) as error:
                 raise CorruptCheckpoint(f"the saved state of {name} is invalid: {error}") from error
 
-    def _archives(self) -> dict[str, Callable[[Archive], None]]:
-        """Return the function that archives each core, by name, in the order in which they must be loaded."""
-        instruments = self.gate.instruments
-        found: dict[str, Callable[[Archive], None]] = {"gate": self.gate.archive}
+    def cores(self) -> dict[str, Core]:
+        """Return the cores whose state is saved symbol by symbol, by the name of their part."""
+        found: dict[str, Core] = {GATE: self.gate}
         for aggregator in self.aggregators:
-            found[f"bars:{aggregator.timeframe}"] = partial(_archive_symbols, aggregator.archive, instruments)
+            found[f"{BARS}{aggregator.timeframe}"] = aggregator
         for timeframe, calculator, value_history in zip(
             self.config.timeframes, self.calculators, self.value_histories, strict=False
         ):
-            found[f"indicators:{timeframe}"] = partial(_archive_sized, calculator.archive, instruments)
-            found[f"{VALUES}{timeframe}"] = partial(_archive_sized, value_history.archive, instruments)
-        found["joiner"] = partial(_archive_symbols, self.joiner.archive, instruments)
-        found["digest"] = self.digest.archive
+            found[f"{INDICATORS}{timeframe}"] = calculator
+            found[f"{VALUES}{timeframe}"] = value_history
         return found
+
+    def others(self) -> dict[str, Callable[[Archive], None]]:
+        """Return what saves and loads the other cores, by the name of their part."""
+        return {"joiner": partial(_archive_joiner, self.joiner, self.gate.instruments), "digest": self.digest.archive}
+
+    def _loaders(self) -> dict[str, Callable[[Archive], None]]:
+        """Return what loads each part, by name, in the order in which they must be loaded."""
+        instruments = self.gate.instruments
+        found: dict[str, Callable[[Archive], None]] = {}
+        for name, core in self.cores().items():
+            found[name] = partial(_load_core, core, instruments)
+            if has_history(name):
+                found[history_of(name)] = partial(_load_history, core)
+        return found | self.others()
 
     def symbols(self) -> list[str]:
         """Return the symbols that have had an event, in order of appearance."""
@@ -181,20 +210,30 @@ def _aggregator(config: Config, rank: int, timeframe: Timeframe) -> Aggregator:
     return ActivityAggregator(timeframe, rank, config.history, split, daily, codes=codes)
 
 
-def _saved(archive: Callable[[Archive], None]) -> bytes:
-    saving = Archive()
-    archive(saving)
-    return saving.finish()
+def _load_core(core: Core, instruments: list[Instrument], archive: Archive) -> None:
+    core.archive_head(archive)
+    count = archive.count(0, 8)
+    if isinstance(core, Aggregator | Calculator | ValueHistory):
+        if count > len(instruments):
+            raise CorruptCheckpoint(f"saved state: {count} symbols, but {len(instruments)} are known")
+        core.make_room(instruments, count)
+    for number in range(count):
+        core.archive_symbol(archive, number)
+    if isinstance(core, Aggregator):
+        core.archive_end(archive)
 
 
-def _archive_symbols(
-    archive: Callable[[Archive, list[Instrument]], None], instruments: list[Instrument], into: Archive
-) -> None:
-    archive(into, instruments)
+def _load_history(core: Core, archive: Archive) -> None:
+    assert isinstance(core, Aggregator | ValueHistory), "only these have a history"
+    count = archive.count(0, 8)
+    if count != core.symbols_saved():
+        raise CorruptCheckpoint(f"saved state: the history of {count} symbols, but {core.symbols_saved()} have one")
+    for number in range(count):
+        core.load_history(archive, number)
 
 
-def _archive_sized(archive: Callable[[Archive, int], None], instruments: list[Instrument], into: Archive) -> None:
-    archive(into, len(instruments))
+def _archive_joiner(joiner: Joiner, instruments: list[Instrument], archive: Archive) -> None:
+    joiner.archive(archive, instruments)
 
 
 def bar_clock_of(config: Config, noted: Callable[[str], None] | None = None) -> MarketBarClock:

@@ -68,7 +68,7 @@ _ALL: Final = (
     Description("mtf_checkpoint_behind", "Events after the newest checkpoint."),
     Description("mtf_checkpoint_age_seconds", "Since the newest checkpoint of this run, or since its start."),
     Description("mtf_checkpoint_seconds", "How long the newest checkpoint took."),
-    Description("mtf_checkpoint_stall_seconds", "Of that, how long the event loop saved states."),
+    Description("mtf_checkpoint_stall_seconds", "Of that, the longest time for which states held the event loop."),
     Description("mtf_checkpoint_bytes", "The states in the newest checkpoint, before compression."),
     Description("mtf_checkpoints", "Checkpoints written by this run.", COUNTER),
     Description("mtf_checkpoints_failed", "Checkpoints that could not be made.", COUNTER),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from mypy_extensions import mypyc_attr
 
 from mtf.actors.mailbox import Mailbox
+from mtf.image import Core, Image
 
 __all__ = ["MAILBOX_LIMIT", "Actor", "Marker", "MarkerKind", "Supervised"]
 
@@ -31,16 +32,17 @@ class MarkerKind(Enum):
 class Marker:
     """Passes through all actors between two blocks: everything sent before it is done when it arrives.
 
-    `parts` collects the states of the actors on the way, for a checkpoint.
+    For a checkpoint, `images` and `parts` collect the states of the actors on the way. The images are completed later.
     """
 
-    __slots__ = ("closed", "digest", "kind", "newest_ns", "parts", "seq")
+    __slots__ = ("closed", "digest", "images", "kind", "newest_ns", "parts", "seq")
 
     def __init__(self, kind: MarkerKind, seq: int) -> None:
         self.kind: Final = kind
         self.seq = seq  # of the last event before it; set when it is sent
         self.newest_ns = -1  # the latest stamp of an accepted event before it; set when it is sent
         self.digest = ""  # of everything before it; set by the synchronizer
+        self.images: Final[dict[str, Image]] = {}
         self.parts: Final[dict[str, bytes]] = {}
         self.closed = False  # nobody waits for answers any longer
 
@@ -80,7 +82,7 @@ class Actor(Supervised):
         super().__init__(name)
         self.mailbox: Final[Mailbox] = Mailbox(limit) if mailbox is None else mailbox
         self.outlets: list[Actor] = []  # receive the answers; the list is replaced when one leaves
-        self.save: Callable[[], bytes] | None = None  # saves the core, for a checkpoint
+        self.saved: Core | None = None  # the core, if its state belongs in a checkpoint
         self._busy = False  # a message is being handled, or its answer waits for room
 
     @property
@@ -130,9 +132,9 @@ class Actor(Supervised):
         self.mailbox.close()
 
     def marked(self, marker: Marker, part: str) -> Marker:
-        """Add this actor's state to *marker* if it is for a checkpoint, and return it."""
-        if marker.kind is MarkerKind.CHECKPOINT and self.save is not None:
-            marker.parts[part] = self.save()
+        """Add an image of this actor's core to *marker* if it is for a checkpoint, and return it."""
+        if marker.kind is MarkerKind.CHECKPOINT and self.saved is not None:
+            marker.images[part] = Image(self.saved)
         return marker
 
     async def answer(self, message: Any) -> Any:

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from mypy_extensions import mypyc_attr
 
 from mtf.actors.actor import Actor, Marker, MarkerKind
+from mtf.archive import Archive
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.columns import Columns
 from mtf.bars.digest import Digest
 from mtf.bars.judged_block import JudgedBlock
 from mtf.frames.frame import Frame
 from mtf.frames.joiner import Joiner
+from mtf.image import Core, Image
 from mtf.indicators.calculator import Calculator
 from mtf.indicators.values import Numbers
+from mtf.saved_parts import BARS, INDICATORS, saved
 
 __all__ = ["AggregatorActor", "IndicatorActor", "Synchronizer", "TimeframeResult"]
 
@@ -40,7 +43,7 @@ class AggregatorActor(Actor):
     def __init__(self, core: Aggregator) -> None:
         super().__init__(f"aggregator {core.timeframe}")
         self.core = core
-        self.part = f"bars:{core.timeframe}"  # names its state in a checkpoint
+        self.part = f"{BARS}{core.timeframe}"  # names its state in a checkpoint
 
     def handle(self, message: JudgedBlock) -> TimeframeResult:
         return TimeframeResult(message, self.core.aggregate(message))
@@ -56,7 +59,7 @@ class IndicatorActor(Actor):
     def __init__(self, name: str) -> None:
         super().__init__(f"indicators {name}")
         self.calculator: Calculator | None = None
-        self.part = f"indicators:{name}"  # names the calculator's state in a checkpoint
+        self.part = f"{INDICATORS}{name}"  # names the calculator's state in a checkpoint
         self.rows_asked: Callable[[], bool] = _always  # whether someone is shown single rows
 
     def handle(self, message: TimeframeResult) -> TimeframeResult:
@@ -85,7 +88,8 @@ class Synchronizer(Actor):
         self._ranks = ranks
         self._published = published  # called with each frame before the consumers
         self._passed = passed  # called with each marker before the consumers
-        self.savers: dict[str, Callable[[], bytes]] = {}  # of the joiner, its value histories, and the digest
+        self.values: dict[str, Core] = {}  # the value histories, by part of a checkpoint
+        self.others: dict[str, Callable[[Archive], None]] = {}  # of the joiner and the digest
         self._gathering: dict[
             int, list[TimeframeResult]
         ] = {}  # parts that have come in, by the first seq of their block
@@ -114,8 +118,10 @@ class Synchronizer(Actor):
         self._markers.pop(marker, None)
         if marker.kind is MarkerKind.CHECKPOINT:
             marker.digest = self.digest.value()
-            for name, save in self.savers.items():
-                marker.parts[name] = save()
+            for part, core in self.values.items():
+                marker.images[part] = Image(core)
+            for part, archive in self.others.items():
+                marker.parts[part] = saved(archive)
         assert all(key > marker.seq for key in self._gathering), "a marker comes after the blocks before it"
         self._passed(marker)
         return marker

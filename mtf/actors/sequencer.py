@@ -17,6 +17,8 @@ from mtf.bars.gate import Gate
 from mtf.bars.judged_block import JudgedBlock
 from mtf.events.block import Block, cut
 from mtf.events.block_builder import BlockBuilder
+from mtf.image import Image
+from mtf.saved_parts import GATE
 
 __all__ = ["LogWriter", "Sequencer"]
 
@@ -41,7 +43,6 @@ class Sequencer(Supervised):
         self.positions: dict[str, Any] = {}  # of sources, written with the next block
         self.watch: Callable[[Block, dict[str, Any]], Block] | None = None  # sees each block first, and may replace it
         self.outlets: list[Actor] = []  # receive each judged block
-        self.save: Callable[[], bytes] | None = None  # saves the gate, for a checkpoint
         self._busy = False  # a block is on its way to the outlets
         self._writer: Final = writer
         self._block_events: Final = block_events  # most events in one block
@@ -132,8 +133,8 @@ class Sequencer(Supervised):
                     marker = self._markers[0]
                     marker.seq = self.taken_seq
                     marker.newest_ns = self.gate.newest_ns
-                    if marker.kind is MarkerKind.CHECKPOINT and self.save is not None:
-                        marker.parts["gate"] = self.save()
+                    if marker.kind is MarkerKind.CHECKPOINT:
+                        marker.images[GATE] = Image(self.gate)
                     for outlet in self.outlets:
                         await outlet.send(marker)
                     del self._markers[0]

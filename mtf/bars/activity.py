@@ -17,7 +17,7 @@ from librt.strings import read_i32_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.archive import ANY_MAX, ANY_MIN, Archive
+from mtf.archive import ANY_MAX, ANY_MIN, WITH_HISTORY, Archive
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.bar_codes import code_of, flags_of
 from mtf.bars.columns import NO_BAR, NUMBERS, Columns
@@ -66,6 +66,8 @@ class ActivityAggregator(Aggregator):
 
     def aggregate(self, judged: JudgedBlock) -> Columns:
         """Apply *judged* to this timeframe and return the resulting columns."""
+        if self.image is not None:
+            self.image.before(judged.touched)
         block = judged.block
         n = block.count
         rows = block.rows
@@ -121,16 +123,25 @@ class ActivityAggregator(Aggregator):
         """Return NEVER_NS: any tick may close the bar."""
         return NEVER_NS
 
-    def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
-        """Save all state, or load it into a new aggregator; *instruments* are the gate's."""
-        super().archive(archive, instruments)
-        for number in range(len(self._until)):
-            self._until[number] = archive.int64(self._until[number], ANY_MIN, ANY_MAX)
-            for each in range(number * SUMS, number * SUMS + FILLED + 1):
-                self._sums[each] = archive.float64(self._sums[each])
-            filled = self._sums[number * SUMS + FILLED]
-            if not 0.0 <= filled < 2.0**62:
-                raise CorruptCheckpoint(f"saved state: {filled} bars of {self.timeframe} were filled")
+    def archive_symbol(self, archive: Archive, number: i64) -> None:
+        """Save or load the forming bar of a symbol, and what it has taken in."""
+        super().archive_symbol(archive, number)
+        if archive.version != WITH_HISTORY:
+            self._archive_sums(archive, number)
+
+    def archive_end(self, archive: Archive) -> None:
+        """Load what followed all symbols in a saved state WITH_HISTORY."""
+        if archive.version == WITH_HISTORY:
+            for number in range(len(self._until)):
+                self._archive_sums(archive, number)
+
+    def _archive_sums(self, archive: Archive, number: i64) -> None:
+        self._until[number] = archive.int64(self._until[number], ANY_MIN, ANY_MAX)
+        for each in range(number * SUMS, number * SUMS + FILLED + 1):
+            self._sums[each] = archive.float64(self._sums[each])
+        filled = self._sums[number * SUMS + FILLED]
+        if not 0.0 <= filled < 2.0**62:
+            raise CorruptCheckpoint(f"saved state: {filled} bars of {self.timeframe} were filled")
 
     def _add_symbol(self, instrument: Instrument) -> None:
         super()._add_symbol(instrument)

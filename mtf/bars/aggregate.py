@@ -13,7 +13,7 @@ from librt.strings import read_i32_le
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.archive import ANY_MAX, Archive
+from mtf.archive import ANY_MAX, WITH_HISTORY, Archive
 from mtf.bars.bar_builder import BarBuilder
 from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
 from mtf.bars.bar_history import BarWindow
@@ -21,11 +21,12 @@ from mtf.bars.columns import NO_BAR, NUMBERS, BarHeader, Columns
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
+from mtf.bars.saved_bars import loaded_history
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WIDEN
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds
-from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES
+from mtf.image import Core
 from mtf.timeframe import INTRADAY, Timeframe
 from mtf.units import NEVER_NS
 
@@ -33,7 +34,7 @@ __all__ = ["Aggregator"]
 
 
 @mypyc_attr(native_class=True)
-class Aggregator:
+class Aggregator(Core):
     """Keeps the bars of one timeframe, for all symbols."""
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Aggregator:
     def __init__(
         self, timeframe: Timeframe, rank: i64, history: i64, anchor_ns: i64 = DAY_START, codes: bool = False
     ) -> None:
+        super().__init__()
         self.timeframe: Final = timeframe
         self.rank: Final[i64] = rank
         self._history: Final[i64] = history  # completed bars kept per symbol
@@ -67,6 +69,8 @@ class Aggregator:
 
     def aggregate(self, judged: JudgedBlock) -> Columns:
         """Apply *judged* to this timeframe and return the resulting columns."""
+        if self.image is not None:
+            self.image.before(judged.touched)
         block = judged.block
         n = block.count
         rows = block.rows
@@ -206,16 +210,37 @@ class Aggregator:
         """Return the end of a symbol's forming bar; NEVER_NS if there is none."""
         return self._forming.end_ns(number)
 
-    def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
-        """Save all state, or load it into a new aggregator; *instruments* are the gate's."""
+    def make_room(self, instruments: list[Instrument], symbols: i64) -> None:
+        """Have room for so many *symbols* of the gate's *instruments*."""
+        while len(self._builders) < symbols:
+            self._add_symbol(instruments[len(self._builders)])
+
+    def symbols_saved(self) -> i64:
+        """Return how many symbols there are."""
+        return len(self._builders)
+
+    def archive_head(self, archive: Archive) -> None:
+        """Save or load what is counted of all symbols."""
         self.completed = archive.int64(self.completed, 0, ANY_MAX)
-        count = archive.count(len(self._builders), 8)
-        if count > len(instruments):
-            raise CorruptCheckpoint(f"saved state: {count} symbols, but {len(instruments)} are known")
-        for number in range(count):
-            if archive.loading:
-                self._add_symbol(instruments[number])
-            self._builders[number].archive(archive, self.timeframe, self._history, self._forming)
+
+    def archive_symbol(self, archive: Archive, number: i64) -> None:
+        """Save or load the forming bar of a symbol; see `make_room`."""
+        builder = self._builders[number]
+        builder.archive(archive, self._forming)
+        if archive.version == WITH_HISTORY:
+            builder.load_bars(archive, self._history)
+
+    def archive_end(self, archive: Archive) -> None:
+        """Load what followed all symbols in a saved state WITH_HISTORY."""
+
+    def window_of(self, number: i64) -> BarWindow:
+        """Return the completed bars of a symbol."""
+        return self.window(number)
+
+    def load_history(self, archive: Archive, number: i64) -> None:
+        """Load the completed bars of a symbol that has none."""
+        builder = self._builders[number]
+        builder.history = loaded_history(archive, builder.instrument.name, self.timeframe, self._history, number)
 
     def _fetch(self, judged: JudgedBlock, start: i64, stop: i64) -> None:
         """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""

@@ -12,31 +12,18 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.bar import check_bar
-from mtf.bars.bar_codes import (
-    DAY_INCOMPLETE,
-    DAY_SHIFT,
-    FIRST,
-    FROM_BARS,
-    HAS_GAP,
-    INCOMPLETE,
-    OFF_SESSION,
-    code_of,
-    flags_of,
-)
-from mtf.bars.bar_history import CODE, END, PRICES, START, TICKS, BarHistory, BarWindow
+from mtf.bars.bar_codes import FIRST, FROM_BARS, INCOMPLETE, code_of, flags_of
+from mtf.bars.bar_history import BarHistory, BarWindow
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, VOLUME, FormingBars
 from mtf.bars.forming import TICKS as TICKS_FORMING
-from mtf.bars.growth import start_of
 from mtf.bars.judged_block import Instrument
+from mtf.bars.saved_bars import MAX_ORDINAL, archive_gap, load_bar
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
 __all__ = ["BarBuilder"]
-
-MAX_ORDINAL: Final = 3_652_059  # 9999-12-31
 
 
 @mypyc_attr(native_class=True, acyclic=True)
@@ -67,8 +54,8 @@ class BarBuilder:
             self.history = history
         return history
 
-    def archive(self, archive: Archive, timeframe: Timeframe, keep: i64, forming: FormingBars) -> None:
-        """Save or load the forming bar, whose numbers are in *forming*, and the last *keep* completed ones."""
+    def archive(self, archive: Archive, forming: FormingBars) -> None:
+        """Save or load the forming bar, whose numbers are in *forming*."""
         self.previous_end_ns = archive.int64(self.previous_end_ns, ANY_MIN, ANY_MAX)
         self.torn_ns = archive.int64(self.torn_ns, ANY_MIN, ANY_MAX)
         self.torn = archive.flag(self.torn)
@@ -79,17 +66,14 @@ class BarBuilder:
                 forming.set(number, each, archive.float64(forming.get(number, each)))
             ticks = archive.int64(i64(forming.get(number, TICKS_FORMING)), 0, ANY_MAX)
             forming.set(number, TICKS_FORMING, float(ticks))
-        kept: i64 = self.history.count
-        start = start_of(kept, keep)
-        count = archive.count(kept - start, 8)
-        if not archive.loading:
-            for row in range(start, kept):
-                _save_bar(archive, self.history, row)
-            return
+
+    def load_bars(self, archive: Archive, keep: i64) -> None:
+        """Load at most *keep* completed bars, saved one after the other."""
+        count = archive.count(0, 8)
         if count > keep:
             raise CorruptCheckpoint(f"saved state: {count} bars, but {keep} are kept")
         for _ in range(count):
-            _load_bar(archive, self.room(keep))
+            load_bar(archive, self.room(keep))
 
     def _archive_forming(self, archive: Archive, forming: FormingBars) -> None:
         """Save or load what stays the same of the forming bar."""
@@ -101,7 +85,7 @@ class BarBuilder:
         first = archive.flag(code & FIRST != 0)
         incomplete = archive.flag(code & INCOMPLETE != 0)
         from_bars = archive.flag(code & FROM_BARS != 0)
-        self.gap = _archive_gap(archive, self.gap)
+        self.gap = archive_gap(archive, self.gap)
         if archive.loading:
             self.day, self.day_is_saved = day, True
             flags = flags_of(incomplete, self.instrument.first_ns > day.start_ns, day.off_session)
@@ -115,56 +99,3 @@ def _archive_day(archive: Archive, day: Day | None) -> Day:
     number = archive.int64(0 if day is None else day.number, 1, MAX_ORDINAL)
     off_session = archive.flag(day is not None and day.off_session)
     return day if day is not None else Day(start_ns, end_ns, datetime.date.fromordinal(number), off_session)
-
-
-def _archive_gap(archive: Archive, gap: Gap | None) -> Gap | None:
-    if not archive.flag(gap is not None):
-        return None
-    closed_ns = archive.int64(0 if gap is None else gap.closed_ns, 0, ANY_MAX)
-    holiday_ns = archive.int64(0 if gap is None else gap.holiday_ns, 0, ANY_MAX)
-    break_ns = archive.int64(0 if gap is None else gap.break_ns, 0, ANY_MAX)
-    silence_ns = archive.int64(0 if gap is None else gap.silence_ns, 0, ANY_MAX)
-    if gap is not None:
-        return gap
-    return Gap(closed_ns=closed_ns, holiday_ns=holiday_ns, break_ns=break_ns, silence_ns=silence_ns)
-
-
-def _save_bar(archive: Archive, history: BarHistory, row: i64) -> None:
-    archive.int64(history.mark(row, START), ANY_MIN, ANY_MAX)
-    archive.int64(history.mark(row, END), ANY_MIN, ANY_MAX)
-    for column in range(PRICES):
-        archive.float64(history.price(row, column))
-    archive.int64(history.mark(row, TICKS), 0, ANY_MAX)
-    code = history.mark(row, CODE)
-    archive.int64(code >> DAY_SHIFT, 1, MAX_ORDINAL)
-    flags: i64 = 0
-    for k in range(len(_SAVED)):
-        if code & _SAVED[k]:
-            flags |= 1 << k
-    archive.int64(flags, 0, ANY_MAX)
-    _archive_gap(archive, history.gap(row))
-
-
-def _load_bar(archive: Archive, history: BarHistory) -> None:
-    """Load a bar into *history*, which has room."""
-    start_ns = archive.int64(0, ANY_MIN, ANY_MAX)
-    end_ns = archive.int64(0, start_ns + 1, ANY_MAX)
-    open = archive.float64(0.0)
-    high = archive.float64(0.0)
-    low = archive.float64(0.0)
-    close = archive.float64(0.0)
-    volume = archive.float64(0.0)
-    ticks = archive.int64(0, 0, ANY_MAX)
-    code = archive.int64(0, 1, MAX_ORDINAL) << DAY_SHIFT
-    flags = archive.int64(0, 0, 31)
-    for k in range(len(_SAVED)):
-        if flags >> k & 1:
-            code |= _SAVED[k]
-    gap = _archive_gap(archive, None)
-    if gap is not None:
-        code |= HAS_GAP
-    check_bar(start_ns, end_ns, open, high, low, close, volume, ticks)
-    history.add(start_ns, end_ns, open, high, low, close, volume, ticks, code, gap)
-
-
-_SAVED: Final[list[i64]] = [FIRST, INCOMPLETE, OFF_SESSION, DAY_INCOMPLETE, FROM_BARS]  # a bit each, in this order

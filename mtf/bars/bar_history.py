@@ -12,6 +12,7 @@ from typing import Any, Final, overload
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.archive import Archive
 from mtf.bars.bar import Bar
 from mtf.bars.bar_codes import (
     DAY_INCOMPLETE,
@@ -29,7 +30,7 @@ from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
-__all__ = ["CODE", "END", "PRICES", "START", "TICKS", "BarHistory", "BarWindow", "table_of"]
+__all__ = ["CODE", "END", "GAP_NUMBERS", "PRICES", "START", "TICKS", "BarHistory", "BarWindow", "table_of"]
 
 # Columns of floats: open, high, low, close and volume.
 PRICES: Final = 5
@@ -178,6 +179,26 @@ class BarHistory:
         at = column * self.room
         return memoryview(self._marks)[at + start : at + stop]
 
+    def archive(self, archive: Archive, start: i64, stop: i64) -> None:
+        """Save the rows from *start* up to *stop* as columns, or fill them with what is loaded; their gaps likewise."""
+        if archive.loading:
+            self._flushed = stop
+        elif stop > self._flushed:
+            self.flush()
+        count = stop - start
+        for column in range(PRICES):
+            archive.numbers_in(self._prices, column * self.room + start, count)
+        for column in range(MARKS):
+            archive.wholes_in(self._marks, column * self.room + start, count)
+        first = self.first + start
+        gaps = vec[i64]([]) if archive.loading else _gaps_between(self.gaps, first, self.first + stop)
+        numbers = archive.count(len(gaps), 8)
+        if archive.loading:
+            gaps = vec[i64]([0] * numbers)
+        archive.wholes_in(gaps, 0, numbers)
+        if archive.loading:
+            self.gaps = gaps
+
     def gap(self, row: i64) -> Gap | None:
         """Return the gap before the bar of a row; None if there is none."""
         if self.mark(row, CODE) & HAS_GAP == 0:
@@ -313,6 +334,12 @@ class BarWindow:
         """Return the columns that the window looks into; None if there are none."""
         return self._history
 
+    def save(self, archive: Archive) -> None:
+        """Save the bars, of which there are some, as columns."""
+        history = self._history
+        assert history is not None, "a window with bars has a table"
+        history.archive(archive, self._start, self._stop)
+
     def stop(self) -> int:
         """Return the row of `table` after the last of the window."""
         return self._stop
@@ -380,6 +407,17 @@ def table_of(bars: Iterable[Bar]) -> BarHistory | None:
             bar.gap,
         )
     return table
+
+
+def _gaps_between(gaps: vec[i64], first: i64, stop: i64) -> vec[i64]:
+    """Return the gaps of bars from *first* up to *stop*, their places counted from *first*."""
+    found = vec[i64]([])
+    for at in range(0, len(gaps), GAP_NUMBERS):
+        if first <= gaps[at] < stop:
+            found = append(found, gaps[at] - first)
+            for k in range(at + 1, at + GAP_NUMBERS):
+                found = append(found, gaps[k])
+    return found
 
 
 _NO_PRICES: Final = memoryview(b"").cast("d")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from librt.strings import read_i64_le
+from librt.strings import read_i32_le, read_i64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
@@ -21,7 +21,8 @@ from mtf.bars.verdicts import LATE, TIME, TIMER
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.day import OPEN
 from mtf.calendars.grid import bar_bounds
-from mtf.events.block import BY_FEED, BY_IMPORT, BY_USER, ROW_BYTES, Block, heap_text
+from mtf.events.block import BY_FEED, BY_IMPORT, BY_USER, ORDERED, ROW_BYTES, Block, heap_text
+from mtf.image import Core, Image
 from mtf.timeframe import INTRADAY, Timeframe
 from mtf.units import NEVER_NS, TS_MAX_NS
 
@@ -29,7 +30,7 @@ __all__ = ["Clocks"]
 
 
 @mypyc_attr(native_class=True)
-class Clocks:
+class Clocks(Core):
     """The symbols of one gate, by number, with their clocks; *timeframes* are those kept, shortest first.
 
     *side* is the price that bars are made of, *anchor_ns* the origin of intraday bars (see `mtf.calendars.grid`), and
@@ -68,6 +69,7 @@ class Clocks:
         keep_closed: bool,
         delay_of: Callable[[str], int] | None,
     ) -> None:
+        super().__init__()
         self._calendar_of: Final = calendar_of
         self._delay_of: Final = delay_of
         self._side: Final[i64] = side
@@ -117,21 +119,36 @@ class Clocks:
         symbol = self._symbols[number]
         return symbol.plain_tag, max(symbol.clock_ns, self.clock_ns), symbol.span_end
 
-    def archive(self, archive: Archive) -> None:
-        """Save all state, or load it before judging anything."""
+    def symbols_saved(self) -> i64:
+        """Return how many symbols are known."""
+        return len(self._symbols)
+
+    def archive_head(self, archive: Archive) -> None:
+        """Save or load the clocks of all symbols together."""
         self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)
         self.run_ns = archive.int64(self.run_ns, ANY_MIN, ANY_MAX)
         self.clocks = archive.int64(self.clocks, 0, ANY_MAX)
         self.late_clocks = archive.int64(self.late_clocks, 0, ANY_MAX)
-        count = archive.count(len(self._symbols), 8)
-        for number in range(count):
-            name = archive.text("" if archive.loading else self.instruments[number].name)
-            if archive.loading:
-                self._add_symbol(number, name)
-            symbol = self._symbols[number]
-            symbol.archive(archive)
-            if archive.loading and symbol.ordered:
-                self._find_due(symbol, max(symbol.clock_ns, self.clock_ns))
+
+    def archive_symbol(self, archive: Archive, number: i64) -> None:
+        """Save the symbol *number*, or load it, which is the next one."""
+        name = archive.text("" if archive.loading else self.instruments[number].name)
+        if archive.loading:
+            self._add_symbol(number, name)
+        symbol = self._symbols[number]
+        symbol.archive(archive)
+        if archive.loading and symbol.ordered:
+            self._find_due(symbol, max(symbol.clock_ns, self.clock_ns))
+
+    def _save_before(self, image: Image, block: Block) -> None:
+        """Have *image* save every symbol that *block* may change."""
+        for i in range(block.count):
+            number = block.symbol_at(i)
+            tag: i64 = i64(read_i32_le(block.rows, i * ROW_BYTES + 12))
+            if number < 0 or tag >> 8 & ORDERED:  # it may move the clocks of other symbols
+                image.complete()
+                return
+            image.before_symbol(number)
 
     def begin(self, names: Sequence[str]) -> None:
         """Add the symbols *names*, by number, before the first block of a log whose beginning was deleted."""

@@ -92,6 +92,8 @@ class Gate(BarGate):
         rows, heap = block.rows, block.heap
         has_heap = len(heap) > 0
         verdicts, effects, clocks = judged.verdicts, judged.effects, judged.clocks
+        if self.image is not None:
+            self._save_before(self.image, block)
         prices, volumes = judged.prices, judged.volumes
         accept_late = self._accept_late
         looking_back = self.horizon_ns != TS_MAX_NS

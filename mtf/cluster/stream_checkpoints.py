@@ -17,6 +17,7 @@ from mtf.cluster.keys import Key, Keys
 from mtf.cluster.link import Caller
 from mtf.cluster.subjects import ClusterNames
 from mtf.errors import CorruptCheckpoint, LogTaken
+from mtf.saved_parts import Part
 from mtf.storage.checkpoint_store import (
     KEEP,
     Checkpoint,
@@ -121,7 +122,7 @@ class StreamCheckpoints:
         self._name: Final = name
         self._symbol_bytes: Final = symbol_bytes
 
-    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> None:
+    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> None:
         data = encode_checkpoint(seq, meta, parts, checkpoint_bytes_max(seq, self._symbol_bytes))
         self._link.call(save_blob(self._link.broker, self._names, self._partition, seq, data, self._pointers()))
 

@@ -162,7 +162,7 @@ class Joiner:
         for instrument in instruments:
             self.published.add_symbol(instrument)
         for history in self.published.values:
-            history.make_room(len(instruments))
+            history.make_room(instruments, len(instruments))
 
     def archive(self, archive: Archive, instruments: list[Instrument]) -> None:
         """Save the seq and the clocks, or load them; `Published.fill` then puts the rest in."""

@@ -14,14 +14,15 @@ from librt.strings import BytesWriter, write_f64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.archive import Archive
+from mtf.archive import WITH_HISTORY, Archive
 from mtf.bars.bar_codes import DAY_SHIFT, FLAGS
 from mtf.bars.bar_history import PRICES
 from mtf.bars.closings import CODE, MARKS, Closings
 from mtf.bars.columns import NO_BAR, Columns
-from mtf.bars.judged_block import JudgedBlock
+from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import Block
+from mtf.image import Core
 from mtf.indicators.formula import BarNumbers
 from mtf.indicators.slabs import SLAB_BITS, SLAB_MASK, Slabs
 from mtf.indicators.symbol_indicators import IndicatorSet
@@ -35,12 +36,13 @@ FEW_SYMBOLS: Final[i64] = 16  # in a block: their state stays in the caches
 
 
 @mypyc_attr(native_class=True)
-class Calculator:
+class Calculator(Core):
     """Computes one timeframe's indicators for the symbols that it *owns*, by number; live values only if *live*."""
 
     __slots__ = ("_bar", "_cold", "_hot", "_live", "_owns", "_parts", "_rows", "_touched", "items", "width")
 
     def __init__(self, items: IndicatorSet, live: bool, owns: Callable[[int], bool] | None = None) -> None:
+        super().__init__()
         self.items: Final = items  # a template that sees no bars
         self.width: Final[i64] = items.width
         self._live: Final = live
@@ -60,6 +62,8 @@ class Calculator:
         Live values are computed for all rows if *rows*, else for those with a place in *places*, by default each
         symbol's last row. If a block touches more symbols than it has rows, then for all: `JudgedBlock.wants_rows`.
         """
+        if self.image is not None:
+            self.image.before(judged.touched)
         rows = judged.wants_rows(rows)
         block = judged.block
         count = block.count
@@ -157,25 +161,41 @@ class Calculator:
             found.append(taken)
         return found
 
-    def archive(self, archive: Archive, symbols: i64) -> None:
-        """Save all state, or load it into a new calculator; *symbols* is the gate's number of symbols."""
-        count = archive.count(len(self._rows), 8)
-        if count > symbols:
-            raise CorruptCheckpoint(f"saved state: indicators of {count} symbols, but {symbols} are known")
-        for number in range(count):
-            if archive.loading:
-                self._add_symbol()
-            row = self._rows[number]
-            if row < 0:
-                archive.blob(b"")
-                continue
-            slab = row >> SLAB_BITS
-            hot, h = self._hot.slabs[slab], (row & SLAB_MASK) * self._hot.width
-            cold, c = self._cold.slabs[slab], (row & SLAB_MASK) * self._cold.width
-            if archive.loading:
-                self._parts.load(hot, h, cold, c, archive.blob(b""))
-            else:
-                archive.blob(self._parts.save(hot, h, cold, c))
+    def make_room(self, instruments: list[Instrument], symbols: i64) -> None:
+        """Have room for so many *symbols* of the gate's *instruments*."""
+        while len(self._rows) < symbols:
+            self._add_symbol()
+
+    def symbols_saved(self) -> i64:
+        """Return how many symbols there are, owned or not."""
+        return len(self._rows)
+
+    def archive_head(self, archive: Archive) -> None:
+        """Save what the states are of; CorruptCheckpoint if those that are loaded are of something else."""
+        if archive.version != WITH_HISTORY:
+            names = self._parts.names()
+            if archive.text(names) != names:
+                raise CorruptCheckpoint("the state of indicators is not of these, or of another version")
+
+    def archive_symbol(self, archive: Archive, number: i64) -> None:
+        """Save or load the state of a symbol, if it is owned; see `make_room`."""
+        row = self._rows[number]
+        if row < 0:
+            archive.blob(b"")
+            return
+        slab = row >> SLAB_BITS
+        hot, h = self._hot.slabs[slab], (row & SLAB_MASK) * self._hot.width
+        cold, c = self._cold.slabs[slab], (row & SLAB_MASK) * self._cold.width
+        if not archive.loading:
+            state = Archive()
+            self._parts.archive(state, hot, h, cold, c)
+            archive.blob(state.finish())
+        elif archive.version == WITH_HISTORY:
+            self._parts.load(hot, h, cold, c, archive.blob(b""))
+        else:
+            state = Archive(archive.blob(b""))
+            self._parts.archive(state, hot, h, cold, c)
+            state.finish()
 
     def _add_symbol(self) -> None:
         """Make rows for the next symbol, unless it is not owned."""
@@ -232,6 +252,9 @@ def merged(states: Sequence[bytes]) -> bytes:
         return states[0]
     readers = [Archive(state) for state in states]
     into = Archive()
+    names = {reader.text("") for reader in readers}
+    assert len(names) == 1, "calculators that share symbols compute the same"
+    into.text(names.pop())
     counts = {reader.count(0, 8) for reader in readers}
     assert len(counts) == 1, "calculators that share symbols have seen the same ones"
     count = into.count(counts.pop(), 8)

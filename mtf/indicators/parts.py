@@ -235,6 +235,15 @@ class Parts:
             self._load(hot, h, cold, c, before)
             raise
 
+    def archive(self, archive: Archive, hot: vec[float], h: i64, cold: vec[float], c: i64) -> None:
+        """Save the state of all, or take over one that was saved by the same `names`."""
+        for k in range(len(self._formulas)):
+            self._archive(k, archive, hot, h, cold, c)
+
+    def names(self) -> str:
+        """Return the names of the parts' states, with their versions."""
+        return "\n".join(self._names)
+
     def _saved(self, k: i64, hot: vec[float], h: i64, cold: vec[float], c: i64) -> bytes:
         archive = Archive()
         self._archive(k, archive, hot, h, cold, c)

@@ -12,15 +12,17 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
-from mtf.archive import Archive
+from mtf.archive import ANY_MAX, WITH_HISTORY, Archive
 from mtf.bars.columns import NO_BAR, Columns
-from mtf.bars.judged_block import JudgedBlock
+from mtf.bars.growth import next_room
+from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
+from mtf.image import Core
 from mtf.indicators.value_rows import ValueRows
 from mtf.indicators.values import Numbers, ValueClosings, ValueColumns, ValueState, completed_state
 
-__all__ = ["ValueHistory", "ValueUndo"]
+__all__ = ["ValueHistory", "ValueUndo", "save_values"]
 
 NAN: Final = float("nan")
 
@@ -38,12 +40,13 @@ class ValueUndo:
 
 
 @mypyc_attr(native_class=True)
-class ValueHistory:
+class ValueHistory(Core):
     """Keeps the values of one timeframe: *width* per bar, for the last *history* bars of each symbol."""
 
     __slots__ = ("_fresh", "_history", "_known", "_live", "_read", "_tables", "width")
 
     def __init__(self, width: i64, history: i64) -> None:
+        super().__init__()
         self.width: Final[i64] = width
         self._history: Final[i64] = history
         self._fresh: Final = ValueState(vec[float]([]), ValueRows(width), 0, 0)
@@ -55,6 +58,8 @@ class ValueHistory:
 
     def record(self, judged: JudgedBlock, columns: Columns, numbers: Numbers, undo: ValueUndo) -> ValueColumns:
         """Return the value columns of a block, of which *numbers* were found; what was before goes into *undo*."""
+        if self.image is not None:
+            self.image.before(judged.touched)
         closings = columns.closings
         assert len(numbers.completed) == closings.count * self.width, "each bar that closes has its values"
         values = ValueColumns(self.width, numbers, self._fresh)
@@ -89,8 +94,8 @@ class ValueHistory:
         at = number * self.width
         return self._live[at : at + self.width]
 
-    def make_room(self, symbols: i64) -> None:
-        """Have room for *symbols*."""
+    def make_room(self, instruments: list[Instrument], symbols: i64) -> None:
+        """Have room for so many *symbols* of the gate's *instruments*."""
         while len(self._known) < symbols:
             self._add_symbol()
 
@@ -101,27 +106,14 @@ class ValueHistory:
             if rows.count:
                 rows.first = i64(count) - rows.count
 
-    def archive(self, archive: Archive, symbols: i64) -> None:
-        """Save all state, or load it into a history that has seen nothing; the gate knows *symbols*."""
-        count = archive.count(len(self._known), 8)
-        if count > symbols:
-            raise CorruptCheckpoint(f"saved state: values of {count} symbols, but {symbols} are known")
-        for number in range(count):
-            if archive.loading:
-                self._add_symbol()
-            self._archive_symbol(archive, number)
+    def symbols_saved(self) -> i64:
+        """Return how many symbols there are."""
+        return len(self._known)
 
-    def _archive_symbol(self, archive: Archive, number: i64) -> None:
-        rows = self._tables[number]
-        kept = min(rows.count, self._history)
-        count = archive.count(kept, 8)
-        if archive.loading and count > self._history:
-            raise CorruptCheckpoint(f"saved state: {count} indicator values, but {self._history} are kept")
-        for k in range(count):
-            values = vec[float]([NAN] * self.width) if archive.loading else rows.row(rows.count - kept + k)
-            archive.numbers(values)
-            if archive.loading:
-                self._room(number).add(values, 0)
+    def archive_symbol(self, archive: Archive, number: i64) -> None:
+        """Save or load the live values of a symbol; see `make_room`."""
+        if archive.version == WITH_HISTORY:
+            self._load_rows(archive, number)
         live = self.live(number)
         if archive.flag(len(live) > 0):
             if archive.loading:
@@ -129,6 +121,29 @@ class ValueHistory:
             archive.numbers(live)
             if archive.loading:
                 self._set_live(number, live, 0)
+
+    def window_of(self, number: i64) -> ValueState:
+        """Return the completed values of a symbol."""
+        return self.completed(number)
+
+    def load_history(self, archive: Archive, number: i64) -> None:
+        """Load the completed values of a symbol that has none (`save_values`)."""
+        count = archive.int64(0, 0, self._history)
+        if count:
+            rows = ValueRows(self.width, next_room(count, self._history, number))
+            rows.count = count
+            rows.archive(archive, 0, count)
+            self._tables[number] = rows
+
+    def _load_rows(self, archive: Archive, number: i64) -> None:
+        """Load the completed values of a symbol, saved one row after the other."""
+        values = vec[float]([NAN] * self.width)
+        count = archive.count(0, 8)
+        if count > self._history:
+            raise CorruptCheckpoint(f"saved state: {count} indicator values, but {self._history} are kept")
+        for _ in range(count):
+            archive.numbers(values)
+            self._room(number).add(values, 0)
 
     def _add_symbol(self) -> None:
         """Make room for the next symbol."""
@@ -190,3 +205,10 @@ class ValueHistory:
         for i in range(self.width):
             live[to + i] = values[at + i]
         self._known[number] = 1
+
+
+def save_values(archive: Archive, state: ValueState) -> None:
+    """Save the completed values of *state* as columns."""
+    archive.int64(state.stop - state.start, 0, ANY_MAX)
+    if state.stop > state.start:
+        state.rows.archive(archive, state.start, state.stop)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
+from mtf.archive import Archive
 from mtf.bars.growth import TAIL, flush_rows, kept_rows, next_room
 
 __all__ = ["ValueRows", "rows_of"]
@@ -67,6 +68,15 @@ class ValueRows:
         """Write the rows of the tail into the columns."""
         flush_rows(self.numbers, self.width, self.room, self._flushed, self.count)
         self._flushed = self.count
+
+    def archive(self, archive: Archive, start: i64, stop: i64) -> None:
+        """Save the rows from *start* up to *stop* as columns, or fill them with what is loaded."""
+        if archive.loading:
+            self._flushed = stop
+        elif stop > self._flushed:
+            self.flush()
+        for column in range(self.width):
+            archive.numbers_in(self.numbers, column * self.room + start, stop - start)
 
     def place(self, row: i64) -> tuple[i64, i64]:
         """Return where the first of a row's `numbers` is until the next row is added, and how far it is to the next."""

@@ -104,15 +104,22 @@ def _table(pack: FrameHeader, raw: bytes) -> tuple[list[tuple[int, ...]], int]:
     return table, at
 
 
-def inflate(stored: bytes, raw_bytes: int) -> bytes:
-    """Return *stored* decompressed to *raw_bytes*; ValueError, before memory is allocated, if the length differs."""
+def inflate(stored: bytes, raw_bytes: int, *, streamed: bool = False) -> bytes:
+    """Return *stored* decompressed to *raw_bytes*; ValueError, before memory is allocated, if the length differs.
+
+    If *streamed*, it was compressed piece by piece, and need not contain its length; no more memory than that is used.
+    """
     try:
         parameters = zstandard.get_frame_parameters(stored)
-        if parameters.content_size != raw_bytes or parameters.window_size > WINDOW_BYTES_MAX:
+        untold = streamed and parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN
+        if not (untold or parameters.content_size == raw_bytes) or parameters.window_size > WINDOW_BYTES_MAX:
             raise ValueError(f"compressed data whose size is not {raw_bytes} bytes")
         if not raw_bytes:  # zstandard takes 0 for "unknown"
             raise ValueError("compressed data without content")
-        return zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_bytes, allow_extra_data=False)
+        raw = zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_bytes, allow_extra_data=False)
+        if len(raw) != raw_bytes:
+            raise ValueError(f"compressed data whose size is not {raw_bytes} bytes")
+        return raw
     except zstandard.ZstdError as error:
         raise ValueError(f"compressed data that cannot be read: {error}") from error
 

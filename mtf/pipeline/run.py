@@ -84,7 +84,6 @@ class Run:
             published=self.on_published,
             passed=lambda marker: self._barriers.passed(marker, self.audience.actors),
             rows_asked=self._rows_asked,
-            timed=self.checkpoints.timed,
         )
         self.source: Final = self.wiring.source
         self.enrolment: Final = Enrolment(

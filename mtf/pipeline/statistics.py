@@ -55,7 +55,7 @@ class CheckpointStatistics:
     failed: int  # attempts that failed
     bytes: int  # of the states in the newest, before compression
     took_ns: int  # for the newest, from its marker until its file was synced
-    stall_ns: int  # of that, the time when the event loop did nothing but save state
+    stall_ns: int  # of that, the longest time when the event loop did nothing but save state
 
 
 @attrs.frozen(kw_only=True)

@@ -18,7 +18,8 @@ from mtf.actors.worker_actors import RemoteIndicatorActor, WorkerActor, WorkerLi
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block_builder import BlockBuilder
 from mtf.frames.frame import Frame
-from mtf.kernel import VALUES, Kernel
+from mtf.kernel import Kernel
+from mtf.saved_parts import GATE, VALUES, image_of
 from mtf.workers.pool import WorkerPool
 
 __all__ = ["Wiring"]
@@ -38,9 +39,7 @@ class Wiring:
         published: Callable[[Frame], None],
         passed: Callable[[Marker], None],
         rows_asked: Callable[[], bool],
-        timed: Callable[[Callable[[], bytes]], Callable[[], bytes]],
     ) -> None:
-        self._timed: Final = timed  # measures how long a core takes to save its state
         self.source: Final = Sequencer(builder, engine.gate, writer, block_events)
         self.synchronizer: Final = Synchronizer(
             engine.joiner, engine.digest, len(engine.aggregators), published, passed
@@ -77,29 +76,27 @@ class Wiring:
 
     def adopt(self, engine: Kernel) -> None:
         """Give the actors the cores of *engine*, before the first event goes through them."""
-        savers = {part: self._timed(save) for part, save in engine.savers().items()}
+        cores = engine.cores()
         self.source.gate = engine.gate
-        self.source.save = savers["gate"]
         self.source.taken_seq = self.source.sent_seq = engine.joiner.seq
         self.synchronizer.joiner, self.synchronizer.digest = engine.joiner, engine.digest
         self.delivery.joiner = engine.joiner
         engine.joiner.shown_seq = self.delivery.shown_seq
-        histories = [name for name in savers if name.startswith(VALUES)]
-        self.synchronizer.savers = {name: savers[name] for name in ("joiner", "digest", *histories)}
+        self.synchronizer.values = {part: core for part, core in cores.items() if part.startswith(VALUES)}
+        self.synchronizer.others = engine.others()
         for bars, aggregator in zip(self._bars, engine.aggregators, strict=True):
             bars.core = aggregator
-            bars.save = savers[bars.part]
+            bars.saved = aggregator
         if engine.joiner.seq and self.pool is not None:
             parts = [
                 part for rank in self.pool.shards.ranks for part in (self._bars[rank].part, self._values[rank].part)
             ]
-            self.pool.load({name: savers[name]() for name in ("gate", *parts)})
+            self.pool.load({part: image_of(cores[part]) for part in (GATE, *parts)})
         if not engine.calculators:
             return
         for rank, values in enumerate(self._values):
             if not isinstance(values, RemoteIndicatorActor):
-                values.calculator = engine.calculators[rank]
-                values.save = savers[values.part]
+                values.calculator = values.saved = engine.calculators[rank]
 
     async def start(self) -> None:
         """Start the worker processes, before the actors are run."""

@@ -11,13 +11,14 @@ from typing import Any, Final, TypeAlias
 
 from mtf.errors import CorruptCheckpoint, DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.saved_parts import Part
 from mtf.storage.checkpoint_store import (
     HEADER_BYTES,
     KEEP,
     Checkpoint,
     checkpoint_bytes_max,
     decode_checkpoint,
-    encode_checkpoint,
+    encoded_pieces,
 )
 
 __all__ = ["FileCheckpointStore"]
@@ -46,13 +47,13 @@ class FileCheckpointStore:
         self._fs: Final = fs or OsFileSystem()
         self._keep: Final = keep
 
-    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> Path:
+    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> Path:
         """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest beyond `keep`.
 
         OSError if a write or sync fails, ValueError if it is larger than `read` accepts; existing checkpoints are
         unchanged.
         """
-        data = encode_checkpoint(seq, meta, parts, checkpoint_bytes_max(seq, self._symbol_bytes))
+        pieces = encoded_pieces(seq, meta, parts, checkpoint_bytes_max(seq, self._symbol_bytes))
         fs = self._fs
         if fs.kind(self.directory) == "nothing":
             make_directories(fs, self.directory)
@@ -62,9 +63,10 @@ class FileCheckpointStore:
                 fs.remove(join(self.directory, name))
         file = fs.open(path + FRESH, "create")
         try:
-            written = fs.write(file, data)
-            if written != len(data):
-                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
+            for piece in pieces:
+                written = fs.write(file, piece)
+                if written != len(piece):
+                    raise OSError(f"{path}: short write, {written} of {len(piece)} bytes")
             fs.sync(file)
         finally:
             fs.close(file)

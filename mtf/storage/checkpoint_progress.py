@@ -1,9 +1,8 @@
-"""Progress of checkpoints: how many, how large, how long they took, and how long the event loop was saving state."""
+"""Progress of checkpoints: how many, how large, how long they took, and how long the event loop was held at a time."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from mtf.loggers import report
@@ -21,29 +20,22 @@ class CheckpointProgress:
         self.written_at_ns = 0  # wall time of the newest; 0 if there is none yet
         self.bytes = 0  # of the states in it, before compression
         self.took_ns = 0  # from its marker until its file was synced
-        self.stall_ns = 0  # while actors saved their states, and the loop did nothing else
-        self._saving_ns = 0  # the same, of the one in progress
+        self.stall_ns = 0  # the longest time that the loop did nothing but save states
+        self._held_ns = 0  # the same, of the one in progress
 
     def begin(self) -> None:
         """Record the start of a checkpoint."""
-        self._saving_ns = 0
+        self._held_ns = 0
 
-    def timed(self, save: Callable[[], bytes]) -> Callable[[], bytes]:
-        """Return *save*, with its time added to the checkpoint's stall."""
+    def held(self, took_ns: int) -> None:
+        """Record that the loop did nothing but save states for so long."""
+        self._held_ns = max(self._held_ns, took_ns)
 
-        def saved() -> bytes:
-            begun_ns = time.perf_counter_ns()
-            state = save()
-            self._saving_ns += time.perf_counter_ns() - begun_ns
-            return state
-
-        return saved
-
-    def written(self, seq: int, parts: Mapping[str, bytes], took_ns: int, now_ns: int) -> None:
-        """Record that the checkpoint of *seq* is on disk, at wall time *now_ns*."""
+    def written(self, seq: int, size: int, took_ns: int, now_ns: int) -> None:
+        """Record that the checkpoint of *seq*, *size* bytes before compression, is on disk, at wall time *now_ns*."""
         self.written_count += 1
-        self.written_at_ns, self.took_ns, self.stall_ns = now_ns, took_ns, self._saving_ns
-        self.bytes = sum(map(len, parts.values()))
+        self.written_at_ns, self.took_ns, self.stall_ns = now_ns, took_ns, self._held_ns
+        self.bytes = size
         report(
             "checkpoint_written",
             f"the checkpoint of seq {seq} was written: {self.bytes:,} bytes in {took_ns / 1e9:.3f} s",

@@ -13,21 +13,25 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import orjson
 import zstandard
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64, xxh3_64_intdigest
 
 from mtf.config import Config
 from mtf.errors import CorruptCheckpoint, NewerCheckpoint
 from mtf.log.pack import inflate
+from mtf.saved_parts import Part, pieces_of
 
 __all__ = [
     "CHECKPOINT_BYTES_MAX",
     "KEEP",
+    "VERSION",
+    "VERSION_WHOLE",
     "Checkpoint",
     "CheckpointStore",
     "Skipped",
     "checkpoint_bytes_max",
     "decode_checkpoint",
     "encode_checkpoint",
+    "encoded_pieces",
     "newest_good",
     "symbol_bytes_max",
 ]
@@ -39,7 +43,9 @@ PARTS_MAX: Final = 100_000
 NAME_BYTES_MAX: Final = 1_000
 KEEP: Final = 3  # the newest ones
 LEVEL: Final = 3
-VERSION: Final = 1
+VERSION: Final = 2
+VERSION_WHOLE: Final = 1  # in which each part is in one piece, with its bars and values; read, never written
+GROUP_BYTES: Final = 1 << 18  # that are compressed together
 MAGIC: Final = b"mtf-ckpt"
 
 # The maximum size of each part of a symbol's state, rounded up.
@@ -53,7 +59,8 @@ PARAMETER_BYTES: Final = 256  # per unit of a period
 _HEADER: Final = Struct("<8sHHIQQQQ")
 _SUM: Final = Struct("<Q")
 _LENGTH: Final = Struct("<Q")
-_PART: Final = Struct("<HQ")  # length of the name, length of the part
+_NAME: Final = Struct("<H")  # length of the name of a part, whose pieces follow: a length and so many bytes, then a 0
+_PART: Final = Struct("<HQ")  # in VERSION_WHOLE: length of the name, length of the part
 HEADER_BYTES: Final = _HEADER.size + _SUM.size
 _DIGITS: Final = re.compile(r"\d{1,9}")
 
@@ -86,7 +93,7 @@ class CheckpointStore(Protocol):
     saves or discards, any number read.
     """
 
-    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> object:
+    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> object:
         """Save the checkpoint of *seq*, return once it is durable and readable, and remove all but the newest three.
 
         OSError if that fails, ValueError if it is larger than `read` accepts; existing ones are unchanged.
@@ -146,26 +153,85 @@ def symbol_bytes_max(config: Config) -> int:
 
 
 def encode_checkpoint(
-    seq: int, meta: dict[str, Any], parts: Mapping[str, bytes], limit: int = CHECKPOINT_BYTES_MAX
+    seq: int, meta: dict[str, Any], parts: Mapping[str, Part], limit: int = CHECKPOINT_BYTES_MAX
 ) -> bytes:
     """Return a checkpoint as the bytes of a file; ValueError if it exceeds a limit."""
+    return b"".join(encoded_pieces(seq, meta, parts, limit))
+
+
+def encoded_pieces(
+    seq: int, meta: dict[str, Any], parts: Mapping[str, Part], limit: int = CHECKPOINT_BYTES_MAX
+) -> list[bytes]:
+    """Return what `encode_checkpoint` returns in pieces, without ever having all of it before compression.
+
+    For a thread beside an event loop: pieces are small, so that it holds nobody up.
+    """
     encoded = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS)
-    pieces = [_LENGTH.pack(len(encoded)), encoded]
+    if len(encoded) > META_BYTES_MAX or len(parts) > PARTS_MAX:
+        raise ValueError(f"the checkpoint has {len(encoded):,} bytes of metadata and {len(parts)} parts: too many")
+    body = _Body(limit)
+    body.add(_LENGTH.pack(len(encoded)))
+    body.add(encoded)
     for name, part in parts.items():
         encoded_name = name.encode()
         if len(encoded_name) > NAME_BYTES_MAX:
             raise ValueError(f"the name of a part, {name[:80]!r}..., is longer than {NAME_BYTES_MAX} bytes")
-        pieces += (_PART.pack(len(encoded_name), len(part)), encoded_name, part)
-    raw_bytes = sum(map(len, pieces))
-    if raw_bytes > limit or len(encoded) > META_BYTES_MAX or len(parts) > PARTS_MAX:
-        largest = max(parts, key=lambda name: len(parts[name]), default="")
-        raise ValueError(
-            f"the checkpoint takes {raw_bytes:,} bytes in {len(parts)} parts, the limit is {limit:,}; the largest is "
-            f"{largest!r}: a consumer with that much state should keep it in a file of its own"
-        )
-    stored = zstandard.ZstdCompressor(level=LEVEL).compress(b"".join(pieces))
-    head = _HEADER.pack(MAGIC, VERSION, 0, len(parts), seq, len(stored), raw_bytes, xxh3_64_intdigest(stored))
-    return b"".join((head, _SUM.pack(xxh3_64_intdigest(head)), stored))
+        body.add(_NAME.pack(len(encoded_name)))
+        body.add(encoded_name)
+        for piece in pieces_of(part):
+            if piece:
+                body.add(_LENGTH.pack(len(piece)))
+                body.add(piece, name)
+        body.add(_LENGTH.pack(0))
+    stored = body.finish()
+    head = _HEADER.pack(MAGIC, VERSION, 0, len(parts), seq, sum(map(len, stored)), body.size, body.digest.intdigest())
+    return [head, _SUM.pack(xxh3_64_intdigest(head)), *stored]
+
+
+class _Body:
+    """The body of a checkpoint of at most *limit* bytes, which is compressed as it comes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit: Final = limit
+        self._zstd: Final = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+        self._waiting: list[bytes] = []  # to be compressed together
+        self._waiting_bytes = 0
+        self._stored: Final[list[bytes]] = []
+        self._sizes: Final[dict[str, int]] = {}  # by part
+        self.size = 0  # before compression
+        self.digest: Final = xxh3_64()  # of what is stored
+
+    def add(self, piece: bytes, part: str = "") -> None:
+        """Add *piece*, which is of *part*; ValueError if it is too much."""
+        self.size += len(piece)
+        if part:
+            self._sizes[part] = self._sizes.get(part, 0) + len(piece)
+        if self.size > self._limit:
+            largest = max(self._sizes, key=lambda name: self._sizes[name], default="")
+            raise ValueError(
+                f"the checkpoint takes more than {self._limit:,} bytes, the limit; the largest part is {largest!r}: "
+                "a consumer with that much state should keep it in a file of its own"
+            )
+        self._waiting.append(piece)
+        self._waiting_bytes += len(piece)
+        if self._waiting_bytes >= GROUP_BYTES:
+            self._compress()
+
+    def finish(self) -> list[bytes]:
+        """Return the whole body, compressed."""
+        self._compress()
+        self._store(self._zstd.flush())
+        return self._stored
+
+    def _compress(self) -> None:
+        self._store(self._zstd.compress(b"".join(self._waiting)))
+        self._waiting = []
+        self._waiting_bytes = 0
+
+    def _store(self, data: bytes) -> None:
+        if data:
+            self._stored.append(data)
+            self.digest.update(data)
 
 
 def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX) -> Checkpoint:
@@ -179,26 +245,59 @@ def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX)
     stored = memoryview(data)[HEADER_BYTES:]
     if xxh3_64_intdigest(data[: _HEADER.size]) != _SUM.unpack_from(data, _HEADER.size)[0]:
         raise CorruptCheckpoint(f"{path}: the header is damaged", path=path)
-    if version > VERSION or (version == VERSION and flags):
+    if version > VERSION or flags:
         raise NewerCheckpoint(
             f"{path}: written by a newer mtf (format version {version}, flags {flags}; this one reads up to version "
             f"{VERSION})",
             path=path,
         )
-    if version != VERSION:
+    if version not in (VERSION, VERSION_WHOLE):
         raise CorruptCheckpoint(f"{path}: unknown format version {version}", path=path)
     if len(stored) != stored_bytes or xxh3_64_intdigest(stored) != checksum:
         raise CorruptCheckpoint(f"{path}: the body is damaged or cut short", path=path)
     if raw_bytes > limit or count > PARTS_MAX:
         raise CorruptCheckpoint(f"{path}: {raw_bytes} bytes in {count} parts exceed the limits", path=path)
     try:
-        meta, parts = _split(inflate(bytes(stored), raw_bytes), count)
+        raw = inflate(bytes(stored), raw_bytes, streamed=version == VERSION)
+        meta, parts = _split(raw, count) if version == VERSION else _split_whole(raw, count)
     except ValueError as error:
         raise CorruptCheckpoint(f"{path}: {error}", path=path) from error
     return Checkpoint(seq, meta, parts, path)
 
 
 def _split(raw: bytes, count: int) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return metadata and parts of a body; each part is in pieces."""
+    meta, at = _split_meta(raw)
+    parts: dict[str, bytes] = {}
+    for _ in range(count):
+        name_bytes = int.from_bytes(_taken(raw, at, _NAME.size), "little")
+        at += _NAME.size
+        if name_bytes > NAME_BYTES_MAX:
+            raise ValueError("lengths do not add up")
+        name = _taken(raw, at, name_bytes).decode()
+        at += name_bytes
+        pieces: list[bytes] = []
+        while True:
+            size = int.from_bytes(_taken(raw, at, _LENGTH.size), "little")
+            at += _LENGTH.size
+            if not size:
+                break
+            pieces.append(_taken(raw, at, size))
+            at += size
+        parts[name] = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if at != len(raw) or len(parts) != count:
+        raise ValueError("lengths do not add up")
+    return meta, parts
+
+
+def _taken(raw: bytes, at: int, size: int) -> bytes:
+    if size > len(raw) - at:
+        raise ValueError("lengths do not add up")
+    return raw[at : at + size]
+
+
+def _split_meta(raw: bytes) -> tuple[dict[str, Any], int]:
+    """Return the metadata of a body, and where it ends."""
     meta_bytes = int.from_bytes(raw[: _LENGTH.size], "little")
     at = _LENGTH.size + meta_bytes
     if meta_bytes > META_BYTES_MAX or at > len(raw):
@@ -206,6 +305,12 @@ def _split(raw: bytes, count: int) -> tuple[dict[str, Any], dict[str, bytes]]:
     meta = orjson.loads(raw[_LENGTH.size : at])
     if not isinstance(meta, dict):
         raise ValueError("not a JSON object")
+    return meta, at
+
+
+def _split_whole(raw: bytes, count: int) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return metadata and parts of a body of VERSION_WHOLE."""
+    meta, at = _split_meta(raw)
     parts: dict[str, bytes] = {}
     for _ in range(count):
         if at + _PART.size > len(raw):

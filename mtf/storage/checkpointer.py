@@ -1,15 +1,16 @@
 """Checkpointing: when state is saved, and that it is the state at one event.
 
-A marker passes through all actors between two blocks and collects the state of each, while everything keeps running.
-The file is written in a thread, once the log is synced up to there: a checkpoint is never ahead of it. Each is taken in
-its own task, so that cancelling a caller ends its wait, not the writing.
+A marker passes through all actors between two blocks and collects an image of each, while everything keeps running. The
+images are completed a little at a time, and the file is written in a thread, once the log is synced up to there: a
+checkpoint is never ahead of it. Each is taken in its own task, so that cancelling a caller ends its wait, not the
+writing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from mtf.actors.actor import Marker, MarkerKind
@@ -19,9 +20,11 @@ from mtf.clock import Timer, WallClock
 from mtf.errors import LogWriteFailed, PipelineStopped
 from mtf.events.block import ROW_BYTES
 from mtf.frames.frame import Frame
+from mtf.image import Image
 from mtf.kernel import Kernel
 from mtf.log import Writer
 from mtf.notes import Noted
+from mtf.saved_parts import parts_of, size_of
 from mtf.storage.checkpoint_meta import CARRIED, checkpoint_meta
 from mtf.storage.checkpoint_progress import CheckpointProgress
 from mtf.storage.checkpoint_store import CheckpointStore
@@ -30,6 +33,8 @@ from mtf.units import TS_MAX_NS
 __all__ = ["ANSWER_NS", "Checkpointer"]
 
 ANSWER_NS: Final = 10_000_000_000  # how long a consumer may take to make its own work durable
+SLICE_NS: Final = 1_000_000  # how long the event loop is held at a time to save states
+SLICE_BYTES: Final = 64 << 10  # of states, between two looks at the clock
 
 
 class Checkpointer:
@@ -149,8 +154,10 @@ class Checkpointer:
             self.progress.begin()
             marker, answers = await self._mark(MarkerKind.CHECKPOINT, ANSWER_NS)
             left_out = answers.missing
-            parts = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
-            carried = self._carry(parts, marker.seq, answers.given)
+            states = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
+            carried = self._carry(states, marker.seq, answers.given)
+            await self._complete(marker.images.values())
+            parts = parts_of(marker.images, states)
             meta = checkpoint_meta(
                 engine.config,
                 marker.seq,
@@ -163,7 +170,8 @@ class Checkpointer:
             await self._writer.durable(marker.seq)
             await self._in_thread(self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
-            self.progress.written(marker.seq, parts, time.perf_counter_ns() - begun_ns, self._clock.now_ns())
+            size, took_ns = sum(map(size_of, parts.values())), time.perf_counter_ns() - begun_ns
+            self.progress.written(marker.seq, size, took_ns, self._clock.now_ns())
             if left_out:
                 self._noted(
                     "checkpoint_incomplete",
@@ -175,6 +183,19 @@ class Checkpointer:
             if self._clean is not None and not left_out:  # all consumers have made their work up to here durable
                 await self._in_thread(self._forget_before_oldest, self._clean)
             return self.seq
+
+    async def _complete(self, images: Iterable[Image]) -> None:
+        """Complete *images* in slices, between which everything else goes on."""
+        for image in images:
+            complete = image.is_complete()
+            while not complete:
+                begun_ns = time.perf_counter_ns()
+                took_ns = 0
+                while not complete and took_ns < SLICE_NS:
+                    complete = image.advance(SLICE_BYTES)
+                    took_ns = time.perf_counter_ns() - begun_ns
+                self.progress.held(took_ns)
+                await asyncio.sleep(0)
 
     def _forget_before_oldest(self, clean: Callable[[int], None]) -> None:
         clean(self._store.list()[0])

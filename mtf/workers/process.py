@@ -19,6 +19,7 @@ import orjson
 from mtf.config import Config
 from mtf.events.block import Block
 from mtf.kernel import Kernel
+from mtf.saved_parts import image_of
 from mtf.workers.shards import Shards
 from mtf.workers.user_indicators import register_paths
 from mtf.workers.wire import (
@@ -75,8 +76,8 @@ class Share:
         return b"".join(answer)
 
     def save(self) -> bytes:
-        savers = self.engine.savers()
-        return SAVED + encode_parts({part: savers[part]() for part in self.parts})
+        cores = self.engine.cores()
+        return SAVED + encode_parts({part: image_of(cores[part]) for part in self.parts})
 
 
 def serve(connection: socket.socket, memory_file: int) -> None:

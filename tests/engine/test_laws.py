@@ -311,7 +311,21 @@ def saved() -> tuple[Config, dict[str, bytes]]:
     return config, engine.save()
 
 
-PARTS = ["gate", "bars:1m", "bars:1h", "indicators:1m", "values:1m", "indicators:1h", "values:1h", "joiner", "digest"]
+PARTS = [
+    "gate",
+    "bars:1m",
+    "completed bars:1m",
+    "bars:1h",
+    "completed bars:1h",
+    "indicators:1m",
+    "values:1m",
+    "completed values:1m",
+    "indicators:1h",
+    "values:1h",
+    "completed values:1h",
+    "joiner",
+    "digest",
+]
 
 
 def test_saved_state_has_a_part_for_every_core() -> None:

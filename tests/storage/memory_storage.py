@@ -13,6 +13,7 @@ from mtf.config import Config
 from mtf.errors import DataDirError
 from mtf.log import EventLog, ReadableLog
 from mtf.notes import Notes
+from mtf.saved_parts import Part
 from mtf.storage.checkpoint_store import KEEP, Checkpoint, decode_checkpoint, encode_checkpoint
 from mtf.storage.storage import BarSettings
 from tests.log.memory_log import Kept, MemoryLog, MemoryReading
@@ -40,7 +41,7 @@ class MemoryCheckpoints:
         self._name: Final = name
         self._aloof: Final = aloof  # nothing may be asked on an event loop
 
-    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> None:
+    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> None:
         self._look()
         self._saved[seq] = encode_checkpoint(seq, meta, parts)
         for old in self.list()[:-KEEP]:

@@ -20,6 +20,7 @@ from mtf.log import BlockReader, EventLog, LoggedBlock, ReadableLog
 from mtf.log.event_log import NO_POSITIONS
 from mtf.log.recovery import TornTail
 from mtf.notes import Notes
+from mtf.saved_parts import Part
 from mtf.storage.checkpoint_store import Checkpoint
 from tests.log.memory_log import Kept, MemoryLog, MemoryReading
 from tests.storage.memory_storage import MemoryCheckpoints, MemoryRows, MemoryStorage
@@ -257,7 +258,7 @@ class RemoteCheckpoints(MemoryCheckpoints):
         super().__init__(saved, name, aloof=False)
         self._server: Final = server
 
-    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, bytes]) -> None:
+    def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> None:
         save = super().save
         self._server.ask(lambda: save(seq, meta, parts)).result(PATIENCE_S)
 

@@ -13,7 +13,7 @@ from xxhash import xxh3_64_intdigest
 
 from mtf.errors import CorruptCheckpoint, DataDirError, NewerCheckpoint
 from mtf.storage.checkpoint_files import FileCheckpointStore
-from mtf.storage.checkpoint_store import decode_checkpoint, encode_checkpoint, newest_good
+from mtf.storage.checkpoint_store import VERSION, VERSION_WHOLE, decode_checkpoint, encode_checkpoint, newest_good
 from tests.log.disk import Disk
 
 DIRECTORY = "checkpoints"
@@ -123,7 +123,7 @@ def test_checkpoint_under_the_name_of_another_is_refused() -> None:
 def forged(
     raw: bytes,
     *,
-    version: int = 1,
+    version: int = VERSION,
     flags: int = 0,
     count: int = 0,
     raw_bytes: int | None = None,
@@ -138,31 +138,49 @@ def forged(
     return head + Struct("<Q").pack(xxh3_64_intdigest(head)) + stored
 
 
+def whole(raw: bytes, count: int = 0) -> bytes:
+    """Return a file of the version in which each part is in one piece."""
+    return forged(raw, count=count, version=VERSION_WHOLE)
+
+
 def meta(value: object = None) -> bytes:
     encoded = orjson.dumps({} if value is None else value)
     return len(encoded).to_bytes(8, "little") + encoded
 
 
 BOMB = zstandard.ZstdCompressor().compress(bytes(50 << 20))
+UNSIZED_BOMB = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(50 << 20))
 UNSIZED = zstandard.ZstdCompressor(write_content_size=False).compress(meta())
 HOSTILE = {
-    "another version": (forged(meta(), version=2), "format version 2"),
+    "another version": (forged(meta(), version=VERSION + 1), "format version 3"),
     "no version": (forged(meta(), version=0), "unknown format version 0"),
     "unknown flags": (forged(meta(), flags=1), "flags 1"),
     "a size past the limit": (forged(b"", raw_bytes=1 << 40), "exceed the limits"),
     "too many parts": (forged(meta(), count=1 << 30), "exceed the limits"),
     "a bomb that says it is small": (forged(b"", stored=BOMB, raw_bytes=100), "size is not 100 bytes"),
-    "data that does not say its size": (forged(b"", stored=UNSIZED, raw_bytes=10), "size is not 10 bytes"),
+    "a bomb that does not say its size": (forged(b"", stored=UNSIZED_BOMB, raw_bytes=100), "cannot be read"),
+    "data that is shorter than it should be": (forged(b"", stored=UNSIZED, raw_bytes=11), "size is not 11 bytes"),
+    "whole data that does not say its size": (
+        forged(b"", stored=UNSIZED, raw_bytes=10, version=VERSION_WHOLE),
+        "size is not 10 bytes",
+    ),
     "no zstd at all": (forged(b"", stored=b"rubbish", raw_bytes=7), "cannot be read"),
     "nothing": (forged(b""), "without content"),
     "meta past the end": (forged(b"\xff" * 8), "do not add up"),
     "meta that is not an object": (forged(meta([1])), "not a JSON object"),
     "meta that is not JSON": (forged((1).to_bytes(8, "little") + b"{"), "unexpected|EOF"),
     "deep meta": (forged((100_000).to_bytes(8, "little") + b"[" * 100_000), "recursion|depth|nest"),
-    "a part past the end": (forged(meta() + b"\1\0" + b"\xff" * 8 + b"n", count=1), "do not add up"),
+    "a name past the end": (forged(meta() + b"\xff\0n", count=1), "do not add up"),
+    "a name that is too long": (forged(meta() + b"\xff\xffn", count=1), "do not add up"),
+    "a piece past the end": (forged(meta() + b"\1\0n" + b"\xff" * 8, count=1), "do not add up"),
+    "pieces without an end": (forged(meta() + b"\1\0n" + b"\1" + bytes(7) + b"p", count=1), "do not add up"),
     "a part cut short": (forged(meta() + b"\1", count=1), "do not add up"),
     "bytes too many": (forged(meta() + b"x"), "do not add up"),
-    "a part twice": (forged(meta() + (b"\1\0" + bytes(8) + b"n") * 2, count=2), "do not add up"),
+    "a part twice": (forged(meta() + (b"\1\0n" + bytes(8)) * 2, count=2), "do not add up"),
+    "a whole part past the end": (whole(meta() + b"\1\0" + b"\xff" * 8 + b"n", count=1), "do not add up"),
+    "a whole part cut short": (whole(meta() + b"\1", count=1), "do not add up"),
+    "whole parts with bytes too many": (whole(meta() + b"x"), "do not add up"),
+    "a whole part twice": (whole(meta() + (b"\1\0" + bytes(8) + b"n") * 2, count=2), "do not add up"),
 }
 
 
@@ -174,7 +192,9 @@ def test_stranger_s_checkpoint_is_refused(name: str) -> None:
         decode_checkpoint(data, "p")
 
 
-@pytest.mark.parametrize(("version", "flags"), [(2, 0), (2, 1), (1, 1), (65_535, 0)])
+@pytest.mark.parametrize(
+    ("version", "flags"), [(VERSION + 1, 0), (VERSION + 1, 1), (VERSION, 1), (VERSION_WHOLE, 1), (65_535, 0)]
+)
 def test_a_checkpoint_of_a_later_format_is_newer_and_not_damaged(version: int, flags: int) -> None:
     """Who went back to an earlier mtf for a day need not fear for the disk."""
     with pytest.raises(NewerCheckpoint, match=r"^p: written by a newer mtf \(format version"):
@@ -194,8 +214,8 @@ def test_file_past_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_checkpoint_past_the_limits_is_not_written() -> None:
     with pytest.raises(ValueError, match="longer than 1000 bytes"):
         encode_checkpoint(1, {}, {"x" * 1001: b""})
-    with pytest.raises(ValueError, match="the limit is 10; the largest is 'a'"):
-        encode_checkpoint(1, {}, {"b": b"", "a": bytes(100)}, 10)
+    with pytest.raises(ValueError, match="the limit; the largest part is 'a'"):
+        encode_checkpoint(1, {}, {"b": b"", "a": bytes(100)}, 50)
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])

@@ -18,7 +18,7 @@ from mtf.errors import ConfigMismatch
 from mtf.log import FileLog
 from mtf.pipeline import Pipeline
 from mtf.storage.checkpoint_files import FileCheckpointStore
-from mtf.storage.checkpoint_store import HEADER_BYTES, encode_checkpoint
+from mtf.storage.checkpoint_store import HEADER_BYTES, VERSION, encode_checkpoint
 from mtf.storage.restore import engine_at, first_seq_after, verify_replay
 from tests.alive import checkpointer_of, run_of
 from tests.storage.builders import engine_bits, feed, history_rows, market, results, rewind_history
@@ -96,10 +96,10 @@ async def test_checkpoint_of_a_newer_mtf_is_passed_over_as_such(tmp_path: Path) 
     expected = await made(tmp_path)
     path = path_of(tmp_path, 120)
     data = bytearray(path.read_bytes())
-    data[8:10] = (2).to_bytes(2, "little")
+    data[8:10] = (VERSION + 1).to_bytes(2, "little")
     data[HEADER_BYTES - 8 : HEADER_BYTES] = xxh3_64_intdigest(data[: HEADER_BYTES - 8]).to_bytes(8, "little")
     path.write_bytes(data)
-    await check(tmp_path, expected, [f"{path}: written by a newer mtf (format version 2"])
+    await check(tmp_path, expected, [f"{path}: written by a newer mtf (format version {VERSION + 1}"])
     assert [each.path for each in verify_replay(tmp_path).damage] == []
 
 
@@ -116,7 +116,7 @@ async def test_checkpoints_of_another_configuration_or_version_are_passed_over_w
     rewritten(tmp_path, 120, config="another")
     path = path_of(tmp_path, 80)
     data = bytearray(path.read_bytes())
-    data[8] = 2  # the format version; its sum does not fit then either
+    data[8] = VERSION + 1  # the format version; its sum does not fit then either
     path.write_bytes(data)
     await check(tmp_path, expected, ["a different configuration", str(path)])
 

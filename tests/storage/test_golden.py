@@ -8,11 +8,14 @@ from typing import Any, Final
 
 import orjson
 import pytest
+import zstandard
 
+from mtf.engine import Engine
 from mtf.errors import CorruptHistory
+from mtf.events.tick import Tick
 from mtf.pipeline import Pipeline
 from mtf.storage.datadir import checkpoints_of, history_of, logged_config
-from mtf.storage.restore import verify_replay
+from mtf.storage.restore import engine_at, verify_replay
 from tests.storage.builders import feed, market
 
 GOLDEN = Path(__file__).parents[1] / "data" / "checkpoint-v1"
@@ -74,3 +77,58 @@ async def test_history_of_version_1_is_kept_and_another_made(data: Path) -> None
     assert [bar[:8] for bar in bars] == [bar[:8] for bar in EXPECTED["bars"]]
     assert [bar[9] for bar in bars] == [bar[9] for bar in EXPECTED["bars"]]
     assert [bar[8] for bar in bars] == pytest.approx([bar[8] for bar in EXPECTED["bars"]], rel=1e-12)
+
+
+# Directories with the results of today. In the first, a checkpoint has one piece a part, and bars and values with the
+# state of their symbol; in the second, pieces, and completed bars and values as columns.
+STATES: Final = {name: Path(__file__).parents[1] / "data" / name for name in ("state-v1", "state-v2")}
+STATE_EVENTS: Final = market(23, 220)
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_a_checkpoint_of_each_version_is_started_from(name: str, tmp_path: Path) -> None:
+    """Bars of time, ticks and volume, twenty indicators: the state is that of a replay, to the bit."""
+    data = tmp_path / "data"
+    shutil.copytree(STATES[name] / "data", data)
+    expected = orjson.loads((STATES[name] / "expected.json").read_bytes())
+    assert verify_replay(data) == (180, expected["digest_180"], [150], [])
+    config = logged_config(data)
+    async with Pipeline(data=data, config=config, clock="ticks", checkpoint_seconds=None) as pipeline:
+        assert pipeline.skipped_checkpoints == []
+        await pipeline.drain()
+        assert (pipeline.seq, pipeline.digest) == (180, expected["digest_180"])
+        await feed(pipeline, STATE_EVENTS[180:])
+        await pipeline.drain()
+        digest = pipeline.digest
+        states = {symbol: orjson.dumps(pipeline.snapshot(symbol).to_dict(20)) for symbol in pipeline.symbols}
+    assert verify_replay(data).digest == digest
+    engine = engine_at(data)
+    again = {symbol: engine.snapshot(engine.number_of(symbol)) for symbol in engine.symbols()}
+    assert {symbol: orjson.dumps(each.to_dict(20)) for symbol, each in again.items()} == states
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_an_engine_of_each_version_goes_on(name: str) -> None:
+    config = logged_config(STATES[name] / "data")
+    expected = orjson.loads((STATES[name] / "expected.json").read_bytes())
+    engine, beside = Engine(config), Engine(config)
+    engine.load(zstandard.ZstdDecompressor().decompress((STATES[name] / "engine.zst").read_bytes()))
+    assert (engine.seq, engine.digest) == (150, expected["engine_150"])
+    for each, events in ((engine, STATE_EVENTS[150:]), (beside, STATE_EVENTS)):
+        for event in events:
+            if isinstance(event, Tick):
+                each.tick(
+                    event.symbol,
+                    event.ts_ns,
+                    event.bid,
+                    event.ask,
+                    event.bid_size,
+                    event.ask_size,
+                    price=event.price,
+                    size=event.size,
+                    id=event.id,
+                )
+            else:
+                each.clock(event.ts_ns)
+    assert engine.digest == beside.digest
+    assert engine.save() == beside.save()

@@ -11,6 +11,7 @@ from click.testing import Result
 
 from mtf.config import FIELDS, Config
 from mtf.log.segment_format import SEGMENT_HEADER_BYTES, encode_segment_header, parse_segment_header
+from mtf.storage.checkpoint_store import VERSION
 from mtf.storage.history.schema import VERSION as HISTORY_VERSION
 from tests.cli.builders import mtf
 
@@ -83,12 +84,13 @@ def test_setting_that_is_not_known_is_refused(tmp_path: Path, monkeypatch: pytes
 def test_checkpoint_of_a_newer_format_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log has everything that was in it."""
     with monkeypatch.context() as newer:
-        newer.setattr("mtf.storage.checkpoint_store.VERSION", 2)
+        newer.setattr("mtf.storage.checkpoint_store.VERSION", VERSION + 1)
         made(tmp_path / "run")
     again = mtf("run", *SOURCE, "--data", tmp_path / "run")
     assert again.exit_code == 0
     assert "checkpoint skipped: " in again.stderr
-    assert "written by a newer mtf (format version 2, flags 0; this one reads up to version 1)" in again.stderr
+    versions = f"format version {VERSION + 1}, flags 0; this one reads up to version {VERSION}"
+    assert f"written by a newer mtf ({versions})" in again.stderr
 
 
 def test_history_of_newer_results_is_kept_and_rebuilt(data: Path) -> None:

@@ -1,0 +1,118 @@
+"""Images: the state of a core as of one event, saved some symbols at a time while the core goes on.
+
+A core has the state of each symbol that it is about to change saved first, if the image lacks it (copy on write). So
+the image is that of one event, although nobody waited for all of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr, u8
+
+from mtf.archive import Archive
+
+__all__ = ["Core", "Image"]
+
+ALL: Final = 1 << 40  # bytes
+
+
+@mypyc_attr(native_class=True)
+class Core:
+    """The base of cores whose state can be saved symbol by symbol."""
+
+    __slots__ = ("image",)
+
+    def __init__(self) -> None:
+        self.image: Image | None = None  # while it is incomplete: `Image.before` must be called before a change
+
+    def symbols_saved(self) -> i64:
+        """Return how many symbols have a state, which is saved by number."""
+        raise NotImplementedError
+
+    def archive_head(self, archive: Archive) -> None:
+        """Save or load what is not of one symbol."""
+
+    def archive_symbol(self, archive: Archive, number: i64) -> None:
+        """Save or load the state of a symbol; a history that is only appended to is left out."""
+        raise NotImplementedError
+
+    def window_of(self, number: i64) -> object:
+        """Return the history of a symbol as it is now, which never changes; None if there is none."""
+        return None
+
+
+@mypyc_attr(native_class=True)
+class Image:
+    """The state of *core* at this moment, and the history of each of its symbols.
+
+    There is one incomplete image of a core at a time: a new one takes the place of one that nobody completed.
+    """
+
+    __slots__ = ("_core", "_done", "_head", "_next", "_pieces", "windows")
+
+    def __init__(self, core: Core) -> None:
+        self._core: Final = core
+        count: i64 = core.symbols_saved()
+        archive = Archive()
+        core.archive_head(archive)
+        archive.count(count, 8)
+        self._head: Final = archive.finish()
+        self._done: Final = vec[u8]([0] * count)  # 1: the symbol is saved
+        self._next: i64 = 0  # symbols before that are saved
+        self._pieces: Final[dict[int, bytes]] = {}  # by their first symbol
+        self.windows: Final[list[object]] = [None] * count  # histories, by symbol
+        core.image = self
+        self.is_complete()
+
+    def before(self, touched: vec[i64]) -> None:
+        """Save the symbols that are *touched*: their states are about to change."""
+        for number in touched:
+            self.before_symbol(number)
+
+    def before_symbol(self, number: i64) -> None:
+        """Save the symbol *number*, whose state is about to change."""
+        if number < len(self._done) and not self._done[number]:
+            archive = Archive()
+            self._save(archive, number)
+            self._pieces[int(number)] = archive.finish()
+
+    def advance(self, size: i64) -> bool:
+        """Save more symbols, some *size* bytes of them; return whether all are saved."""
+        first = self._next
+        number = first
+        archive = Archive()
+        done = self._done
+        while number < len(done) and not done[number] and archive.size() < size:
+            self._save(archive, number)
+            number += 1
+        if number > first:
+            self._pieces[int(first)] = archive.finish()
+        while number < len(done) and done[number]:
+            number += 1
+        self._next = number
+        return self.is_complete()
+
+    def complete(self) -> None:
+        """Save all symbols that are left."""
+        while not self.advance(ALL):
+            pass
+
+    def is_complete(self) -> bool:
+        """Return whether all symbols are saved."""
+        if self._next < len(self._done):
+            return False
+        if self._core.image is self:
+            self._core.image = None
+        return True
+
+    def pieces(self) -> list[bytes]:
+        """Return the state, once all of it is saved, as bytes that follow each other."""
+        assert self._next == len(self._done), "all symbols must be saved"
+        return [self._head, *[self._pieces[first] for first in sorted(self._pieces)]]
+
+    def _save(self, archive: Archive, number: i64) -> None:
+        self._core.archive_symbol(archive, number)
+        self.windows[number] = self._core.window_of(number)
+        self._done[number] = 1
