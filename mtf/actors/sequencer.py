@@ -59,11 +59,8 @@ class Sequencer(Supervised):
 
     def flush_now(self) -> bool:
         """Send what is in the block builder at once; False if that has to wait (then the task does it)."""
-        if self._busy or self._failed or self._unlogged is not None or self._played is not None or self._markers:
+        if not self._can_send_now():
             return False
-        for outlet in self.outlets:
-            if outlet.mailbox.full:
-                return False
         if not self.builder.count:
             return True
         self._busy = True
@@ -71,11 +68,7 @@ class Sequencer(Supervised):
             block, positions = self._take_block()
             if self._writer is not None and not self._writer.try_append(block, positions):
                 return False
-            judged = self._judge_logged()
-            for outlet in self.outlets:
-                taken = outlet.accept(judged)
-                assert taken, "an outlet with room takes the block"
-            self._arrived(block)
+            self._send_now(self._judge_logged())
         except BaseException as error:  # noqa: BLE001 - whatever it is, it stops the pipeline
             self._fail(error)
         finally:
@@ -100,10 +93,8 @@ class Sequencer(Supervised):
         while rest is not None:
             piece, rest = (rest, None) if rest.count <= self._block_events else cut(rest, self._block_events)
             self.taken_seq = piece.last_seq
-            try:
-                self._played = self.gate.judge(piece)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it stops the pipeline
-                self._fail(error)
+            if self._play_now(piece):
+                continue
             waiter = self._sent.wait(piece.last_seq)
             self._wake.set()
             await waiter
@@ -147,6 +138,38 @@ class Sequencer(Supervised):
         self._sent.fail(error)
         for outlet in self.outlets:
             outlet.mailbox.close(error)
+
+    def _play_now(self, block: Block) -> bool:
+        """Judge *block*, which comes from a log, and send it at once; False if that has to wait for the task."""
+        try:
+            judged = self.gate.judge(block)
+            if self._can_send_now():
+                self._busy = True
+                try:
+                    self._send_now(judged)
+                finally:
+                    self._busy = False
+                return True
+            self._played = judged
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it stops the pipeline
+            self._fail(error)
+        return False
+
+    def _can_send_now(self) -> bool:
+        """Return whether nothing comes before the next block, and all outlets have room."""
+        if self._busy or self._failed or self._unlogged is not None or self._played is not None or self._markers:
+            return False
+        for outlet in self.outlets:
+            if outlet.mailbox.full:
+                return False
+        return True
+
+    def _send_now(self, judged: JudgedBlock) -> None:
+        """Send *judged* to the outlets, which have room."""
+        for outlet in self.outlets:
+            taken = outlet.accept(judged)
+            assert taken, "an outlet with room takes the block"
+        self._arrived(judged.block)
 
     async def _flush(self) -> None:
         block, positions = self._take_block() if self._unlogged is None else self._unlogged

@@ -1,4 +1,4 @@
-"""The pace of a replay: events as far apart as they were, divided by a speed."""
+"""The pace of a replay: events as far apart as they were, divided by a speed, or as fast as consumers follow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mtf.clock import WallClock
 from mtf.errors import ConfigError
 from mtf.events.block import Block, cut
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "give_way"]
 
 RESOLUTION_NS: Final = 1_000_000  # events closer than this, in wall time, go together
 
@@ -54,3 +54,12 @@ class Pace:
             await due
         finally:
             timer.cancel()
+
+
+async def give_way() -> None:
+    """Return after two turns of the event loop: a callback that the first one woke goes on in the second.
+
+    Blocks of a log are sent without a wait as long as there is room, and would leave consumers behind that await.
+    """
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from mtf.errors import ConfigError, ConfigMismatch
 from mtf.events.block import Block, SymbolTable
 from mtf.kernel import Kernel
 from mtf.order import BY_TIME, ORDER, LogOrder, order_of
-from mtf.pipeline.pace import Pace
+from mtf.pipeline.pace import Pace, give_way
 from mtf.pipeline.run import Run
 from mtf.pipeline.threads import Stretches, in_thread
 from mtf.storage.datadir import logged_config
@@ -101,7 +100,7 @@ async def _play(run: Run, logged: Iterator[tuple[Block, Mapping[str, Any]]], pac
                     await run.unless_it_stops(pace.wait(piece))
                 await run.source.replay(piece)
                 run.check()
-            await asyncio.sleep(0)
+            await give_way()
     run.pushes.ended = True
     await run.drain()
 

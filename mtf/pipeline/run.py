@@ -33,6 +33,7 @@ from mtf.pipeline.catchup import CatchUp
 from mtf.pipeline.enrolment import Enrolment
 from mtf.pipeline.hangs import Hangs
 from mtf.pipeline.options import Options
+from mtf.pipeline.pace import give_way
 from mtf.pipeline.pushes import Pushes
 from mtf.pipeline.reading import Reading
 from mtf.pipeline.reports import RunReports
@@ -359,7 +360,7 @@ class Run:
                 while blocks := await rest.next():
                     for block in blocks:
                         await self.source.replay(block)
-                        await asyncio.sleep(0)
+                        await give_way()
             if self.catchup.seq:
                 await self.mark(MarkerKind.DRAIN)
         except Exception as error:
