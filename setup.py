@@ -56,6 +56,7 @@ COMPILED = [
     "mtf/bars/recent.py",
     "mtf/bars/verdicts.py",
     "mtf/bars/read_ahead.py",
+    "mtf/bars/intake.py",
     "mtf/bars/judged_block.py",
     "mtf/bars/gate_symbol.py",
     "mtf/bars/clocks.py",

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from mtf.bars.bar import Bar
-from mtf.bars.intake import take
-from mtf.errors import MalformedEvent, SourceError
+from mtf.bars.intake import Intake, take_or_refuse
+from mtf.errors import SourceError
 from mtf.events.block_builder import BlockBuilder
-from mtf.events.malformed import REASONS
 from mtf.events.tick import Tick
 from mtf.sources.source import iterate
 
@@ -22,13 +21,7 @@ def hand_in(builder: BlockBuilder, event: Tick | Bar, *, place: str, line: int) 
 
     *place* and *line* tell where it was, for reports.
     """
-    try:
-        reason = REASONS[take(builder, event)]
-    except (MalformedEvent, TypeError, AttributeError, OverflowError) as error:
-        reason = str(error)
-    if reason:
-        builder.refuse(place, line, reason, repr(event))
-    return not reason
+    return take_or_refuse(builder, event, place, line)
 
 
 class IterSource:
@@ -42,16 +35,15 @@ class IterSource:
         self.name: Final = name
         self._ticks: Final = ticks
         self._left: Iterator[Tick | Bar] = iter(ticks)
-        self._count = 0  # taken from `_left`
-        self.rows = (0, 0)  # read since this source was created, and how many of them were malformed; a bar is one
+        self._intake: Final = Intake()  # from `_left`
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The number of rows read since this source was created, and of malformed ones among them; a bar is one."""
+        return int(self._intake.read), int(self._intake.refused)
 
     def fill(self, builder: BlockBuilder, limit: int) -> bool:
-        for tick in itertools.islice(self._left, limit):
-            self._count += 1
-            limit -= 1
-            taken = hand_in(builder, tick, place=self.name, line=self._count)
-            self.rows = (self.rows[0] + 1, self.rows[1] + (not taken))
-        return limit == 0
+        return self._intake.fill(builder, self._left, limit, self.name)
 
     def __iter__(self) -> Iterator[Tick]:
         return iterate(self)
@@ -60,21 +52,21 @@ class IterSource:
         return {"name": self.name, "format": ["ticks"]}
 
     def position(self) -> dict[str, Any]:
-        return {"count": self._count}
+        return {"count": int(self._intake.count)}
 
     def seek(self, position: dict[str, Any]) -> None:
         """Skip as many ticks as *position* says; SourceError if there are fewer."""
         count = position.get("count", 0)
-        if count < self._count:
+        intake = self._intake
+        if count < intake.count:
             self._left = iter(self._ticks)
-            self._count = 0
-        wanted = count - self._count
-        self._count += sum(1 for _ in itertools.islice(self._left, wanted))
-        if self._count != count:
+            intake.count = 0
+        intake.count += sum(1 for _ in itertools.islice(self._left, count - int(intake.count)))
+        if intake.count != count:
             raise SourceError(
-                f"{self.name}: it has {self._count} ticks, but {count} were read before: pass the same ones",
+                f"{self.name}: it has {intake.count} ticks, but {count} were read before: pass the same ones",
                 path=self.name,
-                line=self._count,
+                line=int(intake.count),
             )
 
     def progress(self) -> float | None:
