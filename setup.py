@@ -43,6 +43,7 @@ COMPILED = [
     "mtf/events/block_builder.py",
     "mtf/calendars/day.py",
     "mtf/calendars/calendar.py",
+    "mtf/calendars/weekly.py",
     "mtf/calendars/grid.py",
     "mtf/calendars/session_edges.py",
     "mtf/bars/bar.py",

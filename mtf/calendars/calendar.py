@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.calendars.day import BREAK, CLOSED, HOLIDAY, OPEN, Day, Gap, Span
+from mtf.calendars.day import CLOSED, HOLIDAY, OPEN, Day, Gap, Span
 from mtf.timeframe import MONTH, WEEK
 from mtf.units import DAY_NS, NEVER_NS
 
@@ -96,14 +96,24 @@ class Calendar:
 
     def gap(self, from_ns: i64, to_ns: i64) -> Gap:
         """Return how much of `[from_ns, to_ns)` was closed, holiday, break, and open without a tick."""
-        totals = [0, 0, 0, 0]
+        silence_ns: i64 = 0
+        closed_ns: i64 = 0
+        holiday_ns: i64 = 0
+        break_ns: i64 = 0
         at = from_ns
         while at < to_ns:
             span = self.span_at(at)
-            end: i64 = min(to_ns, span.end_ns)
-            totals[span.state] += end - at
-            at = end
-        return Gap(silence_ns=totals[0], closed_ns=totals[CLOSED], holiday_ns=totals[HOLIDAY], break_ns=totals[BREAK])
+            length = min(to_ns, span.end_ns) - at
+            if span.state == OPEN:
+                silence_ns += length
+            elif span.state == CLOSED:
+                closed_ns += length
+            elif span.state == HOLIDAY:
+                holiday_ns += length
+            else:
+                break_ns += length
+            at += length
+        return Gap(silence_ns=silence_ns, closed_ns=closed_ns, holiday_ns=holiday_ns, break_ns=break_ns)
 
     def day_of(self, date_ordinal: i64) -> Day | None:
         """Return the trading day that has the date *date_ordinal*, a proleptic ordinal from 1678 to 2261.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import bisect
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
+from mypy_extensions import i64, mypyc_attr
 
 from mtf.calendars.calendar import Calendar
 from mtf.calendars.calendar_settings import KEYS, WEEKDAYS, Dates, Settings, check_shape
@@ -26,7 +27,12 @@ from mtf.units import SECOND_NS
 
 __all__ = ["WeeklyCalendar"]
 
+# Spans are kept by the stretch of 36 minutes that was asked about: those of 13 days.
+STRETCH_BITS: Final = 41
+SPANS_KEPT: Final = 512
 
+
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class WeeklyCalendar(Calendar):
     """A market's hours: an ordinary week in a zone, and its holidays, closures, early closes and special days.
 
@@ -46,7 +52,7 @@ class WeeklyCalendar(Calendar):
     session belongs to its last bar.
     """
 
-    __slots__ = ("_key", "_settings", "_shift_ns", "_timeline", "_totals")
+    __slots__ = ("_key", "_settings", "_shift_ns", "_spans", "_timeline", "_totals")
 
     def __init__(
         self,
@@ -122,6 +128,8 @@ class WeeklyCalendar(Calendar):
         self._settings = settings
         self._timeline = Timeline(settings)
         self._totals = Totals(settings, self._timeline)
+        # What `span_at` returned last in each stretch of time; entries are only replaced, so threads can share them.
+        self._spans: list[Span | None] = [None] * SPANS_KEPT
         self._key = b""  # the value that decides equality; made on first use
         # Where a cell starts in UTC, ignoring daylight saving: a first guess, corrected by the cell itself.
         offset = settings.zone.utcoffset(datetime.datetime(2000, 1, 1))  # noqa: DTZ001
@@ -141,12 +149,16 @@ class WeeklyCalendar(Calendar):
     def week_begins(self) -> int:
         return self._settings.week_begins
 
-    def span_at(self, ts_ns: int) -> Span:
+    def span_at(self, ts_ns: i64) -> Span:
         """Return the span that contains *ts_ns*, with its day."""
-        schedule = self._schedule(ts_ns)
-        return schedule.spans[bisect.bisect_right(schedule.starts, ts_ns) - 1]
+        place = (ts_ns >> STRETCH_BITS) % SPANS_KEPT
+        span = self._spans[place]
+        if span is None or ts_ns < span.start_ns or ts_ns >= span.end_ns:
+            span = self._found(ts_ns)
+            self._spans[place] = span
+        return span
 
-    def gap(self, from_ns: int, to_ns: int) -> Gap:
+    def gap(self, from_ns: i64, to_ns: i64) -> Gap:
         """Return how much of `[from_ns, to_ns)` was closed, holiday, break, and open without a tick.
 
         A gap of months or decades costs little more than one of a week: see `mtf.calendars.totals`.
@@ -164,7 +176,7 @@ class WeeklyCalendar(Calendar):
         """
         self._totals.prepare()
 
-    def local_time(self, ts_ns: int) -> tuple[str, str]:
+    def local_time(self, ts_ns: i64) -> tuple[str, str]:
         """Return the local time at *ts_ns*, as 16:00 or 16:59:30, and the zone's name."""
         return local_text(self._settings.zone, ts_ns // SECOND_NS), self.zone
 
@@ -189,6 +201,10 @@ class WeeklyCalendar(Calendar):
         if not self._key:
             self._key = orjson.dumps(self.to_dict(), option=orjson.OPT_SORT_KEYS)
         return self._key
+
+    def _found(self, ts_ns: int) -> Span:
+        schedule = self._schedule(ts_ns)
+        return schedule.spans[bisect.bisect_right(schedule.starts, ts_ns) - 1]
 
     def _schedule(self, ts_ns: int) -> DaySchedule:
         """Return the cell that contains *ts_ns*."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import random
 from typing import Any
 
 import pytest
 
 from mtf.calendars import BREAK, CLOSED, HOLIDAY, OPEN, WeeklyCalendar
 from mtf.calendars.timeline import SCHEDULES_MAX
+from mtf.calendars.weekly import SPANS_KEPT, STRETCH_BITS
 from mtf.errors import ConfigError
 from tests.calendars.builders import HOUR_NS, day_text, stretches, utc
 
@@ -322,3 +324,15 @@ class TestErrors:
 def test_states_are_told_apart() -> None:
     """The four states have four numbers, which gaps are summed by."""
     assert sorted({OPEN, CLOSED, HOLIDAY, BREAK}) == [0, 1, 2, 3]
+
+
+def test_answers_do_not_hang_on_what_was_asked_before() -> None:
+    """Spans are kept by stretches of time that come again: whatever was asked about before stands in the same place."""
+    calendar = office()
+    rng = random.Random(3)
+    start_ns, period_ns = utc("2024-01-08 00:00"), SPANS_KEPT << STRETCH_BITS
+    for _ in range(2_000):
+        ts_ns = start_ns + rng.randrange(6) * period_ns + rng.randrange(48) * HOUR_NS // 2
+        span, expected = calendar.span_at(ts_ns), office().span_at(ts_ns)
+        assert (span.start_ns, span.end_ns, span.state) == (expected.start_ns, expected.end_ns, expected.state)
+        assert span.start_ns <= ts_ns < span.end_ns
