@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from librt.vecs import vec
+from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
@@ -184,12 +184,60 @@ class FrameClosings:
             ends[at], ranks[at], numbers[at], places[at] = end_ns, rank, number, place
 
     def _sort_many(self, first: i64, stop: i64) -> None:
-        """Sort the closings of a row that closes bars of many symbols."""
-        ends, ranks, numbers, places = self.ends, self.ranks, self.numbers, self.places
-        keyed: list[tuple[int, int, int, int]] = []
-        for k in range(first, stop):
-            keyed.append((int(ends[k]), int(ranks[k]), int(numbers[k]), int(places[k])))
-        keyed.sort()
-        for k in range(first, stop):
-            end_ns, rank, number, place = keyed[k - first]
-            ends[k], ranks[k], numbers[k], places[k] = end_ns, rank, number, place
+        """Sort the closings of a row that closes bars of many symbols, by merging what is in order already.
+
+        Few stretches are: those of a timeframe come by number, but for that of the row's own symbol.
+        """
+        count = stop - first
+        order, merged = vec[i64]([0] * count), vec[i64]([0] * count)
+        for k in range(count):
+            order[k] = first + k
+        starts = self._stretches(order)
+        while len(starts) > 2:
+            left = vec[i64]([])
+            for k in range(0, len(starts) - 1, 2):
+                stop = starts[k + 2] if k + 2 < len(starts) else starts[k + 1]
+                self._merge(order, starts[k], starts[k + 1], stop, merged)
+                left = append(left, starts[k])
+            starts = append(left, count)
+            order, merged = merged, order
+        stop = first + count
+        ends, ranks, numbers, places = (
+            self.ends[first:stop],
+            self.ranks[first:stop],
+            self.numbers[first:stop],
+            self.places[first:stop],
+        )
+        for k in range(count):
+            at = order[k] - first
+            self.ends[first + k] = ends[at]
+            self.ranks[first + k] = ranks[at]
+            self.numbers[first + k] = numbers[at]
+            self.places[first + k] = places[at]
+
+    def _stretches(self, order: vec[i64]) -> vec[i64]:
+        """Return where stretches of *order* begin that are in order, and its length."""
+        starts = vec[i64]([0])
+        for k in range(1, len(order)):
+            if self._is_before(order[k], order[k - 1]):
+                starts = append(starts, k)
+        return append(starts, i64(len(order)))
+
+    def _merge(self, order: vec[i64], start: i64, middle: i64, stop: i64, into: vec[i64]) -> None:
+        """Merge the stretches `[start, middle)` and `[middle, stop)` of *order* into the same places of *into*."""
+        a, b = start, middle
+        for k in range(start, stop):
+            if a == middle or (b < stop and self._is_before(order[b], order[a])):
+                into[k] = order[b]
+                b += 1
+            else:
+                into[k] = order[a]
+                a += 1
+
+    def _is_before(self, a: i64, b: i64) -> bool:
+        """Return whether the closing *a* is delivered before *b*, of the same row."""
+        if self.ends[a] != self.ends[b]:
+            return self.ends[a] < self.ends[b]
+        if self.ranks[a] != self.ranks[b]:
+            return self.ranks[a] < self.ranks[b]
+        return self.numbers[a] < self.numbers[b]
