@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from librt.strings import BytesWriter, read_f64_le
+from librt.strings import read_f64_le
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.clocks import Clocks
@@ -32,7 +32,7 @@ class Acceptance(Clocks):
     *accept_late*, a late tick still counts in a bar that is still open. The other settings are as in `Clocks`.
     """
 
-    __slots__ = ("_accept_late", "_content", "_price_max", "_price_min")
+    __slots__ = ("_accept_late", "_price_max", "_price_min")
 
     def __init__(
         self,
@@ -53,7 +53,6 @@ class Acceptance(Clocks):
         self._accept_late: Final = accept_late
         self._price_min: Final[float] = -price_max if any_price else 0.0
         self._price_max: Final[float] = price_max
-        self._content: Final = BytesWriter()  # scratch buffer, for the current tick with an id
 
     def _accept(
         self, judged: JudgedBlock, symbol: GateSymbol, i: i64, ts_ns: i64, start_ns: i64, kind: i64, flags: i64

@@ -16,7 +16,7 @@ from mtf.bars.bar_gate import BarGate
 from mtf.bars.gate_symbol import NOT_PLAIN
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
-from mtf.bars.recent import NEW, REUSED, content_key
+from mtf.bars.recent import NEW, REUSED
 from mtf.bars.verdicts import (
     ACCEPTED,
     APPLY,
@@ -62,7 +62,7 @@ from mtf.events.block import (
     Block,
     heap_after,
     heap_text,
-    id_at,
+    id_place,
 )
 from mtf.units import TS_MAX_NS
 
@@ -192,14 +192,8 @@ class Gate(BarGate):
                 continue
             verdict: i64 = ACCEPTED
             reused = False
-            key: i64 = 0
-            id = ""
             if flags & HAS_ID:
-                id = id_at(heap, at, flags)
-                key = content_key(self._content, rows, base)
-                known: i64 = NEW
-                if symbol.ids is not None:
-                    known = symbol.ids.compare(id, key)
+                known = symbol.recent_ids().look_up(heap, id_place(heap, at, flags), rows, base)
                 if known == REUSED:
                     reused = True
                 elif known != NEW:
@@ -252,7 +246,7 @@ class Gate(BarGate):
                         symbol.tick_ns = ts_ns
                     self._decide(symbol, ts_ns, kind, flags)
                 if flags & HAS_ID:
-                    symbol.recent_ids().remember(id, key, is_new=not reused)
+                    symbol.recent_ids().remember(rows, base)
                     if reused:
                         symbol.counts[ID_REUSED] += 1
                         judged.reused.add(int(i))

@@ -116,7 +116,7 @@ class GateSymbol:
         self.bar_rank = archive.int64(self.bar_rank, 0, RANKS_MAX)
         for each in range(COUNTS):
             self.counts[each] = archive.int64(self.counts[each], 0, ANY_MAX)
-        if archive.flag(self.ids is not None):
+        if archive.flag(self.ids is not None and len(self.ids) > 0):
             self.recent_ids().archive(archive)
         if archive.flag(self.bars is not None):
             self.recent_bars().archive(archive)

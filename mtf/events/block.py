@@ -71,7 +71,7 @@ __all__ = [
     "heap_after",
     "heap_length",
     "heap_text",
-    "id_at",
+    "id_place",
     "is_of_bar",
     "received_at",
     "tick_at",
@@ -263,11 +263,9 @@ def heap_length(heap: bytes, at: i64) -> i64:
     return i64(read_i16_le(heap, at)) & 0xFFFF
 
 
-def id_at(heap: bytes, at: i64, flags: i64) -> str:
-    """Return the id of a row with these *flags* whose heap entries begin at *at*."""
-    if flags & NEW_SYMBOL:
-        at += 2 + heap_length(heap, at)
-    return heap_text(heap, at)
+def id_place(heap: bytes, at: i64, flags: i64) -> i64:
+    """Return where the id's entry begins, for a row with these *flags* whose heap entries begin at *at*."""
+    return at + 2 + heap_length(heap, at) if flags & NEW_SYMBOL else at
 
 
 def heap_text(heap: bytes, at: i64) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mtf.errors import CorruptLog, DataDirError
-from mtf.events.block import Block, heap_after, id_at
+from mtf.events.block import Block, heap_after, heap_text, id_place
 from mtf.log import FileLog, Moved, compress_sealed, read_log, retain, salvage_log, verify_log
 from tests.log.builders import CONFIG, DIRECTORY, blocks, events_of, position, small_log
 from tests.log.disk import Disk
@@ -174,7 +174,7 @@ def ids_of(block: Block) -> list[str]:
     at = 0
     for base in range(0, len(block.rows), 48):
         tag = int.from_bytes(block.rows[base + 12 : base + 16], "little")
-        found.append(id_at(block.heap, at, tag >> 8))
+        found.append(heap_text(block.heap, id_place(block.heap, at, tag >> 8)))
         at = heap_after(block.heap, at, tag)
     return found
 
