@@ -115,6 +115,17 @@ class BarGate(Acceptance):
             judged.effects[i] = MOVE
         return ts_ns
 
+    def _follow_bar(self, judged: JudgedBlock, symbol: GateSymbol, i: i64, ts_ns: i64, kind: i64) -> None:
+        """Accept the high, low or close of a bar that was accepted with an earlier row and needs no check."""
+        symbol.clock_ns = ts_ns
+        symbol.tick_ns = ts_ns
+        symbol.applied_ns = ts_ns
+        symbol.plain += 1
+        self._price(judged, symbol.side, i, kind, BOTH_SIDES)
+        judged.effects[i] = APPLY_BAR
+        judged.ranks[i] = u8(symbol.bar_rank)
+        judged.clocks[i] = ts_ns
+
     def _is_plain_bar(self, symbol: GateSymbol, kind: i64, flags: i64) -> bool:
         """Return whether the remaining events of a bar just accepted need no check, only their numbers."""
         if self._accept_late or symbol.ordered or symbol.unsteady or self.horizon_ns != TS_MAX_NS:

@@ -13,17 +13,14 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.bar_gate import BarGate
-from mtf.bars.gate_symbol import NOT_PLAIN
+from mtf.bars.gate_symbol import NOT_PLAIN, GateSymbol
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.recent import NEW, REUSED
 from mtf.bars.verdicts import (
     ACCEPTED,
     APPLY,
-    APPLY_BAR,
-    ASK,
     BAD_SIDES,
-    BID,
     CLOSED_MARKET,
     COUNTS,
     CROSSED,
@@ -91,11 +88,10 @@ class Gate(BarGate):
         judged = JudgedBlock(block, self.instruments)
         rows, heap = block.rows, block.heap
         has_heap = len(heap) > 0
-        verdicts, effects, clocks = judged.verdicts, judged.effects, judged.clocks
         if self.image is not None:
             self._save_before(self.image, block)
+        effects, clocks = judged.effects, judged.clocks
         prices, volumes = judged.prices, judged.volumes
-        accept_late = self._accept_late
         looking_back = self.horizon_ns != TS_MAX_NS
         symbols = self._symbols
         low = self._price_min
@@ -120,13 +116,8 @@ class Gate(BarGate):
             if has_heap and flags & (NEW_SYMBOL | HAS_ID | RECEIVED | FROM_BAR):
                 after = heap_after(heap, at, tag)
             if flags & (LIVE | RECEIVED | NEW_SYMBOL):
-                if flags & NEW_SYMBOL:
-                    self._add_symbol(i64(read_i32_le(rows, base + 8)), heap_text(heap, at))
-                    symbols = self._symbols
-                    if tag >> 16 & JOINS:
-                        self._join_first(judged, i)
-                if flags & (LIVE | RECEIVED):
-                    judged.has_private = True
+                self._note_flags(judged, i, tag, at)
+                symbols = self._symbols
             if kind == CLOCK:
                 if self._judge_clock(judged, i, ts_ns, tag >> 16 & 0xFFFF, at):
                     all_touched = True
@@ -167,20 +158,7 @@ class Gate(BarGate):
                 clocks[i] = ts_ns
                 continue
             if tag & WITHOUT_PLACE == symbol.bar_tag and tag & PLACE_BITS and symbol.newest_block == first_seq:
-                # High, low or close of a bar that was accepted with an earlier row.
-                symbol.clock_ns = ts_ns
-                symbol.tick_ns = ts_ns
-                symbol.applied_ns = ts_ns
-                symbol.plain += 1
-                if kind == TRADE:
-                    prices[i] = first
-                    volumes[i] = second
-                else:
-                    prices[i] = (first + second) * 0.5
-                    volumes[i] = read_f64_le(rows, base + 32) + read_f64_le(rows, base + 40)
-                effects[i] = APPLY_BAR
-                judged.ranks[i] = u8(symbol.bar_rank)
-                clocks[i] = ts_ns
+                self._follow_bar(judged, symbol, i, ts_ns, kind)
                 continue
             symbol.plain_tag = NOT_PLAIN
             symbol.bar_tag = NOT_PLAIN
@@ -189,109 +167,125 @@ class Gate(BarGate):
                 judged.touch(number)
             if flags & FROM_BAR and tag >> 16 & BAR_LENGTH:
                 clocks[i] = self._judge_bar(judged, symbol, i, ts_ns, tag, at, clock)
-                continue
-            verdict: i64 = ACCEPTED
-            reused = False
-            if flags & HAS_ID:
-                known = symbol.recent_ids().look_up(heap, id_place(heap, at, flags), rows, base)
-                if known == REUSED:
-                    reused = True
-                elif known != NEW:
-                    verdict = DUPLICATE
-            sides = flags & BOTH_SIDES
-            if kind == TRADE:
-                if verdict == ACCEPTED and not low < first < high:
-                    verdict = WRONG_PRICE
             else:
-                if sides & HAS_BID and not low < first < high:
-                    sides &= HAS_ASK
-                if sides & HAS_ASK and not low < second < high:
-                    sides &= HAS_BID
-                if sides == 0 and verdict == ACCEPTED:
-                    verdict = WRONG_PRICE
-            if verdict == ACCEPTED:
-                if ts_ns < symbol.span_start or ts_ns >= symbol.span_end:
-                    self._look_up(symbol, ts_ns)
-                if not symbol.open:
-                    verdict = CLOSED_MARKET
-                    symbol.edges.count(symbol.instrument.calendar, symbol.span_start, symbol.span_end, ts_ns)
-                elif ts_ns < clock:
-                    verdict = LATE
-                    if accept_late and self._still_open(symbol, ts_ns, clock):
-                        verdict = LATE_ACCEPTED
-            if looking_back and verdict == ACCEPTED and ts_ns < self._beyond(symbol):
-                verdict = LATE
-                if accept_late and self._still_open(symbol, ts_ns, max(clock, self._beyond(symbol))):
-                    verdict = LATE_ACCEPTED
-            if looking_back and ((ts_ns > self.horizon_ns and verdict <= LATE_ACCEPTED) or symbol.frozen):
-                symbol.frozen = True
-                verdicts[i] = DUPLICATE
-                clocks[i] = clock
-                continue
-            if looking_back:
-                self.horizon_seq = block.first_seq + i
-            symbol.counts[verdict] += 1
-            verdicts[i] = u8(verdict)
-            if verdict <= LATE_ACCEPTED:
-                newest = True
-                if verdict == ACCEPTED:
-                    clock = ts_ns
-                    symbol.clock_ns = ts_ns
-                    symbol.tick_ns = ts_ns
-                    if flags & (LIVE | ORDERED) or symbol.unsteady:
-                        self._accept(judged, symbol, i, ts_ns, ts_ns, kind, flags)
-                else:
-                    newest = ts_ns >= symbol.tick_ns  # late only because of a clock event
-                    if newest:
-                        symbol.tick_ns = ts_ns
-                    self._decide(symbol, ts_ns, kind, flags)
-                if flags & HAS_ID:
-                    symbol.recent_ids().remember(rows, base)
-                    if reused:
-                        symbol.counts[ID_REUSED] += 1
-                        judged.reused.add(int(i))
-                side = symbol.side
-                priced = False
-                if kind == TRADE:
-                    if side == LAST:
-                        prices[i] = first
-                        volumes[i] = second
-                        priced = True
-                else:
-                    if sides != flags & BOTH_SIDES:
-                        symbol.counts[BAD_SIDES] += 1
-                        judged.one_sided[i] = sides
-                    elif sides == BOTH_SIDES and second <= first:
-                        symbol.counts[CROSSED if second < first else LOCKED] += 1
-                    if side == MID and sides == BOTH_SIDES:
-                        prices[i] = (first + second) * 0.5
-                        volumes[i] = read_f64_le(rows, base + 32) + read_f64_le(rows, base + 40)
-                        priced = True
-                    elif side == BID and sides & HAS_BID:
-                        prices[i] = first
-                        volumes[i] = read_f64_le(rows, base + 32)
-                        priced = True
-                    elif side == ASK and sides & HAS_ASK:
-                        prices[i] = second
-                        volumes[i] = read_f64_le(rows, base + 40)
-                        priced = True
-                if not priced:
-                    effects[i] = MOVE if verdict == ACCEPTED else NOTHING
-                elif newest:
-                    effects[i] = APPLY
-                    symbol.applied_ns = ts_ns
-                    if accept_late or symbol.ordered:
-                        self._applied(symbol, ts_ns, True)
-                    elif (tag == PLAIN_QUOTE and side == MID) or (tag == PLAIN_TRADE and side == LAST):
-                        symbol.plain_tag = NOT_PLAIN if looking_back else tag
-                else:
-                    effects[i] = WIDEN
-            clocks[i] = clock
+                clocks[i] = self._judge_tick(judged, symbol, i, ts_ns, tag, at, clock)
         judged.run_ns = self.run_ns
         if all_touched:
             judged.touched = vec[i64]([i64(each) for each in range(len(symbols))])
         self._settle(judged)
         return judged
+
+    def _note_flags(self, judged: JudgedBlock, i: i64, tag: i64, at: i64) -> None:
+        """Add a new symbol, whose name is at *at* in the heap, and note what a row has outside its canonical bytes."""
+        flags = tag >> 8 & 0xFF
+        if flags & NEW_SYMBOL:
+            block = judged.block
+            self._add_symbol(i64(read_i32_le(block.rows, i * ROW_BYTES + 8)), heap_text(block.heap, at))
+            if tag >> 16 & JOINS:
+                self._join_first(judged, i)
+        if flags & (LIVE | RECEIVED):
+            judged.has_private = True
+
+    def _judge_tick(
+        self, judged: JudgedBlock, symbol: GateSymbol, i: i64, ts_ns: i64, tag: i64, at: i64, clock: i64
+    ) -> i64:
+        """Judge a tick by every rule; return the symbol's clock after it."""
+        kind = tag & 0xFF
+        flags = tag >> 8 & 0xFF
+        known: i64 = NEW
+        if flags & HAS_ID:
+            known = self._look_up_id(judged.block, symbol, i, at, flags)
+        sides = self._valid_sides(judged.block.rows, i, kind, flags & BOTH_SIDES)
+        verdict = self._verdict(symbol, ts_ns, clock, known, sides)
+        if self.horizon_ns != TS_MAX_NS:
+            if verdict == ACCEPTED and ts_ns < self._beyond(symbol):
+                verdict = self._late_verdict(symbol, ts_ns, max(clock, self._beyond(symbol)))
+            if (ts_ns > self.horizon_ns and verdict <= LATE_ACCEPTED) or symbol.frozen:
+                symbol.frozen = True
+                judged.verdicts[i] = DUPLICATE
+                return clock
+            self.horizon_seq = judged.block.first_seq + i
+        symbol.counts[verdict] += 1
+        judged.verdicts[i] = u8(verdict)
+        if verdict > LATE_ACCEPTED:
+            return clock
+        newest = True
+        if verdict == ACCEPTED:
+            clock = ts_ns
+            symbol.clock_ns = ts_ns
+            symbol.tick_ns = ts_ns
+            if flags & (LIVE | ORDERED) or symbol.unsteady:
+                self._accept(judged, symbol, i, ts_ns, ts_ns, kind, flags)
+        else:
+            newest = ts_ns >= symbol.tick_ns  # late only because of a clock event
+            if newest:
+                symbol.tick_ns = ts_ns
+            self._decide(symbol, ts_ns, kind, flags)
+        if flags & HAS_ID:
+            symbol.recent_ids().remember(judged.block.rows, i * ROW_BYTES)
+            if known == REUSED:
+                symbol.counts[ID_REUSED] += 1
+                judged.reused.add(int(i))
+        if kind != TRADE:
+            self._count_sides(judged, symbol, i, sides, flags & BOTH_SIDES)
+        if not self._price(judged, symbol.side, i, kind, sides):
+            judged.effects[i] = MOVE if verdict == ACCEPTED else NOTHING
+        elif newest:
+            judged.effects[i] = APPLY
+            symbol.applied_ns = ts_ns
+            if self._accept_late or symbol.ordered:
+                self._applied(symbol, ts_ns, True)
+            elif (tag == PLAIN_QUOTE and symbol.side == MID) or (tag == PLAIN_TRADE and symbol.side == LAST):
+                symbol.plain_tag = NOT_PLAIN if self.horizon_ns != TS_MAX_NS else tag
+        else:
+            judged.effects[i] = WIDEN
+        return clock
+
+    def _look_up_id(self, block: Block, symbol: GateSymbol, i: i64, at: i64, flags: i64) -> i64:
+        """Look up the id of row *i*, whose heap entries begin at *at*, among those of its symbol."""
+        at = id_place(block.heap, at, flags)
+        return symbol.recent_ids().look_up(block.heap, at, block.rows, i * ROW_BYTES)
+
+    def _valid_sides(self, rows: bytes, i: i64, kind: i64, sides: i64) -> i64:
+        """Return which of a quote's *sides* have a valid price; for a valid trade BOTH_SIDES, else 0."""
+        first = read_f64_le(rows, i * ROW_BYTES + 16)
+        if kind == TRADE:
+            return BOTH_SIDES if self._price_min < first < self._price_max else 0
+        second = read_f64_le(rows, i * ROW_BYTES + 24)
+        if sides & HAS_BID and not self._price_min < first < self._price_max:
+            sides &= HAS_ASK
+        if sides & HAS_ASK and not self._price_min < second < self._price_max:
+            sides &= HAS_BID
+        return sides
+
+    def _verdict(self, symbol: GateSymbol, ts_ns: i64, clock: i64, known: i64, sides: i64) -> i64:
+        """Return the first verdict that applies to a tick; *known* is what is known of its id."""
+        if known != NEW and known != REUSED:
+            return DUPLICATE
+        if sides == 0:
+            return WRONG_PRICE
+        if ts_ns < symbol.span_start or ts_ns >= symbol.span_end:
+            self._look_up(symbol, ts_ns)
+        if not symbol.open:
+            symbol.edges.count(symbol.instrument.calendar, symbol.span_start, symbol.span_end, ts_ns)
+            return CLOSED_MARKET
+        return self._late_verdict(symbol, ts_ns, clock) if ts_ns < clock else ACCEPTED
+
+    def _late_verdict(self, symbol: GateSymbol, ts_ns: i64, clock: i64) -> i64:
+        """Return the verdict on a tick that is before its symbol's *clock*."""
+        return LATE_ACCEPTED if self._accept_late and self._still_open(symbol, ts_ns, clock) else LATE
+
+    def _count_sides(self, judged: JudgedBlock, symbol: GateSymbol, i: i64, sides: i64, given: i64) -> None:
+        """Count an accepted quote of which a *given* side is invalid, or whose ask is not above its bid."""
+        if sides != given:
+            symbol.counts[BAD_SIDES] += 1
+            judged.one_sided[i] = sides
+        elif sides == BOTH_SIDES:
+            rows = judged.block.rows
+            bid = read_f64_le(rows, i * ROW_BYTES + 16)
+            ask = read_f64_le(rows, i * ROW_BYTES + 24)
+            if ask <= bid:
+                symbol.counts[CROSSED if ask < bid else LOCKED] += 1
 
     def _fetch(self, rows: bytes, start: i64, stop: i64) -> None:
         """Read what judging a plain row reads, for the rows *start* to *stop*; see `mtf.bars.read_ahead` for why."""
