@@ -118,10 +118,10 @@ class BarState:
         )
 
 
-def header_in(marks: vec[i64], at: i64, gaps: dict[int, Gap], key: i64) -> BarHeader:
-    """Return the header whose numbers begin at `marks[at]`; its gap, if it has one, is that of *key*."""
+def header_in(marks: vec[i64], at: i64, gaps: list[Gap | None], index: i64) -> BarHeader:
+    """Return the header whose numbers begin at `marks[at]`; its gap, if it has one, is the one at *index*."""
     code = marks[at + HEADER_CODE]
-    return BarHeader(marks[at], marks[at + HEADER_END], code, gaps[int(key)] if code & HAS_GAP else None)
+    return BarHeader(marks[at], marks[at + HEADER_END], code, gaps[index] if code & HAS_GAP else None)
 
 
 def end_now(start_ns: i64, time_ns: i64) -> i64:
@@ -179,7 +179,7 @@ class Columns:
         coded: i64 = n if codes else 0
         self.codes: vec[i64] = vec[i64]([0] * coded)
         self.headers: vec[i64] = vec[i64]([0] * HEADER)  # start, end and code of each; at AS_BEFORE without meaning
-        self._gaps: dict[int, Gap] = {}  # by index, those before bars
+        self._gaps: list[Gap | None] = [None]  # by index, those before bars
         self.starts_after: vec[i64] = vec[i64]([])
         self.ends_after: vec[i64] = vec[i64]([])
         self.closings: Final = Closings(timeframe, keep)
@@ -191,15 +191,14 @@ class Columns:
         index: i64 = len(self.headers) // HEADER
         headers = append(append(append(self.headers, start_ns), end_ns), code)
         self.headers = headers
-        if gap is not None:
-            self._gaps[int(index)] = gap
+        self._gaps.append(gap)
         return index
 
     def gap(self, index: i64) -> Gap | None:
         """Return the gap before the bar of a header."""
         if self.headers[index * HEADER + HEADER_CODE] & HAS_GAP == 0:
             return None
-        return self._gaps[int(index)]
+        return self._gaps[index]
 
     def header_at(self, index: i64) -> BarHeader:
         """Return the header with this index."""

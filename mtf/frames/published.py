@@ -82,7 +82,7 @@ class Published:
         self._prices: vec[float] = vec[float]([])  # of the bars that form: NUMBERS for each timeframe
         # By place:
         self._marks: vec[i64] = vec[i64]([])  # HEADER numbers of the bars that form; their end is NEVER_NS if none does
-        self._gaps: Final[dict[int, Gap]] = {}  # those before bars that form
+        self._gaps: Final[list[Gap | None]] = []  # those before bars that form; for one without, of no meaning
         self._histories: Final[list[BarHistory | None]] = []  # completed bars; None before the first
         self._stops: vec[i64] = vec[i64]([])  # up to which of their rows
 
@@ -128,6 +128,7 @@ class Published:
             for _ in range(NUMBERS):
                 self._prices = append(self._prices, 0.0)
             self._marks = append(append(append(self._marks, i64(0)), NEVER_NS), i64(0))
+            self._gaps.append(None)
             self._histories.append(None)
             self._stops = append(self._stops, i64(0))
 
@@ -202,18 +203,15 @@ class Published:
         marks, mark = self._marks, place * HEADER
         if index == NO_BAR and marks[mark + HEADER_END] == NEVER_NS:
             return
-        undo.keep_header(
-            place, marks, mark, self._gaps.get(int(place)) if marks[mark + HEADER_CODE] & HAS_GAP else None
-        )
+        undo.keep_header(place, marks, mark, self._gaps[place] if marks[mark + HEADER_CODE] & HAS_GAP else None)
         if index == NO_BAR:
             marks[mark + HEADER_END] = NEVER_NS
             return
         headers, header = columns.headers, index * HEADER
         for each in range(HEADER):
             marks[mark + each] = headers[header + each]
-        gap = columns.gap(index)
-        if gap is not None:
-            self._gaps[int(place)] = gap
+        if marks[mark + HEADER_CODE] & HAS_GAP:
+            self._gaps[place] = columns.gap(index)
 
     # What is known, before a block or after the newest one.
 
@@ -389,9 +387,7 @@ class Published:
                     self._marks[place * HEADER] = header.start_ns
                     self._marks[place * HEADER + HEADER_END] = header.end_ns
                     self._marks[place * HEADER + HEADER_CODE] = header.code
-                    gap = header.gap
-                    if gap is not None:
-                        self._gaps[int(place)] = gap
+                    self._gaps[place] = header.gap
                 window = aggregator.window(number)
                 self._histories[place] = window.table()
                 self._stops[place] = window.stop()

@@ -69,7 +69,7 @@ class Undo:
         self.counts: vec[i64] = vec[i64]([0] * (n * COUNTS))
         self.prices: vec[float] = vec[float]([0.0] * (n * ranks * NUMBERS))
         self.headers: vec[i64] = vec[i64]([])  # start, end, code and place
-        self._gaps: Final[dict[int, Gap]] = {}  # of those that have one, by place
+        self._gaps: Final[list[Gap | None]] = []  # of each header
         self._headers_at: dict[int, int] | None = None  # where each place's first one begins; made when asked for
         self.values: Final[list[ValueUndo]] = [ValueUndo(width, n) for width in widths]  # by rank
         self.next: Undo | None = None
@@ -80,8 +80,7 @@ class Undo:
         """Keep the header that stands at `marks[at]`, before the block changes it; see `Published.place`."""
         headers = append(append(self.headers, marks[at]), marks[at + HEADER_END])
         self.headers = append(append(headers, marks[at + HEADER_CODE]), place)
-        if gap is not None:
-            self._gaps[int(place)] = gap
+        self._gaps.append(gap)
 
     def header_of(self, place: i64) -> i64:
         """Return where the header of a place begins in `headers`; -1 if the block has not changed it."""
@@ -102,7 +101,7 @@ class Undo:
         headers = self.headers
         if headers[at + HEADER_END] == NEVER_NS:
             return None
-        return header_in(headers, at, self._gaps, headers[at + HEADER])
+        return header_in(headers, at, self._gaps, at // (HEADER + 1))
 
     def window(self, number: i64, rank: i64) -> BarWindow | None:
         """Return a symbol's completed bars before the block; None if it closes none."""
