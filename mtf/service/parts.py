@@ -37,11 +37,7 @@ _OF_EVERY_FEED: Final = ("connect_s", "stall_s", "patience_s", "reorder_ns", "re
 
 def pipeline_of(settings: PipelineSettings, *, wall: WallClock | None = None) -> Pipeline:
     """Return the pipeline described by *settings*; ConfigError names an invalid one."""
-    given = {
-        each.name: getattr(settings, each.name)
-        for each in attrs.fields(PipelineSettings)
-        if getattr(settings, each.name) != each.default
-    }
+    given = settings.given
     for name in ("checkpoint_seconds", "checkpoint_events"):
         if name in given:
             given[name] = given[name] or None

@@ -8,7 +8,8 @@ from typing import Any, Final, get_args, get_type_hints
 import attrs
 import orjson
 
-from mtf.service.service_settings import TEXT, ServiceSettings
+from mtf.service.result_settings import TEXT
+from mtf.service.service_settings import ServiceSettings
 from mtf.service.strict_values import KEYWORD, type_text
 
 __all__ = ["schema_text"]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mtf.cluster.cluster_settings import read_cluster_settings
 from mtf.cluster.partitioning import Partitioning
 from mtf.cluster.subjects import ClusterNames, symbol_token
+from mtf.config import Config
 from mtf.errors import ConfigError
 from tests.cli.builders import mtf
 
@@ -38,6 +40,15 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path) -> None:
     assert found.exit_code == 2
     for wrong in ("partitions: must be a whole number", "replica: unknown", "lease_s must be between 0.1 and 600"):
         assert wrong in found.output
+
+
+def test_a_file_decides_results_as_a_configuration_does(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.toml"
+    file.write_text('[results]\ntimeframes = ["5m", "100t"]\noverfill = "whole"\novernight = "carry"\n')
+    config = read_cluster_settings(file).definition().config
+    assert config == Config.make(timeframes=["5m", "100t"], overfill="whole", overnight="carry")
+    file.write_text("")
+    assert read_cluster_settings(file).definition().config == Config.make()
 
 
 def test_every_symbol_is_one_token_of_a_subject() -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import attrs
 import pytest
 
+from mtf.config import Config
 from mtf.feeds import Backoff, Feed
 from mtf.pipeline import Pipeline
 from mtf.service.parts import pipeline_of, problems_of
+from mtf.service.result_settings import ResultSettings
 from mtf.service.service_settings import BackoffSettings, FeedSettings, PipelineSettings, ServiceSettings
 from mtf.service.settings_file import WrongSettings, read_settings, settings_of
 from mtf.service.settings_schema import schema_text
@@ -169,6 +171,15 @@ def test_the_pipeline_table_has_every_setting_of_the_pipeline() -> None:
     assert {name: value for name, value in found.items() if name != "data"} == {
         name: value for name, value in wanted.items() if name != "data"
     }
+
+
+def test_the_settings_that_decide_results_are_those_of_a_configuration() -> None:
+    """With its defaults: so what a cluster or a service leaves out is what a pipeline leaves out."""
+    wanted = defaults_of(Config.make, set())
+    found = {each.name: each.default for each in attrs.fields(ResultSettings)}
+    assert found == wanted | {"timeframes": tuple(str(each) for each in wanted["timeframes"])}
+    assert ResultSettings().given == {}
+    assert ResultSettings(overfill="whole", late="reject").given == {"overfill": "whole"}
 
 
 def test_feed_and_backoff_have_the_settings_of_theirs() -> None:
