@@ -59,13 +59,10 @@ def init(file: Path) -> int:
     settings = settings_in(file)
 
     async def make() -> None:
-        broker = await Broker.connect(settings.servers, name="mtf init")
-        try:
+        async with Broker.connected(settings.servers, name="mtf init") as broker:
             made = await make_cluster(broker, settings.names, settings.definition())
             count = made.partitioning.count
             say(plain(f"{settings.name} at {settings.servers}: {count} partitions, replicas {made.replicas}"))
-        finally:
-            await broker.close()
 
     run_async(make())
     return DONE
@@ -134,8 +131,7 @@ def worker(file: Path) -> int:
     heard: list[int] = []
 
     async def work() -> None:
-        broker = await Broker.connect(settings.servers, name="mtf worker")
-        try:
+        async with Broker.connected(settings.servers, name="mtf worker") as broker:
             definition = await definition_of(broker, settings.names)
             working = ClusterWorker(
                 broker, settings.names, definition, lease_s=settings.worker.lease_s, cadence=settings.cadence
@@ -148,8 +144,6 @@ def worker(file: Path) -> int:
 
             with stop_on_signals(stop):
                 await working.run()
-        finally:
-            await broker.close()
 
     try:
         run_async(work())
@@ -169,11 +163,8 @@ def status(file: Path, as_json: bool) -> int:
     settings = settings_in(file)
 
     async def look() -> dict[str, Any]:
-        broker = await Broker.connect(settings.servers, name="mtf status")
-        try:
+        async with Broker.connected(settings.servers, name="mtf status") as broker:
             return await cluster_status(broker, settings.names)
-        finally:
-            await broker.close()
 
     found = run_async(look())
     halted = [each for each in found["partitions"] if each["halted"]]

@@ -127,6 +127,16 @@ class Broker:
         await client.subscribe(f"{made.inbox}.*", cb=made._answered, pending_msgs_limit=-1, pending_bytes_limit=-1)
         return made
 
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connected(cls, urls: str, *, name: str = "mtf", patience_s: float = PATIENCE_S) -> AsyncIterator[Broker]:
+        """Within, the connection that `connect` makes."""
+        broker = await cls.connect(urls, name=name, patience_s=patience_s)
+        try:
+            yield broker
+        finally:
+            await broker.close()
+
     async def close(self) -> None:
         """End the connection. Safe to call twice."""
         for task in self._tasks:

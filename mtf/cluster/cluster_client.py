@@ -228,12 +228,12 @@ class Cluster:
         number = 1
         if after > NOTHING_SENT:
             number = await _number_after(broker, stream, after)
+        is_made = False  # the stream, by the partition's first owner
         async with broker.subscribed(f"{self._names.out_subject(partition)}.*", hear):
             while True:
                 heard.clear()
-                messages = (
-                    [] if await broker.stream_state(stream) is None else await broker.messages(stream, number, BATCH)
-                )
+                is_made = is_made or await broker.stream_state(stream) is not None
+                messages = await broker.messages(stream, number, BATCH) if is_made else []
                 for each in messages:
                     if each.number != number:
                         raise CorruptLog(f"{stream}: message {number} of its bars is missing", path=stream)

@@ -65,14 +65,11 @@ class DevCluster:
             (self._directory / "broker.json").unlink(missing_ok=True)
 
     async def _run(self, url: str, source: MergedSource, order: str) -> dict[str, Any]:
-        broker = await Broker.connect(url, name="mtf dev", patience_s=PATIENCE_S)
-        try:
+        async with Broker.connected(url, name="mtf dev", patience_s=PATIENCE_S) as broker:
             definition = await make_cluster(broker, NAMES, self._definition)
             self._children.start_workers()
             read, seqs = await asyncio.to_thread(self._write, url, definition, source, order)
             return await self._summary(broker, read, seqs)
-        finally:
-            await broker.close()
 
     def _write(self, url: str, definition: Definition, source: MergedSource, order: str) -> tuple[ReadSoFar, list[int]]:
         with (

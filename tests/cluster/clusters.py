@@ -119,15 +119,14 @@ async def working(
     url: str, names: ClusterNames, definition: Definition, *, lease_s: float = 0.5, **cadence: Any
 ) -> AsyncIterator[ClusterWorker]:
     """Have a worker of a cluster run on this loop."""
-    broker = await Broker.connect(url)
-    worker = ClusterWorker(broker, names, definition, lease_s=lease_s, cadence=Cadence(**cadence))
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        await task
-        await broker.close()
+    async with Broker.connected(url) as broker:
+        worker = ClusterWorker(broker, names, definition, lease_s=lease_s, cadence=Cadence(**cadence))
+        task = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            await task
 
 
 async def until(condition: Any, what: str) -> Any:
