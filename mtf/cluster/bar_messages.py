@@ -1,4 +1,4 @@
-"""Completed bars as messages: JSON, a bar a line, each with an id that is the same whoever sends it.
+"""Completed bars as messages: JSON, a bar a line, each with an id that is the same whichever worker sends it.
 
 The id is (partition, seq, ordinal): the event that revealed the bar, and which of the bars it closed. So a bar that
 comes twice is known, and what was sent is found from the last message.
@@ -41,11 +41,13 @@ class ClusterBar(NamedTuple):
     values: dict[str, float | None]
 
 
-def encoded_bars(kernel: Kernel, frame: Frame, partition: int, after: BarId) -> bytes:
-    """Return the bars that *frame* closed behind *after*, as a message; nothing if there are none."""
+def encoded_bars(kernel: Kernel, frame: Frame, partition: int, after: BarId, bytes_max: int) -> list[bytes]:
+    """Return the bars that *frame* closed behind *after*, as messages of up to *bytes_max*; none if there are none."""
     closings = frame.closings
     outputs = [list(columns) for columns in kernel.schema.columns]
+    messages: list[bytes] = []
     lines: list[bytes] = []
+    size = 0  # of the lines, each with its end
     seq, ordinal = 0, 0
     for k in range(closings.count):
         of = frame.first_seq + int(closings.rows[k])
@@ -59,8 +61,13 @@ def encoded_bars(kernel: Kernel, frame: Frame, partition: int, after: BarId) -> 
                 del fields[f"gap_{name}"]
         if outputs[closings.ranks[k]]:
             fields["values"] = dict(zip(outputs[closings.ranks[k]], closings.completed(k), strict=True))
-        lines.append(orjson.dumps(fields))
-    return b"\n".join(lines)
+        line = orjson.dumps(fields)
+        if lines and size + len(line) > bytes_max:
+            messages.append(b"\n".join(lines))
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line) + 1
+    return [*messages, b"\n".join(lines)] if lines else messages
 
 
 def last_id(data: bytes) -> BarId:

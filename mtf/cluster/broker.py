@@ -25,6 +25,7 @@ AGAIN_S: Final = 0.05  # between two attempts
 DOUBT_S: Final = 2.0  # how long something that was stored may seem to be missing
 BATCH_BYTES: Final = 8 << 20
 CHUNK_BYTES: Final = 512 << 10  # of a blob
+HEADERS_BYTES: Final = 1 << 10  # more than those of any message here
 CONNECT_S: Final = 2
 EXTRA: Final = "'mtf-engine[cluster]'"
 
@@ -147,8 +148,8 @@ class Broker:
 
     @property
     def payload_bytes_max(self) -> int:
-        """The largest message that the server takes."""
-        return int(self.client.max_payload)
+        """The largest message that the server takes, beside its headers."""
+        return int(self.client.max_payload) - HEADERS_BYTES
 
     async def settled(self, stream: str) -> None:
         """Return once what was sent to *stream* over this connection is stored, or will not be: reads then see it."""

@@ -108,10 +108,10 @@ class Gateway:
             moved = {**source.moved(), READ: read._asdict()}
             entries.update(moved)
             now = time.monotonic()
-            flushing = not more or now - flushed > FLUSH_S
+            flushing = now - flushed > FLUSH_S
             for writer in writers:
                 writer.moved(moved, int(source.reordered))
-                writer.flush(1 if flushing else SPARSE_EVENTS)
+                writer.flush(1 if flushing and not writer.is_sending else SPARSE_EVENTS)
             if flushing:
                 flushed = now
             if len(writers) > 1 and now - noted > PROGRESS_S:

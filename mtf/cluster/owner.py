@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
@@ -31,13 +31,14 @@ from mtf.errors import ConfigMismatch, CorruptLog, MtfError
 from mtf.events.block import ROW_BYTES, Block, cut
 from mtf.frames.frame import Frame
 from mtf.kernel import Kernel
+from mtf.log.event_log import LoggedBlock, join_blocks
 from mtf.storage.checkpoint_meta import checkpoint_meta
 from mtf.storage.checkpoint_store import checkpoint_bytes_max, encode_checkpoint, symbol_bytes_max
 from mtf.storage.restore import restore
 from mtf.summary import Summary
 from mtf.units import TS_MAX_NS
 
-__all__ = ["Cadence", "PartitionOwner"]
+__all__ = ["Cadence", "PartitionOwner", "steps_of"]
 
 IDLE_S: Final = 0.25  # between looks at a stream that says nothing
 RETRY_S: Final = 0.0005  # a message that was heard of may not be stored yet
@@ -170,8 +171,7 @@ class PartitionOwner:
     async def _turn(self) -> None:
         self._heard.clear()
         blocks = await self._cursor.more()
-        for logged in blocks:
-            block = logged.block
+        for block in steps_of(blocks):
             if block.last_seq <= self.seq:
                 continue  # the checkpoint is of an event inside it, or behind it
             if block.first_seq <= self.seq:
@@ -192,8 +192,8 @@ class PartitionOwner:
         if block.heap:
             self._oldest_ns = min(self._oldest_ns, *memoryview(block.rows).cast("q")[:: ROW_BYTES // 8])
         if frame.closings.count:
-            message = encoded_bars(self._kernel, frame, self.partition, self._sent)
-            if message:
+            limit = self._broker.payload_bytes_max
+            for message in encoded_bars(self._kernel, frame, self.partition, self._sent, limit):
                 self._out.append(message)
         if self._cadence.live_s:
             self._note_touched(frame)
@@ -301,6 +301,24 @@ class PartitionOwner:
         }
 
 
+def steps_of(blocks: list[LoggedBlock]) -> Iterator[Block]:
+    """Yield consecutive *blocks* as fewer and bigger ones.
+
+    Each step costs something for each symbol in it, so bigger ones are cheaper: an owner that is behind gets faster.
+    """
+    parts: list[LoggedBlock] = []
+    count = 0
+    for each in blocks:
+        if parts and count + each.block.count > STEP_EVENTS:
+            yield join_blocks(parts).block
+            parts, count = [], 0
+        parts.append(each)
+        count += each.block.count
+    if parts:
+        yield join_blocks(parts).block
+
+
 # Of a summary: what only whoever reads sources knows.
 OF_A_RUN: Final = ("rows", "order", "out_of_order", "reordered", "seconds", "new_events", "events_per_second")
 OUT_WINDOW: Final = 1_000  # messages of bars that may be on their way
+STEP_EVENTS: Final = 1_024  # computed at once, if there are so many

@@ -106,6 +106,11 @@ class PartitionWriter:
         self._moved.update(entries)
         self.order.reordered = self._reordered + reordered
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether the broker has not acknowledged all that was logged: rows that wait meanwhile make a bigger block."""
+        return self.log.durable_seq < self.log.last_seq
+
     def flush(self, events: int = 1) -> None:
         """Log the rows that wait, if there are so many *events*."""
         if self.builder.count >= events:

@@ -81,6 +81,22 @@ async def test_digest_and_bars_are_those_of_one_machine(server: str, tmp_path: P
     await broker.close()
 
 
+async def test_bars_that_fit_in_no_message_are_sent_in_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of a quiet market closes a bar with each event, and bars are bigger than events."""
+    monkeypatch.setattr("mtf.cluster.broker_process.PAYLOAD_BYTES_MAX", 512 << 10)
+    server, names = BrokerProcess(tmp_path / "nats", with_parent=True), fresh_names()
+    server.start()
+    try:
+        expected = await _written(server.url, names, 1, tmp_path, 8_000)
+        async with Broker.connected(server.url) as broker:
+            async with working(server.url, names, await _definition(broker, names)):
+                await _reached(broker, names, expected)
+            sizes = [len(each.data) for each in await broker.messages(names.out_stream(0), 1, 64)]
+            assert max(sizes) > 256 << 10
+    finally:
+        server.kill()
+
+
 async def test_who_takes_over_sends_what_is_missing_and_nothing_twice(server: str, tmp_path: Path) -> None:
     """The first owner is stopped dead in the middle, after a checkpoint and before it; twice."""
     names = fresh_names()

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from mtf.cluster.broker_process import BrokerProcess
 from mtf.cluster.gateway import Gateway
+from mtf.cluster.partition_writer import PartitionWriter
 from mtf.cluster.partitioning import Partitioning
 from mtf.cluster.stream_storage import StreamStorage
 from mtf.errors import ConfigMismatch, LogLocked
@@ -88,6 +90,26 @@ def test_a_gateway_that_dies_goes_on_with_the_row_that_each_partition_lacks(
             assert whole_log(StreamStorage(link, names, partition)) == whole_log(StreamStorage(link, whole, partition))
         again = gateway_of(link, names, definition, path)
         assert (again.rows, again.malformed) == (len(ticks), 4)
+
+
+def test_rows_wait_while_others_are_on_their_way(tmp_path: Path) -> None:
+    """So that messages get bigger, and cheaper, when a broker or a gateway has much to do."""
+    server = BrokerProcess(tmp_path / "nats", with_parent=True)
+    server.start()
+    try:
+        with connected(server.url) as link:
+            writer = PartitionWriter(StreamStorage(link, fresh_names(), lease_s=None), CONFIG)
+            assert not writer.is_sending
+            server.pause()
+            assert not writer.builder.quote("S1", 1_700_000_000_000_000_000, 1.0, 1.5)
+            writer.flush()
+            assert writer.is_sending
+            server.go_on()
+            writer.log.sync()
+            assert not writer.is_sending
+            writer.log.close()
+    finally:
+        server.kill()
 
 
 def test_a_second_gateway_is_refused(server: str, tmp_path: Path) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from mtf.cluster.cluster_settings import read_cluster_settings
+from mtf.cluster.owner import steps_of
 from mtf.cluster.partitioning import Partitioning
 from mtf.cluster.subjects import ClusterNames, symbol_token
 from mtf.config import Config
 from mtf.errors import ConfigError
+from mtf.log.event_log import LoggedBlock
 from tests.cli.builders import mtf
+from tests.log.builders import blocks
 
 
 def test_import_mtf_loads_no_part_of_it() -> None:
@@ -49,6 +52,17 @@ def test_a_file_decides_results_as_a_configuration_does(tmp_path: Path) -> None:
     assert config == Config.make(timeframes=["5m", "100t"], overfill="whole", overnight="carry")
     file.write_text("")
     assert read_cluster_settings(file).definition().config == Config.make()
+
+
+def test_blocks_that_wait_are_computed_in_bigger_steps() -> None:
+    made = blocks(*[40] * 60, ids=True)
+    steps = list(steps_of([LoggedBlock(each, {}, 0, 0) for each in made]))
+    assert [each.count for each in steps] == [1_000, 1_000, 400]
+    assert [each.first_seq for each in steps] == [1, 1_001, 2_001]
+    for part in ("rows", "heap"):
+        assert b"".join(getattr(each, part) for each in steps) == b"".join(getattr(each, part) for each in made)
+    assert [each.count for each in steps_of([LoggedBlock(each, {}, 0, 0) for each in blocks(3_000, 40)])] == [3_000, 40]
+    assert list(steps_of([])) == []
 
 
 def test_every_symbol_is_one_token_of_a_subject() -> None:
