@@ -22,7 +22,7 @@ from mtf.cluster.keys import Keys
 from mtf.cluster.link import LoopCaller
 from mtf.cluster.partitioning import Definition
 from mtf.cluster.stream_checkpoints import Pointers, StreamCheckpoints, pointers_of, save_blob
-from mtf.cluster.stream_log import PartitionPlace, chain_at, log_place
+from mtf.cluster.stream_log import PartitionPlace, chain_at, check_begun, log_place
 from mtf.cluster.stream_reader import StreamCursor, begun_chain, newest_frame
 from mtf.cluster.streams import out_settings
 from mtf.cluster.subjects import ClusterNames
@@ -99,6 +99,7 @@ class PartitionOwner:
         """Load the newest checkpoint, and find where log and bars go on; CorruptLog if the log is damaged there."""
         broker, names, partition = self._broker, self._names, self.partition
         self._place = await log_place(Keys(broker, names), names, partition, self.name)
+        await check_begun(broker, self._place)
         begun = await begun_chain(broker, self._place.stream, self.name)
         config = Config.from_json(begun.config, self.name)
         differences = self._definition.config.differences(config)

@@ -19,7 +19,7 @@ from mtf.cluster.broker import EXPECTED_SEQ, Broker, Refused
 from mtf.cluster.keys import Key, Keys
 from mtf.cluster.lease import Lease
 from mtf.cluster.link import Caller
-from mtf.cluster.stream_frames import StreamChain, begin_log, frame_of
+from mtf.cluster.stream_frames import FIRST_BLOCK, StreamChain, begin_log, frame_of
 from mtf.cluster.stream_reader import StreamCursor, StreamReader, begun_chain, newest_frame, place_before
 from mtf.cluster.streams import log_settings
 from mtf.cluster.subjects import ClusterNames
@@ -34,6 +34,7 @@ __all__ = [
     "StreamLog",
     "StreamReading",
     "chain_at",
+    "check_begun",
     "encoded_head",
     "epoch_of",
     "log_place",
@@ -77,7 +78,7 @@ async def chain_at(
     """Return what is known before *from_seq* or earlier: at the head, or if *names* are known before its block."""
     head = await _head(broker, place, begun)
     if head is not None and head.number > last + 1:
-        await check_reaches(broker, place, head.number - 1)
+        await check_reaches(broker, place, begun, head.number - 1)
     if head is not None and head.next_seq <= from_seq:
         return head
     chain = begun.copy()
@@ -92,7 +93,7 @@ async def chain_at(
     return chain
 
 
-async def check_reaches(broker: Broker, place: PartitionPlace, number: int) -> None:
+async def check_reaches(broker: Broker, place: PartitionPlace, begun: StreamChain, number: int) -> None:
     """CorruptLog unless the log has the message *number*, which was acknowledged."""
     last = 0
 
@@ -102,10 +103,30 @@ async def check_reaches(broker: Broker, place: PartitionPlace, number: int) -> N
         return last < number
 
     if await broker.is_lasting(is_short):
+        _, seq, _ = await newest_frame(broker, place.stream, begun)
         raise CorruptLog(
-            f"{place.name}: the log had {number} messages, and has {max(last, 0)}: acknowledged events are gone; "
-            "repair the partition from a mirror with `mtf cluster repair`",
+            f"{place.name}: the log had {number} messages, and ends at {last}, which is seq {seq}: acknowledged events "
+            "are gone; repair the partition from a mirror with `mtf cluster repair`",
             path=place.name,
+            seq=seq + 1,
+        )
+
+
+async def check_begun(broker: Broker, place: PartitionPlace) -> None:
+    """CorruptLog if there is no log, or no message in it, though a head is known of one."""
+
+    async def is_gone() -> bool:
+        state = await broker.stream_state(place.stream)
+        return state is None or not state.last
+
+    if not await is_gone():
+        return
+    had = (await Keys(broker, place.names).get(f"head.{place.partition}")).value
+    if had and await broker.is_lasting(is_gone):
+        raise CorruptLog(
+            f"{place.name}: the whole log is gone; repair the partition from a mirror with `mtf cluster repair`",
+            path=place.name,
+            seq=1,
         )
 
 
@@ -256,6 +277,7 @@ class StreamLog(StreamReading):
         """
         keys = Keys(link.broker, names)
         place = link.call(log_place(keys, names, partition, name))
+        link.call(check_begun(link.broker, place))
         link.call(make_log(link.broker, place, config, replicas, run_id))
         return cls(link, place, lease_s)
 
@@ -299,7 +321,7 @@ class StreamLog(StreamReading):
         payload = chain.write(block, changed, self.durable_seq)
         number = chain.number - 1
         self._sent.append((number, chain.last_seq))
-        if not number % HEAD_EVERY:
+        if number == FIRST_BLOCK or not number % HEAD_EVERY:
             self._heads.append((number, encoded_head(chain)))
         self._link.post(self._appender.append, payload)
 

@@ -54,11 +54,7 @@ async def newest_frame(broker: Broker, stream: str, chain: StreamChain) -> tuple
         return 1, 0, chain.chain
     header = None if newest is None else frame_of(newest.data, chain.seed)
     if header is None:
-        raise CorruptLog(
-            f"{chain.place}: its last message, {number}, is {'missing' if newest is None else 'damaged'}; repair the "
-            "partition from a mirror with `mtf cluster repair`",
-            path=chain.place,
-        )
+        raise await damage_found(broker, stream, chain, number)
     return number, header.first_seq + header.events - 1, header.chain
 
 
@@ -75,6 +71,16 @@ async def lasting_message(broker: Broker, stream: str, number: int) -> Stored | 
     return found
 
 
+async def damage_found(broker: Broker, stream: str, begun: StreamChain, last: int) -> CorruptLog:
+    """Return the error for the first message up to *last* that is missing or altered, by reading the log."""
+    chain = begun.copy()
+    try:
+        await StreamCursor(broker, stream, chain, last).pass_all()
+    except CorruptLog as error:
+        return error
+    return chain.damage(f"message {last} could not be read")
+
+
 async def place_before(broker: Broker, stream: str, chain: StreamChain, seq: int, last: int) -> Stored | None:
     """Return the message before the one that contains *seq*, of those up to number *last*; None: the first block does.
 
@@ -86,7 +92,7 @@ async def place_before(broker: Broker, stream: str, chain: StreamChain, seq: int
         found = await lasting_message(broker, stream, middle)
         header = None if found is None else frame_of(found.data, chain.seed)
         if header is None:
-            raise CorruptLog(f"{chain.place}: message {middle} is damaged or missing: repair it", path=chain.place)
+            raise await damage_found(broker, stream, chain, last)
         if header.first_seq > seq:
             high = middle
         else:

@@ -15,6 +15,7 @@ from mtf.cluster.keys import Keys
 from mtf.cluster.membership import cluster_status, owner_answer
 from mtf.cluster.partitioning import Partitioning
 from mtf.cluster.subjects import ClusterNames
+from mtf.tasks import ended
 from tests.cluster.clusters import (
     Expected,
     connected,
@@ -131,12 +132,11 @@ class _dying:  # noqa: N801 - used as a context manager
         return self.worker
 
     async def __aexit__(self, *error: object) -> None:
-        for owned in self.worker._owned.values():
-            owned.lease.abandon()
-            owned.lease.is_lost = True
-            owned.task.cancel()
-        self.task.cancel()
-        await asyncio.wait([self.task])
+        owned = list(self.worker._owned.values())
+        for each in owned:
+            each.lease.abandon()
+            each.lease.is_lost = True
+        await ended(self.task, *(each.task for each in owned))
         await self.broker.close()
 
 

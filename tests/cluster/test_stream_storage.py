@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.cluster
 CONFIG = Config.make(indicators=["ema:3", "rsi:5"], timeframes=["1m", "5m", "1h"], history=10)
 EVENTS = market(33, 120)
 SYMBOLS = ["EURUSD", "USDJPY", "XAUUSD"]
-FLIPS = 100 if int(os.environ.get("MTF_CLUSTER_ROUNDS", "3")) > 3 else 4
+FLIPS = 4
 MADE = blocks(*[40] * 60, ids=True)
 
 
