@@ -40,7 +40,7 @@ from mtf.units import TS_MAX_NS
 
 __all__ = ["Cadence", "PartitionOwner", "steps_of"]
 
-IDLE_S: Final = 0.25  # between looks at a stream that says nothing
+IDLE_S: Final = 1.0  # between looks at a stream that says nothing
 RETRY_S: Final = 0.0005  # a message that was heard of may not be stored yet
 HEARD_S: Final = 0.5  # how long it is expected
 STATE_BARS: Final = 5
@@ -147,6 +147,8 @@ class PartitionOwner:
     async def run(self) -> None:
         """Play the log until `stop`; then a checkpoint is written."""
         subscribed = self._broker.subscribed
+        reconnected = self._broker.reconnected
+        reconnected.append(self._heard.set)  # what was sent meanwhile was not heard
         try:
             async with (
                 subscribed(f"{self._place.subject}.*", self._hear),
@@ -157,6 +159,7 @@ class PartitionOwner:
                 if not self._lost:
                     await self._checkpoint()
         finally:
+            reconnected.remove(self._heard.set)
             await self._out.close()
 
     def stop(self) -> None:
