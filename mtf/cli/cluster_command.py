@@ -25,7 +25,7 @@ from mtf.cli.source_options import (
     sort_option,
     source_options,
 )
-from mtf.errors import ConfigError
+from mtf.errors import ConfigError, LogLocked
 
 __all__ = ["cluster"]
 
@@ -72,6 +72,7 @@ def init(file: Path) -> int:
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @cluster_config
 @click.option("--push", is_flag=True, help="Take what programs push, after SOURCE, until it is stopped.")
+@click.option("--standby", is_flag=True, help="While another gateway writes, wait, and take over when it ends.")
 @source_options
 @sort_option
 @reorder_option
@@ -81,6 +82,7 @@ def gateway(
     sources: tuple[str, ...],
     file: Path,
     push: bool,
+    standby: bool,
     sort: bool,
     reorder: int,
     order: str,
@@ -89,7 +91,8 @@ def gateway(
 ) -> int:
     """Write SOURCE into the partitions, to its end; run again, it continues where the logs end.
 
-    With --push also what programs send with `mtf.Cluster.push`.
+    With --push also what programs send with `mtf.Cluster.push`. With --standby a second one waits for the first to end
+    or die, and continues.
     """
     from mtf.cluster.gateway import Gateway
     from mtf.cluster.link import Link
@@ -100,13 +103,28 @@ def gateway(
     if not sources and not push:
         raise ConfigError("nothing to write: name a SOURCE, or give --push")
     opened = StoppableSource(open_named(sources, options, resumable=True, sort=sort), reorder_ns=reorder, sort=sort)
+    is_waiting = False
+
+    def waits() -> bool:
+        nonlocal is_waiting
+        if standby and not is_waiting:
+            is_waiting = True
+            note("another gateway writes: waiting for its end")
+        return standby and not opened.stopped_by
+
     with (
         signals_heard(opened.stop),
         closing(opened),
         closing(Link(settings.servers, name="mtf gateway", patience_s=GATEWAY_PATIENCE_S)) as link,
     ):
         definition = link.call(definition_of(link.broker, settings.names))
-        with closing(Gateway(link, settings.names, definition)) as writing:
+        try:
+            made = Gateway(link, settings.names, definition, waits=waits)
+        except LogLocked:
+            if opened.stopped_by:
+                return signal_code(opened.stopped_by)
+            raise
+        with closing(made) as writing:
             read = writing.run(opened, order) if sources else ReadSoFar("pushes", 0, 0)
             if push and not opened.stopped_by:
                 pushed = writing.take_pushes(lambda: bool(opened.stopped_by))

@@ -43,7 +43,10 @@ PROGRESS: Final = "gateway"  # the key with that note
 
 
 class Gateway:
-    """Writes the partitions of the cluster *definition* until `close`; LogLocked if another gateway does."""
+    """Writes the partitions of the cluster *definition* until `close`.
+
+    LogLocked if another gateway does; as long as *waits* returns True its end is waited for instead.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Gateway:
         *,
         lease_s: float = LEASE_S,
         aside: Callable[[str, int, str, str], None] | None = None,
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._link: Final = link
         self._names: Final = names
@@ -60,8 +64,9 @@ class Gateway:
         self._keys: Final = Keys(link.broker, names)
         self._aside: Final = aside
         self._writers: Final[list[PartitionWriter]] = []
+        what = f"the cluster {names.cluster}"
         self._lease: Final = link.call(
-            Lease.take(self._keys, "writer.gateway", lease_s, lost=self._lost, what=f"the cluster {names.cluster}")
+            Lease.take(self._keys, "writer.gateway", lease_s, lost=self._lost, what=what, waits=waits)
         )
         try:
             for partition in range(definition.partitioning.count):

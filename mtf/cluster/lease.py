@@ -77,9 +77,20 @@ class Lease:
 
     @classmethod
     async def take(
-        cls, keys: Keys, key: str, time_s: float, *, lost: Callable[[], object], what: str, **facts: Any
+        cls,
+        keys: Keys,
+        key: str,
+        time_s: float,
+        *,
+        lost: Callable[[], object],
+        what: str,
+        waits: Callable[[], bool] = lambda: False,
+        **facts: Any,
     ) -> Lease:
-        """Take the lease, at once if it is free, else once it is stale; LogLocked if another process holds *what*."""
+        """Take the lease, at once if it is free, else once it is stale.
+
+        LogLocked if another process holds *what*, and *waits* does not say that its end is waited for.
+        """
         loop = asyncio.get_running_loop()
         watch = LeaseWatch(time_s, loop.time)
         first: int | None = None
@@ -91,7 +102,7 @@ class Lease:
                     return taken
             elif first is None:
                 first = found.revision
-            elif found.revision != first:
+            elif found.revision != first and not waits():
                 holder = holder_of(found)
                 raise LogLocked(f"{what} is written by {holder}: stop that first, or wait {time_s:g} s after its end")
             await asyncio.sleep(time_s / LOOKS)

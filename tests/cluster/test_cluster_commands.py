@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -12,8 +14,11 @@ import orjson
 import pytest
 
 from mtf.cluster.broker_process import BrokerProcess
+from mtf.cluster.cluster_client import Cluster
+from mtf.errors import BrokerDown
+from mtf.events.tick import Tick
 from tests.cli.builders import mtf
-from tests.cluster.clusters import write_ticks
+from tests.cluster.clusters import until, write_ticks
 from tests.cluster.servers import needs_server
 
 pytestmark = pytest.mark.cluster
@@ -74,3 +79,52 @@ def test_a_cluster_from_its_file_to_a_repaired_partition(
     repaired = mtf("cluster", "repair", "0", "mirror")
     assert repaired.exit_code == 0, repaired.output
     assert mtf("cluster", "verify", "--mirror", "mirror").exit_code == 0
+
+
+def test_a_gateway_on_standby_takes_over_from_one_that_dies(server: BrokerProcess, tmp_path: Path) -> None:
+    """Whatever was acknowledged is there, and seqs go on; one that is stopped while it waits ends."""
+    file = tmp_path / "cluster.toml"
+    file.write_text(f'servers = "{server.url}"\npartitions = 2\n[results]\ncalendar = "crypto"\n')
+    assert mtf("cluster", "init", "--config", str(file)).exit_code == 0
+    ticks = write_ticks(tmp_path / "ticks.csv", 20)
+    words = [sys.executable, "-P", "-m", "mtf", "cluster", "gateway", "--push", "--config", str(file)]
+    gateways: list[subprocess.Popen[bytes]] = []
+
+    def start(*more: str) -> subprocess.Popen[bytes]:
+        gateways.append(subprocess.Popen([*words, *more], stderr=subprocess.PIPE))
+        return gateways[-1]
+
+    try:
+        first = start()
+        given = asyncio.run(_pushed(server.url, ticks[:5]))
+        refused = subprocess.run(words, capture_output=True, check=False)
+        assert (refused.returncode, b"is written by" in refused.stderr) == (2, True)
+        second, third = start("--standby"), start("--standby")
+        for waiting in (second, third):
+            assert waiting.stderr is not None
+            assert b"waiting for its end" in waiting.stderr.readline()
+        third.send_signal(signal.SIGTERM)
+        assert third.wait(30) == 128 + signal.SIGTERM
+        first.kill()
+        given += asyncio.run(_pushed(server.url, ticks[5:]))
+        assert second.poll() is None
+    finally:
+        for each in gateways:
+            each.kill()
+            each.communicate()
+    for partition in range(2):
+        seqs = [seq for of, seq in given if of == partition]
+        assert seqs[0] == 1
+        assert seqs == sorted(set(seqs))
+
+
+async def _pushed(url: str, ticks: list[Tick]) -> list[tuple[int, int]]:
+    """Push *ticks* once a gateway takes them, and return what they are given."""
+    async with Cluster(url) as cluster:
+
+        async def taken() -> tuple[int, int] | None:
+            with contextlib.suppress(BrokerDown):
+                return await cluster.push(ticks[0])
+            return None
+
+        return [await until(taken, "an answer to a push"), *[await cluster.push(tick) for tick in ticks[1:]]]
