@@ -79,16 +79,16 @@ class Expected:
         self.digest, self.seq, self.bars = digest, seq, bars
 
 
-async def expected_of(directory: Path, ticks: list[Tick], config: Config = CONFIG) -> Expected:
-    """Return what a pipeline gives for *ticks*, logged in *directory*."""
+async def expected_of(directory: Path, ticks: list[Tick], config: Config = CONFIG, *, bars: bool = True) -> Expected:
+    """Return what a pipeline gives for *ticks*, logged in *directory*; without *bars* it names none."""
     async with Pipeline(data=directory, config=config, clock="ticks", checkpoint_seconds=None) as p:
         if ticks:
             await p.run(ticks, name="ticks")
         digest, seq = p.digest, p.seq
-    bars: list[tuple[int, int, str]] = []
-    for bar, at, _ in closed_between(directory, 0, seq):
-        bars.append((at, bars[-1][1] + 1 if bars and bars[-1][0] == at else 0, repr(bar)))
-    return Expected(digest, seq, bars)
+    found: list[tuple[int, int, str]] = []
+    for bar, at, _ in closed_between(directory, 0, seq) if bars else ():
+        found.append((at, found[-1][1] + 1 if found and found[-1][0] == at else 0, repr(bar)))
+    return Expected(digest, seq, found)
 
 
 def whole_log(storage: Storage | Path) -> tuple[bytes, bytes]:

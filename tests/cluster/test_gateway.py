@@ -99,15 +99,16 @@ def test_rows_wait_while_others_are_on_their_way(tmp_path: Path) -> None:
     try:
         with connected(server.url) as link:
             writer = PartitionWriter(StreamStorage(link, fresh_names(), lease_s=None), CONFIG)
-            assert not writer.is_sending
+            found = [writer.is_sending]
             server.pause()
             assert not writer.builder.quote("S1", 1_700_000_000_000_000_000, 1.0, 1.5)
             writer.flush()
-            assert writer.is_sending
+            found.append(writer.is_sending)
             server.go_on()
             writer.log.sync()
-            assert not writer.is_sending
+            found.append(writer.is_sending)
             writer.log.close()
+            assert found == [False, True, False]
     finally:
         server.kill()
 
