@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,6 +229,26 @@ def test_a_cut_tail_is_an_error(server: BrokerProcess) -> None:
     with pytest.raises(CorruptLog, match=r"partition 0.*(gone|missing|damaged)"):
         list(storage.read_log().read())
     link.close()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_log_that_is_gone_is_not_begun_anew(server: BrokerProcess, whole: bool) -> None:
+    """Whether the broker has lost its messages or the stream as well: the keys know that there was one."""
+    with contextlib.closing(Link(server.url)) as link:
+        storage = StreamStorage(link)
+        log = storage.open_log(CONFIG.to_json(), Notes())
+        log.append(MADE[0])
+        log.close()
+        server.kill()
+        [path] = _blocks_of_log(server)
+        if whole:
+            shutil.rmtree(path.parent.parent)
+        else:
+            path.write_bytes(b"")
+        server.start()
+        with pytest.raises(CorruptLog, match=r"partition 0.*gone") as caught:
+            storage.open_log(CONFIG.to_json(), Notes())
+        assert caught.value.seq == 1
 
 
 def _blocks_of_log(server: BrokerProcess) -> list[Path]:
