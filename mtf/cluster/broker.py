@@ -34,6 +34,7 @@ EXPECTED_KEY_SEQ: Final = "Nats-Expected-Last-Subject-Sequence"
 WRONG_SEQ: Final = (10071, 10164)  # error codes: another message came first
 NO_STREAM: Final = 10059
 NO_MESSAGE: Final = 10037
+NO_PEERS: Final = 10005  # fewer servers than replicas: the others may not have joined yet
 IN_USE: Final = 10058  # a stream of that name with other settings
 
 Answer = TypeVar("Answer")
@@ -226,6 +227,8 @@ class Broker:
             try:
                 await self.ask(f"$JS.API.STREAM.CREATE.{name}", orjson.dumps(settings))
             except Refused as error:
+                if error.code == NO_PEERS:
+                    raise TimeoutError(str(error)) from error
                 if error.code != IN_USE:
                     raise
 

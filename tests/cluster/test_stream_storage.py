@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 import mtf
-from mtf.cluster.broker_process import BrokerProcess
+from mtf.cluster.broker import Broker, Refused
+from mtf.cluster.broker_process import BrokerProcess, free_port
 from mtf.cluster.link import Link
 from mtf.cluster.stream_storage import StreamStorage
+from mtf.cluster.streams import make_shared
 from mtf.cluster.subjects import ClusterNames
 from mtf.config import Config
 from mtf.errors import ConfigMismatch, CorruptLog, DataDirError, LogLocked, LogTaken, LogWriteFailed
@@ -249,6 +252,42 @@ def test_a_log_that_is_gone_is_not_begun_anew(server: BrokerProcess, whole: bool
         with pytest.raises(CorruptLog, match=r"partition 0.*gone") as caught:
             storage.open_log(CONFIG.to_json(), Notes())
         assert caught.value.seq == 1
+
+
+async def test_a_stream_waits_for_as_many_servers_as_it_has_replicas(tmp_path: Path) -> None:
+    """Servers that were just started know one another only after a while."""
+    needs_server()
+    routes = [free_port() for _ in range(3)]
+    servers = [
+        BrokerProcess(tmp_path / str(k), name=f"n{k}", routes=routes[k:] + routes[:k], with_parent=True)
+        for k in range(3)
+    ]
+    try:
+        for each in servers[:2]:
+            each.start(ready=False)
+        await asyncio.to_thread(servers[0].wait_ready)
+        async with Broker.connected(servers[0].url, patience_s=60) as broker:
+            refused = await _refused(broker)
+            making = asyncio.create_task(make_shared(broker, ClusterNames(), 3))
+            servers[2].start(ready=False)
+            await making
+            assert "no suitable peers" in refused
+            assert await broker.stream_state(ClusterNames().bucket) is not None
+    finally:
+        for each in servers:
+            each.kill()
+
+
+async def _refused(broker: Broker) -> str:
+    """Return why a stream with three replicas is refused once two servers have elected a leader."""
+    while True:
+        settings = {"name": "X", "subjects": ["x"], "num_replicas": 3}
+        try:
+            await broker.ask("$JS.API.STREAM.CREATE.X", orjson.dumps(settings))
+        except TimeoutError:
+            continue
+        except Refused as error:
+            return str(error)
 
 
 def _blocks_of_log(server: BrokerProcess) -> list[Path]:
