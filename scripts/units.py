@@ -7,6 +7,9 @@ file fills. So the text of a unit stays the same until something that it uses ch
 hashes (the store of objects, ccache) sees that for itself. A declaration that is missing cannot pass unnoticed: it is
 a compile error (see FLAGS).
 
+It also says that an index into a vec is likely within its bounds. Compilers then put what follows right behind the
+test, and not behind two jumps, of which there are dozens for each row.
+
 This knows the shape of mypyc's output, one more reason why pyproject.toml pins mypyc. What is not recognized stays in
 all units, which costs time when it changes, but is never wrong.
 """
@@ -29,6 +32,8 @@ EXTERN: Final = re.compile(r"extern .*?(\w+) ?(?:\[\w*\]|\(.*\))?;\s*")
 STRUCT: Final = re.compile(r"\} (\w+);\s*(?:#endif\s*)?$")
 LITERAL: Final = re.compile(r"\bCPyStatics\[(\d+)\]")
 LITERALS_MADE: Final = "    is_initialized = 1;\n"  # in the main file, after the literals of all modules were made
+# The test of an index into a vec, which is nearly always within its bounds: mypyc does not tell the C compiler so.
+IN_BOUNDS: Final = re.compile(r"( (cpy_r_r\d+) = \(uint64_t\)\w+ < \(uint64_t\)\w+;\n +if \()\2(\) goto )")
 GLOBALS: Final = "int CPyGlobalsInit("  # the function in which that stands
 
 
@@ -100,6 +105,7 @@ def split(files: dict[str, str], group: str) -> dict[str, str]:
         if not name.endswith(".c"):
             continue
         code = INCLUDE.sub(lambda match: "" if match[1] in files else match[0], text)
+        code = IN_BOUNDS.sub(r"\1likely(\2)\3", code)
         if name != main and LITERALS_MADE in files[main]:
             table = f"CPyLiterals_{name.removeprefix('__native_').removesuffix('.c')}"
             code, numbers = _with_own_literals(code, table)

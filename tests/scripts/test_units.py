@@ -224,3 +224,29 @@ def test_what_mypyc_writes_is_recognized_and_an_edit_changes_only_its_unit(tmp_p
     changed = {name for name in first if first[name] != second[name]}
     assert changed == {"__native_pair.c", "__native_pair___left.c"}
     assert "CPyStatics" not in second["__native_pair___left.c"]
+
+
+def test_index_is_taken_to_be_within_bounds() -> None:
+    """So that the code for it follows at once, and what is done with one that is not lies elsewhere."""
+    code = """\
+    cpy_r_r5 = (uint64_t)cpy_r_i < (uint64_t)cpy_r_r4;
+    if (cpy_r_r5) goto CPyL9;
+    cpy_r_r6 = (uint64_t)cpy_r_j < (uint64_t)cpy_r_r4;
+    if (cpy_r_r6) {
+        goto CPyL8;
+    } else
+        goto CPyL40;
+    cpy_r_r8 = CPyBytes_RangeCheck(cpy_r_data, cpy_r_r7);
+    if (cpy_r_r8) goto CPyL10;
+    cpy_r_r9 = cpy_r_i < cpy_r_n;
+    if (cpy_r_r9) goto CPyL11;
+"""
+    unit = split(
+        {"__native_mtf.h": "", "__native_internal_mtf.h": "", "__native_mtf.c": "", "__native_a.c": code}, "mtf"
+    )
+    assert [line.strip() for line in unit["__native_a.c"].splitlines() if "if (" in line] == [
+        "if (likely(cpy_r_r5)) goto CPyL9;",
+        "if (cpy_r_r6) {",
+        "if (cpy_r_r8) goto CPyL10;",
+        "if (cpy_r_r9) goto CPyL11;",
+    ]
