@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import BytesWriter, write_f64_le, write_i64_le
+from librt.strings import BytesWriter, read_i64_le, write_f64_le, write_i64_le
 from mypy_extensions import i64, mypyc_attr
 from xxhash import xxh3_64_digest
 
@@ -114,24 +114,24 @@ def bar_key(
     bids: tuple[float, float, float, float],
     asks: tuple[float, float, float, float],
     sizes: tuple[float, float],
-) -> bytes:
-    """Return 8 bytes that identify the content of a bar; *out* is a scratch buffer."""
+) -> i64:
+    """Return a number that identifies the content of a bar; *out* is a scratch buffer."""
+    out.truncate(0)
     write_i64_le(out, length)
     write_i64_le(out, start_ns)
     write_i64_le(out, flags)
-    _write_four(out, bids)
-    _write_four(out, asks)
+    write_f64_le(out, bids[0])
+    write_f64_le(out, bids[1])
+    write_f64_le(out, bids[2])
+    write_f64_le(out, bids[3])
+    write_f64_le(out, asks[0])
+    write_f64_le(out, asks[1])
+    write_f64_le(out, asks[2])
+    write_f64_le(out, asks[3])
     write_f64_le(out, sizes[0])
     write_f64_le(out, sizes[1])
     key: bytes = _digest(out.getvalue())
-    return key
-
-
-def _write_four(out: BytesWriter, prices: tuple[float, float, float, float]) -> None:
-    write_f64_le(out, prices[0])
-    write_f64_le(out, prices[1])
-    write_f64_le(out, prices[2])
-    write_f64_le(out, prices[3])
+    return read_i64_le(key, 0)
 
 
 _digest: Final = xxh3_64_digest  # bound once, not looked up per call

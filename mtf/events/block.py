@@ -55,6 +55,7 @@ __all__ = [
     "JOINS",
     "LIVE",
     "NEW_SYMBOL",
+    "NEXT_PLACE",
     "ORDERED",
     "QUOTE",
     "RECEIVED",
@@ -73,6 +74,7 @@ __all__ = [
     "heap_text",
     "id_place",
     "is_of_bar",
+    "is_whole_bar",
     "received_at",
     "tick_at",
 ]
@@ -98,6 +100,7 @@ ORDERED: Final = 128  # from finite sources read in time order: moves the clocks
 # order too. (While a symbol is alone its events are not marked ORDERED, so their bytes equal those of pushed events.)
 JOINS: Final = 0x8000
 BAR_LENGTH: Final = 0x7FF8  # the bits of the detail that hold a bar's length
+NEXT_PLACE: Final = 0x1_0000_0000_0000  # what the next event of a bar has more in the eight bytes of symbol and tag
 
 # Who made a clock event.
 BY_USER: Final = 0
@@ -295,6 +298,26 @@ def has_bar_head(tag: i64) -> bool:
 def is_of_bar(tag: i64) -> bool:
     """Return whether the row with this *tag* is one of a bar's four events, which share one verdict."""
     return tag >> 8 & FROM_BAR != 0 and tag >> 16 & BAR_LENGTH != 0
+
+
+def is_whole_bar(rows: bytes, base: i64) -> bool:
+    """Return whether the rows from *base* on begin with the four events of a bar, given that the first is its open.
+
+    They then differ in their places, their stamps, which are consecutive, and their numbers alone.
+    """
+    ts_ns = read_i64_le(rows, base)
+    word = read_i64_le(rows, base + 8)
+    high = base + ROW_BYTES
+    low = high + ROW_BYTES
+    close = low + ROW_BYTES
+    return (
+        read_i64_le(rows, high + 8) == word + NEXT_PLACE
+        and read_i64_le(rows, low + 8) == word + 2 * NEXT_PLACE
+        and read_i64_le(rows, close + 8) == word + 3 * NEXT_PLACE
+        and read_i64_le(rows, high) == ts_ns + 1
+        and read_i64_le(rows, low) == ts_ns + 2
+        and read_i64_le(rows, close) == ts_ns + 3
+    )
 
 
 def received_at(heap: bytes, end: i64) -> i64:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from operator import index
 from typing import Final
 
-from librt.strings import BytesWriter, write_f64_le, write_i64_le
+from librt.strings import BytesWriter
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.errors import KindChanged, MalformedEvent
-from mtf.events.bar_rows import EVENTS_PER_BAR, UNFINISHED, BarClock, bar_key
+from mtf.events.bar_rows import UNFINISHED, BarClock, bar_key
 from mtf.events.block import BOTH_SIDES, FROM_BAR, HAS_ASK, HAS_BID, QUOTE, TRADE, Block, SymbolTable
 from mtf.events.malformed import (
     BAD_TIME,
@@ -47,7 +47,7 @@ class BlockBuilder(WaitingRows):
     calls `refuse`.
     """
 
-    __slots__ = ("_copier", "_head", "arrival_ns", "bar_clock", "bar_kinds", "one_kind")
+    __slots__ = ("_content", "_copier", "arrival_ns", "bar_clock", "bar_kinds", "one_kind")
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class BlockBuilder(WaitingRows):
     ) -> None:
         super().__init__(symbols, aside, strict)
         self.bar_clock: Final = BarClock() if bar_clock is None else bar_clock  # decides when a bar's events happen
-        self._head: Final = BytesWriter()  # of the current bar
+        self._content: Final = BytesWriter()  # scratch buffer, for the current bar
         self._copier: Final = RowCopier(symbols)
         self.arrival_ns: i64 = NEVER_NS  # time of arrival of the events that come next; NEVER_NS if not known
         self.one_kind = False  # a symbol's bars are made of quotes or of trades, whichever its first event is
@@ -137,15 +137,15 @@ class BlockBuilder(WaitingRows):
         unfinished; if *log_unfinished* is false, it is not, and STILL_FORMS is returned.
         """
         if sides & HAS_BID or sides == TRADES:
-            code = contradiction(bids)
-            if code:
-                return code
+            open_, high, low, close = bids
+            if not (low <= open_ <= high and low <= close <= high):
+                return contradiction(bids)
         else:
             bids = (0.0, 0.0, 0.0, 0.0)  # spelled out: mypyc treats a Final tuple of floats as never set
         if sides & HAS_ASK:
-            code = contradiction(asks)
-            if code:
-                return code
+            open_, high, low, close = asks
+            if not (low <= open_ <= high and low <= close <= high):
+                return contradiction(asks)
         else:
             asks = (0.0, 0.0, 0.0, 0.0)
         # Sizes of a missing side stay out of the key: the same bar has the same key, wherever it comes from.
@@ -171,50 +171,10 @@ class BlockBuilder(WaitingRows):
         if self.one_kind and not detail & UNFINISHED and symbol != self._last_name and self.symbols.find(symbol) < 0:
             self.bar_kinds[symbol] = kind
         flags = FROM_BAR | (sides & BOTH_SIDES)
-        head = self._head
-        head.truncate(0)
-        key = bar_key(head, length, clock.start_ns, flags, bids, asks, sizes)
-        head.truncate(0)
-        write_i64_le(head, clock.start_ns)
-        head.write(key)
-        write_f64_le(head, bids[2])
-        write_f64_le(head, bids[1])
-        write_f64_le(head, asks[2])
-        write_f64_le(head, asks[1])
-        limit_ns = self.limit_ns
-        self.limit_ns = TS_MAX_NS  # its events are stamped at its end, which is in the future while it is unfinished
-        code = self._take_bar(kind, flags, detail, symbol, clock.last_ns, bids, asks, sizes, head.getvalue())
-        self.limit_ns = limit_ns
-        return code
-
-    def _take_bar(
-        self,
-        kind: i64,
-        flags: i64,
-        detail: i64,
-        symbol: str,
-        last_ns: i64,
-        bids: tuple[float, float, float, float],
-        asks: tuple[float, float, float, float],
-        sizes: tuple[float, float],
-        head: bytes,
-    ) -> i64:
-        bid_size = sizes[0] if kind == TRADE or flags & HAS_BID else 0.0
-        ask_size = sizes[1] if flags & HAS_ASK else 0.0
-        first_ns = last_ns - (EVENTS_PER_BAR - 1)
-        if kind == TRADE:
-            code = self.append(kind, flags, detail, symbol, first_ns, bids[0], 0.0, 0.0, 0.0, None, head)
-            if not code:
-                self.follow(kind, flags, detail | 1, first_ns + 1, bids[1], 0.0, 0.0, 0.0)
-                self.follow(kind, flags, detail | 2, first_ns + 2, bids[2], 0.0, 0.0, 0.0)
-                self.follow(kind, flags, detail | 3, last_ns, bids[3], bid_size, 0.0, 0.0)
-        else:
-            code = self.append(kind, flags, detail, symbol, first_ns, bids[0], asks[0], 0.0, 0.0, None, head)
-            if not code:
-                self.follow(kind, flags, detail | 1, first_ns + 1, bids[1], asks[1], 0.0, 0.0)
-                self.follow(kind, flags, detail | 2, first_ns + 2, bids[2], asks[2], 0.0, 0.0)
-                self.follow(kind, flags, detail | 3, last_ns, bids[3], asks[3], bid_size, ask_size)
-        return code
+        key = bar_key(self._content, length, clock.start_ns, flags, bids, asks, sizes)
+        return self.append_bar(
+            kind, flags, detail, symbol, clock.start_ns, clock.last_ns, key, bids, asks, sizes[0], sizes[1]
+        )
 
     def _other_kind(self, symbol: str, kind: str, what: str, side: str) -> KindChanged:
         """Return the error for a tick that cannot change any bar, since the input bars are of the other kind."""

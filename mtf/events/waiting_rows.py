@@ -13,6 +13,7 @@ from librt.strings import BytesWriter, write_f64_le, write_i16_le, write_i32_le,
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.errors import SourceError
+from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import (
     BY_FEED,
     BY_USER,
@@ -23,8 +24,10 @@ from mtf.events.block import (
     LIVE,
     NAME_BYTES_MAX,
     NEW_SYMBOL,
+    NEXT_PLACE,
     ORDERED,
     RECEIVED,
+    TRADE,
     Block,
     SymbolTable,
 )
@@ -38,6 +41,10 @@ RAW_CHARS_MAX: Final = 500  # how much of a malformed row is kept
 NOT_LIVE: Final[i64] = TS_MAX_NS + 1
 I32_MAX: Final = (1 << 31) - 1
 _NO_NUMBERS: Final = bytes(24)
+# In the eight bytes that hold symbol, kind, flags and detail.
+NEW_BIT: Final[i64] = NEW_SYMBOL << 40
+LIVE_BIT: Final[i64] = LIVE << 40
+JOINS_BIT: Final = -(1 << 63)
 
 
 @mypyc_attr(native_class=True)
@@ -120,16 +127,10 @@ class WaitingRows:
         if number < 0 or symbol != self._last_name:
             number = self.symbols.find(symbol)
             if number < 0:
-                try:
-                    encoded = symbol.encode()
-                except UnicodeEncodeError:
+                number = self._add_symbol(symbol)
+                if number < 0:
                     return BAD_SYMBOL
-                if len(encoded) > NAME_BYTES_MAX or not is_name(symbol):
-                    return BAD_SYMBOL
-                number = self.symbols.add(symbol)
                 flags |= NEW_SYMBOL
-                write_i16_le(self._heap, len(encoded))
-                self._heap.write(encoded)
             self._last_name = symbol
             self._last_number = number
         if ts_ns >= self.live_from_ns:
@@ -152,18 +153,89 @@ class WaitingRows:
         self._write(kind | (flags << 8) | (detail << 16), number, ts_ns, first, second, third, fourth)
         return 0
 
-    def follow(
-        self, kind: i64, flags: i64, detail: i64, ts_ns: i64, first: float, second: float, third: float, fourth: float
-    ) -> None:
-        """Add the next event of the bar just begun with `append`, skipping the checks already made."""
-        if ts_ns >= self.live_from_ns:
-            flags |= LIVE
-        if self.ordered and len(self.symbols.names) > 1:
-            flags |= ORDERED
+    def append_bar(
+        self,
+        kind: i64,
+        flags: i64,
+        detail: i64,
+        symbol: str,
+        start_ns: i64,
+        last_ns: i64,
+        key: i64,
+        bids: tuple[float, float, float, float],
+        asks: tuple[float, float, float, float],
+        bid_size: float,
+        ask_size: float,
+    ) -> i64:
+        """Add the four events of a bar, the last of them at *last_ns*; return as `append`.
+
+        *start_ns* and *key* are about the whole bar. A trade's price is among the *bids*; its size is *bid_size*.
+        """
+        first_ns = last_ns - (EVENTS_PER_BAR - 1)
+        if first_ns < TS_MIN_NS:
+            return BAD_TIME
+        fresh: i64 = 0  # bits of the first event only
+        number = self._last_number
+        if number < 0 or symbol != self._last_name:
+            number = self.symbols.find(symbol)
+            if number < 0:
+                number = self._add_symbol(symbol)
+                if number < 0:
+                    return BAD_SYMBOL
+                fresh = NEW_BIT
+            self._last_name = symbol
+            self._last_number = number
+        if len(self.symbols.names) > 1:
+            if self.ordered:
+                flags |= ORDERED
+                if fresh and number == 1 and self.alone_ordered:
+                    fresh += JOINS_BIT
+        else:
+            self.alone_ordered = self.ordered
+        heap = self._heap
+        write_i64_le(heap, start_ns)
+        write_i64_le(heap, key)
+        write_f64_le(heap, bids[2])
+        write_f64_le(heap, bids[1])
+        write_f64_le(heap, asks[2])
+        write_f64_le(heap, asks[1])
         if self.received_ns != NEVER_NS:
             flags |= RECEIVED
-            write_i64_le(self._heap, self.received_ns)
-        self._write(kind | (flags << 8) | (detail << 16), self._last_number, ts_ns, first, second, third, fourth)
+            for _ in range(EVENTS_PER_BAR):
+                write_i64_le(heap, self.received_ns)
+        word = number | (kind | flags << 8 | detail << 16) << 32
+        rows = self.rows
+        write_i64_le(rows, first_ns)
+        write_i64_le(rows, (word | LIVE_BIT if first_ns >= self.live_from_ns else word) + fresh)
+        write_f64_le(rows, bids[0])
+        write_f64_le(rows, asks[0])
+        write_i64_le(rows, 0)
+        write_i64_le(rows, 0)
+        write_i64_le(rows, first_ns + 1)
+        write_i64_le(rows, (word | LIVE_BIT if first_ns + 1 >= self.live_from_ns else word) + NEXT_PLACE)
+        write_f64_le(rows, bids[1])
+        write_f64_le(rows, asks[1])
+        write_i64_le(rows, 0)
+        write_i64_le(rows, 0)
+        write_i64_le(rows, first_ns + 2)
+        write_i64_le(rows, (word | LIVE_BIT if first_ns + 2 >= self.live_from_ns else word) + 2 * NEXT_PLACE)
+        write_f64_le(rows, bids[2])
+        write_f64_le(rows, asks[2])
+        write_i64_le(rows, 0)
+        write_i64_le(rows, 0)
+        write_i64_le(rows, last_ns)
+        write_i64_le(rows, (word | LIVE_BIT if last_ns >= self.live_from_ns else word) + 3 * NEXT_PLACE)
+        write_f64_le(rows, bids[3])
+        if kind == TRADE:
+            write_f64_le(rows, bid_size)
+            write_i64_le(rows, 0)
+            write_i64_le(rows, 0)
+        else:
+            write_f64_le(rows, asks[3])
+            write_f64_le(rows, bid_size)
+            write_f64_le(rows, ask_size)
+        self.count += EVENTS_PER_BAR
+        return 0
 
     def clock(self, ts_ns: i64, maker: i64 = BY_USER, since_ns: i64 = 0, reason: str | None = None) -> i64:
         """Add a clock event: it is now *ts_ns*, and nothing traded.
@@ -209,6 +281,18 @@ class WaitingRows:
             self._heap = BytesWriter()
         self.count = 0
         return block
+
+    def _add_symbol(self, symbol: str) -> i64:
+        """Number *symbol*, which is new, and write it to the heap; return -1 if it cannot be a symbol."""
+        try:
+            encoded = symbol.encode()
+        except UnicodeEncodeError:
+            return -1
+        if len(encoded) > NAME_BYTES_MAX or not is_name(symbol):
+            return -1
+        write_i16_le(self._heap, len(encoded))
+        self._heap.write(encoded)
+        return self.symbols.add(symbol)
 
     def _write(
         self, tag: i64, number: i64, ts_ns: i64, first: float, second: float, third: float, fourth: float
