@@ -65,6 +65,7 @@ COMPILED = [
     "mtf/bars/bar_gate.py",
     "mtf/bars/gate.py",
     "mtf/bars/placement.py",
+    "mtf/bars/blank.py",
     "mtf/bars/columns.py",
     "mtf/bars/forming.py",
     "mtf/bars/bar_builder.py",
@@ -143,6 +144,7 @@ COMPILED = [
     "mtf/actors/policies.py",
     "mtf/actors/delivery.py",
     "mtf/actors/turns.py",
+    "mtf/actors/waiters.py",
 ]
 
 GROUP = "mtf"  # the shared library is GROUP__mypyc

@@ -159,6 +159,7 @@ class Timeframe(metaclass=_Listed):
     kind: int
     length_ns: int
     ratio: tuple[int, int]  # the size of a bar of activity as a fraction; (0, 1) of one of time
+    timed: bool  # True if time closes its bars; False if the tick that fills one does
 
     M1: ClassVar[Timeframe]
     M5: ClassVar[Timeframe]
@@ -182,11 +183,7 @@ class Timeframe(metaclass=_Listed):
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "length_ns", length_ns)
         object.__setattr__(self, "ratio", ratio)
-
-    @property
-    def timed(self) -> bool:
-        """True if time closes its bars; False if the tick that fills one does."""
-        return self.kind < TICKS
+        object.__setattr__(self, "timed", kind < TICKS)
 
     @property
     def size(self) -> float:

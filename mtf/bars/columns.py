@@ -14,6 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.bars.bar import PartialBar
 from mtf.bars.bar_codes import DAY_INCOMPLETE, FIRST, FROM_BARS, HAS_GAP, INCOMPLETE, OFF_SESSION, date_of
 from mtf.bars.bar_history import BarWindow
+from mtf.bars.blank import BLANK
 from mtf.bars.closings import Closings
 from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
@@ -166,18 +167,18 @@ class Columns:
     def __init__(self, timeframe: Timeframe, rank: i64, n: i64, codes: bool, keep: i64) -> None:
         """*keep* is how many completed bars a window has at most."""
         self.rank: Final[i64] = rank
-        self.open: vec[float] = vec[float]([0.0] * n)
-        self.high: vec[float] = vec[float]([0.0] * n)
-        self.low: vec[float] = vec[float]([0.0] * n)
-        self.close: vec[float] = vec[float]([0.0] * n)
-        self.volume: vec[float] = vec[float]([0.0] * n)
-        self.ticks: vec[i64] = vec[i64]([0] * n)
+        self.open: vec[float] = BLANK.floats(n)
+        self.high: vec[float] = BLANK.floats(n)
+        self.low: vec[float] = BLANK.floats(n)
+        self.close: vec[float] = BLANK.floats(n)
+        self.volume: vec[float] = BLANK.floats(n)
+        self.ticks: vec[i64] = BLANK.integers(n)
         self.timed: Final = timeframe.timed
         shared: i64 = 0 if self.timed else n
-        self.share: vec[float] = vec[float]([0.0] * shared)
-        self.header: vec[i64] = vec[i64]([0] * n)
+        self.share: vec[float] = BLANK.floats(shared)
+        self.header: vec[i64] = BLANK.integers(n)
         coded: i64 = n if codes else 0
-        self.codes: vec[i64] = vec[i64]([0] * coded)
+        self.codes: vec[i64] = BLANK.integers(coded)
         self.headers: vec[i64] = vec[i64]([0] * HEADER)  # start, end and code of each; at AS_BEFORE without meaning
         self._gaps: list[Gap | None] = [None]  # by index, those before bars
         self.starts_after: vec[i64] = vec[i64]([])

@@ -8,6 +8,7 @@ from librt.strings import read_f64_le, read_i32_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
+from mtf.bars.blank import BLANK
 from mtf.bars.verdicts import AUTO, BAD_SIDES, COUNTS, CROSSED, ID_REUSED, LATE_ACCEPTED, LOCKED, Counts
 from mtf.calendars.calendar import Calendar
 from mtf.events.block import HAS_ASK, HAS_BID, ROW_BYTES, Block, has_bar_head, is_of_bar
@@ -92,9 +93,9 @@ class JudgedBlock:
         self.instruments: Final = instruments
         self.verdicts: vec[u8] = vec[u8]([0] * n)
         self.effects: vec[u8] = vec[u8]([0] * n)
-        self.prices: vec[float] = vec[float]([0.0] * n)
-        self.volumes: vec[float] = vec[float]([0.0] * n)
-        self.clocks: vec[i64] = vec[i64]([0] * n)
+        self.prices: vec[float] = BLANK.floats(n)
+        self.volumes: vec[float] = BLANK.floats(n)
+        self.clocks: vec[i64] = BLANK.integers(n)
         self.ranks: vec[u8] = vec[u8]([])  # empty unless the block has an event of an input bar
         self.rank_max: i64 = 0  # the highest of `ranks`
         self.moves_row: vec[i64] = vec[i64]([])
