@@ -23,7 +23,7 @@ from mtf.bars.bar_codes import code_of, flags_of
 from mtf.bars.columns import NO_BAR, NUMBERS, Columns
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME
 from mtf.bars.judged_block import Instrument, JudgedBlock
-from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, TIME, WIDEN
+from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, TIME, WHOLE_BAR, WIDEN
 from mtf.calendars.day import Gap
 from mtf.errors import CorruptCheckpoint
 from mtf.events.block import ROW_BYTES
@@ -98,7 +98,7 @@ class ActivityAggregator(Aggregator):
             if effect in (APPLY, WIDEN):
                 self._move(columns, i, number, clocks[i])
                 self._take(columns, i, number, clocks[i], judged.prices[i], judged.volumes[i], effect == APPLY)
-            elif effect in (MOVE, APPLY_BAR):
+            elif effect in (MOVE, APPLY_BAR, WHOLE_BAR):
                 self._move(columns, i, number, clocks[i])
             opens[i] = numbers[at + OPEN]
             highs[i] = numbers[at + HIGH]

@@ -22,9 +22,10 @@ from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUM
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.saved_bars import loaded_history
-from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WIDEN
+from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WHOLE_BAR, WIDEN
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds
+from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import ROW_BYTES
 from mtf.image import Core
 from mtf.timeframe import INTRADAY, Timeframe
@@ -101,13 +102,38 @@ class Aggregator(Core):
         end_ns: i64 = NEVER_NS
         index: i64 = NO_BAR
         code: i64 = 0
-        for i in range(n):
+        i: i64 = -1
+        while i + 1 < n:
+            i += 1
             found: i64 = i64(read_i32_le(rows, base))
             base += ROW_BYTES
-            effect = effects[i]
-            if i == fetched:
+            effect: i64 = i64(effects[i])
+            if i >= fetched:
                 fetched = min(n, i + FETCH_ROWS)
                 self._fetch(judged, i, fetched)
+            if effect == WHOLE_BAR:
+                effect = APPLY_BAR
+                last = i + EVENTS_PER_BAR - 1
+                if found == number and bars_enter and index == marked and last < move_row and clocks[last] < end_ns:
+                    # Its bar is open already, and there is no volume before its last event.
+                    while i < last:
+                        price = prices[i]
+                        if price > high:
+                            high = price
+                        elif price < low:
+                            low = price
+                        ticks += 1
+                        opens[i] = open_
+                        highs[i] = high
+                        lows[i] = low
+                        closes[i] = price
+                        sums[i] = volume + carry
+                        counts[i] = ticks
+                        headers[i] = index
+                        if has_codes:
+                            codes[i] = code
+                        i += 1
+                        base += ROW_BYTES
             applies = effect == APPLY or (
                 effect == APPLY_BAR and (bars_enter or (no_repairs and i64(ranks[i]) <= rank))
             )
@@ -128,7 +154,7 @@ class Aggregator(Core):
                     continue
                 at = number * STRIDE
                 if is_other:
-                    self._apply_other(columns, judged, i, i64(effect), number)
+                    self._apply_other(columns, judged, i, effect, number)
                 open_ = numbers[at]
                 high = numbers[at + HIGH]
                 low = numbers[at + LOW]
@@ -165,14 +191,15 @@ class Aggregator(Core):
                 elif price < low:
                     low = price
                 close = price
-                # Compensated summation: `carry` is the rounding error, so a million trades of 0.1 add up to 100,000.
                 size = volumes[i]
-                total = volume + size
-                back = total - volume
-                lost = (volume - (total - back)) + (size - back)
-                if lost == lost:  # it is NaN once the sum overflows
-                    carry += lost
-                volume = total
+                if size != 0.0:
+                    # Compensated summation, with `carry` the rounding error: a million trades of 0.1 make 100,000.
+                    total = volume + size
+                    back = total - volume
+                    lost = (volume - (total - back)) + (size - back)
+                    if lost == lost:  # it is NaN once the sum overflows
+                        carry += lost
+                    volume = total
                 ticks += 1
             opens[i] = open_
             highs[i] = high

@@ -21,9 +21,10 @@ from mtf.bars.verdicts import (
     MOVE,
     TEAR,
     UNFINISHED_BAR,
+    WHOLE_BAR,
     WRONG_PRICE,
 )
-from mtf.events.bar_rows import UNFINISHED, length_ns
+from mtf.events.bar_rows import EVENTS_PER_BAR, UNFINISHED, length_ns
 from mtf.events.block import (
     BOTH_SIDES,
     HAS_ASK,
@@ -31,9 +32,11 @@ from mtf.events.block import (
     HAS_ID,
     NEW_SYMBOL,
     RECEIVED,
+    ROW_BYTES,
     TRADE,
     has_bar_head,
     heap_length,
+    is_whole_bar,
 )
 from mtf.units import NEVER_NS, TS_MAX_NS
 
@@ -125,6 +128,67 @@ class BarGate(Acceptance):
         judged.effects[i] = APPLY_BAR
         judged.ranks[i] = u8(symbol.bar_rank)
         judged.clocks[i] = ts_ns
+
+    def _accept_next_bar(self, judged: JudgedBlock, symbol: GateSymbol, i: i64, tag: i64, at: i64, clock: i64) -> bool:
+        """Accept the bar that begins with row *i*, with all of its rows, if nothing tells it from the one before.
+
+        Return whether that is so; if not, it is judged row by row. *tag* is the symbol's `bar_tag`, so that the bar has
+        the length, sides and rank of the one before.
+        """
+        block = judged.block
+        rows, heap = block.rows, block.heap
+        base: i64 = i * ROW_BYTES
+        if i + EVENTS_PER_BAR > block.count or self.horizon_ns != TS_MAX_NS or tag >> 8 & HAS_ID:
+            return False
+        if symbol.unsteady or symbol.ordered or symbol.torn_ns != NEVER_NS or not is_whole_bar(rows, base):
+            return False
+        ts_ns = read_i64_le(rows, base)
+        start_ns = read_i64_le(heap, at)
+        key = read_i64_le(heap, at + 8)
+        if not symbol.open or not symbol.span_start <= ts_ns < symbol.span_end:
+            return False
+        if start_ns < clock or start_ns < self._beyond(symbol):
+            return False
+        is_trade = tag & 0xFF == TRADE
+        if not self._are_prices(read_f64_le(heap, at + 16), read_f64_le(heap, at + 24)):
+            return False
+        if not is_trade and not self._are_prices(read_f64_le(heap, at + 32), read_f64_le(heap, at + 40)):
+            return False
+        bars = symbol.recent_bars()
+        if bars.knows(start_ns, key):
+            return False
+        bars.remember(start_ns, key)
+        if len(judged.ranks) == 0:
+            judged.ranks = vec[u8]([0] * block.count)
+        rank = symbol.bar_rank
+        if judged.rank_max < rank:
+            judged.rank_max = rank
+        prices, volumes, effects, clocks = judged.prices, judged.volumes, judged.effects, judged.clocks
+        last = i + EVENTS_PER_BAR - 1
+        whole = True  # the volume is on the last
+        for row in range(i, last + 1):
+            clocks[row] = ts_ns
+            ts_ns += 1
+            effects[row] = APPLY_BAR
+            price = read_f64_le(rows, base + 16)
+            volume = read_f64_le(rows, base + 24)
+            if not is_trade:
+                price = (price + volume) * 0.5
+                volume = read_f64_le(rows, base + 32) + read_f64_le(rows, base + 40)
+            base += ROW_BYTES
+            prices[row] = price
+            if volume != 0.0:  # which all are at first
+                volumes[row] = volume
+                whole = whole and row == last
+        if whole:
+            effects[i] = WHOLE_BAR
+        if rank:
+            for row in range(i, last + 1):
+                judged.ranks[row] = u8(rank)
+        symbol.clock_ns = symbol.tick_ns = symbol.applied_ns = ts_ns - 1
+        symbol.plain += EVENTS_PER_BAR
+        symbol.last_row = last
+        return True
 
     def _is_plain_bar(self, symbol: GateSymbol, kind: i64, flags: i64) -> bool:
         """Return whether the remaining events of a bar just accepted need no check, only their numbers."""

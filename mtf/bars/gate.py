@@ -39,7 +39,7 @@ from mtf.bars.verdicts import (
     Counts,
 )
 from mtf.calendars.session_edges import EdgeCount
-from mtf.events.bar_rows import PLACE
+from mtf.events.bar_rows import EVENTS_PER_BAR, PLACE
 from mtf.events.block import (
     BAR_LENGTH,
     BOTH_SIDES,
@@ -103,8 +103,10 @@ class Gate(BarGate):
         all_touched = False
         count = block.count
         fetched: i64 = 0 if len(symbols) > FETCH_SYMBOLS else count
-        for i in range(count):
-            if i == fetched:
+        i: i64 = -1
+        while i + 1 < count:
+            i += 1
+            if i >= fetched:
                 fetched = min(count, i + FETCH_ROWS)
                 self._fetch(rows, i, fetched)
             base: i64 = i * ROW_BYTES
@@ -157,9 +159,13 @@ class Gate(BarGate):
                 effects[i] = APPLY
                 clocks[i] = ts_ns
                 continue
-            if tag & WITHOUT_PLACE == symbol.bar_tag and tag & PLACE_BITS and symbol.newest_block == first_seq:
-                self._follow_bar(judged, symbol, i, ts_ns, kind)
-                continue
+            if tag & WITHOUT_PLACE == symbol.bar_tag and symbol.newest_block == first_seq:
+                if tag & PLACE_BITS:
+                    self._follow_bar(judged, symbol, i, ts_ns, kind)
+                    continue
+                if self._accept_next_bar(judged, symbol, i, tag, at, clock):
+                    i += EVENTS_PER_BAR - 1
+                    continue
             symbol.plain_tag = NOT_PLAIN
             symbol.bar_tag = NOT_PLAIN
             if symbol.newest_block != first_seq:

@@ -36,6 +36,7 @@ __all__ = [
     "UNFINISHED_BAR",
     "VERDICTS",
     "VERDICT_NAMES",
+    "WHOLE_BAR",
     "WIDEN",
     "WRONG_PRICE",
     "Counts",
@@ -68,6 +69,7 @@ TIME: Final = 4  # a user's clock event: moves the clock of every symbol
 APPLY_BAR: Final = 5  # an event of an input bar: changes bars of timeframes that are at least as long
 TEAR: Final = 6  # an unfinished input bar: the bars that contain its start are incomplete until it arrives complete
 TIMER: Final = 7  # a timer's or an import's clock event: moves the clocks listed in `JudgedBlock.moves_*`
+WHOLE_BAR: Final = 8  # the first of the four of an input bar that follow each other, with a volume only on the last
 
 AUTO: Final = 0
 MID: Final = 1

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from librt.vecs import vec
 from mypy_extensions import i64
 
 from mtf import calendars
+from mtf.bars.aggregate import Aggregator
 from mtf.bars.gate import Gate
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock, tally
-from mtf.bars.verdicts import APPLY, APPLY_BAR, COUNTS, MOVE, NOTHING, PRICE_SIDES, REASONS, TEAR, TIME, TIMER, WIDEN
+from mtf.bars.verdicts import (
+    APPLY,
+    APPLY_BAR,
+    COUNTS,
+    MOVE,
+    NOTHING,
+    PRICE_SIDES,
+    REASONS,
+    TEAR,
+    TIME,
+    TIMER,
+    WHOLE_BAR,
+    WIDEN,
+)
 from mtf.calendars import WeeklyCalendar
+from mtf.events.block import Block, cut
+from mtf.events.tick import Tick
 from mtf.timeframe import Timeframe
-from tests.builders import at, blocks, inputs
+from tests.builders import BY_TIMER, BY_USER, BarRow, Clock, Input, Sent, at, blocks, inputs
 
 OFTEN_CLOSED = WeeklyCalendar(
     name="often closed", zone="UTC", hours=[f"Mon-Fri 10:{minute:02}-10:{minute + 1:02}" for minute in range(0, 20, 2)]
 )
+
+_TRADED = BarRow("", "1s", trades=(1.0, 4.0, 0.5, 2.0), size=3.0)
+_QUOTED = BarRow("", "1s", bids=(1.0, 4.0, 0.5, 2.0), asks=(1.5, 4.5, 1.0, 2.5), size=3.0)
+_DEAR = BarRow("", "1s", trades=(1.0, 4.0, 0.5, 3.0))
+_FREE = BarRow("", "1s", trades=(0.0, 4.0, 0.0, 2.0))
+_FORMING = BarRow("", "1s", trades=(1.0, 4.0, 0.5, 2.0), forming=True)
+_OF_A_MINUTE = BarRow("", "1m", trades=(1.0, 4.0, 0.5, 2.0), size=2.0)
+_ONE_SIDE = BarRow("", "1s", bids=(0.0, 4.0, 0.0, 2.0), asks=(1.5, 4.5, 1.0, 2.5))
+_TICK = Tick("", 0, price=1.0, size=2.0)
 
 EFFECTS = {
     NOTHING: "nothing",
@@ -28,6 +55,7 @@ EFFECTS = {
     APPLY_BAR: "apply bar",
     TEAR: "tear",
     TIMER: "timer",
+    WHOLE_BAR: "whole bar",
 }
 
 
@@ -229,6 +257,77 @@ def test_row_that_is_judged_as_the_one_before_it_is_judged_as_it_would_be_alone(
         return shown, list(one.counts()), [int(one.newest_ns), int(one.run_ns)]
 
     assert judged_in(1024) == judged_in(1)
+
+
+def test_bar_like_the_one_before_it_is_applied_as_a_whole() -> None:
+    """If it has a volume only on its last event; aggregators take its first three events at once."""
+    found = judged("10:00:00~1s@1/2/1/2 10:00:01~1s@1/4/0.5/2x3 10:00:02~1s@2/3/1/3x5 10:00:04~1s@0/1/0/1")
+    assert effects(found) == [*["apply bar"] * 8, "whole bar", *["apply bar"] * 3, *["nothing"] * 4]
+    assert list(found.prices[8:12]) == [2.0, 3.0, 1.0, 3.0]
+    assert list(found.volumes[8:12]) == [0.0, 0.0, 0.0, 5.0]
+    assert list(found.clocks[8:12]) == [at("10:00:03") - 4 + place for place in range(4)]
+    assert found.counts_of(0).ticks == 12
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from((False, False, False, False, True)),
+            st.sampled_from("AAAAAAB"),
+            st.sampled_from((0, 1, 1, 1, 1, 60, -1)),
+            st.sampled_from((*(_TRADED,) * 6, *(_QUOTED,) * 4, _DEAR, _FREE, _FORMING, _OF_A_MINUTE, _ONE_SIDE, _TICK)),
+        ),
+        min_size=8,
+        max_size=30,
+    ),
+    clocks=st.dictionaries(st.integers(0, 29), st.sampled_from((BY_USER, BY_TIMER)), max_size=2),
+    side=st.sampled_from(("auto", "auto", "mid", "bid", "last")),
+    accept_late=st.booleans(),
+)
+def test_bar_that_is_judged_as_the_one_before_it_is_judged_as_it_would_be_alone(
+    rows: list[tuple[bool, str, int, BarRow | Tick]], clocks: dict[int, int], side: str, accept_late: bool
+) -> None:
+    """The first bar of a symbol in a block never is, nor is one whose events are each in a block of their own."""
+    stream: list[Input] = []
+    now_ns = at("10:00")
+    for place, (ordered, symbol, step, event) in enumerate(rows):
+        now_ns += step * 1_000_000_000
+        if place in clocks:
+            stream.append(Clock(now_ns, clocks[place]))
+        if isinstance(event, Tick):
+            stream.append(Sent(Tick(symbol, now_ns, price=event.price, size=event.size), ordered=ordered))
+        else:
+            stream.append(Sent(replace(event, symbol=symbol, start_ns=now_ns), ordered=ordered))
+
+    def judged_in(size: int) -> tuple[list[object], list[object], list[int]]:
+        kept = [Timeframe("1s"), Timeframe("1m")]
+        one = Gate(lambda _: OFTEN_CLOSED, kept, side=PRICE_SIDES.index(side), accept_late=accept_late)
+        aggregators = [Aggregator(each, rank, 10) for rank, each in enumerate(kept)]
+        shown: list[object] = []
+        for block in [piece for whole in blocks(stream) for piece in _cut_up(whole, size)]:
+            found = one.judge(block)
+            columns = [each.aggregate(found) for each in aggregators]
+            for i in range(block.count):
+                effect = APPLY_BAR if found.effects[i] == WHOLE_BAR else int(found.effects[i])
+                rank = int(found.ranks[i]) if effect == APPLY_BAR else 0
+                shown.append((found.verdicts[i], effect, found.prices[i], found.volumes[i], found.clocks[i], rank))
+                shown += [
+                    (each.open[i], each.high[i], each.low[i], each.close[i], each.volume[i], each.ticks[i])
+                    for each in columns
+                ]
+        counts: list[object] = [*one.counts(), *(int(each.completed) for each in aggregators)]
+        return shown, counts, [int(one.newest_ns), int(one.run_ns)]
+
+    assert judged_in(1024) == judged_in(1)
+
+
+def _cut_up(block: Block, size: int) -> list[Block]:
+    """Return *block* as blocks of at most *size* events."""
+    made = []
+    while block.count > size:
+        first, block = cut(block, size)
+        made.append(first)
+    return [*made, block]
 
 
 def test_symbol_that_has_joined_a_run_leaves_it_with_its_next_pushed_tick() -> None:
