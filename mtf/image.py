@@ -16,6 +16,7 @@ from mtf.archive import Archive
 __all__ = ["Core", "Image"]
 
 ALL: Final = 1 << 40  # bytes
+WINDOWS_MAX: Final = 1_000  # saved at a time
 
 
 @mypyc_attr(native_class=True)
@@ -41,6 +42,17 @@ class Core:
     def window_of(self, number: i64) -> object:
         """Return the history of a symbol as it is now, which never changes; None if there is none."""
         return None
+
+    def save_window(self, archive: Archive, window: object) -> None:
+        """Save what `window_of` has returned; in any thread."""
+        raise NotImplementedError
+
+    def load_history(self, archive: Archive, number: i64) -> None:
+        """Load what `save_window` saved for a symbol that has no history."""
+        raise NotImplementedError
+
+    def archive_end(self, archive: Archive) -> None:
+        """Load what followed all symbols in a saved state WITH_HISTORY."""
 
 
 @mypyc_attr(native_class=True)
@@ -111,6 +123,18 @@ class Image:
         """Return the state, once all of it is saved, as bytes that follow each other."""
         assert self._next == len(self._done), "all symbols must be saved"
         return [self._head, *[self._pieces[first] for first in sorted(self._pieces)]]
+
+    def save_windows(self, archive: Archive, start: int, size: i64) -> int:
+        """Save the histories of symbols from *start* on, some *size* bytes of them; return the symbol after the last.
+
+        In any thread. It is compiled so that a thread never keeps others waiting within it for long.
+        """
+        number: i64 = start
+        stop = min(number + WINDOWS_MAX, len(self.windows))
+        while number < stop and archive.size() < size:
+            self._core.save_window(archive, self.windows[number])
+            number += 1
+        return number
 
     def _save(self, archive: Archive, number: i64) -> None:
         self._core.archive_symbol(archive, number)

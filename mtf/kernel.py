@@ -219,12 +219,10 @@ def _load_core(core: Core, instruments: list[Instrument], archive: Archive) -> N
         core.make_room(instruments, count)
     for number in range(count):
         core.archive_symbol(archive, number)
-    if isinstance(core, Aggregator):
-        core.archive_end(archive)
+    core.archive_end(archive)
 
 
 def _load_history(core: Core, archive: Archive) -> None:
-    assert isinstance(core, Aggregator | ValueHistory), "only these have a history"
     count = archive.count(0, 8)
     if count != core.symbols_saved():
         raise CorruptCheckpoint(f"saved state: the history of {count} symbols, but {core.symbols_saved()} have one")

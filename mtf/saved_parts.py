@@ -7,14 +7,10 @@ so that their bytes can be made later, and in another thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from mtf.archive import Archive
-from mtf.bars.bar_history import BarWindow
-from mtf.bars.saved_bars import save_window
 from mtf.image import Core, Image
-from mtf.indicators.value_history import save_values
-from mtf.indicators.values import ValueState
 
 __all__ = [
     "BARS",
@@ -42,25 +38,25 @@ PIECE_BYTES: Final = 1 << 18
 
 
 class WindowsPart:
-    """The part of *windows*, by symbol; *save* hands one of them to an archive."""
+    """The part with the histories of *image*."""
 
-    def __init__(self, windows: list[object], save: Callable[[Archive, object], None]) -> None:
+    def __init__(self, image: Image) -> None:
         self.size = 0  # in bytes, once all pieces were made
-        self._windows: Final = windows
-        self._save: Final = save
+        self._image: Final = image
 
     def __iter__(self) -> Iterator[bytes]:
+        count = len(self._image.windows)
         archive = Archive()
-        archive.count(len(self._windows), 8)
-        size = 0
-        for window in self._windows:
-            self._save(archive, window)
-            if archive.size() >= PIECE_BYTES:
-                size += archive.size()
-                yield archive.finish()
-                archive = Archive()
-        self.size = size + archive.size()
-        yield archive.finish()
+        archive.count(count, 8)
+        size, number = 0, 0
+        while True:
+            number = self._image.save_windows(archive, number, PIECE_BYTES)
+            size += archive.size()
+            yield archive.finish()
+            if number == count:
+                break
+            archive = Archive()
+        self.size = size
 
 
 Part: TypeAlias = bytes | list[bytes] | WindowsPart
@@ -84,8 +80,7 @@ def parts_of(images: Mapping[str, Image], others: Mapping[str, bytes]) -> dict[s
     for name, image in images.items():
         found[name] = image.pieces()
         if has_history(name):
-            save = _save_bars if name.startswith(BARS) else _save_values
-            found[history_of(name)] = WindowsPart(image.windows, save)
+            found[history_of(name)] = WindowsPart(image)
     found.update(others)
     return found
 
@@ -117,11 +112,3 @@ def image_of(core: Core) -> bytes:
     image = Image(core)
     image.complete()
     return b"".join(image.pieces())
-
-
-def _save_bars(archive: Archive, window: object) -> None:
-    save_window(archive, cast("BarWindow", window))
-
-
-def _save_values(archive: Archive, window: object) -> None:
-    save_values(archive, cast("ValueState", window))

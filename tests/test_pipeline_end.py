@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import mtf
-from mtf.calendars.weekly import WeeklyCalendar
 from mtf.errors import ActorFailed, PipelineStopped
 from mtf.indicators.catalogue import register
 from mtf.indicators.declaration import Declaration, Whole
@@ -21,6 +20,7 @@ from mtf.storage.checkpointer import Checkpointer
 from tests.actors.loops import LOOPS, on_loop
 from tests.alive import run_of
 from tests.builders import at, ticks
+from tests.calendars.breaking import break_calendars
 from tests.pipelines import TICKS, Notes, pipeline
 
 
@@ -245,6 +245,7 @@ def test_failing_core_actor_stops_the_pipeline_with_its_name(
             await asyncio.sleep(0)
 
     pushed: list[int] = []
+    faults = break_calendars(monkeypatch)
 
     async def body() -> None:
         async with pipeline(data=tmp_path / "run", timeframes=["1m"], indicators=["faulty:1"]) as p:
@@ -254,9 +255,9 @@ def test_failing_core_actor_stops_the_pipeline_with_its_name(
                 pushed.append(await p.push(tick))
             await p.drain()
             if actor == "sequencer":
-                monkeypatch.setattr(WeeklyCalendar, "span_at", raise_fault)  # asked for each new span
+                faults.span_at = raise_fault  # asked for each new span
             elif actor == "aggregator 1m":
-                monkeypatch.setattr(WeeklyCalendar, "gap", raise_fault, raising=False)  # asked for each gap
+                faults.gap = raise_fault  # asked for each gap
             elif actor == "synchronizer":
                 monkeypatch.setattr(Checkpointer, "published", raise_fault)
             price = 13.0 if actor == "indicators 1m" else 1.0

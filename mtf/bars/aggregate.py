@@ -21,7 +21,7 @@ from mtf.bars.columns import NO_BAR, NUMBERS, BarHeader, Columns
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
-from mtf.bars.saved_bars import loaded_history
+from mtf.bars.saved_bars import loaded_history, save_window
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WHOLE_BAR, WIDEN
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds
@@ -257,12 +257,14 @@ class Aggregator(Core):
         if archive.version == WITH_HISTORY:
             builder.load_bars(archive, self._history)
 
-    def archive_end(self, archive: Archive) -> None:
-        """Load what followed all symbols in a saved state WITH_HISTORY."""
-
     def window_of(self, number: i64) -> BarWindow:
         """Return the completed bars of a symbol."""
         return self.window(number)
+
+    def save_window(self, archive: Archive, window: object) -> None:
+        """Save completed bars as columns."""
+        assert isinstance(window, BarWindow), "the history of a symbol is a window of bars"
+        save_window(archive, window)
 
     def load_history(self, archive: Archive, number: i64) -> None:
         """Load the completed bars of a symbol that has none."""

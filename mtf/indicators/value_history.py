@@ -22,7 +22,7 @@ from mtf.image import Core
 from mtf.indicators.value_rows import ValueRows
 from mtf.indicators.values import Numbers, ValueClosings, ValueColumns, ValueState, completed_state
 
-__all__ = ["ValueHistory", "ValueUndo", "save_values"]
+__all__ = ["ValueHistory", "ValueUndo"]
 
 NAN: Final = float("nan")
 
@@ -126,8 +126,15 @@ class ValueHistory(Core):
         """Return the completed values of a symbol."""
         return self.completed(number)
 
+    def save_window(self, archive: Archive, window: object) -> None:
+        """Save completed values as columns."""
+        assert isinstance(window, ValueState), "the history of a symbol is that of its values"
+        archive.int64(window.stop - window.start, 0, ANY_MAX)
+        if window.stop > window.start:
+            window.rows.archive(archive, window.start, window.stop)
+
     def load_history(self, archive: Archive, number: i64) -> None:
-        """Load the completed values of a symbol that has none (`save_values`)."""
+        """Load the completed values of a symbol that has none."""
         count = archive.int64(0, 0, self._history)
         if count:
             rows = ValueRows(self.width, next_room(count, self._history, number))
@@ -205,10 +212,3 @@ class ValueHistory(Core):
         for i in range(self.width):
             live[to + i] = values[at + i]
         self._known[number] = 1
-
-
-def save_values(archive: Archive, state: ValueState) -> None:
-    """Save the completed values of *state* as columns."""
-    archive.int64(state.stop - state.start, 0, ANY_MAX)
-    if state.stop > state.start:
-        state.rows.archive(archive, state.start, state.stop)

@@ -16,7 +16,7 @@ import orjson
 import pytest
 from xxhash import xxh3_64_intdigest
 
-from mtf.storage.checkpoint_store import HEADER_BYTES
+from mtf.storage.checkpoint_store import HEADER_BYTES, VERSION
 from mtf.storage.history.packs import Pack
 from tests.cli.builders import SETTINGS, command, json_of, mtf, write_market
 from tests.storage.builders import alter_packs
@@ -173,13 +173,13 @@ def test_a_checkpoint_of_a_newer_mtf_is_no_damage(copy: Path) -> None:
     """Who goes back to an earlier mtf keeps a directory that is whole; the log is played in its place."""
     (path,) = (copy / "checkpoints").iterdir()
     data = bytearray(path.read_bytes())
-    data[8:10] = (2).to_bytes(2, "little")
+    data[8:10] = (VERSION + 1).to_bytes(2, "little")
     data[HEADER_BYTES - 8 : HEADER_BYTES] = xxh3_64_intdigest(data[: HEADER_BYTES - 8]).to_bytes(8, "little")
     path.write_bytes(data)
     for options in ((), ("--replay",)):
         result = mtf("verify", copy, *options)
         assert result.exit_code == 0, result.output
-        assert "written by a newer mtf (format version 2" in result.stdout
+        assert f"written by a newer mtf (format version {VERSION + 1}" in result.stdout
         assert "damaged" not in result.stdout
 
 

@@ -17,7 +17,6 @@ import pytest
 
 import mtf
 from mtf.calendars.symbols import CalendarMap
-from mtf.calendars.weekly import WeeklyCalendar
 from mtf.errors import ActorFailed, PipelineStopped, WorkerLost
 from mtf.indicators.catalogue import register
 from mtf.indicators.declaration import Declaration, Whole
@@ -27,6 +26,7 @@ from mtf.storage.history.writer import HistoryWriter
 from tests.actors.loops import LOOPS, on_loop
 from tests.alive import run_of
 from tests.builders import SECOND_NS, at
+from tests.calendars.breaking import break_calendars
 from tests.fake_clock import FakeClock
 
 EVENTS: Final = 300
@@ -116,8 +116,8 @@ def break_sequencer(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_aggregator(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    gap, from_ns = WeeklyCalendar.gap, tick(seq).ts_ns
-    monkeypatch.setattr(WeeklyCalendar, "gap", lambda self, since, to: _raise_if(to >= from_ns) or gap(self, since, to))
+    from_ns = tick(seq).ts_ns
+    break_calendars(monkeypatch).gap = lambda since_ns, to_ns: _raise_if(to_ns >= from_ns)
 
 
 def break_indicators(seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
