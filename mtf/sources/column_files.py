@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mtf.errors import SourceError
 from mtf.sources.column_input import ColumnInput
 from mtf.sources.in_memory import arrow_needed
 from mtf.sources.input_files import InputFile
@@ -26,15 +25,8 @@ _MAGIC: Final = (
 
 def seen_as(part: InputFile) -> InputFile:
     """Return *part* as a table if it is such a file, else unchanged."""
-    if part.member:
-        return part
-    try:
-        with part.path.open("rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise SourceError(f"{part.path}: {error.strerror or error}", path=str(part.path)) from error
     for magic, written, format in _MAGIC:
-        if head.startswith(magic):
+        if part.begins.startswith(magic):
             return ColumnInput(part.path, part.root, part.limits, partial(_file, part.path, written), format=format)
     return part
 

@@ -406,11 +406,12 @@ class FileSource:
         if plan.read_as is None:
             return READINGS_MAX
         reading = (plan.read_as, plan.layout)
-        if reading not in self._readings:
-            if len(self._readings) >= READINGS_MAX:
-                return READINGS_MAX
+        with suppress(ValueError):
+            return self._readings.index(reading)
+        if len(self._readings) < READINGS_MAX:
             self._readings.append(reading)
-        return self._readings.index(reading)
+            return len(self._readings) - 1
+        return READINGS_MAX
 
     def _known_readings(self) -> list[dict[str, Any]]:
         """Return how the parts are read, each reading once, as JSON values."""

@@ -6,6 +6,7 @@ those of a folder are found here, and sorted by time in `mtf.sources.opening`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
@@ -30,7 +31,10 @@ GLANCE_BYTES: Final = 1_024
 
 
 class InputFile:
-    """One text: the file *path*, or its *member*. `name` is its path from *root* on, unlike that of any other part."""
+    """One text: the file *path*, or its *member*. `name` is its path from *root* on, unlike that of any other part.
+
+    That path is *relative* if it is known already; *begins* are the first bytes of the file, `MAGIC_BYTES` at most.
+    """
 
     def __init__(
         self,
@@ -41,13 +45,16 @@ class InputFile:
         archive: ZipArchive | None = None,
         member: str = "",
         place: str = "",
+        relative: str = "",
+        begins: bytes = b"",
     ) -> None:
         self.path: Final = path
         self.root: Final = root
         self._head_bytes = HEAD_BYTES  # how much of a longer text `head` is
         self.member: Final = member
         self.limits: Final = limits
-        relative = path.name if path == root else path.relative_to(root).as_posix()
+        self.begins: Final = begins
+        relative = relative or (path.name if path == root else path.relative_to(root).as_posix())
         self.name: Final = f"{relative}!{member}" if member else relative
         self.place: Final = place or (f"{path}!{member}" if member else str(path))
         self._archive: Final = archive  # shared by the parts of one zip file
@@ -132,6 +139,11 @@ class InputFile:
             self._head = self._unreturned(head)
         return self._head
 
+    @property
+    def looked_at(self) -> bool:
+        """Whether its `head` was needed: if not, what is known of it is from its path."""
+        return self._head is not None
+
     def glance(self) -> InputFile:
         """Return the same text with a shorter `head`: for one of many that look alike."""
         found = copy(self)
@@ -190,13 +202,13 @@ def input_files_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterato
     *pattern* selects files of a folder by name. An archive stays open while its parts are yielded.
     """
     if not path.is_dir():
-        yield from _input_files_of(path, path, limits)
+        yield from _input_files_of(path, path, limits, path.name)
         return
     count = 0
-    for file in _files(path, limits):
+    for relative, file in _files(path, limits):
         if not file.match(pattern):
             continue
-        for part in _input_files_of(file, path, limits):
+        for part in _input_files_of(file, path, limits, relative):
             count += 1
             if count > limits.members:
                 raise HostileFile(
@@ -207,30 +219,46 @@ def input_files_of(path: Path, limits: Limits, *, pattern: str = "*") -> Iterato
             yield part
 
 
-def _files(root: Path, limits: Limits) -> list[Path]:
-    found: dict[str, Path] = {}  # by the path from *root* on
-    for path in root.rglob("*"):
-        relative = path.relative_to(root)
-        hidden = any(piece.startswith(".") for piece in relative.parts)
-        if not hidden and path.is_file():
-            found[relative.as_posix()] = path
-        if len(found) > limits.members:
-            break
-    return [found[name] for name in sorted(found, key=natural_key)]
+def _files(root: Path, limits: Limits) -> list[tuple[str, Path]]:
+    """Return the files in *root*, each with its path from there on; one more than allowed if there are more."""
+    found: dict[str, Path] = {}
+    _gather(root, "", found, limits.members + 1)
+    return [(relative, found[relative]) for relative in sorted(found, key=natural_key)]
 
 
-def _input_files_of(path: Path, root: Path, limits: Limits) -> Iterator[InputFile]:
+def _gather(folder: Path, relative: str, found: dict[str, Path], most: int) -> None:
+    """Add the files in *folder*, whose path is *relative*, to *found*, until it has *most*; links to folders are not
+    followed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            seen = [entry for entry in entries if not entry.name.startswith(".")]
+    except PermissionError:
+        return
+    for entry in seen:
+        if entry.is_file(follow_symlinks=False) or (entry.is_symlink() and Path(entry.path).is_file()):
+            found[relative + entry.name] = folder / entry.name
+            if len(found) >= most:
+                return
+    for entry in seen:
+        if entry.is_dir(follow_symlinks=False):
+            _gather(folder / entry.name, f"{relative}{entry.name}/", found, most)
+            if len(found) >= most:
+                return
+
+
+def _input_files_of(path: Path, root: Path, limits: Limits, relative: str) -> Iterator[InputFile]:
     try:
         with path.open("rb") as file:
             head = file.read(MAGIC_BYTES)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}", path=str(path)) from error
     if compression(head) != ZIP:
-        yield InputFile(path, root, limits)
+        yield InputFile(path, root, limits, relative=relative, begins=head)
         return
     archive = ZipArchive(path, limits)
     try:
         for member in archive.members:
-            yield InputFile(path, root, limits, archive=archive, member=member)
+            yield InputFile(path, root, limits, archive=archive, member=member, relative=relative)
     finally:
         archive.close()

@@ -342,8 +342,8 @@ def _unplanned(found: Format, part: InputFile, options: FormatOptions, error: Op
 class _Alike:
     """Avoids a long look at each file of a folder whose files look alike.
 
-    A short look at a file is trusted if it agrees with a long look at another file; in any doubt, the file gets a long
-    look too.
+    A short look at a file is trusted if it agrees with a long look at another file, or if the path alone decided, as a
+    long look would then be the same; in any doubt, the file gets a long look too.
     """
 
     def __init__(self) -> None:
@@ -371,7 +371,10 @@ class _Alike:
                 if glance.returns or b"\n" not in glance.head:
                     _ = part.head  # all of it is needed to tell how its lines end, also for its reader
                 return found, attrs.evolve(plan, read_as=known.read_as), glance.head
-        return None
+        if glance.looked_at:
+            return None
+        self.add(plan)
+        return found, plan, b""
 
 
 def _named(planned: PlannedPart, name: str, options: FormatOptions) -> PlannedPart:

@@ -11,10 +11,13 @@ import pytest
 
 from mtf.errors import ConfigError, HostileFile, SourceError
 from mtf.sources import FORMATS, Limits, Source, open_source
-from mtf.sources.input_files import GLANCE_BYTES, InputFile
+from mtf.sources.file_format import Format, FormatOptions, Plan
+from mtf.sources.input_files import GLANCE_BYTES, InputFile, input_files_of
 from mtf.sources.merge import MergedSource
 from mtf.sources.natural import natural_key
+from mtf.sources.opening import _plan as plan_of
 from tests.sources.builders import brief, drain, read, written
+from tests.sources.layouts import lean
 from tests.sources.test_streams import zipped
 
 ROW = "2014-05-01 00:00:00"
@@ -240,6 +243,55 @@ def test_same_market_told_twice_is_refused(tmp_path: Path) -> None:
 
 def test_empty_folder_is_a_source_without_rows(tmp_path: Path) -> None:
     assert read(tmp_path).count == 0
+
+
+def test_hidden_files_and_linked_folders_are_passed_over_and_linked_files_are_not(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    for name in ("B.csv", "sub/A.csv", ".hidden.csv", ".git/C.csv"):
+        written(folder, name, f"time,bid,ask\n{ROW},1,2\n")
+    elsewhere = written(tmp_path, "elsewhere/E.csv", f"time,bid,ask\n{ROW},1,2\n")
+    (folder / "D.csv").symlink_to(elsewhere)
+    (folder / "all").symlink_to(elsewhere.parent)
+    (folder / "F.csv").symlink_to(tmp_path / "missing.csv")
+    found = [part.name for part in input_files_of(folder, Limits())]
+    assert found == sorted(["B.csv", "D.csv", "sub/A.csv"], key=natural_key)
+
+
+def test_a_file_of_a_folder_is_opened_once_if_its_path_says_how_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first bytes tell what it is, a zip file or a table in columns, and nothing else of it is needed."""
+    for hour in range(5):
+        written(tmp_path, f"EURUSD/2024/02/06/{hour:02}h_ticks.bi5", b"")
+    opened: list[str] = []
+    plainly = Path.open
+
+    def noted(path: Path, *given: Any, **more: Any) -> Any:
+        opened.append(path.name)
+        return plainly(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", noted)
+    open_source(tmp_path / "EURUSD")
+    assert sorted(opened) == [f"{hour:02}h_ticks.bi5" for hour in range(5)]
+
+
+def test_a_file_whose_path_says_how_it_is_read_is_planned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if its layout is unlike that of any other, as each of these has a day of its own."""
+    for day in range(3, 8):
+        lean(
+            tmp_path,
+            f"crypto/coinbase/minute/btcusd/2024030{day}_trade.zip",
+            {f"2024030{day}_btcusd_minute_trade.csv": "0,1,2,1,2,5\n"},
+        )
+    planned: list[str] = []
+
+    def noted(found: Format, part: InputFile, options: FormatOptions) -> Plan:
+        planned.append(part.path.name)
+        return plan_of(found, part, options)
+
+    monkeypatch.setattr("mtf.sources.opening._plan", noted)
+    assert len(read(tmp_path / "crypto").ticks) == 5 * 4
+    assert planned == [f"2024030{day}_trade.zip" for day in range(3, 8)]
 
 
 def test_folder_with_too_many_files_is_refused(tmp_path: Path) -> None:

@@ -90,8 +90,11 @@ def find_format(name: str) -> Format:
 
 def known_formats() -> tuple[Format, ...]:
     """Return every format, in the order in which they look at a file; plug-ins are loaded if there are any."""
-    own = {each.name for each in FORMATS}
-    brought = [_guarded(plugin, found) for plugin, found in load_all(KIND, checked_format) if plugin.name not in own]
+    brought = [
+        _guarded(plugin, found)
+        for plugin, found in load_all(KIND, checked_format)
+        if all(plugin.name != each.name for each in FORMATS)
+    ]
     return (*FORMATS[:-1], *brought, FORMATS[-1])
 
 

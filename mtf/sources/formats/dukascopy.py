@@ -110,9 +110,10 @@ def _plan_ticks(part: InputFile, options: FormatOptions) -> Plan:
         )
     symbol, start_ns = options.symbol or match["symbol"], _start_ns(match)
     power, power_by = _point(match["symbol"], options)
+    place = part.place
 
     def reader() -> Reader:
-        return TickRecords(part.place, symbol, start_ns, float(10**-power))
+        return TickRecords(place, symbol, start_ns, float(10**-power))
 
     read_as = ReadAs(kind="quotes", zone="UTC", zone_by=BY_FORMAT, point=f"1e{power}", point_by=power_by)
     return Plan(kind="quotes", symbol=symbol, reader=reader, start_ns=start_ns, read_as=read_as)
@@ -128,11 +129,11 @@ def _plan_candles(part: InputFile, options: FormatOptions) -> Plan:
     symbol, start_ns = options.symbol or match["symbol"], _start_ns(match)
     power, power_by = _point(match["symbol"], options)
     timeframe = Timeframe(_UNITS[match["unit"]])
-    side = match["side"].lower()
+    side, place = match["side"].lower(), part.place
 
     def reader() -> Reader:
         has = HAS_BID if side == "bid" else HAS_ASK
-        return CandleRecords(part.place, symbol, start_ns, float(10**-power), length_code(timeframe), has)
+        return CandleRecords(place, symbol, start_ns, float(10**-power), length_code(timeframe), has)
 
     read_as = ReadAs(
         kind="bars",

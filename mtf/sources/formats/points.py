@@ -7,6 +7,7 @@ power of ten looks like a price.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -62,6 +63,7 @@ _COARSE: Final[dict[str, dict[int, str]]] = {
 _DOUBTFUL: Final = frozenset({"AUDCNH", "CZKTHB", "CZKTRY", "MXNCZK", "MXNTHB", "NZDHKD", "USDAED", "USDSAR"})
 
 
+@functools.lru_cache(maxsize=1024)  # a folder has thousands of files of one symbol
 def dukascopy_point(symbol: str) -> int | None:
     """Return the power of ten of one point of *symbol*, as Dukascopy names it: BTCUSD, USA500IDXUSD, 0700HKHKD.
 
