@@ -109,7 +109,7 @@ class Appender:
     async def _work(self) -> None:
         try:
             self._broker.reconnected.append(self._doubt)
-            self._subscription = await self._broker.client.subscribe(f"{self._inbox}.*.*", cb=self._answered)
+            self._subscription = await self._broker.subscribe(f"{self._inbox}.*.*", self._answered)
             while True:
                 if self._doubtful:
                     await self._look()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import orjson
@@ -17,7 +17,7 @@ import orjson
 from mtf.data.needed import needs
 from mtf.errors import BrokerDown, MtfError
 
-__all__ = ["CHUNK_BYTES", "PATIENCE_S", "Broker", "Refused", "Stored", "StreamState"]
+__all__ = ["CHUNK_BYTES", "PATIENCE_S", "Broker", "Refused", "Stored", "StreamState", "client_error"]
 
 PATIENCE_S: Final = 20.0
 ASK_S: Final = 2.0  # how long one question may take before it is asked again
@@ -27,6 +27,7 @@ BATCH_BYTES: Final = 8 << 20
 CHUNK_BYTES: Final = 512 << 10  # of a blob
 HEADERS_BYTES: Final = 1 << 10  # more than those of any message here
 CONNECT_S: Final = 2
+CLOSED: Final = "the handler is closed"  # in what uvloop says of a write to a connection that was closed
 EXTRA: Final = "'mtf-engine[cluster]'"
 
 EXPECTED_SEQ: Final = "Nats-Expected-Last-Sequence"
@@ -297,7 +298,7 @@ class Broker:
     @contextlib.asynccontextmanager
     async def subscribed(self, subject: str, received: Callable[[Any], Awaitable[None]]) -> AsyncIterator[None]:
         """Within, call *received* with each message of *subject* that is published meanwhile."""
-        subscription = await self.client.subscribe(subject, cb=received, pending_bytes_limit=256 << 20)
+        subscription = await self.subscribe(subject, received, pending_bytes_limit=256 << 20)
         try:
             yield
         finally:
@@ -308,14 +309,25 @@ class Broker:
         self, subject: str, payload: bytes, reply: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         """Send a message, without waiting for anything."""
-        await self.client.publish(subject, payload, reply=reply, headers=dict(headers or {}) or None)
+        with _connected():
+            await self.client.publish(subject, payload, reply=reply, headers=dict(headers or {}) or None)
+
+    async def subscribe(self, subject: str, received: Callable[[Any], Awaitable[None]], **limits: int) -> Any:
+        """Call *received* with each message of *subject* from now on; return the subscription, which can be ended."""
+
+        async def attempt() -> Any:
+            with _connected():
+                return await self.client.subscribe(subject, cb=received, **limits)
+
+        return await self.patiently(attempt)
 
     async def _reply(self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None) -> Any:
         """Return the message that answers this one; TimeoutError if none comes."""
         from nats.errors import Error
 
         try:
-            return await self.client.request(subject, payload, timeout=ASK_S, headers=dict(headers or {}) or None)
+            with _connected():
+                return await self.client.request(subject, payload, timeout=ASK_S, headers=dict(headers or {}) or None)
         except Error as error:
             raise TimeoutError(f"{subject}: {error!r}") from error
 
@@ -334,7 +346,7 @@ class Broker:
         self._asked[token] = answers
         found: list[Stored] = []
         try:
-            await self.client.publish(subject, payload, reply=f"{self.inbox}.{token}")
+            await self.tell(subject, payload, f"{self.inbox}.{token}")
             while len(found) < count:
                 async with asyncio.timeout(ASK_S):
                     reply = await answers.get()
@@ -363,6 +375,25 @@ class Broker:
     def _connected_again(self) -> None:
         for each in list(self.reconnected):
             each()
+
+
+def client_error() -> type[Exception]:
+    """Return the base of the errors that `Broker.tell` raises, of the package that is loaded by then."""
+    from nats.errors import Error
+
+    error: type[Exception] = Error
+    return error
+
+
+@contextlib.contextmanager
+def _connected() -> Iterator[None]:
+    """Raise the client's error if its connection has just broken, as uvloop does not: then it is made again."""
+    try:
+        yield
+    except RuntimeError as error:
+        if CLOSED not in str(error):
+            raise
+        raise client_error()(f"the connection has just broken: {error}") from error
 
 
 def _stored(message: Mapping[str, Any]) -> Stored:

@@ -7,6 +7,7 @@ as a duplicate.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 import attrs
 import orjson
 
+from mtf.cluster.broker import client_error
 from mtf.cluster.link import Caller
 from mtf.cluster.partition_writer import PartitionWriter
 from mtf.cluster.subjects import ClusterNames
@@ -109,7 +111,7 @@ class Pushes:
         return {"partition": partition, "seq": self._writers[partition].log.last_seq + int(builder.count)}
 
     async def _subscribe(self) -> Any:
-        return await self._link.broker.client.subscribe(self._names.push_subject, cb=self._heard)
+        return await self._link.broker.subscribe(self._names.push_subject, self._heard)
 
     async def _heard(self, message: Any) -> None:
         try:
@@ -122,4 +124,5 @@ class Pushes:
 
     async def _answer(self, reply: str, answer: dict[str, Any]) -> None:
         if reply:
-            await self._link.broker.tell(reply, orjson.dumps(answer))
+            with contextlib.suppress(client_error()):  # then whoever pushed gets no answer
+                await self._link.broker.tell(reply, orjson.dumps(answer))

@@ -31,13 +31,12 @@ class PlayedBroker:
 
     def __init__(self) -> None:
         self.reconnected: list[Callable[[], None]] = []
-        self.client = SimpleNamespace(subscribe=self._subscribe)
         self.told: asyncio.Queue[Stored] = asyncio.Queue()
         self.looked = asyncio.Semaphore(0)  # released once for each look that may be answered
         self.looks: asyncio.Queue[int] = asyncio.Queue()  # how many looks have begun
         self.stored: list[Stored] = []
 
-    async def _subscribe(self, subject: str, cb: Callable[[Any], Awaitable[None]]) -> Any:
+    async def subscribe(self, subject: str, received: Callable[[Any], Awaitable[None]]) -> Any:
         async def unsubscribe() -> None:
             """Nothing is sent by itself."""
 
