@@ -75,8 +75,8 @@ class Image:
         self._next: i64 = 0  # symbols before that are saved
         self._pieces: Final[dict[int, bytes]] = {}  # by their first symbol
         self.windows: Final[list[object]] = [None] * count  # histories, by symbol
-        core.image = self
-        self.is_complete()
+        if count:
+            core.image = self
 
     def before(self, touched: vec[i64]) -> None:
         """Save the symbols that are *touched*: their states are about to change."""
@@ -104,7 +104,10 @@ class Image:
         while number < len(done) and done[number]:
             number += 1
         self._next = number
-        return self.is_complete()
+        complete = self.is_complete()
+        if complete and self._core.image is self:
+            self._core.image = None
+        return complete
 
     def complete(self) -> None:
         """Save all symbols that are left."""
@@ -113,15 +116,11 @@ class Image:
 
     def is_complete(self) -> bool:
         """Return whether all symbols are saved."""
-        if self._next < len(self._done):
-            return False
-        if self._core.image is self:
-            self._core.image = None
-        return True
+        return self._next == len(self._done)
 
     def pieces(self) -> list[bytes]:
         """Return the state, once all of it is saved, as bytes that follow each other."""
-        assert self._next == len(self._done), "all symbols must be saved"
+        assert self.is_complete(), "all symbols must be saved"
         return [self._head, *[self._pieces[first] for first in sorted(self._pieces)]]
 
     def save_windows(self, archive: Archive, start: int, size: i64) -> int:

@@ -28,8 +28,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from mtf.bars.bar import Bar
 from mtf.bars.placement import MarketBarClock
 from mtf.config import Config
+from mtf.engine import Engine
 from mtf.errors import StraddlingBar
 from mtf.events.bar_rows import BarClock, length_code
 from mtf.events.block import BY_FEED, BY_IMPORT, BY_TIMER, BY_USER, HAS_ASK, HAS_BID, Block, SymbolTable, cut
@@ -56,6 +58,7 @@ __all__ = [
     "clock_of_bars",
     "copy_if_there",
     "events",
+    "give",
     "hand_in",
     "inputs",
     "tick_bits",
@@ -119,6 +122,23 @@ class Sent:
 
 Event = Tick | Clock
 Input = Event | BarRow | Sent
+
+
+def give(engine: Engine, event: Event) -> tuple[Bar, ...]:
+    """Hand *event* to *engine*."""
+    if isinstance(event, Clock):
+        return engine.clock(event.ts_ns)
+    return engine.tick(
+        event.symbol,
+        event.ts_ns,
+        event.bid,
+        event.ask,
+        event.bid_size,
+        event.ask_size,
+        price=event.price,
+        size=event.size,
+        id=event.id,
+    )
 
 
 def inputs(text: str, *, symbol: str = "EURUSD", day: str = "2024-03-06", zone: str = "UTC") -> list[Input]:

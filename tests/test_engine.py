@@ -18,7 +18,7 @@ from mtf.errors import ConfigError, ConfigMismatch, CorruptCheckpoint, Malformed
 from mtf.events.tick import Tick
 from mtf.kernel import Kernel
 from mtf.summary import Summary
-from tests.builders import Clock, Event, at, blocks, events
+from tests.builders import Clock, Event, at, blocks, events, give
 from tests.storage.builders import feed, market, whole_bits
 from tests.streams import streams
 
@@ -36,23 +36,6 @@ configs = st.builds(
     history=st.sampled_from((1, 1000)),
     indicators=st.sampled_from((None, ("sma:3", "rsi:2", "macd:2,4,3", "vwap"))),
 )
-
-
-def give(engine: mtf.Engine, event: Event) -> tuple[mtf.Bar, ...]:
-    """Hand *event* to *engine*."""
-    if isinstance(event, Clock):
-        return engine.clock(event.ts_ns)
-    return engine.tick(
-        event.symbol,
-        event.ts_ns,
-        event.bid,
-        event.ask,
-        event.bid_size,
-        event.ask_size,
-        price=event.price,
-        size=event.size,
-        id=event.id,
-    )
 
 
 def snapshots(engine: mtf.Engine) -> list[Any]:

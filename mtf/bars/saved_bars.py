@@ -54,6 +54,9 @@ def loaded_history(archive: Archive, symbol: str, timeframe: Timeframe, keep: i6
         if code & HAS_GAP:
             if gaps >= len(history.gaps) or history.gaps[gaps] != row:
                 raise CorruptCheckpoint("saved state: a bar lacks the gap before it")
+            for k in range(gaps + 1, gaps + GAP_NUMBERS):
+                if history.gaps[k] < 0:
+                    raise CorruptCheckpoint(f"saved state: a gap of {history.gaps[k]} ns")
             gaps += GAP_NUMBERS
         check_bar(
             history.mark(row, START),

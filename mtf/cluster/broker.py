@@ -127,7 +127,7 @@ class Broker:
             raise BrokerDown(f"no NATS server answers at {urls}: start one, or name another ({error!r})") from error
         made = cls(client, urls, patience_s)
         again.append(made._connected_again)
-        await client.subscribe(f"{made.inbox}.*", cb=made._answered, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        await made.subscribe(f"{made.inbox}.*", made._answered, pending_msgs_limit=-1, pending_bytes_limit=-1)
         return made
 
     @classmethod

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from mtf.calendars.calendar import Calendar
@@ -34,7 +35,6 @@ from mtf.data.longer import (
     TRADING_DAY,
     VOLUME,
     Base,
-    first_of,
 )
 from mtf.data.longer import TICKS as COUNT
 from mtf.storage.history.schema import Row
@@ -78,7 +78,7 @@ class Counted:
         if start_ns is not None:
             return deque(self.between(base, start_ns, end_ns), count)
         to_ns = None if end_ns is None else self._day(end_ns)[1]
-        more = [] if to_ns is None else list(first_of(base(to_ns, None, None)))  # it shows that the day is over
+        more = [] if to_ns is None else list(islice(base(to_ns, None, None), 1))  # it shows that the day is over
         wanted = (count + 2) * self._each
         while True:
             rows = list(base(None, to_ns, wanted))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from mtf.calendars.calendar import Calendar
@@ -18,7 +19,7 @@ from mtf.calendars.grid import bar_bounds
 from mtf.storage.history.schema import COLUMNS, Row
 from mtf.timeframe import DAY, INTRADAY, MONTH, WEEK, Timeframe, TimeframeSet
 
-__all__ = ["Longer", "base_of", "first_of"]
+__all__ = ["Longer", "base_of"]
 
 Base = Callable[[int | None, int | None, int | None], Iterator[Row]]  # start, end, last: rows of the shorter one
 
@@ -79,7 +80,7 @@ class Longer:
         wanted = (count + 2) * share + 1
         while True:
             rows = list(base(None, to_ns, wanted))
-            more = [] if to_ns is None else list(first_of(base(to_ns, None, None)))
+            more = [] if to_ns is None else list(islice(base(to_ns, None, None), 1))
             whole = len(rows) < wanted  # there are no earlier ones
             found = deque(
                 (
@@ -169,8 +170,3 @@ def _divides(shorter: Timeframe, longer: Timeframe) -> bool:
     if longer.kind == INTRADAY:
         return shorter.kind == INTRADAY and longer.length_ns % shorter.length_ns == 0
     return shorter.kind == INTRADAY or (shorter.kind == DAY and longer.kind in (WEEK, MONTH))
-
-
-def first_of(rows: Iterator[Row]) -> Iterator[Row]:
-    """Yield the first of *rows*, if there is one."""
-    yield from (row for row, _ in zip(rows, range(1), strict=False))

@@ -123,16 +123,13 @@ class WaitingRows:
             if len(encoded_id) > ID_BYTES_MAX:
                 return BAD_ID
             flags |= HAS_ID
-        number = self._last_number
-        if number < 0 or symbol != self._last_name:
-            number = self.symbols.find(symbol)
-            if number < 0:
-                number = self._add_symbol(symbol)
-                if number < 0:
-                    return BAD_SYMBOL
+        if self._last_number < 0 or symbol != self._last_name:
+            turned = self._turn_to(symbol)
+            if turned < 0:
+                return BAD_SYMBOL
+            if turned > 0:
                 flags |= NEW_SYMBOL
-            self._last_name = symbol
-            self._last_number = number
+        number = self._last_number
         if ts_ns >= self.live_from_ns:
             flags |= LIVE
         if len(self.symbols.names) > 1:
@@ -175,16 +172,13 @@ class WaitingRows:
         if first_ns < TS_MIN_NS:
             return BAD_TIME
         fresh: i64 = 0  # bits of the first event only
-        number = self._last_number
-        if number < 0 or symbol != self._last_name:
-            number = self.symbols.find(symbol)
-            if number < 0:
-                number = self._add_symbol(symbol)
-                if number < 0:
-                    return BAD_SYMBOL
+        if self._last_number < 0 or symbol != self._last_name:
+            turned = self._turn_to(symbol)
+            if turned < 0:
+                return BAD_SYMBOL
+            if turned > 0:
                 fresh = NEW_BIT
-            self._last_name = symbol
-            self._last_number = number
+        number = self._last_number
         if len(self.symbols.names) > 1:
             if self.ordered:
                 flags |= ORDERED
@@ -281,6 +275,19 @@ class WaitingRows:
             self._heap = BytesWriter()
         self.count = 0
         return block
+
+    def _turn_to(self, symbol: str) -> i64:
+        """Make *symbol* the last one; return 1 if it is new, 0 if it is known, -1 if it cannot be a symbol."""
+        is_new: i64 = 0
+        number = self.symbols.find(symbol)
+        if number < 0:
+            number = self._add_symbol(symbol)
+            if number < 0:
+                return -1
+            is_new = 1
+        self._last_name = symbol
+        self._last_number = number
+        return is_new
 
     def _add_symbol(self, symbol: str) -> i64:
         """Number *symbol*, which is new, and write it to the heap; return -1 if it cannot be a symbol."""

@@ -7,7 +7,6 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -19,18 +18,8 @@ from mtf.errors import BrokerDown
 from mtf.events.tick import Tick
 from tests.cli.builders import mtf
 from tests.cluster.clusters import until, write_ticks
-from tests.cluster.servers import needs_server
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[BrokerProcess]:
-    needs_server()
-    server = BrokerProcess(tmp_path / "nats", with_parent=True)
-    server.start()
-    yield server
-    server.kill()
 
 
 def test_a_cluster_from_its_file_to_a_repaired_partition(

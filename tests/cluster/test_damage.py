@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -32,7 +31,6 @@ from tests.cluster.clusters import (
     working,
     write_ticks,
 )
-from tests.cluster.servers import needs_server
 
 pytestmark = pytest.mark.cluster
 
@@ -40,16 +38,6 @@ NAMES = ClusterNames("mtf")
 PARTITIONS = 2
 TICKS = 1_500
 SEEDS = 100 if int(os.environ.get("MTF_CLUSTER_ROUNDS", "3")) > 3 else 6
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[BrokerProcess]:
-    """A server that the test may harm."""
-    needs_server()
-    server = BrokerProcess(tmp_path / "nats", with_parent=True)
-    server.start()
-    yield server
-    server.kill()
 
 
 def harm(server: BrokerProcess, partition: int, draw: random.Random) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,21 +27,10 @@ from tests.cluster.clusters import (
     working,
     write_ticks,
 )
-from tests.cluster.servers import needs_server
 
 pytestmark = pytest.mark.cluster
 
 NAMES = ClusterNames("mtf")
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[BrokerProcess]:
-    """A server that the test may harm."""
-    needs_server()
-    server = BrokerProcess(tmp_path / "nats", with_parent=True)
-    server.start()
-    yield server
-    server.kill()
 
 
 def mirrored(server: BrokerProcess, path: Path, partitions: int = 1) -> None:

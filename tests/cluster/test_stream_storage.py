@@ -43,16 +43,6 @@ def storage() -> Iterator[StreamStorage]:
         yield storage
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[BrokerProcess]:
-    """A server that the test may harm."""
-    needs_server()
-    server = BrokerProcess(tmp_path / "nats", with_parent=True)
-    server.start()
-    yield server
-    server.kill()
-
-
 def pipeline(place: Any, **settings: Any) -> Pipeline:
     return Pipeline(data=place, config=CONFIG, clock="ticks", **{"checkpoint_seconds": None, **settings})
 

@@ -12,10 +12,10 @@ import zstandard
 
 from mtf.engine import Engine
 from mtf.errors import CorruptHistory
-from mtf.events.tick import Tick
 from mtf.pipeline import Pipeline
 from mtf.storage.datadir import checkpoints_of, history_of, logged_config
 from mtf.storage.restore import engine_at, verify_replay
+from tests.builders import give
 from tests.storage.builders import feed, market
 
 GOLDEN = Path(__file__).parents[1] / "data" / "checkpoint-v1"
@@ -116,19 +116,6 @@ def test_an_engine_of_each_version_goes_on(name: str) -> None:
     assert (engine.seq, engine.digest) == (150, expected["engine_150"])
     for each, events in ((engine, STATE_EVENTS[150:]), (beside, STATE_EVENTS)):
         for event in events:
-            if isinstance(event, Tick):
-                each.tick(
-                    event.symbol,
-                    event.ts_ns,
-                    event.bid,
-                    event.ask,
-                    event.bid_size,
-                    event.ask_size,
-                    price=event.price,
-                    size=event.size,
-                    id=event.id,
-                )
-            else:
-                each.clock(event.ts_ns)
+            give(each, event)
     assert engine.digest == beside.digest
     assert engine.save() == beside.save()
