@@ -52,6 +52,7 @@ COMPILED = [
     "mtf/archive.py",
     "mtf/image.py",
     "mtf/bars/bar_history.py",
+    "mtf/bars/bar_window.py",
     "mtf/bars/saved_bars.py",
     "mtf/bars/closings.py",
     "mtf/bars/recent.py",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mtf import calendars, errors, feeds, indicators, sources
 from mtf.actors.consumer import Consumer
 from mtf.bars.bar import Bar, PartialBar
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.build import COMPILED, VERSION
 from mtf.calendars import Calendar, CalendarMap, Gap
 from mtf.config import Config

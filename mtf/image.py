@@ -2,10 +2,13 @@
 
 A core has the state of each symbol that it is about to change saved first, if the image lacks it (copy on write). So
 the image is that of one event, although nobody waited for all of it.
+
+Histories are only appended to: a window keeps one as it was, and a row that was stored once need not be stored again.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import Final
 
 from librt.vecs import vec
@@ -13,20 +16,43 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import Archive
 
-__all__ = ["Core", "Image"]
+__all__ = ["Core", "Image", "StoredRows"]
 
 ALL: Final = 1 << 40  # bytes
 WINDOWS_MAX: Final = 1_000  # saved at a time
+
+
+@mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
+class StoredRows:
+    """The histories of a core as they are stored: read when somebody looks at one."""
+
+    __slots__ = ("ends", "reading")
+
+    def __init__(self) -> None:
+        self.reading: Final = threading.Lock()  # held while a table is filled
+        self.ends: vec[i64] = vec[i64]([])  # `Core.history_end` of each symbol when they were loaded
+
+    def read(self, number: i64) -> list[bytes]:
+        """Return what `Core.save_window` saved of a symbol, oldest rows first; in any thread.
+
+        CorruptCheckpoint if it is damaged, OSError if it cannot be read.
+        """
+        raise NotImplementedError
+
+    def counts(self) -> list[tuple[int, int]]:
+        """Return the symbols that have rows by number, and how many rows `read` returns for each."""
+        raise NotImplementedError
 
 
 @mypyc_attr(native_class=True)
 class Core:
     """The base of cores whose state can be saved symbol by symbol."""
 
-    __slots__ = ("image",)
+    __slots__ = ("image", "stored")
 
     def __init__(self) -> None:
         self.image: Image | None = None  # while it is incomplete: `Image.before` must be called before a change
+        self.stored: object | None = None  # where its histories are stored, of meaning to the checkpoint store alone
 
     def symbols_saved(self) -> i64:
         """Return how many symbols have a state, which is saved by number."""
@@ -43,12 +69,27 @@ class Core:
         """Return the history of a symbol as it is now, which never changes; None if there is none."""
         return None
 
-    def save_window(self, archive: Archive, window: object) -> None:
-        """Save what `window_of` has returned; in any thread."""
+    def history_end(self, window: object) -> i64:
+        """Return the place after the last row of a window; places are counted from the beginning of a history."""
+        raise NotImplementedError
+
+    def save_window(self, archive: Archive, window: object, after: i64) -> i64:
+        """Save the rows of a window from the place *after* on, and return how many these are; in any thread."""
         raise NotImplementedError
 
     def load_history(self, archive: Archive, number: i64) -> None:
         """Load what `save_window` saved for a symbol that has no history."""
+        raise NotImplementedError
+
+    def history_ends(self) -> vec[i64]:
+        """Return `history_end` of each symbol as of now."""
+        found = vec[i64]([0] * self.symbols_saved())
+        for number in range(len(found)):
+            found[number] = self.history_end(self.window_of(number))
+        return found
+
+    def load_later(self, number: i64, count: i64, stored: StoredRows) -> None:
+        """Give a symbol that has no history the newest of *count* rows, which are read once somebody looks."""
         raise NotImplementedError
 
     def archive_end(self, archive: Archive) -> None:
@@ -62,10 +103,10 @@ class Image:
     There is one incomplete image of a core at a time: a new one takes the place of one that nobody completed.
     """
 
-    __slots__ = ("_core", "_done", "_head", "_next", "_pieces", "windows")
+    __slots__ = ("_done", "_head", "_next", "_pieces", "core", "windows")
 
     def __init__(self, core: Core) -> None:
-        self._core: Final = core
+        self.core: Final = core
         count: i64 = core.symbols_saved()
         archive = Archive()
         core.archive_head(archive)
@@ -105,8 +146,8 @@ class Image:
             number += 1
         self._next = number
         complete = self.is_complete()
-        if complete and self._core.image is self:
-            self._core.image = None
+        if complete and self.core.image is self:
+            self.core.image = None
         return complete
 
     def complete(self) -> None:
@@ -131,11 +172,45 @@ class Image:
         number: i64 = start
         stop = min(number + WINDOWS_MAX, len(self.windows))
         while number < stop and archive.size() < size:
-            self._core.save_window(archive, self.windows[number])
+            self.core.save_window(archive, self.windows[number], 0)
+            number += 1
+        return number
+
+    def ends(self) -> vec[i64]:
+        """Return the ends of the histories (`Core.history_end`), by symbol."""
+        found = vec[i64]([0] * len(self.windows))
+        for number in range(len(found)):
+            found[number] = self.core.history_end(self.windows[number])
+        return found
+
+    def rows_after(self, after: vec[i64]) -> i64:
+        """Return how many rows of the histories come from the places *after* on, by symbol."""
+        found: i64 = 0
+        for number in range(len(self.windows)):
+            known: i64 = after[number] if number < len(after) else 0
+            found += max(self.core.history_end(self.windows[number]) - known, 0)
+        return found
+
+    def save_rows(self, archive: Archive, start: int, size: i64, after: vec[i64], entries: list[int]) -> int:
+        """Save what is new in histories like `save_windows`: the rows from the places *after* on, by symbol.
+
+        Adds the number of each symbol that has some, how many, and where they begin in *archive* to *entries*.
+        """
+        number: i64 = start
+        stop = min(number + WINDOWS_MAX, len(self.windows))
+        while number < stop and archive.size() < size:
+            window = self.windows[number]
+            known: i64 = after[number] if number < len(after) else 0
+            if self.core.history_end(window) > known:
+                at = archive.size()
+                rows = self.core.save_window(archive, window, known)
+                entries.append(int(number))
+                entries.append(int(rows))
+                entries.append(int(at))
             number += 1
         return number
 
     def _save(self, archive: Archive, number: i64) -> None:
-        self._core.archive_symbol(archive, number)
-        self.windows[number] = self._core.window_of(number)
+        self.core.archive_symbol(archive, number)
+        self.windows[number] = self.core.window_of(number)
         self._done[number] = 1

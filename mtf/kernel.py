@@ -25,7 +25,7 @@ from mtf.frames.frame import Frame
 from mtf.frames.joiner import Joiner
 from mtf.frames.snapshot import Snapshot
 from mtf.frames.timeframe_state import Schema
-from mtf.image import Core, Image
+from mtf.image import Core, Image, StoredRows
 from mtf.indicators.calculator import Calculator
 from mtf.indicators.catalogue import create_set
 from mtf.indicators.value_history import ValueHistory
@@ -126,23 +126,30 @@ class Kernel:
         others = {name: saved(archive) for name, archive in self.others().items()}
         return {name: b"".join(pieces_of(part)) for name, part in parts_of(images, others).items()}
 
-    def load(self, parts: Mapping[str, bytes]) -> None:
-        """Load a saved state into a kernel that has processed nothing.
+    def load(self, parts: Mapping[str, bytes], histories: Mapping[str, StoredRows] | None = None) -> None:
+        """Load a saved state into a kernel that has processed nothing; *histories* are the parts that are read later.
 
         CorruptCheckpoint if a part is missing, or does not match this configuration; the kernel is then unusable.
         """
         wanted = [*self.cores(), *self.others()]
         version = VERSION
-        if is_with_history(parts):
+        stored = histories or {}
+        if is_with_history([*parts, *stored]):
             version = WITH_HISTORY
         else:
             wanted += [history_of(name) for name in self.cores() if has_history(name)]
-        missing = [name for name in wanted if name not in parts]
+        missing = [name for name in wanted if name not in parts and name not in stored]
         if missing:
             raise CorruptCheckpoint(f"the state of {', '.join(missing)} is missing")
         self.load_parts(parts, version)
+        for name, core in self.cores().items():
+            if has_history(name) and history_of(name) in stored:
+                _load_later(core, stored[history_of(name)])
         for calculator, value_history in zip(self.calculators, self.value_histories, strict=True):
             value_history.recount(calculator.counts())
+        for core in self.cores().values():
+            if isinstance(core.stored, StoredRows):
+                core.stored.ends = core.history_ends()
         self.joiner.published.fill(self.gate.counts(), self.aggregators)
 
     def load_parts(self, parts: Mapping[str, bytes], version: int = VERSION) -> None:
@@ -228,6 +235,14 @@ def _load_history(core: Core, archive: Archive) -> None:
         raise CorruptCheckpoint(f"saved state: the history of {count} symbols, but {core.symbols_saved()} have one")
     for number in range(count):
         core.load_history(archive, number)
+
+
+def _load_later(core: Core, stored: StoredRows) -> None:
+    for number, count in stored.counts():
+        if number >= core.symbols_saved():
+            raise CorruptCheckpoint(f"saved state: a history of symbol {number}, but {core.symbols_saved()} are known")
+        core.load_later(number, count, stored)
+    core.stored = stored
 
 
 def _archive_joiner(joiner: Joiner, instruments: list[Instrument], archive: Archive) -> None:

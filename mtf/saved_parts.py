@@ -18,6 +18,7 @@ __all__ = [
     "INDICATORS",
     "VALUES",
     "Part",
+    "WindowsPart",
     "has_history",
     "history_of",
     "image_of",
@@ -42,15 +43,15 @@ class WindowsPart:
 
     def __init__(self, image: Image) -> None:
         self.size = 0  # in bytes, once all pieces were made
-        self._image: Final = image
+        self.image: Final = image
 
     def __iter__(self) -> Iterator[bytes]:
-        count = len(self._image.windows)
+        count = len(self.image.windows)
         archive = Archive()
         archive.count(count, 8)
         size, number = 0, 0
         while True:
-            number = self._image.save_windows(archive, number, PIECE_BYTES)
+            number = self.image.save_windows(archive, number, PIECE_BYTES)
             size += archive.size()
             yield archive.finish()
             if number == count:

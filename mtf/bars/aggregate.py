@@ -16,22 +16,23 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, WITH_HISTORY, Archive
 from mtf.bars.bar_builder import BarBuilder
 from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.bars.columns import NO_BAR, NUMBERS, BarHeader, Columns
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
-from mtf.bars.saved_bars import loaded_history, save_window
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WHOLE_BAR, WIDEN
 from mtf.calendars.day import Gap
 from mtf.calendars.grid import DAY_START, bar_bounds
 from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import ROW_BYTES
-from mtf.image import Core
+from mtf.image import Core, StoredRows
 from mtf.timeframe import INTRADAY, Timeframe
 from mtf.units import NEVER_NS
 
 __all__ = ["Aggregator"]
+
+BARS_ONLY: Final = "the history of a symbol is a window of bars"
 
 
 @mypyc_attr(native_class=True)
@@ -261,15 +262,23 @@ class Aggregator(Core):
         """Return the completed bars of a symbol."""
         return self.window(number)
 
-    def save_window(self, archive: Archive, window: object) -> None:
-        """Save completed bars as columns."""
-        assert isinstance(window, BarWindow), "the history of a symbol is a window of bars"
-        save_window(archive, window)
+    def history_end(self, window: object) -> i64:
+        """Return the place after the last bar of a window."""
+        assert isinstance(window, BarWindow), BARS_ONLY
+        return window.end()
+
+    def save_window(self, archive: Archive, window: object, after: i64) -> i64:
+        """Save the completed bars from the place *after* on as columns."""
+        assert isinstance(window, BarWindow), BARS_ONLY
+        return window.save(archive, after)
 
     def load_history(self, archive: Archive, number: i64) -> None:
         """Load the completed bars of a symbol that has none."""
-        builder = self._builders[number]
-        builder.history = loaded_history(archive, builder.instrument.name, self.timeframe, self._history, number)
+        self._builders[number].load_history(archive, self._history)
+
+    def load_later(self, number: i64, count: i64, stored: StoredRows) -> None:
+        """Give a symbol its stored bars, which are read later."""
+        self._builders[number].load_later(min(count, self._history), stored)
 
     def _fetch(self, judged: JudgedBlock, start: i64, stop: i64) -> None:
         """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""

@@ -12,14 +12,17 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
-from mtf.bars.bar_codes import FIRST, FROM_BARS, INCOMPLETE, code_of, flags_of
-from mtf.bars.bar_history import BarHistory, BarWindow
+from mtf.bars.bar_codes import FIRST, FROM_BARS, INCOMPLETE, MAX_ORDINAL, code_of, flags_of
+from mtf.bars.bar_history import BarHistory
+from mtf.bars.bar_window import BarWindow, newest_bars
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, VOLUME, FormingBars
 from mtf.bars.forming import TICKS as TICKS_FORMING
+from mtf.bars.growth import next_room
 from mtf.bars.judged_block import Instrument
-from mtf.bars.saved_bars import MAX_ORDINAL, archive_gap, load_bar
+from mtf.bars.saved_bars import archive_gap, load_bar
 from mtf.calendars.day import Day, Gap
 from mtf.errors import CorruptCheckpoint
+from mtf.image import StoredRows
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
@@ -44,7 +47,7 @@ class BarBuilder:
 
     def window(self, keep: i64) -> BarWindow:
         """Return the last *keep* completed bars, oldest first."""
-        return self.history.window(self.history.count, keep)
+        return newest_bars(self.history, self.history.count, keep)
 
     def room(self, keep: i64) -> BarHistory:
         """Return the history, with room for one more bar; at least *keep* bars stay in it."""
@@ -53,6 +56,22 @@ class BarBuilder:
             history = history.larger(keep, self.instrument.number)
             self.history = history
         return history
+
+    def load_history(self, archive: Archive, keep: i64) -> None:
+        """Load completed bars, at most *keep*, of which there are none."""
+        instrument = self.instrument
+        count = archive.count(0, 8)
+        if count > keep:
+            raise CorruptCheckpoint(f"saved state: {count} bars, but {keep} are kept")
+        if count:
+            history = BarHistory(instrument.name, self.history.timeframe, next_room(count, keep, instrument.number))
+            history.load(archive, count)
+            self.history = history
+
+    def load_later(self, count: i64, stored: StoredRows) -> None:
+        """Have the last *count* bars that are *stored*, which are read once somebody looks."""
+        number = self.instrument.number
+        self.history = BarHistory(self.instrument.name, self.history.timeframe, count, 0, count, stored, number)
 
     def archive(self, archive: Archive, forming: FormingBars) -> None:
         """Save or load the forming bar, whose numbers are in *forming*."""

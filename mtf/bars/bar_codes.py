@@ -15,6 +15,7 @@ __all__ = [
     "FROM_BARS",
     "HAS_GAP",
     "INCOMPLETE",
+    "MAX_ORDINAL",
     "OFF_SESSION",
     "code_of",
     "date_of",
@@ -30,6 +31,7 @@ FLAGS: Final = 7  # all of these
 FIRST: Final = 8  # the first bar of its symbol and timeframe
 FROM_BARS: Final = 16  # it contains an input bar
 HAS_GAP: Final = 32  # there is a gap before it
+MAX_ORDINAL: Final = 3_652_059  # of a trading day: 9999-12-31
 DAY_SHIFT: Final = 6  # the ordinal of the trading day stands above the flags; 0: no day
 
 

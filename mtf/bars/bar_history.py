@@ -1,36 +1,37 @@
-"""The history of one symbol and timeframe: completed bars as columns, and windows into them.
+"""The history of one symbol and timeframe: completed bars as columns.
 
 Rows are only appended: what was written never changes, so that a window stays what it was. A full table is replaced by
-a new one (`mtf.bars.growth`).
+a new one (`mtf.bars.growth`). After a start, the rows of before may be absent: they are read when somebody looks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, overload
+from typing import Any, Final
 
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.archive import Archive
-from mtf.bars.bar import Bar
+from mtf.bars.bar import Bar, check_bar
 from mtf.bars.bar_codes import (
     DAY_INCOMPLETE,
+    DAY_SHIFT,
     FIRST,
     FROM_BARS,
     HAS_GAP,
     INCOMPLETE,
+    MAX_ORDINAL,
     OFF_SESSION,
-    code_of,
     date_of,
-    flags_of,
 )
-from mtf.bars.growth import TAIL, flush_rows, kept_rows, next_room, start_of
+from mtf.bars.growth import LATER, TAIL, copy_rows, flush_rows, next_room, start_of
 from mtf.calendars.day import Gap
+from mtf.errors import CorruptCheckpoint
+from mtf.image import StoredRows
 from mtf.timeframe import Timeframe
 from mtf.units import NEVER_NS
 
-__all__ = ["CODE", "END", "GAP_NUMBERS", "PRICES", "START", "TICKS", "BarHistory", "BarWindow", "table_of"]
+__all__ = ["CODE", "END", "PRICES", "START", "TICKS", "BarHistory"]
 
 # Columns of floats: open, high, low, close and volume.
 PRICES: Final = 5
@@ -48,44 +49,70 @@ class BarHistory:
     """A table of completed bars, column after column, with *room* for some: the owner appends, others read.
 
     `first` is the number of bars before the first row, since the log began or the state was loaded. Rows from
-    `_flushed` on are in the tail (`mtf.bars.growth`).
+    `_flushed` on are in the tail (`mtf.bars.growth`). The first `_absent` rows are the last ones of a *stored* history.
     """
 
-    __slots__ = ("_flushed", "_marks", "_prices", "_tail", "count", "first", "gaps", "room", "symbol", "timeframe")
+    __slots__ = (
+        "_absent",
+        "_flushed",
+        "_marks",
+        "_number",
+        "_prices",
+        "_stored",
+        "_stride",
+        "_tail",
+        "count",
+        "first",
+        "gaps",
+        "room",
+        "symbol",
+        "timeframe",
+    )
 
-    def __init__(self, symbol: str, timeframe: Timeframe, room: i64 = 0, first: i64 = 0) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        room: i64 = 0,
+        first: i64 = 0,
+        absent: i64 = 0,
+        stored: StoredRows | None = None,
+        number: i64 = 0,
+    ) -> None:
         self.symbol: Final = symbol
         self.timeframe: Final = timeframe
         self.room: Final[i64] = room
         self.first: Final[i64] = first
-        self.count: i64 = 0  # rows
+        self.count: i64 = absent  # rows
         self._tail: Final[i64] = TAIL
-        self._flushed: i64 = 0
-        rows: i64 = room + self._tail if room else 0
+        self._flushed: i64 = absent
+        self._absent: i64 = absent
+        self._stored: StoredRows | None = stored
+        self._number: Final[i64] = number  # of the symbol in it
+        self._stride: i64 = room - absent  # from a column to the next
+        rows: i64 = self._stride + self._tail if self._stride else 0
         self._prices: vec[float] = vec[float]([0.0] * (rows * PRICES))
         self._marks: vec[i64] = vec[i64]([0] * (rows * MARKS))
-        self.gaps: vec[i64] = vec[i64]([])  # GAP_NUMBERS for each bar that has a gap before it, in order
+        self.gaps: vec[i64] = vec[i64]([])  # GAP_NUMBERS for each present bar that has a gap before it, in order
 
     def larger(self, keep: i64, number: i64) -> BarHistory:
         """Return a table with the last *keep* rows of this one, which is full, and room for more.
 
         *number* is that of the symbol; see `next_room`.
         """
+        if self._absent and not LATER:
+            self._fill()
         count = self.count
         self.flush()
-        kept = min(count, keep)
         start = start_of(count, keep)
         room = next_room(count, keep, number)
-        table = BarHistory(self.symbol, self.timeframe, room, self.first + start)
-        table.count = kept
-        table._flushed = kept
-        kept_rows(self._prices, PRICES, count, table._prices, room, kept)
-        marks, into = self._marks, table._marks
-        for column in range(MARKS):
-            at = column * count + start
-            to = column * room
-            for k in range(kept):
-                into[to + k] = marks[at + k]
+        absent = max(self._absent - start, 0)
+        stored = self._stored if absent else None
+        table = BarHistory(self.symbol, self.timeframe, room, self.first + start, absent, stored, self._number)
+        present = count - start - absent
+        self._copy_to(table, count - self._absent - present, 0, present)
+        table.count = count - start
+        table._flushed = table.count
         gaps = self.gaps
         at = 0
         while at < len(gaps) and gaps[at] < table.first:
@@ -109,7 +136,7 @@ class BarHistory:
         """Append a bar, for which there is room, and return its row."""
         row = self.count
         prices, marks = self._prices, self._marks
-        slot = self.room + row - self._flushed
+        slot = self._stride + row - self._flushed
         at = slot * PRICES
         prices[at] = open
         prices[at + 1] = high
@@ -134,70 +161,155 @@ class BarHistory:
 
     def end(self) -> float:
         """Read where the next row will be written (`mtf.bars.read_ahead`)."""
-        slot = self.room + self.count - self._flushed
-        if self.room == 0 or self._marks[slot * MARKS] < NEVER_NS:
+        slot = self._stride + self.count - self._flushed
+        if self._stride == 0 or self._marks[slot * MARKS] < NEVER_NS:
             return 0.0
         return self._prices[slot * PRICES]
 
     def flush(self) -> None:
         """Write the rows of the tail into the columns."""
-        room = self.room
-        flush_rows(self._prices, PRICES, room, self._flushed, self.count)
+        stride, absent = self._stride, self._absent
+        flush_rows(self._prices, PRICES, stride, self._flushed - absent, self.count - absent)
         marks = self._marks
-        at = room * MARKS
-        for row in range(self._flushed, self.count):
+        at = stride * MARKS
+        for row in range(self._flushed - absent, self.count - absent):
             for column in range(MARKS):
-                marks[row + column * room] = marks[at + column]
+                marks[row + column * stride] = marks[at + column]
             at += MARKS
         self._flushed = self.count
 
     def price(self, row: i64, column: i64) -> float:
         """Return a number of a row: open, high, low, close or volume."""
+        if row < self._absent:
+            self._fill()
         if row < self._flushed:
-            return self._prices[row + column * self.room]
-        return self._prices[(self.room + row - self._flushed) * PRICES + column]
+            return self._prices[row - self._absent + column * self._stride]
+        return self._prices[(self._stride + row - self._flushed) * PRICES + column]
 
     def mark(self, row: i64, column: i64) -> i64:
         """Return a whole number of a row: START, END, TICKS or CODE."""
+        if row < self._absent:
+            self._fill()
         if row < self._flushed:
-            return self._marks[row + column * self.room]
-        return self._marks[(self.room + row - self._flushed) * MARKS + column]
+            return self._marks[row - self._absent + column * self._stride]
+        return self._marks[(self._stride + row - self._flushed) * MARKS + column]
 
     def price_column(self, column: i64, start: i64, stop: i64) -> memoryview[float]:
         """Return a column from one row up to another, as a read-only buffer."""
-        if stop > self._flushed:
-            self.flush()
-        at = column * self.room
+        at = self._place(start, stop) + column * self._stride
         prices: Any = memoryview(self._prices)  # of floats, for which memoryview has no type
-        found: memoryview[float] = prices[at + start : at + stop]
+        found: memoryview[float] = prices[at : at + stop - start]
         return found
 
     def mark_column(self, column: i64, start: i64, stop: i64) -> memoryview[int]:
         """Return a column of whole numbers likewise."""
+        at = self._place(start, stop) + column * self._stride
+        return memoryview(self._marks)[at : at + stop - start]
+
+    def save(self, archive: Archive, start: i64, stop: i64) -> None:
+        """Save the rows from *start* up to *stop* as columns, and their gaps."""
+        at = self._place(start, stop)
+        for column in range(PRICES):
+            archive.numbers_in(self._prices, at + column * self._stride, stop - start)
+        for column in range(MARKS):
+            archive.wholes_in(self._marks, at + column * self._stride, stop - start)
+        gaps = _gaps_between(self.gaps, self.first + start, self.first + stop)
+        archive.wholes_in(gaps, 0, archive.count(len(gaps), 8))
+
+    def load(self, archive: Archive, count: i64) -> None:
+        """Load *count* rows that `save` saved, for which a new table has room."""
+        for column in range(PRICES):
+            archive.numbers_in(self._prices, column * self._stride, count)
+        for column in range(MARKS):
+            archive.wholes_in(self._marks, column * self._stride, count)
+        gaps = vec[i64]([0] * archive.count(0, 8))
+        archive.wholes_in(gaps, 0, len(gaps))
+        self.gaps = gaps
+        self.count = count
+        self._flushed = count
+        self._check()
+
+    def _check(self) -> None:
+        """Raise CorruptCheckpoint if what was loaded cannot be bars: a file may come from a stranger."""
+        gaps = self.gaps
+        at: i64 = 0
+        for row in range(self.count):
+            code = self.mark(row, CODE)
+            if not 1 <= code >> DAY_SHIFT <= MAX_ORDINAL:
+                raise CorruptCheckpoint(f"saved state: {code} is not the code of a bar")
+            if code & HAS_GAP:
+                if at >= len(gaps) or gaps[at] != row:
+                    raise CorruptCheckpoint("saved state: a bar lacks the gap before it")
+                for k in range(at + 1, at + GAP_NUMBERS):
+                    if gaps[k] < 0:
+                        raise CorruptCheckpoint(f"saved state: a gap of {gaps[k]} ns")
+                at += GAP_NUMBERS
+            check_bar(
+                self.mark(row, START),
+                self.mark(row, END),
+                self.price(row, 0),
+                self.price(row, 1),
+                self.price(row, 2),
+                self.price(row, 3),
+                self.price(row, 4),
+                self.mark(row, TICKS),
+            )
+        if at != len(gaps):
+            raise CorruptCheckpoint("saved state: a gap is before no bar")
+
+    def _place(self, start: i64, stop: i64) -> i64:
+        """Return where the row *start* is in each column, after which the rows up to *stop* follow."""
+        if start < self._absent and start < stop:
+            self._fill()
         if stop > self._flushed:
             self.flush()
-        at = column * self.room
-        return memoryview(self._marks)[at + start : at + stop]
+        return start - self._absent
 
-    def archive(self, archive: Archive, start: i64, stop: i64) -> None:
-        """Save the rows from *start* up to *stop* as columns, or fill them with what is loaded; their gaps likewise."""
-        if archive.loading:
-            self._flushed = stop
-        elif stop > self._flushed:
-            self.flush()
-        count = stop - start
-        for column in range(PRICES):
-            archive.numbers_in(self._prices, column * self.room + start, count)
+    def _copy_to(self, table: BarHistory, start: i64, to: i64, count: i64) -> None:
+        """Copy *count* present rows from the one at *start* on into the columns of *table*, at *to*, and their gaps."""
+        copy_rows(self._prices, PRICES, self._stride, start, table._prices, table._stride, to, count)
+        marks, into = self._marks, table._marks
         for column in range(MARKS):
-            archive.wholes_in(self._marks, column * self.room + start, count)
-        first = self.first + start
-        gaps = vec[i64]([]) if archive.loading else _gaps_between(self.gaps, first, self.first + stop)
-        numbers = archive.count(len(gaps), 8)
-        if archive.loading:
-            gaps = vec[i64]([0] * numbers)
-        archive.wholes_in(gaps, 0, numbers)
-        if archive.loading:
-            self.gaps = gaps
+            at = column * self._stride + start
+            place = column * table._stride + to
+            for k in range(count):
+                into[place + k] = marks[at + k]
+        place_in_table = table.first + table._absent + to
+        moved = place_in_table - self.first - self._absent - start
+        gaps = self.gaps
+        for at in range(0, len(gaps), GAP_NUMBERS):
+            if place_in_table <= gaps[at] + moved < place_in_table + count:
+                table.gaps = append(table.gaps, gaps[at] + moved)
+                for k in range(at + 1, at + GAP_NUMBERS):
+                    table.gaps = append(table.gaps, gaps[k])
+
+    def _fill(self) -> None:
+        """Read the absent rows; in any thread."""
+        stored = self._stored
+        if stored is None:
+            return
+        with stored.reading:
+            if self._stored is None:
+                return  # another thread has read them
+            pieces = [loaded_bars(data, self.symbol, self.timeframe) for data in stored.read(self._number)]
+            whole = BarHistory(self.symbol, self.timeframe, self.room, self.first)
+            # From here on no other thread can add a row.
+            self.flush()
+            to = self._absent
+            for piece in pieces:
+                to -= piece.count
+            if to > 0:
+                raise CorruptCheckpoint(f"the stored history of {self.symbol} lacks {to} bars")
+            for piece in pieces:
+                skipped = min(max(-to, 0), piece.count)
+                piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)
+                to += piece.count
+            self._copy_to(whole, 0, to, self.count - to)
+            whole.count = self.count
+            self._prices, self._marks, self.gaps = whole._prices, whole._marks, whole.gaps
+            self._stride = self.room
+            self._stored = None
+            self._absent = 0
 
     def gap(self, row: i64) -> Gap | None:
         """Return the gap before the bar of a row; None if there is none."""
@@ -239,173 +351,14 @@ class BarHistory:
             gap=self.gap(row),
         )
 
-    def window(self, stop: i64, keep: i64) -> BarWindow:
-        """Return the last *keep* bars before the row *stop*."""
-        return BarWindow(self, start_of(stop, keep), stop)
 
-
-@mypyc_attr(native_class=True, acyclic=True)
-class BarWindow:
-    """The last completed bars as of one instant, oldest first: a sequence that never changes.
-
-    It is a window into columns that their owner only appends to, and never reads past its own end. Its columns are
-    read-only buffers over them, which NumPy and Arrow take without a copy: `numpy.asarray(window.close)`. A `Bar` is
-    made whenever one is asked for.
-    """
-
-    __slots__ = ("_history", "_start", "_stop")
-
-    def __init__(self, history: BarHistory | None, start: i64, stop: i64) -> None:
-        self._history: Final = history  # None: there are no bars
-        self._start: Final[i64] = start
-        self._stop: Final[i64] = stop
-        assert 0 <= start <= stop <= (0 if history is None else history.count), "the window must lie within its table"
-
-    def __len__(self) -> int:
-        return self._stop - self._start
-
-    @property
-    def newest(self) -> Bar | None:
-        """The last of the bars; None if there is none."""
-        return self._bar(self._stop - 1) if self._stop > self._start else None
-
-    @property
-    def start_ns(self) -> memoryview[int]:
-        """The starts of the bars, in ns, as 64-bit integers."""
-        return self._marks(START)
-
-    @property
-    def end_ns(self) -> memoryview[int]:
-        """The ends of the bars, in ns, as 64-bit integers."""
-        return self._marks(END)
-
-    @property
-    def open(self) -> memoryview[float]:
-        """The opens, as doubles; `high`, `low`, `close` and `volume` likewise."""
-        return self._prices(0)
-
-    @property
-    def high(self) -> memoryview[float]:
-        return self._prices(1)
-
-    @property
-    def low(self) -> memoryview[float]:
-        return self._prices(2)
-
-    @property
-    def close(self) -> memoryview[float]:
-        return self._prices(3)
-
-    @property
-    def volume(self) -> memoryview[float]:
-        return self._prices(4)
-
-    @property
-    def ticks(self) -> memoryview[int]:
-        """The numbers of ticks, as 64-bit integers."""
-        return self._marks(TICKS)
-
-    @overload
-    def __getitem__(self, key: int) -> Bar: ...
-    @overload
-    def __getitem__(self, key: slice) -> list[Bar]: ...
-    def __getitem__(self, key: object) -> object:
-        if isinstance(key, slice):
-            start, stop, step = key.indices(len(self))
-            return [self._bar(self._start + i) for i in range(start, stop, step)]
-        if not isinstance(key, int):
-            raise TypeError(f"a bar's index must be an integer or a slice, got {key!r}")
-        size: int = self._stop - self._start
-        position = key + size if key < 0 else key
-        if not 0 <= position < size:
-            raise IndexError(f"bar index {key} out of range, there are {size} bars")
-        return self._bar(self._start + position)
-
-    def __iter__(self) -> Iterator[Bar]:
-        return iter(self._list())
-
-    def __contains__(self, bar: object) -> bool:
-        return bar in self._list()
-
-    def __reversed__(self) -> Iterator[Bar]:
-        return iter(self._list()[::-1])
-
-    def table(self) -> BarHistory | None:
-        """Return the columns that the window looks into; None if there are none."""
-        return self._history
-
-    def save(self, archive: Archive) -> None:
-        """Save the bars, of which there are some, as columns."""
-        history = self._history
-        assert history is not None, "a window with bars has a table"
-        history.archive(archive, self._start, self._stop)
-
-    def stop(self) -> int:
-        """Return the row of `table` after the last of the window."""
-        return self._stop
-
-    def _list(self) -> list[Bar]:
-        return [self._bar(row) for row in range(self._start, self._stop)]
-
-    def _bar(self, row: i64) -> Bar:
-        history = self._history
-        assert history is not None, "a window with bars has a table"
-        return history.bar(row)
-
-    def _prices(self, column: i64) -> memoryview[float]:
-        history = self._history
-        if history is None:
-            return _NO_PRICES
-        return history.price_column(column, self._start, self._stop)
-
-    def _marks(self, column: i64) -> memoryview[int]:
-        history = self._history
-        if history is None:
-            return _NO_MARKS
-        return history.mark_column(column, self._start, self._stop)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (BarWindow, list, tuple)):
-            return list(self) == list(other)
-        return False
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __copy__(self) -> BarWindow:
-        return self
-
-    def __deepcopy__(self, memo: object) -> BarWindow:
-        return self
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_restored_window, (list(self),))
-
-    def __repr__(self) -> str:
-        return f"BarWindow({len(self)} bars)"
-
-
-def table_of(bars: Iterable[Bar]) -> BarHistory | None:
-    """Return a table of *bars*, which are of one symbol and timeframe; None if there are none."""
-    listed = list(bars)
-    if not listed:
-        return None
-    table = BarHistory(listed[0].symbol, listed[0].timeframe, len(listed))
-    for bar in listed:
-        day: i64 = 0 if bar.trading_day is None else bar.trading_day.toordinal()
-        flags = flags_of(bar.incomplete, bar.day_incomplete, bar.off_session)
-        table.add(
-            bar.start_ns,
-            bar.end_ns,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume,
-            bar.ticks,
-            code_of(day, flags, bar.first, bar.from_bars, bar.gap is not None),
-            bar.gap,
-        )
+def loaded_bars(data: bytes, symbol: str, timeframe: Timeframe) -> BarHistory:
+    """Return a table of the bars in *data*, which begins with their number."""
+    archive = Archive(data)
+    count = archive.count(0, 8 * (PRICES + MARKS))
+    table = BarHistory(symbol, timeframe, max(count, 1))
+    table.load(archive, count)
+    archive.finish()
     return table
 
 
@@ -418,12 +371,3 @@ def _gaps_between(gaps: vec[i64], first: i64, stop: i64) -> vec[i64]:
             for k in range(at + 1, at + GAP_NUMBERS):
                 found = append(found, gaps[k])
     return found
-
-
-_NO_PRICES: Final = memoryview(b"").cast("d")
-_NO_MARKS: Final = memoryview(b"").cast("q")
-
-
-def _restored_window(bars: list[Any]) -> BarWindow:
-    """Rebuild a window for pickle."""
-    return BarWindow(table_of(bars), 0, len(bars))

@@ -8,7 +8,8 @@ from librt.vecs import extend, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
-from mtf.bars.bar_history import PRICES, BarHistory, BarWindow
+from mtf.bars.bar_history import PRICES, BarHistory
+from mtf.bars.bar_window import BarWindow, newest_bars
 from mtf.calendars.day import Gap
 from mtf.timeframe import Timeframe
 
@@ -151,11 +152,11 @@ class Closings:
     def window_before(self, k: i64) -> BarWindow:
         """Return the symbol's completed bars just before."""
         # A table that had just been replaced has `keep` rows before this bar: this window is whole too.
-        return self._histories[k].window(self.marks[k * MARKS + AT], self.keep)
+        return newest_bars(self._histories[k], self.marks[k * MARKS + AT], self.keep)
 
     def window_after(self, k: i64) -> BarWindow:
         """Return the symbol's completed bars just after, of which the one that closed is the last."""
-        return self._histories[k].window(self.marks[k * MARKS + AT] + 1, self.keep)
+        return newest_bars(self._histories[k], self.marks[k * MARKS + AT] + 1, self.keep)
 
 
 @mypyc_attr(native_class=True)

@@ -13,7 +13,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import PartialBar
 from mtf.bars.bar_codes import DAY_INCOMPLETE, FIRST, FROM_BARS, HAS_GAP, INCOMPLETE, OFF_SESSION, date_of
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.bars.blank import BLANK
 from mtf.bars.closings import Closings
 from mtf.calendars.day import Gap

@@ -7,6 +7,8 @@ A history is columns in one table, so that each column is one buffer. A full tab
 it is as large as it may be, by one of the same size without the oldest rows. The old one stays as it is, for those who
 still read it. A minute at which ten thousand symbols close a bar must not be one at which they all copy their tables:
 the steps depend on the symbol's number.
+
+After a start, the rows of before are absent from a table: they are stored, and read once somebody looks at one.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from mypy_extensions import i64
 
 from mtf.build import COMPILED
 
-__all__ = ["TAIL", "flush_rows", "kept_rows", "next_room", "start_of"]
+__all__ = ["LATER", "TAIL", "copy_rows", "flush_rows", "next_room", "start_of"]
 
 # Rows at the end of a table. In pure Python there are none: a reader in another thread could come between.
 TAIL: Final[int] = 8 if COMPILED else 1
+# Whether rows can be added to a table before its absent ones are read; in pure Python not, for the same reason.
+LATER: Final[bool] = COMPILED
 FIRST_ROOM: Final[i64] = 8
 PHASES: Final[i64] = 64  # groups of symbols that grow at different times
 
@@ -47,13 +51,15 @@ def start_of(stop: i64, keep: i64) -> i64:
     return stop - keep if stop > keep else 0
 
 
-def kept_rows(numbers: vec[float], width: i64, count: i64, into: vec[float], room: i64, kept: i64) -> None:
-    """Copy the last *kept* rows of a full table of *width* columns and *count* rows *into* one with *room* for more."""
+def copy_rows(
+    numbers: vec[float], width: i64, stride: i64, start: i64, into: vec[float], into_stride: i64, to: i64, count: i64
+) -> None:
+    """Copy *count* rows of *width* columns, which are *stride* apart, from *start* on *into* other columns, at *to*."""
     for column in range(width):
-        at = column * count + count - kept
-        to = column * room
-        for k in range(kept):
-            into[to + k] = numbers[at + k]
+        at = column * stride + start
+        place = column * into_stride + to
+        for k in range(count):
+            into[place + k] = numbers[at + k]
 
 
 def flush_rows(numbers: vec[float], width: i64, room: i64, start: i64, stop: i64) -> None:

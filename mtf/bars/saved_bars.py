@@ -1,4 +1,4 @@
-"""Completed bars of a saved state: a history as columns, and, in states of before, bar after bar."""
+"""Completed bars of states of before, bar after bar, and gaps of any saved state."""
 
 from __future__ import annotations
 
@@ -15,62 +15,15 @@ from mtf.bars.bar_codes import (
     FROM_BARS,
     HAS_GAP,
     INCOMPLETE,
+    MAX_ORDINAL,
     OFF_SESSION,
 )
-from mtf.bars.bar_history import CODE, END, GAP_NUMBERS, START, TICKS, BarHistory, BarWindow
-from mtf.bars.growth import next_room
+from mtf.bars.bar_history import BarHistory
 from mtf.calendars.day import Gap
-from mtf.errors import CorruptCheckpoint
-from mtf.timeframe import Timeframe
 
-__all__ = ["MAX_ORDINAL", "archive_gap", "load_bar", "loaded_history", "save_window"]
+__all__ = ["archive_gap", "load_bar"]
 
-MAX_ORDINAL: Final = 3_652_059  # 9999-12-31
 _SAVED: Final[list[i64]] = [FIRST, INCOMPLETE, OFF_SESSION, DAY_INCOMPLETE, FROM_BARS]  # a bit each, in this order
-
-
-def save_window(archive: Archive, window: BarWindow) -> None:
-    """Save the bars of *window* as columns."""
-    archive.count(len(window), 8)
-    if len(window):
-        window.save(archive)
-
-
-def loaded_history(archive: Archive, symbol: str, timeframe: Timeframe, keep: i64, number: i64) -> BarHistory:
-    """Return a history with what `save_window` saved, at most *keep* bars; *number* is that of the symbol."""
-    count = archive.count(0, 8)
-    if count > keep:
-        raise CorruptCheckpoint(f"saved state: {count} bars, but {keep} are kept")
-    if not count:
-        return BarHistory(symbol, timeframe)
-    history = BarHistory(symbol, timeframe, next_room(count, keep, number))
-    history.count = count
-    history.archive(archive, 0, count)
-    gaps: i64 = 0
-    for row in range(count):
-        code = history.mark(row, CODE)
-        if not 1 <= code >> DAY_SHIFT <= MAX_ORDINAL:
-            raise CorruptCheckpoint(f"saved state: {code} is not the code of a bar")
-        if code & HAS_GAP:
-            if gaps >= len(history.gaps) or history.gaps[gaps] != row:
-                raise CorruptCheckpoint("saved state: a bar lacks the gap before it")
-            for k in range(gaps + 1, gaps + GAP_NUMBERS):
-                if history.gaps[k] < 0:
-                    raise CorruptCheckpoint(f"saved state: a gap of {history.gaps[k]} ns")
-            gaps += GAP_NUMBERS
-        check_bar(
-            history.mark(row, START),
-            history.mark(row, END),
-            history.price(row, 0),
-            history.price(row, 1),
-            history.price(row, 2),
-            history.price(row, 3),
-            history.price(row, 4),
-            history.mark(row, TICKS),
-        )
-    if gaps != len(history.gaps):
-        raise CorruptCheckpoint("saved state: a gap is before no bar")
-    return history
 
 
 def archive_gap(archive: Archive, gap: Gap | None) -> Gap | None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from mtf.bars.bar import Bar
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.config import Config
 from mtf.data.completed_bars import END, SEQ, BarQuery, Series
 from mtf.data.counted import counted_base

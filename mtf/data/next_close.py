@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mtf.bars.activity import FILLED_MAX
 from mtf.bars.bar import Bar
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.data.completed_bars import SEQ
 from mtf.data.data_reader import DataReader
 from mtf.data.moments import Moment

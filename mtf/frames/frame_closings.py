@@ -9,7 +9,7 @@ from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import Bar
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.bars.closings import END, MARKS, NUMBER, ROW, BarClose, Closings
 from mtf.bars.columns import BarState, Columns
 from mtf.indicators.values import ValueClosings, ValueColumns, ValueState

@@ -14,7 +14,8 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.bar_codes import HAS_GAP
-from mtf.bars.bar_history import BarHistory, BarWindow
+from mtf.bars.bar_history import BarHistory
+from mtf.bars.bar_window import BarWindow, newest_bars
 from mtf.bars.closings import AT, MARKS, NUMBER
 from mtf.bars.columns import (
     AS_BEFORE,
@@ -280,7 +281,7 @@ class Published:
         history = self._histories[place]
         if history is None:
             return _NO_WINDOW
-        return history.window(self._stops[place], self._keep)
+        return newest_bars(history, self._stops[place], self._keep)
 
     def bars(self, number: i64, rank: i64, before: Undo | None) -> BarState:
         """Return the bars of one timeframe of a symbol."""

@@ -208,8 +208,8 @@ class StateRows(Cursor):
             if width:
                 values = frame.closings.values(found) if found >= 0 else past.completed(number, rank)
                 if values.stop > 0:
-                    completed = values.rows.numbers
                     at_values, step = values.rows.place(values.stop - 1)
+                    completed = values.rows.numbers
             table, stop = window.table(), i64(window.stop())
             if table is None or stop == 0:
                 page.leave_out_bar(to, whole, column)

@@ -7,7 +7,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.bars.columns import BarState
 from mtf.bars.judged_block import Instrument
 from mtf.bars.verdicts import COUNTS, Counts

@@ -12,7 +12,7 @@ from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
 from mtf.bars.bar import PartialBar
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.bars.columns import BarState
 from mtf.errors import UnknownIndicator, UnknownTimeframe
 from mtf.indicators.declaration import Output

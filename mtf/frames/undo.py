@@ -12,7 +12,7 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
-from mtf.bars.bar_history import BarWindow
+from mtf.bars.bar_window import BarWindow
 from mtf.bars.columns import HEADER, HEADER_CODE, HEADER_END, NUMBERS, BarHeader, header_in
 from mtf.bars.judged_block import NO_ROW
 from mtf.bars.verdicts import COUNTS

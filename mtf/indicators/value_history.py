@@ -12,19 +12,20 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
-from mtf.archive import ANY_MAX, WITH_HISTORY, Archive
+from mtf.archive import WITH_HISTORY, Archive
 from mtf.bars.columns import NO_BAR, Columns
 from mtf.bars.growth import next_room
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
-from mtf.image import Core
+from mtf.image import Core, StoredRows
 from mtf.indicators.value_rows import ValueRows
 from mtf.indicators.values import Numbers, ValueClosings, ValueColumns, ValueState, completed_state
 
 __all__ = ["ValueHistory", "ValueUndo"]
 
 NAN: Final = float("nan")
+VALUES_ONLY: Final = "the history of a symbol is that of its values"
 
 
 @mypyc_attr(native_class=True)
@@ -104,7 +105,7 @@ class ValueHistory(Core):
         for number, count in zip(range(len(self._tables)), counts, strict=False):
             rows = self._tables[number]
             if rows.count:
-                rows.first = i64(count) - rows.count
+                rows.first = max(i64(count) - rows.count, 0)
 
     def symbols_saved(self) -> i64:
         """Return how many symbols there are."""
@@ -126,21 +127,32 @@ class ValueHistory(Core):
         """Return the completed values of a symbol."""
         return self.completed(number)
 
-    def save_window(self, archive: Archive, window: object) -> None:
-        """Save completed values as columns."""
-        assert isinstance(window, ValueState), "the history of a symbol is that of its values"
-        archive.int64(window.stop - window.start, 0, ANY_MAX)
-        if window.stop > window.start:
-            window.rows.archive(archive, window.start, window.stop)
+    def history_end(self, window: object) -> i64:
+        """Return the place after the last row of a window."""
+        assert isinstance(window, ValueState), VALUES_ONLY
+        return window.rows.first + window.stop
+
+    def save_window(self, archive: Archive, window: object, after: i64) -> i64:
+        """Save the completed values from the place *after* on as columns."""
+        assert isinstance(window, ValueState), VALUES_ONLY
+        start = max(window.start, after - window.rows.first)
+        count = archive.count(window.stop - start, 8)
+        if count:
+            window.rows.save(archive, start, window.stop)
+        return count
 
     def load_history(self, archive: Archive, number: i64) -> None:
         """Load the completed values of a symbol that has none."""
         count = archive.int64(0, 0, self._history)
         if count:
             rows = ValueRows(self.width, next_room(count, self._history, number))
-            rows.count = count
-            rows.archive(archive, 0, count)
+            rows.load(archive, count)
             self._tables[number] = rows
+
+    def load_later(self, number: i64, count: i64, stored: StoredRows) -> None:
+        """Give a symbol its stored values, which are read later."""
+        count = min(count, self._history)
+        self._tables[number] = ValueRows(self.width, count, 0, count, stored, number)
 
     def _load_rows(self, archive: Archive, number: i64) -> None:
         """Load the completed values of a symbol, saved one row after the other."""

@@ -10,8 +10,10 @@ from typing import Any, Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from mtf.archive import Archive
-from mtf.bars.growth import TAIL, flush_rows, kept_rows, next_room
+from mtf.archive import ANY_MAX, Archive
+from mtf.bars.growth import LATER, TAIL, copy_rows, flush_rows, next_room, start_of
+from mtf.errors import CorruptCheckpoint
+from mtf.image import StoredRows
 
 __all__ = ["ValueRows", "rows_of"]
 
@@ -21,19 +23,43 @@ class ValueRows:
     """A table of *width* columns, one after the other, with *room* for some rows.
 
     `first` is the number of rows before the first one, since the log began. Rows from `_flushed` on are in the tail
-    (`mtf.bars.growth`).
+    (`mtf.bars.growth`). The first `_absent` rows are the last ones of a *stored* history.
     """
 
-    __slots__ = ("_flushed", "_tail", "count", "first", "numbers", "room", "width")
+    __slots__ = (
+        "_absent",
+        "_flushed",
+        "_number",
+        "_stored",
+        "_stride",
+        "_tail",
+        "count",
+        "first",
+        "numbers",
+        "room",
+        "width",
+    )
 
-    def __init__(self, width: i64, room: i64 = 0, first: i64 = 0) -> None:
+    def __init__(
+        self,
+        width: i64,
+        room: i64 = 0,
+        first: i64 = 0,
+        absent: i64 = 0,
+        stored: StoredRows | None = None,
+        number: i64 = 0,
+    ) -> None:
         self.width: Final[i64] = width
         self.room: Final[i64] = room
         self.first: i64 = first
-        self.count: i64 = 0
+        self.count: i64 = absent
         self._tail: Final[i64] = TAIL
-        self._flushed: i64 = 0
-        rows: i64 = room + self._tail if room else 0
+        self._flushed: i64 = absent
+        self._absent: i64 = absent
+        self._stored: StoredRows | None = stored
+        self._number: Final[i64] = number  # of the symbol in it
+        self._stride: i64 = room - absent  # from a column to the next
+        rows: i64 = self._stride + self._tail if self._stride else 0
         self.numbers: vec[float] = vec[float]([0.0] * (rows * width))
 
     def larger(self, keep: i64, number: i64) -> ValueRows:
@@ -41,21 +67,26 @@ class ValueRows:
 
         *number* is that of the symbol; see `next_room`.
         """
+        if self._absent and not LATER:
+            self._fill()
         count = self.count
         self.flush()
-        kept = min(count, keep)
+        start = start_of(count, keep)
+        absent = max(self._absent - start, 0)
+        stored = self._stored if absent else None
         room = next_room(count, keep, number)
-        table = ValueRows(self.width, room, self.first + count - kept)
-        table.count = kept
-        table._flushed = kept
-        kept_rows(self.numbers, self.width, count, table.numbers, room, kept)
+        table = ValueRows(self.width, room, self.first + start, absent, stored, self._number)
+        present = count - start - absent
+        self._copy_to(table, count - self._absent - present, 0, present)
+        table.count = count - start
+        table._flushed = table.count
         return table
 
     def add(self, values: vec[float], at: i64) -> i64:
         """Append the row that begins at `values[at]`, for which there is room, and return its place."""
         row = self.count
         numbers = self.numbers
-        to = (self.room + row - self._flushed) * self.width
+        to = (self._stride + row - self._flushed) * self.width
         for k in range(at, at + self.width):
             numbers[to] = values[k]
             to += 1
@@ -66,29 +97,36 @@ class ValueRows:
 
     def flush(self) -> None:
         """Write the rows of the tail into the columns."""
-        flush_rows(self.numbers, self.width, self.room, self._flushed, self.count)
+        absent = self._absent
+        flush_rows(self.numbers, self.width, self._stride, self._flushed - absent, self.count - absent)
         self._flushed = self.count
 
-    def archive(self, archive: Archive, start: i64, stop: i64) -> None:
-        """Save the rows from *start* up to *stop* as columns, or fill them with what is loaded."""
-        if archive.loading:
-            self._flushed = stop
-        elif stop > self._flushed:
-            self.flush()
+    def save(self, archive: Archive, start: i64, stop: i64) -> None:
+        """Save the rows from *start* up to *stop* as columns."""
+        at = self._begin(start, stop)
         for column in range(self.width):
-            archive.numbers_in(self.numbers, column * self.room + start, stop - start)
+            archive.numbers_in(self.numbers, at + column * self._stride, stop - start)
+
+    def load(self, archive: Archive, count: i64) -> None:
+        """Load *count* rows that `save` saved, for which a new table has room."""
+        for column in range(self.width):
+            archive.numbers_in(self.numbers, column * self._stride, count)
+        self.count = count
+        self._flushed = count
 
     def place(self, row: i64) -> tuple[i64, i64]:
         """Return where the first of a row's `numbers` is until the next row is added, and how far it is to the next."""
+        if row < self._absent:
+            self._fill()
         if row < self._flushed:
-            return row, self.room
-        return (self.room + row - self._flushed) * self.width, 1
+            return row - self._absent, self._stride
+        return (self._stride + row - self._flushed) * self.width, 1
 
     def row(self, row: i64) -> vec[float]:
         """Return a copy of a row."""
         found = vec[float]([0.0] * self.width)
-        numbers = self.numbers
         at, step = self.place(row)
+        numbers = self.numbers
         for column in range(self.width):
             found[column] = numbers[at]
             at += step
@@ -96,12 +134,59 @@ class ValueRows:
 
     def column(self, column: i64, start: i64, stop: i64) -> memoryview[float]:
         """Return a column from one row up to another, as a read-only buffer."""
+        at = self._begin(start, stop) + column * self._stride
+        numbers: Any = memoryview(self.numbers)  # of floats, for which memoryview has no type
+        found: memoryview[float] = numbers[at : at + stop - start]
+        return found
+
+    def _begin(self, start: i64, stop: i64) -> i64:
+        """Return where the row *start* is in each column, after which the rows up to *stop* follow."""
+        if start < self._absent and start < stop:
+            self._fill()
         if stop > self._flushed:
             self.flush()
-        at = column * self.room
-        numbers: Any = memoryview(self.numbers)  # of floats, for which memoryview has no type
-        found: memoryview[float] = numbers[at + start : at + stop]
-        return found
+        return start - self._absent
+
+    def _copy_to(self, table: ValueRows, start: i64, to: i64, count: i64) -> None:
+        """Copy *count* present rows from the one at *start* on into the columns of *table*, at *to*."""
+        copy_rows(self.numbers, self.width, self._stride, start, table.numbers, table._stride, to, count)
+
+    def _fill(self) -> None:
+        """Read the absent rows; in any thread."""
+        stored = self._stored
+        if stored is None:
+            return
+        with stored.reading:
+            if self._stored is None:
+                return  # another thread has read them
+            pieces = [_loaded_rows(data, self.width) for data in stored.read(self._number)]
+            whole = ValueRows(self.width, self.room)
+            # From here on no other thread can add a row.
+            self.flush()
+            to = self._absent
+            for piece in pieces:
+                to -= piece.count
+            if to > 0:
+                raise CorruptCheckpoint(f"a stored history lacks {to} rows of indicator values")
+            for piece in pieces:
+                skipped = min(max(-to, 0), piece.count)
+                piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)
+                to += piece.count
+            self._copy_to(whole, 0, to, self.count - to)
+            self.numbers = whole.numbers
+            self._stride = self.room
+            self._stored = None
+            self._absent = 0
+
+
+def _loaded_rows(data: bytes, width: i64) -> ValueRows:
+    """Return a table of the rows in *data*, which begins with their number."""
+    archive = Archive(data)
+    count = archive.count(0, 8 * width) if width else archive.int64(0, 0, ANY_MAX)
+    table = ValueRows(width, max(count, 1))
+    table.load(archive, count)
+    archive.finish()
+    return table
 
 
 def rows_of(rows: list[list[float]], width: i64, first: i64) -> ValueRows:

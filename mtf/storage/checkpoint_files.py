@@ -1,6 +1,7 @@
 """Checkpoints as files: written under another name, synced, renamed.
 
-Owns the folder and its file names, which are never taken from the names of parts.
+Owns the folder and its file names, which are never taken from the names of parts. Histories are in files of their own
+beside the checkpoints (`mtf.storage.stored_histories`), each of which stays as long as a checkpoint may refer to it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from weakref import WeakValueDictionary
 
 from mtf.errors import CorruptCheckpoint, DataDirError
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
-from mtf.saved_parts import Part
+from mtf.saved_parts import Part, WindowsPart
 from mtf.storage.checkpoint_store import (
     HEADER_BYTES,
     KEEP,
@@ -20,10 +22,14 @@ from mtf.storage.checkpoint_store import (
     decode_checkpoint,
     encoded_pieces,
 )
+from mtf.storage.row_file import Reference, RowFile
+from mtf.storage.stored_histories import Chain, open_histories, references_of, save_histories
 
 __all__ = ["FileCheckpointStore"]
 
 PREFIX: Final = "checkpoint-"
+ROWS: Final = "rows-"
+REFERENCES: Final = "stored histories"  # the part that says where they are
 SUFFIX: Final = ".mtf"
 FRESH: Final = ".new"
 SEQ_DIGITS: Final = 19
@@ -46,6 +52,8 @@ class FileCheckpointStore:
         self.directory: Final = str(directory)
         self._fs: Final = fs or OsFileSystem()
         self._keep: Final = keep
+        self._files_of: dict[int, Names] = {}  # to which checkpoints refer, of those that were read or written
+        self._opened: Final[WeakValueDictionary[Reference, RowFile]] = WeakValueDictionary()
 
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> Path:
         """Write the checkpoint of *seq* and return its path once it is durable; then remove the oldest beyond `keep`.
@@ -53,7 +61,6 @@ class FileCheckpointStore:
         OSError if a write or sync fails, ValueError if it is larger than `read` accepts; existing checkpoints are
         unchanged.
         """
-        pieces = encoded_pieces(seq, meta, parts, checkpoint_bytes_max(seq, self._symbol_bytes))
         fs = self._fs
         if fs.kind(self.directory) == "nothing":
             make_directories(fs, self.directory)
@@ -61,6 +68,14 @@ class FileCheckpointStore:
         for name in self._names():
             if name.endswith(FRESH):
                 fs.remove(join(self.directory, name))
+        self._remove_unused()
+        windows = {name: part for name, part in parts.items() if isinstance(part, WindowsPart)}
+        chains = self._save_histories(seq, windows)
+        files: Names = []
+        others = {name: part for name, part in parts.items() if name not in windows}
+        if chains:
+            others[REFERENCES], files = references_of(chains)
+        pieces = encoded_pieces(seq, meta, others, checkpoint_bytes_max(seq, self._symbol_bytes))
         file = fs.open(path + FRESH, "create")
         try:
             for piece in pieces:
@@ -72,8 +87,13 @@ class FileCheckpointStore:
             fs.close(file)
         fs.rename(path + FRESH, path)
         fs.sync_directory(self.directory)
+        for name, part in windows.items():
+            part.image.core.stored = chains[name]
+        if REFERENCES not in parts:  # with references from elsewhere it may refer to any file
+            self._files_of[seq] = files
         for old in self.list()[: -self._keep]:
             fs.remove(self.place_of(old))
+        self._remove_unused()
         return Path(path)
 
     def list(self) -> Seqs:
@@ -92,6 +112,12 @@ class FileCheckpointStore:
         found = decode_checkpoint(self._bytes_of(path, limit), path, limit)
         if found.seq != seq:
             raise CorruptCheckpoint(f"{path}: contains the checkpoint of seq {found.seq}", path=path)
+        references = found.parts.get(REFERENCES, b"")
+        files: Names = []
+        if references:
+            histories, files = open_histories(self._fs, self.directory, references, path, limit, self._opened)
+            found = found._replace(histories=histories)
+        self._files_of[seq] = files
         return found
 
     def place_of(self, seq: int) -> str:
@@ -105,7 +131,34 @@ class FileCheckpointStore:
             self._fs.remove(self.place_of(found))
         if ahead:
             self._fs.sync_directory(self.directory)
+            self._remove_unused()
         return ahead
+
+    def _save_histories(self, seq: int, windows: Mapping[str, WindowsPart]) -> dict[str, Chain]:
+        """Store what is new in histories, and return where all of them are."""
+        names = set(self._names())
+        k = 0
+        while (name := f"{ROWS}{seq:0{SEQ_DIGITS}d}-{k}{SUFFIX}") in names:
+            k += 1
+        images = {part: each.image for part, each in windows.items()}
+        fresh = join(self.directory, name + FRESH)
+        chains, size = save_histories(self._fs, self.directory, names, name, fresh, seq, images)
+        for each in windows.values():
+            each.size = 0
+        if windows:
+            next(iter(windows.values())).size = size  # of all: they are in one file
+        return chains
+
+    def _remove_unused(self) -> None:
+        """Remove the files of histories to which no checkpoint can refer."""
+        seqs = self.list()
+        used = {name for seq in seqs for name in self._files_of.get(seq, ())}
+        # One that was never read or written here may refer to any file that is no later.
+        unread = max((seq for seq in seqs if seq not in self._files_of), default=-1)
+        for name in self._names():
+            if name.startswith(ROWS) and name not in used and _rows_seq_of(name) > unread:
+                self._fs.remove(join(self.directory, name))
+        self._files_of = {seq: self._files_of[seq] for seq in seqs if seq in self._files_of}
 
     def _names(self) -> Names:
         kind = self._fs.kind(self.directory)
@@ -129,6 +182,11 @@ class FileCheckpointStore:
             return b"".join(parts)
         finally:
             self._fs.close(file)
+
+
+def _rows_seq_of(name: str) -> int:
+    digits = name[len(ROWS) :][:SEQ_DIGITS]
+    return int(digits) if digits.isascii() and digits.isdigit() else -1
 
 
 def _seq_of(name: str) -> int:

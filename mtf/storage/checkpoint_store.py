@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from struct import Struct
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import orjson
@@ -17,6 +18,7 @@ from xxhash import xxh3_64, xxh3_64_intdigest
 
 from mtf.config import Config
 from mtf.errors import CorruptCheckpoint, NewerCheckpoint
+from mtf.image import StoredRows
 from mtf.log.pack import inflate
 from mtf.saved_parts import Part, pieces_of
 
@@ -43,7 +45,8 @@ PARTS_MAX: Final = 100_000
 NAME_BYTES_MAX: Final = 1_000
 KEEP: Final = 3  # the newest ones
 LEVEL: Final = 3
-VERSION: Final = 2
+VERSION: Final = 3
+VERSION_INLINE: Final = 2  # in which histories are parts like others; read, never written
 VERSION_WHOLE: Final = 1  # in which each part is in one piece, with its bars and values; read, never written
 GROUP_BYTES: Final = 1 << 18  # that are compressed together
 MAGIC: Final = b"mtf-ckpt"
@@ -72,6 +75,7 @@ class Checkpoint(NamedTuple):
     meta: dict[str, Any]
     parts: dict[str, bytes]
     path: str
+    histories: Mapping[str, StoredRows] = MappingProxyType({})  # parts that are elsewhere, and read later
 
 
 class Skipped(NamedTuple):
@@ -251,15 +255,16 @@ def decode_checkpoint(data: bytes, path: str, limit: int = CHECKPOINT_BYTES_MAX)
             f"{VERSION})",
             path=path,
         )
-    if version not in (VERSION, VERSION_WHOLE):
+    if version not in (VERSION, VERSION_INLINE, VERSION_WHOLE):
         raise CorruptCheckpoint(f"{path}: unknown format version {version}", path=path)
     if len(stored) != stored_bytes or xxh3_64_intdigest(stored) != checksum:
         raise CorruptCheckpoint(f"{path}: the body is damaged or cut short", path=path)
     if raw_bytes > limit or count > PARTS_MAX:
         raise CorruptCheckpoint(f"{path}: {raw_bytes} bytes in {count} parts exceed the limits", path=path)
     try:
-        raw = inflate(bytes(stored), raw_bytes, streamed=version == VERSION)
-        meta, parts = _split(raw, count) if version == VERSION else _split_whole(raw, count)
+        whole = version == VERSION_WHOLE
+        raw = inflate(bytes(stored), raw_bytes, streamed=not whole)
+        meta, parts = _split_whole(raw, count) if whole else _split(raw, count)
     except ValueError as error:
         raise CorruptCheckpoint(f"{path}: {error}", path=path) from error
     return Checkpoint(seq, meta, parts, path)

@@ -94,7 +94,7 @@ def restore(
             skipped.append(Skipped(found.path, f"{found.path}: {other}: the log is replayed instead"))
         else:
             try:
-                engine.load(found.parts)
+                engine.load(found.parts, found.histories)
                 return engine, found, skipped
             except CorruptCheckpoint as error:
                 skipped.append(Skipped(found.path, str(error)))
@@ -385,11 +385,14 @@ def _difference(engine: Kernel, found: Checkpoint) -> str:
         return (
             f"its digest is {found.meta.get('digest')}, but a replay to seq {found.seq} gives {engine.digest.value()}"
         )
-    parts: Mapping[str, bytes] = found.parts
-    if is_with_history(parts):  # of an earlier version: what it has is compared as it is saved now
-        again = Kernel(engine.config)
-        again.load(parts)
-        parts = again.save()
+    again = Kernel(engine.config)
+    try:
+        again.load(found.parts, found.histories)
+        parts = again.save()  # with its histories, and as it is saved now if it is of an earlier version
+    except CorruptCheckpoint as error:
+        return str(error)
+    if not is_with_history([*found.parts, *found.histories]):
+        parts.update(found.parts)
     differing = [name for name, state in engine.save().items() if parts.get(name) != state]
     return f"its state of {', '.join(differing)} differs from that of a replay to seq {found.seq}" if differing else ""
 

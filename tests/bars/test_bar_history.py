@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mtf.bars.bar import Bar
 from mtf.bars.bar_codes import code_of, flags_of
-from mtf.bars.bar_history import BarHistory, BarWindow
+from mtf.bars.bar_history import BarHistory
+from mtf.bars.bar_window import BarWindow
 from mtf.bars.growth import TAIL, next_room
 from mtf.calendars.day import Gap
 from mtf.indicators.value_rows import ValueRows, rows_of

@@ -13,7 +13,7 @@ import weakref
 import pytest
 
 import mtf
-from mtf.bars.bar_history import BarWindow, table_of
+from mtf.bars.bar_window import BarWindow, table_of
 from mtf.bars.columns import BarHeader, BarState
 from mtf.build import COMPILED
 from mtf.calendars.day import Gap

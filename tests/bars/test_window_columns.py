@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mtf.bars.bar_history import BarWindow, table_of
+from mtf.bars.bar_window import BarWindow, table_of
 from tests.bars.test_bar_history import MINUTE_NS, bar
 
 

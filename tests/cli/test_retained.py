@@ -122,7 +122,7 @@ def test_a_kept_log_is_a_source_from_its_first_event_on(kept: Path, first_seq: i
 def test_a_checkpoint_whose_next_event_is_gone_is_not_started_from(kept: Path, tmp_path: Path) -> None:
     """Segments were removed beyond it, by hand or by a prune that was asked for."""
     shutil.copytree(kept, tmp_path / "run")
-    seqs = sorted(int(path.stem.split("-")[1]) for path in (tmp_path / "run" / "checkpoints").iterdir())
+    seqs = sorted(int(path.stem.split("-")[1]) for path in (tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
     (tmp_path / "run" / "checkpoints" / f"checkpoint-{seqs[-1]:019d}.mtf").unlink()
     retain(tmp_path / "run" / "log", EVENTS)
     first_seq = first_logged_seq(tmp_path / "run" / "log")

@@ -37,7 +37,7 @@ FILES = [
 
 def named(data: Path, name: str) -> Path:
     segment = next((data / "log").glob("*.log")).name
-    checkpoint = next((data / "checkpoints").glob("*.mtf")).name
+    checkpoint = next((data / "checkpoints").glob("checkpoint-*")).name
     return data / name.format(segment=segment, checkpoint=checkpoint)
 
 

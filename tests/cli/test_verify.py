@@ -123,7 +123,7 @@ def test_salvage_writes_to_a_new_directory_only(market: Path, copy: Path) -> Non
 
 def test_a_damaged_checkpoint_is_told(copy: Path) -> None:
     """The pipeline would start from the log; but somebody should look at the disk."""
-    (checkpoint,) = (copy / "checkpoints").glob("*.mtf")
+    (checkpoint,) = (copy / "checkpoints").glob("checkpoint-*")
     flip(checkpoint, 200)
     result = mtf("verify", copy)
     assert result.exit_code == 1
@@ -132,7 +132,7 @@ def test_a_damaged_checkpoint_is_told(copy: Path) -> None:
 
 def test_a_run_says_which_checkpoint_it_passed_over(copy: Path, tmp_path: Path) -> None:
     """Recovery from the log's start takes longer, and why is no secret."""
-    (checkpoint,) = (copy / "checkpoints").glob("*.mtf")
+    (checkpoint,) = (copy / "checkpoints").glob("checkpoint-*")
     flip(checkpoint, 200)
     result = mtf("run", write_market(tmp_path / "market.csv"), "--data", copy, *SETTINGS, "--json")
     assert result.exit_code == 0, result.output
@@ -171,7 +171,7 @@ def test_stored_bars_that_are_gone_are_missed(copy: Path, gone: str) -> None:
 
 def test_a_checkpoint_of_a_newer_mtf_is_no_damage(copy: Path) -> None:
     """Who goes back to an earlier mtf keeps a directory that is whole; the log is played in its place."""
-    (path,) = (copy / "checkpoints").iterdir()
+    (path,) = (copy / "checkpoints").glob("checkpoint-*")
     data = bytearray(path.read_bytes())
     data[8:10] = (VERSION + 1).to_bytes(2, "little")
     data[HEADER_BYTES - 8 : HEADER_BYTES] = xxh3_64_intdigest(data[: HEADER_BYTES - 8]).to_bytes(8, "little")

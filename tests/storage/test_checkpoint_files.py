@@ -152,7 +152,7 @@ BOMB = zstandard.ZstdCompressor().compress(bytes(50 << 20))
 UNSIZED_BOMB = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(50 << 20))
 UNSIZED = zstandard.ZstdCompressor(write_content_size=False).compress(meta())
 HOSTILE = {
-    "another version": (forged(meta(), version=VERSION + 1), "format version 3"),
+    "another version": (forged(meta(), version=VERSION + 1), "format version 4"),
     "no version": (forged(meta(), version=0), "unknown format version 0"),
     "unknown flags": (forged(meta(), flags=1), "flags 1"),
     "a size past the limit": (forged(b"", raw_bytes=1 << 40), "exceed the limits"),

@@ -98,7 +98,7 @@ async def test_a_tail_in_which_nothing_can_be_made_out_is_listed_too(tmp_path: P
 async def test_skipped_checkpoints_are_known_before_anything_is_drained(tmp_path: Path) -> None:
     """Who looks right after the start sees what it will skip."""
     await left_by_a_crash(tmp_path / "data", tmp_path / "running")
-    (checkpoint,) = (tmp_path / "data" / "checkpoints").glob("*.mtf")
+    (checkpoint,) = (tmp_path / "data" / "checkpoints").glob("checkpoint-*")
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
     async with pipeline_on(tmp_path / "data") as pipeline:
         first = [each.reason for each in pipeline.skipped_checkpoints]

@@ -80,8 +80,9 @@ async def test_history_of_version_1_is_kept_and_another_made(data: Path) -> None
 
 
 # Directories with the results of today. In the first, a checkpoint has one piece a part, and bars and values with the
-# state of their symbol; in the second, pieces, and completed bars and values as columns.
-STATES: Final = {name: Path(__file__).parents[1] / "data" / name for name in ("state-v1", "state-v2")}
+# state of their symbol; in the second, pieces, and completed bars and values as columns; in the third, these are in
+# files beside it.
+STATES: Final = {name: Path(__file__).parents[1] / "data" / name for name in ("state-v1", "state-v2", "state-v3")}
 STATE_EVENTS: Final = market(23, 220)
 
 

@@ -163,7 +163,7 @@ async def test_each_checkpoint_is_read_once_also_with_consumers_that_come_after_
     async with pipeline_on(DataDir(data, fs=fs), check="tail") as pipeline:
         pipeline.add(Counts())
         await pipeline.drain()
-    assert len([name for name in fs.opened if name.endswith(".mtf")]) == 1
+    assert len([name for name in fs.opened if name.startswith("checkpoint-")]) == 1
 
 
 def test_what_is_checked_is_named_and_is_for_data_directories() -> None:

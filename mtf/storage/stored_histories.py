@@ -1,0 +1,180 @@
+"""Stored histories: rows of completed bars and values that a checkpoint refers to, so that none is written each time.
+
+Owns the policy of what is written again. The history of a part is a chain of files, each with the rows that were new.
+Before a chain becomes long its last files are merged: rows that are no more than twice what would come after them are
+written again with it. So a chain has few files, each several times as large as the next, and each row is written a few
+times only. Rows that no history keeps any more are left out then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary
+
+import orjson
+from librt.vecs import vec
+from mypy_extensions import i64
+
+from mtf.errors import CorruptCheckpoint
+from mtf.image import Image, StoredRows
+from mtf.log.filesystem import FileSystem, join
+from mtf.storage.row_file import Reference, RowFile, is_reference, write_rows
+
+__all__ = ["Chain", "StoredHistory", "open_histories", "references_of", "save_histories"]
+
+ROWS_MIN: Final = 2_000  # chains of fewer rows are not worth a file of their own
+
+
+class Link(NamedTuple):
+    """One file of a chain."""
+
+    reference: Reference
+    rows: int
+    ends: vec[i64]  # of the histories, with the rows of this file, by symbol
+
+
+class Chain(NamedTuple):
+    """Where the histories of a core are as of its newest checkpoint: in files of this *directory*, oldest first."""
+
+    directory: str
+    links: tuple[Link, ...]
+
+
+class StoredHistory(StoredRows):
+    """The histories of one *part* in *files*, oldest first, as they are loaded."""
+
+    def __init__(self, directory: str, part: str, files: Sequence[RowFile]) -> None:
+        super().__init__()
+        self.directory: Final = directory
+        self.part: Final = part
+        self.files: Final = files
+
+    def read(self, number: i64) -> list[bytes]:
+        found = [file.read(self.part, int(number)) for file in self.files]
+        return [each for each in found if each]
+
+    def counts(self) -> list[tuple[int, int]]:
+        found: dict[int, int] = {}
+        for file in self.files:
+            for number, rows in zip(file.numbers(self.part), file.rows(self.part), strict=True):
+                found[number] = found.get(number, 0) + rows
+        return sorted(found.items())
+
+    def chain(self) -> Chain:
+        """Return the chain of files, with the places that rows have in the histories that were loaded."""
+        ends = self.ends
+        links: list[Link] = []
+        for file in reversed(self.files):
+            numbers, rows = file.numbers(self.part), file.rows(self.part)
+            links.append(Link(file.reference, sum(rows), ends))
+            before = list(ends)
+            for number, count in zip(numbers, rows, strict=True):
+                before[number] -= count
+            ends = vec[i64](before)
+        return Chain(self.directory, tuple(reversed(links)))
+
+
+def save_histories(
+    fs: FileSystem, directory: str, names: Set[str], name: str, fresh: str, seq: int, images: Mapping[str, Image]
+) -> tuple[dict[str, Chain], int]:
+    """Store what is new in the histories of *images* as the file *name*, written as *fresh*.
+
+    *names* are those of the files in the *directory*. Returns the chains of all parts, and how many bytes are new: if
+    none, there is no file. OSError if it cannot be written.
+    """
+    chains: dict[str, Chain] = {}
+    new: list[tuple[str, Image, vec[i64]]] = []
+    prefixes: list[tuple[Link, ...]] = []
+    for part, image in images.items():
+        chain = _chain_of(image, directory, names)
+        chains[part] = chain
+        kept = _kept_links(chain.links, image)
+        if kept is not None:
+            new.append((part, image, kept[-1].ends if kept else vec[i64]([])))
+            prefixes.append(kept)
+    if not new:
+        return chains, 0
+    reference, size, counts = write_rows(fs, fresh, name, seq, new)
+    fs.rename(fresh, join(directory, name))
+    fs.sync_directory(directory)
+    for (part, image, _), kept, rows in zip(new, prefixes, counts, strict=True):
+        chains[part] = Chain(directory, (*kept, Link(reference, rows, image.ends())))
+    return chains, size
+
+
+def _chain_of(image: Image, directory: str, names: Set[str]) -> Chain:
+    """Return where the histories are; nowhere if a file is missing, so that all is written again."""
+    stored = image.core.stored
+    if isinstance(stored, StoredHistory):
+        stored = stored.chain()
+    if not isinstance(stored, Chain) or stored.directory != directory:
+        return Chain(directory, ())
+    missing = any(link.reference.name not in names for link in stored.links)
+    return Chain(directory, ()) if missing else stored
+
+
+def _kept_links(links: tuple[Link, ...], image: Image) -> tuple[Link, ...] | None:
+    """Return the files after which the rest is written; None if nothing is new."""
+    rows = int(image.rows_after(links[-1].ends if links else vec[i64]([])))
+    if not rows:
+        return None
+    count = len(links)
+    while count and links[count - 1].rows < 2 * max(rows, ROWS_MIN):
+        count -= 1
+        rows = int(image.rows_after(links[count - 1].ends if count else vec[i64]([])))
+    return links[:count]
+
+
+def references_of(chains: Mapping[str, Chain]) -> tuple[bytes, list[str]]:
+    """Return what a checkpoint has of its chains, and the names of their files."""
+    files: dict[str, int] = {}
+    listed: list[list[object]] = []
+    parts: dict[str, list[int]] = {}
+    for part, chain in chains.items():
+        parts[part] = []
+        for link in chain.links:
+            name = link.reference.name
+            if name not in files:
+                files[name] = len(listed)
+                listed.append(list(link.reference))
+            parts[part].append(files[name])
+    return orjson.dumps({"files": listed, "parts": parts}), list(files)
+
+
+def open_histories(
+    fs: FileSystem,
+    directory: str,
+    data: bytes,
+    place: str,
+    raw_max: int,
+    opened: WeakValueDictionary[Reference, RowFile],
+) -> tuple[dict[str, StoredRows], list[str]]:
+    """Return the histories to which a checkpoint at *place* refers in *data*, by part, and the names of their files.
+
+    Those that are *opened* are not opened again. CorruptCheckpoint if a file is damaged or missing.
+    """
+    files: list[RowFile] = []
+    found: dict[str, StoredRows] = {}
+    for reference in _references_in(data, place):
+        file = opened.get(reference)
+        if file is None:
+            file = RowFile(fs, join(directory, reference.name), reference, raw_max)
+            opened[reference] = file
+        files.append(file)
+    try:
+        for part, places in orjson.loads(data)["parts"].items():
+            found[str(part)] = StoredHistory(directory, str(part), [files[k] for k in places if k >= 0])
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise CorruptCheckpoint(f"{place}: {error}", path=place) from error
+    return found, [file.reference.name for file in files]
+
+
+def _references_in(data: bytes, place: str) -> list[Reference]:
+    try:
+        listed: Any = orjson.loads(data)["files"]
+        if not isinstance(listed, list) or not all(map(is_reference, listed)):
+            raise ValueError("references that cannot be read")
+        return [Reference(*each) for each in listed]
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptCheckpoint(f"{place}: {error}", path=place) from error
