@@ -54,7 +54,7 @@ class AggregatorActor(Actor):
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
 class IndicatorActor(Actor):
-    """Computes the indicators of one timeframe; without any it hands parts on."""
+    """Computes the indicators of one timeframe."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"indicators {name}")

@@ -97,7 +97,12 @@ def local_text(zone: zoneinfo.ZoneInfo, utc_s: int) -> str:
 
 def tzdata_version() -> str:
     """Return the release of the tz database that zoneinfo reads, such as `2025b`; `unknown` if it cannot be found."""
-    for folder in zoneinfo.TZPATH:
+    return _release_in(zoneinfo.TZPATH)
+
+
+@functools.cache  # zoneinfo keeps the zones that it has read, too
+def _release_in(folders: tuple[str, ...]) -> str:
+    for folder in folders:
         root = Path(folder)
         if not (root / "UTC").exists():
             continue

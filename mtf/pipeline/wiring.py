@@ -48,18 +48,21 @@ class Wiring:
         self.synchronizer.outlets = [self.delivery]
         self.pool: Final = _pool(engine, workers, block_events + EVENTS_PER_BAR - 1)  # a bar is never split
         self._bars: Final[list[AggregatorActor]] = []  # by rank of the timeframe
-        self._values: Final[list[IndicatorActor]] = []
+        self._values: Final[list[IndicatorActor]] = []  # likewise; none without indicators
         pool = self.pool
         for rank, aggregator in enumerate(engine.aggregators):
             name = aggregator.timeframe.name
             bars = AggregatorActor(aggregator)
+            self.source.outlets.append(bars)
+            self._bars.append(bars)
+            if not engine.calculators:
+                bars.outlets.append(self.synchronizer)
+                continue
             remote = None if pool is None or rank not in pool.shards.ranks else pool
             values = IndicatorActor(name) if remote is None else RemoteIndicatorActor(name, remote)
             values.rows_asked = rows_asked
-            self.source.outlets.append(bars)
             bars.outlets.append(values)
             values.outlets.append(self.synchronizer)
-            self._bars.append(bars)
             self._values.append(values)
         worker_actors: list[Supervised] = []
         if pool is not None:
@@ -92,8 +95,6 @@ class Wiring:
                 part for rank in self.pool.shards.ranks for part in (self._bars[rank].part, self._values[rank].part)
             ]
             self.pool.load({part: image_of(cores[part]) for part in (GATE, *parts)})
-        if not engine.calculators:
-            return
         for rank, values in enumerate(self._values):
             if not isinstance(values, RemoteIndicatorActor):
                 values.calculator = values.saved = engine.calculators[rank]
