@@ -92,6 +92,10 @@ class Core:
         """Give a symbol that has no history the newest of *count* rows, which are read once somebody looks."""
         raise NotImplementedError
 
+    def history_bytes(self) -> i64:
+        """Return how much memory the histories of all symbols take."""
+        raise NotImplementedError
+
     def archive_end(self, archive: Archive) -> None:
         """Load what followed all symbols in a saved state WITH_HISTORY."""
 

@@ -176,6 +176,10 @@ class Kernel:
             found[f"{VALUES}{timeframe}"] = value_history
         return found
 
+    def history_bytes(self) -> int:
+        """Return how much memory completed bars and values take."""
+        return sum(int(core.history_bytes()) for name, core in self.cores().items() if has_history(name))
+
     def others(self) -> dict[str, Callable[[Archive], None]]:
         """Return what saves and loads the other cores, by the name of their part."""
         return {"joiner": partial(_archive_joiner, self.joiner, self.gate.instruments), "digest": self.digest.archive}

@@ -60,6 +60,7 @@ _ALL: Final = (
     Description("mtf_reserved", "Ticks accepted with a reservation since the start of the log.", COUNTER, ("kind",)),
     Description("mtf_bars", "Bars completed since the start of the log.", COUNTER, ("timeframe",)),
     Description("mtf_symbols", "Symbols seen."),
+    Description("mtf_history_bytes", "Memory that completed bars and values take."),
     Description("mtf_symbol_ticks", "Ticks accepted since the start of the log.", COUNTER, ("symbol",)),
     Description("mtf_symbol_rejected", "Events rejected since the start of the log.", COUNTER, ("symbol", "reason")),
     Description("mtf_lag_seconds", "From the stamp of a live tick until it is published, sampled.", HISTOGRAM),
@@ -112,6 +113,7 @@ def measurements(statistics: Statistics) -> Iterator[Measurement]:
     yield from _each("mtf_reserved", "kind", {kind: getattr(statistics, kind) for kind in kinds})
     yield from _each("mtf_bars", "timeframe", statistics.bars)
     yield Measurement("mtf_symbols", statistics.symbols)
+    yield Measurement("mtf_history_bytes", statistics.history_bytes)
     by_symbol = statistics.by_symbol or {}
     yield from _each("mtf_symbol_ticks", "symbol", {name: each.ticks for name, each in by_symbol.items()})
     for name, each in by_symbol.items():

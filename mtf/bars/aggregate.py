@@ -16,6 +16,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, WITH_HISTORY, Archive
 from mtf.bars.bar_builder import BarBuilder
 from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
+from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow
 from mtf.bars.columns import NO_BAR, NUMBERS, BarHeader, Columns
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
@@ -275,6 +276,21 @@ class Aggregator(Core):
     def load_history(self, archive: Archive, number: i64) -> None:
         """Load the completed bars of a symbol that has none."""
         self._builders[number].load_history(archive, self._history)
+
+    def history_bytes(self) -> i64:
+        """Return how much memory completed bars take."""
+        found: i64 = 0
+        for builder in self._builders:
+            found += builder.history.size()
+        return found
+
+    def table(self, number: i64) -> BarHistory:
+        """Return the table of a symbol's completed bars."""
+        return self._builders[number].history
+
+    def replace_table(self, number: i64, table: BarHistory) -> None:
+        """Go on with another table of the same bars."""
+        self._builders[number].history = table
 
     def load_later(self, number: i64, count: i64, stored: StoredRows) -> None:
         """Give a symbol its stored bars, which are read later."""

@@ -55,6 +55,7 @@ class BarHistory:
     __slots__ = (
         "_absent",
         "_flushed",
+        "_looked",
         "_marks",
         "_number",
         "_prices",
@@ -90,6 +91,7 @@ class BarHistory:
         self._stored: StoredRows | None = stored
         self._number: Final[i64] = number  # of the symbol in it
         self._stride: i64 = room - absent  # from a column to the next
+        self._looked = False  # somebody has since `released`
         rows: i64 = self._stride + self._tail if self._stride else 0
         self._prices: vec[float] = vec[float]([0.0] * (rows * PRICES))
         self._marks: vec[i64] = vec[i64]([0] * (rows * MARKS))
@@ -109,10 +111,8 @@ class BarHistory:
         absent = max(self._absent - start, 0)
         stored = self._stored if absent else None
         table = BarHistory(self.symbol, self.timeframe, room, self.first + start, absent, stored, self._number)
-        present = count - start - absent
-        self._copy_to(table, count - self._absent - present, 0, present)
-        table.count = count - start
-        table._flushed = table.count
+        table._take_last(self, count - start - absent)
+        table._looked = self._looked
         gaps = self.gaps
         at = 0
         while at < len(gaps) and gaps[at] < table.first:
@@ -259,6 +259,7 @@ class BarHistory:
 
     def _place(self, start: i64, stop: i64) -> i64:
         """Return where the row *start* is in each column, after which the rows up to *stop* follow."""
+        self._looked = True
         if start < self._absent and start < stop:
             self._fill()
         if stop > self._flushed:
@@ -282,6 +283,37 @@ class BarHistory:
                 table.gaps = append(table.gaps, gaps[at] + moved)
                 for k in range(at + 1, at + GAP_NUMBERS):
                     table.gaps = append(table.gaps, gaps[k])
+
+    def _take_last(self, table: BarHistory, count: i64) -> None:
+        """Copy the last *count* rows of *table*, which are in its columns, after the absent ones of this new table."""
+        table._copy_to(self, table.count - table._absent - count, 0, count)
+        self.count += count
+        self._flushed = self.count
+
+    def size(self) -> i64:
+        """Return how many bytes of memory the rows take."""
+        return 8 * (len(self._prices) + len(self._marks))
+
+    def released(self, start: i64, end: i64, stored: StoredRows, number: i64) -> BarHistory | None:
+        """Return a table with the rows from *start* on, without those up to the place *end*, which are *stored*.
+
+        None if there are none, or somebody has looked since the last time.
+        """
+        absent = end - self.first - start
+        if self._looked or absent <= 0 or end - self.first <= self._absent:
+            self._looked = False
+            return None
+        count = self.count - start
+        table = BarHistory(self.symbol, self.timeframe, count, self.first + start, absent, stored, number)
+        held = self._stored
+        if held is None:
+            self.flush()
+            table._take_last(self, count - absent)
+        else:
+            with held.reading:  # nobody may fill this one meanwhile
+                self.flush()
+                table._take_last(self, count - absent)
+        return table
 
     def _fill(self) -> None:
         """Read the absent rows; in any thread."""
@@ -310,6 +342,7 @@ class BarHistory:
             self._stride = self.room
             self._stored = None
             self._absent = 0
+            self._looked = True
 
     def gap(self, row: i64) -> Gap | None:
         """Return the gap before the bar of a row; None if there is none."""
@@ -330,6 +363,7 @@ class BarHistory:
 
     def bar(self, row: i64) -> Bar:
         """Return the bar of a row."""
+        self._looked = True
         code = self.mark(row, CODE)
         return Bar(
             symbol=self.symbol,

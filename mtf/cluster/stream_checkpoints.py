@@ -17,6 +17,7 @@ from mtf.cluster.keys import Key, Keys
 from mtf.cluster.link import Caller
 from mtf.cluster.subjects import ClusterNames
 from mtf.errors import CorruptCheckpoint, LogTaken
+from mtf.image import StoredRows
 from mtf.saved_parts import Part
 from mtf.storage.checkpoint_store import (
     KEEP,
@@ -146,6 +147,9 @@ class StreamCheckpoints:
             kept = [each for each in known.each if each.seq <= seq]
             self._link.call(change_pointers(self._link.broker, self._names, self._partition, known, kept))
         return ahead
+
+    def histories(self) -> Mapping[str, StoredRows]:
+        return {}  # they are parts of the checkpoints
 
     def _pointers(self) -> Pointers:
         return self._link.call(pointers_of(self._link.broker, self._names, self._partition))

@@ -29,6 +29,7 @@ from mtf.bars.columns import (
     Columns,
     header_in,
 )
+from mtf.bars.growth import start_of
 from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_SYMBOLS, fetched
 from mtf.bars.verdicts import COUNTS, Counts
@@ -282,6 +283,17 @@ class Published:
         if history is None:
             return _NO_WINDOW
         return newest_bars(history, self._stops[place], self._keep)
+
+    def first_row(self, number: i64, rank: i64, table: BarHistory) -> int:
+        """Return the first row of *table* that a window still needs; -1 if the newest window looks into another one."""
+        place = number * self.ranks + rank
+        return int(start_of(self._stops[place], self._keep)) if self._histories[place] is table else -1
+
+    def replace_table(self, number: i64, rank: i64, table: BarHistory, start: i64) -> None:
+        """Look into *table*, which has the same bars from the row *start* on."""
+        place = number * self.ranks + rank
+        self._histories[place] = table
+        self._stops[place] -= start
 
     def bars(self, number: i64, rank: i64, before: Undo | None) -> BarState:
         """Return the bars of one timeframe of a symbol."""

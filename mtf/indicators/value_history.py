@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import WITH_HISTORY, Archive
 from mtf.bars.columns import NO_BAR, Columns
-from mtf.bars.growth import next_room
+from mtf.bars.growth import next_room, start_of
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
@@ -148,6 +148,22 @@ class ValueHistory(Core):
             rows = ValueRows(self.width, next_room(count, self._history, number))
             rows.load(archive, count)
             self._tables[number] = rows
+
+    def history_bytes(self) -> i64:
+        """Return how much memory completed values take."""
+        found: i64 = 0
+        for rows in self._tables:
+            found += rows.size()
+        return found
+
+    def release(self, number: i64, end: i64, stored: StoredRows) -> i64:
+        """Have the values of a symbol up to the place *end* be read later; return how many bytes that frees."""
+        rows = self._tables[number]
+        released = rows.released(start_of(rows.count, self._history), end, stored, number)
+        if released is None:
+            return 0
+        self._tables[number] = released
+        return rows.size() - released.size()
 
     def load_later(self, number: i64, count: i64, stored: StoredRows) -> None:
         """Give a symbol its stored values, which are read later."""

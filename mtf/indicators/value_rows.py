@@ -29,6 +29,7 @@ class ValueRows:
     __slots__ = (
         "_absent",
         "_flushed",
+        "_looked",
         "_number",
         "_stored",
         "_stride",
@@ -59,6 +60,7 @@ class ValueRows:
         self._stored: StoredRows | None = stored
         self._number: Final[i64] = number  # of the symbol in it
         self._stride: i64 = room - absent  # from a column to the next
+        self._looked = False  # somebody has since `released`
         rows: i64 = self._stride + self._tail if self._stride else 0
         self.numbers: vec[float] = vec[float]([0.0] * (rows * width))
 
@@ -76,10 +78,33 @@ class ValueRows:
         stored = self._stored if absent else None
         room = next_room(count, keep, number)
         table = ValueRows(self.width, room, self.first + start, absent, stored, self._number)
-        present = count - start - absent
-        self._copy_to(table, count - self._absent - present, 0, present)
-        table.count = count - start
-        table._flushed = table.count
+        table._take_last(self, count - start - absent)
+        table._looked = self._looked
+        return table
+
+    def size(self) -> i64:
+        """Return how many bytes of memory the rows take."""
+        return 8 * len(self.numbers)
+
+    def released(self, start: i64, end: i64, stored: StoredRows, number: i64) -> ValueRows | None:
+        """Return a table with the rows from *start* on, without those up to the place *end*, which are *stored*.
+
+        None if there are none, or somebody has looked since the last time.
+        """
+        absent = end - self.first - start
+        if self._looked or absent <= 0 or end - self.first <= self._absent:
+            self._looked = False
+            return None
+        count = self.count - start
+        table = ValueRows(self.width, count, self.first + start, absent, stored, number)
+        held = self._stored
+        if held is None:
+            self.flush()
+            table._take_last(self, count - absent)
+        else:
+            with held.reading:  # nobody may fill this one meanwhile
+                self.flush()
+                table._take_last(self, count - absent)
         return table
 
     def add(self, values: vec[float], at: i64) -> i64:
@@ -124,6 +149,7 @@ class ValueRows:
 
     def row(self, row: i64) -> vec[float]:
         """Return a copy of a row."""
+        self._looked = True
         found = vec[float]([0.0] * self.width)
         at, step = self.place(row)
         numbers = self.numbers
@@ -141,6 +167,7 @@ class ValueRows:
 
     def _begin(self, start: i64, stop: i64) -> i64:
         """Return where the row *start* is in each column, after which the rows up to *stop* follow."""
+        self._looked = True
         if start < self._absent and start < stop:
             self._fill()
         if stop > self._flushed:
@@ -150,6 +177,12 @@ class ValueRows:
     def _copy_to(self, table: ValueRows, start: i64, to: i64, count: i64) -> None:
         """Copy *count* present rows from the one at *start* on into the columns of *table*, at *to*."""
         copy_rows(self.numbers, self.width, self._stride, start, table.numbers, table._stride, to, count)
+
+    def _take_last(self, table: ValueRows, count: i64) -> None:
+        """Copy the last *count* rows of *table*, which are in its columns, after the absent ones of this new table."""
+        table._copy_to(self, table.count - table._absent - count, 0, count)
+        self.count += count
+        self._flushed = self.count
 
     def _fill(self) -> None:
         """Read the absent rows; in any thread."""
@@ -177,6 +210,7 @@ class ValueRows:
             self._stride = self.room
             self._stored = None
             self._absent = 0
+            self._looked = True
 
 
 def _loaded_rows(data: bytes, width: i64) -> ValueRows:

@@ -62,6 +62,7 @@ class Options:
     durability: Durability = attrs.field(default="group")
     checkpoint_seconds: float | None = attrs.field(default=60.0)
     checkpoint_events: int | None = attrs.field(default=None, validator=_check_whole)
+    history_bytes: int | None = attrs.field(default=None, validator=_check_whole)
     keep_log_ns: int | None = attrs.field(default=None, validator=_check_whole)
     keep_log_bytes: int | None = attrs.field(default=None, validator=_check_whole)
     compress: bool = attrs.field(default=True)
@@ -93,6 +94,8 @@ class Options:
             raise ConfigError(
                 f"check={self.check!r} is for data directories: {self.data.name} decides itself what it checks"
             )
+        if self.history_bytes is not None and not isinstance(self.data, DataDir):
+            raise ConfigError("history_bytes needs a data directory, from which older bars are read again: give data=")
         if self.clock not in CLOCKS:
             raise ConfigError(f"clock must be one of {', '.join(CLOCKS)}, got {self.clock!r}")
         if self.workers > WORKERS_MAX:

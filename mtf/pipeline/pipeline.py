@@ -49,6 +49,8 @@ class Pipeline(Warming, RunFacts):
 
     - *durability* says what a crash can lose: `each`, `group` or `os` (docs/reliability.md);
     - *checkpoint_seconds* of wall time and *checkpoint_events* say how often the state is saved; 0 or None: never;
+    - *history_bytes* is how much memory completed bars and values may take; None (the default): no limit. Above it,
+      after a checkpoint, those that nobody has looked at are left in its files, and read when somebody looks;
     - *keep_events* is the minimum number of events kept in the log; None (the default): all. Older ones are removed
       after a checkpoint, a segment at a time, unless a kept checkpoint or a consumer still needs them;
     - *keep_log_ns* is how long events are kept in the log, counted back from the newest accepted one, and
@@ -91,6 +93,7 @@ class Pipeline(Warming, RunFacts):
         durability: str = "group",
         checkpoint_seconds: float | None = 60.0,
         checkpoint_events: int | None = None,
+        history_bytes: int | None = None,
         keep_events: int | None = None,
         keep_log_ns: int | None = None,
         keep_log_bytes: int | None = None,
@@ -116,6 +119,7 @@ class Pipeline(Warming, RunFacts):
             durability=durability,  # type: ignore[arg-type]
             checkpoint_seconds=checkpoint_seconds,
             checkpoint_events=checkpoint_events,
+            history_bytes=history_bytes,
             keep_events=keep_events,
             keep_log_ns=keep_log_ns,
             keep_log_bytes=keep_log_bytes,

@@ -488,6 +488,7 @@ class Run:
             progress=self.checkpoints,
             every_ns=self.options.checkpoint_ns,
             every_events=self.options.checkpoint_events or None,
+            history_bytes=self.options.history_bytes,
         )
 
     def _forget(self, checkpoint_seq: int) -> None:

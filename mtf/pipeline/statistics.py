@@ -87,6 +87,7 @@ class Statistics:
     id_reused: int
     bars: dict[str, int]  # completed, by timeframe
     symbols: int
+    history_bytes: int  # memory that completed bars and values take
     by_symbol: dict[str, SymbolStatistics] | None  # None: not requested
     lag: LagStatistics  # of live ticks, from their stamps until publication
     queues: dict[str, int]  # waiting messages, by actor of mtf; waiting events for `sequencer`
@@ -121,6 +122,7 @@ def statistics_of(run: Run, *, by_symbol: bool) -> Statistics:
         id_reused=total.id_reused,
         bars={aggregator.timeframe.name: aggregator.completed for aggregator in engine.aggregators},
         symbols=len(counts),
+        history_bytes=engine.history_bytes(),
         by_symbol=_by_symbol(run, counts) if by_symbol else None,
         lag=run.reports.lag.value(),
         queues={source.name: source.builder.count, **queues},

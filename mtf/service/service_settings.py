@@ -60,6 +60,10 @@ class PipelineSettings(ResultSettings):
     durability: Literal["each", "group", "os"] = setting("what a crash may lose", default="group")
     checkpoint_seconds: float = setting("wall time between checkpoints; 0: none by time", default=60.0)
     checkpoint_events: int = setting("events between checkpoints; 0: none by count", default=0)
+    history_bytes: int | None = setting(
+        "memory for completed bars and values, above which older ones are read again when asked for; default: no limit",
+        default=None,
+    )
     keep_events: int | None = setting("minimum number of events kept in the log; default: all", default=None)
     keep_log_ns: int | None = setting("how long events are kept in the log; default: no limit", default=None)
     keep_log_bytes: int | None = setting("maximum size of the log; default: no limit", default=None)

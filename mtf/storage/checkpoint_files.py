@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from mtf.errors import CorruptCheckpoint, DataDirError
+from mtf.image import StoredRows
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
 from mtf.saved_parts import Part, WindowsPart
 from mtf.storage.checkpoint_store import (
@@ -23,7 +24,7 @@ from mtf.storage.checkpoint_store import (
     encoded_pieces,
 )
 from mtf.storage.row_file import Reference, RowFile
-from mtf.storage.stored_histories import Chain, open_histories, references_of, save_histories
+from mtf.storage.stored_histories import Chain, open_histories, readable_histories, references_of, save_histories
 
 __all__ = ["FileCheckpointStore"]
 
@@ -53,6 +54,8 @@ class FileCheckpointStore:
         self._fs: Final = fs or OsFileSystem()
         self._keep: Final = keep
         self._files_of: dict[int, Names] = {}  # to which checkpoints refer, of those that were read or written
+        self._chains: Mapping[str, Chain] = {}  # of the checkpoint that was saved last
+        self._seq = 0
         self._opened: Final[WeakValueDictionary[Reference, RowFile]] = WeakValueDictionary()
 
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> Path:
@@ -89,6 +92,7 @@ class FileCheckpointStore:
         fs.sync_directory(self.directory)
         for name, part in windows.items():
             part.image.core.stored = chains[name]
+        self._chains, self._seq = chains, seq
         if REFERENCES not in parts:  # with references from elsewhere it may refer to any file
             self._files_of[seq] = files
         for old in self.list()[: -self._keep]:
@@ -133,6 +137,11 @@ class FileCheckpointStore:
             self._fs.sync_directory(self.directory)
             self._remove_unused()
         return ahead
+
+    def histories(self) -> Mapping[str, StoredRows]:
+        """Return the histories of the checkpoint that was saved last, by part, to be read later."""
+        limit = checkpoint_bytes_max(self._seq, self._symbol_bytes)
+        return readable_histories(self._fs, self._chains, limit, self._opened)
 
     def _save_histories(self, seq: int, windows: Mapping[str, WindowsPart]) -> dict[str, Chain]:
         """Store what is new in histories, and return where all of them are."""

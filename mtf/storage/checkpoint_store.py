@@ -122,6 +122,13 @@ class CheckpointStore(Protocol):
         """Remove and return the checkpoints of later seqs: the log now ends at *seq*."""
         ...
 
+    def histories(self) -> Mapping[str, StoredRows]:
+        """Return the histories of the checkpoint that was saved last, by part, to be read later.
+
+        Empty if they can only be read with the checkpoint.
+        """
+        ...
+
 
 def newest_good(store: CheckpointStore, limit: int | None = None) -> tuple[Checkpoint | None, Skips]:
     """Return the newest good checkpoint of a seq up to *limit*, and the newer ones that were skipped."""

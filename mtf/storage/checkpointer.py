@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mtf.actors.actor import Marker, MarkerKind
 from mtf.actors.barriers import Answers
@@ -20,6 +20,7 @@ from mtf.clock import Timer, WallClock
 from mtf.errors import LogWriteFailed, PipelineStopped
 from mtf.events.block import ROW_BYTES
 from mtf.frames.frame import Frame
+from mtf.history_budget import HistoryBudget
 from mtf.image import Image
 from mtf.kernel import Kernel
 from mtf.log import Writer
@@ -33,6 +34,7 @@ from mtf.units import TS_MAX_NS
 __all__ = ["ANSWER_NS", "Checkpointer"]
 
 ANSWER_NS: Final = 10_000_000_000  # how long a consumer may take to make its own work durable
+T = TypeVar("T")
 SLICE_NS: Final = 1_000_000  # how long the event loop is held at a time to save states
 SLICE_BYTES: Final = 64 << 10  # of states, between two looks at the clock
 
@@ -42,7 +44,8 @@ class Checkpointer:
 
     *mark* sends a marker and returns it with the names of the consumers that have answered and that have not, and
     *failed* is called with an error that stops the pipeline. *noted* gets a note each time an attempt fails, and
-    *clean* is called in a thread after each checkpoint, with the seq of the oldest one kept.
+    *clean* is called in a thread after each checkpoint, with the seq of the oldest one kept. With *history_bytes*,
+    histories are kept in about so many bytes of memory.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Checkpointer:
         progress: CheckpointProgress,
         every_ns: int | None,
         every_events: int | None,
+        history_bytes: int | None = None,
     ) -> None:
         self._store: Final = store
         self._writer: Final = writer
@@ -68,6 +72,8 @@ class Checkpointer:
         self._noted: Final = noted
         self._failed: Final = failed
         self._clean: Final = clean
+        self._history_bytes: Final = history_bytes
+        self._budget: HistoryBudget | None = None
         self.states: dict[str, tuple[int, bytes]] = {}  # the newest of each consumer, and its seq
         self._engine: Kernel | None = None  # whose state is saved; None until the pipeline has caught up
         self.seq = 0  # of the newest checkpoint
@@ -94,6 +100,8 @@ class Checkpointer:
         self._engine = engine
         self.seq = seq
         self._on_schedule = on_schedule
+        if self._history_bytes is not None:
+            self._budget = HistoryBudget(engine, self._history_bytes)
         if on_schedule:
             self._schedule()
 
@@ -170,6 +178,8 @@ class Checkpointer:
             await self._writer.durable(marker.seq)
             await self._in_thread(self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
+            if self._budget is not None and self._budget.is_exceeded():
+                await self._budget.keep(await self._in_thread(self._store.histories))
             size, took_ns = sum(map(size_of, parts.values())), time.perf_counter_ns() - begun_ns
             self.progress.written(marker.seq, size, took_ns, self._clock.now_ns())
             if left_out:
@@ -200,10 +210,10 @@ class Checkpointer:
     def _forget_before_oldest(self, clean: Callable[[int], None]) -> None:
         clean(self._store.list()[0])
 
-    async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> None:
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run *work* in a thread; `stop` waits for it even if the calling task was cancelled."""
-        self._working = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
-        await asyncio.shield(self._working)
+        working = self._working = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        return await asyncio.shield(working)
 
     def _taken(self, task: asyncio.Task[int]) -> None:
         self._tasks.discard(task)

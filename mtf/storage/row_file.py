@@ -130,10 +130,11 @@ class _Writing:
 class RowFile:
     """A file at *path* to which a checkpoint refers: all of it is checked now, and rows are read when asked for.
 
-    CorruptCheckpoint if it is damaged or missing. It stays readable if it is removed meanwhile.
+    Without *check*, only what is where in it: for a file that was just written. CorruptCheckpoint if it is damaged or
+    missing. It stays readable if it is removed meanwhile.
     """
 
-    def __init__(self, fs: FileSystem, path: str, reference: Reference, raw_max: int) -> None:
+    def __init__(self, fs: FileSystem, path: str, reference: Reference, raw_max: int, *, check: bool = True) -> None:
         self.path: Final = path
         self.reference: Final = reference
         self._fs: Final = fs
@@ -141,7 +142,8 @@ class RowFile:
             raise CorruptCheckpoint(f"{path}: missing, or not a plain file", path=path)
         self._file = fs.open(path, "read")
         try:
-            self._check()
+            if check:
+                self._check()
             self._parts, self._pieces = self._index(raw_max)
         except BaseException:
             self._close()

@@ -21,7 +21,7 @@ from mtf.image import Image, StoredRows
 from mtf.log.filesystem import FileSystem, join
 from mtf.storage.row_file import Reference, RowFile, is_reference, write_rows
 
-__all__ = ["Chain", "StoredHistory", "open_histories", "references_of", "save_histories"]
+__all__ = ["Chain", "StoredHistory", "open_histories", "readable_histories", "references_of", "save_histories"]
 
 ROWS_MIN: Final = 2_000  # chains of fewer rows are not worth a file of their own
 
@@ -168,6 +168,26 @@ def open_histories(
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise CorruptCheckpoint(f"{place}: {error}", path=place) from error
     return found, [file.reference.name for file in files]
+
+
+def readable_histories(
+    fs: FileSystem, chains: Mapping[str, Chain], raw_max: int, opened: WeakValueDictionary[Reference, RowFile]
+) -> dict[str, StoredRows]:
+    """Return the histories of *chains*, which were written here, by part; see `open_histories` for *opened*."""
+    files: dict[Reference, RowFile] = {}
+    found: dict[str, StoredRows] = {}
+    for part, chain in chains.items():
+        for link in chain.links:
+            reference = link.reference
+            file = files.get(reference) or opened.get(reference)
+            if file is None:
+                file = RowFile(fs, join(chain.directory, reference.name), reference, raw_max, check=False)
+            files[reference] = opened[reference] = file
+        history = StoredHistory(chain.directory, part, [files[link.reference] for link in chain.links])
+        if chain.links:
+            history.ends = chain.links[-1].ends
+            found[part] = history
+    return found
 
 
 def _references_in(data: bytes, place: str) -> list[Reference]:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from mtf.config import Config
 from mtf.errors import DataDirError
+from mtf.image import StoredRows
 from mtf.log import EventLog, ReadableLog
 from mtf.notes import Notes
 from mtf.saved_parts import Part
@@ -63,6 +64,9 @@ class MemoryCheckpoints:
         for saved in ahead:
             del self._saved[saved]
         return ahead
+
+    def histories(self) -> dict[str, StoredRows]:
+        return {}
 
     def _look(self) -> None:
         if self._aloof:

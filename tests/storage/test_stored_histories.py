@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import tempfile
 import threading
@@ -15,15 +16,17 @@ from hypothesis import strategies as st
 
 from mtf.bars.bar import Bar
 from mtf.config import Config
-from mtf.errors import CorruptCheckpoint
+from mtf.errors import ConfigError, CorruptCheckpoint
 from mtf.events.block import Block
+from mtf.history_budget import HistoryBudget
 from mtf.image import Image
 from mtf.kernel import Kernel
+from mtf.pipeline import Pipeline
 from mtf.saved_parts import Part, parts_of, saved
 from mtf.storage import stored_histories
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from tests.builders import Event, blocks
-from tests.storage.builders import market
+from tests.storage.builders import feed, market
 from tests.streams import streams
 
 CONFIGS = st.builds(
@@ -78,7 +81,10 @@ def seen(kernel: Kernel) -> list[tuple[list[Bar], list[list[float]]]]:
 def test_an_engine_that_starts_from_references_is_the_one_that_went_on(
     stream: list[Event], config: Config, seed: int, rows_min: int
 ) -> None:
-    """Over many checkpoints and starts; some histories are looked at in between, others never, and some rows merged."""
+    """Over many checkpoints and starts; some histories are looked at in between, others never.
+
+    Some rows are merged, and what is stored is released from memory now and then.
+    """
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(stored_histories, "ROWS_MIN", rows_min)
@@ -91,6 +97,9 @@ def test_an_engine_that_starts_from_references_is_the_one_that_went_on(
             kernel.step(block)
             if draw.random() < 0.5:
                 save(store, kernel)
+            if draw.random() < 0.2:
+                save(store, kernel)
+                asyncio.run(HistoryBudget(kernel, 0).keep(store.histories()))
             if draw.random() < 0.2 and store.list():
                 save(store, kernel)
                 kernel = started(directory, config, kernel.joiner.seq)
@@ -264,3 +273,48 @@ def test_references_of_a_stranger_are_refused(data: bytes, reason: str, tmp_path
     store.save(7, {}, {**parts, "stored histories": data})
     with pytest.raises(CorruptCheckpoint, match=reason):
         FileCheckpointStore(tmp_path).read(7)
+
+
+def test_what_nobody_looks_at_leaves_memory(tmp_path: Path) -> None:
+    """A second turn releases what somebody had looked at before the first; it reads the same afterwards."""
+    kernel = Kernel(MARKET)
+    run(kernel, list(blocks(market(9, 3_000), size=100)))
+    store = FileCheckpointStore(tmp_path)
+    save(store, kernel)
+    whole = kernel.history_bytes()
+    looked = kernel.aggregators[0].table(1)
+    expected = list(kernel.aggregators[0].window(1))
+    asyncio.run(HistoryBudget(kernel, whole - 1).keep(store.histories()))
+    assert 2_000 < kernel.history_bytes() < whole
+    assert kernel.aggregators[0].table(1) is looked
+    asyncio.run(HistoryBudget(kernel, 2_000).keep(store.histories()))
+    assert kernel.history_bytes() <= 2_000
+    assert list(kernel.aggregators[0].window(1)) == expected
+    assert kernel.history_bytes() > 2_000
+
+
+async def test_a_pipeline_keeps_histories_within_a_limit(tmp_path: Path) -> None:
+    """The same bars, values and digest as without, before and after a start."""
+    limit = 30_000
+    events = market(9, 3_000)
+    expected = Kernel(MARKET)
+    run(expected, list(blocks(events, size=100)))
+    settings: dict[str, Any] = {"config": MARKET, "clock": "ticks", "checkpoint_seconds": None, "history_bytes": limit}
+    async with Pipeline(data=tmp_path, **settings) as pipeline:
+        await feed(pipeline, events[:2_000])
+        await pipeline.checkpoint()
+        assert pipeline.statistics().history_bytes <= limit
+        await feed(pipeline, events[2_000:])
+        await pipeline.checkpoint()
+        assert pipeline.statistics().history_bytes <= limit
+        assert pipeline.digest == expected.digest.value()
+        states = [pipeline.snapshot(symbol).to_dict(50) for symbol in pipeline.symbols]
+        assert pipeline.statistics().history_bytes > limit
+    async with Pipeline(data=tmp_path, **settings) as pipeline:
+        assert [pipeline.snapshot(symbol).to_dict(50) for symbol in pipeline.symbols] == states
+    assert states == [expected.snapshot(expected.number_of(symbol)).to_dict(50) for symbol in expected.symbols()]
+
+
+def test_a_limit_needs_a_place_for_what_is_above_it() -> None:
+    with pytest.raises(ConfigError, match="history_bytes needs a data directory"):
+        Pipeline(history_bytes=1)
