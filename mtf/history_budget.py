@@ -1,7 +1,7 @@
 """How much memory histories take: above a limit, rows that a checkpoint has stored are read again when somebody looks.
 
-In turn by symbol, and not those that somebody has looked at since the last turn. A window that was given out keeps its
-rows as long as somebody has it.
+In turn by symbol, and not those of which somebody has looked at columns since the last turn. A window that was given
+out keeps its rows as long as somebody has it. In pure Python nothing is released (`mtf.bars.growth`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class HistoryBudget:
     async def keep(self, stored: Mapping[str, StoredRows]) -> None:
         """Release rows, until the limit is kept, of histories that are *stored*, by the name of their part."""
         parts = self._engine.cores().items()
+        for name, core in parts:
+            if history_of(name) in stored:
+                core.rebind(stored[history_of(name)])
+                await asyncio.sleep(0)
         cores = [(core, stored[history_of(name)]) for name, core in parts if history_of(name) in stored]
         symbols = self._engine.joiner.count
         taken = self._engine.history_bytes()

@@ -32,10 +32,10 @@ class StoredRows:
         self.reading: Final = threading.Lock()  # held while a table is filled
         self.ends: vec[i64] = vec[i64]([])  # `Core.history_end` of each symbol when they were loaded
 
-    def read(self, number: i64) -> list[bytes]:
-        """Return what `Core.save_window` saved of a symbol, oldest rows first; in any thread.
+    def read(self, number: i64, rows: i64) -> list[bytes]:
+        """Return what `Core.save_window` saved of a symbol with its last *rows*, oldest first; in any thread.
 
-        CorruptCheckpoint if it is damaged, OSError if it cannot be read.
+        There may be more rows before these. CorruptCheckpoint if it is damaged, OSError if it cannot be read.
         """
         raise NotImplementedError
 
@@ -94,6 +94,10 @@ class Core:
 
     def history_bytes(self) -> i64:
         """Return how much memory the histories of all symbols take."""
+        raise NotImplementedError
+
+    def rebind(self, stored: StoredRows) -> None:
+        """Read what is absent of unchanged histories from here from now on."""
         raise NotImplementedError
 
     def archive_end(self, archive: Archive) -> None:
@@ -188,7 +192,7 @@ class Image:
         return found
 
     def rows_after(self, after: vec[i64]) -> i64:
-        """Return how many rows of the histories come from the places *after* on, by symbol."""
+        """Return how many rows of the histories have come since the places *after*, by symbol, kept or not."""
         found: i64 = 0
         for number in range(len(self.windows)):
             known: i64 = after[number] if number < len(after) else 0

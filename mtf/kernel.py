@@ -242,10 +242,13 @@ def _load_history(core: Core, archive: Archive) -> None:
 
 
 def _load_later(core: Core, stored: StoredRows) -> None:
-    for number, count in stored.counts():
-        if number >= core.symbols_saved():
-            raise CorruptCheckpoint(f"saved state: a history of symbol {number}, but {core.symbols_saved()} are known")
-        core.load_later(number, count, stored)
+    try:
+        for number, count in stored.counts():
+            if number >= core.symbols_saved():
+                raise CorruptCheckpoint(f"saved state: a history of symbol {number} of {core.symbols_saved()}")
+            core.load_later(number, count, stored)
+    except OverflowError as error:
+        raise CorruptCheckpoint(f"saved state: a history that cannot be: {error}") from error
     core.stored = stored
 
 

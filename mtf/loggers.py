@@ -36,6 +36,8 @@ EVENTS: Final = {
     "events_counted": ("mtf.pipeline", INFO),
     "checkpoint_written": ("mtf.checkpoints", INFO),
     "checkpoint_incomplete": ("mtf.checkpoints", WARNING),
+    "histories_damaged": ("mtf.checkpoints", WARNING),
+    "histories_not_released": ("mtf.checkpoints", WARNING),
     "checkpoint_failed": ("mtf.checkpoints", WARNING),
     "checkpoint_passed_over": ("mtf.checkpoints", WARNING),
     "checkpoint_discarded": ("mtf.checkpoints", WARNING),

@@ -284,6 +284,12 @@ class Aggregator(Core):
             found += builder.history.size()
         return found
 
+    def rebind(self, stored: StoredRows) -> None:
+        """Read what is absent of unchanged histories from here from now on."""
+        ends = stored.ends
+        for number in range(min(len(self._builders), len(ends))):
+            self._builders[number].history.rebind(ends[number], stored)
+
     def table(self, number: i64) -> BarHistory:
         """Return the table of a symbol's completed bars."""
         return self._builders[number].history

@@ -17,7 +17,7 @@ from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow, newest_bars
 from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, VOLUME, FormingBars
 from mtf.bars.forming import TICKS as TICKS_FORMING
-from mtf.bars.growth import next_room
+from mtf.bars.growth import LATER, next_room
 from mtf.bars.judged_block import Instrument
 from mtf.bars.saved_bars import archive_gap, load_bar
 from mtf.calendars.day import Day, Gap
@@ -72,6 +72,8 @@ class BarBuilder:
         """Have the last *count* bars that are *stored*, which are read once somebody looks."""
         number = self.instrument.number
         self.history = BarHistory(self.instrument.name, self.history.timeframe, count, 0, count, stored, number)
+        if not LATER:
+            self.history.fill()
 
     def archive(self, archive: Archive, forming: FormingBars) -> None:
         """Save or load the forming bar, whose numbers are in *forming*."""

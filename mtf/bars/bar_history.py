@@ -102,8 +102,6 @@ class BarHistory:
 
         *number* is that of the symbol; see `next_room`.
         """
-        if self._absent and not LATER:
-            self._fill()
         count = self.count
         self.flush()
         start = start_of(count, keep)
@@ -113,11 +111,6 @@ class BarHistory:
         table = BarHistory(self.symbol, self.timeframe, room, self.first + start, absent, stored, self._number)
         table._take_last(self, count - start - absent)
         table._looked = self._looked
-        gaps = self.gaps
-        at = 0
-        while at < len(gaps) and gaps[at] < table.first:
-            at += GAP_NUMBERS
-        table.gaps = gaps[at:]
         return table
 
     def add(
@@ -181,7 +174,7 @@ class BarHistory:
     def price(self, row: i64, column: i64) -> float:
         """Return a number of a row: open, high, low, close or volume."""
         if row < self._absent:
-            self._fill()
+            self.fill()
         if row < self._flushed:
             return self._prices[row - self._absent + column * self._stride]
         return self._prices[(self._stride + row - self._flushed) * PRICES + column]
@@ -189,13 +182,14 @@ class BarHistory:
     def mark(self, row: i64, column: i64) -> i64:
         """Return a whole number of a row: START, END, TICKS or CODE."""
         if row < self._absent:
-            self._fill()
+            self.fill()
         if row < self._flushed:
             return self._marks[row - self._absent + column * self._stride]
         return self._marks[(self._stride + row - self._flushed) * MARKS + column]
 
     def price_column(self, column: i64, start: i64, stop: i64) -> memoryview[float]:
         """Return a column from one row up to another, as a read-only buffer."""
+        self._looked = True
         at = self._place(start, stop) + column * self._stride
         prices: Any = memoryview(self._prices)  # of floats, for which memoryview has no type
         found: memoryview[float] = prices[at : at + stop - start]
@@ -203,17 +197,19 @@ class BarHistory:
 
     def mark_column(self, column: i64, start: i64, stop: i64) -> memoryview[int]:
         """Return a column of whole numbers likewise."""
+        self._looked = True
         at = self._place(start, stop) + column * self._stride
         return memoryview(self._marks)[at : at + stop - start]
 
     def save(self, archive: Archive, start: i64, stop: i64) -> None:
         """Save the rows from *start* up to *stop* as columns, and their gaps."""
-        at = self._place(start, stop)
+        table = self if start >= self._absent else self._whole()
+        at = table._place(start, stop)
         for column in range(PRICES):
-            archive.numbers_in(self._prices, at + column * self._stride, stop - start)
+            archive.numbers_in(table._prices, at + column * table._stride, stop - start)
         for column in range(MARKS):
-            archive.wholes_in(self._marks, at + column * self._stride, stop - start)
-        gaps = _gaps_between(self.gaps, self.first + start, self.first + stop)
+            archive.wholes_in(table._marks, at + column * table._stride, stop - start)
+        gaps = _gaps_between(table.gaps, self.first + start, self.first + stop)
         archive.wholes_in(gaps, 0, archive.count(len(gaps), 8))
 
     def load(self, archive: Archive, count: i64) -> None:
@@ -259,9 +255,8 @@ class BarHistory:
 
     def _place(self, start: i64, stop: i64) -> i64:
         """Return where the row *start* is in each column, after which the rows up to *stop* follow."""
-        self._looked = True
         if start < self._absent and start < stop:
-            self._fill()
+            self.fill()
         if stop > self._flushed:
             self.flush()
         return start - self._absent
@@ -300,49 +295,59 @@ class BarHistory:
         None if there are none, or somebody has looked since the last time.
         """
         absent = end - self.first - start
-        if self._looked or absent <= 0 or end - self.first <= self._absent:
+        if self._looked or absent <= 0 or end - self.first <= self._absent or not LATER:
             self._looked = False
             return None
         count = self.count - start
         table = BarHistory(self.symbol, self.timeframe, count, self.first + start, absent, stored, number)
-        held = self._stored
-        if held is None:
-            self.flush()
-            table._take_last(self, count - absent)
-        else:
-            with held.reading:  # nobody may fill this one meanwhile
-                self.flush()
-                table._take_last(self, count - absent)
+        self.flush()
+        table._take_last(self, count - absent)
         return table
 
-    def _fill(self) -> None:
+    def rebind(self, end: i64, stored: StoredRows) -> None:
+        """Read absent rows from here, if they are the last ones up to the place *end*: older files can be closed."""
+        if self._stored is not None and end - self.first == self._absent:
+            self._stored = stored
+
+    def fill(self) -> None:
         """Read the absent rows; in any thread."""
         stored = self._stored
         if stored is None:
             return
         with stored.reading:
-            if self._stored is None:
-                return  # another thread has read them
-            pieces = [loaded_bars(data, self.symbol, self.timeframe) for data in stored.read(self._number)]
-            whole = BarHistory(self.symbol, self.timeframe, self.room, self.first)
-            # From here on no other thread can add a row.
-            self.flush()
-            to = self._absent
-            for piece in pieces:
-                to -= piece.count
-            if to > 0:
-                raise CorruptCheckpoint(f"the stored history of {self.symbol} lacks {to} bars")
-            for piece in pieces:
-                skipped = min(max(-to, 0), piece.count)
-                piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)
-                to += piece.count
-            self._copy_to(whole, 0, to, self.count - to)
-            whole.count = self.count
-            self._prices, self._marks, self.gaps = whole._prices, whole._marks, whole.gaps
-            self._stride = self.room
-            self._stored = None
-            self._absent = 0
-            self._looked = True
+            whole = self._whole()
+            if whole is not self:
+                self._prices, self._marks, self.gaps = whole._prices, whole._marks, whole.gaps
+                self._stride = whole._stride
+                self._stored = None
+                self._absent = 0
+                self._looked = True
+
+    def _whole(self) -> BarHistory:
+        """Return a table with all rows, also the absent ones, which are read; in any thread."""
+        stored = self._stored
+        if stored is None:
+            return self
+        absent = self._absent
+        pieces = [loaded_bars(data, self.symbol, self.timeframe) for data in stored.read(self._number, absent)]
+        if self._stored is None:
+            return self  # another thread has read them
+        # From here on no other thread can add a row: see LATER.
+        whole = BarHistory(self.symbol, self.timeframe, self.room, self.first)
+        self.flush()
+        to = absent
+        for piece in pieces:
+            to -= piece.count
+        if to > 0:
+            raise CorruptCheckpoint(f"the stored history of {self.symbol} lacks {to} bars")
+        for piece in pieces:
+            skipped = min(max(-to, 0), piece.count)
+            piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)
+            to += piece.count
+        self._copy_to(whole, 0, absent, self.count - absent)
+        whole.count = self.count
+        whole._flushed = self.count
+        return whole
 
     def gap(self, row: i64) -> Gap | None:
         """Return the gap before the bar of a row; None if there is none."""
@@ -363,7 +368,6 @@ class BarHistory:
 
     def bar(self, row: i64) -> Bar:
         """Return the bar of a row."""
-        self._looked = True
         code = self.mark(row, CODE)
         return Bar(
             symbol=self.symbol,
@@ -387,12 +391,15 @@ class BarHistory:
 
 
 def loaded_bars(data: bytes, symbol: str, timeframe: Timeframe) -> BarHistory:
-    """Return a table of the bars in *data*, which begins with their number."""
+    """Return a table of the bars in *data*, which begins with their number; CorruptCheckpoint if it cannot be bars."""
     archive = Archive(data)
-    count = archive.count(0, 8 * (PRICES + MARKS))
-    table = BarHistory(symbol, timeframe, max(count, 1))
-    table.load(archive, count)
-    archive.finish()
+    try:
+        count = archive.count(0, 8 * (PRICES + MARKS))
+        table = BarHistory(symbol, timeframe, max(count, 1))
+        table.load(archive, count)
+        archive.finish()
+    except (IndexError, ValueError, OverflowError) as error:
+        raise CorruptCheckpoint(f"the stored history of {symbol} is invalid: {error}") from error
     return table
 
 

@@ -8,7 +8,7 @@ it is as large as it may be, by one of the same size without the oldest rows. Th
 still read it. A minute at which ten thousand symbols close a bar must not be one at which they all copy their tables:
 the steps depend on the symbol's number.
 
-After a start, the rows of before are absent from a table: they are stored, and read once somebody looks at one.
+After a start, and above a limit of memory, rows that are stored are absent from a table, and read once somebody looks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ __all__ = ["LATER", "TAIL", "copy_rows", "flush_rows", "next_room", "start_of"]
 
 # Rows at the end of a table. In pure Python there are none: a reader in another thread could come between.
 TAIL: Final[int] = 8 if COMPILED else 1
-# Whether rows can be added to a table before its absent ones are read; in pure Python not, for the same reason.
+# Whether rows of a table can be absent, so that they are read later. In pure Python they are read at once: another
+# thread could come between two steps of a reader, while compiled code lets none run until it returns.
 LATER: Final[bool] = COMPILED
 FIRST_ROOM: Final[i64] = 8
 PHASES: Final[i64] = 64  # groups of symbols that grow at different times

@@ -108,7 +108,7 @@ def _checkpoints(directory: Path, report: VerifyReport) -> dict[str, Any]:
         except NewerCheckpoint as error:
             notes.append(f"{error}: it is skipped, and the log is replayed instead")
             continue
-        except (CorruptCheckpoint, DataDirError) as error:
+        except (CorruptCheckpoint, DataDirError, OSError) as error:
             damage.append({"path": getattr(error, "path", ""), "seq": seq, "what": str(error)})
             continue
         if seq > report.last_seq and not report.damage:  # with damage in the log there is no next start

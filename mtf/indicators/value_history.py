@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.archive import WITH_HISTORY, Archive
 from mtf.bars.columns import NO_BAR, Columns
-from mtf.bars.growth import next_room, start_of
+from mtf.bars.growth import LATER, next_room, start_of
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS, fetched
 from mtf.errors import CorruptCheckpoint
@@ -156,6 +156,12 @@ class ValueHistory(Core):
             found += rows.size()
         return found
 
+    def rebind(self, stored: StoredRows) -> None:
+        """Read what is absent of unchanged histories from here from now on."""
+        ends = stored.ends
+        for number in range(min(len(self._tables), len(ends))):
+            self._tables[number].rebind(ends[number], stored)
+
     def release(self, number: i64, end: i64, stored: StoredRows) -> i64:
         """Have the values of a symbol up to the place *end* be read later; return how many bytes that frees."""
         rows = self._tables[number]
@@ -168,7 +174,10 @@ class ValueHistory(Core):
     def load_later(self, number: i64, count: i64, stored: StoredRows) -> None:
         """Give a symbol its stored values, which are read later."""
         count = min(count, self._history)
-        self._tables[number] = ValueRows(self.width, count, 0, count, stored, number)
+        rows = ValueRows(self.width, count, 0, count, stored, number)
+        if not LATER:
+            rows.fill()
+        self._tables[number] = rows
 
     def _load_rows(self, archive: Archive, number: i64) -> None:
         """Load the completed values of a symbol, saved one row after the other."""

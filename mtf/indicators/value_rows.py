@@ -69,8 +69,6 @@ class ValueRows:
 
         *number* is that of the symbol; see `next_room`.
         """
-        if self._absent and not LATER:
-            self._fill()
         count = self.count
         self.flush()
         start = start_of(count, keep)
@@ -92,20 +90,19 @@ class ValueRows:
         None if there are none, or somebody has looked since the last time.
         """
         absent = end - self.first - start
-        if self._looked or absent <= 0 or end - self.first <= self._absent:
+        if self._looked or absent <= 0 or end - self.first <= self._absent or not LATER:
             self._looked = False
             return None
         count = self.count - start
         table = ValueRows(self.width, count, self.first + start, absent, stored, number)
-        held = self._stored
-        if held is None:
-            self.flush()
-            table._take_last(self, count - absent)
-        else:
-            with held.reading:  # nobody may fill this one meanwhile
-                self.flush()
-                table._take_last(self, count - absent)
+        self.flush()
+        table._take_last(self, count - absent)
         return table
+
+    def rebind(self, end: i64, stored: StoredRows) -> None:
+        """Read absent rows from here, if they are the last ones up to the place *end*: older files can be closed."""
+        if self._stored is not None and end - self.first == self._absent:
+            self._stored = stored
 
     def add(self, values: vec[float], at: i64) -> i64:
         """Append the row that begins at `values[at]`, for which there is room, and return its place."""
@@ -128,9 +125,10 @@ class ValueRows:
 
     def save(self, archive: Archive, start: i64, stop: i64) -> None:
         """Save the rows from *start* up to *stop* as columns."""
-        at = self._begin(start, stop)
+        table = self if start >= self._absent else self._whole()
+        at = table._begin(start, stop)
         for column in range(self.width):
-            archive.numbers_in(self.numbers, at + column * self._stride, stop - start)
+            archive.numbers_in(table.numbers, at + column * table._stride, stop - start)
 
     def load(self, archive: Archive, count: i64) -> None:
         """Load *count* rows that `save` saved, for which a new table has room."""
@@ -142,7 +140,7 @@ class ValueRows:
     def place(self, row: i64) -> tuple[i64, i64]:
         """Return where the first of a row's `numbers` is until the next row is added, and how far it is to the next."""
         if row < self._absent:
-            self._fill()
+            self.fill()
         if row < self._flushed:
             return row - self._absent, self._stride
         return (self._stride + row - self._flushed) * self.width, 1
@@ -160,6 +158,7 @@ class ValueRows:
 
     def column(self, column: i64, start: i64, stop: i64) -> memoryview[float]:
         """Return a column from one row up to another, as a read-only buffer."""
+        self._looked = True
         at = self._begin(start, stop) + column * self._stride
         numbers: Any = memoryview(self.numbers)  # of floats, for which memoryview has no type
         found: memoryview[float] = numbers[at : at + stop - start]
@@ -167,9 +166,8 @@ class ValueRows:
 
     def _begin(self, start: i64, stop: i64) -> i64:
         """Return where the row *start* is in each column, after which the rows up to *stop* follow."""
-        self._looked = True
         if start < self._absent and start < stop:
-            self._fill()
+            self.fill()
         if stop > self._flushed:
             self.flush()
         return start - self._absent
@@ -184,42 +182,57 @@ class ValueRows:
         self.count += count
         self._flushed = self.count
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
         """Read the absent rows; in any thread."""
         stored = self._stored
         if stored is None:
             return
         with stored.reading:
-            if self._stored is None:
-                return  # another thread has read them
-            pieces = [_loaded_rows(data, self.width) for data in stored.read(self._number)]
-            whole = ValueRows(self.width, self.room)
-            # From here on no other thread can add a row.
-            self.flush()
-            to = self._absent
-            for piece in pieces:
-                to -= piece.count
-            if to > 0:
-                raise CorruptCheckpoint(f"a stored history lacks {to} rows of indicator values")
-            for piece in pieces:
-                skipped = min(max(-to, 0), piece.count)
-                piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)
-                to += piece.count
-            self._copy_to(whole, 0, to, self.count - to)
-            self.numbers = whole.numbers
-            self._stride = self.room
-            self._stored = None
-            self._absent = 0
-            self._looked = True
+            whole = self._whole()
+            if whole is not self:
+                self.numbers = whole.numbers
+                self._stride = whole._stride
+                self._stored = None
+                self._absent = 0
+                self._looked = True
+
+    def _whole(self) -> ValueRows:
+        """Return a table with all rows, also the absent ones, which are read; in any thread."""
+        stored = self._stored
+        if stored is None:
+            return self
+        absent = self._absent
+        pieces = [_loaded_rows(data, self.width) for data in stored.read(self._number, absent)]
+        if self._stored is None:
+            return self  # another thread has read them
+        # From here on no other thread can add a row: see LATER.
+        whole = ValueRows(self.width, self.room)
+        self.flush()
+        to = absent
+        for piece in pieces:
+            to -= piece.count
+        if to > 0:
+            raise CorruptCheckpoint(f"a stored history lacks {to} rows of indicator values")
+        for piece in pieces:
+            skipped = min(max(-to, 0), piece.count)
+            piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)
+            to += piece.count
+        self._copy_to(whole, 0, absent, self.count - absent)
+        whole.count = self.count
+        whole._flushed = self.count
+        return whole
 
 
 def _loaded_rows(data: bytes, width: i64) -> ValueRows:
-    """Return a table of the rows in *data*, which begins with their number."""
+    """Return a table of the rows in *data*, which begins with their number; CorruptCheckpoint if it is invalid."""
     archive = Archive(data)
-    count = archive.count(0, 8 * width) if width else archive.int64(0, 0, ANY_MAX)
-    table = ValueRows(width, max(count, 1))
-    table.load(archive, count)
-    archive.finish()
+    try:
+        count = archive.count(0, 8 * width) if width else archive.int64(0, 0, ANY_MAX)
+        table = ValueRows(width, max(count, 1))
+        table.load(archive, count)
+        archive.finish()
+    except (IndexError, ValueError, OverflowError) as error:
+        raise CorruptCheckpoint(f"a stored history of indicator values is invalid: {error}") from error
     return table
 
 

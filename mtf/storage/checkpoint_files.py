@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from mtf.errors import CorruptCheckpoint, DataDirError
 from mtf.image import StoredRows
 from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.loggers import report
 from mtf.saved_parts import Part, WindowsPart
 from mtf.storage.checkpoint_store import (
     HEADER_BYTES,
@@ -23,7 +24,7 @@ from mtf.storage.checkpoint_store import (
     decode_checkpoint,
     encoded_pieces,
 )
-from mtf.storage.row_file import Reference, RowFile
+from mtf.storage.row_file import PIECE_BYTES, Reference, RowFile, Scan, seq_in
 from mtf.storage.stored_histories import Chain, open_histories, readable_histories, references_of, save_histories
 
 __all__ = ["FileCheckpointStore"]
@@ -35,6 +36,7 @@ SUFFIX: Final = ".mtf"
 FRESH: Final = ".new"
 SEQ_DIGITS: Final = 19
 READ_BYTES: Final = 16 << 20
+SCRUB_BYTES: Final = 16 << 20  # that are checked again with each checkpoint
 
 # Within the class below, `list` is a method.
 Seqs: TypeAlias = list[int]
@@ -56,6 +58,8 @@ class FileCheckpointStore:
         self._files_of: dict[int, Names] = {}  # to which checkpoints refer, of those that were read or written
         self._chains: Mapping[str, Chain] = {}  # of the checkpoint that was saved last
         self._seq = 0
+        self._scans: dict[Reference, Scan] = {}  # of their files, those that are not yet over
+        self._damaged: Final[set[str]] = set()  # names of files that turned out to be
         self._opened: Final[WeakValueDictionary[Reference, RowFile]] = WeakValueDictionary()
 
     def save(self, seq: int, meta: dict[str, Any], parts: Mapping[str, Part]) -> Path:
@@ -119,7 +123,8 @@ class FileCheckpointStore:
         references = found.parts.get(REFERENCES, b"")
         files: Names = []
         if references:
-            histories, files = open_histories(self._fs, self.directory, references, path, limit, self._opened)
+            piece_max = self._piece_max(seq)
+            histories, files = open_histories(self._fs, self.directory, references, path, piece_max, self._opened)
             found = found._replace(histories=histories)
         self._files_of[seq] = files
         return found
@@ -140,14 +145,14 @@ class FileCheckpointStore:
 
     def histories(self) -> Mapping[str, StoredRows]:
         """Return the histories of the checkpoint that was saved last, by part, to be read later."""
-        limit = checkpoint_bytes_max(self._seq, self._symbol_bytes)
-        return readable_histories(self._fs, self._chains, limit, self._opened)
+        return readable_histories(self._fs, self._chains, self._piece_max(self._seq), self._opened)
 
     def _save_histories(self, seq: int, windows: Mapping[str, WindowsPart]) -> dict[str, Chain]:
         """Store what is new in histories, and return where all of them are."""
-        names = set(self._names())
+        self._scrub()
+        names = set(self._names()) - self._damaged
         k = 0
-        while (name := f"{ROWS}{seq:0{SEQ_DIGITS}d}-{k}{SUFFIX}") in names:
+        while self._fs.kind(join(self.directory, name := f"{ROWS}{seq:0{SEQ_DIGITS}d}-{k}{SUFFIX}")) != "nothing":
             k += 1
         images = {part: each.image for part, each in windows.items()}
         fresh = join(self.directory, name + FRESH)
@@ -158,6 +163,37 @@ class FileCheckpointStore:
             next(iter(windows.values())).size = size  # of all: they are in one file
         return chains
 
+    def _piece_max(self, seq: int) -> int:
+        """Return how many bytes a piece of history rows may have: what was written before a symbol, and a symbol's."""
+        return PIECE_BYTES + (self._symbol_bytes or checkpoint_bytes_max(seq, 0))
+
+    def _scrub(self) -> None:
+        """Check some more of the files to which the newest checkpoint refers: the next ones will refer to them, too.
+
+        What is in a damaged one is written again.
+        """
+        if not self._scans:
+            links = [link for chain in self._chains.values() for link in chain.links]
+            references = {link.reference for link in links if link.reference.name not in self._damaged}
+            self._scans = {each: Scan(self._fs, join(self.directory, each.name), each) for each in references}
+        left = SCRUB_BYTES
+        while left > 0 and self._scans:
+            reference, scan = next(iter(self._scans.items()))
+            path = join(self.directory, reference.name)
+            try:
+                file = self._fs.open(path, "read")
+                try:
+                    over = scan.advance(file, left)
+                finally:
+                    self._fs.close(file)
+            except (CorruptCheckpoint, OSError) as error:
+                self._damaged.add(reference.name)
+                report("histories_damaged", f"{error}: what is in it is stored again", path=path, reason=str(error))
+                over = True
+            left -= reference.size
+            if over:
+                del self._scans[reference]
+
     def _remove_unused(self) -> None:
         """Remove the files of histories to which no checkpoint can refer."""
         seqs = self.list()
@@ -165,7 +201,7 @@ class FileCheckpointStore:
         # One that was never read or written here may refer to any file that is no later.
         unread = max((seq for seq in seqs if seq not in self._files_of), default=-1)
         for name in self._names():
-            if name.startswith(ROWS) and name not in used and _rows_seq_of(name) > unread:
+            if name not in used and seq_in(name) > unread:
                 self._fs.remove(join(self.directory, name))
         self._files_of = {seq: self._files_of[seq] for seq in seqs if seq in self._files_of}
 
@@ -191,11 +227,6 @@ class FileCheckpointStore:
             return b"".join(parts)
         finally:
             self._fs.close(file)
-
-
-def _rows_seq_of(name: str) -> int:
-    digits = name[len(ROWS) :][:SEQ_DIGITS]
-    return int(digits) if digits.isascii() and digits.isdigit() else -1
 
 
 def _seq_of(name: str) -> int:

@@ -17,7 +17,7 @@ from mtf.actors.actor import Marker, MarkerKind
 from mtf.actors.barriers import Answers
 from mtf.actors.consumer import PART
 from mtf.clock import Timer, WallClock
-from mtf.errors import LogWriteFailed, PipelineStopped
+from mtf.errors import CorruptCheckpoint, LogWriteFailed, PipelineStopped
 from mtf.events.block import ROW_BYTES
 from mtf.frames.frame import Frame
 from mtf.history_budget import HistoryBudget
@@ -178,8 +178,6 @@ class Checkpointer:
             await self._writer.durable(marker.seq)
             await self._in_thread(self._store.save, marker.seq, meta, parts)
             self.seq = marker.seq
-            if self._budget is not None and self._budget.is_exceeded():
-                await self._budget.keep(await self._in_thread(self._store.histories))
             size, took_ns = sum(map(size_of, parts.values())), time.perf_counter_ns() - begun_ns
             self.progress.written(marker.seq, size, took_ns, self._clock.now_ns())
             if left_out:
@@ -192,7 +190,21 @@ class Checkpointer:
                 )
             if self._clean is not None and not left_out:  # all consumers have made their work up to here durable
                 await self._in_thread(self._forget_before_oldest, self._clean)
+            await self._release()
             return self.seq
+
+    async def _release(self) -> None:
+        """Release what the checkpoint has stored of histories, if these take too much memory."""
+        if self._budget is None or not self._budget.is_exceeded():
+            return
+        try:
+            await self._budget.keep(await self._in_thread(self._store.histories))
+        except (CorruptCheckpoint, OSError) as error:
+            self._noted(
+                "histories_not_released",
+                f"histories take more than {self._history_bytes:,} bytes, and stay in memory: {error}",
+                reason=str(error),
+            )
 
     async def _complete(self, images: Iterable[Image]) -> None:
         """Complete *images* in slices, between which everything else goes on."""

@@ -389,7 +389,7 @@ def _difference(engine: Kernel, found: Checkpoint) -> str:
     try:
         again.load(found.parts, found.histories)
         parts = again.save()  # with its histories, and as it is saved now if it is of an earlier version
-    except CorruptCheckpoint as error:
+    except (CorruptCheckpoint, OSError) as error:
         return str(error)
     if not is_with_history([*found.parts, *found.histories]):
         parts.update(found.parts)

@@ -23,6 +23,7 @@ from mtf.storage.row_file import Reference, RowFile, is_reference, write_rows
 
 __all__ = ["Chain", "StoredHistory", "open_histories", "readable_histories", "references_of", "save_histories"]
 
+FILES_MAX: Final = 10_000
 ROWS_MIN: Final = 2_000  # chains of fewer rows are not worth a file of their own
 
 
@@ -50,9 +51,17 @@ class StoredHistory(StoredRows):
         self.part: Final = part
         self.files: Final = files
 
-    def read(self, number: i64) -> list[bytes]:
-        found = [file.read(self.part, int(number)) for file in self.files]
-        return [each for each in found if each]
+    def read(self, number: i64, rows: i64) -> list[bytes]:
+        found: list[bytes] = []
+        left = int(rows)
+        for file in reversed(self.files):
+            if left <= 0:
+                break
+            data, count = file.read(self.part, int(number))
+            if count:
+                found.append(data)
+                left -= count
+        return found[::-1]
 
     def counts(self) -> list[tuple[int, int]]:
         found: dict[int, int] = {}
@@ -83,13 +92,34 @@ def save_histories(
     *names* are those of the files in the *directory*. Returns the chains of all parts, and how many bytes are new: if
     none, there is no file. OSError if it cannot be written.
     """
-    chains: dict[str, Chain] = {}
+    chains = {part: _chain_of(image, directory, names) for part, image in images.items()}
+    try:
+        return _save(fs, directory, name, fresh, seq, images, chains, merging=True)
+    except (CorruptCheckpoint, OSError):
+        if not any(chain.links for chain in chains.values()):
+            raise
+        # Perhaps a stored row that would be written again cannot be read.
+        if fs.kind(fresh) != "nothing":
+            fs.remove(fresh)
+        return _save(fs, directory, name, fresh, seq, images, chains, merging=False)
+
+
+def _save(
+    fs: FileSystem,
+    directory: str,
+    name: str,
+    fresh: str,
+    seq: int,
+    images: Mapping[str, Image],
+    known: Mapping[str, Chain],
+    *,
+    merging: bool,
+) -> tuple[dict[str, Chain], int]:
+    chains = dict(known)
     new: list[tuple[str, Image, vec[i64]]] = []
     prefixes: list[tuple[Link, ...]] = []
     for part, image in images.items():
-        chain = _chain_of(image, directory, names)
-        chains[part] = chain
-        kept = _kept_links(chain.links, image)
+        kept = _kept_links(chains[part].links, image, merging=merging)
         if kept is not None:
             new.append((part, image, kept[-1].ends if kept else vec[i64]([])))
             prefixes.append(kept)
@@ -114,13 +144,13 @@ def _chain_of(image: Image, directory: str, names: Set[str]) -> Chain:
     return Chain(directory, ()) if missing else stored
 
 
-def _kept_links(links: tuple[Link, ...], image: Image) -> tuple[Link, ...] | None:
+def _kept_links(links: tuple[Link, ...], image: Image, *, merging: bool) -> tuple[Link, ...] | None:
     """Return the files after which the rest is written; None if nothing is new."""
     rows = int(image.rows_after(links[-1].ends if links else vec[i64]([])))
     if not rows:
         return None
     count = len(links)
-    while count and links[count - 1].rows < 2 * max(rows, ROWS_MIN):
+    while merging and count and links[count - 1].rows < 2 * max(rows, ROWS_MIN):
         count -= 1
         rows = int(image.rows_after(links[count - 1].ends if count else vec[i64]([])))
     return links[:count]
@@ -147,7 +177,7 @@ def open_histories(
     directory: str,
     data: bytes,
     place: str,
-    raw_max: int,
+    piece_max: int,
     opened: WeakValueDictionary[Reference, RowFile],
 ) -> tuple[dict[str, StoredRows], list[str]]:
     """Return the histories to which a checkpoint at *place* refers in *data*, by part, and the names of their files.
@@ -159,11 +189,14 @@ def open_histories(
     for reference in _references_in(data, place):
         file = opened.get(reference)
         if file is None:
-            file = RowFile(fs, join(directory, reference.name), reference, raw_max)
+            file = RowFile(fs, join(directory, reference.name), reference, piece_max)
             opened[reference] = file
+        file.check()
         files.append(file)
     try:
         for part, places in orjson.loads(data)["parts"].items():
+            if len(set(places)) < len(places):
+                raise ValueError("a file twice")
             found[str(part)] = StoredHistory(directory, str(part), [files[k] for k in places if k >= 0])
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise CorruptCheckpoint(f"{place}: {error}", path=place) from error
@@ -171,7 +204,7 @@ def open_histories(
 
 
 def readable_histories(
-    fs: FileSystem, chains: Mapping[str, Chain], raw_max: int, opened: WeakValueDictionary[Reference, RowFile]
+    fs: FileSystem, chains: Mapping[str, Chain], piece_max: int, opened: WeakValueDictionary[Reference, RowFile]
 ) -> dict[str, StoredRows]:
     """Return the histories of *chains*, which were written here, by part; see `open_histories` for *opened*."""
     files: dict[Reference, RowFile] = {}
@@ -181,7 +214,7 @@ def readable_histories(
             reference = link.reference
             file = files.get(reference) or opened.get(reference)
             if file is None:
-                file = RowFile(fs, join(chain.directory, reference.name), reference, raw_max, check=False)
+                file = RowFile(fs, join(chain.directory, reference.name), reference, piece_max, check=False)
             files[reference] = opened[reference] = file
         history = StoredHistory(chain.directory, part, [files[link.reference] for link in chain.links])
         if chain.links:
@@ -195,6 +228,9 @@ def _references_in(data: bytes, place: str) -> list[Reference]:
         listed: Any = orjson.loads(data)["files"]
         if not isinstance(listed, list) or not all(map(is_reference, listed)):
             raise ValueError("references that cannot be read")
-        return [Reference(*each) for each in listed]
+        found = [Reference(*each) for each in listed]
+        if len({each.name for each in found}) < len(found) or len(found) > FILES_MAX:
+            raise ValueError("references to too many files, or to one twice")
+        return found
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptCheckpoint(f"{place}: {error}", path=place) from error
