@@ -36,7 +36,8 @@ SUFFIX: Final = ".mtf"
 FRESH: Final = ".new"
 SEQ_DIGITS: Final = 19
 READ_BYTES: Final = 16 << 20
-SCRUB_BYTES: Final = 16 << 20  # that are checked again with each checkpoint
+SCRUB_BYTES: Final = 4 << 20  # that are checked again at a time, so many times with each checkpoint:
+SCRUBS: Final = 4
 
 # Within the class below, `list` is a method.
 Seqs: TypeAlias = list[int]
@@ -172,25 +173,26 @@ class FileCheckpointStore:
 
         What is in a damaged one is written again.
         """
-        if not self._scans:
-            links = [link for chain in self._chains.values() for link in chain.links]
-            references = {link.reference for link in links if link.reference.name not in self._damaged}
-            self._scans = {each: Scan(self._fs, join(self.directory, each.name), each) for each in references}
-        left = SCRUB_BYTES
-        while left > 0 and self._scans:
+        links = [link for chain in self._chains.values() for link in chain.links]
+        used = dict.fromkeys(link.reference for link in links if link.reference.name not in self._damaged)
+        self._scans = {each: scan for each, scan in self._scans.items() if each in used} or {
+            each: Scan(self._fs, join(self.directory, each.name), each) for each in used
+        }
+        for _ in range(SCRUBS):
+            if not self._scans:
+                break
             reference, scan = next(iter(self._scans.items()))
             path = join(self.directory, reference.name)
             try:
                 file = self._fs.open(path, "read")
                 try:
-                    over = scan.advance(file, left)
+                    over = scan.advance(file, SCRUB_BYTES)
                 finally:
                     self._fs.close(file)
             except (CorruptCheckpoint, OSError) as error:
                 self._damaged.add(reference.name)
                 report("histories_damaged", f"{error}: what is in it is stored again", path=path, reason=str(error))
                 over = True
-            left -= reference.size
             if over:
                 del self._scans[reference]
 

@@ -31,7 +31,7 @@ from mtf.log.filesystem import OsFileSystem
 from mtf.log.pack import inflate
 from mtf.pipeline import Pipeline
 from mtf.saved_parts import Part, parts_of, saved
-from mtf.storage import stored_histories
+from mtf.storage import checkpoint_files, stored_histories
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from mtf.storage.row_file import Reference, RowFile
 from mtf.storage.stored_histories import StoredHistory
@@ -140,12 +140,14 @@ def test_a_checkpoint_writes_what_is_new(tmp_path: Path) -> None:
     written: dict[str, int] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stored_histories, "ROWS_MIN", 20)
+        patch.setattr(checkpoint_files, "SCRUB_BYTES", 500)  # so that files are merged before all of them was checked
         for k, block in enumerate(made):
             kernel.step(block)
             if k % 5 == 0:
                 save(store, kernel)
                 written.update((path.name, path.stat().st_size) for path in tmp_path.glob("rows-*"))
                 assert len(rows_files(tmp_path)) < 25
+    assert not store._damaged
     checkpoints = len(range(0, len(made), 5))
     whole = FileCheckpointStore(tmp_path / "whole")
     other = Kernel(config)
