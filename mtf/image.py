@@ -35,7 +35,7 @@ class StoredRows:
     def read(self, number: i64, rows: i64) -> list[bytes]:
         """Return what `Core.save_window` saved of a symbol with its last *rows*, oldest first; in any thread.
 
-        There may be more rows before these. CorruptCheckpoint if it is damaged, OSError if it cannot be read.
+        There may be more rows before these. CorruptCheckpoint if it is damaged, or cannot be read.
         """
         raise NotImplementedError
 

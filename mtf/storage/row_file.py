@@ -181,7 +181,7 @@ class RowFile:
     def read(self, part: str, number: int) -> tuple[bytes, int]:
         """Return the rows of a symbol, as they were saved, and how many these are; empty if there are none.
 
-        CorruptCheckpoint if they are damaged, OSError if they cannot be read.
+        CorruptCheckpoint if they are damaged, or cannot be read.
         """
         found = self._parts.get(part)
         if found is None:
@@ -203,7 +203,7 @@ class RowFile:
             if not 0 < size <= self._piece_max:
                 raise ValueError(f"a piece of {size} bytes")
             raw = inflate(self._bytes(at, stored), size)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise CorruptCheckpoint(f"{self.path}: {error}", path=self.path) from error
         self._last = (k, raw)
         return raw

@@ -95,10 +95,9 @@ def save_histories(
     chains = {part: _chain_of(image, directory, names) for part, image in images.items()}
     try:
         return _save(fs, directory, name, fresh, seq, images, chains, merging=True)
-    except (CorruptCheckpoint, OSError):
+    except CorruptCheckpoint:  # of stored rows that would be written again
         if not any(chain.links for chain in chains.values()):
             raise
-        # Perhaps a stored row that would be written again cannot be read.
         if fs.kind(fresh) != "nothing":
             fs.remove(fresh)
         return _save(fs, directory, name, fresh, seq, images, chains, merging=False)

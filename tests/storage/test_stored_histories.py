@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
 import struct
 import tempfile
@@ -418,3 +419,15 @@ def test_an_index_of_a_stranger_is_refused_or_read_as_it_says(seed: int, tmp_pat
         for number, count in history.counts():
             kernel.aggregators[0].load_later(number % 3, count, history)
             list(kernel.aggregators[0].window(number % 3))
+
+
+def test_a_row_that_cannot_be_read_costs_no_later_checkpoint(tmp_path: Path) -> None:
+    """A merge would write it again; instead only what is new is written, after what is stored."""
+    kernel, seqs = three(tmp_path)
+    kernel = started(tmp_path, MARKET, seqs[-1])
+    store = FileCheckpointStore(tmp_path)
+    for name in rows_files(tmp_path):
+        os.truncate(tmp_path / name, 30)
+    run(kernel, list(blocks(market(9, 3_100), size=100))[30:])
+    save(store, kernel)
+    assert store.list()[-1] == kernel.joiner.seq
