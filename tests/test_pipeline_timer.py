@@ -13,7 +13,7 @@ import pytest
 import mtf
 from mtf.errors import MalformedEvent
 from tests.actors.loops import LOOPS, on_loop
-from tests.builders import at, ticks
+from tests.builders import at, copy_if_there, ticks
 from tests.fake_clock import FakeClock
 
 SECOND_NS = 1_000_000_000
@@ -295,7 +295,7 @@ async def test_a_start_makes_no_clock_event_of_its_own(killed: bool, tmp_path: P
     async with live(wall, timeframes=["1m"], data=tmp_path / "a", checkpoint_events=1000) as p:
         await push(p, wall, "A:10:00:10@1")
         await p.drain()
-        shutil.copytree(tmp_path / "a", tmp_path / "b")
+        shutil.copytree(tmp_path / "a", tmp_path / "b", copy_function=copy_if_there)
     wall.go_to(at("10:05"))
     data = tmp_path / ("b" if killed else "a")
     async with live(wall, timeframes=["1m"], data=data, checkpoint_events=1000) as p:

@@ -16,6 +16,7 @@ from mtf.errors import MalformedEvent
 from mtf.events.tick import Tick
 from mtf.log import FileLog, kept_tails
 from mtf.pipeline import Pipeline
+from tests.builders import copy_if_there
 from tests.cli.builders import json_of, mtf
 from tests.storage.builders import FRIDAY, feed, market
 
@@ -34,7 +35,7 @@ async def left_by_a_crash(data: Path, running: Path) -> Path:
         await pipeline.checkpoint()
         await feed(pipeline, EVENTS[40:])
         await pipeline.durable(60)
-        shutil.copytree(running, data)
+        shutil.copytree(running, data, copy_function=copy_if_there)
     return next((data / "log").glob("*.log"))
 
 

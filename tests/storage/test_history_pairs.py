@@ -18,6 +18,7 @@ from mtf.storage.datadir import history_of
 from mtf.storage.history import writer
 from mtf.storage.history.pair import has_foreign_log
 from mtf.storage.history.store import HistoryStore
+from tests.builders import copy_if_there
 from tests.cli.builders import mtf
 from tests.storage.builders import feed, history_rows, market
 
@@ -55,7 +56,7 @@ async def crashed(data: Path, backup: Path) -> None:
     async with pipeline_on(data) as pipeline:
         await stored(pipeline, 250, 300)
         await stored(pipeline, 300, 400)
-        shutil.copytree(data, data.with_name("crashed"))
+        shutil.copytree(data, data.with_name("crashed"), copy_function=copy_if_there)
     shutil.rmtree(data)
     data.with_name("crashed").rename(data)
 
