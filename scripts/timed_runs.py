@@ -14,7 +14,7 @@ from typing import Any
 
 import mtf
 
-SECONDS_MIN = 0.1
+SECONDS_MIN = 0.5
 
 
 async def run(question: dict[str, Any]) -> int:
