@@ -62,6 +62,8 @@ class SegmentList:
                 return False
             if not following or fs.kind(join(directory, following)) == "nothing":
                 return True
+            if following <= self._names[-1]:  # it has the content of an earlier one
+                return False
             self._names = (*self._names, following)
 
     def _newest(self, name: str) -> tuple[bytes, str]:
