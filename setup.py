@@ -49,6 +49,7 @@ COMPILED = [
     "mtf/bars/bar.py",
     "mtf/bars/bar_codes.py",
     "mtf/bars/growth.py",
+    "mtf/bars/history_table.py",
     "mtf/archive.py",
     "mtf/image.py",
     "mtf/bars/bar_history.py",

@@ -1,7 +1,6 @@
 """The history of one symbol and timeframe: completed bars as columns.
 
-Rows are only appended: what was written never changes, so that a window stays what it was. A full table is replaced by
-a new one (`mtf.bars.growth`). After a start, the rows of before may be absent: they are read when somebody looks.
+Rows are only appended: what was written never changes, so that a window stays what it was.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ from mtf.bars.bar_codes import (
     OFF_SESSION,
     date_of,
 )
-from mtf.bars.growth import LATER, TAIL, copy_rows, flush_rows, next_room, start_of
+from mtf.bars.growth import copy_rows, flush_rows
+from mtf.bars.history_table import HistoryTable
 from mtf.calendars.day import Gap
 from mtf.errors import CorruptCheckpoint
 from mtf.image import StoredRows
@@ -45,30 +45,10 @@ GAP_NUMBERS: Final = 5  # of a gap: the place of its bar, counted from the symbo
 
 
 @mypyc_attr(native_class=True, acyclic=True)
-class BarHistory:
-    """A table of completed bars, column after column, with *room* for some: the owner appends, others read.
+class BarHistory(HistoryTable):
+    """A table of completed bars, column after column."""
 
-    `first` is the number of bars before the first row, since the log began or the state was loaded. Rows from
-    `_flushed` on are in the tail (`mtf.bars.growth`). The first `_absent` rows are the last ones of a *stored* history.
-    """
-
-    __slots__ = (
-        "_absent",
-        "_flushed",
-        "_looked",
-        "_marks",
-        "_number",
-        "_prices",
-        "_stored",
-        "_stride",
-        "_tail",
-        "count",
-        "first",
-        "gaps",
-        "room",
-        "symbol",
-        "timeframe",
-    )
+    __slots__ = ("_marks", "_prices", "gaps", "symbol", "timeframe")
 
     def __init__(
         self,
@@ -80,37 +60,27 @@ class BarHistory:
         stored: StoredRows | None = None,
         number: i64 = 0,
     ) -> None:
+        super().__init__(room, first, absent, stored, number)
         self.symbol: Final = symbol
         self.timeframe: Final = timeframe
-        self.room: Final[i64] = room
-        self.first: Final[i64] = first
-        self.count: i64 = absent  # rows
-        self._tail: Final[i64] = TAIL
-        self._flushed: i64 = absent
-        self._absent: i64 = absent
-        self._stored: StoredRows | None = stored
-        self._number: Final[i64] = number  # of the symbol in it
-        self._stride: i64 = room - absent  # from a column to the next
-        self._looked = False  # somebody has since `released`
         rows: i64 = self._stride + self._tail if self._stride else 0
         self._prices: vec[float] = vec[float]([0.0] * (rows * PRICES))
         self._marks: vec[i64] = vec[i64]([0] * (rows * MARKS))
         self.gaps: vec[i64] = vec[i64]([])  # GAP_NUMBERS for each present bar that has a gap before it, in order
 
-    def larger(self, keep: i64, number: i64) -> BarHistory:
-        """Return a table with the last *keep* rows of this one, which is full, and room for more.
+    def _empty(self, room: i64, first: i64, absent: i64, stored: StoredRows | None, number: i64) -> HistoryTable:
+        return BarHistory(self.symbol, self.timeframe, room, first, absent, stored, number)
 
-        *number* is that of the symbol; see `next_room`.
-        """
-        count = self.count
-        self.flush()
-        start = start_of(count, keep)
-        room = next_room(count, keep, number)
-        absent = max(self._absent - start, 0)
-        stored = self._stored if absent else None
-        table = BarHistory(self.symbol, self.timeframe, room, self.first + start, absent, stored, self._number)
-        table._take_last(self, count - start - absent)
-        table._looked = self._looked
+    def larger(self, keep: i64, number: i64) -> BarHistory:
+        """Return a table with the last *keep* bars of this one, which is full; *number* is that of the symbol."""
+        table = self._larger(keep, number)
+        assert isinstance(table, BarHistory)
+        return table
+
+    def released(self, start: i64, end: i64, stored: StoredRows, number: i64) -> BarHistory | None:
+        """Return a table from *start* on, without the bars up to the place *end*, which are *stored*, or None."""
+        table = self._released(start, end, stored, number)
+        assert table is None or isinstance(table, BarHistory)
         return table
 
     def add(
@@ -204,6 +174,7 @@ class BarHistory:
     def save(self, archive: Archive, start: i64, stop: i64) -> None:
         """Save the rows from *start* up to *stop* as columns, and their gaps."""
         table = self if start >= self._absent else self._whole()
+        assert isinstance(table, BarHistory)
         at = table._place(start, stop)
         for column in range(PRICES):
             archive.numbers_in(table._prices, at + column * table._stride, stop - start)
@@ -253,16 +224,8 @@ class BarHistory:
         if at != len(gaps):
             raise CorruptCheckpoint("saved state: a gap is before no bar")
 
-    def _place(self, start: i64, stop: i64) -> i64:
-        """Return where the row *start* is in each column, after which the rows up to *stop* follow."""
-        if start < self._absent and start < stop:
-            self.fill()
-        if stop > self._flushed:
-            self.flush()
-        return start - self._absent
-
-    def _copy_to(self, table: BarHistory, start: i64, to: i64, count: i64) -> None:
-        """Copy *count* present rows from the one at *start* on into the columns of *table*, at *to*, and their gaps."""
+    def _copy_to(self, table: HistoryTable, start: i64, to: i64, count: i64) -> None:
+        assert isinstance(table, BarHistory)
         copy_rows(self._prices, PRICES, self._stride, start, table._prices, table._stride, to, count)
         marks, into = self._marks, table._marks
         for column in range(MARKS):
@@ -279,75 +242,16 @@ class BarHistory:
                 for k in range(at + 1, at + GAP_NUMBERS):
                     table.gaps = append(table.gaps, gaps[k])
 
-    def _take_last(self, table: BarHistory, count: i64) -> None:
-        """Copy the last *count* rows of *table*, which are in its columns, after the absent ones of this new table."""
-        table._copy_to(self, table.count - table._absent - count, 0, count)
-        self.count += count
-        self._flushed = self.count
+    def _loaded(self, data: bytes) -> HistoryTable:
+        return loaded_bars(data, self.symbol, self.timeframe)
+
+    def _take(self, whole: HistoryTable) -> None:
+        assert isinstance(whole, BarHistory)
+        self._prices, self._marks, self.gaps = whole._prices, whole._marks, whole.gaps
 
     def size(self) -> i64:
-        """Return how many bytes of memory the rows take."""
+        """Return how many bytes of memory the bars take."""
         return 8 * (len(self._prices) + len(self._marks))
-
-    def released(self, start: i64, end: i64, stored: StoredRows, number: i64) -> BarHistory | None:
-        """Return a table with the rows from *start* on, without those up to the place *end*, which are *stored*.
-
-        None if there are none, or somebody has looked since the last time.
-        """
-        absent = end - self.first - start
-        if self._looked or absent <= 0 or end - self.first <= self._absent or not LATER:
-            self._looked = False
-            return None
-        count = self.count - start
-        table = BarHistory(self.symbol, self.timeframe, count, self.first + start, absent, stored, number)
-        self.flush()
-        table._take_last(self, count - absent)
-        return table
-
-    def rebind(self, end: i64, stored: StoredRows) -> None:
-        """Read absent rows from here, if they are the last ones up to the place *end*: older files can be closed."""
-        if self._stored is not None and end - self.first == self._absent:
-            self._stored = stored
-
-    def fill(self) -> None:
-        """Read the absent rows; in any thread."""
-        stored = self._stored
-        if stored is None:
-            return
-        with stored.reading:
-            whole = self._whole()
-            if whole is not self:
-                self._prices, self._marks, self.gaps = whole._prices, whole._marks, whole.gaps
-                self._stride = whole._stride
-                self._stored = None
-                self._absent = 0
-                self._looked = True
-
-    def _whole(self) -> BarHistory:
-        """Return a table with all rows, also the absent ones, which are read; in any thread."""
-        stored = self._stored
-        if stored is None:
-            return self
-        absent = self._absent
-        pieces = [loaded_bars(data, self.symbol, self.timeframe) for data in stored.read(self._number, absent)]
-        if self._stored is None:
-            return self  # another thread has read them
-        # From here on no other thread can add a row: see LATER.
-        whole = BarHistory(self.symbol, self.timeframe, self.room, self.first)
-        self.flush()
-        to = absent
-        for piece in pieces:
-            to -= piece.count
-        if to > 0:
-            raise CorruptCheckpoint(f"the stored history of {self.symbol} lacks {to} bars")
-        for piece in pieces:
-            skipped = min(max(-to, 0), piece.count)
-            piece._copy_to(whole, skipped, to + skipped, piece.count - skipped)
-            to += piece.count
-        self._copy_to(whole, 0, absent, self.count - absent)
-        whole.count = self.count
-        whole._flushed = self.count
-        return whole
 
     def gap(self, row: i64) -> Gap | None:
         """Return the gap before the bar of a row; None if there is none."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, write_all
 from mtf.log.pack import PACK_BYTES, PACK_EVENTS, pack_frames
 from mtf.log.retention import maintenance_lock
 from mtf.log.segment import LogFrame, Segment, segment_names
@@ -95,7 +95,7 @@ def _compress(fs: FileSystem, directory: str, name: str, pause: Pause, watch: Wa
         file = fs.open(path + ASIDE, "create")
         try:
             try:
-                size = _rewrite(fs, segment, file, watched(segment, pause, watch))
+                size = _rewrite(fs, segment, file, path + ASIDE, watched(segment, pause, watch))
                 fs.sync(file)
             finally:
                 fs.close(file)
@@ -132,9 +132,9 @@ def _is_plain_and_sealed(segment: Segment) -> bool:
     return last is not None and last.is_seal and first is not None and first.kind == BLOCK
 
 
-def _rewrite(fs: FileSystem, segment: Segment, file: int, pause: Pause) -> int:
+def _rewrite(fs: FileSystem, segment: Segment, file: int, path: str, pause: Pause) -> int:
     """Write *segment*, which is read to its end, to *file*, and return the number of bytes written."""
-    size = _put(fs, file, encode_segment_header(segment.header) + segment.meta_frame)
+    size = _put(fs, file, path, encode_segment_header(segment.header) + segment.meta_frame)
     group: list[tuple[FrameHeader, bytes]] = []
     events = held = 0
     while (frame := segment.next()) is not None:
@@ -148,11 +148,11 @@ def _rewrite(fs: FileSystem, segment: Segment, file: int, pause: Pause) -> int:
                 continue
         if group:
             pause()
-            size += _put(fs, file, _pack(segment.seed, group))
+            size += _put(fs, file, path, _pack(segment.seed, group))
             group, events, held = [], 0, 0
             pause()
         if frame.header.is_seal:
-            size += _put(fs, file, _seal(segment.seed, frame))
+            size += _put(fs, file, path, _seal(segment.seed, frame))
     if segment.why:
         raise segment.damage(segment.offset, segment.next_seq, segment.why)
     return size
@@ -184,8 +184,6 @@ def _seal(seed: int, frame: LogFrame) -> bytes:
     return frame_header(seed, *frame.header[1:])
 
 
-def _put(fs: FileSystem, file: int, data: bytes) -> int:
-    written = fs.write(file, data)
-    if written != len(data):
-        raise OSError(f"short write, {written} of {len(data)} bytes")
-    return written
+def _put(fs: FileSystem, file: int, path: str, data: bytes) -> int:
+    write_all(fs, file, path, data)
+    return len(data)

@@ -25,6 +25,7 @@ __all__ = [
     "join",
     "make_directories",
     "open_plain",
+    "write_all",
 ]
 
 FILE_MODE: Final = 0o600
@@ -203,6 +204,13 @@ def make_directories(fs: FileSystem, path: str) -> None:
         make_directories(fs, parent)
     fs.make_directory(path)
     fs.sync_directory(parent or os.curdir)
+
+
+def write_all(fs: FileSystem, file: int, path: str, data: bytes) -> None:
+    """Write *data* at the end of *file*, which is at *path*; OSError if not all of it was written."""
+    written = fs.write(file, data)
+    if written != len(data):
+        raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
 
 
 def _not_plain(path: str | Path) -> DataDirError:

@@ -31,7 +31,7 @@ from typing import Final, NamedTuple
 import zstandard
 from xxhash import xxh3_64_intdigest
 
-from mtf.log.filesystem import FileSystem
+from mtf.log.filesystem import FileSystem, write_all
 from mtf.log.pack import inflate
 from mtf.log.segment import Segment
 from mtf.log.segment_format import HEADER_BYTES, FrameHeader, parse_frame_header, run_seed
@@ -111,8 +111,7 @@ def write_spans(fs: FileSystem, sealed: SealedSpans) -> None:
         fs.remove(target + FRESH)
     file = fs.open(target + FRESH, "create")
     try:
-        if fs.write(file, data) != len(data):
-            raise OSError(f"{target}: a short write")
+        write_all(fs, file, target, data)
     finally:
         fs.close(file)
     fs.rename(target + FRESH, target)

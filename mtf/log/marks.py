@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from xxhash import xxh3_64_intdigest
 
-from mtf.log.filesystem import FileSystem, join
+from mtf.log.filesystem import FileSystem, join, write_all
 from mtf.log.segment import Segment
 from mtf.log.segment_format import BLOCK, HEADER_BYTES, SEAL, SEGMENT_HEADER_BYTES
 
@@ -99,9 +99,7 @@ class MarkWriter:
             return
         if self._file < 0:
             self._open()
-        data = b"".join(due)
-        if self._fs.write(self._file, data) != len(data):
-            raise OSError(f"{self._path}: a short write")
+        write_all(self._fs, self._file, self._path, b"".join(due))
 
     def close(self) -> None:
         file, self._file = self._file, -1

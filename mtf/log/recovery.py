@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
 from mtf.events.block import SymbolTable
-from mtf.log.filesystem import FileSystem, join
+from mtf.log.filesystem import FileSystem, join, write_all
 from mtf.log.marks import read_marks, skip_to_mark
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, damage_of, read_ends, segment_name, segment_names, segment_seq
@@ -168,8 +168,10 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
         try:
             for at in range(tail.offset, tail.offset + tail.bytes, COPY_BYTES):
                 length = min(COPY_BYTES, tail.offset + tail.bytes - at)
-                if fs.write(copy, fs.read(segment, length, at)) != length:
-                    raise OSError(f"{kept}: a short read or write")
+                part = fs.read(segment, length, at)
+                if len(part) != length:
+                    raise OSError(f"{tail.path}: short read, {len(part)} of {length} bytes")
+                write_all(fs, copy, kept, part)
             fs.sync(copy)
         finally:
             fs.close(copy)

@@ -25,7 +25,7 @@ from mtf.events.block import (
 )
 from mtf.log.event_log import LoggedBlock
 from mtf.log.file_log import FileLog
-from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories, write_all
 from mtf.log.recovery import COPY_BYTES
 from mtf.log.retention import MARK, MARK_BYTES_MAX
 from mtf.log.segment import Segment, segment_names, segment_seq
@@ -217,8 +217,7 @@ def _copy(fs: FileSystem, source: str, target: str, limit: int) -> None:
         try:
             at = 0
             while at < limit and (part := fs.read(original, min(COPY_BYTES, limit - at), at)):
-                if fs.write(copy, part) != len(part):
-                    raise OSError(f"{target}: a short write")
+                write_all(fs, copy, target, part)
                 at += len(part)
             fs.sync(copy)
         finally:

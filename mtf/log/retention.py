@@ -13,7 +13,7 @@ from typing import Final
 from xxhash import xxh3_64_hexdigest
 
 from mtf.errors import CorruptLog, DataDirError, LogLocked
-from mtf.log.filesystem import FileSystem, OsFileSystem, join
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, write_all
 from mtf.log.index_file import index_path
 from mtf.log.segment import segment_names, segment_seq
 
@@ -93,8 +93,7 @@ def _mark(fs: FileSystem, directory: str, first_seq: int) -> None:
     data = _encode(first_seq)
     file = fs.open(fresh, "create")
     try:
-        if fs.write(file, data) != len(data):
-            raise OSError(f"{fresh}: a short write")
+        write_all(fs, file, fresh, data)
         fs.sync(file)
     finally:
         fs.close(file)

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from mtf.errors import CorruptCheckpoint, DataDirError
 from mtf.image import StoredRows
-from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories, write_all
 from mtf.loggers import report
 from mtf.saved_parts import Part, WindowsPart
 from mtf.storage.checkpoint_store import (
@@ -87,9 +87,7 @@ class FileCheckpointStore:
         file = fs.open(path + FRESH, "create")
         try:
             for piece in pieces:
-                written = fs.write(file, piece)
-                if written != len(piece):
-                    raise OSError(f"{path}: short write, {written} of {len(piece)} bytes")
+                write_all(fs, file, path, piece)
             fs.sync(file)
         finally:
             fs.close(file)

@@ -23,7 +23,7 @@ from xxhash import xxh3_64
 from mtf.archive import Archive
 from mtf.errors import CorruptCheckpoint
 from mtf.image import Image
-from mtf.log.filesystem import FileSystem
+from mtf.log.filesystem import FileSystem, write_all
 from mtf.log.pack import inflate
 
 __all__ = ["Reference", "RowFile", "Scan", "is_reference", "seq_in", "write_rows"]
@@ -108,9 +108,7 @@ class _Writing:
         self.pieces: Final = array("q")  # of each where it begins, bytes stored, bytes before compression
 
     def write(self, data: bytes) -> None:
-        written = self._fs.write(self._file, data)
-        if written != len(data):
-            raise OSError(f"{self._path}: short write, {written} of {len(data)} bytes")
+        write_all(self._fs, self._file, self._path, data)
         self.digest.update(data)
         self.size += len(data)
 
