@@ -131,6 +131,7 @@ COMPILED = [
     "mtf/sources/stamps.py",
     "mtf/sources/row_reader.py",
     "mtf/sources/ohlc.py",
+    "mtf/sources/known_names.py",
     "mtf/sources/text_rows.py",
     "mtf/sources/text_table.py",
     "mtf/sources/quotes.py",

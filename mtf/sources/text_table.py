@@ -18,6 +18,7 @@ from mtf.events.block import BOTH_SIDES, HAS_ASK, HAS_BID
 from mtf.events.block_builder import BlockBuilder
 from mtf.events.malformed import STILL_FORMS
 from mtf.sources.decimals import POINT, UNSURE, amount, decimal, is_special
+from mtf.sources.known_names import KnownNames
 from mtf.sources.local_time import NO_TIME_MAX, SKIPPED_TIME
 from mtf.sources.ohlc import contradiction
 from mtf.sources.row_reader import TRADES, reason
@@ -64,7 +65,6 @@ ROLES: Final = (
 
 QUOTE_MARK: Final = 34
 ASCII_MAX: Final = 127
-SYMBOLS_MAX: Final = 100_000  # names remembered by their bytes; more are decoded each time
 
 SEPARATOR: Final = "\x1f"  # between the words of several watched columns
 
@@ -117,7 +117,7 @@ class TableReader(RowReader):
         self._watched: Final = watched
         self._unread: Final = unread
         self._columns: Final = vec[i64]([i64(column) for column in columns])
-        self._names: Final[dict[bytes, str]] = {}  # symbols by the bytes they are written with
+        self._names: Final = KnownNames()  # symbols
         self._left_out = False  # the row being read is a bar that is still forming, and no row follows it
         self._words: list[bytes] = []  # the content of the watched columns in the previous row
         self._spaced = False  # there is space around fields: it is removed before they are read
@@ -410,9 +410,11 @@ class TableReader(RowReader):
         column = self._columns[2]
         if column < 0:
             return self._symbol
-        raw = data[self._starts[column] : self._ends[column]]
-        name = self._names.get(raw)
+        start = self._starts[column]
+        end = self._ends[column]
+        name = self._names.get(data, start, end)
         if name is None:
+            raw = data[start:end]
             name = _unquoted(raw)
             if "\x00" in name:
                 return ""  # which is not a symbol either
@@ -420,10 +422,9 @@ class TableReader(RowReader):
                 if self.constant not in ("", name):
                     raise self._several(name)
                 self.constant = name
-                self._names[raw] = self._symbol
+                self._names.add(raw, self._symbol)
                 return self._symbol
-            if len(self._names) < SYMBOLS_MAX:
-                self._names[raw] = name
+            self._names.add(raw, name)
         return name
 
     def _several(self, name: str) -> SourceError:
