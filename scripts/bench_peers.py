@@ -378,7 +378,7 @@ def write(
     build = f"{'compiled' if COMPILED else 'pure'}, Python {platform.python_version()}, {platform.machine()}"
     facts = {"build": build, "rounds": ROUNDS, "versions": versions, "tables": tables, "growth": plots}
     (FIGURES / "peers.json").write_text(json.dumps(facts, indent=1) + "\n")
-    lines = [BEGIN, "", f"Medians of {ROUNDS} rounds; {build}. Versions: {'; '.join(versions.values())}.", ""]
+    lines = [BEGIN, "", f"Medians of {ROUNDS} rounds; {build}. Versions: {'; '.join(dict.fromkeys(versions.values()))}.", ""]
     for table in tables:
         lines += [*table, ""]
     for name, (title, across, up) in GROWTH.items():
