@@ -149,13 +149,6 @@ class ActivityAggregator(Aggregator):
             self._sums = append(self._sums, 0.0)
         self._until = append(self._until, NEVER_NS)
 
-    def _settle(self, columns: Columns, judged: JudgedBlock) -> None:
-        """Write what the touched symbols' bars are after the block."""
-        super()._settle(columns, judged)
-        touched, after = judged.touched, columns.after
-        for k in range(len(touched)):
-            after[(k + 1) * NUMBERS - 1] = self._share(touched[k])
-
     def _take(
         self, columns: Columns, row: i64, number: i64, clock: i64, price: float, volume: float, closes: bool
     ) -> None:

@@ -18,8 +18,8 @@ from mtf.bars.bar_builder import BarBuilder
 from mtf.bars.bar_codes import FROM_BARS, INCOMPLETE, code_of, flags_of
 from mtf.bars.bar_history import BarHistory
 from mtf.bars.bar_window import BarWindow
-from mtf.bars.columns import NO_BAR, NUMBERS, BarHeader, Columns
-from mtf.bars.forming import CARRY, CLOSE, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
+from mtf.bars.columns import AS_BEFORE, NO_BAR, NUMBERS, BarHeader, Columns
+from mtf.bars.forming import CARRY, CLOSE, END_MS, HIGH, LOW, OPEN, STRIDE, TICKS, VOLUME, FormingBars
 from mtf.bars.judged_block import Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.verdicts import APPLY, APPLY_BAR, MOVE, NOTHING, TEAR, TIME, WHOLE_BAR, WIDEN
@@ -29,7 +29,7 @@ from mtf.events.bar_rows import EVENTS_PER_BAR
 from mtf.events.block import ROW_BYTES
 from mtf.image import Core, StoredRows
 from mtf.timeframe import INTRADAY, Timeframe
-from mtf.units import NEVER_NS
+from mtf.units import MS_NS, NEVER_NS
 
 __all__ = ["Aggregator"]
 
@@ -65,7 +65,7 @@ class Aggregator(Core):
         self._length_ns: Final[i64] = timeframe.length_ns
         self._anchor_ns: Final[i64] = anchor_ns  # what intraday bars count from: see `mtf.calendars.grid`
         self._codes: Final = codes  # columns have the codes of headers
-        self._forming: Final = FormingBars()
+        self._forming: Final = FormingBars(timeframe.length_ns)
         self._builders: list[BarBuilder] = []  # by number of the symbol
         self.completed: i64 = 0  # bars closed
         self._read = 0.0  # of no meaning: it keeps `_fetch` from being optimized away
@@ -164,8 +164,11 @@ class Aggregator(Core):
                 volume = numbers[at + VOLUME]
                 carry = numbers[at + CARRY]
                 ticks = i64(numbers[at + TICKS])
-                end_ns = bounds[2 * number + 1]
-                index = i64(indices[number])
+                end_ns = i64(numbers[at + END_MS]) * MS_NS
+                index = AS_BEFORE
+                if end_ns == 0:
+                    end_ns = bounds[2 * number + 1]
+                    index = i64(indices[number])
                 if has_codes:
                     code = found_codes[number]
                 marked = _NOT_MARKED
@@ -228,7 +231,14 @@ class Aggregator(Core):
     def numbers(self, number: i64) -> vec[float]:
         """Return the NUMBERS of a symbol's forming bar; undefined if there is none."""
         found = vec[float]([0.0] * NUMBERS)
-        _copy_numbers(self._forming.numbers, number, found, 0)
+        forming = self._forming.numbers
+        at = number * STRIDE
+        found[0] = forming[at + OPEN]
+        found[1] = forming[at + HIGH]
+        found[2] = forming[at + LOW]
+        found[3] = forming[at + CLOSE]
+        found[4] = forming[at + VOLUME] + forming[at + CARRY]
+        found[5] = forming[at + TICKS]
         return found
 
     def window(self, number: i64) -> BarWindow:
@@ -306,17 +316,18 @@ class Aggregator(Core):
         """Read a number of each cache line that the rows *start* to *stop* of a block need (`mtf.bars.read_ahead`)."""
         rows, clocks = judged.block.rows, judged.clocks
         forming = self._forming
-        numbers, indices, bounds = forming.numbers, forming.index, forming.bounds
+        numbers, bounds = forming.numbers, forming.bounds
         total = 0.0
         for i in range(start, stop):
             number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
             if number < 0:
                 continue
             at = number * STRIDE
-            total += numbers[at] + numbers[at + TICKS]  # both ends of the row, which may begin within a line
-            if indices[number] < NO_BAR:  # never
-                total += 1.0
-            if clocks[i] >= bounds[2 * number + 1]:
+            total += numbers[at]  # the row may begin within a line: its other end is in the next one
+            end_ns = i64(numbers[at + END_MS]) * MS_NS
+            if end_ns == 0:
+                end_ns = bounds[2 * number + 1]
+            if clocks[i] >= end_ns:
                 total += self._builders[number].history.end()
         self._read = total
 
@@ -456,34 +467,25 @@ class Aggregator(Core):
         """Write what the touched symbols' bars are after the block."""
         touched = judged.touched
         n = len(touched)
-        after = vec[float]([0.0] * (n * NUMBERS))
         header_after = vec[i64]([NO_BAR] * n)
         starts_after, ends_after = vec[i64]([0] * n), vec[i64]([0] * n)
         forming = self._forming
         numbers, indices, bounds = forming.numbers, forming.index, forming.bounds
         for k in range(n):
             number = touched[k]
-            header_after[k] = i64(indices[number])
-            starts_after[k] = bounds[2 * number]
-            ends_after[k] = bounds[2 * number + 1]
-            _copy_numbers(numbers, number, after, k)
+            end_ns = i64(numbers[number * STRIDE + END_MS]) * MS_NS
+            if end_ns != 0:
+                header_after[k] = AS_BEFORE
+                starts_after[k] = end_ns - self._length_ns
+                ends_after[k] = end_ns
+            else:
+                header_after[k] = i64(indices[number])
+                starts_after[k] = bounds[2 * number]
+                ends_after[k] = bounds[2 * number + 1]
         forming.end_block()
-        columns.after = after
         columns.header_after = header_after
         columns.starts_after = starts_after
         columns.ends_after = ends_after
-
-
-def _copy_numbers(numbers: vec[float], number: i64, into: vec[float], k: i64) -> None:
-    """Copy the NUMBERS of a symbol's forming bar to the *k*-th place of *into*."""
-    at = number * STRIDE
-    to = k * NUMBERS
-    into[to] = numbers[at + OPEN]
-    into[to + 1] = numbers[at + HIGH]
-    into[to + 2] = numbers[at + LOW]
-    into[to + 3] = numbers[at + CLOSE]
-    into[to + 4] = numbers[at + VOLUME] + numbers[at + CARRY]
-    into[to + 5] = numbers[at + TICKS]
 
 
 _NOBODY: Final = -1  # in place of a symbol's number

@@ -138,14 +138,13 @@ class Columns:
     of `add_header`, AS_BEFORE if that is the symbol's of before the block, or NO_BAR if no bar is forming (and for a
     clock event, which has no symbol). `codes[i]` is the header's code, if indicators are kept.
 
-    Of the k-th touched symbol, `after[k * NUMBERS : (k + 1) * NUMBERS]` are the numbers after the block, and
-    `header_after[k]` is the index of its header then, `starts_after[k]` and `ends_after[k]` are the bounds of its bar.
+    Of the k-th touched symbol, `header_after[k]` is the index of its header after the block, and `starts_after[k]` and
+    `ends_after[k]` are the bounds of its bar.
     Only of activity, bars that are not *timed*, are the rows' `share`: how much of the bar is filled.
     """
 
     __slots__ = (
         "_gaps",
-        "after",
         "close",
         "closings",
         "codes",
@@ -184,7 +183,6 @@ class Columns:
         self.starts_after: vec[i64] = vec[i64]([])
         self.ends_after: vec[i64] = vec[i64]([])
         self.closings: Final = Closings(timeframe, keep)
-        self.after: vec[float] = vec[float]([])
         self.header_after: vec[i64] = vec[i64]([])
 
     def add_header(self, start_ns: i64, end_ns: i64, code: i64, gap: Gap | None) -> i64:

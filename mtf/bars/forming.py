@@ -12,9 +12,9 @@ from librt.vecs import append, vec
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.bars.columns import AS_BEFORE, NO_BAR
-from mtf.units import NEVER_NS
+from mtf.units import MS_NS, NEVER_NS
 
-__all__ = ["CARRY", "CLOSE", "HIGH", "LOW", "OPEN", "STRIDE", "TICKS", "VOLUME", "FormingBars"]
+__all__ = ["CARRY", "CLOSE", "END_MS", "HIGH", "LOW", "OPEN", "STRIDE", "TICKS", "VOLUME", "FormingBars"]
 
 # Numbers of a row.
 OPEN: Final = 0
@@ -24,6 +24,7 @@ CLOSE: Final = 3
 VOLUME: Final = 4
 CARRY: Final = 5  # rounding error of the volume: the bar's volume is the sum of both
 TICKS: Final = 6
+END_MS: Final = 7  # the end of an ordinary bar in ms; 0.0: look it up in the columns
 STRIDE: Final = 8
 
 
@@ -34,11 +35,15 @@ class FormingBars:
     `index` is that of the bar's header in the columns of the block that is being aggregated: AS_BEFORE if it is the one
     of before, NO_BAR if no bar forms. `bounds` are start and end of each bar; the end is NEVER_NS if none forms, and
     start and `code` then mean nothing.
+
+    A bar is ordinary if its header is the one of before, it lasts *length_ns*, and its end is a whole number of
+    milliseconds after 1970: a tick needs only its row.
     """
 
-    __slots__ = ("_changed", "bounds", "code", "index", "numbers")
+    __slots__ = ("_changed", "_length_ns", "bounds", "code", "index", "numbers")
 
-    def __init__(self) -> None:
+    def __init__(self, length_ns: i64) -> None:
+        self._length_ns: Final[i64] = length_ns
         self.numbers: vec[float] = vec[float]([])
         self.index: vec[i32] = vec[i32]([])
         self.bounds: vec[i64] = vec[i64]([])
@@ -108,6 +113,9 @@ class FormingBars:
         self.index[number] = i32(index)
         if index != AS_BEFORE:
             self._changed = append(self._changed, number)
+            self.numbers[number * STRIDE + END_MS] = 0.0
+        else:
+            self._note_end(number)
 
     def start(self, number: i64, price: float) -> None:
         """Begin the numbers of a bar at *price*."""
@@ -122,6 +130,7 @@ class FormingBars:
 
     def close(self, number: i64) -> None:
         """Have no bar form."""
+        self.numbers[number * STRIDE + END_MS] = 0.0
         self.bounds[2 * number + 1] = NEVER_NS
         self.index[number] = i32(NO_BAR)
 
@@ -131,5 +140,14 @@ class FormingBars:
         for k in range(len(changed)):
             if self.index[changed[k]] != NO_BAR:
                 self.index[changed[k]] = i32(AS_BEFORE)
+                self._note_end(changed[k])
         if len(changed):
             self._changed = vec[i64]([])
+
+    def _note_end(self, number: i64) -> None:
+        """Write the end of a bar, whose header is the one of before, beside its numbers, if it is an ordinary one."""
+        start_ns, end_ns = self.bounds[2 * number], self.bounds[2 * number + 1]
+        end = 0.0
+        if start_ns >= 0 and end_ns - start_ns == self._length_ns and end_ns % MS_NS == 0:
+            end = float(end_ns // MS_NS)
+        self.numbers[number * STRIDE + END_MS] = end

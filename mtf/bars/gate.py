@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import read_f64_le, read_i32_le, read_i64_le
-from librt.vecs import vec
+from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.bar_gate import BarGate
 from mtf.bars.gate_symbol import NOT_PLAIN, GateSymbol
-from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock
+from mtf.bars.judged_block import COUNTED, IS_LIVE, IS_ORDERED, JudgedBlock
 from mtf.bars.read_ahead import FETCH_ROWS, FETCH_SYMBOLS
 from mtf.bars.recent import NEW, REUSED
 from mtf.bars.verdicts import (
@@ -154,11 +154,13 @@ class Gate(BarGate):
                 else:
                     if second <= first:
                         symbol.counts[CROSSED if second < first else LOCKED] += 1
+                        symbol.counted = True
                     prices[i] = (first + second) * 0.5
                     volumes[i] = read_f64_le(rows, base + 32) + read_f64_le(rows, base + 40)
                 effects[i] = APPLY
                 clocks[i] = ts_ns
                 continue
+            symbol.counted = True
             if tag & WITHOUT_PLACE == symbol.bar_tag and symbol.newest_block == first_seq:
                 if tag & PLACE_BITS:
                     self._follow_bar(judged, symbol, i, ts_ns, kind)
@@ -302,7 +304,7 @@ class Gate(BarGate):
             number: i64 = i64(read_i32_le(rows, i * ROW_BYTES + 8))
             if 0 <= number < known:
                 symbol = symbols[number]
-                total ^= symbol.clock_ns ^ symbol.span_end ^ symbol.newest_block ^ symbol.counts[ACCEPTED]
+                total ^= symbol.clock_ns ^ symbol.span_end ^ symbol.plain_before
         self._read = total
 
     def _settle(self, judged: JudgedBlock) -> None:
@@ -311,8 +313,7 @@ class Gate(BarGate):
         symbols = self._symbols
         first_seq = judged.block.first_seq
         clocks, touched = judged.clocks, judged.touched
-        last_rows, clocks_after, flags, counts = judged.last_rows, judged.clocks_after, judged.flags, judged.counts
-        at: i64 = 0
+        last_rows, clocks_after, flags, accepted = judged.last_rows, judged.clocks_after, judged.flags, judged.accepted
         for k in range(len(touched)):
             symbol = symbols[touched[k]]
             clock = symbol.clock_ns
@@ -323,15 +324,21 @@ class Gate(BarGate):
                     clock = clocks[row]  # that of a user's clock event
             clocks_after[k] = clock
             flags[k] = (IS_ORDERED if symbol.ordered else 0) | (IS_LIVE if symbol.live else 0)
-            numbers = symbol.counts
-            numbers[ACCEPTED] += symbol.plain
-            symbol.plain = 0
-            for each in range(COUNTS):
-                counts[at + each] = numbers[each]
-            at += COUNTS
+            if symbol.counted:
+                symbol.counted = False
+                symbol.settle_counts()
+                accepted[k] = COUNTED
+                for each in range(COUNTS):
+                    judged.counts = append(judged.counts, symbol.counts[each])
+            else:
+                accepted[k] = symbol.plain
+                symbol.plain_before += symbol.plain
+                symbol.plain = 0
 
     def counts(self) -> list[Counts]:
         """Return the counts of each symbol, by number."""
+        for symbol in self._symbols:
+            symbol.settle_counts()
         return [Counts(symbol.counts[:]) for symbol in self._symbols]
 
     def edges(self) -> list[EdgeCount]:

@@ -35,6 +35,7 @@ class GateSymbol:
         "beyond_ns",
         "by_bar",
         "clock_ns",
+        "counted",
         "counts",
         "due_ns",
         "edges",
@@ -50,6 +51,7 @@ class GateSymbol:
         "open",
         "ordered",
         "plain",
+        "plain_before",
         "plain_tag",
         "side",
         "span_end",
@@ -69,6 +71,8 @@ class GateSymbol:
         self.applied_ns: i64 = NEVER_NS  # time of the newest tick that changed bars
         self.last_row: i64 = NO_ROW  # its last row in that block
         self.plain: i64 = 0  # accepted events of the current block not yet in `counts`
+        self.plain_before: i64 = 0  # those of earlier blocks
+        self.counted = False  # the current block has changed `counts`
         self.live = False  # its newest accepted tick arrived shortly after its stamp
         self.ordered = False  # its newest accepted tick was read in time order
         self.unsteady = True  # call `_accept` even for a tick that is neither LIVE nor ORDERED
@@ -95,8 +99,15 @@ class GateSymbol:
         self.ids: RecentIds | None = None  # created with the first id
         self.bars: RecentBars | None = None  # created with the first bar
 
+    def settle_counts(self) -> None:
+        """Have all accepted events in `counts`."""
+        self.counts[ACCEPTED] += self.plain_before + self.plain
+        self.plain_before = 0
+        self.plain = 0
+
     def archive(self, archive: Archive) -> None:
         """Save or load; spans and ends are looked up again."""
+        self.settle_counts()
         instrument = self.instrument
         instrument.first_ns = archive.int64(instrument.first_ns, ANY_MIN, ANY_MAX)
         self.clock_ns = archive.int64(self.clock_ns, ANY_MIN, ANY_MAX)

@@ -9,14 +9,15 @@ from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.blank import BLANK
-from mtf.bars.verdicts import AUTO, BAD_SIDES, COUNTS, CROSSED, ID_REUSED, LATE_ACCEPTED, LOCKED, Counts
+from mtf.bars.verdicts import AUTO, BAD_SIDES, CROSSED, ID_REUSED, LATE_ACCEPTED, LOCKED
 from mtf.calendars.calendar import Calendar
 from mtf.events.block import HAS_ASK, HAS_BID, ROW_BYTES, Block, has_bar_head, is_of_bar
 from mtf.units import NEVER_NS
 
-__all__ = ["IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
+__all__ = ["COUNTED", "IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
 
 NO_ROW: Final = -1
+COUNTED: Final = -1
 # Flags of a symbol after a block.
 IS_ORDERED: Final = 1  # it is read in time order
 IS_LIVE: Final = 2  # its newest accepted tick arrived shortly after its stamp
@@ -54,11 +55,14 @@ class JudgedBlock:
     side; `reused` the accepted rows with an id that another event had.
 
     `touched` lists the numbers of the symbols that this block may change, without repeats. The following are in step
-    with it and hold after the block: `last_rows` (NO_ROW if none), `clocks_after`, `flags` (IS_ORDERED, IS_LIVE), and
-    `counts`, COUNTS numbers each. `instruments` is the gate's own list, by number; it only grows.
+    with it and hold after the block: `last_rows` (NO_ROW if none), `clocks_after` and `flags` (IS_ORDERED, IS_LIVE).
+    `accepted` is how many events of it the block has accepted, if nothing else was counted; if it is COUNTED, the next
+    COUNTS numbers of `counts` are the symbol's after the block. `instruments` is the gate's own list, by number; it
+    only grows.
     """
 
     __slots__ = (
+        "accepted",
         "block",
         "clocks",
         "clocks_after",
@@ -109,6 +113,7 @@ class JudgedBlock:
         self.last_rows: vec[i64] = vec[i64]([])
         self.clocks_after: vec[i64] = vec[i64]([])
         self.flags: vec[u8] = vec[u8]([])
+        self.accepted: vec[i64] = vec[i64]([])
         self.counts: vec[i64] = vec[i64]([])
         self.run_ns: i64 = NEVER_NS
         self.joins_row: i64 = -1  # the row from which on the log's first symbol is read in time order; -1: none
@@ -134,11 +139,7 @@ class JudgedBlock:
         self.last_rows = vec[i64]([NO_ROW] * n)
         self.clocks_after = vec[i64]([NEVER_NS] * n)
         self.flags = vec[u8]([0] * n)
-        self.counts = vec[i64]([0] * (n * COUNTS))
-
-    def counts_of(self, k: i64) -> Counts:
-        """Return the counts of the k-th touched symbol after the block."""
-        return Counts(self.counts[k * COUNTS : (k + 1) * COUNTS])
+        self.accepted = vec[i64]([0] * n)
 
     def move(self, row: i64, number: i64, ns: i64) -> None:
         """Note that *row* moves the clock of another symbol."""

@@ -30,9 +30,9 @@ from mtf.bars.columns import (
     header_in,
 )
 from mtf.bars.growth import start_of
-from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
+from mtf.bars.judged_block import COUNTED, IS_LIVE, IS_ORDERED, NO_ROW, Instrument, JudgedBlock
 from mtf.bars.read_ahead import FETCH_SYMBOLS, fetched
-from mtf.bars.verdicts import COUNTS, Counts
+from mtf.bars.verdicts import ACCEPTED, COUNTS, Counts
 from mtf.calendars.day import Gap
 from mtf.frames.symbol_state import SymbolState
 from mtf.frames.undo import Undo
@@ -114,7 +114,7 @@ class Published:
             self._fetch(touched)
         self._apply_symbols(judged, undo)
         for rank in range(len(columns)):
-            self._apply_bars(touched, columns[rank], undo)
+            self._apply_bars(judged, columns[rank], undo)
         return undo
 
     def add_symbol(self, instrument: Instrument) -> None:
@@ -150,8 +150,10 @@ class Published:
         touched = judged.touched
         last_seq = undo.last_seq
         clocks, flags, counts, seqs = self._clocks, self._flags, self._counts, self.touched_seqs
-        clocks_before, flags_before, counts_before = undo.clocks, undo.flags, undo.counts
-        clocks_after, flags_after, counts_after = judged.clocks_after, judged.flags, judged.counts
+        clocks_before, flags_before = undo.clocks, undo.flags
+        clocks_after, flags_after = judged.clocks_after, judged.flags
+        accepted, counts_after = judged.accepted, judged.counts
+        undo.accepted = accepted
         at: i64 = 0
         for k in range(len(touched)):
             number = touched[k]
@@ -162,28 +164,42 @@ class Published:
             flags[number] = flags_after[k]
             seqs[number] = last_seq
             own = number * COUNTS
+            if accepted[k] != COUNTED:
+                counts[own + ACCEPTED] += accepted[k]
+                continue
             for each in range(COUNTS):
-                counts_before[at + each] = counts[own + each]
+                undo.counts = append(undo.counts, counts[own + each])
                 counts[own + each] = counts_after[at + each]
             at += COUNTS
 
-    def _apply_bars(self, touched: vec[i64], columns: Columns, undo: Undo) -> None:
+    def _apply_bars(self, judged: JudgedBlock, columns: Columns, undo: Undo) -> None:
+        touched, last_rows = judged.touched, judged.last_rows
         ranks, rank = self.ranks, columns.rank
         prices, before = self._prices, undo.prices
-        after, header_after = columns.after, columns.header_after
+        opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
+        sums, counts, shares = columns.volume, columns.ticks, columns.share
+        timed = columns.timed
+        header_after = columns.header_after
         marks = self._marks
         changed = vec[i64]([])  # places of those whose header is another one now
         seen: i64 = 0
-        at: i64 = 0
         to: i64 = rank * NUMBERS
         for k in range(len(touched)):
             number = touched[k]
             own = (number * ranks + rank) * NUMBERS
             for each in range(NUMBERS):
                 before[to + each] = prices[own + each]
-                prices[own + each] = after[at + each]
-            at += NUMBERS
             to += ranks * NUMBERS
+            row = last_rows[k]
+            if row != NO_ROW:  # without a row of its own, a bar may close, but does not change
+                prices[own] = opens[row]
+                prices[own + 1] = highs[row]
+                prices[own + 2] = lows[row]
+                prices[own + 3] = closes[row]
+                prices[own + 4] = sums[row]
+                prices[own + 5] = float(counts[row])
+                if not timed:
+                    prices[own + 6] = shares[row]
             if header_after[k] != AS_BEFORE:
                 changed = append(changed, k)
                 seen ^= marks[(number * ranks + rank) * HEADER]  # which the next loop needs
@@ -232,10 +248,16 @@ class Published:
 
     def counts(self, number: i64, before: Undo | None) -> Counts:
         """Return how many events of a symbol there were, by what became of them."""
+        accepted: i64 = 0  # since then
         undo = _first_of(number, before)
-        counts = self._counts if undo is None else undo.counts
-        row = number if undo is None else undo.row_of(number)
-        return Counts(counts[row * COUNTS : (row + 1) * COUNTS])
+        while undo is not None:
+            row = undo.row_of(number)
+            if undo.accepted[row] == COUNTED:
+                at = undo.counts_of(row)
+                return _less(undo.counts[at : at + COUNTS], accepted)
+            accepted += undo.accepted[row]
+            undo = _first_of(number, undo.next)
+        return _less(self._counts[number * COUNTS : (number + 1) * COUNTS], accepted)
 
     def seen(self, number: i64) -> bool:
         """Return whether an event of a symbol has come, accepted or not."""
@@ -411,6 +433,12 @@ class Published:
     def _flags_of(self, number: i64, before: Undo | None) -> i64:
         undo = _first_of(number, before)
         return i64(self._flags[number]) if undo is None else i64(undo.flags[undo.row_of(number)])
+
+
+def _less(counts: vec[i64], accepted: i64) -> Counts:
+    """Return *counts*, before so many events were accepted."""
+    counts[ACCEPTED] -= accepted
+    return Counts(counts)
 
 
 def _first_of(number: i64, before: Undo | None) -> Undo | None:

@@ -14,7 +14,7 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.bar_window import BarWindow
 from mtf.bars.columns import HEADER, HEADER_CODE, HEADER_END, NUMBERS, BarHeader, header_in
-from mtf.bars.judged_block import NO_ROW
+from mtf.bars.judged_block import COUNTED, NO_ROW
 from mtf.bars.verdicts import COUNTS
 from mtf.calendars.day import Gap
 from mtf.frames.frame_closings import FrameClosings
@@ -29,15 +29,18 @@ __all__ = ["Undo"]
 class Undo:
     """The state before one block of the symbols that it touches: rows in step with *touched*.
 
-    Of a symbol `prices` has NUMBERS for each timeframe, by rank. `headers` have what has changed, by number and rank as
+    `accepted` is that of the judged block, and `counts` are COUNTS numbers of each symbol of which it is COUNTED. Of a
+    symbol `prices` has NUMBERS for each timeframe, by rank. `headers` have what has changed, by number and rank as
     `Published.place` has them. There were *count* symbols then. `next` is the undo of the next block, once there is
     one.
     """
 
     __slots__ = (
+        "_counts_at",
         "_gaps",
         "_headers_at",
         "_places",
+        "accepted",
         "clock_ns",
         "clocks",
         "closings",
@@ -66,7 +69,9 @@ class Undo:
         self.touched: vec[i64] = touched
         self.clocks: vec[i64] = vec[i64]([0] * n)
         self.flags: vec[u8] = vec[u8]([0] * n)
-        self.counts: vec[i64] = vec[i64]([0] * (n * COUNTS))
+        self.accepted: vec[i64] = vec[i64]([])
+        self.counts: vec[i64] = vec[i64]([])
+        self._counts_at: dict[int, int] | None = None  # where those of each row begin; made when asked for
         self.prices: vec[float] = vec[float]([0.0] * (n * ranks * NUMBERS))
         self.headers: vec[i64] = vec[i64]([])  # start, end, code and place
         self._gaps: Final[list[Gap | None]] = []  # of each header
@@ -81,6 +86,17 @@ class Undo:
         headers = append(append(self.headers, marks[at]), marks[at + HEADER_END])
         self.headers = append(append(headers, marks[at + HEADER_CODE]), place)
         self._gaps.append(gap)
+
+    def counts_of(self, row: i64) -> i64:
+        """Return where the counts of a row, whose `accepted` is COUNTED, begin in `counts`."""
+        found = self._counts_at
+        if found is None:
+            found = {}
+            for k in range(len(self.accepted)):
+                if self.accepted[k] == COUNTED:
+                    found[int(k)] = len(found) * COUNTS
+            self._counts_at = found
+        return found[int(row)]
 
     def header_of(self, place: i64) -> i64:
         """Return where the header of a place begins in `headers`; -1 if the block has not changed it."""

@@ -189,6 +189,8 @@ class ColumnReader(QuoteReader):
     def _is_plain(self) -> bool:
         """Whether the batch has only plain quotes; if so, take their numbers."""
         columns = self._columns
+        if not self._complete:
+            return False  # each quote is kept, for a side that is empty later
         if columns[ID] >= 0 or columns[CLOCK] >= 0 or columns[BID] < 0 or columns[ASK] < 0 or self._shift:
             return False
         times = self._cells[columns[0]]
@@ -323,12 +325,10 @@ class ColumnReader(QuoteReader):
             return ""  # which is not a symbol either
         if not self._symbol:
             return name
-        raw = name.encode()
-        if raw not in self._names:
-            if self.constant not in ("", name):
+        if name != self.constant:
+            if self.constant:
                 raise self._several(name)
             self.constant = name
-            self._names[raw] = self._symbol
         return self._symbol
 
     def _text(self, data: bytes, role: i64) -> str:

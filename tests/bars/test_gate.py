@@ -12,7 +12,7 @@ from mypy_extensions import i64
 from mtf import calendars
 from mtf.bars.aggregate import Aggregator
 from mtf.bars.gate import Gate
-from mtf.bars.judged_block import IS_LIVE, IS_ORDERED, JudgedBlock, tally
+from mtf.bars.judged_block import COUNTED, IS_LIVE, IS_ORDERED, JudgedBlock, tally
 from mtf.bars.verdicts import (
     APPLY,
     APPLY_BAR,
@@ -26,6 +26,7 @@ from mtf.bars.verdicts import (
     TIMER,
     WHOLE_BAR,
     WIDEN,
+    Counts,
 )
 from mtf.calendars import WeeklyCalendar
 from mtf.events.block import Block, cut
@@ -67,6 +68,12 @@ def gate(*timeframes: str, side: str = "auto", accept_late: bool = False) -> Gat
 
 def judged(text: str, *, side: str = "auto", accept_late: bool = False) -> JudgedBlock:
     return gate(side=side, accept_late=accept_late).judge(blocks(inputs(text, symbol="X"))[0])
+
+
+def counts_after(found: JudgedBlock) -> Counts:
+    """Return the counts of the only symbol of a block, in which more than plain ticks was counted."""
+    assert list(found.accepted) == [COUNTED]
+    return Counts(found.counts)
 
 
 def ordered(found: JudgedBlock) -> list[bool]:
@@ -120,7 +127,7 @@ def test_each_event_of_a_bar_has_the_verdict_of_all_of_it() -> None:
     assert effects(found) == [*["apply bar"] * 4, *["nothing"] * 12, "tear", *["nothing"] * 3]
     assert [int(rank) for rank in found.ranks[:4]] == [1] * 4
     assert found.tears == {16: at("10:05")}
-    counts = found.counts_of(0)
+    counts = counts_after(found)
     assert (counts.ticks, counts.rejected) == (4, {"duplicate": 1, "price": 1, "late": 1, "unfinished": 1})
 
 
@@ -134,7 +141,7 @@ def test_quote_with_a_bad_side_counts_one_sided_and_says_which() -> None:
     found = judged("10:00@1/2 10:00@0/2 10:00@1/-1 10:00@0/-1", side="bid")
     assert effects(found) == ["apply", "move", "apply", "nothing"]
     assert found.one_sided == {1: 2, 2: 1}
-    counts = found.counts_of(0)
+    counts = counts_after(found)
     assert (counts.bad_sides, counts.rejected, counts.crossed) == (2, {"price": 1}, 0)
 
 
@@ -168,7 +175,7 @@ def test_rows_add_up_to_the_counts() -> None:
     numbers = vec[i64]([0] * COUNTS)
     for i in range(found.block.count):
         tally(found, i, numbers)
-    counts = found.counts_of(0)
+    counts = counts_after(found)
     assert list(numbers) == list(counts.numbers)
     assert (counts.ticks, counts.crossed, counts.locked, counts.bad_sides, counts.id_reused) == (9, 1, 1, 1, 1)
     assert counts.rejected == {"duplicate": 2, "price": 1, "late": 2, "unfinished": 1}
@@ -205,13 +212,25 @@ def test_touched_symbols_are_those_of_the_rows_or_all_where_the_clock_moved() ->
 def test_counts_of_a_block_are_those_after_it() -> None:
     one = gate()
     first, second = blocks(inputs("X:10:00@1#a X:10:00@1#a X:09:00@1 X:10:01@2/1"), size=2)
-    after = one.judge(first).counts_of(0)
+    after = counts_after(one.judge(first))
     assert (after.ticks, after.rejected, after.locked) == (1, {"duplicate": 1}, 1)
-    later = one.judge(second).counts_of(0)
+    later = counts_after(one.judge(second))
     assert (later.ticks, later.rejected, later.locked, later.crossed) == (2, {"duplicate": 1, "late": 1}, 1, 1)
     assert (after.ticks, after.rejected) == (1, {"duplicate": 1})
     assert after != later
     assert one.counts() == [later]
+
+
+def test_of_plain_ticks_only_their_number_is_said() -> None:
+    one = gate()
+    first, second, third = blocks(inputs("X:10:00@1/2 X:10:01@2/3 X:10:02@1/2 X:10:03@3/4 X:10:04@1/2 X:09:00@1/2"), size=2)
+    one.judge(first)
+    plain = one.judge(second)
+    assert (list(plain.accepted), list(plain.counts)) == ([2], [])
+    assert one.counts()[0].ticks == 4
+    counts = counts_after(one.judge(third))
+    assert (counts.ticks, counts.rejected) == (5, {"late": 1})
+    assert one.counts() == [counts]
 
 
 @given(
@@ -266,7 +285,7 @@ def test_bar_like_the_one_before_it_is_applied_as_a_whole() -> None:
     assert list(found.prices[8:12]) == [2.0, 3.0, 1.0, 3.0]
     assert list(found.volumes[8:12]) == [0.0, 0.0, 0.0, 5.0]
     assert list(found.clocks[8:12]) == [at("10:00:03") - 4 + place for place in range(4)]
-    assert found.counts_of(0).ticks == 12
+    assert counts_after(found).ticks == 12
 
 
 @given(

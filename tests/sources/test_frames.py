@@ -215,6 +215,13 @@ def test_nan_is_missing_where_a_library_has_no_null_and_a_bad_price_where_it_has
     assert math.isnan(bid)
 
 
+def test_empty_side_means_unchanged_also_after_rows_that_have_both() -> None:
+    columns: dict[str, list[Any]] = {"ts_ns": [T, T + 1, T + 2], "bid": [1.0, 1.5, None], "ask": [2.0, None, 3.0]}
+    for table in (columns, pl.DataFrame(columns), pl.DataFrame(columns).to_arrow().to_reader(max_chunksize=1)):
+        found = drain(open_source(table, symbol="X", blank="unchanged")).ticks
+        assert [(tick.bid, tick.ask) for tick in found] == [(1.0, 2.0), (1.5, 2.0), (1.5, 3.0)]
+
+
 def test_malformed_rows_have_their_number_and_what_is_in_them() -> None:
     """Numbers count rows from 1: a table has no header line."""
     frame = pl.DataFrame(
