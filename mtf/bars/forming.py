@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.vecs import append, vec
+from librt.vecs import append, extend, vec
 from mypy_extensions import i32, i64, mypyc_attr
 
 from mtf.bars.columns import AS_BEFORE, NO_BAR
@@ -40,10 +40,11 @@ class FormingBars:
     milliseconds after 1970: a tick needs only its row.
     """
 
-    __slots__ = ("_changed", "_length_ns", "bounds", "code", "index", "numbers")
+    __slots__ = ("_blank", "_changed", "_length_ns", "bounds", "code", "index", "numbers")
 
     def __init__(self, length_ns: i64) -> None:
         self._length_ns: Final[i64] = length_ns
+        self._blank: Final = vec[float]([0.0] * STRIDE)  # the row of a new symbol
         self.numbers: vec[float] = vec[float]([])
         self.index: vec[i32] = vec[i32]([])
         self.bounds: vec[i64] = vec[i64]([])
@@ -52,8 +53,7 @@ class FormingBars:
 
     def add_symbol(self) -> None:
         """Add a row without a bar."""
-        for _ in range(STRIDE):
-            self.numbers = append(self.numbers, 0.0)
+        self.numbers = extend(self.numbers, self._blank)
         self.index = append(self.index, i32(NO_BAR))
         self.bounds = append(append(self.bounds, i64(0)), NEVER_NS)
         self.code = append(self.code, i64(0))

@@ -275,7 +275,7 @@ class Gate(BarGate):
         if ts_ns < symbol.span_start or ts_ns >= symbol.span_end:
             self._look_up(symbol, ts_ns)
         if not symbol.open:
-            symbol.edges.count(symbol.instrument.calendar, symbol.span_start, symbol.span_end, ts_ns)
+            symbol.session_edges().count(symbol.instrument.calendar, symbol.span_start, symbol.span_end, ts_ns)
             return CLOSED_MARKET
         return self._late_verdict(symbol, ts_ns, clock) if ts_ns < clock else ACCEPTED
 
@@ -345,7 +345,10 @@ class Gate(BarGate):
         """Return how many ticks were rejected as closed near a session's edge, by edge, over all symbols."""
         found: dict[tuple[str, str, bool], EdgeCount] = {}
         for symbol in self._symbols:
-            for counts in symbol.edges.counts():
+            edges = symbol.edges
+            if edges is None:
+                continue
+            for counts in edges.counts():
                 key = (counts.local, counts.zone, counts.last)
                 if key not in found:
                     found[key] = EdgeCount(counts.local, counts.zone, counts.last)

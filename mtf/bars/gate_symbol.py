@@ -83,7 +83,7 @@ class GateSymbol:
         self.by_bar = False  # an input bar decided that
         self.beyond_ns: i64 = NEVER_NS  # its clock as moved by timer events after the horizon of a look back
         self.frozen = False  # a look back in time has passed its first tick after the horizon
-        self.edges: Final = SessionEdges()  # ticks rejected near a session; not saved, affects no result
+        self.edges: SessionEdges | None = None  # ticks rejected near a session; not saved, affects no result
         self.span_start: i64 = 0
         self.open = False  # whether ticks count in that span
         self.finest_start: i64 = 0  # the finest bar containing the newest applied tick: [start, end)
@@ -131,6 +131,11 @@ class GateSymbol:
             self.recent_ids().archive(archive)
         if archive.flag(self.bars is not None):
             self.recent_bars().archive(archive)
+
+    def session_edges(self) -> SessionEdges:
+        if self.edges is None:
+            self.edges = SessionEdges()
+        return self.edges
 
     def recent_ids(self) -> RecentIds:
         if self.ids is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.vecs import append, vec
+from librt.vecs import append, extend, vec
 from mypy_extensions import i64, mypyc_attr, u8
 
 from mtf.bars.aggregate import Aggregator
@@ -50,6 +50,10 @@ class Published:
     """The state of all symbols on *ranks* timeframes: the last *keep* bars, and *values* by rank, if there are any."""
 
     __slots__ = (
+        "_blank_counts",
+        "_blank_marks",
+        "_blank_prices",
+        "_blank_stops",
         "_clocks",
         "_counts",
         "_flags",
@@ -75,6 +79,13 @@ class Published:
         self._read = 0.0  # of no meaning, as `_seen`: they keep reading ahead from being optimized away
         self._seen: i64 = 0
         self._keep: Final[i64] = keep  # how many bars a window has at most
+        # The rows of a new symbol:
+        self._blank_counts: Final = vec[i64]([0] * COUNTS)
+        self._blank_prices: Final = vec[float]([0.0] * (ranks * NUMBERS))
+        self._blank_marks: Final = vec[i64]([0] * (ranks * HEADER))
+        for rank in range(ranks):
+            self._blank_marks[rank * HEADER + HEADER_END] = NEVER_NS
+        self._blank_stops: Final = vec[i64]([0] * ranks)
         # By number of the symbol:
         self.instruments: Final[list[Instrument]] = []
         self._clocks: vec[i64] = vec[i64]([])  # its own; NEVER_NS before its first accepted tick
@@ -124,15 +135,13 @@ class Published:
         self._clocks = append(self._clocks, NEVER_NS)
         self._flags = append(self._flags, u8(0))
         self.touched_seqs = append(self.touched_seqs, i64(0))
-        for _ in range(COUNTS):
-            self._counts = append(self._counts, i64(0))
+        self._counts = extend(self._counts, self._blank_counts)
+        self._prices = extend(self._prices, self._blank_prices)
+        self._marks = extend(self._marks, self._blank_marks)
+        self._stops = extend(self._stops, self._blank_stops)
         for _ in range(self.ranks):
-            for _ in range(NUMBERS):
-                self._prices = append(self._prices, 0.0)
-            self._marks = append(append(append(self._marks, i64(0)), NEVER_NS), i64(0))
             self._gaps.append(None)
             self._histories.append(None)
-            self._stops = append(self._stops, i64(0))
 
     def _fetch(self, touched: vec[i64]) -> None:
         """Read a number of each cache line that the block changes; see `mtf.bars.read_ahead` for why."""

@@ -88,6 +88,9 @@ def decimal(data: bytes, start: i64, end: i64, shift: i64, mark: i64 = POINT) ->
 def _power_of_ten(exponent: i64) -> float:
     """Return 10**exponent, from 0 to EXPONENT_MAX."""
     power = 1.0
+    while exponent >= 4:
+        power *= 1e4
+        exponent -= 4
     while exponent > 0:
         power *= 10.0
         exponent -= 1
