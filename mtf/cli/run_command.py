@@ -97,6 +97,12 @@ SERVER: Final = "uvicorn"  # from the extra `web`: without it mtf serve is not s
     help="Store completed indicator values with the bars.",
 )
 @click.option(
+    "--history-memory",
+    type=size_of,
+    metavar="SIZE",
+    help="Memory for completed bars and values: 2GB. Above it, older ones are read from --data again.",
+)
+@click.option(
     "--keep-history",
     type=duration_of,
     metavar="TIME",
@@ -129,6 +135,7 @@ def run(
     checkpoint_seconds: float,
     checkpoint_events: int,
     history_values: bool,
+    history_memory: int | None,
     keep_history: int | None,
     keep_history_size: int | None,
     keep_log: int | None,
@@ -148,6 +155,8 @@ def run(
     """
     if make_room and data is None:
         raise ConfigError("--make-room needs --data: give both, or neither")
+    if history_memory is not None and data is None:
+        raise ConfigError("--history-memory needs --data, from which older bars are read again: give both, or neither")
     config = config_from(options)
     opened: StoppableSource | FollowedFiles
     if follow:
@@ -169,6 +178,7 @@ def run(
             checkpoint_seconds=checkpoint_seconds or None,
             checkpoint_events=checkpoint_events or None,
             history_values=history_values,
+            history_bytes=history_memory,
             keep_history_ns=keep_history,
             keep_history_bytes=keep_history_size,
             keep_log_ns=keep_log,

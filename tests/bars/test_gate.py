@@ -223,7 +223,9 @@ def test_counts_of_a_block_are_those_after_it() -> None:
 
 def test_of_plain_ticks_only_their_number_is_said() -> None:
     one = gate()
-    first, second, third = blocks(inputs("X:10:00@1/2 X:10:01@2/3 X:10:02@1/2 X:10:03@3/4 X:10:04@1/2 X:09:00@1/2"), size=2)
+    first, second, third = blocks(
+        inputs("X:10:00@1/2 X:10:01@2/3 X:10:02@1/2 X:10:03@3/4 X:10:04@1/2 X:09:00@1/2"), size=2
+    )
     one.judge(first)
     plain = one.judge(second)
     assert (list(plain.accepted), list(plain.counts)) == ([2], [])

@@ -299,3 +299,13 @@ def test_a_source_without_events_is_hinted_at(tmp_path: Path) -> None:
     """A typing error in a pattern must not look like a market without ticks."""
     write_market(tmp_path / "market.csv")
     assert mtf("run", tmp_path, "--pattern", "*.zip").stderr == "mtf: the source has no events\n"
+
+
+def test_histories_may_take_little_memory(tmp_path: Path) -> None:
+    """What is read again later is the same; without a directory there is nothing to read it from."""
+    args = ("run", "synthetic", "--events", 20_000, "--indicators", "sma:20", "--json")
+    limited = json_of(*args, "--data", tmp_path / "run", "--checkpoint-events", 2_000, "--history-memory", "1kB")
+    assert limited["digest"] == json_of(*args)["digest"]
+    refused = mtf(*args, "--history-memory", "1kB")
+    assert refused.exit_code == 2
+    assert "--history-memory needs --data" in refused.stderr
