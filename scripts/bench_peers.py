@@ -378,8 +378,8 @@ def write(
     build = f"{'compiled' if COMPILED else 'pure'}, Python {platform.python_version()}, {platform.machine()}"
     facts = {"build": build, "rounds": ROUNDS, "versions": versions, "tables": tables, "growth": plots}
     (FIGURES / "peers.json").write_text(json.dumps(facts, indent=1) + "\n")
-    named = "; ".join(dict.fromkeys(versions.values()))
-    lines = [BEGIN, "", f"Medians of {ROUNDS} rounds; {build}. Versions: {named}.", ""]
+    programs = "; ".join(dict.fromkeys(versions.values()))
+    lines = [BEGIN, "", f"Medians of {ROUNDS} rounds; {build}. Versions: {programs}.", ""]
     for table in tables:
         lines += [*table, ""]
     for name, (title, across, up) in GROWTH.items():
