@@ -36,8 +36,8 @@ class FormingBars:
     of before, NO_BAR if no bar forms. `bounds` are start and end of each bar; the end is NEVER_NS if none forms, and
     start and `code` then mean nothing.
 
-    A bar is ordinary if its header is the one of before, it lasts *length_ns*, and its end is a whole number of
-    milliseconds after 1970: a tick needs only its row.
+    A bar is ordinary if its header is the one of before, it lasts *length_ns*, and it starts after 1970 and ends with a
+    whole millisecond: a tick needs only its row.
     """
 
     __slots__ = ("_blank", "_changed", "_length_ns", "bounds", "code", "index", "numbers")

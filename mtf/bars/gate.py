@@ -337,9 +337,7 @@ class Gate(BarGate):
 
     def counts(self) -> list[Counts]:
         """Return the counts of each symbol, by number."""
-        for symbol in self._symbols:
-            symbol.settle_counts()
-        return [Counts(symbol.counts[:]) for symbol in self._symbols]
+        return [symbol.totals() for symbol in self._symbols]
 
     def edges(self) -> list[EdgeCount]:
         """Return how many ticks were rejected as closed near a session's edge, by edge, over all symbols."""

@@ -10,7 +10,7 @@ from mypy_extensions import i64, mypyc_attr
 from mtf.archive import ANY_MAX, ANY_MIN, Archive
 from mtf.bars.judged_block import NO_ROW, Instrument
 from mtf.bars.recent import RecentBars, RecentIds
-from mtf.bars.verdicts import ACCEPTED, AUTO, COUNTS, LAST, VERDICTS
+from mtf.bars.verdicts import ACCEPTED, AUTO, COUNTS, LAST, VERDICTS, Counts
 from mtf.calendars.session_edges import SessionEdges
 from mtf.events.block import BOTH_SIDES
 from mtf.units import NEVER_NS
@@ -104,6 +104,12 @@ class GateSymbol:
         self.counts[ACCEPTED] += self.plain_before + self.plain
         self.plain_before = 0
         self.plain = 0
+
+    def totals(self) -> Counts:
+        """Return all that was counted."""
+        numbers = self.counts[:]
+        numbers[ACCEPTED] += self.plain_before + self.plain
+        return Counts(numbers)
 
     def archive(self, archive: Archive) -> None:
         """Save or load; spans and ends are looked up again."""

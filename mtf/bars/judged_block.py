@@ -17,7 +17,7 @@ from mtf.units import NEVER_NS
 __all__ = ["COUNTED", "IS_LIVE", "IS_ORDERED", "NO_ROW", "Instrument", "JudgedBlock", "tally"]
 
 NO_ROW: Final = -1
-COUNTED: Final = -1
+COUNTED: Final = -1  # in place of the number of accepted events of a symbol: more than these was counted
 # Flags of a symbol after a block.
 IS_ORDERED: Final = 1  # it is read in time order
 IS_LIVE: Final = 2  # its newest accepted tick arrived shortly after its stamp

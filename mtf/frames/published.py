@@ -263,10 +263,10 @@ class Published:
             row = undo.row_of(number)
             if undo.accepted[row] == COUNTED:
                 at = undo.counts_of(row)
-                return _less(undo.counts[at : at + COUNTS], accepted)
+                return _before(accepted, undo.counts[at : at + COUNTS])
             accepted += undo.accepted[row]
             undo = _first_of(number, undo.next)
-        return _less(self._counts[number * COUNTS : (number + 1) * COUNTS], accepted)
+        return _before(accepted, self._counts[number * COUNTS : (number + 1) * COUNTS])
 
     def seen(self, number: i64) -> bool:
         """Return whether an event of a symbol has come, accepted or not."""
@@ -444,10 +444,10 @@ class Published:
         return i64(self._flags[number]) if undo is None else i64(undo.flags[undo.row_of(number)])
 
 
-def _less(counts: vec[i64], accepted: i64) -> Counts:
-    """Return *counts*, before so many events were accepted."""
-    counts[ACCEPTED] -= accepted
-    return Counts(counts)
+def _before(accepted: i64, numbers: vec[i64]) -> Counts:
+    """Return *numbers*, which become counts of the caller's own, as they were before so many events were accepted."""
+    numbers[ACCEPTED] -= accepted
+    return Counts(numbers)
 
 
 def _first_of(number: i64, before: Undo | None) -> Undo | None:

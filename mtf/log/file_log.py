@@ -22,7 +22,7 @@ from mtf.errors import CorruptLog, DataDirError, LogWriteFailed
 from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
 from mtf.log.event_log import NO_POSITIONS, changed_positions
 from mtf.log.expiry import expired_seq
-from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories
+from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories, write_all
 from mtf.log.index_file import SealedSpans
 from mtf.log.log_index import LogIndex
 from mtf.log.log_reader import LogReader, first_logged_seq, read_log
@@ -411,9 +411,7 @@ class FileLog:
         data, chain = encode_beginning(header, positions, meta, self.durable_seq)
         file = self._fs.open(path + FRESH, "create")
         try:
-            written = self._write(file, data)
-            if written != len(data):
-                raise OSError(f"{path}: short write, {written} of {len(data)} bytes")
+            write_all(self._fs, file, path, data)
             self._fs.sync(file)
             self._fs.rename(path + FRESH, path)
             self._fs.sync_directory(self.directory)

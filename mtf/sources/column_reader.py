@@ -325,7 +325,7 @@ class ColumnReader(QuoteReader):
             return ""  # which is not a symbol either
         if not self._symbol:
             return name
-        if name != self.constant:
+        if name not in ("", self.constant):
             if self.constant:
                 raise self._several(name)
             self.constant = name

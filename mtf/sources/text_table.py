@@ -419,9 +419,9 @@ class TableReader(RowReader):
             if "\x00" in name:
                 return ""  # which is not a symbol either
             if self._symbol:
-                if self.constant not in ("", name):
+                if name and self.constant not in ("", name):
                     raise self._several(name)
-                self.constant = name
+                self.constant = name or self.constant
                 self._names.add(raw, self._symbol)
                 return self._symbol
             self._names.add(raw, name)

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -220,6 +221,15 @@ def test_empty_side_means_unchanged_also_after_rows_that_have_both() -> None:
     for table in (columns, pl.DataFrame(columns), pl.DataFrame(columns).to_arrow().to_reader(max_chunksize=1)):
         found = drain(open_source(table, symbol="X", blank="unchanged")).ticks
         assert [(tick.bid, tick.ask) for tick in found] == [(1.0, 2.0), (1.5, 2.0), (1.5, 3.0)]
+
+
+@pytest.mark.parametrize("names", [[None, "A", None], ["A", None, "A"], ["", "A", ""]])
+def test_cell_without_a_name_does_not_contradict_the_symbol(names: list[str | None], tmp_path: Path) -> None:
+    """All rows are to be of one symbol: those that do not say which one, too."""
+    frame = pl.DataFrame({"ts_ns": [T, T + 1, T + 2], "symbol": names, "bid": [1.0, 1.5, 1.0], "ask": [2.0, 2.0, 3.0]})
+    frame.write_csv(tmp_path / "m.csv")
+    for table in (frame, frame.to_dict(as_series=False), tmp_path / "m.csv"):
+        assert [tick.symbol for tick in read(table, symbol="X")] == ["X"] * 3
 
 
 def test_malformed_rows_have_their_number_and_what_is_in_them() -> None:
