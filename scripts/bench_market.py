@@ -4,8 +4,9 @@
     make bench ARGS=market COMMIT=686905b      beside another commit, in turn
 
 Blocks of quotes from memory, six timeframes, each symbol in turn in an order that is new in each round. CPU time per
-event, warm: the median over blocks, and the mean, which has the pauses of the garbage collector in it. Beside it,
-what a symbol takes in memory; then, of this tree alone, what a new symbol costs, and how much memory a kept bar takes.
+event, warm: the median over blocks, and the mean, which has the pauses of the garbage collector in it, and of both the
+median of `ROUNDS` processes, in turn. Beside it, what a symbol takes in memory; then, of this tree alone, what a new
+symbol costs, and how much memory a kept bar takes.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ except ImportError:  # the other commit is of before it had that name
 
 BLOCK = 1024
 BLOCKS = 40
+ROUNDS = 5
 SECOND_NS = 1_000_000_000
 SPARSE_S = 10.0
 MEASURE = "measure"
@@ -66,24 +68,29 @@ def main() -> int:
     else:
         head("ns an event", "median", "mean", "KiB a symbol")
     for symbols, seconds, indicators in CASES:
-        found = [apart(python, MEASURE, symbols, seconds, indicators) for python in pythons]
+        rounds = [[apart(python, MEASURE, symbols, seconds, indicators) for python in pythons] for _ in range(ROUNDS)]
+        found = [
+            [statistics.median(figures) for figures in zip(*each, strict=True)] for each in zip(*rounds, strict=True)
+        ]
         who = f"{symbols:,} symbols" if symbols > 1 else "1 symbol"
         label = f"{who}, a tick each {seconds:g} s{', core' if indicators else ''}"
         median, mean, kib = found[-1]
         if commit:
             before = found[0]
+            ratio = statistics.median([here[0] / there[0] for there, here in rounds])
             row(
                 label,
                 f"{before[0]:,.0f} / {before[1]:,.0f}",
                 f"{median:,.0f} / {mean:,.0f}",
-                f"{median / before[0]:.2f}",
+                f"{ratio:.2f}",
             )
         else:
             row(label, f"{median:,.0f}", f"{mean:,.0f}", f"{kib:,.0f}" if symbols > 1 else "")
     print()
     head("a new symbol, six timeframes", "us", "KiB")
     for indicators in ("", "core"):
-        us, kib = apart(Path(sys.executable), NEW, indicators)
+        tries = [apart(Path(sys.executable), NEW, indicators) for _ in range(ROUNDS)]
+        us, kib = (statistics.median(figures) for figures in zip(*tries, strict=True))
         row(f"with {indicators}" if indicators else "without indicators", f"{us:.1f}", f"{kib:.1f}")
     print()
     head("a kept bar, with its values", "numbers", "bytes", "over 8 a number")
