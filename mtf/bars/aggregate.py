@@ -91,7 +91,8 @@ class Aggregator(Core):
         no_repairs = len(judged.repairs) == 0
         bars_enter = no_repairs and judged.rank_max <= rank  # all of them
         marked: i64 = _NOT_MARKED  # the index of the header, once it is known to have from_bars set
-        fetched: i64 = 0 if len(self._builders) > FETCH_SYMBOLS else n
+        many = len(self._builders) > FETCH_SYMBOLS
+        fetched: i64 = 0 if many else n
         moves: i64 = len(judged.moves_row)
         moved: i64 = 0  # clocks moved so far
         move_row: i64 = judged.moves_row[0] if moves else n
@@ -164,8 +165,10 @@ class Aggregator(Core):
                 volume = numbers[at + VOLUME]
                 carry = numbers[at + CARRY]
                 ticks = i64(numbers[at + TICKS])
-                end_ns = i64(numbers[at + END_MS]) * MS_NS
-                index = AS_BEFORE
+                end_ns = 0
+                if many:  # of few symbols, everything is near
+                    end_ns = i64(numbers[at + END_MS]) * MS_NS
+                    index = AS_BEFORE
                 if end_ns == 0:
                     end_ns = bounds[2 * number + 1]
                     index = i64(indices[number])
@@ -471,9 +474,12 @@ class Aggregator(Core):
         starts_after, ends_after = vec[i64]([0] * n), vec[i64]([0] * n)
         forming = self._forming
         numbers, indices, bounds = forming.numbers, forming.index, forming.bounds
+        many = len(self._builders) > FETCH_SYMBOLS
         for k in range(n):
             number = touched[k]
-            end_ns = i64(numbers[number * STRIDE + END_MS]) * MS_NS
+            end_ns: i64 = 0
+            if many:
+                end_ns = i64(numbers[number * STRIDE + END_MS]) * MS_NS
             if end_ns != 0:
                 header_after[k] = AS_BEFORE
                 starts_after[k] = end_ns - self._length_ns
