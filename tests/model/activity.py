@@ -18,6 +18,7 @@ from tests.model.state import BarBuilder, Symbol, completed, partial_bar
 __all__ = ["Activity", "partial_now"]
 
 NO_END_NS: Final = 1 << 63
+DECIMALS: Final = 12  # more than any price of the tests has
 
 
 class Activity:
@@ -53,8 +54,10 @@ class Activity:
             if timeframe.kind == TICKS:
                 self._amounts[key] += 1
             elif timeframe.kind == RANGE:
-                # Prices are decimals: what they stand for is compared, not the floats next to it.
-                self._amounts[key] = Fraction(str(forming.high)) - Fraction(str(forming.low))
+                # Prices are decimals: what they stand for is compared, not the floats next to it, nor the mid of two
+                # such floats, which may be one further.
+                high, low = (Fraction(str(round(price, DECIMALS))) for price in (forming.high, forming.low))
+                self._amounts[key] = high - low
             else:
                 self._amounts[key] += part * value
             if self._amounts[key] < size:
