@@ -30,14 +30,16 @@ class FakeClock:
     def __init__(self, now_ns: int) -> None:
         self._now_ns = now_ns
         self._timers: Final[list[tuple[int, int, FakeTimer]]] = []  # a heap, by time and order of requests
-        self.asked_ns: Final[list[int]] = []  # every time for which a call was requested
+        self._requests = 0
+        self.asked_ns: Final[list[int]] = []  # every time for which a call was requested; a long test may clear it
 
     def now_ns(self) -> int:
         return self._now_ns
 
     def call_at(self, ts_ns: int, callback: Callable[[], None]) -> FakeTimer:
         timer = FakeTimer(callback)
-        heapq.heappush(self._timers, (ts_ns, len(self.asked_ns), timer))
+        heapq.heappush(self._timers, (ts_ns, self._requests, timer))
+        self._requests += 1
         self.asked_ns.append(ts_ns)
         return timer
 

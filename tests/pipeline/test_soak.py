@@ -128,6 +128,7 @@ async def soak(folder: Path, pushes: int) -> tuple[list[Footprint], list[int], l
                     began = time.perf_counter()
                     await pipeline.push(tick)
                     timed.append(time.perf_counter() - began)
+            wall.asked_ns.clear()
             gc.collect()
             await pipeline.drain()
             await pipeline.checkpoint()
