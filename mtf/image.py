@@ -20,6 +20,7 @@ __all__ = ["Core", "Image", "StoredRows"]
 
 ALL: Final = 1 << 40  # bytes
 WINDOWS_MAX: Final = 1_000  # saved at a time
+RELEASED_MAX: Final = 1_000  # pieces and windows released at a time
 
 
 @mypyc_attr(native_class=True, allow_interpreted_subclasses=True)
@@ -217,6 +218,17 @@ class Image:
                 entries.append(int(at))
             number += 1
         return number
+
+    def release(self) -> bool:
+        """Forget some more of what was saved, which nobody needs any longer; return whether nothing is left."""
+        left: i64 = RELEASED_MAX
+        while left and self._pieces:
+            self._pieces.popitem()
+            left -= 1
+        while left and self.windows:
+            self.windows.pop()
+            left -= 1
+        return not self.windows
 
     def _save(self, archive: Archive, number: i64) -> None:
         self.core.archive_symbol(archive, number)

@@ -1,6 +1,7 @@
-"""When the log is synced, for a writer on an event loop: three modes, and a thread so that the loop never waits.
+"""When the log is synced, for a writer on an event loop, which never waits for it: three modes.
 
-Owns the thread, the timer and the waiters for a seq. The modes differ in what a crash can lose:
+Owns the thread, the timer and the waiters for a seq. A log that can begin a sync and leave it to others is asked to,
+and looked at from time to time; any other is synced in the thread. The modes differ in what a crash can lose:
 
 - `each`: synced before `append` returns;
 - `group`: written when `try_append` returns; a sync starts at most 5 ms after the oldest unsynced write (or as soon as
@@ -22,13 +23,16 @@ from typing import Any, Final, Literal, get_args
 
 from mtf.errors import ConfigError, LogWriteFailed
 from mtf.events.block import Block
-from mtf.log.event_log import NO_POSITIONS, EventLog
+from mtf.log.event_log import NO_POSITIONS, BeginsSyncs, EventLog
 
 __all__ = ["DURABILITIES", "SYNC_WITHIN_MS", "Durability", "Writer"]
 
 Durability = Literal["each", "group", "os"]
 DURABILITIES: Final[tuple[Durability, ...]] = get_args(Durability)
 SYNC_WITHIN_MS: Final = 5.0
+LOOK_S: Final = 0.001  # from the begin of a sync to the first look whether it has ended, and from look to look ...
+LOOKS: Final = 0.5  # ... or this share of the time that it has taken so far, if that is longer ...
+LOOK_S_MAX: Final = 0.005  # ... but no longer than this
 
 
 class Writer:
@@ -49,20 +53,23 @@ class Writer:
             raise ConfigError(f"durability must be one of {', '.join(DURABILITIES)}, got {mode!r}")
         self.log: Final = log
         self.mode: Final = mode
+        self._begins: Final = log if isinstance(log, BeginsSyncs) else None
         self._within_s: Final = sync_within_ms / 1000
         self._on_failure: Final = on_failure
         self._loop: Final = asyncio.get_running_loop()
         self._thread: Final = ThreadPoolExecutor(1, "mtf-log")
         self._timed: Final = mode == "group"
         self._in_thread = 0  # appends that the thread has not finished: only it may append while there are any
-        self._timer: asyncio.TimerHandle | None = None  # starts the next sync; None if none is due
-        self._sync: asyncio.Future[int] | None = None  # the sync that is running or about to run
+        # Starts the next sync, or looks whether the one that was begun has ended; None if neither is due.
+        self._timer: asyncio.TimerHandle | None = None
+        self._sync: asyncio.Future[int] | None = None  # the sync that the thread is running or about to run
+        self._begun_ns = 0  # when the sync began that goes on without the thread
         self._dirty_since: float | None = None  # loop time of the oldest write not followed by the start of a sync
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []  # heap by seq
         self._ticket: Final = count()  # orders waiters of one seq
         self._closing: asyncio.Future[None] | None = None  # set by the first close
         self.failed: LogWriteFailed | None = None  # the error that stopped the log; set once
-        self.syncs = 0  # successful ones; set by the thread, like the two that follow
+        self.syncs = 0  # successful ones; set where they run, like the two that follow
         self.sync_ns = 0  # the time they took in total
         self.last_sync_ns = 0
 
@@ -147,10 +154,13 @@ class Writer:
     def _sync_in_thread(self) -> int:
         begun_ns = time.perf_counter_ns()
         durable_seq = self.log.sync()
-        self.last_sync_ns = time.perf_counter_ns() - begun_ns
-        self.sync_ns += self.last_sync_ns
-        self.syncs += 1
+        self._count(time.perf_counter_ns() - begun_ns)
         return durable_seq
+
+    def _count(self, sync_ns: int) -> None:
+        self.last_sync_ns = sync_ns
+        self.sync_ns += sync_ns
+        self.syncs += 1
 
     def _appended(self, done: asyncio.Future[None]) -> None:
         self._in_thread -= 1
@@ -178,8 +188,30 @@ class Writer:
 
     def _start_sync(self) -> None:
         self._timer = self._dirty_since = None
+        if self._begins is not None and not self._in_thread and self._begins.begin_sync():
+            self._begun_ns = time.perf_counter_ns()
+            self._timer = self._loop.call_later(LOOK_S, self._look, self._begins)
+            return
         self._sync = self._loop.run_in_executor(self._thread, self._sync_in_thread)
         self._sync.add_done_callback(self._synced)
+
+    def _look(self, log: BeginsSyncs) -> None:
+        """Look whether the sync that was begun has ended."""
+        self._timer = None
+        try:
+            ended = log.end_sync()
+        except LogWriteFailed as error:
+            self._stop(error)
+            return
+        spent_ns = time.perf_counter_ns() - self._begun_ns
+        if not ended:
+            wait_s = min(max(spent_ns / 1e9 * LOOKS, LOOK_S), LOOK_S_MAX)
+            self._timer = self._loop.call_later(wait_s, self._look, log)
+            return
+        self._count(spent_ns)
+        self._wake()
+        self._mark_dirty_if_due()
+        self._schedule()
 
     def _synced(self, done: asyncio.Future[int]) -> None:
         self._sync = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import orjson
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_SYMBOLS",
     "NO_POSITIONS",
+    "BeginsSyncs",
     "BlockReader",
     "EventLog",
     "LoggedBlock",
@@ -226,6 +227,23 @@ class EventLog(ReadableLog, Protocol):
 
     def close(self) -> None:
         """Make everything durable (unless a write failed), and release the log to other writers. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class BeginsSyncs(Protocol):
+    """A log whose syncs can go on without a thread of Python: an `EventLog` may have these two as well.
+
+    Both return at once and are called on the event loop, while `append` or `sync` may run in a thread. Their sync makes
+    durable what was appended before it began.
+    """
+
+    def begin_sync(self) -> bool:
+        """Begin what `sync` does and return True; False if `sync` has to be called this time."""
+        ...
+
+    def end_sync(self) -> bool:
+        """Return whether the sync that was begun has ended, and `durable_seq` includes it; LogWriteFailed as `sync`."""
         ...
 
 

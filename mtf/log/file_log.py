@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from struct import Struct
 from threading import Lock
@@ -22,12 +22,12 @@ from mtf.errors import CorruptLog, DataDirError, LogWriteFailed
 from mtf.events.block import BLOCK_EVENTS_MAX, ROW_BYTES, Block, SymbolTable
 from mtf.log.event_log import NO_POSITIONS, changed_positions
 from mtf.log.expiry import expired_seq
-from mtf.log.filesystem import FileSystem, OsFileSystem, join, make_directories, write_all
+from mtf.log.filesystem import FileSystem, OsFileSystem, PendingSync, join, write_all
 from mtf.log.index_file import SealedSpans
 from mtf.log.log_index import LogIndex
 from mtf.log.log_reader import LogReader, first_logged_seq, read_log
 from mtf.log.marks import MARK_BYTES, MarkWriter, remove_marks
-from mtf.log.recovery import Recovered, TornTail, cut_tail, recover
+from mtf.log.recovery import Recovered, TornTail, cut_tail, prepare_directory, recover, rewrite
 from mtf.log.retention import retain
 from mtf.log.segment import learn_symbols, segment_name
 from mtf.log.segment_format import (
@@ -55,7 +55,6 @@ __all__ = ["SEGMENT_BYTES", "FileLog"]
 
 SEGMENT_BYTES: Final = 64 << 20
 SEGMENT_BYTES_LIMIT: Final = SEGMENT_BYTES_MAX // 2  # a segment may exceed its size by one frame
-REWRITE_BYTES: Final = 1 << 20
 WRITER_LOCK: Final = "writer.lock"
 FRESH: Final = ".new"  # an unfinished file, useless after a crash
 
@@ -73,6 +72,8 @@ class FileLog:
         self._write: Final = fs.write
         self._lock = lock  # the lock's file; -1 once closed
         self._syncing: Final = Lock()  # held during a sync of the file, and while it is closed
+        self._begun: PendingSync | None = None  # a sync of it that goes on beside; changed with the lock held
+        self._begun_seq = 0  # up to which that makes events durable
         self._failed: LogWriteFailed | None = None  # the first failure; set once
         self._file = -1  # of the newest segment; -1 if the next append must begin one
         self._path = ""  # of the newest segment
@@ -125,7 +126,7 @@ class FileLog:
         fs = fs or OsFileSystem()
         directory = str(directory)
         try:
-            _prepare_directory(fs, directory, make=config is not None)
+            prepare_directory(fs, directory, make=config is not None)
             log = cls(directory, fs, segment_bytes, fs.lock(join(directory, WRITER_LOCK)))
             log._checks_rest = check_rest
             try:
@@ -216,18 +217,33 @@ class FileLog:
 
     def sync(self) -> int:
         with self._syncing:
-            if self._failed is not None:
-                raise self._failed
+            self._complete_begun()
             target = self.last_seq
             if self._file >= 0 and target > self.durable_seq:
-                try:
-                    self._fs.sync(self._file)
-                    if self._marks is not None:
-                        self._marks.write(target)
-                except OSError as error:
-                    self._fail("a sync", error)
-                self.durable_seq = target
+                self._make_durable(target, lambda: self._fs.sync(self._file))
             return self.durable_seq
+
+    def begin_sync(self) -> bool:
+        if not self._syncing.acquire(blocking=False):
+            return False
+        try:
+            if self._failed is None and self._begun is None and self._file >= 0:
+                self._begun_seq = self.last_seq
+                self._begun = self._fs.begin_sync(self._file)
+            return self._begun is not None
+        finally:
+            self._syncing.release()
+
+    def end_sync(self) -> bool:
+        if not self._syncing.acquire(blocking=False):
+            return False  # a thread syncs, and has waited for it, or does so now
+        try:
+            ended = self._begun is None or self._begun.ended()
+            if ended:
+                self._complete_begun()
+            return ended
+        finally:
+            self._syncing.release()
 
     def read(
         self,
@@ -325,7 +341,8 @@ class FileLog:
         if found.tail is not None:
             self.torn = cut_tail(self._fs, self.directory, found.tail)
         self._file = self._fs.open(found.path, "append")
-        self._rewrite(found.durable_offset)
+        rewrite(self._fs, self._file, self._path, found.durable_offset, self._bytes)
+        self._fs.sync_directory(self.directory)
         self.durable_seq = self.last_seq
         self.checked_from = found.checked_from
         if found.sealed:
@@ -335,19 +352,6 @@ class FileLog:
         self._marks = MarkWriter(self._fs, self._path, self._seed, found.marked_names, found.marks_bytes)
         self._marks.moved.update(self._positions)
         self._mark_at = self._bytes + MARK_BYTES
-
-    def _rewrite(self, start: int) -> None:
-        """Rewrite everything from *start* in place, and sync it.
-
-        A sync that failed before the crash can leave pages that were never written but are marked clean; another sync
-        alone would report success. Rewriting makes them dirty, so that this sync is reliable.
-        """
-        for at in range(start, self._bytes, REWRITE_BYTES):
-            part = self._fs.read(self._file, min(REWRITE_BYTES, self._bytes - at), at)
-            if self._fs.write_at(self._file, part, at) != len(part):
-                raise DataDirError(f"{self._path}: a short write at byte {at} while opening")
-        self._fs.sync(self._file)
-        self._fs.sync_directory(self.directory)
 
     def _check_meta(self, changed: Mapping[str, bytes], heap_bytes: int) -> None:
         """Raise ValueError if the next META frame could not hold the positions and the names."""
@@ -379,6 +383,7 @@ class FileLog:
             chain=self.chain,
         )
         with self._syncing:
+            self._complete_begun()
             try:
                 marks = self._mark()  # of the seal
                 if self._write(self._file, seal) != len(seal):
@@ -428,6 +433,27 @@ class FileLog:
         self._positions_bytes, self._names_bytes = len(positions), len(meta)
         self.chain = chain
 
+    def _complete_begun(self) -> None:
+        """Wait for the sync that was begun, if there is one; the lock is held.
+
+        To be done before another sync, which would pass for a success: an error is reported to the first only.
+        """
+        if self._failed is not None:
+            raise self._failed
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            self._make_durable(self._begun_seq, begun.wait)
+
+    def _make_durable(self, target: int, sync: Callable[[], object]) -> None:
+        """Call *sync*, after which what was written up to *target* is durable."""
+        try:
+            sync()
+            if self._marks is not None:
+                self._marks.write(target)
+        except OSError as error:
+            self._fail("a sync", error)
+        self.durable_seq = target
+
     def _mark(self) -> MarkWriter:
         """Make a mark between two frames, or before the seal."""
         marks = self._marks
@@ -445,6 +471,9 @@ class FileLog:
                 closing.callback(marks.close)
             if file >= 0:
                 closing.callback(self._fs.close, file)
+            if self._begun is not None:  # the log has failed
+                with suppress(OSError):
+                    self._begun.wait()
 
     def _fail(self, what: str, cause: OSError | None) -> NoReturn:
         reason = f": {cause}" if cause is not None else ""
@@ -461,13 +490,3 @@ class FileLog:
 
 
 NO_BYTES: Final[dict[str, bytes]] = {}
-
-
-def _prepare_directory(fs: FileSystem, directory: str, *, make: bool) -> None:
-    kind = fs.kind(directory)
-    if kind == "nothing" and make:
-        make_directories(fs, directory)
-    elif kind == "nothing":
-        raise DataDirError(f"{directory}: there is no log here")
-    elif kind != "directory":
-        raise DataDirError(f"{directory}: not a plain directory; links are refused")

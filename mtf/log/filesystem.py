@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from mtf.errors import DataDirError, LogLocked
+from mtf.log.library_sync import begin_library_sync
 
 __all__ = [
     "FileKind",
     "FileSystem",
     "OpenMode",
     "OsFileSystem",
+    "PendingSync",
     "check_plain",
     "join",
     "make_directories",
@@ -34,6 +36,18 @@ LOCK_BYTES_MAX: Final = 64  # how much of a lock file is read to find its owner
 
 OpenMode = Literal["read", "create", "append"]
 FileKind = Literal["file", "directory", "link", "other", "nothing"]
+
+
+class PendingSync(Protocol):
+    """A sync that was begun and goes on beside the caller; its file stays open until it has ended."""
+
+    def ended(self) -> bool:
+        """Return whether `wait` would return, or raise, at once."""
+        ...
+
+    def wait(self) -> None:
+        """Return once what was written before it began would survive a power failure; OSError if it failed."""
+        ...
 
 
 class FileSystem(Protocol):
@@ -58,6 +72,10 @@ class FileSystem(Protocol):
 
     def sync(self, file: int) -> None:
         """Return once the file's bytes and its length would survive a power failure."""
+        ...
+
+    def begin_sync(self, file: int) -> PendingSync | None:
+        """Begin what `sync` does, without waiting; None if only `sync` can do it, or can for now."""
         ...
 
     def close(self, file: int) -> None: ...
@@ -113,6 +131,9 @@ class OsFileSystem:
 
     def sync(self, file: int) -> None:
         _sync_file(file)
+
+    def begin_sync(self, file: int) -> PendingSync | None:
+        return begin_library_sync(file)
 
     def close(self, file: int) -> None:
         _locks.discard(file)

@@ -1,6 +1,7 @@
 """Opening a log: finds out which events it has, and what is a torn tail or damage.
 
-Owns that decision, and the only change that opening makes: a torn tail is cut off and kept. A tail is torn if the
+Owns that decision, and the only changes that opening makes: a torn tail is cut off and kept, and what may not be on
+the disk is written again. A tail is torn if the
 newest segment has no seal, and no intact frame after the damage records that the damaged events were synced. Anything
 else that is not intact is CorruptLog, and nothing is changed.
 """
@@ -12,14 +13,25 @@ from typing import Any, Final, NamedTuple
 
 from mtf.errors import CorruptLog, DataDirError
 from mtf.events.block import SymbolTable
-from mtf.log.filesystem import FileSystem, join, write_all
+from mtf.log.filesystem import FileSystem, join, make_directories, write_all
 from mtf.log.marks import read_marks, skip_to_mark
 from mtf.log.retention import retained_seq
 from mtf.log.segment import Segment, damage_of, read_ends, segment_name, segment_names, segment_seq
 from mtf.log.segment_format import HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, first_chain
 from mtf.log.torn import torn_name
 
-__all__ = ["Outside", "Recovered", "TornTail", "check_ended", "check_follows", "cut_tail", "judge", "recover"]
+__all__ = [
+    "Outside",
+    "Recovered",
+    "TornTail",
+    "check_ended",
+    "check_follows",
+    "cut_tail",
+    "judge",
+    "prepare_directory",
+    "recover",
+    "rewrite",
+]
 
 COPY_BYTES: Final = 1 << 20
 TORN_MAX: Final = 10_000
@@ -152,6 +164,17 @@ def judge(segment: Segment) -> TornTail:
     return TornTail(segment.path, segment.offset, segment.bytes - segment.offset, segment.next_seq, segment.why, "")
 
 
+def prepare_directory(fs: FileSystem, directory: str, *, make: bool) -> None:
+    """Create the directory of a log if *make*; DataDirError if there is none, or something else."""
+    kind = fs.kind(directory)
+    if kind == "nothing" and make:
+        make_directories(fs, directory)
+    elif kind == "nothing":
+        raise DataDirError(f"{directory}: there is no log here")
+    elif kind != "directory":
+        raise DataDirError(f"{directory}: not a plain directory; links are refused")
+
+
 def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
     """Copy *tail* to a new file, synced, then cut it off, synced; return it with the path of the copy."""
     taken = set(fs.names(directory))
@@ -181,6 +204,19 @@ def cut_tail(fs: FileSystem, directory: str, tail: TornTail) -> TornTail:
     finally:
         fs.close(segment)
     return tail._replace(kept=kept)
+
+
+def rewrite(fs: FileSystem, file: int, path: str, start: int, end: int) -> None:
+    """Write the bytes of *file*, at *path*, from *start* to *end* in place once more, and sync them.
+
+    A sync that failed before the crash can leave pages that were never written but are marked clean; another sync
+    alone would report success. Rewriting makes them dirty, so that this sync is reliable.
+    """
+    for at in range(start, end, COPY_BYTES):
+        part = fs.read(file, min(COPY_BYTES, end - at), at)
+        if fs.write_at(file, part, at) != len(part):
+            raise DataDirError(f"{path}: a short write at byte {at} while opening")
+    fs.sync(file)
 
 
 def _read(fs: FileSystem, path: str, before: Segment | Outside | None) -> Segment:

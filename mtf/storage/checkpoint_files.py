@@ -6,7 +6,7 @@ beside the checkpoints (`mtf.storage.stored_histories`), each of which stays as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
@@ -36,6 +36,7 @@ SUFFIX: Final = ".mtf"
 FRESH: Final = ".new"
 SEQ_DIGITS: Final = 19
 READ_BYTES: Final = 16 << 20
+WRITE_BYTES: Final = 1 << 20  # at a time: a write that is over at once would not let the event loop go on
 SCRUB_BYTES: Final = 4 << 20  # that are checked again at a time, so many times with each checkpoint:
 SCRUBS: Final = 4
 
@@ -86,8 +87,8 @@ class FileCheckpointStore:
         pieces = encoded_pieces(seq, meta, others, checkpoint_bytes_max(seq, self._symbol_bytes))
         file = fs.open(path + FRESH, "create")
         try:
-            for piece in pieces:
-                write_all(fs, file, path, piece)
+            for group in _grouped(pieces):
+                write_all(fs, file, path, group)
             fs.sync(file)
         finally:
             fs.close(file)
@@ -227,6 +228,20 @@ class FileCheckpointStore:
             return b"".join(parts)
         finally:
             self._fs.close(file)
+
+
+def _grouped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield *pieces* joined to larger ones."""
+    group = []
+    size = 0
+    for piece in pieces:
+        group.append(piece)
+        size += len(piece)
+        if size >= WRITE_BYTES:
+            yield b"".join(group)
+            group, size = [], 0
+    if group:
+        yield b"".join(group)
 
 
 def _seq_of(name: str) -> int:

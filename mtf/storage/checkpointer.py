@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from mtf.actors.actor import Marker, MarkerKind
@@ -20,12 +21,13 @@ from mtf.clock import Timer, WallClock
 from mtf.errors import CorruptCheckpoint, LogWriteFailed, PipelineStopped
 from mtf.events.block import ROW_BYTES
 from mtf.frames.frame import Frame
+from mtf.gil import make_way
 from mtf.history_budget import HistoryBudget
 from mtf.image import Image
 from mtf.kernel import Kernel
 from mtf.log import Writer
 from mtf.notes import Noted
-from mtf.saved_parts import parts_of, size_of
+from mtf.saved_parts import Part, parts_of, size_of
 from mtf.storage.checkpoint_meta import CARRIED, checkpoint_meta
 from mtf.storage.checkpoint_progress import CheckpointProgress
 from mtf.storage.checkpoint_store import CheckpointStore
@@ -35,8 +37,8 @@ __all__ = ["ANSWER_NS", "Checkpointer"]
 
 ANSWER_NS: Final = 10_000_000_000  # how long a consumer may take to make its own work durable
 T = TypeVar("T")
-SLICE_NS: Final = 1_000_000  # how long the event loop is held at a time to save states
-SLICE_BYTES: Final = 64 << 10  # of states, between two looks at the clock
+SLICE_NS: Final = 500_000  # how long the event loop is held at a time to save states, and to release them
+SLICE_BYTES: Final = 32 << 10  # of states, between two looks at the clock
 
 
 class Checkpointer:
@@ -161,11 +163,12 @@ class Checkpointer:
             begun_ns = time.perf_counter_ns()
             self.progress.begin()
             marker, answers = await self._mark(MarkerKind.CHECKPOINT, ANSWER_NS)
+            images = dict(marker.images)
+            marker.images.clear()  # actors keep the marker until they get the next
             left_out = answers.missing
             states = dict(marker.parts)  # a consumer that was left out may still answer, into the marker
             carried = self._carry(states, marker.seq, answers.given)
-            await self._complete(marker.images.values())
-            parts = parts_of(marker.images, states)
+            await self._in_slices(partial(image.advance, SLICE_BYTES) for image in images.values())
             meta = checkpoint_meta(
                 engine.config,
                 marker.seq,
@@ -176,9 +179,10 @@ class Checkpointer:
                 carried=carried,
             )
             await self._writer.durable(marker.seq)
-            await self._in_thread(self._store.save, marker.seq, meta, parts)
+            size = await self._in_thread(self._save, marker.seq, meta, images, states)
             self.seq = marker.seq
-            size, took_ns = sum(map(size_of, parts.values())), time.perf_counter_ns() - begun_ns
+            took_ns = time.perf_counter_ns() - begun_ns
+            await self._in_slices(image.release for image in images.values())
             self.progress.written(marker.seq, size, took_ns, self._clock.now_ns())
             if left_out:
                 self._noted(
@@ -206,18 +210,28 @@ class Checkpointer:
                 reason=str(error),
             )
 
-    async def _complete(self, images: Iterable[Image]) -> None:
-        """Complete *images* in slices, between which everything else goes on."""
-        for image in images:
-            complete = image.is_complete()
-            while not complete:
+    async def _in_slices(self, steps: Iterable[Callable[[], bool]]) -> None:
+        """Repeat each of *steps* until it returns True, in slices, between which everything else goes on."""
+        for step in steps:
+            done = False
+            while not done:
                 begun_ns = time.perf_counter_ns()
                 took_ns = 0
-                while not complete and took_ns < SLICE_NS:
-                    complete = image.advance(SLICE_BYTES)
+                while not done and took_ns < SLICE_NS:
+                    done = step()
                     took_ns = time.perf_counter_ns() - begun_ns
                 self.progress.held(took_ns)
                 await asyncio.sleep(0)
+
+    def _save(self, seq: int, meta: dict[str, Any], images: Mapping[str, Image], states: Mapping[str, bytes]) -> int:
+        """Write a checkpoint, in a thread, and return its size before compression."""
+        parts: dict[str, Part] = {}
+        for name, image in images.items():
+            parts.update(parts_of({name: image}, {}))
+            make_way()
+        parts.update(states)
+        self._store.save(seq, meta, parts)
+        return sum(map(size_of, parts.values()))
 
     def _forget_before_oldest(self, clean: Callable[[int], None]) -> None:
         clean(self._store.list()[0])

@@ -22,6 +22,7 @@ from xxhash import xxh3_64
 
 from mtf.archive import Archive
 from mtf.errors import CorruptCheckpoint
+from mtf.gil import make_way
 from mtf.image import Image
 from mtf.log.filesystem import FileSystem, write_all
 from mtf.log.pack import inflate
@@ -126,6 +127,7 @@ class _Writing:
                 part.starts.extend(found[2::3])
                 part.pieces.extend([len(self.pieces) // 3] * (len(found) // 3))
                 self._piece(archive.finish())
+            make_way()
         return part
 
     def _piece(self, raw: bytes) -> None:

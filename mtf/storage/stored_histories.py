@@ -17,6 +17,7 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from mtf.errors import CorruptCheckpoint
+from mtf.gil import make_way
 from mtf.image import Image, StoredRows
 from mtf.log.filesystem import FileSystem, join
 from mtf.storage.row_file import Reference, RowFile, is_reference, write_rows
@@ -92,7 +93,10 @@ def save_histories(
     *names* are those of the files in the *directory*. Returns the chains of all parts, and how many bytes are new: if
     none, there is no file. OSError if it cannot be written.
     """
-    chains = {part: _chain_of(image, directory, names) for part, image in images.items()}
+    chains: dict[str, Chain] = {}
+    for part, image in images.items():
+        chains[part] = _chain_of(image, directory, names)
+        make_way()
     try:
         return _save(fs, directory, name, fresh, seq, images, chains, merging=True)
     except CorruptCheckpoint:  # of stored rows that would be written again
@@ -119,6 +123,7 @@ def _save(
     prefixes: list[tuple[Link, ...]] = []
     for part, image in images.items():
         kept = _kept_links(chains[part].links, image, merging=merging)
+        make_way()
         if kept is not None:
             new.append((part, image, kept[-1].ends if kept else vec[i64]([])))
             prefixes.append(kept)
@@ -129,6 +134,7 @@ def _save(
     fs.sync_directory(directory)
     for (part, image, _), kept, rows in zip(new, prefixes, counts, strict=True):
         chains[part] = Chain(directory, (*kept, Link(reference, rows, image.ends())))
+        make_way()
     return chains, size
 
 

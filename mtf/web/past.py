@@ -8,7 +8,6 @@ between. Memory is bounded: when the ladder is full, every second keyframe is dr
 from __future__ import annotations
 
 import threading
-import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from mtf.errors import ConfigError, MtfError
 from mtf.events.block import cut, tick_at
 from mtf.events.tick import Tick
 from mtf.frames.snapshot import Snapshot
+from mtf.gil import make_way
 from mtf.kernel import Kernel
 from mtf.log import read_log
 from mtf.storage.datadir import LOG
@@ -252,7 +252,7 @@ class Past:
                         break
                     block = rest
                 self._sample(engine, newest_ns, rejected)
-                time.sleep(0)  # let other threads run
+                make_way()
         finally:
             reader.close()
 

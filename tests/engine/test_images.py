@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mtf.config import Config
 from mtf.events.block import Block
+from mtf.events.tick import Tick
 from mtf.image import Image
 from mtf.kernel import Kernel
 from mtf.saved_parts import parts_of, pieces_of, saved
@@ -78,3 +79,17 @@ def test_a_new_image_takes_the_place_of_one_that_nobody_completed() -> None:
     first = Image(kernel.gate)
     assert first.is_complete()
     assert kernel.gate.image is None
+
+
+def test_an_image_is_released_a_thousand_symbols_at_a_time() -> None:
+    kernel = Kernel(Config.make(calendar="crypto", timeframes="1m"))
+    market = [Tick(f"S{number}", 60 * 10**9, 1.5, 1.5) for number in range(2_500)]
+    for block in blocks(market, size=1_000):
+        kernel.step(block)
+    image = Image(kernel.gate)
+    image.complete()
+    assert len(image.windows) == 2_500
+    left = []
+    while not image.release():
+        left.append(len(image.windows))
+    assert left == [1_501, 501]  # of the first thousand, one was the only piece of the state

@@ -26,10 +26,14 @@ class Disk:
     """Implements `mtf.log.FileSystem`.
 
     With *fail_at* k the k-th operation that can fail does so, by *fault*: an error, or for a write a short one. A
-    failed sync leaves what it should have written looking clean, as Linux does: a later sync does not write it.
+    failed sync leaves what it should have written looking clean, as Linux does: a later sync does not write it. If it
+    *begins_syncs*, one that was begun does its work when it is first looked at.
     """
 
-    def __init__(self, *, fail_at: int = 0, fault: int | Literal["short"] = errno.EIO) -> None:
+    def __init__(
+        self, *, fail_at: int = 0, fault: int | Literal["short"] = errno.EIO, begins_syncs: bool = False
+    ) -> None:
+        self.begins_syncs = begins_syncs  # of a copy, too
         self.fail_at = fail_at
         self.fault = fault
         self.operations: list[str] = []  # what was asked of it, so far
@@ -48,7 +52,7 @@ class Disk:
 
     def copy(self) -> Disk:
         """Return a disk with the same bytes, all of them durable, and nothing open."""
-        other = Disk()
+        other = Disk(begins_syncs=self.begins_syncs)
         for path, inode in self.inodes.items():
             twin = Inode()
             twin.seen = bytearray(inode.seen)
@@ -134,6 +138,10 @@ class Disk:
         inode.unsynced.append((length, b""))
 
     def sync(self, file: int) -> None:
+        self.sync_first(file, len(self.open_files[file][1].unsynced))
+
+    def sync_first(self, file: int, count: int) -> None:
+        """Sync the first *count* of the writes that are not synced."""
         inode = self.open_files[file][1]
         try:
             self._step("sync")
@@ -141,14 +149,17 @@ class Disk:
             inode.unsynced.clear()
             raise
         durable = bytearray(inode.durable)
-        for at, data in inode.unsynced:
+        for at, data in inode.unsynced[:count]:
             if data:
                 durable[len(durable) :] = bytes(max(at + len(data) - len(durable), 0))
                 durable[at : at + len(data)] = data
             else:
                 del durable[at:]
         inode.durable = bytes(durable)
-        inode.unsynced.clear()
+        del inode.unsynced[:count]
+
+    def begin_sync(self, file: int) -> DiskSync | None:
+        return DiskSync(self, file) if self.begins_syncs else None
 
     def close(self, file: int) -> None:
         self.open_files.pop(file, None)  # after a kill, what the dead process held is gone
@@ -243,6 +254,31 @@ class Disk:
 
         apply(self.inodes)
         self.name_changes.append(apply)
+
+
+class DiskSync:
+    """A sync of what was written before, which is done when it is first looked at, and not sooner."""
+
+    def __init__(self, disk: Disk, file: int) -> None:
+        self._disk: Final = disk
+        self._file: Final = file
+        self._count: Final = len(disk.open_files[file][1].unsynced)
+        self._done = False
+        self._error: OSError | None = None
+
+    def ended(self) -> bool:
+        if not self._done:
+            self._done = True
+            try:
+                self._disk.sync_first(self._file, self._count)
+            except OSError as error:
+                self._error = error
+        return True
+
+    def wait(self) -> None:
+        self.ended()
+        if self._error is not None:
+            raise self._error
 
 
 class ShortWrite(Exception):

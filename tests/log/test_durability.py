@@ -13,7 +13,7 @@ import uvloop
 from mtf.errors import ConfigError, LogWriteFailed
 from mtf.log import FileLog, Writer
 from tests.log.builders import CONFIG, DIRECTORY, RUN_ID, blocks, events_of
-from tests.log.disk import Disk
+from tests.log.disk import Disk, DiskSync
 from tests.log.memory_log import MemoryLog
 
 MADE = blocks(2, 1, 1, 2, 1, 1, 1)
@@ -22,8 +22,8 @@ MADE = blocks(2, 1, 1, 2, 1, 1, 1)
 class GatedDisk(Disk):
     """Each sync of a file waits until it is let through."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, begins_syncs: bool = False) -> None:
+        super().__init__(begins_syncs=begins_syncs)
         self.gate = threading.Event()
         self.gate.set()
         self.begun = threading.Semaphore(0)
@@ -34,6 +34,30 @@ class GatedDisk(Disk):
         self.begun.release()
         assert self.gate.wait(60)
         super().sync(file)
+
+    def begin_sync(self, file: int) -> GatedSync | None:
+        if not self.begins_syncs:
+            return None
+        self.begun.release()
+        return GatedSync(self, file)
+
+
+class GatedSync(DiskSync):
+    """A sync that was begun, and ends once it is let through."""
+
+    def __init__(self, disk: GatedDisk, file: int) -> None:
+        super().__init__(disk, file)
+        self._gate = disk.gate
+
+    def ended(self) -> bool:
+        return self._gate.is_set() and super().ended()
+
+    def wait(self) -> None:
+        assert self._gate.wait(60)
+        super().wait()
+
+
+either_way = pytest.mark.parametrize("begins", [False, True], ids=["in the thread", "begun"])
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -82,9 +106,10 @@ def test_each_returns_when_synced(run: Run) -> None:
     run(main())
 
 
-def test_group_returns_when_written_and_syncs_soon_after(run: Run) -> None:
+@either_way
+def test_group_returns_when_written_and_syncs_soon_after(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         writer = Writer(open_log(disk), "group")
         disk.begun = threading.Semaphore(0)
         disk.gate.clear()
@@ -103,15 +128,16 @@ def test_group_returns_when_written_and_syncs_soon_after(run: Run) -> None:
         await writer.durable(3)
         assert writer.durable_seq == 3
         await writer.durable(1)
-        assert disk.threads == {"MainThread", "mtf-log_0"}
+        assert disk.threads == ({"MainThread"} if begins else {"MainThread", "mtf-log_0"})  # the main one at the start
         await writer.close()
 
     run(main())
 
 
-def test_one_sync_serves_all_that_was_written_before_it(run: Run) -> None:
+@either_way
+def test_one_sync_serves_all_that_was_written_before_it(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         writer = Writer(open_log(disk), "group")
         disk.operations.clear()
         for block in MADE:
@@ -123,9 +149,10 @@ def test_one_sync_serves_all_that_was_written_before_it(run: Run) -> None:
     run(main())
 
 
-def test_os_syncs_only_when_asked_and_at_close(run: Run) -> None:
+@either_way
+def test_os_syncs_only_when_asked_and_at_close(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = Disk()
+        disk = Disk(begins_syncs=begins)
         log = open_log(disk)
         writer = Writer(log, "os", sync_within_ms=0)
         disk.operations.clear()
@@ -143,9 +170,10 @@ def test_os_syncs_only_when_asked_and_at_close(run: Run) -> None:
     run(main())
 
 
-def test_os_waits_for_an_event_that_is_yet_to_come(run: Run) -> None:
+@either_way
+def test_os_waits_for_an_event_that_is_yet_to_come(run: Run, begins: bool) -> None:
     async def main() -> None:
-        writer = Writer(open_log(Disk()), "os", sync_within_ms=1)
+        writer = Writer(open_log(Disk(begins_syncs=begins)), "os", sync_within_ms=1)
         waiting = asyncio.create_task(writer.durable(2))
         for _ in range(20):
             await asyncio.sleep(0.001)
@@ -157,12 +185,13 @@ def test_os_waits_for_an_event_that_is_yet_to_come(run: Run) -> None:
     run(main())
 
 
+@either_way
 @pytest.mark.parametrize("mode", ["group", "os"])
-def test_segment_is_begun_in_the_thread(run: Run, mode: Any) -> None:
+def test_segment_is_begun_in_the_thread(run: Run, mode: Any, begins: bool) -> None:
     """Sealing waits for the disk; the loop does not."""
 
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         writer = Writer(open_log(disk, segment_bytes=1), mode)
         assert writer.try_append(MADE[0])
         assert not writer.try_append(MADE[1])
@@ -177,9 +206,10 @@ def test_segment_is_begun_in_the_thread(run: Run, mode: Any) -> None:
     run(main())
 
 
-def test_appends_are_written_in_the_order_of_the_calls(run: Run) -> None:
+@either_way
+def test_appends_are_written_in_the_order_of_the_calls(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         log = open_log(disk)
         writer = Writer(log, "group")
         disk.gate.clear()
@@ -196,12 +226,13 @@ def test_appends_are_written_in_the_order_of_the_calls(run: Run) -> None:
     run(main())
 
 
+@either_way
 @pytest.mark.parametrize("mode", ["each", "group", "os"])
-def test_cancelled_append_is_in_the_log_all_the_same(run: Run, mode: Any) -> None:
+def test_cancelled_append_is_in_the_log_all_the_same(run: Run, mode: Any, begins: bool) -> None:
     """The bytes are on their way: nobody may take the same seq again."""
 
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         log = open_log(disk, segment_bytes=1 if mode != "each" else 1 << 20)
         writer = Writer(log, mode)
         await writer.append(MADE[0])
@@ -220,9 +251,10 @@ def test_cancelled_append_is_in_the_log_all_the_same(run: Run, mode: Any) -> Non
     run(main())
 
 
-def test_cancelled_wait_leaves_the_others_waiting(run: Run) -> None:
+@either_way
+def test_cancelled_wait_leaves_the_others_waiting(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         writer = Writer(open_log(disk), "group")
         disk.gate.clear()
         assert writer.try_append(MADE[0])
@@ -238,11 +270,12 @@ def test_cancelled_wait_leaves_the_others_waiting(run: Run) -> None:
     run(main())
 
 
+@either_way
 @pytest.mark.parametrize("mode", ["each", "group", "os"])
-def test_failed_write_reaches_everyone(run: Run, mode: Any) -> None:
+def test_failed_write_reaches_everyone(run: Run, mode: Any, begins: bool) -> None:
     async def main() -> None:
         told: list[LogWriteFailed] = []
-        disk = Disk()
+        disk = Disk(begins_syncs=begins)
         writer = Writer(open_log(disk), mode, on_failure=told.append)
         waiting = asyncio.create_task(writer.durable(5))
         await asyncio.sleep(0)
@@ -270,11 +303,12 @@ def test_failed_write_reaches_everyone(run: Run, mode: Any) -> None:
     run(main())
 
 
+@either_way
 @pytest.mark.parametrize("mode", ["group", "os"])
-def test_failed_sync_reaches_everyone(run: Run, mode: Any) -> None:
+def test_failed_sync_reaches_everyone(run: Run, mode: Any, begins: bool) -> None:
     async def main() -> None:
         told: list[LogWriteFailed] = []
-        disk = Disk()
+        disk = Disk(begins_syncs=begins)
         writer = Writer(open_log(disk), mode, on_failure=told.append)
         assert writer.try_append(MADE[0])
         disk.fail_at = len(disk.operations) + 1
@@ -289,9 +323,10 @@ def test_failed_sync_reaches_everyone(run: Run, mode: Any) -> None:
     run(main())
 
 
-def test_failure_while_closing_reaches_those_who_wait(run: Run) -> None:
+@either_way
+def test_failure_while_closing_reaches_those_who_wait(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = Disk()
+        disk = Disk(begins_syncs=begins)
         writer = Writer(open_log(disk), "group", sync_within_ms=1e6)
         assert writer.try_append(MADE[0])
         waiting = asyncio.create_task(writer.durable(2))
@@ -318,9 +353,10 @@ def test_block_that_cannot_follow_is_an_error_of_its_own(run: Run) -> None:
     run(main())
 
 
-def test_close_syncs_and_is_safe_to_call_twice_and_to_cancel(run: Run) -> None:
+@either_way
+def test_close_syncs_and_is_safe_to_call_twice_and_to_cancel(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         writer = Writer(open_log(disk), "group", sync_within_ms=1e6)
         assert writer.try_append(MADE[0])
         waiting = asyncio.create_task(writer.durable(2))
@@ -349,9 +385,10 @@ def test_close_syncs_and_is_safe_to_call_twice_and_to_cancel(run: Run) -> None:
     run(main())
 
 
-def test_close_waits_for_the_sync_under_way(run: Run) -> None:
+@either_way
+def test_close_waits_for_the_sync_under_way(run: Run, begins: bool) -> None:
     async def main() -> None:
-        disk = GatedDisk()
+        disk = GatedDisk(begins_syncs=begins)
         writer = Writer(open_log(disk), "group")
         disk.begun = threading.Semaphore(0)
         disk.gate.clear()
@@ -418,3 +455,96 @@ def test_wait_that_is_cancelled_a_moment_before_its_end_stays_cancelled(run: Run
             await writer.close()
 
     run(main())
+
+
+def test_segment_waits_for_the_sync_that_was_begun(run: Run) -> None:
+    """Its file would be closed, and its number could be that of another file."""
+
+    async def main() -> None:
+        disk = GatedDisk(begins_syncs=True)
+        log = open_log(disk, segment_bytes=300)
+        writer = Writer(log, "group")
+        disk.begun = threading.Semaphore(0)
+        disk.gate.clear()
+        assert writer.try_append(MADE[0])
+        await begun(disk)
+        written = 1
+        while writer.try_append(MADE[written]):
+            written += 1
+        appending = asyncio.create_task(writer.append(MADE[written]))
+        for _ in range(5):
+            await asyncio.sleep(0.002)
+        assert not appending.done()
+        assert len([path for path, _ in disk.open_files.values() if ".log" in path]) == 1
+        disk.gate.set()
+        await appending
+        await writer.durable(writer.last_seq)
+        await writer.close()
+        assert events_of(FileLog.open(DIRECTORY, config=None, fs=disk).read()) == MADE[: written + 1]
+
+    run(main())
+
+
+def test_error_of_a_sync_that_was_begun_is_not_lost_to_another() -> None:
+    """The operating system reports it once: the sync that follows would succeed, and promise what is not there."""
+    disk = Disk(begins_syncs=True)
+    log = open_log(disk)
+    log.append(MADE[0])
+    assert log.begin_sync()
+    log.append(MADE[1])
+    disk.fail_at = len(disk.operations) + 1
+    with pytest.raises(LogWriteFailed, match=r"a sync failed.*safe up to seq 0, written up to 3"):
+        log.sync()
+    assert not log.begin_sync()
+    with pytest.raises(LogWriteFailed):
+        log.end_sync()
+    log.close()
+
+
+def test_sync_that_was_begun_makes_durable_what_came_before_it() -> None:
+    disk = Disk(begins_syncs=True)
+    log = open_log(disk)
+    log.append(MADE[0])
+    assert log.begin_sync()
+    log.append(MADE[1])
+    assert log.durable_seq == 0
+    assert log.end_sync()
+    assert log.durable_seq == 2
+    assert log.end_sync()  # there is none
+    assert log.sync() == 3
+    log.close()
+
+
+def test_sync_is_not_begun_while_a_thread_syncs() -> None:
+    disk = GatedDisk(begins_syncs=True)
+    log = open_log(disk)
+    log.append(MADE[0])
+    disk.begun = threading.Semaphore(0)
+    disk.gate.clear()
+    syncing = threading.Thread(target=log.sync)
+    syncing.start()
+    assert disk.begun.acquire(timeout=60)
+    assert not log.begin_sync()
+    assert not log.end_sync()
+    disk.gate.set()
+    syncing.join()
+    assert log.end_sync()
+    log.close()
+
+
+def test_failed_log_waits_for_its_sync_before_the_file_is_closed() -> None:
+    disk = GatedDisk(begins_syncs=True)
+    log = open_log(disk)
+    log.append(MADE[0])
+    disk.gate.clear()
+    assert log.begin_sync()
+    disk.fail_at, disk.fault = len(disk.operations) + 1, "short"
+    with pytest.raises(LogWriteFailed):
+        log.append(MADE[1])
+    closing = threading.Thread(target=log.close)
+    closing.start()
+    closing.join(0.05)
+    assert closing.is_alive()
+    disk.gate.set()
+    closing.join()
+    assert disk.operations[-3:] == ["sync", "close", "close"]

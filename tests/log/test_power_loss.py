@@ -39,13 +39,19 @@ def live_and_die(disk: Disk, mode: Durability, random: Random, acknowledged: lis
         log = FileLog.open(DIRECTORY, config=CONFIG, fs=disk, segment_bytes=segment_bytes, check_from=check_from)
         acknowledged.append(log.durable_seq)
         written = log.last_seq
+        begun = False
         for block in made:
             if block.last_seq <= log.last_seq:
                 continue
             log.append(block, position(block))
             written = log.last_seq
-            if mode == "each" or (mode == "group" and random.random() < 0.3):
+            if begun and random.random() < 0.5:
+                begun = not log.end_sync()
+                acknowledged.append(log.durable_seq)
+            if mode == "each" or (mode == "group" and random.random() < 0.2):
                 acknowledged.append(log.sync())
+            elif mode == "group" and not begun and random.random() < 0.3:
+                begun = log.begin_sync()
         log.close()
         acknowledged.append(log.durable_seq)
     except OSError:
@@ -60,7 +66,7 @@ def power_loss(mode: Durability, seed: int) -> int:
     """Crash three times over one log; return how many events that were never promised were lost."""
     random = Random(f"{mode} {seed}")
     made = blocks(*COUNTS)
-    disk = Disk()
+    disk = Disk(begins_syncs=random.random() < 0.5)
     lost = 0
     segment_bytes = random.choice((2_000, 1 << 20))
     promised = 0

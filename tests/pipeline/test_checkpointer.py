@@ -11,6 +11,13 @@ from typing import Any
 import pytest
 
 import mtf
+from mtf import saved_parts
+from mtf.actors.actor import Marker, MarkerKind
+from mtf.actors.barriers import Answers
+from mtf.image import Image
+from mtf.pipeline.run import Run
+from mtf.saved_parts import Part
+from mtf.storage import checkpointer
 from mtf.storage.checkpoint_files import FileCheckpointStore
 from tests.actors.loops import LOOPS, on_loop
 from tests.builders import ticks
@@ -78,3 +85,30 @@ def test_a_checkpoint_that_is_given_up_is_written_before_the_next(
     assert written[-1] == 4
     names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
     assert [int(name[len("checkpoint-") : -len(".mtf")]) for name in names] == written[-3:]
+
+
+async def test_what_was_written_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A market's state takes hundreds of megabytes, and the marker that gathered it stays with the actors."""
+    images: list[Image] = []
+    markers: list[Marker] = []
+    mark = Run.mark
+
+    def parts_of(found: Mapping[str, Image], others: Mapping[str, bytes]) -> dict[str, Part]:
+        images.extend(found.values())
+        return saved_parts.parts_of(found, others)
+
+    async def marked(run: Run, kind: MarkerKind, timeout_ns: int | None = None) -> tuple[Marker, Answers]:
+        marker, answers = await mark(run, kind, timeout_ns)
+        markers.append(marker)
+        assert marker.images or kind is not MarkerKind.CHECKPOINT
+        return marker, answers
+
+    monkeypatch.setattr(checkpointer, "parts_of", parts_of)
+    monkeypatch.setattr(Run, "mark", marked)
+    async with mtf.Pipeline(data=tmp_path / "run", calendar="crypto", clock="ticks", indicators=["ema:2"]) as p:
+        for tick in TICKS:
+            await p.push(tick)
+        await p.checkpoint()
+        assert len(images) == 1 + 3 * 6  # the gate, and of each timeframe bars, indicators and values
+        assert all(image.is_complete() and not image.windows for image in images)
+        assert [len(marker.images) for marker in markers] == [0]

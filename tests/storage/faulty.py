@@ -51,6 +51,9 @@ class FaultyFileSystem:
     def sync(self, file: int) -> None:
         self._step("sync")
 
+    def begin_sync(self, file: int) -> BegunSync:
+        return BegunSync(lambda: self.sync(file))
+
     def close(self, file: int) -> None:
         self._os.close(file)
 
@@ -92,3 +95,16 @@ class FaultyFileSystem:
         if self.fault == "short":
             return True
         raise OSError(self.fault, f"the disk failed in {name}", path)
+
+
+class BegunSync:
+    """Calls *sync* once somebody waits for it."""
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._sync: Final = sync
+
+    def ended(self) -> bool:
+        return True
+
+    def wait(self) -> None:
+        self._sync()
