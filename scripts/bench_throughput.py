@@ -23,6 +23,7 @@ ROUNDS = 7
 LENGTHS_NS = tuple(minutes * 60_000_000_000 for minutes in (1, 5, 15, 60, 240, 1440))
 SHORT = ("1s", "2s", "5s", "10s", "15s", "30s")
 EIGHT = [f"S{number}" for number in range(8)]
+HUNDRED = [f"S{number}" for number in range(100)]
 WORKERS = (0, 1, 2, 3)
 
 ROWS = quotes(EVENTS)
@@ -171,6 +172,7 @@ def time_workers() -> None:
     cci = [f"cci:{period}" for period in range(300, 310)]
     for label, feed, settings in (
         ("`core` on six timeframes, one symbol", BLOCKS, {"indicators": "core"}),
+        ("the same, a hundred symbols", blocks(ROWS, 1024, HUNDRED), {"indicators": "core"}),
         (
             "ten that need each of 300 bars at each tick (CCI) on six, 1s to 30s",
             BLOCKS,

@@ -1,4 +1,4 @@
-"""The actors for workers: one sends out blocks, one per worker reads its answers, one per timeframe records values.
+"""The actors for workers: one sends out blocks, one per worker reads its answers, one per timeframe gathers values.
 
 Histories, frames, consumers and checkpoints stay where they are without workers, and the results are the same.
 """
@@ -11,6 +11,8 @@ from typing import Final
 from mtf.actors.actor import Actor, Marker, MarkerKind, Supervised
 from mtf.actors.cores import IndicatorActor, TimeframeResult
 from mtf.bars.judged_block import JudgedBlock
+from mtf.indicators.calculator import merged
+from mtf.saved_parts import image_of
 from mtf.workers.pool import WorkerPool
 
 __all__ = ["RemoteIndicatorActor", "WorkerActor", "WorkerListener"]
@@ -24,15 +26,18 @@ class WorkerActor(Actor):
         self.pool: Final = pool
         self._rows_asked: Final = rows_asked
 
-    def _can_handle_now(self) -> bool:
-        return False  # it may have to wait for a slot
+    def handle(self, message: JudgedBlock) -> None:
+        self.pool.submit_now(message, self._rows_asked())
+
+    def on_marker(self, marker: Marker) -> None:
+        if marker.kind is MarkerKind.CHECKPOINT:
+            self.pool.save(marker.seq)
 
     async def answer(self, message: JudgedBlock) -> None:
         await self.pool.submit(message, self._rows_asked())
 
-    async def answer_marker(self, marker: Marker) -> None:
-        if marker.kind is MarkerKind.CHECKPOINT:
-            self.pool.save(marker.seq)
+    def _can_handle_now(self) -> bool:
+        return self.pool.has_room and super()._can_handle_now()
 
 
 class WorkerListener(Supervised):
@@ -49,21 +54,28 @@ class WorkerListener(Supervised):
 
 
 class RemoteIndicatorActor(IndicatorActor):
-    """Waits for the values of one timeframe, and records them."""
+    """Waits for the workers' values of one timeframe, and adds those that the pipeline owns."""
 
-    def __init__(self, name: str, pool: WorkerPool) -> None:
+    def __init__(self, name: str, pool: WorkerPool, rank: int) -> None:
         super().__init__(name)
         self.pool: Final = pool
+        self._adds: Final = rank in pool.shards.ranks_of(pool.shards.pipeline)
 
     def _can_handle_now(self) -> bool:
         return False
 
     async def answer(self, message: TimeframeResult) -> TimeframeResult:
-        columns = message.columns
-        message.numbers = await self.pool.numbers(message.judged.block.first_seq, columns.rank, columns.closings)
+        judged, columns = message.judged, message.columns
+        numbers = await self.pool.numbers(judged.block.first_seq, columns.rank, columns.closings)
+        if self._adds:
+            assert self.calculator is not None, "the pipeline has a share"
+            self.calculator.complete(judged, columns, numbers)
+        message.numbers = numbers
         return message
 
     async def answer_marker(self, marker: Marker) -> Marker:
         if marker.kind is MarkerKind.CHECKPOINT:
-            marker.parts[self.part] = (await self.pool.saved(marker.seq))[self.part]
+            assert self.calculator is not None, "it has seen the symbols, if it owns some or not"
+            own = [image_of(self.calculator)] if self._adds else []
+            marker.parts[self.part] = merged([*own, (await self.pool.saved(marker.seq))[self.part]])
         return self.on_marker(marker)

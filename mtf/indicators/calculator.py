@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from librt.strings import BytesWriter, write_f64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
@@ -46,7 +45,7 @@ class Calculator(Core):
         self.items: Final = items  # a template that sees no bars
         self.width: Final[i64] = items.width
         self._live: Final = live
-        self._owns: Final = owns  # None: all symbols
+        self._owns = owns  # None: all symbols
         self._parts: Final = items.parts()
         self._hot: Final = Slabs(self._parts.hot)
         self._cold: Final = Slabs(self._parts.cold)
@@ -62,30 +61,41 @@ class Calculator(Core):
         Live values are computed for all rows if *rows*, else for those with a place in *places*, by default each
         symbol's last row. If a block touches more symbols than it has rows, then for all: `JudgedBlock.wants_rows`.
         """
-        if self.image is not None:
-            self.image.before(judged.touched)
         rows = judged.wants_rows(rows)
-        block = judged.block
-        count = block.count
-        width = self.width
-        while len(self._rows) < len(judged.instruments):
-            self._add_symbol()
         size: i64 = 0
         chosen: Places | None = None
         if self._live:
             if not rows:
                 chosen = places_of(judged) if places is None else places
-            size = (count if chosen is None else chosen.count) * width
+            size = (judged.block.count if chosen is None else chosen.count) * self.width
+        completed = vec[float]([0.0] * (columns.closings.count * self.width))
+        numbers = Numbers(vec[float]([0.0] * size), rows, completed, chosen)
+        self._fill(judged, columns, numbers, chosen)
+        return numbers
+
+    def complete(self, judged: JudgedBlock, columns: Columns, numbers: Numbers) -> None:
+        """Add the values of owned symbols to *numbers*, which have those of the symbols that others own."""
+        self._fill(judged, columns, numbers, None if numbers.rows or not self._live else places_of(judged))
+
+    def _fill(self, judged: JudgedBlock, columns: Columns, numbers: Numbers, chosen: Places | None) -> None:
+        """Compute what `compute` returns; live values for rows with a place in *chosen*, if there are such places."""
+        if self.image is not None:
+            self.image.before(judged.touched)
+        block = judged.block
+        count = block.count
+        width = self.width
+        while len(self._rows) < len(judged.instruments):
+            self._add_symbol()
+        rows = numbers.rows
         closings = columns.closings
         total = closings.count
-        numbers = Numbers(vec[float]([0.0] * size), rows, vec[float]([0.0] * (total * width)), chosen)
         live = numbers.live
         committed: i64 = 0
         if not self._live:
             while committed < total:
                 self._commit(closings, committed, numbers)
                 committed += 1
-            return numbers
+            return
         opens, highs, lows, closes = columns.open, columns.high, columns.low, columns.close
         sums, headers, codes = columns.volume, columns.header, columns.codes
         by_row = vec[i64]([]) if chosen is None else chosen.by_row
@@ -120,36 +130,13 @@ class Calculator(Core):
             bar.day = float(codes[i] >> DAY_SHIFT)
             bar.flags = codes[i] & FLAGS
             parts.preview(slabs[row >> SLAB_BITS], (row & SLAB_MASK) * hot_width, bar, live, place * width)
-        return numbers
 
-    def runs(self, judged: JudgedBlock, rows: bool) -> list[tuple[int, int]]:
-        """Return the places of a block's live values that belong to owned symbols, as ranges (start, stop)."""
-        found: list[tuple[int, int]] = []
-        touched = judged.touched
-        block = judged.block
-        places: i64 = block.count if rows else len(touched)
-        start: i64 = -1
-        for place in range(places):
-            number: i64 = block.symbol_at(place) if rows else touched[place]
-            if number >= 0 and self._rows[number] >= 0:
-                if start < 0:
-                    start = place
-            elif start >= 0:
-                found.append((start, place))
-                start = -1
-        if start >= 0:
-            found.append((start, places))
-        return found
-
-    def own_completed(self, closings: Closings, numbers: Numbers) -> bytes:
-        """Return the completed values of owned symbols in *numbers*, one closing after the other."""
-        out = BytesWriter()
-        width = self.width
-        for k in range(closings.count):
-            if self._rows[closings.number(k)] >= 0:
-                for at in range(k * width, (k + 1) * width):
-                    write_f64_le(out, numbers.completed[at])
-        return out.getvalue()
+    def share(self, owns: Callable[[int], bool]) -> None:
+        """Leave all symbols to others but those that it *owns*, from now on."""
+        self._owns = owns
+        for number in range(len(self._rows)):
+            if not owns(int(number)):
+                self._rows[number] = NOT_OWNED
 
     def counts(self) -> list[int]:
         """Return how many completed bars each symbol's indicators have seen, by number; 0 for symbols not owned."""

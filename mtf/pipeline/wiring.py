@@ -8,6 +8,7 @@ source ─► aggregator ─► indicators ─┐
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from mtf.actors.actor import Marker, Supervised
@@ -50,6 +51,11 @@ class Wiring:
         self._bars: Final[list[AggregatorActor]] = []  # by rank of the timeframe
         self._values: Final[list[IndicatorActor]] = []  # likewise; none without indicators
         pool = self.pool
+        worker_actors: list[Supervised] = []
+        if pool is not None:
+            dispatcher = WorkerActor(pool, rows_asked)
+            self.source.outlets.append(dispatcher)  # the first: workers compute while the pipeline does its share
+            worker_actors = [dispatcher, *(WorkerListener(pool, number) for number in range(workers))]
         for rank, aggregator in enumerate(engine.aggregators):
             name = aggregator.timeframe.name
             bars = AggregatorActor(aggregator)
@@ -58,17 +64,13 @@ class Wiring:
             if not engine.calculators:
                 bars.outlets.append(self.synchronizer)
                 continue
-            remote = None if pool is None or rank not in pool.shards.ranks else pool
-            values = IndicatorActor(name) if remote is None else RemoteIndicatorActor(name, remote)
+            values = IndicatorActor(name)
+            if pool is not None and rank in pool.remote_ranks:
+                values = RemoteIndicatorActor(name, pool, rank)
             values.rows_asked = rows_asked
             bars.outlets.append(values)
             values.outlets.append(self.synchronizer)
             self._values.append(values)
-        worker_actors: list[Supervised] = []
-        if pool is not None:
-            dispatcher = WorkerActor(pool, rows_asked)
-            self.source.outlets.append(dispatcher)
-            worker_actors = [dispatcher, *(WorkerListener(pool, number) for number in range(workers))]
         self._worker_actors: Final = worker_actors
         self.adopt(engine)
 
@@ -90,14 +92,16 @@ class Wiring:
         for bars, aggregator in zip(self._bars, engine.aggregators, strict=True):
             bars.core = aggregator
             bars.saved = aggregator
-        if engine.joiner.seq and self.pool is not None:
-            parts = [
-                part for rank in self.pool.shards.ranks for part in (self._bars[rank].part, self._values[rank].part)
-            ]
-            self.pool.load({part: image_of(cores[part]) for part in (GATE, *parts)})
+        pool = self.pool
+        if engine.joiner.seq and pool is not None:
+            parts = [part for rank in pool.remote_ranks for part in (self._bars[rank].part, self._values[rank].part)]
+            pool.load({part: image_of(cores[part]) for part in (GATE, *parts)})
         for rank, values in enumerate(self._values):
-            if not isinstance(values, RemoteIndicatorActor):
-                values.calculator = values.saved = engine.calculators[rank]
+            values.calculator = calculator = engine.calculators[rank]
+            if pool is not None and rank in pool.remote_ranks:
+                calculator.share(partial(pool.shards.is_own, rank))
+            else:
+                values.saved = calculator
 
     async def start(self) -> None:
         """Start the worker processes, before the actors are run."""

@@ -1,7 +1,7 @@
 """The pool: all workers of a pipeline, their shared memory, and their combined results.
 
 Every worker receives every block, and computes its own shards. A block's slot in the memory is free again once all
-workers have answered and the live values have been copied out.
+workers have answered and the live values have been copied out. The pipeline adds what it owns to the copies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mtf.bars.closings import Closings
 from mtf.bars.judged_block import JudgedBlock
 from mtf.config import Config
 from mtf.indicators.calculator import merged
-from mtf.indicators.transfer import copied, fill_completed
+from mtf.indicators.transfer import copied, fill_completed, places_in, scattered
 from mtf.indicators.values import Numbers
 from mtf.workers.shards import Shards
 from mtf.workers.user_indicators import class_paths
@@ -50,9 +50,8 @@ class _UnderWay:
     """A block that was sent to the workers, and their answers so far."""
 
     def __init__(self, judged: JudgedBlock, rows: bool, workers: int) -> None:
-        self.first_seq: Final = judged.block.first_seq
-        self.places: Final = judged.block.count if rows else len(judged.touched)  # how many rows of live values
-        self.rows: Final = rows
+        self.judged: Final = judged
+        self.rows: Final = rows  # whether there are live values of all rows
         self.missing = workers  # how many have not answered
         self.completed: Final[dict[int, dict[int, bytes]]] = {}  # by rank and worker
 
@@ -67,6 +66,7 @@ class WorkerPool:
         self.shards: Final = Shards([rank for rank, width in enumerate(widths) if width], workers)
         self.workers: Final = [Worker() for _ in range(workers)]
         self._ranks: Final = [self.shards.ranks_of(worker) for worker in range(workers)]
+        self.remote_ranks: Final = sorted({rank for ranks in self._ranks for rank in ranks})  # a worker owns some of it
         self._live: Final = config.live != "off"
         self._layout: Final = MemoryLayout(block_events, widths)
         self._setup: Final = {
@@ -101,9 +101,18 @@ class WorkerPool:
 
     async def submit(self, judged: JudgedBlock, rows: bool) -> None:
         """Submit a block, for live values of all rows if *rows*; waits while `SLOTS` blocks are in flight."""
-        while not self._free:
+        while not self.has_room:
             self._freed.clear()
             await self._freed.wait()
+        self.submit_now(judged, rows)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a block can be submitted at once."""
+        return bool(self._free)
+
+    def submit_now(self, judged: JudgedBlock, rows: bool) -> None:
+        """Submit a block while there is room."""
         slot = self._free.pop()
         rows = judged.wants_rows(rows)  # the same rule as in the calculators
         block = judged.block
@@ -114,14 +123,16 @@ class WorkerPool:
             worker.send(message)
 
     async def numbers(self, first_seq: int, rank: int, closings: Closings) -> Numbers:
-        """Return the values of a timeframe for a block, in which *closings* closed; can be called once for each."""
+        """Return the workers' values of a timeframe for a block, in which *closings* closed; once for each.
+
+        What the pipeline owns is left zero.
+        """
         key = (first_seq, rank)
         try:
             numbers, completed = await self._results_of(key)
         finally:
             self._results.pop(key, None)
-        owners = [self.shards.owner(rank, number) for number in closings.numbers()]
-        fill_completed(numbers, self._layout.widths[rank], owners, completed)
+        fill_completed(self.shards.owners[rank], closings, numbers, self._layout.widths[rank], completed)
         return numbers
 
     def save(self, seq: int) -> None:
@@ -163,14 +174,24 @@ class WorkerPool:
         block.missing -= 1
         if block.missing:
             return
-        for rank in self.shards.ranks:
-            place = self._layout.live(slot, rank, 0, block.places if self._live else 0)
-            waiting = self._results_of((block.first_seq, rank))
+        for rank, completed in block.completed.items():
+            waiting = self._results_of((block.judged.block.first_seq, rank))
             if not waiting.done():
-                waiting.set_result((copied(self._floats[place], block.rows), block.completed[rank]))
+                waiting.set_result((self._live_of(block, slot, rank), completed))
         del self._under_way[slot]
         self._free.append(slot)
         self._freed.set()
+
+    def _live_of(self, block: _UnderWay, slot: int, rank: int) -> Numbers:
+        """Return the workers' live values of a timeframe for a block, out of its slot."""
+        judged, rows, layout = block.judged, block.rows, self._layout
+        owners = self.shards.owners[rank]
+        if not self._live:
+            return copied(self._floats[0:0], rows)
+        if len(owners.all()) == 1:
+            return copied(self._floats[layout.live(slot, rank, 0, places_in(judged, rows))], rows)
+        known = layout.live(slot, rank, 0, owners.starts(judged, rows)[self.shards.pipeline])
+        return scattered(owners, judged, rows, self._floats[known].tobytes(), layout.widths[rank])
 
     def _saved(self, number: int, parts: dict[str, bytes]) -> None:
         seq = self._owed[number].popleft()

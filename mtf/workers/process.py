@@ -16,8 +16,11 @@ from typing import Final
 
 import orjson
 
+from mtf.bars.judged_block import JudgedBlock
 from mtf.config import Config
 from mtf.events.block import Block
+from mtf.indicators.transfer import completed_of, live_of
+from mtf.indicators.values import Numbers
 from mtf.kernel import Kernel
 from mtf.saved_parts import image_of
 from mtf.workers.shards import Shards
@@ -49,6 +52,8 @@ class Share:
         config = Config.from_json(given["config"].encode())
         shards = Shards(given["ranks"], given["workers"])
         worker = given["worker"]
+        self.worker: Final[int] = worker
+        self.owners: Final = shards.owners
         self.ranks: Final = shards.ranks_of(worker)
         self.engine: Final = Kernel(config, lambda rank, number: shards.owner(rank, number) == worker)
         self.parts: Final = [f"indicators:{config.timeframes[rank]}" for rank in self.ranks]
@@ -67,13 +72,23 @@ class Share:
             calculator = engine.calculators[rank]
             columns = engine.aggregators[rank].aggregate(judged)
             numbers = calculator.compute(judged, columns, every_row)
+            owners, width = self.owners[rank], calculator.width
             if len(numbers.live):
-                live, width = memoryview(numbers.live), calculator.width
-                for start, stop in calculator.runs(judged, every_row):
-                    self.floats[self.layout.live(slot, rank, start, stop)] = live[start * width : stop * width]
-            completed = calculator.own_completed(columns.closings, numbers)
+                self._hand_over(slot, rank, judged, numbers)
+            completed = completed_of(owners, self.worker, columns.closings, numbers, width)
             answer += [LENGTH.pack(len(completed)), completed]
         return b"".join(answer)
+
+    def _hand_over(self, slot: int, rank: int, judged: JudgedBlock, numbers: Numbers) -> None:
+        """Write the live values that this worker owns into the shared memory."""
+        owners, layout, width = self.owners[rank], self.layout, self.layout.widths[rank]
+        if len(owners.all()) == 1:
+            live = memoryview(numbers.live)
+            self.floats[layout.live(slot, rank, 0, len(live) // width)] = live
+            return
+        start = owners.starts(judged, numbers.rows)[self.worker]
+        data = memoryview(live_of(owners, self.worker, judged, numbers, width)).cast("d")
+        self.floats[layout.live(slot, rank, start, start + len(data) // width)] = data
 
     def save(self) -> bytes:
         cores = self.engine.cores()

@@ -1,8 +1,10 @@
-"""The shards: which worker computes which symbol's indicators on which timeframe.
+"""The shards: who computes which symbol's indicators on which timeframe, the workers or the pipeline itself.
 
-A shard is one symbol on one timeframe; its indicators depend only on its own bars. Shards are assigned round-robin, by
-symbol in order of appearance and then by timeframe, so that enough of them keep any number of workers busy, and both
-sides know the owner of each without communicating.
+A shard is one symbol on one timeframe; its indicators depend only on its own bars. If there are enough timeframes,
+whole ones are assigned, in turn: then nobody makes bars that another makes as well, and values are handed over as they
+are. If there are more processes than timeframes, shards are assigned in turn, by symbol in order of appearance and then
+by timeframe. All sides know the owner of each without communicating. The pipeline takes its turn after the workers: it
+would otherwise wait for them, and what it computes need not be handed over.
 """
 
 from __future__ import annotations
@@ -10,22 +12,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from mtf.indicators.transfer import Owners
+
 __all__ = ["Shards"]
 
 
 class Shards:
-    """The shards of the timeframes *ranks*, those with indicators, assigned to *workers*."""
+    """The shards of the timeframes *ranks*, those with indicators, assigned to *workers* and to the pipeline."""
 
     def __init__(self, ranks: Sequence[int], workers: int) -> None:
         self.ranks: Final = tuple(ranks)
-        self.workers: Final = workers
-        self._places: Final = {rank: place for place, rank in enumerate(ranks)}
+        self.pipeline: Final = workers  # as an owner, after the workers 0 to workers - 1
+        owners = workers + 1
+        step = 0 if len(ranks) >= owners else len(ranks)
+        self.owners: Final = {rank: Owners(place % owners, step, owners) for place, rank in enumerate(ranks)}
 
     def owner(self, rank: int, number: int) -> int:
-        """Return the worker that owns the symbol *number* on the timeframe *rank*."""
-        return (number * len(self.ranks) + self._places[rank]) % self.workers
+        """Return the worker that owns the symbol *number* on the timeframe *rank*, or `pipeline`."""
+        return self.owners[rank].of(number)
 
-    def ranks_of(self, worker: int) -> list[int]:
-        """Return the timeframes on which a worker owns some symbol, now or once there are more symbols."""
-        numbers = range(self.workers)  # the assignment repeats after at most this many symbols
-        return [rank for rank in self.ranks if any(self.owner(rank, number) == worker for number in numbers)]
+    def is_own(self, rank: int, number: int) -> bool:
+        """Return whether the pipeline owns the symbol *number* on the timeframe *rank*."""
+        return self.owner(rank, number) == self.pipeline
+
+    def ranks_of(self, owner: int) -> list[int]:
+        """Return the timeframes on which *owner* owns some symbol, now or once there are more symbols."""
+        return [rank for rank in self.ranks if owner in self.owners[rank].all()]

@@ -186,16 +186,17 @@ async def test_without_indicators_there_are_no_workers() -> None:
 @pytest.mark.parametrize("workers", range(1, 14))
 @pytest.mark.parametrize("ranks", [(0,), (0, 2), (0, 1, 2, 3, 4, 5)])
 def test_shards_are_spread_evenly(ranks: tuple[int, ...], workers: int) -> None:
-    """No worker has more than one shard above another, and each is prepared for the timeframes of all it owns."""
+    """Nobody, the pipeline included, has more than one shard, or one timeframe, above another."""
     shards = Shards(ranks, workers)
     for symbols in (1, 2, 7, 30):
         owned = Counter(shards.owner(rank, number) for rank in ranks for number in range(symbols))
-        counts = [owned[worker] for worker in range(workers)]
+        counts = [owned[owner] for owner in (*range(workers), shards.pipeline)]
         assert sum(counts) == symbols * len(ranks)
-        assert max(counts) - min(counts) <= 1
-    for worker in range(workers):
-        owned_ranks = {rank for rank in ranks for number in range(100) if shards.owner(rank, number) == worker}
-        assert set(shards.ranks_of(worker)) == owned_ranks
+        assert max(counts) - min(counts) <= (symbols if len(ranks) > workers else 1)
+    assert shards.owner(ranks[0], 0) == 0  # the pipeline takes its turn last
+    for owner in (*range(workers), shards.pipeline):
+        owned_ranks = {rank for rank in ranks for number in range(100) if shards.owner(rank, number) == owner}
+        assert set(shards.ranks_of(owner)) == owned_ranks
 
 
 @pytest.mark.parametrize("workers", [-1, 257])
