@@ -17,7 +17,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PURE := $(CURDIR)/build/pure
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# One more than processors: many tests wait for a process of their own.
+JOBS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 
 # Nothing is imported from the working directory: the build under test is the one that is installed.
 PYTEST := PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n $(JOBS)
